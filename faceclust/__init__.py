@@ -1,0 +1,35 @@
+"""Group the faces of a photo library by person, on your own machine.
+
+    import faceclust
+
+    library = faceclust.Library("~/Pictures")
+    library.scan()
+    library.cluster(threshold=1.1)
+    for person in library.people():
+        print(person.name, len(person.face_ids))
+
+Importing the package loads nothing heavy: the names below are fetched when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+__all__ = ["FaceclustError", "Library", "__version__"]
+
+if TYPE_CHECKING:
+    from faceclust.errors import FaceclustError
+    from faceclust.library import Library
+
+
+def __getattr__(name: str) -> object:
+    if name == "Library":
+        from faceclust.library import Library
+
+        return Library
+    if name == "FaceclustError":
+        from faceclust.errors import FaceclustError
+
+        return FaceclustError
+    raise AttributeError(f"module 'faceclust' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Embeddings to groups. `group.py` chooses the algorithm and numbers what comes out."""

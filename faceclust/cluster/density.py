@@ -1,0 +1,59 @@
+"""HDBSCAN (Campello et al. 2013) for people who prefer density, by the `hdbscan` package.
+
+It knows no threshold and no constraint. Constraints are applied to its answer: must-linked
+faces bring their groups together, and a group holding two faces that exclude each other is
+taken apart by constrained average linkage until none does.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from faceclust.cluster.average import average_linkage
+from faceclust.cluster.constraints import Constraints, ExclusionIndex
+from faceclust.cluster.distances import Indices
+from faceclust.types import Float32
+
+
+def hdbscan_groups(embeddings: Float32, min_size: int, constraints: Constraints | None = None) -> Indices:
+    """Each face's cluster, named by its smallest member's position, (n,) int64. A face that
+    HDBSCAN calls noise is a cluster of its own. `min_size` ≥ 2; min_samples is 1."""
+    n, constraints = len(embeddings), constraints or Constraints()
+    groups = _join_linked(_hdbscan(embeddings, min_size), constraints)
+    out = np.arange(n, dtype=np.int64)
+    exclusions = ExclusionIndex(constraints.exclusions, out)
+    for faces in np.split(np.argsort(groups, kind="stable"), np.cumsum(np.unique(groups, return_counts=True)[1])[:-1]):
+        if np.isin(exclusions.rival_pairs(faces)[1], faces).any():
+            out[faces] = faces[average_linkage(embeddings[faces], np.inf, constraints.within(faces))]
+        else:
+            out[faces] = faces[0]
+    return out
+
+
+def _hdbscan(embeddings: Float32, min_size: int) -> Indices:
+    if len(embeddings) <= min_size:
+        return np.full(len(embeddings), -1)
+    from hdbscan import HDBSCAN  # slow to import, and few ask for it
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own use of scikit-learn
+        model = HDBSCAN(
+            min_cluster_size=max(2, min_size), min_samples=1, approx_min_span_tree=False, core_dist_n_jobs=1
+        )
+        return np.asarray(model.fit_predict(embeddings.astype(np.float64)), dtype=np.int64)
+
+
+def _join_linked(labels: Indices, constraints: Constraints) -> Indices:
+    """Group numbers from 0, noise alone, groups of must-linked faces made one."""
+    n = len(labels)
+    noise = labels < 0
+    labels = np.where(noise, labels.max(initial=-1) + 1 + np.cumsum(noise), labels)
+    links = [(labels[group[0]], labels[face]) for group in constraints.must_link for face in group[1:]]
+    a, b = np.array(links, dtype=np.int64).reshape(-1, 2).T
+    count = int(labels.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(max(count, n), max(count, n)))
+    return np.asarray(connected_components(graph, directed=False)[1][labels], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""How good it is: verification and clustering scores from their definitions."""

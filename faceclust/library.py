@@ -1,0 +1,304 @@
+"""The conductor: the one place that joins the stages. Read it to see the flow.
+
+    scan     photos on disk      → folder caches        (scan.py: crawl, decode, detect, embed)
+    cluster  folder caches       → clusters.parquet
+    name     what the user says  → people.jsonl
+    people   groups + journal    → persons
+    report, albums, export       ← persons
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.group import group_faces
+from faceclust.errors import NothingScannedError, UsageError
+from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
+from faceclust.outputs.export import export_rows
+from faceclust.outputs.report import Summary, make_card, pictured_faces, render_report
+from faceclust.packs.manifest import Pack, load_pack
+from faceclust.packs.verify import require_files
+from faceclust.people.journal import Event, Journal, JournalFace
+from faceclust.people.persons import build_persons
+from faceclust.people.resolve import Resolved, clean_name, resolve
+from faceclust.photos.thumbnails import face_pictures
+from faceclust.progress import Progress, Silent, StopAsked
+from faceclust.scan import ScanResult, cache_info, scan_folders
+from faceclust.store.clusters import read_clusters, write_clusters
+from faceclust.store.faces import LibraryTable
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.home import LibraryHome, find_library, remember_library, resolve_folder
+from faceclust.store.thumbs import ThumbStore
+from faceclust.types import Clustering, ClusterParams, FacePlace, Person
+
+DEFAULT_PACK = "dlib"
+
+
+class Library:
+    """A photo library: the folder `root` and everything below it.
+
+    `progress` is told where long work is; by default nobody is. What is read from disk is
+    read once and kept until `scan`, `cluster` or an answer changes it.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+        """Raises UsageError where `root` is no folder. Nothing is written before `scan`."""
+        self.root = resolve_folder(Path(root))
+        self.home = LibraryHome(self.root)
+        self.progress: Progress = progress or Silent()
+        self.journal = Journal(self.home.journal, self.progress.note)
+
+    @classmethod
+    def find(cls, named: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Library:
+        """The library named, else that of FACECLUST_LIBRARY, of a parent folder, or the last one
+        scanned. Raises NoLibraryError."""
+        return cls(find_library(Path(named) if named is not None else None), progress=progress)
+
+    @cached_property
+    def pack(self) -> Pack:
+        """The models in use."""
+        return load_pack(DEFAULT_PACK)
+
+    # -- scan ---------------------------------------------------------------
+
+    def scan(
+        self,
+        folders: Iterable[str | os.PathLike[str]] = (),
+        *,
+        workers: int | None = None,
+        stop_asked: StopAsked = lambda: False,
+    ) -> ScanResult:
+        """Find the faces of new and changed photos; forget photos that are gone.
+
+        `folders`: parts of the library to look through, default all. `workers`: processes,
+        default one a core; 0 works in this process. Once `stop_asked()` is true the photos in
+        hand are finished and saved. Raises UsageError for a folder outside the library,
+        LibraryBusyError while another process scans it.
+        """
+        starts = [self._below_root(Path(folder)) for folder in folders] or [""]
+        require_files(self.pack)
+        with self.home.locked():
+            result = scan_folders(
+                self.home, self.pack, starts, os.cpu_count() or 1 if workers is None else workers, self.progress, stop_asked
+            )
+        remember_library(self.root)
+        self._forget()
+        return result
+
+    def _below_root(self, folder: Path) -> str:
+        resolved = resolve_folder(folder)
+        if not resolved.is_relative_to(self.root):
+            raise UsageError(f"{resolved} is not in the library {self.root}", hint=f"scan it alone: faceclust scan {resolved}")
+        below = resolved.relative_to(self.root).as_posix()
+        return "" if below == "." else below
+
+    # -- what the caches hold -----------------------------------------------
+
+    @cached_property
+    def table(self) -> LibraryTable:
+        """The rows of every folder's cache. Raises NothingScannedError where there is none."""
+        info = cache_info(self.pack)
+        folders = []
+        for folder in self.home.cached_folders():
+            try:
+                folders.append((folder, FolderCache(self.home.folder_cache(folder), info).read()))
+            except UnusableCacheError as error:
+                self.progress.note(f"{error}; passed by: `faceclust scan` makes it anew")
+        if not folders:
+            raise NothingScannedError(f"nothing is known of {self.root}", hint=f"type: faceclust scan {self.root}")
+        return LibraryTable.join(folders, info)
+
+    @cached_property
+    def places(self) -> list[FacePlace]:
+        """Every face on every photo, by photo path."""
+        return list(self.table.places())
+
+    @cached_property
+    def places_of(self) -> dict[str, list[FacePlace]]:
+        """Face id → the photos it is on: more than one where a photo is kept twice."""
+        places: dict[str, list[FacePlace]] = defaultdict(list)
+        for place in self.places:
+            places[place.face_id].append(place)
+        return dict(places)
+
+    @cached_property
+    def clustering(self) -> Clustering | None:
+        """The last clustering; None before the first."""
+        return read_clusters(self.home.clusters)
+
+    @property
+    def cluster_of(self) -> dict[str, int]:
+        """Face id → group number, for faces in a group."""
+        if self.clustering is None:
+            return {}
+        pairs = zip(self.clustering.face_ids.tolist(), self.clustering.labels.tolist(), strict=True)
+        return {face: label for face, label in pairs if label >= 0}
+
+    # -- cluster ------------------------------------------------------------
+
+    def cluster(self, threshold: float = 1.1, *, algorithm: str = "average", min_size: int = 2) -> Clustering:
+        """Group the faces by person and keep the result.
+
+        `threshold`: squared L2 up to which groups are merged (not used by hdbscan);
+        `algorithm`: average, complete, single or hdbscan; `min_size`: groups smaller than this
+        are broken up. Two faces of one photo never share a group, save where a name given by
+        the user says so; faces confirmed to be one person always do.
+        """
+        faces = self.table.face_table()
+        params = ClusterParams(algorithm, threshold, min_size)
+        clustering = group_faces(faces, params, self._constraints(faces.face_ids, faces.photo_ids), self.progress)
+        with self.home.locked():
+            write_clusters(self.home.clusters, clustering)
+        self._forget()
+        return clustering
+
+    def _constraints(self, face_ids: np.ndarray[Any, Any], photo_ids: np.ndarray[Any, Any]) -> Constraints:
+        position = {face: i for i, face in enumerate(face_ids.tolist())}
+        confirmed: dict[str, list[int]] = defaultdict(list)
+        for face, word in self.resolved.said.items():
+            if word.name is not None and word.confirmed and face in position:
+                confirmed[word.name].append(position[face])
+        groups = [np.array(sorted(faces), dtype=np.int64) for faces in confirmed.values()]
+        named = [np.concatenate(groups)] if groups else []
+        return Constraints([group for group in groups if len(group) > 1], [*one_person_a_photo(photo_ids), *named])
+
+    # -- people -------------------------------------------------------------
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """What the user said of the faces that are here now."""
+        return resolve(self.journal.events(), self.places)
+
+    @cached_property
+    def persons(self) -> tuple[Person, ...]:
+        """Named persons, then groups without a name, then ignored ones."""
+        photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
+        return build_persons(self.clustering, self.resolved.said, photo_of)
+
+    def people(self) -> tuple[Person, ...]:
+        """The named persons, most faces first."""
+        return tuple(person for person in self.persons if person.name is not None)
+
+    def unnamed_groups(self) -> tuple[Person, ...]:
+        """Groups without a name that are not ignored, largest first."""
+        return tuple(person for person in self.persons if person.name is None and not person.ignored)
+
+    def group(self, number: int) -> tuple[str, ...]:
+        """The face ids of a group by its number. Raises UsageError for an unknown one."""
+        faces = tuple(face for face, label in self.cluster_of.items() if label == number and face in self.places_of)
+        if not faces:
+            count = self.clustering.group_count if self.clustering else 0
+            known = f"the library has groups 1 to {count}" if count else "type: faceclust cluster"
+            raise UsageError(f"there is no group {number}", hint=known)
+        return faces
+
+    def name(self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None) -> Event:
+        """Give these faces a name. `shown`: those the user has seen, default all: they are
+        confirmed, the others come along unconfirmed. On disk before this returns.
+
+        Raises UsageError for a name with nothing printable in it.
+        """
+        cleaned = clean_name(name)
+        if not cleaned:
+            raise UsageError("a name needs at least one letter")
+        with self.home.locked():
+            event = self.journal.name(cleaned, self._journal_faces(faces, shown))
+        self._forget_people()
+        return event
+
+    def ignore(self, faces: Iterable[str]) -> Event:
+        """Nobody the user wants to name: not asked about again."""
+        with self.home.locked():
+            event = self.journal.ignore(self._journal_faces(faces, ()))
+        self._forget_people()
+        return event
+
+    def undo(self) -> Event | None:
+        """Take back the last thing said; gives it, None where there is nothing to take back."""
+        with self.home.locked():
+            event = self.journal.undo()
+        self._forget_people()
+        return event
+
+    def _journal_faces(self, faces: Iterable[str], shown: Iterable[str] | None) -> list[JournalFace]:
+        faces = list(faces)
+        seen = set(faces if shown is None else shown)
+        return [JournalFace.of(self.places_of[face][0], confirmed=face in seen) for face in faces]
+
+    # -- outputs ------------------------------------------------------------
+
+    def pictures(self, places: Sequence[FacePlace]) -> dict[str, bytes]:
+        """JPEG pictures by face id, made where there is none yet; a face whose photo cannot be
+        read has none."""
+        thumbs = ThumbStore(self.home.thumbs)
+        found = {place.face_id: thumbs.get(place.face_id) for place in places}
+        missing = [place for place in places if found[place.face_id] is None]
+        if missing:
+            self.progress.start("cutting out faces", len(missing))
+            for face_id, picture in face_pictures(self.root, missing):
+                thumbs.put(face_id, picture)
+                found[face_id] = picture
+                self.progress.advance()
+            self.progress.finish()
+        return {face: picture for face, picture in found.items() if picture is not None}
+
+    def report(self, page: str | os.PathLike[str], *, faces: int = 12, groups: int = 300) -> str:
+        """The report as HTML, with links to photos as seen from `page`. `faces`: pictures a
+        person; `groups`: at most this many groups without a name."""
+        page = Path(page).absolute()
+        unnamed = self.unnamed_groups()
+        persons = [*self.people(), *unnamed[:groups]]
+        shown = [pictured_faces(person, self.places_of, faces) for person in persons]
+        pictures = self.pictures([place for places in shown for place in places])
+        grouped = sum(len(person.face_ids) for person in self.persons)
+        summary = Summary(
+            library=str(self.root),
+            made_at=datetime.now(),
+            photos=self.table.photo_count,
+            faces=len(self.places_of),
+            alone=len(self.places_of) - grouped,
+            left_out=len(unnamed[groups:]),
+        )
+        cards = [
+            make_card(person, places, self.places_of, pictures, self.root, page)
+            for person, places in zip(persons, shown, strict=True)
+        ]
+        return render_report(summary, cards)
+
+    def plan_albums(self, out: str | os.PathLike[str], *, kind: str = "symlink", unnamed: bool = False) -> AlbumPlan:
+        """What a folder for each person below `out` needs; `unnamed` adds the other groups."""
+        persons = [*self.people(), *(self.unnamed_groups() if unnamed else ())]
+        photos_of: Mapping[str, list[str]] = {
+            face: [place.photo for place in places] for face, places in self.places_of.items()
+        }
+        return plan_albums(persons, photos_of, self.root, Path(out).expanduser().absolute(), kind)
+
+    def albums(self, out: str | os.PathLike[str], *, kind: str = "symlink", unnamed: bool = False) -> AlbumPlan:
+        """Make the albums; gives the plan that was carried out."""
+        plan = self.plan_albums(out, kind=kind, unnamed=unnamed)
+        make_albums(plan)
+        return plan
+
+    def export(self) -> list[dict[str, Any]]:
+        """One row a face on a photo, as `faceclust export` writes them."""
+        return export_rows(self.places, self.persons, self.cluster_of)
+
+    # -- what was read and may be out of date -------------------------------
+
+    def _forget(self) -> None:
+        for name in ("table", "places", "places_of", "clustering"):
+            self.__dict__.pop(name, None)
+        self._forget_people()
+
+    def _forget_people(self) -> None:
+        for name in ("resolved", "persons"):
+            self.__dict__.pop(name, None)

@@ -1,0 +1,1 @@
+"""Persons to what people look at and other programs read."""

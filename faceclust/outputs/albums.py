@@ -1,0 +1,195 @@
+"""Albums: a folder for each person, with links to the photos they are on.
+
+What is in an album folder is noted in a file beside it, and only what is noted there, and
+still is what was made, is ever removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.types import Person
+
+NOTES = ".faceclust-albums.json"
+KINDS = ("symlink", "hardlink", "copy")
+_LONGEST = 150  # bytes of a folder's name; file systems take 255
+
+
+@dataclass(frozen=True)
+class AlbumPlan:
+    """What would be done below `out`: links to make (path below `out` → photo), those that are
+    right already, own ones to remove, and files in the way that are somebody else's."""
+
+    out: Path
+    kind: str
+    make: dict[str, Path] = field(default_factory=dict)
+    keep: dict[str, Path] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    in_the_way: tuple[str, ...] = ()
+
+
+def plan_albums(
+    persons: Iterable[Person], photos_of: Mapping[str, Iterable[str]], root: Path, out: Path, kind: str = "symlink"
+) -> AlbumPlan:
+    """What albums of these persons in `out` need. `photos_of`: face id → photo paths below
+    `root`. Raises UsageError where `out` cannot hold albums."""
+    if out == root or (out.exists() and not out.is_dir()):
+        raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
+    notes = _read_notes(out)
+    make, keep, in_the_way = {}, {}, []
+    for path, photo in _wanted(persons, photos_of, root).items():
+        link = out / path
+        if path in notes and _is_ours(link, notes[path]):
+            (keep if _is_right(notes[path], photo, kind) else make)[path] = photo
+        elif os.path.lexists(link):
+            in_the_way.append(path)
+        else:
+            make[path] = photo
+    wanted = make.keys() | keep.keys()
+    remove = tuple(path for path in sorted(notes) if path not in wanted and _is_ours(out / path, notes[path]))
+    return AlbumPlan(out, kind, make, keep, remove, tuple(in_the_way))
+
+
+def make_albums(plan: AlbumPlan) -> None:
+    """Do what the plan says. Raises FaceclustError where a link cannot be made.
+
+    Notes are written before links are, so that a run cut short leaves nothing it would not
+    know for its own.
+    """
+    before = _read_notes(plan.out)
+    kept = {path: before[path] for path in plan.keep}
+    try:
+        made = {path: _note(photo, plan.kind) for path, photo in plan.make.items()}
+        plan.out.mkdir(parents=True, exist_ok=True)
+        _write_notes(plan.out, before | made)
+        for path in plan.remove:
+            _remove(plan.out / path)
+        for path, photo in plan.make.items():
+            link = plan.out / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)  # ours, and out of date: the plan says so
+            _link(photo, link, plan.kind)
+        _write_notes(plan.out, kept | made)
+    except OSError as error:
+        hint = {
+            "symlink": "--link hardlink or --link copy may work there",
+            "hardlink": "hard links need the albums on the photos' own disk; try --link symlink",
+        }.get(plan.kind, "is the disk full or the folder read-only?")
+        raise FaceclustError(f"{error.filename or plan.out}: {error.strerror or error}", hint=hint) from error
+
+
+def folder_name(name: str) -> str:
+    """A name as a folder's: without what Windows, macOS or Linux refuse in one."""
+    cleaned = "".join("_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in unicodedata.normalize("NFC", name))
+    cleaned = cleaned.strip(" .") or "_"
+    while len(cleaned.encode()) > _LONGEST:
+        cleaned = cleaned[:-1]
+    stem = cleaned.partition(".")[0].upper()
+    reserved = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
+    return f"{cleaned}_" if stem in reserved else cleaned
+
+
+def _wanted(persons: Iterable[Person], photos_of: Mapping[str, Iterable[str]], root: Path) -> dict[str, Path]:
+    """Path below the album folder → photo. Names that differ in nothing but case, or not at
+    all, are told apart by a few digits that stay the same from run to run."""
+    wanted: dict[str, Path] = {}
+    taken_folders: set[str] = set()
+    for person in persons:
+        folder = _distinct(folder_name(person.label), person.id, taken_folders)
+        taken: set[str] = set()
+        for photo in sorted({photo for face in person.face_ids for photo in photos_of.get(face, ())}):
+            if not (root / photo).exists():
+                continue  # gone since the scan
+            name = _distinct(photo.rpartition("/")[2], photo, taken)
+            wanted[f"{folder}/{name}"] = root / photo
+    return wanted
+
+
+def _distinct(name: str, identity: str, taken: set[str]) -> str:
+    if _fold(name) in taken:
+        stem, dot, ending = name.rpartition(".")
+        digits = hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
+        name = f"{stem}~{digits}.{ending}" if dot and stem else f"{name}~{digits}"
+    taken.add(_fold(name))
+    return name
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _link(photo: Path, link: Path, kind: str) -> None:
+    if kind == "symlink":
+        link.symlink_to(photo)
+    elif kind == "hardlink":
+        os.link(photo, link)
+    else:
+        shutil.copy2(photo, link)
+
+
+def _note(photo: Path, kind: str) -> dict[str, Any]:
+    """What a link to this photo will be known by."""
+    status = photo.stat()
+    return {
+        "photo": str(photo),
+        "kind": kind,
+        "inode": status.st_ino,
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+    }
+
+
+def _is_ours(link: Path, note: Mapping[str, Any]) -> bool:
+    """Is this still what was made: the same link, or a file nobody has changed since?"""
+    try:
+        if note["kind"] == "symlink":
+            return link.is_symlink() and os.readlink(link) == note["photo"]
+        status = link.lstat()
+    except OSError:
+        return False
+    if note["kind"] == "hardlink":
+        return status.st_ino == note["inode"] and status.st_nlink > 1
+    return (status.st_size, status.st_mtime_ns) == (note["size"], note["mtime_ns"])
+
+
+def _is_right(note: Mapping[str, Any], photo: Path, kind: str) -> bool:
+    """Does a link of ours show this photo as it is now? A copy may have been left behind."""
+    if kind == "symlink":
+        return (note["kind"], note["photo"]) == (kind, str(photo))
+    return note == _note(photo, kind)
+
+
+def _remove(link: Path) -> None:
+    link.unlink()
+    try:
+        link.parent.rmdir()  # only an empty folder goes
+    except OSError:
+        return
+
+
+def _read_notes(out: Path) -> dict[str, dict[str, Any]]:
+    try:
+        notes = json.loads((out / NOTES).read_text(encoding="utf-8"))["links"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FaceclustError(
+            f"{out / NOTES} cannot be read: {error}", hint="delete the album folder and make the albums anew"
+        ) from error
+    return {str(path): dict(note) for path, note in notes.items()}
+
+
+def _write_notes(out: Path, notes: Mapping[str, Mapping[str, Any]]) -> None:
+    temporary = out / f"{NOTES}.tmp"
+    content = {"about": "links made by faceclust albums; faceclust scan passes this folder by", "links": notes}
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(temporary, out / NOTES)

@@ -1,0 +1,131 @@
+"""The report: one HTML file with everyone on it, which needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from faceclust.types import FacePlace, Person
+
+
+@dataclass(frozen=True)
+class FacePicture:
+    """One face: its picture as a data URI (None: the photo is gone), the photo, the words under it."""
+
+    picture: str | None
+    photo: str
+    href: str
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """One person or group as the page shows it."""
+
+    anchor: str
+    title: str
+    named: bool
+    face_count: int
+    confirmed_count: int
+    photo_count: int
+    dates: str
+    faces: tuple[FacePicture, ...]
+    photos: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands at the head of the page."""
+
+    library: str
+    made_at: datetime
+    photos: int
+    faces: int
+    alone: int
+    left_out: int
+
+
+def pictured_faces(person: Person, places: Mapping[str, Sequence[FacePlace]], count: int) -> list[FacePlace]:
+    """The faces to show of a person: the best ones, spread over the years, oldest first."""
+    mine = [places[face][0] for face in person.face_ids if face in places]
+    by_year: dict[int, list[FacePlace]] = {}
+    for place in sorted(mine, key=lambda place: (-place.quality, place.face_id)):
+        by_year.setdefault(place.taken_at.year if place.taken_at else 0, []).append(place)
+    chosen: list[FacePlace] = []
+    while len(chosen) < min(count, len(mine)):
+        for year in sorted(by_year):
+            if by_year[year] and len(chosen) < count:
+                chosen.append(by_year[year].pop(0))
+    return sorted(chosen, key=lambda place: (place.taken_at or datetime.min, place.photo))
+
+
+def make_card(
+    person: Person,
+    shown: Sequence[FacePlace],
+    places: Mapping[str, Sequence[FacePlace]],
+    pictures: Mapping[str, bytes],
+    root: Path,
+    page: Path,
+) -> Card:
+    """One person's card; `pictures` holds JPEG bytes by face id."""
+    mine = [place for face in person.face_ids for place in places.get(face, ())]
+    photos = sorted({place.photo for place in mine})
+    return Card(
+        anchor=person.id,
+        title=person.label,
+        named=person.name is not None,
+        face_count=len(person.face_ids),
+        confirmed_count=len(person.confirmed),
+        photo_count=len(photos),
+        dates=date_range(place.taken_at for place in mine),
+        faces=tuple(
+            FacePicture(
+                picture=_data_uri(pictures.get(place.face_id)),
+                photo=place.photo,
+                href=photo_href(root / place.photo, page),
+                confirmed=place.face_id in person.confirmed,
+            )
+            for place in shown
+        ),
+        photos=tuple((photo, photo_href(root / photo, page)) for photo in photos),
+    )
+
+
+def render_report(summary: Summary, cards: Sequence[Card]) -> str:
+    """The page. Whatever came from a file name or a user is escaped by the template engine."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source = resources.files("faceclust.outputs").joinpath("report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        summary=summary,
+        named=[card for card in cards if card.named],
+        groups=[card for card in cards if not card.named],
+    )
+
+
+def date_range(dates: Iterable[datetime | None]) -> str:
+    """ "2019", "2019–2023", or "" where no date is known."""
+    years = sorted({date.year for date in dates if date})
+    if not years:
+        return ""
+    return str(years[0]) if years[0] == years[-1] else f"{years[0]}–{years[-1]}"
+
+
+def photo_href(photo: Path, page: Path) -> str:
+    """A link from the page to a photo: relative where it can be, so that both may move together."""
+    try:
+        relative = Path(os.path.relpath(photo, page.parent)).as_posix()
+    except ValueError:  # another drive on Windows
+        return photo.as_uri()
+    return "./" + quote(relative)
+
+
+def _data_uri(jpeg: bytes | None) -> str | None:
+    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

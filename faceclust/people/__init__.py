@@ -1,0 +1,1 @@
+"""Groups, and what the user said of them, to persons."""

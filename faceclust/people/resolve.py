@@ -1,0 +1,90 @@
+"""What the journal says of the faces that are in the library now."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from faceclust.people.journal import Event, JournalFace, effective
+from faceclust.types import FacePlace
+
+#: Boxes that overlap this much (IoU) on the same photo are the same face.
+SAME_FACE_OVERLAP = 0.4
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the user said of one face: it is the person `name`, or (None) nobody to be named.
+    `confirmed`: the user saw this very face, or pointed at it, when saying so."""
+
+    name: str | None
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """`said` by face id, for faces of the library; `waiting` counts journal faces whose photo is
+    not there now: they have their names again when it comes back."""
+
+    said: dict[str, Said]
+    waiting: int
+
+
+def person_key(name: str) -> str:
+    """Names with the same key are the same person: case, spacing and Unicode form aside."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def clean_name(name: str) -> str:
+    """A name as it is kept: no control characters, single spaces; "" where nothing is left."""
+    printable = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name))
+    return " ".join(printable.split())
+
+
+def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
+    """Replay the events still standing over the faces of the library; the later word counts.
+
+    A face is found by its id; else on the photo with the same content; else on the photo at
+    the same path, where the boxes overlap. A pure function of its arguments.
+    """
+    present = {place.face_id for place in places}
+    standing = effective(events)
+    missing = {face.face_id for event in standing for face in event.faces} - present
+    finder = _Finder(places) if missing else None
+    said: dict[str, Said] = {}
+    spelling: dict[str, str] = {}
+    unfound: set[str] = set()
+    for event in standing:
+        name = spelling.setdefault(person_key(event.name), event.name) if event.name is not None else None
+        for face in event.faces:
+            found = face.face_id if face.face_id in present else finder.find(face) if finder else None
+            if found is None:
+                unfound.add(face.face_id)
+            else:
+                said[found] = Said(name, face.confirmed)
+    return Resolved(said, len(unfound))
+
+
+class _Finder:
+    def __init__(self, places: Sequence[FacePlace]) -> None:
+        self._by_hash: dict[str, list[FacePlace]] = defaultdict(list)
+        self._by_path: dict[str, list[FacePlace]] = defaultdict(list)
+        for place in places:
+            self._by_hash[place.photo_hash].append(place)
+            self._by_path[place.photo].append(place)
+
+    def find(self, face: JournalFace) -> str | None:
+        for candidates in (self._by_hash.get(face.photo_hash), self._by_path.get(face.photo)):
+            best = max(candidates or (), key=lambda place: _overlap(place.box, face.box), default=None)
+            if best is not None and _overlap(best.box, face.box) >= SAME_FACE_OVERLAP:
+                return best.face_id
+        return None
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0.0) * max(height, 0.0)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
+    return both / union if union > 0 else 0.0

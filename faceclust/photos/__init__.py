@@ -1,0 +1,1 @@
+"""Files to scanned photos: crawl, decode, read metadata, examine in worker processes."""

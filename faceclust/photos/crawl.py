@@ -1,0 +1,80 @@
+"""Finds the photo files of a library, folder by folder, always in the same order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceclust.types import PhotoRef
+
+#: File endings looked at. What a file really is, its content decides later.
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif".split()
+)
+#: Folders that systems and other programs fill for themselves. Hidden ones are passed by anyway.
+SYSTEM_FOLDERS = frozenset(
+    ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
+)
+#: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
+ALBUMS_MARKER = ".faceclust-albums.json"
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """One folder: POSIX path below the root ("" for the root), its photos sorted by name, or
+    `error`, in words, where it could not be listed."""
+
+    rel_path: str
+    photos: tuple[PhotoRef, ...]
+    error: str | None = None
+
+
+def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
+    """Every folder from `start` (POSIX path below `root`) down, parents first, sorted.
+
+    Hidden and system folders are passed by. No symbolic link is followed: one inside the
+    library leads to what is found anyway, one outside leads out of it, and none can go in
+    a circle.
+    """
+    waiting = [start]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError as error:
+            yield PhotoFolder(folder, (), error=error.strerror or str(error))
+            continue
+        if folder and any(entry.name == ALBUMS_MARKER for entry in entries):
+            continue
+        photos, subfolders = [], []
+        for entry in entries:
+            rel_path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not entry.name.startswith(".") and entry.name not in SYSTEM_FOLDERS:
+                    subfolders.append(rel_path)
+            elif _is_photo_name(entry.name) and entry.is_file(follow_symlinks=False):
+                ref = _ref(entry, rel_path)
+                if ref:
+                    photos.append(ref)
+        yield PhotoFolder(folder, tuple(photos))
+        waiting.extend(reversed(subfolders))
+
+
+def single_photo(root: Path, rel_path: str) -> PhotoRef:
+    """The reference to one file. Raises OSError where it is not there."""
+    status = (root / rel_path).stat()
+    return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)
+
+
+def _is_photo_name(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
+
+
+def _ref(entry: os.DirEntry[str], rel_path: str) -> PhotoRef | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:  # gone since it was listed
+        return None
+    return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)

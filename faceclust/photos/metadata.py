@@ -1,0 +1,84 @@
+"""What the camera wrote: date, camera, orientation, place. Read by exifread."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import exifread
+
+from faceclust.types import Metadata
+
+# Odd tags in old photos are no news to the user.
+logging.getLogger("exifread").setLevel(logging.CRITICAL)
+
+
+def read_metadata(exif: bytes | None, file: bytes) -> Metadata:
+    """Metadata from a photo's EXIF block where the decoder found one, else from the file.
+
+    Never raises: what cannot be read is None.
+    """
+    for source in (_bare_tiff(exif), file):
+        if not source:
+            continue
+        try:
+            tags = exifread.process_file(io.BytesIO(source), details=False, extract_thumbnail=False)
+        except Exception:  # exifread meets hostile bytes with whatever exception comes first
+            tags = {}
+        if tags:
+            return _from_tags(tags)
+    return Metadata()
+
+
+def _bare_tiff(exif: bytes | None) -> bytes | None:
+    return exif.removeprefix(b"Exif\x00\x00") if exif else None
+
+
+def _from_tags(tags: Mapping[str, Any]) -> Metadata:
+    return Metadata(
+        taken_at=_date(tags, "EXIF DateTimeOriginal", "EXIF DateTimeDigitized", "Image DateTime"),
+        camera=_camera(_text(tags, "Image Make"), _text(tags, "Image Model")),
+        orientation=_orientation(tags.get("Image Orientation")),
+        latitude=_degrees(tags, "GPS GPSLatitude", negative="S", limit=90),
+        longitude=_degrees(tags, "GPS GPSLongitude", negative="W", limit=180),
+    )
+
+
+def _text(tags: Mapping[str, Any], name: str) -> str:
+    text = str(tags.get(name, ""))
+    return "".join(c for c in text if c.isprintable()).strip()
+
+
+def _camera(make: str, model: str) -> str | None:
+    # Many models already begin with the maker's name.
+    name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+    return name.strip() or None
+
+
+def _date(tags: Mapping[str, Any], *names: str) -> datetime | None:
+    for name in names:
+        try:
+            return datetime.strptime(_text(tags, name)[:19], "%Y:%m:%d %H:%M:%S")
+        except ValueError:
+            continue
+    return None
+
+
+def _orientation(tag: Any) -> int | None:
+    values = getattr(tag, "values", None)
+    return values[0] if values and isinstance(values[0], int) and 1 <= values[0] <= 8 else None
+
+
+def _degrees(tags: Mapping[str, Any], name: str, negative: str, limit: int) -> float | None:
+    try:
+        parts = [float(part) for part in tags[name].values]
+        degrees = sum(part / 60**i for i, part in enumerate(parts[:3]))
+    except (KeyError, AttributeError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if _text(tags, f"{name}Ref").upper().startswith(negative):
+        degrees = -degrees
+    return degrees if math.isfinite(degrees) and abs(degrees) <= limit else None

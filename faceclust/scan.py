@@ -1,0 +1,161 @@
+"""A scan, from crawl to cache: which photos need work, and saving as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from faceclust.packs.manifest import Pack
+from faceclust.photos.crawl import crawl
+from faceclust.photos.examine import Examined
+from faceclust.photos.pool import examine_photos
+from faceclust.progress import Progress, StopAsked
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.home import LibraryHome
+from faceclust.store.schema import CacheInfo, stored_name
+from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+
+#: Seconds of work at most that a crash may lose.
+SAVE_EVERY = 5.0
+
+
+@dataclass
+class ScanResult:
+    """What a scan did. `seconds` is processor time of the workers by stage, and of saving.
+    `interrupted` is true where a stop was asked: `left` photos are still to be done."""
+
+    photos: int = 0
+    unchanged: int = 0
+    scanned: int = 0
+    removed: int = 0
+    faces: int = 0
+    left: int = 0
+    interrupted: bool = False
+    elapsed: float = 0.0
+    skipped: list[SkippedPhoto] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def skip_counts(self) -> dict[str, int]:
+        """Photos passed by in this scan, by reason."""
+        return dict(sorted(Counter(photo.reason.value for photo in self.skipped).items()))
+
+
+def scan_folders(
+    home: LibraryHome, pack: Pack, starts: Iterable[str], workers: int, progress: Progress, stop_asked: StopAsked
+) -> ScanResult:
+    """Bring the caches of these folders (POSIX paths below the root) and all below them up to
+    date. The caller holds the library's lock."""
+    started = time.monotonic()
+    result = ScanResult()
+    folders = _look(home, cache_info(pack), starts, progress, result)
+    work = [ref for folder in folders for ref in sorted(folder.waiting)]
+    progress.start("scanning", len(work))
+    last_saved = time.monotonic()
+    by_folder = {folder.name: folder for folder in folders}
+    for folder in folders:
+        if folder.removed and not folder.waiting:
+            folder.save(result)
+    for examined in examine_photos(home.root, pack, work, workers, stop_asked):
+        folder = by_folder[examined.photo.ref.folder]
+        folder.add(examined.photo)
+        _count(result, examined)
+        progress.advance(faces=result.faces, skipped=len(result.skipped))
+        if not folder.waiting:
+            folder.save(result)
+        if time.monotonic() - last_saved > SAVE_EVERY:
+            _save_all(folders, result)
+            last_saved = time.monotonic()
+    _save_all(folders, result)
+    progress.finish()
+    result.left = len(work) - result.scanned - len(result.skipped)
+    result.interrupted = result.left > 0
+    result.elapsed = time.monotonic() - started
+    return result
+
+
+def cache_info(pack: Pack) -> CacheInfo:
+    """What a cache made with this pack says of itself."""
+    return CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius)
+
+
+class _Folder:
+    """One folder in a scan: photos known and unchanged, photos waiting, photos done but unsaved."""
+
+    def __init__(self, name: str, cache: FolderCache, known: Sequence[PhotoRef], waiting: Iterable[PhotoRef]) -> None:
+        self.name, self.cache = name, cache
+        self.known, self.waiting = list(known), set(waiting)
+        self.done: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
+        self.removed = 0
+
+    def add(self, photo: ScannedPhoto | SkippedPhoto) -> None:
+        self.waiting.discard(photo.ref)
+        self.done[photo.ref] = photo
+
+    def save(self, result: ScanResult) -> None:
+        if not self.done and not self.removed:
+            return
+        began = time.process_time()
+        self.cache.update(self.known, self.done)
+        self.known += self.done
+        self.done, self.removed = {}, 0
+        result.seconds["write"] += time.process_time() - began
+
+
+def _look(
+    home: LibraryHome, info: CacheInfo, starts: Iterable[str], progress: Progress, result: ScanResult
+) -> list[_Folder]:
+    """Crawl, and compare with what is known: no photo is opened."""
+    progress.start("looking for photos", None)
+    folders: dict[str, _Folder] = {}
+    for start in starts:
+        for found in crawl(home.root, start):
+            if found.error:
+                _note(f"{home.root / found.rel_path}: not looked into: {found.error}", progress, result)
+                continue
+            if found.rel_path in folders:
+                continue
+            cache = FolderCache(home.folder_cache(found.rel_path), info)
+            index = _index(cache, progress, result)
+            known = [ref for ref in found.photos if index.get(stored_name(ref)) == (ref.size, ref.mtime_ns)]
+            folder = _Folder(found.rel_path, cache, known, set(found.photos).difference(known))
+            folder.removed = len(index.keys() - {stored_name(ref) for ref in found.photos})
+            folders[found.rel_path] = folder
+            result.photos += len(found.photos)
+            result.unchanged += len(known)
+            result.removed += folder.removed
+            progress.advance(len(found.photos))
+    progress.finish()
+    return list(folders.values())
+
+
+def _index(cache: FolderCache, progress: Progress, result: ScanResult) -> dict[str, tuple[int, int]]:
+    try:
+        return cache.index()
+    except UnusableCacheError as error:
+        aside = cache.set_aside()
+        _note(f"{error}; set aside as {aside.name}, its photos are scanned again", progress, result)
+        return {}
+
+
+def _note(message: str, progress: Progress, result: ScanResult) -> None:
+    result.notes.append(message)
+    progress.note(message)
+
+
+def _count(result: ScanResult, examined: Examined) -> None:
+    result.seconds.update(examined.seconds)
+    if isinstance(examined.photo, SkippedPhoto):
+        result.skipped.append(examined.photo)
+    else:
+        result.scanned += 1
+        result.faces += len(examined.photo.face_ids)
+
+
+def _save_all(folders: Iterable[_Folder], result: ScanResult) -> None:
+    for folder in folders:
+        if folder.done:
+            folder.save(result)

@@ -1,0 +1,53 @@
+"""`clusters.parquet`: the last clustering. Derived; `faceclust cluster` makes it anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faceclust.errors import CacheError
+from faceclust.store.files import write_atomically
+from faceclust.types import Clustering, ClusterParams
+
+_KEY = b"faceclust"
+_SCHEMA = pa.schema(
+    [
+        pa.field("face_id", pa.string(), nullable=False),
+        pa.field("cluster", pa.int32(), nullable=False),
+        pa.field("strength", pa.float32(), nullable=False),
+    ]
+)
+
+
+def write_clusters(path: Path, clustering: Clustering) -> None:
+    table = pa.Table.from_arrays(
+        [
+            pa.array(clustering.face_ids, pa.string()),
+            pa.array(clustering.labels),
+            pa.array(clustering.strength),
+        ],
+        schema=_SCHEMA.with_metadata({_KEY: json.dumps(asdict(clustering.params)).encode()}),
+    )
+    write_atomically(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
+
+
+def read_clusters(path: Path) -> Clustering | None:
+    """The last clustering, None where there is none. Raises CacheError for a damaged file."""
+    if not path.exists():
+        return None
+    try:
+        table = pq.read_table(path)
+        params = ClusterParams(**json.loads(table.schema.metadata[_KEY]))
+        return Clustering(
+            face_ids=np.array(table["face_id"].to_pylist(), dtype=np.str_),
+            labels=table["cluster"].to_numpy().astype(np.int32),
+            strength=table["strength"].to_numpy().astype(np.float32),
+            params=params,
+        )
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise CacheError(f"{path} cannot be read: {error}", hint="type: faceclust cluster") from error

@@ -1,0 +1,91 @@
+"""All folders' caches as one table, and what the other stages need from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, embedding_matrix, folder_schema
+from faceclust.types import FacePlace, FaceTable
+
+
+@dataclass(frozen=True)
+class LibraryTable:
+    """The rows of every folder's cache, with the photo's folder before them."""
+
+    rows: pa.Table
+    info: CacheInfo
+
+    @classmethod
+    def join(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
+        """From (folder, its cache's rows) pairs."""
+        parts = [
+            table.add_column(0, "folder", pa.array([folder] * len(table), pa.string()))
+            for folder, table in folders
+        ]
+        empty = folder_schema(info).empty_table().add_column(0, "folder", pa.array([], pa.string()))
+        return cls(concatenate([empty, *parts]), info)
+
+    @cached_property
+    def _faces(self) -> pa.Table:
+        return self.rows.filter(pc.is_valid(self.rows["face_id"]))
+
+    def face_table(self) -> FaceTable:
+        """The distinct faces, sorted by id."""
+        ids = np.array(self._faces["face_id"].to_pylist(), dtype="U16")
+        unique, first = np.unique(ids, return_index=True)
+        faces = self._faces.take(first)
+        return FaceTable(
+            face_ids=unique,
+            photo_ids=np.array(faces["photo_hash"].to_pylist(), dtype="U32"),
+            embeddings=embedding_matrix(faces["embedding"], self.info),
+            quality=faces["quality"].to_numpy().astype(np.float32),
+            taken_at=faces["taken_at"].to_numpy().astype("datetime64[s]"),
+        )
+
+    def places(self) -> Iterator[FacePlace]:
+        """Every face on every photo, by photo path, then face; a face of a photo kept twice
+        comes twice."""
+        columns = (
+            "folder photo photo_hash width height taken_at face_id left top right bottom score quality".split()
+        )
+        rows = self._faces.select([*columns, "face"]).sort_by(
+            [("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")]
+        )
+        for batch in rows.to_batches(max_chunksize=8192):
+            for row in batch.to_pylist():
+                yield FacePlace(
+                    face_id=row["face_id"],
+                    photo=f"{row['folder']}/{row['photo']}" if row["folder"] else row["photo"],
+                    photo_hash=row["photo_hash"],
+                    box=(row["left"], row["top"], row["right"], row["bottom"]),
+                    photo_size=(row["width"], row["height"]),
+                    quality=row["quality"],
+                    score=row["score"],
+                    taken_at=row["taken_at"],
+                )
+
+    @property
+    def photo_count(self) -> int:
+        return len(self.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([]))
+
+    @property
+    def face_count(self) -> int:
+        return len(self._faces)
+
+    def skips(self) -> list[dict[str, str]]:
+        """Photos passed by: path, reason, detail."""
+        rows = self.rows.filter(pc.not_equal(self.rows["status"].cast(pa.string()), STATUS_OK))
+        return [
+            {
+                "photo": f"{row['folder']}/{row['photo']}" if row["folder"] else row["photo"],
+                "reason": row["status"],
+                "detail": row["detail"],
+            }
+            for row in rows.select(["folder", "photo", "status", "detail"]).to_pylist()
+        ]

@@ -1,0 +1,137 @@
+"""The folder cache's columns: one row a face, and one for each photo without a face.
+
+Flat and plainly typed, so that DuckDB, pandas and polars read it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from faceclust.types import Float32, PhotoRef, ScannedPhoto, SkippedPhoto
+
+SCHEMA_VERSION = 1
+#: `status` of a photo that was read; any other value is a `SkipReason`.
+STATUS_OK = "ok"
+_METADATA_KEY = b"faceclust"
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """Who made a cache file: kept in the parquet file's own metadata."""
+
+    pack: str
+    fingerprint: str
+    dimension: int
+    radius: float
+    schema: int = SCHEMA_VERSION
+
+
+def folder_schema(info: CacheInfo) -> pa.Schema:
+    """The Arrow schema of `.faceclust.parquet` for embeddings of `info.dimension`."""
+    text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
+    fields = [
+        pa.field("photo", text, nullable=False),  # file name within the folder
+        pa.field("photo_size", pa.int64(), nullable=False),
+        pa.field("photo_mtime_ns", pa.int64(), nullable=False),
+        pa.field("photo_hash", text),  # BLAKE2b-128 of the file's bytes
+        pa.field("width", pa.int32()),  # of the upright photo, px
+        pa.field("height", pa.int32()),
+        pa.field("orientation", pa.int8()),
+        pa.field("taken_at", pa.timestamp("s")),  # the camera's local time
+        pa.field("camera", words),
+        pa.field("latitude", pa.float64()),
+        pa.field("longitude", pa.float64()),
+        pa.field("status", words, nullable=False),
+        pa.field("detail", text),
+        pa.field("face", pa.int16()),  # number within the photo, from 0
+        pa.field("face_id", text),
+        pa.field("left", pa.float32()),  # fractions of the upright photo
+        pa.field("top", pa.float32()),
+        pa.field("right", pa.float32()),
+        pa.field("bottom", pa.float32()),
+        pa.field("landmarks", pa.list_(pa.float32(), 10)),  # x, y five times, fractions
+        pa.field("score", pa.float32()),
+        pa.field("quality", pa.float32()),
+        pa.field("embedding", pa.list_(pa.float16(), info.dimension)),
+    ]
+    return pa.schema(fields, metadata={_METADATA_KEY: json.dumps(asdict(info)).encode()})
+
+
+def read_info(schema: pa.Schema) -> CacheInfo:
+    """Who made this file. Raises ValueError where it is no cache of a schema known here."""
+    raw = (schema.metadata or {}).get(_METADATA_KEY)
+    if raw is None:
+        raise ValueError("it holds no faceclust metadata")
+    try:
+        info = CacheInfo(**json.loads(raw))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its metadata cannot be read ({error})") from error
+    if info.schema != SCHEMA_VERSION:
+        raise ValueError(f"its schema is version {info.schema}, this faceclust reads {SCHEMA_VERSION}")
+    return info
+
+
+def rows_to_table(photos: Iterable[ScannedPhoto | SkippedPhoto], info: CacheInfo) -> pa.Table:
+    """The photos' rows, in the order given."""
+    schema = folder_schema(info)
+    rows = [row for photo in photos for row in _rows(photo)]
+    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _rows(photo: ScannedPhoto | SkippedPhoto) -> Iterator[dict[str, Any]]:
+    base = {
+        "photo": stored_name(photo.ref),
+        "photo_size": photo.ref.size,
+        "photo_mtime_ns": photo.ref.mtime_ns,
+    }
+    if isinstance(photo, SkippedPhoto):
+        yield base | {"status": photo.reason.value, "detail": photo.detail}
+        return
+    base |= asdict(photo.metadata) | {
+        "photo_hash": photo.content_hash,
+        "width": photo.full_size[0],
+        "height": photo.full_size[1],
+        "status": STATUS_OK,
+    }
+    if not photo.face_ids:
+        yield base
+    for i, face_id in enumerate(photo.face_ids):
+        left, top, right, bottom = photo.boxes[i].tolist()
+        yield base | {
+            "face": i,
+            "face_id": face_id,
+            "left": left,
+            "top": top,
+            "right": right,
+            "bottom": bottom,
+            "landmarks": photo.landmarks[i].ravel(),
+            "score": float(photo.scores[i]),
+            "quality": float(photo.quality[i]),
+            "embedding": photo.embeddings[i].astype(np.float16),
+        }
+
+
+def stored_name(ref: PhotoRef) -> str:
+    """The file name as the cache holds it: bytes that are not UTF-8 written as \\xNN."""
+    return ref.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def embedding_matrix(column: pa.ChunkedArray, info: CacheInfo) -> Float32:
+    """The embeddings of rows that have one, float32 (n, d), brought back to the pack's radius
+    exactly: rounding to 16 bits moves a norm by up to one part in a thousand."""
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    matrix = flat.astype(np.float64).reshape(-1, info.dimension)
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return (matrix * (info.radius / np.maximum(norms, 1e-12))).astype(np.float32)
+
+
+def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables of one schema as one, their dictionaries made one."""
+    return pa.concat_tables(tables).unify_dictionaries()

