@@ -36,7 +36,7 @@ from faceclust.scan import ScanResult, cache_info, scan_folders
 from faceclust.store.clusters import read_clusters, write_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
-from faceclust.store.home import LibraryHome, find_library, remember_library, resolve_folder
+from faceclust.store.home import LibraryHome, enclosing_library, find_library, remember_library, resolve_folder
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import Clustering, ClusterParams, FacePlace, Person
 
@@ -62,6 +62,26 @@ class Library:
         """The library named, else that of FACECLUST_LIBRARY, of a parent folder, or the last one
         scanned. Raises NoLibraryError."""
         return cls(find_library(Path(named) if named is not None else None), progress=progress)
+
+    @classmethod
+    def for_scan(
+        cls,
+        folders: Sequence[str | os.PathLike[str]] = (),
+        named: str | os.PathLike[str] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Library:
+        """The library that a scan of these folders belongs to: the one named, else the one the
+        first folder lies in, else that folder itself, as a new library. Raises UsageError."""
+        if named is not None:
+            return cls(named, progress=progress)
+        if not folders:
+            return cls.find(progress=progress)
+        first = resolve_folder(Path(folders[0]))
+        known = enclosing_library(first)
+        if known is None and len(folders) > 1:
+            raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
+        return cls(known or first, progress=progress)
 
     @cached_property
     def pack(self) -> Pack:
@@ -90,6 +110,7 @@ class Library:
             result = scan_folders(
                 self.home, self.pack, starts, os.cpu_count() or 1 if workers is None else workers, self.progress, stop_asked
             )
+            self.home.note_scan()
         remember_library(self.root)
         self._forget()
         return result
@@ -135,13 +156,21 @@ class Library:
         """The last clustering; None before the first."""
         return read_clusters(self.home.clusters)
 
-    @property
+    @cached_property
     def cluster_of(self) -> dict[str, int]:
-        """Face id → group number, for faces in a group."""
+        """Face id → group number, for the faces here now that are in a group."""
         if self.clustering is None:
             return {}
         pairs = zip(self.clustering.face_ids.tolist(), self.clustering.labels.tolist(), strict=True)
-        return {face: label for face, label in pairs if label >= 0}
+        return {face: label for face, label in pairs if label >= 0 and face in self.places_of}
+
+    @cached_property
+    def members(self) -> dict[int, list[str]]:
+        """Group number → its face ids."""
+        members: dict[int, list[str]] = defaultdict(list)
+        for face, label in self.cluster_of.items():
+            members[label].append(face)
+        return dict(members)
 
     # -- cluster ------------------------------------------------------------
 
@@ -194,12 +223,10 @@ class Library:
 
     def group(self, number: int) -> tuple[str, ...]:
         """The face ids of a group by its number. Raises UsageError for an unknown one."""
-        faces = tuple(face for face, label in self.cluster_of.items() if label == number and face in self.places_of)
-        if not faces:
-            count = self.clustering.group_count if self.clustering else 0
-            known = f"the library has groups 1 to {count}" if count else "type: faceclust cluster"
+        if number not in self.members:
+            known = f"there are groups 1 to {max(self.members)}" if self.members else "type: faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
-        return faces
+        return tuple(self.members[number])
 
     def name(self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None) -> Event:
         """Give these faces a name. `shown`: those the user has seen, default all: they are
@@ -282,11 +309,9 @@ class Library:
         }
         return plan_albums(persons, photos_of, self.root, Path(out).expanduser().absolute(), kind)
 
-    def albums(self, out: str | os.PathLike[str], *, kind: str = "symlink", unnamed: bool = False) -> AlbumPlan:
-        """Make the albums; gives the plan that was carried out."""
-        plan = self.plan_albums(out, kind=kind, unnamed=unnamed)
+    def make_albums(self, plan: AlbumPlan) -> None:
+        """Carry out a plan of `plan_albums`."""
         make_albums(plan)
-        return plan
 
     def export(self) -> list[dict[str, Any]]:
         """One row a face on a photo, as `faceclust export` writes them."""
@@ -295,7 +320,7 @@ class Library:
     # -- what was read and may be out of date -------------------------------
 
     def _forget(self) -> None:
-        for name in ("table", "places", "places_of", "clustering"):
+        for name in ("table", "places", "places_of", "clustering", "cluster_of", "members"):
             self.__dict__.pop(name, None)
         self._forget_people()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class EmbedderSpec:
     A chip's channels, RGB or BGR (`colour`), enter the model as (value − mean) / scale.
     With `mirror`, a face's embedding is the mean over the chip and its mirror image.
     `radius` is the norm of every embedding, such that squared L2 = 1.1 is the pack's
-    operating point."""
+    operating point. A face the detector scores below `sure_score` is dropped where its
+    asymmetry (see `vision.embed`) is above `max_asymmetry`."""
 
     file: str
     dimension: int
@@ -54,6 +56,8 @@ class EmbedderSpec:
     scale: float
     mirror: bool
     radius: float
+    sure_score: float
+    max_asymmetry: float
     template: Float32
 
     def __post_init__(self) -> None:
@@ -78,8 +82,9 @@ class Pack:
     @property
     def fingerprint(self) -> str:
         """Name and hashes in one line: a cache made by another fingerprint is another pack's."""
-        settings = f"{self.detector}|{self.embedder.mirror}|{self.embedder.radius}|{self.embedder.template.tolist()}"
-        return "|".join([self.name, *(f"{f.name}={f.sha256}" for f in self.files), settings])
+        files = [f"{file.name}={file.sha256}" for file in self.files]
+        settings = hashlib.sha256(f"{self.detector}{self.embedder}".encode()).hexdigest()
+        return " ".join([self.name, *files, f"settings={settings[:16]}"])
 
 
 def pack_folders() -> list[Path]:
@@ -130,6 +135,8 @@ def read_manifest(path: Path) -> Pack:
                 scale=embedder["scale"],
                 mirror=embedder["mirror"],
                 radius=embedder["radius"],
+                sure_score=embedder["sure_score"],
+                max_asymmetry=embedder["max_asymmetry"],
                 template=np.array(embedder["template"], dtype=np.float32),
             ),
         )

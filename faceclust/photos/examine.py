@@ -70,7 +70,7 @@ class PhotoExaminer:
         clock.lap("detect")
         photo, found = self._sharpen(photo, found, data)
         clock.lap("decode")
-        embeddings = self._analyser.embed(photo.pixels, found)
+        found, embeddings = self._analyser.embed(photo.pixels, found)
         clock.lap("embed")
         return self._scanned(photo, found, embeddings)
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import filelock
@@ -34,6 +35,7 @@ class LibraryHome:
         self.clusters = self.home / "clusters.parquet"
         self.journal = self.home / "people.jsonl"
         self.thumbs = self.home / "thumbs"
+        self._last_scan = self.home / "last-scan"
 
     def exists(self) -> bool:
         return self.home.is_dir()
@@ -47,6 +49,18 @@ class LibraryHome:
         if (inside / FILE_NAME).exists() or os.access(inside, os.W_OK):
             return inside / FILE_NAME
         return self.home / "folders" / folder / FILE_NAME
+
+    def note_scan(self) -> None:
+        """Note that the library has just been scanned."""
+        now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        write_atomically(self._last_scan, lambda stream: stream.write(now.encode()))
+
+    def last_scan(self) -> str | None:
+        """When that was, None where it is not known."""
+        try:
+            return self._last_scan.read_text(encoding="utf-8")
+        except OSError:
+            return None
 
     def cached_folders(self) -> list[str]:
         """Folders (POSIX paths below the root, sorted) that have a cache file."""

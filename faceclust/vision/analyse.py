@@ -28,13 +28,17 @@ class FaceAnalyser:
         spread = np.ptp(found.landmarks, axis=1).max(axis=1, initial=0.0)
         usable = np.flatnonzero((spread > 1) & np.isfinite(found.boxes).all(axis=1))
         order = usable[np.lexsort((found.boxes[usable, 1], found.boxes[usable, 0]))]
-        return Detections(found.boxes[order], found.scores[order], found.landmarks[order])
+        return found.take(order)
 
     def chip_scales(self, detections: Detections) -> Float64:
         """Chip pixels for one picture pixel, (n,): over 1, more resolution would help."""
         return chip_scales(detections.landmarks, self.pack.embedder.template)
 
-    def embed(self, pixels: UInt8, detections: Detections) -> Float32:
-        """Embeddings float32 (n, d) of faces whose landmarks are in this picture's pixels."""
+    def embed(self, pixels: UInt8, detections: Detections) -> tuple[Detections, Float32]:
+        """Embeddings float32 (n, d) of faces whose landmarks are in this picture's pixels, and
+        those faces: without the ones that are no faces, by what the embedder makes of them."""
         spec = self.pack.embedder
-        return self._embedder(cut_chips(pixels, detections.landmarks, spec.template, spec.chip_size))
+        embedded = self._embedder(cut_chips(pixels, detections.landmarks, spec.template, spec.chip_size))
+        doubtful = detections.scores < spec.sure_score
+        kept = np.flatnonzero(~(doubtful & (embedded.asymmetry > spec.max_asymmetry)))
+        return detections.take(kept), embedded.vectors[kept]

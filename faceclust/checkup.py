@@ -1,0 +1,92 @@
+"""How things stand: with the library, and with the installation (what a bug report needs)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from faceclust import __version__
+from faceclust.errors import FaceclustError
+from faceclust.library import DEFAULT_PACK, Library
+from faceclust.packs.manifest import load_pack
+from faceclust.packs.session import providers
+from faceclust.packs.verify import check_files
+from faceclust.store.home import LibraryHome, find_library
+
+_PACKAGES = "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif exifread pyarrow rich textual-image".split()
+
+
+def library_status(library: Library) -> dict[str, Any]:
+    """What is known of a library, as `faceclust status --json` prints it."""
+    clustering, faces = library.clustering, library.places_of.keys()
+    grouped = set(clustering.face_ids.tolist()) & faces if clustering else set()
+    return {
+        "library": str(library.root),
+        "photos": library.table.photo_count,
+        "faces": len(faces),
+        "skipped": library.table.skips(),
+        "last_scanned": library.home.last_scan(),
+        "pack": library.pack.name,
+        "groups": len(library.members) if clustering else None,
+        "alone": len(grouped) - len(library.cluster_of),
+        "not_grouped": len(faces - grouped),
+        "threshold": clustering.params.threshold if clustering else None,
+        "people": len(library.people()),
+        "unnamed_groups": len(library.unnamed_groups()),
+        "waiting": library.resolved.waiting,
+    }
+
+
+def checkup(library: Path | None = None) -> dict[str, Any]:
+    """Look at the installation; `problems` lists what is wrong, in words. Raises nothing for
+    what it finds."""
+    problems: list[str] = []
+    return {
+        "faceclust": __version__,
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "providers": providers(),
+        "packages": {name: _version(name, problems) for name in _PACKAGES},
+        "pack": _pack(problems),
+        "library": _library(library, problems),
+        "problems": problems,
+    }
+
+
+def _version(package: str, problems: list[str]) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        problems.append(f"the package {package} is not installed")
+        return "missing"
+
+
+def _pack(problems: list[str]) -> dict[str, Any]:
+    try:
+        pack = load_pack(DEFAULT_PACK)
+    except FaceclustError as error:
+        problems.append(str(error))
+        return {"name": DEFAULT_PACK, "title": "missing", "files": []}
+    checks = check_files(pack)
+    problems += [f"{check.path} is {check.state}" for check in checks if check.state != "ok"]
+    files = [{"path": check.path, "state": check.state, "sha256": check.file.sha256} for check in checks]
+    return {"name": pack.name, "title": pack.title, "licence": pack.licence, "files": files}
+
+
+def _library(named: Path | None, problems: list[str]) -> dict[str, Any]:
+    try:
+        home = LibraryHome(find_library(named))
+    except FaceclustError as error:
+        if named is not None:
+            problems.append(str(error))
+        return {"root": None, "home": None, "free_gb": None}
+    free = shutil.disk_usage(home.home).free / 1e9
+    if free < 0.1:
+        problems.append(f"the disk of {home.home} is full")
+    return {"root": str(home.root), "home": str(home.home), "free_gb": free}

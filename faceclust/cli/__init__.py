@@ -1,0 +1,86 @@
+"""The command line: thin commands over the library. Heavy imports wait inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from faceclust import __version__
+from faceclust.cli import (
+    albums,
+    cluster,
+    completion,
+    doctor,
+    export,
+    label,
+    name,
+    people,
+    report,
+    scan,
+    status,
+    undo,
+)
+from faceclust.errors import FaceclustError
+
+
+class _InOrder(click.Group):
+    """Commands in the order they are used in, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.version_option(__version__, "-V", "--version", prog_name="faceclust")
+def cli() -> None:
+    """Group the faces in your photos by person, on your own machine.
+
+    \b
+      faceclust scan ~/Pictures          find the faces (your photos are only read)
+      faceclust cluster                  group them by person
+      faceclust label                    give the groups names
+      faceclust report                   a page with everyone on it
+
+    Nothing is ever sent anywhere: faceclust does not use the network.
+    """
+
+
+for _module in (scan, cluster, label, name, people, undo, report, albums, export, status, doctor, completion):
+    cli.add_command(_module.command)
+
+
+def main() -> None:
+    """The program: every failure becomes one clear line and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except FaceclustError as error:
+        _say(f"error: {error}", f"hint: {error.hint}" if error.hint else None)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("stopped")
+        code = 130
+    except BrokenPipeError:
+        # The reader of a pipe has gone: nothing is left to say, nor anywhere to say it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except Exception as error:
+        if os.environ.get("FACECLUST_DEBUG"):
+            raise
+        _say(
+            f"error: {type(error).__name__}: {error}",
+            "hint: this is a fault in faceclust; FACECLUST_DEBUG=1 shows where, `faceclust doctor` what to report",
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(*lines: str | None) -> None:
+    for line in lines:
+        if line:
+            click.echo(line, err=True)

@@ -1,0 +1,51 @@
+"""What the commands share: options, the library in use, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from faceclust.library import Library
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def library_option(function: F) -> F:
+    return click.option(
+        "--library",
+        "-l",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="The photo library. Default: $FACECLUST_LIBRARY, else this folder's, else the last one scanned.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def open_library(named: Path | None) -> Library:
+    """The library in use, named on the first line of stderr."""
+    from faceclust.cli.progress import TerminalProgress
+    from faceclust.library import Library
+
+    return announce(Library.find(named, progress=TerminalProgress()))
+
+
+def announce(library: Library) -> Library:
+    click.echo(f"library: {library.root}", err=True)
+    return library
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """ "1 photo", "1,204 photos"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,80 @@
+"""Progress on stderr: a rich bar on a terminal, now and then a plain line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+
+_LINE_EVERY = 10.0  # seconds
+
+
+class TerminalProgress:
+    """Draws what the library tells of its work."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._what, self._total, self._done = "", 0, 0
+        self._started = self._last_line = 0.0
+        self._counts: dict[str, int] = {}
+
+    def start(self, what: str, total: int | None) -> None:
+        self.finish()
+        self._what, self._total, self._done, self._counts = what, total or 0, 0, {}
+        self._started = self._last_line = time.monotonic()
+        if total == 0:
+            return
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[extra]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(what, total=total, extra="")
+
+    def advance(self, steps: int = 1, **counts: int) -> None:
+        self._done += steps
+        self._counts = counts
+        if self._bar:
+            self._bar.update(self._task, advance=steps, extra=self._extra())
+        elif self._total and time.monotonic() - self._last_line >= _LINE_EVERY:
+            self._last_line = time.monotonic()
+            left = (self._total - self._done) / max(self._rate(), 1e-9)
+            self._line(f"{self._what}: {self._done} of {self._total}, {self._extra()}, {_clock(left)} left")
+
+    def note(self, message: str) -> None:
+        self._line(f"note: {message}")
+
+    def finish(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def _rate(self) -> float:
+        return self._done / max(time.monotonic() - self._started, 1e-9)
+
+    def _extra(self) -> str:
+        counts = [f"{number} {what}" for what, number in self._counts.items() if number]
+        return ", ".join([*counts, f"{self._rate():.1f}/s"])
+
+    def _line(self, text: str) -> None:
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,48 @@
+"""`faceclust status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+
+
+@click.command("status")
+@library_option
+@json_option
+def command(library: Path | None, as_json: bool) -> None:
+    """Say what is known of the library: photos, faces, skipped files, groups, people.
+
+    \b
+    Example:
+      faceclust status
+    """
+    from faceclust.checkup import library_status
+
+    opened = open_library(library)
+    status = library_status(opened)
+    if as_json:
+        print_json(status)
+    else:
+        _print(status)
+
+
+def _print(status: dict[str, Any]) -> None:
+    click.echo(f"{count(status['photos'], 'photo')}, {count(status['faces'], 'face')}")
+    click.echo(f"last scanned {status['last_scanned'] or 'never'}, models: {status['pack']}")
+    if status["groups"] is None:
+        click.echo("not grouped yet; type: faceclust cluster")
+    else:
+        click.echo(f"{count(status['groups'], 'group')}, {status['alone']:,} faces alone (threshold {status['threshold']:g})")
+        if status["not_grouped"]:
+            click.echo(f"{count(status['not_grouped'], 'face')} since then not grouped; type: faceclust cluster")
+    click.echo(f"{count(status['people'], 'person', 'people')} named, {count(status['unnamed_groups'], 'group')} without a name")
+    if status["waiting"]:
+        click.echo(f"{count(status['waiting'], 'named face')} on photos that are not here now")
+    if status["skipped"]:
+        click.echo(f"{count(len(status['skipped']), 'file')} skipped:")
+        for skip in status["skipped"]:
+            click.echo(f"  {skip['photo']}: {skip['reason']} ({skip['detail']})")
