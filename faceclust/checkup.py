@@ -18,7 +18,9 @@ from faceclust.packs.session import providers
 from faceclust.packs.verify import check_files
 from faceclust.store.home import LibraryHome, find_library
 
-_PACKAGES = "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif exifread pyarrow rich textual-image".split()
+_PACKAGES = (
+    "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif exifread pyarrow rich textual-image"
+).split()
 
 
 def library_status(library: Library) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """The conductor: the one place that joins the stages. Read it to see the flow.
 
-    scan     photos on disk      → folder caches        (scan.py: crawl, decode, detect, embed)
-    cluster  folder caches       → clusters.parquet
-    name     what the user says  → people.jsonl
-    people   groups + journal    → persons
-    report, albums, export       ← persons
+scan     photos on disk      → folder caches        (scan.py: crawl, decode, detect, embed)
+cluster  folder caches       → clusters.parquet
+name     what the user says  → people.jsonl
+people   groups + journal    → persons
+report, albums, export       ← persons
 """
 
 from __future__ import annotations
@@ -108,7 +108,12 @@ class Library:
         require_files(self.pack)
         with self.home.locked():
             result = scan_folders(
-                self.home, self.pack, starts, os.cpu_count() or 1 if workers is None else workers, self.progress, stop_asked
+                self.home,
+                self.pack,
+                starts,
+                os.cpu_count() or 1 if workers is None else workers,
+                self.progress,
+                stop_asked,
             )
             self.home.note_scan()
         remember_library(self.root)
@@ -118,7 +123,9 @@ class Library:
     def _below_root(self, folder: Path) -> str:
         resolved = resolve_folder(folder)
         if not resolved.is_relative_to(self.root):
-            raise UsageError(f"{resolved} is not in the library {self.root}", hint=f"scan it alone: faceclust scan {resolved}")
+            raise UsageError(
+                f"{resolved} is not in the library {self.root}", hint=f"scan it alone: faceclust scan {resolved}"
+            )
         below = resolved.relative_to(self.root).as_posix()
         return "" if below == "." else below
 

@@ -36,7 +36,7 @@ class ScanResult:
     elapsed: float = 0.0
     skipped: list[SkippedPhoto] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def skip_counts(self) -> dict[str, int]:
@@ -102,7 +102,7 @@ class _Folder:
         self.cache.update(self.known, self.done)
         self.known += self.done
         self.done, self.removed = {}, 0
-        result.seconds["write"] += time.process_time() - began
+        _add_seconds(result, {"write": time.process_time() - began})
 
 
 def _look(
@@ -147,12 +147,17 @@ def _note(message: str, progress: Progress, result: ScanResult) -> None:
 
 
 def _count(result: ScanResult, examined: Examined) -> None:
-    result.seconds.update(examined.seconds)
+    _add_seconds(result, examined.seconds)
     if isinstance(examined.photo, SkippedPhoto):
         result.skipped.append(examined.photo)
     else:
         result.scanned += 1
         result.faces += len(examined.photo.face_ids)
+
+
+def _add_seconds(result: ScanResult, seconds: dict[str, float]) -> None:
+    for stage, spent in seconds.items():
+        result.seconds[stage] = result.seconds.get(stage, 0.0) + spent
 
 
 def _save_all(folders: Iterable[_Folder], result: ScanResult) -> None:

@@ -12,7 +12,12 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
 @click.command("cluster")
 @library_option
 @click.option(
-    "--threshold", "-t", type=float, default=1.1, show_default=True, help="Squared L2 distance up to which groups are one."
+    "--threshold",
+    "-t",
+    type=float,
+    default=1.1,
+    show_default=True,
+    help="Squared L2 distance up to which groups are one.",
 )
 @click.option(
     "--algorithm",

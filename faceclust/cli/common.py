@@ -16,6 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def library_option(function: F) -> F:
+    """`--library FOLDER`."""
     return click.option(
         "--library",
         "-l",
@@ -26,6 +27,7 @@ def library_option(function: F) -> F:
 
 
 def json_option(function: F) -> F:
+    """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
@@ -38,11 +40,13 @@ def open_library(named: Path | None) -> Library:
 
 
 def announce(library: Library) -> Library:
+    """Say on stderr which library a command uses."""
     click.echo(f"library: {library.root}", err=True)
     return library
 
 
 def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 

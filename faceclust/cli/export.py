@@ -13,8 +13,16 @@ from faceclust.errors import FaceclustError, UsageError
 
 
 @click.command("export")
-@click.option("--format", "-f", "kind", type=click.Choice(["csv", "json", "parquet"]), help="Default: by the file's ending, else csv.")
-@click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to write. Default: stdout.")
+@click.option(
+    "--format",
+    "-f",
+    "kind",
+    type=click.Choice(["csv", "json", "parquet"]),
+    help="Default: by the file's ending, else csv.",
+)
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to write. Default: stdout."
+)
 @library_option
 def command(kind: str | None, out: Path | None, library: Path | None) -> None:
     """Write a table with one row a face: photo, box, group, person.
@@ -41,5 +49,7 @@ def command(kind: str | None, out: Path | None, library: Path | None) -> None:
     try:
         out.expanduser().write_bytes(content.getvalue())
     except OSError as error:
-        raise FaceclustError(f"{out} cannot be written: {error.strerror}", hint="choose another place with -o") from error
+        raise FaceclustError(
+            f"{out} cannot be written: {error.strerror}", hint="choose another place with -o"
+        ) from error
     click.echo(f"wrote {out}: {count(len(rows), 'face')}", err=True)

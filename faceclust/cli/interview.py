@@ -54,7 +54,9 @@ class Interview:
         facts = [count(len(group.face_ids), "face"), f"on {count(len(photos), 'photo')}", *([years] if years else [])]
         console.rule(Text(f"group {group.clusters[0]}, {left} to go"), align="left")
         if pictures:
-            console.print(face_strip([pictures[place.face_id] for place in places if place.face_id in pictures], console))
+            console.print(
+                face_strip([pictures[place.face_id] for place in places if place.face_id in pictures], console)
+            )
         else:
             console.print(Text("(the photos of these faces cannot be read now)"))
         console.print(Text(" · ".join(facts)))

@@ -46,7 +46,8 @@ def command(library: Path | None) -> None:
 
 
 def _say_where_things_stand(library: Library, answered: int) -> None:
-    left = len(library.unnamed_groups())
-    click.echo(f"{count(answered, 'answer')} saved; {count(len(library.people()), 'person', 'people')} named, {count(left, 'group')} without a name")
-    if library.people():
+    named, left = len(library.people()), len(library.unnamed_groups())
+    click.echo(f"{count(answered, 'answer')} saved")
+    click.echo(f"{count(named, 'person', 'people')} named, {count(left, 'group')} without a name")
+    if named:
         click.echo("next: faceclust report, or faceclust albums ~/People")

@@ -37,7 +37,9 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
         return
     _print_table(rows)
     if opened.resolved.waiting:
-        click.echo(f"{opened.resolved.waiting} named faces are on photos that are not here now; their names wait for them")
+        click.echo(
+            f"{opened.resolved.waiting} named faces are on photos that are not here now; their names wait for them"
+        )
 
 
 def _row(library: Library, person: Person) -> dict[str, Any]:

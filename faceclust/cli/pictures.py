@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image
 from rich.console import Console, RenderableType
@@ -29,7 +29,12 @@ def face_strip(pictures: Sequence[bytes], console: Console) -> RenderableType:
         strip.paste(image, (i * (side + _GAP), 0))
     kind = _kind(console)
     width = min(console.width, len(images) * (_columns(console) + 1) - 1)
-    known = {"graphics-sixel": SixelImage, "graphics-tgp": TGPImage, "blocks": HalfcellImage, "plain": UnicodeImage}
+    known: dict[str, Callable[..., RenderableType]] = {
+        "graphics-sixel": SixelImage,
+        "graphics-tgp": TGPImage,
+        "blocks": HalfcellImage,
+        "plain": UnicodeImage,
+    }
     return known[kind](strip, width=width, height="auto")
 
 

@@ -38,5 +38,7 @@ def command(out: Path, faces: int, groups: int, library: Path | None) -> None:
     try:
         out.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise FaceclustError(f"{out} cannot be written: {error.strerror}", hint="choose another place with -o") from error
+        raise FaceclustError(
+            f"{out} cannot be written: {error.strerror}", hint="choose another place with -o"
+        ) from error
     click.echo(f"wrote {out} ({len(html) / 1e6:.1f} MB)")

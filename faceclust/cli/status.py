@@ -36,10 +36,13 @@ def _print(status: dict[str, Any]) -> None:
     if status["groups"] is None:
         click.echo("not grouped yet; type: faceclust cluster")
     else:
-        click.echo(f"{count(status['groups'], 'group')}, {status['alone']:,} faces alone (threshold {status['threshold']:g})")
+        click.echo(
+            f"{count(status['groups'], 'group')}, {status['alone']:,} faces alone (threshold {status['threshold']:g})"
+        )
         if status["not_grouped"]:
             click.echo(f"{count(status['not_grouped'], 'face')} since then not grouped; type: faceclust cluster")
-    click.echo(f"{count(status['people'], 'person', 'people')} named, {count(status['unnamed_groups'], 'group')} without a name")
+    people, unnamed = status["people"], status["unnamed_groups"]
+    click.echo(f"{count(people, 'person', 'people')} named, {count(unnamed, 'group')} without a name")
     if status["waiting"]:
         click.echo(f"{count(status['waiting'], 'named face')} on photos that are not here now")
     if status["skipped"]:

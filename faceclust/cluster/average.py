@@ -91,7 +91,7 @@ class _Agglomeration:
         single = np.flatnonzero((self.means.sizes == 1) & (self.cluster_of == np.arange(len(embeddings))))
         rows = np.ascontiguousarray(embeddings[single])
         keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-        _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         for number in np.flatnonzero(counts > 1):
             group = single[inverse == number]
             rivals = self.exclusions.rival_pairs(group)[1]
@@ -190,4 +190,4 @@ class _Agglomeration:
         order = np.argsort(distances, axis=1, kind="stable")
         ids, distances = np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
         past = distances[:, LENGTH] if distances.shape[1] > LENGTH else np.full(len(clusters), np.inf)
-        return ids[:, :LENGTH].astype(np.int32), distances[:, :LENGTH], past
+        return ids.astype(np.int32)[:, :LENGTH], distances[:, :LENGTH], past

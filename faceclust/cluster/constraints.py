@@ -75,7 +75,7 @@ class ExclusionIndex:
         if not held:
             return np.empty(0, np.int64)
         found = np.unique(self._cluster_of[np.concatenate([self._faces[number] for number in held])])
-        return found[found != cluster]
+        return np.asarray(found[found != cluster], dtype=np.int64)
 
     def rival_pairs(self, clusters: Indices) -> tuple[Indices, Indices]:
         """For each of `clusters`, its rivals: (position in `clusters`, rival) pairs."""

@@ -88,9 +88,7 @@ def _agglomerate(embeddings: Float32, threshold: float, constraints: Constraints
 def _joined(near_a: dict[int, float], near_b: dict[int, float], *, farthest: bool) -> dict[int, float]:
     if farthest:
         return {other: max(d, near_b[other]) for other, d in near_a.items() if other in near_b}
-    return {
-        other: min(near_a.get(other, np.inf), near_b.get(other, np.inf)) for other in near_a.keys() | near_b.keys()
-    }
+    return {other: min(near_a.get(other, np.inf), near_b.get(other, np.inf)) for other in near_a.keys() | near_b.keys()}
 
 
 def _cluster_edges(

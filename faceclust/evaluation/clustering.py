@@ -55,9 +55,7 @@ class _Cells:
     counts: NDArray[np.float64]
 
 
-def _contingency(
-    groups: ArrayLike, persons: ArrayLike
-) -> tuple[_Cells, NDArray[np.float64], NDArray[np.float64]]:
+def _contingency(groups: ArrayLike, persons: ArrayLike) -> tuple[_Cells, NDArray[np.float64], NDArray[np.float64]]:
     group = np.array(groups, dtype=np.int64)
     alone = np.flatnonzero(group < 0)
     group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))

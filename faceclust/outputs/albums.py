@@ -45,7 +45,9 @@ def plan_albums(
     if out == root or (out.exists() and not out.is_dir()):
         raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
     notes = _read_notes(out)
-    make, keep, in_the_way = {}, {}, []
+    make: dict[str, Path] = {}
+    keep: dict[str, Path] = {}
+    in_the_way: list[str] = []
     for path, photo in _wanted(persons, photos_of, root).items():
         link = out / path
         if path in notes and _is_ours(link, notes[path]):
@@ -89,7 +91,9 @@ def make_albums(plan: AlbumPlan) -> None:
 
 def folder_name(name: str) -> str:
     """A name as a folder's: without what Windows, macOS or Linux refuse in one."""
-    cleaned = "".join("_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in unicodedata.normalize("NFC", name))
+    cleaned = "".join(
+        "_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in unicodedata.normalize("NFC", name)
+    )
     cleaned = cleaned.strip(" .") or "_"
     while len(cleaned.encode()) > _LONGEST:
         cleaned = cleaned[:-1]
@@ -152,7 +156,7 @@ def _is_ours(link: Path, note: Mapping[str, Any]) -> bool:
     """Is this still what was made: the same link, or a file nobody has changed since?"""
     try:
         if note["kind"] == "symlink":
-            return link.is_symlink() and os.readlink(link) == note["photo"]
+            return link.is_symlink() and str(link.readlink()) == note["photo"]
         status = link.lstat()
     except OSError:
         return False
@@ -192,4 +196,4 @@ def _write_notes(out: Path, notes: Mapping[str, Mapping[str, Any]]) -> None:
     temporary = out / f"{NOTES}.tmp"
     content = {"about": "links made by faceclust albums; faceclust scan passes this folder by", "links": notes}
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(temporary, out / NOTES)
+    temporary.replace(out / NOTES)

@@ -101,7 +101,9 @@ def make_card(
 
 def render_report(summary: Summary, cards: Sequence[Card]) -> str:
     """The page. Whatever came from a file name or a user is escaped by the template engine."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     source = resources.files("faceclust.outputs").joinpath("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         summary=summary,

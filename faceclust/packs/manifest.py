@@ -94,6 +94,7 @@ def pack_folders() -> list[Path]:
 
 
 def pack_names() -> list[str]:
+    """The packs there are manifests of."""
     return sorted({path.stem for folder in pack_folders() for path in folder.glob("*.toml")})
 
 

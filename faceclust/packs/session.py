@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 import onnxruntime
-from numpy.typing import NDArray
 
 from faceclust.errors import PackError
 from faceclust.types import Float32
@@ -37,7 +36,7 @@ class OnnxModel:
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, images: Float32) -> dict[str, Float32]:
-        values: list[NDArray] = self._session.run(self._outputs, {self._input: images})
+        values: list[Float32] = self._session.run(self._outputs, {self._input: images})
         return dict(zip(self._outputs, values, strict=True))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from faceclust.types import PhotoRef
 
@@ -69,7 +69,7 @@ def single_photo(root: Path, rel_path: str) -> PhotoRef:
 
 
 def _is_photo_name(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
+    return not name.startswith(".") and PurePath(name).suffix.lower() in EXTENSIONS
 
 
 def _ref(entry: os.DirEntry[str], rel_path: str) -> PhotoRef | None:

@@ -127,8 +127,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _to_eight_bits(values: np.ndarray) -> UInt8:
     """Grey values of more than 8 bits: 16-bit ones keep their upper byte, floating-point and
     32-bit ones are stretched from their least to their greatest."""
-    if values.dtype.itemsize == 2 or (values.dtype.kind in "iu" and 0 <= values.min() and values.max() < 65536):
+    if values.dtype.itemsize == 2 or (values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 65536):
         return (values.astype(np.uint16) >> 8).astype(np.uint8)
     finite = np.nan_to_num(values.astype(np.float64))
     low, high = finite.min(), finite.max()
-    return ((finite - low) * (255 / (high - low or 1))).round().astype(np.uint8)
+    return np.asarray(((finite - low) * (255 / (high - low or 1))).round(), dtype=np.uint8)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -53,7 +53,7 @@ def examine_photos(
 
 def _examine_until_broken(
     root: Path, pack: Pack, waiting: deque[PhotoRef], workers: int, stop_asked: StopAsked
-) -> Iterator[Examined]:
+) -> Generator[Examined, None, list[PhotoRef]]:
     """Take from `waiting` until it is empty, a stop is asked, or a worker dies; the generator
     returns the photos then in hand."""
     running: dict[Future[Examined], PhotoRef] = {}

@@ -25,6 +25,7 @@ _SCHEMA = pa.schema(
 
 
 def write_clusters(path: Path, clustering: Clustering) -> None:
+    """Replace the last clustering. Raises CacheError where the disk does not take it."""
     table = pa.Table.from_arrays(
         [
             pa.array(clustering.face_ids, pa.string()),

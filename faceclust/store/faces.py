@@ -25,8 +25,7 @@ class LibraryTable:
     def join(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
         """From (folder, its cache's rows) pairs."""
         parts = [
-            table.add_column(0, "folder", pa.array([folder] * len(table), pa.string()))
-            for folder, table in folders
+            table.add_column(0, "folder", pa.array([folder] * len(table), pa.string())) for folder, table in folders
         ]
         empty = folder_schema(info).empty_table().add_column(0, "folder", pa.array([], pa.string()))
         return cls(concatenate([empty, *parts]), info)
@@ -51,9 +50,7 @@ class LibraryTable:
     def places(self) -> Iterator[FacePlace]:
         """Every face on every photo, by photo path, then face; a face of a photo kept twice
         comes twice."""
-        columns = (
-            "folder photo photo_hash width height taken_at face_id left top right bottom score quality".split()
-        )
+        columns = "folder photo photo_hash width height taken_at face_id left top right bottom score quality".split()
         rows = self._faces.select([*columns, "face"]).sort_by(
             [("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")]
         )

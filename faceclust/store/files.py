@@ -19,14 +19,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
     program, but maybe not of the machine."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), PRIVATE_FILE)
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), PRIVATE_FILE
+        )
         with os.fdopen(descriptor, "wb") as stream:
             write(stream)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
         temporary.chmod(PRIVATE_FILE)
-        os.replace(temporary, path)
+        temporary.replace(path)
         if durable:
             sync_folder(path.parent)
     except OSError as error:

@@ -129,7 +129,7 @@ def embedding_matrix(column: pa.ChunkedArray, info: CacheInfo) -> Float32:
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     matrix = flat.astype(np.float64).reshape(-1, info.dimension)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return (matrix * (info.radius / np.maximum(norms, 1e-12))).astype(np.float32)
+    return np.asarray(matrix * (info.radius / np.maximum(norms, 1e-12)), dtype=np.float32)
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:

@@ -59,7 +59,8 @@ class Embedder:
 
 
 def _unit(vectors: Float32) -> Float32:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
 def load_embedder(pack: Pack) -> Embedder:

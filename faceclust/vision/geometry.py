@@ -70,10 +70,7 @@ def non_maximum_suppression(
         best, rest = order[0], order[1:]
         kept.append(best)
         both = _intersection(boxes[best], boxes[rest])
-        if over_smaller:
-            base = np.minimum(area[best], area[rest])
-        else:
-            base = area[best] + area[rest] - both
+        base = np.minimum(area[best], area[rest]) if over_smaller else area[best] + area[rest] - both
         order = rest[both <= overlap * base]
     return np.array(kept, dtype=np.intp)
 

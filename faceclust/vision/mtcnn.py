@@ -90,7 +90,7 @@ class Mtcnn:
 def _shift(boxes: Float32, offsets: Float32) -> Float32:
     """Boxes moved by offsets given as fractions of their width and height."""
     size = boxes[:, 2:] - boxes[:, :2]
-    return (boxes + offsets * np.concatenate([size, size], axis=1)).astype(np.float32)
+    return np.asarray(boxes + offsets * np.concatenate([size, size], axis=1), dtype=np.float32)
 
 
 def _crops(picture: Image.Image, boxes: Float32, side: int) -> UInt8:

@@ -41,8 +41,14 @@ class Graph:
     ) -> str:
         """Convolution with weights of shape (filters, channels, height, width)."""
         return self.node(
-            "Conv", x, self.constant(weights.astype(np.float32)), self.constant(bias.astype(np.float32)),
-            out=out, kernel_shape=weights.shape[2:], strides=[stride, stride], pads=[pad] * 4,
+            "Conv",
+            x,
+            self.constant(weights.astype(np.float32)),
+            self.constant(bias.astype(np.float32)),
+            out=out,
+            kernel_shape=weights.shape[2:],
+            strides=[stride, stride],
+            pads=[pad] * 4,
         )
 
     def prelu(self, x: str, slope: np.ndarray) -> str:
