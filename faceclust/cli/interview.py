@@ -51,7 +51,7 @@ class Interview:
         pictures = library.pictures(places)
         photos = {place.photo for face in group.face_ids for place in library.places_of[face]}
         years = date_range(place.taken_at for face in group.face_ids for place in library.places_of[face])
-        facts = [count(len(group.face_ids), "face"), f"on {count(len(photos), 'photo')}", *([years] if years else [])]
+        facts = f"{count(len(group.face_ids), 'face')} on {count(len(photos), 'photo')}"
         console.rule(Text(f"group {group.clusters[0]}, {left} to go"), align="left")
         if pictures:
             console.print(
@@ -59,7 +59,7 @@ class Interview:
             )
         else:
             console.print(Text("(the photos of these faces cannot be read now)"))
-        console.print(Text(" · ".join(facts)))
+        console.print(Text(f"{facts} · {years}" if years else facts))
         return [place.face_id for place in places if place.face_id in pictures]
 
     def _ask(self) -> str:
@@ -77,6 +77,7 @@ class Interview:
         elif answer == "u":
             undone = self._library.undo()
             self._skipped.clear()
+            self._answered -= self._answered > 0 and undone is not None
             self._console.print(Text(f"taken back: {describe(undone)}" if undone else "nothing to take back"))
         elif len(answer) == 1:
             self._console.print(Text(f"{answer!r} is no answer: {_KEYS}, or a name of two letters or more"))

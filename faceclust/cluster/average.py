@@ -92,8 +92,9 @@ class _Agglomeration:
         rows = np.ascontiguousarray(embeddings[single])
         keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        for number in np.flatnonzero(counts > 1):
-            group = single[inverse == number]
+        for group in np.split(single[np.argsort(inverse, kind="stable")], np.cumsum(counts)[:-1]):
+            if len(group) < 2:
+                continue
             rivals = self.exclusions.rival_pairs(group)[1]
             if not np.isin(rivals, group).any():
                 for other in np.sort(group)[1:].tolist():
@@ -189,5 +190,5 @@ class _Agglomeration:
         ids[np.isinf(distances)] = -1
         order = np.argsort(distances, axis=1, kind="stable")
         ids, distances = np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
-        past = distances[:, LENGTH] if distances.shape[1] > LENGTH else np.full(len(clusters), np.inf)
+        past = distances[:, LENGTH:].min(axis=1, initial=np.inf)
         return ids.astype(np.int32)[:, :LENGTH], distances[:, :LENGTH], past
