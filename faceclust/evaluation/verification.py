@@ -91,13 +91,15 @@ def verify_folds(
 
 
 def best_threshold(distances: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
-    """The threshold with most right answers; the middle of the best ones, between two distances."""
+    """The threshold with most right answers; of several, the one in the middle of the list."""
     order = np.argsort(distances, kind="stable")
+    ordered = distances[order].astype(np.float64)
     gain = np.concatenate([[0], np.cumsum(np.where(same[order], 1, -1))])
-    best = np.flatnonzero(gain == gain.max())
-    accepted = int(best[len(best) // 2])
-    ends = np.concatenate([distances[order][:1], distances[order], distances[order][-1:]])
-    return float((ends[accepted] + ends[accepted + 1]) / 2)
+    # A threshold lies before all distances, between two that differ, or after the last.
+    cuts = np.concatenate([ordered[:1], (ordered[:-1] + ordered[1:]) / 2, np.nextafter(ordered[-1:], np.inf)])
+    possible = np.concatenate([[True], ordered[:-1] < ordered[1:], np.isfinite(ordered[-1:])])
+    best = np.flatnonzero(possible & (gain == gain[possible].max()))
+    return float(cuts[best[len(best) // 2]])
 
 
 def threshold_at_far(impostor_distances: NDArray[np.floating], far: float) -> float:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.group import group_faces, membership_strength, number_groups
+from faceclust.errors import UsageError
+from faceclust.types import ClusterParams, FaceTable
+
+
+def table(points: np.ndarray, ids: list[str] | None = None) -> FaceTable:
+    n = len(points)
+    return FaceTable(
+        face_ids=np.array(ids or [f"{i:016x}" for i in range(n)]),
+        photo_ids=np.array([f"photo {i}" for i in range(n)]),
+        embeddings=points.astype(np.float32),
+        quality=np.ones(n, np.float32),
+        taken_at=np.full(n, "NaT", "datetime64[s]"),
+    )
+
+
+def test_groups_are_numbered_by_size_then_first_face() -> None:
+    clusters = np.array([0, 1, 2, 1, 2, 5, 6, 6, 6])
+    assert number_groups(clusters, 2).tolist() == [-1, 2, 3, 2, 3, -1, 1, 1, 1]
+    assert number_groups(clusters, 3).tolist() == [-1, -1, -1, -1, -1, -1, 1, 1, 1]
+    assert number_groups(clusters[:0], 2).tolist() == []
+
+
+def test_strength_is_from_the_definition() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(6, 5))
+    points = (3 * points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    clusters = np.array([0, 0, 0, 3, 3, 5])
+    squared = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    expected = [1 - (squared[0, 1] + squared[0, 2]) / 2 / 18, 1 - squared[3, 4] / 18]
+    found = membership_strength(points, clusters)
+    np.testing.assert_allclose(found[[0, 3]], np.clip(expected, 0, 1), atol=1e-5)
+    assert found[5] == 0
+
+
+@pytest.mark.parametrize("algorithm", ["average", "complete", "single", "hdbscan"])
+def test_every_algorithm_finds_two_plain_people(algorithm: str) -> None:
+    rng = np.random.default_rng(1)
+    points = np.repeat(np.eye(8)[:2] * 3, [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
+    found = group_faces(table(points), ClusterParams(algorithm, 1.1, 2), Constraints())
+    assert found.labels.tolist() == [1] * 6 + [2] * 4
+    assert found.group_count == 2
+
+
+def test_senseless_parameters_are_refused() -> None:
+    faces = table(np.eye(3))
+    for params in (
+        ClusterParams("kmeans"),
+        ClusterParams(threshold=0),
+        ClusterParams(threshold=float("nan")),
+        ClusterParams(min_size=0),
+    ):
+        with pytest.raises(UsageError):
+            group_faces(faces, params, Constraints())
+
+
+def test_a_face_table_is_checked() -> None:
+    with pytest.raises(ValueError, match="rising order"):
+        table(np.eye(2), ["b", "a"])
+    with pytest.raises(ValueError, match="photo_ids"):
+        FaceTable(
+            np.array(["a"]),
+            np.array([]),
+            np.ones((1, 2), np.float32),
+            np.ones(1, np.float32),
+            np.array(["NaT"], "datetime64[s]"),
+        )

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from tests.samples import COLLINS, make_library
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing a test does reaches the user's own folders, nor hangs on them."""
+    home = tmp_path_factory.mktemp("home")
+    for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.delenv("FACECLUST_LIBRARY", raising=False)
+
+
+@pytest.fixture(scope="session")
+def truth_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[str]], Path]:
+    """A library scanned and clustered once; tests get copies."""
+    root = tmp_path_factory.mktemp("scanned") / "photos"
+    truth = make_library(root)
+    library = Library(root)
+    library.scan(workers=0)
+    library.cluster()
+    return truth, root
+
+
+@pytest.fixture
+def truth(truth_and_scanned: tuple[dict[str, list[str]], Path]) -> dict[str, list[str]]:
+    return truth_and_scanned[0]
+
+
+@pytest.fixture
+def library(truth_and_scanned: tuple[dict[str, list[str]], Path], tmp_path: Path) -> Library:
+    """A library of its own, scanned and clustered."""
+    root = tmp_path / "photos"
+    shutil.copytree(truth_and_scanned[1], root)
+    return Library(root)
+
+
+@pytest.fixture
+def name_of_face(truth: dict[str, list[str]]) -> Callable[[Library], dict[str, str]]:
+    """A function: face id → the person it really is, by the order of faces on a photo."""
+
+    def names(library: Library) -> dict[str, str]:
+        by_photo: dict[str, list[str]] = {}
+        for place in sorted(library.places, key=lambda place: place.box):
+            by_photo.setdefault(place.photo, []).append(place.face_id)
+        return {
+            face: person for photo, faces in by_photo.items() for face, person in zip(faces, truth[photo], strict=True)
+        }
+
+    return names
+
+
+@pytest.fixture
+def collins(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> tuple[Library, int, set[str]]:
+    """The library, and Eileen Collins' group number and face ids in it."""
+    faces = {face for face, person in name_of_face(library).items() if person == COLLINS}
+    (group,) = {library.cluster_of[face] for face in faces}
+    return library, group, faces

@@ -1,0 +1,72 @@
+"""The embedded pack is built from pinned sources, the same each time."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+@pytest.fixture
+def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(str(MODELS))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("packbuilder", "hatch_build")]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_build_gives_the_files_of_the_manifest_twice(tmp_path: Path) -> None:
+    from packbuilder import build_pack
+
+    expected = {file["name"]: file for file in tomllib.loads((MODELS / "dlib.toml").read_text())["file"]}
+    for folder in ("first", "second"):
+        paths = build_pack(MODELS / "dlib.toml", tmp_path / folder)
+        assert {path.name for path in paths} == expected.keys()
+        for path in paths:
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == expected[path.name]["sha256"]
+            assert path.stat().st_size == expected[path.name]["size"]
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_a_source_with_another_hash_fails_the_build_clearly(tmp_path: Path) -> None:
+    shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("*.onnx"))
+    manifest = tmp_path / "models" / "dlib.toml"
+    true_hash = tomllib.loads(manifest.read_text())["file"][1]["source_sha256"]
+    manifest.write_text(manifest.read_text().replace(true_hash, "0" * 64))
+    from hatch_build import PackBuildHook
+
+    hook: Any = PackBuildHook.__new__(PackBuildHook)
+    hook._BuildHookInterface__root = str(tmp_path)
+    with pytest.raises(SystemExit) as failure:
+        hook.initialize("standard", {"force_include": {}})
+    message = str(failure.value)
+    assert true_hash in message and "0" * 64 in message and "pnet.lz4" in message
+    assert not (tmp_path / "models" / "mtcnn_pnet.onnx").exists()
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_a_missing_build_requirement_is_named() -> None:
+    from packbuilder.sources import PackBuildError, source_bytes
+
+    with pytest.raises(PackBuildError, match="no-such-package"):
+        source_bytes("no-such-package", "weights.bin", "0" * 64)
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_a_cut_off_dlib_file_is_refused_by_name() -> None:
+    from packbuilder import dlib_resnet
+    from packbuilder.sources import PackBuildError, source_bytes
+
+    entry = tomllib.loads((MODELS / "dlib.toml").read_text())["file"][0]
+    data = source_bytes(entry["distribution"], entry["source"], entry["source_sha256"])
+    with pytest.raises(PackBuildError):
+        dlib_resnet.convert(data[: len(data) // 2])

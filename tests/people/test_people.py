@@ -1,0 +1,196 @@
+"""The journal is never lost or half-read; what it says is found again; persons follow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.errors import CacheError
+from faceclust.people.describe import describe
+from faceclust.people.journal import Event, Journal, JournalFace, effective
+from faceclust.people.persons import build_persons
+from faceclust.people.resolve import Said, clean_name, person_key, resolve
+from faceclust.types import Clustering, FacePlace
+
+BOX = (0.1, 0.1, 0.3, 0.3)
+
+
+def face(
+    id: str, *, confirmed: bool = True, photo: str = "a.jpg", hash: str = "h", box: tuple[float, ...] = BOX
+) -> JournalFace:
+    left, top, right, bottom = box
+    return JournalFace(id, hash, photo, (left, top, right, bottom), confirmed)
+
+
+def place(id: str, photo: str = "a.jpg", hash: str = "h", box: tuple[float, ...] = BOX) -> FacePlace:
+    left, top, right, bottom = box
+    return FacePlace(id, photo, hash, (left, top, right, bottom), (100, 100), 1.0, 1.0, None)
+
+
+def test_events_round_trip_as_readable_lines(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "people.jsonl")
+    assert journal.events() == []
+    journal.name("Zoë", [face("1", confirmed=False), face("2")])
+    journal.ignore([face("3")])
+    assert [(e.kind, e.name, [f.face_id for f in e.faces]) for e in journal.events()] == [
+        ("name", "Zoë", ["1", "2"]),
+        ("ignore", None, ["3"]),
+    ]
+    assert [f.confirmed for f in journal.events()[0].faces] == [False, True]
+    first = json.loads(journal.path.read_text(encoding="utf-8").splitlines()[0])
+    assert {"time", "event", "id", "version", "name", "faces"} == first.keys()
+    assert "Zoë" in journal.path.read_text(encoding="utf-8")
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_undo_takes_back_one_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "people.jsonl")
+    journal.name("Anna", [face("1")])
+    journal.name("Ben", [face("2"), face("3")])
+    assert journal.undo().name == "Ben"  # type: ignore[union-attr]
+    assert [e.name for e in effective(journal.events())] == ["Anna"]
+    undone = journal.undo()
+    assert undone is not None and describe(undone) == "Anna (1 face)"
+    assert journal.undo() is None
+    assert len(journal.path.read_text().splitlines()) == 4
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["name", "ignore", "undo"]), max_size=12))
+def test_any_sequence_equals_the_shorter_one_without_what_was_undone(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
+) -> None:
+    journal = Journal(tmp_path_factory.mktemp("journal") / "people.jsonl")
+    expected: list[str] = []
+    for number, kind in enumerate(kinds):
+        if kind == "undo":
+            journal.undo()
+            expected[-1:] = []
+        else:
+            event = (
+                journal.name(f"P{number}", [face(str(number))])
+                if kind == "name"
+                else journal.ignore([face(str(number))])
+            )
+            expected.append(event.id)
+    assert [event.id for event in effective(journal.events())] == expected
+
+
+@pytest.mark.parametrize("cut", [1, 10, 60])
+def test_a_torn_last_line_is_set_aside_and_nothing_else_is_lost(tmp_path: Path, cut: int) -> None:
+    notes: list[str] = []
+    journal = Journal(tmp_path / "people.jsonl", notes.append)
+    journal.name("Anna", [face("1")])
+    whole = journal.path.read_bytes()
+    journal.name("Ben", [face("2")])
+    journal.path.write_bytes(journal.path.read_bytes()[:-cut])
+    if cut == 1:  # only the line's end is missing: the line itself is whole
+        assert [e.name for e in journal.events()] == ["Anna", "Ben"]
+    else:
+        assert [e.name for e in journal.events()] == ["Anna"] and notes
+    journal.name("Carl", [face("3")])
+    names = [e.name for e in Journal(journal.path).events()]
+    assert names == (["Anna", "Ben", "Carl"] if cut == 1 else ["Anna", "Carl"])
+    assert journal.path.read_bytes().startswith(whole)
+    assert journal.path.with_suffix(".torn").exists() == (cut > 1)
+
+
+def test_damaged_lines_are_passed_by_and_newer_ones_kept(tmp_path: Path) -> None:
+    notes: list[str] = []
+    journal = Journal(tmp_path / "people.jsonl", notes.append)
+    journal.name("Anna", [face("1")])
+    newer = json.dumps({"time": "2031", "event": "marry", "id": "x", "version": "9"})
+    strange = [
+        b"[1, 2]",
+        b"null",
+        b'"text"',
+        b"{}",
+        b'{"event": "name"}',
+        b"\xff\xfe",
+        b'{"event": "name", "id": 1, "time": 2, "faces": 3}',
+    ]
+    with journal.path.open("ab") as stream:
+        stream.write(newer.encode() + b"\n" + b"".join(line + b"\n" for line in strange))
+    journal.name("Ben", [face("2")])
+    assert [e.name for e in journal.events()] == ["Anna", "Ben"]
+    assert len(notes) == len(strange)
+    assert newer in journal.path.read_text(errors="replace")
+
+
+def test_an_answer_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CacheError, match="not saved"):
+        Journal(tmp_path / "no such folder" / "people.jsonl").name("Anna", [face("1")])
+
+
+def test_names_are_cleaned_and_compared() -> None:
+    assert clean_name("  Anna\n\tMaria ") == "Anna Maria"
+    assert clean_name("\x1b[31mred") == "[31mred"
+    assert clean_name(" \n ") == ""
+    assert person_key("ANNA  maria") == person_key("Anna Maria")
+    assert person_key("Zoe\u0308") == person_key("Zoë")
+
+
+def name(who: str, *faces: JournalFace) -> Event:
+    return Event(id=f"{who}{[f.face_id for f in faces]}", time="", kind="name", faces=faces, name=who)
+
+
+def test_faces_are_found_by_id_then_content_then_path() -> None:
+    events = [name("Anna", face("1"))]
+    assert resolve(events, [place("1", photo="moved/b.jpg", hash="other")]).said == {"1": Said("Anna", True)}
+    nearly = (0.11, 0.1, 0.31, 0.29)
+    assert resolve(events, [place("9", photo="moved/b.jpg", box=nearly)]).said == {"9": Said("Anna", True)}
+    assert resolve(events, [place("9", hash="edited", box=nearly)]).said == {"9": Said("Anna", True)}
+    elsewhere = resolve(events, [place("9", box=(0.6, 0.6, 0.8, 0.8))])
+    assert elsewhere.said == {} and elsewhere.waiting == 1
+    assert resolve(events, []).waiting == 1
+
+
+def test_the_later_word_counts_and_the_first_spelling_stays() -> None:
+    events = [name("Anna", face("1"), face("2")), name("Ben", face("2")), name("ANNA", face("3"))]
+    said = resolve(events, [place("1"), place("2"), place("3")]).said
+    assert {id: word.name for id, word in said.items()} == {"1": "Anna", "2": "Ben", "3": "Anna"}
+
+
+def clustering(labels: dict[str, int]) -> Clustering:
+    ids = sorted(labels)
+    return Clustering(np.array(ids), np.array([labels[i] for i in ids], np.int32), np.zeros(len(ids), np.float32))
+
+
+def test_persons_from_groups_and_words() -> None:
+    groups = clustering({"a1": 1, "a2": 1, "a3": 1, "b1": 2, "b2": 2, "x1": 3, "x2": 3, "lone": -1, "gone": 1})
+    said = {"a1": Said("Anna", True), "b1": Said("Ben", True), "lone": Said("Anna", True), "x1": Said(None, False)}
+    photo_of = {id: f"photo of {id}" for id in ("a1", "a2", "a3", "b1", "b2", "x1", "x2", "lone")}
+    anna, ben, ignored = build_persons(groups, said, photo_of)
+    assert (anna.name, set(anna.face_ids), anna.confirmed, anna.clusters) == (
+        "Anna",
+        {"a1", "a2", "a3", "lone"},
+        {"a1", "lone"},
+        (1,),
+    )
+    assert (ben.name, set(ben.face_ids)) == ("Ben", {"b1", "b2"})
+    assert ignored.ignored and set(ignored.face_ids) == {"x1", "x2"} and ignored.name is None
+
+
+def test_nobody_is_suggested_twice_on_one_photo() -> None:
+    groups = clustering({"a1": 1, "a2": 1, "other": 1})
+    photo_of = {"a1": "p", "a2": "q", "other": "p"}
+    anna, rest = build_persons(groups, {"a1": Said("Anna", True)}, photo_of)
+    assert set(anna.face_ids) == {"a1", "a2"}
+    assert rest.name is None and rest.face_ids == ("other",)
+
+
+def test_a_group_of_two_named_people_belongs_to_the_one_confirmed_more() -> None:
+    groups = clustering({"1": 1, "2": 1, "3": 1, "4": 1})
+    said = {"1": Said("Anna", True), "2": Said("Ben", True), "3": Said("Ben", True)}
+    persons = {person.name: set(person.face_ids) for person in build_persons(groups, said, {i: i for i in "1234"})}
+    assert persons == {"Anna": {"1"}, "Ben": {"2", "3", "4"}}
+
+
+def test_names_need_no_clustering() -> None:
+    (anna,) = build_persons(None, {"1": Said("Anna", True)}, {"1": "p"})
+    assert anna.face_ids == ("1",) and anna.clusters == ()

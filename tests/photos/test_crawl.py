@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from faceclust.outputs.albums import NOTES
+from faceclust.photos.crawl import ALBUMS_MARKER, crawl
+
+
+def touch(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"x")
+
+
+def found(root: Path, start: str = "") -> list[str]:
+    return [photo.rel_path for folder in crawl(root, start) for photo in folder.photos]
+
+
+def test_photos_come_sorted_with_size_and_time(tmp_path: Path) -> None:
+    touch(tmp_path, "b/2.JPG", "b/1.heic", "a.png", "B/3.avif", "c.tif", "notes.txt", "clip.mp4", "noending")
+    assert found(tmp_path) == ["a.png", "c.tif", "B/3.avif", "b/1.heic", "b/2.JPG"]
+    photo = next(iter(crawl(tmp_path))).photos[0]
+    status = (tmp_path / "a.png").stat()
+    assert (photo.size, photo.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def test_hidden_and_system_folders_are_passed_by(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "ok/1.jpg", ".Trash/1.jpg", "ok/@eaDir/1.jpg", ".thumbnails/1.jpg", "$RECYCLE.BIN/1.jpg", "ok/._1.jpg"
+    )
+    assert found(tmp_path) == ["ok/1.jpg"]
+
+
+def test_albums_made_by_faceclust_are_passed_by(tmp_path: Path) -> None:
+    assert ALBUMS_MARKER == NOTES  # the crawler and the album maker mean the same file
+    touch(tmp_path, "1.jpg", f"People/{NOTES}", "People/Anna/1.jpg")
+    assert found(tmp_path) == ["1.jpg"]
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    library, outside = tmp_path / "library", tmp_path / "outside"
+    touch(library, "sub/1.jpg")
+    touch(outside, "2.jpg")
+    (library / "out").symlink_to(outside)
+    (library / "sub/circle").symlink_to(library)
+    (library / "2.jpg").symlink_to(outside / "2.jpg")
+    (library / "gone.jpg").symlink_to(tmp_path / "nothing")
+    assert found(library) == ["sub/1.jpg"]
+
+
+def test_what_is_no_file_is_no_photo(tmp_path: Path) -> None:
+    (tmp_path / "folder.jpg").mkdir()
+    touch(tmp_path, "folder.jpg/inside.jpg")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.jpg")
+    assert found(tmp_path) == ["folder.jpg/inside.jpg"]
+
+
+def test_part_of_a_library(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.jpg", "b/c/2.jpg")
+    assert found(tmp_path, "b") == ["b/c/2.jpg"]
+
+
+def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path) -> None:
+    folders = {folder.rel_path: folder for folder in crawl(tmp_path, "missing")}
+    assert folders["missing"].error
+    with pytest.raises(KeyError):
+        folders["missing/below"]

@@ -1,0 +1,173 @@
+"""Every format, mode and orientation to upright RGB; every broken file to a reason."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.types import Photo, PhotoRef, SkipReason
+from tests.samples import ORIENTATION
+
+REF = PhotoRef("photo", 1, 1)
+#: What a camera stores for each orientation of an upright scene.
+STORED_AS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def scene(width: int = 96, height: int = 64) -> Image.Image:
+    """Red top left, green top right, blue bottom left, white bottom right."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    pixels[: height // 2, : width // 2] = (255, 0, 0)
+    pixels[: height // 2, width // 2 :] = (0, 255, 0)
+    pixels[height // 2 :, : width // 2] = (0, 0, 255)
+    return Image.fromarray(pixels)
+
+
+def encode(image: Image.Image, format: str, exif: Image.Exif | None = None, **options: object) -> bytes:
+    out = io.BytesIO()
+    if format == "HEIF":
+        pillow_heif.from_pillow(image).save(out, quality=95, exif=exif.tobytes() if exif else None)
+    else:
+        extra = {"exif": exif} if exif is not None else {}
+        image.save(out, format, **extra, **options)
+    return out.getvalue()
+
+
+def corners(photo: Photo) -> list[str]:
+    """The nearest of the scene's colours at a quarter and three quarters of the picture."""
+    names = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
+    height, width = photo.pixels.shape[:2]
+    seen = []
+    for y in (height // 4, 3 * height // 4):
+        for x in (width // 4, 3 * width // 4):
+            pixel = photo.pixels[y, x].astype(int)
+            seen.append(min(names, key=lambda name: int(np.abs(pixel - names[name]).sum())))
+    return seen
+
+
+UPRIGHT = ["red", "green", "blue", "white"]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
+    turn = STORED_AS[orientation]
+    stored = scene() if turn is None else scene().transpose(turn)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    photo = decode_photo(encode(stored, format, exif), REF)
+    assert corners(photo) == UPRIGHT
+    assert photo.full_size == (96, 64) == (photo.pixels.shape[1], photo.pixels.shape[0])
+    assert photo.is_full_size
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_is_decoded_no_smaller_than_asked(orientation: int) -> None:
+    turn = STORED_AS[orientation]
+    stored = scene(960, 640) if turn is None else scene(960, 640).transpose(turn)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    photo = decode_photo(encode(stored, "JPEG", exif), REF, at_least=400)
+    assert photo.pixels.shape == (320, 480, 3)
+    assert photo.full_size == (960, 640)
+    assert not photo.is_full_size
+    assert corners(photo) == UPRIGHT
+    assert decode_photo(encode(stored, "JPEG", exif), REF, at_least=5000).is_full_size
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "P", "1", "RGBA", "LA", "YCbCr"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    image = scene().convert(mode)
+    format = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
+    photo = decode_photo(encode(image, format), REF)
+    expected = np.asarray(image.convert("RGB")).astype(int)
+    assert photo.pixels.shape == expected.shape
+    assert np.abs(photo.pixels.astype(int) - expected).mean() < 6
+
+
+def test_sixteen_bits_and_floats_keep_their_shape() -> None:
+    ramp = np.linspace(0, 65535, 64 * 96).reshape(64, 96)
+    sixteen = Image.fromarray(ramp.astype(np.uint16))
+    for format in ("PNG", "TIFF"):
+        photo = decode_photo(encode(sixteen, format), REF)
+        np.testing.assert_array_equal(photo.pixels[:, :, 0], (ramp.astype(np.uint16) >> 8).astype(np.uint8))
+    floats = decode_photo(encode(Image.fromarray((ramp / 65535).astype(np.float32)), "TIFF"), REF)
+    assert floats.pixels[0, 0].tolist() == [0, 0, 0] and floats.pixels[-1, -1].tolist() == [255, 255, 255]
+
+
+def test_transparent_parts_are_white() -> None:
+    image = scene().convert("RGBA")
+    image.putalpha(Image.fromarray(np.where(np.arange(96) < 48, 255, 0).astype(np.uint8)[None].repeat(64, 0)))
+    assert corners(decode_photo(encode(image, "PNG"), REF)) == ["red", "white", "blue", "white"]
+    palette = Image.new("P", (8, 8))
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    photo = decode_photo(encode(palette, "GIF", transparency=0), REF)
+    assert photo.pixels[0, 0].tolist() == [255, 255, 255]
+
+
+def test_of_a_moving_picture_the_first_frame() -> None:
+    data = encode(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (96, 64), "black")])
+    assert corners(decode_photo(data, REF)) == UPRIGHT
+
+
+def test_the_hash_is_of_the_content() -> None:
+    data = encode(scene(), "BMP")
+    assert decode_photo(data, REF).content_hash == decode_photo(data, PhotoRef("other", 2, 2)).content_hash
+    assert decode_photo(data, REF).content_hash != decode_photo(encode(scene(), "PNG"), REF).content_hash
+
+
+def reason(data: bytes) -> SkipReason:
+    with pytest.raises(UndecodableError) as failure:
+        decode_photo(data, REF)
+    assert str(failure.value)
+    return failure.value.reason
+
+
+def test_broken_files_have_a_reason() -> None:
+    assert reason(b"") is SkipReason.EMPTY
+    assert reason(b"Dear diary, this is no photo.") is SkipReason.NOT_A_PHOTO
+    assert reason(Path(__file__).read_bytes()) is SkipReason.NOT_A_PHOTO
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF"])
+def test_a_truncated_file_is_never_an_exception_of_another_kind(format: str) -> None:
+    data = encode(scene(), format)
+    for end in (len(data) // 2, len(data) * 3 // 4):
+        assert reason(data[:end]) in (SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_flipped_bytes_give_a_photo_or_a_reason(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    format = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF"][seed % 8]
+    data = np.frombuffer(encode(scene(), format), np.uint8).copy()
+    data[rng.integers(0, len(data), 12)] ^= rng.integers(1, 255, 12, dtype=np.uint8)
+    try:
+        assert decode_photo(data.tobytes(), REF).pixels.dtype == np.uint8
+    except UndecodableError as error:
+        assert error.reason in (SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO, SkipReason.TOO_LARGE)
+
+
+def test_a_gigantic_picture_is_refused_by_its_header() -> None:
+    # A PNG that claims 20,000 × 20,000 pixels and holds none.
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    data += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    assert reason(data) is SkipReason.TOO_LARGE

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.metadata import read_metadata
+from faceclust.types import Metadata, PhotoRef
+from tests.samples import DATE_TAKEN, EXIF_IFD, MAKE, MODEL, ORIENTATION
+
+GPS_IFD, DATE_CHANGED = 0x8825, 0x0132
+
+
+def photo_with(exif: Image.Exif, format: str = "JPEG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, format, exif=exif)
+    return out.getvalue()
+
+
+def full_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[MAKE], exif[MODEL], exif[ORIENTATION] = "Canon", "Canon EOS 80D", 6
+    exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "2019:07:20 21:15:03"
+    exif.get_ifd(GPS_IFD).update({1: "S", 2: (33.0, 51.0, 24.0), 3: "W", 4: (70.0, 30.0, 0.0)})
+    return exif
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_what_the_camera_wrote_is_read(format: str) -> None:
+    exif = full_exif()
+    exif[DATE_CHANGED] = "2019:07:20 21:15:03"  # Pillow writes no other date into a TIFF
+    metadata = decode_photo(photo_with(exif, format), PhotoRef("p", 1, 1)).metadata
+    assert metadata.taken_at == datetime(2019, 7, 20, 21, 15, 3)
+    assert metadata.camera == "Canon EOS 80D"
+    assert metadata.orientation in (6, None)  # a decoder that turns a photo may drop the tag
+    if format == "TIFF":
+        return  # nor does it write a place
+    assert metadata.latitude == pytest.approx(-(33 + 51 / 60 + 24 / 3600))
+    assert metadata.longitude == pytest.approx(-70.5)
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [
+        ("Apple", "iPhone 12", "Apple iPhone 12"),
+        ("NIKON", "Nikon D90", "Nikon D90"),
+        ("", "X", "X"),
+        ("", "", None),
+        ("a\x01b", "", "ab"),
+    ],
+)
+def test_camera_names(make: str, model: str, camera: str | None) -> None:
+    exif = Image.Exif()
+    exif[MAKE], exif[MODEL] = make, model
+    assert read_metadata(None, photo_with(exif)).camera == camera
+
+
+@pytest.mark.parametrize(
+    "date", ["0000:00:00 00:00:00", "2019-07-20", "9999:99:99 99:99:99", "", "    :  :     :  :  "]
+)
+def test_dates_that_are_none(date: str) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = date
+    assert read_metadata(None, photo_with(exif)).taken_at is None
+
+
+def test_places_that_are_none() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(GPS_IFD).update({1: "N", 2: (99.0, 0.0, 0.0), 3: "E", 4: (500.0, 0.0, 0.0)})
+    metadata = read_metadata(None, photo_with(exif))
+    assert (metadata.latitude, metadata.longitude) == (None, None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400), st.integers(0, 300), st.binary(min_size=1, max_size=20))
+def test_hostile_bytes_never_raise(noise: bytes, at: int, patch: bytes) -> None:
+    data = photo_with(full_exif())
+    for hostile in (noise, b"II*\x00" + noise, data[:at] + patch + data[at + len(patch) :]):
+        assert isinstance(read_metadata(hostile, hostile), Metadata)

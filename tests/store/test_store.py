@@ -1,0 +1,232 @@
+"""What is written is read again, by faceclust and by others; what is damaged is said."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
+from faceclust.store import files
+from faceclust.store.clusters import read_clusters, write_clusters
+from faceclust.store.faces import LibraryTable
+from faceclust.store.folder_cache import FILE_NAME, FolderCache, UnusableCacheError
+from faceclust.store.home import LibraryHome, find_library, remember_library
+from faceclust.store.schema import CacheInfo, rows_to_table, stored_name
+from faceclust.types import (
+    Clustering,
+    ClusterParams,
+    Metadata,
+    PhotoRef,
+    ScannedPhoto,
+    SkippedPhoto,
+    SkipReason,
+)
+
+INFO = CacheInfo("test", "test-fingerprint", dimension=4, radius=3.0)
+
+
+def scanned(ref: PhotoRef, faces: int, seed: int = 0) -> ScannedPhoto:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(faces, 4))
+    vectors *= 3 / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return ScannedPhoto(
+        ref=ref,
+        content_hash=f"{seed:032x}",
+        full_size=(4000, 3000),
+        metadata=Metadata(datetime(2020, 2, 29, 1, 2, 3), "Canon", 6, -33.5, 70.25),
+        face_ids=tuple(f"{seed:08x}{i:08x}" for i in range(faces)),
+        boxes=rng.random((faces, 4)).astype(np.float32),
+        landmarks=rng.random((faces, 5, 2)).astype(np.float32),
+        scores=rng.random(faces).astype(np.float32),
+        quality=rng.random(faces).astype(np.float32),
+        embeddings=vectors.astype(np.float32),
+    )
+
+
+names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(names, st.integers(0, 4)), unique_by=lambda entry: entry[0], max_size=6))
+def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[tuple[str, int]]) -> None:
+    cache = FolderCache(tmp_path_factory.mktemp("folder") / FILE_NAME, INFO)
+    made = {
+        PhotoRef(f"sub/{name}", 100 + i, 10**18 + i): scanned(PhotoRef(f"sub/{name}", 100 + i, 10**18 + i), faces, i)
+        for i, (name, faces) in enumerate(photos)
+    }
+    cache.update([], made)
+    assert cache.index() == {ref.name: (ref.size, ref.mtime_ns) for ref in made}
+    table = LibraryTable.join([("sub", cache.read())], INFO)
+    places = {place.face_id: place for place in table.places()}
+    faces = table.face_table()
+    assert table.photo_count == len(photos)
+    assert faces.face_ids.tolist() == sorted(places)
+    for ref, photo in made.items():
+        for i, face_id in enumerate(photo.face_ids):
+            place = places[face_id]
+            assert place.photo == ref.rel_path and place.taken_at == datetime(2020, 2, 29, 1, 2, 3)
+            assert place.box == tuple(photo.boxes[i].tolist())
+            row = faces.face_ids.tolist().index(face_id)
+            np.testing.assert_allclose(faces.embeddings[row], photo.embeddings[i], atol=3e-3)
+            assert np.linalg.norm(faces.embeddings[row]) == pytest.approx(3.0, abs=1e-6)
+
+
+def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
+    cache = FolderCache(tmp_path / FILE_NAME, INFO)
+    a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
+    cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
+    changed = PhotoRef("b.jpg", 2, 2)
+    cache.update([a], {changed: scanned(changed, 0, 3)})
+    assert cache.index() == {"a.jpg": (1, 1), "b.jpg": (2, 2)}
+    assert [row["face"] for row in cache.read().to_pylist()] == [0, 1, None]
+    cache.update([], {})
+    assert not cache.path.exists()
+
+
+def test_the_same_photos_give_the_same_rows_in_any_order(tmp_path: Path) -> None:
+    photos = [scanned(PhotoRef(f"{i}.jpg", 1, 1), i % 3, i) for i in range(7)]
+    contents = set()
+    for number, order in enumerate((photos, photos[::-1])):
+        cache = FolderCache(tmp_path / str(number), INFO)
+        for photo in order:
+            cache.update([p.ref for p in photos], {photo.ref: photo})
+        contents.add(repr(cache.read().to_pylist()))
+    assert len(contents) == 1
+
+
+def test_photos_skipped_are_rows_with_reasons(tmp_path: Path) -> None:
+    ref = PhotoRef(os.fsdecode(b"bad\xff.jpg"), 1, 1)
+    table = rows_to_table([SkippedPhoto(ref, SkipReason.BAD_NAME, "rename it")], INFO)
+    library = LibraryTable.join([("2020", table)], INFO)
+    assert library.skips() == [{"photo": r"2020/bad\xff.jpg", "reason": "name is not UTF-8", "detail": "rename it"}]
+    assert stored_name(ref) == r"bad\xff.jpg"
+
+
+@pytest.mark.parametrize("damage", ["truncate", "text", "other pack", "empty"])
+def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damage: str) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    cache = FolderCache(tmp_path / FILE_NAME, INFO)
+    cache.update([], {ref: scanned(ref, 1)})
+    content = cache.path.read_bytes()
+    if damage == "other pack":
+        cache = FolderCache(cache.path, CacheInfo("other", "another-fingerprint", 4, 3.0))
+    else:
+        cache.path.write_bytes({"truncate": content[:-20], "text": b"hello", "empty": b""}[damage])
+    with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
+        cache.index()
+    aside = cache.set_aside()
+    assert aside.exists() and cache.index() == {}
+
+
+def test_other_programs_read_the_cache(tmp_path: Path) -> None:
+    for folder in ("2019", "2020"):
+        (tmp_path / folder).mkdir()
+        refs = [PhotoRef(f"{folder}/{name}.jpg", 1, 1) for name in "ab"]
+        FolderCache(tmp_path / folder / FILE_NAME, INFO).update(
+            [], {ref: scanned(ref, 2, i) for i, ref in enumerate(refs)}
+        )
+    pattern = f"{tmp_path}/**/{FILE_NAME}"
+    rows = duckdb.sql(f"SELECT photo, face_id, embedding, taken_at FROM '{pattern}' ORDER BY ALL").fetchall()
+    assert len(rows) == 8 and len(rows[0][2]) == 4
+    assert np.linalg.norm(np.array(rows[0][2], dtype=float)) == pytest.approx(3, abs=0.01)
+    frame = pd.read_parquet(tmp_path / "2019" / FILE_NAME)
+    assert frame["embedding"].map(len).tolist() == [4] * 4 and frame["camera"].iloc[0] == "Canon"
+    table = pl.read_parquet(tmp_path / "2020" / FILE_NAME)
+    assert table["taken_at"].to_list() == [datetime(2020, 2, 29, 1, 2, 3)] * 4
+    assert len(table["embedding"][0]) == 4
+
+
+def test_clusters_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "clusters.parquet"
+    assert read_clusters(path) is None
+    made = Clustering(
+        np.array(["a", "b"]),
+        np.array([1, -1], np.int32),
+        np.array([0.5, 0], np.float32),
+        ClusterParams("single", 0.9, 3),
+    )
+    write_clusters(path, made)
+    found = read_clusters(path)
+    assert found is not None and found.params == made.params
+    assert (found.face_ids.tolist(), found.labels.tolist(), found.strength.tolist()) == (["a", "b"], [1, -1], [0.5, 0])
+    path.write_bytes(b"PAR1")
+    with pytest.raises(CacheError, match=r"clusters\.parquet"):
+        read_clusters(path)
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    files.write_atomically(path, lambda stream: stream.write(b"old"))
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(CacheError, match="No space left"):
+        files.write_atomically(path, lambda stream: stream.write(b"new"))
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        home = LibraryHome(tmp_path)
+        with home.locked():
+            files.write_atomically(home.clusters, lambda stream: stream.write(b"x"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(home.home.stat().st_mode) == 0o700
+    for name in ("clusters.parquet", "lock"):
+        assert stat.S_IMODE((home.home / name).stat().st_mode) == 0o600
+
+
+def test_a_second_writer_is_told(tmp_path: Path) -> None:
+    with LibraryHome(tmp_path).locked(), pytest.raises(LibraryBusyError), LibraryHome(tmp_path).locked():
+        pass
+
+
+def test_which_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for root in (first, second):
+        (root / "sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoLibraryError, match="no photo library"):
+        find_library(None)
+    with pytest.raises(NoLibraryError, match="not been scanned"):
+        find_library(first)
+    with pytest.raises(UsageError, match="there is no"):
+        find_library(tmp_path / "nothing")
+    LibraryHome(first).create()
+    LibraryHome(second).create()
+    remember_library(first)
+    assert find_library(None) == first  # the last one scanned
+    monkeypatch.chdir(second / "sub")
+    assert find_library(None) == second  # the nearest folder up
+    monkeypatch.setenv("FACECLUST_LIBRARY", str(first))
+    assert find_library(None) == first
+    assert find_library(second) == second
+
+
+def test_a_library_that_cannot_be_written_has_its_files_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).startswith(str(tmp_path / "photos")))
+    (tmp_path / "photos" / "2019").mkdir(parents=True)
+    home = LibraryHome(tmp_path / "photos")
+    assert not home.home.is_relative_to(tmp_path / "photos")
+    cache = FolderCache(home.folder_cache("2019"), INFO)
+    ref = PhotoRef("2019/a.jpg", 1, 1)
+    cache.update([], {ref: scanned(ref, 1)})
+    assert home.cached_folders() == ["2019"]
+    assert not list((tmp_path / "photos").rglob("*.parquet"))

@@ -1,0 +1,317 @@
+"""The whole flow through the public API, on real faces; names through whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import faceclust
+from faceclust import Library
+from faceclust.errors import FaceclustError, NothingScannedError, UsageError
+from faceclust.evaluation.clustering import bcubed
+from tests.samples import COLLINS, HOPPER, make_library, save, scenery, variant
+
+NameOfFace = Callable[[Library], dict[str, str]]
+
+
+def test_every_face_is_found_and_grouped_by_person(
+    library: Library, truth: dict[str, list[str]], name_of_face: NameOfFace
+) -> None:
+    people = name_of_face(library)  # fails unless each photo shows as many faces as there are people
+    assert len(people) == sum(map(len, truth.values()))
+    groups = [library.cluster_of.get(face, -1) for face in people]
+    assert bcubed(groups, list(people.values())).f == 1.0
+    assert library.table.photo_count == len(truth)
+
+
+def test_the_answer_does_not_depend_on_workers_or_order(
+    library: Library, tmp_path: Path, name_of_face: NameOfFace
+) -> None:
+    other = tmp_path / "other"
+    make_library(other)
+    again = Library(other)
+    result = again.scan(workers=2)
+    assert result.faces == len(library.places) and not result.skipped
+    assert again.table.rows.to_pylist() == library.table.rows.to_pylist()
+    again.cluster()
+    assert again.cluster_of == library.cluster_of
+
+
+def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceclust.scan.examine_photos", _only_without_work)
+    result = library.scan()
+    assert (result.scanned, result.unchanged) == (0, result.photos)
+
+
+def _only_without_work(root: Path, pack: object, photos: list[object], *_: object) -> list[object]:
+    assert not photos
+    return []
+
+
+def test_changed_photos_are_done_again_and_deleted_ones_leave(library: Library) -> None:
+    before = {place.photo for place in library.places}
+    (library.root / "together/both 0.jpg").unlink()
+    save(scenery(5), library.root / "together/both 1.jpg")
+    (library.root / "together/both 1.jpg").touch()
+    save(variant(HOPPER, 3), library.root / "new/hopper.jpg")
+    result = library.scan(workers=0)
+    assert (result.scanned, result.removed, result.faces) == (2, 1, 1)
+    after = {place.photo for place in library.places}
+    assert before - after == {"together/both 0.jpg", "together/both 1.jpg"}
+    assert after - before == {"new/hopper.jpg"}
+    shutil.rmtree(library.root / "together")
+    assert library.scan(workers=0).scanned == 0
+    assert not any(place.photo.startswith("together") for place in library.places)
+
+
+def test_bad_photos_are_skipped_once_with_reasons(library: Library) -> None:
+    whole = (library.root / "2019/collins-0.jpg").read_bytes()
+    bad = {"empty.jpg": b"", "text.png": b"no photo", "cut.jpg": whole[: len(whole) // 2]}
+    for name, content in bad.items():
+        (library.root / name).write_bytes(content)
+    result = library.scan(workers=0)
+    assert {skip.ref.rel_path: skip.reason.value for skip in result.skipped} == {
+        "empty.jpg": "empty file", "text.png": "not a photo", "cut.jpg": "truncated file",
+    }  # fmt: skip
+    assert library.scan(workers=0).skipped == []
+    assert {skip["photo"] for skip in library.table.skips()} == bad.keys()
+    (library.root / "text.png").unlink()
+    Image.new("RGB", (4, 4)).save(library.root / "text.png")
+    assert library.scan(workers=0).scanned == 1
+    assert {skip["photo"] for skip in library.table.skips()} == {"empty.jpg", "cut.jpg"}
+
+
+def test_part_of_a_library_is_scanned(library: Library, tmp_path: Path) -> None:
+    save(variant(HOPPER, 1), library.root / "2019/x.jpg")
+    save(variant(HOPPER, 2), library.root / "2020/x.jpg")
+    assert library.scan([library.root / "2020"], workers=0).scanned == 1
+    with pytest.raises(UsageError, match="not in the library"):
+        library.scan([tmp_path])
+    with pytest.raises(UsageError, match="there is no"):
+        library.scan([library.root / "2077"])
+
+
+def test_a_stop_keeps_what_was_done(tmp_path: Path) -> None:
+    make_library(tmp_path)
+    library = Library(tmp_path)
+    asked: list[bool] = []
+
+    def stop() -> bool:
+        asked.append(True)
+        return len(asked) > 3
+
+    first = library.scan(workers=0, stop_asked=stop)
+    assert first.interrupted and first.scanned == 3 and first.left == 8
+    second = library.scan(workers=0)
+    assert (second.unchanged, second.scanned, second.interrupted) == (3, 8, False)
+
+
+def test_damaged_caches_are_set_aside_and_made_anew(library: Library) -> None:
+    before = library.table.rows.to_pylist()
+    cache = library.root / "2019/.faceclust.parquet"
+    cache.write_bytes(cache.read_bytes()[:100])
+    result = library.scan(workers=0)
+    assert "set aside" in result.notes[0] and result.scanned == 4
+    assert library.table.rows.to_pylist() == before
+
+
+# -- names ------------------------------------------------------------------
+
+
+def named(library: Library) -> dict[str, set[str]]:
+    return {person.name or "": set(person.face_ids) for person in Library(library.root).people()}
+
+
+Change = Callable[[Library], None]
+
+
+def _rescan(library: Library) -> None:
+    library.scan(workers=0)
+
+
+def _from_nothing(library: Library) -> None:
+    for cache in library.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    library.home.clusters.unlink()
+    library.scan(workers=0)
+
+
+def _tighter(library: Library) -> None:
+    library.cluster(0.001)
+
+
+def _looser(library: Library) -> None:
+    library.cluster(17.0)
+
+
+def _other_algorithm(library: Library) -> None:
+    library.cluster(0.4, algorithm="complete")
+
+
+def _density(library: Library) -> None:
+    library.cluster(algorithm="hdbscan", min_size=3)
+
+
+def _moved_folder(library: Library) -> None:
+    (library.root / "moved/deep").mkdir(parents=True)
+    (library.root / "2019").rename(library.root / "moved/deep/nineteen")
+    library.scan(workers=0)
+
+
+def _renamed_files(library: Library) -> None:
+    for number, photo in enumerate(sorted(library.root.rglob("*-*.*"))):
+        photo.rename(photo.with_name(f"renamed {number}{photo.suffix}"))
+    library.scan(workers=0)
+
+
+def _copied_files(library: Library) -> None:
+    shutil.copytree(library.root / "2019", library.root / "copy", ignore=shutil.ignore_patterns(".faceclust*"))
+    library.scan(workers=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _rescan,
+        _from_nothing,
+        _tighter,
+        _looser,
+        _other_algorithm,
+        _density,
+        _moved_folder,
+        _renamed_files,
+        _copied_files,
+    ],
+)
+def test_a_name_stays_with_its_faces(collins: tuple[Library, int, set[str]], change: Change) -> None:
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS)
+    change(library)
+    assert named(library)[COLLINS] >= faces
+    if change is not _from_nothing:  # faces without a name stay without one
+        others = {face for face, places in library.places_of.items() if face not in faces}
+        assert not named(library)[COLLINS] & others or change is _looser
+
+
+def test_photos_edited_in_place_keep_their_names(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _faces = collins
+    library.name(library.group(group), COLLINS)
+    photos = {place.photo for face in library.group(group) for place in library.places_of[face]}
+    for photo in photos:
+        with Image.open(library.root / photo) as image:
+            edited = image.convert("RGB").point(lambda value: min(255, value + 12))
+        edited.save(library.root / photo, quality=80)
+    assert library.scan(workers=0).scanned == len(photos)
+    (person,) = library.people()
+    assert {place.photo for face in person.face_ids for place in library.places_of[face]} == photos
+
+
+def test_names_wait_for_photos_that_are_away(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS)
+    shutil.move(library.root / "2019", tmp_path / "away")
+    library.scan(workers=0)
+    assert len(named(library)[COLLINS]) < len(faces) and library.resolved.waiting > 0
+    shutil.move(tmp_path / "away", library.root / "back again")
+    library.scan(workers=0)
+    assert named(library)[COLLINS] >= faces and library.resolved.waiting == 0
+
+
+def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_face: NameOfFace) -> None:
+    people = name_of_face(library)
+    for person in (COLLINS, HOPPER):
+        faces = [face for face, who in people.items() if who == person]
+        library.name(faces, person, shown=faces[:1])
+    library.cluster(17.9)
+    for person in library.people():
+        assert {people[face] for face in person.face_ids} == {person.name}
+        assert len(person.confirmed) == 1
+
+
+def test_undo_and_ignore(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    assert library.undo() is None
+    library.name(library.group(group), "Wrong")
+    event = library.undo()
+    assert event is not None and event.name == "Wrong" and not library.people()
+    library.ignore(library.group(group))
+    assert group not in {person.clusters[0] for person in library.unnamed_groups()}
+    library.cluster(1.0)
+    assert not {face for person in library.unnamed_groups() for face in person.face_ids} & faces
+
+
+def test_a_name_given_twice_is_one_person(library: Library) -> None:
+    library.name(library.group(1), "Someone")
+    library.name(library.group(2), "SOMEONE ")
+    (person,) = library.people()
+    assert person.name == "Someone" and person.clusters == (1, 2)
+    with pytest.raises(UsageError, match="letter"):
+        library.name(library.group(1), " \n ")
+    with pytest.raises(UsageError, match="no group 99"):
+        library.group(99)
+
+
+# -- the rest ---------------------------------------------------------------
+
+
+def test_report_pictures_everyone_without_the_photos_later(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _ = collins
+    library.name(library.group(group), COLLINS)
+    html = library.report(library.root / "page.html")
+    assert html.count("data:image/jpeg") == len(library.cluster_of)
+    assert COLLINS in html and "./2019/collins-0.jpg" in html
+    shutil.rmtree(library.root / "2020")
+    assert Library(library.root).report("page.html").count("data:image/jpeg") >= html.count("data:image/jpeg") - 4
+
+
+def test_albums_of_named_people(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS)
+    out = tmp_path / "People"
+    library.make_albums(library.plan_albums(out))
+    assert len(list((out / COLLINS).iterdir())) == len(faces)
+    assert len(library.plan_albums(out, unnamed=True).make) == len(library.group(3 - group))
+
+
+def test_a_library_without_anything(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(NothingScannedError):
+        library.cluster()
+    with pytest.raises(UsageError):
+        Library(tmp_path / "nothing")
+    assert library.scan(workers=0).photos == 0
+    save(scenery(), tmp_path / "a.jpg")
+    library.scan(workers=0)
+    assert library.cluster().group_count == 0 and library.people() == () and library.export() == []
+    assert "nobody was found" in library.report(tmp_path / "r.html")
+
+
+def test_only_the_promised_files_are_made_in_a_library(truth_and_scanned: tuple[dict[str, list[str]], Path]) -> None:
+    truth, root = truth_and_scanned
+    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - truth.keys()
+    assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.parquet") for name in files)
+
+
+def test_nothing_opens_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    make_library(tmp_path / "photos", photos_each=1)
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+    library = Library(tmp_path / "photos")
+    library.scan(workers=0)
+    library.cluster()
+    library.report(tmp_path / "report.html")
+
+
+def test_the_package_offers_its_api_lazily() -> None:
+    assert faceclust.Library is Library and faceclust.FaceclustError is FaceclustError
+    with pytest.raises(AttributeError):
+        faceclust.nothing  # noqa: B018

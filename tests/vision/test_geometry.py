@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.vision.geometry import (
+    invert_transform,
+    iou,
+    non_maximum_suppression,
+    similarity_transform,
+    square_boxes,
+    transform_points,
+    transform_scale,
+)
+
+POINTS = np.array([[38.3, 51.7], [73.5, 51.5], [56.0, 71.7], [41.5, 92.4], [70.7, 92.2]])
+coordinate = st.floats(-1000, 1000)
+
+
+@given(angle=st.floats(-math.pi, math.pi), scale=st.floats(0.05, 20), x=coordinate, y=coordinate)
+def test_similarity_transform_finds_the_one_that_was_applied(angle: float, scale: float, x: float, y: float) -> None:
+    c, s = scale * math.cos(angle), scale * math.sin(angle)
+    made = np.array([[c, -s, x], [s, c, y]])
+    found = similarity_transform(POINTS, transform_points(made, POINTS))
+    np.testing.assert_allclose(found, made, atol=1e-6 * max(1, scale, abs(x), abs(y)))
+    assert transform_scale(found) == pytest.approx(scale)
+    np.testing.assert_allclose(
+        transform_points(invert_transform(made), transform_points(made, POINTS)), POINTS, atol=1e-5
+    )
+
+
+@given(
+    st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=5, max_size=5),
+    st.floats(-0.01, 0.01),
+    st.floats(-0.01, 0.01),
+)
+def test_similarity_transform_is_least_squares(noise: list[tuple[float, float]], a: float, b: float) -> None:
+    target = POINTS + np.array(noise)
+    best = similarity_transform(POINTS, target)
+
+    def error(matrix: np.ndarray) -> float:
+        return float(((transform_points(matrix, POINTS) - target) ** 2).sum())
+
+    nudged = best + np.array([[a, -b, 0], [b, a, 0]])
+    assert error(best) <= error(nudged) + 1e-9
+
+
+def test_one_point_five_times_cannot_be_aligned() -> None:
+    with pytest.raises(ValueError, match="all the same"):
+        similarity_transform(np.ones((5, 2)), POINTS)
+
+
+def test_iou_of_known_boxes() -> None:
+    box = np.array([0, 0, 10, 10.0])
+    others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [2, 2, 4, 4]], dtype=float)
+    np.testing.assert_allclose(iou(box, others), [1, 1 / 3, 0, 0.04])
+
+
+def test_suppression_keeps_the_best_and_breaks_ties_by_order() -> None:
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [50, 50, 60, 60], [0, 0, 10, 10]], np.float32)
+    scores = np.array([0.8, 0.9, 0.7, 0.9], np.float32)
+    assert non_maximum_suppression(boxes, scores, 0.5).tolist() == [1, 2]
+    inner = np.array([[0, 0, 100, 100], [40, 40, 50, 50]], np.float32)
+    assert non_maximum_suppression(inner, np.array([0.9, 0.8], np.float32), 0.7).tolist() == [0, 1]
+    assert non_maximum_suppression(inner, np.array([0.9, 0.8], np.float32), 0.7, over_smaller=True).tolist() == [0]
+    assert non_maximum_suppression(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5).tolist() == []
+
+
+def test_square_boxes_keep_their_centre() -> None:
+    assert square_boxes(np.array([[10, 10, 20, 40]], np.float32)).tolist() == [[0, 10, 30, 40]]

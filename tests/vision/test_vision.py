@@ -1,0 +1,129 @@
+"""Detect, align and embed against dlib's own numbers and on real faces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceclust.packs.manifest import load_pack
+from faceclust.packs.session import OnnxModel
+from faceclust.types import Detections
+from faceclust.vision.align import chip_scales, cut_chips
+from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.embed import Embedder
+from faceclust.vision.quality import face_quality
+from tests.samples import COLLINS, HOPPER, portrait, scenery, variant
+
+DATA = Path(__file__).parents[1] / "data"
+REFERENCE = json.loads((DATA / "dlib-reference.json").read_text())
+PEOPLE = {"collins": COLLINS, "hopper": HOPPER}
+
+
+@pytest.fixture(scope="module")
+def analyser() -> FaceAnalyser:
+    return FaceAnalyser(load_pack("dlib"))
+
+
+def chip(name: str) -> np.ndarray:
+    with Image.open(DATA / f"chip-{name}.png") as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_embedding_equals_dlibs_own(name: str) -> None:
+    pack = load_pack("dlib")
+    model = OnnxModel(pack.path(pack.embedder.file))
+    pixels = chip(name).transpose(2, 0, 1)[None].astype(np.float32)
+    np.testing.assert_allclose(model(pixels)["embedding"][0], REFERENCE[name]["embedding"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_embeddings_have_the_packs_radius_and_ignore_mirroring(analyser: FaceAnalyser, name: str) -> None:
+    pack = load_pack("dlib")
+    embedder = Embedder(OnnxModel(pack.path(pack.embedder.file)), pack.embedder)
+    chips = np.stack([chip(name), chip(name)[:, ::-1]])
+    embedded = embedder(chips)
+    np.testing.assert_allclose(np.linalg.norm(embedded.vectors, axis=1), pack.embedder.radius, rtol=1e-5)
+    np.testing.assert_allclose(embedded.vectors[0], embedded.vectors[1], atol=1e-5)
+    assert embedder(chips[:0]).vectors.shape == (0, 128)
+    with pytest.raises(ValueError, match="chips: expected"):
+        embedder(chips[:, :100])
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_one_face_is_found_with_dlibs_landmarks(analyser: FaceAnalyser, name: str) -> None:
+    found = analyser.detect(np.asarray(portrait(PEOPLE[name])))
+    assert len(found) == 1
+    expected = np.array(REFERENCE[name]["landmarks"])
+    eye_distance = np.linalg.norm(expected[1] - expected[0])
+    assert np.abs(found.landmarks[0] - expected).max() < 0.2 * eye_distance
+
+
+def test_the_whole_chain_is_near_dlibs_and_tells_people_apart(analyser: FaceAnalyser) -> None:
+    radius = analyser.pack.embedder.radius
+    own, dlibs = {}, {}
+    for name, person in PEOPLE.items():
+        pixels = np.asarray(portrait(person))
+        found, vectors = analyser.embed(pixels, analyser.detect(pixels))
+        assert len(found) == 1
+        own[name] = vectors[0]
+        dlibs[name] = np.array(REFERENCE[name]["embedding"])
+        dlibs[name] *= radius / np.linalg.norm(dlibs[name])
+    for name in PEOPLE:
+        assert ((own[name] - dlibs[name]) ** 2).sum() < 0.5 < 1.1
+    assert ((own["collins"] - own["hopper"]) ** 2).sum() > 1.5
+
+
+def test_size_lighting_and_turning_leave_a_face_itself(analyser: FaceAnalyser) -> None:
+    vectors = []
+    for number in range(4):
+        pixels = np.asarray(variant(HOPPER, number))
+        found, embedded = analyser.embed(pixels, analyser.detect(pixels))
+        assert len(found) == 1
+        vectors.append(embedded[0])
+    distances = [((a - b) ** 2).sum() for a in vectors for b in vectors]
+    assert max(distances) < 0.6
+
+
+def test_no_face_is_a_valid_answer(analyser: FaceAnalyser) -> None:
+    for pixels in (np.asarray(scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
+        found, vectors = analyser.embed(pixels, analyser.detect(pixels))
+        assert len(found) == 0 and vectors.shape == (0, 128)
+
+
+def test_a_chip_shows_the_landmarks_where_the_template_says() -> None:
+    # Five dots of one colour each, at landmarks turned and scaled in a large picture.
+    template = load_pack("dlib").embedder.template
+    angle = np.radians(20)
+    turn = 4 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    landmarks = (template @ turn.T + (500, 200)).astype(np.float32)
+    pixels = np.zeros((1200, 1200, 3), np.uint8)
+    for x, y in landmarks.round().astype(int):
+        pixels[y - 12 : y + 12, x - 12 : x + 12] = 255
+    (cut,) = cut_chips(pixels, landmarks[None], template, (150, 150))
+    for x, y in template.round().astype(int):
+        assert cut[y, x].min() > 200
+    assert (cut[:, :, 0] > 128).sum() < 5 * 81
+    assert chip_scales(landmarks[None], template)[0] == pytest.approx(0.25)
+
+
+def test_chips_beyond_the_edge_are_black_not_an_error() -> None:
+    template = load_pack("dlib").embedder.template
+    far_away = template[None] + np.float32(5000)
+    assert cut_chips(np.full((50, 50, 3), 255, np.uint8), far_away, template, (150, 150)).max() == 0
+
+
+def test_quality_falls_with_score_and_resolution() -> None:
+    found = Detections(np.zeros((3, 4), np.float32), np.array([1, 1, 0.5], np.float32), np.zeros((3, 5, 2), np.float32))
+    np.testing.assert_allclose(face_quality(found, np.array([0.3, 2.0, 0.3])), [1, 0.5, 0.5])
+
+
+def test_detections_check_their_shapes() -> None:
+    with pytest.raises(
+        ValueError, match=r"landmarks: expected float32 of shape \(2, 5, 2\), got float32 of shape \(1, 5, 2\)"
+    ):
+        Detections(np.zeros((2, 4), np.float32), np.zeros(2, np.float32), np.zeros((1, 5, 2), np.float32))
