@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from faceclust import __version__
+from faceclust.catalogue import DEFAULT_PACK, Catalogue
 from faceclust.errors import FaceclustError
-from faceclust.library import DEFAULT_PACK, Library
 from faceclust.packs.manifest import load_pack
 from faceclust.packs.session import providers
 from faceclust.packs.verify import check_files
@@ -23,7 +23,7 @@ _PACKAGES = (
 ).split()
 
 
-def library_status(library: Library) -> dict[str, Any]:
+def library_status(library: Catalogue) -> dict[str, Any]:
     """What is known of a library, as `faceclust status --json` prints it."""
     clustering, faces = library.clustering, library.places_of.keys()
     grouped = set(clustering.face_ids.tolist()) & faces if clustering else set()

@@ -13,49 +13,37 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from faceclust.catalogue import Catalogue
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
 from faceclust.cluster.group import group_faces
-from faceclust.errors import NothingScannedError, UsageError
+from faceclust.errors import UsageError
 from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
 from faceclust.outputs.export import export_rows
 from faceclust.outputs.report import Summary, make_card, pictured_faces, render_report
-from faceclust.packs.manifest import Pack, load_pack
 from faceclust.packs.verify import require_files
-from faceclust.people.journal import Event, Journal, JournalFace
-from faceclust.people.persons import build_persons
-from faceclust.people.resolve import Resolved, clean_name, resolve
+from faceclust.people.journal import Event, JournalFace
+from faceclust.people.resolve import clean_name
 from faceclust.photos.thumbnails import face_pictures
-from faceclust.progress import Progress, Silent, StopAsked
-from faceclust.scan import ScanResult, cache_info, scan_folders
-from faceclust.store.clusters import read_clusters, write_clusters
-from faceclust.store.faces import LibraryTable
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError
-from faceclust.store.home import LibraryHome, enclosing_library, find_library, remember_library, resolve_folder
+from faceclust.progress import Progress, StopAsked
+from faceclust.scan import ScanResult, scan_folders
+from faceclust.store.clusters import write_clusters
+from faceclust.store.home import enclosing_library, find_library, remember_library, resolve_folder
 from faceclust.store.thumbs import ThumbStore
-from faceclust.types import Clustering, ClusterParams, FacePlace, Person
-
-DEFAULT_PACK = "dlib"
+from faceclust.types import Clustering, ClusterParams, FacePlace
 
 
-class Library:
+class Library(Catalogue):
     """A photo library: the folder `root` and everything below it.
 
-    `progress` is told where long work is; by default nobody is. What is read from disk is
-    read once and kept until `scan`, `cluster` or an answer changes it.
+    What is known of it (`table`, `places`, `clustering`, `people()`, …) is read from disk once
+    and kept until `scan`, `cluster` or an answer changes it. `progress` is told where long
+    work is; by default nobody is. Nothing is written before `scan`.
     """
-
-    def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
-        """Raises UsageError where `root` is no folder. Nothing is written before `scan`."""
-        self.root = resolve_folder(Path(root))
-        self.home = LibraryHome(self.root)
-        self.progress: Progress = progress or Silent()
-        self.journal = Journal(self.home.journal, self.progress.note)
 
     @classmethod
     def find(cls, named: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Library:
@@ -82,11 +70,6 @@ class Library:
         if known is None and len(folders) > 1:
             raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
         return cls(known or first, progress=progress)
-
-    @cached_property
-    def pack(self) -> Pack:
-        """The models in use."""
-        return load_pack(DEFAULT_PACK)
 
     # -- scan ---------------------------------------------------------------
 
@@ -129,56 +112,6 @@ class Library:
         below = resolved.relative_to(self.root).as_posix()
         return "" if below == "." else below
 
-    # -- what the caches hold -----------------------------------------------
-
-    @cached_property
-    def table(self) -> LibraryTable:
-        """The rows of every folder's cache. Raises NothingScannedError where there is none."""
-        info = cache_info(self.pack)
-        folders = []
-        for folder in self.home.cached_folders():
-            try:
-                folders.append((folder, FolderCache(self.home.folder_cache(folder), info).read()))
-            except UnusableCacheError as error:
-                self.progress.note(f"{error}; passed by: `faceclust scan` makes it anew")
-        if not folders:
-            raise NothingScannedError(f"nothing is known of {self.root}", hint=f"type: faceclust scan {self.root}")
-        return LibraryTable.join(folders, info)
-
-    @cached_property
-    def places(self) -> list[FacePlace]:
-        """Every face on every photo, by photo path."""
-        return list(self.table.places())
-
-    @cached_property
-    def places_of(self) -> dict[str, list[FacePlace]]:
-        """Face id → the photos it is on: more than one where a photo is kept twice."""
-        places: dict[str, list[FacePlace]] = defaultdict(list)
-        for place in self.places:
-            places[place.face_id].append(place)
-        return dict(places)
-
-    @cached_property
-    def clustering(self) -> Clustering | None:
-        """The last clustering; None before the first."""
-        return read_clusters(self.home.clusters)
-
-    @cached_property
-    def cluster_of(self) -> dict[str, int]:
-        """Face id → group number, for the faces here now that are in a group."""
-        if self.clustering is None:
-            return {}
-        pairs = zip(self.clustering.face_ids.tolist(), self.clustering.labels.tolist(), strict=True)
-        return {face: label for face, label in pairs if label >= 0 and face in self.places_of}
-
-    @cached_property
-    def members(self) -> dict[int, list[str]]:
-        """Group number → its face ids."""
-        members: dict[int, list[str]] = defaultdict(list)
-        for face, label in self.cluster_of.items():
-            members[label].append(face)
-        return dict(members)
-
     # -- cluster ------------------------------------------------------------
 
     def cluster(self, threshold: float = 1.1, *, algorithm: str = "average", min_size: int = 2) -> Clustering:
@@ -208,32 +141,6 @@ class Library:
         return Constraints([group for group in groups if len(group) > 1], [*one_person_a_photo(photo_ids), *named])
 
     # -- people -------------------------------------------------------------
-
-    @cached_property
-    def resolved(self) -> Resolved:
-        """What the user said of the faces that are here now."""
-        return resolve(self.journal.events(), self.places)
-
-    @cached_property
-    def persons(self) -> tuple[Person, ...]:
-        """Named persons, then groups without a name, then ignored ones."""
-        photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
-        return build_persons(self.clustering, self.resolved.said, photo_of)
-
-    def people(self) -> tuple[Person, ...]:
-        """The named persons, most faces first."""
-        return tuple(person for person in self.persons if person.name is not None)
-
-    def unnamed_groups(self) -> tuple[Person, ...]:
-        """Groups without a name that are not ignored, largest first."""
-        return tuple(person for person in self.persons if person.name is None and not person.ignored)
-
-    def group(self, number: int) -> tuple[str, ...]:
-        """The face ids of a group by its number. Raises UsageError for an unknown one."""
-        if number not in self.members:
-            known = f"there are groups 1 to {max(self.members)}" if self.members else "type: faceclust cluster"
-            raise UsageError(f"there is no group {number}", hint=known)
-        return tuple(self.members[number])
 
     def name(self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None) -> Event:
         """Give these faces a name. `shown`: those the user has seen, default all: they are
@@ -323,14 +230,3 @@ class Library:
     def export(self) -> list[dict[str, Any]]:
         """One row a face on a photo, as `faceclust export` writes them."""
         return export_rows(self.places, self.persons, self.cluster_of)
-
-    # -- what was read and may be out of date -------------------------------
-
-    def _forget(self) -> None:
-        for name in ("table", "places", "places_of", "clustering", "cluster_of", "members"):
-            self.__dict__.pop(name, None)
-        self._forget_people()
-
-    def _forget_people(self) -> None:
-        for name in ("resolved", "persons"):
-            self.__dict__.pop(name, None)

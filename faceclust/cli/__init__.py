@@ -54,7 +54,7 @@ for _module in (scan, cluster, label, name, people, undo, report, albums, export
 def main() -> None:
     """The program: every failure becomes one clear line and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="faceclust", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

@@ -66,7 +66,8 @@ class Interview:
         names = [person.name for person in self._library.people() if person.name]
         completer = WordCompleter(names, ignore_case=True, sentence=True, match_middle=True)
         prompt = HTML("<b>Who is this?</b> <style fg='ansibrightblack'>({})</style> ").format(_KEYS)
-        return self._session.prompt(prompt, completer=completer, complete_while_typing=True).strip()
+        # Room for four names keeps the pictures on a screen of 24 lines.
+        return self._session.prompt(prompt, completer=completer, reserve_space_for_menu=4).strip()
 
     def _take(self, answer: str, group: Person, shown: list[str]) -> None:
         if not answer:

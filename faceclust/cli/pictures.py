@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Sequence
 
 from PIL import Image
@@ -44,6 +45,8 @@ def _columns(console: Console) -> int:
 
 def _kind(console: Console) -> str:
     """What this terminal can show. The library asks the terminal itself, once, on import."""
+    # It asks the terminal for the size of a character; one that keeps silent is no news.
+    logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     from textual_image import renderable
 
     if not console.is_terminal or console.no_color or console.is_dumb_terminal:

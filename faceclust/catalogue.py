@@ -1,0 +1,122 @@
+"""What is known of a library: read from disk once, kept until it changes."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path
+
+from faceclust.errors import NothingScannedError, UsageError
+from faceclust.packs.manifest import Pack, load_pack
+from faceclust.people.journal import Journal
+from faceclust.people.persons import build_persons
+from faceclust.people.resolve import Resolved, resolve
+from faceclust.progress import Progress, Silent
+from faceclust.scan import cache_info
+from faceclust.store.clusters import read_clusters
+from faceclust.store.faces import LibraryTable
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.home import LibraryHome, resolve_folder
+from faceclust.types import Clustering, FacePlace, Person
+
+DEFAULT_PACK = "dlib"
+
+
+class Catalogue:
+    """The faces, groups and persons of the library at `root`, for reading."""
+
+    def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+        """Raises UsageError where `root` is no folder."""
+        self.root = resolve_folder(Path(root))
+        self.home = LibraryHome(self.root)
+        self.progress: Progress = progress or Silent()
+        self.journal = Journal(self.home.journal, self.progress.note)
+
+    @cached_property
+    def pack(self) -> Pack:
+        """The models in use."""
+        return load_pack(DEFAULT_PACK)
+
+    @cached_property
+    def table(self) -> LibraryTable:
+        """The rows of every folder's cache. Raises NothingScannedError where there is none."""
+        info = cache_info(self.pack)
+        folders = []
+        for folder in self.home.cached_folders():
+            try:
+                folders.append((folder, FolderCache(self.home.folder_cache(folder), info).read()))
+            except UnusableCacheError as error:
+                self.progress.note(f"{error}; passed by: `faceclust scan` makes it anew")
+        if not folders:
+            raise NothingScannedError(f"nothing is known of {self.root}", hint=f"type: faceclust scan {self.root}")
+        return LibraryTable.join(folders, info)
+
+    @cached_property
+    def places(self) -> list[FacePlace]:
+        """Every face on every photo, by photo path."""
+        return list(self.table.places())
+
+    @cached_property
+    def places_of(self) -> dict[str, list[FacePlace]]:
+        """Face id → the photos it is on: more than one where a photo is kept twice."""
+        places: dict[str, list[FacePlace]] = defaultdict(list)
+        for place in self.places:
+            places[place.face_id].append(place)
+        return dict(places)
+
+    @cached_property
+    def clustering(self) -> Clustering | None:
+        """The last clustering; None before the first."""
+        return read_clusters(self.home.clusters)
+
+    @cached_property
+    def cluster_of(self) -> dict[str, int]:
+        """Face id → group number, for the faces here now that are in a group."""
+        if self.clustering is None:
+            return {}
+        pairs = zip(self.clustering.face_ids.tolist(), self.clustering.labels.tolist(), strict=True)
+        return {face: label for face, label in pairs if label >= 0 and face in self.places_of}
+
+    @cached_property
+    def members(self) -> dict[int, list[str]]:
+        """Group number → its face ids."""
+        members: dict[int, list[str]] = defaultdict(list)
+        for face, label in self.cluster_of.items():
+            members[label].append(face)
+        return dict(members)
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """What the user said of the faces that are here now."""
+        return resolve(self.journal.events(), self.places)
+
+    @cached_property
+    def persons(self) -> tuple[Person, ...]:
+        """Named persons, then groups without a name, then ignored ones."""
+        photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
+        return build_persons(self.clustering, self.resolved.said, photo_of)
+
+    def people(self) -> tuple[Person, ...]:
+        """The named persons, most faces first."""
+        return tuple(person for person in self.persons if person.name is not None)
+
+    def unnamed_groups(self) -> tuple[Person, ...]:
+        """Groups without a name that are not ignored, largest first."""
+        return tuple(person for person in self.persons if person.name is None and not person.ignored)
+
+    def group(self, number: int) -> tuple[str, ...]:
+        """The face ids of a group by its number. Raises UsageError for an unknown one."""
+        if number not in self.members:
+            known = f"there are groups 1 to {max(self.members)}" if self.members else "type: faceclust cluster"
+            raise UsageError(f"there is no group {number}", hint=known)
+        return tuple(self.members[number])
+
+    def _forget(self) -> None:
+        for name in ("table", "places", "places_of", "clustering", "cluster_of", "members"):
+            self.__dict__.pop(name, None)
+        self._forget_people()
+
+    def _forget_people(self) -> None:
+        for name in ("resolved", "persons"):
+            self.__dict__.pop(name, None)

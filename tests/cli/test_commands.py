@@ -1,0 +1,172 @@
+"""Every command as a user types it: what it prints, where, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from faceclust import Library
+from faceclust.cli import cli
+from tests.cli.program import COMMAND, ok, run
+from tests.samples import COLLINS, make_library
+
+HEAVY = ["numpy", "onnxruntime", "PIL", "pyarrow", "sklearn", "scipy", "hdbscan", "rich", "prompt_toolkit", "jinja2"]
+
+
+def test_the_main_job_from_nothing(tmp_path: Path) -> None:
+    photos = tmp_path / "Pictures"
+    truth = make_library(photos, photos_each=2)
+    assert "7 photos: 7 scanned" in ok("scan", photos)
+    assert "8 faces: 2 groups, 0 alone" in ok("cluster", "--threshold", "1.1")
+    assert "8 faces" in ok("status")
+    rows = list(csv.DictReader(io.StringIO(ok("export"))))
+    assert sorted({row["photo"] for row in rows}) == sorted(photo for photo, people in truth.items() if people)
+    collins = next(row["cluster"] for row in rows if "collins" in row["photo"])
+    assert "4 faces" in ok("name", collins, COLLINS)
+    assert COLLINS in ok("people")
+    ok("report", "-o", tmp_path / "r.html")
+    assert COLLINS in (tmp_path / "r.html").read_text()
+    ok("albums", tmp_path / "People")
+    assert len(list((tmp_path / "People" / COLLINS).iterdir())) == 4
+    assert "taken back: Eileen Collins (4 faces)" in ok("undo")
+    assert "removed 4" in ok("albums", tmp_path / "People")
+    assert "0 scanned, 7 unchanged" in ok("scan")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scan"],
+        ["cluster"],
+        ["name", "1", "A"],
+        ["people", "--all"],
+        ["undo"],
+        ["status"],
+        ["doctor"],
+        ["albums", "OUT"],
+    ],
+)
+def test_json_is_all_there_is_on_stdout(library: Library, tmp_path: Path, arguments: list[str]) -> None:
+    if arguments == ["undo"]:
+        ok("name", "1", "A", "--library", library.root)
+    arguments = [str(tmp_path / "out") if argument == "OUT" else argument for argument in arguments]
+    value = json.loads(ok(*arguments, "--json", "--library", library.root))
+    assert str(library.root) in json.dumps(value["library"])
+
+
+def test_export_formats_and_queries(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "faces.parquet"
+    ok("export", "-o", out, "--library", library.root)
+    ((count,),) = duckdb.sql(f"SELECT count(*) FROM '{out}' WHERE cluster IS NOT NULL").fetchall()
+    assert count == len(json.loads(ok("export", "-f", "json", "--library", library.root)))
+
+
+def test_the_first_line_says_which_library(library: Library) -> None:
+    done = run("status", cwd=library.root / "2019")
+    assert done.stderr.splitlines()[0] == f"library: {library.root}"
+    done = run("status", env={"FACECLUST_LIBRARY": str(library.root)})
+    assert done.stderr.splitlines()[0] == f"library: {library.root}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["scan", "/no/such/folder"], 2, "there is no /no/such/folder"),
+        (["scan", __file__], 2, "is not a folder"),
+        (["scan", "/usr", "/etc"], 2, "name their parent by --library"),
+        (["status"], 2, "faceclust scan"),
+        (["status", "--library", "/usr"], 2, "has not been scanned"),
+        (["cluster", "--threshold", "0", "--library", "LIB"], 2, "not above 0"),
+        (["cluster", "--threshold", "nan", "--library", "LIB"], 2, "not above 0"),
+        (["cluster", "--algorithm", "kmeans"], 2, "average"),
+        (["name", "99", "Anna", "--library", "LIB"], 2, "there is no group 99"),
+        (["name", "1", " ", "--library", "LIB"], 2, "at least one letter"),
+        (["undo", "--library", "LIB"], 1, "nothing to take back"),
+        (["label", "--library", "LIB"], 2, "needs a terminal"),
+        (["report", "-o", "/no/such/folder/r.html", "--library", "LIB"], 1, "cannot be written"),
+        (["export", "-o", "/no/such/folder/f.csv", "--library", "LIB"], 1, "cannot be written"),
+        (["albums", "LIB", "--library", "LIB"], 2, "cannot hold albums"),
+        (["frobnicate"], 2, "No such command"),
+        (["scan", "--workers", "0"], 2, "0 is not in the range"),
+    ],
+)
+def test_bad_input_gets_a_clear_line_and_a_code(library: Library, arguments: list[str], code: int, words: str) -> None:
+    done = run(*[str(library.root) if argument == "LIB" else argument for argument in arguments])
+    assert done.returncode == code
+    assert words in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_damaged_files_are_said_without_a_traceback(library: Library) -> None:
+    library.home.clusters.write_bytes(b"broken")
+    done = run("people", "--library", library.root)
+    assert done.returncode == 1 and "hint: type: faceclust cluster" in done.stderr
+    ok("cluster", "--library", library.root)
+    (library.root / "2019/.faceclust.parquet").write_bytes(b"broken")
+    done = run("status", "--library", library.root)
+    assert done.returncode == 0 and "faceclust scan" in done.stderr
+
+
+def test_albums_dry_run_does_nothing(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "People"
+    said = ok("albums", out, "--unnamed", "--dry-run", "--library", library.root)
+    assert "make    group 1/" in said and "would be made" in said
+    assert not out.exists()
+
+
+def test_a_closed_pipe_is_no_fault(library: Library) -> None:
+    command = f"{' '.join(COMMAND)} export --library '{library.root}' | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd="/")
+    assert done.stdout.startswith("photo,") and "Traceback" not in done.stderr and "error" not in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['faceclust', '--help']\n"
+        "from faceclust.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    text = ok(name, "--help")
+    assert "Example" in text and f"faceclust {name}" in text
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str) -> None:
+    assert "_FACECLUST_COMPLETE" in ok("completion", shell)
+
+
+def test_completion_completes_commands() -> None:
+    done = ok(env={"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust cl", "COMP_CWORD": "1"})
+    assert "cluster" in done
+
+
+def test_doctor_finds_damage(tmp_path: Path) -> None:
+    assert "all is well" in ok("doctor")
+    done = run("doctor", "--library", tmp_path)
+    assert done.returncode == 1 and "problem:" in done.stdout
+
+
+def test_no_colour_codes_off_a_terminal(library: Library) -> None:
+    ok("name", "1", "Anna", "--library", library.root)
+    done = run("people", "--library", library.root)
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_version() -> None:
+    assert ok("--version").startswith("faceclust, version 0.1.0")
+    assert os.environ.get("FACECLUST_LIBRARY") is None
