@@ -31,7 +31,7 @@ class Catalogue:
         self.root = resolve_folder(Path(root))
         self.home = LibraryHome(self.root)
         self.progress: Progress = progress or Silent()
-        self.journal = Journal(self.home.journal, self.progress.note)
+        self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
 
     @cached_property
     def pack(self) -> Pack:
@@ -47,8 +47,8 @@ class Catalogue:
             try:
                 folders.append((folder, FolderCache(self.home.folder_cache(folder), info).read()))
             except UnusableCacheError as error:
-                self.progress.note(f"{error}; passed by: `faceclust scan` makes it anew")
-        if not folders:
+                self.progress.note(f"{error}; passed by; `faceclust scan` makes it anew")
+        if not folders and self.home.last_scan() is None:
             raise NothingScannedError(f"nothing is known of {self.root}", hint=f"type: faceclust scan {self.root}")
         return LibraryTable.join(folders, info)
 
@@ -68,7 +68,7 @@ class Catalogue:
     @cached_property
     def clustering(self) -> Clustering | None:
         """The last clustering; None before the first."""
-        return read_clusters(self.home.clusters)
+        return read_clusters(self.home.known_clusters())
 
     @cached_property
     def cluster_of(self) -> dict[str, int]:
@@ -106,11 +106,13 @@ class Catalogue:
         return tuple(person for person in self.persons if person.name is None and not person.ignored)
 
     def group(self, number: int) -> tuple[str, ...]:
-        """The face ids of a group by its number. Raises UsageError for an unknown one."""
+        """The face ids of a group by its number: those nobody has named, where the group is
+        partly a named person's. Raises UsageError for an unknown one."""
         if number not in self.members:
             known = f"there are groups 1 to {max(self.members)}" if self.members else "type: faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
-        return tuple(self.members[number])
+        unnamed = [p.face_ids for p in self.persons if p.name is None and not p.ignored and p.clusters == (number,)]
+        return unnamed[0] if unnamed else tuple(self.members[number])
 
     def _forget(self) -> None:
         for name in ("table", "places", "places_of", "clustering", "cluster_of", "members"):

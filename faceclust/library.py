@@ -9,6 +9,7 @@ report, albums, export       ← persons
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ import numpy as np
 from faceclust.catalogue import Catalogue
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
 from faceclust.cluster.group import group_faces
-from faceclust.errors import UsageError
+from faceclust.errors import CacheError, UsageError
 from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
 from faceclust.outputs.export import export_rows
 from faceclust.outputs.report import Summary, make_card, pictured_faces, render_report
@@ -85,7 +86,7 @@ class Library(Catalogue):
         `folders`: parts of the library to look through, default all. `workers`: processes,
         default one a core; 0 works in this process. Once `stop_asked()` is true the photos in
         hand are finished and saved. Raises UsageError for a folder outside the library,
-        LibraryBusyError while another process scans it.
+        LibraryBusyError while another process scans or clusters it.
         """
         starts = [self._below_root(Path(folder)) for folder in folders] or [""]
         require_files(self.pack)
@@ -151,21 +152,21 @@ class Library(Catalogue):
         cleaned = clean_name(name)
         if not cleaned:
             raise UsageError("a name needs at least one letter")
-        with self.home.locked():
+        with self.home.journal_locked():
             event = self.journal.name(cleaned, self._journal_faces(faces, shown))
         self._forget_people()
         return event
 
     def ignore(self, faces: Iterable[str]) -> Event:
         """Nobody the user wants to name: not asked about again."""
-        with self.home.locked():
+        with self.home.journal_locked():
             event = self.journal.ignore(self._journal_faces(faces, ()))
         self._forget_people()
         return event
 
     def undo(self) -> Event | None:
         """Take back the last thing said; gives it, None where there is nothing to take back."""
-        with self.home.locked():
+        with self.home.journal_locked():
             event = self.journal.undo()
         self._forget_people()
         return event
@@ -186,7 +187,8 @@ class Library(Catalogue):
         if missing:
             self.progress.start("cutting out faces", len(missing))
             for face_id, picture in face_pictures(self.root, missing):
-                thumbs.put(face_id, picture)
+                with contextlib.suppress(CacheError):  # a picture that cannot be kept can be shown
+                    thumbs.put(face_id, picture)
                 found[face_id] = picture
                 self.progress.advance()
             self.progress.finish()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from faceclust.errors import CacheError
 from faceclust.packs.manifest import Pack
 from faceclust.photos.crawl import crawl
 from faceclust.photos.examine import Examined
@@ -24,7 +26,8 @@ SAVE_EVERY = 5.0
 @dataclass
 class ScanResult:
     """What a scan did. `seconds` is processor time of the workers by stage, and of saving.
-    `interrupted` is true where a stop was asked: `left` photos are still to be done."""
+    `interrupted` is true where a stop was asked: `left` photos are still to be done. `unsaved`
+    photos were done, but their folder's cache could not be written; `notes` says why."""
 
     photos: int = 0
     unchanged: int = 0
@@ -32,6 +35,7 @@ class ScanResult:
     removed: int = 0
     faces: int = 0
     left: int = 0
+    unsaved: int = 0
     interrupted: bool = False
     elapsed: float = 0.0
     skipped: list[SkippedPhoto] = field(default_factory=list)
@@ -71,6 +75,7 @@ def scan_folders(
             last_saved = time.monotonic()
     _save_all(folders, result)
     progress.finish()
+    result.unsaved = sum(len(folder.done) for folder in folders)
     result.left = len(work) - result.scanned - len(result.skipped)
     result.interrupted = result.left > 0
     result.elapsed = time.monotonic() - started
@@ -99,7 +104,15 @@ class _Folder:
         if not self.done and not self.removed:
             return
         began = time.process_time()
-        self.cache.update(self.known, self.done)
+        try:
+            self.cache.update(self.known, self.done)
+        except CacheError as error:
+            if getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # One folder that cannot be written to is no reason to leave the others.
+            if str(error) not in result.notes:
+                result.notes.append(str(error))
+            return
         self.known += self.done
         self.done, self.removed = {}, 0
         _add_seconds(result, {"write": time.process_time() - began})
@@ -136,8 +149,8 @@ def _index(cache: FolderCache, progress: Progress, result: ScanResult) -> dict[s
     try:
         return cache.index()
     except UnusableCacheError as error:
-        aside = cache.set_aside()
-        _note(f"{error}; set aside as {aside.name}, its photos are scanned again", progress, result)
+        cache.set_aside()
+        _note(f"{error}; set aside as {cache.paths.aside}, its photos are scanned again", progress, result)
         return {}
 
 

@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
+ALBUMS_NOTES = ".faceclust-albums.json"
+#: File endings looked at. What a file really is, its content decides later.
+PHOTO_ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif".split()
+)
+
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
@@ -107,10 +114,15 @@ class SkipReason(StrEnum):
     TRUNCATED = "truncated file"
     NOT_A_PHOTO = "not a photo"
     TOO_LARGE = "too large"
+    OUT_OF_MEMORY = "not enough memory"
     UNREADABLE = "cannot be read"
     BAD_NAME = "name is not UTF-8"
     CRASHED = "decoder crashed"
     FAILED = "failed"
+
+
+#: Reasons that lie with the moment, not with the photo: the next scan tries again.
+PASSING_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE})
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from PIL import Image
 
 import faceclust
 from faceclust import Library
-from faceclust.errors import FaceclustError, NothingScannedError, UsageError
+from faceclust.errors import CacheError, FaceclustError, NothingScannedError, UsageError
 from faceclust.evaluation.clustering import bcubed
 from tests.samples import COLLINS, HOPPER, make_library, save, scenery, variant
 
@@ -117,6 +118,7 @@ def test_damaged_caches_are_set_aside_and_made_anew(library: Library) -> None:
     cache.write_bytes(cache.read_bytes()[:100])
     result = library.scan(workers=0)
     assert "set aside" in result.notes[0] and result.scanned == 4
+    assert (library.home.home / "set-aside/2019/faceclust.parquet").exists()
     assert library.table.rows.to_pylist() == before
 
 
@@ -256,6 +258,89 @@ def test_a_name_given_twice_is_one_person(library: Library) -> None:
         library.group(99)
 
 
+def test_naming_a_group_leaves_another_persons_faces_alone(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    some = sorted(faces)[:2]
+    together = [f for f in faces if {p.photo for p in library.places_of[f]} & {"together/both 0.jpg"}]
+    library.name(some, "Anna")
+    assert set(library.group(group)) == faces or not set(library.group(group)) & set(some)
+    library.ignore(together)
+    assert not {face for person in library.unnamed_groups() for face in person.face_ids} & set(together)
+
+
+def test_an_answer_can_be_saved_while_a_scan_runs(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _ = collins
+    with Library(library.root).home.locked():
+        library.name(library.group(group), COLLINS)
+    assert [person.name for person in Library(library.root).people()] == [COLLINS]
+
+
+def test_a_part_scanned_by_itself_keeps_its_names_in_the_whole(tmp_path: Path) -> None:
+    make_library(tmp_path / "photos", photos_each=2)
+    part = Library(tmp_path / "photos/2019")
+    part.scan(workers=0)
+    part.name([place.face_id for place in part.places if "collins" in place.photo], COLLINS)
+    whole = Library(tmp_path / "photos")
+    assert whole.scan(workers=0).unchanged == 2
+    assert [person.name for person in whole.people()] == [COLLINS]
+
+
+def test_a_library_that_becomes_read_only_keeps_its_names(
+    collins: tuple[Library, int, set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS)
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not str(path).startswith(str(library.root)) and real(path, mode)
+    )
+    before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*")}
+    locked = Library(library.root)
+    assert locked.scan(workers=0).unchanged == locked.table.photo_count
+    assert named(locked)[COLLINS] >= faces
+    locked.cluster(1.0)
+    locked.name(locked.group(3 - group), HOPPER)
+    assert {path: path.stat().st_mtime_ns for path in library.root.rglob("*")} == before
+    monkeypatch.setattr(os, "access", real)
+    assert named(Library(library.root)).keys() == {COLLINS, HOPPER}
+
+
+def test_what_could_not_be_read_for_the_moment_is_tried_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(variant(HOPPER, 2), library.root / "new.jpg")
+    real = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == "new.jpg":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert library.scan(workers=0).skip_counts == {"cannot be read": 1}
+    monkeypatch.setattr(Path, "read_bytes", real)
+    assert library.scan(workers=0).scanned == 1
+
+
+def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    from faceclust.store import folder_cache
+
+    for folder in ("2019", "2020"):
+        save(variant(HOPPER, 2), library.root / folder / "new.jpg")
+    real = folder_cache.write_atomically
+
+    def refuses(path: Path, write: object, **options: object) -> None:
+        if path.parent.name == "2019":
+            raise CacheError(f"{path} cannot be written: Operation not permitted")
+        real(path, write, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(folder_cache, "write_atomically", refuses)
+    result = library.scan(workers=0)
+    assert (result.scanned, result.unsaved) == (2, 1) and "not permitted" in result.notes[0]
+    monkeypatch.setattr(folder_cache, "write_atomically", real)
+    assert library.scan(workers=0).scanned == 1
+
+
 # -- the rest ---------------------------------------------------------------
 
 
@@ -286,6 +371,8 @@ def test_a_library_without_anything(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         Library(tmp_path / "nothing")
     assert library.scan(workers=0).photos == 0
+    for algorithm in ("average", "complete", "single", "hdbscan"):
+        assert library.cluster(algorithm=algorithm).group_count == 0
     save(scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
     assert library.cluster().group_count == 0 and library.people() == () and library.export() == []

@@ -70,6 +70,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except Exception as error:
+        if _interrupted(error):
+            _say("stopped")
+            sys.exit(130)
         if os.environ.get("FACECLUST_DEBUG"):
             raise
         _say(
@@ -78,6 +81,15 @@ def main() -> None:
         )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Did Ctrl-C cause this? Some libraries turn it into an error of their own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _say(*lines: str | None) -> None:

@@ -50,6 +50,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
+def printable(text: str) -> str:
+    """Text from a file name, with characters a terminal would act on made visible."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """ "1 photo", "1,204 photos"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

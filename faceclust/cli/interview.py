@@ -80,7 +80,7 @@ class Interview:
             self._skipped.clear()
             self._answered -= self._answered > 0 and undone is not None
             self._console.print(Text(f"taken back: {describe(undone)}" if undone else "nothing to take back"))
-        elif len(answer) == 1:
+        elif len(answer) == 1 and answer.isascii():
             self._console.print(Text(f"{answer!r} is no answer: {_KEYS}, or a name of two letters or more"))
         else:
             event = self._library.name(group.face_ids, answer, shown=shown)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json
 
 if TYPE_CHECKING:
     from faceclust.library import Library
@@ -32,14 +32,13 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
     if as_json:
         print_json({"library": str(opened.root), "people": rows, "waiting": opened.resolved.waiting})
         return
-    if not rows:
+    waiting = opened.resolved.waiting
+    if rows:
+        _print_table(rows)
+    elif not waiting:
         click.echo("nobody has a name yet; type: faceclust label")
-        return
-    _print_table(rows)
-    if opened.resolved.waiting:
-        click.echo(
-            f"{opened.resolved.waiting} named faces are on photos that are not here now; their names wait for them"
-        )
+    if waiting:
+        click.echo(f"{count(waiting, 'named face')} on photos that are not here now; the names wait for them")
 
 
 def _row(library: Library, person: Person) -> dict[str, Any]:
@@ -71,4 +70,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         name = row["name"] or ("(ignored)" if row["ignored"] else "–")
         groups = ", ".join(map(str, row["groups"]))
         table.add_row(name, str(row["faces"]), str(row["confirmed"]), str(row["photos"]), row["years"], groups)
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False, emoji=False).print(table)

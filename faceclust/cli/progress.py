@@ -16,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from faceclust.cli.common import printable
+
 _LINE_EVERY = 10.0  # seconds
 
 
@@ -61,7 +63,7 @@ class TerminalProgress:
             self._line(f"{self._what}: {self._done} of {self._total}, {self._extra()}, {_clock(left)} left")
 
     def note(self, message: str) -> None:
-        self._line(f"note: {message}")
+        self._line(f"note: {printable(message)}")
 
     def finish(self) -> None:
         if self._bar:
@@ -77,7 +79,7 @@ class TerminalProgress:
 
     def _line(self, text: str) -> None:
         if self._bar:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
 

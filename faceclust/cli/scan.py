@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import announce, count, json_option, library_option, print_json
+from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:
     from faceclust.library import Library
@@ -42,6 +43,10 @@ def command(
     with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
         result = opened.scan(folders, workers=workers, stop_asked=stop_asked)
     print_json(_as_dict(opened, result)) if as_json else _print(result)
+    if result.unsaved:
+        for note in result.notes:
+            click.echo(f"note: {note}", err=True)
+        raise FaceclustError(f"{count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again")
     if result.interrupted:
         click.echo(f"stopped: what was done is saved; to go on, type: faceclust scan {opened.root}", err=True)
         ctx.exit(130)
@@ -72,6 +77,7 @@ def _as_dict(library: Library, result: ScanResult) -> dict[str, Any]:
         "unchanged": result.unchanged,
         "removed": result.removed,
         "left": result.left,
+        "unsaved": result.unsaved,
         "faces": result.faces,
         "interrupted": result.interrupted,
         "elapsed_s": round(result.elapsed, 3),

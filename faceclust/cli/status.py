@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json, printable
 
 
 @click.command("status")
@@ -36,9 +36,8 @@ def _print(status: dict[str, Any]) -> None:
     if status["groups"] is None:
         click.echo("not grouped yet; type: faceclust cluster")
     else:
-        click.echo(
-            f"{count(status['groups'], 'group')}, {status['alone']:,} faces alone (threshold {status['threshold']:g})"
-        )
+        alone = count(status["alone"], "face")
+        click.echo(f"{count(status['groups'], 'group')}, {alone} alone (threshold {status['threshold']:g})")
         if status["not_grouped"]:
             click.echo(f"{count(status['not_grouped'], 'face')} since then not grouped; type: faceclust cluster")
     people, unnamed = status["people"], status["unnamed_groups"]
@@ -48,4 +47,4 @@ def _print(status: dict[str, Any]) -> None:
     if status["skipped"]:
         click.echo(f"{count(len(status['skipped']), 'file')} skipped:")
         for skip in status["skipped"]:
-            click.echo(f"  {skip['photo']}: {skip['reason']} ({skip['detail']})")
+            click.echo(f"  {printable(skip['photo'])}: {skip['reason']} ({printable(skip['detail'])})")

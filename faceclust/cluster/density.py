@@ -21,8 +21,11 @@ from faceclust.types import Float32
 
 def hdbscan_groups(embeddings: Float32, min_size: int, constraints: Constraints | None = None) -> Indices:
     """Each face's cluster, named by its smallest member's position, (n,) int64. A face that
-    HDBSCAN calls noise is a cluster of its own. `min_size` ≥ 2; min_samples is 1."""
+    HDBSCAN calls noise is a cluster of its own. Groups have at least `min_size` faces, and
+    two; min_samples is 1."""
     n, constraints = len(embeddings), constraints or Constraints()
+    if n == 0:
+        return np.empty(0, np.int64)
     groups = _join_linked(_hdbscan(embeddings, min_size), constraints)
     out = np.arange(n, dtype=np.int64)
     exclusions = ExclusionIndex(constraints.exclusions, out)

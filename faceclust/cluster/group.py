@@ -31,8 +31,10 @@ def group_faces(
     """Group faces by person. Raises UsageError for an unknown algorithm or a senseless number."""
     if params.algorithm not in ALGORITHMS:
         raise UsageError(f"no algorithm {params.algorithm!r}", hint=f"choose one of {', '.join(ALGORITHMS)}")
-    if not params.threshold > 0:
-        raise UsageError(f"threshold {params.threshold:g} is not above 0", hint="1.1 is the pack's own")
+    if not 0 < params.threshold <= 1000:
+        raise UsageError(
+            f"threshold {params.threshold:g} is not a distance above 0", hint="1.1 is what the models are set to"
+        )
     if params.min_size < 1:
         raise UsageError(f"min-size {params.min_size} is not at least 1")
     clusters = ALGORITHMS[params.algorithm](faces.embeddings, params, constraints, progress or Silent())

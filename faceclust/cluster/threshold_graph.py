@@ -17,7 +17,7 @@ from faceclust.cluster.distances import ClusterMeans, Float64, Indices
 from faceclust.errors import UsageError
 from faceclust.types import Float32
 
-MAX_EDGES = 20_000_000
+MAX_EDGES = 4_000_000  # at some 400 bytes each
 
 
 def complete_linkage(embeddings: Float32, threshold: float, constraints: Constraints | None = None) -> Indices:

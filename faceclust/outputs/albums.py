@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.types import Person
+from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, Person
 
-NOTES = ".faceclust-albums.json"
 KINDS = ("symlink", "hardlink", "copy")
 _LONGEST = 150  # bytes of a folder's name; file systems take 255
+_NOTE_KEYS = ("photo", "kind", "inode", "size", "mtime_ns")
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def plan_albums(
 ) -> AlbumPlan:
     """What albums of these persons in `out` need. `photos_of`: face id → photo paths below
     `root`. Raises UsageError where `out` cannot hold albums."""
-    if out == root or (out.exists() and not out.is_dir()):
-        raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
     notes = _read_notes(out)
+    if root.is_relative_to(out) or (out.exists() and not out.is_dir()) or _holds_photos(out):
+        raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
     make: dict[str, Path] = {}
     keep: dict[str, Path] = {}
     in_the_way: list[str] = []
@@ -52,12 +52,16 @@ def plan_albums(
         link = out / path
         if path in notes and _is_ours(link, notes[path]):
             (keep if _is_right(notes[path], photo, kind) else make)[path] = photo
-        elif os.path.lexists(link):
+        elif os.path.lexists(link) or link.parent.is_symlink():
             in_the_way.append(path)
         else:
             make[path] = photo
     wanted = make.keys() | keep.keys()
-    remove = tuple(path for path in sorted(notes) if path not in wanted and _is_ours(out / path, notes[path]))
+    remove = tuple(
+        path
+        for path, note in sorted(notes.items())
+        if path not in wanted and _is_ours(out / path, note) and not _is_last(note)
+    )
     return AlbumPlan(out, kind, make, keep, remove, tuple(in_the_way))
 
 
@@ -68,7 +72,7 @@ def make_albums(plan: AlbumPlan) -> None:
     know for its own.
     """
     before = _read_notes(plan.out)
-    kept = {path: before[path] for path in plan.keep}
+    kept = {path: note for path, note in before.items() if path not in plan.remove and _is_ours(plan.out / path, note)}
     try:
         made = {path: _note(photo, plan.kind) for path, photo in plan.make.items()}
         plan.out.mkdir(parents=True, exist_ok=True)
@@ -94,9 +98,7 @@ def folder_name(name: str) -> str:
     cleaned = "".join(
         "_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in unicodedata.normalize("NFC", name)
     )
-    cleaned = cleaned.strip(" .") or "_"
-    while len(cleaned.encode()) > _LONGEST:
-        cleaned = cleaned[:-1]
+    cleaned = _shortened(cleaned.strip(" .")).rstrip(" .") or "_"
     stem = cleaned.partition(".")[0].upper()
     reserved = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
     return f"{cleaned}_" if stem in reserved else cleaned
@@ -122,8 +124,14 @@ def _distinct(name: str, identity: str, taken: set[str]) -> str:
     if _fold(name) in taken:
         stem, dot, ending = name.rpartition(".")
         digits = hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
-        name = f"{stem}~{digits}.{ending}" if dot and stem else f"{name}~{digits}"
+        name = f"{_shortened(stem)}~{digits}.{ending}" if dot and stem else f"{_shortened(name)}~{digits}"
     taken.add(_fold(name))
+    return name
+
+
+def _shortened(name: str) -> str:
+    while len(name.encode()) > _LONGEST:
+        name = name[:-1]
     return name
 
 
@@ -152,8 +160,26 @@ def _note(photo: Path, kind: str) -> dict[str, Any]:
     }
 
 
+def _holds_photos(folder: Path) -> bool:
+    """Is this a folder of photos, or of a scanned library, rather than one for albums?"""
+    if not folder.is_dir() or (folder / ALBUMS_NOTES).exists():
+        return False
+    return any(
+        entry.name.startswith(".faceclust") or (entry.suffix.lower() in PHOTO_ENDINGS and not entry.is_symlink())
+        for entry in folder.iterdir()
+    )
+
+
+def _is_last(note: Mapping[str, Any]) -> bool:
+    """Is this file the last that is left of a photo? Then it is not ours to remove."""
+    return note["kind"] != "symlink" and not Path(note["photo"]).exists()
+
+
 def _is_ours(link: Path, note: Mapping[str, Any]) -> bool:
-    """Is this still what was made: the same link, or a file nobody has changed since?"""
+    """Is this still what was made: the same link, or a file nobody has changed since? Not where
+    the person's folder is itself a link, for then the file may be the photo."""
+    if link.parent.is_symlink():
+        return False
     try:
         if note["kind"] == "symlink":
             return link.is_symlink() and str(link.readlink()) == note["photo"]
@@ -182,18 +208,19 @@ def _remove(link: Path) -> None:
 
 def _read_notes(out: Path) -> dict[str, dict[str, Any]]:
     try:
-        notes = json.loads((out / NOTES).read_text(encoding="utf-8"))["links"]
-    except FileNotFoundError:
+        notes = json.loads((out / ALBUMS_NOTES).read_text(encoding="utf-8"))["links"]
+        return {path: {key: note[key] for key in _NOTE_KEYS} for path, note in notes.items()}
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FaceclustError(
-            f"{out / NOTES} cannot be read: {error}", hint="delete the album folder and make the albums anew"
+            f"{out / ALBUMS_NOTES} cannot be read: {error}",
+            hint="delete this one file; faceclust then leaves the links there are to you",
         ) from error
-    return {str(path): dict(note) for path, note in notes.items()}
 
 
 def _write_notes(out: Path, notes: Mapping[str, Mapping[str, Any]]) -> None:
-    temporary = out / f"{NOTES}.tmp"
+    temporary = out / f"{ALBUMS_NOTES}.tmp"
     content = {"about": "links made by faceclust albums; faceclust scan passes this folder by", "links": notes}
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(out / NOTES)
+    temporary.replace(out / ALBUMS_NOTES)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,19 @@ from faceclust.types import FacePlace
 @dataclass(frozen=True)
 class JournalFace:
     """A face as the journal knows it, with enough to find it again: by id, else by the photo's
-    content or path and its box (fractions of the upright photo)."""
+    content, else by its path and date; and by its box (fractions of the upright photo)."""
 
     face_id: str
     photo_hash: str
     photo: str
     box: tuple[float, float, float, float]
     confirmed: bool
+    taken_at: str | None = None
 
     @classmethod
     def of(cls, place: FacePlace, *, confirmed: bool) -> JournalFace:
-        return cls(place.face_id, place.photo_hash, place.photo, place.box, confirmed)
+        taken = place.taken_at.isoformat() if place.taken_at else None
+        return cls(place.face_id, place.photo_hash, place.photo, place.box, confirmed, taken)
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,38 @@ KINDS = ("name", "ignore", "undo")
 
 
 class Journal:
-    """The journal at `path`. `on_note` is told of lines that cannot be used."""
+    """The journal at `path`. `on_note` is told of lines that cannot be used.
 
-    def __init__(self, path: Path, on_note: Callable[[str], None] | None = None) -> None:
-        self.path = path
+    `others` are journals read with it, never written: of parts of the library that were
+    libraries of their own, each with the folder (POSIX path) its photo paths begin at.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        others: Sequence[tuple[Path, str]] = (),
+        on_note: Callable[[str], None] | None = None,
+    ) -> None:
+        self.path, self._others = path, others
         self._on_note = on_note or (lambda message: None)
 
     def events(self) -> list[Event]:
-        """All usable events in order. Lines of a kind unknown here, written by a newer version,
-        stay in the file and are passed by; so are damaged ones, which are told of."""
+        """All usable events in order; with other journals, in the order of their times. Lines of
+        a kind unknown here, written by a newer version, stay in the file and are passed by; so
+        are damaged ones, which are told of."""
+        events = self._read(self.path)
+        if self._others:
+            events = [moved for path, folder in self._others for moved in _below(folder, self._read(path))] + events
+            events.sort(key=lambda event: event.time)
+        return events
+
+    def _read(self, path: Path) -> list[Event]:
         try:
-            lines = self.path.read_bytes().splitlines()
+            lines = path.read_bytes().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise CacheError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
         events = []
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -75,8 +94,8 @@ class Journal:
                 record = json.loads(line)
                 if record["event"] in KINDS:
                     events.append(_event(record))
-            except (ValueError, KeyError, TypeError) as error:
-                self._on_note(f"{self.path}:{number}: this line cannot be read and is passed by ({error})")
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                self._on_note(f"{path}:{number}: this line cannot be read and is passed by ({error})")
         return events
 
     def name(self, name: str, faces: Iterable[JournalFace]) -> Event:
@@ -166,6 +185,7 @@ def _record(event: Event) -> dict[str, Any]:
                 "photo": face.photo,
                 "box": [round(side, 5) for side in face.box],
                 "confirmed": face.confirmed,
+                "taken_at": face.taken_at,
             }
             for face in event.faces
         ]
@@ -183,6 +203,7 @@ def _event(record: dict[str, Any]) -> Event:
                 photo=str(face["photo"]),
                 box=(left, top, right, bottom),
                 confirmed=bool(face["confirmed"]),
+                taken_at=_text_or_none(face.get("taken_at")),
             )
         )
     event = Event(
@@ -190,12 +211,28 @@ def _event(record: dict[str, Any]) -> Event:
         time=str(record["time"]),
         kind=record["event"],
         faces=tuple(faces),
-        name=record.get("name"),
-        undoes=record.get("undoes"),
+        name=_text_or_none(record.get("name")),
+        undoes=_text_or_none(record.get("undoes")),
     )
-    if event.kind == "name" and not isinstance(event.name, str):
-        raise ValueError("a name event without a name")
+    if (event.kind == "name") != (event.name is not None):
+        raise ValueError("a name where none belongs, or none where one does")
     return event
+
+
+def _text_or_none(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"expected text, found {value!r:.40}")
+    return value
+
+
+def _below(folder: str, events: list[Event]) -> list[Event]:
+    """Events of a library that lies in a folder of this one, their paths as seen from here."""
+    if not folder:
+        return events
+    return [
+        replace(event, faces=tuple(replace(face, photo=f"{folder}/{face.photo}") for face in event.faces))
+        for event in events
+    ]
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -17,7 +17,8 @@ def build_persons(
 
     A face the user named has that name, in whatever group it lies. A group belongs to whom
     most of its confirmed faces belong to (then: of its named faces); its other faces come
-    with it as that person's, unconfirmed, save on a photo where the person is already.
+    with it as that person's, unconfirmed, save on a photo where the person is already. A
+    group most of whose faces are ignored is ignored; else its other faces are asked about.
     `photo_of`: each face's photo (content hash). Named persons come first, by falling number
     of faces; then unnamed groups, then ignored ones, by number.
     """
@@ -35,16 +36,20 @@ def build_persons(
     unnamed: list[Person] = []
     for number, members in sorted(groups.items()):
         unsaid = [face for face in members if face not in said]
+        ignored = [face for face in members if face in said and said[face].name is None]
         owner = _owner(members, said)
-        if owner is not None and owner.name is not None:
-            joining = [face for face in unsaid if photo_of[face] not in photos[owner.name]]
-            faces[owner.name] += joining
-            photos[owner.name] |= {photo_of[face] for face in joining}
-            unsaid = [face for face in unsaid if photo_of[face] not in {photo_of[f] for f in joining}]
-        rest = [face for face in members if face in said and said[face].name is None] + unsaid
-        if rest:
-            ignored = owner is not None and owner.name is None
-            unnamed.append(Person(f"group-{number}", None, tuple(sorted(rest)), frozenset(), (number,), ignored))
+        if owner is not None:
+            joining = [face for face in unsaid if photo_of[face] not in photos[owner]]
+            faces[owner] += joining
+            photos[owner] |= {photo_of[face] for face in joining}
+            unsaid = sorted(set(unsaid) - set(joining))
+        elif 2 * len(ignored) > len(members):
+            ignored, unsaid = ignored + unsaid, []
+        if unsaid:
+            unnamed.append(Person(f"group-{number}", None, tuple(sorted(unsaid)), frozenset(), (number,)))
+        if ignored:
+            ids = tuple(sorted(ignored))
+            unnamed.append(Person(f"ignored-{number}", None, ids, frozenset(), (number,), ignored=True))
     named = [
         Person(
             id=hashlib.blake2b(person_key(name).encode(), digest_size=6).hexdigest(),
@@ -61,12 +66,9 @@ def build_persons(
     return (*named, *unnamed)
 
 
-def _owner(members: list[str], said: Mapping[str, Said]) -> Said | None:
-    """Whom a group belongs to: None where nothing was said of any of its faces."""
-    words = [said[face] for face in members if face in said]
+def _owner(members: list[str], said: Mapping[str, Said]) -> str | None:
+    """The name a group goes by: None where none of its faces has one."""
+    words = [said[face] for face in members if face in said and said[face].name is not None]
     words = [word for word in words if word.confirmed] or words
-    if not words:
-        return None
-    counts = Counter(word.name for word in words)
-    name = min(counts, key=lambda name: (-counts[name], name is None, name or ""))
-    return Said(name, confirmed=True)
+    counts = Counter(word.name for word in words if word.name is not None)
+    return min(counts, key=lambda name: (-counts[name], name), default=None)

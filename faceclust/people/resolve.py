@@ -14,6 +14,10 @@ from faceclust.types import FacePlace
 SAME_FACE_OVERLAP = 0.4
 
 
+#: Zero-width characters that Persian, Indic and emoji names are spelt with.
+_JOINERS = "\u200c\u200d"
+
+
 @dataclass(frozen=True)
 class Said:
     """What the user said of one face: it is the person `name`, or (None) nobody to be named.
@@ -25,7 +29,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Resolved:
-    """`said` by face id, for faces of the library; `waiting` counts journal faces whose photo is
+    """`said` by face id, for faces of the library; `waiting` counts named faces whose photo is
     not there now: they have their names again when it comes back."""
 
     said: dict[str, Said]
@@ -39,15 +43,16 @@ def person_key(name: str) -> str:
 
 def clean_name(name: str) -> str:
     """A name as it is kept: no control characters, single spaces; "" where nothing is left."""
-    printable = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name))
+    printable = "".join(c if c.isprintable() or c in _JOINERS else " " for c in unicodedata.normalize("NFC", name))
     return " ".join(printable.split())
 
 
 def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     """Replay the events still standing over the faces of the library; the later word counts.
 
-    A face is found by its id; else on the photo with the same content; else on the photo at
-    the same path, where the boxes overlap. A pure function of its arguments.
+    A face is found by its id; else on the photo with the same content, where the boxes
+    overlap; else, on an edited photo, by path, box and date: then it is no longer confirmed,
+    for another photo may have taken the path. A pure function of its arguments.
     """
     present = {place.face_id for place in places}
     standing = effective(events)
@@ -59,11 +64,14 @@ def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     for event in standing:
         name = spelling.setdefault(person_key(event.name), event.name) if event.name is not None else None
         for face in event.faces:
-            found = face.face_id if face.face_id in present else finder.find(face) if finder else None
-            if found is None:
-                unfound.add(face.face_id)
-            else:
+            if face.face_id in present:
+                said[face.face_id] = Said(name, face.confirmed)
+            elif finder and (found := finder.by_content(face)):
                 said[found] = Said(name, face.confirmed)
+            elif finder and (found := finder.by_path(face)):
+                said[found] = Said(name, confirmed=False)
+            elif name is not None:
+                unfound.add(face.face_id)
     return Resolved(said, len(unfound))
 
 
@@ -75,12 +83,23 @@ class _Finder:
             self._by_hash[place.photo_hash].append(place)
             self._by_path[place.photo].append(place)
 
-    def find(self, face: JournalFace) -> str | None:
-        for candidates in (self._by_hash.get(face.photo_hash), self._by_path.get(face.photo)):
-            best = max(candidates or (), key=lambda place: _overlap(place.box, face.box), default=None)
-            if best is not None and _overlap(best.box, face.box) >= SAME_FACE_OVERLAP:
-                return best.face_id
-        return None
+    def by_content(self, face: JournalFace) -> str | None:
+        return _same_place(face, self._by_hash.get(face.photo_hash, ()))
+
+    def by_path(self, face: JournalFace) -> str | None:
+        if face.photo_hash in self._by_hash:
+            return None  # the photo is here, under another name
+        candidates = [
+            place
+            for place in self._by_path.get(face.photo, ())
+            if not (face.taken_at and place.taken_at and face.taken_at != place.taken_at.isoformat())
+        ]
+        return _same_place(face, candidates)
+
+
+def _same_place(face: JournalFace, candidates: Iterable[FacePlace]) -> str | None:
+    best = max(candidates, key=lambda place: _overlap(place.box, face.box), default=None)
+    return best.face_id if best and _overlap(best.box, face.box) >= SAME_FACE_OVERLAP else None
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:

@@ -7,18 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from faceclust.types import PhotoRef
+from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, PhotoRef
 
-#: File endings looked at. What a file really is, its content decides later.
-EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif".split()
-)
 #: Folders that systems and other programs fill for themselves. Hidden ones are passed by anyway.
 SYSTEM_FOLDERS = frozenset(
     ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
 )
-#: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
-ALBUMS_MARKER = ".faceclust-albums.json"
 
 
 @dataclass(frozen=True)
@@ -41,12 +35,15 @@ def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
     waiting = [start]
     while waiting:
         folder = waiting.pop()
+        if not _is_utf8(folder):
+            yield PhotoFolder(folder, (), error="its name is not UTF-8; rename it to have it scanned")
+            continue
         try:
             entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
         except OSError as error:
             yield PhotoFolder(folder, (), error=error.strerror or str(error))
             continue
-        if folder and any(entry.name == ALBUMS_MARKER for entry in entries):
+        if folder and any(entry.name == ALBUMS_NOTES for entry in entries):
             continue
         photos, subfolders = [], []
         for entry in entries:
@@ -68,8 +65,16 @@ def single_photo(root: Path, rel_path: str) -> PhotoRef:
     return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)
 
 
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_photo_name(name: str) -> bool:
-    return not name.startswith(".") and PurePath(name).suffix.lower() in EXTENSIONS
+    return not name.startswith(".") and PurePath(name).suffix.lower() in PHOTO_ENDINGS
 
 
 def _ref(entry: os.DirEntry[str], rel_path: str) -> PhotoRef | None:

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pi_heif
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from faceclust.photos.metadata import read_metadata
 from faceclust.types import Photo, PhotoRef, SkipReason, UInt8
@@ -18,9 +18,14 @@ MAX_PIXELS = 250_000_000
 #: Larger files are no photos, and reading one into memory helps nobody.
 MAX_BYTES = 2_000_000_000
 
+#: What is decoded, and no more: Pillow would hand some other formats to outside programs.
+_FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "HEIF", "AVIF"]
+
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow's own guard warns at 89 and gives up at 179 megapixels; ours is MAX_PIXELS.
 Image.MAX_IMAGE_PIXELS = None
+# Programs that make pictures write megabytes of text into a PNG; it is passed over.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -70,7 +75,7 @@ def decode_photo(data: bytes, ref: PhotoRef, at_least: int | None = None) -> Pho
             if turn is not None:
                 pixels = pixels.transpose(turn)
     except MemoryError:
-        raise UndecodableError(SkipReason.TOO_LARGE, "not enough memory to decode it") from None
+        raise UndecodableError(SkipReason.OUT_OF_MEMORY, "it could not be decoded") from None
     except Exception as error:  # decoders fail in their own ways; one photo must not stop the rest
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
     # A TIFF turns itself while it is loaded, so trust the result's shape over the tag.
@@ -88,7 +93,7 @@ def _open(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data))
+            return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise UndecodableError(SkipReason.NOT_A_PHOTO, "its content is no image format faceclust reads") from None
     except Exception as error:
@@ -125,10 +130,12 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(values: np.ndarray) -> UInt8:
-    """Grey values of more than 8 bits: 16-bit ones keep their upper byte, floating-point and
-    32-bit ones are stretched from their least to their greatest."""
-    if values.dtype.itemsize == 2 or (values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 65536):
-        return (values.astype(np.uint16) >> 8).astype(np.uint8)
-    finite = np.nan_to_num(values.astype(np.float64))
-    low, high = finite.min(), finite.max()
-    return np.asarray(((finite - low) * (255 / (high - low or 1))).round(), dtype=np.uint8)
+    """Grey values of another depth: bytes stay, 16-bit values keep their upper byte, larger and
+    floating-point ones are stretched from their darkest to their brightest hundredth."""
+    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 65536:
+        shift = 8 if values.dtype.itemsize == 2 or values.max() > 255 else 0
+        return (values.astype(np.uint16) >> shift).astype(np.uint8)
+    known = values[np.isfinite(values)].astype(np.float64)
+    low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 0.0)
+    stretched = (np.nan_to_num(values.astype(np.float64)) - low) * (255 / (high - low or 1))
+    return np.asarray(np.clip(stretched, 0, 255).round(), dtype=np.uint8)

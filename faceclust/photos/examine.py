@@ -50,7 +50,7 @@ class PhotoExaminer:
         except OSError as error:
             skipped = SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
         except MemoryError:
-            skipped = SkippedPhoto(ref, SkipReason.TOO_LARGE, "not enough memory")
+            skipped = SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
         except Exception as error:  # one bad photo never stops a scan
             skipped = SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
         return Examined(skipped, clock.seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +59,7 @@ class LibraryTable:
             for row in batch.to_pylist():
                 yield FacePlace(
                     face_id=row["face_id"],
-                    photo=f"{row['folder']}/{row['photo']}" if row["folder"] else row["photo"],
+                    photo=_path(row),
                     photo_hash=row["photo_hash"],
                     box=(row["left"], row["top"], row["right"], row["bottom"]),
                     photo_size=(row["width"], row["height"]),
@@ -71,18 +72,18 @@ class LibraryTable:
     def photo_count(self) -> int:
         return len(self.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([]))
 
-    @property
-    def face_count(self) -> int:
-        return len(self._faces)
-
     def skips(self) -> list[dict[str, str]]:
         """Photos passed by: path, reason, detail."""
         rows = self.rows.filter(pc.not_equal(self.rows["status"].cast(pa.string()), STATUS_OK))
         return [
             {
-                "photo": f"{row['folder']}/{row['photo']}" if row["folder"] else row["photo"],
+                "photo": _path(row),
                 "reason": row["status"],
                 "detail": row["detail"],
             }
             for row in rows.select(["folder", "photo", "status", "detail"]).to_pylist()
         ]
+
+
+def _path(row: dict[str, Any]) -> str:
+    return f"{row['folder']}/{row['photo']}" if row["folder"] else str(row["photo"])

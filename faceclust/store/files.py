@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,12 +28,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        temporary.chmod(PRIVATE_FILE)
+        _make_private(temporary, PRIVATE_FILE)
         temporary.replace(path)
         if durable:
             sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise CacheError(
             f"{path} cannot be written: {error.strerror or error}", hint="is the disk full or the folder read-only?"
         ) from error
@@ -42,10 +44,16 @@ def private_folder(path: Path) -> Path:
     """Make the folder, and its parents, readable by their owner only."""
     try:
         path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        path.chmod(PRIVATE_FOLDER)
+        _make_private(path, PRIVATE_FOLDER)
     except OSError as error:
         raise CacheError(f"{path} cannot be made: {error.strerror or error}") from error
     return path
+
+
+def _make_private(path: Path, mode: int) -> None:
+    # Some file systems know no owners, and some folders are another user's.
+    with contextlib.suppress(OSError):
+        path.chmod(mode)
 
 
 def sync_folder(path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from faceclust.errors import CacheError
 from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.schema import (
     CacheInfo,
@@ -18,7 +22,7 @@ from faceclust.store.schema import (
     rows_to_table,
     stored_name,
 )
-from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
 
 FILE_NAME = ".faceclust.parquet"
 
@@ -27,57 +31,81 @@ class UnusableCacheError(Exception):
     """The file is there but is not a cache this pack can go on from; the message says why."""
 
 
-class FolderCache:
-    """The cache file of one folder, at `path`, for faces of the pack `info` describes."""
+@dataclass(frozen=True)
+class CachePaths:
+    """Where a folder's cache is written, where else one may be read from, and where one goes
+    that cannot be used."""
 
-    def __init__(self, path: Path, info: CacheInfo) -> None:
-        self.path, self.info = path, info
+    write: Path
+    others: tuple[Path, ...]
+    aside: Path
+
+
+class FolderCache:
+    """The cache of one folder, for faces of the pack `info` describes."""
+
+    def __init__(self, paths: CachePaths, info: CacheInfo) -> None:
+        self.paths, self.info = paths, info
+        self._unusable = False
 
     def index(self) -> dict[str, tuple[int, int]]:
-        """File name → (size, mtime in ns) of each photo known. Empty where there is no cache."""
-        table = self._read(["photo", "photo_size", "photo_mtime_ns"])
-        names, sizes, times = (column.to_pylist() for column in table.columns)
-        return dict(zip(names, zip(sizes, times, strict=True), strict=True))
-
-    def read(self) -> pa.Table:
-        """All rows, sorted by photo and face. Raises UnusableCacheError."""
-        return self._read(None)
+        """File name → (size, mtime in ns) of each photo that need not be looked at again. Empty
+        where there is no cache. Raises UnusableCacheError; the whole file is checked."""
+        table = self.read()
+        columns = (table[name].to_pylist() for name in ("photo", "photo_size", "photo_mtime_ns", "status"))
+        return {
+            name: (size, time)
+            for name, size, time, status in zip(*columns, strict=True)
+            if status not in PASSING_REASONS
+        }
 
     def update(self, keep: Iterable[PhotoRef], new: Mapping[PhotoRef, ScannedPhoto | SkippedPhoto]) -> None:
         """Rewrite the file: the rows of the photos in `keep` and the rows of `new`, which take
-        the place of what was known of the same photos. A folder left without photos keeps no file."""
-        old = self._read(None)
+        the place of what was known of the same photos. A folder left without photos keeps no
+        file. Raises CacheError where the disk does not take it."""
+        old = self.read()
         renewed = {stored_name(ref) for ref in new}
         kept = pa.array([name for ref in keep if (name := stored_name(ref)) not in renewed], pa.string())
         old = old.filter(pc.is_in(old["photo"], value_set=kept))
         table = concatenate([old, rows_to_table(new.values(), self.info)])
         if not len(table):
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.paths.write.unlink(missing_ok=True)
             return
-        if not self.path.parent.exists():
-            private_folder(self.path.parent)
+        if not self.paths.write.parent.exists():
+            private_folder(self.paths.write.parent)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
-        write_atomically(self.path, lambda stream: pq.write_table(table, stream, compression="zstd"))
+        write_atomically(
+            self.paths.write,
+            lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True),
+        )
+        self._unusable = False
 
-    def set_aside(self) -> Path:
-        """Move an unusable file out of the way; gives its new place."""
-        aside = self.path.with_name(self.path.name + ".set-aside")
-        self.path.replace(aside)
-        return aside
+    def set_aside(self) -> None:
+        """Move an unusable file out of the photos' way; from now on it counts as none."""
+        self._unusable = True
+        with contextlib.suppress(OSError, CacheError):
+            private_folder(self.paths.aside.parent)
+            shutil.move(self._existing() or self.paths.write, self.paths.aside)
 
-    def _read(self, columns: list[str] | None) -> pa.Table:
+    def read(self) -> pa.Table:
+        """All rows, sorted by photo and face. Raises UnusableCacheError."""
         schema = folder_schema(self.info)
-        if not self.path.exists():
-            return schema.empty_table() if columns is None else schema.empty_table().select(columns)
+        path = None if self._unusable else self._existing()
+        if path is None:
+            return schema.empty_table()
         try:
-            file = pq.ParquetFile(self.path)
-            found = read_info(file.schema_arrow)
-            if found.fingerprint != self.info.fingerprint:
-                raise ValueError(f"it was made with other models ({found.pack})")
-            if file.schema_arrow.names != schema.names:
-                raise ValueError("its columns are not the expected ones")
-            wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-            # Parquet keeps some types a little differently, such as the names inside lists.
-            return file.read(columns=columns).cast(wanted)
+            # Arrow opens no path whose name is not UTF-8, Python does.
+            with path.open("rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
+                found = read_info(file.schema_arrow)
+                if found.fingerprint != self.info.fingerprint:
+                    raise ValueError(f"it was made with other models ({found.pack})")
+                if file.schema_arrow.names != schema.names:
+                    raise ValueError("its columns are not the expected ones")
+                # Parquet keeps some types a little differently, such as the names inside lists.
+                return file.read().cast(schema)
         except (ValueError, OSError, pa.ArrowException) as error:
-            raise UnusableCacheError(f"{self.path}: {error}") from error
+            raise UnusableCacheError(f"{path}: {error}") from error
+
+    def _existing(self) -> Path | None:
+        return next((path for path in (self.paths.write, *self.paths.others) if path.exists()), None)

@@ -13,10 +13,11 @@ import filelock
 import platformdirs
 
 from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
-from faceclust.store.files import private_folder, write_atomically
-from faceclust.store.folder_cache import FILE_NAME
+from faceclust.store.files import PRIVATE_FILE, private_folder, write_atomically
+from faceclust.store.folder_cache import FILE_NAME, CachePaths
 
 HOME_NAME = ".faceclust"
+JOURNAL_NAME = "people.jsonl"
 ENVIRONMENT_VARIABLE = "FACECLUST_LIBRARY"
 
 
@@ -24,31 +25,74 @@ class LibraryHome:
     """The paths of one library.
 
     `home` is `<root>/.faceclust`; for a library that cannot be written to it is a folder of
-    the user's data folder, named after the root. The same goes for a single folder that
-    cannot be written to: its cache lies below `home/folders/`.
+    the user's data folder, named after the root. What an earlier time left in the other of
+    the two is read too. A single folder that cannot be written to has its cache below
+    `home/folders/`.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        inside = root / HOME_NAME
-        self.home = inside if os.access(inside if inside.is_dir() else root, os.W_OK) else _outside_home(root)
+        inside, outside = root / HOME_NAME, _outside_home(root)
+        writable = os.access(inside if inside.is_dir() else root, os.W_OK)
+        self.home, self._other = (inside, outside) if writable else (outside, inside)
         self.clusters = self.home / "clusters.parquet"
-        self.journal = self.home / "people.jsonl"
         self.thumbs = self.home / "thumbs"
         self._last_scan = self.home / "last-scan"
 
     def exists(self) -> bool:
-        return self.home.is_dir()
+        return self.home.is_dir() or self._other.is_dir()
 
     def create(self) -> None:
         private_folder(self.home)
 
-    def folder_cache(self, folder: str) -> Path:
-        """Where the cache file of a folder (POSIX path below the root) lies, or would."""
-        inside = self.root / folder
-        if (inside / FILE_NAME).exists() or os.access(inside, os.W_OK):
-            return inside / FILE_NAME
-        return self.home / "folders" / folder / FILE_NAME
+    def known_clusters(self) -> Path:
+        """The clusters file to read: the one that is written, else what is in the other place."""
+        earlier = self._other / self.clusters.name
+        return earlier if earlier.exists() and not self.clusters.exists() else self.clusters
+
+    def folder_cache(self, folder: str) -> CachePaths:
+        """Where the cache of a folder (POSIX path below the root) lies, or would."""
+        beside = self.root / folder / FILE_NAME
+        away = [home / "folders" / folder / FILE_NAME for home in (self.home, self._other)]
+        write, *others = [beside, *away] if os.access(beside.parent, os.W_OK) else [away[0], beside, away[1]]
+        aside = self.home / "set-aside" / folder / FILE_NAME.removeprefix(".")
+        return CachePaths(write, tuple(others), aside)
+
+    @property
+    def journal(self) -> Path:
+        return self.home / JOURNAL_NAME
+
+    def other_journals(self) -> list[tuple[Path, str]]:
+        """Journals to read beside the own one, each with the folder its photo paths begin at:
+        the one in the other home, and those of folders that were libraries of their own."""
+        found = [(self._other / JOURNAL_NAME, "")]
+        for folder in self._below()[1]:
+            found.append((self.root / folder / HOME_NAME / JOURNAL_NAME, folder))
+        return [(path, folder) for path, folder in found if path.is_file()]
+
+    def cached_folders(self) -> list[str]:
+        """Folders (POSIX paths below the root, sorted) that have a cache file."""
+        found = set(self._below()[0])
+        for base in (self.home / "folders", self._other / "folders"):
+            for path, _, files in os.walk(base):
+                folder = Path(path).relative_to(base).as_posix()
+                folder = "" if folder == "." else folder
+                if FILE_NAME in files and (self.root / folder).is_dir():
+                    found.add(folder)
+        return sorted(found)
+
+    def _below(self) -> tuple[list[str], list[str]]:
+        """Folders below the root with a cache, and folders that are libraries of their own."""
+        cached, libraries = [], []
+        for path, folders, files in os.walk(self.root):
+            folder = Path(path).relative_to(self.root).as_posix()
+            folder = "" if folder == "." else folder
+            if FILE_NAME in files:
+                cached.append(folder)
+            if HOME_NAME in folders and folder:
+                libraries.append(folder)
+            folders[:] = [name for name in folders if not name.startswith(".")]
+        return cached, libraries
 
     def note_scan(self) -> None:
         """Note that the library has just been scanned."""
@@ -62,30 +106,29 @@ class LibraryHome:
         except OSError:
             return None
 
-    def cached_folders(self) -> list[str]:
-        """Folders (POSIX paths below the root, sorted) that have a cache file."""
-        found = set()
-        for base in (self.root, self.home / "folders"):
-            for path, folders, files in os.walk(base):
-                folders[:] = [name for name in folders if not name.startswith(".")]
-                folder = Path(path).relative_to(base).as_posix()
-                if FILE_NAME in files and (self.root / folder).is_dir():
-                    found.add("" if folder == "." else folder)
-        return sorted(found)
-
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the library for writing. Raises LibraryBusyError where another process does."""
+        """Hold the library for writing caches or clusters. Raises LibraryBusyError at once
+        where another process does."""
+        with self._lock("lock", wait=0, busy=f"another faceclust is writing to {self.root}"):
+            yield
+
+    @contextmanager
+    def journal_locked(self) -> Iterator[None]:
+        """Hold the journal for one answer: possible while a scan runs."""
+        with self._lock("people.lock", wait=10, busy=f"another faceclust is writing to {self.journal}"):
+            yield
+
+    @contextmanager
+    def _lock(self, name: str, wait: float, busy: str) -> Iterator[None]:
         self.create()
-        lock = filelock.FileLock(self.home / "lock", timeout=0, mode=0o600)
+        lock = filelock.FileLock(self.home / name, timeout=wait, mode=PRIVATE_FILE)
         try:
             lock.acquire()
         except filelock.Timeout:
-            raise LibraryBusyError(
-                f"another faceclust is writing to {self.root}", hint="wait until it is done, then try again"
-            ) from None
+            raise LibraryBusyError(busy, hint="wait until it is done, then try again") from None
         except OSError as error:
-            raise CacheError(f"{self.home / 'lock'} cannot be locked: {error}") from error
+            raise CacheError(f"{self.home / name} cannot be locked: {error}") from error
         try:
             yield
         finally:
@@ -106,7 +149,7 @@ def find_library(named: Path | None) -> Path:
         if not LibraryHome(root).exists():
             raise NoLibraryError(f"{root} has not been scanned", hint=f"type: faceclust scan {root}")
         return root
-    here = enclosing_library(Path.cwd())
+    here = enclosing_library(_working_folder())
     if here is not None:
         return here
     last = _last_scanned()
@@ -118,19 +161,34 @@ def find_library(named: Path | None) -> Path:
 def enclosing_library(path: Path) -> Path | None:
     """The nearest folder from `path` up that is a library's root."""
     for folder in (path, *path.parents):
-        if (folder / HOME_NAME).is_dir():
+        if (folder / HOME_NAME).is_dir() or _outside_home(folder).is_dir():
             return folder
     return None
 
 
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the folder you are in is gone", hint="cd somewhere else") from None
+
+
 def resolve_folder(path: Path) -> Path:
     """An absolute folder without links. Raises UsageError where there is none."""
-    path = path.expanduser()
-    if not path.exists():
-        raise UsageError(f"there is no {path}", hint="check the spelling; is the disk mounted?")
-    if not path.is_dir():
+    try:
+        path = path.expanduser()
+        resolved = path.resolve(strict=True)
+    except FileNotFoundError:
+        raise UsageError(f"there is no {path}", hint="check the spelling; is the disk mounted?") from None
+    except (OSError, RuntimeError) as error:  # no permission, a ring of links, no such user
+        raise UsageError(f"{path} cannot be opened: {error}") from error
+    if not resolved.is_dir():
         raise UsageError(f"{path} is not a folder")
-    return path.resolve()
+    try:
+        str(resolved).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the name of {resolved!a} is not UTF-8", hint="rename the folder") from None
+    return resolved
 
 
 def remember_library(root: Path) -> None:

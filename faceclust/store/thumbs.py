@@ -18,8 +18,8 @@ class ThumbStore:
 
     def get(self, face_id: str) -> bytes | None:
         try:
-            return self.path(face_id).read_bytes()
-        except FileNotFoundError:
+            return self.path(face_id).read_bytes() or None  # a crash may leave an empty file
+        except OSError:
             return None
 
     def put(self, face_id: str, picture: bytes) -> None:

@@ -50,13 +50,6 @@ def transform_scale(matrix: NDArray[np.floating]) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
-def iou(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> Float64:
-    """Intersection over union of one box (4,) with boxes (n, 4)."""
-    both = _intersection(box, boxes)
-    union = _area(box) + _area(boxes) - both
-    return np.divide(both, union, out=np.zeros(len(boxes)), where=union > 0)
-
-
 def non_maximum_suppression(
     boxes: Float32, scores: Float32, overlap: float, *, over_smaller: bool = False
 ) -> NDArray[np.intp]:

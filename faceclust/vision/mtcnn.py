@@ -103,7 +103,8 @@ def _crops(picture: Image.Image, boxes: Float32, side: int) -> UInt8:
             continue
         # Where the part inside the picture lands on the crop.
         across, down = side / (right - left), side / (bottom - top)
-        column, row = round((x0 - left) * across), round((y0 - top) * down)
+        column = min(round((x0 - left) * across), side - 1)
+        row = min(round((y0 - top) * down), side - 1)
         columns, rows = max(round((x1 - left) * across) - column, 1), max(round((y1 - top) * down) - row, 1)
         columns, rows = min(columns, side - column), min(rows, side - row)
         part = picture.resize((columns, rows), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.outputs.albums import NOTES, folder_name, make_albums, plan_albums
+from faceclust.outputs.albums import folder_name, make_albums, plan_albums
+from faceclust.types import ALBUMS_NOTES as NOTES
 from faceclust.types import Person
 
 
@@ -106,15 +108,45 @@ def test_cut_short_it_knows_its_own_links(photos: Path, tmp_path: Path, monkeypa
     assert len(again.keep) == 2 and len(again.make) == 2 and not again.in_the_way
 
 
+@pytest.mark.parametrize("kind", ["symlink", "hardlink", "copy"])
+def test_a_folder_swapped_for_a_link_to_the_photos_costs_no_photo(photos: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "People"
+    make_albums(plan_albums([person("Anna", "1")], PHOTOS_OF, photos, out, kind))
+    shutil.rmtree(out / "Anna")
+    (out / "Anna").symlink_to(photos / "2019")
+    make_albums(plan_albums([person("Anna", "1", "3")], PHOTOS_OF, photos, out, kind))
+    make_albums(plan_albums([], PHOTOS_OF, photos, out, kind))
+    assert (photos / "2019/a.jpg").read_text() == "2019/a.jpg" and not (photos / "2019/b.jpg").exists()
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_the_last_copy_of_a_photo_is_not_removed(photos: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "People"
+    make_albums(plan_albums([person("Anna", "3")], PHOTOS_OF, photos, out, kind))
+    (photos / "b.jpg").unlink()
+    make_albums(plan_albums([person("Anna", "3")], PHOTOS_OF, photos, out, kind))
+    assert made(out) == {"Anna/b.jpg": "b.jpg"}
+
+
+def test_two_photos_of_one_very_long_name(tmp_path: Path) -> None:
+    root, name = tmp_path / "photos", "x" * 246 + ".jpg"
+    for folder in ("1", "2"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / name).write_text(folder)
+    make_albums(plan_albums([person("A", "1")], {"1": [f"1/{name}", f"2/{name}"]}, root, tmp_path / "out"))
+    assert sorted(made(tmp_path / "out").values()) == ["1", "2"]
+
+
 def test_places_that_cannot_hold_albums(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    for out in (photos, tmp_path / "file"):
+    for out in (photos, tmp_path, photos / "2019", tmp_path / "file"):
         with pytest.raises(UsageError):
             plan_albums([], {}, photos, out)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / NOTES).write_text("{broken")
-    with pytest.raises(FaceclustError, match="cannot be read"):
-        plan_albums([], {}, photos, tmp_path / "out")
+    for broken in ("{broken", '{"links": []}', '{"links": {"a": "b"}}', '{"links": {"a": {}}}', "[]"):
+        (tmp_path / "out" / NOTES).write_text(broken)
+        with pytest.raises(FaceclustError, match="cannot be read"):
+            plan_albums([], {}, photos, tmp_path / "out")
 
 
 def test_two_people_whose_names_make_one_folder(photos: Path, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from faceclust.outputs.albums import NOTES
-from faceclust.photos.crawl import ALBUMS_MARKER, crawl
+from faceclust.photos.crawl import crawl
+from faceclust.types import ALBUMS_NOTES
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -35,8 +35,7 @@ def test_hidden_and_system_folders_are_passed_by(tmp_path: Path) -> None:
 
 
 def test_albums_made_by_faceclust_are_passed_by(tmp_path: Path) -> None:
-    assert ALBUMS_MARKER == NOTES  # the crawler and the album maker mean the same file
-    touch(tmp_path, "1.jpg", f"People/{NOTES}", "People/Anna/1.jpg")
+    touch(tmp_path, "1.jpg", f"People/{ALBUMS_NOTES}", "People/Anna/1.jpg")
     assert found(tmp_path) == ["1.jpg"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.types import Photo, PhotoRef, SkipReason
@@ -109,6 +109,25 @@ def test_sixteen_bits_and_floats_keep_their_shape() -> None:
         np.testing.assert_array_equal(photo.pixels[:, :, 0], (ramp.astype(np.uint16) >> 8).astype(np.uint8))
     floats = decode_photo(encode(Image.fromarray((ramp / 65535).astype(np.float32)), "TIFF"), REF)
     assert floats.pixels[0, 0].tolist() == [0, 0, 0] and floats.pixels[-1, -1].tolist() == [255, 255, 255]
+
+
+def test_wide_integers_and_odd_floats_are_not_black() -> None:
+    levels = np.tile(np.arange(96, dtype=np.int32) * 2, (64, 1))
+    photo = decode_photo(encode(Image.fromarray(levels), "TIFF"), REF)
+    np.testing.assert_array_equal(photo.pixels[:, :, 0], levels.astype(np.uint8))
+    floats = levels.astype(np.float32)
+    floats[0, 0], floats[1, 1] = np.inf, 1e30
+    assert decode_photo(encode(Image.fromarray(floats), "TIFF"), REF).pixels.std() > 50
+
+
+def test_a_png_full_of_text_is_a_photo_all_the_same() -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("prompt", "words " * 500_000, zip=True)
+    assert corners(decode_photo(encode(scene(), "PNG", pnginfo=text), REF)) == UPRIGHT
+
+
+def test_no_other_program_is_asked_to_decode() -> None:
+    assert reason(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n") is SkipReason.NOT_A_PHOTO
 
 
 def test_transparent_parts_are_white() -> None:

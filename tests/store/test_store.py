@@ -19,7 +19,7 @@ from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, Usage
 from faceclust.store import files
 from faceclust.store.clusters import read_clusters, write_clusters
 from faceclust.store.faces import LibraryTable
-from faceclust.store.folder_cache import FILE_NAME, FolderCache, UnusableCacheError
+from faceclust.store.folder_cache import FILE_NAME, CachePaths, FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, find_library, remember_library
 from faceclust.store.schema import CacheInfo, rows_to_table, stored_name
 from faceclust.types import (
@@ -53,13 +53,17 @@ def scanned(ref: PhotoRef, faces: int, seed: int = 0) -> ScannedPhoto:
     )
 
 
+def folder_cache(folder: Path) -> FolderCache:
+    return FolderCache(CachePaths(folder / FILE_NAME, (), folder / "aside" / FILE_NAME), INFO)
+
+
 names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=20)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(names, st.integers(0, 4)), unique_by=lambda entry: entry[0], max_size=6))
 def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[tuple[str, int]]) -> None:
-    cache = FolderCache(tmp_path_factory.mktemp("folder") / FILE_NAME, INFO)
+    cache = folder_cache(tmp_path_factory.mktemp("folder"))
     made = {
         PhotoRef(f"sub/{name}", 100 + i, 10**18 + i): scanned(PhotoRef(f"sub/{name}", 100 + i, 10**18 + i), faces, i)
         for i, (name, faces) in enumerate(photos)
@@ -82,7 +86,7 @@ def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[
 
 
 def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
-    cache = FolderCache(tmp_path / FILE_NAME, INFO)
+    cache = folder_cache(tmp_path)
     a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
     cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
     changed = PhotoRef("b.jpg", 2, 2)
@@ -90,14 +94,14 @@ def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
     assert cache.index() == {"a.jpg": (1, 1), "b.jpg": (2, 2)}
     assert [row["face"] for row in cache.read().to_pylist()] == [0, 1, None]
     cache.update([], {})
-    assert not cache.path.exists()
+    assert not cache.paths.write.exists()
 
 
 def test_the_same_photos_give_the_same_rows_in_any_order(tmp_path: Path) -> None:
     photos = [scanned(PhotoRef(f"{i}.jpg", 1, 1), i % 3, i) for i in range(7)]
     contents = set()
     for number, order in enumerate((photos, photos[::-1])):
-        cache = FolderCache(tmp_path / str(number), INFO)
+        cache = folder_cache(tmp_path / str(number))
         for photo in order:
             cache.update([p.ref for p in photos], {photo.ref: photo})
         contents.add(repr(cache.read().to_pylist()))
@@ -112,29 +116,30 @@ def test_photos_skipped_are_rows_with_reasons(tmp_path: Path) -> None:
     assert stored_name(ref) == r"bad\xff.jpg"
 
 
-@pytest.mark.parametrize("damage", ["truncate", "text", "other pack", "empty"])
+@pytest.mark.parametrize("damage", ["truncate", "text", "other pack", "empty", "one byte"])
 def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damage: str) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
-    cache = FolderCache(tmp_path / FILE_NAME, INFO)
+    cache = folder_cache(tmp_path)
     cache.update([], {ref: scanned(ref, 1)})
-    content = cache.path.read_bytes()
+    content = cache.paths.write.read_bytes()
     if damage == "other pack":
-        cache = FolderCache(cache.path, CacheInfo("other", "another-fingerprint", 4, 3.0))
+        cache = FolderCache(cache.paths, CacheInfo("other", "another-fingerprint", 4, 3.0))
     else:
-        cache.path.write_bytes({"truncate": content[:-20], "text": b"hello", "empty": b""}[damage])
+        flipped = bytearray(content)
+        flipped[content.index(b"Canon")] ^= 1  # in a column, not in the file's own structure
+        damaged = {"truncate": content[:-20], "text": b"hello", "empty": b"", "one byte": bytes(flipped)}
+        cache.paths.write.write_bytes(damaged[damage])
     with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
         cache.index()
-    aside = cache.set_aside()
-    assert aside.exists() and cache.index() == {}
+    cache.set_aside()
+    assert cache.paths.aside.exists() and cache.index() == {}
 
 
 def test_other_programs_read_the_cache(tmp_path: Path) -> None:
     for folder in ("2019", "2020"):
         (tmp_path / folder).mkdir()
         refs = [PhotoRef(f"{folder}/{name}.jpg", 1, 1) for name in "ab"]
-        FolderCache(tmp_path / folder / FILE_NAME, INFO).update(
-            [], {ref: scanned(ref, 2, i) for i, ref in enumerate(refs)}
-        )
+        folder_cache(tmp_path / folder).update([], {ref: scanned(ref, 2, i) for i, ref in enumerate(refs)})
     pattern = f"{tmp_path}/**/{FILE_NAME}"
     rows = duckdb.sql(f"SELECT photo, face_id, embedding, taken_at FROM '{pattern}' ORDER BY ALL").fetchall()
     assert len(rows) == 8 and len(rows[0][2]) == 4

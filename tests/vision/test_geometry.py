@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from faceclust.vision.geometry import (
     invert_transform,
-    iou,
     non_maximum_suppression,
     similarity_transform,
     square_boxes,
@@ -52,12 +51,6 @@ def test_similarity_transform_is_least_squares(noise: list[tuple[float, float]],
 def test_one_point_five_times_cannot_be_aligned() -> None:
     with pytest.raises(ValueError, match="all the same"):
         similarity_transform(np.ones((5, 2)), POINTS)
-
-
-def test_iou_of_known_boxes() -> None:
-    box = np.array([0, 0, 10, 10.0])
-    others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [2, 2, 4, 4]], dtype=float)
-    np.testing.assert_allclose(iou(box, others), [1, 1 / 3, 0, 0.04])
 
 
 def test_suppression_keeps_the_best_and_breaks_ties_by_order() -> None:
