@@ -1,0 +1,27 @@
+"""Were the right faces grouped? Reads what the main job left in the folder named."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+work = Path(sys.argv[1])
+groups: dict[str, set[str]] = defaultdict(set)
+with (work / "faces.csv").open(newline="") as file:
+    rows = list(csv.DictReader(file))
+for row in rows:
+    if not row["photo"].startswith("together/"):
+        groups[row["cluster"]].add(Path(row["photo"]).stem.split("-")[0])
+both = defaultdict(set)
+for row in rows:
+    if row["photo"].startswith("together/"):
+        both[row["photo"]].add(row["cluster"])
+
+assert sorted(map(sorted, groups.values())) == [["collins"], ["hopper"]], groups
+assert len(both) == 2 and all(clusters == set(groups) for clusters in both.values()), both
+assert len(rows) == 10, len(rows)
+assert (work / "faceclust-report.html").read_text().count("data:image/jpeg") == 10
+assert len(list((work / "People/Somebody").iterdir())) == 5
+print("10 faces, 2 groups: each person in one group, each group one person")
