@@ -44,9 +44,9 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_the_python_example_runs(library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    exec(code.replace('"~/Pictures"', repr(str(library.root))).replace("library.scan()", "library.scan(workers=0)"), {})
+    code = code.replace('"~/Pictures"', repr(str(library.root))).replace("library.scan()", "library.scan(workers=0)")
     library.name(library.group(1), "Anna")
-    exec(code.replace('"~/Pictures"', repr(str(library.root))).replace("library.scan()", "library.scan(workers=0)"), {})
+    exec(code, {"__name__": "__main__"})
     assert "Anna" in capsys.readouterr().out
 
 
