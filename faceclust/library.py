@@ -185,7 +185,7 @@ class Library(Catalogue):
         found = {place.face_id: thumbs.get(place.face_id) for place in places}
         missing = [place for place in places if found[place.face_id] is None]
         if missing:
-            self.progress.start("cutting out faces", len(missing))
+            self.progress.start("cutting out faces", len(missing), "faces")
             for face_id, picture in face_pictures(self.root, missing):
                 with contextlib.suppress(CacheError):  # a picture that cannot be kept can be shown
                     thumbs.put(face_id, picture)

@@ -9,8 +9,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Told of each step of a long run. Every method may be called from the main thread only."""
 
-    def start(self, what: str, total: int | None) -> None:
-        """A stage begins: `what` in words for a user, `total` steps where that is known."""
+    def start(self, what: str, total: int | None, unit: str = "") -> None:
+        """A stage begins: `what` in words for a user, `total` steps where that is known, and
+        what a step is, in the plural, where the rate is worth telling."""
 
     def advance(self, steps: int = 1, **counts: int) -> None:
         """`steps` more are done; `counts` are running totals worth showing, e.g. faces=12."""
@@ -25,7 +26,7 @@ class Progress(Protocol):
 class Silent:
     """The default: says nothing."""
 
-    def start(self, what: str, total: int | None) -> None: ...
+    def start(self, what: str, total: int | None, unit: str = "") -> None: ...
 
     def advance(self, steps: int = 1, **counts: int) -> None: ...
 

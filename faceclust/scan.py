@@ -57,7 +57,7 @@ def scan_folders(
     result = ScanResult()
     folders = _look(home, cache_info(pack), starts, progress, result)
     work = [ref for folder in folders for ref in sorted(folder.waiting)]
-    progress.start("scanning", len(work))
+    progress.start("scanning", len(work), "photos")
     last_saved = time.monotonic()
     by_folder = {folder.name: folder for folder in folders}
     for folder in folders:

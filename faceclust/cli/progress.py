@@ -28,12 +28,13 @@ class TerminalProgress:
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._what, self._total, self._done = "", 0, 0
+        self._what, self._unit, self._total, self._done = "", "", 0, 0
         self._started = self._last_line = 0.0
         self._counts: dict[str, int] = {}
 
-    def start(self, what: str, total: int | None) -> None:
+    def start(self, what: str, total: int | None, unit: str = "") -> None:
         self.finish()
+        self._unit = unit
         self._what, self._total, self._done, self._counts = what, total or 0, 0, {}
         self._started = self._last_line = time.monotonic()
         if total == 0:
@@ -60,7 +61,8 @@ class TerminalProgress:
         elif self._total and time.monotonic() - self._last_line >= _LINE_EVERY:
             self._last_line = time.monotonic()
             left = (self._total - self._done) / max(self._rate(), 1e-9)
-            self._line(f"{self._what}: {self._done} of {self._total}, {self._extra()}, {_clock(left)} left")
+            parts = [f"{self._what}: {self._done} of {self._total}", self._extra(), f"{_clock(left)} left"]
+            self._line(", ".join(part for part in parts if part))
 
     def note(self, message: str) -> None:
         self._line(f"note: {printable(message)}")
@@ -75,7 +77,8 @@ class TerminalProgress:
 
     def _extra(self) -> str:
         counts = [f"{number} {what}" for what, number in self._counts.items() if number]
-        return ", ".join([*counts, f"{self._rate():.1f}/s"])
+        rate = [f"{self._rate():.1f} {self._unit}/s"] if self._unit else []
+        return ", ".join(counts + rate)
 
     def _line(self, text: str) -> None:
         if self._bar:
