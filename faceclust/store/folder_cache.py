@@ -49,14 +49,13 @@ class FolderCache:
         self._unusable = False
 
     def index(self) -> dict[str, tuple[int, int]]:
-        """File name → (size, mtime in ns) of each photo that need not be looked at again. Empty
-        where there is no cache. Raises UnusableCacheError; the whole file is checked."""
+        """File name → (size, mtime in ns) of each photo known, a pair no photo has where it is to
+        be tried again. Empty without a cache. Raises UnusableCacheError; the whole file is checked."""
         table = self.read()
         columns = (table[name].to_pylist() for name in ("photo", "photo_size", "photo_mtime_ns", "status"))
         return {
-            name: (size, time)
+            name: (-1, -1) if status in PASSING_REASONS else (size, time)
             for name, size, time, status in zip(*columns, strict=True)
-            if status not in PASSING_REASONS
         }
 
     def update(self, keep: Iterable[PhotoRef], new: Mapping[PhotoRef, ScannedPhoto | SkippedPhoto]) -> None:
