@@ -117,7 +117,7 @@ class Journal:
     def _append(self, event: Event) -> Event:
         line = (json.dumps(_record(event), ensure_ascii=False) + "\n").encode()
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
             try:
                 self._set_torn_line_aside(descriptor)
                 before = os.fstat(descriptor).st_size

@@ -57,15 +57,19 @@ def non_maximum_suppression(
     is dropped whose overlap with a better one exceeds `overlap`, measured as IoU or, with
     `over_smaller`, as intersection over the smaller area (MTCNN's last stage)."""
     order = np.argsort(-scores, kind="stable")
-    area = _area(boxes)
-    kept = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        kept.append(best)
-        both = _intersection(boxes[best], boxes[rest])
-        base = np.minimum(area[best], area[rest]) if over_smaller else area[best] + area[rest] - both
-        order = rest[both <= overlap * base]
-    return np.array(kept, dtype=np.intp)
+    left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
+    area = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    kept = np.ones(len(order), np.bool_)
+    for i in range(len(order)):
+        if not kept[i]:
+            continue
+        rest = slice(i + 1, None)  # views: most of the time here goes into moving numbers about
+        width = np.minimum(right[i], right[rest]) - np.maximum(left[i], left[rest])
+        height = np.minimum(bottom[i], bottom[rest]) - np.maximum(top[i], top[rest])
+        both = np.maximum(width, 0) * np.maximum(height, 0)
+        base = np.minimum(area[i], area[rest]) if over_smaller else area[i] + area[rest] - both
+        kept[rest] &= both <= overlap * base
+    return order[kept]
 
 
 def square_boxes(boxes: Float32) -> Float32:
@@ -74,15 +78,3 @@ def square_boxes(boxes: Float32) -> Float32:
     half = np.maximum(width, height) / 2
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     return np.stack([x - half, y - half, x + half, y + half], axis=1).astype(np.float32)
-
-
-def _intersection(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> Float64:
-    width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
-    height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
-    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0), dtype=np.float64)
-
-
-def _area(boxes: NDArray[np.floating]) -> Float64:
-    return np.asarray(
-        np.maximum(boxes[..., 2] - boxes[..., 0], 0) * np.maximum(boxes[..., 3] - boxes[..., 1], 0), dtype=np.float64
-    )
