@@ -25,7 +25,7 @@ class Interview:
         self._library = library
         self._console = Console(highlight=False)
         self._session: PromptSession[str] = PromptSession()
-        self._skipped: set[str] = set()  # group ids, for this session
+        self._skipped: set[str] = set()  # ids of groups passed over, until the interview ends
         self._answered = 0
 
     def run(self) -> int:
