@@ -13,11 +13,11 @@ from faceclust.people.journal import Journal
 from faceclust.people.persons import build_persons
 from faceclust.people.resolve import Resolved, resolve
 from faceclust.progress import Progress, Silent
-from faceclust.scan import cache_info
 from faceclust.store.clusters import read_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, resolve_folder
+from faceclust.store.schema import CacheInfo
 from faceclust.types import Clustering, FacePlace, Person
 
 DEFAULT_PACK = "dlib"
@@ -38,10 +38,16 @@ class Catalogue:
         """The models in use."""
         return load_pack(DEFAULT_PACK)
 
+    @property
+    def cache_info(self) -> CacheInfo:
+        """What a cache made with these models says of itself."""
+        pack = self.pack
+        return CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius)
+
     @cached_property
     def table(self) -> LibraryTable:
         """The rows of every folder's cache. Raises NothingScannedError where there is none."""
-        info = cache_info(self.pack)
+        info = self.cache_info
         folders = []
         for folder in self.home.cached_folders():
             try:

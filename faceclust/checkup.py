@@ -14,7 +14,6 @@ from faceclust import __version__
 from faceclust.catalogue import DEFAULT_PACK, Catalogue
 from faceclust.errors import FaceclustError
 from faceclust.packs.manifest import load_pack
-from faceclust.packs.session import providers
 from faceclust.packs.verify import check_files
 from faceclust.store.home import LibraryHome, find_library
 
@@ -47,6 +46,8 @@ def library_status(library: Catalogue) -> dict[str, Any]:
 def checkup(library: Path | None = None) -> dict[str, Any]:
     """Look at the installation; `problems` lists what is wrong, in words. Raises nothing for
     what it finds."""
+    from faceclust.packs.session import providers  # loads the model runtime
+
     problems: list[str] = []
     return {
         "faceclust": __version__,

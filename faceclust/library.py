@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,11 +31,13 @@ from faceclust.people.journal import Event, JournalFace
 from faceclust.people.resolve import clean_name
 from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
-from faceclust.scan import ScanResult, scan_folders
 from faceclust.store.clusters import write_clusters
-from faceclust.store.home import enclosing_library, find_library, remember_library, resolve_folder
+from faceclust.store.home import chosen_library, enclosing_library, find_library, remember_library, resolve_folder
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import Clustering, ClusterParams, FacePlace
+
+if TYPE_CHECKING:
+    from faceclust.scan import ScanResult
 
 
 class Library(Catalogue):
@@ -67,7 +69,7 @@ class Library(Catalogue):
         if not folders:
             return cls.find(progress=progress)
         first = resolve_folder(Path(folders[0]))
-        known = enclosing_library(first)
+        known = chosen_library(first) or enclosing_library(first)
         if known is None and len(folders) > 1:
             raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
         return cls(known or first, progress=progress)
@@ -88,12 +90,15 @@ class Library(Catalogue):
         hand are finished and saved. Raises UsageError for a folder outside the library,
         LibraryBusyError while another process scans or clusters it.
         """
+        from faceclust.scan import scan_folders  # loads the model runtime, which only a scan needs
+
         starts = [self._below_root(Path(folder)) for folder in folders] or [""]
         require_files(self.pack)
         with self.home.locked():
             result = scan_folders(
                 self.home,
                 self.pack,
+                self.cache_info,
                 starts,
                 os.cpu_count() or 1 if workers is None else workers,
                 self.progress,

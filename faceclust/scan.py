@@ -49,13 +49,19 @@ class ScanResult:
 
 
 def scan_folders(
-    home: LibraryHome, pack: Pack, starts: Iterable[str], workers: int, progress: Progress, stop_asked: StopAsked
+    home: LibraryHome,
+    pack: Pack,
+    info: CacheInfo,
+    starts: Iterable[str],
+    workers: int,
+    progress: Progress,
+    stop_asked: StopAsked,
 ) -> ScanResult:
     """Bring the caches of these folders (POSIX paths below the root) and all below them up to
     date. The caller holds the library's lock."""
     started = time.monotonic()
     result = ScanResult()
-    folders = _look(home, cache_info(pack), starts, progress, result)
+    folders = _look(home, info, starts, progress, result)
     work = [ref for folder in folders for ref in sorted(folder.waiting)]
     progress.start("scanning", len(work), "photos")
     last_saved = time.monotonic()
@@ -80,11 +86,6 @@ def scan_folders(
     result.interrupted = result.left > 0
     result.elapsed = time.monotonic() - started
     return result
-
-
-def cache_info(pack: Pack) -> CacheInfo:
-    """What a cache made with this pack says of itself."""
-    return CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius)
 
 
 class _Folder:

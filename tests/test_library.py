@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -383,19 +382,6 @@ def test_only_the_promised_files_are_made_in_a_library(truth_and_scanned: tuple[
     truth, root = truth_and_scanned
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - truth.keys()
     assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.parquet") for name in files)
-
-
-def test_nothing_opens_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a socket was opened")
-
-    make_library(tmp_path / "photos", photos_each=1)
-    for name in ("socket", "create_connection", "getaddrinfo"):
-        monkeypatch.setattr(socket, name, refuse)
-    library = Library(tmp_path / "photos")
-    library.scan(workers=0)
-    library.cluster()
-    library.report(tmp_path / "report.html")
 
 
 def test_the_package_offers_its_api_lazily() -> None:

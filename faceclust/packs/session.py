@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
-import onnxruntime
-
 from faceclust.errors import PackError
 from faceclust.types import Float32
+
+# ONNX Runtime reports its use to its makers over the network (from 1.29 on, on every system)
+# unless told not to before it is first imported, by one variable or, in some versions, the other.
+os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
+
+import onnxruntime
+
+onnxruntime.disable_telemetry_events()  # what Windows listens to
 
 
 class Model(Protocol):

@@ -158,6 +158,13 @@ def find_library(named: Path | None) -> Path:
     raise NoLibraryError("no photo library is known yet", hint="type: faceclust scan FOLDER, or name one by --library")
 
 
+def chosen_library(folder: Path) -> Path | None:
+    """The library FACECLUST_LIBRARY names, where the folder lies in it."""
+    root = os.environ.get(ENVIRONMENT_VARIABLE)
+    chosen = resolve_folder(Path(root)) if root else None
+    return chosen if chosen and folder.is_relative_to(chosen) else None
+
+
 def enclosing_library(path: Path) -> Path | None:
     """The nearest folder from `path` up that is a library's root."""
     for folder in (path, *path.parents):

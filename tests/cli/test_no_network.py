@@ -1,0 +1,83 @@
+"""The main job under a kernel that kills whatever opens a socket to the internet."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.samples import make_library
+
+SYSTEM_CALLS = {"x86_64": 41, "aarch64": 198}  # socket(2)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in SYSTEM_CALLS, reason="a seccomp filter needs Linux"
+)
+
+#: Installs the filter, which child processes inherit, then runs the program.
+GUARD = """
+import ctypes, struct, sys
+socket_call = int(sys.argv.pop(1))
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+ALLOW, KILL_PROCESS = 0x7FFF0000, 0x80000000
+program = [
+    (LOAD, 0, 0, 0),                 # the system call's number
+    (EQUAL, 0, 3, socket_call),      # another one: allow
+    (LOAD, 0, 0, 16),                # its first argument, the address family
+    (EQUAL, 2, 0, 2),                # AF_INET: kill
+    (EQUAL, 1, 0, 10),               # AF_INET6: kill
+    (RETURN, 0, 0, ALLOW),
+    (RETURN, 0, 0, KILL_PROCESS),
+]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+filter = Program(len(program), ctypes.cast(code, ctypes.c_void_p))
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, ctypes.byref(filter), 0, 0) == 0
+if sys.argv[1] == "open-a-socket":
+    import socket
+    socket.socket(socket.AF_INET)
+from faceclust.cli import main
+main()
+"""
+
+
+def guarded(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
+    # Programs that report home keep silent where they see a test: hide that this is one.
+    hidden = ("CI", "GITHUB", "GITLAB", "JENKINS", "TRAVIS", "BUILD", "TF_", "PYTEST", "ORT_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    command = [sys.executable, "-c", GUARD, str(SYSTEM_CALLS[platform.machine()]), *map(str, arguments)]
+    places = {name: str(home) for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env | places, cwd="/")
+
+
+def test_the_guard_bites(tmp_path: Path) -> None:
+    assert guarded("open-a-socket", home=tmp_path).returncode < 0
+
+
+def test_the_main_job_opens_no_socket_and_leaves_no_trace_elsewhere(tmp_path: Path) -> None:
+    photos, home = tmp_path / "photos", tmp_path / "home"
+    home.mkdir()
+    make_library(photos, photos_each=1)
+    for arguments in (
+        ["scan", photos],
+        ["cluster"],
+        ["name", "1", "Anna"],
+        ["report", "-o", tmp_path / "r.html"],
+        ["doctor"],
+    ):
+        done = guarded(*arguments, home=home)
+        assert done.returncode == 0, (arguments, done.returncode, done.stderr)
+    left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
+    assert left == {"faceclust/last-library"}
+
+
+def test_only_a_scan_loads_the_model_runtime(tmp_path: Path) -> None:
+    code = "import sys, faceclust.library, faceclust.checkup; print('onnxruntime' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.strip() == "False"
