@@ -61,7 +61,9 @@ def export_rows(
 def write_rows(rows: list[dict[str, Any]], format: str, stream: BinaryIO) -> None:
     """Write the rows; `format` is one of FORMATS."""
     if format == "parquet":
-        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), stream, compression="zstd")
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
+        stream.write(memoryview(sink.getvalue()))
         return
     timed = [row | {"taken_at": row["taken_at"].isoformat() if row["taken_at"] else None} for row in rows]
     if format == "json":

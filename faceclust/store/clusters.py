@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
 from faceclust.store.files import write_atomically
+from faceclust.store.schema import parquet_bytes
 from faceclust.types import Clustering, ClusterParams
 
 _KEY = b"faceclust"
@@ -34,7 +35,8 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
         ],
         schema=_SCHEMA.with_metadata({_KEY: json.dumps(asdict(clustering.params)).encode()}),
     )
-    write_atomically(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
+    content = parquet_bytes(table)
+    write_atomically(path, lambda stream: stream.write(content))
 
 
 def read_clusters(path: Path) -> Clustering | None:
@@ -42,7 +44,7 @@ def read_clusters(path: Path) -> Clustering | None:
     if not path.exists():
         return None
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         params = ClusterParams(**json.loads(table.schema.metadata[_KEY]))
         return Clustering(
             face_ids=np.array(table["face_id"].to_pylist(), dtype=np.str_),

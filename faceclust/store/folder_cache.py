@@ -18,6 +18,7 @@ from faceclust.store.schema import (
     CacheInfo,
     concatenate,
     folder_schema,
+    parquet_bytes,
     read_info,
     rows_to_table,
     stored_name,
@@ -74,10 +75,8 @@ class FolderCache:
         if not self.paths.write.parent.exists():
             private_folder(self.paths.write.parent)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
-        write_atomically(
-            self.paths.write,
-            lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True),
-        )
+        content = parquet_bytes(table)
+        write_atomically(self.paths.write, lambda stream: stream.write(content))
         self._unusable = False
 
     def set_aside(self) -> None:
@@ -94,8 +93,7 @@ class FolderCache:
         if path is None:
             return schema.empty_table()
         try:
-            # Arrow opens no path whose name is not UTF-8, Python does.
-            with path.open("rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 found = read_info(file.schema_arrow)
                 if found.fingerprint != self.info.fingerprint:
                     raise ValueError(f"it was made with other models ({found.pack})")

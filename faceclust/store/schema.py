@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from faceclust.types import Float32, PhotoRef, ScannedPhoto, SkippedPhoto
 
@@ -130,6 +131,17 @@ def embedding_matrix(column: pa.ChunkedArray, info: CacheInfo) -> Float32:
     matrix = flat.astype(np.float64).reshape(-1, info.dimension)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.asarray(matrix * (info.radius / np.maximum(norms, 1e-12)), dtype=np.float32)
+
+
+def parquet_bytes(table: pa.Table) -> memoryview:
+    """The table as a Parquet file, with a checksum for each page.
+
+    Made in Arrow's own memory: its threads must hold nothing of Python's, for one that lets go
+    of such a thing while the program ends takes the program down.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return memoryview(sink.getvalue())
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
