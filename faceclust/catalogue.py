@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +56,9 @@ class Catalogue:
             except UnusableCacheError as error:
                 self.progress.note(f"{error}; passed by; `faceclust scan` makes it anew")
         if not folders and self.home.last_scan() is None:
-            raise NothingScannedError(f"nothing is known of {self.root}", hint=f"type: faceclust scan {self.root}")
+            raise NothingScannedError(
+                f"nothing is known of {self.root}", hint=f"type: faceclust scan {shlex.quote(str(self.root))}"
+            )
         return LibraryTable.join(folders, info)
 
     @cached_property

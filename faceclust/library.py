@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -113,7 +114,8 @@ class Library(Catalogue):
         resolved = resolve_folder(folder)
         if not resolved.is_relative_to(self.root):
             raise UsageError(
-                f"{resolved} is not in the library {self.root}", hint=f"scan it alone: faceclust scan {resolved}"
+                f"{resolved} is not in the library {self.root}",
+                hint=f"scan it alone: faceclust scan {shlex.quote(str(resolved))}",
             )
         below = resolved.relative_to(self.root).as_posix()
         return "" if below == "." else below
@@ -228,7 +230,8 @@ class Library(Catalogue):
         photos_of: Mapping[str, list[str]] = {
             face: [place.photo for place in places] for face, places in self.places_of.items()
         }
-        return plan_albums(persons, photos_of, self.root, Path(out).expanduser().absolute(), kind)
+        folders = [self.root / folder for folder in self.home.cached_folders()]
+        return plan_albums(persons, photos_of, self.root, folders, Path(out).expanduser().absolute(), kind)
 
     def make_albums(self, plan: AlbumPlan) -> None:
         """Carry out a plan of `plan_albums`."""

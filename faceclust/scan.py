@@ -68,18 +68,18 @@ def scan_folders(
     by_folder = {folder.name: folder for folder in folders}
     for folder in folders:
         if folder.removed and not folder.waiting:
-            folder.save(result)
+            folder.save(progress, result)
     for examined in examine_photos(home.root, pack, work, workers, stop_asked):
         folder = by_folder[examined.photo.ref.folder]
         folder.add(examined.photo)
         _count(result, examined)
         progress.advance(faces=result.faces, skipped=len(result.skipped))
         if not folder.waiting:
-            folder.save(result)
+            folder.save(progress, result)
         if time.monotonic() - last_saved > SAVE_EVERY:
-            _save_all(folders, result)
+            _save_all(folders, progress, result)
             last_saved = time.monotonic()
-    _save_all(folders, result)
+    _save_all(folders, progress, result)
     progress.finish()
     result.unsaved = sum(len(folder.done) for folder in folders)
     result.left = len(work) - result.scanned - len(result.skipped)
@@ -101,7 +101,7 @@ class _Folder:
         self.waiting.discard(photo.ref)
         self.done[photo.ref] = photo
 
-    def save(self, result: ScanResult) -> None:
+    def save(self, progress: Progress, result: ScanResult) -> None:
         if not self.done and not self.removed:
             return
         began = time.process_time()
@@ -112,7 +112,7 @@ class _Folder:
                 raise
             # One folder that cannot be written to is no reason to leave the others.
             if str(error) not in result.notes:
-                result.notes.append(str(error))
+                _note(str(error), progress, result)
             return
         self.known += self.done
         self.done, self.removed = {}, 0
@@ -174,7 +174,7 @@ def _add_seconds(result: ScanResult, seconds: dict[str, float]) -> None:
         result.seconds[stage] = result.seconds.get(stage, 0.0) + spent
 
 
-def _save_all(folders: Iterable[_Folder], result: ScanResult) -> None:
+def _save_all(folders: Iterable[_Folder], progress: Progress, result: ScanResult) -> None:
     for folder in folders:
         if folder.done:
-            folder.save(result)
+            folder.save(progress, result)

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 #: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
 ALBUMS_NOTES = ".faceclust-albums.json"
+#: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.
+SYSTEM_FOLDERS = frozenset(
+    ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
+)
 #: File endings looked at. What a file really is, its content decides later.
 PHOTO_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif".split()

@@ -250,7 +250,7 @@ def test_a_name_given_twice_is_one_person(library: Library) -> None:
     library.name(library.group(1), "Someone")
     library.name(library.group(2), "SOMEONE ")
     (person,) = library.people()
-    assert person.name == "Someone" and person.clusters == (1, 2)
+    assert person.name == "SOMEONE" and person.clusters == (1, 2)  # as spelt last
     with pytest.raises(UsageError, match="letter"):
         library.name(library.group(1), " \n ")
     with pytest.raises(UsageError, match="no group 99"):
@@ -302,6 +302,31 @@ def test_a_library_that_becomes_read_only_keeps_its_names(
     assert {path: path.stat().st_mtime_ns for path in library.root.rglob("*")} == before
     monkeypatch.setattr(os, "access", real)
     assert named(Library(library.root)).keys() == {COLLINS, HOPPER}
+
+
+def test_what_was_cached_elsewhere_does_not_come_back(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, inside = os.access, str(library.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: not str(path).startswith(inside) and real(path, mode))
+        save(variant(HOPPER, 1), library.root / "2019/new.jpg")
+        assert Library(library.root).scan(workers=0).scanned == 1  # into the user's data folder
+    for _ in range(2):
+        for photo in sorted((library.root / "2019").glob("*-*.*"))[:2]:
+            photo.unlink()
+        library.scan(workers=0)
+    (library.root / "2019/new.jpg").unlink()
+    assert library.scan(workers=0).removed == 1
+    assert library.scan(workers=0).removed == 0
+    assert not [place for place in library.places if place.photo.startswith("2019")]
+
+
+def test_caches_in_folders_that_are_passed_by_are_not_read(library: Library) -> None:
+    count = library.table.photo_count
+    (library.root / "#recycle").mkdir()
+    (library.root / "2019").rename(library.root / "#recycle/2019")
+    library.scan(workers=0)
+    assert library.table.photo_count == count - 4
+    assert not [place for place in library.places if "#recycle" in place.photo]
 
 
 def test_what_could_not_be_read_for_the_moment_is_tried_again(

@@ -57,7 +57,7 @@ def command(out: Path, kind: str, unnamed: bool, dry_run: bool, library: Path | 
         )
         return
     _print(plan, dry_run)
-    if not plan.make and not plan.keep and not unnamed:
+    if not (plan.make or plan.keep or plan.in_the_way or unnamed):
         click.echo("nobody has a name yet; type: faceclust label, or add --unnamed")
 
 

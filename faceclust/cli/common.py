@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from faceclust.errors import UsageError
+
 if TYPE_CHECKING:
     from faceclust.library import Library
 
@@ -48,6 +50,17 @@ def announce(library: Library) -> Library:
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def require_folder(file: Path) -> Path:
+    """The path without "~", once the folder it is to lie in is there. Raises UsageError, before
+    the work whose outcome could not be kept."""
+    file = file.expanduser()
+    if not file.absolute().parent.is_dir():
+        raise UsageError(
+            f"{file} cannot be written: there is no folder {file.parent}", hint="make it, or choose another"
+        )
+    return file
 
 
 def printable(text: str) -> str:

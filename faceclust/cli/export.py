@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import count, library_option, open_library
+from faceclust.cli.common import count, library_option, open_library, require_folder
 from faceclust.errors import FaceclustError, UsageError
 
 
@@ -36,7 +36,12 @@ def command(kind: str | None, out: Path | None, library: Path | None) -> None:
     from faceclust.outputs.export import FORMATS, write_rows
 
     ending = out.suffix.lstrip(".").lower() if out else ""
-    kind = kind or (ending if ending in FORMATS else "csv")
+    if kind is None and out and ending not in FORMATS:
+        raise UsageError(
+            f"{out}: no format is called {ending!r}", hint="end the name in .csv, .json or .parquet, or give --format"
+        )
+    kind = kind or ending or "csv"
+    out = require_folder(out) if out else None
     if kind == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError("parquet is not for a terminal to show", hint="name a file: -o faces.parquet")
     opened = open_library(library)
@@ -47,7 +52,7 @@ def command(kind: str | None, out: Path | None, library: Path | None) -> None:
         sys.stdout.buffer.write(content.getvalue())
         return
     try:
-        out.expanduser().write_bytes(content.getvalue())
+        out.write_bytes(content.getvalue())
     except OSError as error:
         raise FaceclustError(
             f"{out} cannot be written: {error.strerror}", hint="choose another place with -o"

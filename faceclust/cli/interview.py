@@ -27,6 +27,7 @@ class Interview:
         self._session: PromptSession[str] = PromptSession()
         self._skipped: set[str] = set()  # ids of groups passed over, until the interview ends
         self._answered = 0
+        self.interrupted = False  # by Ctrl-C
 
     def run(self) -> int:
         """Gives the number of answers saved."""
@@ -38,9 +39,12 @@ class Interview:
             shown = self._show(groups[0], len(groups))
             try:
                 answer = self._ask()
-            except (EOFError, KeyboardInterrupt):
+            except KeyboardInterrupt:
+                self.interrupted = True
                 return self._answered
-            if answer == "q":
+            except EOFError:
+                return self._answered
+            if answer.casefold() in ("q", "quit", "exit"):
                 return self._answered
             self._take(answer, groups[0], shown)
 

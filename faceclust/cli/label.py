@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @click.command("label")
 @library_option
-def command(library: Path | None) -> None:
+@click.pass_context
+def command(ctx: click.Context, library: Path | None) -> None:
     """Give the groups names, largest first, seeing some of their faces.
 
     \b
@@ -41,8 +42,10 @@ def command(library: Path | None) -> None:
         raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
     from faceclust.cli.interview import Interview
 
-    answered = Interview(opened).run()
-    _say_where_things_stand(opened, answered)
+    interview = Interview(opened)
+    _say_where_things_stand(opened, interview.run())
+    if interview.interrupted:
+        ctx.exit(130)
 
 
 def _say_where_things_stand(library: Library, answered: int) -> None:

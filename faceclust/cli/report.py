@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import library_option, open_library
+from faceclust.cli.common import library_option, open_library, require_folder
 from faceclust.errors import FaceclustError
 
 
@@ -32,8 +32,8 @@ def command(out: Path, faces: int, groups: int, library: Path | None) -> None:
       faceclust report
       faceclust report -o ~/people.html --faces 24
     """
+    out = require_folder(out)
     opened = open_library(library)
-    out = out.expanduser()
     html = opened.report(out, faces=faces, groups=groups)
     try:
         out.write_text(html, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,11 @@ def command(
         result = opened.scan(folders, workers=workers, stop_asked=stop_asked)
     print_json(_as_dict(opened, result)) if as_json else _print(result)
     if result.unsaved:
-        for note in result.notes:
-            click.echo(f"note: {note}", err=True)
         raise FaceclustError(f"{count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again")
     if result.interrupted:
-        click.echo(f"stopped: what was done is saved; to go on, type: faceclust scan {opened.root}", err=True)
+        click.echo(
+            f"stopped: what was done is saved; to go on, type: faceclust scan {shlex.quote(str(opened.root))}", err=True
+        )
         ctx.exit(130)
 
 

@@ -21,7 +21,7 @@ from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, Person
 
 KINDS = ("symlink", "hardlink", "copy")
 _LONGEST = 150  # bytes of a folder's name; file systems take 255
-_NOTE_KEYS = ("photo", "kind", "inode", "size", "mtime_ns")
+_NOTE_KEYS = ("photo", "kind", "inode", "size", "mtime_ns", "made_mtime_ns")
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,20 @@ class AlbumPlan:
 
 
 def plan_albums(
-    persons: Iterable[Person], photos_of: Mapping[str, Iterable[str]], root: Path, out: Path, kind: str = "symlink"
+    persons: Iterable[Person],
+    photos_of: Mapping[str, Iterable[str]],
+    root: Path,
+    folders: Iterable[Path],
+    out: Path,
+    kind: str = "symlink",
 ) -> AlbumPlan:
     """What albums of these persons in `out` need. `photos_of`: face id → photo paths below
-    `root`. Raises UsageError where `out` cannot hold albums."""
+    `root`; `folders`: where the library's photos lie. Raises UsageError where `out` cannot hold
+    albums: a scan passes a folder with albums by."""
     notes = _read_notes(out)
-    if root.is_relative_to(out) or (out.exists() and not out.is_dir()) or _holds_photos(out):
+    real = out.resolve()
+    holds_library = any(folder.is_relative_to(real) for folder in (root, *folders))
+    if holds_library or (out.exists() and not out.is_dir()) or _holds_photos(out):
         raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
     make: dict[str, Path] = {}
     keep: dict[str, Path] = {}
@@ -68,23 +76,23 @@ def plan_albums(
 def make_albums(plan: AlbumPlan) -> None:
     """Do what the plan says. Raises FaceclustError where a link cannot be made.
 
-    Notes are written before links are, so that a run cut short leaves nothing it would not
-    know for its own.
+    Notes are written before links are, and links under another name before they take their
+    place, so that a run cut short leaves nothing half made, nor anything it does not know.
     """
     before = _read_notes(plan.out)
-    kept = {path: note for path, note in before.items() if path not in plan.remove and _is_ours(plan.out / path, note)}
+    notes = {path: note for path, note in before.items() if _is_ours(plan.out / path, note)}
     try:
         made = {path: _note(photo, plan.kind) for path, photo in plan.make.items()}
         plan.out.mkdir(parents=True, exist_ok=True)
-        _write_notes(plan.out, before | made)
-        for path in plan.remove:
-            _remove(plan.out / path)
-        for path, photo in plan.make.items():
-            link = plan.out / path
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)  # ours, and out of date: the plan says so
-            _link(photo, link, plan.kind)
-        _write_notes(plan.out, kept | made)
+        _write_notes(plan.out, made | notes)
+        try:
+            for path in plan.remove:
+                _remove(plan.out / path)
+                del notes[path]
+            for path, photo in plan.make.items():
+                notes[path] = made[path] | {"made_mtime_ns": _make(photo, plan.out / path, plan.kind)}
+        finally:
+            _write_notes(plan.out, notes)
     except OSError as error:
         hint = {
             "symlink": "--link hardlink or --link copy may work there",
@@ -139,13 +147,20 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _link(photo: Path, link: Path, kind: str) -> None:
+def _make(photo: Path, link: Path, kind: str) -> int:
+    """Put a link or copy in its place; gives its time of change, which some disks round."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    temporary = link.with_name(".faceclust-album.tmp")
+    temporary.unlink(missing_ok=True)
     if kind == "symlink":
-        link.symlink_to(photo)
+        temporary.symlink_to(photo)
     elif kind == "hardlink":
-        os.link(photo, link)
+        os.link(photo, temporary)
     else:
-        shutil.copy2(photo, link)
+        shutil.copy2(photo, temporary)
+    link.unlink(missing_ok=True)  # ours, and out of date: the plan says so
+    temporary.replace(link)
+    return link.lstat().st_mtime_ns
 
 
 def _note(photo: Path, kind: str) -> dict[str, Any]:
@@ -157,6 +172,7 @@ def _note(photo: Path, kind: str) -> dict[str, Any]:
         "inode": status.st_ino,
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
+        "made_mtime_ns": status.st_mtime_ns,
     }
 
 
@@ -188,14 +204,15 @@ def _is_ours(link: Path, note: Mapping[str, Any]) -> bool:
         return False
     if note["kind"] == "hardlink":
         return status.st_ino == note["inode"] and status.st_nlink > 1
-    return (status.st_size, status.st_mtime_ns) == (note["size"], note["mtime_ns"])
+    return (status.st_size, status.st_mtime_ns) == (note["size"], note["made_mtime_ns"])
 
 
 def _is_right(note: Mapping[str, Any], photo: Path, kind: str) -> bool:
     """Does a link of ours show this photo as it is now? A copy may have been left behind."""
     if kind == "symlink":
         return (note["kind"], note["photo"]) == (kind, str(photo))
-    return note == _note(photo, kind)
+    now = _note(photo, kind)
+    return all(note[key] == now[key] for key in _NOTE_KEYS if key != "made_mtime_ns")
 
 
 def _remove(link: Path) -> None:

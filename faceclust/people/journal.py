@@ -156,14 +156,11 @@ class Journal:
 
 
 def effective(events: Iterable[Event]) -> list[Event]:
-    """The events still standing, in order: neither undone nor undos."""
-    standing: dict[str, Event] = {}
-    for event in events:
-        if event.kind == "undo":
-            standing.pop(event.undoes or "", None)
-        else:
-            standing[event.id] = event
-    return list(standing.values())
+    """The events still standing, in order: neither undone nor undos. An undo counts wherever it
+    stands: clocks of several computers do not agree."""
+    events = list(events)
+    undone = {event.undoes for event in events if event.kind == "undo"}
+    return [event for event in events if event.kind != "undo" and event.id not in undone]
 
 
 def _new(kind: str, **fields: Any) -> Event:

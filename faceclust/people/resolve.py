@@ -48,7 +48,8 @@ def clean_name(name: str) -> str:
 
 
 def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
-    """Replay the events still standing over the faces of the library; the later word counts.
+    """Replay the events still standing over the faces of the library; the later word counts,
+    also for how a name is spelt.
 
     A face is found by its id; else on the photo with the same content, where the boxes
     overlap; else, on an edited photo, by path, box and date: then it is no longer confirmed,
@@ -59,10 +60,10 @@ def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     missing = {face.face_id for event in standing for face in event.faces} - present
     finder = _Finder(places) if missing else None
     said: dict[str, Said] = {}
-    spelling: dict[str, str] = {}
+    spelling = {person_key(event.name): event.name for event in standing if event.name is not None}
     unfound: set[str] = set()
     for event in standing:
-        name = spelling.setdefault(person_key(event.name), event.name) if event.name is not None else None
+        name = None if event.name is None else spelling[person_key(event.name)]
         for face in event.faces:
             if face.face_id in present:
                 said[face.face_id] = Said(name, face.confirmed)

@@ -7,12 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, PhotoRef
-
-#: Folders that systems and other programs fill for themselves. Hidden ones are passed by anyway.
-SYSTEM_FOLDERS = frozenset(
-    ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
-)
+from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, SYSTEM_FOLDERS, PhotoRef
 
 
 @dataclass(frozen=True)

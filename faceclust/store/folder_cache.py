@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -69,14 +70,15 @@ class FolderCache:
         old = old.filter(pc.is_in(old["photo"], value_set=kept))
         table = concatenate([old, rows_to_table(new.values(), self.info)])
         if not len(table):
-            with contextlib.suppress(OSError):
-                self.paths.write.unlink(missing_ok=True)
-            return
+            self._remove(self.paths.write, *self.paths.others)
+            if self._existing() is None:
+                return  # else an empty file has to stand before one that cannot be removed
         if not self.paths.write.parent.exists():
             private_folder(self.paths.write.parent)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
         content = parquet_bytes(table)
         write_atomically(self.paths.write, lambda stream: stream.write(content))
+        self._remove(*self.paths.others)  # what they know is out of date from now on
         self._unusable = False
 
     def set_aside(self) -> None:
@@ -104,5 +106,11 @@ class FolderCache:
         except (ValueError, OSError, pa.ArrowException) as error:
             raise UnusableCacheError(f"{path}: {error}") from error
 
+    @staticmethod
+    def _remove(*paths: Path) -> None:
+        for path in paths:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def _existing(self) -> Path | None:
-        return next((path for path in (self.paths.write, *self.paths.others) if path.exists()), None)
+        return next((path for path in (self.paths.write, *self.paths.others) if os.path.exists(path)), None)

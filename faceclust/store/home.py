@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +17,7 @@ import platformdirs
 from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
 from faceclust.store.files import PRIVATE_FILE, private_folder, write_atomically
 from faceclust.store.folder_cache import FILE_NAME, CachePaths
+from faceclust.types import ALBUMS_NOTES, SYSTEM_FOLDERS
 
 HOME_NAME = ".faceclust"
 JOURNAL_NAME = "people.jsonl"
@@ -33,14 +36,14 @@ class LibraryHome:
     def __init__(self, root: Path) -> None:
         self.root = root
         inside, outside = root / HOME_NAME, _outside_home(root)
-        writable = os.access(inside if inside.is_dir() else root, os.W_OK)
+        writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
         self.home, self._other = (inside, outside) if writable else (outside, inside)
         self.clusters = self.home / "clusters.parquet"
         self.thumbs = self.home / "thumbs"
         self._last_scan = self.home / "last-scan"
 
     def exists(self) -> bool:
-        return self.home.is_dir() or self._other.is_dir()
+        return os.path.isdir(self.home) or os.path.isdir(self._other)
 
     def create(self) -> None:
         private_folder(self.home)
@@ -65,10 +68,8 @@ class LibraryHome:
     def other_journals(self) -> list[tuple[Path, str]]:
         """Journals to read beside the own one, each with the folder its photo paths begin at:
         the one in the other home, and those of folders that were libraries of their own."""
-        found = [(self._other / JOURNAL_NAME, "")]
-        for folder in self._below()[1]:
-            found.append((self.root / folder / HOME_NAME / JOURNAL_NAME, folder))
-        return [(path, folder) for path, folder in found if path.is_file()]
+        candidates = [(self._other / JOURNAL_NAME, ""), *self._below()[1]]
+        return [(path, folder) for path, folder in candidates if os.path.isfile(path)]
 
     def cached_folders(self) -> list[str]:
         """Folders (POSIX paths below the root, sorted) that have a cache file."""
@@ -77,22 +78,28 @@ class LibraryHome:
             for path, _, files in os.walk(base):
                 folder = Path(path).relative_to(base).as_posix()
                 folder = "" if folder == "." else folder
-                if FILE_NAME in files and (self.root / folder).is_dir():
+                if FILE_NAME in files and os.path.isdir(self.root / folder):
                     found.add(folder)
         return sorted(found)
 
-    def _below(self) -> tuple[list[str], list[str]]:
-        """Folders below the root with a cache, and folders that are libraries of their own."""
-        cached, libraries = [], []
+    def _below(self) -> tuple[list[str], list[tuple[Path, str]]]:
+        """Folders below the root with a cache, and where the journals of folders would lie that
+        were libraries of their own."""
+        cached: list[str] = []
+        journals: list[tuple[Path, str]] = []
         for path, folders, files in os.walk(self.root):
             folder = Path(path).relative_to(self.root).as_posix()
             folder = "" if folder == "." else folder
+            if ALBUMS_NOTES in files and folder:
+                folders.clear()  # links to photos that lie elsewhere
+                continue
             if FILE_NAME in files:
                 cached.append(folder)
-            if HOME_NAME in folders and folder:
-                libraries.append(folder)
-            folders[:] = [name for name in folders if not name.startswith(".")]
-        return cached, libraries
+            if folder:
+                homes = (Path(path) / HOME_NAME, _outside_home(Path(path)))
+                journals += [(home / JOURNAL_NAME, folder) for home in homes]
+            folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
+        return cached, journals
 
     def note_scan(self) -> None:
         """Note that the library has just been scanned."""
@@ -101,10 +108,10 @@ class LibraryHome:
 
     def last_scan(self) -> str | None:
         """When that was, None where it is not known."""
-        try:
-            return self._last_scan.read_text(encoding="utf-8")
-        except OSError:
-            return None
+        for home in (self.home, self._other):
+            with contextlib.suppress(OSError):
+                return (home / self._last_scan.name).read_text(encoding="utf-8")
+        return None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -147,7 +154,7 @@ def find_library(named: Path | None) -> Path:
     if chosen is not None:
         root = resolve_folder(chosen)
         if not LibraryHome(root).exists():
-            raise NoLibraryError(f"{root} has not been scanned", hint=f"type: faceclust scan {root}")
+            raise NoLibraryError(f"{root} has not been scanned", hint=f"type: faceclust scan {shlex.quote(str(root))}")
         return root
     here = enclosing_library(_working_folder())
     if here is not None:
@@ -168,7 +175,7 @@ def chosen_library(folder: Path) -> Path | None:
 def enclosing_library(path: Path) -> Path | None:
     """The nearest folder from `path` up that is a library's root."""
     for folder in (path, *path.parents):
-        if (folder / HOME_NAME).is_dir() or _outside_home(folder).is_dir():
+        if os.path.isdir(folder / HOME_NAME) or os.path.isdir(_outside_home(folder)):
             return folder
     return None
 

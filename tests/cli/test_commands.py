@@ -93,15 +93,17 @@ def test_the_first_line_says_which_library(library: Library) -> None:
         (["name", "1", " ", "--library", "LIB"], 2, "at least one letter"),
         (["undo", "--library", "LIB"], 1, "nothing to take back"),
         (["label", "--library", "LIB"], 2, "needs a terminal"),
-        (["report", "-o", "/no/such/folder/r.html", "--library", "LIB"], 1, "cannot be written"),
-        (["export", "-o", "/no/such/folder/f.csv", "--library", "LIB"], 1, "cannot be written"),
+        (["report", "-o", "/no/such/folder/r.html", "--library", "LIB"], 2, "cannot be written"),
+        (["export", "-o", "/no/such/folder/f.csv", "--library", "LIB"], 2, "cannot be written"),
+        (["export", "-o", "faces.xlsx", "--library", "LIB"], 2, "no format is called 'xlsx'"),
+        (["albums", "LIB/2019", "--library", "LIB"], 2, "cannot hold albums"),
         (["albums", "LIB", "--library", "LIB"], 2, "cannot hold albums"),
         (["frobnicate"], 2, "No such command"),
         (["scan", "--workers", "0"], 2, "0 is not in the range"),
     ],
 )
 def test_bad_input_gets_a_clear_line_and_a_code(library: Library, arguments: list[str], code: int, words: str) -> None:
-    done = run(*[str(library.root) if argument == "LIB" else argument for argument in arguments])
+    done = run(*[argument.replace("LIB", str(library.root)) for argument in arguments])
     assert done.returncode == code
     assert words in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
 
