@@ -108,7 +108,7 @@ def _grouping(vectors: np.ndarray, people: np.ndarray) -> None:
     for threshold in (0.9, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3):
         _row("average", f"{threshold:g}", average_linkage(vectors, threshold), people)
     for name, algorithm, thresholds in (
-        ("complete", complete_linkage, (1.1, 1.5, 1.9, 2.3)),
+        ("complete", complete_linkage, (1.1, 1.3, 1.5, 1.7)),
         ("single", single_linkage, (0.5, 0.6, 0.7, 0.75, 0.8, 1.1)),
     ):
         scored = [(bcubed(algorithm(vectors, t), people).f, t) for t in thresholds]
