@@ -130,10 +130,12 @@ class Library(Catalogue):
         are broken up. Two faces of one photo never share a group, save where a name given by
         the user says so; faces confirmed to be one person always do.
         """
-        faces = self.table.face_table()
         params = ClusterParams(algorithm, threshold, min_size)
-        clustering = group_faces(faces, params, self._constraints(faces.face_ids, faces.photo_ids), self.progress)
-        with self.home.locked():
+        with self.home.locked():  # from the start: to be told at the end would waste the work
+            self._forget()
+            faces = self.table.face_table()
+            constraints = self._constraints(faces.face_ids, faces.photo_ids)
+            clustering = group_faces(faces, params, constraints, self.progress)
             write_clusters(self.home.clusters, clustering)
         self._forget()
         return clustering

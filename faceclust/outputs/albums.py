@@ -19,7 +19,6 @@ from typing import Any
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, Person
 
-KINDS = ("symlink", "hardlink", "copy")
 _LONGEST = 150  # bytes of a folder's name; file systems take 255
 _NOTE_KEYS = ("photo", "kind", "inode", "size", "mtime_ns", "made_mtime_ns")
 
