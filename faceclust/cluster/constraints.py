@@ -7,13 +7,16 @@ does, and two clusters that hold the same one never merge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
+from faceclust.cluster.distances import Indices
+from faceclust.types import Float32
+
+_WIDE = 4096  # pairs from which an exclusion is hidden as a block, not pair by pair
 
 
 @dataclass(frozen=True)
@@ -50,39 +53,93 @@ def one_person_a_photo(photo_ids: NDArray[np.str_]) -> list[Indices]:
 class ExclusionIndex:
     """Answers, while clusters merge, which clusters may not meet.
 
-    Clusters are named by a member's position; `cluster_of` (n,) gives each face's cluster and
-    is kept up to date by the caller.
+    Clusters are named by a member's position; `find` gives the clusters that faces have become
+    part of.
     """
 
-    def __init__(self, exclusions: Sequence[Indices], cluster_of: Indices) -> None:
-        self._cluster_of = cluster_of
-        self._faces = [np.asarray(group) for group in exclusions]
+    def __init__(self, exclusions: Sequence[Indices], find: Callable[[Indices], Indices], n: int) -> None:
+        self._find = find
+        self._faces = [np.asarray(group, dtype=np.int64) for group in exclusions]
         self._held: dict[int, set[int]] = {}
-        for number, group in enumerate(self._faces):
-            for cluster in cluster_of[group].tolist():
-                self._held.setdefault(cluster, set()).add(number)
+        self._holds = np.zeros(n, np.bool_)  # whether a cluster is in _held
+        # The same for blocks of clusters: each face in an exclusion, and the exclusion's number.
+        self._incident = np.concatenate([np.empty(0, np.int64), *self._faces])
+        self._number = np.repeat(np.arange(len(self._faces)), [len(group) for group in self._faces])
+        for cluster, number in zip(find(self._incident).tolist(), self._number.tolist(), strict=True):
+            self._held.setdefault(cluster, set()).add(number)
+        self._holds[list(self._held)] = True
 
-    def __bool__(self) -> bool:
-        return bool(self._held)
+    def merge(self, into: int, others: Iterable[int]) -> None:
+        for other in others:
+            if other in self._held:
+                held, more = self._held.pop(into, set()), self._held.pop(other)
+                if len(held) < len(more):
+                    held, more = more, held
+                held.update(more)
+                self._held[into] = held
+                self._holds[into] = True
 
-    def merge(self, into: int, other: int) -> None:
-        if other in self._held:
-            self._held.setdefault(into, set()).update(self._held.pop(other))
+    def conflicts(self, a: Indices, b: Indices) -> NDArray[np.bool_]:
+        """Whether the clusters a[i] and b[i] may not meet; b[i] = −1 is none."""
+        out = self._holds[a] & self._holds[b] & (b >= 0)
+        for i in np.flatnonzero(out).tolist():
+            out[i] = not self._held[int(a[i])].isdisjoint(self._held[int(b[i])])
+        return out
 
     def rivals(self, cluster: int) -> Indices:
         """The clusters this one may not merge with, sorted."""
         held = self._held.get(cluster)
         if not held:
             return np.empty(0, np.int64)
-        found = np.unique(self._cluster_of[np.concatenate([self._faces[number] for number in held])])
+        found = np.unique(self._find(np.concatenate([self._faces[number] for number in held])))
         return np.asarray(found[found != cluster], dtype=np.int64)
 
-    def rival_pairs(self, clusters: Indices) -> tuple[Indices, Indices]:
-        """For each of `clusters`, its rivals: (position in `clusters`, rival) pairs."""
-        lists = [self.rivals(cluster) for cluster in clusters.tolist()]
-        rows = np.repeat(np.arange(len(lists)), [len(found) for found in lists])
-        return rows, np.concatenate([np.empty(0, np.int64), *lists])
+    def contradicts(self, group: Indices) -> bool:
+        """Whether some of these clusters may not meet."""
+        seen: set[int] = set()
+        for cluster in group[self._holds[group]].tolist():
+            held = self._held[cluster]
+            if not seen.isdisjoint(held):
+                return True
+            seen |= held
+        return False
 
-    def conflict(self, a: int, b: int) -> bool:
-        held, other = self._held.get(a), self._held.get(b)
-        return bool(held and other and not held.isdisjoint(other))
+    def curtain(self, rows: Indices, columns: Indices) -> Callable[[Float32, slice, slice], None] | None:
+        """Puts nan, which is below no limit, over the pairs of clusters `rows` and `columns`
+        that may not meet, in a tile of the matrix of their distances. Both rise."""
+        clusters = self._find(self._incident)
+        row_numbers, row_places = self._held_by(clusters, rows)
+        column_numbers, column_places = self._held_by(clusters, columns)
+        first = np.searchsorted(column_numbers, row_numbers)
+        many = np.searchsorted(column_numbers, row_numbers, side="right") - first
+        wide_ones = np.flatnonzero(np.bincount(row_numbers, many, len(self._faces)) > _WIDE)
+        wide = [(row_places[row_numbers == k], column_places[column_numbers == k]) for k in wide_ones.tolist()]
+        many[np.isin(row_numbers, wide_ones)] = 0
+        hidden_rows = np.repeat(row_places, many)
+        offsets = np.arange(len(hidden_rows)) - np.repeat(np.cumsum(many) - many, many)
+        hidden_columns = column_places[np.repeat(first, many) + offsets]
+        order = np.argsort(hidden_rows, kind="stable")
+        hidden_rows, hidden_columns = hidden_rows[order], hidden_columns[order]
+        if not wide and not len(hidden_rows):
+            return None
+
+        def hide(tile: Float32, r: slice, c: slice) -> None:
+            first, last = np.searchsorted(hidden_rows, (r.start, r.stop))
+            row, column = hidden_rows[first:last] - r.start, hidden_columns[first:last]
+            inside = (column >= c.start) & (column < c.stop)
+            tile[row[inside], column[inside] - c.start] = np.nan
+            for some_rows, some_columns in wide:
+                i = some_rows[np.searchsorted(some_rows, r.start) : np.searchsorted(some_rows, r.stop)] - r.start
+                j = some_columns[slice(*np.searchsorted(some_columns, (c.start, c.stop)))] - c.start
+                tile[np.ix_(i, j)] = np.nan
+
+        return hide
+
+    def _held_by(self, clusters: Indices, some: Indices) -> tuple[Indices, Indices]:
+        """Which exclusions each of `some` clusters (rising) holds: numbers, rising, and places in
+        `some`. `clusters` are those of `_incident`."""
+        place = np.searchsorted(some, clusters)
+        inside = place < len(some)
+        inside[inside] = some[place[inside]] == clusters[inside]
+        pairs = np.unique(self._number[inside] * np.int64(len(some)) + place[inside])
+        return np.divmod(pairs, max(len(some), 1))

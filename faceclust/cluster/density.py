@@ -13,9 +13,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from faceclust.cluster.average import average_linkage
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Indices
+from faceclust.cluster.linkage import agglomerate
 from faceclust.types import Float32
 
 
@@ -28,10 +28,10 @@ def hdbscan_groups(embeddings: Float32, min_size: int, constraints: Constraints 
         return np.empty(0, np.int64)
     groups = _join_linked(_hdbscan(embeddings, min_size), constraints)
     out = np.arange(n, dtype=np.int64)
-    exclusions = ExclusionIndex(constraints.exclusions, out)
+    exclusions = ExclusionIndex(constraints.exclusions, lambda faces: faces, n)
     for faces in np.split(np.argsort(groups, kind="stable"), np.cumsum(np.unique(groups, return_counts=True)[1])[:-1]):
-        if np.isin(exclusions.rival_pairs(faces)[1], faces).any():
-            out[faces] = faces[average_linkage(embeddings[faces], np.inf, constraints.within(faces))]
+        if exclusions.contradicts(faces):
+            out[faces] = faces[agglomerate(embeddings[faces], np.inf, constraints=constraints.within(faces))]
         else:
             out[faces] = faces[0]
     return out

@@ -1,12 +1,10 @@
-"""Average squared L2 between clusters from their sums, in blocks, without an n×n matrix.
+"""Average squared L2 between clusters from their sums, without an n×n matrix.
 
 With μ the mean of a cluster's points and q the mean of their squared norms, the average
 squared distance of all pairs between A and B is q_A + q_B − 2⟨μ_A, μ_B⟩.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,7 @@ from faceclust.types import Float32
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-_ROWS, _COLUMNS = 1024, 16384  # a tile of float32 distances: 64 MB
+_CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's cache
 
 
 class ClusterMeans:
@@ -24,13 +22,18 @@ class ClusterMeans:
 
     def __init__(self, points: NDArray[np.floating]) -> None:
         values = points.astype(np.float64)
-        # Distances do not change when all points move; small numbers round less.
-        values -= values.mean(axis=0) if len(values) else 0.0
+        # Distances do not change when all points move; small numbers round less. Moving by a
+        # multiple of a power of two leaves what was exact exact.
+        step = _power_of_two(max(values.max(initial=0.0), -values.min(initial=0.0))) / 64
+        values -= np.rint(values.mean(axis=0) / step) * step if len(values) and step else 0.0
         self.sums = values
         self.square_sums = np.einsum("ij,ij->i", values, values)
         self.sizes = np.ones(len(values), np.int64)
-        #: Bound on what a float32 distance of `tiles` is off by.
-        self.rounding = float((values.shape[1] + 8) * 2.0**-24 * 4 * self.square_sums.max(initial=0.0))
+        largest = 4 * float(self.square_sums.max(initial=0.0))
+        #: Distances are multiples of this: equal ones stay equal, whatever the rounding.
+        self.grid = _power_of_two(largest) * 2.0**-46
+        #: Bounds what a float32 distance, of `probes` and `targets`, is off by.
+        self.rounding32 = (values.shape[1] + 8) * largest * 2.0**-24
 
     def merge(self, into: NDArray[np.integer], others: NDArray[np.integer]) -> None:
         """Unite pairs of clusters, element by element; no cluster may occur twice."""
@@ -38,32 +41,43 @@ class ClusterMeans:
         self.square_sums[into] += self.square_sums[others]
         self.sizes[into] += self.sizes[others]
 
+    def unite(self, group: Indices) -> None:
+        """Make one cluster, named by its smallest member, of several."""
+        first = group.min()
+        for total in (self.sums, self.square_sums, self.sizes):
+            total[first] = total[np.sort(group)].sum(axis=0)
+
     def distance(self, a: NDArray[np.integer], b: NDArray[np.integer]) -> Float64:
         """Average squared distances of the pairs (a[i], b[i]), float64, symmetric to the bit."""
         out = np.empty(len(a), np.float64)
-        for start in range(0, len(a), 65536):  # bounds the memory of the gathered rows
-            i, j = a[start : start + 65536], b[start : start + 65536]
+        for start in range(0, len(a), _CHUNK):
+            i, j = a[start : start + _CHUNK], b[start : start + _CHUNK]
             products = np.einsum("ij,ij->i", self.sums[i], self.sums[j]) / (self.sizes[i] * self.sizes[j])
             squares = self.square_sums[i] / self.sizes[i] + self.square_sums[j] / self.sizes[j]
-            out[start : start + 65536] = squares - 2 * products
+            out[start : start + _CHUNK] = squares - 2 * products
+        if self.grid:
+            np.rint(out / self.grid, out=out)
+            out *= self.grid
         return np.maximum(out, 0.0)
 
-    def tiles(self, rows: Indices, columns: Indices) -> Iterator[tuple[slice, slice, Float32]]:
-        """All distances between clusters `rows` and `columns`, tile by tile, in float32: the
-        slice of rows, the slice of columns, the distances (valid until the next tile)."""
-        buffer = np.empty(_ROWS * min(_COLUMNS, max(len(columns), 1)), np.float32)
-        right, right_squares = self._single(columns)
-        for r in range(0, len(rows), _ROWS):
-            left, left_squares = self._single(rows[r : r + _ROWS])
-            left *= -2
-            for c in range(0, len(columns), _COLUMNS):
-                part = right[c : c + _COLUMNS]
-                tile = buffer[: len(left) * len(part)].reshape(len(left), len(part))
-                np.matmul(left, part.T, out=tile)
-                tile += left_squares[:, None]
-                tile += right_squares[c : c + _COLUMNS]
-                yield slice(r, r + len(left)), slice(c, c + len(part)), tile
+    def probes(self, clusters: Indices) -> Float32:
+        """Rows (m, d + 2) whose product with a row of `targets` is the two clusters' distance."""
+        rows = self.targets(clusters)
+        rows[:, :-2] *= -2
+        rows[:, -2:] = rows[:, :-3:-1]
+        return rows
 
-    def _single(self, clusters: Indices) -> tuple[Float32, Float32]:
-        means = (self.sums[clusters] / self.sizes[clusters, None]).astype(np.float32)
-        return means, (self.square_sums[clusters] / self.sizes[clusters]).astype(np.float32)
+    def targets(self, clusters: Indices) -> Float32:
+        """The other side of `probes`, (m, d + 2)."""
+        rows = np.empty((len(clusters), self.sums.shape[1] + 2), np.float32)
+        for start in range(0, len(clusters), _CHUNK):
+            some, part = clusters[start : start + _CHUNK], slice(start, start + _CHUNK)
+            rows[part, :-2] = self.sums[some] / self.sizes[some, None]
+            rows[part, -1] = self.square_sums[some] / self.sizes[some]
+        rows[:, -2] = 1
+        return rows
+
+
+def _power_of_two(value: float) -> float:
+    """The smallest power of two from `value` on, 0 for 0."""
+    return float(2.0 ** np.ceil(np.log2(value))) if value > 0 else 0.0

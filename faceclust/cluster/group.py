@@ -6,21 +6,24 @@ from collections.abc import Callable
 
 import numpy as np
 
-from faceclust.cluster.average import average_linkage
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.density import hdbscan_groups
 from faceclust.cluster.distances import ClusterMeans, Indices
-from faceclust.cluster.threshold_graph import complete_linkage, single_linkage
+from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.rules import RULES
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, Silent
 from faceclust.types import Clustering, ClusterParams, FaceTable, Float32
 
 _Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress], Indices]
 
+
+def _linkage(name: str) -> _Algorithm:
+    return lambda x, p, c, progress: agglomerate(x, p.threshold, name, c, progress)
+
+
 ALGORITHMS: dict[str, _Algorithm] = {
-    "average": lambda x, p, c, progress: average_linkage(x, p.threshold, c, progress),
-    "complete": lambda x, p, c, progress: complete_linkage(x, p.threshold, c),
-    "single": lambda x, p, c, progress: single_linkage(x, p.threshold, c),
+    **{linkage: _linkage(linkage) for linkage in RULES},
     "hdbscan": lambda x, p, c, progress: hdbscan_groups(x, p.min_size, c),
 }
 

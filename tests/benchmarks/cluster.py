@@ -46,9 +46,9 @@ def measure(method: str, n: int, threshold: float) -> dict[str, float | str]:
 
         labels = fcluster(linkage(vectors.astype(np.float64), "average", "sqeuclidean"), threshold, "distance")
     else:
-        from faceclust.cluster.average import average_linkage
+        from faceclust.cluster.linkage import agglomerate
 
-        labels = average_linkage(vectors, threshold)
+        labels = agglomerate(vectors, threshold)
     seconds = time.process_time() - before
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return {

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.cluster.average import average_linkage
 from faceclust.cluster.density import hdbscan_groups
-from faceclust.cluster.threshold_graph import complete_linkage, single_linkage
+from faceclust.cluster.linkage import agglomerate
 from faceclust.evaluation.clustering import bcubed, pairwise
 from faceclust.evaluation.verification import read_pairs, verify_folds
 from faceclust.packs.manifest import load_pack
@@ -85,7 +84,7 @@ def _verification(pairs_file: Path, paths: list[Path], embedded: list[tuple[np.n
         accuracy = f"{100 * s.accuracy:.2f} ± {100 * s.accuracy_error:.2f} %"
         vectors = np.array([pair[column] for pair in embedded if pair])
         accepted = _true_accept_rate(vectors, people, 1e-5)
-        best = max(bcubed(average_linkage(vectors, t), people).f for t in np.arange(1.0, 1.3, 0.02))
+        best = max(bcubed(agglomerate(vectors, t), people).f for t in np.arange(1.0, 1.3, 0.02))
         print(f"| {name} | {accuracy} | {100 * s.val:.1f} % | {100 * accepted:.1f} % | {best:.3f} |")
 
 
@@ -106,15 +105,15 @@ def _likeness_at_far(impostors: np.ndarray, far: float) -> float:
 def _grouping(vectors: np.ndarray, people: np.ndarray) -> None:
     print("\n| algorithm | threshold | BCubed P / R / F | pairwise F |\n|---|---|---|---|")
     for threshold in (0.9, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3):
-        _row("average", f"{threshold:g}", average_linkage(vectors, threshold), people)
-    for name, algorithm, thresholds in (
-        ("complete", complete_linkage, (1.1, 1.3, 1.5, 1.7)),
-        ("single", single_linkage, (0.5, 0.6, 0.7, 0.75, 0.8, 1.1)),
+        _row("average", f"{threshold:g}", agglomerate(vectors, threshold), people)
+    for name, thresholds in (
+        ("complete", (1.1, 1.3, 1.5, 1.7)),
+        ("single", (0.5, 0.6, 0.7, 0.75, 0.8, 1.1)),
     ):
-        scored = [(bcubed(algorithm(vectors, t), people).f, t) for t in thresholds]
+        scored = [(bcubed(agglomerate(vectors, t, name), people).f, t) for t in thresholds]
         best = max(scored)[1]
         for threshold in sorted({best, 1.1}):
-            _row(name, f"{threshold:g}", algorithm(vectors, threshold), people)
+            _row(name, f"{threshold:g}", agglomerate(vectors, threshold, name), people)
     _row("hdbscan", "–", hdbscan_groups(vectors, 2), people)
 
 

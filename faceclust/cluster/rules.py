@@ -1,0 +1,115 @@
+"""What the distance of two clusters is: the mean, the largest or the smallest of all pairs'.
+
+A rule tells the agglomeration how a list of neighbours is brought up to date after merges,
+from its entries alone as far as that goes. All three are reducible (Bruynooghe 1977).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.types import Float32
+
+
+class Rule(Protocol):
+    """How clusters, named by a member's position, are compared."""
+
+    means: ClusterMeans  # the clusters, as they are
+    start: ClusterMeans  # what the first lists compare: for some rules always the points
+
+    def combine(
+        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, halves: int
+    ) -> Float64:
+        """Distances of clusters `rows[k]` and `others[k]` as they are now, from the entries
+        `starts[k]` to `starts[k + 1]` for parts of them: distances and sizes when those were
+        taken. `halves` is 2 where a row has just been merged from two, each with its entries.
+        inf: beyond the list's bound; a value beyond the bound need not be true."""
+
+    def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
+        """Bounds of merged lists from those of their halves, (2, m)."""
+
+    def distances_from(self, cluster: int, others: Indices, cluster_of: Indices) -> Float64:
+        """Float64 distances from one cluster to `others`; `cluster_of`: each point's cluster."""
+
+
+class Average:
+    """The mean of all pairs (UPGMA), from sums of members alone."""
+
+    def __init__(self, points: Float32) -> None:
+        self.means = self.start = ClusterMeans(points)
+
+    def combine(
+        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, halves: int
+    ) -> Float64:
+        out = distances[starts]
+        stale = sizes[starts] != self.means.sizes[others]
+        if halves == 2:
+            stale[:] = True
+        out[stale] = self.means.distance(rows[stale], others[stale])
+        return out
+
+    def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
+        # What is in neither list is at least as far as the mean of the two bounds.
+        mean = (np.minimum(bounds, limit) * weights).sum(axis=0) / weights.sum(axis=0) * (1 - 1e-12)
+        return np.where((bounds == np.inf).all(axis=0), np.inf, mean)
+
+    def distances_from(self, cluster: int, others: Indices, cluster_of: Indices) -> Float64:
+        return self.means.distance(np.full(len(others), cluster), others)
+
+
+class _Extreme:
+    """What complete and single linkage share: clusters are compared by their points."""
+
+    farthest: bool
+
+    def __init__(self, points: Float32) -> None:
+        self.means = ClusterMeans(points)
+        self.start = ClusterMeans(points)
+
+    def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
+        return np.asarray(bounds.min(axis=0))
+
+    def distances_from(self, cluster: int, others: Indices, cluster_of: Indices) -> Float64:
+        order = np.argsort(cluster_of, kind="stable")
+        starts = np.flatnonzero(np.diff(cluster_of[order], prepend=-1))
+        extreme = np.maximum if self.farthest else np.minimum
+        members = np.flatnonzero(cluster_of == cluster)
+        best = self.start.distance(np.full(len(order), members[0]), order)
+        for member in members[1:]:
+            extreme(best, self.start.distance(np.full(len(order), member), order), out=best)
+        reduced = extreme.reduceat(best, starts)
+        return np.asarray(reduced[np.searchsorted(cluster_of[order[starts]], others)])
+
+
+class Complete(_Extreme):
+    """The farthest pair (Lance and Williams 1967)."""
+
+    farthest = True
+
+    def combine(
+        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, halves: int
+    ) -> Float64:
+        # An entry stands for all pairs only where every part of the other cluster was listed.
+        known = np.add.reduceat(sizes, starts) == halves * self.means.sizes[others]
+        return np.where(known, np.maximum.reduceat(distances, starts), np.inf)
+
+
+class Single(_Extreme):
+    """The nearest pair (Lance and Williams 1967)."""
+
+    farthest = False
+
+    def combine(
+        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, halves: int
+    ) -> Float64:
+        return np.asarray(np.minimum.reduceat(distances, starts))
+
+
+RULES: dict[str, type[Average] | type[Complete] | type[Single]] = {
+    "average": Average,
+    "complete": Complete,
+    "single": Single,
+}

@@ -1,0 +1,87 @@
+"""Pairs of rows that are near each other, from one blocked matrix product over all pairs.
+
+A tile is small enough to be compared while it is in the processor's cache. Threads work on
+tiles; numpy lets go of the interpreter in a product and in a comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from faceclust.types import Float32
+
+Places = NDArray[np.int32]
+NearPairs = tuple[Places, Places, Float32]
+
+_ROWS, _COLUMNS = 512, 2048  # float32: 4 MB
+
+
+def near_pairs(
+    probes: Callable[[slice], Float32],
+    targets: Float32,
+    row_limits: Float32,
+    column_limits: Float32 | None = None,
+    hide: Callable[[Float32, slice, slice], None] | None = None,
+    on_rows: Callable[[int], None] | None = None,
+) -> Iterator[NearPairs]:
+    """Row, column and product of the pairs whose product is at most the row's limit.
+
+    `probes` gives rows of the left factor (m, k); m is the number of row limits; `targets` (n, k)
+    is the right one, transposed. With `column_limits`, m = n and the product is symmetric:
+    only pairs row < column come, within the limit of one of the two. Limits are read again for
+    each tile, so that they may be lowered on the way. `hide` may put nan into a tile, given its
+    rows and columns, for pairs not to be found. `on_rows` is told how many rows are done.
+    """
+    symmetric = column_limits is not None
+    local = threading.local()
+
+    def tile(left: Float32, r: int, c: int) -> NearPairs:
+        if not hasattr(local, "product"):
+            local.product = np.empty(_ROWS * _COLUMNS, np.float32)
+            local.near, local.other = np.empty(_ROWS * _COLUMNS, np.bool_), np.empty(_ROWS * _COLUMNS, np.bool_)
+        right = targets[c : c + _COLUMNS]
+        shape, size = (len(left), len(right)), len(left) * len(right)
+        product, near = local.product[:size].reshape(shape), local.near[:size].reshape(shape)
+        np.matmul(left, right.T, out=product)
+        if hide is not None:
+            hide(product, slice(r, r + len(left)), slice(c, c + len(right)))
+        np.less_equal(product, row_limits[r : r + len(left), None], out=near)
+        if column_limits is not None:
+            other = local.other[:size].reshape(shape)
+            np.less_equal(product, column_limits[c : c + len(right)], out=other)
+            np.logical_or(near, other, out=near)
+        hits = np.flatnonzero(near)
+        rows = (hits // len(right)).astype(np.int32)
+        columns = (hits - rows.astype(np.int64) * len(right) + c).astype(np.int32)
+        rows += np.int32(r)
+        found = rows, columns, product.ravel()[hits]
+        if symmetric and c < r + _ROWS:
+            above = rows < columns
+            found = found[0][above], found[1][above], found[2][above]
+        return found
+
+    threads = os.cpu_count() or 1
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[NearPairs]] = deque()
+        try:
+            for r in range(0, len(row_limits), _ROWS):
+                left = probes(slice(r, min(r + _ROWS, len(row_limits))))
+                for c in range(r if symmetric else 0, len(targets), _COLUMNS):
+                    waiting.append(pool.submit(tile, left, r, c))
+                    if len(waiting) > 2 * threads:
+                        yield waiting.popleft().result()
+                if on_rows is not None:
+                    on_rows(len(left))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
