@@ -1,13 +1,14 @@
 """HDBSCAN (Campello et al. 2013) for people who prefer density, by the `hdbscan` package.
 
+The package takes its clusters from a minimum spanning tree; the tree is made here, exactly
+and without an n×n matrix.
+
 It knows no threshold and no constraint. Constraints are applied to its answer: must-linked
 faces bring their groups together, and a group holding two faces that exclude each other is
 taken apart by constrained average linkage until none does.
 """
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -16,17 +17,29 @@ from scipy.sparse.csgraph import connected_components
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.spanning_tree import spanning_tree
+from faceclust.progress import Progress
 from faceclust.types import Float32
 
 
-def hdbscan_groups(embeddings: Float32, min_size: int, constraints: Constraints | None = None) -> Indices:
+def hdbscan_groups(
+    embeddings: Float32,
+    min_size: int,
+    min_samples: int = 1,
+    constraints: Constraints | None = None,
+    progress: Progress | None = None,
+) -> Indices:
     """Each face's cluster, named by its smallest member's position, (n,) int64. A face that
     HDBSCAN calls noise is a cluster of its own. Groups have at least `min_size` faces, and
-    two; min_samples is 1."""
+    two.
+
+    Where no constraint changes them, the clusters are those of the package's
+    `HDBSCAN(min_cluster_size, min_samples, approx_min_span_tree=False)`, up to its choice among
+    edges of the same weight, which with `min_samples` above 1 are common."""
     n, constraints = len(embeddings), constraints or Constraints()
     if n == 0:
         return np.empty(0, np.int64)
-    groups = _join_linked(_hdbscan(embeddings, min_size), constraints)
+    groups = _join_linked(_hdbscan(embeddings, max(2, min_size), min_samples, progress), constraints)
     out = np.arange(n, dtype=np.int64)
     exclusions = ExclusionIndex(constraints.exclusions, lambda faces: faces, n)
     for faces in np.split(np.argsort(groups, kind="stable"), np.cumsum(np.unique(groups, return_counts=True)[1])[:-1]):
@@ -37,17 +50,15 @@ def hdbscan_groups(embeddings: Float32, min_size: int, constraints: Constraints 
     return out
 
 
-def _hdbscan(embeddings: Float32, min_size: int) -> Indices:
+def _hdbscan(embeddings: Float32, min_size: int, min_samples: int, progress: Progress | None) -> Indices:
+    """Group numbers from 0, −1 for noise."""
     if len(embeddings) <= min_size:
         return np.full(len(embeddings), -1)
-    from hdbscan import HDBSCAN  # slow to import, and few ask for it
+    tree = np.stack(spanning_tree(embeddings, min_samples, progress), axis=1)
+    from hdbscan._hdbscan_linkage import label  # slow to import, and few ask for it
+    from hdbscan.hdbscan_ import _tree_to_labels
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own use of scikit-learn
-        model = HDBSCAN(
-            min_cluster_size=max(2, min_size), min_samples=1, approx_min_span_tree=False, core_dist_n_jobs=1
-        )
-        return np.asarray(model.fit_predict(embeddings.astype(np.float64)), dtype=np.int64)
+    return np.asarray(_tree_to_labels(None, label(tree), min_size)[0], dtype=np.int64)
 
 
 def _join_linked(labels: Indices, constraints: Constraints) -> Indices:

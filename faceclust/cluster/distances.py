@@ -18,9 +18,12 @@ _CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's ca
 
 
 class ClusterMeans:
-    """Sums and sizes of clusters named by position; a single point is a cluster of one."""
+    """Sums and sizes of clusters named by position; a single point is a cluster of one.
 
-    def __init__(self, points: NDArray[np.floating]) -> None:
+    `penalties` (n,), none below 0, are added to every distance for each of the two points.
+    """
+
+    def __init__(self, points: NDArray[np.floating], penalties: Float64 | None = None) -> None:
         values = points.astype(np.float64)
         # Distances do not change when all points move; small numbers round less. Moving by a
         # multiple of a power of two leaves what was exact exact.
@@ -28,6 +31,8 @@ class ClusterMeans:
         values -= np.rint(values.mean(axis=0) / step) * step if len(values) and step else 0.0
         self.sums = values
         self.square_sums = np.einsum("ij,ij->i", values, values)
+        if penalties is not None:
+            self.square_sums += penalties
         self.sizes = np.ones(len(values), np.int64)
         largest = 4 * float(self.square_sums.max(initial=0.0))
         #: Distances are multiples of this: equal ones stay equal, whatever the rounding.
@@ -59,6 +64,11 @@ class ClusterMeans:
             np.rint(out / self.grid, out=out)
             out *= self.grid
         return np.maximum(out, 0.0)
+
+    def scatter(self) -> Float64:
+        """Mean squared distance of each cluster's points from their mean, (n,) float64."""
+        centres = np.einsum("ij,ij->i", self.sums, self.sums) / self.sizes**2
+        return np.asarray(np.maximum(self.square_sums / self.sizes - centres, 0.0))
 
     def probes(self, clusters: Indices) -> Float32:
         """Rows (m, d + 2) whose product with a row of `targets` is the two clusters' distance."""

@@ -24,7 +24,7 @@ def _linkage(name: str) -> _Algorithm:
 
 ALGORITHMS: dict[str, _Algorithm] = {
     **{linkage: _linkage(linkage) for linkage in RULES},
-    "hdbscan": lambda x, p, c, progress: hdbscan_groups(x, p.min_size, c),
+    "hdbscan": lambda x, p, c, progress: hdbscan_groups(x, p.min_size, constraints=c, progress=progress),
 }
 
 

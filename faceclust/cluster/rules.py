@@ -38,8 +38,8 @@ class Rule(Protocol):
 class Average:
     """The mean of all pairs (UPGMA), from sums of members alone."""
 
-    def __init__(self, points: Float32) -> None:
-        self.means = self.start = ClusterMeans(points)
+    def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
+        self.means = self.start = ClusterMeans(points, penalties)
 
     def combine(
         self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, halves: int
@@ -65,9 +65,9 @@ class _Extreme:
 
     farthest: bool
 
-    def __init__(self, points: Float32) -> None:
+    def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
         self.means = ClusterMeans(points)
-        self.start = ClusterMeans(points)
+        self.start = ClusterMeans(points, penalties)
 
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
         return np.asarray(bounds.min(axis=0))

@@ -144,7 +144,7 @@ def test_short_lists_change_the_work_not_the_answer(monkeypatch: pytest.MonkeyPa
     photos = one_person_a_photo(np.array([str(i // 2) for i in range(500)]))
     expected = agglomerate(points, 8.0, method, Constraints(exclusions=photos))
     monkeypatch.setattr(neighbours, "LENGTH", length)
-    monkeypatch.setattr("faceclust.cluster.linkage.LENGTH", length)
+    monkeypatch.setattr("faceclust.cluster.neighbourhood.LENGTH", length)
     assert agglomerate(points, 8.0, method, Constraints(exclusions=photos)).tolist() == expected.tolist()
 
 
@@ -156,7 +156,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, rows: int) -> No
     monkeypatch.setattr("faceclust.cluster.tiles._ROWS", rows)
     monkeypatch.setattr("faceclust.cluster.tiles._COLUMNS", 17)
     monkeypatch.setattr("faceclust.cluster.neighbours._CHUNK", 50)
-    monkeypatch.setattr("faceclust.cluster.linkage._CHUNK", 7)
+    monkeypatch.setattr("faceclust.cluster.neighbourhood._CHUNK", 7)
     monkeypatch.setattr("faceclust.cluster.constraints._WIDE", 10)
     assert agglomerate(points, 4.0, "average", photos).tolist() == expected.tolist()
 

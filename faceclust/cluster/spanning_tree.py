@@ -1,0 +1,295 @@
+"""The minimum spanning tree under mutual reachability, without an n×n matrix.
+
+Mutual reachability (Campello et al. 2013, §3) of two faces is the largest of their distance
+and of their two core distances; single linkage over it is HDBSCAN's hierarchy, and a minimum
+spanning tree holds all of that.
+
+Cut property (Borůvka 1926): the cheapest edge that leaves a part of the tree belongs to it.
+Each face has a list of its nearest others, and a floor under the weights of all edges that
+neither of their ends has listed. Where the cheapest listed edge out of a part is below all
+floors in it, it is certainly the cheapest. Where it is not, faces of the part with low floors
+get lists anew, now of faces outside their part. Equally heavy edges rank by the smaller, then
+the larger end, so that there is one tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.neighbours import LENGTH, Nearest
+from faceclust.cluster.tiles import near_pairs
+from faceclust.progress import Progress, Silent
+from faceclust.types import Float32
+
+_CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's cache
+
+
+def spanning_tree(
+    embeddings: Float32, min_samples: int = 1, progress: Progress | None = None
+) -> tuple[Indices, Indices, Float64]:
+    """Smaller end, larger end and weight of the n − 1 edges, lightest first; n is at least 1.
+
+    A face's core distance is that to its `min_samples`th nearest other face, as in the
+    `hdbscan` package, or to the farthest where there are fewer. Weights are Euclidean, float64.
+    """
+    first, kind = _distinct(embeddings)
+    copies = np.bincount(kind, minlength=len(first))
+    tree = _Tree(embeddings[first], copies, min(min_samples, len(embeddings) - 1), progress or Silent())
+    tree.grow()
+    # No edge of a face is lighter than its core distance, so a copy hangs on the first of its
+    # kind; before other edges of that weight, so that copies stay together.
+    copy = np.setdiff1d(np.arange(len(embeddings)), first)
+    a = np.concatenate([first[tree.a], first[kind[copy]]])
+    b = np.concatenate([first[tree.b], copy])
+    weight = np.concatenate([tree.weight, tree.core[kind[copy]]])
+    order = np.lexsort((b, a, np.arange(len(a)) < len(tree.a), weight))
+    return a[order], b[order], weight[order]
+
+
+def _distinct(embeddings: Float32) -> tuple[Indices, Indices]:
+    """The first face of each kind, rising, and each face's kind; of one kind are equal ones."""
+    rows = np.ascontiguousarray(embeddings)
+    keys = rows.view(np.dtype((np.void, max(1, rows.dtype.itemsize * rows.shape[1])))).ravel()
+    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[kind]
+
+
+class _Tree:
+    """Distinct points (n, d), the best forest of the edges known so far, and what is certain.
+
+    `a` < `b`, `weight` and `certain`: the forest's edges, lightest first. `part` (n,): the tree
+    of certain edges that a point is in, from 0 to `parts` − 1. `floor` (n,): edges to other
+    parts that neither of their ends has listed are at least this heavy.
+    """
+
+    def __init__(self, points: Float32, copies: Indices, min_samples: int, progress: Progress) -> None:
+        n = len(points)
+        self.points = points
+        self.progress = progress
+        self.means = ClusterMeans(points)
+        self.a, self.b, self.weight = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        self.certain = np.empty(0, np.bool_)
+        self.part, self.parts = np.arange(n), n
+        self.core = np.zeros(n)
+        self.floor = np.zeros(n)
+        self._first_lists(copies, min_samples)
+
+    def grow(self) -> None:
+        """Make all of the tree certain."""
+        self._settle()
+        while self.parts > 1:
+            self._search()
+            self._settle()
+
+    # -- lists ------------------------------------------------------------------
+
+    def _first_lists(self, copies: Indices, min_samples: int) -> None:
+        """Every point's nearest others, from one pass over half of all pairs."""
+        everything = np.arange(len(self.points))
+        best = Nearest(len(everything), np.inf, max(LENGTH, min_samples))
+        self.progress.start("comparing faces", len(everything), "faces")
+        self._compare(best, everything, everything, on_rows=self.progress.advance)
+        self.progress.finish()
+        row, column = _pairs(best)
+        distance = self._distance(row, column)
+        self.floor = self._bound(best)
+        self._set_core(row, column, distance, copies, min_samples)
+        self.floor = np.maximum(self.floor, self.core)
+        self._add(row, column, distance)
+
+    def _compare(
+        self,
+        best: Nearest,
+        rows: Indices,
+        columns: Indices,
+        hide: Callable[[Float32, slice, slice], None] | None = None,
+        on_rows: Callable[[int], None] | None = None,
+    ) -> None:
+        """Offer `best` the pairs of points; half of them are compared where both sides are one."""
+        both = rows is columns
+        pairs = near_pairs(
+            lambda some: self.means.probes(rows[some]),
+            self.means.targets(columns),
+            best.limits,
+            best.limits if both else None,
+            hide,
+            on_rows,
+        )
+        for row, column, value in pairs:
+            best.offer(row, column, value)
+            if both:
+                best.offer(column, row, value)
+        best.settle()
+
+    def _bound(self, best: Nearest) -> Float64:
+        """What the distances to points that a list leaves out are at least; inf: it has all."""
+        left_out = best.limits.astype(np.float64) - 2 * self.means.rounding32
+        return np.where(best.full, np.sqrt(np.maximum(left_out, 0)), np.inf)
+
+    def _set_core(self, row: Indices, column: Indices, distance: Float64, copies: Indices, min_samples: int) -> None:
+        if min_samples <= 1:
+            # No two faces are nearer than their nearest, so the first alone changes no weight;
+            # a copy's is 0, and so is its distance.
+            return
+        self.core = _core(row, distance, copies[column], copies, min_samples)
+        everything = np.arange(len(self.points))
+        for point in np.flatnonzero(self.core > self.floor).tolist():  # too alike for float32
+            others = everything[everything != point]
+            distances = self._distance(np.full(len(others), point), others)
+            alone = np.zeros(len(others), np.int64)
+            self.core[point] = _core(alone, distances, copies[others], copies[[point]], min_samples)[0]
+
+    def _distance(self, a: Indices, b: Indices) -> Float64:
+        """Euclidean distances of the pairs (a[i], b[i]), float64."""
+        out = np.empty(len(a))
+        for start in range(0, len(a), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            difference = self.points[a[part]].astype(np.float64) - self.points[b[part]]
+            out[part] = np.einsum("ij,ij->i", difference, difference)
+        return np.sqrt(out, out=out)
+
+    # -- edges --------------------------------------------------------------------
+
+    def _reachability(self, a: Indices, b: Indices, distance: Float64) -> Float64:
+        return np.maximum(distance, np.maximum(self.core[a], self.core[b]))
+
+    def _add(self, a: Indices, b: Indices, distance: Float64) -> None:
+        """The best forest of the edges so far and these. Certain edges stay in it: they are in
+        the best tree of all edges, so in the best forest of any that include them."""
+        n, known = len(self.points), len(self.a)
+        low, high = np.concatenate([self.a, np.minimum(a, b)]), np.concatenate([self.b, np.maximum(a, b)])
+        weight = np.concatenate([self.weight, self._reachability(a, b, distance)])
+        keys, one = np.unique(low * n + high, return_index=True)  # of two that are alike the known one
+        order = np.argsort(weight[one], kind="stable")
+        one, (low, high) = one[order], np.divmod(keys[order], n)
+        # By rank there are no ties, and no weight of 0, which a sparse matrix would take for none.
+        rank = np.arange(1, len(one) + 1, dtype=np.float64)
+        forest = minimum_spanning_tree(coo_array((rank, (low, high)), shape=(n, n)).tocsr())
+        kept = np.sort(forest.data).astype(np.int64) - 1
+        self.a, self.b, self.weight = low[kept], high[kept], weight[one[kept]]
+        self.certain = np.append(self.certain, np.zeros(len(weight) - known, np.bool_))[one[kept]]
+
+    def _cheapest(self) -> tuple[Indices, Float64]:
+        """Each part's first edge out of it in the forest, and its weight; beyond the last: none."""
+        edges = np.flatnonzero(~self.certain)
+        first = np.full(self.parts, len(self.a))
+        for end in (self.a, self.b):
+            np.minimum.at(first, self.part[end[edges]], edges)
+        return first, np.append(self.weight, np.inf)[first]
+
+    def _settle(self) -> None:
+        """Rounds of Borůvka's with the edges known, as far as they are certain."""
+        while True:
+            first, weight = self._cheapest()
+            floor = np.full(self.parts, np.inf)
+            np.minimum.at(floor, self.part, self.floor)
+            sure = first[weight < floor]
+            if not len(sure):
+                return
+            self._make_certain(sure)
+
+    def _make_certain(self, edges: Indices) -> None:
+        self.certain[edges] = True
+        a, b = self.a[self.certain], self.b[self.certain]
+        graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(self.part), len(self.part)))
+        self.parts, part = connected_components(graph, directed=False)
+        self.part = part.astype(np.int64)
+
+    # -- worn lists -----------------------------------------------------------------
+
+    def _search(self) -> None:
+        """Find the cheapest edge out of every part but one."""
+        reach = self._cheapest()[1][self.part]
+        needy = self.floor <= reach
+        # The others' edges join the part that is the most work; it need not look itself.
+        spared = int(np.bincount(self.part[needy]).argmax())
+        rows = np.flatnonzero(needy & (self.part != spared))
+        limit = float(reach[rows].max())
+        # An edge that neither end has listed is no lighter than the higher of their floors.
+        columns = np.flatnonzero(self.floor <= limit)
+        rows, columns = (some[np.argsort(self.part[some], kind="stable")] for some in (rows, columns))
+        if 2 * len(rows) > len(columns):
+            rows = columns
+        self._refresh(rows, columns, limit)
+        cheapest = self._cheapest()[1]
+        stuck = rows[(self.floor[rows] <= cheapest[self.part[rows]]) & (self.part[rows] != spared)]
+        if len(stuck):
+            self._search_exactly(stuck, columns, cheapest)
+
+    def _refresh(self, rows: Indices, columns: Indices, limit: float) -> None:
+        """The nearest of `columns` outside their part, no farther than `limit`, for `rows`."""
+        best = Nearest(len(rows), limit**2 + 2 * self.means.rounding32)
+        self.progress.start("comparing groups", len(rows), "faces")
+        self._compare(best, rows, columns, self._hide_own_part(rows, columns), self.progress.advance)
+        self.progress.finish()
+        self.floor[rows] = np.maximum(self.floor[rows], np.minimum(self._bound(best), np.nextafter(limit, np.inf)))
+        row, column = _pairs(best)
+        row, column = rows[row], columns[column]
+        self._add(row, column, self._distance(row, column))
+
+    def _search_exactly(self, rows: Indices, columns: Indices, cheapest: Float64) -> None:
+        """The cheapest edges out of parts of which only `rows` can have a cheaper one than
+        `cheapest` (parts,), in float64: for points too alike for float32 to tell apart, and for
+        those whose nearest have large core distances."""
+        part = self.part[rows]
+        slack = 2 * self.means.rounding32
+        limits = (cheapest[part] ** 2 + slack).astype(np.float32)
+        pairs = near_pairs(
+            lambda some: self.means.probes(rows[some]),
+            self.means.targets(columns),
+            limits,
+            hide=self._hide_own_part(rows, columns),
+        )
+        found = []
+        for row, column, _ in pairs:
+            a, b = rows[row], columns[column]
+            weight = self._reachability(a, b, self._distance(a, b))
+            owner = self.part[a]
+            order = np.lexsort((np.maximum(a, b), np.minimum(a, b), weight, owner))
+            best = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
+            best = best[weight[best] <= cheapest[owner[best]]]
+            found.append((a[best], b[best]))
+            cheapest[owner[best]] = weight[best]
+            limits[:] = cheapest[part] ** 2 + slack
+        a, b = (np.concatenate(ends) for ends in zip(*found, strict=True))
+        self._add(a, b, self._distance(a, b))
+        self._make_certain(self._cheapest()[0][np.unique(part)])
+
+    def _hide_own_part(self, rows: Indices, columns: Indices) -> Callable[[Float32, slice, slice], None]:
+        """Puts nan over the pairs of one part; both are sorted by part."""
+        row_part, column_part = self.part[rows], self.part[columns]
+
+        def hide(tile: Float32, r: slice, c: slice) -> None:
+            left, right = row_part[r], column_part[c]
+            if left[0] <= right[-1] and right[0] <= left[-1]:
+                tile[left[:, None] == right] = np.nan
+
+        return hide
+
+
+def _pairs(best: Nearest) -> tuple[Indices, Indices]:
+    """Row and column of all that the lists hold, rows rising."""
+    row, slot = np.nonzero(best.columns >= 0)
+    return row, best.columns[row, slot].astype(np.int64)
+
+
+def _core(row: Indices, distance: Float64, weight: Indices, own: Indices, min_samples: int) -> Float64:
+    """Each row's distance to its `min_samples`th nearest other face, from its neighbours, which
+    stand for `weight` faces each; a row stands for `own`, which are at 0 of each other. inf
+    where too few are listed."""
+    order = np.lexsort((distance, row))
+    row, distance = row[order], distance[order]
+    total = np.cumsum(weight[order])
+    starts = np.searchsorted(row, np.arange(len(own) + 1))
+    before = np.append(0, total)[starts[:-1]]
+    reached = np.searchsorted(total, before + min_samples - own + 1)  # the first from which there are enough
+    core = np.append(distance, np.inf)[np.minimum(reached, len(distance))]
+    return np.where(own > min_samples, 0.0, np.where(reached < starts[1:], core, np.inf))
