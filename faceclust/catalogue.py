@@ -98,13 +98,14 @@ class Catalogue:
     @cached_property
     def resolved(self) -> Resolved:
         """What the user said of the faces that are here now."""
-        return resolve(self.journal.events(), self.places)
+        events = self.journal.events()
+        return resolve(events, self.places if events else [])
 
     @cached_property
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
         photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
-        return build_persons(self.clustering, self.resolved.said, photo_of)
+        return build_persons(self.clustering, self.resolved.said, photo_of, self.resolved.rejected)
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""

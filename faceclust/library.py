@@ -12,17 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from faceclust.catalogue import Catalogue
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
-from faceclust.cluster.group import group_faces
+from faceclust.cluster.group import Grouping, check, group_faces
+from faceclust.cluster.numbering import Changes, compare
 from faceclust.errors import CacheError, UsageError
 from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
 from faceclust.outputs.export import export_rows
@@ -32,10 +29,11 @@ from faceclust.people.journal import Event, JournalFace
 from faceclust.people.resolve import clean_name
 from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
-from faceclust.store.clusters import write_clusters
+from faceclust.store.clusters import read_clusters, swap_clusters, write_clusters
 from faceclust.store.home import chosen_library, enclosing_library, find_library, remember_library, resolve_folder
 from faceclust.store.thumbs import ThumbStore
-from faceclust.types import Clustering, ClusterParams, FacePlace
+from faceclust.types import Clustering, ClusterParams, FacePlace, FaceTable
+from faceclust.wishes import Contradiction, constraints_of
 
 if TYPE_CHECKING:
     from faceclust.scan import ScanResult
@@ -122,33 +120,67 @@ class Library(Catalogue):
 
     # -- cluster ------------------------------------------------------------
 
-    def cluster(self, threshold: float = 1.1, *, algorithm: str = "average", min_size: int = 2) -> Clustering:
-        """Group the faces by person and keep the result.
+    def cluster(self, threshold: float = 1.1, *, anew: bool = False, dry_run: bool = False, **choices: Any) -> Grouping:
+        """Group the faces by person and keep the result; the one before it can be brought back.
 
-        `threshold`: squared L2 up to which groups are merged (not used by hdbscan);
-        `algorithm`: average, complete, single or hdbscan; `min_size`: groups smaller than this
-        are broken up. Two faces of one photo never share a group, save where a name given by
-        the user says so; faces confirmed to be one person always do.
+        `threshold`: squared L2 up to which groups are merged (not used by hdbscan). `choices`:
+        other fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan)
+        or `min_size` (smaller groups are broken up). Groups keep their numbers from run to run;
+        with the same choices they stay as they are and take in new faces, unless all are to be
+        grouped `anew`. `dry_run` writes nothing.
+
+        Two faces of one photo never share a group, save where a name given by the user says so;
+        faces confirmed to be one person always do. Raises UsageError for a senseless number.
         """
-        params = ClusterParams(algorithm, threshold, min_size)
+        params = ClusterParams(threshold=threshold, **choices)
+        check(params)
         with self.home.locked():  # from the start: to be told at the end would waste the work
             self._forget()
-            faces = self.table.face_table()
-            constraints = self._constraints(faces.face_ids, faces.photo_ids)
-            clustering = group_faces(faces, params, constraints, self.progress)
-            write_clusters(self.home.clusters, clustering)
+            faces, earlier = self.table.face_table(), self._usable_clustering()
+            constraints, contradictions = constraints_of(faces, self.resolved, params)
+            for contradiction in contradictions:
+                self.progress.note(self._in_words(contradiction, faces))
+            grouping = group_faces(
+                faces,
+                params,
+                constraints,
+                self.progress,
+                earlier=earlier,
+                models=self.pack.fingerprint,
+                anew=anew,
+            )
+            if not dry_run:
+                write_clusters(self.home.clusters, self.home.clusters_before, grouping.clustering)
         self._forget()
-        return clustering
+        return grouping
 
-    def _constraints(self, face_ids: np.ndarray[Any, Any], photo_ids: np.ndarray[Any, Any]) -> Constraints:
-        position = {face: i for i, face in enumerate(face_ids.tolist())}
-        confirmed: dict[str, list[int]] = defaultdict(list)
-        for face, word in self.resolved.said.items():
-            if word.name is not None and word.confirmed and face in position:
-                confirmed[word.name].append(position[face])
-        groups = [np.array(sorted(faces), dtype=np.int64) for faces in confirmed.values()]
-        named = [np.concatenate(groups)] if groups else []
-        return Constraints([group for group in groups if len(group) > 1], [*one_person_a_photo(photo_ids), *named])
+    def undo_cluster(self) -> Changes:
+        """Bring the clustering before the last one back, and keep the last in its place. Raises
+        UsageError where there is none."""
+        with self.home.locked():
+            self._forget()
+            present, before = self.clustering, read_clusters(self.home.clusters_before)
+            if present is None or before is None:
+                raise UsageError("there is no earlier grouping to go back to")
+            swap_clusters(self.home.clusters, self.home.clusters_before)
+        self._forget()
+        return compare(present, before)
+
+    def _usable_clustering(self) -> Clustering | None:
+        try:
+            return self.clustering
+        except CacheError as error:
+            self.progress.note(f"{error}; all faces are grouped anew, under new numbers")
+            return None
+
+    def _in_words(self, contradiction: Contradiction, faces: FaceTable) -> str:
+        photos = [self.places_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
+        if contradiction.same_photo:
+            return f"{contradiction.names[0]} was confirmed on {len(photos)} faces of {photos[0]}; kept, as you said"
+        return (
+            f"a face on {photos[0]} and {photos[1]}, which look like one shot, was confirmed as "
+            f"{' and as '.join(contradiction.names)}; kept, as you said"
+        )
 
     # -- people -------------------------------------------------------------
 
@@ -163,6 +195,13 @@ class Library(Catalogue):
             raise UsageError("a name needs at least one letter")
         with self.home.journal_locked():
             event = self.journal.name(cleaned, self._journal_faces(faces, shown))
+        self._forget_people()
+        return event
+
+    def reject(self, faces: Iterable[str], name: str) -> Event:
+        """These faces are not the person of this name: they never go with that person's."""
+        with self.home.journal_locked():
+            event = self.journal.reject(clean_name(name), self._journal_faces(faces, ()))
         self._forget_people()
         return event
 

@@ -170,7 +170,9 @@ class FaceTable:
     """Every distinct face of a library, sorted by face id. A photo kept in two places has its
     faces here once: a face id is made of the photo's content and the face's place in it.
 
-    `photo_ids` are content hashes; `taken_at` is datetime64[s], NaT where unknown.
+    `photo_ids` are content hashes; `taken_at` is datetime64[s], NaT where unknown. `boxes` are
+    fractions of the upright photo. `shots` (n, 2) int64 are numbers that photos share which were
+    taken in one moment, and which are versions of one file; −1 where that is not known.
     """
 
     face_ids: NDArray[np.str_]
@@ -178,6 +180,8 @@ class FaceTable:
     embeddings: Float32
     quality: Float32
     taken_at: NDArray[np.datetime64]
+    boxes: Float32
+    shots: NDArray[np.int64]
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
@@ -185,6 +189,8 @@ class FaceTable:
             if getattr(self, name).shape != (n,):
                 raise ValueError(f"{name}: expected shape ({n},), got {getattr(self, name).shape}")
         check_array("embeddings", self.embeddings, (n, None), np.float32)
+        check_array("boxes", self.boxes, (n, 4), np.float32)
+        check_array("shots", self.shots, (n, 2), np.int64)
         if n > 1 and not (self.face_ids[:-1] < self.face_ids[1:]).all():
             raise ValueError("face_ids: expected distinct ids in rising order")
 
@@ -199,17 +205,23 @@ class ClusterParams:
     algorithm: str = "average"
     threshold: float = 1.1
     min_size: int = 2
+    min_samples: int = 1  # hdbscan
+    second_pass: bool = True  # average
+    allow_same_photo: bool = False
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """A label for each face: groups count from 1 by falling size, then by first face id; −1
-    is a face alone. `strength` in 0..1 says how near the face is to its group's centre."""
+    """A label for each face: the number of its group; −1 is a face alone. `strength` in 0..1 says
+    how near the face is to its group's centre. `models`: what the embeddings were made with.
+    `whole`: how many faces there were when all were last grouped anew."""
 
     face_ids: NDArray[np.str_]
     labels: NDArray[np.int32]
     strength: Float32
     params: ClusterParams = field(default_factory=ClusterParams)
+    models: str = ""
+    whole: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
@@ -218,7 +230,7 @@ class Clustering:
 
     @property
     def group_count(self) -> int:
-        return int(self.labels.max(initial=0))
+        return len(np.unique(self.labels[self.labels >= 0]))
 
 
 @dataclass(frozen=True)

@@ -400,10 +400,10 @@ def test_a_library_without_anything(tmp_path: Path) -> None:
         Library(tmp_path / "nothing")
     assert library.scan(workers=0).photos == 0
     for algorithm in ("average", "complete", "single", "hdbscan"):
-        assert library.cluster(algorithm=algorithm).group_count == 0
+        assert library.cluster(algorithm=algorithm).clustering.group_count == 0
     save(scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
-    assert library.cluster().group_count == 0 and library.people() == () and library.export() == []
+    assert library.cluster().clustering.group_count == 0 and library.people() == () and library.export() == []
     assert "nobody was found" in library.report(tmp_path / "r.html")
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+
+if TYPE_CHECKING:
+    from faceclust.library import Library
 
 
 @click.command("cluster")
@@ -28,41 +32,85 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
     help="How groups are made; hdbscan knows no threshold.",
 )
 @click.option("--min-size", type=click.IntRange(1), default=2, show_default=True, help="Break up smaller groups.")
+@click.option("--min-samples", type=click.IntRange(1), default=1, show_default=True, help="For hdbscan.")
+@click.option(
+    "--second-pass/--no-second-pass",
+    default=True,
+    show_default=True,
+    help="Average linkage again, with allowance for loose groups.",
+)
+@click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person: collages, mirrors.")
+@click.option("--full", is_flag=True, help="Group all faces anew, not only new ones. Numbers are kept.")
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would change, and write nothing.")
+@click.option("--undo", is_flag=True, help="Bring the last grouping back; again for the one undone.")
 @json_option
-def command(library: Path | None, threshold: float, algorithm: str, min_size: int, as_json: bool) -> None:
+def command(library: Path | None, undo: bool, as_json: bool, full: bool, dry_run: bool, **choices: Any) -> None:
     """Group the faces by person.
 
     A lower threshold makes more and purer groups, a higher one fewer and larger ones.
     Names given before stay with their faces. Two faces of one photo are two people.
+    After a scan, groups keep their numbers and take in new faces; with another threshold
+    or --full all faces are grouped anew, and what has changed is said.
 
     \b
     Examples:
       faceclust cluster
-      faceclust cluster --threshold 0.9
+      faceclust cluster --threshold 0.9 --dry-run
       faceclust cluster --algorithm hdbscan --min-size 3
+      faceclust cluster --undo
     """
+    from faceclust.cli.changes import changes_record, tell_changes
+
     opened = open_library(library)
-    clustering = opened.cluster(threshold, algorithm=algorithm, min_size=min_size)
-    sizes = sorted((len(faces) for faces in opened.members.values()), reverse=True)
-    alone = len(clustering.face_ids) - sum(sizes)
+    if undo:
+        changes = opened.undo_cluster()
+        if as_json:
+            print_json({"library": str(opened.root), "changes": changes_record(changes)})
+        else:
+            click.echo("the grouping before the last is back")
+            tell_changes(opened, changes)
+        return
+    grouping = opened.cluster(anew=full, dry_run=dry_run, **choices)
+    labels = grouping.clustering.labels
+    sizes = _sizes(labels)
     if as_json:
         print_json(
             {
                 "library": str(opened.root),
-                "algorithm": algorithm,
-                "threshold": threshold,
-                "min_size": min_size,
-                "faces": len(clustering.face_ids),
+                **choices,
+                "faces": len(labels),
                 "groups": len(sizes),
-                "alone": alone,
+                "alone": len(labels) - sum(sizes),
                 "sizes": sizes,
                 "named": len(opened.people()),
+                "written": not dry_run,
+                "anew": grouping.anew,
+                "compared": grouping.compared,
+                "would_merge": grouping.would_merge,
+                "changes": changes_record(grouping.changes),
             }
         )
         return
-    click.echo(f"{count(len(clustering.face_ids), 'face')}: {count(len(sizes), 'group')}, {alone:,} alone")
+    click.echo(f"{count(len(labels), 'face')}: {count(len(sizes), 'group')}, {len(labels) - sum(sizes):,} alone")
     if sizes:
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
+    if grouping.changes is not None:
+        tell_changes(opened, grouping.changes)
+    _tell_next(opened, dry_run, grouping.would_merge)
+
+
+def _sizes(labels: Any) -> list[int]:
+    import numpy as np
+
+    return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
+
+
+def _tell_next(opened: Library, dry_run: bool, would_merge: int) -> None:
+    if would_merge:
+        click.echo(f"{count(would_merge, 'group')} would now go into others: faceclust cluster --full --dry-run")
+    if dry_run:
+        click.echo("nothing was written: --dry-run")
+        return
     waiting = len(opened.unnamed_groups())
     if waiting:
         click.echo(f"next: faceclust label ({count(waiting, 'group')} without a name)")

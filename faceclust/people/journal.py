@@ -39,8 +39,8 @@ class JournalFace:
 
 @dataclass(frozen=True)
 class Event:
-    """One line: `kind` is "name", "ignore" or "undo"; a name has `name` and `faces`, an ignore
-    has `faces`, an undo has `undoes`, the id of the event it takes back."""
+    """One line: `kind` is "name", "reject", "ignore" or "undo"; a name and a reject have `name` and
+    `faces`, an ignore has `faces`, an undo has `undoes`, the id of the event it takes back."""
 
     id: str
     time: str
@@ -50,7 +50,7 @@ class Event:
     undoes: str | None = None
 
 
-KINDS = ("name", "ignore", "undo")
+KINDS = ("name", "reject", "ignore", "undo")
 
 
 class Journal:
@@ -101,6 +101,10 @@ class Journal:
     def name(self, name: str, faces: Iterable[JournalFace]) -> Event:
         """These faces are the person called `name`."""
         return self._append(_new("name", name=name, faces=tuple(faces)))
+
+    def reject(self, name: str, faces: Iterable[JournalFace]) -> Event:
+        """These faces are not the person called `name`."""
+        return self._append(_new("reject", name=name, faces=tuple(faces)))
 
     def ignore(self, faces: Iterable[JournalFace]) -> Event:
         """These faces are nobody the user wants to name."""
@@ -211,7 +215,7 @@ def _event(record: dict[str, Any]) -> Event:
         name=_text_or_none(record.get("name")),
         undoes=_text_or_none(record.get("undoes")),
     )
-    if (event.kind == "name") != (event.name is not None):
+    if (event.kind in ("name", "reject")) != (event.name is not None):
         raise ValueError("a name where none belongs, or none where one does")
     return event
 

@@ -11,14 +11,18 @@ from faceclust.types import Clustering, Person
 
 
 def build_persons(
-    clustering: Clustering | None, said: Mapping[str, Said], photo_of: Mapping[str, str]
+    clustering: Clustering | None,
+    said: Mapping[str, Said],
+    photo_of: Mapping[str, str],
+    rejected: Mapping[str, frozenset[str]] | None = None,
 ) -> tuple[Person, ...]:
     """Join the groups with what the user said of their faces.
 
     A face the user named has that name, in whatever group it lies. A group belongs to whom
     most of its confirmed faces belong to (then: of its named faces); its other faces come
-    with it as that person's, unconfirmed, save on a photo where the person is already. A
-    group most of whose faces are ignored is ignored; else its other faces are asked about.
+    with it as that person's, unconfirmed, save on a photo where the person is already and
+    where they were said not to be that person (`rejected`, by face). A group most of whose
+    faces are ignored is ignored; else its other faces are asked about.
     `photo_of`: each face's photo (content hash). Named persons come first, by falling number
     of faces; then unnamed groups, then ignored ones, by number.
     """
@@ -39,7 +43,11 @@ def build_persons(
         ignored = [face for face in members if face in said and said[face].name is None]
         owner = _owner(members, said)
         if owner is not None:
-            joining = [face for face in unsaid if photo_of[face] not in photos[owner]]
+            joining = [
+                face
+                for face in unsaid
+                if photo_of[face] not in photos[owner] and owner not in (rejected or {}).get(face, ())
+            ]
             faces[owner] += joining
             photos[owner] |= {photo_of[face] for face in joining}
             unsaid = sorted(set(unsaid) - set(joining))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from faceclust.people.journal import Event, JournalFace, effective
 from faceclust.types import FacePlace
@@ -29,11 +29,18 @@ class Said:
 
 @dataclass(frozen=True)
 class Resolved:
-    """`said` by face id, for faces of the library; `waiting` counts named faces whose photo is
-    not there now: they have their names again when it comes back."""
+    """`said` by face id, for faces of the library; `rejected` likewise: the names a face was said
+    not to be. `waiting` counts named faces whose photo is not there now: they have their names
+    again when it comes back."""
 
     said: dict[str, Said]
     waiting: int
+    rejected: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was said of a face here."""
+        return bool(self.said or self.rejected)
 
 
 def person_key(name: str) -> str:
@@ -49,7 +56,7 @@ def clean_name(name: str) -> str:
 
 def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     """Replay the events still standing over the faces of the library; the later word counts,
-    also for how a name is spelt.
+    also for how a name is spelt, and a name and a rejection of it take each other back.
 
     A face is found by its id; else on the photo with the same content, where the boxes
     overlap; else, on an edited photo, by path, box and date: then it is no longer confirmed,
@@ -60,20 +67,32 @@ def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     missing = {face.face_id for event in standing for face in event.faces} - present
     finder = _Finder(places) if missing else None
     said: dict[str, Said] = {}
-    spelling = {person_key(event.name): event.name for event in standing if event.name is not None}
+    rejected: dict[str, frozenset[str]] = {}
+    named = [event.name for event in standing if event.kind == "name" and event.name is not None]
+    spelling = {person_key(name): name for name in named}
     unfound: set[str] = set()
     for event in standing:
-        name = None if event.name is None else spelling[person_key(event.name)]
+        name = None if event.name is None else spelling.get(person_key(event.name), event.name)
         for face in event.faces:
             if face.face_id in present:
-                said[face.face_id] = Said(name, face.confirmed)
+                here, sure = face.face_id, True
             elif finder and (found := finder.by_content(face)):
-                said[found] = Said(name, face.confirmed)
+                here, sure = found, True
             elif finder and (found := finder.by_path(face)):
-                said[found] = Said(name, confirmed=False)
+                here, sure = found, False
+            else:
+                if event.kind == "name":
+                    unfound.add(face.face_id)
+                continue
+            not_names = rejected.get(here, frozenset())
+            if event.kind != "reject":
+                said[here] = Said(name, face.confirmed and sure)
+                rejected[here] = not_names - {name}
             elif name is not None:
-                unfound.add(face.face_id)
-    return Resolved(said, len(unfound))
+                rejected[here] = not_names | {name}
+                if here in said and said[here].name == name:
+                    del said[here]
+    return Resolved(said, len(unfound), {face: names for face, names in rejected.items() if names})
 
 
 class _Finder:

@@ -25,18 +25,35 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_clusters(path: Path, clustering: Clustering) -> None:
-    """Replace the last clustering. Raises CacheError where the disk does not take it."""
+def write_clusters(path: Path, before: Path, clustering: Clustering) -> None:
+    """Replace the last clustering, which is kept at `before`. Raises CacheError where the disk does
+    not take it."""
+    notes = {"params": asdict(clustering.params), "models": clustering.models, "whole": clustering.whole}
     table = pa.Table.from_arrays(
         [
             pa.array(clustering.face_ids, pa.string()),
             pa.array(clustering.labels),
             pa.array(clustering.strength),
         ],
-        schema=_SCHEMA.with_metadata({_KEY: json.dumps(asdict(clustering.params)).encode()}),
+        schema=_SCHEMA.with_metadata({_KEY: json.dumps(notes).encode()}),
     )
     content = parquet_bytes(table)
+    if path.exists():
+        _copy(path, before)
     write_atomically(path, lambda stream: stream.write(content))
+
+
+def swap_clusters(path: Path, before: Path) -> None:
+    """Bring back the clustering kept at `before`; the one at `path` is kept there instead. Raises
+    CacheError where the disk does not take it."""
+    present = path.read_bytes()
+    _copy(before, path)
+    write_atomically(before, lambda stream: stream.write(present))
+
+
+def _copy(source: Path, target: Path) -> None:
+    content = source.read_bytes()
+    write_atomically(target, lambda stream: stream.write(content))
 
 
 def read_clusters(path: Path) -> Clustering | None:
@@ -45,12 +62,14 @@ def read_clusters(path: Path) -> Clustering | None:
         return None
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        params = ClusterParams(**json.loads(table.schema.metadata[_KEY]))
+        notes = json.loads(table.schema.metadata[_KEY])
         return Clustering(
             face_ids=np.array(table["face_id"].to_pylist(), dtype=np.str_),
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
-            params=params,
+            params=ClusterParams(**notes["params"]),
+            models=str(notes["models"]),
+            whole=int(notes["whole"]),
         )
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise CacheError(f"{path} cannot be read: {error}", hint="type: faceclust cluster") from error

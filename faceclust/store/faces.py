@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, embedding_matrix, folder_schema
 from faceclust.types import FacePlace, FaceTable
@@ -46,6 +47,10 @@ class LibraryTable:
             embeddings=embedding_matrix(faces["embedding"], self.info),
             quality=faces["quality"].to_numpy().astype(np.float32),
             taken_at=faces["taken_at"].to_numpy().astype("datetime64[s]"),
+            boxes=np.stack([faces[side].to_numpy() for side in ("left", "top", "right", "bottom")], axis=1).astype(
+                np.float32
+            ),
+            shots=np.stack([_numbered(_moment(faces)), _numbered(_version(faces))], axis=1),
         )
 
     def places(self) -> Iterator[FacePlace]:
@@ -83,6 +88,25 @@ class LibraryTable:
             }
             for row in rows.select(["folder", "photo", "status", "detail"]).to_pylist()
         ]
+
+
+def _moment(faces: pa.Table) -> pa.Array:
+    """Camera and second of each photo, null where one is not known."""
+    return pc.binary_join_element_wise(
+        faces["camera"].cast(pa.string()), faces["taken_at"].cast(pa.int64()).cast(pa.string()), "\n"
+    )
+
+
+def _version(faces: pa.Table) -> pa.Array:
+    """Folder and file name without its ending and what editors append to it."""
+    names = pc.replace_substring_regex(faces["photo"], r"(?i)([-_ ](edit|edited))*\.[^.]+$", "")
+    return pc.binary_join_element_wise(faces["folder"], names, "\n")
+
+
+def _numbered(words: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A number for each word, the same for equal ones; −1 for null."""
+    codes = words.combine_chunks().dictionary_encode().indices
+    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _path(row: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ class LibraryHome:
         writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
         self.home, self._other = (inside, outside) if writable else (outside, inside)
         self.clusters = self.home / "clusters.parquet"
+        self.clusters_before = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
         self._last_scan = self.home / "last-scan"
 

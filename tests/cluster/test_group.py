@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.group import group_faces, membership_strength, number_groups
+from faceclust.cluster.group import group_faces, membership_strength
+from faceclust.cluster.numbering import number_groups
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams, FaceTable
 
@@ -17,6 +18,8 @@ def table(points: np.ndarray, ids: list[str] | None = None) -> FaceTable:
         embeddings=points.astype(np.float32),
         quality=np.ones(n, np.float32),
         taken_at=np.full(n, "NaT", "datetime64[s]"),
+        boxes=np.tile(np.float32([0.1, 0.1, 0.4, 0.5]), (n, 1)),
+        shots=np.full((n, 2), -1),
     )
 
 
@@ -43,7 +46,7 @@ def test_strength_is_from_the_definition() -> None:
 def test_every_algorithm_finds_two_plain_people(algorithm: str) -> None:
     rng = np.random.default_rng(1)
     points = np.repeat(np.eye(8)[:2] * 3, [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
-    found = group_faces(table(points), ClusterParams(algorithm, 1.1, 2), Constraints())
+    found = group_faces(table(points), ClusterParams(algorithm, 1.1, 2), Constraints()).clustering
     assert found.labels.tolist() == [1] * 6 + [2] * 4
     assert found.group_count == 2
 
@@ -70,4 +73,6 @@ def test_a_face_table_is_checked() -> None:
             np.ones((1, 2), np.float32),
             np.ones(1, np.float32),
             np.array(["NaT"], "datetime64[s]"),
+            np.ones((1, 4), np.float32),
+            np.ones((1, 2), np.int64),
         )

@@ -33,7 +33,7 @@ def test_damaged_and_missing_files_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("schema = 1", "schema = 99"), ("[detector]", "[detektor]"), ("radius = 3.0", "radius =")]
+    ("old", "new"), [("schema = 1", "schema = 99"), ("[detector]", "[detektor]"), ("radius = 3.15", "radius =")]
 )
 def test_an_unusable_manifest_names_the_file(tmp_path: Path, old: str, new: str) -> None:
     text = (load_pack("dlib").folder / "dlib.toml").read_text()

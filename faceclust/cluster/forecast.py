@@ -1,0 +1,45 @@
+"""What grouping a library is going to cost, before it begins."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceclust.cluster.neighbours import LENGTH
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`pairs` of faces to be compared; `memory` in bytes, at the peak; `seconds` of time."""
+
+    pairs: int
+    memory: int
+    seconds: float
+
+
+def forecast(faces: int, dimension: int) -> Forecast:
+    """For grouping all faces anew by average linkage. The time is from how fast this machine
+    multiplies matrices just now, and from what merging took beside comparing in measurements
+    (tests/benchmarks/cluster.py): about as long."""
+    pairs = faces * (faces - 1) // 2
+    # Embeddings float32; sums float64; one side of the product float32; lists and their making.
+    each = dimension * (4 + 8 + 4) + LENGTH * (4 + 8 + 4) + LENGTH * 8 + 100
+    comparing = pairs * 2 * dimension / _flops(dimension) / (os.cpu_count() or 1)
+    return Forecast(pairs, 150_000_000 + faces * each, 0.5 + faces * 2e-5 + 2 * comparing)
+
+
+def _flops(dimension: int) -> float:
+    """Floating-point operations a second of one core, in float32 products."""
+    from threadpoolctl import threadpool_limits
+
+    left, right = np.ones((512, dimension), np.float32), np.ones((2048, dimension), np.float32)
+    out = np.empty((512, 2048), np.float32)
+    with threadpool_limits(1, "blas"):
+        np.matmul(left, right.T, out=out)
+        started = time.perf_counter()
+        for _ in range(8):
+            np.matmul(left, right.T, out=out)
+    return 8 * 2 * out.size * dimension / max(time.perf_counter() - started, 1e-9)

@@ -1,0 +1,131 @@
+"""Numbers for groups that stay the same from run to run, and what has changed between two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.cluster.distances import Indices
+from faceclust.types import Clustering
+
+ALONE, NEW = -1, -2  # as an earlier group: the face was in none; the face was not there
+
+Numbers = NDArray[np.int32]
+
+
+def number_groups(clusters: Indices, min_size: int, earlier: Indices | None = None) -> Numbers:
+    """Cluster names (a member's position) to group numbers; −1 for the members of clusters
+    smaller than `min_size`, and for faces alone.
+
+    The first time groups count from 1 by falling size, then by first member. With `earlier`
+    (n,), each face's group in an earlier run (ALONE, NEW), a group keeps the number of the one
+    it shares most faces with, each number going to one group only; the others get numbers
+    not used so far, by falling size.
+    """
+    names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    numbers = np.full(len(names), ALONE, np.int32)
+    large = counts >= max(min_size, 2)
+    taken = 0
+    if earlier is not None:
+        taken = int(earlier.max(initial=0))
+        for cluster, number in _best_matches(inverse, np.where(large[inverse], earlier, ALONE)):
+            numbers[cluster] = number
+    order = np.lexsort((names, -counts))
+    rest = order[large[order] & (numbers[order] == ALONE)]
+    numbers[rest] = np.arange(taken + 1, taken + len(rest) + 1)
+    return np.asarray(numbers[inverse])
+
+
+def _best_matches(clusters: Indices, earlier: Indices) -> list[tuple[int, int]]:
+    """(cluster, earlier number) pairs, each at most once, those with most faces in common first."""
+    shared = earlier >= 0
+    pairs, common = np.unique(np.stack([clusters[shared], earlier[shared]]), axis=1, return_counts=True)
+    used: tuple[set[int], set[int]] = (set(), set())
+    found = []
+    for k in np.lexsort((pairs[0], pairs[1], -common)).tolist():
+        cluster, number = int(pairs[0, k]), int(pairs[1, k])
+        if cluster not in used[0] and number not in used[1]:
+            used[0].add(cluster)
+            used[1].add(number)
+            found.append((cluster, number))
+    return found
+
+
+def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None) -> Indices:
+    """Each face's group in an earlier run, (n,) int64: ALONE where it was in none, NEW where the
+    face was not there. Face ids rise."""
+    groups = np.full(len(face_ids), NEW, np.int64)
+    if earlier is not None and len(face_ids):
+        place = np.searchsorted(face_ids, earlier.face_ids)
+        place[place == len(face_ids)] = 0
+        here = face_ids[place] == earlier.face_ids
+        groups[place[here]] = earlier.labels[here]
+    return groups
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run has changed; groups by number, faces by id.
+
+    `added`, `gone`: how many faces are new in the library, or no longer there. `joined`: faces
+    that were new or alone, with the earlier group they are in now. `new`: groups of such faces.
+    `merged`: groups that are now in another. `split`: groups, with the new group some of their
+    faces are in. `moved`: faces with their group before and now. `left`: faces alone now.
+    """
+
+    added: int
+    gone: int
+    joined: tuple[tuple[str, int], ...]
+    new: tuple[int, ...]
+    merged: tuple[tuple[int, int], ...]
+    split: tuple[tuple[int, int], ...]
+    moved: tuple[tuple[str, int, int], ...]
+    left: tuple[tuple[str, int], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.joined or self.new or self.merged or self.split or self.moved or self.left)
+
+
+def compare(earlier: Clustering, later: Clustering) -> Changes:
+    """What has changed from one run to the next. A group of the one and a group of the other are
+    the same where their numbers are."""
+    before = earlier_groups(later.face_ids, earlier)
+    now = later.labels.astype(np.int64)
+    ids = later.face_ids
+    old, here = set(before[before >= 0].tolist()), set(now[now >= 0].tolist())
+    # Where most of a group's faces come from, and where most of them have gone.
+    sources = _majorities(now, before, (now >= 0) & (before >= 0))
+    targets = _majorities(before, now, (now >= 0) & (before >= 0))
+    fresh = here - old
+    split = {(sources[number], number) for number in fresh if number in sources}
+    merged = {(number, targets[number]) for number in old - here if targets.get(number) in old}
+    explained = split | merged
+    loose = (before >= 0) & (now >= 0) & (before != now)
+    moved = [
+        (str(ids[i]), int(before[i]), int(now[i]))
+        for i in np.flatnonzero(loose).tolist()
+        if (int(before[i]), int(now[i])) not in explained
+    ]
+    joined = (before < 0) & np.isin(now, list(old))
+    left = (before >= 0) & (now < 0)
+    return Changes(
+        added=int((before == NEW).sum()),
+        gone=int(len(earlier.face_ids) - (before != NEW).sum()),
+        joined=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(joined).tolist()),
+        new=tuple(sorted(fresh - sources.keys())),
+        merged=tuple(sorted(merged)),
+        split=tuple(sorted(split)),
+        moved=tuple(moved),
+        left=tuple((str(ids[i]), int(before[i])) for i in np.flatnonzero(left).tolist()),
+    )
+
+
+def _majorities(groups: Indices, others: Indices, where: NDArray[np.bool_]) -> dict[int, int]:
+    """For each of `groups` the one of `others` most of its faces are in, ties by number."""
+    counts: dict[int, Counter[int]] = {}
+    for group, other in zip(groups[where].tolist(), others[where].tolist(), strict=True):
+        counts.setdefault(group, Counter())[other] += 1
+    return {group: min(found, key=lambda other: (-found[other], other)) for group, found in counts.items()}

@@ -1,0 +1,93 @@
+"""What the user said, and what photos say, as constraints on the groups.
+
+Where two of them contradict each other the user's word goes before what was concluded from
+photos, and the later word before the earlier.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.distances import Indices
+from faceclust.cluster.duplicates import same_faces
+from faceclust.cluster.incremental import joined
+from faceclust.cluster.two_passes import groups_of
+from faceclust.people.resolve import Resolved
+from faceclust.types import ClusterParams, FaceTable
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two wishes that cannot both be had. `names`: the people it is about; `faces`: positions of
+    faces that show it; `same_photo`: these are on one photo, else they are one face seen twice."""
+
+    names: tuple[str, ...]
+    faces: tuple[int, ...]
+    same_photo: bool
+
+
+def constraints_of(
+    faces: FaceTable, resolved: Resolved, params: ClusterParams
+) -> tuple[Constraints, list[Contradiction]]:
+    """The constraints on the groups, and what among them was contradictory.
+
+    Confirmed faces of a person are must-linked, and so is one face seen twice. Confirmed faces
+    of two people, the faces of one photo, and a face and the person it was said not to be,
+    exclude each other.
+    """
+    position = {face: i for i, face in enumerate(faces.face_ids.tolist())} if resolved.known else {}
+    confirmed: dict[str, list[int]] = defaultdict(list)
+    for face, word in resolved.said.items():
+        if word.name is not None and word.confirmed and face in position:
+            confirmed[word.name].append(position[face])
+    rejected = [
+        np.array([position[face], confirmed[name][0]])
+        for face, names in resolved.rejected.items()
+        for name in sorted(names)
+        if face in position and name in confirmed
+    ]
+    persons = {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
+    photos = [] if params.allow_same_photo else one_person_a_photo(faces.photo_ids)
+    exclusions = [*photos, *rejected, *([np.concatenate(list(persons.values()))] if persons else [])]
+    contradictions = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
+    told = [group for group in persons.values() if len(group) > 1]
+    links, more = _with_duplicates(same_faces(faces, params.threshold), told, exclusions, persons, len(faces))
+    return Constraints(links, exclusions), contradictions + more
+
+
+def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Contradiction]:
+    found = []
+    for name, group in persons.items():
+        counts = Counter(faces.photo_ids[group].tolist())
+        for photo in sorted(photo for photo, count in counts.items() if count > 1):
+            both = group[faces.photo_ids[group] == photo]
+            found.append(Contradiction((name,), tuple(both.tolist()), same_photo=True))
+    return found
+
+
+def _with_duplicates(
+    pairs: list[Indices], told: list[Indices], exclusions: Iterable[Indices], persons: dict[str, Indices], n: int
+) -> tuple[list[Indices], list[Contradiction]]:
+    """Must-links from what the user told and from faces seen twice; of the latter none that
+    would bring together what excludes each other."""
+    if not pairs:
+        return told, []
+    own = joined(n, told)
+    links = joined(n, [*told, *pairs])
+    broken: set[int] = set()
+    for group in exclusions:
+        one_each = group[np.unique(own[group], return_index=True)[1]]
+        names, counts = np.unique(links[one_each], return_counts=True)
+        broken |= set(names[counts > 1].tolist())
+    name_of = {face: name for name, group in persons.items() for face in group.tolist()}
+    contradictions = []
+    for a, b in (pair.tolist() for pair in pairs if int(links[pair[0]]) in broken):
+        if a in name_of and b in name_of and name_of[a] != name_of[b]:
+            contradictions.append(Contradiction((name_of[a], name_of[b]), (a, b), same_photo=False))
+    good = [pair for pair in pairs if int(links[pair[0]]) not in broken]
+    return groups_of(joined(n, [*told, *good])), contradictions

@@ -1,0 +1,104 @@
+"""New faces leave the groups that are there alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.incremental import extend_groups
+from faceclust.cluster.numbering import ALONE, NEW, number_groups
+from faceclust.cluster.two_passes import two_passes
+from faceclust.types import Float32
+from tests.cluster.test_linkage import canonical
+
+T = 1.1
+
+
+def group(embeddings: Float32, constraints: Constraints) -> np.ndarray:
+    return two_passes(embeddings, T, constraints)
+
+
+def people(seed: int, n: int, dimension: int = 16) -> np.ndarray:
+    """Loose groups near enough to each other for single faces to matter."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(max(2, n // 8), dimension))
+    centres *= 1.6 / np.linalg.norm(centres, axis=1, keepdims=True)
+    return (centres[rng.integers(0, len(centres), n)] + 0.16 * rng.normal(size=(n, dimension))).astype(np.float32)
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(4, 150), new=st.integers(1, 12), same_photos=st.booleans())
+def test_only_faces_within_the_threshold_of_a_new_one_change(seed: int, n: int, new: int, same_photos: bool) -> None:
+    points = people(seed, n + new)
+    photos = np.random.default_rng(seed).integers(0, n if same_photos else 10**6, n + new).astype(str)
+    old = Constraints(exclusions=one_person_a_photo(photos[:n]))
+    earlier = np.append(number_groups(group(points[:n], old), 2), np.full(new, NEW)).astype(np.int64)
+    everyone = Constraints(exclusions=one_person_a_photo(photos))
+    extended = extend_groups(points, earlier, T, everyone, group)
+    assert extended.compared == new
+    now = number_groups(extended.clusters, 2, earlier)
+    changed = np.flatnonzero((now != earlier) & (earlier != NEW))
+    apart = ((points[:, None].astype(float) - points[None, n:].astype(float)) ** 2).sum(axis=2).min(axis=1)
+    assert (apart[changed] <= T + 1e-4).all()
+    # Groups of two and more only ever grow.
+    assert (earlier[changed] == ALONE).all()
+    pairs = list(zip(now[now >= 0].tolist(), photos[now >= 0].tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(4, 120))
+def test_into_an_empty_library_it_is_grouping_anew(seed: int, n: int) -> None:
+    points = people(seed, n)
+    extended = extend_groups(points, np.full(n, NEW), T, Constraints(), group)
+    assert canonical(extended.clusters) == canonical(group(points, Constraints()))
+    assert extended.would_merge == 0
+
+
+def test_nothing_new_changes_nothing() -> None:
+    points = people(1, 60)
+    earlier = number_groups(group(points, Constraints()), 2).astype(np.int64)
+    extended = extend_groups(points, earlier, T, Constraints(), group)
+    assert extended.compared == 0
+    assert number_groups(extended.clusters, 2, earlier).tolist() == earlier.tolist()
+
+
+def line(*places: float) -> np.ndarray:
+    return np.array([[place] for place in places], np.float32)
+
+
+def test_a_face_between_two_groups_joins_one_and_the_merger_is_told() -> None:
+    # The groups' mean distance is 1.44 + what is within; with two faces in the middle it is less.
+    points = line(0, 0.02, 1.2, 1.22, 0.6, 0.61)
+    earlier = np.array([1, 1, 2, 2, NEW, NEW])
+    extended = extend_groups(points, earlier, T, Constraints(), group)
+    numbers = number_groups(extended.clusters, 2, earlier).tolist()
+    assert numbers[:4] == [1, 1, 2, 2] and numbers[4] == numbers[5] in (1, 2)
+    assert extended.would_merge == 1
+    assert len(set(group(points, Constraints()).tolist())) == 1  # what --full would do
+
+
+def test_a_new_face_wakes_a_lone_one() -> None:
+    points = line(0, 3, 3.9, 7, 3.5)
+    extended = extend_groups(points, np.array([ALONE, ALONE, ALONE, ALONE, NEW]), 0.7, Constraints(), group)
+    assert canonical(extended.clusters) == [0, 1, 1, 3, 1]
+
+
+def test_must_links_bring_earlier_groups_together() -> None:
+    points = line(0, 0.1, 50, 50.1, 90)
+    extended = extend_groups(points, np.array([1, 1, 2, 2, ALONE]), T, Constraints([np.array([1, 3])]), group)
+    assert canonical(extended.clusters) == [0, 0, 0, 0, 4]
+    extended = extend_groups(points, np.array([1, 1, 2, 2, ALONE]), T, Constraints([np.array([0, 4])]), group)
+    assert canonical(extended.clusters) == [0, 0, 2, 2, 0]
+
+
+def test_an_earlier_group_that_breaks_a_constraint_is_taken_apart() -> None:
+    points = line(0, 0.1, 0.7, 0.8, 50, 50.1)
+    earlier = np.array([1, 1, 1, 1, 2, 2])
+    told_apart = Constraints(exclusions=[np.array([0, 3])])
+    extended = extend_groups(points, earlier, T, told_apart, group)
+    labels = canonical(extended.clusters)
+    assert labels[0] == labels[1] != labels[2] == labels[3] and labels[4] == labels[5] == 4
+    assert extended.compared == 4

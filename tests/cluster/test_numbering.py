@@ -1,0 +1,82 @@
+"""Groups keep their numbers, and what changes is said."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.cluster.numbering import ALONE, NEW, Changes, compare, earlier_groups, number_groups
+from faceclust.types import Clustering
+
+
+def clustering(**label_of: int) -> Clustering:
+    ids = sorted(label_of)
+    labels = np.array([label_of[face] for face in ids], np.int32)
+    return Clustering(np.array(ids, dtype="U1"), labels, np.zeros(len(ids), np.float32))
+
+
+NOTHING = Changes(0, 0, (), (), (), (), (), ())
+
+
+def test_groups_keep_the_number_they_share_most_faces_with() -> None:
+    #                    a  b  c  d  e  f  g  h
+    clusters = np.array([0, 0, 0, 3, 3, 5, 5, 7])
+    earlier = np.array([7, 7, 4, 4, 4, NEW, NEW, ALONE])
+    # New groups get numbers that were not used, the alone stay so.
+    assert number_groups(clusters, 2, earlier).tolist() == [7, 7, 7, 4, 4, 8, 8, -1]
+
+
+def test_a_number_goes_to_one_group_only_the_larger_part() -> None:
+    clusters = np.array([0, 0, 2, 2, 2])
+    assert number_groups(clusters, 2, np.array([3, 3, 3, 3, 3])).tolist() == [4, 4, 3, 3, 3]
+
+
+def test_a_group_that_is_too_small_now_leaves_its_number_to_another() -> None:
+    clusters = np.array([0, 0, 2, 2, 2, 2])
+    assert number_groups(clusters, 3, np.array([1, 1, 2, 2, 1, ALONE])).tolist() == [-1, -1, 2, 2, 2, 2]
+
+
+@given(st.lists(st.integers(0, 6), max_size=40), st.lists(st.integers(-2, 5), max_size=40))
+def test_numbers_are_a_relabelling(groups: list[int], before: list[int]) -> None:
+    n = min(len(groups), len(before))
+    firsts: dict[int, int] = {}
+    clusters = np.array([firsts.setdefault(group, i) for i, group in enumerate(groups[:n])], dtype=np.int64)
+    numbers = number_groups(clusters, 2, np.array(before[:n], dtype=np.int64)).tolist()
+    pairs = set(zip(clusters.tolist(), numbers, strict=True))
+    assert len(pairs) == len(set(clusters.tolist()))
+    named = [number for _, number in pairs if number >= 0]
+    assert len(named) == len(set(named))
+    for cluster, number in pairs:
+        assert (number == ALONE) == (clusters.tolist().count(cluster) < 2)
+
+
+def test_earlier_groups_of_faces_that_stayed_came_and_went() -> None:
+    earlier = clustering(a=1, b=-1, x=1)
+    assert earlier_groups(np.array(["a", "b", "c"]), earlier).tolist() == [1, ALONE, NEW]
+    assert earlier_groups(np.array(["a"]), None).tolist() == [NEW]
+    assert earlier_groups(np.array([], dtype="U1"), earlier).tolist() == []
+
+
+def test_nothing_changed() -> None:
+    same = clustering(a=1, b=1, c=-1)
+    assert compare(same, same) == NOTHING and not compare(same, same)
+
+
+def test_joined_new_and_gone() -> None:
+    found = compare(clustering(a=1, b=1, c=-1, z=1), clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1))
+    assert (found.added, found.gone) == (4, 1)
+    assert found.joined == (("c", 1), ("d", 1))
+    assert found.new == (2,)
+    assert not (found.merged or found.split or found.moved or found.left)
+
+
+def test_merged_split_moved_and_left() -> None:
+    before = clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=3, h=3, i=3, j=3, k=3)
+    after = clustering(a=1, b=1, c=1, d=-1, e=1, f=1, g=3, h=3, i=1, j=4, k=4)
+    found = compare(before, after)
+    assert found.merged == ((2, 1),)
+    assert found.split == ((3, 4),)
+    assert found.moved == (("i", 3, 1),)
+    assert found.left == (("d", 1),)
+    assert not (found.joined or found.new)

@@ -1,0 +1,75 @@
+"""The second pass from its definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.two_passes import SHARE, groups_of, scatter, two_passes
+from tests.cluster.test_linkage import canonical, clustered_points
+
+
+def by_definition(points: np.ndarray, threshold: float, constraints: Constraints) -> list[int]:
+    """Slow: all pairs of groups, again and again, over d²(x, y) − SHARE·(S(x) + S(y))."""
+    labels = agglomerate(points, threshold, "average", constraints)
+    members = {name: np.flatnonzero(labels == name) for name in np.unique(labels).tolist()}
+    loose = np.empty(len(points))
+    for faces in members.values():
+        loose[faces] = ((points[faces] - points[faces].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
+    apart = ((points[:, None].astype(float) - points[None].astype(float)) ** 2).sum(axis=2)
+    apart -= SHARE * (loose[:, None] + loose[None])
+    while True:
+        pairs = [
+            (apart[np.ix_(members[a], members[b])].mean(), a, b)
+            for a in members
+            for b in members
+            if a < b
+            and not any(np.isin(g, members[a]).any() and np.isin(g, members[b]).any() for g in constraints.exclusions)
+        ]
+        if not pairs or min(pairs)[0] > threshold:
+            break
+        _, a, b = min(pairs)
+        members[a] = np.concatenate([members[a], members.pop(b)])
+    for name, faces in members.items():
+        labels[faces] = name
+    return canonical(labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 40), d=st.integers(1, 12), spread=st.floats(0.1, 1))
+def test_two_passes_equal_their_definition(seed: int, n: int, d: int, spread: float) -> None:
+    points = clustered_points(seed, n, d, spread)
+    photos = np.random.default_rng(seed).integers(0, n, n).astype(str)
+    constraints = Constraints(exclusions=one_person_a_photo(photos))
+    threshold = 1.5 * spread * d
+    assert canonical(two_passes(points, threshold, constraints)) == by_definition(points, threshold, constraints)
+
+
+def test_a_loose_group_takes_in_a_face_that_a_tight_one_does_not() -> None:
+    # Five corners of a simplex, 2 from each other and on average 0.8 from their centre, and a face
+    # above that; against five equal faces. Either lone face is 2.2 from its group on average.
+    loose = np.vstack([np.eye(6)[:5], [0.2, 0.2, 0.2, 0.2, 0.2, np.sqrt(1.4)]]).astype(np.float32)
+    tight = np.vstack([np.zeros((5, 6)), [0, 0, 0, 0, 0, np.sqrt(2.2)]]).astype(np.float32)
+    for points, together in ((loose, 0), (tight, 5)):
+        assert agglomerate(points, 2.1).tolist() == [0, 0, 0, 0, 0, 5]
+        assert two_passes(points, 2.1, Constraints()).tolist() == [0, 0, 0, 0, 0, together]
+
+
+def test_scatter_is_the_mean_squared_distance_from_the_centre() -> None:
+    points = clustered_points(3, 12, 5, 0.5)
+    clusters = np.array([0, 0, 0, 3, 3, 5, 5, 5, 5, 9, 10, 11])
+    expected = [
+        ((points[clusters == name] - points[clusters == name].mean(axis=0)) ** 2).sum(axis=1).mean()
+        for name in clusters
+    ]
+    np.testing.assert_allclose(scatter(points, clusters), expected, atol=1e-6)
+    assert [group.tolist() for group in groups_of(clusters)] == [[0, 1, 2], [3, 4], [5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_next_to_nothing(n: int) -> None:
+    assert two_passes(np.ones((n, 3), np.float32), 1.0, Constraints()).tolist() == [0] * n
