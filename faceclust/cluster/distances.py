@@ -65,6 +65,17 @@ class ClusterMeans:
             out *= self.grid
         return np.maximum(out, 0.0)
 
+    def distances(self, rows: Indices) -> Float64:
+        """The same for all pairs of some points with all points, (rows, n)."""
+        out = self.sums[rows] @ self.sums.T
+        out *= -2
+        out += self.square_sums[rows, None]
+        out += self.square_sums
+        if self.grid:
+            np.rint(out / self.grid, out=out)
+            out *= self.grid
+        return np.maximum(out, 0.0, out=out)
+
     def scatter(self) -> Float64:
         """Mean squared distance of each cluster's points from their mean, (n,) float64."""
         centres = np.einsum("ij,ij->i", self.sums, self.sums) / self.sizes**2

@@ -31,6 +31,13 @@ def forecast(faces: int, dimension: int) -> Forecast:
     return Forecast(pairs, 150_000_000 + faces * each, 0.5 + faces * 2e-5 + 2 * comparing)
 
 
+def in_words(cost: Forecast, faces: int) -> str:
+    """ "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"."""
+    time = f"{cost.seconds / 60:.0f} minutes" if cost.seconds >= 90 else f"{max(cost.seconds, 1):.0f} seconds"
+    pairs = f"{cost.pairs / 1e9:,.1f} billion pairs"
+    return f"{faces:,} faces, {pairs} to compare: about {time} and {cost.memory / 1e9:.1f} GB of memory"
+
+
 def _flops(dimension: int) -> float:
     """Floating-point operations a second of one core, in float32 products."""
     from threadpoolctl import threadpool_limits

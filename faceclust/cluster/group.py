@@ -10,6 +10,7 @@ import numpy as np
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.density import hdbscan_groups
 from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.forecast import forecast, in_words
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import NEW, Changes, compare, earlier_groups, number_groups
@@ -19,6 +20,7 @@ from faceclust.progress import Progress, Silent
 from faceclust.types import Clustering, ClusterParams, FaceTable, Float32
 
 _CHUNK = 1 << 16  # faces at a time: bounds the memory
+_MANY = 20_000  # faces from which it is said beforehand what grouping will cost
 
 _Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress], Indices]
 
@@ -89,6 +91,8 @@ def group_faces(
         )
         clusters, compared, would_merge = extended.clusters, extended.compared, extended.would_merge
     else:
+        if len(faces) >= _MANY:
+            progress.note(in_words(forecast(*faces.embeddings.shape), len(faces)))
         clusters = ALGORITHMS[params.algorithm](faces.embeddings, params, constraints, progress)
     clustering = Clustering(
         face_ids=faces.face_ids,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Float64, Indices
 from faceclust.cluster.neighbours import LENGTH, Nearest, NeighbourLists
-from faceclust.cluster.rules import Average, Rule
+from faceclust.cluster.rules import Average, Members, Rule
 from faceclust.cluster.tiles import near_pairs
 from faceclust.progress import Progress
 
@@ -103,9 +103,10 @@ class Neighbourhood:
         if isinstance(self.rule, Average):
             self._refresh_by_means(worn)
             worn = worn[~self.certain[worn]]
-        cluster_of = self.find(np.arange(len(self.parent)))
-        for cluster in worn.tolist():
-            self._refresh_exactly(cluster, cluster_of)
+        if len(worn):
+            members = Members(self.find(np.arange(len(self.parent))))
+            for cluster in worn.tolist():
+                self._refresh_exactly(cluster, members)
         self._choose(worn)
 
     def _refresh_by_means(self, worn: Indices) -> None:
@@ -119,12 +120,12 @@ class Neighbourhood:
         best.settle()
         self._keep(worn, self.live, best)
 
-    def _refresh_exactly(self, cluster: int, cluster_of: Indices) -> None:
+    def _refresh_exactly(self, cluster: int, members: Members) -> None:
         """One cluster's list in float64 alone, ties by name: for those whose neighbours are too
         alike for float32 to tell apart, and for clusters compared by their points."""
         lists = self.lists
         others = np.setdiff1d(self.live, np.append(self.exclusions.rivals(cluster), cluster), assume_unique=True)
-        distances = self.rule.distances_from(cluster, others, cluster_of)
+        distances = self.rule.distances_from(cluster, others, members)
         order = np.lexsort((others, distances))
         order = order[: np.searchsorted(distances[order], self.limit, side="right")]
         kept = order[:LENGTH]

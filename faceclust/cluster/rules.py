@@ -14,6 +14,19 @@ from faceclust.cluster.distances import ClusterMeans, Float64, Indices
 from faceclust.types import Float32
 
 
+class Members:
+    """The points of each cluster: `names` of clusters, rising; `order` of points, cluster by
+    cluster; where each cluster `starts` in it."""
+
+    def __init__(self, cluster_of: Indices) -> None:
+        self.order = np.argsort(cluster_of, kind="stable")
+        self.names, self.starts = np.unique(cluster_of[self.order], return_index=True)
+
+    def of(self, cluster: int) -> Indices:
+        place = np.searchsorted(self.names, cluster)
+        return np.split(self.order, self.starts[place : place + 2])[1]
+
+
 class Rule(Protocol):
     """How clusters, named by a member's position, are compared."""
 
@@ -31,8 +44,8 @@ class Rule(Protocol):
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
         """Bounds of merged lists from those of their halves, (2, m)."""
 
-    def distances_from(self, cluster: int, others: Indices, cluster_of: Indices) -> Float64:
-        """Float64 distances from one cluster to `others`; `cluster_of`: each point's cluster."""
+    def distances_from(self, cluster: int, others: Indices, members: Members) -> Float64:
+        """Float64 distances from one cluster to `others`."""
 
 
 class Average:
@@ -56,7 +69,7 @@ class Average:
         mean = (np.minimum(bounds, limit) * weights).sum(axis=0) / weights.sum(axis=0) * (1 - 1e-12)
         return np.where((bounds == np.inf).all(axis=0), np.inf, mean)
 
-    def distances_from(self, cluster: int, others: Indices, cluster_of: Indices) -> Float64:
+    def distances_from(self, cluster: int, others: Indices, members: Members) -> Float64:
         return self.means.distance(np.full(len(others), cluster), others)
 
 
@@ -72,16 +85,11 @@ class _Extreme:
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
         return np.asarray(bounds.min(axis=0))
 
-    def distances_from(self, cluster: int, others: Indices, cluster_of: Indices) -> Float64:
-        order = np.argsort(cluster_of, kind="stable")
-        starts = np.flatnonzero(np.diff(cluster_of[order], prepend=-1))
+    def distances_from(self, cluster: int, others: Indices, members: Members) -> Float64:
         extreme = np.maximum if self.farthest else np.minimum
-        members = np.flatnonzero(cluster_of == cluster)
-        best = self.start.distance(np.full(len(order), members[0]), order)
-        for member in members[1:]:
-            extreme(best, self.start.distance(np.full(len(order), member), order), out=best)
-        reduced = extreme.reduceat(best, starts)
-        return np.asarray(reduced[np.searchsorted(cluster_of[order[starts]], others)])
+        apart = extreme.reduce(self.start.distances(members.of(cluster)), axis=0)
+        reduced = extreme.reduceat(apart[members.order], members.starts)
+        return np.asarray(reduced[np.searchsorted(members.names, others)])
 
 
 class Complete(_Extreme):

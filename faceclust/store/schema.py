@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from faceclust.types import Float32, PhotoRef, ScannedPhoto, SkippedPhoto
 
+_CHUNK = 1 << 16  # embeddings at a time: bounds the memory
 SCHEMA_VERSION = 1
 #: `status` of a photo that was read; any other value is a `SkipReason`.
 STATUS_OK = "ok"
@@ -127,10 +128,13 @@ def stored_name(ref: PhotoRef) -> str:
 def embedding_matrix(column: pa.ChunkedArray, info: CacheInfo) -> Float32:
     """The embeddings of rows that have one, float32 (n, d), brought back to the pack's radius
     exactly: rounding to 16 bits moves a norm by up to one part in a thousand."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    matrix = flat.astype(np.float64).reshape(-1, info.dimension)
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.asarray(matrix * (info.radius / np.maximum(norms, 1e-12)), dtype=np.float32)
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, info.dimension)
+    out = np.empty(flat.shape, np.float32)
+    for start in range(0, len(flat), _CHUNK):
+        matrix = flat[start : start + _CHUNK].astype(np.float64)
+        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+        out[start : start + _CHUNK] = matrix * (info.radius / np.maximum(norms, 1e-12))
+    return out
 
 
 def parquet_bytes(table: pa.Table) -> memoryview:

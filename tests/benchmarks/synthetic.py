@@ -1,0 +1,72 @@
+"""Faces that are none: embeddings of made-up people, hard in the ways real ones are.
+
+People have Zipf-distributed numbers of faces (exponent 2, at most a twentieth of all). A
+person is a direction on the sphere, all with a part in common, as real embeddings have. Their
+faces scatter around it by an amount that is the person's own (log-normal: some look different
+from photo to photo) and the face's own (log-normal: some pictures are worse). Three in a
+hundred faces are of low quality: nearer to what all faces have in common than to anybody.
+Photos have one to six faces, never two of one person. On the unit sphere, where all lie, the
+best cut in two passes is about 1.1, the default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_COMMON = 0.19  # of a person's direction, the part all have in common
+_LOOSE, _LOOSE_SPREAD, _WORSE_SPREAD = 0.4, 0.5, 0.4
+_LOW_QUALITY = 0.03
+
+
+@dataclass(frozen=True)
+class Faces:
+    """`embeddings` float32 (n, d), of norm 1; `person`, `photo` int64 (n,)."""
+
+    embeddings: np.ndarray
+    person: np.ndarray
+    photo: np.ndarray
+
+
+def synthetic_faces(n: int, seed: int = 0, dimension: int = 128) -> Faces:
+    """n faces, the same for the same arguments."""
+    rng = np.random.default_rng(seed)
+    person = _people(n, rng)
+    count = int(person.max()) + 1
+    common = _unit(rng.standard_normal((1, dimension), np.float32))
+    own = _unit(rng.standard_normal((count, dimension), np.float32))
+    centres = _unit(_COMMON * common + np.sqrt(np.float32(1 - _COMMON**2)) * own)
+    loose = _LOOSE * np.exp(_LOOSE_SPREAD * rng.standard_normal(count))
+    embeddings = np.empty((n, dimension), np.float32)
+    for start in range(0, n, 1 << 16):
+        who = person[start : start + (1 << 16)]
+        power = loose[who] * np.exp(_WORSE_SPREAD * rng.standard_normal(len(who)))
+        noise = rng.standard_normal((len(who), dimension), np.float32)
+        faces = centres[who] + noise * np.sqrt(power / dimension, dtype=np.float32)[:, None]
+        low = rng.random(len(who)) < _LOW_QUALITY
+        faces[low] = common + centres[who[low]] / 4 + noise[low] / np.float32(np.sqrt(dimension))
+        embeddings[start : start + len(who)] = _unit(faces)
+    return Faces(embeddings, person, _photos(person, rng))
+
+
+def _people(n: int, rng: np.random.Generator) -> np.ndarray:
+    sizes = np.arange(1, max(5, n // 20) + 1)
+    share = sizes**-2.0
+    drawn = rng.choice(sizes, size=n, p=share / share.sum())
+    drawn = drawn[: np.searchsorted(np.cumsum(drawn), n) + 1]
+    return rng.permutation(np.repeat(np.arange(len(drawn)), drawn)[:n])
+
+
+def _photos(person: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    n = len(person)
+    faces = np.minimum(rng.geometric(0.5, n), 6)
+    photo = np.searchsorted(np.cumsum(faces), np.arange(n), side="right")
+    order = np.lexsort((np.arange(n), person, photo))
+    again = np.flatnonzero((np.diff(photo[order]) == 0) & (np.diff(person[order]) == 0)) + 1
+    photo[order[again]] = photo.max() + 1 + np.arange(len(again))
+    return photo
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from faceclust.cluster import group
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.forecast import Forecast, forecast, in_words
+from faceclust.progress import Silent
+from faceclust.types import ClusterParams
+from tests.cluster.test_group import table
+
+
+def test_pairs_memory_and_time_grow_as_they_should() -> None:
+    small, large = forecast(100_000, 128), forecast(1_000_000, 128)
+    assert small.pairs == 100_000 * 99_999 // 2
+    assert small.memory < 1e9 and large.memory < 4e9
+    assert 9 * (small.memory - 150_000_000) < large.memory - 150_000_000 < 11 * (small.memory - 150_000_000)
+    assert 10 * small.seconds < large.seconds
+
+
+def test_it_is_said_in_words_a_user_reads() -> None:
+    assert in_words(Forecast(1_249_975_000, 400_000_000, 10.2), 50_000) == (
+        "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"
+    )
+    assert "about 20 minutes" in in_words(Forecast(10**11, 10**9, 1200), 10**6)
+
+
+def test_large_libraries_are_told_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noting(Silent):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def start(self, what: str, total: int | None, unit: str = "") -> None:
+            self.said.append(what)
+
+        def note(self, message: str) -> None:
+            self.said.append(message)
+
+    noting = Noting()
+    faces = table(np.eye(8, dtype=np.float32))
+    group.group_faces(faces, ClusterParams(), Constraints(), noting)
+    assert noting.said[0] == "comparing faces"
+    monkeypatch.setattr(group, "_MANY", 8)
+    noting.said.clear()
+    group.group_faces(faces, ClusterParams(), Constraints(), noting)
+    assert noting.said[0].startswith("8 faces,") and noting.said[1] == "comparing faces"
