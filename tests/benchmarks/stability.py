@@ -1,0 +1,78 @@
+"""Calm, measured: one photo is added to a library of 10,000 faces, again and again.
+
+    python tests/benchmarks/stability.py [--faces 10000] [--additions 200] [--seed 0]
+
+Each time the same library, grouped, gets one other photo of one to six faces (synthetic.py).
+Counted are the faces that were there before and change their group: those within the
+threshold of a new face, and the others, which nobody would expect to change. Once as
+`faceclust cluster` does it, once as with --full. Prints a Markdown table, then each change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.group import group_faces
+from faceclust.types import ClusterParams, FaceTable
+from tests.benchmarks.synthetic import Faces, synthetic_faces
+
+
+def table(faces: Faces, some: np.ndarray) -> FaceTable:
+    n = len(some)
+    return FaceTable(
+        face_ids=np.char.mod("%08d", some),
+        photo_ids=np.char.mod("%08d", faces.photo[some]),
+        embeddings=faces.embeddings[some],
+        quality=np.ones(n, np.float32),
+        taken_at=np.full(n, "NaT", "datetime64[s]"),
+        boxes=np.zeros((n, 4), np.float32),
+        shots=np.full((n, 2), -1),
+    )
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    ask.add_argument("--faces", type=int, default=10_000)
+    ask.add_argument("--additions", type=int, default=200)
+    ask.add_argument("--seed", type=int, default=0)
+    arguments = ask.parse_args()
+    faces = synthetic_faces(arguments.faces + 8 * arguments.additions, arguments.seed)
+    # Photos hold faces next to each other; what is added lies behind what is there.
+    photo_of_last = faces.photo[arguments.faces - 1]
+    there = np.flatnonzero(np.arange(len(faces.photo)) < arguments.faces)
+    photos = [p for p in np.unique(faces.photo[arguments.faces :]).tolist() if p != photo_of_last]
+    photos = [p for p in photos if (np.flatnonzero(faces.photo == p) >= arguments.faces).all()]
+    params = ClusterParams()
+    library = table(faces, there)
+    before = group_faces(library, params, Constraints(exclusions=one_person_a_photo(library.photo_ids))).clustering
+    print("| grouping | additions that change other faces' groups | faces changed within the threshold | beyond it |")
+    print("|---|---|---|---|")
+    told = []
+    for name, anew in (("`cluster`", False), ("`cluster --full`", True)):
+        eventful = near_changes = far_changes = 0
+        for photo in photos[: arguments.additions]:
+            new = np.flatnonzero(faces.photo == photo)
+            now = table(faces, np.append(there, new))
+            photos_apart = Constraints(exclusions=one_person_a_photo(now.photo_ids))
+            after = group_faces(now, params, photos_apart, earlier=before, anew=anew).clustering
+            changed = np.flatnonzero(after.labels[: len(there)] != before.labels)
+            apart = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
+            near = apart.min(axis=1, initial=np.inf) <= params.threshold
+            eventful += bool(len(changed))
+            near_changes += int(near.sum())
+            far_changes += int((~near).sum())
+            if len(changed):
+                moves = sorted({(int(before.labels[i]), int(after.labels[i])) for i in changed})
+                told.append(f"{name}, photo {photo}: {len(changed)} faces, {moves[:6]}")
+        print(f"| {name} | {eventful} of {arguments.additions} | {near_changes} | {far_changes} |", flush=True)
+    print("\n" + "\n".join(told))
+
+
+if __name__ == "__main__":
+    main()

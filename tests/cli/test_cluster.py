@@ -1,0 +1,172 @@
+"""`faceclust cluster`: what it says has changed, what it leaves alone, how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust import Library
+from tests.benchmarks.synthetic import synthetic_faces
+from tests.cli.program import COMMAND, ok, run
+from tests.samples import COLLINS, HOPPER, save, together, variant
+from tests.synthetic_library import write_caches
+
+THRESHOLD = 1.1 * 3.15**2  # for synthetic faces, of norm 1, at the models' radius
+
+
+def test_new_photos_go_to_the_groups_that_are_there(library: Library) -> None:
+    before = dict(library.cluster_of)
+    save(together(variant(COLLINS, 4), variant(HOPPER, 3)), library.root / "new.jpg")
+    library.scan(workers=0)
+    said = ok("cluster", "--library", library.root, "--dry-run")
+    assert "since the last grouping: 2 new faces" in said
+    assert "joined: 2 faces to groups" in said and "nothing was written" in said
+    assert Library(library.root).cluster_of == before
+    record = json.loads(ok("cluster", "--library", library.root, "--json"))
+    assert (record["anew"], record["compared"], record["written"]) == (False, 2, True)
+    assert sorted(joined["group"] for joined in record["changes"]["joined"]) == sorted(set(before.values()))
+    after = Library(library.root).cluster_of
+    assert before.items() <= after.items() and len(after) == len(before) + 2
+    assert "no group has changed" in ok("cluster", "--library", library.root, "--full")
+
+
+def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(library: Library) -> None:
+    before = dict(library.cluster_of)
+    said = ok("cluster", "--library", library.root, "--threshold", "0.1")
+    assert "now alone: " in said
+    assert Library(library.root).cluster_of != before
+    assert "the grouping before the last is back" in ok("cluster", "--library", library.root, "--undo")
+    assert Library(library.root).cluster_of == before
+    changes = json.loads(ok("cluster", "--library", library.root, "--undo", "--json"))["changes"]
+    assert changes["left"] and Library(library.root).cluster_of != before
+    assert ok("cluster", "--library", library.root)
+    assert sorted(Library(library.root).cluster_of) == sorted(before)
+
+
+def test_names_are_told_with_the_groups_they_belong_to(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _ = collins
+    ok("name", str(group), COLLINS, "--library", library.root)
+    save(variant(COLLINS, 7), library.root / "new.jpg")
+    library.scan(workers=0)
+    assert f"joined: 1 face to group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
+
+
+def test_nothing_to_go_back_to_is_said(library: Library) -> None:
+    done = run("cluster", "--library", library.root, "--undo")
+    assert done.returncode == 2 and "no earlier grouping" in done.stderr
+
+
+def test_a_damaged_grouping_is_made_anew(library: Library) -> None:
+    library.home.clusters.write_bytes(b"PAR1 nonsense")
+    done = run("cluster", "--library", library.root)
+    assert done.returncode == 0 and "grouped anew" in done.stderr
+
+
+def test_a_group_now_two_named_people_is_taken_apart(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    first, second = sorted(faces)[:2]
+    library.name([first], "Anna")
+    library.name([second], "Ben")
+    assert library.cluster_of[first] == library.cluster_of[second] == group
+    library.cluster()
+    groups = {library.cluster_of.get(first, -1), library.cluster_of.get(second, -2)}
+    assert len(groups) == 2
+
+
+def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    odd, *others = sorted(faces)
+    library.name(others, COLLINS)
+    (person,) = library.people()
+    assert odd in person.face_ids  # it came with the group
+    library.reject([odd], COLLINS)
+    (person,) = library.people()
+    assert odd not in person.face_ids
+    for anew in (False, True):
+        library.cluster(anew=anew)
+        assert library.cluster_of.get(odd) != group and {library.cluster_of[face] for face in others} == {group}
+    library.name([odd], COLLINS)  # the newest word counts
+    library.cluster()
+    assert library.cluster_of[odd] == group
+    library.undo()
+    library.undo()
+    (person,) = library.people()
+    assert odd not in person.confirmed
+
+
+def test_the_same_name_twice_on_a_photo_is_kept_and_told(library: Library) -> None:
+    faces = [place.face_id for place in library.places if place.photo == "together/both 0.jpg"]
+    library.name(faces, "Twin")
+    done = run("cluster", "--library", library.root)
+    assert "Twin was confirmed on 2 faces of together/both 0.jpg" in done.stderr
+    after = Library(library.root)
+    assert after.cluster_of[faces[0]] == after.cluster_of[faces[1]]
+    assert "confirmed on" not in run("cluster", "--allow-same-photo", "--library", library.root).stderr
+
+
+def test_a_collage_is_one_person_where_that_is_allowed(tmp_path: Path) -> None:
+    save(together(variant(COLLINS, 1), variant(COLLINS, 2)), tmp_path / "collage.jpg")
+    library = Library(tmp_path)
+    library.scan(workers=0)
+    assert library.cluster().clustering.group_count == 0
+    assert library.cluster(allow_same_photo=True).clustering.labels.tolist() == [1, 1]
+
+
+def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
+    photo = variant(HOPPER, 0)
+    save(photo, tmp_path / "IMG_1.jpg")
+    save(photo.convert("L").convert("RGB"), tmp_path / "IMG_1-edited.png")
+    save(variant(COLLINS, 0), tmp_path / "IMG_2.jpg")
+    library = Library(tmp_path)
+    library.scan(workers=0)
+    faces = library.table.face_table()
+    versions = faces.shots[:, 1].tolist()
+    assert sorted(versions.count(version) for version in set(versions)) == [1, 2]
+    named = {place.photo: place.face_id for place in library.places}
+    library.name([named["IMG_1.jpg"]], "Grace")
+    library.name([named["IMG_1-edited.png"]], "Not Grace")
+    assert "look like one shot, was confirmed as" in run("cluster", "--library", tmp_path).stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_in_a_long_grouping_leaves_all_as_it_was(tmp_path: Path) -> None:
+    faces = synthetic_faces(40_000)
+    library = write_caches(tmp_path / "large", faces.embeddings, faces.photo)
+    with subprocess.Popen(
+        [*COMMAND, "cluster", "--library", str(library.root), "-t", str(THRESHOLD)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "pairs to compare" in line:
+                break
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(30) == 130
+    assert rest.strip().splitlines()[-1] == "stopped" and "Traceback" not in rest
+    assert not library.home.clusters.exists()
+    shutil.rmtree(library.root)
+
+
+def test_a_library_without_photos_at_hand_is_grouped_by_its_caches(tmp_path: Path) -> None:
+    faces = synthetic_faces(600)
+    library = write_caches(tmp_path, faces.embeddings, faces.photo)
+    grouping = library.cluster(THRESHOLD)
+    assert grouping.clustering.group_count > 50
+    labels = grouping.clustering.labels
+    photos = library.table.face_table().photo_ids
+    together_ = [(label, photo) for label, photo in zip(labels.tolist(), photos.tolist(), strict=True) if label >= 0]
+    assert len(together_) == len(set(together_)) and grouping.anew
+    assert np.unique(labels).tolist() == [-1, *range(1, grouping.clustering.group_count + 1)]

@@ -1,0 +1,57 @@
+"""A library that has its caches but no photos: for what only reads caches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from faceclust import Library
+from faceclust.store.schema import folder_schema, parquet_bytes
+
+
+def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folder: str = "photos") -> Library:
+    """One folder of photos with these faces: embeddings (n, d), the number of each face's photo.
+    Reading brings the embeddings to the models' radius: thresholds grow by its square."""
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    library = Library(root)
+    info = library.cache_info
+    n = len(embeddings)
+    order = np.argsort(photo, kind="stable")
+    photo, embeddings = photo[order], embeddings[order].astype(np.float16)
+    face = np.arange(n) - np.searchsorted(photo, photo)
+    left = (0.05 + 0.15 * (face % 6)).astype(np.float32)
+    columns = {
+        "photo": np.char.mod("IMG_%07d.jpg", photo),
+        "photo_size": np.full(n, 1000),
+        "photo_mtime_ns": np.full(n, 10**18),
+        "photo_hash": np.char.mod("%032x", photo),
+        "width": np.full(n, 4000, np.int32),
+        "height": np.full(n, 3000, np.int32),
+        "status": np.full(n, "ok"),
+        "face": face.astype(np.int16),
+        # Scattered, as hashes are.
+        "face_id": np.char.mod("%016x", (order.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)),
+        "left": left,
+        "top": np.full(n, 0.2, np.float32),
+        "right": left + np.float32(0.1),
+        "bottom": np.full(n, 0.35, np.float32),
+        "score": np.ones(n, np.float32),
+        "quality": np.ones(n, np.float32),
+    }
+    schema = folder_schema(info)
+    arrays = []
+    for field in schema:
+        if field.name == "embedding":
+            flat = pa.array(embeddings.ravel())
+            arrays.append(pa.FixedSizeListArray.from_arrays(flat, info.dimension))
+        elif field.name in columns:
+            arrays.append(pa.array(columns[field.name]).cast(field.type))
+        else:
+            arrays.append(pa.nulls(n, field.type))
+    content = parquet_bytes(pa.Table.from_arrays(arrays, schema=schema))
+    (root / folder / ".faceclust.parquet").write_bytes(content)
+    library.home.create()
+    library.home.note_scan()
+    return library
