@@ -109,6 +109,8 @@ class Catalogue:
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""
+        if not self.resolved.said:
+            return ()  # without looking through the faces
         return tuple(person for person in self.persons if person.name is not None)
 
     def unnamed_groups(self) -> tuple[Person, ...]:

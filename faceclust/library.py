@@ -140,6 +140,7 @@ class Library(Catalogue):
             constraints, contradictions = constraints_of(faces, self.resolved, params)
             for contradiction in contradictions:
                 self.progress.note(self._in_words(contradiction, faces))
+            self._forget()  # the rows are as large as what grouping needs
             grouping = group_faces(
                 faces,
                 params,

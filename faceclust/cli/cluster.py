@@ -10,6 +10,7 @@ import click
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
 
 if TYPE_CHECKING:
+    from faceclust.cluster.group import Grouping
     from faceclust.library import Library
 
 
@@ -87,6 +88,7 @@ def command(library: Path | None, undo: bool, as_json: bool, full: bool, dry_run
                 "anew": grouping.anew,
                 "compared": grouping.compared,
                 "would_merge": grouping.would_merge,
+                "whole": grouping.clustering.whole,
                 "changes": changes_record(grouping.changes),
             }
         )
@@ -96,7 +98,8 @@ def command(library: Path | None, undo: bool, as_json: bool, full: bool, dry_run
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
     if grouping.changes is not None:
         tell_changes(opened, grouping.changes)
-    _tell_next(opened, dry_run, grouping.would_merge)
+    _tell_about_full(grouping)
+    _tell_next(opened, dry_run, len(sizes))
 
 
 def _sizes(labels: Any) -> list[int]:
@@ -105,12 +108,22 @@ def _sizes(labels: Any) -> list[int]:
     return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
 
 
-def _tell_next(opened: Library, dry_run: bool, would_merge: int) -> None:
-    if would_merge:
-        click.echo(f"{count(would_merge, 'group')} would now go into others: faceclust cluster --full --dry-run")
+def _tell_about_full(grouping: Grouping) -> None:
+    """Where grouping all faces anew is worth a thought."""
+    faces, whole = len(grouping.clustering.labels), grouping.clustering.whole
+    reasons = []
+    if grouping.would_merge:
+        reasons.append(f"{count(grouping.would_merge, 'group')} would now go into others")
+    if 2 * faces > 3 * whole:
+        reasons.append(f"{faces - whole:,} of {faces:,} faces came after all were last grouped anew")
+    if reasons:
+        click.echo(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
+
+
+def _tell_next(opened: Library, dry_run: bool, groups: int) -> None:
     if dry_run:
         click.echo("nothing was written: --dry-run")
         return
-    waiting = len(opened.unnamed_groups())
+    waiting = len(opened.unnamed_groups()) if opened.resolved.known else groups
     if waiting:
         click.echo(f"next: faceclust label ({count(waiting, 'group')} without a name)")

@@ -9,12 +9,12 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.density import hdbscan_groups
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import Indices
 from faceclust.cluster.forecast import forecast, in_words
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import NEW, Changes, compare, earlier_groups, number_groups
-from faceclust.cluster.two_passes import two_passes, united
+from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, Silent
 from faceclust.types import Clustering, ClusterParams, FaceTable, Float32
@@ -122,18 +122,17 @@ def check(params: ClusterParams) -> None:
 def membership_strength(embeddings: Float32, clusters: Indices) -> Float32:
     """1 − (mean squared L2 to the cluster's other faces) / (mean squared L2 of two faces that
     have nothing in common), in 0..1; 0 for a face alone. Two unlike faces of norm r are 2r² apart."""
-    points, groups = ClusterMeans(embeddings), united(ClusterMeans(embeddings), clusters)
-    n = len(embeddings)
-    strength = np.zeros(n)
-    for start in range(0, n, _CHUNK):
-        face = np.arange(start, min(start + _CHUNK, n))
-        group = clusters[face]
-        others = groups.sizes[group] - 1
-        own = points.sums[face]
-        products = np.einsum("ij,ij->i", own, groups.sums[group] - own)
-        squares = groups.square_sums[group] - points.square_sums[face]
-        unlike = 2 * np.einsum("ij,ij->i", embeddings[face], embeddings[face], dtype=np.float64)
+    _, group, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(group, column, len(sizes)) for column in embeddings.T], axis=1)
+    squares = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
+    squares_of = np.bincount(group, squares, len(sizes))
+    strength = np.zeros(len(embeddings))
+    for start in range(0, len(embeddings), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        own, others = embeddings[part].astype(np.float64), sizes[group[part]] - 1
+        products = np.einsum("ij,ij->i", own, sums[group[part]] - own)
         with np.errstate(invalid="ignore", divide="ignore"):
-            distance = points.square_sums[face] + (squares - 2 * products) / others
-            strength[face] = np.where(others > 0, 1 - distance / unlike, 0.0)
+            rest = squares_of[group[part]] - squares[part] - 2 * products
+            distance = squares[part] + rest / others
+            strength[part] = np.where(others > 0, 1 - distance / (2 * squares[part]), 0.0)
     return np.clip(strength, 0, 1).astype(np.float32)

@@ -49,12 +49,18 @@ class _Agglomeration(Neighbourhood):
         self._unite_duplicates()
         if len(self.live) > 1:
             self.first_lists()
-            self.progress.start("grouping", len(self.live))
+            self.starting = len(self.live)
+            self.tell_progress()
             changed = self.live
             while len(changed):
                 changed = self._round(changed)
             self.progress.finish()
         return self.find(np.arange(len(self.parent)))
+
+    def tell_progress(self) -> None:
+        """Begin the stage of merging, or go back to it."""
+        self.progress.start("grouping", self.starting)
+        self.progress.advance(self.starting - int(np.count_nonzero(self.alive)))
 
     def _unite_duplicates(self) -> None:
         """Equal points merge first in any case; done beforehand, they cost no rounds."""

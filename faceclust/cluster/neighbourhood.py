@@ -13,6 +13,7 @@ from faceclust.cluster.tiles import near_pairs
 from faceclust.progress import Progress
 
 _CHUNK = 1 << 16  # lists brought up to date at a time: bounds the memory
+_LONG = 10**9  # pairs to compare that take long enough to be told of
 
 
 class Neighbourhood:
@@ -36,6 +37,9 @@ class Neighbourhood:
         self.nearest = np.full(n, -1, np.int64)
         self.distance = np.full(n, np.inf)
         self.certain = np.zeros(n, np.bool_)
+
+    def tell_progress(self) -> None:
+        """Called when a long stage of comparing is over."""
 
     def unite(self, group: Indices) -> None:
         """Make one cluster of several, before lists are made."""
@@ -110,15 +114,24 @@ class Neighbourhood:
         self._choose(worn)
 
     def _refresh_by_means(self, worn: Indices) -> None:
+        long = len(worn) * len(self.live) > _LONG
+        if long:
+            self.progress.start("comparing groups", len(worn), "groups")
         hide = self.exclusions.curtain(worn, self.live)
         best = Nearest(len(worn), self.limit + self.means.rounding32)
         pairs = near_pairs(
-            lambda rows: self.means.probes(worn[rows]), self.means.targets(self.live), best.limits, hide=hide
+            lambda rows: self.means.probes(worn[rows]),
+            self.means.targets(self.live),
+            best.limits,
+            hide=hide,
+            on_rows=self.progress.advance if long else None,
         )
         for rows, columns, values in pairs:
             best.offer(rows, columns, values)
         best.settle()
         self._keep(worn, self.live, best)
+        if long:
+            self.tell_progress()
 
     def _refresh_exactly(self, cluster: int, members: Members) -> None:
         """One cluster's list in float64 alone, ties by name: for those whose neighbours are too

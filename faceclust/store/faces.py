@@ -40,7 +40,8 @@ class LibraryTable:
         """The distinct faces, sorted by id."""
         ids = np.array(self._faces["face_id"].to_pylist(), dtype="U16")
         unique, first = np.unique(ids, return_index=True)
-        faces = self._faces.take(first)
+        columns = "folder photo photo_hash taken_at camera embedding quality left top right bottom".split()
+        faces = self._faces.select(columns).take(first)
         return FaceTable(
             face_ids=unique,
             photo_ids=np.array(faces["photo_hash"].to_pylist(), dtype="U32"),
