@@ -84,7 +84,9 @@ class _Agglomeration(Neighbourhood):
         neighbour was looked for again; none: all is done."""
         into, others = self._mutual_pairs(changed)
         if not len(into):
-            self.live = self.live[self.alive[self.live]]
+            # Whoever has nobody within the threshold is finished, and nobody has them.
+            finished = self.certain[self.live] & (self.nearest[self.live] < 0)
+            self.live = self.live[self.alive[self.live] & ~finished]
             worn = self.live[~self.certain[self.live]]
             if len(worn):
                 self.refresh(worn)
