@@ -62,7 +62,7 @@ def test_undo_takes_back_one_after_the_other_and_is_a_line_too(tmp_path: Path) -
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(["name", "ignore", "undo"]), max_size=12))
+@given(st.lists(st.sampled_from(["name", "reject", "ignore", "undo"]), max_size=12))
 def test_any_sequence_equals_the_shorter_one_without_what_was_undone(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
 ) -> None:
@@ -73,12 +73,9 @@ def test_any_sequence_equals_the_shorter_one_without_what_was_undone(
             journal.undo()
             expected[-1:] = []
         else:
-            event = (
-                journal.name(f"P{number}", [face(str(number))])
-                if kind == "name"
-                else journal.ignore([face(str(number))])
-            )
-            expected.append(event.id)
+            faces = [face(str(number))]
+            said = {"name": journal.name, "reject": journal.reject}.get(kind)
+            expected.append((said(f"P{number}", faces) if said else journal.ignore(faces)).id)
     assert [event.id for event in effective(journal.events())] == expected
 
 
@@ -162,6 +159,36 @@ def test_the_later_word_counts_also_for_the_spelling() -> None:
     events = [name("Anna", face("1"), face("2")), name("Ben", face("2")), name("ANNA", face("3"))]
     said = resolve(events, [place("1"), place("2"), place("3")]).said
     assert {id: word.name for id, word in said.items()} == {"1": "ANNA", "2": "Ben", "3": "ANNA"}
+
+
+def reject(called: str, *faces: JournalFace) -> Event:
+    return Event(f"reject {called} {[face.face_id for face in faces]}", "2030", "reject", faces, called)
+
+
+def test_a_name_and_its_rejection_take_each_other_back() -> None:
+    here = [place("1"), place("2")]
+    found = resolve([name("Anna", face("1"), face("2")), reject("anna", face("1"))], here)
+    assert found.said == {"2": Said("Anna", True)} and found.rejected == {"1": frozenset({"Anna"})}
+    found = resolve([reject("anna", face("1")), name("Anna", face("1"))], here)
+    assert found.said == {"1": Said("Anna", True)} and found.rejected == {}
+    found = resolve([name("Ben", face("1")), reject("Anna", face("1")), reject("Cleo", face("1"))], here)
+    assert found.said == {"1": Said("Ben", True)} and found.rejected == {"1": frozenset({"Anna", "Cleo"})}
+    # A face that is not there is waited for where it has a name, not where it has none.
+    assert resolve([reject("Anna", face("9", hash="x", photo="x"))], here).waiting == 0
+
+
+def test_a_rejected_face_does_not_come_with_the_group() -> None:
+    groups = clustering({"1": 1, "2": 1, "3": 1})
+    said = {"1": Said("Anna", True)}
+    anna, rest = build_persons(groups, said, {i: i for i in "123"}, {"3": frozenset({"Anna"})})
+    assert anna.face_ids == ("1", "2") and rest.face_ids == ("3",) and rest.name is None
+
+
+def test_a_rejection_round_trips_in_words(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "people.jsonl")
+    journal.reject("Anna", [face("1")])
+    (event,) = journal.events()
+    assert (event.kind, event.name, describe(event)) == ("reject", "Anna", "not Anna (1 face)")
 
 
 def clustering(labels: dict[str, int]) -> Clustering:
