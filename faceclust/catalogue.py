@@ -109,7 +109,7 @@ class Catalogue:
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""
-        if not self.resolved.said:
+        if self.clustering is not None and not self.resolved.said:
             return ()  # without looking through the faces
         return tuple(person for person in self.persons if person.name is not None)
 

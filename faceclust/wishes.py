@@ -7,15 +7,13 @@ photos, and the later word before the earlier.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, contradicted, joined, one_person_a_photo
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.duplicates import same_faces
-from faceclust.cluster.incremental import joined
 from faceclust.cluster.two_passes import groups_of
 from faceclust.people.resolve import Resolved
 from faceclust.types import ClusterParams, FaceTable
@@ -71,7 +69,7 @@ def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Con
 
 
 def _with_duplicates(
-    pairs: list[Indices], told: list[Indices], exclusions: Iterable[Indices], persons: dict[str, Indices], n: int
+    pairs: list[Indices], told: list[Indices], exclusions: list[Indices], persons: dict[str, Indices], n: int
 ) -> tuple[list[Indices], list[Contradiction]]:
     """Must-links from what the user told and from faces seen twice; of the latter none that
     would bring together what excludes each other."""
@@ -79,11 +77,7 @@ def _with_duplicates(
         return told, []
     own = joined(n, told)
     links = joined(n, [*told, *pairs])
-    broken: set[int] = set()
-    for group in exclusions:
-        one_each = group[np.unique(own[group], return_index=True)[1]]
-        names, counts = np.unique(links[one_each], return_counts=True)
-        broken |= set(names[counts > 1].tolist())
+    broken = set(contradicted(links, own, exclusions).tolist())
     name_of = {face: name for name, group in persons.items() for face in group.tolist()}
     contradictions = []
     for a, b in (pair.tolist() for pair in pairs if int(links[pair[0]]) in broken):

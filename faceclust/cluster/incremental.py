@@ -17,10 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Constraints, contradicted, joined
 from faceclust.cluster.distances import ClusterMeans, Indices
 from faceclust.cluster.numbering import NEW
 from faceclust.cluster.tiles import near_pairs
@@ -78,10 +76,11 @@ def _standing(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDAr
     are must-linked; and which faces count as new."""
     n = len(earlier)
     new = earlier == NEW
+    told = joined(n, constraints.must_link)
     while True:
         kept = np.where((earlier >= 0) & ~new, earlier, NEW - 1 - np.arange(n))
         clusters = joined(n, [*groups_of(kept), *constraints.must_link])
-        broken = np.isin(clusters, _broken(clusters, constraints)) & (earlier >= 0) & ~new
+        broken = np.isin(clusters, contradicted(clusters, told, constraints.exclusions)) & (earlier >= 0) & ~new
         if not broken.any():
             # A must-link that changes something is news for the faces it joins.
             for faces in constraints.must_link:
@@ -89,27 +88,6 @@ def _standing(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDAr
                     new[faces[kept[faces] < 0]] = True
             return clusters, new
         new |= broken
-
-
-def joined(n: int, links: list[Indices]) -> Indices:
-    """Clusters, named by their smallest member's position, of faces linked in groups."""
-    a = np.concatenate([np.empty(0, np.int64), *[np.repeat(group[0], len(group)) for group in links]])
-    b = np.concatenate([np.empty(0, np.int64), *links])
-    component = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
-    _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse], dtype=np.int64)
-
-
-def _broken(clusters: Indices, constraints: Constraints) -> Indices:
-    """Clusters with two faces that exclude each other and are not must-linked."""
-    linked = joined(len(clusters), list(constraints.must_link))
-    found = []
-    for group in constraints.exclusions:
-        # A must-linked set counts once.
-        one_each = group[np.unique(linked[group], return_index=True)[1]]
-        names, counts = np.unique(clusters[one_each], return_counts=True)
-        found.append(names[counts > 1])
-    return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
 
 def _near(

@@ -23,8 +23,8 @@ def build_persons(
     with it as that person's, unconfirmed, save on a photo where the person is already and
     where they were said not to be that person (`rejected`, by face). A group most of whose
     faces are ignored is ignored; else its other faces are asked about.
-    `photo_of`: each face's photo (content hash). Named persons come first, by falling number
-    of faces; then unnamed groups, then ignored ones, by number.
+    `photo_of`: each face's photo (content hash). Named persons come first, then unnamed
+    groups, then ignored ones, each by falling number of faces.
     """
     groups: dict[int, list[str]] = defaultdict(list)
     group_of: dict[str, int] = {}
@@ -70,7 +70,7 @@ def build_persons(
         if name is not None
     ]
     named.sort(key=lambda person: (-len(person.face_ids), person_key(person.name or "")))
-    unnamed.sort(key=lambda person: (person.ignored, person.clusters))
+    unnamed.sort(key=lambda person: (person.ignored, -len(person.face_ids), person.clusters))
     return (*named, *unnamed)
 
 

@@ -93,8 +93,8 @@ def dlib_whispers(faces: Faces, threshold: float) -> np.ndarray:
     import dlib
 
     vectors = [dlib.vector(row) for row in faces.embeddings]
-    # The cut that dlib's own example takes, 0.6, is for dlib's own scale; this is the best here.
-    return np.array(dlib.chinese_whispers_clustering(vectors, float(np.sqrt(0.75 * threshold))))
+    # A little below the threshold is its best here.
+    return np.array(dlib.chinese_whispers_clustering(vectors, float(np.sqrt(0.95 * threshold))))
 
 
 METHODS: dict[str, tuple[Callable[[Faces, float], np.ndarray], int]] = {
