@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from faceclust.catalogue import Catalogue
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
@@ -29,11 +31,11 @@ from faceclust.people.journal import Event, JournalFace
 from faceclust.people.resolve import clean_name
 from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
-from faceclust.store.clusters import read_clusters, swap_clusters, write_clusters
+from faceclust.store.clusters import SavedClusterings
 from faceclust.store.home import chosen_library, enclosing_library, find_library, remember_library, resolve_folder
 from faceclust.store.thumbs import ThumbStore
-from faceclust.types import Clustering, ClusterParams, FacePlace, FaceTable
-from faceclust.wishes import Contradiction, constraints_of
+from faceclust.types import ClusterParams, FacePlace
+from faceclust.wishes import constraints_of, in_words
 
 if TYPE_CHECKING:
     from faceclust.scan import ScanResult
@@ -136,11 +138,14 @@ class Library(Catalogue):
         check(params)
         with self.home.locked():  # from the start: to be told at the end would waste the work
             self._forget()
-            faces, earlier = self.table.face_table(), self._usable_clustering()
+            faces = self.table.face_table()
+            present, before = self._saved.read()
             constraints, contradictions = constraints_of(faces, self.resolved, params)
             for contradiction in contradictions:
-                self.progress.note(self._in_words(contradiction, faces))
+                photos = [self.places_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
+                self.progress.note(in_words(contradiction, photos))
             self._forget()  # the rows are as large as what grouping needs
+            earlier = present or before
             grouping = group_faces(
                 faces,
                 params,
@@ -148,40 +153,34 @@ class Library(Catalogue):
                 self.progress,
                 earlier=earlier,
                 models=self.pack.fingerprint,
+                taken=max(known.highest for known in (present, before) if known) if earlier else 0,
                 anew=anew,
             )
             if not dry_run:
-                write_clusters(self.home.clusters, self.home.clusters_before, grouping.clustering)
+                self._saved.keep(grouping.clustering, present)
         self._forget()
+        if dry_run:
+            self.clustering = present
         return grouping
 
-    def undo_cluster(self) -> Changes:
-        """Bring the clustering before the last one back, and keep the last in its place. Raises
-        UsageError where there is none."""
+    @property
+    def _saved(self) -> SavedClusterings:
+        home = self.home
+        return SavedClusterings(home.clusters, home.clusters_before, home.known_clusters(), self.progress.note)
+
+    def undo_cluster(self, *, dry_run: bool = False) -> Changes:
+        """Bring the clustering before the last one back, and keep the last in its place. Gives what
+        changes by it. Raises UsageError where there is none."""
         with self.home.locked():
             self._forget()
-            present, before = self.clustering, read_clusters(self.home.clusters_before)
-            if present is None or before is None:
+            present, before = self._saved.read()
+            if before is None:
                 raise UsageError("there is no earlier grouping to go back to")
-            swap_clusters(self.home.clusters, self.home.clusters_before)
+            if not dry_run:
+                self._saved.keep(before, present)
         self._forget()
-        return compare(present, before)
-
-    def _usable_clustering(self) -> Clustering | None:
-        try:
-            return self.clustering
-        except CacheError as error:
-            self.progress.note(f"{error}; all faces are grouped anew, under new numbers")
-            return None
-
-    def _in_words(self, contradiction: Contradiction, faces: FaceTable) -> str:
-        photos = [self.places_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
-        if contradiction.same_photo:
-            return f"{contradiction.names[0]} was confirmed on {len(photos)} faces of {photos[0]}; kept, as you said"
-        return (
-            f"a face on {photos[0]} and {photos[1]}, which look like one shot, was confirmed as "
-            f"{' and as '.join(contradiction.names)}; kept, as you said"
-        )
+        here = np.array(sorted(self.places_of), dtype=np.str_)
+        return compare((present or before).among(here), before.among(here))
 
     # -- people -------------------------------------------------------------
 
@@ -191,18 +190,18 @@ class Library(Catalogue):
 
         Raises UsageError for a name with nothing printable in it.
         """
-        cleaned = clean_name(name)
-        if not cleaned:
-            raise UsageError("a name needs at least one letter")
+        cleaned = self._cleaned(name)
         with self.home.journal_locked():
             event = self.journal.name(cleaned, self._journal_faces(faces, shown))
         self._forget_people()
         return event
 
     def reject(self, faces: Iterable[str], name: str) -> Event:
-        """These faces are not the person of this name: they never go with that person's."""
+        """These faces are not the person of this name: they never go with that person's. Raises
+        UsageError as `name` does."""
+        cleaned = self._cleaned(name)
         with self.home.journal_locked():
-            event = self.journal.reject(clean_name(name), self._journal_faces(faces, ()))
+            event = self.journal.reject(cleaned, self._journal_faces(faces, ()))
         self._forget_people()
         return event
 
@@ -219,6 +218,12 @@ class Library(Catalogue):
             event = self.journal.undo()
         self._forget_people()
         return event
+
+    def _cleaned(self, name: str) -> str:
+        cleaned = clean_name(name)
+        if not cleaned:
+            raise UsageError("a name needs at least one letter")
+        return cleaned
 
     def _journal_faces(self, faces: Iterable[str], shown: Iterable[str] | None) -> list[JournalFace]:
         faces = list(faces)

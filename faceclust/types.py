@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -189,6 +189,8 @@ class FaceTable:
             if getattr(self, name).shape != (n,):
                 raise ValueError(f"{name}: expected shape ({n},), got {getattr(self, name).shape}")
         check_array("embeddings", self.embeddings, (n, None), np.float32)
+        if not np.isfinite(self.embeddings.sum(dtype=np.float64)):
+            raise ValueError("embeddings: expected finite numbers")
         check_array("boxes", self.boxes, (n, 4), np.float32)
         check_array("shots", self.shots, (n, 2), np.int64)
         if n > 1 and not (self.face_ids[:-1] < self.face_ids[1:]).all():
@@ -214,7 +216,8 @@ class ClusterParams:
 class Clustering:
     """A label for each face: the number of its group; −1 is a face alone. `strength` in 0..1 says
     how near the face is to its group's centre. `models`: what the embeddings were made with.
-    `whole`: how many faces there were when all were last grouped anew."""
+    `whole`: how many faces there were when all were last grouped anew. `highest`: the highest
+    number a group has ever had."""
 
     face_ids: NDArray[np.str_]
     labels: NDArray[np.int32]
@@ -222,11 +225,17 @@ class Clustering:
     params: ClusterParams = field(default_factory=ClusterParams)
     models: str = ""
     whole: int = 0
+    highest: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
         check_array("labels", self.labels, (n,), np.int32)
         check_array("strength", self.strength, (n,), np.float32)
+
+    def among(self, face_ids: NDArray[np.str_]) -> Clustering:
+        """The part of it that is about these faces."""
+        some = np.isin(self.face_ids, face_ids)
+        return replace(self, face_ids=self.face_ids[some], labels=self.labels[some], strength=self.strength[some])
 
     @property
     def group_count(self) -> int:

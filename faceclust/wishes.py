@@ -7,11 +7,12 @@ photos, and the later word before the earlier.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints, contradicted, joined, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, contradictions, joined, one_person_a_photo
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.duplicates import same_faces
 from faceclust.cluster.two_passes import groups_of
@@ -27,6 +28,16 @@ class Contradiction:
     names: tuple[str, ...]
     faces: tuple[int, ...]
     same_photo: bool
+
+
+def in_words(contradiction: Contradiction, photos: Sequence[str]) -> str:
+    """What a user reads of it; `photos`: the path of each face's photo."""
+    if contradiction.same_photo:
+        return f"{contradiction.names[0]} was confirmed on {len(photos)} faces of {photos[0]}; kept, as you said"
+    return (
+        f"a face on {photos[0]} and {photos[1]}, which look like one shot, was confirmed as "
+        f"{' and as '.join(contradiction.names)}; kept, as you said"
+    )
 
 
 def constraints_of(
@@ -52,10 +63,10 @@ def constraints_of(
     persons = {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
     photos = [] if params.allow_same_photo else one_person_a_photo(faces.photo_ids)
     exclusions = [*photos, *rejected, *([np.concatenate(list(persons.values()))] if persons else [])]
-    contradictions = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
+    twice = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
     told = [group for group in persons.values() if len(group) > 1]
     links, more = _with_duplicates(same_faces(faces, params.threshold), told, exclusions, persons, len(faces))
-    return Constraints(links, exclusions), contradictions + more
+    return Constraints(links, exclusions), twice + more
 
 
 def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Contradiction]:
@@ -77,11 +88,11 @@ def _with_duplicates(
         return told, []
     own = joined(n, told)
     links = joined(n, [*told, *pairs])
-    broken = set(contradicted(links, own, exclusions).tolist())
+    broken = {int(links[faces[0]]) for faces in contradictions(links, own, exclusions)}
     name_of = {face: name for name, group in persons.items() for face in group.tolist()}
-    contradictions = []
+    found = []
     for a, b in (pair.tolist() for pair in pairs if int(links[pair[0]]) in broken):
         if a in name_of and b in name_of and name_of[a] != name_of[b]:
-            contradictions.append(Contradiction((name_of[a], name_of[b]), (a, b), same_photo=False))
+            found.append(Contradiction((name_of[a], name_of[b]), (a, b), same_photo=False))
     good = [pair for pair in pairs if int(links[pair[0]]) not in broken]
-    return groups_of(joined(n, [*told, *good])), contradictions
+    return groups_of(joined(n, [*told, *good])), found

@@ -34,14 +34,14 @@ def changes_record(changes: Changes | None) -> dict[str, Any] | None:
 
 def tell_changes(library: Library, changes: Changes) -> None:
     """A line for each kind of change there is."""
-    names = {group: person.name for person in library.people() for group in person.clusters}
+    names = _owners(library)
 
     def name(group: int) -> str:
         return f"{group} ({names[group]})" if group in names else str(group)
 
-    faces = [f"{changes.added:,} new"] if changes.added else []
-    faces += [f"{changes.gone:,} no longer there"] if changes.gone else []
-    click.echo(f"since the last grouping: {', '.join(faces) or 'the same'} faces")
+    faces = [count(changes.added, "new face")] if changes.added else []
+    faces += [f"{count(changes.gone, 'face')} no longer there"] if changes.gone else []
+    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}")
     if not changes:
         click.echo("  no group has changed")
     if changes.joined:
@@ -62,6 +62,16 @@ def tell_changes(library: Library, changes: Changes) -> None:
     if changes.left:
         told = [f"{number} of {name(group)}" for group, number in Counter(g for _, g in changes.left).most_common()]
         click.echo(f"  now alone: {count(len(changes.left), 'face')}: {_listed(told)}")
+
+
+def _owners(library: Library) -> dict[int, str]:
+    """The named person most of a group's faces are, by group."""
+    most: dict[int, tuple[int, str]] = {}
+    for person in library.people():
+        counts = Counter(library.cluster_of[face] for face in person.face_ids if face in library.cluster_of)
+        for group, number in counts.items():
+            most[group] = max(most.get(group, (0, "")), (number, person.label))
+    return {group: name for group, (_, name) in most.items()}
 
 
 def _some(told: list[str], what: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from faceclust.cluster.group import Grouping
     from faceclust.library import Library
 
+_TYPED = click.core.ParameterSource.COMMANDLINE
+
 
 @click.command("cluster")
 @library_option
@@ -45,7 +47,17 @@ if TYPE_CHECKING:
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would change, and write nothing.")
 @click.option("--undo", is_flag=True, help="Bring the last grouping back; again for the one undone.")
 @json_option
-def command(library: Path | None, undo: bool, as_json: bool, full: bool, dry_run: bool, **choices: Any) -> None:
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    library: Path | None,
+    undo: bool,
+    as_json: bool,
+    full: bool,
+    dry_run: bool,
+    **choices: Any,
+) -> None:
     """Group the faces by person.
 
     A lower threshold makes more and purer groups, a higher one fewer and larger ones.
@@ -62,13 +74,16 @@ def command(library: Path | None, undo: bool, as_json: bool, full: bool, dry_run
     """
     from faceclust.cli.changes import changes_record, tell_changes
 
+    given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _TYPED]
+    if undo and given:
+        raise click.UsageError("--undo goes with --dry-run, --json and --library only")
     opened = open_library(library)
     if undo:
-        changes = opened.undo_cluster()
+        changes = opened.undo_cluster(dry_run=dry_run)
         if as_json:
-            print_json({"library": str(opened.root), "changes": changes_record(changes)})
+            print_json({"library": str(opened.root), "written": not dry_run, "changes": changes_record(changes)})
         else:
-            click.echo("the grouping before the last is back")
+            click.echo(f"the grouping before the last {'would come' if dry_run else 'is'} back")
             tell_changes(opened, changes)
         return
     grouping = opened.cluster(anew=full, dry_run=dry_run, **choices)

@@ -32,17 +32,27 @@ class Constraints:
 
     def within(self, faces: Indices) -> Constraints:
         """The same constraints over a subset of the faces, renumbered by position in it."""
-        order = np.argsort(faces)
+        if not len(faces):
+            return Constraints()
+        last = max(int(group.max()) for group in (faces, *self.must_link, *self.exclusions) if len(group))
+        position = np.full(last + 1, -1)
+        position[faces] = np.arange(len(faces))
 
-        def renumber(groups: Iterable[Indices]) -> list[Indices]:
-            kept = []
-            for group in groups:
-                inside = group[np.isin(group, faces)]
-                if len(inside) > 1:
-                    kept.append(order[np.searchsorted(faces, inside, sorter=order)])
-            return kept
+        def renumber(groups: Sequence[Indices]) -> list[Indices]:
+            number, members = _flat(groups)
+            inside = position[members] >= 0
+            several = np.bincount(number[inside], minlength=len(groups)) > 1
+            inside &= several[number]
+            number, members = number[inside], position[members[inside]]
+            return np.split(members, np.flatnonzero(np.diff(number)) + 1) if len(members) else []
 
         return Constraints(renumber(self.must_link), renumber(self.exclusions))
+
+
+def _flat(groups: Sequence[Indices]) -> tuple[Indices, Indices]:
+    """Each member's group, by number, and the members."""
+    number = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    return number, np.concatenate([np.empty(0, np.int64), *groups])
 
 
 def one_person_a_photo(photo_ids: NDArray[np.str_]) -> list[Indices]:
@@ -61,16 +71,17 @@ def joined(n: int, links: Sequence[Indices]) -> Indices:
     return np.asarray(first[inverse], dtype=np.int64)
 
 
-def contradicted(clusters: Indices, told: Indices, exclusions: Sequence[Indices]) -> Indices:
-    """The clusters (names, rising) with two faces that exclude each other, unless these two are in
-    one of the clusters `told`."""
-    faces = np.concatenate([np.empty(0, np.int64), *exclusions])
-    number = np.repeat(np.arange(len(exclusions)), [len(group) for group in exclusions])
-    # What was told to be one counts once in an exclusion.
+def contradictions(clusters: Indices, told: Indices, exclusions: Sequence[Indices]) -> list[Indices]:
+    """Faces of one cluster that exclude each other, a set for each time that happens. Faces that
+    are in one of the clusters `told` do not, and the first stands for all."""
+    number, faces = _flat(exclusions)
     _, one_each = np.unique(np.stack([number, told[faces]]), axis=1, return_index=True)
-    pairs = np.stack([number[one_each], clusters[faces[one_each]]])
-    held, counts = np.unique(pairs, axis=1, return_counts=True)
-    return np.unique(held[1, counts > 1])
+    number, faces = number[one_each], faces[one_each]
+    order = np.lexsort((faces, clusters[faces], number))
+    number, faces = number[order], faces[order]
+    together = (np.diff(number) == 0) & (np.diff(clusters[faces]) == 0)
+    parts = np.split(faces, np.flatnonzero(~together) + 1)
+    return [part for part in parts if len(part) > 1]
 
 
 class ExclusionIndex:
@@ -86,8 +97,7 @@ class ExclusionIndex:
         self._held: dict[int, set[int]] = {}
         self._holds = np.zeros(n, np.bool_)  # whether a cluster is in _held
         # The same for blocks of clusters: each face in an exclusion, and the exclusion's number.
-        self._incident = np.concatenate([np.empty(0, np.int64), *self._faces])
-        self._number = np.repeat(np.arange(len(self._faces)), [len(group) for group in self._faces])
+        self._number, self._incident = _flat(self._faces)
         for cluster, number in zip(find(self._incident).tolist(), self._number.tolist(), strict=True):
             self._held.setdefault(cluster, set()).add(number)
         self._holds[list(self._held)] = True

@@ -35,8 +35,9 @@ def _pairs_of_shot(faces: FaceTable, shot: Indices, threshold: float) -> Indices
     i, j = np.triu_indices(len(shot), 1)
     apart = photos[i] != photos[j]
     i, j = np.sort(np.stack([shot[i[apart]], shot[j[apart]]]), axis=0)
-    distance = ((faces.embeddings[i] - faces.embeddings[j]) ** 2).sum(axis=1)
-    same = (distance <= threshold) & (_overlap(faces.boxes[i], faces.boxes[j]) >= _SAME_PLACE)
+    overlap = _overlap(faces.boxes[i], faces.boxes[j]) >= _SAME_PLACE
+    i, j = i[overlap], j[overlap]
+    same = ((faces.embeddings[i] - faces.embeddings[j]) ** 2).sum(axis=1) <= threshold
     return np.stack([i[same], j[same]], axis=1)
 
 

@@ -60,6 +60,7 @@ def group_faces(
     *,
     earlier: Clustering | None = None,
     models: str = "",
+    taken: int = 0,
     anew: bool = False,
 ) -> Grouping:
     """Group faces by person.
@@ -67,7 +68,7 @@ def group_faces(
     `earlier`: the last clustering, whose group numbers are kept. Where it was made by the same
     parameters and models, its groups are kept as well and only faces new since are looked at,
     unless they are most of the library, or `anew` asks for all. Only average linkage can go on
-    from there. Raises UsageError for an unknown algorithm or a senseless number.
+    from there. New groups get numbers above `taken`. Raises UsageError for an unknown algorithm or a senseless number.
     """
     check(params)
     progress = progress or Silent()
@@ -94,13 +95,15 @@ def group_faces(
         if len(faces) >= _MANY:
             progress.note(in_words(forecast(*faces.embeddings.shape), len(faces)))
         clusters = ALGORITHMS[params.algorithm](faces.embeddings, params, constraints, progress)
+    labels = number_groups(clusters, params.min_size, before if earlier is not None else None, taken)
     clustering = Clustering(
         face_ids=faces.face_ids,
-        labels=number_groups(clusters, params.min_size, before if earlier is not None else None),
+        labels=labels,
         strength=membership_strength(faces.embeddings, clusters),
         params=params,
         models=models,
         whole=earlier.whole if goes_on and earlier is not None else len(faces),
+        highest=max(taken, int(labels.max(initial=0))),
     )
     changes = None if earlier is None else compare(earlier, clustering)
     return Grouping(clustering, changes, not goes_on, compared, would_merge)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.constraints import Constraints, contradicted, joined
+from faceclust.cluster.constraints import Constraints, contradictions, joined
 from faceclust.cluster.distances import ClusterMeans, Indices
 from faceclust.cluster.numbering import NEW
 from faceclust.cluster.tiles import near_pairs
@@ -53,8 +53,8 @@ def extend_groups(
     """Group new faces with each other and into groups of an earlier run.
 
     `earlier` (n,) int64: each face's group then (or ALONE, NEW of `numbering`). `group` makes
-    clusters of some faces under constraints, with `threshold`. An earlier group that now breaks
-    a constraint is taken apart, and its faces count as new. Must-linked faces bring their
+    clusters of some faces under constraints, with `threshold`. Where an earlier group now breaks
+    a constraint, faces are taken out of it, and count as new. Must-linked faces bring their
     groups together.
     """
     clusters, new = _standing(earlier, constraints)
@@ -64,7 +64,8 @@ def extend_groups(
     subset = np.flatnonzero(near[clusters])
     seeds = groups_of(clusters[subset])
     exclusions = constraints.within(subset).exclusions
-    kept = np.array([faces[0] for faces in seeds if not new[subset[faces]].any()], dtype=np.int64)
+    standing = (earlier >= 0) & ~new
+    kept = np.array([faces[0] for faces in seeds if standing[subset[faces]].any()], dtype=np.int64)
     found = group(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
     freely = group(embeddings[subset], Constraints(seeds, exclusions))
     clusters[subset] = subset[found]
@@ -73,21 +74,32 @@ def extend_groups(
 
 def _standing(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDArray[np.bool_]]:
     """Earlier groups as clusters, named by their smallest member's position, joined where faces
-    are must-linked; and which faces count as new."""
+    are must-linked; and which faces count as new: those that are, and those that had to be
+    taken out of a group."""
     n = len(earlier)
     new = earlier == NEW
     told = joined(n, constraints.must_link)
+    told_with = np.bincount(told, minlength=n)[told]
     while True:
         kept = np.where((earlier >= 0) & ~new, earlier, NEW - 1 - np.arange(n))
         clusters = joined(n, [*groups_of(kept), *constraints.must_link])
-        broken = np.isin(clusters, contradicted(clusters, told, constraints.exclusions)) & (earlier >= 0) & ~new
-        if not broken.any():
-            # A must-link that changes something is news for the faces it joins.
-            for faces in constraints.must_link:
-                if len(np.unique(kept[faces])) > 1:
-                    new[faces[kept[faces] < 0]] = True
+        out = [
+            _taken_out(faces, told_with[faces] == 1, kept, clusters)
+            for faces in contradictions(clusters, told, constraints.exclusions)
+        ]
+        freed = np.concatenate([np.empty(0, np.int64), *out])
+        freed = freed[kept[freed] >= 0]
+        if not len(freed):
             return clusters, new
-        new |= broken
+        new[freed] = True
+
+
+def _taken_out(faces: Indices, untold: NDArray[np.bool_], kept: Indices, clusters: Indices) -> Indices:
+    """Which faces to take out of their groups when these exclude each other. Those of which nothing
+    was told, where that settles it; where a group is in itself of two minds, all of it."""
+    if (untold.any() and not untold.all()) or (untold.any() and len(np.unique(kept[faces])) > 1):
+        return faces[untold]
+    return np.flatnonzero(clusters == clusters[faces[0]])
 
 
 def _near(

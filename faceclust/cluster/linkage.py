@@ -37,8 +37,9 @@ def agglomerate(
     The clusters are those of SciPy's `linkage(method=linkage)` on squared Euclidean distances
     cut at `threshold` (merged while the distance is ≤ it, within float64 rounding), as long as
     no constraint changes them; of equally near pairs the one whose clusters have the smallest
-    names comes first. Must-linked faces start as one cluster. `penalties` (n,), none below 0, are
-    added to every squared distance for each of the two faces.
+    names comes first, as long as no constraint is in the way. Must-linked faces start as one
+    cluster. `penalties` (n,), none below 0, are added to every squared distance for each of the
+    two faces.
     """
     rule = RULES[linkage](embeddings, penalties)
     return _Agglomeration(rule, threshold, constraints or Constraints(), progress or Silent()).run()
@@ -46,7 +47,8 @@ def agglomerate(
 
 class _Agglomeration(Neighbourhood):
     def run(self) -> Indices:
-        self._unite_duplicates()
+        if not self.rule.penalised:
+            self._unite_duplicates()
         if len(self.live) > 1:
             self.first_lists()
             self.starting = len(self.live)

@@ -16,21 +16,20 @@ ALONE, NEW = -1, -2  # as an earlier group: the face was in none; the face was n
 Numbers = NDArray[np.int32]
 
 
-def number_groups(clusters: Indices, min_size: int, earlier: Indices | None = None) -> Numbers:
+def number_groups(clusters: Indices, min_size: int, earlier: Indices | None = None, taken: int = 0) -> Numbers:
     """Cluster names (a member's position) to group numbers; −1 for the members of clusters
     smaller than `min_size`, and for faces alone.
 
     The first time groups count from 1 by falling size, then by first member. With `earlier`
     (n,), each face's group in an earlier run (ALONE, NEW), a group keeps the number of the one
     it shares most faces with, each number going to one group only; the others get numbers
-    not used so far, by falling size.
+    above these and above `taken`, by falling size.
     """
     names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     numbers = np.full(len(names), ALONE, np.int32)
     large = counts >= max(min_size, 2)
-    taken = 0
     if earlier is not None:
-        taken = int(earlier.max(initial=0))
+        taken = max(taken, int(earlier.max(initial=0)))
         for cluster, number in _best_matches(inverse, np.where(large[inverse], earlier, ALONE)):
             numbers[cluster] = number
     order = np.lexsort((names, -counts))
@@ -71,7 +70,7 @@ class Changes:
     """What a run has changed; groups by number, faces by id.
 
     `added`, `gone`: how many faces are new in the library, or no longer there. `joined`: faces
-    that were new or alone, with the earlier group they are in now. `new`: groups of such faces.
+    that were new or alone, with the group they are in now, made of earlier ones. `new`: groups of such faces.
     `merged`: groups that are now in another. `split`: groups, with the new group some of their
     faces are in. `moved`: faces with their group before and now. `left`: faces alone now.
     """
@@ -109,7 +108,7 @@ def compare(earlier: Clustering, later: Clustering) -> Changes:
         for i in np.flatnonzero(loose).tolist()
         if (int(before[i]), int(now[i])) not in explained
     ]
-    joined = (before < 0) & np.isin(now, list(old))
+    joined = (before < 0) & np.isin(now, list(old | sources.keys()))
     left = (before >= 0) & (now < 0)
     return Changes(
         added=int((before == NEW).sum()),

@@ -31,6 +31,7 @@ class Rule(Protocol):
     """How clusters, named by a member's position, are compared."""
 
     means: ClusterMeans  # the clusters, as they are
+    penalised: bool  # whether distances are more than those of the points
     start: ClusterMeans  # what the first lists compare: for some rules always the points
 
     def combine(
@@ -53,6 +54,7 @@ class Average:
 
     def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
         self.means = self.start = ClusterMeans(points, penalties)
+        self.penalised = penalties is not None
 
     def combine(
         self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, halves: int
@@ -81,6 +83,7 @@ class _Extreme:
     def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
         self.means = ClusterMeans(points)
         self.start = ClusterMeans(points, penalties)
+        self.penalised = penalties is not None
 
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
         return np.asarray(bounds.min(axis=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,10 +26,44 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_clusters(path: Path, before: Path, clustering: Clustering) -> None:
-    """Replace the last clustering, which is kept at `before`. Raises CacheError where the disk does
-    not take it."""
-    notes = {"params": asdict(clustering.params), "models": clustering.models, "whole": clustering.whole}
+class SavedClusterings:
+    """The last clustering, at `path`, and the one before it, at `before`. `known`: where the last
+    one is read from, if not from `path`. `on_note` is told of files that cannot be read."""
+
+    def __init__(self, path: Path, before: Path, known: Path, on_note: Callable[[str], None]) -> None:
+        self._path, self._before, self._known, self._on_note = path, before, known, on_note
+
+    def read(self) -> tuple[Clustering | None, Clustering | None]:
+        """The last one and the one before it, as far as they can be read."""
+        return self._read(self._known), self._read(self._before)
+
+    def _read(self, path: Path) -> Clustering | None:
+        try:
+            return read_clusters(path)
+        except CacheError as error:
+            self._on_note(f"{error}; passed by")
+            return None
+
+    def keep(self, clustering: Clustering, present: Clustering | None) -> None:
+        """Write a clustering; the present one goes before it, unless the two are the same. Raises
+        CacheError where the disk does not take it."""
+        if present is not None and not _same(present, clustering):
+            write_clusters(self._before, present)
+        write_clusters(self._path, clustering)
+
+
+def _same(a: Clustering, b: Clustering) -> bool:
+    return np.array_equal(a.face_ids, b.face_ids) and np.array_equal(a.labels, b.labels)
+
+
+def write_clusters(path: Path, clustering: Clustering) -> None:
+    """Replace the last clustering. Raises CacheError where the disk does not take it."""
+    notes = {
+        "params": asdict(clustering.params),
+        "models": clustering.models,
+        "whole": clustering.whole,
+        "highest": clustering.highest,
+    }
     table = pa.Table.from_arrays(
         [
             pa.array(clustering.face_ids, pa.string()),
@@ -38,22 +73,7 @@ def write_clusters(path: Path, before: Path, clustering: Clustering) -> None:
         schema=_SCHEMA.with_metadata({_KEY: json.dumps(notes).encode()}),
     )
     content = parquet_bytes(table)
-    if path.exists():
-        _copy(path, before)
     write_atomically(path, lambda stream: stream.write(content))
-
-
-def swap_clusters(path: Path, before: Path) -> None:
-    """Bring back the clustering kept at `before`; the one at `path` is kept there instead. Raises
-    CacheError where the disk does not take it."""
-    present = path.read_bytes()
-    _copy(before, path)
-    write_atomically(before, lambda stream: stream.write(present))
-
-
-def _copy(source: Path, target: Path) -> None:
-    content = source.read_bytes()
-    write_atomically(target, lambda stream: stream.write(content))
 
 
 def read_clusters(path: Path) -> Clustering | None:
@@ -70,6 +90,7 @@ def read_clusters(path: Path) -> Clustering | None:
             params=ClusterParams(**notes["params"]),
             models=str(notes["models"]),
             whole=int(notes["whole"]),
+            highest=int(notes["highest"]),
         )
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise CacheError(f"{path} cannot be read: {error}", hint="type: faceclust cluster") from error

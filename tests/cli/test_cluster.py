@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from faceclust import Library
+from faceclust.errors import UsageError
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.cli.program import COMMAND, ok, run
 from tests.samples import COLLINS, HOPPER, save, together, variant
@@ -65,10 +66,79 @@ def test_nothing_to_go_back_to_is_said(library: Library) -> None:
     assert done.returncode == 2 and "no earlier grouping" in done.stderr
 
 
-def test_a_damaged_grouping_is_made_anew(library: Library) -> None:
+def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library) -> None:
+    first = dict(library.cluster_of)
+    ok("cluster", "--library", library.root, "-t", "0.1")
+    for command in (["cluster"], ["cluster", "--undo"]):
+        library.home.clusters.write_bytes(b"PAR1 nonsense")
+        done = run(*command, "--library", library.root, "--json")
+        assert done.returncode == 0 and "clusters.parquet cannot be read" in done.stderr
+        assert json.loads(done.stdout) and Library(library.root).cluster_of == first
     library.home.clusters.write_bytes(b"PAR1 nonsense")
-    done = run("cluster", "--library", library.root)
-    assert done.returncode == 0 and "grouped anew" in done.stderr
+    dry = run("cluster", "--library", library.root, "--dry-run", "--json")
+    assert dry.returncode == 0 and json.loads(dry.stdout)["written"] is False
+    assert library.home.clusters.read_bytes() == b"PAR1 nonsense"
+
+
+def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> None:
+    ok("cluster", "--library", library.root, "-t", "0.1")
+    files = [library.home.clusters, library.home.clusters_before]
+    before = [file.read_bytes() for file in files]
+    assert "would come back" in ok("cluster", "--library", library.root, "--undo", "-n")
+    assert [file.read_bytes() for file in files] == before
+    for choice in (["--full"], ["-t", "1.1"], ["--min-size", "2"]):
+        done = run("cluster", "--library", library.root, "--undo", *choice)
+        assert done.returncode == 2 and "--undo goes with" in done.stderr
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_a_run_that_changes_nothing_leaves_the_undo_alone(library: Library) -> None:
+    before = dict(library.cluster_of)
+    for _ in range(3):
+        ok("cluster", "--library", library.root, "-t", "0.1")
+    ok("cluster", "--library", library.root, "--undo")
+    assert Library(library.root).cluster_of == before
+
+
+def test_numbers_are_not_given_twice(library: Library) -> None:
+    for photo in library.root.rglob("*hopper*"):
+        photo.unlink()
+    for photo in (library.root / "together").iterdir():
+        photo.unlink()
+    before = set(library.members)
+    library.scan(workers=0)
+    library.cluster()
+    assert len(library.members) == 1
+    for number in range(3):
+        save(variant(HOPPER, number), library.root / f"back-{number}.jpg")
+    library.scan(workers=0)
+    library.cluster()
+    assert set(library.members) - before == {max(before) + 1}
+
+
+def test_a_group_goes_by_the_person_most_of_it_is(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    odd, *others = sorted(faces)
+    library.name([odd], "Ben", shown=[])
+    library.name(others, COLLINS, shown=others[:1])
+    save(variant(COLLINS, 7), library.root / "new.jpg")
+    library.scan(workers=0)
+    assert f"group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
+
+
+def test_undo_tells_of_no_face_that_is_gone(library: Library) -> None:
+    gone = [place.face_id for place in library.places if place.photo == "together/both 0.jpg"]
+    (library.root / "together/both 0.jpg").unlink()
+    library.scan(workers=0)
+    library.cluster()
+    changes = library.undo_cluster()
+    assert gone and (changes.added, changes.joined) == (0, ())
+
+
+def test_a_rejection_needs_a_name(library: Library) -> None:
+    with pytest.raises(UsageError, match="letter"):
+        library.reject([library.places[0].face_id], " ")
+    assert not library.home.journal.exists()
 
 
 def test_a_group_now_two_named_people_is_taken_apart(collins: tuple[Library, int, set[str]]) -> None:

@@ -102,3 +102,44 @@ def test_an_earlier_group_that_breaks_a_constraint_is_taken_apart() -> None:
     labels = canonical(extended.clusters)
     assert labels[0] == labels[1] != labels[2] == labels[3] and labels[4] == labels[5] == 4
     assert extended.compared == 4
+
+
+def test_a_link_to_a_new_face_does_not_free_the_group() -> None:
+    points = line(0, 0.02, 1.0, 1.02, 0.05)
+    earlier = np.array([1, 1, 2, 2, NEW])
+    extended = extend_groups(points, earlier, T, Constraints([np.array([0, 4])]), group)
+    assert canonical(extended.clusters) == [0, 0, 2, 2, 0]
+    assert extended.would_merge == 1
+
+
+def test_confirming_lone_faces_changes_only_them() -> None:
+    points = line(0, 0.02, 1.2, 1.22, 0.5, 0.55)
+    earlier = np.array([1, 1, 2, 2, ALONE, ALONE])
+    extended = extend_groups(points, earlier, T, Constraints([np.array([0, 4, 5])]), group)
+    assert canonical(extended.clusters) == [0, 0, 2, 2, 0, 0] and extended.compared == 0
+
+
+def test_groups_that_were_too_small_stay_broken_up() -> None:
+    points = line(0, 0.01, 0.65, 1.25)
+    earlier = np.full(4, ALONE)
+    extended = extend_groups(points, earlier, 0.7, Constraints([np.array([0, 1])]), group)
+    assert canonical(extended.clusters) == [0, 0, 2, 3] and extended.compared == 0
+
+
+def test_two_groups_of_one_person_keep_all_but_the_faces_that_cannot_be() -> None:
+    # 0 and 4 are confirmed as one person; 2 and 6, of which nothing was said, share a photo.
+    points = line(0, 0.01, 0.02, 0.03, 0.5, 0.51, 0.52, 0.53)
+    earlier = np.array([1, 1, 1, 1, 2, 2, 2, 2])
+    constraints = Constraints([np.array([0, 4])], [np.array([2, 6])])
+    extended = extend_groups(points, earlier, T, constraints, group)
+    labels = canonical(extended.clusters)
+    assert extended.compared == 2 and labels[2] != labels[6]
+    assert [labels[i] for i in (0, 1, 3, 4, 5, 7)] == [0] * 6
+
+
+def test_only_the_face_said_to_be_somebody_else_leaves() -> None:
+    # 0 and 1 are confirmed as one person, 3 as another.
+    points = line(0, 0.01, 0.02, 0.03, 0.04)
+    constraints = Constraints([np.array([0, 1])], [np.array([0, 1, 3])])
+    extended = extend_groups(points, np.full(5, 1), T, constraints, group)
+    assert canonical(extended.clusters) == [0, 0, 0, 3, 0] and extended.compared == 1

@@ -247,3 +247,16 @@ def test_must_links_hold_even_across_a_photo(method: str) -> None:
     constraints = Constraints(links, [np.array([1, 2, 5])])
     labels = agglomerate(points, 1e-3, method, constraints)
     assert labels[5] == labels[50] == labels[99] != labels[1] == labels[2]
+
+
+def test_penalties_keep_equal_points_apart() -> None:
+    points = np.array([[0], [-1], [-1]], np.float32)
+    assert agglomerate(points, 0.5, penalties=np.array([1, 0.5, 0.5])).tolist() == [0, 1, 2]
+
+
+def test_constraints_over_a_subset() -> None:
+    whole = Constraints([np.array([1, 5, 7])], [np.array([0, 1, 2]), np.array([5, 6]), np.array([2, 7])])
+    within = whole.within(np.array([7, 1, 2, 5]))
+    assert [group.tolist() for group in within.must_link] == [[1, 3, 0]]
+    assert [group.tolist() for group in within.exclusions] == [[1, 2], [2, 0]]
+    assert whole.within(np.array([], np.int64)) == Constraints()

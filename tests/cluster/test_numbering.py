@@ -80,3 +80,12 @@ def test_merged_split_moved_and_left() -> None:
     assert found.moved == (("i", 3, 1),)
     assert found.left == (("d", 1),)
     assert not (found.joined or found.new)
+
+
+def test_a_face_that_joins_a_part_split_off_is_told() -> None:
+    found = compare(clustering(a=1, b=1, c=1, d=1, x=-1), clustering(a=1, b=1, c=2, d=2, x=2, y=2))
+    assert found.split == ((1, 2),) and found.joined == (("x", 2), ("y", 2)) and found.new == ()
+
+
+def test_new_groups_get_numbers_never_used() -> None:
+    assert number_groups(np.array([0, 0]), 2, np.array([NEW, NEW]), taken=6).tolist() == [7, 7]

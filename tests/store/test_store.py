@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 
 from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
 from faceclust.store import files
-from faceclust.store.clusters import read_clusters, swap_clusters, write_clusters
+from faceclust.store.clusters import read_clusters, write_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FILE_NAME, CachePaths, FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, find_library, remember_library
@@ -152,8 +151,8 @@ def test_other_programs_read_the_cache(tmp_path: Path) -> None:
     assert len(table["embedding"][0]) == 4
 
 
-def test_clusters_round_trip_and_the_last_but_one_comes_back(tmp_path: Path) -> None:
-    path, before = tmp_path / "clusters.parquet", tmp_path / "before.parquet"
+def test_clusters_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "clusters.parquet"
     assert read_clusters(path) is None
     made = Clustering(
         np.array(["a", "b"]),
@@ -162,17 +161,13 @@ def test_clusters_round_trip_and_the_last_but_one_comes_back(tmp_path: Path) -> 
         ClusterParams("single", 0.9, 3, allow_same_photo=True),
         models="abc",
         whole=2,
+        highest=7,
     )
-    write_clusters(path, before, made)
-    assert not before.exists()
+    write_clusters(path, made)
     found = read_clusters(path)
-    assert found is not None and (found.params, found.models, found.whole) == (made.params, "abc", 2)
+    assert found is not None and (found.params, found.models) == (made.params, "abc")
+    assert (found.whole, found.highest) == (2, 7)
     assert (found.face_ids.tolist(), found.labels.tolist(), found.strength.tolist()) == (["a", "b"], [1, -1], [0.5, 0])
-    write_clusters(path, before, replace(made, models="newer"))
-    for expected in ("abc", "newer", "abc"):
-        swap_clusters(path, before)
-        found = read_clusters(path)
-        assert found is not None and found.models == expected
     path.write_bytes(b"PAR1")
     with pytest.raises(CacheError, match=r"clusters\.parquet"):
         read_clusters(path)
