@@ -62,11 +62,12 @@ def constraints_of(
     ]
     persons = {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
     photos = [] if params.allow_same_photo else one_person_a_photo(faces.photo_ids)
-    exclusions = [*photos, *rejected, *([np.concatenate(list(persons.values()))] if persons else [])]
+    named = np.concatenate([np.empty(0, np.int64), *persons.values()])
+    exclusions = [*photos, *rejected, *([named] if len(named) else [])]
     twice = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
     told = [group for group in persons.values() if len(group) > 1]
     links, more = _with_duplicates(same_faces(faces, params.threshold), told, exclusions, persons, len(faces))
-    return Constraints(links, exclusions), twice + more
+    return Constraints(links, exclusions, named), twice + more
 
 
 def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Contradiction]:

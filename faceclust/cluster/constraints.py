@@ -25,10 +25,11 @@ _WIDE = 4096  # pairs from which an exclusion is hidden as a block, not pair by 
 class Constraints:
     """`must_link`: groups of face positions that are one person each, disjoint.
     `exclusions`: sets of face positions no two of which are one person, except where a
-    must-link says so."""
+    must-link says so. `anchors`: faces whose groups keep their numbers before others do."""
 
     must_link: Sequence[Indices] = ()
     exclusions: Sequence[Indices] = field(default_factory=tuple)
+    anchors: Indices = field(default_factory=lambda: np.empty(0, np.int64))
 
     def within(self, faces: Indices) -> Constraints:
         """The same constraints over a subset of the faces, renumbered by position in it."""

@@ -95,7 +95,8 @@ def group_faces(
         if len(faces) >= _MANY:
             progress.note(in_words(forecast(*faces.embeddings.shape), len(faces)))
         clusters = ALGORITHMS[params.algorithm](faces.embeddings, params, constraints, progress)
-    labels = number_groups(clusters, params.min_size, before if earlier is not None else None, taken)
+    known = before if earlier is not None else None
+    labels = number_groups(clusters, params.min_size, known, taken, constraints.anchors)
     clustering = Clustering(
         face_ids=faces.face_ids,
         labels=labels,

@@ -16,21 +16,25 @@ ALONE, NEW = -1, -2  # as an earlier group: the face was in none; the face was n
 Numbers = NDArray[np.int32]
 
 
-def number_groups(clusters: Indices, min_size: int, earlier: Indices | None = None, taken: int = 0) -> Numbers:
+def number_groups(
+    clusters: Indices, min_size: int, earlier: Indices | None = None, taken: int = 0, anchors: Indices | None = None
+) -> Numbers:
     """Cluster names (a member's position) to group numbers; −1 for the members of clusters
     smaller than `min_size`, and for faces alone.
 
     The first time groups count from 1 by falling size, then by first member. With `earlier`
     (n,), each face's group in an earlier run (ALONE, NEW), a group keeps the number of the one
-    it shares most faces with, each number going to one group only; the others get numbers
-    above these and above `taken`, by falling size.
+    it shares most `anchors` with (positions of faces), then most faces, each number going to
+    one group only; the others get numbers above these and above `taken`, by falling size.
     """
     names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     numbers = np.full(len(names), ALONE, np.int32)
     large = counts >= max(min_size, 2)
     if earlier is not None:
         taken = max(taken, int(earlier.max(initial=0)))
-        for cluster, number in _best_matches(inverse, np.where(large[inverse], earlier, ALONE)):
+        anchored = np.zeros(len(clusters), np.bool_)
+        anchored[np.empty(0, np.int64) if anchors is None else anchors] = True
+        for cluster, number in _best_matches(inverse, np.where(large[inverse], earlier, ALONE), anchored):
             numbers[cluster] = number
     order = np.lexsort((names, -counts))
     rest = order[large[order] & (numbers[order] == ALONE)]
@@ -38,13 +42,16 @@ def number_groups(clusters: Indices, min_size: int, earlier: Indices | None = No
     return np.asarray(numbers[inverse])
 
 
-def _best_matches(clusters: Indices, earlier: Indices) -> list[tuple[int, int]]:
-    """(cluster, earlier number) pairs, each at most once, those with most faces in common first."""
+def _best_matches(clusters: Indices, earlier: Indices, anchored: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(cluster, earlier number) pairs, each at most once, those with most anchors, then most
+    faces in common first."""
     shared = earlier >= 0
-    pairs, common = np.unique(np.stack([clusters[shared], earlier[shared]]), axis=1, return_counts=True)
+    both = np.stack([clusters[shared], earlier[shared]])
+    pairs, place, common = np.unique(both, axis=1, return_inverse=True, return_counts=True)
+    anchors = np.bincount(place.ravel(), anchored[shared], pairs.shape[1])
     used: tuple[set[int], set[int]] = (set(), set())
     found = []
-    for k in np.lexsort((pairs[0], pairs[1], -common)).tolist():
+    for k in np.lexsort((pairs[0], pairs[1], -common, -anchors)).tolist():
         cluster, number = int(pairs[0, k]), int(pairs[1, k])
         if cluster not in used[0] and number not in used[1]:
             used[0].add(cluster)

@@ -259,4 +259,5 @@ def test_constraints_over_a_subset() -> None:
     within = whole.within(np.array([7, 1, 2, 5]))
     assert [group.tolist() for group in within.must_link] == [[1, 3, 0]]
     assert [group.tolist() for group in within.exclusions] == [[1, 2], [2, 0]]
-    assert whole.within(np.array([], np.int64)) == Constraints()
+    nothing = whole.within(np.array([], np.int64))
+    assert not nothing.must_link and not nothing.exclusions

@@ -32,6 +32,13 @@ def test_a_number_goes_to_one_group_only_the_larger_part() -> None:
     assert number_groups(clusters, 2, np.array([3, 3, 3, 3, 3])).tolist() == [4, 4, 3, 3, 3]
 
 
+def test_named_people_keep_their_numbers_before_larger_groups() -> None:
+    clusters = np.array([0, 0, 0, 0, 0, 5, 5])
+    earlier = np.array([5, 5, 5, 3, 3, 3, 3])
+    assert number_groups(clusters, 2, earlier).tolist() == [5, 5, 5, 5, 5, 3, 3]
+    assert number_groups(clusters, 2, earlier, anchors=np.array([4])).tolist() == [3, 3, 3, 3, 3, 6, 6]
+
+
 def test_a_group_that_is_too_small_now_leaves_its_number_to_another() -> None:
     clusters = np.array([0, 0, 2, 2, 2, 2])
     assert number_groups(clusters, 3, np.array([1, 1, 2, 2, 1, ALONE])).tolist() == [-1, -1, 2, 2, 2, 2]
