@@ -121,7 +121,7 @@ class Catalogue:
         """The face ids of a group by its number: those nobody has named, where the group is
         partly a named person's. Raises UsageError for an unknown one."""
         if number not in self.members:
-            known = f"there are groups 1 to {max(self.members)}" if self.members else "type: faceclust cluster"
+            known = "faceclust people --all lists them" if self.members else "type: faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
         unnamed = [p.face_ids for p in self.persons if p.name is None and not p.ignored and p.clusters == (number,)]
         return unnamed[0] if unnamed else tuple(self.members[number])

@@ -145,15 +145,14 @@ class Library(Catalogue):
                 photos = [self.places_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
                 self.progress.note(in_words(contradiction, photos))
             self._forget()  # the rows are as large as what grouping needs
-            earlier = present or before
+            history = [known for known in (present, before) if known]
             grouping = group_faces(
                 faces,
                 params,
                 constraints,
                 self.progress,
-                earlier=earlier,
+                history=history,
                 models=self.pack.fingerprint,
-                taken=max(known.highest for known in (present, before) if known) if earlier else 0,
                 anew=anew,
             )
             if not dry_run:

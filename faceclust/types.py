@@ -216,12 +216,14 @@ class ClusterParams:
 class Clustering:
     """A label for each face: the number of its group; −1 is a face alone. `strength` in 0..1 says
     how near the face is to its group's centre. `models`: what the embeddings were made with.
-    `whole`: how many faces there were when all were last grouped anew. `highest`: the highest
-    number a group has ever had."""
+    `parts`: what its group is made of apart from what the user linked (see `cluster.parts`), −1
+    for a face alone in that. `whole`: how many faces there were when all were last grouped anew.
+    `highest`: the highest number a group has ever had."""
 
     face_ids: NDArray[np.str_]
     labels: NDArray[np.int32]
     strength: Float32
+    parts: NDArray[np.int32]
     params: ClusterParams = field(default_factory=ClusterParams)
     models: str = ""
     whole: int = 0
@@ -231,11 +233,13 @@ class Clustering:
         n = len(self.face_ids)
         check_array("labels", self.labels, (n,), np.int32)
         check_array("strength", self.strength, (n,), np.float32)
+        check_array("parts", self.parts, (n,), np.int32)
 
     def among(self, face_ids: NDArray[np.str_]) -> Clustering:
         """The part of it that is about these faces."""
         some = np.isin(self.face_ids, face_ids)
-        return replace(self, face_ids=self.face_ids[some], labels=self.labels[some], strength=self.strength[some])
+        columns = {name: getattr(self, name)[some] for name in ("face_ids", "labels", "strength", "parts")}
+        return replace(self, **columns)
 
     @property
     def group_count(self) -> int:

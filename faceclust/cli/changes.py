@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from faceclust.cli.common import count
+from faceclust.errors import CacheError
 
 if TYPE_CHECKING:
     from faceclust.cluster.numbering import Changes
@@ -24,6 +26,7 @@ def changes_record(changes: Changes | None) -> dict[str, Any] | None:
         "added": changes.added,
         "gone": changes.gone,
         "joined": [{"face": face, "group": group} for face, group in changes.joined],
+        "woken": [{"face": face, "group": group} for face, group in changes.woken],
         "new": list(changes.new),
         "merged": [{"group": group, "into": into} for group, into in changes.merged],
         "split": [{"group": group, "new": new} for group, new in changes.split],
@@ -32,42 +35,51 @@ def changes_record(changes: Changes | None) -> dict[str, Any] | None:
     }
 
 
-def tell_changes(library: Library, changes: Changes) -> None:
-    """A line for each kind of change there is."""
-    names = _owners(library)
+def tell_changes(changes: Changes, names: Mapping[int, str]) -> None:
+    """A line for each kind of change there is. `names`: those of the groups that have one."""
 
     def name(group: int) -> str:
         return f"{group} ({names[group]})" if group in names else str(group)
 
-    faces = [count(changes.added, "new face")] if changes.added else []
-    faces += [f"{count(changes.gone, 'face')} no longer there"] if changes.gone else []
-    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}")
+    def counted(groups: Iterable[int]) -> list[str]:
+        return [f"{name(group)} +{number}" for group, number in Counter(groups).most_common()]
+
     if not changes:
         click.echo("  no group has changed")
     if changes.joined:
-        into = Counter(group for _, group in changes.joined).most_common()
-        told = [f"{name(group)} +{number}" for group, number in into]
-        click.echo(f"  joined: {count(len(changes.joined), 'face')} to {_some(told, 'group')}")
-    for what, told in (
-        ("new", [name(group) for group in changes.new]),
-        ("merged", [f"{name(group)} into {name(into)}" for group, into in changes.merged]),
-        ("split", [f"{name(group)} into itself and {name(new)}" for group, new in changes.split]),
-    ):
-        if told:
-            click.echo(f"  {what}: {_some(told, 'group')}")
+        told = counted(group for _, group in changes.joined)
+        click.echo(f"  joined: {count(len(changes.joined), 'new face')} to {_some(told, 'group')}")
+    if changes.woken:
+        told = counted(group for _, group in changes.woken)
+        click.echo(f"  no longer alone: {count(len(changes.woken), 'face')} to {_some(told, 'group')}")
+    if changes.new:
+        click.echo(f"  new: {_some([name(group) for group in changes.new], 'group')}")
+    if changes.merged:
+        told = [f"{name(group)} into {name(into)}" for group, into in changes.merged]
+        click.echo(f"  merged: {_some(told, 'group')}")
+    if changes.split:
+        parts: dict[int, list[str]] = {}
+        for group, new in changes.split:
+            parts.setdefault(group, []).append(name(new))
+        told = [f"{name(group)} into itself and {' and '.join(new)}" for group, new in parts.items()]
+        click.echo(f"  split: {_some(told, 'group')}")
     if changes.moved:
         ways = Counter((before, now) for _, before, now in changes.moved).most_common()
-        told = [f"{number} from {name(before)} to {name(now)}" for (before, now), number in ways]
-        click.echo(f"  moved: {count(len(changes.moved), 'face')}: {_listed(told)}")
+        told = [f"{count(number, 'face')} from {name(before)} to {name(now)}" for (before, now), number in ways]
+        click.echo(f"  moved: {_listed(told)}")
     if changes.left:
         told = [f"{number} of {name(group)}" for group, number in Counter(g for _, g in changes.left).most_common()]
         click.echo(f"  now alone: {count(len(changes.left), 'face')}: {_listed(told)}")
 
 
-def _owners(library: Library) -> dict[int, str]:
+def names_of_groups(library: Library) -> dict[int, str]:
     """The named person most of a group's faces are, by group."""
+    try:
+        people = library.people()
+    except CacheError:
+        return {}  # of a damaged grouping, which the command itself tells of
     most: dict[int, tuple[int, str]] = {}
-    for person in library.people():
+    for person in people:
         counts = Counter(library.cluster_of[face] for face in person.face_ids if face in library.cluster_of)
         for group, number in counts.items():
             most[group] = max(most.get(group, (0, "")), (number, person.label))

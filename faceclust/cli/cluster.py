@@ -45,7 +45,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person: collages, mirrors.")
 @click.option("--full", is_flag=True, help="Group all faces anew, not only new ones. Numbers are kept.")
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would change, and write nothing.")
-@click.option("--undo", is_flag=True, help="Bring the last grouping back; again for the one undone.")
+@click.option("--undo", is_flag=True, help="Go back to the grouping before this; again to return.")
 @json_option
 @click.pass_context
 def command(
@@ -72,20 +72,16 @@ def command(
       faceclust cluster --algorithm hdbscan --min-size 3
       faceclust cluster --undo
     """
-    from faceclust.cli.changes import changes_record, tell_changes
+    from faceclust.cli.changes import changes_record, names_of_groups, tell_changes
 
     given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _TYPED]
     if undo and given:
         raise click.UsageError("--undo goes with --dry-run, --json and --library only")
     opened = open_library(library)
     if undo:
-        changes = opened.undo_cluster(dry_run=dry_run)
-        if as_json:
-            print_json({"library": str(opened.root), "written": not dry_run, "changes": changes_record(changes)})
-        else:
-            click.echo(f"the grouping before the last {'would come' if dry_run else 'is'} back")
-            tell_changes(opened, changes)
+        _undo(opened, dry_run, as_json)
         return
+    names = names_of_groups(opened)
     grouping = opened.cluster(anew=full, dry_run=dry_run, **choices)
     labels = grouping.clustering.labels
     sizes = _sizes(labels)
@@ -112,9 +108,35 @@ def command(
     if sizes:
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
     if grouping.changes is not None:
-        tell_changes(opened, grouping.changes)
+        _tell_since(grouping)
+        tell_changes(grouping.changes, names | names_of_groups(opened))
     _tell_about_full(grouping)
     _tell_next(opened, dry_run, len(sizes))
+
+
+def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
+    from faceclust.cli.changes import changes_record, names_of_groups, tell_changes
+
+    names = names_of_groups(opened)
+    changes = opened.undo_cluster(dry_run=dry_run)
+    if as_json:
+        print_json({"library": str(opened.root), "written": not dry_run, "changes": changes_record(changes)})
+        return
+    click.echo(f"{'this would go' if dry_run else 'gone'} back to the grouping before; --undo again returns")
+    tell_changes(changes, names | names_of_groups(opened))
+    if changes.gone:
+        click.echo(f"{count(changes.gone, 'face')} came after that grouping; next: faceclust cluster")
+
+
+def _tell_since(grouping: Grouping) -> None:
+    """What there is to group that was not there, and whether all was grouped."""
+    changes = grouping.changes
+    if changes is None:
+        return
+    faces = [count(changes.added, "new face")] if changes.added else []
+    faces += [f"{count(changes.gone, 'face')} no longer there"] if changes.gone else []
+    anew = f"; all were grouped anew: {grouping.anew}" if grouping.anew else ""
+    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{anew}")
 
 
 def _sizes(labels: Any) -> list[int]:

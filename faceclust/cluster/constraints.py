@@ -72,12 +72,25 @@ def joined(n: int, links: Sequence[Indices]) -> Indices:
     return np.asarray(first[inverse], dtype=np.int64)
 
 
+def _one_each(told: Indices, exclusions: Sequence[Indices]) -> tuple[Indices, Indices]:
+    """The exclusions' numbers and faces, of faces in one of the clusters `told` the first alone."""
+    number, faces = _flat(exclusions)
+    _, kept = np.unique(np.stack([number, told[faces]]), axis=1, return_index=True)
+    kept.sort()
+    return number[kept], faces[kept]
+
+
+def without_told(exclusions: Sequence[Indices], told: Indices) -> list[Indices]:
+    """The exclusions with one face standing for all that are in one of the clusters `told`."""
+    number, faces = _one_each(told, exclusions)
+    parts = np.split(faces, np.flatnonzero(np.diff(number)) + 1)
+    return [part for part in parts if len(part) > 1]
+
+
 def contradictions(clusters: Indices, told: Indices, exclusions: Sequence[Indices]) -> list[Indices]:
     """Faces of one cluster that exclude each other, a set for each time that happens. Faces that
     are in one of the clusters `told` do not, and the first stands for all."""
-    number, faces = _flat(exclusions)
-    _, one_each = np.unique(np.stack([number, told[faces]]), axis=1, return_index=True)
-    number, faces = number[one_each], faces[one_each]
+    number, faces = _one_each(told, exclusions)
     order = np.lexsort((faces, clusters[faces], number))
     number, faces = number[order], faces[order]
     together = (np.diff(number) == 0) & (np.diff(clusters[faces]) == 0)

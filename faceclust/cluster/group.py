@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from faceclust.cluster.forecast import forecast, in_words
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import NEW, Changes, compare, earlier_groups, number_groups
+from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, Silent
@@ -41,13 +42,13 @@ ALGORITHMS: dict[str, _Algorithm] = {
 
 @dataclass(frozen=True)
 class Grouping:
-    """What a run of `cluster` did. `changes` since the last one, None the first time. `anew`:
-    all faces were grouped; else only `compared` new ones, and `would_merge` groups would go into
-    others if all were."""
+    """What a run of `cluster` did. `changes` since the last one, None the first time. `anew`: why
+    all faces were grouped; "": only `compared` new ones were, and `would_merge` groups would go
+    into others if all were."""
 
     clustering: Clustering
     changes: Changes | None
-    anew: bool
+    anew: str
     compared: int
     would_merge: int
 
@@ -58,56 +59,78 @@ def group_faces(
     constraints: Constraints,
     progress: Progress | None = None,
     *,
-    earlier: Clustering | None = None,
+    history: Sequence[Clustering] = (),
     models: str = "",
-    taken: int = 0,
     anew: bool = False,
 ) -> Grouping:
     """Group faces by person.
 
-    `earlier`: the last clustering, whose group numbers are kept. Where it was made by the same
-    parameters and models, its groups are kept as well and only faces new since are looked at,
-    unless they are most of the library, or `anew` asks for all. Only average linkage can go on
-    from there. New groups get numbers above `taken`. Raises UsageError for an unknown algorithm or a senseless number.
+    `history`: clusterings before this, the last one first, whose group numbers are kept. Where
+    the last was made by the same parameters and models, its groups are kept as well and only
+    faces new since are looked at, unless they are most of the library, or `anew` asks for all.
+    Only average linkage can go on from there. Raises UsageError for an unknown algorithm or a
+    senseless number.
     """
     check(params)
     progress = progress or Silent()
-    before = earlier_groups(faces.face_ids, earlier)
-    goes_on = (
-        not anew
-        and earlier is not None
-        and (earlier.params, earlier.models) == (params, models)
-        and params.algorithm == "average"
-        and 2 * np.count_nonzero(before == NEW) <= len(before)
-    )
-    compared, would_merge = len(faces), 0
-    if goes_on:
-        extended = extend_groups(
-            faces.embeddings,
-            before,
-            params.threshold,
-            constraints,
-            lambda some, limits: ALGORITHMS[params.algorithm](some, params, limits, Silent()),
-            progress,
-        )
-        clusters, compared, would_merge = extended.clusters, extended.compared, extended.would_merge
+    earlier = history[0] if history else None
+    parts = earlier_groups(faces.face_ids, earlier, parts=True)
+    reason = _why_anew(earlier, params, models, parts, asked=anew)
+
+    def some(embeddings: Float32, limits: Constraints) -> Indices:
+        return ALGORITHMS[params.algorithm](embeddings, params, limits, Silent())
+
+    if reason and len(faces) >= _MANY:
+        progress.note(in_words(forecast(*faces.embeddings.shape), len(faces)))
+    compared = len(faces)
+    if params.algorithm == "average":
+        if reason:
+            alike = _average(faces.embeddings, params, likeness_alone(constraints, len(faces)), progress)
+            parts = number_groups(alike, 2).astype(np.int64)
+        extended = extend_groups(faces.embeddings, parts, params.threshold, constraints, some, progress)
+        clusters, would_merge = extended.clusters, 0 if reason else extended.would_merge
+        made_of = parts_of(faces.embeddings, clusters, constraints, np.where(extended.new, NEW, parts))
+        made_of = with_taken_out(made_of, parts, extended.new)
+        compared = compared if reason else int(extended.new.sum())
     else:
-        if len(faces) >= _MANY:
-            progress.note(in_words(forecast(*faces.embeddings.shape), len(faces)))
         clusters = ALGORITHMS[params.algorithm](faces.embeddings, params, constraints, progress)
-    known = before if earlier is not None else None
-    labels = number_groups(clusters, params.min_size, known, taken, constraints.anchors)
+        made_of, would_merge = clusters, 0
+    runs = [earlier_groups(faces.face_ids, run) for run in history]
+    taken = max((run.highest for run in history), default=0)
+    labels = number_groups(clusters, params.min_size, runs, taken, constraints.anchors)
     clustering = Clustering(
         face_ids=faces.face_ids,
         labels=labels,
         strength=membership_strength(faces.embeddings, clusters),
+        parts=number_groups(made_of, 2),
         params=params,
         models=models,
-        whole=earlier.whole if goes_on and earlier is not None else len(faces),
+        whole=earlier.whole if earlier is not None and not reason else len(faces),
         highest=max(taken, int(labels.max(initial=0))),
     )
     changes = None if earlier is None else compare(earlier, clustering)
-    return Grouping(clustering, changes, not goes_on, compared, would_merge)
+    return Grouping(clustering, changes, reason, compared, would_merge)
+
+
+def _why_anew(earlier: Clustering | None, params: ClusterParams, models: str, known: Indices, *, asked: bool) -> str:
+    """Why all faces are to be grouped; "": they are not."""
+    if earlier is None:
+        return "there is no grouping yet"
+    if asked:
+        return "--full"
+    if earlier.models != models:
+        return "the models are others"
+    if earlier.params.algorithm != params.algorithm:
+        return f"the algorithm was {earlier.params.algorithm}"
+    if earlier.params.threshold != params.threshold:
+        return f"the threshold was {earlier.params.threshold:g}"
+    if earlier.params != params:
+        return "other choices than last time"
+    if params.algorithm != "average":
+        return f"{params.algorithm} always does"
+    if 2 * np.count_nonzero(known == NEW) > len(known):
+        return "more faces are new than not"
+    return ""
 
 
 def check(params: ClusterParams) -> None:

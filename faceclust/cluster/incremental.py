@@ -33,12 +33,12 @@ _REACH = 1.25
 
 @dataclass(frozen=True)
 class Extended:
-    """`clusters` (n,): each face's cluster, named by a member's position. `compared`: how many
+    """`clusters` (n,): each face's cluster, named by a member's position. `new` (n,): which
     faces were compared with all others. `would_merge`: how many groups beside new faces would
     go into others if earlier groups were free to."""
 
     clusters: Indices
-    compared: int
+    new: NDArray[np.bool_]
     would_merge: int
 
 
@@ -52,14 +52,14 @@ def extend_groups(
 ) -> Extended:
     """Group new faces with each other and into groups of an earlier run.
 
-    `earlier` (n,) int64: each face's group then (or ALONE, NEW of `numbering`). `group` makes
+    `earlier` (n,) int64: each face's group then, apart from must-links (or ALONE, NEW of `numbering`). `group` makes
     clusters of some faces under constraints, with `threshold`. Where an earlier group now breaks
     a constraint, faces are taken out of it, and count as new. Must-linked faces bring their
     groups together.
     """
     clusters, new = _standing(earlier, constraints)
     if not new.any():
-        return Extended(clusters, 0, 0)
+        return Extended(clusters, new, 0)
     near = _near(embeddings, clusters, np.flatnonzero(new), threshold, progress or Silent())
     subset = np.flatnonzero(near[clusters])
     seeds = groups_of(clusters[subset])
@@ -69,7 +69,7 @@ def extend_groups(
     found = group(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
     freely = group(embeddings[subset], Constraints(seeds, exclusions))
     clusters[subset] = subset[found]
-    return Extended(clusters, int(new.sum()), max(0, len(np.unique(found)) - len(np.unique(freely))))
+    return Extended(clusters, new, max(0, len(np.unique(found)) - len(np.unique(freely))))
 
 
 def _standing(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,24 +18,27 @@ Numbers = NDArray[np.int32]
 
 
 def number_groups(
-    clusters: Indices, min_size: int, earlier: Indices | None = None, taken: int = 0, anchors: Indices | None = None
+    clusters: Indices, min_size: int, earlier: Sequence[Indices] = (), taken: int = 0, anchors: Indices | None = None
 ) -> Numbers:
     """Cluster names (a member's position) to group numbers; −1 for the members of clusters
     smaller than `min_size`, and for faces alone.
 
-    The first time groups count from 1 by falling size, then by first member. With `earlier`
-    (n,), each face's group in an earlier run (ALONE, NEW), a group keeps the number of the one
-    it shares most `anchors` with (positions of faces), then most faces, each number going to
-    one group only; the others get numbers above these and above `taken`, by falling size.
+    The first time groups count from 1 by falling size, then by first member. `earlier` are runs
+    before this, the last one first, (n,) each: each face's group then (or ALONE, NEW). A group
+    keeps the number of the one it shares most `anchors` with (positions of faces), then most
+    faces, each number going to one group only; the others get numbers above these and above
+    `taken`, by falling size.
     """
     names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     numbers = np.full(len(names), ALONE, np.int32)
     large = counts >= max(min_size, 2)
-    if earlier is not None:
-        taken = max(taken, int(earlier.max(initial=0)))
-        anchored = np.zeros(len(clusters), np.bool_)
-        anchored[np.empty(0, np.int64) if anchors is None else anchors] = True
-        for cluster, number in _best_matches(inverse, np.where(large[inverse], earlier, ALONE), anchored):
+    anchored = np.zeros(len(clusters), np.bool_)
+    anchored[np.empty(0, np.int64) if anchors is None else anchors] = True
+    for run in earlier:
+        taken = max(taken, int(run.max(initial=0)))
+        # Only groups without a number yet take part, and numbers not given yet.
+        open_to = large[inverse] & (numbers[inverse] == ALONE) & ~np.isin(run, numbers[numbers != ALONE])
+        for cluster, number in _best_matches(inverse, np.where(open_to, run, ALONE), anchored):
             numbers[cluster] = number
     order = np.lexsort((names, -counts))
     rest = order[large[order] & (numbers[order] == ALONE)]
@@ -60,15 +64,15 @@ def _best_matches(clusters: Indices, earlier: Indices, anchored: NDArray[np.bool
     return found
 
 
-def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None) -> Indices:
-    """Each face's group in an earlier run, (n,) int64: ALONE where it was in none, NEW where the
-    face was not there. Face ids rise."""
+def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None, *, parts: bool = False) -> Indices:
+    """Each face's group in an earlier run, or the part of it, (n,) int64: ALONE where it was in
+    none, NEW where the face was not there. Face ids rise."""
     groups = np.full(len(face_ids), NEW, np.int64)
     if earlier is not None and len(face_ids):
         place = np.searchsorted(face_ids, earlier.face_ids)
         place[place == len(face_ids)] = 0
         here = face_ids[place] == earlier.face_ids
-        groups[place[here]] = earlier.labels[here]
+        groups[place[here]] = (earlier.parts if parts else earlier.labels)[here]
     return groups
 
 
@@ -76,8 +80,9 @@ def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None) -> In
 class Changes:
     """What a run has changed; groups by number, faces by id.
 
-    `added`, `gone`: how many faces are new in the library, or no longer there. `joined`: faces
-    that were new or alone, with the group they are in now, made of earlier ones. `new`: groups of such faces.
+    `added`, `gone`: how many faces are new in the library, or no longer there. `joined`: new
+    faces, with the group they are in now, made of earlier ones; `woken`: the same for faces
+    that were there, and alone. `new`: groups of such faces.
     `merged`: groups that are now in another. `split`: groups, with the new group some of their
     faces are in. `moved`: faces with their group before and now. `left`: faces alone now.
     """
@@ -85,6 +90,7 @@ class Changes:
     added: int
     gone: int
     joined: tuple[tuple[str, int], ...]
+    woken: tuple[tuple[str, int], ...]
     new: tuple[int, ...]
     merged: tuple[tuple[int, int], ...]
     split: tuple[tuple[int, int], ...]
@@ -92,7 +98,7 @@ class Changes:
     left: tuple[tuple[str, int], ...]
 
     def __bool__(self) -> bool:
-        return bool(self.joined or self.new or self.merged or self.split or self.moved or self.left)
+        return bool(self.joined or self.woken or self.new or self.merged or self.split or self.moved or self.left)
 
 
 def compare(earlier: Clustering, later: Clustering) -> Changes:
@@ -115,12 +121,13 @@ def compare(earlier: Clustering, later: Clustering) -> Changes:
         for i in np.flatnonzero(loose).tolist()
         if (int(before[i]), int(now[i])) not in explained
     ]
-    joined = (before < 0) & np.isin(now, list(old | sources.keys()))
+    taken_in = np.isin(now, list(old | sources.keys()))
     left = (before >= 0) & (now < 0)
     return Changes(
         added=int((before == NEW).sum()),
         gone=int(len(earlier.face_ids) - (before != NEW).sum()),
-        joined=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(joined).tolist()),
+        joined=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == NEW)).tolist()),
+        woken=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == ALONE)).tolist()),
         new=tuple(sorted(fresh - sources.keys())),
         merged=tuple(sorted(merged)),
         split=tuple(sorted(split)),

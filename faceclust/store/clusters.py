@@ -22,6 +22,7 @@ _SCHEMA = pa.schema(
         pa.field("face_id", pa.string(), nullable=False),
         pa.field("cluster", pa.int32(), nullable=False),
         pa.field("strength", pa.float32(), nullable=False),
+        pa.field("part", pa.int32(), nullable=False),
     ]
 )
 
@@ -69,6 +70,7 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
             pa.array(clustering.face_ids, pa.string()),
             pa.array(clustering.labels),
             pa.array(clustering.strength),
+            pa.array(clustering.parts),
         ],
         schema=_SCHEMA.with_metadata({_KEY: json.dumps(notes).encode()}),
     )
@@ -87,6 +89,7 @@ def read_clusters(path: Path) -> Clustering | None:
             face_ids=np.array(table["face_id"].to_pylist(), dtype=np.str_),
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
+            parts=table["part"].to_numpy().astype(np.int32),
             params=ClusterParams(**notes["params"]),
             models=str(notes["models"]),
             whole=int(notes["whole"]),

@@ -60,7 +60,7 @@ def main() -> None:
             new = np.flatnonzero(faces.photo == photo)
             now = table(faces, np.append(there, new))
             photos_apart = Constraints(exclusions=one_person_a_photo(now.photo_ids))
-            after = group_faces(now, params, photos_apart, earlier=before, anew=anew).clustering
+            after = group_faces(now, params, photos_apart, history=[before], anew=anew).clustering
             changed = np.flatnonzero(after.labels[: len(there)] != before.labels)
             apart = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
             near = apart.min(axis=1, initial=np.inf) <= params.threshold

@@ -30,22 +30,23 @@ def test_new_photos_go_to_the_groups_that_are_there(library: Library) -> None:
     library.scan(workers=0)
     said = ok("cluster", "--library", library.root, "--dry-run")
     assert "since the last grouping: 2 new faces" in said
-    assert "joined: 2 faces to groups" in said and "nothing was written" in said
+    assert "joined: 2 new faces to groups" in said and "nothing was written" in said
     assert Library(library.root).cluster_of == before
     record = json.loads(ok("cluster", "--library", library.root, "--json"))
-    assert (record["anew"], record["compared"], record["written"]) == (False, 2, True)
+    assert (record["anew"], record["compared"], record["written"]) == ("", 2, True)
     assert sorted(joined["group"] for joined in record["changes"]["joined"]) == sorted(set(before.values()))
     after = Library(library.root).cluster_of
     assert before.items() <= after.items() and len(after) == len(before) + 2
-    assert "no group has changed" in ok("cluster", "--library", library.root, "--full")
+    said = ok("cluster", "--library", library.root, "--full")
+    assert "the same faces; all were grouped anew: --full" in said and "no group has changed" in said
 
 
 def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(library: Library) -> None:
     before = dict(library.cluster_of)
     said = ok("cluster", "--library", library.root, "--threshold", "0.1")
-    assert "now alone: " in said
+    assert "now alone: " in said and "all were grouped anew: the threshold was 1.1" in said
     assert Library(library.root).cluster_of != before
-    assert "the grouping before the last is back" in ok("cluster", "--library", library.root, "--undo")
+    assert "gone back to the grouping before" in ok("cluster", "--library", library.root, "--undo")
     assert Library(library.root).cluster_of == before
     changes = json.loads(ok("cluster", "--library", library.root, "--undo", "--json"))["changes"]
     assert changes["left"] and Library(library.root).cluster_of != before
@@ -58,7 +59,7 @@ def test_names_are_told_with_the_groups_they_belong_to(collins: tuple[Library, i
     ok("name", str(group), COLLINS, "--library", library.root)
     save(variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
-    assert f"joined: 1 face to group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
+    assert f"joined: 1 new face to group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
 
 
 def test_nothing_to_go_back_to_is_said(library: Library) -> None:
@@ -84,7 +85,7 @@ def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> No
     ok("cluster", "--library", library.root, "-t", "0.1")
     files = [library.home.clusters, library.home.clusters_before]
     before = [file.read_bytes() for file in files]
-    assert "would come back" in ok("cluster", "--library", library.root, "--undo", "-n")
+    assert "this would go back" in ok("cluster", "--library", library.root, "--undo", "-n")
     assert [file.read_bytes() for file in files] == before
     for choice in (["--full"], ["-t", "1.1"], ["--min-size", "2"]):
         done = run("cluster", "--library", library.root, "--undo", *choice)
@@ -124,6 +125,51 @@ def test_a_group_goes_by_the_person_most_of_it_is(collins: tuple[Library, int, s
     save(variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
     assert f"group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_name_taken_back_lets_go_of_what_it_brought_together(library: Library, anew: bool) -> None:
+    before = dict(library.cluster_of)
+    first, second = (library.group(number) for number in sorted(set(before.values())))
+    # Not of the two photos with both people on them: these faces cannot go together.
+    one, other = (next(f for f in faces if library.places_of[f][0].photo.startswith("2")) for faces in (first, second))
+    library.name([one, other], "Zed")
+    library.cluster(anew=anew)
+    assert library.cluster_of[one] == library.cluster_of[other]
+    library.cluster()
+    assert library.cluster_of[one] == library.cluster_of[other]
+    library.undo()
+    library.cluster()
+    assert library.cluster_of == before
+
+
+def test_numbers_come_back_after_a_detour(library: Library) -> None:
+    before = dict(library.cluster_of)
+    library.cluster(0.001)
+    library.cluster()
+    assert library.cluster_of == before
+    (library.root / "2019").rename(library.root.parent / "away")
+    (library.root / "together").rename(library.root.parent / "away too")
+    library.scan(workers=0)
+    library.cluster()
+    (library.root.parent / "away").rename(library.root / "2019")
+    (library.root.parent / "away too").rename(library.root / "together")
+    library.scan(workers=0)
+    library.cluster()
+    assert library.cluster_of == before
+
+
+def test_an_unknown_group_is_said(library: Library) -> None:
+    assert "faceclust people --all lists them" in run("name", "99", "A", "--library", library.root).stderr
+
+
+def test_undo_says_what_came_after(library: Library) -> None:
+    save(variant(COLLINS, 7), library.root / "new.jpg")
+    library.scan(workers=0)
+    ok("cluster", "--library", library.root)
+    assert "1 face came after that grouping; next: faceclust cluster" in ok(
+        "cluster", "--library", library.root, "--undo"
+    )
 
 
 def test_undo_tells_of_no_face_that_is_gone(library: Library) -> None:

@@ -37,8 +37,8 @@ def test_only_faces_within_the_threshold_of_a_new_one_change(seed: int, n: int, 
     earlier = np.append(number_groups(group(points[:n], old), 2), np.full(new, NEW)).astype(np.int64)
     everyone = Constraints(exclusions=one_person_a_photo(photos))
     extended = extend_groups(points, earlier, T, everyone, group)
-    assert extended.compared == new
-    now = number_groups(extended.clusters, 2, earlier)
+    assert extended.new.sum() == new
+    now = number_groups(extended.clusters, 2, [earlier])
     changed = np.flatnonzero((now != earlier) & (earlier != NEW))
     apart = ((points[:, None].astype(float) - points[None, n:].astype(float)) ** 2).sum(axis=2).min(axis=1)
     assert (apart[changed] <= T + 1e-4).all()
@@ -61,8 +61,8 @@ def test_nothing_new_changes_nothing() -> None:
     points = people(1, 60)
     earlier = number_groups(group(points, Constraints()), 2).astype(np.int64)
     extended = extend_groups(points, earlier, T, Constraints(), group)
-    assert extended.compared == 0
-    assert number_groups(extended.clusters, 2, earlier).tolist() == earlier.tolist()
+    assert extended.new.sum() == 0
+    assert number_groups(extended.clusters, 2, [earlier]).tolist() == earlier.tolist()
 
 
 def line(*places: float) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_a_face_between_two_groups_joins_one_and_the_merger_is_told() -> None:
     points = line(0, 0.02, 1.2, 1.22, 0.6, 0.61)
     earlier = np.array([1, 1, 2, 2, NEW, NEW])
     extended = extend_groups(points, earlier, T, Constraints(), group)
-    numbers = number_groups(extended.clusters, 2, earlier).tolist()
+    numbers = number_groups(extended.clusters, 2, [earlier]).tolist()
     assert numbers[:4] == [1, 1, 2, 2] and numbers[4] == numbers[5] in (1, 2)
     assert extended.would_merge == 1
     assert len(set(group(points, Constraints()).tolist())) == 1  # what --full would do
@@ -101,7 +101,7 @@ def test_an_earlier_group_that_breaks_a_constraint_is_taken_apart() -> None:
     extended = extend_groups(points, earlier, T, told_apart, group)
     labels = canonical(extended.clusters)
     assert labels[0] == labels[1] != labels[2] == labels[3] and labels[4] == labels[5] == 4
-    assert extended.compared == 4
+    assert extended.new.sum() == 4
 
 
 def test_a_link_to_a_new_face_does_not_free_the_group() -> None:
@@ -116,14 +116,14 @@ def test_confirming_lone_faces_changes_only_them() -> None:
     points = line(0, 0.02, 1.2, 1.22, 0.5, 0.55)
     earlier = np.array([1, 1, 2, 2, ALONE, ALONE])
     extended = extend_groups(points, earlier, T, Constraints([np.array([0, 4, 5])]), group)
-    assert canonical(extended.clusters) == [0, 0, 2, 2, 0, 0] and extended.compared == 0
+    assert canonical(extended.clusters) == [0, 0, 2, 2, 0, 0] and extended.new.sum() == 0
 
 
 def test_groups_that_were_too_small_stay_broken_up() -> None:
     points = line(0, 0.01, 0.65, 1.25)
     earlier = np.full(4, ALONE)
     extended = extend_groups(points, earlier, 0.7, Constraints([np.array([0, 1])]), group)
-    assert canonical(extended.clusters) == [0, 0, 2, 3] and extended.compared == 0
+    assert canonical(extended.clusters) == [0, 0, 2, 3] and extended.new.sum() == 0
 
 
 def test_two_groups_of_one_person_keep_all_but_the_faces_that_cannot_be() -> None:
@@ -133,7 +133,7 @@ def test_two_groups_of_one_person_keep_all_but_the_faces_that_cannot_be() -> Non
     constraints = Constraints([np.array([0, 4])], [np.array([2, 6])])
     extended = extend_groups(points, earlier, T, constraints, group)
     labels = canonical(extended.clusters)
-    assert extended.compared == 2 and labels[2] != labels[6]
+    assert extended.new.sum() == 2 and labels[2] != labels[6]
     assert [labels[i] for i in (0, 1, 3, 4, 5, 7)] == [0] * 6
 
 
@@ -142,4 +142,4 @@ def test_only_the_face_said_to_be_somebody_else_leaves() -> None:
     points = line(0, 0.01, 0.02, 0.03, 0.04)
     constraints = Constraints([np.array([0, 1])], [np.array([0, 1, 3])])
     extended = extend_groups(points, np.full(5, 1), T, constraints, group)
-    assert canonical(extended.clusters) == [0, 0, 0, 3, 0] and extended.compared == 1
+    assert canonical(extended.clusters) == [0, 0, 0, 3, 0] and extended.new.sum() == 1

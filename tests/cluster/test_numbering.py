@@ -13,10 +13,10 @@ from faceclust.types import Clustering
 def clustering(**label_of: int) -> Clustering:
     ids = sorted(label_of)
     labels = np.array([label_of[face] for face in ids], np.int32)
-    return Clustering(np.array(ids, dtype="U1"), labels, np.zeros(len(ids), np.float32))
+    return Clustering(np.array(ids, dtype="U1"), labels, np.zeros(len(ids), np.float32), labels)
 
 
-NOTHING = Changes(0, 0, (), (), (), (), (), ())
+NOTHING = Changes(0, 0, (), (), (), (), (), (), ())
 
 
 def test_groups_keep_the_number_they_share_most_faces_with() -> None:
@@ -24,24 +24,24 @@ def test_groups_keep_the_number_they_share_most_faces_with() -> None:
     clusters = np.array([0, 0, 0, 3, 3, 5, 5, 7])
     earlier = np.array([7, 7, 4, 4, 4, NEW, NEW, ALONE])
     # New groups get numbers that were not used, the alone stay so.
-    assert number_groups(clusters, 2, earlier).tolist() == [7, 7, 7, 4, 4, 8, 8, -1]
+    assert number_groups(clusters, 2, [earlier]).tolist() == [7, 7, 7, 4, 4, 8, 8, -1]
 
 
 def test_a_number_goes_to_one_group_only_the_larger_part() -> None:
     clusters = np.array([0, 0, 2, 2, 2])
-    assert number_groups(clusters, 2, np.array([3, 3, 3, 3, 3])).tolist() == [4, 4, 3, 3, 3]
+    assert number_groups(clusters, 2, [np.array([3, 3, 3, 3, 3])]).tolist() == [4, 4, 3, 3, 3]
 
 
 def test_named_people_keep_their_numbers_before_larger_groups() -> None:
     clusters = np.array([0, 0, 0, 0, 0, 5, 5])
     earlier = np.array([5, 5, 5, 3, 3, 3, 3])
-    assert number_groups(clusters, 2, earlier).tolist() == [5, 5, 5, 5, 5, 3, 3]
-    assert number_groups(clusters, 2, earlier, anchors=np.array([4])).tolist() == [3, 3, 3, 3, 3, 6, 6]
+    assert number_groups(clusters, 2, [earlier]).tolist() == [5, 5, 5, 5, 5, 3, 3]
+    assert number_groups(clusters, 2, [earlier], anchors=np.array([4])).tolist() == [3, 3, 3, 3, 3, 6, 6]
 
 
 def test_a_group_that_is_too_small_now_leaves_its_number_to_another() -> None:
     clusters = np.array([0, 0, 2, 2, 2, 2])
-    assert number_groups(clusters, 3, np.array([1, 1, 2, 2, 1, ALONE])).tolist() == [-1, -1, 2, 2, 2, 2]
+    assert number_groups(clusters, 3, [np.array([1, 1, 2, 2, 1, ALONE])]).tolist() == [-1, -1, 2, 2, 2, 2]
 
 
 @given(st.lists(st.integers(0, 6), max_size=40), st.lists(st.integers(-2, 5), max_size=40))
@@ -49,7 +49,7 @@ def test_numbers_are_a_relabelling(groups: list[int], before: list[int]) -> None
     n = min(len(groups), len(before))
     firsts: dict[int, int] = {}
     clusters = np.array([firsts.setdefault(group, i) for i, group in enumerate(groups[:n])], dtype=np.int64)
-    numbers = number_groups(clusters, 2, np.array(before[:n], dtype=np.int64)).tolist()
+    numbers = number_groups(clusters, 2, [np.array(before[:n], dtype=np.int64)]).tolist()
     pairs = set(zip(clusters.tolist(), numbers, strict=True))
     assert len(pairs) == len(set(clusters.tolist()))
     named = [number for _, number in pairs if number >= 0]
@@ -73,7 +73,7 @@ def test_nothing_changed() -> None:
 def test_joined_new_and_gone() -> None:
     found = compare(clustering(a=1, b=1, c=-1, z=1), clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1))
     assert (found.added, found.gone) == (4, 1)
-    assert found.joined == (("c", 1), ("d", 1))
+    assert found.joined == (("d", 1),) and found.woken == (("c", 1),)
     assert found.new == (2,)
     assert not (found.merged or found.split or found.moved or found.left)
 
@@ -86,13 +86,20 @@ def test_merged_split_moved_and_left() -> None:
     assert found.split == ((3, 4),)
     assert found.moved == (("i", 3, 1),)
     assert found.left == (("d", 1),)
-    assert not (found.joined or found.new)
+    assert not (found.joined or found.woken or found.new)
 
 
 def test_a_face_that_joins_a_part_split_off_is_told() -> None:
     found = compare(clustering(a=1, b=1, c=1, d=1, x=-1), clustering(a=1, b=1, c=2, d=2, x=2, y=2))
-    assert found.split == ((1, 2),) and found.joined == (("x", 2), ("y", 2)) and found.new == ()
+    assert found.split == ((1, 2),) and found.joined == (("y", 2),) and found.woken == (("x", 2),)
+    assert found.new == ()
 
 
 def test_new_groups_get_numbers_never_used() -> None:
-    assert number_groups(np.array([0, 0]), 2, np.array([NEW, NEW]), taken=6).tolist() == [7, 7]
+    assert number_groups(np.array([0, 0]), 2, [np.array([NEW, NEW])], taken=6).tolist() == [7, 7]
+
+
+def test_a_number_comes_back_from_the_run_before_the_last() -> None:
+    clusters = np.array([0, 0, 2, 2, 4, 4])
+    last, before = np.array([1, 1, ALONE, ALONE, ALONE, ALONE]), np.array([1, 1, 2, 2, 1, 1])
+    assert number_groups(clusters, 2, [last, before]).tolist() == [1, 1, 2, 2, 3, 3]

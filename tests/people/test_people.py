@@ -193,7 +193,12 @@ def test_a_rejection_round_trips_in_words(tmp_path: Path) -> None:
 
 def clustering(labels: dict[str, int]) -> Clustering:
     ids = sorted(labels)
-    return Clustering(np.array(ids), np.array([labels[i] for i in ids], np.int32), np.zeros(len(ids), np.float32))
+    return Clustering(
+        np.array(ids),
+        np.array([labels[i] for i in ids], np.int32),
+        np.zeros(len(ids), np.float32),
+        np.zeros(len(ids), np.int32),
+    )
 
 
 def test_persons_from_groups_and_words() -> None:

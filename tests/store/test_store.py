@@ -158,6 +158,7 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
         np.array(["a", "b"]),
         np.array([1, -1], np.int32),
         np.array([0.5, 0], np.float32),
+        np.array([4, -1], np.int32),
         ClusterParams("single", 0.9, 3, allow_same_photo=True),
         models="abc",
         whole=2,
@@ -166,7 +167,7 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
     write_clusters(path, made)
     found = read_clusters(path)
     assert found is not None and (found.params, found.models) == (made.params, "abc")
-    assert (found.whole, found.highest) == (2, 7)
+    assert (found.whole, found.highest, found.parts.tolist()) == (2, 7, [4, -1])
     assert (found.face_ids.tolist(), found.labels.tolist(), found.strength.tolist()) == (["a", "b"], [1, -1], [0.5, 0])
     path.write_bytes(b"PAR1")
     with pytest.raises(CacheError, match=r"clusters\.parquet"):

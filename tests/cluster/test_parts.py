@@ -1,0 +1,60 @@
+"""What groups are made of, apart from what the user linked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.numbering import ALONE, NEW
+from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
+from faceclust.cluster.two_passes import groups_of, two_passes
+from faceclust.types import Float32
+from tests.cluster.test_linkage import canonical
+
+
+def group(embeddings: Float32, constraints: Constraints) -> np.ndarray:
+    return two_passes(embeddings, 1.0, constraints)
+
+
+def line(*places: float) -> np.ndarray:
+    return np.array([[place] for place in places], np.float32)
+
+
+def parts(points: np.ndarray, links: list[list[int]], known: list[int]) -> list[int]:
+    constraints = Constraints([np.array(link) for link in links])
+    clusters = group(points, Constraints([*constraints.must_link, *groups_of(np.array(known))]))
+    return canonical(parts_of(points, clusters, constraints, np.array(known)))
+
+
+def test_without_links_parts_are_the_clusters() -> None:
+    assert parts(line(0, 0.1, 5, 5.1, 9), [], [1, 1, 2, 2, ALONE]) == [0, 0, 2, 2, 4]
+
+
+def test_a_link_joins_parts() -> None:
+    assert parts(line(0, 0.1, 5, 5.1, 9), [[0, 2]], [1, 1, 2, 2, ALONE]) == [0, 0, 2, 2, 4]
+    assert parts(line(0, 0.1, 5, 5.1, 9), [[0, 4]], [1, 1, 2, 2, ALONE]) == [0, 0, 2, 2, 4]
+
+
+def test_new_faces_go_with_the_nearest_part() -> None:
+    points = line(0, 0.1, 1.5, 1.6, 1.2)
+    assert parts(points, [[0, 2]], [7, 7, 3, 3, NEW]) == [0, 0, 2, 2, 2]
+
+
+def test_what_the_links_do_not_hold_together_is_one_part() -> None:
+    # The links are within the two known parts, not between them.
+    points = line(0, 0.1, 0.2, 0.3)
+    assert parts(points, [[0, 1], [2, 3]], [7, 7, 3, 3]) == [0, 0, 0, 0]
+
+
+def test_parts_are_made_without_links_and_what_contradicts_them() -> None:
+    # 0, 1 and 2 are one person, 3 another, and 2 and 4 are on one photo.
+    constraints = Constraints([np.array([0, 1, 2])], [np.array([0, 1, 2, 3]), np.array([2, 4]), np.array([0, 1])])
+    alone = likeness_alone(constraints, 5)
+    assert not alone.must_link
+    assert [group.tolist() for group in alone.exclusions] == [[0, 3], [2, 4]]
+
+
+def test_faces_taken_out_are_still_counted_to_where_they_were() -> None:
+    new = np.array([False, False, True, True, True])
+    made_of = with_taken_out(np.array([0, 0, 2, 3, 4]), np.array([5, 5, 5, 6, NEW]), new)
+    assert made_of.tolist() == [0, 0, 0, 3, 4]
