@@ -37,6 +37,7 @@ def library_status(library: Catalogue) -> dict[str, Any]:
         "alone": len(grouped) - len(library.cluster_of),
         "not_grouped": len(faces - grouped),
         "threshold": clustering.params.threshold if clustering else None,
+        "algorithm": clustering.params.algorithm if clustering else None,
         "people": len(library.people()),
         "unnamed_groups": len(library.unnamed_groups()),
         "waiting": library.resolved.waiting,

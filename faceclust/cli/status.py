@@ -37,7 +37,8 @@ def _print(status: dict[str, Any]) -> None:
         click.echo("not grouped yet; type: faceclust cluster")
     else:
         alone = count(status["alone"], "face")
-        click.echo(f"{count(status['groups'], 'group')}, {alone} alone (threshold {status['threshold']:g})")
+        cut = "" if status["algorithm"] == "hdbscan" else f", threshold {status['threshold']:g}"
+        click.echo(f"{count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{cut})")
         if status["not_grouped"]:
             click.echo(f"{count(status['not_grouped'], 'face')} since then not grouped; type: faceclust cluster")
     people, unnamed = status["people"], status["unnamed_groups"]
