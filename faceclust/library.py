@@ -33,6 +33,7 @@ from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.home import chosen_library, enclosing_library, find_library, remember_library, resolve_folder
+from faceclust.store.schema import release_memory
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import ClusterParams, FacePlace
 from faceclust.wishes import constraints_of, in_words
@@ -144,7 +145,8 @@ class Library(Catalogue):
             for contradiction in contradictions:
                 photos = [self.places_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
                 self.progress.note(in_words(contradiction, photos))
-            self._forget()  # the rows are as large as what grouping needs
+            self._forget()  # the rows take as much memory as the embeddings
+            release_memory()
             history = [known for known in (present, before) if known]
             grouping = group_faces(
                 faces,

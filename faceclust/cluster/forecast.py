@@ -10,6 +10,8 @@ import numpy as np
 
 from faceclust.cluster.neighbours import LENGTH
 
+_PROGRAM = 300_000_000  # bytes
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -25,10 +27,11 @@ def forecast(faces: int, dimension: int) -> Forecast:
     multiplies matrices just now, and from what merging took beside comparing in measurements
     (tests/benchmarks/cluster.py): about as long."""
     pairs = faces * (faces - 1) // 2
-    # Embeddings float32; sums float64; one side of the product float32; lists and their making.
-    each = dimension * (4 + 8 + 4) + LENGTH * (4 + 8 + 4) + LENGTH * 8 + 100
+    # Embeddings float32; sums float64; one side of the product float32; lists and their making;
+    # ids, and what comes and goes. The program itself takes 0.3 GB.
+    each = dimension * (4 + 8 + 4) + LENGTH * (4 + 8 + 4) + LENGTH * 8 + 1000
     comparing = pairs * 2 * dimension / _flops(dimension) / (os.cpu_count() or 1)
-    return Forecast(pairs, 150_000_000 + faces * each, 0.5 + faces * 2e-5 + 2 * comparing)
+    return Forecast(pairs, _PROGRAM + faces * each, 0.5 + faces * 2e-5 + 2 * comparing)
 
 
 def in_words(cost: Forecast, faces: int) -> str:

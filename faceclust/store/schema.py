@@ -148,6 +148,11 @@ def parquet_bytes(table: pa.Table) -> memoryview:
     return memoryview(sink.getvalue())
 
 
+def release_memory() -> None:
+    """Give back to the system what Arrow holds and does not use."""
+    pa.default_memory_pool().release_unused()
+
+
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     """Tables of one schema as one, their dictionaries made one."""
     return pa.concat_tables(tables).unify_dictionaries()

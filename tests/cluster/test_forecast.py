@@ -14,8 +14,8 @@ from tests.cluster.test_group import table
 def test_pairs_memory_and_time_grow_as_they_should() -> None:
     small, large = forecast(100_000, 128), forecast(1_000_000, 128)
     assert small.pairs == 100_000 * 99_999 // 2
-    assert small.memory < 1e9 and large.memory < 4e9
-    assert 9 * (small.memory - 150_000_000) < large.memory - 150_000_000 < 11 * (small.memory - 150_000_000)
+    assert small.memory < 1e9 and large.memory < 4.5e9
+    assert 9 * (large.memory - small.memory) == 9 * 900_000 * (small.memory - forecast(0, 128).memory) // 100_000
     assert 10 * small.seconds < large.seconds
 
 
