@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -72,44 +73,62 @@ def group_faces(
     senseless number.
     """
     check(params)
-    progress = progress or Silent()
     earlier = history[0] if history else None
-    parts = earlier_groups(faces.face_ids, earlier, parts=True)
-    reason = _why_anew(earlier, params, models, parts, asked=anew)
-
-    def some(embeddings: Float32, limits: Constraints) -> Indices:
-        return ALGORITHMS[params.algorithm](embeddings, params, limits, Silent())
-
-    if reason and len(faces) >= _MANY:
-        progress.note(in_words(forecast(*faces.embeddings.shape), len(faces)))
-    compared = len(faces)
-    if params.algorithm == "average":
-        if reason:
-            alike = _average(faces.embeddings, params, likeness_alone(constraints, len(faces)), progress)
-            parts = number_groups(alike, 2).astype(np.int64)
-        extended = extend_groups(faces.embeddings, parts, params.threshold, constraints, some, progress)
-        clusters, would_merge = extended.clusters, 0 if reason else extended.would_merge
-        made_of = parts_of(faces.embeddings, clusters, constraints, np.where(extended.new, NEW, parts))
-        made_of = with_taken_out(made_of, parts, extended.new)
-        compared = compared if reason else int(extended.new.sum())
-    else:
-        clusters = ALGORITHMS[params.algorithm](faces.embeddings, params, constraints, progress)
-        made_of, would_merge = clusters, 0
+    known = earlier_groups(faces.face_ids, earlier, parts=True)
+    reason = _why_anew(earlier, params, models, known, asked=anew)
+    make = _make_anew if reason else partial(_go_on, known)
+    made = make(faces.embeddings, params, constraints, progress or Silent())
     runs = [earlier_groups(faces.face_ids, run) for run in history]
     taken = max((run.highest for run in history), default=0)
-    labels = number_groups(clusters, params.min_size, runs, taken, constraints.anchors)
+    labels = number_groups(made.clusters, params.min_size, runs, taken, constraints.anchors)
     clustering = Clustering(
         face_ids=faces.face_ids,
         labels=labels,
-        strength=membership_strength(faces.embeddings, clusters),
-        parts=number_groups(made_of, 2),
+        strength=membership_strength(faces.embeddings, made.clusters),
+        parts=number_groups(made.parts, 2),
         params=params,
         models=models,
         whole=earlier.whole if earlier is not None and not reason else len(faces),
         highest=max(taken, int(labels.max(initial=0))),
     )
     changes = None if earlier is None else compare(earlier, clustering)
-    return Grouping(clustering, changes, reason, compared, would_merge)
+    return Grouping(clustering, changes, reason, made.compared, made.would_merge)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Clusters and parts (n,), named by a member's position; the rest as in `Grouping`."""
+
+    clusters: Indices
+    parts: Indices
+    compared: int
+    would_merge: int = 0
+
+
+def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> _Made:
+    if len(embeddings) >= _MANY:
+        progress.note(in_words(forecast(*embeddings.shape), len(embeddings)))
+    algorithm = ALGORITHMS[params.algorithm]
+    if params.algorithm != "average":
+        clusters = algorithm(embeddings, params, constraints, progress)
+        return _Made(clusters, clusters, len(embeddings))
+    alike = algorithm(embeddings, params, likeness_alone(constraints, len(embeddings)), progress)
+    made = _go_on(number_groups(alike, 2).astype(np.int64), embeddings, params, constraints, progress)
+    return _Made(made.clusters, made.parts, len(embeddings))
+
+
+def _go_on(
+    known: Indices, embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
+) -> _Made:
+    """From known parts (n,): join them by the links, and find a place for new faces."""
+
+    def group(some: Float32, limits: Constraints) -> Indices:
+        return ALGORITHMS[params.algorithm](some, params, limits, Silent())
+
+    extended = extend_groups(embeddings, known, params.threshold, constraints, group, progress)
+    parts = parts_of(embeddings, extended.clusters, constraints, np.where(extended.new, NEW, known))
+    parts = with_taken_out(parts, known, extended.new)
+    return _Made(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
 
 
 def _why_anew(earlier: Clustering | None, params: ClusterParams, models: str, known: Indices, *, asked: bool) -> str:

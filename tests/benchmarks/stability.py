@@ -5,7 +5,8 @@
 Each time the same library, grouped, gets one other photo of one to six faces (synthetic.py).
 Counted are the faces that were there before and change their group: those within the
 threshold of a new face, and the others, which nobody would expect to change. Once as
-`faceclust cluster` does it, once as with --full. Prints a Markdown table, then each change.
+`faceclust cluster` does it, once as with --full. Prints a Markdown table, then each change: the
+face, its group before and after (-1: alone), and its distance from the nearest new face.
 """
 
 from __future__ import annotations
@@ -68,8 +69,12 @@ def main() -> None:
             near_changes += int(near.sum())
             far_changes += int((~near).sum())
             if len(changed):
-                moves = sorted({(int(before.labels[i]), int(after.labels[i])) for i in changed})
-                told.append(f"{name}, photo {photo}: {len(changed)} faces, {moves[:6]}")
+                moves = [
+                    (i, before.labels[i], after.labels[i], f"{d:.2f}")
+                    for i, d in zip(changed, apart.min(axis=1), strict=True)
+                ]
+                listed = ", ".join(f"face {i} from {old} to {new} ({d})" for i, old, new, d in moves[:5])
+                told.append(f"{name}, photo {photo}, {len(changed)} faces: {listed}{', …' * (len(moves) > 5)}")
         print(f"| {name} | {eventful} of {arguments.additions} | {near_changes} | {far_changes} |", flush=True)
     print("\n" + "\n".join(told))
 
