@@ -9,7 +9,7 @@ from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Float64, Indices
 from faceclust.cluster.neighbours import LENGTH, Nearest, NeighbourLists
 from faceclust.cluster.rules import Average, Members, Rule
-from faceclust.cluster.tiles import near_pairs
+from faceclust.cluster.tiles import near_pairs, rows_of_half
 from faceclust.progress import Progress
 
 _CHUNK = 1 << 16  # lists brought up to date at a time: bounds the memory
@@ -70,7 +70,7 @@ class Neighbourhood:
             points.targets(start),
             best.limits,
             best.limits,
-            on_rows=self.progress.advance,
+            on_rows=rows_of_half(self.progress.advance, len(start)),
         )
         for rows, columns, values in pairs:
             best.offer(rows, columns, values)

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
 from faceclust.cluster.neighbours import LENGTH, Nearest
-from faceclust.cluster.tiles import near_pairs
+from faceclust.cluster.tiles import near_pairs, rows_of_half
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32
 
@@ -96,7 +96,7 @@ class _Tree:
         everything = np.arange(len(self.points))
         best = Nearest(len(everything), np.inf, max(LENGTH, min_samples))
         self.progress.start("comparing faces", len(everything), "faces")
-        self._compare(best, everything, everything, on_rows=self.progress.advance)
+        self._compare(best, everything, everything, on_rows=rows_of_half(self.progress.advance, len(everything)))
         self.progress.finish()
         row, column = _pairs(best)
         distance = self._distance(row, column)

@@ -85,3 +85,18 @@ def near_pairs(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def rows_of_half(advance: Callable[[int], None], n: int) -> Callable[[int], None]:
+    """For `on_rows` of a symmetric product of n rows, of which the first take longest: tells
+    `advance` of the share of n that the pairs done are of all pairs."""
+    done = told = 0
+
+    def on_rows(rows: int) -> None:
+        nonlocal done, told
+        done += rows
+        share = round(n * (1 - (1 - done / n) ** 2))
+        advance(share - told)
+        told = share
+
+    return on_rows

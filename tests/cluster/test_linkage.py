@@ -14,6 +14,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from faceclust.cluster import neighbours
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.tiles import rows_of_half
 
 METHODS = ("average", "complete", "single")
 
@@ -261,3 +262,11 @@ def test_constraints_over_a_subset() -> None:
     assert [group.tolist() for group in within.exclusions] == [[1, 2], [2, 0]]
     nothing = whole.within(np.array([], np.int64))
     assert not nothing.must_link and not nothing.exclusions
+
+
+def test_progress_through_half_of_the_pairs_is_even() -> None:
+    told: list[int] = []
+    on_rows = rows_of_half(told.append, 1000)
+    for _ in range(4):
+        on_rows(250)
+    assert told == [438, 312, 188, 62] and sum(told) == 1000
