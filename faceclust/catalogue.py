@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections import defaultdict
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from faceclust.errors import NothingScannedError, UsageError
 from faceclust.packs.manifest import Pack, load_pack
@@ -82,10 +85,19 @@ class Catalogue:
     @cached_property
     def cluster_of(self) -> dict[str, int]:
         """Face id → group number, for the faces here now that are in a group."""
-        if self.clustering is None:
+        if self._groups_here is None:
             return {}
-        pairs = zip(self.clustering.face_ids.tolist(), self.clustering.labels.tolist(), strict=True)
-        return {face: label for face, label in pairs if label >= 0 and face in self.places_of}
+        pairs = zip(self._groups_here.face_ids.tolist(), self._groups_here.labels.tolist(), strict=True)
+        return {face: label for face, label in pairs if label >= 0}
+
+    @cached_property
+    def _groups_here(self) -> Clustering | None:
+        """The last clustering as far as its faces are here; a group of which one is left is none."""
+        if self.clustering is None:
+            return None
+        here = self.clustering.among(np.array(list(self.places_of), dtype=np.str_))
+        numbers, counts = np.unique(here.labels, return_counts=True)
+        return replace(here, labels=np.where(np.isin(here.labels, numbers[counts > 1]), here.labels, np.int32(-1)))
 
     @cached_property
     def members(self) -> dict[int, list[str]]:
@@ -105,7 +117,7 @@ class Catalogue:
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
         photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
-        return build_persons(self.clustering, self.resolved.said, photo_of, self.resolved.rejected)
+        return build_persons(self._groups_here, self.resolved.said, photo_of, self.resolved.rejected)
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""
@@ -127,7 +139,7 @@ class Catalogue:
         return unnamed[0] if unnamed else tuple(self.members[number])
 
     def _forget(self) -> None:
-        for name in ("table", "places", "places_of", "clustering", "cluster_of", "members"):
+        for name in ("table", "places", "places_of", "clustering", "_groups_here", "cluster_of", "members"):
             self.__dict__.pop(name, None)
         self._forget_people()
 

@@ -172,6 +172,19 @@ def test_undo_says_what_came_after(library: Library) -> None:
     )
 
 
+def test_a_group_of_which_one_face_is_left_is_none(library: Library) -> None:
+    group, *others = sorted(set(library.cluster_of.values()))
+    keep, *gone = library.group(group)
+    for photo in {place.photo for face in gone for place in library.places_of[face]}:
+        (library.root / photo).unlink()
+    library.scan(workers=0)
+    assert keep in library.places_of and set(library.members) == set(others)
+    assert len(library.unnamed_groups()) == len(others)
+    library.cluster()
+    library.undo_cluster()
+    assert set(library.members) == set(others)
+
+
 def test_undo_tells_of_no_face_that_is_gone(library: Library) -> None:
     gone = [place.face_id for place in library.places if place.photo == "together/both 0.jpg"]
     (library.root / "together/both 0.jpg").unlink()
