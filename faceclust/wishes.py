@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints, contradictions, joined, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, contradictions, one_person_a_photo
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.duplicates import same_faces
-from faceclust.cluster.two_passes import groups_of
+from faceclust.cluster.labels import groups_of, joined
 from faceclust.people.resolve import Resolved
 from faceclust.types import ClusterParams, FaceTable
 

@@ -12,6 +12,7 @@ from faceclust.cli.common import count
 from faceclust.errors import CacheError
 
 if TYPE_CHECKING:
+    from faceclust.cluster.group import Grouping
     from faceclust.cluster.numbering import Changes
     from faceclust.library import Library
 
@@ -33,6 +34,42 @@ def changes_record(changes: Changes | None) -> dict[str, Any] | None:
         "moved": [{"face": face, "from": before, "to": now} for face, before, now in changes.moved],
         "left": [{"face": face, "from": before} for face, before in changes.left],
     }
+
+
+def grouping_record(grouping: Grouping, sizes: list[int]) -> dict[str, Any]:
+    """For `--json`; `sizes` of the groups."""
+    faces = len(grouping.clustering.labels)
+    return {
+        "faces": faces,
+        "groups": len(sizes),
+        "alone": faces - sum(sizes),
+        "sizes": sizes,
+        "anew": grouping.anew,
+        "compared": grouping.compared,
+        "would_merge": grouping.would_merge,
+        "whole": grouping.clustering.whole,
+        "changes": changes_record(grouping.changes),
+    }
+
+
+def tell_since(grouping: Grouping, changes: Changes) -> None:
+    """What there is to group that was not there, and whether all was grouped."""
+    faces = [count(changes.added, "new face")] if changes.added else []
+    faces += [f"{count(changes.gone, 'face')} no longer there"] if changes.gone else []
+    anew = f"; all were grouped anew: {grouping.anew}" if grouping.anew else ""
+    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{anew}")
+
+
+def tell_about_full(grouping: Grouping) -> None:
+    """Where grouping all faces anew is worth a thought."""
+    faces, whole = len(grouping.clustering.labels), grouping.clustering.whole
+    reasons = []
+    if grouping.would_merge:
+        reasons.append(f"{count(grouping.would_merge, 'group')} would now go into others")
+    if 2 * faces > 3 * whole:
+        reasons.append(f"{faces - whole:,} of {faces:,} faces came after all were last grouped anew")
+    if reasons:
+        click.echo(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
 
 
 def tell_changes(changes: Changes, names: Mapping[int, str]) -> None:

@@ -10,7 +10,6 @@ import click
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
 
 if TYPE_CHECKING:
-    from faceclust.cluster.group import Grouping
     from faceclust.library import Library
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
@@ -72,7 +71,7 @@ def command(
       faceclust cluster --algorithm hdbscan --min-size 3
       faceclust cluster --undo
     """
-    from faceclust.cli.changes import changes_record, names_of_groups, tell_changes
+    from faceclust.cli.changes import grouping_record, names_of_groups, tell_about_full, tell_changes, tell_since
 
     given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _TYPED]
     if undo and given:
@@ -86,31 +85,16 @@ def command(
     labels = grouping.clustering.labels
     sizes = _sizes(labels)
     if as_json:
-        print_json(
-            {
-                "library": str(opened.root),
-                **choices,
-                "faces": len(labels),
-                "groups": len(sizes),
-                "alone": len(labels) - sum(sizes),
-                "sizes": sizes,
-                "named": len(opened.people()),
-                "written": not dry_run,
-                "anew": grouping.anew,
-                "compared": grouping.compared,
-                "would_merge": grouping.would_merge,
-                "whole": grouping.clustering.whole,
-                "changes": changes_record(grouping.changes),
-            }
-        )
+        run = {"library": str(opened.root), **choices, "named": len(opened.people()), "written": not dry_run}
+        print_json(run | grouping_record(grouping, sizes))
         return
     click.echo(f"{count(len(labels), 'face')}: {count(len(sizes), 'group')}, {len(labels) - sum(sizes):,} alone")
     if sizes:
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
     if grouping.changes is not None:
-        _tell_since(grouping)
+        tell_since(grouping, grouping.changes)
         tell_changes(grouping.changes, names | names_of_groups(opened))
-    _tell_about_full(grouping)
+    tell_about_full(grouping)
     _tell_next(opened, dry_run, len(sizes))
 
 
@@ -128,33 +112,10 @@ def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{count(changes.gone, 'face')} came after that grouping; next: faceclust cluster")
 
 
-def _tell_since(grouping: Grouping) -> None:
-    """What there is to group that was not there, and whether all was grouped."""
-    changes = grouping.changes
-    if changes is None:
-        return
-    faces = [count(changes.added, "new face")] if changes.added else []
-    faces += [f"{count(changes.gone, 'face')} no longer there"] if changes.gone else []
-    anew = f"; all were grouped anew: {grouping.anew}" if grouping.anew else ""
-    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{anew}")
-
-
 def _sizes(labels: Any) -> list[int]:
     import numpy as np
 
     return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
-
-
-def _tell_about_full(grouping: Grouping) -> None:
-    """Where grouping all faces anew is worth a thought."""
-    faces, whole = len(grouping.clustering.labels), grouping.clustering.whole
-    reasons = []
-    if grouping.would_merge:
-        reasons.append(f"{count(grouping.would_merge, 'group')} would now go into others")
-    if 2 * faces > 3 * whole:
-        reasons.append(f"{faces - whole:,} of {faces:,} faces came after all were last grouped anew")
-    if reasons:
-        click.echo(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
 
 
 def _tell_next(opened: Library, dry_run: bool, groups: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from PIL import Image
-from rich.console import Console, RenderableType
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 _GAP = 6  # px between two faces
 _GRAPHIC_COLUMNS, _BLOCK_COLUMNS = 12, 26  # terminal columns a face takes
@@ -20,6 +21,7 @@ def faces_that_fit(console: Console) -> int:
 
 def face_strip(pictures: Sequence[bytes], console: Console) -> RenderableType:
     """JPEG pictures of faces, all square and of one size, side by side."""
+    from PIL import Image
     from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage
 
     images = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from faceclust.cluster.distances import Indices
 from faceclust.types import Float32
@@ -61,15 +59,6 @@ def one_person_a_photo(photo_ids: NDArray[np.str_]) -> list[Indices]:
     _, photo, counts = np.unique(photo_ids, return_inverse=True, return_counts=True)
     order = np.argsort(photo, kind="stable").astype(np.int64)
     return [group for group in np.split(order, np.cumsum(counts)[:-1]) if len(group) > 1]
-
-
-def joined(n: int, links: Sequence[Indices]) -> Indices:
-    """Clusters, named by their smallest member's position, of n faces linked in groups."""
-    a = np.concatenate([np.empty(0, np.int64), *[np.repeat(group[:1], len(group)) for group in links]])
-    b = np.concatenate([np.empty(0, np.int64), *links])
-    component = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
-    _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse], dtype=np.int64)
 
 
 def _one_each(told: Indices, exclusions: Sequence[Indices]) -> tuple[Indices, Indices]:

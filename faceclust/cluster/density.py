@@ -11,11 +11,10 @@ taken apart by constrained average linkage until none does.
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Indices
+from faceclust.cluster.labels import groups_of, joined
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.spanning_tree import spanning_tree
 from faceclust.progress import Progress
@@ -39,14 +38,13 @@ def hdbscan_groups(
     n, constraints = len(embeddings), constraints or Constraints()
     if n == 0:
         return np.empty(0, np.int64)
-    groups = _join_linked(_hdbscan(embeddings, max(2, min_size), min_samples, progress), constraints)
-    out = np.arange(n, dtype=np.int64)
+    labels = _hdbscan(embeddings, max(2, min_size), min_samples, progress)
+    alone = np.where(labels < 0, -1 - np.arange(n), labels)
+    out = joined(n, [*groups_of(alone), *constraints.must_link])
     exclusions = ExclusionIndex(constraints.exclusions, lambda faces: faces, n)
-    for faces in np.split(np.argsort(groups, kind="stable"), np.cumsum(np.unique(groups, return_counts=True)[1])[:-1]):
+    for faces in groups_of(out):
         if exclusions.contradicts(faces):
             out[faces] = faces[agglomerate(embeddings[faces], np.inf, constraints=constraints.within(faces))]
-        else:
-            out[faces] = faces[0]
     return out
 
 
@@ -59,15 +57,3 @@ def _hdbscan(embeddings: Float32, min_size: int, min_samples: int, progress: Pro
     from hdbscan.hdbscan_ import _tree_to_labels
 
     return np.asarray(_tree_to_labels(None, label(tree), min_size)[0], dtype=np.int64)
-
-
-def _join_linked(labels: Indices, constraints: Constraints) -> Indices:
-    """Group numbers from 0, noise alone, groups of must-linked faces made one."""
-    n = len(labels)
-    noise = labels < 0
-    labels = np.where(noise, labels.max(initial=-1) + 1 + np.cumsum(noise), labels)
-    links = [(labels[group[0]], labels[face]) for group in constraints.must_link for face in group[1:]]
-    a, b = np.array(links, dtype=np.int64).reshape(-1, 2).T
-    count = int(labels.max(initial=-1)) + 1
-    graph = coo_array((np.ones(len(a)), (a, b)), shape=(max(count, n), max(count, n)))
-    return np.asarray(connected_components(graph, directed=False)[1][labels], dtype=np.int64)

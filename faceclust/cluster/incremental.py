@@ -7,7 +7,8 @@ threshold of a new one, and only new faces are compared with all others (m × N 
 
 The price: the outcome can differ from grouping everything anew. Two groups that were just above
 the threshold may come within it as both grow, and an early group may have been a mistake that
-more faces would have avoided. Nothing needs to be kept for this beside the groups themselves.
+more faces would have avoided. Nothing needs to be kept for this beside the groups and
+what they are made of (`parts`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.constraints import Constraints, contradictions, joined
+from faceclust.cluster.constraints import Constraints, contradictions
 from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.labels import groups_of, joined, united
 from faceclust.cluster.numbering import NEW
 from faceclust.cluster.tiles import near_pairs
-from faceclust.cluster.two_passes import SHARE, groups_of, united
+from faceclust.cluster.two_passes import SHARE
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32
 
@@ -52,10 +54,10 @@ def extend_groups(
 ) -> Extended:
     """Group new faces with each other and into groups of an earlier run.
 
-    `earlier` (n,) int64: each face's group then, apart from must-links (or ALONE, NEW of `numbering`). `group` makes
-    clusters of some faces under constraints, with `threshold`. Where an earlier group now breaks
-    a constraint, faces are taken out of it, and count as new. Must-linked faces bring their
-    groups together.
+    `earlier` (n,) int64: each face's group then, apart from must-links (or ALONE, NEW of
+    `numbering`). `group` makes clusters of some faces under constraints, with `threshold`. Where
+    an earlier group now breaks a constraint, faces are taken out of it, and count as new.
+    Must-linked faces bring their groups together.
     """
     clusters, new = _standing(earlier, constraints)
     if not new.any():

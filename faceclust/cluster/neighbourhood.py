@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Float64, Indices
 from faceclust.cluster.neighbours import LENGTH, Nearest, NeighbourLists
-from faceclust.cluster.rules import Average, Members, Rule
+from faceclust.cluster.rules import Members, Rule
 from faceclust.cluster.tiles import near_pairs, rows_of_half
 from faceclust.progress import Progress
 
@@ -60,8 +60,7 @@ class Neighbourhood:
     def first_lists(self) -> None:
         """The lists of all clusters, from one pass over half of all pairs."""
         # Clusters compared by their points begin as points; so do their lists.
-        by_mean = isinstance(self.rule, Average)
-        start = self.live if by_mean else np.arange(len(self.parent))
+        start = self.live if self.rule.by_means else np.arange(len(self.parent))
         best = Nearest(len(start), self.limit + self.means.rounding32)
         self.progress.start("comparing faces", len(start), "faces")
         points = self.rule.start
@@ -78,7 +77,7 @@ class Neighbourhood:
         best.settle()
         self.progress.finish()
         self._keep(start, start, best)
-        if not by_mean:
+        if not self.rule.by_means:
             seeded = self.live[self.means.sizes[self.live] > 1]
             self.lists.ids[seeded], self.lists.bound[seeded] = -1, -np.inf
             self._choose(seeded)
@@ -104,7 +103,7 @@ class Neighbourhood:
 
     def refresh(self, worn: Indices) -> None:
         """Make these clusters' lists anew from all clusters that may still grow."""
-        if isinstance(self.rule, Average):
+        if self.rule.by_means:
             self._refresh_by_means(worn)
             worn = worn[~self.certain[worn]]
         if len(worn):

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.constraints import Constraints, joined, without_told
+from faceclust.cluster.constraints import Constraints, without_told
 from faceclust.cluster.distances import ClusterMeans, Indices
-from faceclust.cluster.two_passes import groups_of, united
+from faceclust.cluster.labels import groups_of, joined, united
 from faceclust.types import Float32
 
 

@@ -31,6 +31,7 @@ class Rule(Protocol):
     """How clusters, named by a member's position, are compared."""
 
     means: ClusterMeans  # the clusters, as they are
+    by_means: bool  # whether the clusters' means are all that is compared
     penalised: bool  # whether distances are more than those of the points
     start: ClusterMeans  # what the first lists compare: for some rules always the points
 
@@ -51,6 +52,8 @@ class Rule(Protocol):
 
 class Average:
     """The mean of all pairs (UPGMA), from sums of members alone."""
+
+    by_means = True
 
     def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
         self.means = self.start = ClusterMeans(points, penalties)
@@ -78,6 +81,7 @@ class Average:
 class _Extreme:
     """What complete and single linkage share: clusters are compared by their points."""
 
+    by_means = False
     farthest: bool
 
     def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:

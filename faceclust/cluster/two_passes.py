@@ -11,10 +11,9 @@ average linkage again, and as exact.
 
 from __future__ import annotations
 
-import numpy as np
-
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.labels import groups_of, united
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
 from faceclust.types import Float32
@@ -41,17 +40,3 @@ def scatter(embeddings: Float32, clusters: Indices) -> Float64:
     for a face alone. `clusters` (n,): names, each a member's position."""
     means = united(ClusterMeans(embeddings), clusters)
     return means.scatter()[clusters]
-
-
-def united(points: ClusterMeans, clusters: Indices) -> ClusterMeans:
-    """Points as clusters, in place; `clusters` (n,): names, each a member's position."""
-    for group in groups_of(clusters):
-        points.unite(group)
-    return points
-
-
-def groups_of(labels: Indices) -> list[Indices]:
-    """The members of each label that has several, rising."""
-    order = np.argsort(labels, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    return [part for part in parts if len(part) > 1]

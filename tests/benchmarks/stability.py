@@ -21,20 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
 from faceclust.cluster.group import group_faces
 from faceclust.types import ClusterParams, FaceTable
-from tests.benchmarks.synthetic import Faces, synthetic_faces
+from tests.benchmarks.synthetic import Faces, face_table, synthetic_faces
 
 
 def table(faces: Faces, some: np.ndarray) -> FaceTable:
-    n = len(some)
-    return FaceTable(
-        face_ids=np.char.mod("%08d", some),
-        photo_ids=np.char.mod("%08d", faces.photo[some]),
-        embeddings=faces.embeddings[some],
-        quality=np.ones(n, np.float32),
-        taken_at=np.full(n, "NaT", "datetime64[s]"),
-        boxes=np.zeros((n, 4), np.float32),
-        shots=np.full((n, 2), -1),
-    )
+    return face_table(some, faces.embeddings[some], faces.photo[some])
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceclust.types import FaceTable
+
 _COMMON = 0.19  # of a person's direction, the part all have in common
 _LOOSE, _LOOSE_SPREAD, _WORSE_SPREAD = 0.4, 0.5, 0.4
 _LOW_QUALITY = 0.03
@@ -48,6 +50,20 @@ def synthetic_faces(n: int, seed: int = 0, dimension: int = 128) -> Faces:
         faces[low] = common + centres[who[low]] / 4 + noise[low] / np.float32(np.sqrt(dimension))
         embeddings[start : start + len(who)] = _unit(faces)
     return Faces(embeddings, person, _photos(person, rng))
+
+
+def face_table(numbers: np.ndarray, embeddings: np.ndarray, photo: np.ndarray) -> FaceTable:
+    """Faces as grouping takes them; `numbers` (n,), rising, become their ids."""
+    n = len(numbers)
+    return FaceTable(
+        face_ids=np.char.mod("%08d", numbers),
+        photo_ids=np.char.mod("%08d", photo),
+        embeddings=embeddings,
+        quality=np.ones(n, np.float32),
+        taken_at=np.full(n, "NaT", "datetime64[s]"),
+        boxes=np.zeros((n, 4), np.float32),
+        shots=np.full((n, 2), -1),
+    )
 
 
 def _people(n: int, rng: np.random.Generator) -> np.ndarray:

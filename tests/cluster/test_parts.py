@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.labels import groups_of
 from faceclust.cluster.numbering import ALONE, NEW
 from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
-from faceclust.cluster.two_passes import groups_of, two_passes
+from faceclust.cluster.two_passes import two_passes
 from faceclust.types import Float32
 from tests.cluster.test_linkage import canonical
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.two_passes import SHARE, groups_of, scatter, two_passes
+from faceclust.cluster.two_passes import SHARE, scatter, two_passes
 from tests.cluster.test_linkage import canonical, clustered_points
 
 
