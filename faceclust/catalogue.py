@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import shlex
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import numpy as np
 from faceclust.errors import NothingScannedError, UsageError
 from faceclust.packs.manifest import Pack, load_pack
 from faceclust.people.journal import Journal
+from faceclust.people.names import person_key
 from faceclust.people.persons import build_persons
 from faceclust.people.resolve import Resolved, resolve
 from faceclust.progress import Progress, Silent
@@ -25,6 +28,17 @@ from faceclust.store.schema import CacheInfo
 from faceclust.types import Clustering, FacePlace, Person
 
 DEFAULT_PACK = "dlib"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a user pointed at. `name`: whose all of the faces are, None where they are not one
+    person's. `is_person`: it was pointed at by that name."""
+
+    label: str
+    faces: tuple[str, ...]
+    name: str | None = None
+    is_person: bool = False
 
 
 class Catalogue:
@@ -117,7 +131,7 @@ class Catalogue:
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
         photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
-        return build_persons(self._groups_here, self.resolved.said, photo_of, self.resolved.rejected)
+        return build_persons(self._groups_here, self.resolved, photo_of)
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""
@@ -128,6 +142,35 @@ class Catalogue:
     def unnamed_groups(self) -> tuple[Person, ...]:
         """Groups without a name that are not ignored, largest first."""
         return tuple(person for person in self.persons if person.name is None and not person.ignored)
+
+    def person(self, name: str) -> Person:
+        """The named person of this name. Raises UsageError where there is none."""
+        people = {person_key(person.label): person for person in self.people()}
+        if person_key(name) in people:
+            return people[person_key(name)]
+        near = difflib.get_close_matches(person_key(name), people, n=3)
+        meant = " or ".join(people[key].label for key in near)
+        raise UsageError(f"nobody is called {name}", hint=f"{meant}?" if near else "faceclust people lists the names")
+
+    @cached_property
+    def person_of(self) -> dict[str, Person]:
+        """Face id → the named person it is."""
+        return {face: person for person in self.people() for face in person.face_ids}
+
+    def target(self, text: str) -> Target:
+        """What a user points at: a group by its number, a face by its id, a person by name.
+        Raises UsageError where there is none such."""
+        if text.isascii() and text.isdigit():
+            faces = self.group(int(text))
+            owners = {self.person_of[face].label for face in faces if face in self.person_of}
+            return Target(f"group {int(text)}", faces, owners.pop() if len(owners) == 1 else None)
+        if re.fullmatch("[0-9a-fA-F]{16}", text):
+            face = text.lower()
+            if face not in self.places_of:
+                raise UsageError(f"there is no face {face}", hint="faceclust export lists the faces")
+            return Target(f"face {face}", (face,), self.person_of[face].label if face in self.person_of else None)
+        person = self.person(text)
+        return Target(person.label, person.face_ids, person.label, is_person=True)
 
     def group(self, number: int) -> tuple[str, ...]:
         """The face ids of a group by its number: those nobody has named, where the group is
@@ -144,5 +187,5 @@ class Catalogue:
         self._forget_people()
 
     def _forget_people(self) -> None:
-        for name in ("resolved", "persons"):
+        for name in ("resolved", "persons", "person_of"):
             self.__dict__.pop(name, None)

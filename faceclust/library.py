@@ -2,7 +2,7 @@
 
 scan     photos on disk      → folder caches        (scan.py: crawl, decode, detect, embed)
 cluster  folder caches       → clusters.parquet
-name     what the user says  → people.jsonl
+name     what the user says  → people.jsonl        (answers.py)
 people   groups + journal    → persons
 report, albums, export       ← persons
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faceclust.catalogue import Catalogue
+from faceclust.answers import Answers
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
 from faceclust.errors import CacheError, UsageError
@@ -27,8 +27,6 @@ from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
 from faceclust.outputs.export import export_rows
 from faceclust.outputs.report import Summary, make_card, pictured_faces, render_report
 from faceclust.packs.verify import require_files
-from faceclust.people.journal import Event, JournalFace
-from faceclust.people.resolve import clean_name
 from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
 from faceclust.store.clusters import SavedClusterings
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from faceclust.scan import ScanResult
 
 
-class Library(Catalogue):
+class Library(Answers):
     """A photo library: the folder `root` and everything below it.
 
     What is known of it (`table`, `places`, `clustering`, `people()`, …) is read from disk once
@@ -182,54 +180,6 @@ class Library(Catalogue):
         self._forget()
         here = np.array(sorted(self.places_of), dtype=np.str_)
         return compare((present or before).among(here), before.among(here))
-
-    # -- people -------------------------------------------------------------
-
-    def name(self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None) -> Event:
-        """Give these faces a name. `shown`: those the user has seen, default all: they are
-        confirmed, the others come along unconfirmed. On disk before this returns.
-
-        Raises UsageError for a name with nothing printable in it.
-        """
-        cleaned = self._cleaned(name)
-        with self.home.journal_locked():
-            event = self.journal.name(cleaned, self._journal_faces(faces, shown))
-        self._forget_people()
-        return event
-
-    def reject(self, faces: Iterable[str], name: str) -> Event:
-        """These faces are not the person of this name: they never go with that person's. Raises
-        UsageError as `name` does."""
-        cleaned = self._cleaned(name)
-        with self.home.journal_locked():
-            event = self.journal.reject(cleaned, self._journal_faces(faces, ()))
-        self._forget_people()
-        return event
-
-    def ignore(self, faces: Iterable[str]) -> Event:
-        """Nobody the user wants to name: not asked about again."""
-        with self.home.journal_locked():
-            event = self.journal.ignore(self._journal_faces(faces, ()))
-        self._forget_people()
-        return event
-
-    def undo(self) -> Event | None:
-        """Take back the last thing said; gives it, None where there is nothing to take back."""
-        with self.home.journal_locked():
-            event = self.journal.undo()
-        self._forget_people()
-        return event
-
-    def _cleaned(self, name: str) -> str:
-        cleaned = clean_name(name)
-        if not cleaned:
-            raise UsageError("a name needs at least one letter")
-        return cleaned
-
-    def _journal_faces(self, faces: Iterable[str], shown: Iterable[str] | None) -> list[JournalFace]:
-        faces = list(faces)
-        seen = set(faces if shown is None else shown)
-        return [JournalFace.of(self.places_of[face][0], confirmed=face in seen) for face in faces]
 
     # -- outputs ------------------------------------------------------------
 

@@ -19,6 +19,9 @@ from faceclust.cluster.labels import groups_of, joined
 from faceclust.people.resolve import Resolved
 from faceclust.types import ClusterParams, FaceTable
 
+#: Of one split: a group's other faces are held together by likeness as well.
+_MOST_PAIRS = 20_000
+
 
 @dataclass(frozen=True)
 class Contradiction:
@@ -45,9 +48,9 @@ def constraints_of(
 ) -> tuple[Constraints, list[Contradiction]]:
     """The constraints on the groups, and what among them was contradictory.
 
-    Confirmed faces of a person are must-linked, and so is one face seen twice. Confirmed faces
-    of two people, the faces of one photo, and a face and the person it was said not to be,
-    exclude each other.
+    Confirmed faces of a person are must-linked, and so are faces said to be one person, and one
+    face seen twice. Confirmed faces of two people, the faces of one photo, a face and the person
+    it was said not to be, and faces said to be apart exclude each other.
     """
     position = {face: i for i, face in enumerate(faces.face_ids.tolist())} if resolved.known else {}
     confirmed: dict[str, list[int]] = defaultdict(list)
@@ -63,11 +66,43 @@ def constraints_of(
     persons = {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
     photos = [] if params.allow_same_photo else one_person_a_photo(faces.photo_ids)
     named = np.concatenate([np.empty(0, np.int64), *persons.values()])
-    exclusions = [*photos, *rejected, *([named] if len(named) else [])]
+    apart = [np.array(pair) for pair in _apart(resolved, position, _names_of(persons))]
+    exclusions = [*photos, *rejected, *apart, *([named] if len(named) else [])]
     twice = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
     told = [group for group in persons.values() if len(group) > 1]
+    told = _with_unnamed(told, resolved, position, _names_of(persons), len(faces))
     links, more = _with_duplicates(same_faces(faces, params.threshold), told, exclusions, persons, len(faces))
     return Constraints(links, exclusions, named), twice + more
+
+
+def _names_of(persons: dict[str, Indices]) -> dict[int, str]:
+    return {face: name for name, group in persons.items() for face in group.tolist()}
+
+
+def _with_unnamed(
+    told: list[Indices], resolved: Resolved, position: dict[str, int], name_of: dict[int, str], n: int
+) -> list[Indices]:
+    """The must-links, with faces said to be one person whose name nobody said. Where they have
+    two names by now, the names count."""
+    links = []
+    for together in resolved.together:
+        group = sorted(position[face] for face in together if face in position)
+        if len({name_of[face] for face in group if face in name_of}) > 1:
+            group = [face for face in group if face not in name_of]
+        if len(group) > 1:
+            links.append(np.array(group))
+    return groups_of(joined(n, [*told, *links])) if links else told
+
+
+def _apart(resolved: Resolved, position: dict[str, int], name_of: dict[int, str]) -> list[tuple[int, int]]:
+    """Pairs of faces said to be two people, save where both were confirmed to be one."""
+    pairs = []
+    for leaving, staying in resolved.apart:
+        some = sorted(position[face] for face in leaving if face in position)
+        others = sorted(position[face] for face in staying if face in position)
+        others = others[: max(1, _MOST_PAIRS // max(1, len(some)))]
+        pairs += [(a, b) for a in some for b in others if a not in name_of or name_of[a] != name_of.get(b)]
+    return pairs
 
 
 def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Contradiction]:
@@ -90,7 +125,7 @@ def _with_duplicates(
     own = joined(n, told)
     links = joined(n, [*told, *pairs])
     broken = {int(links[faces[0]]) for faces in contradictions(links, own, exclusions)}
-    name_of = {face: name for name, group in persons.items() for face in group.tolist()}
+    name_of = _names_of(persons)
     found = []
     for a, b in (pair.tolist() for pair in pairs if int(links[pair[0]]) in broken):
         if a in name_of and b in name_of and name_of[a] != name_of[b]:

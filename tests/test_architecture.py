@@ -23,7 +23,7 @@ ALLOWED = {
     "evaluation": BASE,
     "scan": BASE | {"packs", "photos", "store"},
 }
-CONDUCTORS = {"library", "wishes", "catalogue", "checkup", "cli", "__main__", "__init__"}
+CONDUCTORS = {"library", "answers", "wishes", "catalogue", "checkup", "cli", "__main__", "__init__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -5,52 +5,18 @@ The one precious file: everything else can be made anew from the photos. Undo is
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
-import secrets
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from faceclust import __version__
 from faceclust.errors import CacheError
-from faceclust.types import FacePlace
+from faceclust.people.events import Event, JournalFace, below, effective, from_record, new_event, to_record
 
-
-@dataclass(frozen=True)
-class JournalFace:
-    """A face as the journal knows it, with enough to find it again: by id, else by the photo's
-    content, else by its path and date; and by its box (fractions of the upright photo)."""
-
-    face_id: str
-    photo_hash: str
-    photo: str
-    box: tuple[float, float, float, float]
-    confirmed: bool
-    taken_at: str | None = None
-
-    @classmethod
-    def of(cls, place: FacePlace, *, confirmed: bool) -> JournalFace:
-        taken = place.taken_at.isoformat() if place.taken_at else None
-        return cls(place.face_id, place.photo_hash, place.photo, place.box, confirmed, taken)
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line: `kind` is "name", "reject", "ignore" or "undo"; a name and a reject have `name` and
-    `faces`, an ignore has `faces`, an undo has `undoes`, the id of the event it takes back."""
-
-    id: str
-    time: str
-    kind: str
-    faces: tuple[JournalFace, ...] = ()
-    name: str | None = None
-    undoes: str | None = None
-
-
-KINDS = ("name", "reject", "ignore", "undo")
+T = TypeVar("T")
 
 
 class Journal:
@@ -66,60 +32,75 @@ class Journal:
         others: Sequence[tuple[Path, str]] = (),
         on_note: Callable[[str], None] | None = None,
     ) -> None:
-        self.path, self._others = path, others
+        self.path, self.others = path, others
         self._on_note = on_note or (lambda message: None)
+        self._read_before: dict[Path, _Read] = {}
 
     def events(self) -> list[Event]:
         """All usable events in order; with other journals, in the order of their times. Lines of
         a kind unknown here, written by a newer version, stay in the file and are passed by; so
         are damaged ones, which are told of."""
-        events = self._read(self.path)
-        if self._others:
-            events = [moved for path, folder in self._others for moved in _below(folder, self._read(path))] + events
-            events.sort(key=lambda event: event.time)
-        return events
+        journals = [below(folder, self._read(path)) for path, folder in self.others] + [self._read(self.path)]
+        once: dict[str, Event] = {}
+        for event in interleaved(journals, lambda event: event.time):
+            once.setdefault(event.id, event)
+        return list(once.values())
 
     def _read(self, path: Path) -> list[Event]:
+        """What is in the file. It only grows, so only what is new is parsed."""
         try:
-            lines = path.read_bytes().splitlines()
+            with path.open("rb") as stream:
+                identity = os.fstat(stream.fileno()).st_ino
+                known = self._read_before.get(path)
+                if known is None or known.identity != identity or known.end > os.fstat(stream.fileno()).st_size:
+                    known = self._read_before[path] = _Read(identity)
+                stream.seek(known.end)
+                new = stream.read()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
-        events = []
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-                if record["event"] in KINDS:
-                    events.append(_event(record))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                self._on_note(f"{path}:{number}: this line cannot be read and is passed by ({error})")
-        return events
+        whole, end, torn = new.rpartition(b"\n")
+        for line in whole.split(b"\n"):
+            known.lines += 1
+            known.events += self._parsed(line, f"{path}:{known.lines}")
+        known.lines -= not end
+        known.end += len(whole) + len(end)
+        return known.events + self._parsed(torn, f"{path}:{known.lines + 1}")
 
-    def name(self, name: str, faces: Iterable[JournalFace]) -> Event:
-        """These faces are the person called `name`."""
-        return self._append(_new("name", name=name, faces=tuple(faces)))
+    def _parsed(self, line: bytes, where: str) -> list[Event]:
+        if not line.strip():
+            return []
+        try:
+            event = from_record(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self._on_note(f"{where}: this line cannot be read and is passed by ({error})")
+            return []
+        return [event] if event is not None else []
 
-    def reject(self, name: str, faces: Iterable[JournalFace]) -> Event:
-        """These faces are not the person called `name`."""
-        return self._append(_new("reject", name=name, faces=tuple(faces)))
-
-    def ignore(self, faces: Iterable[JournalFace]) -> Event:
-        """These faces are nobody the user wants to name."""
-        return self._append(_new("ignore", faces=tuple(faces)))
+    def say(
+        self,
+        kind: str,
+        faces: Iterable[JournalFace] = (),
+        *,
+        rest: Iterable[JournalFace] = (),
+        name: str | None = None,
+        to: str | None = None,
+    ) -> Event:
+        """Add an event of this kind (see `Event`). On disk before this returns; raises CacheError
+        where it cannot be, and then nothing was added."""
+        return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to))
 
     def undo(self) -> Event | None:
         """Take back the last event still standing; gives that event, None where there is none."""
-        standing = effective(self.events())
+        standing = [event for event in effective(self.events()) if event.kind != "forget"]
         if not standing:
             return None
-        self._append(_new("undo", undoes=standing[-1].id))
+        self._append(new_event("undo", undoes=standing[-1].id))
         return standing[-1]
 
     def _append(self, event: Event) -> Event:
-        line = (json.dumps(_record(event), ensure_ascii=False) + "\n").encode()
+        line = to_line(to_record(event))
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
             try:
@@ -150,90 +131,68 @@ class Journal:
         try:
             json.loads(torn)
         except ValueError:
-            aside = self.path.with_suffix(".torn")
-            with aside.open("ab") as stream:
+            with self.torn_lines.open("ab") as stream:
                 stream.write(torn + b"\n")
             os.ftruncate(descriptor, len(whole) + 1 if whole else 0)
-            self._on_note(f"{self.path}: the last line was cut off by a crash; it was moved to {aside.name}")
+            self._on_note(f"{self.path}: the last line was cut off by a crash; it was moved to {self.torn_lines.name}")
         else:
             _write_all(descriptor, b"\n")
 
-
-def effective(events: Iterable[Event]) -> list[Event]:
-    """The events still standing, in order: neither undone nor undos. An undo counts wherever it
-    stands: clocks of several computers do not agree."""
-    events = list(events)
-    undone = {event.undoes for event in events if event.kind == "undo"}
-    return [event for event in events if event.kind != "undo" and event.id not in undone]
+    @property
+    def torn_lines(self) -> Path:
+        """Where half lines go."""
+        return self.path.with_suffix(".torn")
 
 
-def _new(kind: str, **fields: Any) -> Event:
-    time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Event(id=secrets.token_hex(6), time=time, kind=kind, **fields)
+@dataclass
+class _Read:
+    """What was read of a file so far: `end` is where the line after the last one begins."""
+
+    identity: int
+    end: int = 0
+    lines: int = 0
+    events: list[Event] = field(default_factory=list)
 
 
-def _record(event: Event) -> dict[str, Any]:
-    record: dict[str, Any] = {"time": event.time, "event": event.kind, "id": event.id, "version": __version__}
-    if event.name is not None:
-        record["name"] = event.name
-    if event.undoes is not None:
-        record["undoes"] = event.undoes
-    if event.faces:
-        record["faces"] = [
-            {
-                "face": face.face_id,
-                "hash": face.photo_hash,
-                "photo": face.photo,
-                "box": [round(side, 5) for side in face.box],
-                "confirmed": face.confirmed,
-                "taken_at": face.taken_at,
-            }
-            for face in event.faces
-        ]
-    return record
+def interleaved(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str | None]) -> list[T]:
+    """One sequence of several, by time, each keeping its own order: a clock that was set back
+    makes nothing said later count as earlier. None: at the time of the one before."""
+
+    def timed(sequence: Sequence[T]) -> Iterator[tuple[str, T]]:
+        latest = ""
+        for item in sequence:
+            latest = max(latest, time_of(item) or "")
+            yield latest, item
+
+    return [item for _, item in heapq.merge(*map(timed, sequences), key=lambda pair: pair[0])]
 
 
-def _event(record: dict[str, Any]) -> Event:
-    faces = []
-    for face in record.get("faces", ()):
-        left, top, right, bottom = (float(side) for side in face["box"])
-        faces.append(
-            JournalFace(
-                face_id=str(face["face"]),
-                photo_hash=str(face["hash"]),
-                photo=str(face["photo"]),
-                box=(left, top, right, bottom),
-                confirmed=bool(face["confirmed"]),
-                taken_at=_text_or_none(face.get("taken_at")),
-            )
-        )
-    event = Event(
-        id=str(record["id"]),
-        time=str(record["time"]),
-        kind=record["event"],
-        faces=tuple(faces),
-        name=_text_or_none(record.get("name")),
-        undoes=_text_or_none(record.get("undoes")),
-    )
-    if (event.kind in ("name", "reject")) != (event.name is not None):
-        raise ValueError("a name where none belongs, or none where one does")
-    return event
+def merged_lines(journals: Iterable[bytes]) -> bytes:
+    """The lines of several journals of one library as one journal, each event once; what
+    cannot be read stays where it is."""
+
+    def line_time(line: bytes) -> str | None:
+        value = _value(line).get("time")
+        return value if isinstance(value, str) else None
+
+    once: dict[object, bytes] = {}
+    for line in interleaved([content.split(b"\n") for content in journals], line_time):
+        known_by = _value(line).get("id")
+        once.setdefault(known_by if isinstance(known_by, str) else line, line)
+    return b"".join(line + b"\n" for line in once.values() if line.strip())
 
 
-def _text_or_none(value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"expected text, found {value!r:.40}")
-    return value
+def to_line(record: dict[str, Any]) -> bytes:
+    """A record as the journal holds it."""
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _below(folder: str, events: list[Event]) -> list[Event]:
-    """Events of a library that lies in a folder of this one, their paths as seen from here."""
-    if not folder:
-        return events
-    return [
-        replace(event, faces=tuple(replace(face, photo=f"{folder}/{face.photo}") for face in event.faces))
-        for event in events
-    ]
+def _value(line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

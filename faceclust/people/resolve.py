@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from faceclust.people.journal import Event, JournalFace, effective
+from faceclust.people.events import Event, JournalFace, effective
+from faceclust.people.locate import FaceFinder
+from faceclust.people.names import person_key
 from faceclust.types import FacePlace
 
-#: Boxes that overlap this much (IoU) on the same photo are the same face.
-SAME_FACE_OVERLAP = 0.4
-
-
-#: Zero-width characters that Persian, Indic and emoji names are spelt with.
-_JOINERS = "\u200c\u200d"
+FaceSet = frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -29,101 +24,140 @@ class Said:
 
 @dataclass(frozen=True)
 class Resolved:
-    """`said` by face id, for faces of the library; `rejected` likewise: the names a face was said
-    not to be. `waiting` counts named faces whose photo is not there now: they have their names
-    again when it comes back."""
+    """What was said, by face id, for faces of the library.
+
+    `rejected`: the names a face was said not to be. `together`: faces said to be one person,
+    whoever that is. `apart`: none of the first faces is the person that the second ones are.
+    `waiting` counts named faces whose photo is not there now: they have their names again when
+    it comes back.
+    """
 
     said: dict[str, Said]
-    waiting: int
-    rejected: dict[str, frozenset[str]] = field(default_factory=dict)
+    waiting: int = 0
+    rejected: dict[str, FaceSet] = field(default_factory=dict)
+    together: tuple[FaceSet, ...] = ()
+    apart: tuple[tuple[FaceSet, FaceSet], ...] = ()
 
     @property
     def known(self) -> bool:
         """Whether anything was said of a face here."""
-        return bool(self.said or self.rejected)
-
-
-def person_key(name: str) -> str:
-    """Names with the same key are the same person: case, spacing and Unicode form aside."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def clean_name(name: str) -> str:
-    """A name as it is kept: no control characters, single spaces; "" where nothing is left."""
-    printable = "".join(c if c.isprintable() or c in _JOINERS else " " for c in unicodedata.normalize("NFC", name))
-    return " ".join(printable.split())
+        return bool(self.said or self.rejected or self.together or self.apart)
 
 
 def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
-    """Replay the events still standing over the faces of the library; the later word counts,
-    also for how a name is spelt, and a name and a rejection of it take each other back.
+    """Replay the events still standing over the faces of the library, the later word counting.
 
-    A face is found by its id; else on the photo with the same content, where the boxes
-    overlap; else, on an edited photo, by path, box and date: then it is no longer confirmed,
-    for another photo may have taken the path. A pure function of its arguments.
+    A name and a rejection of it take each other back, and so do a merge and a split of the
+    same faces. Names that differ in case alone are one person, spelt as they were last given.
+    Where a face is found again but not surely (see `FaceFinder`), it counts as not confirmed.
+    A pure function of its arguments.
     """
-    present = {place.face_id for place in places}
-    standing = effective(events)
-    missing = {face.face_id for event in standing for face in event.faces} - present
-    finder = _Finder(places) if missing else None
-    said: dict[str, Said] = {}
-    rejected: dict[str, frozenset[str]] = {}
-    named = [event.name for event in standing if event.kind == "name" and event.name is not None]
-    spelling = {person_key(name): name for name in named}
-    unfound: set[str] = set()
-    for event in standing:
-        name = None if event.name is None else spelling.get(person_key(event.name), event.name)
-        for face in event.faces:
-            if face.face_id in present:
-                here, sure = face.face_id, True
-            elif finder and (found := finder.by_content(face)):
-                here, sure = found, True
-            elif finder and (found := finder.by_path(face)):
-                here, sure = found, False
-            else:
-                if event.kind == "name":
-                    unfound.add(face.face_id)
-                continue
-            not_names = rejected.get(here, frozenset())
-            if event.kind != "reject":
-                said[here] = Said(name, face.confirmed and sure)
-                rejected[here] = not_names - {name}
-            elif name is not None:
-                rejected[here] = not_names | {name}
-                if here in said and said[here].name == name:
-                    del said[here]
-    return Resolved(said, len(unfound), {face: names for face, names in rejected.items() if names})
+    finder = FaceFinder(places)
+    replay = _Replay()
+    for event in effective(events):
+        replay.take(event, _here(event.faces, finder, replay, event), _here(event.rest, finder, replay, event))
+    return replay.outcome()
 
 
-class _Finder:
-    def __init__(self, places: Sequence[FacePlace]) -> None:
-        self._by_hash: dict[str, list[FacePlace]] = defaultdict(list)
-        self._by_path: dict[str, list[FacePlace]] = defaultdict(list)
-        for place in places:
-            self._by_hash[place.photo_hash].append(place)
-            self._by_path[place.photo].append(place)
-
-    def by_content(self, face: JournalFace) -> str | None:
-        return _same_place(face, self._by_hash.get(face.photo_hash, ()))
-
-    def by_path(self, face: JournalFace) -> str | None:
-        if face.photo_hash in self._by_hash:
-            return None  # the photo is here, under another name
-        candidates = [
-            place
-            for place in self._by_path.get(face.photo, ())
-            if not (face.taken_at and place.taken_at and face.taken_at != place.taken_at.isoformat())
-        ]
-        return _same_place(face, candidates)
+def _here(faces: Iterable[JournalFace], finder: FaceFinder, replay: _Replay, event: Event) -> dict[str, bool]:
+    """Face id → confirmed, for those of the faces that are here."""
+    here = {}
+    for face in faces:
+        found = finder.find(face)
+        if found is not None:
+            here[found[0]] = face.confirmed and found[1]
+        elif event.kind in ("name", "confirm"):
+            replay.missing.add(face.face_id)
+    return here
 
 
-def _same_place(face: JournalFace, candidates: Iterable[FacePlace]) -> str | None:
-    best = max(candidates, key=lambda place: _overlap(place.box, face.box), default=None)
-    return best.face_id if best and _overlap(best.box, face.box) >= SAME_FACE_OVERLAP else None
+class _Replay:
+    """The state that events lead to, one after the other."""
 
+    def __init__(self) -> None:
+        self.said: dict[str, Said] = {}  # by person key until the end
+        self.rejected: dict[str, set[str]] = {}
+        self.together: list[set[str]] = []
+        self.apart: list[tuple[set[str], set[str]]] = []
+        self.spelling: dict[str, str] = {}
+        self.missing: set[str] = set()
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / union if union > 0 else 0.0
+    def take(self, event: Event, here: dict[str, bool], rest: dict[str, bool]) -> None:
+        if event.kind in ("name", "confirm") and event.name is not None:
+            self._name(event.name, here, spelt=event.kind == "name")
+        elif event.kind == "reject" and event.name is not None:
+            self.spelling.setdefault(person_key(event.name), event.name)
+            self._reject(person_key(event.name), here)
+        elif event.kind in ("rename", "merge") and event.name is not None and event.to is not None:
+            self._rename(event.name, event.to)
+        elif event.kind == "merge":
+            self._merge(set(here))
+        elif event.kind == "split":
+            self._split(set(here), set(rest))
+        elif event.kind == "ignore":
+            self.said |= {face: Said(None, seen) for face, seen in here.items()}
+        elif event.kind == "unignore":
+            for face in here:
+                if face in self.said and self.said[face].name is None:
+                    del self.said[face]
+        elif event.kind == "forget":
+            self._forget(set(here))
+
+    def _name(self, name: str, here: dict[str, bool], *, spelt: bool) -> None:
+        key = person_key(name)
+        if spelt or key not in self.spelling:
+            self.spelling[key] = name
+        for face, confirmed in here.items():
+            self.said[face] = Said(key, confirmed)
+            self.rejected.get(face, set()).discard(key)
+
+    def _reject(self, key: str, here: Iterable[str]) -> None:
+        for face in here:
+            self.rejected.setdefault(face, set()).add(key)
+            if face in self.said and self.said[face].name == key:
+                del self.said[face]
+
+    def _rename(self, name: str, to: str) -> None:
+        old, new = person_key(name), person_key(to)
+        self.spelling[new] = to
+        for face, word in self.said.items():
+            if word.name == old:
+                self.said[face] = Said(new, word.confirmed)
+                self.rejected.get(face, set()).discard(new)
+        for face, names in self.rejected.items():
+            if old in names:
+                names.discard(old)
+                if face not in self.said or self.said[face].name != new:
+                    names.add(new)
+
+    def _merge(self, faces: set[str]) -> None:
+        for leaving, staying in self.apart:
+            if leaving & faces and staying & faces:
+                leaving -= faces
+        self.together.append(faces)
+
+    def _split(self, leaving: set[str], staying: set[str]) -> None:
+        for faces in self.together:
+            if faces & leaving and faces & staying:
+                faces -= leaving
+        self.apart.append((leaving, staying))
+
+    def _forget(self, faces: set[str]) -> None:
+        for face in faces:
+            self.said.pop(face, None)
+            self.rejected.pop(face, None)
+
+    def outcome(self) -> Resolved:
+        def spelt(key: str) -> str:
+            return self.spelling.get(key, key)
+
+        return Resolved(
+            {
+                face: Said(None if word.name is None else spelt(word.name), word.confirmed)
+                for face, word in self.said.items()
+            },
+            len(self.missing),
+            {face: frozenset(map(spelt, names)) for face, names in self.rejected.items() if names},
+            tuple(frozenset(faces) for faces in self.together if len(faces) > 1),
+            tuple((frozenset(a - b), frozenset(b)) for a, b in self.apart if a - b and b),
+        )
