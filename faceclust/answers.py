@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from faceclust.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.people.events import Event, JournalFace
+from faceclust.people.journal import Journal, merged_lines
+from faceclust.people.locate import newly_found
 from faceclust.people.names import clean_name, person_key
+from faceclust.regroup import as_said
+from faceclust.store.files import write_atomically
 
 
 class Answers(Catalogue):
@@ -19,14 +28,30 @@ class Answers(Catalogue):
     name with nothing printable in it.
     """
 
-    def name(self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None) -> Event:
+    def name(
+        self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None, rest: Iterable[str] = ()
+    ) -> Event:
         """Give these faces a name. `shown`: those the user has seen, default all: they are
-        confirmed, the others are suggested."""
-        return self._say("name", faces, shown=shown, name=_cleaned(name))
+        confirmed, the others are suggested. `rest`: faces that are not this person. A name somebody
+        has keeps its spelling: `rename` gives it another."""
+        cleaned = _cleaned(name)
+        known = {person_key(person.label): person.label for person in self.people()}
+        return self._say("name", faces, shown=shown, rest=rest, name=known.get(person_key(cleaned), cleaned))
 
-    def confirm(self, faces: Iterable[str], name: str) -> Event:
-        """These faces are indeed the person of this name."""
-        return self._say("confirm", faces, name=_cleaned(name))
+    def confirm(self, faces: Iterable[str], name: str, *, rest: Iterable[str] = ()) -> Event:
+        """These faces are indeed the person of this name, and `rest` are not."""
+        return self._say("confirm", faces, rest=rest, name=_cleaned(name))
+
+    def staying(self, leaving: Iterable[str], staying: Iterable[str]) -> list[str]:
+        """The faces that would be with `staying`, in its groups, if `leaving` were said to be apart
+        from them: what is more like the ones that leave goes with them."""
+        leaving, staying = frozenset(leaving), frozenset(staying)
+        if self._saved_groups is None or not leaving:
+            return [face for face in staying if face in self.places_of]
+        said = replace(self.resolved, apart=(*self.resolved.apart, (leaving, staying)))
+        groups = as_said(self._saved_groups, said, self.faces_of, self._regrouped)
+        numbers = {groups.number_of[face] for face in staying if face in groups.number_of}
+        return sorted({face for number in numbers for face in groups.members[number]} | staying)
 
     def reject(self, faces: Iterable[str], name: str) -> Event:
         """These faces are not the person of this name: they never go with that person's."""
@@ -37,7 +62,12 @@ class Answers(Catalogue):
         `name`, or somebody else is called `to`."""
         person, to = self.person(name), _cleaned(to)
         if any(person_key(other.label) == person_key(to) and other.id != person.id for other in self.people()):
-            raise UsageError(f"somebody is called {to} already", hint=f'one person: faceclust merge "{name}" "{to}"')
+            raise UsageError(
+                f"somebody is called {to} already",
+                hint=f"one person: faceclust merge {shlex.quote(name)} {shlex.quote(to)}",
+            )
+        if person_key(to) in set(map(person_key, self.resolved.away)) - {person_key(name)}:
+            raise UsageError(f"somebody whose photos are not here now is called {to}", hint="choose another name")
         return self._say("rename", (), name=person.label, to=to)
 
     def merge(self, name: str, into: str) -> Event:
@@ -64,10 +94,37 @@ class Answers(Catalogue):
         """Ask about these faces again."""
         return self._say("unignore", faces)
 
-    def undo(self) -> Event | None:
-        """Take back the last thing said; gives it, None where there is nothing to take back."""
+    def undo(self, event_id: str | None = None) -> Event | None:
+        """Take back the last thing said, or the event of this id; gives it, None where there is
+        nothing to take back."""
         with self._writing():
-            return self.journal.undo()
+            return self.journal.undo(event_id)
+
+    def note_found_faces(self) -> None:
+        """Note in the journal where faces it knows were found after an edit of their photos: after
+        the next one the trail would be lost."""
+        events = self.journal.events()
+        found = newly_found(events, self.places) if events else []
+        if found:
+            with self._writing():
+                self.journal.say("found", [now for _, now in found], rest=[before for before, _ in found])
+
+    def merge_journal(self, other: str | os.PathLike[str]) -> int:
+        """Take in the journal of a copy of this library, used elsewhere: its events come between the
+        own ones by time, each once. Gives the number of lines taken in. Raises UsageError where
+        `other` is no journal."""
+        path = Path(other).expanduser()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        if content.strip() and not Journal(path).events():
+            raise UsageError(f"{path} is not a journal", hint="it is called people.jsonl")
+        with self._writing():
+            own = self.journal.path.read_bytes() if self.journal.path.exists() else b""
+            merged = merged_lines([own, content])
+            write_atomically(self.journal.path, lambda stream: stream.write(merged))
+        return merged.count(b"\n") - len(merged_lines([own]).splitlines())
 
     def _say(
         self,
@@ -100,4 +157,6 @@ def _cleaned(name: str) -> str:
     cleaned = clean_name(name)
     if not cleaned:
         raise UsageError("a name needs at least one letter")
+    if re.fullmatch("[0-9]+|[0-9a-f]{16}", cleaned):
+        raise UsageError(f"{cleaned} would be taken for a number or a face", hint="a name needs at least one letter")
     return cleaned

@@ -7,25 +7,26 @@ import os
 import re
 import shlex
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from faceclust.errors import NothingScannedError, UsageError
 from faceclust.packs.manifest import Pack, load_pack
+from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key
 from faceclust.people.persons import build_persons
 from faceclust.people.resolve import Resolved, resolve
 from faceclust.progress import Progress, Silent
+from faceclust.regroup import Memory, as_said
 from faceclust.store.clusters import read_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, resolve_folder
 from faceclust.store.schema import CacheInfo
-from faceclust.types import Clustering, FacePlace, Person
+from faceclust.types import Clustering, FacePlace, FaceTable, Person
 
 DEFAULT_PACK = "dlib"
 
@@ -33,12 +34,14 @@ DEFAULT_PACK = "dlib"
 @dataclass(frozen=True)
 class Target:
     """What a user pointed at. `name`: whose all of the faces are, None where they are not one
-    person's. `is_person`: it was pointed at by that name."""
+    person's. `is_person`: it was pointed at by that name. `everyone`: all faces of the group that
+    was pointed at, of which `faces` are the ones nobody has named, if there are such."""
 
     label: str
     faces: tuple[str, ...]
     name: str | None = None
     is_person: bool = False
+    everyone: tuple[str, ...] = ()
 
 
 class Catalogue:
@@ -79,6 +82,15 @@ class Catalogue:
         return LibraryTable.join(folders, info)
 
     @cached_property
+    def faces(self) -> FaceTable:
+        """Every distinct face, with its embedding."""
+        return self.table.face_table()
+
+    def faces_of(self, face_ids: Sequence[str]) -> FaceTable:
+        """The faces with these ids."""
+        return self.table.face_table(among=face_ids)
+
+    @cached_property
     def places(self) -> list[FacePlace]:
         """Every face on every photo, by photo path."""
         return list(self.table.places())
@@ -92,34 +104,44 @@ class Catalogue:
         return dict(places)
 
     @cached_property
+    def _regrouped(self) -> Memory:
+        return {}
+
+    @cached_property
     def clustering(self) -> Clustering | None:
         """The last clustering; None before the first."""
         return read_clusters(self.home.known_clusters())
 
     @cached_property
-    def cluster_of(self) -> dict[str, int]:
+    def newcomers(self) -> frozenset[str]:
+        """The faces that were not there yet at the grouping before the last."""
+        before = read_clusters(self.home.clusters_before)
+        return frozenset() if before is None else frozenset(self.places_of).difference(before.face_ids.tolist())
+
+    @property
+    def cluster_of(self) -> Mapping[str, int]:
         """Face id → group number, for the faces here now that are in a group."""
-        if self._groups_here is None:
-            return {}
-        pairs = zip(self._groups_here.face_ids.tolist(), self._groups_here.labels.tolist(), strict=True)
-        return {face: label for face, label in pairs if label >= 0}
+        return self.groups.number_of if self.groups else {}
 
-    @cached_property
-    def _groups_here(self) -> Clustering | None:
-        """The last clustering as far as its faces are here; a group of which one is left is none."""
-        if self.clustering is None:
-            return None
-        here = self.clustering.among(np.array(list(self.places_of), dtype=np.str_))
-        numbers, counts = np.unique(here.labels, return_counts=True)
-        return replace(here, labels=np.where(np.isin(here.labels, numbers[counts > 1]), here.labels, np.int32(-1)))
-
-    @cached_property
-    def members(self) -> dict[int, list[str]]:
+    @property
+    def members(self) -> Mapping[int, tuple[str, ...]]:
         """Group number → its face ids."""
-        members: dict[int, list[str]] = defaultdict(list)
-        for face, label in self.cluster_of.items():
-            members[label].append(face)
-        return dict(members)
+        return self.groups.members if self.groups else {}
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """The groups of the last clustering, as the user's words leave them; None before the first."""
+        saved = self._saved_groups
+        return None if saved is None else as_said(saved, self.resolved, self.faces_of, self._regrouped)
+
+    @cached_property
+    def _saved_groups(self) -> Groups | None:
+        return None if self.clustering is None else Groups.of(self.clustering, self.places_of.keys())
+
+    @cached_property
+    def photo_of(self) -> dict[str, str]:
+        """Face id → content hash of its photo."""
+        return {face: places[0].photo_hash for face, places in self.places_of.items()}
 
     @cached_property
     def resolved(self) -> Resolved:
@@ -130,8 +152,7 @@ class Catalogue:
     @cached_property
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
-        photo_of = {face: places[0].photo_hash for face, places in self.places_of.items()}
-        return build_persons(self._groups_here, self.resolved, photo_of)
+        return build_persons(self.groups, self.resolved, self.photo_of)
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""
@@ -148,7 +169,8 @@ class Catalogue:
         people = {person_key(person.label): person for person in self.people()}
         if person_key(name) in people:
             return people[person_key(name)]
-        near = difflib.get_close_matches(person_key(name), people, n=3)
+        near = [key for key in people if person_key(name) in key][:3]
+        near = near or difflib.get_close_matches(person_key(name), people, n=3)
         meant = " or ".join(people[key].label for key in near)
         raise UsageError(f"nobody is called {name}", hint=f"{meant}?" if near else "faceclust people lists the names")
 
@@ -160,32 +182,45 @@ class Catalogue:
     def target(self, text: str) -> Target:
         """What a user points at: a group by its number, a face by its id, a person by name.
         Raises UsageError where there is none such."""
-        if text.isascii() and text.isdigit():
-            faces = self.group(int(text))
-            owners = {self.person_of[face].label for face in faces if face in self.person_of}
-            return Target(f"group {int(text)}", faces, owners.pop() if len(owners) == 1 else None)
         if re.fullmatch("[0-9a-fA-F]{16}", text):
             face = text.lower()
             if face not in self.places_of:
                 raise UsageError(f"there is no face {face}", hint="faceclust export lists the faces")
             return Target(f"face {face}", (face,), self.person_of[face].label if face in self.person_of else None)
+        if re.fullmatch("[0-9]{1,9}", text):
+            faces, everyone = self.group(int(text)), self.members[int(text)]
+            owners = {self.person_of[face].label if face in self.person_of else None for face in faces}
+            name = owners.pop() if len(owners) == 1 else None
+            return Target(f"group {int(text)}", faces, name, everyone=everyone)
         person = self.person(text)
         return Target(person.label, person.face_ids, person.label, is_person=True)
 
     def group(self, number: int) -> tuple[str, ...]:
-        """The face ids of a group by its number: those nobody has named, where the group is
-        partly a named person's. Raises UsageError for an unknown one."""
+        """The face ids of a group by its number: those that are asked about, where there are such, else
+        the ignored ones, else all; with those of groups said to be the same. Raises UsageError for
+        an unknown one."""
         if number not in self.members:
             known = "faceclust people --all lists them" if self.members else "type: faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
-        unnamed = [p.face_ids for p in self.persons if p.name is None and not p.ignored and p.clusters == (number,)]
-        return unnamed[0] if unnamed else tuple(self.members[number])
+        nameless = [person for person in self.persons if person.name is None and number in person.clusters]
+        nameless.sort(key=lambda person: person.ignored)
+        return nameless[0].face_ids if nameless else self.members[number]
 
     def _forget(self) -> None:
-        for name in ("table", "places", "places_of", "clustering", "_groups_here", "cluster_of", "members"):
+        for name in (
+            "table",
+            "faces",
+            "_regrouped",
+            "_saved_groups",
+            "photo_of",
+            "places",
+            "places_of",
+            "clustering",
+            "newcomers",
+        ):
             self.__dict__.pop(name, None)
         self._forget_people()
 
     def _forget_people(self) -> None:
-        for name in ("resolved", "persons", "person_of"):
+        for name in ("resolved", "persons", "person_of", "groups"):
             self.__dict__.pop(name, None)

@@ -11,10 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from faceclust.types import Float32
 
@@ -22,6 +23,12 @@ Places = NDArray[np.int32]
 NearPairs = tuple[Places, Places, Float32]
 
 _ROWS, _COLUMNS = 512, 2048  # float32: 4 MB
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Looking for them takes longer than grouping a few faces."""
+    return ThreadpoolController()
 
 
 def near_pairs(
@@ -69,7 +76,7 @@ def near_pairs(
         return found
 
     threads = os.cpu_count() or 1
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[NearPairs]] = deque()
         try:
             for r in range(0, len(row_limits), _ROWS):

@@ -7,7 +7,9 @@ from faceclust.people.events import Event
 
 def describe(event: Event) -> str:
     """ "Anna (12 faces)" or "not Anna (1 face)", "Anna is now called Anne", "ignored (3 faces)"."""
-    faces = f"({len(event.faces)} face{'' if len(event.faces) == 1 else 's'})"
+    number, sure = len({face.face_id for face in event.faces}), sum(face.confirmed for face in event.faces)
+    suggested = f", {sure} of them confirmed" if event.kind == "name" and sure < number else ""
+    faces = f"({number} face{'' if number == 1 else 's'}{suggested})"
     if event.kind == "rename":
         return f"{event.name} is now called {event.to}"
     if event.kind == "merge" and event.name is not None:
@@ -21,6 +23,17 @@ def describe(event: Event) -> str:
         "ignore": "ignored",
         "unignore": "no longer ignored",
         "forget": "forgotten",
+        "found": "found again after an edit",
         "undo": "taken back",
     }[event.kind]
-    return f"{what} {faces}" if event.faces else str(what)
+    rest = f", not {len(event.rest)} other{'' if len(event.rest) == 1 else 's'}" if event.rest and event.name else ""
+    return f"{what} {faces}{rest}" if event.faces else str(what)
+
+
+def alike_in_words(distance: float) -> str:
+    """How alike two faces this far apart look, squared L2 on the scale on which 1.1 is the
+    threshold."""
+    for limit, words in ((0.8, "very alike"), (1.1, "alike"), (1.3, "somewhat alike")):
+        if distance <= limit:
+            return words
+    return "a little alike"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceclust import __version__
+from faceclust.people.names import clean_name
 from faceclust.types import FacePlace
 
 
@@ -35,8 +36,8 @@ class JournalFace:
 class Event:
     """One line of the journal; what its fields mean depends on `kind`, one of KINDS:
 
-    name      `faces` are the person `name`
-    confirm   `faces` are indeed the person `name`
+    name      `faces` are the person `name`, and `rest` are not
+    confirm   `faces` are indeed the person `name`, and `rest` are not
     reject    `faces` are not the person `name`
     rename    the person `name` is called `to` from now on
     merge     the persons `name` and `to` are one, called `to`; or, without names, all `faces`
@@ -45,6 +46,8 @@ class Event:
     ignore    `faces` are nobody the user wants to name
     unignore  `faces` are asked about again
     forget    `faces` are never to be known again; it cannot be taken back
+    found     what `rest` were before their photos were edited are `faces` now, one by one; noted by
+              a scan, so that the trail is not lost when the photos are renamed next
     undo      the event whose id is `undoes` is taken back
     """
 
@@ -73,8 +76,12 @@ KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "ignore": (frozenset(),),
     "unignore": (frozenset(),),
     "forget": (frozenset(),),
+    "found": (frozenset(),),
     "undo": (frozenset({"undoes"}),),
 }
+
+#: What cannot be taken back: it is lost for good, or was not said by the user.
+LASTING = ("forget", "found")
 
 
 def new_event(kind: str, **fields: Any) -> Event:
@@ -88,7 +95,7 @@ def effective(events: Iterable[Event]) -> list[Event]:
     stands: clocks of several computers do not agree."""
     events = list(events)
     undone = {event.undoes for event in events if event.kind == "undo"}
-    return [event for event in events if event.kind != "undo" and (event.id not in undone or event.kind == "forget")]
+    return [event for event in events if event.kind != "undo" and (event.id not in undone or event.kind in LASTING)]
 
 
 def to_record(event: Event) -> dict[str, Any]:
@@ -115,8 +122,8 @@ def from_record(record: dict[str, Any]) -> Event | None:
         kind=kind,
         faces=tuple(_face(face) for face in record.get("faces", ())),
         rest=tuple(_face(face) for face in record.get("rest", ())),
-        name=_text_or_none(record.get("name")),
-        to=_text_or_none(record.get("to")),
+        name=_name_or_none(record.get("name")),
+        to=_name_or_none(record.get("to")),
         undoes=_text_or_none(record.get("undoes")),
     )
     given = {field for field in ("name", "to", "undoes") if getattr(event, field) is not None}
@@ -159,7 +166,18 @@ def _face(record: dict[str, Any]) -> JournalFace:
     )
 
 
+def _name_or_none(value: object) -> str | None:
+    text = _text_or_none(value)
+    if text is None:
+        return None
+    if not (cleaned := clean_name(text)):
+        raise ValueError("a name without a letter")
+    return cleaned
+
+
 def _text_or_none(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"expected text, found {value!r:.40}")
+    if value is not None:
+        value.encode()  # half a character raises a ValueError, here and not later
     return value

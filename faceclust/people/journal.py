@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from faceclust.errors import CacheError
-from faceclust.people.events import Event, JournalFace, below, effective, from_record, new_event, to_record
+from faceclust.people.events import (
+    LASTING,
+    Event,
+    JournalFace,
+    below,
+    effective,
+    from_record,
+    new_event,
+    to_record,
+)
 
 T = TypeVar("T")
 
@@ -73,7 +82,7 @@ class Journal:
             return []
         try:
             event = from_record(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             self._on_note(f"{where}: this line cannot be read and is passed by ({error})")
             return []
         return [event] if event is not None else []
@@ -91,9 +100,11 @@ class Journal:
         where it cannot be, and then nothing was added."""
         return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to))
 
-    def undo(self) -> Event | None:
-        """Take back the last event still standing; gives that event, None where there is none."""
-        standing = [event for event in effective(self.events()) if event.kind != "forget"]
+    def undo(self, event_id: str | None = None) -> Event | None:
+        """Take back the last event still standing, or the one of this id; gives that event, None
+        where there is none."""
+        standing = [event for event in effective(self.events()) if event.kind not in LASTING]
+        standing = [event for event in standing if event_id in (None, event.id)]
         if not standing:
             return None
         self._append(new_event("undo", undoes=standing[-1].id))
@@ -130,7 +141,7 @@ class Journal:
         whole, _, torn = content.rpartition(b"\n")
         try:
             json.loads(torn)
-        except ValueError:
+        except (ValueError, RecursionError):
             with self.torn_lines.open("ab") as stream:
                 stream.write(torn + b"\n")
             os.ftruncate(descriptor, len(whole) + 1 if whole else 0)

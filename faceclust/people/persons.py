@@ -7,12 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from faceclust.people.groups import Groups
 from faceclust.people.names import person_key
 from faceclust.people.resolve import FaceSet, Resolved, Said
-from faceclust.types import Clustering, Person
+from faceclust.types import Person
 
 
-def build_persons(clustering: Clustering | None, resolved: Resolved, photo_of: Mapping[str, str]) -> tuple[Person, ...]:
+def build_persons(groups: Groups | None, resolved: Resolved, photo_of: Mapping[str, str]) -> tuple[Person, ...]:
     """Join the groups with what the user said of their faces.
 
     A confirmed face has its name, in whatever group it lies. A group belongs to whom most of
@@ -22,32 +23,33 @@ def build_persons(clustering: Clustering | None, resolved: Resolved, photo_of: M
     already, nor for a face said not to be theirs. A group most of whose faces are ignored is
     ignored; else its other faces are asked about.
 
-    Faces said to be apart leave their group, and groups said to be one person are one. The
-    faces of one photo are told by `photo_of`, its content hash. Named persons come first, then
-    unnamed groups, then ignored ones, each by falling number of faces.
+    Groups said to be one person are one. The faces of one photo are told by `photo_of`, its
+    content hash. Named persons come first, then unnamed groups, then ignored ones, each by
+    falling number of faces.
     """
-    groups = _groups(clustering, resolved, photo_of)
-    group_of = {face: number for group in groups for face, number in group.members.items()}
+    number_of = groups.number_of if groups else {}
+    untouched, touched = _by_touch(groups, resolved)
     people = _People(resolved, photo_of)
-    unnamed: list[Person] = []
-    for group in groups:
-        owner, sure = _owner(group.members, resolved.said)
+    for group in touched:
+        owner, sure = _owner(group.faces, resolved.said)
         if owner is not None:
             people.suggest(owner, group.by_strength(resolved.said, owner, sure=sure))
     people.keep_other_suggestions()
-    for group in groups:
-        left = [face for face in group.members if face not in people.name_of]
+    unnamed = [Person(f"group-{number}", None, faces, frozenset(), (number,)) for number, faces in untouched]
+    for group in touched:
+        left = [face for face in group.faces if face not in people.name_of]
         ignored = {face for face in left if face in resolved.said and resolved.said[face].name is None}
-        if 2 * len(ignored) > len(group.members):
+        if 2 * len(ignored) > len(group.faces):
             ignored.update(left)
-        unnamed += _unnamed(group, set(left) - ignored, ignored=False) + _unnamed(group, ignored, ignored=True)
+        unnamed += _unnamed(set(left) - ignored, number_of, ignored=False)
+        unnamed += _unnamed(ignored, number_of, ignored=True)
     named = [
         Person(
             id=hashlib.blake2b(person_key(name).encode(), digest_size=6).hexdigest(),
             name=name,
             face_ids=tuple(sorted(faces)),
             confirmed=frozenset(face for face in faces if face in people.confirmed),
-            clusters=tuple(sorted({group_of[face] for face in faces if face in group_of})),
+            clusters=tuple(sorted({number_of[face] for face in faces if face in number_of})),
         )
         for name, faces in people.faces().items()
     ]
@@ -58,14 +60,10 @@ def build_persons(clustering: Clustering | None, resolved: Resolved, photo_of: M
 
 @dataclass(frozen=True)
 class _Group:
-    """Faces that are one person: each with the number of the group it lies in, and its strength."""
+    """The faces of a group, or of several that are one person."""
 
-    members: dict[str, int]
+    faces: tuple[str, ...]
     strength: Mapping[str, float]
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        return tuple(sorted(set(self.members.values())))
 
     def by_strength(self, said: Mapping[str, Said], owner: str, *, sure: bool) -> list[str]:
         """Faces that may come with the owner, those that fit the group best first. Where the
@@ -75,7 +73,7 @@ class _Group:
             word = said.get(face)
             return word is None or (word.name is not None and not word.confirmed and (sure or word.name == owner))
 
-        return sorted(filter(open_to_it, self.members), key=lambda face: (-self.strength.get(face, 0.0), face))
+        return sorted(filter(open_to_it, self.faces), key=lambda face: (-self.strength.get(face, 0.0), face))
 
 
 class _People:
@@ -110,58 +108,52 @@ class _People:
         return faces
 
 
-def _groups(clustering: Clustering | None, resolved: Resolved, photo_of: Mapping[str, str]) -> list[_Group]:
-    """The groups as the user wants them: without what was taken out, one where several are."""
-    if clustering is None:
-        return []
-    rows = zip(clustering.face_ids.tolist(), clustering.labels.tolist(), clustering.strength.tolist(), strict=True)
-    members: dict[int, dict[str, int]] = defaultdict(dict)
-    strength: dict[str, float] = {}
-    for face, number, fit in rows:
-        if number >= 0 and face in photo_of:
-            members[number][face] = number
-            strength[face] = fit
-    number_of = {face: number for number, faces in members.items() for face in faces}
-    for face in _taken_out(number_of, resolved.apart):
-        del members[number_of.pop(face)][face]
-    united = _united(number_of, resolved.together)
-    for number in sorted(members):
-        into = united.get(number, number)
-        if into != number:
-            members[into] |= members.pop(number)
-    return [_Group(faces, strength) for _, faces in sorted(members.items()) if len(faces) > 1]
+def _by_touch(groups: Groups | None, resolved: Resolved) -> tuple[list[tuple[int, tuple[str, ...]]], list[_Group]]:
+    """The groups nothing was said of, with their numbers; and the others, one where several are."""
+    if groups is None:
+        return [], []
+    united = united_numbers(groups.number_of, resolved.together)
+    merged: dict[int, list[int]] = defaultdict(list)
+    for number, into in sorted(united.items()):
+        merged[into].append(number)
+    touched = {groups.number_of[face] for face in resolved.said if face in groups.number_of}
+    joined = [
+        _Group(tuple(face for number in numbers for face in groups.members[number]), groups.strength)
+        for numbers in ([number] for number in sorted(touched - united.keys()))
+    ]
+    joined += [
+        _Group(tuple(face for number in numbers for face in groups.members[number]), groups.strength)
+        for _, numbers in sorted(merged.items())
+    ]
+    alone = [(number, faces) for number, faces in groups.members.items() if number not in touched | united.keys()]
+    return alone, joined
 
 
-def _taken_out(number_of: Mapping[str, int], apart: Iterable[tuple[FaceSet, FaceSet]]) -> set[str]:
-    """Faces said to be apart from others of their group."""
-    out: set[str] = set()
-    for leaving, staying in apart:
-        kept = {number_of[face] for face in staying - out if face in number_of}
-        out |= {face for face in leaving if number_of.get(face) in kept}
-    return out
-
-
-def _united(number_of: Mapping[str, int], together: Sequence[FaceSet]) -> dict[int, int]:
-    """Group number → the lowest number of those that are one person with it."""
+def united_numbers(number_of: Mapping[str, int], together: Sequence[FaceSet]) -> dict[int, int]:
+    """Group number → the lowest number of those that are one person with it, for those that are one
+    with another."""
     into: dict[int, int] = {}
 
     def root(number: int) -> int:
-        while into.get(number, number) != number:
+        while into[number] != number:
             number = into[number]
         return number
 
     for faces in together:
-        numbers = sorted({root(number_of[face]) for face in faces if face in number_of})
-        for number in numbers[1:]:
-            into[number] = numbers[0]
+        numbers = {number_of[face] for face in faces if face in number_of}
+        for number in numbers:
+            into.setdefault(number, number)
+        roots = sorted({root(number) for number in numbers})
+        for number in roots[1:]:
+            into[number] = roots[0]
     return {number: root(number) for number in into}
 
 
-def _unnamed(group: _Group, faces: set[str], *, ignored: bool) -> list[Person]:
+def _unnamed(faces: set[str], number_of: Mapping[str, int], *, ignored: bool) -> list[Person]:
     if not faces:
         return []
-    numbers = tuple(sorted({group.members[face] for face in faces}))
-    id = f"{'ignored' if ignored else 'group'}-{group.numbers[0]}"
+    numbers = tuple(sorted({number_of[face] for face in faces}))
+    id = f"{'ignored' if ignored else 'group'}-{numbers[0]}"
     return [Person(id, None, tuple(sorted(faces)), frozenset(), numbers, ignored=ignored)]
 
 

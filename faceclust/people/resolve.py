@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, JournalFace, effective
-from faceclust.people.locate import FaceFinder
+from faceclust.people.locate import FaceFinder, found_before
 from faceclust.people.names import person_key
 from faceclust.types import FacePlace
 
@@ -29,7 +29,7 @@ class Resolved:
     `rejected`: the names a face was said not to be. `together`: faces said to be one person,
     whoever that is. `apart`: none of the first faces is the person that the second ones are.
     `waiting` counts named faces whose photo is not there now: they have their names again when
-    it comes back.
+    it comes back; `away` are these names.
     """
 
     said: dict[str, Said]
@@ -37,6 +37,7 @@ class Resolved:
     rejected: dict[str, FaceSet] = field(default_factory=dict)
     together: tuple[FaceSet, ...] = ()
     apart: tuple[tuple[FaceSet, FaceSet], ...] = ()
+    away: FaceSet = field(default=frozenset(), compare=False)
 
     @property
     def known(self) -> bool:
@@ -52,26 +53,27 @@ def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     Where a face is found again but not surely (see `FaceFinder`), it counts as not confirmed.
     A pure function of its arguments.
     """
-    finder = FaceFinder(places)
-    replay = _Replay()
-    for event in effective(events):
-        replay.take(event, _here(event.faces, finder, replay, event), _here(event.rest, finder, replay, event))
+    standing = effective(events)
+    finder = FaceFinder(places, found_before(standing))
+    forgotten = {face.face_id for event in standing if event.kind == "forget" for face in event.faces}
+    replay = Replay()
+    for event in standing:
+        here, rest = _here(event.faces, finder, forgotten), _here(event.rest, finder, forgotten)
+        replay.take(event, here, rest)
+        if event.kind in ("name", "confirm") and event.name is not None:
+            away = (face.face_id for face in event.faces if finder.find(face) is None)
+            replay.missing |= dict.fromkeys(away, person_key(event.name))
     return replay.outcome()
 
 
-def _here(faces: Iterable[JournalFace], finder: FaceFinder, replay: _Replay, event: Event) -> dict[str, bool]:
-    """Face id → confirmed, for those of the faces that are here."""
-    here = {}
-    for face in faces:
-        found = finder.find(face)
-        if found is not None:
-            here[found[0]] = face.confirmed and found[1]
-        elif event.kind in ("name", "confirm"):
-            replay.missing.add(face.face_id)
-    return here
+def _here(faces: Iterable[JournalFace], finder: FaceFinder, forgotten: set[str]) -> dict[str, bool]:
+    """Face id → confirmed, for those of the faces that are here. What resembles a forgotten face is
+    somebody else."""
+    located = ((face, finder.find(face)) for face in faces if face.face_id not in forgotten)
+    return {found[0]: face.confirmed and found[1] for face, found in located if found}
 
 
-class _Replay:
+class Replay:
     """The state that events lead to, one after the other."""
 
     def __init__(self) -> None:
@@ -80,11 +82,13 @@ class _Replay:
         self.together: list[set[str]] = []
         self.apart: list[tuple[set[str], set[str]]] = []
         self.spelling: dict[str, str] = {}
-        self.missing: set[str] = set()
+        self.missing: dict[str, str] = {}  # face → person key
+        self.forgotten: set[str] = set()
 
     def take(self, event: Event, here: dict[str, bool], rest: dict[str, bool]) -> None:
         if event.kind in ("name", "confirm") and event.name is not None:
             self._name(event.name, here, spelt=event.kind == "name")
+            self._reject(person_key(event.name), rest)
         elif event.kind == "reject" and event.name is not None:
             self.spelling.setdefault(person_key(event.name), event.name)
             self._reject(person_key(event.name), here)
@@ -101,7 +105,7 @@ class _Replay:
                 if face in self.said and self.said[face].name is None:
                     del self.said[face]
         elif event.kind == "forget":
-            self._forget(set(here))
+            self.forgotten.update(face.face_id for face in event.faces)
 
     def _name(self, name: str, here: dict[str, bool], *, spelt: bool) -> None:
         key = person_key(name)
@@ -110,16 +114,41 @@ class _Replay:
         for face, confirmed in here.items():
             self.said[face] = Said(key, confirmed)
             self.rejected.get(face, set()).discard(key)
+        linked = self._linked({face for face, confirmed in here.items() if confirmed})
+        if self._names_of(linked) - {key}:  # the links said otherwise
+            self._unlink(set(here), whole=True)
+        self._unlink({face for face in linked if key in self.rejected.get(face, ())})
 
     def _reject(self, key: str, here: Iterable[str]) -> None:
         for face in here:
             self.rejected.setdefault(face, set()).add(key)
             if face in self.said and self.said[face].name == key:
                 del self.said[face]
+        if key in self._names_of(self._linked(set(here))):
+            self._unlink(set(here))
+
+    def _linked(self, faces: set[str]) -> set[str]:
+        """The faces, and all that merges have made one person with them."""
+        found, size = set(faces), -1
+        while self.together and size < len(found):
+            size = len(found)
+            found.update(*(group for group in self.together if not group.isdisjoint(found)))
+        return found
+
+    def _names_of(self, faces: Iterable[str]) -> set[str]:
+        """The names that any of the faces are confirmed to have."""
+        words = (self.said[face] for face in faces if face in self.said)
+        return {word.name for word in words if word.confirmed and word.name is not None}
+
+    def _unlink(self, faces: set[str], *, whole: bool = False) -> None:
+        """Take faces out of the merges, or (`whole`) take back the merges they are in."""
+        for group in self.together:
+            group -= group if whole and not group.isdisjoint(faces) else faces
 
     def _rename(self, name: str, to: str) -> None:
         old, new = person_key(name), person_key(to)
         self.spelling[new] = to
+        self.missing |= {face: new for face, key in self.missing.items() if key == old}
         for face, word in self.said.items():
             if word.name == old:
                 self.said[face] = Said(new, word.confirmed)
@@ -135,29 +164,36 @@ class _Replay:
             if leaving & faces and staying & faces:
                 leaving -= faces
         self.together.append(faces)
+        names = self._names_of(self._linked(faces))
+        if len(names) > 1:
+            faces.clear()  # names go before links
+        for face in faces:
+            self.rejected.get(face, set()).difference_update(names)
 
     def _split(self, leaving: set[str], staying: set[str]) -> None:
-        for faces in self.together:
-            if faces & leaving and faces & staying:
-                faces -= leaving
+        if not self._linked(leaving).isdisjoint(staying):
+            self._unlink(leaving)
         self.apart.append((leaving, staying))
-
-    def _forget(self, faces: set[str]) -> None:
-        for face in faces:
-            self.said.pop(face, None)
-            self.rejected.pop(face, None)
 
     def outcome(self) -> Resolved:
         def spelt(key: str) -> str:
             return self.spelling.get(key, key)
 
+        together = [faces - self.forgotten for faces in self.together]
+        apart = [(a - self.forgotten, b - self.forgotten) for a, b in self.apart]
         return Resolved(
             {
                 face: Said(None if word.name is None else spelt(word.name), word.confirmed)
                 for face, word in self.said.items()
+                if face not in self.forgotten
             },
-            len(self.missing),
-            {face: frozenset(map(spelt, names)) for face, names in self.rejected.items() if names},
-            tuple(frozenset(faces) for faces in self.together if len(faces) > 1),
-            tuple((frozenset(a - b), frozenset(b)) for a, b in self.apart if a - b and b),
+            len(self.missing.keys() - self.forgotten),
+            {
+                face: frozenset(map(spelt, names))
+                for face, names in self.rejected.items()
+                if names and face not in self.forgotten
+            },
+            tuple(frozenset(faces) for faces in together if len(faces) > 1),
+            tuple((frozenset(a - b), frozenset(b)) for a, b in apart if a - b and b),
+            frozenset(spelt(key) for face, key in self.missing.items() if face not in self.forgotten),
         )

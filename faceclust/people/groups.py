@@ -1,0 +1,51 @@
+"""Groups of faces by number: what a clustering comes to for the faces that are here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from faceclust.types import Clustering, ClusterParams
+
+
+@dataclass(frozen=True)
+class Groups:
+    """`members`: the face ids of each group, sorted, of at least two faces; `number_of`: each face's
+    group; `strength`: how well each face fits; `highest`: the highest number there ever was."""
+
+    members: Mapping[int, tuple[str, ...]]
+    number_of: Mapping[str, int]
+    strength: Mapping[str, float]
+    highest: int
+    params: ClusterParams
+
+    @classmethod
+    def of(cls, clustering: Clustering, here: Collection[str]) -> Groups:
+        """The groups of a clustering as far as their faces are `here`; a group of which one face is
+        left is none."""
+        found: dict[int, list[str]] = defaultdict(list)
+        for face, number in zip(clustering.face_ids.tolist(), clustering.labels.tolist(), strict=True):
+            if number >= 0 and face in here:
+                found[number].append(face)
+        members = {number: tuple(sorted(faces)) for number, faces in sorted(found.items()) if len(faces) > 1}
+        strength = dict(zip(clustering.face_ids.tolist(), clustering.strength.tolist(), strict=True))
+        number_of = {face: number for number, faces in members.items() for face in faces}
+        return cls(members, number_of, strength, clustering.highest, clustering.params)
+
+    def taken_apart(self, parts: Mapping[int, Sequence[Sequence[str]]]) -> Groups:
+        """With some groups in parts: the first keeps the number, the next ones of several faces get
+        numbers above the highest, the others are in no group."""
+        if not parts:
+            return self
+        members, number_of, highest = dict(self.members), dict(self.number_of), self.highest
+        for number in sorted(parts):
+            for face in members.pop(number):
+                del number_of[face]
+            for i, part in enumerate(parts[number]):
+                if len(part) > 1:
+                    highest += i > 0
+                    own = highest if i > 0 else number
+                    members[own] = tuple(sorted(part))
+                    number_of |= dict.fromkeys(part, own)
+        return replace(self, members=members, number_of=number_of, highest=highest)

@@ -1,0 +1,118 @@
+"""Groups as the user's words leave them, until all is grouped again.
+
+A face said not to belong takes with it what is more like it than like the rest: at once, by the
+same rules as a grouping of everything, but over the groups concerned alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from faceclust.cluster.group import ALGORITHMS
+from faceclust.people.groups import Groups
+from faceclust.people.persons import united_numbers
+from faceclust.people.resolve import FaceSet, Resolved, Said
+from faceclust.progress import Silent
+from faceclust.types import ClusterParams, FaceTable
+from faceclust.wishes import constraints_of
+
+#: In larger groups only the faces said to be somebody else leave: grouping them takes too long.
+_MOST = 3000
+
+Parts = list[list[str]]
+#: What a group's parts depend on → the parts.
+Memory = dict[tuple[object, ...], Parts]
+
+
+def as_said(
+    groups: Groups, resolved: Resolved, faces_of: Callable[[Sequence[str]], FaceTable], memory: Memory
+) -> Groups:
+    """The groups, those taken apart that hold faces said to be different people.
+
+    What stays of a group keeps its number: of confirmed people the one with most faces does.
+    `faces_of` gives the faces with these ids; `memory` keeps outcomes from call to call.
+    """
+    parts: dict[int, Parts] = {}
+    for number, leaving in _torn(groups.number_of, resolved).items():
+        members = groups.members[number]
+        said = _about(members, resolved)
+        depends = (members, frozenset(leaving), *said)
+        if depends not in memory:
+            memory[depends] = _parts(
+                members, Resolved(dict(said[0]), 0, dict(said[1]), *said[2:]), leaving, groups.params, faces_of
+            )
+        parts[number] = memory[depends]
+    return groups.taken_apart(parts)
+
+
+def _torn(number_of: Mapping[str, int], resolved: Resolved) -> dict[int, set[str]]:
+    """The groups that hold faces of different people, and which faces are said to leave."""
+    torn: dict[int, set[str]] = defaultdict(set)
+    united = united_numbers(number_of, resolved.together)
+    for leaving, staying in resolved.apart:
+        here = {united.get(number_of[face], number_of[face]) for face in staying if face in number_of}
+        sure = {word.name for face in staying if (word := resolved.said.get(face)) and word.confirmed and word.name}
+        for face in leaving:
+            word = resolved.said.get(face)
+            same = word is not None and word.confirmed and word.name in sure  # a later word
+            if face in number_of and united.get(number_of[face], number_of[face]) in here and not same:
+                torn[number_of[face]].add(face)
+    names: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for face, word in resolved.said.items():
+        if word.confirmed and word.name is not None and face in number_of:
+            names[number_of[face]][word.name].append(face)
+    for number, found in names.items():
+        for name in sorted(found, key=lambda name: (-len(found[name]), name))[1:]:
+            torn[number].update(found[name])
+    linked: dict[int, set[str]] = defaultdict(set)
+    for number, found in names.items():
+        linked[united.get(number, number)].update(found)
+    for face, rejected in resolved.rejected.items():
+        number = number_of.get(face, -1)
+        if number >= 0 and not rejected.isdisjoint(linked.get(united.get(number, number), ())):
+            torn[number].add(face)
+    return torn
+
+
+def _about(
+    members: Sequence[str], resolved: Resolved
+) -> tuple[
+    tuple[tuple[str, Said], ...],
+    tuple[tuple[str, FaceSet], ...],
+    tuple[FaceSet, ...],
+    tuple[tuple[FaceSet, FaceSet], ...],
+]:
+    """What was said of these faces: names, rejections, which are together and which apart."""
+    here = frozenset(members)
+    return (
+        tuple((face, resolved.said[face]) for face in members if face in resolved.said),
+        tuple((face, resolved.rejected[face]) for face in members if face in resolved.rejected),
+        tuple(faces & here for faces in resolved.together if not here.isdisjoint(faces)),
+        tuple((a & here, b & here) for a, b in resolved.apart if not (here.isdisjoint(a) or here.isdisjoint(b))),
+    )
+
+
+def _parts(
+    members: Sequence[str],
+    resolved: Resolved,
+    leaving: set[str],
+    params: ClusterParams,
+    faces_of: Callable[[Sequence[str]], FaceTable],
+) -> Parts:
+    """The group's parts, first what stays."""
+    if len(members) > _MOST:
+        return [[face for face in members if face not in leaving], *([face] for face in sorted(leaving))]
+    faces = faces_of(members)
+    params = replace(params, algorithm="average")
+    constraints, _ = constraints_of(faces, resolved, params)
+    clusters = ALGORITHMS["average"](faces.embeddings, params, constraints, Silent())
+    parts: dict[int, list[str]] = defaultdict(list)
+    for face, cluster in zip(faces.face_ids.tolist(), clusters.tolist(), strict=True):
+        parts[cluster].append(face)
+    going = [part for part in parts.values() if leaving.intersection(part)]
+    gone = {face for part in going for face in part}
+    if len(gone) == len(members):  # nothing says who is like the ones that leave
+        return [[face for face in members if face not in leaving], *([face] for face in sorted(leaving))]
+    return [[face for face in members if face not in gone], *going]

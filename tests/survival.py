@@ -1,0 +1,261 @@
+"""What happens to a photo library, and which names are still on which faces afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from faceclust import Library
+from faceclust.people.locate import Box, overlap
+from tests.samples import DATE_TAKEN, EXIF_IFD, ORIENTATION
+
+#: A photo's own name comes after this sign in a new one.
+MARK = "~"
+JPEG_START = b"\xff\xd8"
+
+
+def names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
+    """Photo file name, as it once was → (box, name, confirmed) of each named face on it."""
+    found: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
+    for person in library.people():
+        for face in person.face_ids:
+            for place in library.places_of[face]:
+                name = Path(place.photo).name.rpartition(MARK)[2]
+                found[name].append((place.box, person.label, face in person.confirmed))
+    return found
+
+
+def surviving(before: dict[str, list[tuple[Box, str, bool]]], library: Library) -> tuple[int, int, int]:
+    """Of the confirmed faces of before: how many there are, how many have their name now, and how
+    many of these are confirmed."""
+    now = names_on_photos(library)
+    confirmed = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
+    again = [
+        max(
+            (sure for box, name, sure in now.get(photo, ()) if name == said and overlap(box, where) > 0.4), default=None
+        )
+        for photo, where, said in confirmed
+    ]
+    return len(confirmed), sum(sure is not None for sure in again), sum(sure is True for sure in again)
+
+
+def _photos(library: Library) -> list[Path]:
+    return sorted({library.root / place.photo for place in library.places})
+
+
+def _scan(library: Library) -> Library:
+    library.scan(workers=0 if len(library.places) < 100 else None)
+    return library
+
+
+def scan_again(library: Library) -> Library:
+    for photo in _photos(library):
+        os.utime(photo)
+    return _scan(library)
+
+
+def cluster_tighter(library: Library) -> Library:
+    library.cluster(0.3)
+    return library
+
+
+def cluster_looser(library: Library) -> Library:
+    library.cluster(1.7)
+    return library
+
+
+def cluster_complete(library: Library) -> Library:
+    library.cluster(0.9, algorithm="complete")
+    return library
+
+
+def cluster_single(library: Library) -> Library:
+    library.cluster(1.2, algorithm="single")
+    return library
+
+
+def cluster_density(library: Library) -> Library:
+    library.cluster(algorithm="hdbscan", min_size=3)
+    return library
+
+
+def move_folders(library: Library) -> Library:
+    (library.root / "moved/deep").mkdir(parents=True)
+    for folder in sorted(path for path in library.root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        if folder.name != "moved":
+            folder.rename(library.root / "moved/deep" / f"{folder.name} of old")
+    return _scan(library)
+
+
+def rename_files(library: Library) -> Library:
+    for number, photo in enumerate(_photos(library)):
+        photo.rename(photo.with_name(f"renamed {number}{MARK}{photo.name}"))
+    return _scan(library)
+
+
+def move_away_from_caches(library: Library) -> Library:
+    """Each photo to another folder, where no cache comes along."""
+    (library.root / "elsewhere").mkdir()
+    for photo in _photos(library):
+        photo.rename(library.root / "elsewhere" / photo.name)
+    return _scan(library)
+
+
+def copy_and_delete_originals(library: Library) -> Library:
+    for photo in _photos(library):
+        (library.root / "copies").mkdir(exist_ok=True)
+        shutil.copyfile(photo, library.root / "copies" / photo.name)
+        photo.unlink()
+    return _scan(library)
+
+
+def move_the_library(library: Library) -> Library:
+    moved = library.root.rename(library.root.with_name("on another disk"))
+    return _scan(Library(moved))
+
+
+def away_and_back(library: Library) -> Library:
+    aside = library.root.parent / "away"
+    folders = sorted(path for path in library.root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    aside.mkdir()
+    for folder in folders:
+        folder.rename(aside / folder.name)
+    _scan(library)
+    assert not library.people() and library.resolved.waiting
+    for folder in folders:
+        (aside / folder.name).rename(folder)
+    return _scan(library)
+
+
+def edit_pixels(library: Library) -> Library:
+    for photo in _photos(library):
+        with Image.open(photo) as image:
+            exif = image.getexif()
+            edited = image.convert("RGB").point(lambda value: min(255, value + 12))
+        edited.save(photo, quality=85, exif=exif)
+    return _scan(library)
+
+
+def edit_a_comment(library: Library) -> Library:
+    comment = b"a word on this photo"
+    for photo in _photos(library):
+        data = photo.read_bytes()
+        if data.startswith(JPEG_START):
+            segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+            photo.write_bytes(JPEG_START + segment + data[2:])
+        else:
+            photo.write_bytes(data + b"\0" * 16)
+    return _scan(library)
+
+
+def mend_the_date(library: Library) -> Library:
+    for photo in _photos(library):
+        if photo.suffix == ".png":  # its chunks have checksums; nothing is lost by saving it anew
+            with Image.open(photo) as image:
+                exif = image.getexif()
+                exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "2001:01:01 12:00:00"
+                image.save(photo, exif=exif)
+            continue
+        data = photo.read_bytes()
+        for year in range(2018, 2030):
+            data = data.replace(f"{year}:".encode(), f"{year - 7}:".encode())
+        photo.write_bytes(data)
+    return _scan(library)
+
+
+def edit_and_rename(library: Library) -> Library:
+    edit_a_comment(library)
+    return rename_files(library)
+
+
+def edit_and_rename_at_once(library: Library) -> Library:
+    for photo in _photos(library):
+        photo.write_bytes(photo.read_bytes() + b"\0" * 16)
+        photo.rename(photo.with_name(f"renamed{MARK}{photo.name}"))
+    return _scan(library)
+
+
+def turn_the_pixels(library: Library) -> Library:
+    """The pixels turned, and the orientation with them: the photo looks as it did."""
+    for photo in _photos(library):
+        with Image.open(photo) as image:
+            exif = image.getexif()
+            turned = ImageOps.exif_transpose(image).convert("RGB").transpose(Image.Transpose.ROTATE_90)
+        exif[ORIENTATION] = 6
+        turned.save(photo, quality=92, exif=exif)
+    return _scan(library)
+
+
+def other_models(library: Library) -> Library:
+    """Another detector, which draws other boxes, and another scale of embeddings."""
+    pack = library.pack
+    settings = dict(pack.detector.settings) | {"factor": 0.8}
+    assert "factor" in pack.detector.settings
+    other = Library(library.root)
+    other.pack = replace(
+        pack,
+        name="other",
+        detector=replace(pack.detector, settings=settings),
+        embedder=replace(pack.embedder, radius=3.0, mirror=False),
+    )
+    ids = set(library.places_of)
+    _scan(other)
+    assert len(ids.intersection(other.places_of)) < len(ids) / 3  # boxes, and so ids, are others
+    other.cluster()
+    return other
+
+
+def delete_caches(library: Library) -> Library:
+    for cache in library.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    return _scan(library)
+
+
+def delete_the_grouping(library: Library) -> Library:
+    for path in (library.home.clusters, library.home.clusters_before):
+        path.unlink(missing_ok=True)
+    library.cluster()
+    return library
+
+
+def delete_all_but_the_journal(library: Library) -> Library:
+    for cache in library.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    for path in library.home.home.iterdir():
+        if path != library.home.journal:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _scan(library).cluster()
+    return library
+
+
+#: In words → what happens.
+SCENARIOS: dict[str, Callable[[Library], Library]] = {
+    "scanned again, every photo": scan_again,
+    "grouped with threshold 0.3": cluster_tighter,
+    "grouped with threshold 1.7": cluster_looser,
+    "complete linkage": cluster_complete,
+    "single linkage": cluster_single,
+    "HDBSCAN": cluster_density,
+    "folders moved and renamed": move_folders,
+    "files renamed": rename_files,
+    "files moved to another folder": move_away_from_caches,
+    "files copied, originals deleted": copy_and_delete_originals,
+    "the library moved": move_the_library,
+    "photos away, and back": away_and_back,
+    "pixels edited in place": edit_pixels,
+    "a comment added in place": edit_a_comment,
+    "the date mended in place": mend_the_date,
+    "edited, scanned, then renamed": edit_and_rename,
+    "edited and renamed at once": edit_and_rename_at_once,
+    "pixels turned, with the orientation": turn_the_pixels,
+    "another model pack": other_models,
+    "caches deleted": delete_caches,
+    "groupings deleted": delete_the_grouping,
+    "all deleted but the journal": delete_all_but_the_journal,
+}
