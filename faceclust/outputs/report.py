@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -28,7 +28,8 @@ class FacePicture:
 
 @dataclass(frozen=True)
 class Card:
-    """One person or group as the page shows it."""
+    """One person or group as the page shows it. `photos`: path, link, and whether the person is
+    confirmed to be on it."""
 
     anchor: str
     title: str
@@ -38,7 +39,11 @@ class Card:
     photo_count: int
     dates: str
     faces: tuple[FacePicture, ...]
-    photos: tuple[tuple[str, str], ...]
+    photos: tuple[tuple[str, str, bool], ...]
+
+    @property
+    def suggested_count(self) -> int:
+        return self.face_count - self.confirmed_count
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ def make_card(
     """One person's card; `pictures` holds JPEG bytes by face id."""
     mine = [place for face in person.face_ids for place in places.get(face, ())]
     photos = sorted({place.photo for place in mine})
+    sure = {place.photo for place in mine if place.face_id in person.confirmed}
     return Card(
         anchor=person.id,
         title=person.label,
@@ -95,7 +101,7 @@ def make_card(
             )
             for place in shown
         ),
-        photos=tuple((photo, photo_href(root / photo, page)) for photo in photos),
+        photos=tuple((photo, photo_href(root / photo, page), photo in sure) for photo in photos),
     )
 
 
@@ -112,7 +118,7 @@ def render_report(summary: Summary, cards: Sequence[Card]) -> str:
     )
 
 
-def date_range(dates: Iterable[datetime | None]) -> str:
+def date_range(dates: Iterable[date | None]) -> str:
     """ "2019", "2019–2023", or "" where no date is known."""
     years = sorted({date.year for date in dates if date})
     if not years:

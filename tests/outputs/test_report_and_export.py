@@ -61,7 +61,7 @@ def test_the_page_says_who_how_many_and_when() -> None:
     html = render_report(Summary("/r", datetime(2024, 1, 1), 3, 3, 5, 2), cards)
     for words in (
         "Anna",
-        "2 faces on 2 photos · 2019–2021 · 1 confirmed",
+        "2 faces on 2 photos · 2019–2021 · 1 confirmed, 1 suggested",
         "Group 2",
         "1 face on 1 photo",
         "no photo",
@@ -70,6 +70,30 @@ def test_the_page_says_who_how_many_and_when() -> None:
     ):
         assert words in html
     assert "nobody was found" in render_report(Summary("/r", datetime(2024, 1, 1), 0, 0, 0, 0), [])
+
+
+def test_the_page_marks_what_is_suggested_and_nothing_else() -> None:
+    def page(confirmed: str) -> str:
+        places = {"1": [place("1", "a.jpg")], "2": [place("2", "b.jpg")], "3": [place("3", "c.jpg")]}
+        people = [Person("p1", "Anna", ("1", "2"), frozenset(confirmed), (1,)), persons()[1]]
+        pictures = dict.fromkeys(places, b"jpeg")
+        cards = [
+            make_card(p, [places[f][0] for f in p.face_ids], places, pictures, Path("/r"), Path("/r/p.html"))
+            for p in people
+        ]
+        return render_report(Summary("/r", datetime(2024, 1, 1), 3, 3, 0, 0), cards)
+
+    items = [item for item in page("1").split("<li")[1:] if item.partition("</li>")[0].count(">suggested<")]
+    assert len(items) == 2  # Anna's second picture, and the photo it is from
+    assert all("b.jpg" in item for item in items)
+    assert "nobody has confirmed them" in page("1")
+    assert "nobody has confirmed them" not in page("12") and ">suggested<" not in page("12")
+
+
+def test_a_copy_of_a_photo_is_as_sure_as_the_photo() -> None:
+    places = {"1": [place("1", "a.jpg"), place("1", "copy.jpg")], "2": [place("2", "b.jpg")]}
+    card = make_card(persons()[0], [], places, {}, Path("/r"), Path("/r/p.html"))
+    assert [(photo, sure) for photo, _, sure in card.photos] == [("a.jpg", True), ("b.jpg", False), ("copy.jpg", True)]
 
 
 def test_pictures_are_the_best_of_each_year() -> None:

@@ -1,0 +1,202 @@
+"""Asking a library: find, together, people."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.errors import UsageError
+from tests.cli.program import COMMAND, ok, run
+from tests.samples import COLLINS, HOPPER
+
+ALONE = ["2019/collins-0.jpg", "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
+BOTH = ["together/both 0.jpg", "together/both 1.jpg"]
+
+
+@pytest.fixture
+def named(collins: tuple[Library, int, set[str]]) -> Library:
+    """Collins is confirmed on the photos of 2019 and on one with Hopper, who has no name."""
+    library, _, faces = collins
+    shown = [face for face in faces if library.places_of[face][0].photo in (*ALONE[:2], BOTH[0])]
+    library.name(faces, COLLINS, shown=shown)
+    return library
+
+
+@pytest.fixture
+def both_named(named: Library, name_of_face: Callable[[Library], dict[str, str]]) -> Library:
+    named.name([face for face, person in name_of_face(named).items() if person == HOPPER], HOPPER)
+    return named
+
+
+def hopper_group(library: Library) -> str:
+    return str(library.unnamed_groups()[0].clusters[0])
+
+
+def test_paths_can_be_typed_where_one_is(named: Library, tmp_path: Path) -> None:
+    root = named.root
+    found = ["2019/collins-0.jpg", *BOTH, "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
+    assert ok("find", COLLINS, cwd=root).splitlines() == found
+    from_above = ok("find", COLLINS.upper(), cwd=tmp_path, env={"FACECLUST_LIBRARY": "photos"})
+    assert from_above.splitlines() == [f"photos/{photo}" for photo in found]
+    from_below = ok("find", COLLINS, cwd=root / "2019").splitlines()
+    assert from_below[:2] == ["collins-0.jpg", "../together/both 0.jpg"]
+    (tmp_path / "elsewhere").mkdir()
+    from_beside = ok("find", COLLINS, "--library", root, cwd=tmp_path / "elsewhere")
+    assert from_beside.splitlines() == [str(root / photo) for photo in found]
+
+
+def test_nul_ends_each_path_for_xargs(named: Library) -> None:
+    command = f"{' '.join(COMMAND)} find '{COLLINS}' -0 | xargs -0 ls"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=named.root)
+    assert sorted(done.stdout.splitlines()) == sorted([*ALONE, *BOTH])
+
+
+def test_a_name_like_an_option_or_with_a_line_break_comes_through(named: Library) -> None:
+    odd = "-n\n ä.jpg"
+    (named.root / ALONE[0]).rename(named.root / odd)
+    Library(named.root).scan(workers=0)
+    assert f"./{odd}" in ok("find", COLLINS, "-0", "--folder", ".", cwd=named.root).split("\0")
+
+
+def test_all_wishes_together(both_named: Library) -> None:
+    found = ok(
+        "find", COLLINS, "--with", HOPPER, "--since", "2019-05-01", "--until", "2019", "--folder", "together",
+        "--min-quality", "0.01", "--confirmed", cwd=both_named.root,
+    )  # fmt: skip
+    assert found.splitlines() == BOTH[:1]
+    assert ok("find", COLLINS, "--without", HOPPER, "--alone", cwd=both_named.root).splitlines() == ALONE
+
+
+def test_boxes_as_json(named: Library) -> None:
+    value = json.loads(ok("find", COLLINS, hopper_group(named), "--json", cwd=named.root))
+    assert value["library"] == str(named.root)
+    assert [photo["photo"] for photo in value["photos"]] == BOTH
+    for photo, sure in zip(value["photos"], (True, False), strict=True):
+        assert photo["path"] == str(named.root / photo["photo"])
+        assert photo["taken_at"] == "2019-05-01T12:00:00"
+        left, right = sorted(photo["faces"], key=lambda face: face["box"]["left"])
+        assert (left["name"], left["confirmed"], left["matched"]) == (COLLINS, sure, True)
+        assert (right["name"], right["confirmed"], right["matched"]) == (None, False, True)
+        place = named.places_of[left["face_id"]][0]
+        assert tuple(left["box"][side] for side in ("left", "top", "right", "bottom")) == place.pixel_box
+        assert left["quality"] == pytest.approx(place.quality, abs=1e-4)
+
+
+def test_the_exit_code_tells_whether_any_was_found(named: Library) -> None:
+    done = run("find", COLLINS, "--since", "2022", cwd=named.root)
+    assert (done.returncode, done.stdout) == (1, "") and "no photo" in done.stderr
+    done = run("find", COLLINS, "--since", "2022", "--json", cwd=named.root)
+    assert done.returncode == 1 and json.loads(done.stdout)["photos"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "find whom?"),
+        (["Eilen Collins"], "hint: Eileen Collins?"),
+        (["--without", "99"], "there is no group 99"),
+        ([COLLINS, "--json", "-0"], "do not go together"),
+    ],
+)
+def test_mistakes_are_told_with_the_remedy(named: Library, arguments: list[str], words: str) -> None:
+    done = run("find", *arguments, "--library", named.root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"since": "2020", "until": "2019-12"}, "2019-12 is before 2020"),
+        ({"since": "soon"}, "'soon' is no date"),
+        ({"min_quality": 1.5}, "not between 0 and 1"),
+        ({"min_quality": float("nan")}, "not between 0 and 1"),
+        ({"folder": "2018"}, "there is no 2018"),
+        ({"folder": "/usr"}, "/usr is not in the library"),
+        ({"folder": "2019/collins-0.jpg"}, "there is no|not a folder"),
+        ({"folder": "~nobody-of-this-name"}, "cannot be opened"),
+    ],
+)
+def test_senseless_wishes_are_refused(named: Library, wishes: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        named.search(COLLINS, **wishes)  # type: ignore[arg-type]
+
+
+def test_a_folder_is_one_of_here_else_of_the_library(
+    named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def photos(folder: str | Path) -> list[str]:
+        return [photo.photo for photo in named.search(COLLINS, folder=folder)]
+
+    (tmp_path / "2020").mkdir()  # of the same name, but no part of the library
+    monkeypatch.chdir(tmp_path)
+    assert photos("2020") == photos("photos/2020") == photos(named.root / "2020") == ALONE[2:3]
+    assert len(photos("photos")) == len(photos(named.root)) == 6
+    monkeypatch.chdir(named.root / "2019")
+    assert photos(".") == ALONE[:2] and photos("../2020") == ALONE[2:3]
+
+
+def test_a_face_can_be_looked_for_by_its_id(named: Library) -> None:
+    face = named.places[0].face_id
+    assert [photo.photo for photo in named.search(face)] == [place.photo for place in named.places_of[face]]
+
+
+def test_suggested_faces_do_not_count_where_confirmed_is_asked(named: Library) -> None:
+    assert [photo.photo for photo in named.search(COLLINS, confirmed=True)] == [ALONE[0], BOTH[0], ALONE[1]]
+    not_hers = {photo.photo for photo in named.search(without=[COLLINS], confirmed=True)}
+    assert not_hers == set(), "nobody else is confirmed, and suggested ones of hers keep a photo out"
+
+
+def test_who_is_with_whom(both_named: Library) -> None:
+    value = json.loads(ok("together", "--json", "--library", both_named.root))
+    assert value["pairs"] == [{"people": [COLLINS, HOPPER], "photos": 2, "confirmed": 1, "suggested": 1}]
+    heading, line = ok("together", "grace  hopper", "--library", both_named.root).splitlines()
+    assert heading.split() == ["photos", "confirmed", "suggested", "people"]
+    assert line.split(maxsplit=3) == ["2", "1", "1", f"{HOPPER} and {COLLINS}"]
+    assert [pair.photos for pair in both_named.together(COLLINS, confirmed=True)] == [1]
+    assert both_named.together(at_least=2) and not both_named.together(at_least=3)
+    done = run("together", "Grace Hoper", "--library", both_named.root)
+    assert done.returncode == 2 and f"hint: {HOPPER}?" in done.stderr
+
+
+def test_together_with_nobody(library: Library) -> None:
+    assert ok("together", "--library", library.root) == "no two people are together\n"
+
+
+def test_people_as_json_say_which_faces_are_confirmed(
+    named: Library, name_of_face: Callable[[Library], dict[str, str]]
+) -> None:
+    row, other = json.loads(ok("people", "--all", "--json", "--library", named.root))["people"]
+    faces = {face for face, person in name_of_face(named).items() if person == COLLINS}
+    sure = {face for face in faces if named.places_of[face][0].photo in (*ALONE[:2], BOTH[0])}
+    assert (set(row["confirmed_faces"]), set(row["suggested_faces"])) == (sure, faces - sure)
+    assert (row["name"], row["faces"], row["confirmed"], row["suggested"], row["photos"]) == (COLLINS, 6, 3, 3, 6)
+    assert (row["years"], row["first"], row["last"]) == ("2019–2021", "2019-05-01", "2021-05-04")
+    best = max((named.places_of[face][0] for face in sure), key=lambda place: place.quality)
+    assert (row["best"]["face_id"], row["best"]["photo"], row["best"]["confirmed"]) == (best.face_id, best.photo, True)
+    assert (other["name"], other["groups"], other["confirmed"]) == (None, [int(hopper_group(named))], 0)
+
+
+def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:
+    long = "Wolfeschlegelsteinhausenbergerdorff the Elder"
+    both_named.rename(HOPPER, long)
+    lines = ok("people", "--all", "--library", both_named.root, env={"COLUMNS": "80"}).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    heading, *rows = lines
+    assert heading.split() == "name faces confirmed suggested photos first last".split()
+    (mine,) = [row for row in rows if row.startswith(COLLINS)]
+    assert mine.removeprefix(COLLINS).split() == ["6", "3", "3", "6", "2019-05-01", "2021-05-04"]
+    numbers = rows[rows.index(long) + 1]
+    assert numbers.split()[:4] == ["6", "6", "0", "6"]
+    assert mine.index("2019-05-01") == numbers.index("2019-05-01") == heading.index("first")
+    assert sum("best face on 20" in row or "best face on together" in row for row in rows) == 2
+
+
+def test_a_group_without_a_name_has_nobody_confirmed_or_suggested(library: Library) -> None:
+    _, first, *_ = ok("people", "--all", "--library", library.root).splitlines()
+    assert first.split()[:6] == ["group", "1", "6", "–", "–", "6"]

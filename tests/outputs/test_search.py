@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, datetime
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.errors import UsageError
+from faceclust.outputs.overview import overview
+from faceclust.outputs.search import Query, Subject, count_pairs, find_photos, first_moment, last_moment
+from faceclust.types import FacePlace, Person
+
+
+def place(photo: str, face: str, taken: datetime | None = datetime(2020, 6, 1, 12), quality: float = 0.5) -> FacePlace:
+    return FacePlace(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
+
+
+def person(name: str | None, faces: str, confirmed: str = "") -> Person:
+    return Person(f"id of {name}", name, tuple(faces.split()), frozenset(confirmed.split()), (1,))
+
+
+def subject(who: Person) -> Subject:
+    return Subject(frozenset(who.face_ids), who.confirmed)
+
+
+ANNA = person("Anna", "a1 a2 a3 a5", "a1 a2")
+BEN = person("Ben", "b2 b3 b4", "b2")
+GROUP = person(None, "g4")
+PEOPLE = (ANNA, BEN, GROUP)
+PLACES = [
+    place("2019/1.jpg", "a1", datetime(2019, 12, 31, 23, 59, 59), 0.9),
+    place("2.jpg", "a2", datetime(2020, 1, 1), 0.4),
+    place("2.jpg", "b2", datetime(2020, 1, 1), 0.8),
+    place("3.jpg", "a3", datetime(2021, 5, 31, 12)),
+    place("3.jpg", "b3", datetime(2021, 5, 31, 12)),
+    place("3.jpg", "x3", datetime(2021, 5, 31, 12), 0.95),
+    place("2019 b/4.jpg", "b4", datetime(2018, 3, 3)),
+    place("2019 b/4.jpg", "g4", datetime(2018, 3, 3)),
+    place("5.jpg", "a5", None),
+    place("6.jpg", "x6", datetime(2022, 1, 1), 0.1),
+]
+
+
+def found(**wishes: Any) -> list[str]:
+    return [
+        photo.photo.rpartition("/")[2].removesuffix(".jpg") for photo in find_photos(PLACES, PEOPLE, Query(**wishes))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "photos"),
+    [
+        ({}, "4 1 2 3 6 5"),
+        ({"present": (subject(ANNA),)}, "1 2 3 5"),
+        ({"present": (subject(ANNA), subject(BEN))}, "2 3"),
+        ({"present": (subject(ANNA),), "absent": (subject(BEN),)}, "1 5"),
+        ({"absent": (subject(ANNA), subject(BEN))}, "6"),
+        ({"present": (subject(ANNA),), "absent": (subject(ANNA),)}, ""),
+        ({"present": (subject(GROUP),)}, "4"),
+        ({"present": (subject(GROUP),), "confirmed": True}, ""),
+        ({"present": (subject(ANNA),), "confirmed": True}, "1 2"),
+        ({"present": (subject(ANNA), subject(BEN)), "confirmed": True}, "2"),
+        ({"absent": (subject(BEN),), "confirmed": True}, "1"),
+        ({"confirmed": True}, "1 2"),
+        ({"present": (subject(ANNA),), "alone": True}, "1 5"),
+        ({"present": (subject(ANNA), subject(BEN)), "alone": True}, "2"),
+        ({"alone": True}, "1 6 5"),
+        ({"present": (subject(ANNA),), "min_quality": 0.5}, "1 3 5"),
+        ({"present": (subject(ANNA), subject(BEN)), "min_quality": 0.5}, "3"),
+        ({"present": (subject(ANNA),), "min_quality": 0.4}, "1 2 3 5"),
+        ({"min_quality": 0.9}, "1 3"),
+        ({"min_quality": 0.9, "confirmed": True}, "1"),
+        ({"folder": "2019"}, "1"),
+        ({"folder": "2019 b"}, "4"),
+        ({"since": first_moment("2020")}, "2 3 6"),
+        ({"until": last_moment("2019")}, "4 1"),
+        ({"since": first_moment("2019"), "until": last_moment("2021-05")}, "1 2 3"),
+        ({"since": first_moment("2021-05-31"), "until": last_moment("2021-05-31")}, "3"),
+        ({"since": first_moment("2019-12-31"), "until": last_moment("2019-12-31")}, "1"),
+        ({"since": first_moment("0001"), "until": last_moment("9999")}, "4 1 2 3 6"),
+    ],
+)
+def test_what_is_found_in_which_order(wishes: dict[str, Any], photos: str) -> None:
+    assert found(**wishes) == photos.split()
+
+
+def test_suggested_without_keeps_a_photo_out_even_where_confirmed_is_asked() -> None:
+    both_sure = person("Anna", "a1 a2 a3", "a1 a2 a3")
+    query = Query(present=(subject(both_sure),), absent=(subject(BEN),), confirmed=True)
+    assert [photo.photo for photo in find_photos(PLACES, [both_sure, BEN], query)] == ["2019/1.jpg"]
+
+
+def test_every_face_of_a_photo_is_told_with_what_is_known_of_it() -> None:
+    (photo,) = find_photos(PLACES, PEOPLE, Query(present=(subject(BEN), subject(ANNA)), min_quality=0.5))
+    assert [(face.place.face_id, face.name, face.confirmed, face.matched) for face in photo.faces] == [
+        ("a3", "Anna", False, True),
+        ("b3", "Ben", False, True),
+        ("x3", None, False, False),
+    ]
+
+
+def test_a_photo_kept_twice_is_found_twice() -> None:
+    copies = [place("b.jpg", "a1"), place("a.jpg", "a1")]
+    assert [photo.photo for photo in find_photos(copies, PEOPLE, Query(present=(subject(ANNA),)))] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2019", datetime(2019, 1, 1), datetime(2019, 12, 31, 23, 59, 59, 999999)),
+        ("2020-02", datetime(2020, 2, 1), datetime(2020, 2, 29, 23, 59, 59, 999999)),
+        ("2019-2", datetime(2019, 2, 1), datetime(2019, 2, 28, 23, 59, 59, 999999)),
+        ("2019-05-17", datetime(2019, 5, 17), datetime(2019, 5, 17, 23, 59, 59, 999999)),
+        ("9999", datetime(9999, 1, 1), datetime.max),
+    ],
+)
+def test_dates(text: str, first: datetime, last: datetime) -> None:
+    assert (first_moment(text), last_moment(text)) == (first, last)
+
+
+BAD_DATES = [
+    "", "19", "last week", "2019-13", "2019-00", "2019-02-30", "2019-01-00", "2019-", "2019-05-", "17.5.2019",
+    "2019/05", "0000", "12019", "２０１９", "2019-05-17T10:00", "-2019", "2019-05-17-1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD_DATES)
+def test_what_is_no_date_is_said_with_what_is(text: str) -> None:
+    for moment in (first_moment, last_moment):
+        with pytest.raises(UsageError, match="is no date") as error:
+            moment(text)
+        assert error.value.hint and "2019-05-17" in error.value.hint
+
+
+def pairs(**wishes: Any) -> list[tuple[str, str, int, int, int]]:
+    known = count_pairs(PLACES, PEOPLE, **wishes)
+    return [(*pair.names, pair.photos, pair.confirmed, pair.suggested) for pair in known]
+
+
+def test_pairs_keep_confirmed_and_suggested_apart() -> None:
+    assert pairs() == [("Anna", "Ben", 2, 1, 1)]
+    assert pairs(confirmed=True) == [("Anna", "Ben", 1, 1, 0)]
+    assert pairs(of={BEN.id}) == [("Ben", "Anna", 2, 1, 1)]
+    assert pairs(of={"somebody else"}) == []
+
+
+def test_a_copy_of_a_photo_counts_once() -> None:
+    copy = [replace(place, photo=f"copy/{place.photo}") for place in PLACES]
+    assert [pair.photos for pair in count_pairs([*PLACES, *copy], PEOPLE)] == [2]
+
+
+def test_two_faces_of_one_person_are_as_sure_as_the_surer_one() -> None:
+    mirror = [place("1.jpg", "a1"), place("1.jpg", "a3"), place("1.jpg", "b2")]
+    assert [(pair.photos, pair.confirmed) for pair in count_pairs(mirror, PEOPLE)] == [(1, 1)]
+
+
+@given(st.lists(st.lists(st.integers(0, 4), max_size=6), max_size=12))
+def test_pairs_are_those_of_counting_by_hand(photos: list[list[int]]) -> None:
+    places = [place(f"{n}.jpg", f"{n}-{i}-{who}") for n, crowd in enumerate(photos) for i, who in enumerate(crowd)]
+    faces = {who: [p.face_id for p in places if p.face_id.endswith(f"-{who}")] for who in range(5)}
+    persons = [Person(str(who), f"P{who}", tuple(faces[who]), frozenset(), ()) for who in range(5)]
+    expected = Counter(
+        frozenset((f"P{a}", f"P{b}")) for crowd in photos for a, b in combinations(sorted(set(crowd)), 2)
+    )
+    known = count_pairs(places, persons)
+    assert {frozenset(pair.names): pair.photos for pair in known} == expected
+    assert [pair.photos for pair in known] == sorted(expected.values(), reverse=True)
+    of_one = count_pairs(places, persons, {"3"})
+    assert all(pair.names[0] == "P3" for pair in of_one)
+    assert len(of_one) == sum("P3" in names for names in expected)
+
+
+def by_face(*places: FacePlace) -> dict[str, list[FacePlace]]:
+    known: dict[str, list[FacePlace]] = {}
+    for each in places:
+        known.setdefault(each.face_id, []).append(each)
+    return known
+
+
+def test_an_overview_counts_and_picks_the_best_confirmed_face() -> None:
+    known = overview(ANNA, by_face(*PLACES, place("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4)))
+    assert (known.confirmed, known.suggested, known.photos) == (("a1", "a2"), ("a3", "a5"), 5)
+    assert (known.first, known.last) == (date(2019, 12, 31), date(2021, 5, 31))
+    assert known.best and known.best.face_id == "a1"
+    better = overview(ANNA, by_face(*PLACES[1:], place("7.jpg", "a3", quality=0.99)))
+    assert better.best and better.best.face_id == "a2", "the confirmed one, though others are clearer"
+    nobody_sure = overview(person("Carl", "b3 x3"), by_face(*PLACES))
+    assert nobody_sure.best and nobody_sure.best.face_id == "x3"
+
+
+def test_an_overview_of_what_has_no_date_or_is_not_here() -> None:
+    undated = overview(person("Anna", "a5", "a5"), by_face(*PLACES))
+    assert (undated.first, undated.last) == (None, None) and undated.best
+    away = overview(person("Anna", "z1"), by_face(*PLACES))
+    assert (away.photos, away.best, away.suggested) == (0, None, ("z1",))
