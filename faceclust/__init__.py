@@ -16,11 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["FaceclustError", "Library", "__version__"]
+__all__ = ["FaceclustError", "Library", "__version__", "verify"]
 
 if TYPE_CHECKING:
     from faceclust.errors import FaceclustError
     from faceclust.library import Library
+    from faceclust.recognition import verify
 
 
 def __getattr__(name: str) -> object:
@@ -32,4 +33,8 @@ def __getattr__(name: str) -> object:
         from faceclust.errors import FaceclustError
 
         return FaceclustError
+    if name == "verify":
+        from faceclust.recognition import verify
+
+        return verify
     raise AttributeError(f"module 'faceclust' has no attribute {name!r}")

@@ -1,0 +1,179 @@
+"""The faces of one photo: from a library's cache, or found on the spot."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from faceclust.catalogue import Catalogue
+from faceclust.packs.manifest import Pack
+from faceclust.packs.verify import require_files
+from faceclust.types import FacePlace, Float32, PhotoRef, SkippedPhoto, check_array
+
+if TYPE_CHECKING:
+    from faceclust.photos.examine import PhotoExaminer
+
+Box = tuple[float, float, float, float]
+
+#: Files above this size are not read to see whether they are copies of a photo in the library.
+_MAX_BYTES = 200_000_000
+
+
+class UnreadableError(Exception):
+    """This file gives no faces; the message says why."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The faces of a photo from left to right: ids, boxes (left, top, right, bottom as fractions of
+    the upright photo) and embeddings (n, d). `photo_id` is the hash of the file's content,
+    `full_size` the upright photo's width and height."""
+
+    photo_id: str
+    full_size: tuple[int, int]
+    face_ids: tuple[str, ...]
+    boxes: tuple[Box, ...]
+    embeddings: Float32
+
+    def __post_init__(self) -> None:
+        check_array("embeddings", self.embeddings, (len(self.face_ids), None), np.float32)
+
+    @property
+    def largest(self) -> int:
+        """The number of the face with the largest box, from 0."""
+        width, height = self.full_size
+        areas = [(right - left) * width * (bottom - top) * height for left, top, right, bottom in self.boxes]
+        return int(np.argmax(areas))
+
+
+class Eye:
+    """Looks at photo files anywhere. The pack's models are opened when they are first needed."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+
+    def look(self, path: Path) -> Seen:
+        """Decode the photo, find its faces and embed them. Raises UnreadableError for a file that
+        is no readable photo, PackError where the models cannot be used."""
+        status = file_status(path)
+        ref = PhotoRef(str(path.absolute()), status.st_size, status.st_mtime_ns)
+        photo = self._examiner(ref).photo
+        if isinstance(photo, SkippedPhoto):
+            raise UnreadableError(f"{photo.reason.value}: {photo.detail}")
+        boxes: list[Box] = [tuple(box) for box in photo.boxes.tolist()]
+        order = sorted(range(len(boxes)), key=lambda i: boxes[i])
+        return Seen(
+            photo_id=photo.content_hash,
+            full_size=photo.full_size,
+            face_ids=tuple(photo.face_ids[i] for i in order),
+            boxes=tuple(boxes[i] for i in order),
+            embeddings=photo.embeddings[order],
+        )
+
+    @cached_property
+    def _examiner(self) -> PhotoExaminer:
+        from faceclust.photos.examine import PhotoExaminer  # loads the model runtime
+
+        require_files(self._pack)
+        return PhotoExaminer(Path(), self._pack)  # below no folder: the paths given are whole ones
+
+
+def file_status(path: Path) -> os.stat_result:
+    """The size and times of an ordinary file. Raises UnreadableError for anything else: a pipe
+    could keep its reader waiting for ever."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise UnreadableError("there is no such file") from None
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a ring of links, a NUL in the name
+        raise UnreadableError(getattr(error, "strerror", None) or str(error)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise UnreadableError("it is a folder; name the photos in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError("it is not an ordinary file")
+    return status
+
+
+class KnownPhotos:
+    """What a library's cache knows of photos, by path and by content."""
+
+    def __init__(self, library: Catalogue) -> None:
+        self._library = library
+
+    def find(self, path: Path) -> Seen | None:
+        """The faces of a photo that lies in the library unchanged since it was scanned, or of a copy
+        of one, wherever it lies. None for any other. Raises UnreadableError."""
+        status = file_status(path)
+        where = Path(os.path.realpath(path))
+        root = self._library.root
+        if where.is_relative_to(root):
+            below = where.relative_to(root)
+            folder = below.parent.as_posix()
+            row = self._row(
+                folder="" if folder == "." else folder,
+                photo=below.name,
+                photo_size=status.st_size,
+                photo_mtime_ns=status.st_mtime_ns,
+            )
+            if row is not None:
+                return self._seen(row)
+        if status.st_size > _MAX_BYTES:
+            return None
+        try:
+            digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        except OSError as error:
+            raise UnreadableError(error.strerror or str(error)) from error
+        row = self._row(photo_hash=digest)
+        return self._seen(row) if row is not None else None
+
+    def seen(self, place: FacePlace) -> Seen:
+        """The photo a face of the library is on."""
+        return self._seen(_Row(place.photo_hash, place.photo_size))
+
+    def _row(self, **wanted: str | int) -> _Row | None:
+        """The photo with these columns, None where there is none that could be read."""
+        condition = pc.is_valid(pc.field("photo_hash"))
+        try:
+            for column, value in wanted.items():
+                condition &= pc.field(column) == value
+        except UnicodeEncodeError:  # a cache holds no such name
+            return None
+        found = self._library.table.rows.filter(condition).slice(0, 1)
+        row = found.select(["photo_hash", "width", "height"]).to_pylist()
+        return _Row(row[0]["photo_hash"], (row[0]["width"], row[0]["height"])) if row else None
+
+    def _seen(self, row: _Row) -> Seen:
+        places = self._places.get(row.photo_id, ())
+        faces = self._library.faces_of([place.face_id for place in places])
+        position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
+        order = np.array([position[place.face_id] for place in places], dtype=np.intp)
+        return Seen(
+            photo_id=row.photo_id,
+            full_size=row.full_size,
+            face_ids=tuple(place.face_id for place in places),
+            boxes=tuple(place.box for place in places),
+            embeddings=faces.embeddings[order],
+        )
+
+    @cached_property
+    def _places(self) -> dict[str, Sequence[FacePlace]]:
+        """Content hash → the photo's faces, from the left to the right."""
+        found: dict[str, dict[str, FacePlace]] = {}
+        for place in self._library.places:
+            found.setdefault(place.photo_hash, {})[place.face_id] = place
+        return {photo: sorted(places.values(), key=lambda place: place.box) for photo, places in found.items()}
+
+
+@dataclass(frozen=True)
+class _Row:
+    photo_id: str
+    full_size: tuple[int, int]

@@ -1,0 +1,274 @@
+"""Open-set identification and verification on a folder laid out as Labeled Faces in the Wild.
+
+    python tests/benchmarks/recognition.py LFW_FOLDER PAIRS_FILE EMBEDDINGS.npz
+
+EMBEDDINGS.npz is what `tests/benchmarks/lfw.py --embeddings` writes for the same folder. Prints
+Markdown tables. Some people are known: part of their faces is the gallery, the rest are probes
+that should be named; every face of all others should not. DIR at FAR: the share of the known
+people's probes named rightly, at the threshold at which that share of strangers is named. Then:
+how often a name is right by its distance; what suggested faces do to the gallery; and the
+accuracy of single pairs by threshold. Figures are means over random draws of the people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.two_passes import two_passes
+from faceclust.evaluation.verification import read_pairs, verify_folds
+from faceclust.people.recognise import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
+
+DRAWS = 5
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the faces of known people, in the gallery or not, and of strangers."""
+
+    gallery: np.ndarray
+    probes: np.ndarray
+    strangers: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scene:
+    """So many known people, of those with `at_least` faces; half of each one's faces, at most
+    `faces`, are the gallery."""
+
+    people: int
+    at_least: int
+    faces: int
+    label: str
+
+    def draw(self, persons: np.ndarray, seed: int) -> Split:
+        rng = np.random.default_rng(seed)
+        names, counts = np.unique(persons, return_counts=True)
+        known = rng.permutation(names[counts >= self.at_least])[: self.people]
+        gallery, probes = [], []
+        for name in known:
+            faces = rng.permutation(np.flatnonzero(persons == name))
+            cut = max(1, min(len(faces) // 2, self.faces))
+            gallery += faces[:cut].tolist()
+            probes += faces[cut:].tolist()
+        return Split(np.array(gallery), np.array(probes), np.flatnonzero(~np.isin(persons, known)))
+
+
+SCENES = (
+    Scene(30, 6, 20, "30 people, 3 to 20 faces each"),
+    Scene(12, 30, 300, "12 people, 15 faces and more each"),
+    Scene(100, 4, 20, "100 people, 2 to 20 faces each"),
+    Scene(420, 2, 1000, "420 people, two thirds of them with one face"),
+    Scene(100, 4, 1, "100 people, one face each"),
+)
+
+Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def by_person(reduce: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Rule:
+    """A rule over each person's own distances and faces alone: (probes,) from (probes, faces)."""
+
+    def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        apart = squared(probes, faces)
+        return np.stack([reduce(apart[:, names == n], faces[names == n], probes) for n in np.unique(names)], axis=1)
+
+    return rule
+
+
+def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+
+
+def mean_of_nearest(k: int) -> Rule:
+    return by_person(lambda apart, *_: np.sort(apart, axis=1)[:, :k].mean(axis=1))
+
+
+def vote(k: int) -> Rule:
+    """Who has most of the k nearest faces, of several whose is nearest; as far as that face."""
+
+    def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        people, person = np.unique(names, return_inverse=True)
+        apart = squared(probes, faces)
+        found = np.full((len(probes), len(people)), np.inf)
+        for line, distances in zip(found, apart, strict=True):
+            near = np.argsort(distances)[:k]
+            votes = np.bincount(person[near], minlength=len(people))
+            nearest = np.array([distances[near[person[near] == p]].min(initial=np.inf) for p in range(len(people))])
+            best = np.lexsort((nearest, -votes))[0]
+            line[best] = nearest[best]
+        return found
+
+    return rule
+
+
+def local_mean(k: int, allowance: float) -> Rule:
+    """The product's rule."""
+
+    def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        no_photos = np.full(len(names), "")
+        return Gallery(names, no_photos, faces).distances(probes, k, allowance=allowance)
+
+    return rule
+
+
+CHOSEN = f"**mean of the {NEIGHBOURS} nearest, with allowance**"
+RULES: dict[str, Rule] = {
+    "nearest face": mean_of_nearest(1),
+    "mean distance of the 3 nearest": mean_of_nearest(3),
+    "mean distance of the 5 nearest": mean_of_nearest(5),
+    "vote of the 5 nearest": vote(5),
+    "mean of all faces": local_mean(10**6, 0.0),
+    "mean of the 5 nearest": local_mean(5, 0.0),
+    f"mean of the {NEIGHBOURS} nearest": local_mean(NEIGHBOURS, 0.0),
+    CHOSEN: local_mean(NEIGHBOURS, ALLOWANCE),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of the known people's probes: distance of the nearest person, its margin to the next, and
+    whether it is right; of strangers the first two."""
+
+    known: np.ndarray
+    margins: np.ndarray
+    right: np.ndarray
+    strangers: np.ndarray
+    strangers_margins: np.ndarray
+
+    @classmethod
+    def of(cls, rule: Rule, faces: np.ndarray, persons: np.ndarray, split: Split, names: np.ndarray) -> Outcome:
+        known, strangers = (rule(faces[split.gallery], names, faces[some]) for some in (split.probes, split.strangers))
+        right = np.unique(names)[known.argmin(axis=1)] == persons[split.probes]
+        ordered, others = np.sort(known, axis=1), np.sort(strangers, axis=1)
+        return cls(ordered[:, 0], _gap(ordered), right, others[:, 0], _gap(others))
+
+    def named(self, threshold: float) -> float:
+        return float((self.right & (self.known <= threshold)).mean())
+
+    def at_far(self, far: float) -> float:
+        return self.named(np.nextafter(np.sort(self.strangers)[int(far * len(self.strangers))], 0))
+
+    def row(self, threshold: float = IDENTIFY_THRESHOLD) -> list[float]:
+        far = float((self.strangers <= threshold).mean())
+        return [float(self.right.mean()), self.at_far(0.01), self.at_far(0.001), self.named(threshold), far]
+
+
+def _gap(ordered: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(ordered[:, 1] - ordered[:, 0], nan=np.inf)
+
+
+def percent(rows: list[list[float]]) -> str:
+    return " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0))
+
+
+HEAD = "rank-1 | DIR at FAR 1 % | DIR at FAR 0.1 % | DIR at 1.1 | FAR at 1.1 |\n|---|---|---|---|---|---|"
+
+
+def identification(faces: np.ndarray, persons: np.ndarray) -> None:
+    for scene in SCENES:
+        print(f"\n| {scene.label} | {HEAD}")
+        splits = [scene.draw(persons, seed) for seed in range(DRAWS)]
+        for name, rule in RULES.items():
+            rows = [Outcome.of(rule, faces, persons, split, persons[split.gallery]).row() for split in splits]
+            print(f"| {name} | {percent(rows)} |", flush=True)
+
+
+def certainty(faces: np.ndarray, persons: np.ndarray) -> None:
+    """The share of names that are right, were as many probes strangers as known people."""
+    scenes = (SCENES[0], SCENES[2], SCENES[3])
+    print("\n| distance, margin to the next person | " + " | ".join(scene.label for scene in scenes) + " |")
+    print("|---|" + "---|" * len(scenes))
+    rule = RULES[CHOSEN]
+    seen: list[list[Outcome]] = []
+    for scene in scenes:
+        splits = [scene.draw(persons, seed) for seed in range(DRAWS)]
+        seen.append([Outcome.of(rule, faces, persons, split, persons[split.gallery]) for split in splits])
+    for low, high in ((0.0, 0.8), (0.8, 1.0), (1.0, IDENTIFY_THRESHOLD)):
+        for least, most in ((0.2, np.inf), (0.0, 0.2)):
+            cells = [_right(outcomes, low, high, least, most) for outcomes in seen]
+            margin = "0.2 or more" if least else "below 0.2"
+            print(f"| {low:g} to {high:g}, {margin} | " + " | ".join(cells) + " |")
+
+
+def _right(outcomes: list[Outcome], low: float, high: float, least: float, most: float) -> str:
+    good = bad = 0.0
+    for seen in outcomes:
+        here = (low < seen.known) & (seen.known <= high) & (least <= seen.margins) & (seen.margins < most)
+        there = (low < seen.strangers) & (seen.strangers <= high)
+        there &= (least <= seen.strangers_margins) & (seen.strangers_margins < most)
+        good += float((here & seen.right).mean())
+        bad += float((here & ~seen.right).mean() + there.mean())
+    return f"{100 * good / (good + bad):.1f} %" if good + bad else "–"
+
+
+def galleries(faces: np.ndarray, persons: np.ndarray, shown: int = 3) -> None:
+    """Half of all photos are grouped; each group of two and more is named, and so many of its faces
+    are looked at and confirmed; the other half of the photos are the probes."""
+    print(f"\n| gallery, {shown} faces confirmed of each group | {HEAD}")
+    rows: dict[str, list[list[float]]] = {"confirmed faces": [], "suggested ones too": []}
+    for seed in range(DRAWS):
+        rng = np.random.default_rng(seed)
+        library, rest = np.split(rng.permutation(len(faces)), [len(faces) // 2])
+        groups = two_passes(faces[library], IDENTIFY_THRESHOLD, Constraints())
+        confirmed: dict[int, str] = {}
+        suggested: dict[int, str] = {}
+        for number in np.flatnonzero(np.bincount(groups[groups >= 0]) > 1):
+            members = library[groups == number]
+            names, counts = np.unique(persons[members], return_counts=True)
+            owner = str(names[counts.argmax()])
+            right = [face for face in members[:shown].tolist() if persons[face] == owner]
+            confirmed |= dict.fromkeys(right, owner)
+            suggested |= dict.fromkeys(members[shown:].tolist(), owner)
+        known = np.isin(persons[rest], list(confirmed.values()))
+        for label, gallery in zip(rows, (confirmed, suggested | confirmed), strict=True):
+            split = Split(np.array(list(gallery)), rest[known], rest[~known])
+            rows[label].append(Outcome.of(RULES[CHOSEN], faces, persons, split, np.array(list(gallery.values()))).row())
+    for label, lines in rows.items():
+        print(f"| {label} | {percent(lines)} |")
+
+
+def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None:
+    pairs = read_pairs(pairs_file)
+    at = {path.stem: i for i, path in enumerate(paths)}
+    left, right = (np.array([at[f"{name}_{i:04d}"] for name, i in side]) for side in (pairs.left, pairs.right))
+    apart = ((faces[left] - faces[right]) ** 2).sum(axis=1)
+    apart[~(faces[left].any(axis=1) & faces[right].any(axis=1))] = np.inf  # not found: judged different
+    chosen = verify_folds(apart, pairs.same, pairs.folds)
+    print("\n| single pairs, threshold | accuracy, ten folds | same accepted | different accepted |\n|---|---|---|---|")
+    for threshold in (1.1, 1.45, VERIFY_THRESHOLD):
+        right_ones = (apart <= threshold) == pairs.same
+        folds = [right_ones[pairs.folds == fold].mean() for fold in np.unique(pairs.folds)]
+        accuracy = f"{100 * np.mean(folds):.2f} ± {100 * np.std(folds) / np.sqrt(len(folds)):.2f} %"
+        tar, far = (apart[pairs.same] <= threshold).mean(), (apart[~pairs.same] <= threshold).mean()
+        print(f"| {threshold:g} | {accuracy} | {100 * tar:.1f} % | {100 * far:.2f} % |")
+    accuracy = f"{100 * chosen.accuracy:.2f} ± {100 * chosen.accuracy_error:.2f} %"
+    print(f"| chosen on the other folds: {chosen.threshold:.2f} | {accuracy} | | |")
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for name in ("folder", "pairs", "embeddings"):
+        ask.add_argument(name, type=Path)
+    arguments = ask.parse_args()
+    paths = sorted(arguments.folder.glob("*/*.jpg"))
+    faces = np.load(arguments.embeddings)["mirrored"]
+    if len(faces) != len(paths):
+        sys.exit(f"{arguments.embeddings} is of {len(faces)} photos, {arguments.folder} has {len(paths)}")
+    found = faces.any(axis=1)
+    persons = np.array([path.parent.name for path in paths])[found]
+    print(f"{len(paths)} photos, {len(set(persons.tolist()))} people, no face found on {np.sum(~found)}")
+    verification(arguments.pairs, paths, faces)
+    identification(faces[found], persons)
+    certainty(faces[found], persons)
+    galleries(faces[found], persons)
+
+
+if __name__ == "__main__":
+    main()

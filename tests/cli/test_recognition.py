@@ -1,0 +1,148 @@
+"""`faceclust identify` and `faceclust verify` as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from tests.cli.program import ok, run
+from tests.samples import COLLINS, HOPPER, save, scenery, together, variant
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos outside any library, good and bad."""
+    folder = tmp_path_factory.mktemp("pictures")
+    save(variant(COLLINS, 1), folder / "collins.jpg")
+    save(variant(COLLINS, 8), folder / "again.jpg")
+    save(together(variant(HOPPER, 7), variant(COLLINS, 6)), folder / "both.jpg")
+    save(scenery(), folder / "nobody.jpg")
+    (folder / "text.jpg").write_text("hello")
+    (folder / "cut.jpg").write_bytes((folder / "both.jpg").read_bytes()[:4000])
+    (folder / "empty.jpg").touch()
+    (folder / "folder.jpg").mkdir()
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    return folder
+
+
+BAD = ["text.jpg", "cut.jpg", "empty.jpg", "folder.jpg", "loop.jpg", "no\nsuch.jpg"]
+
+
+def named(collins: tuple[Library, int, set[str]]) -> Path:
+    library, _, faces = collins
+    library.name(faces, COLLINS)
+    return library.root
+
+
+def test_identify_prints_a_line_a_face(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
+    root = named(collins)
+    inside = root / "2019/collins-0.jpg"
+    lines = ok("identify", "both.jpg", "nobody.jpg", inside, "--library", root, cwd=pictures).splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("both.jpg#1  unknown") and f"(nearest: {COLLINS} " in lines[0]
+    assert lines[1].startswith(f"both.jpg#2  {COLLINS}  0.") and lines[1].split()[-1] in ("close", "likely")
+    assert lines[2] == "nobody.jpg  no face found"
+    assert lines[3].startswith(f"{inside}#1  {COLLINS}  0.") and lines[3].endswith("  confirmed")
+
+
+def test_identify_does_the_others_where_some_cannot_be_read(
+    collins: tuple[Library, int, set[str]], pictures: Path
+) -> None:
+    done = run("identify", *BAD, "again.jpg", "--library", named(collins), cwd=pictures)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stdout.startswith(f"again.jpg#1  {COLLINS}") and len(done.stdout.splitlines()) == 1
+    said = done.stderr.splitlines()
+    assert len(said) == 1 + len(BAD) and said[-1] == "no\\nsuch.jpg: there is no such file"
+
+
+def test_identify_json(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
+    root = named(collins)
+    done = run("identify", "both.jpg", "text.jpg", "--json", "-k", "3", "--library", root, cwd=pictures)
+    value = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (value["library"], value["threshold"], value["k"]) == (str(root), 1.1, 3)
+    both, text = value["photos"]
+    assert [face["how"] for face in both["faces"]] == ["unknown", "recognised"]
+    assert both["problem"] is None and "not a photo" in text["problem"]
+    assert both["faces"][1]["nearest"][0]["name"] == both["faces"][1]["name"] == COLLINS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")
+def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], pictures: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"a\xff.jpg")
+    shutil.copyfile(pictures / "again.jpg", odd)
+    for options in ([], ["--json"]):
+        done = run("identify", odd, *options, "--library", named(collins))
+        assert done.returncode == 1 and "not UTF-8" in done.stderr and "Traceback" not in done.stderr
+    done = run("verify", odd, odd)
+    assert done.returncode == 2 and "not UTF-8" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["collins.jpg"], "nobody has a name yet"),
+        (["--threshold", "0", "collins.jpg"], "0.0 is not a distance above 0"),
+        (["-k", "0", "collins.jpg"], "k is 0"),
+        ([], "Missing argument"),
+    ],
+)
+def test_identify_mistakes(library: Library, pictures: Path, arguments: list[str], words: str) -> None:
+    done = run("identify", *arguments, "--library", library.root, cwd=pictures)
+    assert done.returncode == 2 and words in done.stderr and done.stdout == ""
+
+
+def test_verify_needs_no_library_and_leaves_nothing(pictures: Path) -> None:
+    before = {path: path.lstat() for path in pictures.iterdir()}
+    done = run("verify", "collins.jpg", "again.jpg", cwd=pictures)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("same person: distance 0.") and done.stdout.endswith(", threshold 1.80\n")
+    done = run("verify", "collins.jpg", "both.jpg#1", cwd=pictures)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("different people: distance ")
+    assert {path: path.lstat().st_mtime_ns for path in pictures.iterdir()} == {
+        path: status.st_mtime_ns for path, status in before.items()
+    }
+
+
+def test_verify_says_which_face_it_took_and_speaks_json(pictures: Path) -> None:
+    done = run("verify", "both.jpg", "collins.jpg", "--json", "--threshold", "0.0001", cwd=pictures)
+    value = json.loads(done.stdout)
+    number = value["faces"][0]["number"]
+    assert done.returncode == 1 and value["same"] is False and value["threshold"] == 0.0001
+    assert done.stderr == f"both.jpg: 2 faces; taken: the largest, both.jpg#{number}\n"
+
+
+def test_verify_faces_of_the_library(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
+    library, _, faces = collins
+    face = min(faces)
+    stranger = min(library.places_of.keys() - faces)
+    assert "same person" in ok("verify", face, "collins.jpg", "--library", library.root, cwd=pictures)
+    assert run("verify", face, stranger, cwd=library.root).returncode == 1
+    done = run("verify", face, "0123456789abcdef", cwd=library.root)
+    assert done.returncode == 2 and "there is no face 0123456789abcdef" in done.stderr
+
+
+@pytest.mark.parametrize("bad", ["text.jpg", "folder.jpg", "no\nsuch.jpg", "nobody.jpg", "0123456789abcdef"])
+def test_verify_gives_no_answer_for_what_has_none(pictures: Path, bad: str) -> None:
+    done = run("verify", "collins.jpg", bad, cwd=pictures)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_verify_a_damaged_installation_is_not_different(
+    pictures: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cache in library.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    shutil.rmtree(library.root / ".faceclust")
+    (library.root / ".faceclust").mkdir()
+    done = run("verify", "0123456789abcdef", "collins.jpg", "--library", library.root, cwd=pictures)
+    assert done.returncode == 2 and "nothing is known of" in done.stderr

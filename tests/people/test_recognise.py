@@ -1,0 +1,98 @@
+"""Open-set identification: the rule, the assignment, the words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from faceclust.people.recognise import ALLOWANCE, NEIGHBOURS, Gallery, Near, assign, certainty, nearest
+
+
+def gallery(names: list[str], embeddings: np.ndarray, photos: list[str] | None = None) -> Gallery:
+    ids = np.array(photos or [f"p{i}" for i in range(len(names))])
+    return Gallery(np.array(names), ids, np.asarray(embeddings, np.float32))
+
+
+def test_a_person_is_as_far_as_the_mean_of_the_k_nearest_faces() -> None:
+    rng = np.random.default_rng(0)
+    names = rng.choice(["Anna", "Ben", "Carl"], 40).tolist()
+    faces, probes = (rng.normal(size=(n, 8)).astype(np.float32) for n in (40, 5))
+    for k in (1, 3, NEIGHBOURS, 100):
+        found = gallery(names, faces).distances(probes, k)
+        for column, name in enumerate(["Anna", "Ben", "Carl"]):
+            mine = faces[np.array(names) == name]
+            for row, probe in enumerate(probes):
+                near = mine[np.argsort(((mine - probe) ** 2).sum(axis=1))[:k]]
+                expected = ((near.mean(axis=0) - probe) ** 2).sum() + ALLOWANCE * (1 - 1 / len(near))
+                assert found[row, column] == pytest.approx(expected, abs=1e-5)
+
+
+def test_one_face_is_as_far_as_it_is() -> None:
+    found = gallery(["Anna"], np.array([[3.0, 4.0]])).distances(np.zeros((1, 2), np.float32))
+    assert found.tolist() == [[25.0]]
+
+
+def test_faces_of_the_own_photo_are_left_out() -> None:
+    known = gallery(["Anna", "Anna", "Ben"], np.array([[0.0], [2.0], [1.0]]), ["a", "b", "a"])
+    found = known.distances(np.zeros((1, 1), np.float32), photo_id="a")
+    assert known.people == ["Anna", "Ben"]
+    assert found[0, 0] == 4.0 and np.isinf(found[0, 1])
+    assert np.isinf(gallery(["Anna"], np.zeros((1, 1)), ["a"]).distances(np.zeros((1, 1), np.float32), photo_id="a"))
+
+
+def test_no_probe_and_a_senseless_k() -> None:
+    known = gallery(["Anna"], np.zeros((1, 2)))
+    assert known.distances(np.zeros((0, 2), np.float32)).shape == (0, 1)
+    with pytest.raises(ValueError, match="k: expected 1"):
+        known.distances(np.zeros((1, 2), np.float32), 0)
+    with pytest.raises(ValueError, match="photo_ids"):
+        Gallery(np.array(["Anna"]), np.array(["a", "b"]), np.zeros((1, 2), np.float32))
+
+
+def test_the_order_of_the_gallery_does_not_matter() -> None:
+    rng = np.random.default_rng(1)
+    names, faces = rng.choice(["Anna", "Ben"], 30), rng.normal(size=(30, 4)).astype(np.float32)
+    probe = rng.normal(size=(1, 4)).astype(np.float32)
+    order = rng.permutation(30)
+    first = gallery(names.tolist(), faces).distances(probe, 3)
+    second = gallery(names[order].tolist(), faces[order]).distances(probe, 3)
+    np.testing.assert_allclose(first, second, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("distances", "options", "expected"),
+    [
+        ([[0.5, 0.9]], {}, [0]),
+        ([[1.2, 1.3]], {}, [None]),  # beyond the threshold
+        ([[1.1, 2.0]], {}, [0]),  # on it
+        ([[0.5, 0.9], [0.4, 1.0]], {}, [1, 0]),  # nobody twice: the nearest pair first
+        ([[0.5, 1.2], [0.4, 1.2]], {}, [None, 0]),
+        ([[0.5, 1.2], [0.4, 1.2]], {"once": False}, [0, 0]),
+        ([[0.5, 0.9]], {"taken": [0]}, [1]),
+        ([[0.5, 0.9]], {"taken": [0], "once": False}, [0]),
+        ([[np.inf, np.inf]], {}, [None]),
+        ([], {}, []),
+    ],
+)
+def test_assignment(distances: list[list[float]], options: dict[str, object], expected: list[int | None]) -> None:
+    assert assign(np.array(distances).reshape(-1, 2), 1.1, **options) == expected  # type: ignore[arg-type]
+
+
+def test_nearest_people() -> None:
+    found = nearest(np.array([0.9, 0.3, np.inf]), ["Anna", "Ben", "Carl"], 3)
+    assert found == (Near("Ben", 0.3), Near("Anna", 0.9))
+
+
+@pytest.mark.parametrize(
+    ("distance", "other", "word"),
+    [
+        (0.3, 2.0, "close"),
+        (0.8, np.inf, "close"),
+        (0.9, 2.0, "likely"),
+        (1.05, 2.0, "possible"),
+        (0.3, 0.45, "possible"),
+        (0.9, 0.7, "possible"),
+    ],
+)
+def test_how_sure_in_a_word(distance: float, other: float, word: str) -> None:
+    assert certainty(distance, other) == word
