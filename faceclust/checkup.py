@@ -30,6 +30,7 @@ def library_status(library: Catalogue) -> dict[str, Any]:
         "library": str(library.root),
         "photos": library.table.photo_count,
         "faces": len(faces),
+        "forgotten_faces": len({place.face_id for place in library.table.forgotten()}),
         "skipped": library.table.skips(),
         "last_scanned": library.home.last_scan(),
         "pack": library.pack.name,

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from faceclust.errors import CacheError
 from faceclust.packs.manifest import Pack
@@ -27,13 +28,15 @@ SAVE_EVERY = 5.0
 class ScanResult:
     """What a scan did. `seconds` is processor time of the workers by stage, and of saving.
     `interrupted` is true where a stop was asked: `left` photos are still to be done. `unsaved`
-    photos were done, but their folder's cache could not be written; `notes` says why."""
+    photos were done, but their folder's cache could not be written; `notes` says why. `faces`
+    were found; `forgotten` ones are not among them."""
 
     photos: int = 0
     unchanged: int = 0
     scanned: int = 0
     removed: int = 0
     faces: int = 0
+    forgotten: int = 0
     left: int = 0
     unsaved: int = 0
     interrupted: bool = False
@@ -48,6 +51,20 @@ class ScanResult:
         return dict(sorted(Counter(photo.reason.value for photo in self.skipped).items()))
 
 
+class Forgotten(Protocol):
+    """Sees to it that a scan does not bring forgotten faces back."""
+
+    def look(self, cache: FolderCache, folder: str) -> None:
+        """Told of the cache of each folder, before any photo is looked at. May raise CacheError."""
+
+    def take(self, photo: ScannedPhoto) -> ScannedPhoto | None:
+        """The photo with its forgotten faces marked; None where that shows only once all photos
+        have been seen."""
+
+    def rest(self) -> Iterable[ScannedPhoto]:
+        """Those photos, marked."""
+
+
 def scan_folders(
     home: LibraryHome,
     pack: Pack,
@@ -56,14 +73,16 @@ def scan_folders(
     workers: int,
     progress: Progress,
     stop_asked: StopAsked,
+    forgotten: Forgotten,
 ) -> ScanResult:
     """Bring the caches of these folders (POSIX paths below the root) and all below them up to
     date. The caller holds the library's lock."""
     started = time.monotonic()
     result = ScanResult()
-    folders = _look(home, info, starts, progress, result)
+    folders = _look(home, info, starts, progress, result, forgotten)
     work = [ref for folder in folders for ref in sorted(folder.waiting)]
     progress.start("scanning", len(work), "photos")
+    held = 0
     last_saved = time.monotonic()
     by_folder = {folder.name: folder for folder in folders}
     for folder in folders:
@@ -71,18 +90,27 @@ def scan_folders(
             folder.save(progress, result)
     for examined in examine_photos(home.root, pack, work, workers, stop_asked):
         folder = by_folder[examined.photo.ref.folder]
-        folder.add(examined.photo)
         _count(result, examined)
+        photo = forgotten.take(examined.photo) if isinstance(examined.photo, ScannedPhoto) else examined.photo
+        if photo is None:
+            held += 1
+        else:
+            folder.add(photo, result)
         progress.advance(faces=result.faces, skipped=len(result.skipped))
         if not folder.waiting:
             folder.save(progress, result)
         if time.monotonic() - last_saved > SAVE_EVERY:
             _save_all(folders, progress, result)
             last_saved = time.monotonic()
+    result.left = len(work) - result.scanned - len(result.skipped)
+    if result.left:  # not all photos have been seen: the next scan does these again
+        result.scanned, result.left = result.scanned - held, result.left + held
+    else:
+        for photo in forgotten.rest():
+            by_folder[photo.ref.folder].add(photo, result)
     _save_all(folders, progress, result)
     progress.finish()
     result.unsaved = sum(len(folder.done) for folder in folders)
-    result.left = len(work) - result.scanned - len(result.skipped)
     result.interrupted = result.left > 0
     result.elapsed = time.monotonic() - started
     return result
@@ -97,9 +125,12 @@ class _Folder:
         self.done: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
         self.removed = 0
 
-    def add(self, photo: ScannedPhoto | SkippedPhoto) -> None:
+    def add(self, photo: ScannedPhoto | SkippedPhoto, result: ScanResult) -> None:
         self.waiting.discard(photo.ref)
         self.done[photo.ref] = photo
+        if isinstance(photo, ScannedPhoto):
+            result.faces += len(photo.face_ids) - len(photo.forgotten)
+            result.forgotten += len(photo.forgotten)
 
     def save(self, progress: Progress, result: ScanResult) -> None:
         if not self.done and not self.removed:
@@ -120,7 +151,12 @@ class _Folder:
 
 
 def _look(
-    home: LibraryHome, info: CacheInfo, starts: Iterable[str], progress: Progress, result: ScanResult
+    home: LibraryHome,
+    info: CacheInfo,
+    starts: Iterable[str],
+    progress: Progress,
+    result: ScanResult,
+    forgotten: Forgotten,
 ) -> list[_Folder]:
     """Crawl, and compare with what is known: no photo is opened."""
     progress.start("looking for photos", None)
@@ -133,6 +169,10 @@ def _look(
             if found.rel_path in folders:
                 continue
             cache = FolderCache(home.folder_cache(found.rel_path), info)
+            try:
+                forgotten.look(cache, found.rel_path)
+            except CacheError as error:
+                _note(str(error), progress, result)
             index = _index(cache, progress, result)
             known = [ref for ref in found.photos if index.get(stored_name(ref)) == (ref.size, ref.mtime_ns)]
             folder = _Folder(found.rel_path, cache, known, set(found.photos).difference(known))
@@ -166,7 +206,6 @@ def _count(result: ScanResult, examined: Examined) -> None:
         result.skipped.append(examined.photo)
     else:
         result.scanned += 1
-        result.faces += len(examined.photo.face_ids)
 
 
 def _add_seconds(result: ScanResult, seconds: dict[str, float]) -> None:

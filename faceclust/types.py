@@ -141,7 +141,8 @@ class SkippedPhoto:
 @dataclass(frozen=True)
 class ScannedPhoto:
     """One photo's faces. Boxes and landmarks are fractions of the upright photo's width and
-    height; embeddings are float32 (n, d) of the pack's radius."""
+    height; embeddings are float32 (n, d) of the pack's radius. Of the faces in `forgotten` (ids)
+    only the place is kept."""
 
     ref: PhotoRef
     content_hash: str
@@ -153,6 +154,7 @@ class ScannedPhoto:
     scores: Float32
     quality: Float32
     embeddings: Float32
+    forgotten: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)

@@ -63,6 +63,8 @@ def _print(result: ScanResult) -> None:
     click.echo(done)
     if result.scanned:
         click.echo(f"{count(result.faces, 'face')} found in {result.elapsed:.0f} s ({rate:.1f} photos/s)")
+    if result.forgotten:
+        click.echo(f"{count(result.forgotten, 'forgotten face')} not taken in")
     if result.skipped:
         reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
         click.echo(f"{count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
@@ -80,6 +82,7 @@ def _as_dict(library: Library, result: ScanResult) -> dict[str, Any]:
         "left": result.left,
         "unsaved": result.unsaved,
         "faces": result.faces,
+        "forgotten": result.forgotten,
         "interrupted": result.interrupted,
         "elapsed_s": round(result.elapsed, 3),
         "cpu_s": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},

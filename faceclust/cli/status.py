@@ -45,6 +45,8 @@ def _print(status: dict[str, Any]) -> None:
     click.echo(f"{count(people, 'person', 'people')} named, {count(unnamed, 'group')} without a name")
     if status["waiting"]:
         click.echo(f"{count(status['waiting'], 'named face')} on photos that are not here now")
+    if status["forgotten_faces"]:
+        click.echo(f"{count(status['forgotten_faces'], 'forgotten face')}: known by place alone")
     if status["skipped"]:
         click.echo(f"{count(len(status['skipped']), 'file')} skipped:")
         for skip in status["skipped"]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Collection
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
-from faceclust.store.files import write_atomically
+from faceclust.store.files import remove, write_atomically
 from faceclust.store.schema import parquet_bytes
 from faceclust.types import Clustering, ClusterParams
 
@@ -76,6 +76,22 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
     )
     content = parquet_bytes(table)
     write_atomically(path, lambda stream: stream.write(content))
+
+
+def forget_in_clusters(path: Path, face_ids: Collection[str]) -> None:
+    """Take faces out of the clustering at `path`; the rest stays as it is. One that cannot be read
+    goes: it can be made again. Raises CacheError where the disk does not take it."""
+    try:
+        clustering = read_clusters(path)
+    except CacheError:
+        remove(path)
+        return
+    gone = np.array(sorted(face_ids), dtype=np.str_)
+    if clustering is None or not np.isin(clustering.face_ids, gone).any():
+        return
+    rest = clustering.among(np.setdiff1d(clustering.face_ids, gone))
+    lost = len(clustering.face_ids) - len(rest.face_ids)
+    write_clusters(path, replace(rest, whole=max(0, rest.whole - lost)))
 
 
 def read_clusters(path: Path) -> Clustering | None:

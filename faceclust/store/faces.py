@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -34,14 +34,17 @@ class LibraryTable:
 
     @cached_property
     def _faces(self) -> pa.Table:
-        return self.rows.filter(pc.is_valid(self.rows["face_id"]))
+        return self.rows.filter(pc.is_valid(self.rows["embedding"]))
 
-    def face_table(self) -> FaceTable:
-        """The distinct faces, sorted by id."""
-        ids = np.array(self._faces["face_id"].to_pylist(), dtype="U16")
+    def face_table(self, among: Sequence[str] | None = None) -> FaceTable:
+        """The distinct faces, sorted by id; `among`: only those with these ids."""
+        rows = self._faces
+        if among is not None:
+            rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(among, pa.string())))
+        ids = np.array(rows["face_id"].to_pylist(), dtype="U16")
         unique, first = np.unique(ids, return_index=True)
         columns = "folder photo photo_hash taken_at camera embedding quality left top right bottom".split()
-        faces = self._faces.select(columns).take(first)
+        faces = rows.select(columns).take(first)
         return FaceTable(
             face_ids=unique,
             photo_ids=np.array(faces["photo_hash"].to_pylist(), dtype="U32"),
@@ -57,22 +60,11 @@ class LibraryTable:
     def places(self) -> Iterator[FacePlace]:
         """Every face on every photo, by photo path, then face; a face of a photo kept twice
         comes twice."""
-        columns = "folder photo photo_hash width height taken_at face_id left top right bottom score quality".split()
-        rows = self._faces.select([*columns, "face"]).sort_by(
-            [("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")]
-        )
-        for batch in rows.to_batches(max_chunksize=8192):
-            for row in batch.to_pylist():
-                yield FacePlace(
-                    face_id=row["face_id"],
-                    photo=_path(row),
-                    photo_hash=row["photo_hash"],
-                    box=(row["left"], row["top"], row["right"], row["bottom"]),
-                    photo_size=(row["width"], row["height"]),
-                    quality=row["quality"],
-                    score=row["score"],
-                    taken_at=row["taken_at"],
-                )
+        return face_places(self._faces)
+
+    def forgotten(self) -> Iterator[FacePlace]:
+        """Every forgotten face on every photo, in the same order; its quality is 0."""
+        return face_places(self.rows.filter(is_forgotten(self.rows)))
 
     @property
     def photo_count(self) -> int:
@@ -89,6 +81,32 @@ class LibraryTable:
             }
             for row in rows.select(["folder", "photo", "status", "detail"]).to_pylist()
         ]
+
+
+#: What `face_places` needs of a row.
+PLACE = "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
+
+
+def face_places(rows: pa.Table) -> Iterator[FacePlace]:
+    """The places of rows that have a face, by photo path, then face."""
+    rows = rows.select(PLACE).sort_by([("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")])
+    for batch in rows.to_batches(max_chunksize=8192):
+        for row in batch.to_pylist():
+            yield FacePlace(
+                face_id=row["face_id"],
+                photo=_path(row),
+                photo_hash=row["photo_hash"],
+                box=(row["left"], row["top"], row["right"], row["bottom"]),
+                photo_size=(row["width"], row["height"]),
+                quality=row["quality"] or 0.0,
+                score=row["score"],
+                taken_at=row["taken_at"],
+            )
+
+
+def is_forgotten(rows: pa.Table) -> pa.ChunkedArray:
+    """Which rows are of a face that only the place is kept of."""
+    return pc.and_(pc.is_valid(rows["face_id"]), pc.is_null(rows["quality"]))
 
 
 def _moment(faces: pa.Table) -> pa.Array:

@@ -40,6 +40,14 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         ) from error
 
 
+def remove(path: Path) -> None:
+    """Delete a file that may be gone already. Raises CacheError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CacheError(f"{path} cannot be deleted: {error.strerror or error}") from error
+
+
 def private_folder(path: Path) -> Path:
     """Make the folder, and its parents, readable by their owner only."""
     try:

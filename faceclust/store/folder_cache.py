@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from faceclust.store.schema import (
     read_info,
     rows_to_table,
     stored_name,
+    without_likeness,
 )
 from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
 
@@ -71,8 +72,16 @@ class FolderCache:
         table = concatenate([old, rows_to_table(new.values(), self.info)])
         if not len(table):
             self._remove(self.paths.write, *self.paths.others)
-            if self._existing() is None:
+            if self.existing is None:
                 return  # else an empty file has to stand before one that cannot be removed
+        self._write(table)
+
+    def forget(self, face_ids: Collection[str]) -> None:
+        """Keep only the places of these faces. Raises CacheError where the disk does not take it,
+        UnusableCacheError."""
+        self._write(without_likeness(self.read(), face_ids))
+
+    def _write(self, table: pa.Table) -> None:
         if not self.paths.write.parent.exists():
             private_folder(self.paths.write.parent)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
@@ -86,12 +95,12 @@ class FolderCache:
         self._unusable = True
         with contextlib.suppress(OSError, CacheError):
             private_folder(self.paths.aside.parent)
-            shutil.move(self._existing() or self.paths.write, self.paths.aside)
+            shutil.move(self.existing or self.paths.write, self.paths.aside)
 
     def read(self) -> pa.Table:
         """All rows, sorted by photo and face. Raises UnusableCacheError."""
         schema = folder_schema(self.info)
-        path = None if self._unusable else self._existing()
+        path = None if self._unusable else self.existing
         if path is None:
             return schema.empty_table()
         try:
@@ -112,5 +121,7 @@ class FolderCache:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def _existing(self) -> Path | None:
+    @property
+    def existing(self) -> Path | None:
+        """The file that is read."""
         return next((path for path in (self.paths.write, *self.paths.others) if os.path.exists(path)), None)

@@ -35,7 +35,7 @@ class LibraryHome:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        inside, outside = root / HOME_NAME, _outside_home(root)
+        inside, outside = root / HOME_NAME, outside_home(root)
         writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
         self.home, self._other = (inside, outside) if writable else (outside, inside)
         self.clusters = self.home / "clusters.parquet"
@@ -97,7 +97,7 @@ class LibraryHome:
             if FILE_NAME in files:
                 cached.append(folder)
             if folder:
-                homes = (Path(path) / HOME_NAME, _outside_home(Path(path)))
+                homes = (Path(path) / HOME_NAME, outside_home(Path(path)))
                 journals += [(home / JOURNAL_NAME, folder) for home in homes]
             folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
         return cached, journals
@@ -130,20 +130,35 @@ class LibraryHome:
     @contextmanager
     def _lock(self, name: str, wait: float, busy: str) -> Iterator[None]:
         self.create()
-        lock = filelock.FileLock(self.home / name, timeout=wait, mode=PRIVATE_FILE)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise LibraryBusyError(busy, hint="wait until it is done, then try again") from None
-        except OSError as error:
-            raise CacheError(f"{self.home / name} cannot be locked: {error}") from error
-        try:
+        with _held(self.home / name, wait, busy):
             yield
-        finally:
-            lock.release()
 
 
-def _outside_home(root: Path) -> Path:
+@contextmanager
+def journal_held(journal: Path) -> Iterator[None]:
+    """Hold the journal of another library, or of the other home, for rewriting it. Raises CacheError
+    where it cannot be written to, LibraryBusyError."""
+    with _held(journal.with_name("people.lock"), wait=10, busy=f"another faceclust is writing to {journal}"):
+        yield
+
+
+@contextmanager
+def _held(path: Path, wait: float, busy: str) -> Iterator[None]:
+    lock = filelock.FileLock(path, timeout=wait, mode=PRIVATE_FILE)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise LibraryBusyError(busy, hint="wait until it is done, then try again") from None
+    except OSError as error:
+        raise CacheError(f"{path} cannot be locked: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def outside_home(root: Path) -> Path:
+    """The folder in the user's data folder for a library that cannot be written to."""
     digest = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     return platformdirs.user_data_path("faceclust") / "libraries" / f"{root.name or 'root'}-{digest}"
 
@@ -176,7 +191,7 @@ def chosen_library(folder: Path) -> Path | None:
 def enclosing_library(path: Path) -> Path | None:
     """The nearest folder from `path` up that is a library's root."""
     for folder in (path, *path.parents):
-        if os.path.isdir(folder / HOME_NAME) or os.path.isdir(_outside_home(folder)):
+        if os.path.isdir(folder / HOME_NAME) or os.path.isdir(outside_home(folder)):
             return folder
     return None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from faceclust.types import Float32, PhotoRef, ScannedPhoto, SkippedPhoto
@@ -20,6 +21,8 @@ _CHUNK = 1 << 16  # embeddings at a time: bounds the memory
 SCHEMA_VERSION = 1
 #: `status` of a photo that was read; any other value is a `SkipReason`.
 STATUS_OK = "ok"
+#: Columns that a face is known by; null for a forgotten one.
+LIKENESS = ("landmarks", "quality", "embedding")
 _METADATA_KEY = b"faceclust"
 
 
@@ -106,18 +109,32 @@ def _rows(photo: ScannedPhoto | SkippedPhoto) -> Iterator[dict[str, Any]]:
         yield base
     for i, face_id in enumerate(photo.face_ids):
         left, top, right, bottom = photo.boxes[i].tolist()
-        yield base | {
+        place = {
             "face": i,
             "face_id": face_id,
             "left": left,
             "top": top,
             "right": right,
             "bottom": bottom,
-            "landmarks": photo.landmarks[i].ravel(),
             "score": float(photo.scores[i]),
+        }
+        likeness = {
+            "landmarks": photo.landmarks[i].ravel(),
             "quality": float(photo.quality[i]),
             "embedding": photo.embeddings[i].astype(np.float16),
         }
+        yield base | place | ({} if face_id in photo.forgotten else likeness)
+
+
+def without_likeness(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
+    """The rows with only the places kept of these faces: they are forgotten."""
+    chosen = pc.fill_null(pc.is_in(table["face_id"], value_set=pa.array(list(face_ids), pa.string())), False)
+    rest, places = table.filter(pc.invert(chosen)), table.filter(chosen)
+    for name in LIKENESS:
+        column = table.schema.get_field_index(name)
+        field = table.schema.field(column)
+        places = places.set_column(column, field, pa.nulls(len(places), field.type))
+    return concatenate([rest, places])
 
 
 def stored_name(ref: PhotoRef) -> str:

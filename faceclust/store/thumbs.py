@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from faceclust.store.files import private_folder, write_atomically
@@ -21,6 +23,11 @@ class ThumbStore:
             return self.path(face_id).read_bytes() or None  # a crash may leave an empty file
         except OSError:
             return None
+
+    def kept(self) -> Iterator[str]:
+        """The ids of the faces there is a picture of."""
+        for _, _, files in os.walk(self._folder):
+            yield from (name.removesuffix(".jpg") for name in files if name.endswith(".jpg"))
 
     def put(self, face_id: str, picture: bytes) -> None:
         private_folder(self._folder)

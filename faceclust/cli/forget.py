@@ -1,0 +1,99 @@
+"""`faceclust forget`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import complete_names, count, json_option, library_option, open_library, print_json, printable
+from faceclust.errors import FaceclustError, UsageError
+
+if TYPE_CHECKING:
+    from faceclust.forget import ForgetPlan
+
+
+@click.command("forget")
+@click.argument("name", shell_complete=complete_names)
+@click.option("--confirmed", is_flag=True, help="Only confirmed faces; suggested ones stay, without a name.")
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would go, and write nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@library_option
+@json_option
+def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path | None, as_json: bool) -> None:
+    """Remove the person NAME: the name, the embeddings and the pictures, from every file.
+
+    What goes is shown, and the name asked for again: it cannot be taken back. The faces stay
+    known as forgotten, without an embedding, so that no scan finds them again. Photos are not
+    touched, nor are reports, albums and exports: delete these, or make them again.
+
+    \b
+    Examples:
+      faceclust forget "Anna Maria" --dry-run
+      faceclust forget "Anna Maria"
+    """
+    if as_json and not (yes or dry_run):
+        raise UsageError("--json does not ask", hint="add --yes, or --dry-run to see what would go")
+    opened = open_library(library)
+    plan = opened.plan_forget(name, confirmed_only=confirmed)
+    if not as_json:
+        _print(plan, dry_run)
+    if not (dry_run or yes):
+        _ask(plan.name)
+    if not dry_run:
+        opened.forget(plan)
+    if as_json:
+        print_json({"library": str(opened.root), **_as_dict(plan), "written": not dry_run})
+    else:
+        click.echo("nothing was written: --dry-run" if dry_run else "forgotten; next: faceclust cluster")
+
+
+def _ask(name: str) -> None:
+    from faceclust.people.names import person_key
+
+    if not sys.stdin.isatty():
+        raise UsageError("forget asks before it does so, and needs a terminal", hint="without one: --yes or --dry-run")
+    typed = click.prompt("This cannot be taken back. To go on, type the name", default="", show_default=False)
+    if person_key(typed) != person_key(name):
+        raise FaceclustError("that is not the name; nothing was forgotten")
+
+
+def _print(plan: ForgetPlan, dry_run: bool) -> None:
+    names = ", ".join(map(printable, plan.names)) or printable(plan.name)
+    click.echo(f"{'would go' if dry_run else 'to go'}: {names}")
+    kinds = {"confirmed": plan.confirmed, "suggested": plan.suggested, "on photos that are not here now": plan.waiting}
+    faces = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number) or "none"
+    click.echo(f"  faces: {faces}; {count(plan.photos, 'photo')} (the photos stay)")
+    if plan.staying:
+        click.echo(f"  {count(plan.staying, 'suggested face')} will stay, without a name")
+    if plan.unfinished:
+        click.echo(f"  {count(plan.unfinished, 'face')} forgotten before and not yet gone from all caches")
+    click.echo(f"  embeddings from {count(len(plan.caches), 'cache')}, {count(plan.thumbnails, 'face picture')}")
+    click.echo(f"  {count(plan.answers, 'line')} of {count(len(plan.journals), 'journal')}")
+    for path in plan.leftovers:
+        click.echo(f"  the unused file {printable(str(path))}")
+    click.echo("not touched: your photos; reports, albums and exports made before; backups")
+    if plan.within:
+        click.echo(f"not touched: what the library {printable(str(plan.within))}, which this one lies in, knows")
+
+
+def _as_dict(plan: ForgetPlan) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "names": list(plan.names),
+        "confirmed": plan.confirmed,
+        "suggested": plan.suggested,
+        "waiting": plan.waiting,
+        "staying": plan.staying,
+        "unfinished": plan.unfinished,
+        "photos": plan.photos,
+        "faces": sorted({face.face_id for face in plan.faces}),
+        "thumbnails": plan.thumbnails,
+        "answers": plan.answers,
+        "caches": list(map(str, plan.caches)),
+        "journals": list(map(str, plan.journals)),
+        "leftovers": list(map(str, plan.leftovers)),
+        "within": str(plan.within) if plan.within else None,
+    }

@@ -1,0 +1,227 @@
+"""Forgetting a person: name, embeddings and pictures go; the faces stay known as forgotten."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faceclust.catalogue import Catalogue
+from faceclust.errors import CacheError, NothingScannedError
+from faceclust.people.events import Event, JournalFace, effective
+from faceclust.people.forgetting import Erasure, Who, mentions, naming_of, plan_erasure
+from faceclust.people.forgotten import ForgottenFaces, forgotten_by
+from faceclust.people.journal import Journal
+from faceclust.people.locate import FaceFinder, found_before
+from faceclust.people.names import person_key
+from faceclust.store.files import remove, write_atomically
+from faceclust.store.folder_cache import FolderCache
+from faceclust.store.home import JOURNAL_NAME, enclosing_library, journal_held
+from faceclust.store.thumbs import ThumbStore
+from faceclust.store.traces import Traces, erase_from_cache, erase_from_home, find_traces
+from faceclust.watch import Watch, still_held, sweep
+
+
+@dataclass(frozen=True)
+class ForgetPlan:
+    """What goes. `names`: all that the person was called; `faces`: once for each photo they are on or
+    were on.
+
+    `confirmed`, `suggested` and `waiting` (their photos are not here now) count the faces that
+    are forgotten, `staying` the suggested ones that are not. `unfinished` faces were forgotten
+    before and are still in a cache. `answers`: lines of the `journals`. `within`: a library
+    that this one lies in, which is not touched.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    faces: tuple[JournalFace, ...]
+    confirmed: int
+    suggested: int
+    waiting: int
+    staying: int
+    photos: int
+    unfinished: int
+    caches: tuple[Path, ...]
+    thumbnails: int
+    answers: int
+    journals: tuple[Path, ...]
+    leftovers: tuple[Path, ...]
+    within: Path | None
+
+
+class Forgetting(Catalogue):
+    """A library that can forget people."""
+
+    def plan_forget(self, name: str, *, confirmed_only: bool = False) -> ForgetPlan:
+        """What forgetting the person of this name takes. `confirmed_only`: the faces that only came
+        with the group stay, without a name. Raises UsageError where no name is known so."""
+        events, key = self.journal.events(), person_key(name)
+        who = self._who(events)
+        person = next((person for person in self.people() if person_key(person.label) == key), None)
+        naming = naming_of(events, key, who)
+        if person is None and not naming.names:
+            self.person(name)  # says whose name is like it
+        here = person.face_ids if person else ()
+        sure = person.confirmed if person else frozenset[str]()
+        chosen = [face for face in here if face in sure or not confirmed_only]
+        waiting = [
+            face
+            for face, confirmed in naming.faces.items()
+            if face not in self.places_of and (confirmed or not confirmed_only)
+        ]
+        places = [JournalFace.of(place, confirmed=False) for face in chosen for place in self.places_of[face]]
+        known_by = mentions(events, {*chosen, *waiting}, who)
+        faces = [*places, *itertools.chain.from_iterable(known_by.values())]
+        before = forgotten_by(events)
+        forgotten = ForgottenFaces([*faces, *before])
+        traces, held = find_traces(self.home), dict[Path, set[str]]()
+        for path, folder in traces.caches:
+            held[path] = still_held(forgotten, path, folder) or set()
+        erasure = plan_erasure(events, key, forgotten.ids, who)
+        lines = {path: erasure.count(path.read_bytes()) for path in self._journals() if path.exists()}
+        known = self.places_of.keys() - forgotten.ids
+        return ForgetPlan(
+            name=person.label if person else next((text for text in naming.names if person_key(text) == key), name),
+            names=naming.names,
+            faces=tuple(dict.fromkeys(faces)),
+            confirmed=len(sure),
+            suggested=len(chosen) - len(sure),
+            waiting=len(waiting),
+            photos=len({face.photo for face in (*places, *(known_by[face][-1] for face in waiting))}),
+            staying=len(here) - len(chosen),
+            unfinished=len(set().union(*held.values()) - {face.face_id for face in faces}),
+            caches=tuple(path for path, found in held.items() if found),
+            thumbnails=sum(len(set(ThumbStore(home / "thumbs").kept()) - known) for home in traces.homes),
+            answers=sum(lines.values()),
+            journals=tuple(path for path, count in lines.items() if count),
+            leftovers=traces.leftovers,
+            within=enclosing_library(self.root.parent),
+        )
+
+    def forget(self, plan: ForgetPlan) -> None:
+        """Carry out a plan of `plan_forget`. The faces are forgotten first, in the journal, and the
+        name goes last: after a crash, doing it again goes on. Raises CacheError, naming the files,
+        where some could not be written; all else is done then."""
+        with self.home.locked(), self.home.journal_locked():
+            self._forget()
+            said = {(face.face_id, face.photo) for face in forgotten_by(self.journal.events())}
+            new = [face for face in plan.faces if (face.face_id, face.photo) not in said]
+            if new:
+                self.journal.say("forget", new)
+            traces = find_traces(self.home)
+            failed = [*self._erase_faces(traces), *self._erase_name(plan, traces)]
+        self._reread()
+        if failed:
+            raise CacheError(
+                "all else is forgotten, but " + "; ".join(dict.fromkeys(map(str, failed))),
+                hint="make it writable and do the same again, or delete the file",
+            )
+
+    def _reread(self) -> None:
+        self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
+        self._forget()
+
+    @contextmanager
+    def _watching(self) -> Iterator[Watch]:
+        """For the time of a scan, which holds the library: what keeps forgotten faces out of it. The
+        forgotten faces it meets are in the journal afterwards."""
+        watch = Watch(self.root, forgotten_by(self.journal.events()))
+        yield watch
+        if watch.new:
+            with self.home.journal_locked():
+                self.journal.say("forget", watch.new.values())
+        if watch.swept:  # forgetting was broken off, or an older cache has come back
+            for error in self._erase_faces(find_traces(self.home)):
+                self.progress.note(str(error))
+
+    def _who(self, events: list[Event]) -> Who:
+        finder = FaceFinder([*self.places, *self.table.forgotten()], found_before(effective(events)))
+        forgotten = {face.face_id for face in forgotten_by(events)}
+
+        def who(face: JournalFace) -> str:
+            found = finder.find(face) if face.face_id not in forgotten else None
+            return found[0] if found else face.face_id
+
+        return who
+
+    def _erase_faces(self, traces: Traces) -> Iterator[CacheError]:
+        """Take all forgotten faces out of every cache, clustering and store of pictures; gives what
+        failed."""
+        forgotten = ForgottenFaces(forgotten_by(self.journal.events()))
+        ids = set(forgotten.ids)
+        for folder in self.home.cached_folders():
+            cache = FolderCache(self.home.folder_cache(folder), self.cache_info)
+            yield from _tried(lambda: sweep(forgotten, cache, folder))  # noqa: B023 - called at once
+        for path, folder in traces.caches:
+            found = still_held(forgotten, path, folder)
+            if found is None:
+                yield from _tried(lambda: remove(path))  # noqa: B023
+            elif found:
+                ids |= found
+                yield from _tried(lambda: erase_from_cache(path, found))  # noqa: B023
+        for path in traces.leftovers:
+            yield from _tried(lambda: remove(path))  # noqa: B023
+        self._forget()
+        try:
+            known = self.places_of.keys() - ids
+        except NothingScannedError:
+            known = set()
+        for home in traces.homes:
+            # A picture of no known face may be of a forgotten one, as other models saw it.
+            pictures = set(ThumbStore(home / "thumbs").kept()) - known
+            yield from erase_from_home(home, ids, pictures)
+
+    # -- the name -----------------------------------------------------------
+
+    def _journals(self) -> list[Path]:
+        """Those that are read, the own one last, before it those of parts, the deepest first."""
+        others = sorted(self.journal.others, key=lambda other: (-other[1].count("/"), other[0]))
+        return [*(path for path, _ in others), self.home.journal]
+
+    def _erase_name(self, plan: ForgetPlan, traces: Traces) -> Iterator[CacheError]:
+        """Take the person out of every journal; gives what failed. What the person was called before
+        goes last: it leads from older names to the one that was asked for."""
+        events, key = self.journal.events(), person_key(plan.name)
+        erasure = plan_erasure(events, key, {face.face_id for face in forgotten_by(events)}, self._who(events))
+        journals, failed = self._journals(), dict[Path, CacheError]()
+        lasting: frozenset[str] = frozenset()
+        for but in (erasure.renames, frozenset[str]()):
+            for path in journals:
+                if path not in failed:
+                    failed.update((path, error) for error in self._rewrite(path, erasure, but | lasting))
+                if path in failed:  # what was taken back in it is so as long as its undoing stays
+                    lasting |= {event.id for event in Journal(path).events()}
+        yield from failed.values()
+        for path in (home / JOURNAL_NAME for home in traces.homes):
+            if path not in journals and path.exists():  # of a library in a folder that is passed by
+                alone = Journal(path).events()
+                for former in sorted(erasure.keys):
+                    gone = {face.face_id for face in forgotten_by(events)}
+                    yield from self._rewrite(path, plan_erasure(alone, former, gone, _own_id))
+
+    def _rewrite(self, path: Path, erasure: Erasure, but: Iterable[str] = ()) -> Iterator[CacheError]:
+        def rewrite() -> None:
+            own = path == self.home.journal  # held by the caller
+            with nullcontext() if own else journal_held(path):
+                before = path.read_bytes() if path.exists() else b""
+                after = erasure.apply(before, but=frozenset(but))
+                if after != before:
+                    write_atomically(path, lambda stream: stream.write(after))
+
+        if path.exists() and erasure.apply(path.read_bytes(), but=frozenset(but)) != path.read_bytes():
+            yield from _tried(rewrite)
+
+
+def _tried(do: Callable[[], Any]) -> Iterator[CacheError]:
+    try:
+        do()
+    except CacheError as error:
+        yield error
+
+
+def _own_id(face: JournalFace) -> str:
+    return face.face_id

@@ -1,0 +1,132 @@
+"""Everything faceclust has written about a library, and taking faces out of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from faceclust.errors import CacheError
+from faceclust.store.clusters import forget_in_clusters
+from faceclust.store.faces import PLACE, face_places, is_forgotten
+from faceclust.store.files import remove
+from faceclust.store.folder_cache import FILE_NAME, CachePaths, FolderCache, UnusableCacheError
+from faceclust.store.home import HOME_NAME, LibraryHome, outside_home
+from faceclust.store.schema import read_info
+from faceclust.store.thumbs import ThumbStore
+from faceclust.types import FacePlace
+
+
+@dataclass(frozen=True)
+class Traces:
+    """`homes`: of the library and of all folders in it that were libraries of their own.
+    `caches`: files, each with the folder (POSIX path below the root) its photos lie in.
+    `leftovers`: caches set aside, half-written files and half lines, which nothing reads."""
+
+    homes: tuple[Path, ...]
+    caches: tuple[tuple[Path, str], ...]
+    leftovers: tuple[Path, ...]
+
+
+def find_traces(home: LibraryHome) -> Traces:
+    """Look through every folder, also those a scan passes by."""
+    homes: dict[Path, str] = {home.home: "", home.root / HOME_NAME: "", outside_home(home.root): ""}
+    caches: dict[Path, str] = {}
+    leftovers: list[Path] = []
+    for path, folders, files in os.walk(home.root):
+        folder = _below(home.root, Path(path))
+        if HOME_NAME in folders:
+            folders.remove(HOME_NAME)
+            homes[Path(path) / HOME_NAME] = folder
+        homes[outside_home(Path(path))] = folder
+        if FILE_NAME in files:
+            caches[Path(path) / FILE_NAME] = folder
+        leftovers += [Path(path) / name for name in files if name == f"{FILE_NAME}.tmp"]
+    here = {path: folder for path, folder in homes.items() if os.path.isdir(path)}
+    for start, folder in here.items():
+        for path, _, files in os.walk(start):
+            below = _below(start, Path(path))
+            kind, _, rest = below.partition("/")
+            if kind == "folders" and FILE_NAME in files:
+                caches[Path(path) / FILE_NAME] = "/".join(filter(None, (folder, rest)))
+            unread = (Path(path) / name for name in files if kind == "set-aside" or name.endswith((".tmp", ".torn")))
+            leftovers += unread
+    return Traces(tuple(here), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
+
+
+def _below(start: Path, path: Path) -> str:
+    below = path.relative_to(start).as_posix()
+    return "" if below == "." else below
+
+
+def faces_on(cache: Path, folder: str, photo_hashes: Collection[str]) -> Iterator[FacePlace]:
+    """The faces, other than forgotten ones, that a cache file knows on photos with these contents.
+    Raises UnusableCacheError for what is no cache."""
+    rows = _places(cache, folder)
+    wanted = pc.is_in(rows["photo_hash"], value_set=pa.array(list(photo_hashes), pa.string()))
+    return face_places(rows.filter(pc.and_(wanted, pc.is_valid(rows["quality"]))))
+
+
+def forgotten_in(cache: Path, folder: str) -> Iterator[FacePlace]:
+    """The forgotten faces of a cache file. Raises UnusableCacheError for what is no cache."""
+    if not _may_hold_forgotten(cache):
+        return iter(())
+    rows = _places(cache, folder)
+    return face_places(rows.filter(is_forgotten(rows)))
+
+
+def _places(cache: Path, folder: str) -> pa.Table:
+    try:
+        with pq.ParquetFile(cache) as file:
+            read_info(file.schema_arrow)
+            rows = file.read(columns=[name for name in PLACE if name != "folder"])
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise UnusableCacheError(f"{cache}: {error}") from error
+    return rows.add_column(0, "folder", pa.array([folder] * len(rows), pa.string()))
+
+
+def _may_hold_forgotten(cache: Path) -> bool:
+    """By the counts in the file's footer: rows with a face but without a quality."""
+    try:
+        footer = pq.read_metadata(cache)
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise UnusableCacheError(f"{cache}: {error}") from error
+    nulls = {"face_id": 0, "quality": 0}
+    for group in range(footer.num_row_groups):
+        for column in range(footer.num_columns):
+            chunk = footer.row_group(group).column(column)
+            if chunk.path_in_schema in nulls:
+                if chunk.statistics is None or not chunk.statistics.has_null_count:
+                    return True
+                nulls[chunk.path_in_schema] += chunk.statistics.null_count
+    return nulls["quality"] > nulls["face_id"]
+
+
+def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:
+    """Keep only the places of these faces in a cache file of any models. Raises CacheError where the
+    disk does not take it."""
+    try:
+        info = read_info(pq.read_schema(cache))
+        FolderCache(CachePaths(cache, (), cache), info).forget(face_ids)
+    except (ValueError, OSError, pa.ArrowException, UnusableCacheError):
+        remove(cache)
+
+
+def erase_from_home(home: Path, face_ids: Collection[str], pictures: Collection[str]) -> Iterator[CacheError]:
+    """Take faces out of the clusterings of a home, and remove these pictures; gives what failed."""
+    for path in (home / "clusters.parquet", home / "clusters-before.parquet"):
+        try:
+            forget_in_clusters(path, face_ids)
+        except CacheError as error:
+            yield error
+    thumbs = ThumbStore(home / "thumbs")
+    for face in pictures:
+        try:
+            remove(thumbs.path(face))
+        except CacheError as error:
+            yield error

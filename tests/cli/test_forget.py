@@ -1,0 +1,82 @@
+"""`faceclust forget`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from faceclust import Library
+from tests.cli.program import COMMAND, ok, run
+from tests.samples import COLLINS, HOPPER
+
+Named = tuple[Library, int, set[str]]
+
+
+@pytest.fixture
+def named(collins: Named) -> Named:
+    """The library, the number of other people's faces, and Eileen Collins' face ids."""
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS, shown=sorted(faces)[:2])
+    library.name(library.group(3 - group), HOPPER)
+    return library, len(library.places_of) - len(faces), faces
+
+
+def test_a_dry_run_says_what_would_go_and_writes_nothing(named: Named) -> None:
+    library, _, faces = named
+    before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
+    said = ok("forget", "eileen collins", "--dry-run", "--library", library.root)
+    assert f"would go: {COLLINS}" in said and f"2 confirmed, {len(faces) - 2} suggested" in said
+    assert "4 caches" in said and "1 line of 1 journal" in said and "nothing was written" in said
+    assert "reports, albums and exports" in said
+    after = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
+    assert after == before
+
+
+def test_with_yes_the_person_is_gone_and_a_scan_does_not_bring_them_back(named: Named) -> None:
+    library, others, faces = named
+    value = json.loads(ok("forget", COLLINS, "--yes", "--json", "--library", library.root))
+    assert set(value["faces"]) == faces and value["names"] == [COLLINS] and value["written"]
+    assert f"{len(faces)} forgotten faces" in ok("status", "--library", library.root)
+    for cache in library.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    result = json.loads(ok("scan", "--json", "--library", library.root))
+    assert (result["forgotten"], result["faces"]) == (len(faces), others)
+
+
+def test_confirmed_faces_alone(named: Named) -> None:
+    library, others, faces = named
+    said = ok("forget", COLLINS, "--confirmed", "--yes", "--library", library.root)
+    assert f"{len(faces) - 2} suggested faces will stay, without a name" in said
+    assert len(Library(library.root).places_of) == others + len(faces) - 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["forget", "Eileen Colins", "--yes"], "Eileen Collins?"),
+        (["forget", COLLINS], "needs a terminal"),
+        (["forget", COLLINS, "--json"], "--json does not ask"),
+    ],
+)
+def test_what_cannot_be_is_said(named: Named, arguments: list[str], words: str) -> None:
+    library, _, _ = named
+    done = run(*arguments, "--library", library.root)
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+    assert len(Library(library.root).people()) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX systems")
+@pytest.mark.parametrize(("typed", "code"), [("eileen collins", 0), ("y", 1), ("\x03", 130)])
+def test_the_name_is_asked_for(named: Named, typed: str, code: int) -> None:
+    import pexpect
+
+    library, _, _ = named
+    child = pexpect.spawn(COMMAND[0], [*COMMAND[1:], "forget", COLLINS, "--library", str(library.root)], timeout=30)
+    child.expect("type the name")
+    child.send(typed if typed == "\x03" else f"{typed}\r")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code, child.before
+    assert (COLLINS in {person.name for person in Library(library.root).people()}) == (code != 0)

@@ -1,0 +1,579 @@
+"""Forgetting a person: nothing of them is left on disk, and no scan brings them back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from faceclust import Library
+from faceclust.checkup import library_status
+from faceclust.errors import CacheError, UsageError
+from faceclust.people.forgotten import forgotten_by
+from faceclust.store import files
+from tests.samples import COLLINS, HOPPER, save, variant
+
+NameOfFace = Callable[[Library], dict[str, str]]
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def everything(library: Library) -> Iterator[Path]:
+    """All files below the library, but the photos, and in the user's data folder."""
+    for start in (library.root, Path(os.environ["XDG_DATA_HOME"])):
+        for path in start.rglob("*"):
+            if path.is_file() and ("thumbs" in path.parts or path.suffix not in (".jpg", ".png", ".webp")):
+                yield path
+
+
+def rows_on_disk(library: Library) -> Iterator[dict[str, object]]:
+    for path in everything(library):
+        if path.suffix == ".parquet":
+            yield from pq.read_table(path).to_pylist()
+
+
+@pytest.fixture
+def both(library: Library, name_of_face: NameOfFace) -> tuple[Library, dict[str, str]]:
+    """Collins and Hopper with their names, two faces of each confirmed; pictures made, grouped twice."""
+    people = name_of_face(library)
+    for person in (COLLINS, HOPPER):
+        faces = sorted(face for face, who in people.items() if who == person)
+        library.name(faces, person, shown=faces[:2])
+    library.cluster(1.05)
+    library.report(library.root / "r.html")
+    return library, people
+
+
+class Person:
+    """What is known of somebody before they are forgotten."""
+
+    def __init__(self, library: Library, people: dict[str, str], who: str = COLLINS) -> None:
+        self.name = who
+        self.faces = {face for face, person in people.items() if person == who}
+        self.photos = {place.photo for face in self.faces for place in library.places_of[face]}
+        rows = library.table.rows.to_pylist()
+        self.embeddings = [
+            np.array(row["embedding"], np.float16).tobytes() for row in rows if row["face_id"] in self.faces
+        ]
+
+    def is_gone(self, library: Library) -> None:
+        """Nothing that could tell the person is in any file, and what is left of others is as it was."""
+        for path in everything(library):
+            content = path.read_bytes()
+            assert self.name.encode() not in content, path
+            assert not any(vector in content for vector in self.embeddings), path
+            assert path.stem not in self.faces, path
+        for row in rows_on_disk(library):
+            if "embedding" not in row:
+                assert row["face_id"] not in self.faces
+            elif row["embedding"] is not None:
+                assert np.array(row["embedding"], np.float16).tobytes() not in self.embeddings
+
+    def is_known(self, library: Library) -> bool:
+        again = Library(library.root)
+        return bool(self.faces & again.places_of.keys()) or self.name in {person.name for person in again.people()}
+
+
+def faces_known(library: Library) -> int:
+    return len({place.face_id for place in Library(library.root).places})
+
+
+def forget(library: Library, name: str = COLLINS) -> None:
+    library.forget(library.plan_forget(name))
+
+
+def test_nothing_is_left_and_others_are_as_before(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    collins, hopper = Person(library, people), Person(library, people, HOPPER)
+    before = {person.name: person for person in library.people()}[HOPPER]
+    pictures = set((library.home.thumbs).rglob("*.jpg"))
+    plan = library.plan_forget("eileen  collins")
+    assert (plan.name, plan.confirmed, plan.suggested, plan.waiting) == (COLLINS, 2, len(collins.faces) - 2, 0)
+    assert {face.face_id for face in plan.faces} == collins.faces and plan.photos == len(collins.photos)
+    assert len(plan.caches) == 4 and plan.answers == 1 and plan.journals == (library.home.journal,)
+    assert plan.thumbnails == len(collins.faces)
+    library.forget(plan)
+    collins.is_gone(library)
+    (after,) = Library(library.root).people()
+    assert after == before
+    assert set(library.places_of) == hopper.faces
+    assert set(library.home.thumbs.rglob("*.jpg")) == {path for path in pictures if path.stem in hopper.faces}
+    assert library_status(library)["forgotten_faces"] == len(collins.faces)
+    assert library.table.photo_count == 11
+    with pytest.raises(UsageError, match="nobody is called"):
+        library.plan_forget(COLLINS)
+
+
+def test_it_cannot_be_taken_back(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    forget(library)
+    assert library.undo().name == HOPPER  # type: ignore[union-attr]
+    assert library.undo() is None
+    assert len(library.places_of) == sum(who == HOPPER for who in people.values())
+
+
+def test_other_commands_go_on(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+    library, people = both
+    collins = Person(library, people)
+    forget(library)
+    for options in ({}, {"anew": True}, {"threshold": 1.0}, {"algorithm": "hdbscan"}):
+        grouping = library.cluster(**options)  # type: ignore[arg-type]
+        assert not set(grouping.clustering.face_ids.tolist()) & collins.faces
+        assert grouping.clustering.whole <= len(library.places_of)
+    library.undo_cluster()
+    assert COLLINS not in library.report(tmp_path / "r.html")
+    assert not {row["face_id"] for row in library.export()} & collins.faces
+    library.make_albums(library.plan_albums(tmp_path / "albums", unnamed=True))
+    assert [path.name for path in (tmp_path / "albums").iterdir() if path.is_dir()] == [HOPPER]
+    collins.is_gone(library)
+
+
+# -- scans do not bring them back ---------------------------------------------
+
+Change = Callable[[Library], None]
+
+
+def _no_caches(library: Library) -> None:
+    for cache in library.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    library.home.clusters.unlink()
+
+
+def _moved(library: Library) -> None:
+    (library.root / "2019").rename(library.root / "nineteen")
+    (library.root / "2020/collins-1.jpg").rename(library.root / "somewhere else.jpg")
+
+
+def _copied(library: Library) -> None:
+    shutil.copytree(library.root / "2019", library.root / "copy", ignore=shutil.ignore_patterns(".faceclust*"))
+
+
+def _edited(library: Library) -> None:
+    for photo in sorted(library.root.rglob("*.jpg")):
+        if ".faceclust" not in photo.parts:
+            _edit(photo)
+
+
+def _edit(photo: Path, **options: object) -> None:
+    with Image.open(photo) as image:
+        exif = image.getexif()
+        edited = image.convert("RGB").point(lambda value: min(255, value + 12))
+    edited.save(photo, quality=80, exif=exif, **options)
+
+
+def _edited_without_dates(library: Library) -> None:
+    for photo in sorted(library.root.rglob("*.jpg")):
+        if ".faceclust" not in photo.parts:
+            with Image.open(photo) as image:
+                image.convert("RGB").save(photo, quality=70)
+
+
+def _edited_then_moved(library: Library) -> None:
+    _edited(library)
+    library.scan(workers=0)
+    _no_caches(library)
+    (library.root / "2019").rename(library.root / "moved")
+
+
+def _moved_then_edited(library: Library) -> None:
+    _moved(library)
+    library.scan(workers=0)
+    _edited_without_dates(library)
+
+
+def _moved_with_new_metadata(library: Library) -> None:
+    """As programs do that write into a photo's metadata: the picture is the same."""
+    for photo in sorted(library.root.rglob("*.jpg")):
+        if ".faceclust" not in photo.parts:
+            photo.write_bytes(photo.read_bytes() + b"stars: 5")
+            photo.rename(photo.with_name(f"moved {photo.name}"))
+
+
+def _journal_lost(library: Library) -> None:
+    library.home.journal.unlink()
+    _edited(library)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _no_caches,
+        _moved,
+        _copied,
+        _edited,
+        _edited_without_dates,
+        _edited_then_moved,
+        _moved_then_edited,
+        _moved_with_new_metadata,
+        _journal_lost,
+    ],
+)
+def test_a_scan_does_not_bring_them_back(
+    both: tuple[Library, dict[str, str]], name_of_face: NameOfFace, change: Change
+) -> None:
+    library, people = both
+    collins, hopper = Person(library, people), Person(library, people, HOPPER)
+    forget(library)
+    change(library)
+    library.scan(workers=0)
+    assert faces_known(library) == len(hopper.faces)
+    collins.is_gone(library)
+    if change is not _journal_lost:
+        (person,) = Library(library.root).people()
+        assert person.name == HOPPER and len(person.face_ids) == len(hopper.faces)
+    if change is not _no_caches:  # what became of an edited photo's face is in the journal as well
+        for cache in library.root.rglob(".faceclust.parquet"):
+            cache.unlink()
+        library.scan(workers=0)
+        assert faces_known(library) == len(hopper.faces)
+
+
+def test_faces_found_otherwise_by_other_models_are_known(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from faceclust import scan
+    from faceclust.photos.examine import Examined, face_id
+
+    library, people = both
+    collins, hopper = Person(library, people), Person(library, people, HOPPER)
+    info = library.cache_info
+    forget(library)
+    real = scan.examine_photos
+
+    def other_boxes(*arguments: object) -> Iterator[Examined]:
+        for examined in real(*arguments):  # type: ignore[arg-type]
+            photo = examined.photo
+            boxes = np.clip(photo.boxes + np.float32([-0.01, 0.01, 0.01, 0.02]), 0, 1)  # type: ignore[union-attr]
+            ids = tuple(face_id(photo.content_hash, box) for box in boxes)  # type: ignore[union-attr]
+            yield replace(examined, photo=replace(photo, boxes=boxes, face_ids=ids))  # type: ignore[arg-type,type-var]
+
+    monkeypatch.setattr(scan, "examine_photos", other_boxes)
+    monkeypatch.setattr(Library, "cache_info", replace(info, fingerprint="other models"))
+    again = Library(library.root)
+    result = again.scan(workers=0)
+    assert (result.faces, result.forgotten) == (len(hopper.faces), len(collins.faces))
+    (person,) = again.people()
+    assert person.name == HOPPER and len(again.places) == len(hopper.faces)
+    assert not collins.is_known(again)
+
+
+def test_another_photo_at_the_old_path_is_another(both: tuple[Library, dict[str, str]]) -> None:
+    """Numbered scans without dates: one is put in before the others."""
+    library, _ = both
+    for number in range(2):
+        variant(COLLINS, number).save(library.root / f"{number + 1}.png")
+    library.scan(workers=0)
+    first = next(place.face_id for place in library.places if place.photo == "1.png")
+    second = next(place.face_id for place in library.places if place.photo == "2.png")
+    library.name([first], "Xaver")
+    forget(library, "Xaver")
+    (library.root / "2.png").rename(library.root / "3.png")
+    (library.root / "1.png").rename(library.root / "2.png")
+    variant(COLLINS, 2).save(library.root / "1.png")
+    library.scan(workers=0)
+    photos = {place.photo for place in library.places}
+    assert "1.png" in photos and "2.png" not in photos
+    assert second in library.places_of and first not in library.places_of
+
+
+def test_a_stopped_scan_decides_nothing_too_early(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    collins = Person(library, people)
+    forget(library)
+    _edited(library)
+    asked: list[bool] = []
+
+    def stop() -> bool:
+        asked.append(True)
+        return len(asked) > 3
+
+    journal = library.home.journal.read_bytes()
+    result = library.scan(workers=0, stop_asked=stop)
+    assert result.interrupted and result.scanned + result.left == 7
+    assert library.home.journal.read_bytes() == journal and not collins.is_known(library)
+    assert library.scan(workers=0).left == 0
+    assert not any("collins" in place.photo for place in library.places)
+
+
+# -- more than one name, and more than one place ------------------------------
+
+
+def test_all_names_go_and_those_of_others_stay(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    collins, hopper = Person(library, people), Person(library, people, HOPPER)
+    some = sorted(collins.faces)
+    library.rename(COLLINS, "Pilot")
+    library.name(some[:1], "Commander")
+    library.merge("Commander", "Pilot")
+    library.reject(sorted(hopper.faces)[:1], "Pilot")
+    library.name([sorted(hopper.faces)[0]], COLLINS)  # a namesake, later
+    plan = library.plan_forget("pilot")
+    assert set(plan.names) == {COLLINS, "Pilot", "Commander"}
+    library.forget(plan)
+    said = library.home.journal.read_text()
+    assert "Pilot" not in said and "Commander" not in said and said.count(COLLINS) == 1
+    assert {person.name: len(person.face_ids) for person in Library(library.root).people()}.keys() == {HOPPER, COLLINS}
+
+
+def test_only_confirmed_faces_on_request(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    collins = Person(library, people)
+    confirmed = library.person(COLLINS).confirmed
+    plan = library.plan_forget(COLLINS, confirmed_only=True)
+    assert (plan.confirmed, plan.suggested, plan.staying) == (2, 0, len(collins.faces) - 2)
+    library.forget(plan)
+    assert not confirmed & library.places_of.keys() and collins.faces - confirmed <= library.places_of.keys()
+    assert [person.name for person in library.people()] == [HOPPER]
+    assert COLLINS not in library.home.journal.read_text()
+
+
+def test_a_name_whose_photos_are_away_can_be_forgotten(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+    library, people = both
+    collins = Person(library, people)
+    for photo in collins.photos:
+        (tmp_path / "away" / photo).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(library.root / photo, tmp_path / "away" / photo)
+    library.scan(workers=0)
+    plan = library.plan_forget(COLLINS)
+    assert (plan.confirmed, plan.suggested, plan.waiting) == (0, 0, len(collins.faces))
+    library.forget(plan)
+    for photo in collins.photos:
+        shutil.move(tmp_path / "away" / photo, library.root / photo)
+    library.scan(workers=0)
+    collins.is_gone(library)
+    assert not collins.is_known(library)
+
+
+def test_leftovers_go_too(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    collins = Person(library, people)
+    cache = library.root / "2019/.faceclust.parquet"
+    aside = library.home.home / "set-aside/2019/faceclust.parquet"
+    hidden = library.root / "#recycle/old"
+    hidden.mkdir(parents=True)
+    aside.parent.mkdir(parents=True)
+    for copy in (aside, cache.with_name(".faceclust.parquet.tmp"), hidden / ".faceclust.parquet"):
+        shutil.copy(cache, copy)
+    damaged = library.root / "new/.faceclust.parquet"
+    damaged.parent.mkdir()
+    damaged.write_bytes(cache.read_bytes()[:-9])
+    other = library.root / "#recycle/.faceclust/people.jsonl"
+    other.parent.mkdir()
+    other.write_bytes(library.home.journal.read_bytes())
+    library.journal.torn_lines.write_text('{"time": "2024", "event": "name", "name": "Eileen Coll\n')
+    library.pictures([place for place in library.places if place.face_id in collins.faces])
+    orphan = library.home.thumbs / "00" / "00112233445566aa.jpg"  # as other models saw somebody
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_bytes(b"x")
+    forget(library)
+    collins.is_gone(library)
+    assert not any(path.exists() for path in (aside, damaged, orphan, library.journal.torn_lines))
+    assert len(pq.read_table(hidden / ".faceclust.parquet")) == 4
+    assert HOPPER in other.read_text()
+
+
+def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, people = both
+    collins = Person(library, people)
+    part = Library(library.root / "2019")
+    part.scan(workers=0)
+    part.cluster()
+    part.name([place.face_id for place in part.places if "collins" in place.photo], "Astronaut")
+    part.pictures(part.places)
+    library = Library(library.root)
+    library.merge("Astronaut", COLLINS)
+    real, inside = os.access, str(library.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: not str(path).startswith(inside) and real(path, mode))
+        away = Library(library.root)
+        save(variant(COLLINS, 7), library.root / "2020/new.jpg")
+        away.scan(workers=0)
+        away.cluster(1.05)
+        new = next(place.face_id for place in away.places if place.photo == "2020/new.jpg")
+        away.name([new], COLLINS)
+        away.pictures(away.places_of[new])
+        own = Library(library.root / "2020")
+        own.scan(workers=0)
+        own.name([new], COLLINS)
+        own.pictures(own.places)
+    library = Library(library.root)
+    people = people | {new: COLLINS}
+    collins = Person(library, people)
+    forget(library)
+    collins.is_gone(library)
+    assert not any(b"Astronaut" in path.read_bytes() for path in everything(library))
+    assert not collins.is_known(library)
+
+
+# -- what goes wrong ------------------------------------------------------------
+
+
+def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> list[str]:
+    """Every write and removal from now on, the `crash_at`-th of which is not done."""
+    from faceclust import forget as conductor
+    from faceclust.people import journal
+    from faceclust.store import clusters, folder_cache, traces
+
+    done: list[str] = []
+
+    def counted(real: Callable[..., object], name: str) -> Callable[..., object]:
+        def step(*arguments: object, **options: object) -> object:
+            if len(done) == crash_at:
+                raise Crash
+            done.append(f"{name} {arguments[0]}")
+            return real(*arguments, **options)
+
+        return step
+
+    write, remove = counted(files.write_atomically, "write"), counted(files.remove, "remove")
+    for module in (conductor, clusters, folder_cache):
+        monkeypatch.setattr(module, "write_atomically", write)
+    for module in (conductor, clusters, traces):
+        monkeypatch.setattr(module, "remove", remove)
+    monkeypatch.setattr(journal.Journal, "say", counted(journal.Journal.say, "say"))
+    return done
+
+
+def test_broken_off_anywhere_it_can_be_done_again(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library, people = both
+    library.rename(COLLINS, "Pilot")
+    collins, hopper = Person(library, people), Person(library, people, HOPPER)
+    collins.name = "Pilot"
+    whole = tmp_path / "whole"
+    shutil.copytree(library.root, whole)
+    with monkeypatch.context() as patch:
+        steps = _steps(library, patch, -1)
+        forget(library, "Pilot")
+    assert steps[0].startswith("say") and steps[-1] == f"write {library.home.journal}" and len(steps) > 12
+    for crash_at in range(len(steps)):
+        shutil.rmtree(library.root)
+        shutil.copytree(whole, library.root)
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            _steps(library, patch, crash_at)
+            forget(Library(library.root), "Pilot")
+        if crash_at > 0:  # once it has begun, a scan ends what concerns the faces
+            other = Library(library.root)
+            if crash_at % 2:
+                other.scan(workers=0)
+                assert not collins.is_known(other) and faces_known(other) == len(hopper.faces)
+                assert not {row["face_id"] for row in rows_on_disk(other) if row.get("embedding")} & collins.faces
+            if crash_at == 1:  # no cache was rewritten yet: the scan does all of it
+                assert not collins.faces & {path.stem for path in other.home.thumbs.rglob("*.jpg")}
+        forget(Library(library.root), "Pilot")
+        collins.is_gone(library)
+        assert COLLINS.encode() not in library.home.journal.read_bytes()
+        assert faces_known(library) == len(hopper.faces)
+
+
+def test_broken_off_it_still_leads_from_older_names_to_the_last(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library, people = both
+    faces = sorted(Person(library, people).faces)
+    library.name(faces, "Commander")
+    part = Library(library.root / "2019")
+    part.scan(workers=0)
+    part.name([face for face in faces if face in part.places_of], "Commander")
+    part.rename("Commander", "Pilot")
+    whole = tmp_path / "whole"
+    shutil.copytree(library.root, whole)
+    with monkeypatch.context() as patch:
+        steps = _steps(library, patch, -1)
+        forget(Library(library.root), "Pilot")
+    journals = [number for number, step in enumerate(steps) if step.endswith("people.jsonl")]
+    assert len(journals) == 3
+    for crash_at in journals:
+        shutil.rmtree(library.root)
+        shutil.copytree(whole, library.root)
+        with monkeypatch.context() as patch, pytest.raises(Crash):
+            _steps(library, patch, crash_at)
+            forget(Library(library.root), "Pilot")
+        forget(Library(library.root), "Pilot")
+        left = b"".join(path.read_bytes() for path in everything(library) if path.suffix == ".jsonl")
+        assert b"Pilot" not in left and b"Commander" not in left and HOPPER.encode() in left
+
+
+def test_an_older_cache_that_comes_back_is_swept(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+    library, people = both
+    collins = Person(library, people)
+    shutil.copy(library.root / "2019/.faceclust.parquet", tmp_path / "backup")
+    forget(library)
+    shutil.copy(tmp_path / "backup", library.root / "2019/.faceclust.parquet")
+    assert collins.is_known(library)
+    assert library.scan(workers=0).scanned == 0
+    collins.is_gone(library)
+
+
+def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faceclust import forget as conductor
+
+    library, people = both
+    part = Library(library.root / "2019")
+    part.scan(workers=0)
+    undone = next(place.face_id for place in library.places if "hopper" in place.photo)
+    part.name([undone], COLLINS)
+    library = Library(library.root)
+    assert library.undo().name == COLLINS  # type: ignore[union-attr]
+    collins, hopper = Person(library, people), Person(library, people, HOPPER)
+    assert library.person(HOPPER)
+    real = files.write_atomically
+
+    def refuses(path: Path, *arguments: object) -> None:
+        if "2019" in path.parts:
+            raise CacheError(f"{path} cannot be written: Read-only file system")
+        real(path, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conductor, "write_atomically", refuses)
+        with pytest.raises(CacheError, match=r"2019/\.faceclust/people\.jsonl cannot be written"):
+            forget(library)
+    assert COLLINS not in library.home.journal.read_text() and not collins.is_known(library)
+    assert set(library.person(HOPPER).face_ids) == hopper.faces  # what was undone stays so
+    library.forget(library.plan_forget(COLLINS))
+    collins.is_gone(library)
+
+
+def test_a_full_disk_at_the_start_changes_nothing(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, _ = both
+    plan = library.plan_forget(COLLINS)
+    before = {path: path.read_bytes() for path in everything(library)}
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        with pytest.raises(CacheError, match="No space left"):
+            library.forget(plan)
+    after = {path: path.read_bytes() for path in everything(library) if path.name != "people.lock"}
+    assert after == {path: content for path, content in before.items() if path.name != "people.lock"}
+
+
+def test_the_journal_says_what_is_forgotten_without_a_name(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    collins = Person(library, people)
+    forget(library)
+    records = [json.loads(line) for line in library.home.journal.read_bytes().splitlines()]
+    (event,) = [record for record in records if record["event"] == "forget"]
+    assert event.keys() == {"time", "event", "id", "version", "faces"}
+    assert {face.face_id for face in forgotten_by(library.journal.events())} == collins.faces
+    assert not any(face["confirmed"] for face in event["faces"])
