@@ -103,10 +103,10 @@ def tell_changes(changes: Changes, names: Mapping[int, str]) -> None:
     if changes.moved:
         ways = Counter((before, now) for _, before, now in changes.moved).most_common()
         told = [f"{count(number, 'face')} from {name(before)} to {name(now)}" for (before, now), number in ways]
-        click.echo(f"  moved: {_listed(told)}")
+        click.echo(f"  moved: {listed(told)}")
     if changes.left:
         told = [f"{number} of {name(group)}" for group, number in Counter(g for _, g in changes.left).most_common()]
-        click.echo(f"  now alone: {count(len(changes.left), 'face')}: {_listed(told)}")
+        click.echo(f"  now alone: {count(len(changes.left), 'face')}: {listed(told)}")
 
 
 def names_of_groups(library: Library) -> dict[int, str]:
@@ -124,9 +124,10 @@ def names_of_groups(library: Library) -> dict[int, str]:
 
 
 def _some(told: list[str], what: str) -> str:
-    return f"{what if len(told) == 1 else what + 's'} {_listed(told)}"
+    return f"{what if len(told) == 1 else what + 's'} {listed(told)}"
 
 
-def _listed(told: list[str]) -> str:
+def listed(told: list[str]) -> str:
+    """The first of them, and how many more there are."""
     more = f" and {len(told) - _MOST:,} more" if len(told) > _MOST else ""
     return ", ".join(told[:_MOST]) + more

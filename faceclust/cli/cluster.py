@@ -119,9 +119,17 @@ def _sizes(labels: Any) -> list[int]:
 
 
 def _tell_next(opened: Library, dry_run: bool, groups: int) -> None:
+    from faceclust.cli.changes import listed
+
     if dry_run:
         click.echo("nothing was written: --dry-run")
         return
     waiting = len(opened.unnamed_groups()) if opened.resolved.known else groups
-    if waiting:
+    new = {
+        person.label: sum(face not in opened.resolved.said for face in person.face_ids) for person in opened.people()
+    }
+    told = [f"{number} to {name}" for name, number in new.items() if number]
+    if told:
+        click.echo(f"suggested: {listed(told)} (faceclust label asks about them first)")
+    elif waiting:
         click.echo(f"next: faceclust label ({count(waiting, 'group')} without a name)")

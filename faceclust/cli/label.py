@@ -17,40 +17,53 @@ if TYPE_CHECKING:
 
 @click.command("label")
 @library_option
+@click.option("--thorough", is_flag=True, help="Also ask about single faces and unlikely matches.")
 @click.pass_context
-def command(ctx: click.Context, library: Path | None) -> None:
-    """Give the groups names, largest first, seeing some of their faces.
+def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
+    """Name the people, with few questions: the most helpful one comes first.
 
     \b
-    Answers:
-      a name    this is Anna (Tab completes names you gave before)
-      Enter     skip for now
-      i         ignore: nobody I know, do not ask again
-      u         undo the last answer
-      q         stop; the next time goes on from here
-
-    Every answer is on disk before the next question. Without a terminal, use `faceclust name`.
+    Asked is:
+      who a group is                     answer with a name
+      whether faces are Anna too         y all are, n none is, 2 3 all but these
+      whether Anna's faces all are hers  y, n or numbers; new faces come first
+      whether two are the same person    y or n
 
     \b
-    Example:
+    Always: Enter later, ? more about the answers, b back, u undo, o open the photo, q quit.
+    At "who is this", n is nobody you know: never asked again.
+
+    Every answer is on disk before the next question, and the next time goes on from there.
+    Without a terminal there are the commands name, confirm, reject, merge, split and ignore.
+
+    \b
+    Examples:
       faceclust label
+      faceclust label --thorough
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("label asks questions and needs a terminal", hint='without one: faceclust name GROUP "NAME"')
     opened = open_library(library)
     if opened.clustering is None:
         raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
-    from faceclust.cli.interview import Interview
+    from faceclust.cli.interview import Screen
 
-    interview = Interview(opened)
-    _say_where_things_stand(opened, interview.run())
-    if interview.interrupted:
+    screen = Screen(opened, thorough=thorough)
+    try:
+        screen.run()
+    finally:
+        _say_where_things_stand(opened, screen.answered)
+    if screen.interrupted:
         ctx.exit(130)
 
 
 def _say_where_things_stand(library: Library, answered: int) -> None:
-    named, left = len(library.people()), len(library.unnamed_groups())
+    people = library.people()
+    left, faces = len(library.unnamed_groups()), sum(len(person.face_ids) for person in people)
     click.echo(f"{count(answered, 'answer')} saved")
-    click.echo(f"{count(named, 'person', 'people')} named, {count(left, 'group')} without a name")
-    if named:
+    click.echo(
+        f"{count(len(people), 'person', 'people')} named, on {count(faces, 'face')}; "
+        f"{count(left, 'group')} without a name"
+    )
+    if people:
         click.echo("next: faceclust report, or faceclust albums ~/People")

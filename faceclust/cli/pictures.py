@@ -8,41 +8,81 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PIL import Image
     from rich.console import Console, RenderableType
 
-_GAP = 6  # px between two faces
-_GRAPHIC_COLUMNS, _BLOCK_COLUMNS = 12, 26  # terminal columns a face takes
+#: Terminal columns a face takes, from which on and up to which, by what there is room for.
+_COLUMNS = {"graphics": (12, 18), "blocks": (16, 26)}
+_AROUND = 0.15  # of a picture's width, on each side, is not face
+_IN_A_ROW = {"graphics": 6, "blocks": 4}  # faces that there is room for on 80 columns
+_LINES_OF_WORDS = 10  # around the pictures, on the same screen
 
 
 def faces_that_fit(console: Console) -> int:
-    """How many faces go side by side."""
-    return max(1, min(8, (console.width + 1) // (_columns(console) + 1)))
+    """How many faces go on a screen: 2 to 8 side by side, in up to three rows."""
+    columns = _columns(console, _IN_A_ROW[_family(console)])
+    rows = (console.height - _LINES_OF_WORDS) // (columns // 2 + 2)
+    return _side_by_side(console) * max(1, min(3, rows))
 
 
-def face_strip(pictures: Sequence[bytes], console: Console) -> RenderableType:
-    """JPEG pictures of faces, all square and of one size, side by side."""
+def _side_by_side(console: Console) -> int:
+    return max(2, min(8, (console.width + 1) // (_columns(console, _IN_A_ROW[_family(console)]) + 1)))
+
+
+def face_strip(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
+    """Faces side by side, in rows, the words under each: JPEG pictures, all square; None where there
+    is none."""
+    from rich.console import Group
+
+    row = _side_by_side(console)
+    columns = _columns(console, min(row, len(pictures)))
+    return Group(*(_row(pictures[i : i + row], columns, console) for i in range(0, len(pictures), row)))
+
+
+def _row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
     from PIL import Image
+    from rich.console import Group
+    from rich.table import Table
     from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage
 
-    images = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
-    side = images[0].width
-    background = (0, 0, 0)
-    strip = Image.new("RGB", (len(images) * (side + _GAP) - _GAP, side), background)
+    images = [Image.open(io.BytesIO(jpeg)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
+    if _family(console) == "blocks":
+        images = [image and _closer(image) for image in images]
+    side = next((image.width for image in images if image), columns)
+    gap = max(1, side // columns)  # one column
+    strip = Image.new("RGB", (len(images) * (side + gap) - gap, side), (0, 0, 0))
     for i, image in enumerate(images):
-        strip.paste(image, (i * (side + _GAP), 0))
-    kind = _kind(console)
-    width = min(console.width, len(images) * (_columns(console) + 1) - 1)
+        if image:
+            strip.paste(image.resize((side, side)), (i * (side + gap), 0))
     known: dict[str, Callable[..., RenderableType]] = {
         "graphics-sixel": SixelImage,
         "graphics-tgp": TGPImage,
         "blocks": HalfcellImage,
         "plain": UnicodeImage,
     }
-    return known[kind](strip, width=width, height="auto")
+    width = min(console.width, len(images) * (columns + 1) - 1)
+    captions = Table.grid(padding=(0, 1, 0, 0))
+    for _ in pictures:
+        captions.add_column(width=columns, overflow="fold")
+    captions.add_row(*(f"{words} (no picture)".strip() if jpeg is None else words for jpeg, words in pictures))
+    return Group(known[_kind(console)](strip, width=width, height="auto"), captions)
 
 
-def _columns(console: Console) -> int:
-    return _GRAPHIC_COLUMNS if _kind(console).startswith("graphics") else _BLOCK_COLUMNS
+def _closer(image: Image.Image) -> Image.Image:
+    """The middle of a picture: blocks are too coarse to spend on what is around a face."""
+    edge = round(image.width * _AROUND)
+    return image.crop((edge, edge, image.width - edge, image.height - edge))
+
+
+def _columns(console: Console, faces: int) -> int:
+    """How many columns a face takes where so many are side by side."""
+    least, most = _COLUMNS[_family(console)]
+    room = min((console.width + 1) // max(faces, 1) - 1, 2 * (console.height - _LINES_OF_WORDS))
+    return max(least, min(most, room))
+
+
+def _family(console: Console) -> str:
+    return "graphics" if _kind(console).startswith("graphics") else "blocks"
 
 
 def _kind(console: Console) -> str:

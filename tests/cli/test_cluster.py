@@ -205,14 +205,14 @@ def test_a_rejection_needs_a_name(library: Library) -> None:
 
 
 def test_a_group_now_two_named_people_is_taken_apart(collins: tuple[Library, int, set[str]]) -> None:
-    library, group, faces = collins
+    library, _, faces = collins
     first, second = sorted(faces)[:2]
     library.name([first], "Anna")
     library.name([second], "Ben")
-    assert library.cluster_of[first] == library.cluster_of[second] == group
-    library.cluster()
-    groups = {library.cluster_of.get(first, -1), library.cluster_of.get(second, -2)}
-    assert len(groups) == 2
+    for _ in range(2):  # at once, and when all is grouped again
+        groups = {library.cluster_of.get(first, -1), library.cluster_of.get(second, -2)}
+        assert len(groups) == 2
+        library.cluster()
 
 
 def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int, set[str]]) -> None:

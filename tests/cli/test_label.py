@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -14,102 +15,88 @@ from faceclust.people.journal import Journal
 if sys.platform == "win32":
     pytest.skip("no pseudo-terminals", allow_module_level=True)
 
-import pexpect
-import pyte
-
-from tests.cli.program import COMMAND
-
-
-class Terminal:
-    """`faceclust label` on an 80×24 screen."""
-
-    def __init__(self, library: Library, **env: str) -> None:
-        import os
-
-        self.screen = pyte.Screen(80, 24)
-        self.stream = pyte.ByteStream(self.screen)
-        variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM")}
-        self.child = pexpect.spawn(
-            COMMAND[0],
-            [*COMMAND[1:], "label", "--library", str(library.root)],
-            dimensions=(24, 80),
-            env=variables | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | env,
-            timeout=30,
-        )
-
-    def wait(self, words: str, seconds: float = 30) -> str:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._read()
-            if words in self.text:
-                return self.text
-        raise AssertionError(f"{words!r} did not show:\n{self.text}")
-
-    def question(self, words: str) -> str:
-        """Wait until this group is asked about and the prompt waits for an answer."""
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            self._read()
-            heading, asked = self.text.rfind(words), self.text.rfind("q stop)")
-            if 0 <= heading < asked and "to go ─" not in self.text[heading + len(words) + 12 :]:
-                return self.text
-        raise AssertionError(f"{words!r} was not asked:\n{self.text}")
-
-    def type(self, keys: str) -> None:
-        self.child.send(keys)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def _read(self) -> None:
-        try:
-            data = self.child.read_nonblocking(65536, timeout=0.2)
-        except pexpect.TIMEOUT:
-            return
-        except pexpect.EOF:
-            time.sleep(0.05)
-            return
-        self.stream.feed(data)
-        if b"\x1b[6n" in data:  # "where is the cursor?": a terminal answers
-            self.child.send(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")
-
-    def end(self) -> int:
-        for _ in range(100):
-            if not self.child.isalive():
-                break
-            self._read()
-        self.child.close()
-        return int(self.child.exitstatus or 0)
+from tests.terminal import LabelTerminal
 
 
 def test_an_interview_from_first_to_last(library: Library) -> None:
-    terminal = Terminal(library)
-    screen = terminal.question(" to go")
-    assert "group 1, 2 to go" in screen and "faces on" in screen and "2019–2021" in screen
+    terminal = LabelTerminal(library.root)
+    screen = terminal.question("(group 1)")
+    assert "0 answers, 2 questions left" in screen and "faces on" in screen and "2019–2021" in screen
     assert "▀" in screen or "▄" in screen  # pictures in half-blocks
+    assert screen.splitlines()[-1].strip() == ""  # and all of it on one screen
     terminal.type("Eileen Collins\r")
-    screen = terminal.question("group 2, 1 to go")
+    screen = terminal.question("(group 2)")
     assert [e.name for e in Journal(library.home.journal).events()] == ["Eileen Collins"]  # before the next question
+    assert "1 answer, 1 question left" in screen
     terminal.type("u\r")
     terminal.wait("taken back: Eileen Collins")
-    terminal.question("group 1, 2 to go")
+    terminal.question("(group 1)")
     terminal.type("Eileen Collins\r")
-    terminal.wait("saved: Eileen Collins")
-    terminal.question("group 2, 1 to go")
-    terminal.type("i\r")
-    terminal.wait("No more groups to ask about")
+    terminal.wait("saved: Eileen Collins (6 faces, 4 of them confirmed)")
+    terminal.question("(group 2)")
+    terminal.type("b\r")
+    terminal.question("(group 1)")
+    terminal.type("2 Eileen Collins\r")
+    terminal.wait("(5 faces, 3 of them confirmed), not 1 other")
+    terminal.question("(group 2)")
+    terminal.type("n\r")
+    terminal.wait("ignored (6 faces)")
+    while "No more questions" not in terminal.text:
+        terminal.type("\r")
+        terminal.read()
+    terminal.wait("1 person named, on")
     assert terminal.end() == 0
     again = Library(library.root)
     assert [person.name for person in again.people()] == ["Eileen Collins"]
-    assert again.unnamed_groups() == ()
-    assert [e.kind for e in again.journal.events()] == ["name", "undo", "name", "ignore"]
+    assert [e.kind for e in again.journal.events()] == ["name", "undo", "name", "undo", "name", "ignore"]
+
+
+def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path: Path) -> None:
+    import os
+
+    viewer = tmp_path / "bin/xdg-open"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/opened\n')
+    viewer.chmod(0o755)
+    terminal = LabelTerminal(library.root, PATH=f"{viewer.parent}:{os.environ['PATH']}")
+    terminal.question("(group 1)")
+    terminal.type("?\r")
+    screen = terminal.wait("goes on from here")
+    for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "o, o 2 ", "q  "):
+        assert key in screen, key
+    for answer, number in (("o\r", 1), ("o 2\r", 2)):
+        terminal.type(answer)
+        end = time.monotonic() + 20
+        while not (tmp_path / "opened").exists() or len((tmp_path / "opened").read_text().splitlines()) < number:
+            assert time.monotonic() < end, terminal.text
+            terminal.read()
+    opened = [Path(line) for line in (tmp_path / "opened").read_text().splitlines()]
+    assert opened[0] != opened[1] and all(photo.is_file() and photo.is_relative_to(library.root) for photo in opened)
+    terminal.type("q\r")
+    assert terminal.end() == 0
+
+
+def test_the_nearest_known_person_is_shown_beside_with_words_for_the_distance(
+    collins: tuple[Library, int, set[str]],
+) -> None:
+    library, _, faces = collins
+    library.cluster(0.02)  # her faces lie in several groups now, or alone
+    (largest, *_) = sorted((f for f in library.members.values() if set(f) <= faces), key=len, reverse=True)
+    library.name(largest, "Eileen Collins")
+    terminal = LabelTerminal(library.root)
+    screen = terminal.question("Eileen Collins too?")
+    assert re.search(r"^Eileen Collins +1 (\d faces, )?(very |somewhat )?alike", screen, re.M)
+    terminal.type("y\r")
+    terminal.wait("saved: Eileen Collins (")
+    terminal.type("q\r")
+    terminal.end()
+    assert len(Library(library.root).person("Eileen Collins").confirmed) > len(largest)
 
 
 def test_tab_completes_a_known_name(library: Library) -> None:
     library.name(library.group(1), "Eileen Collins")
-    terminal = Terminal(library)
-    terminal.question(" to go")
+    terminal = LabelTerminal(library.root)
+    terminal.question("(group ")
     terminal.type("eile")
     terminal.wait("Eileen Collins")  # the menu
     terminal.type("\t\r")
@@ -121,8 +108,8 @@ def test_tab_completes_a_known_name(library: Library) -> None:
 
 @pytest.mark.parametrize("keys", ["q\r", "quit\r", "\x04", "\x03"])
 def test_stopping_saves_nothing_more(library: Library, keys: str) -> None:
-    terminal = Terminal(library)
-    terminal.question(" to go")
+    terminal = LabelTerminal(library.root)
+    terminal.question("(group ")
     terminal.type(keys)
     terminal.wait("0 answers saved")
     assert terminal.end() == (130 if keys == "\x03" else 0)
@@ -130,12 +117,12 @@ def test_stopping_saves_nothing_more(library: Library, keys: str) -> None:
 
 
 def test_skipping_asks_the_next_and_typing_errors_are_said(library: Library) -> None:
-    terminal = Terminal(library)
-    terminal.question("group 1, 2 to go")
+    terminal = LabelTerminal(library.root)
+    terminal.question("(group 1)")
     terminal.type("x\r")
-    terminal.wait("'x' is no answer")
+    terminal.wait("'x' is no name")
     terminal.type("\r")
-    terminal.question("group 2, 1 to go")
+    terminal.question("(group 2)")
     terminal.type("u\r")
     terminal.wait("nothing to take back")
     terminal.type("q\r")
@@ -143,8 +130,8 @@ def test_skipping_asks_the_next_and_typing_errors_are_said(library: Library) -> 
 
 
 def test_without_colour_it_still_works(library: Library) -> None:
-    terminal = Terminal(library, NO_COLOR="1")
-    terminal.question(" to go")
+    terminal = LabelTerminal(library.root, NO_COLOR="1")
+    terminal.question("(group ")
     terminal.type("Anna\r")
     terminal.wait("saved: Anna")
     terminal.type("q\r")
@@ -152,10 +139,10 @@ def test_without_colour_it_still_works(library: Library) -> None:
 
 
 def test_kill_9_keeps_every_answer(library: Library) -> None:
-    terminal = Terminal(library)
-    terminal.question("group 1, 2 to go")
+    terminal = LabelTerminal(library.root)
+    terminal.question("(group 1)")
     terminal.type("Anna\r")
-    terminal.question("group 2, 1 to go")
+    terminal.question("(group 2)")
     terminal.child.kill(9)
     terminal.end()
     assert [person.name for person in Library(library.root).people()] == ["Anna"]
@@ -181,7 +168,7 @@ def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
             console = Console(
                 file=io.StringIO(), force_terminal=True, width=80, color_system="truecolor", no_color=False
             )
-            console.print(face_strip(pictures, console))
+            console.print(face_strip([(picture, "words") for picture in pictures], console))
             seen[kind] = console.file.getvalue()  # type: ignore[attr-defined]
     finally:
         renderable.Image = original

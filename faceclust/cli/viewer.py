@@ -1,0 +1,34 @@
+"""Opening a photo in the program the system has for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_SECONDS = 2.0  # an opener that fails does so soon; one that works may go on as long as the viewer
+
+
+def show_photo(photo: Path) -> bool:
+    """Whether a program opened it. What the program prints would spoil the screen."""
+    if sys.platform == "win32":
+        try:
+            os.startfile(photo)
+        except OSError:
+            return False
+        return True
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+    try:
+        started = subprocess.Popen(
+            [opener, str(photo)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return started.wait(_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,185 @@
+"""How many answers `faceclust label` takes until everybody has their names.
+
+    python tests/benchmarks/interview.py LIBRARY TRUTH.csv [--knows N] [--thorough] [--by-size]
+
+TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
+upright photo), person. A user who knows the truth answers over a pseudo-terminal, having seen
+only what is shown: types names, says which faces do not belong, and that people seen fewer than
+N times are nobody they know. LIBRARY has to be scanned and grouped, without a name in it yet; it
+has names afterwards. `--by-size` beforehand simulates a tool that asks who the groups are, the
+largest first, and nothing else. Progress is about the faces of people seen three times or more:
+rightly named ones, confirmed or suggested.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from faceclust import Library
+from faceclust.interview.asked import Asked
+from faceclust.interview.session import Interview
+from faceclust.outputs.report import pictured_faces
+from faceclust.people.journal import Journal
+from faceclust.people.locate import overlap
+from faceclust.people.questions import Kind
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.terminal import LabelTerminal
+
+OFTEN = 3  # times somebody has to be seen to count
+ROW = 4  # pictures side by side on 80 columns
+MARKS = (0.90, 0.95, 0.98, 0.99)
+
+
+def true_names(library: Library, table: Path) -> dict[str, str]:
+    """Face id → the person it really is, where it is one."""
+    rows = defaultdict(list)
+    with table.open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            box = tuple(float(row[side]) for side in ("left", "top", "right", "bottom"))
+            rows[row["photo"]].append((box, row["person"].replace("_", " ")))
+    by_photo = defaultdict(list)
+    for place in library.places:
+        by_photo[place.photo].append(place)
+    found: dict[str, str] = {}
+    for photo, places in by_photo.items():
+        pairs = [
+            (overlap(box, place.pixel_box), i, place) for i, (box, _) in enumerate(rows[photo]) for place in places
+        ]
+        taken = set()
+        for shared, i, place in sorted(pairs, key=lambda pair: -pair[0]):
+            if shared >= 0.3 and i not in taken and place.face_id not in found:
+                found[place.face_id] = rows[photo][i][1]
+                taken.add(i)
+    return found
+
+
+class User:
+    """Knows the people seen at least `knows` times, and sees what is shown."""
+
+    def __init__(self, truth: dict[str, str], knows: int) -> None:
+        self.truth = truth
+        self._times = Counter(truth.values())
+        self._knows = knows
+
+    def who(self, face: str) -> str | None:
+        name = self.truth.get(face)
+        return name if name is not None and self._times[name] >= self._knows else None
+
+    def answer(self, asked: Asked) -> str:
+        """What they type."""
+        shown = [self.who(face) for face in asked.numbered]
+        kind, names = asked.question.kind, asked.question.names
+        if kind is Kind.SAME:
+            return "y" if len(set(shown)) == 1 and shown[0] is not None else "n"
+        if kind is Kind.WHO:
+            most = Counter(shown).most_common(1)[0][0]
+            others = [str(number) for number, name in enumerate(shown, start=1) if name != most]
+            return " ".join([*others, *([most] if most is not None else [] if others else ["n"])])
+        wrong = [str(number) for number, name in enumerate(shown, start=1) if name != names[0]]
+        if not wrong:
+            return "y"
+        if len(wrong) < len(shown):
+            return " ".join(wrong)
+        return shown[0] if asked.takes_a_name and shown[0] is not None and len(set(shown)) == 1 else "n"
+
+
+class Score:
+    """How far the naming has come."""
+
+    def __init__(self, truth: dict[str, str]) -> None:
+        self._truth = truth
+        times = Counter(truth.values())
+        self.people = sum(count >= OFTEN for count in times.values())
+        self._faces = [face for face, name in truth.items() if times[name] >= OFTEN]
+        self.at: dict[float, int] = {}
+        self.now, self.wrong = 0.0, 0
+
+    def take(self, library: Library, answers: int) -> None:
+        name_of = {face: person.label for person in library.people() for face in person.face_ids}
+        self.now = sum(name_of.get(face) == self._truth[face] for face in self._faces) / len(self._faces)
+        for mark in MARKS:
+            if self.now >= mark:
+                self.at.setdefault(mark, answers)
+        confirmed = {face: person.label for person in library.people() for face in person.confirmed}
+        self.wrong = sum(self._truth.get(face) != name for face, name in confirmed.items())
+
+    def tell(self, what: str, answers: int) -> None:
+        marks = "  ".join(
+            f"{mark:.0%}: {self.at[mark]} ({self.at[mark] / self.people:.2f} a person)"
+            if mark in self.at
+            else f"{mark:.0%}: –"
+            for mark in MARKS
+        )
+        print(f"{what}: {self.people} people; {marks}; in the end {self.now:.1%} with {answers} answers")
+        print(f"  wrong names among the confirmed: {self.wrong}", flush=True)
+
+
+def by_size(root: Path, user: User) -> None:
+    """A tool that asks about groups by size only, in a journal of its own."""
+    library, score, answers = Library(root), Score(user.truth), 0
+    with tempfile.TemporaryDirectory() as folder:
+        library.journal = Journal(Path(folder) / "people.jsonl")
+        while groups := [group for group in library.unnamed_groups() if len(group.face_ids) > 1]:
+            group = groups[0]
+            shown = [place.face_id for place in pictured_faces(group, library.places_of, ROW)]
+            most = Counter(user.who(face) for face in shown).most_common(1)[0][0]
+            if most is None:
+                library.ignore(group.face_ids)
+            else:
+                library.name(group.face_ids, most, shown=[face for face in shown if user.who(face) == most])
+            answers += 1
+            score.take(library, answers)
+    score.tell("by size only", answers)
+
+
+def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
+    """`faceclust label`, answered key by key."""
+    library, score, answers, kinds = Library(root), Score(user.truth), 0, Counter[str]()
+    interview = Interview(library, row=ROW, thorough=thorough)
+    terminal = LabelTerminal(root, *(["--thorough"] if thorough else []))
+    while (asked := interview.ask()) and score.now < MARKS[-1]:
+        terminal.question(asked.words)
+        saved = len(library.journal.events())
+        terminal.type(user.answer(asked) + "\r")
+        answers += 1
+        kinds[asked.question.kind.value] += 1
+        end = time.monotonic() + 60
+        while len(library.journal.events()) == saved:
+            terminal.read(0.02)
+            if time.monotonic() > end:
+                raise TimeoutError(f"no answer to {asked.words!r} was saved:\n{terminal.text}")
+        library._forget_people()
+        score.take(library, answers)
+        if answers % 50 == 0:
+            print(f"  {answers} answers: {score.now:.1%}", flush=True)
+    terminal.type("q\r")
+    score.tell("faceclust label" + (" --thorough" if thorough else ""), answers)
+    print(f"  questions: {dict(kinds)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--knows", type=int, default=1, metavar="N")
+    parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--by-size", action="store_true")
+    options = parser.parse_args()
+    library = Library(options.library)
+    if library.journal.events():
+        sys.exit(f"{options.library} has names already")
+    user = User(true_names(library, options.truth), options.knows)
+    if options.by_size:
+        by_size(options.library, user)
+    over_a_terminal(options.library, user, options.thorough)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""`kill -9` at random moments while `faceclust label` is answered: nothing answered may be lost.
+
+    python tests/benchmarks/kills.py LIBRARY [--kills 200] [--seed 1]
+
+LIBRARY has to be scanned and grouped, without a name in it yet. Each time `label` is started in a
+pseudo-terminal, answered as fast as it asks, and killed at a random moment. Afterwards every line
+of the journal has to be whole, every answer that was told to be saved has to be in it, in order,
+and nothing that was not answered. The next start goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+import time
+from pathlib import Path
+
+from faceclust import Library
+from faceclust.people.events import from_record
+from faceclust.people.journal import _value
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.terminal import LabelTerminal
+
+
+def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[list[str], list[str]]:
+    """Answer with these names until the time is over; gives what was typed, and what of it the
+    program said was saved."""
+    terminal = LabelTerminal(root)
+    end = time.monotonic() + seconds
+    typed: list[str] = []
+    saved: list[str] = []
+    while time.monotonic() < end:
+        terminal.read(0.002)
+        for name in re.findall(r"saved: (Name \d+)", terminal.text):
+            if name not in saved:
+                saved.append(name)
+        if terminal.waits and len(saved) == len(typed):
+            # A name answers every question about one group; others are passed over.
+            name = names[len(typed)]
+            if "a name" in terminal.text[terminal.text.rfind("left ─") :]:
+                terminal.type(name + "\r")
+                typed.append(name)
+            else:
+                terminal.type("\r")
+                terminal.read(0.2)
+    terminal.child.kill(9)
+    while terminal.child.isalive():
+        terminal.read(0.01)
+    return typed, saved
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    library = Library(options.library)
+    journal = library.home.journal
+    if library.journal.events():
+        sys.exit(f"{options.library} has names already")
+    said: list[str] = []
+    told = torn = unseen = 0
+    for kill in range(1, options.kills + 1):
+        names = [f"Name {kill * 1000 + number}" for number in range(900)]
+        typed, saved = answers_until_killed(options.library, names, rng.uniform(0.5, 4.0))
+        content = journal.read_bytes() if journal.exists() else b""
+        lines, _, tail = content.rpartition(b"\n")
+        events = [from_record(_value(line)) for line in lines.split(b"\n") if line]
+        kept = [event.name for event in events if event is not None]
+        assert len(kept) == len(events) and None not in kept, "a line is not whole"
+        new = [name for name in kept if name is not None][len(said) :]
+        assert kept[: len(said)] == said, "what was there before has changed"
+        assert new[: len(saved)] == saved, f"lost: told {saved}, found {new}"
+        assert new == typed[: len(new)], f"never answered: {new}, typed {typed}"
+        said, told, torn = [*said, *new], told + len(saved), torn + bool(tail)
+        unseen += len(new) - len(saved)
+        if len(Library(options.library).unnamed_groups()) < 20:
+            journal.unlink()
+            said = []
+        if kill % 20 == 0:
+            print(f"  {kill} kills, {told} answers told to be saved, none lost", flush=True)
+    print(f"{options.kills} kills: {told} answers told to be saved, all there; {unseen} more were saved just")
+    print(f"before they could be told; {torn} times half a line stood at the end; no line was lost or half-applied")
+
+
+if __name__ == "__main__":
+    main()
