@@ -2,9 +2,9 @@
 
 scan     photos on disk      → folder caches        (scan.py: crawl, decode, detect, embed)
 cluster  folder caches       → clusters.parquet
-name     what the user says  → people.jsonl        (answers.py)
+name     what the user says  → people.jsonl        (answers.py; what is forgotten: forget.py)
 people   groups + journal    → persons
-report, albums, export       ← persons
+report, albums, export       ← persons; search too   (searches.py)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,16 @@ from faceclust.answers import Answers
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
 from faceclust.errors import CacheError, UsageError
+from faceclust.forget import Forgetting
 from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
 from faceclust.outputs.export import export_rows
 from faceclust.outputs.report import Summary, make_card, pictured_faces, render_report
 from faceclust.packs.verify import require_files
+from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
 from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
+from faceclust.recognition import IdentifiedPhoto, identify
+from faceclust.searches import Searches
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.home import chosen_library, enclosing_library, find_library, remember_library, resolve_folder
 from faceclust.store.schema import release_memory
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     from faceclust.scan import ScanResult
 
 
-class Library(Answers):
+class Library(Answers, Searches, Forgetting):
     """A photo library: the folder `root` and everything below it.
 
     What is known of it (`table`, `places`, `clustering`, `people()`, …) is read from disk once
@@ -94,7 +98,7 @@ class Library(Answers):
 
         starts = [self._below_root(Path(folder)) for folder in folders] or [""]
         require_files(self.pack)
-        with self.home.locked():
+        with self.home.locked(), self._watching() as watch:
             result = scan_folders(
                 self.home,
                 self.pack,
@@ -103,10 +107,12 @@ class Library(Answers):
                 os.cpu_count() or 1 if workers is None else workers,
                 self.progress,
                 stop_asked,
+                watch,
             )
             self.home.note_scan()
         remember_library(self.root)
         self._forget()
+        self.note_found_faces()
         return result
 
     def _below_root(self, folder: Path) -> str:
@@ -180,6 +186,26 @@ class Library(Answers):
         self._forget()
         here = np.array(sorted(self.places_of), dtype=np.str_)
         return compare((present or before).among(here), before.among(here))
+
+    # -- recognition --------------------------------------------------------
+
+    def identify(
+        self,
+        photos: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        threshold: float = IDENTIFY_THRESHOLD,
+        k: int = NEIGHBOURS,
+    ) -> Iterator[IdentifiedPhoto]:
+        """Who is on these photos, of the library or others, each looked at when it is asked for.
+
+        A face of the library keeps the name it has. Any other is compared with the confirmed faces
+        of each person (the suggested ones where there is none) but those of its own photo: by the
+        squared L2 to the mean of the `k` nearest. Nobody is named twice on a photo, unless the
+        faces were grouped so. Photos of the library that have not changed, and copies of them,
+        are not decoded. A photo that cannot be read has a `problem`. Raises UsageError for a
+        senseless number, or where nobody has a name.
+        """
+        return identify(self, photos, threshold, k)
 
     # -- outputs ------------------------------------------------------------
 

@@ -23,7 +23,23 @@ ALLOWED = {
     "evaluation": BASE,
     "scan": BASE | {"packs", "photos", "store"},
 }
-CONDUCTORS = {"library", "answers", "wishes", "catalogue", "checkup", "cli", "__main__", "__init__"}
+CONDUCTORS = {
+    "__init__",
+    "__main__",
+    "answers",
+    "catalogue",
+    "checkup",
+    "cli",
+    "forget",
+    "interview",
+    "library",
+    "recognition",
+    "regroup",
+    "searches",
+    "single",
+    "watch",
+    "wishes",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

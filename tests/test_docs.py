@@ -22,7 +22,7 @@ COMMANDS = sorted(
         part.strip()
         for block in SHELL_BLOCKS
         for line in block.replace("\\\n", " ").splitlines()
-        for part in re.split(r"&&|\||;|>>?", line.partition("#")[0])
+        for part in re.split(r"&&|\||;|>>?", re.split(r"\s#", line)[0])
         if part.strip().startswith("faceclust ")
     }
 )

@@ -12,15 +12,27 @@ from faceclust.cli import (
     albums,
     cluster,
     completion,
+    confirm,
     doctor,
     export,
+    find,
+    forget,
+    identify,
+    ignore,
+    journal,
     label,
+    merge,
     name,
     people,
+    reject,
+    rename,
     report,
     scan,
+    split,
     status,
+    together,
     undo,
+    verify,
 )
 from faceclust.errors import FaceclustError
 
@@ -47,8 +59,34 @@ def cli() -> None:
     """
 
 
-for _module in (scan, cluster, label, name, people, undo, report, albums, export, status, doctor, completion):
-    cli.add_command(_module.command)
+for _command in (
+    scan.command,
+    cluster.command,
+    label.command,
+    name.command,
+    confirm.command,
+    reject.command,
+    rename.command,
+    merge.command,
+    split.command,
+    ignore.command,
+    ignore.unignore,
+    undo.command,
+    journal.command,
+    forget.command,
+    people.command,
+    find.command,
+    together.command,
+    identify.command,
+    verify.command,
+    report.command,
+    albums.command,
+    export.command,
+    status.command,
+    doctor.command,
+    completion.command,
+):
+    cli.add_command(_command)
 
 
 def main() -> None:

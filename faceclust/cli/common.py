@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from faceclust.errors import UsageError
+from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
     from faceclust.library import Library
@@ -50,6 +50,17 @@ def announce(library: Library) -> Library:
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell: the names of the library in use that begin so."""
+    from faceclust.library import Library
+
+    try:
+        people = Library.find(context.params.get("library")).people()
+    except (FaceclustError, OSError):
+        return []
+    return [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
 
 
 def require_folder(file: Path) -> Path:

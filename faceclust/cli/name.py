@@ -6,28 +6,34 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.errors import UsageError
 
 
 @click.command("name")
-@click.argument("group", type=click.IntRange(1))
-@click.argument("name")
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@click.argument("name", shell_complete=complete_names)
 @library_option
 @json_option
-def command(group: int, name: str, library: Path | None, as_json: bool) -> None:
-    """Give group number GROUP the name NAME, without being asked.
+def command(what: tuple[str, ...], name: str, library: Path | None, as_json: bool) -> None:
+    """Give groups (by number) or faces (by id) the name NAME, without being asked.
 
-    Its faces count as confirmed. A name somebody has already makes both the same person.
+    All their faces count as confirmed. A name somebody has already makes them the same person.
+    Of a group that is partly a named person's, the faces without a name are meant.
 
     \b
     Examples:
       faceclust name 3 "Anna Maria"
-      faceclust people                   the names and their group numbers
+      faceclust name 3 17 4f1c0a9be2d85c11 Anna
+      faceclust people --all             the names and group numbers
     """
+    from faceclust.cli.told import answer, faces_of, refuse_named_groups
+
     opened = open_library(library)
-    faces = opened.group(group)
-    event = opened.name(faces, name)
-    if as_json:
-        print_json({"library": str(opened.root), "group": group, "name": event.name, "faces": len(faces)})
-    else:
-        click.echo(f"group {group} is {event.name}: {count(len(faces), 'face')} (faceclust undo takes it back)")
+    for target in map(opened.target, what):
+        if target.is_person:
+            hint = f"faceclust rename gives another name, faceclust merge makes {target.label} and {name} one"
+            raise UsageError(f"{target.label} is a person's name already", hint=hint)
+    refuse_named_groups(opened, what, f"faceclust rename {{name}} …, or faceclust split {{name}} {what[0]} before")
+    faces = faces_of(opened, what)
+    answer(opened, as_json, lambda: opened.name(faces, name))

@@ -6,27 +6,40 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.errors import FaceclustError
 
 
 @click.command("undo")
+@click.argument("number", type=click.IntRange(1), default=1, metavar="[N]")
 @library_option
 @json_option
-def command(library: Path | None, as_json: bool) -> None:
-    """Take back the last name or answer; again for the one before it.
+def command(number: int, library: Path | None, as_json: bool) -> None:
+    """Take back the last answer, or the last N; again for the ones before.
+
+    All that was said of people can be taken back: names, confirmations, merges and the rest, given
+    by command or in `label`, save forgetting somebody. `faceclust journal` lists it.
 
     \b
-    Example:
+    Examples:
       faceclust undo
+      faceclust undo 3
     """
-    from faceclust.people.describe import describe
+    from faceclust.cli.told import people_now, tell
 
     opened = open_library(library)
-    event = opened.undo()
-    if event is None:
+    said = opened.journal.events()
+    if said and said[-1].kind == "forget":
+        click.echo("note: what was forgotten stays so; this takes back what was said before", err=True)
+    before = people_now(opened)
+    undone = []
+    for _ in range(number):
+        event = opened.undo()
+        if event is None:
+            break
+        undone.append(event)
+    if not undone:
         raise FaceclustError("there is nothing to take back")
-    if as_json:
-        print_json({"library": str(opened.root), "undone": event.kind, "name": event.name, "faces": len(event.faces)})
-    else:
-        click.echo(f"taken back: {describe(event)}")
+    tell(opened, as_json, undone, before, undone=True)
+    if len(undone) < number and not as_json:
+        click.echo(f"that was all: {len(undone)} of {number}")

@@ -1,0 +1,33 @@
+"""`faceclust reject`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from faceclust.cli.common import complete_names, json_option, library_option, open_library
+
+
+@click.command("reject")
+@click.argument("name", shell_complete=complete_names)
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@library_option
+@json_option
+def command(name: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
+    """Say that faces are not NAME: they never go with that person again.
+
+    WHAT are face ids or group numbers; of a group that is partly NAME's, NAME's faces. A later `name`
+    or `confirm` takes it back.
+
+    \b
+    Examples:
+      faceclust reject Anna 4f1c0a9be2d85c11
+      faceclust reject Anna 31
+    """
+    from faceclust.cli.told import answer, faces_of
+
+    opened = open_library(library)
+    person = opened.person(name)
+    faces = faces_of(opened, what, person=person.label)
+    answer(opened, as_json, lambda: opened.reject(faces, person.label))

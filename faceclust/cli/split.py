@@ -1,0 +1,47 @@
+"""`faceclust split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.errors import UsageError
+
+
+@click.command("split")
+@click.argument("whole", shell_complete=complete_names)
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@library_option
+@json_option
+def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
+    """Take faces out of a group, or out of a person.
+
+    WHOLE is a group number or a name; WHAT are face ids in it, or groups of that person. What is
+    more like them than like the rest goes with them, and gets a group number of its own.
+
+    \b
+    Examples:
+      faceclust split 12 4f1c0a9be2d85c11 09d2e7714c6a3b58
+      faceclust split Anna 31
+    """
+    from faceclust.cli.told import answer, faces_of
+
+    opened = open_library(library)
+    target = opened.target(whole)
+    leaving = faces_of(opened, what, person=target.name)
+    strangers = [text for text in what if not set(faces_of(opened, [text], person=target.name)) <= set(target.faces)]
+    if strangers:
+        raise UsageError(f"{strangers[0]} is not in {target.label}", hint="faceclust export lists the faces")
+    staying = [face for face in target.faces if face not in leaving]
+    if not staying:
+        raise UsageError(f"nothing would be left of {target.label}", hint="faceclust reject or ignore, perhaps?")
+    if target.name is not None:
+        name = target.name
+        answer(opened, as_json, lambda: opened.reject(leaving, name))
+    else:
+        answer(opened, as_json, lambda: opened.split(leaving, staying))
+    new = {opened.cluster_of[face] for face in leaving if face in opened.cluster_of}
+    if new and not as_json:
+        click.echo(f"  they are in group {' and '.join(map(str, sorted(new)))} now")
