@@ -83,7 +83,14 @@ class Answers(Catalogue):
         return self._say("merge", faces)
 
     def split(self, faces: Iterable[str], rest: Iterable[str]) -> Event:
-        """None of these faces is the person that the rest are."""
+        """None of these faces is the person that the rest are. Where both have one name, that is said
+        of the name: as `reject`."""
+        faces, rest = list(faces), list(rest)
+        words = [self.resolved.said.get(face) for face in rest]
+        names = {word.name for word in words if word and word.confirmed and word.name}
+        said = {word.name for face in faces if (word := self.resolved.said.get(face)) and word.name}
+        if len(names) == 1 and names & said:
+            return self.reject(faces, names.pop())
         return self._say("split", faces, rest=rest)
 
     def ignore(self, faces: Iterable[str]) -> Event:

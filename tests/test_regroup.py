@@ -147,3 +147,13 @@ def test_a_name_of_somebody_who_is_away_is_not_taken(mixed: tuple[Library, dict[
     library = Library(library.root)
     with pytest.raises(UsageError, match="not here now"):
         library.rename("Anna", "carl")
+
+
+def test_what_is_split_from_somebody_is_not_them_any_more(mixed: tuple[Library, dict[str, str], int]) -> None:
+    library, who, _ = mixed
+    anna = of(who, "anna")
+    library.name(anna[:3], "Anna")
+    library.split(anna[:1], anna[1:3])
+    assert anna[0] not in library.person("Anna").face_ids and library.resolved.rejected == {anna[0]: {"Anna"}}
+    library.confirm(anna[:1], "Anna")
+    assert set(anna[:3]) <= library.person("Anna").confirmed and not library.resolved.rejected

@@ -162,7 +162,7 @@ class _Rest:
     def __init__(
         self, events: Sequence[Event], key: str, about: Collection[str], forgotten: frozenset[str], who: Who
     ) -> None:
-        self._forgotten, self._who = forgotten, who
+        self._forgotten, self._who, self._about = forgotten, who, about
         self._number: dict[str, int] = {}
         self._cut: dict[str, tuple[int, frozenset[str]]] = {}
         self._replay = Replay()
@@ -198,14 +198,15 @@ class _Rest:
 
     def _final_sets(self, standing: Sequence[Event]) -> dict[str, tuple[set[str], set[str]]]:
         """The faces that merges and splits are about in the end, for those that share faces with one
-        the person's faces are in: they have made each other smaller."""
+        that faces are in of which the person's name was said: these words have made them smaller."""
         merges = [event for event in standing if event.kind == "merge" and event.name is None]
         splits = [event for event in standing if event.kind == "split"]
         outcome = {
             event.id: (faces, set[str]()) for event, faces in zip(merges, self._replay.together, strict=True)
         } | {event.id: sets for event, sets in zip(splits, self._replay.apart, strict=True)}
         faces_of = {event.id: set(map(self._who, event.all_faces)) for event in (*merges, *splits)}
-        reached, concerned = set(self._forgotten), set[str]()
+        about = {self._who(face) for event in standing if event.id in self._about for face in event.all_faces}
+        reached, concerned = set(self._forgotten) | about, set[str]()
         while new := {id for id, faces in faces_of.items() if id not in concerned and faces & reached}:
             concerned |= new
             reached = set[str]().union(reached, *(faces_of[id] for id in new))

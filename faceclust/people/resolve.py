@@ -49,7 +49,8 @@ def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     """Replay the events still standing over the faces of the library, the later word counting.
 
     A name and a rejection of it take each other back, and so do a merge and a split of the
-    same faces. Names that differ in case alone are one person, spelt as they were last given.
+    same faces; names and rejections go before merges. Names that differ in case alone are one
+    person, spelt as they were last given.
     Where a face is found again but not surely (see `FaceFinder`), it counts as not confirmed.
     A pure function of its arguments.
     """
@@ -164,11 +165,11 @@ class Replay:
             if leaving & faces and staying & faces:
                 leaving -= faces
         self.together.append(faces)
-        names = self._names_of(self._linked(faces))
+        linked = self._linked(faces)
+        names = self._names_of(linked)
         if len(names) > 1:
-            faces.clear()  # names go before links
-        for face in faces:
-            self.rejected.get(face, set()).difference_update(names)
+            faces.clear()  # names go before links, and so do rejections
+        self._unlink({face for face in linked if not names.isdisjoint(self.rejected.get(face, ()))})
 
     def _split(self, leaving: set[str], staying: set[str]) -> None:
         if not self._linked(leaving).isdisjoint(staying):

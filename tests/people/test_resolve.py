@@ -159,9 +159,8 @@ def test_links_give_way_to_names_rejections_and_splits_through_any_chain() -> No
     # What is said not to be somebody leaves the links to them, whichever is said first.
     assert together(first, second, anna, event("reject", "4", name="Anna")) == [{"1", "3"}]
     assert together(event("reject", "4", name="Anna"), event("merge", "1", "3", "4"), anna) == [{"1", "3"}]
-    # A later link takes the rejection back.
     found = resolve([anna, event("reject", "4", name="Anna"), event("merge", "1", "4")], here)
-    assert found.together == (frozenset("14"),) and found.rejected == {}
+    assert found.together == () and found.rejected == {"4": frozenset({"Anna"})}
     # A split holds through a chain.
     assert together(first, second, event("split", "1", rest=("4",))) == [{"3", "4"}]
 
@@ -169,3 +168,10 @@ def test_links_give_way_to_names_rejections_and_splits_through_any_chain() -> No
 def test_people_whose_photos_are_away_are_known_by_name() -> None:
     events = [event("name", face("9", hash="x", photo="x"), name="Anna"), event("rename", name="Anna", to="Anne")]
     assert resolve(events, [place("1", hash="h", photo="b.jpg")]).away == {"Anne"}
+
+
+def test_a_link_to_somebody_leaves_behind_who_was_said_not_to_be_them() -> None:
+    here = [place(id) for id in "123"]
+    events = [event("reject", "1", name="Anna"), event("merge", "1", "2"), event("name", "3", name="Anna")]
+    found = resolve([*events, event("merge", "2", "3")], here)
+    assert found.together == (frozenset("23"),) and found.rejected == {"1": frozenset({"Anna"})}
