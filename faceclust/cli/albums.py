@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faceclust.outputs.albums import AlbumPlan
 
 
-@click.command("albums")
+@click.command("albums", short_help="Make a folder of links for each person.")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--link",

@@ -10,7 +10,7 @@ from faceclust.cli.common import complete_names, json_option, library_option, op
 from faceclust.errors import UsageError
 
 
-@click.command("confirm")
+@click.command("confirm", short_help="Say that suggested faces are indeed that person.")
 @click.argument("who", shell_complete=complete_names)
 @click.argument("what", nargs=-1, metavar="[WHAT]...")
 @library_option

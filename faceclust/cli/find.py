@@ -12,7 +12,7 @@ from faceclust.cli.found import as_records, print_paths
 from faceclust.errors import UsageError
 
 
-@click.command("find")
+@click.command("find", short_help="Print the photos with somebody on them.")
 @click.argument("who", metavar="[NAME]...", nargs=-1, shell_complete=complete_names)
 @click.option(
     "--with",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faceclust.forget import ForgetPlan
 
 
-@click.command("forget")
+@click.command("forget", short_help="Remove a person from all caches and journals.")
 @click.argument("name", shell_complete=complete_names)
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces; suggested ones stay, without a name.")
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would go, and write nothing.")

@@ -10,7 +10,7 @@ from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.errors import UsageError
 
 
-@click.command("ignore")
+@click.command("ignore", short_help="Say that groups or faces are nobody to name.")
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
 @library_option
 @json_option

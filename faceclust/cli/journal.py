@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from faceclust.people.events import Event
 
 
-@click.command("journal")
+@click.command("journal", short_help="Show all that was said of the people.")
 @click.option("-n", "--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
 @click.option(
     "--merge",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faceclust.library import Library
 
 
-@click.command("label")
+@click.command("label", short_help="Name the people, with few questions.")
 @library_option
 @click.option("--thorough", is_flag=True, help="Also ask about single faces and unlikely matches.")
 @click.pass_context

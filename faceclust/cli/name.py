@@ -10,7 +10,7 @@ from faceclust.cli.common import complete_names, json_option, library_option, op
 from faceclust.errors import UsageError
 
 
-@click.command("name")
+@click.command("name", short_help="Give groups or faces a name.")
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
 @click.argument("name", shell_complete=complete_names)
 @library_option

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from faceclust.outputs.overview import Overview
 
 
-@click.command("people")
+@click.command("people", short_help="List the people, with counts and dates.")
 @library_option
 @click.option("--all", "everyone", is_flag=True, help="Also groups without a name.")
 @json_option

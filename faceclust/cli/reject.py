@@ -9,7 +9,7 @@ import click
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
 
 
-@click.command("reject")
+@click.command("reject", short_help="Say that faces are not that person.")
 @click.argument("name", shell_complete=complete_names)
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
 @library_option

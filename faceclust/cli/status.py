@@ -10,7 +10,7 @@ import click
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json, printable
 
 
-@click.command("status")
+@click.command("status", short_help="Say what is known of the library.")
 @library_option
 @json_option
 def command(library: Path | None, as_json: bool) -> None:

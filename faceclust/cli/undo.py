@@ -10,7 +10,7 @@ from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.errors import FaceclustError
 
 
-@click.command("undo")
+@click.command("undo", short_help="Take back the last answer, or the last N.")
 @click.argument("number", type=click.IntRange(1), default=1, metavar="[N]")
 @library_option
 @json_option
