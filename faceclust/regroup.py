@@ -113,6 +113,8 @@ def _parts(
         parts[cluster].append(face)
     going = [part for part in parts.values() if leaving.intersection(part)]
     gone = {face for part in going for face in part}
-    if len(gone) == len(members):  # nothing says who is like the ones that leave
+    if len(going) == 1 and len(gone) == len(members):  # nothing says who is like the ones that leave
         return [[face for face in members if face not in leaving], *([face] for face in sorted(leaving))]
+    if len(gone) == len(members):
+        return sorted(going, key=lambda part: (-len(part), part))
     return [[face for face in members if face not in gone], *going]
