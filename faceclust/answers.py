@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.catalogue import Catalogue
-from faceclust.errors import UsageError
+from faceclust.errors import CacheError, LibraryBusyError, UsageError
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.journal import Journal, merged_lines
 from faceclust.people.locate import newly_found
@@ -109,12 +109,15 @@ class Answers(Catalogue):
 
     def note_found_faces(self) -> None:
         """Note in the journal where faces it knows were found after an edit of their photos: after
-        the next one the trail would be lost."""
+        the next one the trail would be lost. The next scan tries again where that fails."""
         events = self.journal.events()
         found = newly_found(events, self.places) if events else []
-        if found:
-            with self._writing():
-                self.journal.say("found", [now for _, now in found], rest=[before for before, _ in found])
+        try:
+            if found:
+                with self._writing():
+                    self.journal.say("found", [now for _, now in found], rest=[before for before, _ in found])
+        except (CacheError, LibraryBusyError) as error:
+            self.progress.note(str(error))
 
     def merge_journal(self, other: str | os.PathLike[str]) -> int:
         """Take in the journal of a copy of this library, used elsewhere: its events come between the

@@ -70,7 +70,7 @@ def constraints_of(
     exclusions = [*photos, *rejected, *apart, *([named] if len(named) else [])]
     twice = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
     told = [group for group in persons.values() if len(group) > 1]
-    told = _with_unnamed(told, resolved, position, _names_of(persons), len(faces))
+    told = _with_unnamed(told, resolved, position, len(faces))
     links, more = _with_duplicates(same_faces(faces, params.threshold), told, exclusions, persons, len(faces))
     return Constraints(links, exclusions, named), twice + more
 
@@ -79,18 +79,10 @@ def _names_of(persons: dict[str, Indices]) -> dict[int, str]:
     return {face: name for name, group in persons.items() for face in group.tolist()}
 
 
-def _with_unnamed(
-    told: list[Indices], resolved: Resolved, position: dict[str, int], name_of: dict[int, str], n: int
-) -> list[Indices]:
-    """The must-links, with faces said to be one person whose name nobody said. Where they have
-    two names by now, the names count."""
-    links = []
-    for together in resolved.together:
-        group = sorted(position[face] for face in together if face in position)
-        if len({name_of[face] for face in group if face in name_of}) > 1:
-            group = [face for face in group if face not in name_of]
-        if len(group) > 1:
-            links.append(np.array(group))
+def _with_unnamed(told: list[Indices], resolved: Resolved, position: dict[str, int], n: int) -> list[Indices]:
+    """The must-links, with those of faces said to be one person whose name nobody said."""
+    groups = (sorted(position[face] for face in together if face in position) for together in resolved.together)
+    links = [np.array(group) for group in groups if len(group) > 1]
     return groups_of(joined(n, [*told, *links])) if links else told
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from faceclust import Library
+from faceclust.errors import CacheError
 from tests.samples import COLLINS, HOPPER
 from tests.survival import SCENARIOS, names_on_photos, surviving
 
@@ -28,3 +29,21 @@ def test_every_confirmed_face_has_its_name_again(library: Library, name_of_face:
     assert {person.name for person in after.people()} == {COLLINS, HOPPER}
     assert sum(map(len, names_on_photos(after).values())) == confirmed  # and nobody else has one
     assert after.home.journal.read_bytes().startswith(journal)
+
+
+def test_a_scan_does_not_fail_for_a_journal_that_cannot_be_written(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.name(library.group(1), COLLINS)
+    before = names_on_photos(library)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise CacheError("the disk is full")
+
+    monkeypatch.setattr("faceclust.people.journal.Journal.say", refuse)
+    after = SCENARIOS["a comment added in place"](library)
+    assert surviving(before, after)[1] == 6
+    assert [event.kind for event in after.journal.events()] == ["name"]
+    monkeypatch.undo()
+    after.scan(workers=0)  # the next one notes where the faces are
+    assert [event.kind for event in after.journal.events()] == ["name", "found"]

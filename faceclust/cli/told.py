@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from faceclust.library import Library
     from faceclust.people.events import Event
 
-_Counts = dict[str, tuple[int, int]]  # name → faces, of them confirmed
+Counts = dict[str, tuple[int, int]]  # name → faces, of them confirmed
 
 
 def answer(library: Library, as_json: bool, say: Callable[[], Event]) -> None:
     """Say something of faces, and tell what that changed."""
-    before = _counts(library)
+    before = people_now(library)
     event = say()
     tell(library, as_json, [event], before)
 
 
-def tell(library: Library, as_json: bool, events: Sequence[Event], before: _Counts, *, undone: bool = False) -> None:
+def tell(library: Library, as_json: bool, events: Sequence[Event], before: Counts, *, undone: bool = False) -> None:
     """What was said, or taken back, and how many faces who has by it."""
     from faceclust.people.describe import describe
 
-    after = _counts(library)
+    after = people_now(library)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if as_json:
         records = [_record(name, before.get(name, (0, 0)), after.get(name, (0, 0))) for name in changed]
@@ -45,12 +45,8 @@ def tell(library: Library, as_json: bool, events: Sequence[Event], before: _Coun
         click.echo("  no named person has changed")
 
 
-def people_now(library: Library) -> _Counts:
+def people_now(library: Library) -> Counts:
     """How many faces who has, to compare with later."""
-    return _counts(library)
-
-
-def _counts(library: Library) -> _Counts:
     return {person.label: (len(person.face_ids), len(person.confirmed)) for person in library.people()}
 
 

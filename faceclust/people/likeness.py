@@ -112,6 +112,8 @@ class Likeness:
 
     def expected_strays(self, faces: tuple[str, ...]) -> float:
         """How many of a group's faces do not belong to it, on average."""
+        if len(faces) < 3:  # kept by identity: single faces are new tuples each time
+            return 0.0
         known = self._strays_in.get(id(faces))
         if known is None:
             known = self._strays_in[id(faces)] = (faces, sum(self.strays(faces).values()))
