@@ -122,6 +122,7 @@ class SkipReason(StrEnum):
     UNREADABLE = "cannot be read"
     BAD_NAME = "name is not UTF-8"
     CRASHED = "decoder crashed"
+    TOO_SLOW = "took too long"
     FAILED = "failed"
 
 

@@ -34,36 +34,40 @@ class Examined:
 
 
 class PhotoExaminer:
-    """Holds a pack's opened models; call it with one photo after the other."""
+    """Holds a pack's opened models; call it with one photo after the other, or its two steps.
+    Neither raises for a bad photo: the failure is a `SkippedPhoto`."""
 
     def __init__(self, root: Path, pack: Pack) -> None:
         self._root, self._pack = root, pack
         self._analyser = FaceAnalyser(pack)
 
     def __call__(self, ref: PhotoRef) -> Examined:
-        """Never raises for a bad photo: the failure is a `SkippedPhoto`."""
-        clock = _Clock()
-        try:
-            return Examined(self._examine(ref, clock), clock.seconds)
-        except UndecodableError as error:
-            skipped = SkippedPhoto(ref, error.reason, str(error))
-        except OSError as error:
-            skipped = SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
-        except MemoryError:
-            skipped = SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
-        except Exception as error:  # one bad photo never stops a scan
-            skipped = SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
-        return Examined(skipped, clock.seconds)
+        return self.work(ref, self.prepare(ref))
 
-    def _examine(self, ref: PhotoRef, clock: _Clock) -> ScannedPhoto | SkippedPhoto:
+    def prepare(self, ref: PhotoRef) -> bytes | SkippedPhoto:
+        """Read the photo's file."""
         try:
             ref.rel_path.encode()
         except UnicodeEncodeError:
             return SkippedPhoto(ref, SkipReason.BAD_NAME, "rename the file to have it scanned")
         if ref.size > MAX_BYTES:
             return SkippedPhoto(ref, SkipReason.TOO_LARGE, f"{ref.size:,} bytes")
-        data = (self._root / ref.rel_path).read_bytes()
-        clock.lap("read")
+        try:
+            return (self._root / ref.rel_path).read_bytes()
+        except Exception as error:
+            return _skipped(ref, error)
+
+    def work(self, ref: PhotoRef, prepared: bytes | SkippedPhoto) -> Examined:
+        """Everything else."""
+        if isinstance(prepared, SkippedPhoto):
+            return Examined(prepared)
+        clock = _Clock()
+        try:
+            return Examined(self._examine(ref, prepared, clock), clock.seconds)
+        except Exception as error:  # one bad photo never stops a scan
+            return Examined(_skipped(ref, error), clock.seconds)
+
+    def _examine(self, ref: PhotoRef, data: bytes, clock: _Clock) -> ScannedPhoto:
         photo = decode_photo(data, ref, at_least=self._pack.detector.long_side)
         clock.lap("decode")
         found = self._analyser.detect(photo.pixels)
@@ -99,6 +103,17 @@ class PhotoExaminer:
             quality=face_quality(found, self._analyser.chip_scales(found)),
             embeddings=embeddings,
         )
+
+
+def _skipped(ref: PhotoRef, error: Exception) -> SkippedPhoto:
+    match error:
+        case UndecodableError():
+            return SkippedPhoto(ref, error.reason, str(error))
+        case OSError():
+            return SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
+        case MemoryError():
+            return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
+    return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
 
 
 def face_id(photo_hash: str, box: Float32) -> str:

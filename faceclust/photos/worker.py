@@ -1,0 +1,120 @@
+"""The inside of a worker process: takes tasks from a pipe, one after the other, and answers there."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+#: Exit code of a worker that ran out of memory and noticed: that of a shell for SIGKILL.
+OUT_OF_MEMORY = 137
+
+T_contra = TypeVar("T_contra", contravariant=True)
+P = TypeVar("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Worker(Protocol[T_contra, P, R_co]):
+    """Does tasks. An exception of either step is a bug and ends the run; what may fail is a value."""
+
+    def prepare(self, task: T_contra) -> P:
+        """What can be done while another task is worked on, such as reading. Runs in a thread."""
+
+    def work(self, task: T_contra, prepared: P) -> R_co:
+        """The rest. Runs in the process's main thread."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker is open and waits for its first task."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The task in hand is prepared and now worked on; the next may be sent."""
+
+
+@dataclass(frozen=True)
+class Done(Generic[R]):
+    """The task in hand is finished. `grown`: the process holds more memory than it should keep."""
+
+    result: R
+    grown: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The worker could not be opened, or a step of a task raised."""
+
+    error: Exception
+    opening: bool
+
+
+def serve(pipe: Connection[Any, Any], open_worker: Callable[[], Worker[Any, Any, Any]], growth_limit: int) -> None:
+    """Work until the process is killed or its parent goes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    opened = False
+    try:
+        worker = open_worker()
+        opened = True
+        pipe.send(Ready())
+        _work_on(pipe, worker, _memory() + growth_limit)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except (EOFError, BrokenPipeError):
+        os._exit(1)  # the parent is gone
+    except Exception as error:
+        pipe.send(Failed(_portable(error), opening=not opened))
+
+
+def _work_on(pipe: Connection[Any, Any], worker: Worker[Any, Any, Any], memory_limit: int) -> None:
+    def receive() -> tuple[Any, Any]:
+        task = pipe.recv()
+        return task, worker.prepare(task)
+
+    thread = ThreadPoolExecutor(1)
+    coming = thread.submit(receive)
+    while True:
+        task, prepared = coming.result()
+        coming = thread.submit(receive)
+        pipe.send(Begun())
+        result = worker.work(task, prepared)
+        pipe.send(Done(result, _memory() > memory_limit))
+
+
+def _memory() -> int:
+    """Bytes of memory this process holds; 0 where the system has no simple way to tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def _portable(error: Exception) -> Exception:
+    """The exception with where it came from, as one that is sure to get through a pipe."""
+    where = "in a worker process:\n" + "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # some cannot be pickled, others not be made again
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(where)
+    return error
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed outright cannot end its workers: they watch for it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
