@@ -5,21 +5,18 @@ A worker has at most two tasks: the one in hand, and the next, which it prepares
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import multiprocessing
-import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
 from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
 from faceclust.errors import FaceclustError
-from faceclust.photos.worker import OUT_OF_MEMORY, Begun, Done, Failed, Ready, Worker, serve
+from faceclust.photos.member import Cause, Lost, Member
+from faceclust.photos.worker import Begun, Done, Failed, Ready, Worker
 from faceclust.progress import StopAsked
 
 T = TypeVar("T")
@@ -31,25 +28,6 @@ _GROWTH = 1 << 30  # bytes
 _FALSE_STARTS = 3  # in a row: then a worker never begins
 _DEADLY_TASKS = 20  # with none done at all: then it is not the tasks
 _MOST = 30 if sys.platform == "win32" else 10_000  # Windows waits for 63 handles, two a worker
-_CRASHES = {getattr(signal, name, None) for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS")}
-_SPAWN = multiprocessing.get_context("spawn")
-
-
-class Cause(Enum):
-    """Why a task was lost."""
-
-    CRASHED = auto()
-    KILLED = auto()
-    SLOW_TO_PREPARE = auto()
-    SLOW_TO_WORK = auto()
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Instead of a result. `detail`: how the process ended ("signal SIGSEGV"), or the seconds allowed."""
-
-    cause: Cause
-    detail: str
 
 
 def run_apart(
@@ -78,7 +56,7 @@ def run_apart(
             yield task, worker.work(task, worker.prepare(task))
         return
     team: _Team[T, R] = _Team(
-        lambda: _Member(open_worker, growth_limit), iter(tasks), min(workers, _MOST), stop_asked, time_limit
+        lambda: Member(open_worker, growth_limit), iter(tasks), min(workers, _MOST), stop_asked, time_limit
     )
     try:
         yield from team.run()
@@ -86,44 +64,12 @@ def run_apart(
         team.end()
 
 
-class _Member(Generic[T, R]):
-    """A worker process as its parent sees it. `tasks`: in hand, next. `spent`: seconds on the
-    present step of the one in hand. `used`: it has had a task before."""
-
-    def __init__(self, open_worker: Callable[[], Worker[T, Any, R]], growth_limit: int) -> None:
-        self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=serve, args=(theirs, open_worker, growth_limit), daemon=True)
-        with _interrupts_held():
-            self.process.start()
-        theirs.close()
-        self.tasks: deque[T] = deque()
-        self.ready = self.begun = self.used = self.last_try = False
-        self.spent = 0.0
-
-    @property
-    def wants_one(self) -> bool:
-        # Only one that has begun takes from its pipe: a long task cannot block the parent.
-        return self.ready and (not self.tasks or (len(self.tasks) == 1 and self.begun and not self.last_try))
-
-    def give(self, task: T) -> None:
-        if not self.tasks:
-            self.spent = 0.0
-        self.tasks.append(task)
-        with contextlib.suppress(OSError):  # it is dead, and is found so when next looked at
-            self.pipe.send(task)
-
-    def finish(self) -> T:
-        self.begun = self.last_try = False
-        self.used, self.spent = True, 0.0
-        return self.tasks.popleft()
-
-
 class _Team(Generic[T, R]):
     """The members at work, and the tasks they have not been given yet."""
 
     def __init__(
         self,
-        start: Callable[[], _Member[T, R]],
+        start: Callable[[], Member[T, R]],
         tasks: Iterator[T],
         size: int,
         stop_asked: StopAsked,
@@ -131,8 +77,8 @@ class _Team(Generic[T, R]):
     ) -> None:
         self._start, self._tasks, self._size = start, tasks, size
         self._stop_asked, self._time_limit = stop_asked, time_limit
-        self._members: list[_Member[T, R]] = []
-        self._leaving: list[_Member[T, R]] = []
+        self._members: list[Member[T, R]] = []
+        self._leaving: list[Member[T, R]] = []
         self._queue: deque[T] = deque()
         self._suspects: deque[tuple[T, Lost]] = deque()
         self._outcomes: deque[tuple[T, R | Lost]] = deque()
@@ -223,7 +169,7 @@ class _Team(Generic[T, R]):
             if died and member in self._members:
                 self._bury(member)
 
-    def _take(self, member: _Member[T, R], message: Ready | Begun | Done[R] | Failed) -> None:
+    def _take(self, member: Member[T, R], message: Ready | Begun | Done[R] | Failed) -> None:
         match message:
             case Ready():
                 member.ready = True
@@ -241,10 +187,9 @@ class _Team(Generic[T, R]):
             case Failed(error):
                 raise error
 
-    def _bury(self, member: _Member[T, R]) -> None:
+    def _bury(self, member: Member[T, R]) -> None:
         """Work out what the death of this process means."""
-        member.process.join(5)  # its pipe may close a little before it is gone
-        lost = _how_it_ended(member.process.exitcode)
+        lost = member.how_it_ended()
         last_try = member.last_try
         if not member.tasks:
             self._false_starts += 1
@@ -275,7 +220,7 @@ class _Team(Generic[T, R]):
                 self._outcomes.append((member.finish(), Lost(cause, f"{self._time_limit:g} seconds")))
                 self._dismiss(member)
 
-    def _dismiss(self, member: _Member[T, R]) -> None:
+    def _dismiss(self, member: Member[T, R]) -> None:
         """End a process at once: it holds nothing that killing it could harm. Its tasks wait again."""
         self._members.remove(member)
         self._queue.extendleft(reversed(member.tasks))
@@ -285,33 +230,8 @@ class _Team(Generic[T, R]):
         self._leaving = [gone for gone in (*self._leaving, member) if gone.process.exitcode is None]
 
 
-def _how_it_ended(exit_code: int | None) -> Lost:
-    if exit_code is None or (exit_code >= 0 and exit_code != OUT_OF_MEMORY):
-        return Lost(Cause.CRASHED, f"exit code {exit_code}")
-    if exit_code == OUT_OF_MEMORY:
-        return Lost(Cause.KILLED, "no memory left")
-    try:
-        number = signal.Signals(-exit_code)
-    except ValueError:  # a real-time signal
-        return Lost(Cause.KILLED, f"signal {-exit_code}")
-    return Lost(Cause.CRASHED if number in _CRASHES else Cause.KILLED, f"signal {number.name}")
-
-
 def _never_begins(why: str) -> FaceclustError:
     return FaceclustError(
         f"the worker processes end before they begin{why}",
         hint="run `faceclust doctor`; from a script, call scan() under `if __name__ == '__main__':`",
     )
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """A worker started in here is born deaf to Ctrl-C, also while it still imports."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from faceclust.packs.manifest import Pack
-from faceclust.photos.apart import Cause, Lost, run_apart
+from faceclust.photos.apart import run_apart
 from faceclust.photos.examine import Examined, PhotoExaminer
+from faceclust.photos.member import Cause, Lost
 from faceclust.progress import StopAsked
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 

@@ -17,7 +17,8 @@ import pytest
 
 from faceclust.errors import FaceclustError
 from faceclust.photos import apart
-from faceclust.photos.apart import Cause, Lost, run_apart
+from faceclust.photos.apart import run_apart
+from faceclust.photos.member import Cause, Lost
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
