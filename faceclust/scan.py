@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from faceclust.errors import CacheError
@@ -119,8 +121,10 @@ def scan_folders(
 class _Folder:
     """One folder in a scan: photos known and unchanged, photos waiting, photos done but unsaved."""
 
-    def __init__(self, name: str, cache: FolderCache, known: Sequence[PhotoRef], waiting: Iterable[PhotoRef]) -> None:
-        self.name, self.cache = name, cache
+    def __init__(
+        self, home: LibraryHome, name: str, cache: FolderCache, known: Sequence[PhotoRef], waiting: Iterable[PhotoRef]
+    ) -> None:
+        self.home, self.name, self.cache = home, name, cache
         self.known, self.waiting = list(known), set(waiting)
         self.done: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
         self.removed = 0
@@ -135,6 +139,12 @@ class _Folder:
     def save(self, progress: Progress, result: ScanResult) -> None:
         if not self.done and not self.removed:
             return
+        if self.done and not self._is_there():
+            # Its disk was unmounted, say: a file left in the bare mount point would hide.
+            if not os.path.isdir(self.home.home):
+                raise CacheError(f"{self.home.root} is gone; what was saved is on it", hint="is its disk mounted?")
+            _note_once(f"{self.home.root / self.name}: its photos are gone, nothing is saved there", progress, result)
+            return
         began = time.process_time()
         try:
             self.cache.update(self.known, self.done)
@@ -142,12 +152,15 @@ class _Folder:
             if getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 raise
             # One folder that cannot be written to is no reason to leave the others.
-            if str(error) not in result.notes:
-                _note(str(error), progress, result)
+            _note_once(str(error), progress, result)
             return
         self.known += self.done
         self.done, self.removed = {}, 0
         _add_seconds(result, {"write": time.process_time() - began})
+
+    def _is_there(self) -> bool:
+        # Asked of the photos, since some network file systems give a folder a new number now and then.
+        return any(os.path.lexists(self.home.root / ref.rel_path) for ref in chain(self.done, self.known))
 
 
 def _look(
@@ -175,7 +188,7 @@ def _look(
                 _note(str(error), progress, result)
             index = _index(cache, progress, result)
             known = [ref for ref in found.photos if index.get(stored_name(ref)) == (ref.size, ref.mtime_ns)]
-            folder = _Folder(found.rel_path, cache, known, set(found.photos).difference(known))
+            folder = _Folder(home, found.rel_path, cache, known, set(found.photos).difference(known))
             folder.removed = len(index.keys() - {stored_name(ref) for ref in found.photos})
             folders[found.rel_path] = folder
             result.photos += len(found.photos)
@@ -198,6 +211,11 @@ def _index(cache: FolderCache, progress: Progress, result: ScanResult) -> dict[s
 def _note(message: str, progress: Progress, result: ScanResult) -> None:
     result.notes.append(message)
     progress.note(message)
+
+
+def _note_once(message: str, progress: Progress, result: ScanResult) -> None:
+    if message not in result.notes:
+        _note(message, progress, result)
 
 
 def _count(result: ScanResult, examined: Examined) -> None:

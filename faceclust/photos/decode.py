@@ -96,6 +96,8 @@ def _open(data: bytes) -> Image.Image:
             return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise UndecodableError(SkipReason.NOT_A_PHOTO, "its content is no image format faceclust reads") from None
+    except MemoryError:  # some decoders do all their work here
+        raise UndecodableError(SkipReason.OUT_OF_MEMORY, "it could not be opened") from None
     except Exception as error:
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
 

@@ -106,13 +106,13 @@ class PhotoExaminer:
 
 
 def _skipped(ref: PhotoRef, error: Exception) -> SkippedPhoto:
-    match error:
-        case UndecodableError():
-            return SkippedPhoto(ref, error.reason, str(error))
-        case OSError():
-            return SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
-        case MemoryError():
-            return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
+    if isinstance(error, UndecodableError):
+        return SkippedPhoto(ref, error.reason, str(error))
+    if isinstance(error, OSError):
+        return SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
+    # ONNX Runtime has no exception of its own for want of memory.
+    if isinstance(error, MemoryError) or any(words in str(error) for words in ("Failed to allocate", "bad_alloc")):
+        return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
     return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
 
 

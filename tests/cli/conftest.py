@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from tests.samples import COLLINS, HOPPER, save, together, variant
+
+
+@pytest.fixture(scope="session")
+def large_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough photos for a scan to last some seconds."""
+    root = tmp_path_factory.mktemp("large") / "photos"
+    for number in range(30):
+        picture = together(variant(COLLINS, number), variant(HOPPER, number))
+        save(picture.resize((picture.width * 2, picture.height * 2)), root / f"{number % 3}/{number}.jpg")
+    return root
+
+
+@pytest.fixture
+def photos(large_library: Path, tmp_path: Path) -> Path:
+    shutil.copytree(large_library, tmp_path / "photos")
+    return tmp_path / "photos"
+
+
+@pytest.fixture(scope="session")
+def undisturbed(large_library: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    root = tmp_path_factory.mktemp("undisturbed") / "photos"
+    shutil.copytree(large_library, root)
+    library = Library(root)
+    library.scan(workers=0)
+    return library.table.rows.to_pylist()

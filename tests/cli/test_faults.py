@@ -1,0 +1,206 @@
+"""Disks that fill up, go read-only or go away, want of memory, a clock set back, photos that change
+while they are read: the caches stay whole, one line says what is wrong, the next run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from faceclust import Library
+from tests.cli.program import ok, run, start_scan, wait_for_a_third
+from tests.samples import COLLINS, make_library, save, variant
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts, limits and signals of Linux")
+
+Mount = Callable[..., Path]
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """A function that mounts something on a folder until the end of the test."""
+    with ExitStack() as stack:
+
+        def mount(folder: Path, *arguments: str | Path) -> Path:
+            folder.mkdir(exist_ok=True)
+            done = subprocess.run(["mount", *arguments, folder], capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"cannot mount: {done.stderr.strip()}")
+            stack.callback(subprocess.run, ["umount", "-l", folder], capture_output=True, check=False)
+            return folder
+
+        yield mount
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def rows(photos: Path) -> list[dict[str, object]]:
+    """All rows of all caches; each must be readable to the last byte."""
+    for path in photos.rglob(".faceclust.parquet"):
+        pq.read_table(path).validate(full=True)
+    assert not list(photos.rglob("*.tmp"))
+    return Library(photos).table.rows.to_pylist()
+
+
+def in_order(photos: Path) -> list[dict[str, object]]:
+    """The rows of an undisturbed scan of a copy."""
+    copy = photos.with_name("undisturbed")
+    shutil.copytree(photos, copy, ignore=shutil.ignore_patterns(".faceclust*"))
+    Library(copy).scan(workers=0)
+    return rows(copy)
+
+
+def scan_again(photos: Path) -> dict[str, object]:
+    result: dict[str, object] = json.loads(ok("scan", photos, "--json"))
+    return result
+
+
+@contextmanager
+def disturbed_scan(photos: Path) -> Iterator[list[str]]:
+    """A scan of which a third is done and saved when the block begins; after it, its stderr is
+    in the list. It must fail, in plain words."""
+    scan = start_scan(photos)
+    said: list[str] = []
+    wait_for_a_third(photos)
+    yield said
+    _, err = scan.communicate(timeout=120)
+    said.append(err)
+    assert scan.returncode == 1 and "Traceback" not in err and "fault in faceclust" not in err, err
+
+
+def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]]) -> None:
+    disk = mount(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs")
+    photos = disk / "photos"
+    shutil.copytree(large_library, photos)
+    filler = disk / "filler"
+    with disturbed_scan(photos) as said, filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
+        while True:
+            stream.write(bytes(4096))
+    assert "cannot be written: No space left on device" in said[0]
+    done = len({row["photo"] for row in rows(photos)})
+    filler.unlink()
+    result = scan_again(photos)
+    assert 10 <= done == result["unchanged"] and not result["notes"]
+    assert rows(photos) == undisturbed
+
+
+@pytest.mark.parametrize("gone", ["", "2"])
+def test_a_disk_unmounted_in_mid_scan(
+    large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]], gone: str
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(large_library, data)
+    photos = mount(tmp_path / "photos", "--bind", data)
+    if gone:
+        (tmp_path / "on the other disk").mkdir()
+        for photo in (data / gone).iterdir():
+            photo.rename(tmp_path / "on the other disk" / photo.name)
+        mount(photos / gone, "--bind", tmp_path / "on the other disk")
+    with disturbed_scan(photos) as said:
+        unmount(photos / gone)
+    assert f"{photos / gone}: its photos are gone" in said[0] if gone else f"error: {photos} is gone" in said[0]
+    assert list((photos / gone).iterdir()) == []  # a file left here would hide below the disk
+    if gone:
+        mount(photos / gone, "--bind", tmp_path / "on the other disk")
+    else:
+        mount(photos, "--bind", data)
+    result = scan_again(photos)
+    assert result["unchanged"] == 20 if gone else result["unchanged"] >= 10  # type: ignore[operator]
+    assert rows(photos) == undisturbed
+
+
+@pytest.mark.parametrize("where", ["", "2019"])
+def test_a_read_only_folder(tmp_path: Path, mount: Mount, where: str) -> None:
+    photos = tmp_path / "photos"
+    make_library(photos, photos_each=1)
+    expected, before = in_order(photos), sorted((photos / where).rglob("*"))
+    mount(photos / where, "-o", "bind,ro", photos / where)
+    result = scan_again(photos)
+    assert (result["scanned"], result["unsaved"], result["notes"]) == (5, 0, [])
+    assert sorted((photos / where).rglob("*")) == before
+    assert rows(photos) == expected
+    unmount(photos / where)
+    assert scan_again(photos)["unchanged"] == 5
+    assert rows(photos) == expected
+
+
+def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    make_library(photos, photos_each=1)
+    expected = in_order(photos)
+    Image.new("RGB", (14000, 11000)).save(photos / "2019/huge.png", compress_level=1)
+    megabytes = 1_200_000  # the models take some 500, the photo 1,900
+    scan = ["prlimit", f"--as={megabytes * 1000}", sys.executable, "-m", "faceclust", "scan", str(photos), "-j", "1"]
+    # The libraries of linear algebra set room aside for each core of the machine.
+    few = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(scan, env=os.environ | few, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert "5 scanned" in done.stdout and "1 file skipped: 1 not enough memory" in done.stdout
+    assert [row for row in rows(photos) if row["photo"] != "huge.png"] == expected
+    result = scan_again(photos)
+    assert (result["unchanged"], result["scanned"], result["skipped"]) == (5, 1, [])
+    assert [row for row in rows(photos) if row["photo"] != "huge.png"] == expected
+
+
+def test_a_clock_that_runs_backwards(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    make_library(photos, photos_each=1)
+    os.utime(photos / "together/nobody.jpg", (7e9, 7e9))  # in the year 2191
+    backwards = (
+        "import itertools, time\n"
+        "real, step = time.time, itertools.count(1)\n"
+        "time.time = lambda: real() - 86400 * next(step)\n"
+        "from faceclust.cli import main\n"
+        "main()\n"
+    )
+    scan = [sys.executable, "-c", backwards, "scan", str(photos)]
+    done = subprocess.run(scan, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and "5 scanned" in done.stdout, done.stderr
+    assert rows(photos) == in_order(photos)
+    assert scan_again(photos)["unchanged"] == 5
+
+
+@pytest.mark.parametrize("how", ["replaced", "rewritten"])
+def test_a_photo_that_changes_while_it_is_read(tmp_path: Path, how: str) -> None:
+    photos, new = tmp_path / "photos", tmp_path / "new.jpg"
+    make_library(photos, photos_each=1)
+    save(variant(COLLINS, 3), new)
+    target = photos / "2019/collins-0.jpg"
+    patch = tmp_path / "patch/sitecustomize.py"
+    patch.parent.mkdir()
+    patch.write_text(
+        "import os, shutil\n"
+        "from pathlib import Path\n"
+        "real = Path.read_bytes\n"
+        "def read_bytes(path):\n"
+        f"    if str(path) != {str(target)!r} or not os.path.exists({str(new)!r}):\n"
+        "        return real(path)\n"
+        "    with open(path, 'rb') as stream:\n"
+        "        begun = stream.read(9000)\n"
+        f"        if {how == 'replaced'}:\n"
+        f"            os.replace({str(new)!r}, path)\n"
+        "        else:\n"
+        f"            shutil.copyfile({str(new)!r}, path)\n"
+        f"            os.unlink({str(new)!r})\n"
+        "        return begun + stream.read()\n"
+        "Path.read_bytes = read_bytes\n"
+    )
+    path = os.pathsep.join([str(patch.parent), os.environ.get("PYTHONPATH", "")])
+    done = run("scan", photos, env={"PYTHONPATH": path})
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert not new.exists()
+    rows(photos)
+    result = scan_again(photos)
+    assert (result["unchanged"], result["scanned"]) == (4, 1)
+    assert rows(photos) == in_order(photos)
