@@ -94,14 +94,15 @@ class Library(Answers, Searches, Forgetting):
         hand are finished and saved. Raises UsageError for a folder outside the library,
         LibraryBusyError while another process scans or clusters it.
         """
-        from faceclust.scan import scan_folders  # loads the model runtime, which only a scan needs
+        from faceclust.photos.examine import Look  # loads the model runtime, which only a scan needs
+        from faceclust.scan import scan_folders
 
         starts = [self._below_root(Path(folder)) for folder in folders] or [""]
         require_files(self.pack)
         with self.home.locked(), self._watching() as watch:
             result = scan_folders(
                 self.home,
-                self.pack,
+                Look(self.pack),
                 self.cache_info,
                 starts,
                 os.cpu_count() or 1 if workers is None else workers,

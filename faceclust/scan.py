@@ -12,9 +12,8 @@ from itertools import chain
 from typing import Protocol
 
 from faceclust.errors import CacheError
-from faceclust.packs.manifest import Pack
 from faceclust.photos.crawl import crawl
-from faceclust.photos.examine import Examined
+from faceclust.photos.examine import Examined, KnownPhoto, Look, Task
 from faceclust.photos.pool import examine_photos
 from faceclust.progress import Progress, StopAsked
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
@@ -69,7 +68,7 @@ class Forgotten(Protocol):
 
 def scan_folders(
     home: LibraryHome,
-    pack: Pack,
+    look: Look,
     info: CacheInfo,
     starts: Iterable[str],
     workers: int,
@@ -90,8 +89,9 @@ def scan_folders(
     for folder in folders:
         if folder.removed and not folder.waiting:
             folder.save(progress, result)
-    for examined in examine_photos(home.root, pack, work, workers, stop_asked):
+    for examined in examine_photos(home.root, look, [Task(ref) for ref in work], workers, stop_asked):
         folder = by_folder[examined.photo.ref.folder]
+        assert not isinstance(examined.photo, KnownPhoto)
         _count(result, examined)
         photo = forgotten.take(examined.photo) if isinstance(examined.photo, ScannedPhoto) else examined.photo
         if photo is None:

@@ -66,7 +66,7 @@ class Eye:
         is no readable photo, PackError where the models cannot be used."""
         status = file_status(path)
         ref = PhotoRef(str(path.absolute()), status.st_size, status.st_mtime_ns)
-        photo = self._examiner(ref).photo
+        photo = self._examiner(ref)
         if isinstance(photo, SkippedPhoto):
             raise UnreadableError(f"{photo.reason.value}: {photo.detail}")
         boxes: list[Box] = [tuple(box) for box in photo.boxes.tolist()]
@@ -81,10 +81,10 @@ class Eye:
 
     @cached_property
     def _examiner(self) -> PhotoExaminer:
-        from faceclust.photos.examine import PhotoExaminer  # loads the model runtime
+        from faceclust.photos.examine import Look, PhotoExaminer  # loads the model runtime
 
         require_files(self._pack)
-        return PhotoExaminer(Path(), self._pack)  # below no folder: the paths given are whole ones
+        return PhotoExaminer(Path(), Look(self._pack))  # below no folder: the paths given are whole ones
 
 
 def file_status(path: Path) -> os.stat_result:

@@ -81,6 +81,10 @@ class Photo:
     def is_full_size(self) -> bool:
         return (self.pixels.shape[1], self.pixels.shape[0]) == self.full_size
 
+    def without_pixels(self) -> Photo:
+        """All but the pixels, whose memory can go."""
+        return replace(self, pixels=np.empty((0, 0, 3), np.uint8))
+
 
 @dataclass(frozen=True)
 class Detections:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(variable, str(home))
     monkeypatch.delenv("FACECLUST_LIBRARY", raising=False)
+
+
+@pytest.fixture
+def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The code that builds the embedded pack can be imported; it is no part of the package."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "models"))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("packbuilder", "hatch_build")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -31,12 +31,21 @@ class PackFile:
 @dataclass(frozen=True)
 class DetectorSpec:
     """`kind` names the decoder; `files` its model files by role; `settings` are its numbers.
-    `long_side` is the longest side, in pixels, of the copy the detector looks at."""
+    By default the detector looks at a copy whose longer side is at most `long_side` pixels; the
+    faces it finds are at least `smallest` pixels wide on the copy it is given. `landmarks`: the
+    model file that refines what it says of the landmarks; None where its own are the best."""
 
     kind: str
     long_side: int
+    smallest: int
+    landmarks: str | None
     files: Mapping[str, str]
     settings: Mapping[str, Any]
+
+    def min_face(self, long_side: int) -> float:
+        """The width, in its pixels, of the smallest face looked for by default in a photo whose
+        longer side is `long_side`."""
+        return self.smallest * max(1.0, long_side / self.long_side)
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,8 @@ def read_manifest(path: Path) -> Pack:
             detector=DetectorSpec(
                 kind=detector.pop("kind"),
                 long_side=detector.pop("long_side"),
+                smallest=detector.pop("smallest"),
+                landmarks=detector.pop("landmarks", None),
                 files=detector.pop("files"),
                 settings=detector,
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -18,33 +19,92 @@ import onnxruntime
 onnxruntime.disable_telemetry_events()  # what Windows listens to
 
 
+# The shape of a batch of one RGB picture, then its two sides as varints.
+_FIXED_INPUT = re.compile(rb"(\x0a\x02\x08\x01\x0a\x02\x08\x03)(\x0a\x03\x08[\x80-\xff][\x01-\x7f])\2", re.DOTALL)
+
+
 class Model(Protocol):
     """Takes one float32 array, gives its named outputs."""
 
     def __call__(self, images: Float32) -> dict[str, Float32]: ...
 
 
-class OnnxModel:
-    """An ONNX file with one input, on one CPU thread: photos are spread over processes, and
-    a model run by one thread gives the same numbers on every run."""
+#: What a user may call a device, and the ONNX Runtime provider that stands for it.
+DEVICES = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+}
+_PACKAGES = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml", "openvino": "onnxruntime-openvino"}
 
-    def __init__(self, path: Path) -> None:
+
+def choose_device(asked: str) -> str:
+    """A device by name; "auto" is CUDA where ONNX Runtime has it and a card answers, else the CPU.
+    Raises PackError where the installed ONNX Runtime does not have it."""
+    offered = providers()
+    if asked == "auto":
+        return "cuda" if DEVICES["cuda"] in offered and _card_answers() else "cpu"
+    if asked not in DEVICES:
+        raise PackError(f"no device called {asked!r}", hint=f"known devices: auto, {', '.join(DEVICES)}")
+    if DEVICES[asked] not in offered:
+        package = _PACKAGES.get(asked)
+        raise PackError(
+            f"the installed ONNX Runtime cannot use {asked}; it offers {', '.join(offered)}",
+            hint=f"pip uninstall onnxruntime && pip install {package}" if package else "leave --device out",
+        )
+    return asked
+
+
+def _card_answers() -> bool:
+    """Whether ONNX Runtime sees a CUDA card: its CUDA build offers CUDA also where there is none."""
+    listed = getattr(onnxruntime, "get_ep_devices", list)
+    return any(device.ep_name == DEVICES["cuda"] for device in listed())
+
+
+class OnnxModel:
+    """An ONNX file with one input, run on a device (see DEVICES), on one CPU thread: photos are
+    spread over processes, and a model run by one thread gives the same numbers on every run. A
+    model that says it takes pictures of one size takes any."""
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Picture sizes differ from call to call, so planning memory by shape only costs some.
         options.enable_mem_pattern = False
+        # x86 processors without VNNI add 8-bit products in 16 bits, which overflows now and then, and
+        # a face would get another embedding there: this has them take the slower, exact way.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        # What a device lacks, the CPU does.
+        wanted = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            model = _for_any_size(path.read_bytes())
+            self._session = onnxruntime.InferenceSession(model, options, providers=wanted)
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise PackError(f"{path} cannot be loaded: {error}", hint="install faceclust again") from error
+        if wanted[0] not in self._session.get_providers():  # it falls back without a word
+            raise PackError(
+                f"ONNX Runtime cannot start {device} for {path.name}", hint="is its driver there? else --device cpu"
+            )
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, images: Float32) -> dict[str, Float32]:
         values: list[Float32] = self._session.run(self._outputs, {self._input: images})
         return dict(zip(self._outputs, values, strict=True))
+
+
+def _for_any_size(model: bytes) -> bytes:
+    """An ONNX file whose input is a square of fixed size (YuNet's says 640×640, while its layers
+    do for any) with two unknown sides in its place.
+
+    In protobuf's encoding a side of 128 to 16,383 pixels is three bytes, as is an unknown one of
+    one letter, so nothing else in the file changes.
+    """
+    return _FIXED_INPUT.sub(lambda found: found[1] + b"\x0a\x03\x12\x01h" + b"\x0a\x03\x12\x01w", model)
 
 
 def providers() -> list[str]:

@@ -1,10 +1,11 @@
-"""One photo, all of it: read → decode → detect → align → embed. Runs in a worker."""
+"""Photos, all the way: read → decode → detect → align → embed. Runs in a worker."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,32 +21,97 @@ from faceclust.types import (
     ScannedPhoto,
     SkippedPhoto,
     SkipReason,
+    UInt8,
 )
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.quality import face_quality
 
 
 @dataclass(frozen=True)
-class Examined:
-    """What became of a photo, and the seconds each stage took."""
+class Look:
+    """How photos are looked at: by which models, on which device (see `packs.session`), and from
+    which width of a face in pixels of the photo on (None: by the photo's size)."""
 
-    photo: ScannedPhoto | SkippedPhoto
+    pack: Pack
+    device: str = "cpu"
+    min_face: int | None = None
+
+    def smallest(self, long_side: int) -> float:
+        """The smallest face looked for in a photo whose longer side is `long_side` pixels."""
+        return self.min_face or self.pack.detector.min_face(long_side)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A photo to examine. Of a photo with one of these contents all is `known` already."""
+
+    ref: PhotoRef
+    known: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class KnownPhoto:
+    """A photo whose content is that of one whose faces are known."""
+
+    ref: PhotoRef
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What became of a photo, and the processor seconds each stage took."""
+
+    photo: ScannedPhoto | SkippedPhoto | KnownPhoto
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A photo's faces, cut out; its pixels are no longer needed."""
+
+    photo: Photo
+    extent: Float32
+    found: Detections
+    chips: UInt8
+
+
 class PhotoExaminer:
-    """Holds a pack's opened models; call it with one photo after the other, or its two steps.
-    Neither raises for a bad photo: the failure is a `SkippedPhoto`."""
+    """Holds a pack's opened models. Takes photos in batches, in two steps; a bad photo does not
+    raise in either: the failure is a `SkippedPhoto`."""
 
-    def __init__(self, root: Path, pack: Pack) -> None:
-        self._root, self._pack = root, pack
-        self._analyser = FaceAnalyser(pack)
+    def __init__(self, root: Path, look: Look) -> None:
+        self._root, self._look = root, look
+        self._analyser = FaceAnalyser(look.pack, look.device)
 
-    def __call__(self, ref: PhotoRef) -> Examined:
-        return self.work(ref, self.prepare(ref))
+    def __call__(self, ref: PhotoRef) -> ScannedPhoto | SkippedPhoto:
+        """One photo, at once."""
+        batch = (Task(ref),)
+        photo = self.work(batch, self.prepare(batch))[0].photo
+        assert not isinstance(photo, KnownPhoto)
+        return photo
 
-    def prepare(self, ref: PhotoRef) -> bytes | SkippedPhoto:
-        """Read the photo's file."""
+    def prepare(self, batch: Sequence[Task]) -> list[tuple[bytes, PhotoRef] | SkippedPhoto]:
+        """Read the photos' files."""
+        return [self._read(task.ref) for task in batch]
+
+    def work(self, batch: Sequence[Task], prepared: Sequence[tuple[bytes, PhotoRef] | SkippedPhoto]) -> list[Examined]:
+        """Everything else. The faces of all the photos are embedded in one go."""
+        clocks = [_Clock() for _ in batch]
+        seen = [self._see(*pair, clock) for pair, clock in zip(zip(batch, prepared, strict=True), clocks, strict=True)]
+        faces = [one for one in seen if isinstance(one, _Seen)]
+        began = time.process_time()
+        embedded = iter(self._analyser.embed([one.found for one in faces], [one.chips for one in faces]))
+        share = (time.process_time() - began) / max(1, len(faces))
+        out = []
+        for one, clock in zip(seen, clocks, strict=True):
+            if isinstance(one, _Seen):
+                clock.seconds["embed"] = clock.seconds.get("embed", 0.0) + share
+                out.append(Examined(self._scanned(one, *next(embedded)), clock.seconds))
+            else:
+                out.append(Examined(one, clock.seconds))
+        return out
+
+    def _read(self, ref: PhotoRef) -> tuple[bytes, PhotoRef] | SkippedPhoto:
         try:
             ref.rel_path.encode()
         except UnicodeEncodeError:
@@ -53,30 +119,45 @@ class PhotoExaminer:
         if ref.size > MAX_BYTES:
             return SkippedPhoto(ref, SkipReason.TOO_LARGE, f"{ref.size:,} bytes")
         try:
-            return (self._root / ref.rel_path).read_bytes()
+            return (self._root / ref.rel_path).read_bytes(), ref
         except Exception as error:
             return _skipped(ref, error)
 
-    def work(self, ref: PhotoRef, prepared: bytes | SkippedPhoto) -> Examined:
-        """Everything else."""
+    def _see(
+        self, task: Task, prepared: tuple[bytes, PhotoRef] | SkippedPhoto, clock: _Clock
+    ) -> _Seen | SkippedPhoto | KnownPhoto:
         if isinstance(prepared, SkippedPhoto):
-            return Examined(prepared)
-        clock = _Clock()
+            return prepared
+        data, ref = prepared
+        clock.start()
         try:
-            return Examined(self._examine(ref, prepared, clock), clock.seconds)
+            if task.known and (content := content_hash(data)) in task.known:
+                clock.lap("read")
+                return KnownPhoto(ref, content)
+            return self._find(ref, data, clock)
         except Exception as error:  # one bad photo never stops a scan
-            return Examined(_skipped(ref, error), clock.seconds)
+            return _skipped(ref, error)
 
-    def _examine(self, ref: PhotoRef, data: bytes, clock: _Clock) -> ScannedPhoto:
-        photo = decode_photo(data, ref, at_least=self._pack.detector.long_side)
+    def _find(self, ref: PhotoRef, data: bytes, clock: _Clock) -> _Seen:
+        spec = self._look.pack.detector
+        photo = decode_photo(data, ref, at_least=spec.long_side)
+        full, before = max(photo.full_size), max(photo.pixels.shape)
+        min_face = self._look.smallest(full)
+        wanted = math.ceil(full * spec.smallest / min_face)
+        if before < min(wanted, full):
+            photo = decode_photo(data, ref, at_least=wanted)
+            before = max(photo.pixels.shape)
         clock.lap("decode")
-        found = self._analyser.detect(photo.pixels)
+        found = self._analyser.detect(photo.pixels, min_face * before / full)
         clock.lap("detect")
         photo, found = self._sharpen(photo, found, data)
         clock.lap("decode")
-        found, embeddings = self._analyser.embed(photo.pixels, found)
+        found = self._analyser.refine(photo.pixels, found)
+        clock.lap("detect")
+        chips = self._analyser.chips(photo.pixels, found)
         clock.lap("embed")
-        return self._scanned(photo, found, embeddings)
+        height, width = photo.pixels.shape[:2]
+        return _Seen(photo.without_pixels(), np.array([width, height], np.float32), found, chips)
 
     def _sharpen(self, photo: Photo, found: Detections, data: bytes) -> tuple[Photo, Detections]:
         """Decode again, larger, where a chip would have to be blown up from reduced pixels."""
@@ -87,10 +168,9 @@ class PhotoExaminer:
         sharper = decode_photo(data, photo.ref, at_least=math.ceil(before * blow_up))
         return sharper, found.scaled(max(sharper.pixels.shape) / before)
 
-    def _scanned(self, photo: Photo, found: Detections, embeddings: Float32) -> ScannedPhoto:
-        height, width = photo.pixels.shape[:2]
-        extent = np.array([width, height], np.float32)
-        boxes = np.clip(found.boxes / np.tile(extent, 2), 0, 1).astype(np.float32)
+    def _scanned(self, seen: _Seen, found: Detections, embeddings: Float32) -> ScannedPhoto:
+        photo = seen.photo
+        boxes = np.clip(found.boxes / np.tile(seen.extent, 2), 0, 1).astype(np.float32)
         return ScannedPhoto(
             ref=photo.ref,
             content_hash=photo.content_hash,
@@ -98,7 +178,7 @@ class PhotoExaminer:
             metadata=photo.metadata,
             face_ids=tuple(face_id(photo.content_hash, box) for box in boxes),
             boxes=boxes,
-            landmarks=(found.landmarks / extent).astype(np.float32),
+            landmarks=(found.landmarks / seen.extent).astype(np.float32),
             scores=found.scores,
             quality=face_quality(found, self._analyser.chip_scales(found)),
             embeddings=embeddings,
@@ -116,6 +196,11 @@ def _skipped(ref: PhotoRef, error: Exception) -> SkippedPhoto:
     return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
 
 
+def content_hash(data: bytes) -> str:
+    """BLAKE2b-128 of a file's bytes, in hex: what a photo is known by wherever it lies."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
 def face_id(photo_hash: str, box: Float32) -> str:
     """16 hex digits that stay with a face wherever its photo goes: BLAKE2b of the photo's
     content hash and the box (fractions of width and height) in thousandths."""
@@ -128,6 +213,9 @@ class _Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._last = 0.0
+
+    def start(self) -> None:
         self._last = time.process_time()
 
     def lap(self, stage: str) -> None:

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from faceclust.packs.manifest import Pack
 from faceclust.photos.apart import run_apart
-from faceclust.photos.examine import Examined, PhotoExaminer
+from faceclust.photos.examine import Examined, Look, PhotoExaminer, Task
 from faceclust.photos.member import Cause, Lost
 from faceclust.progress import StopAsked
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
 #: Seconds a photo may take to be read, and again to be worked on.
 TIME_LIMIT = 120.0
+#: Photos examined together, by device: one that is fast needs many faces at a time to be busy.
+_BATCHES = {"cuda": 16, "directml": 16}
 
 
 def examine_photos(
-    root: Path, pack: Pack, photos: Sequence[PhotoRef], workers: int, stop_asked: StopAsked
+    root: Path, look: Look, tasks: Sequence[Task], workers: int, stop_asked: StopAsked
 ) -> Iterator[Examined]:
     """Examine photos in `workers` processes; results come as they are done, in any order.
 
@@ -26,9 +27,22 @@ def examine_photos(
     which a worker dies twice, or takes too long, is skipped. `workers=0` works in this process,
     without that protection.
     """
-    examiner = partial(PhotoExaminer, root, pack)
-    for ref, outcome in run_apart(examiner, photos, workers, stop_asked, TIME_LIMIT):
-        yield Examined(_skipped(ref, outcome)) if isinstance(outcome, Lost) else outcome
+    size = _BATCHES.get(look.device, 1)
+    batches = [tuple(tasks[start : start + size]) for start in range(0, len(tasks), size)]
+    examiner = partial(PhotoExaminer, root, look)
+    singly: list[tuple[Task, ...]] = []
+    for batch, outcome in run_apart(examiner, batches, workers, stop_asked, TIME_LIMIT):
+        if not isinstance(outcome, Lost):
+            yield from outcome
+        elif len(batch) == 1:
+            yield Examined(_skipped(batch[0].ref, outcome))
+        else:  # one of them did it: which one shows when each is alone
+            singly += [(task,) for task in batch]
+    for (task,), outcome in run_apart(examiner, singly, workers, stop_asked, TIME_LIMIT):
+        if isinstance(outcome, Lost):
+            yield Examined(_skipped(task.ref, outcome))
+        else:
+            yield from outcome
 
 
 def _skipped(ref: PhotoRef, lost: Lost) -> SkippedPhoto:

@@ -35,24 +35,23 @@ def cut_chips(pixels: UInt8, landmarks: Float32, template: Float32, size: tuple[
     `pixels` (H, W, 3), `landmarks` (n, 5, 2) in its pixels, `template` (5, 2) in chip pixels,
     `size` = (width, height) of a chip.
     """
-    picture = Image.fromarray(pixels)
     chips = np.empty((len(landmarks), size[1], size[0], 3), np.uint8)
     for chip, matrix in zip(chips, chip_transforms(landmarks, template), strict=True):
-        chip[:] = _cut(picture, invert_transform(matrix), size)
+        chip[:] = _cut(pixels, invert_transform(matrix), size)
     return chips
 
 
-def _cut(picture: Image.Image, chip_to_picture: Float64, size: tuple[int, int]) -> UInt8:
+def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int]) -> UInt8:
     width, height = size
     corners = transform_points(chip_to_picture, np.array([(0, 0), (width, 0), (0, height), (width, height)]))
     # Pillow's transform takes single samples: shrink the region by whole pixels first, so
     # that no sample skips over what lies between.
     step = max(1, int(transform_scale(chip_to_picture)))
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - step, 0)
-    right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, picture.size)
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, pixels.shape[1::-1])
     if right <= left or bottom <= top:
         return np.zeros((height, width, 3), np.uint8)
-    region = picture.reduce(step, box=(int(left), int(top), int(right), int(bottom)))
+    region = Image.fromarray(pixels[top:bottom, left:right]).reduce(step)
     to_region = chip_to_picture.copy()
     to_region[:, 2] -= (left, top)
     to_region /= step

@@ -6,85 +6,106 @@ the five landmarks. The networks take RGB 0..255; their scaling is inside the gr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
 from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.geometry import non_maximum_suppression, square_boxes
+from faceclust.vision.pyramid import Pyramid
 
 _CELL, _STRIDE = 12, 2  # P-Net sees 12×12 pixels, a step every 2
-_OUTSIDE = 127  # what a crop shows beyond the picture: the networks' zero
+_STRIP = 64  # rows P-Net is run on at a time: what it keeps between layers then stays in the cache
 _BATCH = 128
 
 
 @dataclass(frozen=True)
 class MtcnnSettings:
-    """`min_face`: side in pixels of the smallest face looked for. `factor`: between two levels
-    of the pyramid. `thresholds`: face probability each network asks for."""
+    """`factor`: between two levels of the pyramid. `thresholds`: face probability each network
+    asks for. `overlap`: IoU above which the less probable of two proposals is dropped."""
 
-    min_face: int = 20
-    factor: float = 0.709
-    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8)
+    factor: float
+    thresholds: tuple[float, float, float]
+    overlap: float
 
 
 class Mtcnn:
-    """A detector: `detector(pixels)` gives the `Detections` in a picture."""
+    """A detector: `detector(pixels, min_face)` gives the `Detections` in a picture (H, W, 3);
+    `min_face` is the side, in its pixels, of the smallest face looked for."""
 
     def __init__(self, models: Mapping[str, Model], settings: MtcnnSettings) -> None:
         self._pnet, self._rnet, self._onet = models["pnet"], models["rnet"], models["onet"]
         self._settings = settings
 
-    def __call__(self, pixels: UInt8) -> Detections:
-        picture = Image.fromarray(pixels)
-        boxes = self._propose(picture)
-        boxes = self._refine(picture, boxes)
-        return self._decide(picture, boxes)
+    def __call__(self, pixels: UInt8, min_face: float) -> Detections:
+        pyramid = Pyramid(pixels)
+        boxes = self._refine(pyramid, self._propose(pyramid, min_face))
+        return self._decide(pyramid, boxes)
 
-    def _propose(self, picture: Image.Image) -> Float32:
+    def _propose(self, pyramid: Pyramid, min_face: float) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
-        for level, scale in self._pyramid(picture):
-            out = self._pnet(_to_batch(np.asarray(level)[None]))
-            rows, columns = np.nonzero(out["face"][0] > self._settings.thresholds[0])
-            score = out["face"][0, rows, columns]
+        for scale in self._scales(pyramid.size, min_face):
+            box_map, face_map = self._slide(pyramid.resized(scale))
+            rows, columns = _peaks(face_map, self._settings.thresholds[0])
             corner = np.stack([columns, rows], axis=1).astype(np.float32) * _STRIDE
             cell = np.concatenate([corner, corner + _CELL], axis=1)
-            box = (cell + out["box"][0][:, rows, columns].T * _CELL) / np.float32(scale)
-            kept = non_maximum_suppression(box, score, 0.5)
-            boxes.append(box[kept])
-            scores.append(score[kept])
+            boxes.append((cell + box_map[:, rows, columns].T * _CELL) / np.float32(scale))
+            scores.append(face_map[rows, columns])
         box, score = np.concatenate(boxes), np.concatenate(scores)
-        return square_boxes(box[non_maximum_suppression(box, score, 0.7)])
+        return square_boxes(box[non_maximum_suppression(box, score, self._settings.overlap)])
 
-    def _pyramid(self, picture: Image.Image) -> Iterator[tuple[Image.Image, float]]:
-        """Ever smaller copies, each made from the last, until P-Net's cell no longer fits."""
-        scale, level = _CELL / self._settings.min_face, picture
-        while min(picture.size) * scale >= _CELL:
-            width, height = (int(np.ceil(side * scale)) for side in picture.size)
-            level = level.resize((width, height), Image.Resampling.BILINEAR)
-            yield level, scale
+    def _scales(self, size: tuple[int, int], min_face: float) -> Iterator[float]:
+        """Of ever smaller copies, until P-Net's cell no longer fits."""
+        scale = min(1.0, _CELL / min_face)
+        while min(size) * scale >= _CELL:
+            yield scale
             scale *= self._settings.factor
 
-    def _refine(self, picture: Image.Image, boxes: Float32) -> Float32:
-        out = _run(self._rnet, _crops(picture, boxes, 24))
+    def _slide(self, level: UInt8) -> tuple[Float32, Float32]:
+        """P-Net's boxes (4, rows, columns) and face probabilities (rows, columns) over a copy."""
+        images = _to_batch(level[None])
+        overlap = _CELL - _STRIDE
+        starts = range(0, max(1, images.shape[2] - overlap), _STRIP)
+        strips = [self._pnet(np.ascontiguousarray(images[:, :, y : y + _STRIP + overlap])) for y in starts]
+        box, face = (np.concatenate([strip[name][0] for strip in strips], axis=-2) for name in ("box", "face"))
+        return box, face
+
+    def _refine(self, pyramid: Pyramid, boxes: Float32) -> Float32:
+        out = run_in_batches(self._rnet, pyramid.crops(boxes, 24))
         passed = out["face"] > self._settings.thresholds[1]
         boxes, score = _shift(boxes[passed], out["box"][passed]), out["face"][passed]
         return square_boxes(boxes[non_maximum_suppression(boxes, score, 0.7)])
 
-    def _decide(self, picture: Image.Image, boxes: Float32) -> Detections:
-        out = _run(self._onet, _crops(picture, boxes, 48))
+    def _decide(self, pyramid: Pyramid, boxes: Float32) -> Detections:
+        out = run_in_batches(self._onet, pyramid.crops(boxes, 48))
         passed = out["face"] > self._settings.thresholds[2]
         boxes, score = boxes[passed], out["face"][passed]
-        # Five x, then five y, as fractions of the crop.
-        points = out["landmarks"][passed].reshape(-1, 2, 5).transpose(0, 2, 1)
-        size = (boxes[:, 2:] - boxes[:, :2])[:, None, :]
-        landmarks = (boxes[:, None, :2] + points * size).astype(np.float32)
+        landmarks = landmarks_in(boxes, out["landmarks"][passed])
         boxes = _shift(boxes, out["box"][passed])
         kept = non_maximum_suppression(boxes, score, 0.7, over_smaller=True)
         return Detections(boxes[kept], score[kept], landmarks[kept])
+
+
+def landmarks_in(boxes: Float32, points: Float32) -> Float32:
+    """O-Net's points (n, 10), five x, then five y, as fractions of its crops, as (n, 5, 2) in the
+    pixels the boxes (n, 4) of those crops are in."""
+    fractions = points.reshape(-1, 2, 5).transpose(0, 2, 1)
+    size = (boxes[:, 2:] - boxes[:, :2])[:, None, :]
+    return np.asarray(boxes[:, None, :2] + fractions * size, dtype=np.float32)
+
+
+def _peaks(face_map: Float32, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the cells above the threshold that no neighbour is above: a face stands
+    out in a patch of cells, and the networks to come need its best one only."""
+    rows, columns = np.nonzero(face_map > threshold)
+    padded = np.pad(face_map, 1, constant_values=-math.inf)
+    best = np.max([padded[rows + down, columns + right] for down in range(3) for right in range(3)], axis=0)
+    kept = face_map[rows, columns] >= best
+    return rows[kept], columns[kept]
 
 
 def _shift(boxes: Float32, offsets: Float32) -> Float32:
@@ -93,26 +114,7 @@ def _shift(boxes: Float32, offsets: Float32) -> Float32:
     return np.asarray(boxes + offsets * np.concatenate([size, size], axis=1), dtype=np.float32)
 
 
-def _crops(picture: Image.Image, boxes: Float32, side: int) -> UInt8:
-    """The boxes cut out and resized to (n, side, side, 3), grey beyond the picture's edge."""
-    out = np.full((len(boxes), side, side, 3), _OUTSIDE, np.uint8)
-    width, height = picture.size
-    for crop, (left, top, right, bottom) in zip(out, boxes.tolist(), strict=True):
-        x0, y0, x1, y1 = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-        if x1 - x0 < 1 or y1 - y0 < 1:
-            continue
-        # Where the part inside the picture lands on the crop.
-        across, down = side / (right - left), side / (bottom - top)
-        column = min(round((x0 - left) * across), side - 1)
-        row = min(round((y0 - top) * down), side - 1)
-        columns, rows = max(round((x1 - left) * across) - column, 1), max(round((y1 - top) * down) - row, 1)
-        columns, rows = min(columns, side - column), min(rows, side - row)
-        part = picture.resize((columns, rows), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
-        crop[row : row + rows, column : column + columns] = np.asarray(part)
-    return out
-
-
-def _run(model: Model, crops: UInt8) -> dict[str, Float32]:
+def run_in_batches(model: Model, crops: UInt8) -> dict[str, Float32]:
     """The model over all crops, in batches that bound its memory (at least one, maybe empty)."""
     parts = [model(_to_batch(crops[i : i + _BATCH])) for i in range(0, max(len(crops), 1), _BATCH)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -8,13 +8,15 @@ next to the manifest).
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from pathlib import Path
 
 from packbuilder import dlib_resnet, mtcnn
+from packbuilder.quantise import quantise
 from packbuilder.sources import PackBuildError, source_bytes
 
-__all__ = ["PackBuildError", "build_pack"]
+__all__ = ["PackBuildError", "build_pack", "float_embedder"]
 
 
 def build_pack(manifest: Path, target: Path) -> list[Path]:
@@ -47,8 +49,17 @@ def build_pack(manifest: Path, target: Path) -> list[Path]:
 def _convert(entry: dict[str, str]) -> bytes:
     source = source_bytes(entry["distribution"], entry["source"], entry["source_sha256"])
     if entry["converter"] == "dlib_resnet":
-        return dlib_resnet.convert(source)
+        ranges = json.loads(Path(__file__).with_name("dlib_ranges.json").read_text(encoding="utf-8"))
+        return quantise(dlib_resnet.convert(source), ranges)
     return mtcnn.convert(source, network=entry["converter"].removeprefix("mtcnn_"))
+
+
+def float_embedder() -> bytes:
+    """The embedder as it is before its convolutions are made integers: what the embedded pack's
+    is measured against. Raises PackBuildError."""
+    pack = tomllib.loads((Path(__file__).parents[1] / "dlib.toml").read_text(encoding="utf-8"))
+    entry = next(entry for entry in pack["file"] if entry["converter"] == "dlib_resnet")
+    return dlib_resnet.convert(source_bytes(entry["distribution"], entry["source"], entry["source_sha256"]))
 
 
 def _sha256(data: bytes) -> str:

@@ -34,9 +34,14 @@ def _pnet(weights: Iterator[np.ndarray]) -> bytes:
     x = _max_pool(g, x, 2, same=True)
     x = _conv_prelu(g, x, weights)
     x = _conv_prelu(g, x, weights)
-    g.conv(x, _filters(next(weights)), next(weights), out="box")
-    scores = g.conv(x, _filters(next(weights)), next(weights))
-    _face_probability(g, scores)
+    box, box_bias, score, score_bias = (next(weights) for _ in range(4))
+    # The probability of the second of two classes is the sigmoid of their scores' difference:
+    # one more channel beside the box's, and no softmax over the whole map.
+    filters = np.concatenate([_filters(box), _filters(score[..., 1:] - score[..., :1])])
+    both = g.conv(x, filters, np.append(box_bias, score_bias[1] - score_bias[0]))
+    g.node("Slice", both, *(g.constant(np.array([i], np.int64)) for i in (0, 4, 1)), out="box")
+    logit = g.node("Gather", both, g.constant(np.array(4, np.int64)), axis=1)
+    g.node("Sigmoid", logit, out="face")
     size = ["height", "width"]
     return g.serialise({"input": ["n", 3, *size]}, {"box": ["n", 4, "h", "w"], "face": ["n", "h", "w"]})
 

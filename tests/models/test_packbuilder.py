@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
-import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 MODELS = Path(__file__).parents[2] / "models"
-
-
-@pytest.fixture
-def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(MODELS))
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("packbuilder", "hatch_build")]:
-        del sys.modules[name]
 
 
 @pytest.mark.usefixtures("_builder_on_path")
@@ -70,3 +62,19 @@ def test_a_cut_off_dlib_file_is_refused_by_name() -> None:
     data = source_bytes(entry["distribution"], entry["source"], entry["source_sha256"])
     with pytest.raises(PackBuildError):
         dlib_resnet.convert(data[: len(data) // 2])
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_the_integer_network_is_the_float_one_but_for_rounding() -> None:
+    from packbuilder import float_embedder
+    from packbuilder.quantise import measured_tensors, quantise
+
+    model = onnx.load_from_string(float_embedder())
+    ranges = json.loads((MODELS / "packbuilder" / "dlib_ranges.json").read_text())
+    assert set(measured_tensors(model)) == ranges.keys()
+    integers = onnx.load_from_string(quantise(float_embedder(), ranges))
+    convolutions = [node for node in integers.graph.node if node.op_type == "Conv"]
+    assert len(convolutions) == 29 and all(name.endswith("_rounded") for node in convolutions for name in node.input)
+    del ranges["relu_3"]
+    with pytest.raises(KeyError, match="relu_3"):
+        quantise(float_embedder(), ranges)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
 
@@ -33,12 +34,24 @@ def chip(name: str) -> np.ndarray:
         return np.asarray(image)
 
 
+def look(analyser: FaceAnalyser, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
+    found = analyser.detect(pixels)
+    return analyser.embed([found], [analyser.chips(pixels, found)])[0]
+
+
 @pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.usefixtures("_builder_on_path")
 def test_embedding_equals_dlibs_own(name: str) -> None:
-    pack = load_pack("dlib")
-    model = OnnxModel(pack.path(pack.embedder.file))
+    from packbuilder import float_embedder
+
     pixels = chip(name).transpose(2, 0, 1)[None].astype(np.float32)
-    np.testing.assert_allclose(model(pixels)["embedding"][0], REFERENCE[name]["embedding"], atol=1e-5)
+    session = onnxruntime.InferenceSession(float_embedder(), providers=["CPUExecutionProvider"])
+    dlibs = np.array(REFERENCE[name]["embedding"])
+    np.testing.assert_allclose(session.run(None, {"input": pixels})[0][0], dlibs, atol=1e-5)
+    # In integers: by squared L2 of unit vectors, where two people are at least .1 apart.
+    pack = load_pack("dlib")
+    ours = OnnxModel(pack.path(pack.embedder.file))(pixels)["embedding"][0]
+    assert ((ours / np.linalg.norm(ours) - dlibs / np.linalg.norm(dlibs)) ** 2).sum() < 0.001
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -68,7 +81,7 @@ def test_the_whole_chain_is_near_dlibs_and_tells_people_apart(analyser: FaceAnal
     own, dlibs = {}, {}
     for name, person in PEOPLE.items():
         pixels = np.asarray(portrait(person))
-        found, vectors = analyser.embed(pixels, analyser.detect(pixels))
+        found, vectors = look(analyser, pixels)
         assert len(found) == 1
         own[name] = vectors[0]
         dlibs[name] = np.array(REFERENCE[name]["embedding"])
@@ -82,16 +95,34 @@ def test_size_lighting_and_turning_leave_a_face_itself(analyser: FaceAnalyser) -
     vectors = []
     for number in range(4):
         pixels = np.asarray(variant(HOPPER, number))
-        found, embedded = analyser.embed(pixels, analyser.detect(pixels))
+        found, embedded = look(analyser, pixels)
         assert len(found) == 1
         vectors.append(embedded[0])
     distances = [((a - b) ** 2).sum() for a in vectors for b in vectors]
     assert max(distances) < 0.6
 
 
+def test_faces_of_several_photos_are_embedded_as_each_alone(analyser: FaceAnalyser) -> None:
+    pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
+    found = [analyser.detect(pixels) for pixels in pictures]
+    chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
+    for pixels, (faces, vectors) in zip(pictures, analyser.embed(found, chips), strict=True):
+        alone, expected = look(analyser, pixels)
+        np.testing.assert_array_equal(faces.boxes, alone.boxes)
+        np.testing.assert_allclose(vectors, expected, atol=1e-6)
+
+
+def test_faces_below_the_smallest_asked_for_are_not_found(analyser: FaceAnalyser) -> None:
+    pixels = np.asarray(portrait(COLLINS))
+    (face,) = analyser.detect(pixels).boxes
+    width = float(face[2] - face[0])
+    assert len(analyser.detect(pixels, min_face=0.7 * width)) == 1
+    assert len(analyser.detect(pixels, min_face=2.5 * width)) == 0
+
+
 def test_no_face_is_a_valid_answer(analyser: FaceAnalyser) -> None:
     for pixels in (np.asarray(scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
-        found, vectors = analyser.embed(pixels, analyser.detect(pixels))
+        found, vectors = look(analyser, pixels)
         assert len(found) == 0 and vectors.shape == (0, 128)
 
 

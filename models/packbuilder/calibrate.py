@@ -1,0 +1,60 @@
+"""Measures the ranges that `quantise` needs, over real faces. Run by hand, once for a network:
+
+    python models/packbuilder/calibrate.py FOLDER_OF_FACES > models/packbuilder/dlib_ranges.json
+
+FOLDER_OF_FACES holds photos, at any depth; one face of each of 256 of them is used. What is
+kept is the least and the greatest value of each tensor, nothing of the faces.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from faceclust.packs.manifest import load_pack
+from faceclust.photos.decode import decode_photo
+from faceclust.types import PhotoRef, UInt8
+from faceclust.vision.analyse import FaceAnalyser
+from packbuilder import float_embedder
+from packbuilder.quantise import measured_tensors
+
+_FACES = 256
+
+
+def measure(chips: UInt8) -> dict[str, tuple[float, float]]:
+    """Ranges of the embedder's tensors over chips uint8 (n, h, w, 3), rounded outwards to four
+    digits."""
+    model = onnx.load_from_string(float_embedder())
+    names = measured_tensors(model)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    ranges = dict.fromkeys(names, (0.0, 0.0))
+    for chip in chips:
+        image = chip.transpose(2, 0, 1)[None].astype(np.float32)
+        for name, values in zip(names, session.run(names, {"input": image}), strict=True):
+            low, high = ranges[name]
+            ranges[name] = min(low, float(values.min())), max(high, float(values.max()))
+    return {name: (float(f"{low:.4g}"), float(f"{high:.4g}")) for name, (low, high) in ranges.items()}
+
+
+def _one_face_each(folder: Path) -> UInt8:
+    analyser = FaceAnalyser(load_pack("dlib"))
+    paths = sorted(folder.rglob("*.jpg"))
+    chips = []
+    for path in paths[:: max(1, len(paths) // (2 * _FACES))]:
+        pixels = decode_photo(path.read_bytes(), PhotoRef(path.name, 0, 0)).pixels
+        found = analyser.detect(pixels)
+        chips += list(analyser.chips(pixels, found)[:1])
+    return np.stack(chips[:_FACES])
+
+
+if __name__ == "__main__":
+    measured = measure(_one_face_each(Path(sys.argv[1])))
+    print("{\n" + ",\n".join(f"  {json.dumps(name)}: {list(limits)}" for name, limits in measured.items()) + "\n}")

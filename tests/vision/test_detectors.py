@@ -1,0 +1,145 @@
+"""The decoders around the networks: what is cut into strips, sampled and put together again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from faceclust.errors import PackError
+from faceclust.packs.manifest import load_pack
+from faceclust.packs.session import OnnxModel, choose_device, providers
+from faceclust.types import Detections
+from faceclust.vision.detect import load_detector
+from faceclust.vision.landmarks import LandmarkRefiner
+from faceclust.vision.mtcnn import Mtcnn, _peaks
+from faceclust.vision.pyramid import Pyramid
+from faceclust.vision.yunet import Yunet, YunetSettings
+from tests.samples import COLLINS, HOPPER, portrait, scenery
+
+
+@pytest.fixture(scope="module")
+def mtcnn() -> Mtcnn:
+    detector = load_detector(load_pack("dlib"))
+    assert isinstance(detector, Mtcnn)
+    return detector
+
+
+@pytest.mark.parametrize("height", [12, 13, 73, 74, 75, 76, 138, 139, 140, 301])
+def test_strips_give_what_the_whole_picture_gives(mtcnn: Mtcnn, height: int) -> None:
+    level = np.asarray(portrait(COLLINS).resize((160, height)))
+    whole = mtcnn._pnet(np.ascontiguousarray(level.transpose(2, 0, 1)[None], dtype=np.float32))
+    box, face = mtcnn._slide(level)
+    np.testing.assert_allclose(box, whole["box"][0], atol=1e-5)
+    np.testing.assert_allclose(face, whole["face"][0], atol=1e-5)
+
+
+def test_a_peak_is_a_cell_no_neighbour_is_above() -> None:
+    face_map = np.array([[0.9, 0.95, 0.1, 0.1], [0.2, 0.3, 0.1, 0.9], [0.99, 0.1, 0.1, 0.9]], np.float32)
+    rows, columns = _peaks(face_map, 0.5)
+    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 3), (2, 0), (2, 3)]
+    assert len(_peaks(face_map, 0.995)[0]) == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.6, 0.5, 0.31, 0.124])
+def test_a_pyramids_copy_is_the_picture_at_that_scale(scale: float) -> None:
+    picture = scenery(3).resize((803, 601))
+    copy = Pyramid(np.asarray(picture)).resized(scale)
+    expected = picture.resize((copy.shape[1], copy.shape[0]), Image.Resampling.BOX)
+    assert copy.shape[:2] == (int(np.ceil(601 * scale)), int(np.ceil(803 * scale)))
+    assert np.abs(copy.astype(int) - np.asarray(expected).astype(int)).mean() < 2
+
+
+def test_crops_show_their_part_of_the_picture_and_grey_beyond() -> None:
+    pixels = np.zeros((400, 400, 3), np.uint8)
+    pixels[100:200, 200:300] = 255
+    boxes = np.array([[200, 100, 300, 200], [150, 50, 350, 250], [-50, -50, 50, 50], [500, 500, 600, 600]], np.float32)
+    exact, around, corner, beyond = Pyramid(pixels).crops(boxes, 24)
+    assert exact[1:-1, 1:-1].min() == 255
+    assert around[7:17, 7:17].min() == 255 and around[:5].max() == 0
+    assert (corner[:11] == 127).all() and (corner[13:, 13:] == 0).all()
+    assert (beyond == 127).all()
+
+
+def test_landmarks_are_refined_to_where_the_cascade_sees_them(mtcnn: Mtcnn) -> None:
+    for person in (COLLINS, HOPPER):
+        pixels = np.asarray(portrait(person))
+        found = mtcnn(pixels, 40)
+        eye_distance = np.linalg.norm(found.landmarks[0, 1] - found.landmarks[0, 0])
+        spoilt = Detections(found.boxes, found.scores, found.landmarks + np.float32(0.3 * eye_distance))
+        refined = LandmarkRefiner(mtcnn._onet)(pixels, spoilt)
+        assert np.abs(refined.landmarks - found.landmarks).max() < 0.1 * eye_distance
+        np.testing.assert_array_equal(refined.boxes, found.boxes)
+
+
+def test_landmarks_stay_where_there_is_no_face_to_see(mtcnn: Mtcnn) -> None:
+    found = Detections(
+        np.array([[10, 10, 60, 60]], np.float32), np.ones(1, np.float32), np.full((1, 5, 2), 30, np.float32)
+    )
+    refined = LandmarkRefiner(mtcnn._onet)(np.asarray(scenery(3)), found)
+    np.testing.assert_array_equal(refined.landmarks, found.landmarks)
+
+
+class _Grid:
+    """Answers as YuNet does where one cell of each grid sees a face."""
+
+    def __init__(self, cells: dict[int, tuple[int, int]]) -> None:
+        self.cells, self.given = cells, np.empty(0)
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        self.given = images
+        out = {}
+        for grid, (column, row) in self.cells.items():
+            rows, columns = (side // grid for side in images.shape[2:])
+            for name, channels in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+                out[f"{name}_{grid}"] = np.zeros((1, rows * columns, channels), np.float32)
+            at = row * columns + column
+            out[f"cls_{grid}"][0, at], out[f"obj_{grid}"][0, at] = 0.9, 0.4  # a score of .6
+            out[f"bbox_{grid}"][0, at] = 0.5, 0.25, np.log(2), np.log(3)
+            out[f"kps_{grid}"][0, at] = np.arange(10)
+        return out
+
+
+def test_yunets_answers_become_boxes_and_landmarks() -> None:
+    model = _Grid({8: (5, 2), 16: (7, 1), 32: (1, 1)})
+    pixels = np.zeros((70, 250, 3), np.uint8)
+    pixels[:, :, 0] = 200  # red
+    found = Yunet(model, YunetSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
+    assert model.given.shape == (1, 3, 64, 128)  # half of it, in whole cells of 32
+    assert model.given[0, 2, :35, :125].min() == 200 and model.given[0, 0].max() == 0  # BGR
+    by_width = np.argsort(found.boxes[:, 2] - found.boxes[:, 0])
+    centre = [(found.boxes[i, :2] + found.boxes[i, 2:]) / 2 for i in by_width]
+    np.testing.assert_allclose(centre, [[88, 36], [240, 40], [96, 80]], atol=1e-3)
+    np.testing.assert_allclose(found.boxes[by_width[0], 2:] - found.boxes[by_width[0], :2], [32, 48], rtol=1e-5)
+    np.testing.assert_allclose(found.scores, 0.6, atol=1e-6)
+    np.testing.assert_allclose(found.landmarks[by_width[0], 1], [(5 + 2) * 16, (2 + 3) * 16])
+
+
+def test_a_model_made_for_one_size_takes_any(tmp_path: Path) -> None:
+    weights = onnx.numpy_helper.from_array(np.ones((1, 3, 3, 3), np.float32), "weights")
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("input", [1, 3, 640, 640]), ("sum", None))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["input", "weights"], ["sum"])], "g", values[:1], values[1:], [weights]
+    )
+    path = tmp_path / "fixed.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    assert OnnxModel(path)(np.ones((1, 3, 320, 480), np.float32))["sum"].shape == (1, 1, 318, 478)
+
+
+def test_a_device_that_is_not_there_is_said_with_what_to_install() -> None:
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") in ("cpu", "cuda")
+    with pytest.raises(PackError, match="no device called 'gpu'") as unknown:
+        choose_device("gpu")
+    assert "cuda" in str(unknown.value.hint)
+    if "OpenVINOExecutionProvider" not in providers():
+        with pytest.raises(PackError, match="cannot use openvino") as missing:
+            choose_device("openvino")
+        assert "onnxruntime-openvino" in str(missing.value.hint)
