@@ -26,9 +26,7 @@ from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, resolve_folder
 from faceclust.store.schema import CacheInfo
-from faceclust.types import Clustering, FacePlace, FaceTable, Person
-
-DEFAULT_PACK = "dlib"
+from faceclust.types import DEFAULT_PACK, Clustering, FacePlace, FaceTable, Person
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,18 @@ class Target:
 class Catalogue:
     """The faces, groups and persons of the library at `root`, for reading."""
 
-    def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
-        """Raises UsageError where `root` is no folder."""
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        cache_dir: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """`cache_dir`: a folder that all files are to be kept in from now on, instead of beside the
+        photos. Raises UsageError where `root` is no folder."""
         self.root = resolve_folder(Path(root))
-        self.home = LibraryHome(self.root)
         self.progress: Progress = progress or Silent()
+        self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
 
     @cached_property
@@ -70,9 +75,9 @@ class Catalogue:
         """The rows of every folder's cache. Raises NothingScannedError where there is none."""
         info = self.cache_info
         folders = []
-        for folder in self.home.cached_folders():
+        for folder in self.home.cached_folders(info.pack):
             try:
-                folders.append((folder, FolderCache(self.home.folder_cache(folder), info).read()))
+                folders.append((folder, FolderCache(self.home.folder_cache(folder, info.pack), info).read()))
             except UnusableCacheError as error:
                 self.progress.note(f"{error}; passed by; `faceclust scan` makes it anew")
         if not folders and self.home.last_scan() is None:

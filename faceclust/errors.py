@@ -35,5 +35,9 @@ class CacheError(FaceclustError):
     """A file below `.faceclust/` or a folder cache cannot be read or written."""
 
 
+class NewerCacheError(CacheError):
+    """A cache was made by a newer faceclust. It is left as it is."""
+
+
 class LibraryBusyError(FaceclustError):
     """Another faceclust process is writing to this library."""

@@ -106,7 +106,7 @@ class Forgetting(Catalogue):
         """Carry out a plan of `plan_forget`. The faces are forgotten first, in the journal, and the
         name goes last: after a crash, doing it again goes on. Raises CacheError, naming the files,
         where some could not be written; all else is done then."""
-        with self.home.locked(), self.home.journal_locked():
+        with self.home.locked("forgetting a person"), self.home.journal_locked():
             self._forget()
             said = {(face.face_id, face.photo) for face in forgotten_by(self.journal.events())}
             new = [face for face in plan.faces if (face.face_id, face.photo) not in said]
@@ -153,8 +153,9 @@ class Forgetting(Catalogue):
         failed."""
         forgotten = ForgottenFaces(forgotten_by(self.journal.events()))
         ids = set(forgotten.ids)
-        for folder in self.home.cached_folders():
-            cache = FolderCache(self.home.folder_cache(folder), self.cache_info)
+        info = self.cache_info
+        for folder in self.home.cached_folders(info.pack):
+            cache = FolderCache(self.home.folder_cache(folder, info.pack), info)
             yield from _tried(lambda: sweep(forgotten, cache, folder))  # noqa: B023 - called at once
         for path, folder in traces.caches:
             found = still_held(forgotten, path, folder)

@@ -64,19 +64,21 @@ class Library(Answers, Searches, Forgetting):
         folders: Sequence[str | os.PathLike[str]] = (),
         named: str | os.PathLike[str] | None = None,
         *,
+        cache_dir: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
     ) -> Library:
         """The library that a scan of these folders belongs to: the one named, else the one the
-        first folder lies in, else that folder itself, as a new library. Raises UsageError."""
+        first folder lies in, else that folder itself, as a new library. `cache_dir`: where all its
+        files are kept from then on. Raises UsageError."""
         if named is not None:
-            return cls(named, progress=progress)
+            return cls(named, cache_dir=cache_dir, progress=progress)
         if not folders:
-            return cls.find(progress=progress)
+            return cls(find_library(None), cache_dir=cache_dir, progress=progress)
         first = resolve_folder(Path(folders[0]))
         known = chosen_library(first) or enclosing_library(first)
         if known is None and len(folders) > 1:
             raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
-        return cls(known or first, progress=progress)
+        return cls(known or first, cache_dir=cache_dir, progress=progress)
 
     # -- scan ---------------------------------------------------------------
 
@@ -99,7 +101,7 @@ class Library(Answers, Searches, Forgetting):
 
         starts = [self._below_root(Path(folder)) for folder in folders] or [""]
         require_files(self.pack)
-        with self.home.locked(), self._watching() as watch:
+        with self.home.locked("scanning") as lock, self._watching() as watch:
             result = scan_folders(
                 self.home,
                 Look(self.pack),
@@ -107,7 +109,7 @@ class Library(Answers, Searches, Forgetting):
                 starts,
                 os.cpu_count() or 1 if workers is None else workers,
                 self.progress,
-                stop_asked,
+                lambda: stop_asked() or lock.lost,
                 watch,
             )
             self.home.note_scan()
@@ -142,7 +144,7 @@ class Library(Answers, Searches, Forgetting):
         """
         params = ClusterParams(threshold=threshold, **choices)
         check(params)
-        with self.home.locked():  # from the start: to be told at the end would waste the work
+        with self.home.locked("grouping faces"):  # from the start: to be told at the end would waste the work
             self._forget()
             faces = self.table.face_table()
             present, before = self._saved.read()
@@ -177,7 +179,7 @@ class Library(Answers, Searches, Forgetting):
     def undo_cluster(self, *, dry_run: bool = False) -> Changes:
         """Bring the clustering before the last one back, and keep the last in its place. Gives what
         changes by it. Raises UsageError where there is none."""
-        with self.home.locked():
+        with self.home.locked("grouping faces"):
             self._forget()
             present, before = self._saved.read()
             if before is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.catalogue import DEFAULT_PACK, Catalogue
+from faceclust.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.packs.manifest import load_pack
 from faceclust.people.recognise import (
@@ -27,6 +27,7 @@ from faceclust.people.recognise import (
     nearest,
 )
 from faceclust.single import Box, Eye, KnownPhotos, Seen, UnreadableError
+from faceclust.types import DEFAULT_PACK
 
 Named = str | os.PathLike[str]
 

@@ -16,13 +16,14 @@ from faceclust.photos.crawl import crawl
 from faceclust.photos.examine import Examined, KnownPhoto, Look, Task
 from faceclust.photos.pool import examine_photos
 from faceclust.progress import Progress, StopAsked
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.folder_cache import FolderCache, OutdatedCacheError, UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo, stored_name
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
 #: Seconds of work at most that a crash may lose.
 SAVE_EVERY = 5.0
+_OUTDATED = "made with an older version of the models: all photos are scanned again"
 
 
 @dataclass
@@ -181,7 +182,7 @@ def _look(
                 continue
             if found.rel_path in folders:
                 continue
-            cache = FolderCache(home.folder_cache(found.rel_path), info)
+            cache = FolderCache(home.folder_cache(found.rel_path, info.pack), info)
             try:
                 forgotten.look(cache, found.rel_path)
             except CacheError as error:
@@ -202,6 +203,10 @@ def _look(
 def _index(cache: FolderCache, progress: Progress, result: ScanResult) -> dict[str, tuple[int, int]]:
     try:
         return cache.index()
+    except OutdatedCacheError:
+        if _OUTDATED not in result.notes:
+            _note(_OUTDATED, progress, result)
+        return cache.start_over()
     except UnusableCacheError as error:
         cache.set_aside()
         _note(f"{error}; set aside as {cache.paths.aside}, its photos are scanned again", progress, result)

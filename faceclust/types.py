@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: The models used unless others are asked for.
+DEFAULT_PACK = "dlib"
 #: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
 ALBUMS_NOTES = ".faceclust-albums.json"
 #: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.
@@ -147,7 +149,8 @@ class SkippedPhoto:
 class ScannedPhoto:
     """One photo's faces. Boxes and landmarks are fractions of the upright photo's width and
     height; embeddings are float32 (n, d) of the pack's radius. Of the faces in `forgotten` (ids)
-    only the place is kept."""
+    only the place is kept. `min_face`: px of the photo's smallest face looked for, None where that
+    is not known."""
 
     ref: PhotoRef
     content_hash: str
@@ -160,6 +163,7 @@ class ScannedPhoto:
     quality: Float32
     embeddings: Float32
     forgotten: frozenset[str] = frozenset()
+    min_face: int | None = None
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)

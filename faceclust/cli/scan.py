@@ -20,10 +20,22 @@ if TYPE_CHECKING:
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
 @library_option
 @click.option("--workers", "-j", type=click.IntRange(1, 256), help="Processes to use. Default: one a core.")
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    envvar="FACECLUST_CACHE_DIR",
+    metavar="FOLDER",
+    help="Keep all files there, from now on, and write nothing into the library.",
+)
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, folders: tuple[Path, ...], library: Path | None, workers: int | None, as_json: bool
+    ctx: click.Context,
+    folders: tuple[Path, ...],
+    library: Path | None,
+    workers: int | None,
+    cache_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Find the faces in FOLDER and all folders below it.
 
@@ -40,7 +52,7 @@ def command(
     from faceclust.cli.progress import TerminalProgress
     from faceclust.library import Library
 
-    opened = announce(Library.for_scan(folders, library, progress=TerminalProgress()))
+    opened = announce(Library.for_scan(folders, library, cache_dir=cache_dir, progress=TerminalProgress()))
     with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
         result = opened.scan(folders, workers=workers, stop_asked=stop_asked)
     print_json(_as_dict(opened, result)) if as_json else _print(result)

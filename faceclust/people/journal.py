@@ -5,6 +5,7 @@ The one precious file: everything else can be made anew from the photos. Undo is
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import os
@@ -113,7 +114,7 @@ class Journal:
     def _append(self, event: Event) -> Event:
         line = to_line(to_record(event))
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+            descriptor = _open_private(self.path)
             try:
                 self._set_torn_line_aside(descriptor)
                 before = os.fstat(descriptor).st_size
@@ -142,7 +143,7 @@ class Journal:
         try:
             json.loads(torn)
         except (ValueError, RecursionError):
-            with self.torn_lines.open("ab") as stream:
+            with os.fdopen(_open_private(self.torn_lines), "ab") as stream:
                 stream.write(torn + b"\n")
             os.ftruncate(descriptor, len(whole) + 1 if whole else 0)
             self._on_note(f"{self.path}: the last line was cut off by a crash; it was moved to {self.torn_lines.name}")
@@ -204,6 +205,14 @@ def _value(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _open_private(path: Path) -> int:
+    """For appending; made where it is not there, its owner's only whatever the umask is."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+    with contextlib.suppress(OSError):  # another user's, or on a file system that knows none
+        path.chmod(0o600)
+    return descriptor
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

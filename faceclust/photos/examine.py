@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from faceclust.packs.manifest import Pack
 from faceclust.photos.decode import MAX_BYTES, UndecodableError, decode_photo
+from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.types import (
     Detections,
     Float32,
@@ -194,18 +194,6 @@ def _skipped(ref: PhotoRef, error: Exception) -> SkippedPhoto:
     if isinstance(error, MemoryError) or any(words in str(error) for words in ("Failed to allocate", "bad_alloc")):
         return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
     return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
-
-
-def content_hash(data: bytes) -> str:
-    """BLAKE2b-128 of a file's bytes, in hex: what a photo is known by wherever it lies."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def face_id(photo_hash: str, box: Float32) -> str:
-    """16 hex digits that stay with a face wherever its photo goes: BLAKE2b of the photo's
-    content hash and the box (fractions of width and height) in thousandths."""
-    corners = ",".join(str(round(float(side) * 1000)) for side in box)
-    return hashlib.blake2b(f"{photo_hash}:{corners}".encode(), digest_size=8).hexdigest()
 
 
 class _Clock:

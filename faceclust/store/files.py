@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,8 @@ from typing import BinaryIO
 from faceclust.errors import CacheError
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+#: How the names of unfinished files end.
+TEMPORARY = ".tmp"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
@@ -18,17 +21,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
     only. Raises CacheError where the disk does not take it; the old content is then untouched.
     What costs little to make again need not be `durable`: it then outlives a crash of the
     program, but maybe not of the machine."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = temporary_beside(path)
     try:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), PRIVATE_FILE
-        )
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(create_private(temporary), "wb") as stream:
             write(stream)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        _make_private(temporary, PRIVATE_FILE)
         temporary.replace(path)
         if durable:
             sync_folder(path.parent)
@@ -40,6 +39,19 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         ) from error
 
 
+def temporary_beside(path: Path) -> Path:
+    """A name in the same folder that no other process takes, on this machine or another."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+
+
+def create_private(path: Path) -> int:
+    """Make a file that is not there yet, its owner's only from the first moment and whatever the
+    umask is; gives a descriptor to write by. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE_FILE)
+    _make_private(path, PRIVATE_FILE)  # a umask may have taken its owner's rights as well
+    return descriptor
+
+
 def remove(path: Path) -> None:
     """Delete a file that may be gone already. Raises CacheError."""
     try:
@@ -49,10 +61,15 @@ def remove(path: Path) -> None:
 
 
 def private_folder(path: Path) -> Path:
-    """Make the folder, and its parents, readable by their owner only."""
+    """Make the folder readable by its owner only, and those above it that are not there yet.
+    Raises CacheError."""
+    missing = [path]
+    while not os.path.isdir(missing[-1].parent):
+        missing.append(missing[-1].parent)
     try:
-        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        _make_private(path, PRIVATE_FOLDER)
+        for folder in reversed(missing):
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            _make_private(folder, PRIVATE_FOLDER)
     except OSError as error:
         raise CacheError(f"{path} cannot be made: {error.strerror or error}") from error
     return path

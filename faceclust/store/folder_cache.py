@@ -13,35 +13,64 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceclust.errors import CacheError
-from faceclust.store.files import private_folder, write_atomically
+from faceclust.errors import CacheError, NewerCacheError
+from faceclust.store.files import TEMPORARY, private_folder, write_atomically
 from faceclust.store.schema import (
     CacheInfo,
     concatenate,
     folder_schema,
+    migrated,
     parquet_bytes,
     read_info,
     rows_to_table,
     stored_name,
     without_likeness,
 )
-from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import DEFAULT_PACK, PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
 
 FILE_NAME = ".faceclust.parquet"
+_START, _END = FILE_NAME.removesuffix("parquet"), ".parquet"
 
 
 class UnusableCacheError(Exception):
     """The file is there but is not a cache this pack can go on from; the message says why."""
 
 
+class OutdatedCacheError(UnusableCacheError):
+    """It was made with this pack, but with other files or settings of it."""
+
+
 @dataclass(frozen=True)
 class CachePaths:
     """Where a folder's cache is written, where else one may be read from, and where one goes
-    that cannot be used."""
+    that cannot be used. Those of the others in `kept` are never removed."""
 
     write: Path
     others: tuple[Path, ...]
     aside: Path
+    kept: frozenset[Path] = frozenset()
+
+
+def cache_name(pack: str) -> str:
+    """The file name of a pack's caches."""
+    return FILE_NAME if pack == DEFAULT_PACK else f"{_START}{pack}{_END}"
+
+
+def pack_of(name: str) -> str | None:
+    """The pack a file of this name is a cache of; None for any other file."""
+    if name == FILE_NAME:
+        return DEFAULT_PACK
+    return name.removeprefix(_START).removesuffix(_END) or None if is_cache(name) else None
+
+
+def is_cache(name: str) -> bool:
+    """Is this the name of a cache, of any pack?"""
+    return name.startswith(_START) and name.endswith(_END)
+
+
+def is_unfinished(name: str) -> bool:
+    """Is this the name of a cache that was being written?"""
+    return name.startswith(_START) and name.endswith(TEMPORARY)
 
 
 class FolderCache:
@@ -92,32 +121,31 @@ class FolderCache:
 
     def set_aside(self) -> None:
         """Move an unusable file out of the photos' way; from now on it counts as none."""
+        path = self.existing or self.paths.write
         self._unusable = True
-        with contextlib.suppress(OSError, CacheError):
-            private_folder(self.paths.aside.parent)
-            shutil.move(self.existing or self.paths.write, self.paths.aside)
+        if path not in self.paths.kept:
+            with contextlib.suppress(OSError, CacheError):
+                private_folder(self.paths.aside.parent)
+                shutil.move(path, self.paths.aside)
+
+    def start_over(self) -> dict[str, tuple[int, int]]:
+        """Take an outdated file for none from now on: the next update replaces it. Gives an index of
+        its photos by which all of them are to be done again."""
+        path = self.existing
+        self._unusable = True
+        try:
+            names = pq.read_table(path, columns=["photo"])["photo"].to_pylist() if path else []
+        except (ValueError, OSError, pa.ArrowException):
+            names = []
+        return dict.fromkeys(names, (-1, -1))
 
     def read(self) -> pa.Table:
-        """All rows, sorted by photo and face. Raises UnusableCacheError."""
-        schema = folder_schema(self.info)
+        """All rows, sorted by photo and face. Raises UnusableCacheError, NewerCacheError."""
         path = None if self._unusable else self.existing
-        if path is None:
-            return schema.empty_table()
-        try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                found = read_info(file.schema_arrow)
-                if found.fingerprint != self.info.fingerprint:
-                    raise ValueError(f"it was made with other models ({found.pack})")
-                if file.schema_arrow.names != schema.names:
-                    raise ValueError("its columns are not the expected ones")
-                # Parquet keeps some types a little differently, such as the names inside lists.
-                return file.read().cast(schema)
-        except (ValueError, OSError, pa.ArrowException) as error:
-            raise UnusableCacheError(f"{path}: {error}") from error
+        return read_cache(path, self.info) if path else folder_schema(self.info).empty_table()
 
-    @staticmethod
-    def _remove(*paths: Path) -> None:
-        for path in paths:
+    def _remove(self, *paths: Path) -> None:
+        for path in set(paths) - self.paths.kept:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
@@ -125,3 +153,19 @@ class FolderCache:
     def existing(self) -> Path | None:
         """The file that is read."""
         return next((path for path in (self.paths.write, *self.paths.others) if os.path.exists(path)), None)
+
+
+def read_cache(path: Path, info: CacheInfo) -> pa.Table:
+    """All rows of a cache file of these models. Raises UnusableCacheError, NewerCacheError."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            found = read_info(file.schema_arrow)
+            if found.pack != info.pack:
+                raise ValueError(f"it was made with other models ({found.pack})")
+            if found.fingerprint != info.fingerprint:
+                raise OutdatedCacheError(f"{path}: it was made with an older version of the models")
+            return migrated(file.read(), info)
+    except NewerCacheError as error:
+        raise NewerCacheError(f"{path}: {error}", error.hint) from error
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise UnusableCacheError(f"{path}: {error}") from error

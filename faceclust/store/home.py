@@ -1,66 +1,98 @@
-"""Where a library keeps its files, and the lock over them."""
+"""Where a library keeps its files, who may write them, and which library is meant."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import filelock
 import platformdirs
 
-from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
-from faceclust.store.files import PRIVATE_FILE, private_folder, write_atomically
-from faceclust.store.folder_cache import FILE_NAME, CachePaths
-from faceclust.types import ALBUMS_NOTES, SYSTEM_FOLDERS
+from faceclust.errors import CacheError, NoLibraryError, UsageError
+from faceclust.store.files import private_folder, write_atomically
+from faceclust.store.folder_cache import CachePaths, cache_name, is_cache, pack_of
+from faceclust.store.locks import Held, held
+from faceclust.store.places import (
+    cache_dirs,
+    checked_cache_dir,
+    home_below,
+    homes_of,
+    note_cache_dir,
+    noted_cache_dirs,
+    require_cache_dir,
+)
+from faceclust.types import ALBUMS_NOTES, DEFAULT_PACK, SYSTEM_FOLDERS
 
-HOME_NAME = ".faceclust"
 JOURNAL_NAME = "people.jsonl"
+#: Below a home: caches of folders that have none beside their photos, and ones that cannot be read.
+FOLDERS, SET_ASIDE = "folders", "set-aside"
 ENVIRONMENT_VARIABLE = "FACECLUST_LIBRARY"
 
 
 class LibraryHome:
     """The paths of one library.
 
-    `home` is `<root>/.faceclust`; for a library that cannot be written to it is a folder of
-    the user's data folder, named after the root. What an earlier time left in the other of
-    the two is read too. A single folder that cannot be written to has its cache below
-    `home/folders/`.
+    `home` is `<root>/.faceclust`; for a library that cannot be written to it is a folder of the
+    user's data folder, named after the root; and where a folder was chosen for the caches, a
+    folder in that. What an earlier time left in another of these places is read too. A single
+    folder that cannot be written to has its cache below `home/folders/`, and so have all where
+    a place was chosen: nothing is written into the library then. `on_note` is told of a lock
+    that was left behind.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        inside, outside = root / HOME_NAME, outside_home(root)
-        writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
-        self.home, self._other = (inside, outside) if writable else (outside, inside)
+    def __init__(
+        self, root: Path, *, cache_dir: Path | None = None, on_note: Callable[[str], None] = lambda note: None
+    ) -> None:
+        """`cache_dir`: a folder to choose for the caches, in `create`. Raises UsageError for one in
+        the library, CacheError where the one chosen before is not there."""
+        self.root, self._on_note = root, on_note
+        self._cache_dir = checked_cache_dir(root, cache_dir) if cache_dir else None
+        homes = homes_of(root)
+        if self._cache_dir:
+            homes.insert(0, home_below(self._cache_dir, root))
+        else:
+            require_cache_dir(root)
+        self.home = homes[0]
+        self._others = [home for home in dict.fromkeys(homes) if home != self.home]
+        self._apart = self._cache_dir is not None or bool(cache_dirs(root))
         self.clusters = self.home / "clusters.parquet"
         self.clusters_before = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
-        self._last_scan = self.home / "last-scan"
+        self.last_scan_note = self.home / "last-scan"
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """All places that are read from, the own one first."""
+        return self.home, *self._others
 
     def exists(self) -> bool:
-        return os.path.isdir(self.home) or os.path.isdir(self._other)
+        return any(map(os.path.isdir, self.homes))
 
     def create(self) -> None:
+        """Make the home; a folder chosen for the caches is remembered. Raises CacheError."""
         private_folder(self.home)
+        chosen = self._cache_dir or next(iter(cache_dirs(self.root)), None)
+        if chosen and home_below(chosen, self.root) == self.home:
+            note_cache_dir(self.root, chosen)
 
     def known_clusters(self) -> Path:
-        """The clusters file to read: the one that is written, else what is in the other place."""
-        earlier = self._other / self.clusters.name
-        return earlier if earlier.exists() and not self.clusters.exists() else self.clusters
+        """The clusters file to read: the one that is written, else what is in another place."""
+        return next((path for home in self.homes if (path := home / self.clusters.name).exists()), self.clusters)
 
-    def folder_cache(self, folder: str) -> CachePaths:
+    def folder_cache(self, folder: str, pack: str = DEFAULT_PACK) -> CachePaths:
         """Where the cache of a folder (POSIX path below the root) lies, or would."""
-        beside = self.root / folder / FILE_NAME
-        away = [home / "folders" / folder / FILE_NAME for home in (self.home, self._other)]
-        write, *others = [beside, *away] if os.access(beside.parent, os.W_OK) else [away[0], beside, away[1]]
-        aside = self.home / "set-aside" / folder / FILE_NAME.removeprefix(".")
-        return CachePaths(write, tuple(others), aside)
+        name = cache_name(pack)
+        beside = self.root / folder / name
+        away = [home / FOLDERS / folder / name for home in self.homes]
+        here = not self._apart and os.access(beside.parent, os.W_OK)
+        write, *others = [beside, *away] if here else [away[0], beside, *away[1:]]
+        aside = self.home / SET_ASIDE / folder / name.removeprefix(".")
+        kept = [path for path in others if self._apart and path.is_relative_to(self.root)]
+        return CachePaths(write, tuple(others), aside, frozenset(kept))
 
     @property
     def journal(self) -> Path:
@@ -68,99 +100,92 @@ class LibraryHome:
 
     def other_journals(self) -> list[tuple[Path, str]]:
         """Journals to read beside the own one, each with the folder its photo paths begin at:
-        the one in the other home, and those of folders that were libraries of their own."""
-        candidates = [(self._other / JOURNAL_NAME, ""), *self._below()[1]]
+        those in the other homes, and those of folders that were libraries of their own."""
+        candidates = [(home / JOURNAL_NAME, "") for home in self._others] + self._below()[1]
         return [(path, folder) for path, folder in candidates if os.path.isfile(path)]
 
-    def cached_folders(self) -> list[str]:
-        """Folders (POSIX paths below the root, sorted) that have a cache file."""
-        found = set(self._below()[0])
-        for base in (self.home / "folders", self._other / "folders"):
-            for path, _, files in os.walk(base):
-                folder = Path(path).relative_to(base).as_posix()
-                folder = "" if folder == "." else folder
-                if FILE_NAME in files and os.path.isdir(self.root / folder):
-                    found.add(folder)
-        return sorted(found)
+    def cached_folders(self, pack: str | None = None) -> list[str]:
+        """Folders (POSIX paths below the root, sorted) that have a cache file, of any pack or of this."""
+        return sorted(
+            {
+                folder
+                for path, folder in self.cache_files()
+                if pack in (None, pack_of(path.name)) and os.path.isdir(self.root / folder)
+            }
+        )
 
-    def _below(self) -> tuple[list[str], list[tuple[Path, str]]]:
-        """Folders below the root with a cache, and where the journals of folders would lie that
-        were libraries of their own."""
-        cached: list[str] = []
+    def cache_files(self) -> list[tuple[Path, str]]:
+        """Every cache file, of all packs, with the folder (POSIX path below the root) it is of, which
+        may be gone; by folder."""
+        found = list(self._below()[0])
+        for base in (home / FOLDERS for home in self.homes):
+            for path, _, files in os.walk(base):
+                folder = _posix_below(base, path)
+                found += [(Path(path) / name, folder) for name in files if is_cache(name)]
+        return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+    def seems_unmounted(self) -> bool:
+        """Is the library's folder empty, though photos of it are known and this is kept elsewhere?
+        The disk with the photos is probably not mounted then."""
+        if self.home.is_relative_to(self.root) or any(files for _, _, files in os.walk(self.root)):
+            return False
+        return any(os.path.isdir(home / FOLDERS) for home in self.homes) and bool(self.cache_files())
+
+    def _below(self) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+        """Caches below the root, and where the journals of folders would lie that were libraries of
+        their own; each with its folder."""
+        cached: list[tuple[Path, str]] = []
         journals: list[tuple[Path, str]] = []
         for path, folders, files in os.walk(self.root):
-            folder = Path(path).relative_to(self.root).as_posix()
-            folder = "" if folder == "." else folder
+            folder = _posix_below(self.root, path)
             if ALBUMS_NOTES in files and folder:
                 folders.clear()  # links to photos that lie elsewhere
                 continue
-            if FILE_NAME in files:
-                cached.append(folder)
+            cached += [(Path(path) / name, folder) for name in files if is_cache(name)]
             if folder:
-                homes = (Path(path) / HOME_NAME, outside_home(Path(path)))
-                journals += [(home / JOURNAL_NAME, folder) for home in homes]
+                journals += [(home / JOURNAL_NAME, folder) for home in homes_of(Path(path))]
             folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
         return cached, journals
 
     def note_scan(self) -> None:
         """Note that the library has just been scanned."""
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        write_atomically(self._last_scan, lambda stream: stream.write(now.encode()))
+        write_atomically(self.last_scan_note, lambda stream: stream.write(now.encode()))
 
     def last_scan(self) -> str | None:
         """When that was, None where it is not known."""
-        for home in (self.home, self._other):
+        for home in self.homes:
             with contextlib.suppress(OSError):
-                return (home / self._last_scan.name).read_text(encoding="utf-8")
+                return (home / self.last_scan_note.name).read_text(encoding="utf-8")
         return None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the library for writing caches or clusters. Raises LibraryBusyError at once
-        where another process does."""
-        with self._lock("lock", wait=0, busy=f"another faceclust is writing to {self.root}"):
-            yield
+    def locked(self, doing: str = "writing") -> Iterator[Held]:
+        """Hold the library for writing caches or clusters; `doing` as in "has been scanning". Raises
+        LibraryBusyError at once where another process does, here or on another machine."""
+        self.create()
+        with held(self.home / "lock", doing, str(self.root), 0, self._on_note) as lock:
+            yield lock
 
     @contextmanager
     def journal_locked(self) -> Iterator[None]:
         """Hold the journal for one answer: possible while a scan runs."""
-        with self._lock("people.lock", wait=10, busy=f"another faceclust is writing to {self.journal}"):
-            yield
-
-    @contextmanager
-    def _lock(self, name: str, wait: float, busy: str) -> Iterator[None]:
         self.create()
-        with _held(self.home / name, wait, busy):
+        with journal_held(self.journal, self._on_note):
             yield
 
 
 @contextmanager
-def journal_held(journal: Path) -> Iterator[None]:
-    """Hold the journal of another library, or of the other home, for rewriting it. Raises CacheError
-    where it cannot be written to, LibraryBusyError."""
-    with _held(journal.with_name("people.lock"), wait=10, busy=f"another faceclust is writing to {journal}"):
+def journal_held(journal: Path, on_note: Callable[[str], None] = lambda note: None) -> Iterator[None]:
+    """Hold a journal for writing, of this library or another. Raises CacheError where it cannot be
+    written to, LibraryBusyError."""
+    with held(journal.with_name("people.lock"), "writing", str(journal), 10, on_note):
         yield
 
 
-@contextmanager
-def _held(path: Path, wait: float, busy: str) -> Iterator[None]:
-    lock = filelock.FileLock(path, timeout=wait, mode=PRIVATE_FILE)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise LibraryBusyError(busy, hint="wait until it is done, then try again") from None
-    except OSError as error:
-        raise CacheError(f"{path} cannot be locked: {error}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def outside_home(root: Path) -> Path:
-    """The folder in the user's data folder for a library that cannot be written to."""
-    digest = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-    return platformdirs.user_data_path("faceclust") / "libraries" / f"{root.name or 'root'}-{digest}"
+def _posix_below(base: Path, path: str) -> str:
+    below = Path(path).relative_to(base).as_posix()
+    return "" if below == "." else below
 
 
 def find_library(named: Path | None) -> Path:
@@ -191,7 +216,7 @@ def chosen_library(folder: Path) -> Path | None:
 def enclosing_library(path: Path) -> Path | None:
     """The nearest folder from `path` up that is a library's root."""
     for folder in (path, *path.parents):
-        if os.path.isdir(folder / HOME_NAME) or os.path.isdir(outside_home(folder)):
+        if noted_cache_dirs(folder) or any(map(os.path.isdir, homes_of(folder))):
             return folder
     return None
 
@@ -225,7 +250,7 @@ def remember_library(root: Path) -> None:
     """Note the library last scanned. Failing to is no reason to fail a scan."""
     try:
         note = _last_scanned_note()
-        note.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(note.parent)
         write_atomically(note, lambda stream: stream.write(os.fsencode(root)))
     except (OSError, CacheError):
         return

@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from faceclust.errors import NewerCacheError
 from faceclust.types import Float32, PhotoRef, ScannedPhoto, SkippedPhoto
 
 _CHUNK = 1 << 16  # embeddings at a time: bounds the memory
-SCHEMA_VERSION = 1
+#: 2 added `min_face`.
+SCHEMA_VERSION = 2
 #: `status` of a photo that was read; any other value is a `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that a face is known by; null for a forgotten one.
@@ -52,6 +54,7 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("camera", words),
         pa.field("latitude", pa.float64()),
         pa.field("longitude", pa.float64()),
+        pa.field("min_face", pa.int16()),  # px of the photo's smallest face looked for; null: not known
         pa.field("status", words, nullable=False),
         pa.field("detail", text),
         pa.field("face", pa.int16()),  # number within the photo, from 0
@@ -69,17 +72,35 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
 
 
 def read_info(schema: pa.Schema) -> CacheInfo:
-    """Who made this file. Raises ValueError where it is no cache of a schema known here."""
+    """Who made this file. Raises ValueError where it is no cache, NewerCacheError where it is one
+    of a schema that only a newer faceclust knows."""
     raw = (schema.metadata or {}).get(_METADATA_KEY)
     if raw is None:
         raise ValueError("it holds no faceclust metadata")
     try:
-        info = CacheInfo(**json.loads(raw))
-    except (TypeError, ValueError) as error:
+        found = json.loads(raw)
+        version = found["schema"]
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise NewerCacheError(
+                f"it was made by a newer faceclust (schema {version}, this one reads {SCHEMA_VERSION})",
+                hint="update faceclust",
+            )
+        return CacheInfo(**found)
+    except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"its metadata cannot be read ({error})") from error
-    if info.schema != SCHEMA_VERSION:
-        raise ValueError(f"its schema is version {info.schema}, this faceclust reads {SCHEMA_VERSION}")
-    return info
+
+
+def migrated(table: pa.Table, info: CacheInfo) -> pa.Table:
+    """Rows of any schema up to the present one, as the present one has them. Raises ValueError,
+    ArrowException for other columns."""
+    wanted = folder_schema(info)
+    if "min_face" not in table.column_names:  # schema 1
+        field = wanted.field("min_face")
+        table = table.add_column(wanted.get_field_index("min_face"), field, pa.nulls(len(table), field.type))
+    if table.column_names != wanted.names:
+        raise ValueError("its columns are not the expected ones")
+    # Parquet keeps some types a little differently, such as the names inside lists.
+    return table.cast(wanted)
 
 
 def rows_to_table(photos: Iterable[ScannedPhoto | SkippedPhoto], info: CacheInfo) -> pa.Table:
@@ -103,6 +124,7 @@ def _rows(photo: ScannedPhoto | SkippedPhoto) -> Iterator[dict[str, Any]]:
         "photo_hash": photo.content_hash,
         "width": photo.full_size[0],
         "height": photo.full_size[1],
+        "min_face": photo.min_face,
         "status": STATUS_OK,
     }
     if not photo.face_ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 from faceclust.errors import CacheError
 from faceclust.store.clusters import forget_in_clusters
 from faceclust.store.faces import PLACE, face_places, is_forgotten
-from faceclust.store.files import remove
-from faceclust.store.folder_cache import FILE_NAME, CachePaths, FolderCache, UnusableCacheError
-from faceclust.store.home import HOME_NAME, LibraryHome, outside_home
-from faceclust.store.schema import read_info
+from faceclust.store.files import TEMPORARY, remove
+from faceclust.store.folder_cache import CachePaths, FolderCache, UnusableCacheError, is_cache, is_unfinished
+from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
+from faceclust.store.places import HOME_NAME, homes_of
+from faceclust.store.schema import SCHEMA_VERSION, read_info
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FacePlace
 
@@ -35,26 +36,25 @@ class Traces:
 
 def find_traces(home: LibraryHome) -> Traces:
     """Look through every folder, also those a scan passes by."""
-    homes: dict[Path, str] = {home.home: "", home.root / HOME_NAME: "", outside_home(home.root): ""}
+    homes: dict[Path, str] = dict.fromkeys(home.homes, "")
     caches: dict[Path, str] = {}
     leftovers: list[Path] = []
     for path, folders, files in os.walk(home.root):
         folder = _below(home.root, Path(path))
         if HOME_NAME in folders:
             folders.remove(HOME_NAME)
-            homes[Path(path) / HOME_NAME] = folder
-        homes[outside_home(Path(path))] = folder
-        if FILE_NAME in files:
-            caches[Path(path) / FILE_NAME] = folder
-        leftovers += [Path(path) / name for name in files if name == f"{FILE_NAME}.tmp"]
+        homes |= {place: folder for place in homes_of(Path(path)) if place not in homes}
+        caches |= {Path(path) / name: folder for name in files if is_cache(name)}
+        leftovers += [Path(path) / name for name in files if is_unfinished(name)]
     here = {path: folder for path, folder in homes.items() if os.path.isdir(path)}
     for start, folder in here.items():
         for path, _, files in os.walk(start):
             below = _below(start, Path(path))
             kind, _, rest = below.partition("/")
-            if kind == "folders" and FILE_NAME in files:
-                caches[Path(path) / FILE_NAME] = "/".join(filter(None, (folder, rest)))
-            unread = (Path(path) / name for name in files if kind == "set-aside" or name.endswith((".tmp", ".torn")))
+            if kind == FOLDERS:
+                of = "/".join(filter(None, (folder, rest)))
+                caches |= {Path(path) / name: of for name in files if is_cache(name)}
+            unread = (Path(path) / name for name in files if kind == SET_ASIDE or name.endswith((TEMPORARY, ".torn")))
             leftovers += unread
     return Traces(tuple(here), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
 
@@ -112,7 +112,7 @@ def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:
     disk does not take it."""
     try:
         info = read_info(pq.read_schema(cache))
-        FolderCache(CachePaths(cache, (), cache), info).forget(face_ids)
+        FolderCache(CachePaths(cache, (), cache), replace(info, schema=SCHEMA_VERSION)).forget(face_ids)
     except (ValueError, OSError, pa.ArrowException, UnusableCacheError):
         remove(cache)
 

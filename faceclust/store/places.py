@@ -1,0 +1,92 @@
+"""Where a library's home may lie: inside it, in the user's data folder, or below a folder of choice.
+
+Which folder was chosen is noted in the user's data folder: in the library it could not be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import platformdirs
+
+from faceclust.errors import CacheError, UsageError
+from faceclust.store.files import private_folder, write_atomically
+
+HOME_NAME = ".faceclust"
+CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
+
+
+def homes_of(root: Path) -> list[Path]:
+    """Every folder that may be the home of the library at `root`, the one to write to first."""
+    inside, outside = root / HOME_NAME, outside_home(root)
+    writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
+    usual = [inside, outside] if writable else [outside, inside]
+    return list(dict.fromkeys([*(home_below(folder, root) for folder in cache_dirs(root)), *usual]))
+
+
+def outside_home(root: Path) -> Path:
+    """The folder in the user's data folder for a library that cannot be written to."""
+    return home_below(platformdirs.user_data_path("faceclust") / "libraries", root)
+
+
+def home_below(folder: Path, root: Path) -> Path:
+    """The home of the library at `root` in a folder that may hold several."""
+    digest = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return folder / f"{root.name or 'root'}-{digest}"
+
+
+def cache_dirs(root: Path) -> list[Path]:
+    """The folders chosen for the caches of the library at `root`: by FACECLUST_CACHE_DIR, then the
+    noted ones, the last one chosen first."""
+    named = os.environ.get(CACHE_DIR_VARIABLE)
+    chosen = [Path(named).expanduser().absolute()] if named else []
+    return list(dict.fromkeys([*chosen, *noted_cache_dirs(root)]))
+
+
+def noted_cache_dirs(root: Path) -> list[Path]:
+    """Those that are noted."""
+    try:
+        return [Path(os.fsdecode(line)) for line in _note_of(root).read_bytes().split(b"\0") if line]
+    except OSError:
+        return []
+
+
+def note_cache_dir(root: Path, folder: Path) -> None:
+    """Note that the caches of the library at `root` go below `folder`. Raises CacheError."""
+    noted = noted_cache_dirs(root)
+    if noted[:1] != [folder]:
+        lines = [folder, *(known for known in noted if known != folder)]
+        private_folder(_note_of(root).parent)
+        write_atomically(_note_of(root), lambda stream: stream.write(b"\0".join(map(os.fsencode, lines))))
+
+
+def checked_cache_dir(root: Path, folder: Path) -> Path:
+    """The folder as a whole path. Raises UsageError where it cannot hold the caches of `root`."""
+    try:
+        folder = folder.expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{folder} cannot be opened: {error}") from error
+    if folder.is_relative_to(root):
+        raise UsageError(f"{folder} lies in the library {root}", hint="choose a folder outside it for the caches")
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"{folder} is not a folder")
+    return folder
+
+
+def require_cache_dir(root: Path) -> None:
+    """Raises CacheError where the folder noted for the caches of the library is not there: to go on
+    without what it holds would look as if all names were lost."""
+    if os.environ.get(CACHE_DIR_VARIABLE):
+        return
+    for folder in noted_cache_dirs(root)[:1]:
+        if not os.path.isdir(folder):
+            raise CacheError(
+                f"what is known of {root} lies in {folder}, which is not there",
+                hint="is the disk mounted? faceclust scan --cache-dir FOLDER chooses another place",
+            )
+
+
+def _note_of(root: Path) -> Path:
+    return home_below(platformdirs.user_data_path("faceclust") / "cache-dirs", root)
