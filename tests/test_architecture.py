@@ -37,6 +37,7 @@ CONDUCTORS = {
     "regroup",
     "searches",
     "single",
+    "upkeep",
     "watch",
     "wishes",
 }

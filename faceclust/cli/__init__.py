@@ -10,6 +10,7 @@ import click
 from faceclust import __version__
 from faceclust.cli import (
     albums,
+    cache,
     cluster,
     completion,
     confirm,
@@ -83,6 +84,7 @@ for _command in (
     albums.command,
     export.command,
     status.command,
+    cache.command,
     doctor.command,
     completion.command,
 ):

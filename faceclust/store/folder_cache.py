@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from faceclust.store.schema import (
     rows_to_table,
     stored_name,
     without_likeness,
+    without_photos,
 )
 from faceclust.types import DEFAULT_PACK, PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
 
@@ -110,6 +111,11 @@ class FolderCache:
         UnusableCacheError."""
         self._write(without_likeness(self.read(), face_ids))
 
+    def drop(self, photos: Collection[str]) -> None:
+        """Take out the rows of these photos, by the names they have in the cache. Raises CacheError
+        where the disk does not take it, UnusableCacheError."""
+        self._write(without_photos(self.read(), photos))
+
     def _write(self, table: pa.Table) -> None:
         if not self.paths.write.parent.exists():
             private_folder(self.paths.write.parent)
@@ -155,16 +161,27 @@ class FolderCache:
         return next((path for path in (self.paths.write, *self.paths.others) if os.path.exists(path)), None)
 
 
+def made_by(path: Path) -> CacheInfo:
+    """What a cache file says of itself. Raises UnusableCacheError, NewerCacheError."""
+    with _explained(path):
+        return read_info(pq.read_schema(path))
+
+
 def read_cache(path: Path, info: CacheInfo) -> pa.Table:
     """All rows of a cache file of these models. Raises UnusableCacheError, NewerCacheError."""
+    with _explained(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        found = read_info(file.schema_arrow)
+        if found.pack != info.pack:
+            raise ValueError(f"it was made with other models ({found.pack})")
+        if found.fingerprint != info.fingerprint:
+            raise OutdatedCacheError(f"{path}: it was made with an older version of the models")
+        return migrated(file.read(), info)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            found = read_info(file.schema_arrow)
-            if found.pack != info.pack:
-                raise ValueError(f"it was made with other models ({found.pack})")
-            if found.fingerprint != info.fingerprint:
-                raise OutdatedCacheError(f"{path}: it was made with an older version of the models")
-            return migrated(file.read(), info)
+        yield
     except NewerCacheError as error:
         raise NewerCacheError(f"{path}: {error}", error.hint) from error
     except (ValueError, OSError, pa.ArrowException) as error:

@@ -66,6 +66,7 @@ class Owner:
             values: dict[str, Any] = {name: found[name] for name in (field.name for field in fields(cls))}
             if not all(isinstance(value, int if name == "pid" else str) for name, value in values.items()):
                 raise TypeError("a field of another type")
+            int(values["token"], 16)  # it becomes part of a file's name
         except (ValueError, KeyError, TypeError, RecursionError):
             return cls(token="")
         for name in values.keys() - {"pid"}:

@@ -159,6 +159,12 @@ def without_likeness(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
     return concatenate([rest, places])
 
 
+def without_photos(table: pa.Table, photos: Iterable[str]) -> pa.Table:
+    """The rows but those of the photos with these names."""
+    chosen = pc.is_in(table["photo"], value_set=pa.array(list(photos), pa.string()))
+    return table.filter(pc.invert(chosen))
+
+
 def stored_name(ref: PhotoRef) -> str:
     """The file name as the cache holds it: bytes that are not UTF-8 written as \\xNN."""
     return ref.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -15,10 +15,10 @@ from faceclust.errors import CacheError
 from faceclust.store.clusters import forget_in_clusters
 from faceclust.store.faces import PLACE, face_places, is_forgotten
 from faceclust.store.files import TEMPORARY, remove
-from faceclust.store.folder_cache import CachePaths, FolderCache, UnusableCacheError, is_cache, is_unfinished
+from faceclust.store.folder_cache import CachePaths, FolderCache, UnusableCacheError, is_cache, is_unfinished, made_by
 from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
 from faceclust.store.places import HOME_NAME, homes_of
-from faceclust.store.schema import SCHEMA_VERSION, read_info
+from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FacePlace
 
@@ -81,10 +81,9 @@ def forgotten_in(cache: Path, folder: str) -> Iterator[FacePlace]:
 
 
 def _places(cache: Path, folder: str) -> pa.Table:
+    made_by(cache)  # or it is no cache
     try:
-        with pq.ParquetFile(cache) as file:
-            read_info(file.schema_arrow)
-            rows = file.read(columns=[name for name in PLACE if name != "folder"])
+        rows = pq.read_table(cache, columns=[name for name in PLACE if name != "folder"])
     except (ValueError, OSError, pa.ArrowException) as error:
         raise UnusableCacheError(f"{cache}: {error}") from error
     return rows.add_column(0, "folder", pa.array([folder] * len(rows), pa.string()))
@@ -111,9 +110,9 @@ def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:
     """Keep only the places of these faces in a cache file of any models. Raises CacheError where the
     disk does not take it."""
     try:
-        info = read_info(pq.read_schema(cache))
-        FolderCache(CachePaths(cache, (), cache), replace(info, schema=SCHEMA_VERSION)).forget(face_ids)
-    except (ValueError, OSError, pa.ArrowException, UnusableCacheError):
+        info = replace(made_by(cache), schema=SCHEMA_VERSION)
+        FolderCache(CachePaths(cache, (), cache), info).forget(face_ids)
+    except UnusableCacheError:
         remove(cache)
 
 

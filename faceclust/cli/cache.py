@@ -1,0 +1,140 @@
+"""`faceclust cache`: check, prune, clear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json, printable
+from faceclust.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceclust.upkeep import Going, Pruning
+
+
+@click.group("cache", short_help="Check the files kept of a library, and tidy them up.")
+def command() -> None:
+    """Check the files kept of a library, and tidy them up. Photos and names are never touched.
+
+    \b
+    Examples:
+      faceclust cache check
+      faceclust cache prune --dry-run
+      faceclust cache clear
+    """
+
+
+@command.command("check", short_help="Look whether every file is whole and right.")
+@click.option("--hash", "hash_photos", is_flag=True, help="Read the photos again and compare their contents.")
+@library_option
+@json_option
+@click.pass_context
+def check(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: bool) -> None:
+    """Look whether every file kept of a library is whole and right.
+
+    Each problem is one line that says what to do; the exit code is then 1. With --hash the
+    photos are read as well, which shows damage by a failing disk.
+    """
+    from faceclust.upkeep import check_caches
+
+    found = check_caches(open_library(library), hash_photos=hash_photos)
+    print_json(found) if as_json else _print_check(found)
+    ctx.exit(1 if found["problems"] else 0)
+
+
+@command.command("prune", short_help="Remove what is known of photos that are gone.")
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would go, and write nothing.")
+@library_option
+@json_option
+@click.pass_context
+def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool) -> None:
+    """Remove what is known of photos and folders that are gone, and files that are left over.
+
+    What you said stays, also of these photos: names come back with them.
+    """
+    from faceclust.upkeep import prune_caches
+
+    opened = open_library(library)
+    done = prune_caches(opened, dry_run=dry_run)
+    if as_json:
+        print_json({"library": str(opened.root), **_pruned(done), "written": not dry_run})
+    else:
+        _print_pruned(done, dry_run)
+    ctx.exit(1 if done.failed else 0)
+
+
+@command.command("clear", short_help="Delete all that can be made again.")
+@click.option("--pack", metavar="NAME", help="Only what these models made.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@library_option
+@json_option
+def clear(pack: str | None, yes: bool, library: Path | None, as_json: bool) -> None:
+    """Delete all files that can be made again from the photos: caches, groupings, face pictures.
+
+    people.jsonl, what you said, is kept: after `faceclust scan` and `faceclust cluster` names
+    are back. Scanning anew takes as long as the first time.
+    """
+    from faceclust.upkeep import clear_caches, plan_clearing
+
+    if as_json and not yes:
+        raise UsageError("--json does not ask", hint="add --yes")
+    opened = open_library(library)
+    going = plan_clearing(opened, pack)
+    if not as_json:
+        _print_going("to go", going)
+        click.echo(f"kept: {printable(str(opened.home.journal))}, what you said; and your photos")
+    if not yes and going:
+        click.confirm("Delete these files?", abort=True)
+    clear_caches(opened, going)
+    if as_json:
+        print_json({"library": str(opened.root), "files": _listed(going)})
+    else:
+        click.echo("cleared; next: faceclust scan" if going else "there is nothing to clear")
+
+
+def _print_check(found: dict[str, Any]) -> None:
+    for problem in found["problems"]:
+        click.echo(f"{printable(problem['where'])}: {printable(problem['what'])}; {problem['todo']}")
+    click.echo(f"{count(found['caches'], 'cache')}: {count(found['photos'], 'photo')}, {count(found['faces'], 'face')}")
+    if found["hashed"]:
+        click.echo(f"{count(found['hashed'], 'photo')} read again and compared")
+    if found["missing"] or found["changed"]:
+        click.echo(f"since the last scan {found['missing']:,} photos are gone, {found['changed']:,} have changed")
+    click.echo(count(len(found["problems"]), "problem") if found["problems"] else "all is well")
+
+
+def _print_pruned(done: Pruning, dry_run: bool) -> None:
+    rows = sum(map(len, done.rows.values()))
+    if rows:
+        click.echo(f"{'would go' if dry_run else 'gone'}: what was known of {count(rows, 'photo')}")
+    _print_going("would go" if dry_run else "gone", done.files)
+    for failure in done.failed:
+        click.echo(f"not done: {printable(failure)}", err=True)
+    click.echo(
+        f"{'would free' if dry_run else 'freed'} {done.size:,} bytes" if rows or done.files else "nothing to prune"
+    )
+    if dry_run:
+        click.echo("nothing was written: --dry-run")
+
+
+def _print_going(word: str, files: list[Going]) -> None:
+    kinds: dict[str, list[int]] = {}
+    for going in files:
+        kinds.setdefault(going.kind, []).append(going.size)
+    for kind, sizes in kinds.items():
+        click.echo(f"{word}: {len(sizes):,} {kind}, {sum(sizes):,} bytes")
+
+
+def _pruned(done: Pruning) -> dict[str, Any]:
+    return {
+        "photos": {str(path): photos for path, photos in done.rows.items()},
+        "files": _listed(done.files),
+        "bytes": done.size,
+        "failed": done.failed,
+    }
+
+
+def _listed(files: list[Going]) -> list[dict[str, Any]]:
+    return [{"file": str(going.path), "kind": going.kind, "bytes": going.size} for going in files]

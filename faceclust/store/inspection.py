@@ -1,0 +1,184 @@
+"""Is a cache file what it should be? Looks at every row, and at the photos if asked to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from faceclust.errors import NewerCacheError
+from faceclust.store.folder_cache import UnusableCacheError, made_by, pack_of, read_cache
+from faceclust.store.schema import LIKENESS, STATUS_OK, CacheInfo, stored_name
+from faceclust.types import Float32, PhotoRef
+
+#: By how much rounding to 16 bits may move a norm, as a part of it, with room to spare.
+_NORM_TOLERANCE = 2e-3
+_SIDES = ("left", "top", "right", "bottom")
+_OF_A_PHOTO = "photo_size photo_mtime_ns photo_hash width height orientation taken_at min_face status".split()
+_AGAIN = "delete the file, then type: faceclust scan"
+
+#: Photo's content hash and a face's box → the face's id.
+FaceNamer = Callable[[str, Float32], str]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file, in words, and what to do about it."""
+
+    where: str
+    what: str
+    todo: str
+
+
+@dataclass
+class Inspected:
+    """What a cache holds. `missing` photos are not there, `changed` ones have another size or time
+    than when they were scanned; `hashed` ones were read again."""
+
+    photos: int = 0
+    faces: int = 0
+    missing: int = 0
+    changed: int = 0
+    hashed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def inspect_cache(path: Path, folder: Path, name_face: FaceNamer, *, hash_photos: bool) -> Inspected:
+    """Look through the cache file of a folder. `hash_photos`: read those photos again that seem
+    unchanged, and compare their contents."""
+    found = Inspected()
+    try:
+        info = made_by(path)
+        rows = read_cache(path, info)
+    except NewerCacheError as error:
+        found.problems.append(Problem(str(path), _after(path, error), "update faceclust"))
+        return found
+    except UnusableCacheError as error:
+        found.problems.append(Problem(str(path), _after(path, error), "type: faceclust scan, which makes it anew"))
+        return found
+    if info.pack != pack_of(path.name):
+        found.problems.append(Problem(str(path), f"it holds faces of the models {info.pack}", _AGAIN))
+    photos = _by_photo(rows)
+    found.photos, found.faces = len(photos), len(rows) - rows["face_id"].null_count
+    for what, names in _faults(photos, name_face).items():
+        found.problems.append(Problem(str(path), f"{what}: {_some(names)}", _AGAIN))
+    found.problems += [Problem(str(path), what, _AGAIN) for what in _bad_embeddings(rows, info)]
+    _look_at_photos(found, photos, folder, hash_photos)
+    return found
+
+
+def listing(folder: Path) -> Mapping[str, os.stat_result]:
+    """The files of a folder, by the names that caches know them by. Raises OSError."""
+    with os.scandir(folder) as entries:
+        return {
+            stored_name(PhotoRef(entry.name, 0, 0)): entry.stat(follow_symlinks=False)
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
+        }
+
+
+def _by_photo(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    columns = rows.select(["photo", *_OF_A_PHOTO, "face", "face_id", *_SIDES, "score"])
+    for name in LIKENESS:
+        columns = columns.append_column(f"has {name}", pc.is_valid(rows[name]))
+    photos: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for batch in columns.to_batches(max_chunksize=8192):
+        for row in batch.to_pylist():
+            photos[row["photo"]].append(row)
+    return photos
+
+
+def _faults(photos: Mapping[str, list[dict[str, Any]]], name_face: FaceNamer) -> dict[str, list[str]]:
+    """What is wrong → the photos it is wrong with."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for photo, rows in photos.items():
+        for what in set(_faults_of(rows, name_face)):
+            found[what].append(photo)
+    return dict(sorted(found.items()))
+
+
+def _faults_of(rows: list[dict[str, Any]], name_face: FaceNamer) -> Iterator[str]:
+    first = rows[0]
+    if any(row[name] != first[name] for row in rows for name in _OF_A_PHOTO):
+        yield "its rows say different things of a photo"
+    if first["status"] == STATUS_OK and None in (first["photo_hash"], first["width"], first["height"]):
+        yield "the content's hash or the size of a photo is missing"
+    faces = [row for row in rows if row["face_id"] is not None or row["face"] is not None]
+    if not faces:
+        if len(rows) > 1:
+            yield "there are several rows for a photo without a face"
+        return
+    if first["status"] != STATUS_OK:
+        yield "there are faces on a photo that could not be read"
+    if len(faces) != len(rows) or [row["face"] for row in faces] != list(range(len(rows))):
+        yield "the faces of a photo are not numbered from 0 on"
+    for row in faces:
+        if None in (row["face_id"], row["photo_hash"], row["score"], *(row[side] for side in _SIDES)):
+            yield "a face has no id, or no place"
+        elif row["face_id"] != name_face(row["photo_hash"], np.array([row[side] for side in _SIDES], np.float32)):
+            yield "a face's id is not that of its photo and place"
+        if len({row[f"has {name}"] for name in LIKENESS}) > 1:
+            yield "a face has only some of landmarks, quality and embedding"
+
+
+def _bad_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
+    flat = rows["embedding"].drop_null().combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    norms = np.linalg.norm(flat.reshape(-1, info.dimension).astype(np.float32), axis=1)
+    finite = np.isfinite(norms)
+    if not finite.all():
+        yield f"embeddings that are no finite numbers: {np.count_nonzero(~finite):,}"
+    wrong = np.abs(norms[finite] - info.radius) > _NORM_TOLERANCE * info.radius
+    if wrong.any():
+        yield f"embeddings that are not of norm {info.radius:g}: {np.count_nonzero(wrong):,}"
+
+
+def _look_at_photos(
+    found: Inspected, photos: Mapping[str, list[dict[str, Any]]], folder: Path, hash_photos: bool
+) -> None:
+    try:
+        there = listing(folder)
+    except OSError as error:
+        if os.path.isdir(folder):
+            found.problems.append(
+                Problem(str(folder), f"it cannot be looked into: {error.strerror}", "check its permissions")
+            )
+            return
+        there = {}
+    for photo, rows in photos.items():
+        status = there.get(photo)
+        if status is None:
+            found.missing += 1
+        elif (status.st_size, status.st_mtime_ns) != (rows[0]["photo_size"], rows[0]["photo_mtime_ns"]):
+            found.changed += 1
+        elif hash_photos and rows[0]["photo_hash"] is not None:
+            found.hashed += 1
+            found.problems += _differing(folder / photo, rows[0]["photo_hash"])
+
+
+def _differing(photo: Path, content_hash: str) -> Iterator[Problem]:
+    try:
+        with photo.open("rb") as stream:
+            digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        yield Problem(str(photo), f"it cannot be read: {error.strerror or error}", "check the disk")
+        return
+    if digest != content_hash:
+        what = "its content is another than when it was scanned, though its size and time are the same"
+        yield Problem(str(photo), what, "compare it with a backup; touch the file to have it scanned again")
+
+
+def _after(path: Path, error: Exception) -> str:
+    return str(error).removeprefix(f"{path}: ")
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
