@@ -93,6 +93,7 @@ for _command in (
 
 def main() -> None:
     """The program: every failure becomes one clear line and an exit code."""
+    os.umask(os.umask(0o077) & 0o077)  # one that takes our own rights as well stops the workers of a scan
     try:
         code = cli.main(prog_name="faceclust", standalone_mode=False)
         sys.stdout.flush()

@@ -91,8 +91,9 @@ class LibraryHome:
         here = not self._apart and os.access(beside.parent, os.W_OK)
         write, *others = [beside, *away] if here else [away[0], beside, *away[1:]]
         aside = self.home / SET_ASIDE / folder / name.removeprefix(".")
+        # What stays in the library though it is out of date comes last.
         kept = [path for path in others if self._apart and path.is_relative_to(self.root)]
-        return CachePaths(write, tuple(others), aside, frozenset(kept))
+        return CachePaths(write, (*(path for path in others if path not in kept), *kept), aside, frozenset(kept))
 
     @property
     def journal(self) -> Path:

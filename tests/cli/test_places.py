@@ -1,0 +1,130 @@
+"""Where files go, and who may read them: read-only libraries, a folder of choice, any umask."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import COMMAND
+from tests.samples import make_library
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def ordinary(tmp_path: Path) -> Iterator[tuple[Path, Run]]:
+    """A folder with a library `photos`, and how to run the program in it as a user without special
+    rights, whose own folders are below `home`."""
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "home").mkdir()
+    make_library(base / "photos", photos_each=1)
+    folders = {name: str(base / "home" / name) for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
+    # An administrator may write everywhere: without that right, here.
+    plain = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.geteuid() == 0 else []
+
+    def run(*arguments: str | Path, umask: int = 0o022, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*plain, *COMMAND, *map(str, arguments)],
+            env=os.environ | folders | {"HOME": str(base / "home")} | env,
+            cwd="/",
+            umask=umask,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    if plain and (shutil.which("setpriv") is None or run("--version").returncode):
+        pytest.skip("run by an administrator who cannot put that right down")
+    yield base, run
+    for path in (base, *base.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o700)
+
+
+def snapshot(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+
+
+def well(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("umask", "apart"), [(0, False), (0o777, True)], ids=["0", "777 and a folder of choice"])
+def test_files_are_their_owners_only_whatever_the_umask(ordinary: tuple[Path, Run], umask: int, apart: bool) -> None:
+    base, run = ordinary
+    photos, before = base / "photos", set(base.rglob("*"))
+    chosen = ["--cache-dir", base / "deep" / "caches"] if apart else []
+    well(run("scan", photos, "-j", "1", *chosen, umask=umask))
+    well(run("cluster", umask=umask))
+    well(run("name", "1", "Anna", umask=umask))
+    well(run("report", "-o", base / "home/out.html", umask=umask))  # makes face pictures
+    made = set(base.rglob("*")) - before - {base / "home/out.html"}
+    assert {"people.jsonl", "clusters.parquet", "lock", "last-library"} < {path.name for path in made}
+    assert any(path.suffix == ".jpg" for path in made)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_dir()} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
+
+
+def test_a_library_that_cannot_be_written_works_by_itself(ordinary: tuple[Path, Run]) -> None:
+    base, run = ordinary
+    photos = base / "photos"
+    for folder in (photos, *(path for path in photos.rglob("*") if path.is_dir())):
+        folder.chmod(0o555)
+    before = snapshot(photos)
+    assert "5 scanned" in well(run("scan", photos, "-j", "1"))
+    well(run("cluster"))
+    well(run("name", "1", "Anna"))
+    assert "5 unchanged" in well(run("scan", photos, "-j", "1"))
+    assert "Anna" in well(run("people"))
+    assert "all is well" in well(run("cache", "check", "--hash"))
+    assert snapshot(photos) == before
+    assert len(list((base / "home").rglob(".faceclust.parquet"))) == 2
+
+
+def test_a_read_only_disk_works_by_itself(ordinary: tuple[Path, Run]) -> None:
+    base, _ = ordinary
+    photos = base / "photos"
+    mounted = f'mount --bind "{photos}" "{photos}" && mount -o remount,bind,ro "{photos}" && ! touch "{photos}/x" && '
+    inside = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    try:
+        possible = subprocess.run([*inside, mounted + "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        possible = False
+    if not possible:
+        pytest.skip("nothing can be mounted here")
+    program = f"{sys.executable} -m faceclust"
+    commands = f'{program} scan -j 1 "{photos}" && {program} cluster && {program} name 1 Anna && {program} people'
+    done = subprocess.run([*inside, mounted + commands], cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Anna" in done.stdout, done.stderr
+    assert not list(photos.rglob(".faceclust*"))
+
+
+def test_a_folder_of_choice_holds_everything_and_is_remembered(ordinary: tuple[Path, Run]) -> None:
+    base, run = ordinary
+    photos, caches = base / "photos", base / "caches"
+    before = snapshot(photos)
+    well(run("scan", photos, "-j", "1", FACECLUST_CACHE_DIR=str(caches)))
+    well(run("cluster"))  # the library last scanned; its files are found without the option
+    well(run("name", "1", "Anna", "-l", photos))
+    assert "5 unchanged" in well(run("scan", photos, "-j", "1"))
+    assert "Anna" in well(run("people", "-l", photos))
+    assert snapshot(photos) == before
+    assert {path.parent.parent for path in caches.rglob("people.jsonl")} == {caches}
+    caches.rename(base / "away")
+    gone = run("people", "-l", photos)
+    assert gone.returncode == 1 and f"{caches}, which is not there" in gone.stderr and "mounted" in gone.stderr
+    assert run("scan", photos).returncode == 1 and snapshot(photos) == before
+    inside = run("scan", photos, "--cache-dir", photos / "2019")
+    assert inside.returncode == 2 and "lies in the library" in inside.stderr

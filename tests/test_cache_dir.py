@@ -1,0 +1,101 @@
+"""Files kept in a folder of choice: nothing said is lost on the way there or from there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.errors import CacheError
+from faceclust.store.home import enclosing_library
+from tests.samples import COLLINS, HOPPER, save, variant
+
+
+def snapshot(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (folder, *folder.rglob("*"))}
+
+
+def people(library: Library) -> set[str | None]:
+    return {person.name for person in Library(library.root).people()}
+
+
+def test_names_and_caches_of_before_are_still_read(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS)
+    save(variant(HOPPER, 1), library.root / "2019/new.jpg")
+    before = snapshot(library.root)
+    moved = Library(library.root, cache_dir=tmp_path / "one")
+    result = moved.scan(workers=0)
+    assert result.scanned == 1 and result.unchanged == result.photos - 1
+    moved.cluster()
+    moved.name(moved.group(3 - group), HOPPER)
+    assert people(library) == {COLLINS, HOPPER}
+    again = Library(library.root, cache_dir=tmp_path / "two")
+    assert again.scan(workers=0).scanned == 0 and again.home.home.is_relative_to(tmp_path / "two")
+    assert people(library) == {COLLINS, HOPPER}
+    assert {face for person in Library(library.root).people() for face in person.face_ids} >= faces
+    assert snapshot(library.root) == before
+
+
+def test_photos_that_are_gone_stay_so_though_old_caches_stand(library: Library, tmp_path: Path) -> None:
+    before = snapshot(library.root / "2020")
+    for photo in (library.root / "2019").glob("*-*.*"):
+        photo.unlink()
+    moved = Library(library.root, cache_dir=tmp_path / "caches")
+    assert moved.scan(workers=0).removed == 4
+    for _ in range(2):
+        assert not [place for place in Library(library.root).places if place.photo.startswith("2019")]
+        assert Library(library.root).scan(workers=0).removed == 0
+    assert snapshot(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
+
+
+def test_a_damaged_cache_in_the_library_is_left_where_it_is(library: Library, tmp_path: Path) -> None:
+    cache = library.root / "2019/.faceclust.parquet"
+    cache.write_bytes(b"damaged")
+    before = snapshot(library.root)
+    moved = Library(library.root, cache_dir=tmp_path / "caches")
+    assert moved.scan(workers=0).scanned == 4 and snapshot(library.root) == before
+    assert Library(library.root).scan(workers=0).scanned == 0
+
+
+def test_forgetting_reaches_every_place(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+    library, group, _ = collins
+    library.name(library.group(group), COLLINS)
+    Library(library.root, cache_dir=tmp_path / "one").scan(workers=0)
+    moved = Library(library.root, cache_dir=tmp_path / "two")
+    moved.scan(workers=0)
+    moved.forget(moved.plan_forget(COLLINS))
+    for place in (library.root, tmp_path / "one", tmp_path / "two"):
+        for path in place.rglob("people.jsonl"):
+            assert COLLINS not in path.read_text()
+    assert COLLINS not in people(library)
+
+
+def test_a_library_is_known_by_its_folder_of_choice(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    save(variant(HOPPER, 1), photos / "deep/a.jpg")
+    assert enclosing_library(photos / "deep") is None
+    Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)
+    assert enclosing_library(photos / "deep") == photos
+    assert Library.for_scan([photos / "deep"]).root == photos
+    shutil.rmtree(tmp_path / "caches")
+    with pytest.raises(CacheError, match="not there"):
+        Library.for_scan([photos / "deep"])
+    Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)  # chosen again: made anew
+    assert len(Library(photos).places) == 1
+
+
+def test_a_disk_that_is_not_mounted_is_told_from_an_empty_library(library: Library, tmp_path: Path) -> None:
+    assert not library.home.seems_unmounted()
+    moved = Library(library.root, cache_dir=tmp_path / "caches")
+    moved.scan(workers=0)
+    save(variant(HOPPER, 1), library.root / "new.jpg")
+    moved.scan(workers=0)
+    assert not moved.home.seems_unmounted()
+    shutil.rmtree(library.root)
+    library.root.mkdir()
+    assert moved.home.seems_unmounted()
+    (library.root / "a.jpg").touch()
+    assert not moved.home.seems_unmounted()
