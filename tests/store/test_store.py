@@ -6,6 +6,7 @@ import os
 import stat
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -188,17 +189,38 @@ def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pyte
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o777], ids=oct)
+def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
+    seen: set[int] = set()
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(b"x")
+        seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.glob("*.tmp"))
+
+    before = os.umask(umask)
     try:
         home = LibraryHome(tmp_path)
         with home.locked():
-            files.write_atomically(home.clusters, lambda stream: stream.write(b"x"))
+            files.write_atomically(home.clusters, write)
+            seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
+        deep = files.private_folder(tmp_path / "a" / "b" / "c")
     finally:
         os.umask(before)
-    assert stat.S_IMODE(home.home.stat().st_mode) == 0o700
-    for name in ("clusters.parquet", "lock"):
-        assert stat.S_IMODE((home.home / name).stat().st_mode) == 0o600
+    assert seen == {0o600}
+    for folder in (home.home, deep, deep.parent, deep.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_two_who_write_the_same_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(b"first")
+        files.write_atomically(path, lambda other: other.write(b"second"))
+        stream.write(b" and last")
+
+    files.write_atomically(path, write)
+    assert path.read_bytes() == b"first and last" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_second_writer_is_told(tmp_path: Path) -> None:

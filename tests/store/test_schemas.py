@@ -1,0 +1,147 @@
+"""Caches of other times and other models: read, kept beside, replaced or left alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from faceclust import Library
+from faceclust.errors import NewerCacheError
+from faceclust.store.folder_cache import FILE_NAME, cache_name, is_cache, is_unfinished, pack_of
+from faceclust.store.schema import SCHEMA_VERSION
+from faceclust.types import PhotoRef
+from tests.samples import COLLINS
+from tests.store.test_store import folder_cache, scanned
+
+PACK = "arcface_x"
+
+
+def write_first_schema(cache: Path) -> None:
+    """Write the rows of a cache as the first schema had them."""
+    rows = pq.read_table(cache)
+    info = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 1}
+    text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
+    fields = [
+        ("photo", text, False), ("photo_size", pa.int64(), False), ("photo_mtime_ns", pa.int64(), False),
+        ("photo_hash", text), ("width", pa.int32()), ("height", pa.int32()), ("orientation", pa.int8()),
+        ("taken_at", pa.timestamp("s")), ("camera", words), ("latitude", pa.float64()),
+        ("longitude", pa.float64()), ("status", words, False), ("detail", text), ("face", pa.int16()),
+        ("face_id", text), ("left", pa.float32()), ("top", pa.float32()), ("right", pa.float32()),
+        ("bottom", pa.float32()), ("landmarks", pa.list_(pa.float32(), 10)), ("score", pa.float32()),
+        ("quality", pa.float32()), ("embedding", pa.list_(pa.float16(), info["dimension"])),
+    ]  # fmt: skip
+    schema = pa.schema([pa.field(*field) for field in fields], metadata={b"faceclust": json.dumps(info).encode()})
+    pq.write_table(rows.select(schema.names).cast(schema), cache, compression="zstd", write_page_checksum=True)
+
+
+def caches(library: Library) -> list[Path]:
+    return sorted(library.root.rglob(".faceclust*.parquet"))
+
+
+def written_schema(cache: Path) -> int:
+    return int(json.loads(pq.read_schema(cache).metadata[b"faceclust"])["schema"])
+
+
+def with_pack(library: Library, **changes: object) -> Library:
+    other = Library(library.root)
+    other.pack = replace(library.pack, **changes)
+    return other
+
+
+def test_the_first_schema_is_read_without_scanning_again(library: Library) -> None:
+    before = library.table.rows.to_pylist()
+    for cache in caches(library):
+        write_first_schema(cache)
+    again = Library(library.root)
+    assert again.table.rows.to_pylist() == before
+    result = again.scan(workers=0)
+    assert (result.scanned, result.unchanged, result.notes) == (0, len({row_photo(row) for row in before}), [])
+    again.name(again.group(1), COLLINS)
+    again.forget(again.plan_forget(COLLINS))  # rewrites the caches that know her
+    rewritten = [cache for cache in caches(library) if written_schema(cache) == SCHEMA_VERSION]
+    assert rewritten and all("min_face" in pq.read_schema(cache).names for cache in rewritten)
+    assert Library(library.root).scan(workers=0).scanned == 0
+
+
+def row_photo(row: dict[str, object]) -> tuple[object, object]:
+    return row["folder"], row["photo"]
+
+
+def test_caches_of_a_newer_faceclust_are_left_alone(library: Library) -> None:
+    for cache in caches(library):
+        rows = pq.read_table(cache)
+        info = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": SCHEMA_VERSION + 1, "more": "things"}
+        rows = rows.append_column("new", pa.nulls(len(rows), pa.int8()))
+        pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(info).encode()}), cache)
+    before = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
+    for use in (lambda: Library(library.root).scan(workers=0), lambda: Library(library.root).places):
+        with pytest.raises(NewerCacheError, match=r"\.faceclust\.parquet: it was made by a newer faceclust") as told:
+            use()
+        assert told.value.hint == "update faceclust"
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (library.home.home / "set-aside").exists()
+
+
+def test_caches_of_another_pack_stay_beside(library: Library) -> None:
+    mine = {cache: cache.read_bytes() for cache in caches(library)}
+    other = with_pack(library, name=PACK)
+    result = other.scan(workers=0)
+    assert result.scanned == result.photos and not result.notes
+    assert {cache: cache.read_bytes() for cache in mine} == mine
+    assert [cache.name for cache in caches(library)].count(f".faceclust.{PACK}.parquet") == len(mine)
+    assert other.scan(workers=0).scanned == 0 and library.scan(workers=0).scanned == 0
+    assert len(other.places) == len(library.places)
+
+
+def test_forgetting_reaches_the_caches_of_every_pack(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    other = with_pack(library, name=PACK)
+    other.scan(workers=0)
+    library.name(library.group(group), COLLINS)
+    library.forget(library.plan_forget(COLLINS))
+    for cache in caches(library):
+        for row in pq.read_table(cache).to_pylist():
+            assert row["face_id"] not in faces or row["embedding"] is None, cache
+    assert with_pack(library, name=PACK).scan(workers=0).scanned == 0
+
+
+def test_models_of_another_version_take_the_place_of_the_old_and_say_so_once(library: Library) -> None:
+    settings = dict(library.pack.detector.settings) | {"factor": 0.8}
+    other = with_pack(library, detector=replace(library.pack.detector, settings=settings))
+    (library.root / "2021/collins-2.jpg").unlink()
+    before = len(caches(library))
+    result = other.scan(workers=0)
+    assert result.scanned == result.photos and result.removed == 1
+    assert result.notes == ["made with an older version of the models: all photos are scanned again"]
+    assert len(caches(library)) == before and not (library.home.home / "set-aside").exists()
+    assert other.scan(workers=0).notes == []
+
+
+def test_an_outdated_cache_of_a_folder_without_photos_goes(library: Library) -> None:
+    settings = dict(library.pack.detector.settings) | {"factor": 0.8}
+    other = with_pack(library, detector=replace(library.pack.detector, settings=settings))
+    for photo in (library.root / "2021").glob("*-*.*"):
+        photo.unlink()
+    other.scan(workers=0)
+    assert not (library.root / "2021" / FILE_NAME).exists() and other.scan(workers=0).notes == []
+
+
+def test_names_of_caches() -> None:
+    assert cache_name("dlib") == FILE_NAME and pack_of(FILE_NAME) == "dlib"
+    for pack in ("sface", "buffalo_l", "arcface-r50.v2"):
+        assert is_cache(cache_name(pack)) and pack_of(cache_name(pack)) == pack
+    for name in (".faceclust", ".faceclust-albums.json", "x.parquet", "faceclust.parquet", ".faceclust.parquet.tmp"):
+        assert not is_cache(name) and pack_of(name) is None
+    assert is_unfinished(".faceclust.parquet.tmp") and is_unfinished(".faceclust.sface.parquet.0a1b.tmp")
+    assert not is_unfinished(".faceclust-album.tmp")
+
+
+def test_the_smallest_face_looked_for_is_kept(tmp_path: Path) -> None:
+    cache, known, unknown = folder_cache(tmp_path), PhotoRef("a.jpg", 1, 1), PhotoRef("b.jpg", 1, 1)
+    cache.update([], {known: replace(scanned(known, 2), min_face=20), unknown: scanned(unknown, 0)})
+    assert cache.read()["min_face"].to_pylist() == [20, 20, None]
