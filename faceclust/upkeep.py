@@ -123,7 +123,9 @@ def prune_caches(library: Catalogue, *, dry_run: bool = False) -> Pruning:
 def _plan_pruning(home: LibraryHome) -> Pruning:
     plan, known = Pruning(), set[str]()
     photos = gone = 0
-    for path, folder in _ours(home, home.cache_files()):
+    files = home.cache_files()
+    ours = set(_ours(home, files))
+    for path, folder in files:
         try:
             rows = read_cache(path, made_by(path))
         except (UnusableCacheError, CacheError):  # for `check` to tell, and `scan` to make anew
@@ -133,6 +135,8 @@ def _plan_pruning(home: LibraryHome) -> Pruning:
         rest = without_photos(rows, missing)
         photos, gone = photos + len(names), gone + len(missing)
         known.update(rest["face_id"].drop_null().to_pylist())
+        if (path, folder) not in ours:
+            continue
         if len(missing) == len(names):
             plan.files.append(_going(path, _CACHES))
         elif missing:

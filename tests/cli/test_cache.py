@@ -1,0 +1,34 @@
+"""`faceclust cache`, as typed."""
+
+from __future__ import annotations
+
+import json
+
+from faceclust import Library
+from tests.cli.program import ok, run
+
+
+def test_check_prune_and_clear(library: Library) -> None:
+    root = library.root
+    library.name(library.group(1), "Anna")
+    assert "all is well" in ok("cache", "check", "-l", root)
+    (root / "2019/collins-0.jpg").unlink()
+    cache = root / "2020/.faceclust.parquet"
+    cache.write_bytes(b"damaged")
+    done = run("cache", "check", "-l", root)
+    assert done.returncode == 1 and "1 problem" in done.stdout and "1 photos are gone" in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if str(cache) in line]
+    assert "faceclust scan" in line
+    (problem,) = json.loads(run("cache", "check", "--json", "-l", root).stdout)["problems"]
+    assert problem["where"] == str(cache)
+    dry = json.loads(ok("cache", "prune", "-n", "--json", "-l", root))
+    assert dry["photos"] == {str(root / "2019/.faceclust.parquet"): ["collins-0.jpg"]} and not dry["written"]
+    assert f"freed {dry['bytes']:,} bytes" in ok("cache", "prune", "-l", root)
+    assert "nothing to prune" in ok("cache", "prune", "-l", root)
+    asked = run("cache", "clear", "-l", root)
+    assert asked.returncode == 130 and cache.exists()  # nobody is there to answer
+    told = ok("cache", "clear", "--yes", "-l", root)
+    assert "folder caches" in told and "people.jsonl" in told and not cache.exists()
+    ok("scan", root, "-j", "1")
+    ok("cluster", "-l", root)
+    assert "Anna" in ok("people", "-l", root)

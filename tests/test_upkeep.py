@@ -1,0 +1,212 @@
+"""Caches are checked, pruned and cleared; what the user said and the photos stay."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from faceclust import Library
+from faceclust.errors import UsageError
+from faceclust.store.schema import parquet_bytes
+from faceclust.upkeep import check_caches, clear_caches, plan_clearing, prune_caches
+from tests.samples import COLLINS
+
+Rows = list[dict[str, Any]]
+
+
+def rewritten(cache: Path, change: Callable[[Rows], object]) -> None:
+    """Change the rows of a cache file behind faceclust's back."""
+    table = pq.read_table(cache)
+    rows = table.to_pylist()
+    change(rows)
+    columns = [pa.array([row[field.name] for row in rows], field.type) for field in table.schema]
+    cache.write_bytes(parquet_bytes(pa.Table.from_arrays(columns, schema=table.schema)))
+
+
+def files(library: Library) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file() and "lock" not in path.name}
+
+
+def photos(library: Library) -> dict[Path, bytes]:
+    return {path: content for path, content in files(library).items() if ".faceclust" not in str(path)}
+
+
+def with_pack(library: Library, name: str) -> Library:
+    other = Library(library.root)
+    other.pack = replace(library.pack, name=name)
+    return other
+
+
+def test_a_sound_library_has_no_problems(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _ = collins
+    library.name(library.group(group), COLLINS)
+    library.forget(library.plan_forget(COLLINS))
+    with_pack(library, "other").scan(workers=0)
+    before = files(library)
+    found = check_caches(library, hash_photos=True)
+    assert found["problems"] == [] and (found["missing"], found["changed"]) == (0, 0)
+    assert found["caches"] == 8 and found["photos"] == found["hashed"] == 22
+    assert files(library) == before
+
+
+BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
+    "number": (lambda rows: rows[0].update(face=1), "not numbered from 0"),
+    "id": (lambda rows: rows[0].update(face_id="0" * 16), "id is not that of its photo and place"),
+    "box": (lambda rows: rows[0].update(left=0.0), "id is not that of its photo and place"),
+    "no box": (lambda rows: rows[0].update(left=None), "no id, or no place"),
+    "size": (lambda rows: rows.append(rows[0] | {"face": 1, "width": 7}), "different things of a photo"),
+    "hash": (lambda rows: rows[0].update(photo_hash=None), "hash or the size of a photo is missing"),
+    "status": (lambda rows: rows[0].update(status="truncated file"), "a photo that could not be read"),
+    "half a face": (lambda rows: rows[0].update(quality=None), "only some of landmarks"),
+    "norm": (lambda rows: rows[0].update(embedding=[np.float16(0.2)] * 128), "not of norm 3.15"),
+    "nan": (lambda rows: rows[0].update(embedding=[np.float16("nan")] * 128), "no finite numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_wrong_in_a_cache_is_found(library: Library, kind: str) -> None:
+    change, words = BROKEN[kind]
+    cache = library.root / "2020/.faceclust.parquet"
+    rewritten(cache, change)
+    problems = check_caches(library)["problems"]
+    assert {problem["where"] for problem in problems} == {str(cache)}
+    assert any(words in problem["what"] for problem in problems)
+    assert all("faceclust scan" in problem["todo"] for problem in problems)
+    cache.unlink()  # as it says
+    library.scan(workers=0)
+    assert check_caches(library)["problems"] == []
+
+
+def test_damaged_files_are_found(library: Library) -> None:
+    library.name(library.group(1), COLLINS)
+    cache = library.root / "2020/.faceclust.parquet"
+    flipped = bytearray(cache.read_bytes())
+    flipped[flipped.index(b"Canon")] ^= 1  # only the checksum of the page tells
+    cache.write_bytes(flipped)
+    library.home.clusters.write_bytes(b"PAR1")
+    with library.home.journal.open("ab") as stream:
+        stream.write(b"no answer\n")
+    problems = {Path(problem["where"]).name: problem for problem in check_caches(library)["problems"]}
+    assert problems.keys() == {".faceclust.parquet", "clusters.parquet", "people.jsonl:2"}
+    assert "checksum" in problems[".faceclust.parquet"]["what"].lower()
+    assert problems["clusters.parquet"]["todo"] == "type: faceclust cluster"
+
+
+def test_photos_are_compared_with_what_is_known(library: Library) -> None:
+    rotten, changed, gone = (
+        library.root / f"2019/{name}" for name in ("collins-0.jpg", "collins-3.jpg", "hopper-0.webp")
+    )
+    times = rotten.stat()
+    content = bytearray(rotten.read_bytes())
+    content[len(content) // 2] ^= 1
+    rotten.write_bytes(content)
+    os.utime(rotten, ns=(times.st_atime_ns, times.st_mtime_ns))
+    changed.touch()
+    gone.unlink()
+    found = check_caches(library)
+    assert (found["missing"], found["changed"], found["hashed"], found["problems"]) == (1, 1, 0, [])
+    (problem,) = check_caches(library, hash_photos=True)["problems"]
+    assert problem["where"] == str(rotten) and "backup" in problem["todo"]
+
+
+def test_prune_removes_what_is_of_no_use_and_no_word(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _ = collins
+    library.name(library.group(group), COLLINS)
+    with_pack(library, "other").scan(workers=0)
+    library.pictures(library.places)
+    aside = library.home.home / "set-aside/2019/faceclust.parquet"
+    aside.parent.mkdir(parents=True)
+    aside.write_bytes(b"x" * 100)
+    for name in ("2019/.faceclust.parquet.0badcafe.tmp", ".faceclust/clusters.parquet.0badcafe.tmp"):
+        (library.root / name).write_bytes(b"half")
+    torn = library.journal.torn_lines
+    torn.write_bytes(b"half a line")
+    for photo in (
+        library.root / "2019/collins-0.jpg",
+        library.root / "2020/collins-1.jpg",
+        library.root / "2020/hopper-1.png",
+    ):
+        photo.unlink()
+    gone_faces = {place.face_id for place in library.places if not (library.root / place.photo).exists()}
+    said, kept, before = library.home.journal.read_bytes(), photos(library), files(library)
+    plan = prune_caches(library, dry_run=True)
+    assert files(library) == before
+    done = prune_caches(library)
+    assert done == plan and not done.failed
+    assert {path.parent.name: names for path, names in done.rows.items()} == {"2019": ["collins-0.jpg"]}
+    assert len(done.rows) == 2  # of both packs
+    assert done.kinds == {
+        "folder caches": 2, "caches set aside": 1, "unfinished files": 2, "face pictures": len(gone_faces),
+    }  # fmt: skip
+    lost = sum(map(len, before.values())) - sum(map(len, files(library).values()))
+    assert done.size == lost
+    assert library.home.journal.read_bytes() == said and torn.exists() and photos(library) == kept
+    again = Library(library.root)
+    assert not gone_faces & again.places_of.keys() and [person.name for person in again.people()] == [COLLINS]
+    assert again.scan(workers=0).removed == 0 and check_caches(again)["problems"] == []
+    assert prune_caches(again).size == 0
+
+
+def test_prune_does_not_believe_that_all_photos_are_gone(library: Library, tmp_path: Path) -> None:
+    moved = Library(library.root, cache_dir=tmp_path / "caches")
+    shutil.rmtree(library.root / "2021")
+    for path in [*library.root.rglob(".faceclust*.parquet")]:
+        path.unlink()
+    moved.scan(workers=0)
+    shutil.move(library.root, tmp_path / "away")
+    library.root.mkdir()
+    before = sorted((tmp_path / "caches").rglob("*.parquet"))
+    for dry_run in (True, False):
+        with pytest.raises(UsageError, match="none of the 9 photos") as told:
+            prune_caches(Library(library.root), dry_run=dry_run)
+        assert "mounted" in str(told.value.hint)
+    assert sorted((tmp_path / "caches").rglob("*.parquet")) == before
+
+
+def test_prune_removes_caches_of_folders_that_are_gone(library: Library, tmp_path: Path) -> None:
+    moved = Library(library.root, cache_dir=tmp_path / "caches")
+    (library.root / "2019/.faceclust.parquet").unlink()
+    moved.scan(workers=0)
+    inside = files(library)
+    shutil.move(library.root / "2019", tmp_path / "2019")
+    assert prune_caches(moved).kinds == {"folder caches": 1}
+    assert not (moved.home.home / "folders" / "2019").exists()
+    assert files(library) == {path: content for path, content in inside.items() if path.exists()}
+
+
+def test_clear_keeps_what_was_said(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    library.name(library.group(group), COLLINS)
+    library.pictures(library.places)
+    said, kept = library.home.journal.read_bytes(), photos(library)
+    going = plan_clearing(library)
+    assert {one.kind for one in going} >= {"folder caches", "groupings", "face pictures"}
+    clear_caches(library, going)
+    left = {path.name for path in files(library).keys() - kept.keys()}
+    assert left == {"people.jsonl"}
+    assert library.home.journal.read_bytes() == said and photos(library) == kept
+    again = Library(library.root)
+    again.scan(workers=0)
+    again.cluster()
+    assert set(again.person(COLLINS).face_ids) >= faces
+
+
+def test_clear_of_one_pack_leaves_the_other(library: Library) -> None:
+    other = with_pack(library, "other")
+    other.scan(workers=0)
+    before = files(library)
+    going = plan_clearing(library, "other")
+    assert {one.path.name for one in going} == {".faceclust.other.parquet"}
+    clear_caches(library, going)
+    assert files(library).keys() == before.keys() - {one.path for one in going}
+    assert {one.kind for one in plan_clearing(library, "dlib")} == {"folder caches", "groupings"}
+    assert plan_clearing(library, "nothing") == []
