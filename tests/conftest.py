@@ -17,7 +17,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.mktemp("home")
     for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(variable, str(home))
-    monkeypatch.delenv("FACECLUST_LIBRARY", raising=False)
+    for variable in ("FACECLUST_LIBRARY", "FACECLUST_CACHE_DIR"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.folder_cache import CachePaths, cache_name, is_cache, pack_of
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
+    PartHomes,
     cache_dirs,
     checked_cache_dir,
     home_below,
@@ -137,6 +138,7 @@ class LibraryHome:
         their own; each with its folder."""
         cached: list[tuple[Path, str]] = []
         journals: list[tuple[Path, str]] = []
+        parts = PartHomes()
         for path, folders, files in os.walk(self.root):
             folder = _posix_below(self.root, path)
             if ALBUMS_NOTES in files and folder:
@@ -144,7 +146,7 @@ class LibraryHome:
                 continue
             cached += [(Path(path) / name, folder) for name in files if is_cache(name)]
             if folder:
-                journals += [(home / JOURNAL_NAME, folder) for home in homes_of(Path(path))]
+                journals += [(home / JOURNAL_NAME, folder) for home in parts.of(path, folders)]
             folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
         return cached, journals
 

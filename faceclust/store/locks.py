@@ -41,7 +41,7 @@ class Held:
 
     def release(self) -> None:
         self._over.set()
-        self._thread.join()
+        self._thread.join(timeout=10)  # a file system that hangs is no reason to hang
         self._note.give_up(self._mine)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import platformdirs
@@ -28,13 +29,28 @@ def homes_of(root: Path) -> list[Path]:
 
 def outside_home(root: Path) -> Path:
     """The folder in the user's data folder for a library that cannot be written to."""
-    return home_below(platformdirs.user_data_path("faceclust") / "libraries", root)
+    return home_below(_libraries(), root)
 
 
 def home_below(folder: Path, root: Path) -> Path:
     """The home of the library at `root` in a folder that may hold several."""
-    digest = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-    return folder / f"{root.name or 'root'}-{digest}"
+    return folder / _known_as(str(root))
+
+
+class PartHomes:
+    """Finds the homes of folders that were libraries of their own: made once for a walk through many."""
+
+    def __init__(self) -> None:
+        named = os.environ.get(CACHE_DIR_VARIABLE)
+        self._away = {
+            name for folder in (_libraries(), _notes(), *([Path(named)] if named else [])) for name in _names_in(folder)
+        }
+
+    def of(self, folder: str, subfolders: Collection[str]) -> list[Path]:
+        """Those that the folder may have, which holds these subfolders."""
+        if _known_as(folder) in self._away:
+            return homes_of(Path(folder))
+        return [Path(folder) / HOME_NAME] if HOME_NAME in subfolders else []
 
 
 def cache_dirs(root: Path) -> list[Path]:
@@ -89,4 +105,24 @@ def require_cache_dir(root: Path) -> None:
 
 
 def _note_of(root: Path) -> Path:
-    return home_below(platformdirs.user_data_path("faceclust") / "cache-dirs", root)
+    return home_below(_notes(), root)
+
+
+def _notes() -> Path:
+    return platformdirs.user_data_path("faceclust") / "cache-dirs"
+
+
+def _libraries() -> Path:
+    return platformdirs.user_data_path("faceclust") / "libraries"
+
+
+def _known_as(root: str) -> str:
+    digest = hashlib.blake2b(root.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return f"{os.path.basename(root) or 'root'}-{digest}"  # noqa: PTH119 - called for every folder
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -17,7 +17,7 @@ from faceclust.store.faces import PLACE, face_places, is_forgotten
 from faceclust.store.files import TEMPORARY, remove
 from faceclust.store.folder_cache import CachePaths, FolderCache, UnusableCacheError, is_cache, is_unfinished, made_by
 from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
-from faceclust.store.places import HOME_NAME, homes_of
+from faceclust.store.places import HOME_NAME, PartHomes
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FacePlace
@@ -39,11 +39,12 @@ def find_traces(home: LibraryHome) -> Traces:
     homes: dict[Path, str] = dict.fromkeys(home.homes, "")
     caches: dict[Path, str] = {}
     leftovers: list[Path] = []
+    parts = PartHomes()
     for path, folders, files in os.walk(home.root):
         folder = _below(home.root, Path(path))
+        homes |= {place: folder for place in parts.of(path, folders) if place not in homes}
         if HOME_NAME in folders:
             folders.remove(HOME_NAME)
-        homes |= {place: folder for place in homes_of(Path(path)) if place not in homes}
         caches |= {Path(path) / name: folder for name in files if is_cache(name)}
         leftovers += [Path(path) / name for name in files if is_unfinished(name)]
     here = {path: folder for path, folder in homes.items() if os.path.isdir(path)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import filelock
 import pytest
 
 from faceclust.errors import CacheError, LibraryBusyError
@@ -201,3 +203,18 @@ def test_what_fails_under_a_lock_is_not_taken_for_the_lock(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(CacheError, match="cannot be locked"):
         held(tmp_path / "file" / "lock", "writing", "it", 0, print).__enter__()
+
+
+def test_without_locks_of_the_system_the_note_alone_keeps_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: subprocess.Popen[str]
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuses)
+    with pytest.raises(LibraryBusyError, match=f"process {holder.pid}"):
+        LibraryHome(tmp_path).locked().__enter__()
+    holder.kill()
+    holder.wait()
+    with LibraryHome(tmp_path).locked(), pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"):
+        LibraryHome(tmp_path).locked().__enter__()
