@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ SYSTEM_FOLDERS = frozenset(
 )
 #: File endings looked at. What a file really is, its content decides later.
 PHOTO_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif".split()
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl"
+    " .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split()
 )
 
 Float32 = NDArray[np.float32]
@@ -124,6 +126,9 @@ class SkipReason(StrEnum):
     TRUNCATED = "truncated file"
     NOT_A_PHOTO = "not a photo"
     TOO_LARGE = "too large"
+    TOO_SMALL = "too small"
+    NEEDS_RAW = "needs faceclust[raw]"
+    NEEDS_JXL = "needs faceclust[jxl]"
     OUT_OF_MEMORY = "not enough memory"
     UNREADABLE = "cannot be read"
     BAD_NAME = "name is not UTF-8"
@@ -132,8 +137,17 @@ class SkipReason(StrEnum):
     FAILED = "failed"
 
 
-#: Reasons that lie with the moment, not with the photo: the next scan tries again.
-PASSING_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE})
+#: What the optional extras bring, by the reason given without it.
+EXTRAS = {SkipReason.NEEDS_RAW: "rawpy", SkipReason.NEEDS_JXL: "imagecodecs"}
+#: Reasons that lie with the moment, not with the photo: the next scan tries again. What an extra
+#: was needed for is tried again once the extra is there, and left alone as long as it is not.
+PASSING_REASONS = frozenset(
+    {
+        SkipReason.OUT_OF_MEMORY,
+        SkipReason.UNREADABLE,
+        *(reason for reason, module in EXTRAS.items() if find_spec(module)),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from faceclust.photos.formats import is_photo
+from faceclust.photos.reading import read_head
 from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, SYSTEM_FOLDERS, PhotoRef
 
 
@@ -20,9 +22,15 @@ class PhotoFolder:
     error: str | None = None
 
 
-def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
+def holds_photo(path: Path) -> bool:
+    """Whether a file's first bytes are a photo's. No other byte is read."""
+    return is_photo(read_head(path))
+
+
+def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = holds_photo) -> Iterator[PhotoFolder]:
     """Every folder from `start` (POSIX path below `root`) down, parents first, sorted.
 
+    A photo is known by its name's ending; a file whose name has none is one where `sniff` says so.
     Hidden and system folders are passed by. No symbolic link is followed: one inside the
     library leads to what is found anyway, one outside leads out of it, and none can go in
     a circle.
@@ -46,9 +54,9 @@ def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
             if entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith(".") and entry.name not in SYSTEM_FOLDERS:
                     subfolders.append(rel_path)
-            elif _is_photo_name(entry.name) and entry.is_file(follow_symlinks=False):
+            elif _may_be_photo(entry.name) and entry.is_file(follow_symlinks=False):
                 ref = _ref(entry, rel_path)
-                if ref:
+                if ref and (_ending(entry.name) or sniff(root / rel_path)):
                     photos.append(ref)
         yield PhotoFolder(folder, tuple(photos))
         waiting.extend(reversed(subfolders))
@@ -68,8 +76,14 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _is_photo_name(name: str) -> bool:
-    return not name.startswith(".") and PurePath(name).suffix.lower() in PHOTO_ENDINGS
+def _may_be_photo(name: str) -> bool:
+    return not name.startswith(".") and _ending(name) in PHOTO_ENDINGS | {""}
+
+
+def _ending(name: str) -> str:
+    """The ending in lower case, "" for none: in "12.5 km" and "photo.1" the dot begins no ending."""
+    ending = PurePath(name).suffix.lower()
+    return ending if ending[1:].isalnum() and not ending[1:].isdigit() else ""
 
 
 def _ref(entry: os.DirEntry[str], rel_path: str) -> PhotoRef | None:

@@ -6,36 +6,37 @@ import io
 import logging
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import exifread
 
 from faceclust.types import Metadata
 
+_FIRST_PHOTO = 1826  # before that year, and a year ahead, a date is no date
+_CLOCK_AHEAD = timedelta(days=366)
+
 # Odd tags in old photos are no news to the user.
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 
-def read_metadata(exif: bytes | None, file: bytes) -> Metadata:
-    """Metadata from a photo's EXIF block where the decoder found one, else from the file.
+def read_metadata(*sources: bytes | None) -> Metadata:
+    """Metadata from the first source, an EXIF block or a whole file, that has any.
 
     Never raises: what cannot be read is None.
     """
-    for source in (_bare_tiff(exif), file):
+    for source in sources:
         if not source:
             continue
         try:
-            tags = exifread.process_file(io.BytesIO(source), details=False, extract_thumbnail=False)
+            tags = exifread.process_file(
+                io.BytesIO(source.removeprefix(b"Exif\x00\x00")), details=False, extract_thumbnail=False
+            )
         except Exception:  # exifread meets hostile bytes with whatever exception comes first
             tags = {}
         if tags:
             return _from_tags(tags)
     return Metadata()
-
-
-def _bare_tiff(exif: bytes | None) -> bytes | None:
-    return exif.removeprefix(b"Exif\x00\x00") if exif else None
 
 
 def _from_tags(tags: Mapping[str, Any]) -> Metadata:
@@ -62,9 +63,11 @@ def _camera(make: str, model: str) -> str | None:
 def _date(tags: Mapping[str, Any], *names: str) -> datetime | None:
     for name in names:
         try:
-            return datetime.strptime(_text(tags, name)[:19], "%Y:%m:%d %H:%M:%S")
+            date = datetime.strptime(_text(tags, name)[:19], "%Y:%m:%d %H:%M:%S")
         except ValueError:
             continue
+        if date.year >= _FIRST_PHOTO and date < datetime.now() + _CLOCK_AHEAD:
+            return date
     return None
 
 

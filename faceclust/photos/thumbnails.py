@@ -13,6 +13,7 @@ from PIL import Image
 
 from faceclust.photos.crawl import single_photo
 from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.reading import read_photo
 from faceclust.types import FacePlace
 
 SIDE = 160  # px
@@ -36,8 +37,7 @@ def _cut_photo(root: Path, places: list[FacePlace]) -> list[tuple[str, bytes]]:
     sides = {place.face_id: _crop_side(place) for place in places}
     wanted = SIDE / min(sides.values())
     try:
-        ref = single_photo(root, places[0].photo)
-        data = (root / ref.rel_path).read_bytes()
+        data, ref = read_photo(root / places[0].photo, single_photo(root, places[0].photo))
         photo = decode_photo(data, ref, at_least=math.ceil(max(width, height) * min(1.0, wanted)))
     except (OSError, UndecodableError):  # moved or damaged since the scan: no picture of it
         return []

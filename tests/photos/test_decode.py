@@ -30,7 +30,7 @@ STORED_AS = {
 }
 
 
-def scene(width: int = 96, height: int = 64) -> Image.Image:
+def scene(width: int = 192, height: int = 128) -> Image.Image:
     """Red top left, green top right, blue bottom left, white bottom right."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     pixels[: height // 2, : width // 2] = (255, 0, 0)
@@ -73,7 +73,7 @@ def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
     exif[ORIENTATION] = orientation
     photo = decode_photo(encode(stored, format, exif), REF)
     assert corners(photo) == UPRIGHT
-    assert photo.full_size == (96, 64) == (photo.pixels.shape[1], photo.pixels.shape[0])
+    assert photo.full_size == (192, 128) == (photo.pixels.shape[1], photo.pixels.shape[0])
     assert photo.is_full_size
 
 
@@ -102,7 +102,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 
 def test_sixteen_bits_and_floats_keep_their_shape() -> None:
-    ramp = np.linspace(0, 65535, 64 * 96).reshape(64, 96)
+    ramp = np.linspace(0, 65535, 128 * 192).reshape(128, 192)
     sixteen = Image.fromarray(ramp.astype(np.uint16))
     for format in ("PNG", "TIFF"):
         photo = decode_photo(encode(sixteen, format), REF)
@@ -112,7 +112,7 @@ def test_sixteen_bits_and_floats_keep_their_shape() -> None:
 
 
 def test_wide_integers_and_odd_floats_are_not_black() -> None:
-    levels = np.tile(np.arange(96, dtype=np.int32) * 2, (64, 1))
+    levels = np.tile(np.arange(192, dtype=np.int32) + 40, (128, 1))
     photo = decode_photo(encode(Image.fromarray(levels), "TIFF"), REF)
     np.testing.assert_array_equal(photo.pixels[:, :, 0], levels.astype(np.uint8))
     floats = levels.astype(np.float32)
@@ -132,16 +132,16 @@ def test_no_other_program_is_asked_to_decode() -> None:
 
 def test_transparent_parts_are_white() -> None:
     image = scene().convert("RGBA")
-    image.putalpha(Image.fromarray(np.where(np.arange(96) < 48, 255, 0).astype(np.uint8)[None].repeat(64, 0)))
+    image.putalpha(Image.fromarray(np.where(np.arange(192) < 96, 255, 0).astype(np.uint8)[None].repeat(128, 0)))
     assert corners(decode_photo(encode(image, "PNG"), REF)) == ["red", "white", "blue", "white"]
-    palette = Image.new("P", (8, 8))
+    palette = Image.new("P", (128, 128))
     palette.putpalette([255, 0, 0, 0, 255, 0])
     photo = decode_photo(encode(palette, "GIF", transparency=0), REF)
     assert photo.pixels[0, 0].tolist() == [255, 255, 255]
 
 
 def test_of_a_moving_picture_the_first_frame() -> None:
-    data = encode(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (96, 64), "black")])
+    data = encode(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (192, 128), "black")])
     assert corners(decode_photo(data, REF)) == UPRIGHT
 
 

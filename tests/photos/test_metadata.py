@@ -18,7 +18,7 @@ GPS_IFD, DATE_CHANGED = 0x8825, 0x0132
 
 def photo_with(exif: Image.Exif, format: str = "JPEG") -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(out, format, exif=exif)
+    Image.new("RGB", (128, 128)).save(out, format, exif=exif)
     return out.getvalue()
 
 

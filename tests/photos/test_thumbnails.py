@@ -34,11 +34,11 @@ def test_the_face_is_in_the_middle_of_its_picture(tmp_path: Path) -> None:
 
 
 def test_faces_at_the_edge_and_photos_that_are_gone(tmp_path: Path) -> None:
-    Image.new("RGB", (300, 20), "white").save(tmp_path / "strip.png")
+    Image.new("RGB", (300, 130), "white").save(tmp_path / "strip.png")
     places = [
-        place("strip.png", (0.0, 0.0, 0.1, 1.0), (300, 20), "a" * 16),
-        place("strip.png", (0.95, 0.5, 1.0, 1.0), (300, 20), "b" * 16),
-        place("gone.png", (0.1, 0.1, 0.2, 0.2), (300, 20), "c" * 16),
+        place("strip.png", (0.0, 0.0, 0.1, 1.0), (300, 130), "a" * 16),
+        place("strip.png", (0.95, 0.5, 1.0, 1.0), (300, 130), "b" * 16),
+        place("gone.png", (0.1, 0.1, 0.2, 0.2), (300, 130), "c" * 16),
     ]
     assert sorted(dict(face_pictures(tmp_path, places))) == ["a" * 16, "b" * 16]
 

@@ -1,0 +1,170 @@
+"""What a file is, by its content: its name may say anything."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from enum import StrEnum
+
+from faceclust.photos.failure import UndecodableError
+from faceclust.types import SkipReason
+
+#: Bytes of a file's beginning that tell its format.
+HEAD = 32
+
+
+class Format(StrEnum):
+    """A format that is decoded. The value is Pillow's name for it, where Pillow decodes it."""
+
+    JPEG = "JPEG"
+    PNG = "PNG"
+    WEBP = "WEBP"
+    TIFF = "TIFF"
+    GIF = "GIF"
+    BMP = "BMP"
+    HEIF = "HEIF"
+    AVIF = "AVIF"
+    JXL = "JPEG XL"
+    RAW = "RAW"
+
+
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", Format.JPEG),
+    (b"\x89PNG\r\n\x1a\n", Format.PNG),
+    (b"GIF87a", Format.GIF),
+    (b"GIF89a", Format.GIF),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", Format.JXL),
+    (b"\xff\x0a", Format.JXL),
+    (b"II*\x00", Format.TIFF),
+    (b"MM\x00*", Format.TIFF),
+    (b"II+\x00", Format.TIFF),
+    (b"MM\x00+", Format.TIFF),
+    (b"FUJIFILMCCD-RAW", Format.RAW),
+    (b"IIRO", Format.RAW),  # Olympus
+    (b"IIRS", Format.RAW),
+    (b"MMOR", Format.RAW),
+    (b"IIU\x00", Format.RAW),  # Panasonic
+)
+#: Brands of the ISO container that photos, videos and more come in.
+_BRANDS = (
+    ((b"avif", b"avis"), Format.AVIF),
+    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), Format.HEIF),
+    ((b"crx ",), Format.RAW),
+    ((b"mif1", b"msf1", b"mif2"), Format.HEIF),
+)
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
+
+_OTHERS = (
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf'\x1c", "a 7-Zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (b"FLV\x01", "a Flash video"),
+    (b"\x00\x00\x01\xba", "an MPEG video"),
+    (b"\x00\x00\x01\xb3", "an MPEG video"),
+    (b"8BPS", "a Photoshop document"),
+    (b"%!PS", "a PostScript document"),
+    (b"\x00\x05\x16\x07", "a macOS resource file"),
+    (b"\x00\x00\x01\x00", "a Windows icon"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture, which faceclust does not read"),
+    (b"SQLite format 3", "a database"),
+    (b"ID3", "music"),
+    (b"OggS", "an Ogg sound or video"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+)
+
+_SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
+_OF_A_SENSOR = (32803, 34892)  # photometric interpretations: colour filter array, linear raw
+_MOST_IFDS, _MOST_TAGS = 32, 512
+
+
+def recognise(head: bytes) -> Format:
+    """The photo format whose file begins with `head` (HEAD bytes, or all there are); TIFF stands
+    for the RAW formats built on it too (see `is_raw_tiff`). Raises UndecodableError, whose
+    message says what the file is instead, as far as is known."""
+    for beginning, format in _BEGINNINGS:
+        if head.startswith(beginning):
+            return format
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Format.WEBP
+    if head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADERS:
+        return Format.BMP
+    if head[4:8] == b"ftyp":
+        brands = [head[at : at + 4] for at in (8, *range(16, len(head) - 3, 4))]
+        for known, format in _BRANDS:
+            if brands[0] in known:
+                return format
+        for known, format in _BRANDS:
+            if any(brand in known for brand in brands):
+                return format
+    if not head:
+        raise UndecodableError(SkipReason.EMPTY, "the file has no bytes")
+    raise UndecodableError(SkipReason.NOT_A_PHOTO, _what_else(head))
+
+
+def is_photo(head: bytes) -> bool:
+    """Whether a file that begins with `head` is a photo."""
+    try:
+        recognise(head)
+    except UndecodableError:
+        return False
+    return True
+
+
+def is_raw_tiff(data: bytes) -> bool:
+    """Whether a file built as a TIFF holds what a camera's sensor saw (DNG, CR2, NEF, ARW, PEF …)
+    rather than a finished picture."""
+    if data[8:10] == b"CR":
+        return True
+    try:
+        for number, tags in enumerate(_ifds(data)):
+            if tags.get(_PHOTOMETRIC) in _OF_A_SENSOR or (number == 0 and _DNG_VERSION in tags):
+                return True
+    except struct.error:  # it ends, or points beyond its end
+        pass
+    return False
+
+
+def _ifds(data: bytes) -> Iterator[dict[int, int]]:
+    """Tag → value or offset, for each directory of a TIFF and those below it, few enough of each
+    that no lie about them costs time. Raises struct.error."""
+    order = "<" if data[:2] == b"II" else ">"
+    waiting, seen = [struct.unpack_from(order + "I", data, 4)[0]], set[int]()
+    while waiting and len(seen) < _MOST_IFDS:
+        start = waiting.pop(0)
+        if not start or start in seen:
+            continue
+        seen.add(start)
+        count = min(struct.unpack_from(order + "H", data, start)[0], _MOST_TAGS)
+        tags: dict[int, int] = {}
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, values = struct.unpack_from(order + "HHI", data, entry)
+            tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)[0]
+            if tag == _SUB_IFDS and values > 1:
+                waiting += struct.unpack_from(f"{order}{min(values, _MOST_IFDS)}I", data, tags[tag])
+            elif tag == _SUB_IFDS:
+                waiting.append(tags[tag])
+        yield tags
+        waiting += struct.unpack_from(order + "I", data, start + 2 + 12 * count)
+
+
+def _what_else(head: bytes) -> str:
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
+        return "it is a QuickTime video" if head[8:12] == b"qt  " or head[4:8] != b"ftyp" else "it is an MP4 video"
+    if head[:4] == b"RIFF":
+        return "it is an AVI video" if head[8:12] == b"AVI " else "it is a sound or another RIFF file"
+    for beginning, name in _OTHERS:
+        if head.startswith(beginning):
+            return f"it is {name}"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<!--")):
+        return "it is a web page (HTML)"
+    if text.startswith((b"<svg", b"<?xml")):
+        return "it is an SVG drawing or another XML file"
+    if not any(head):
+        return "it begins with nothing but zeros, as files do that were not copied to the end"
+    return "its content is no image format faceclust reads"

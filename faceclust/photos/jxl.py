@@ -1,0 +1,76 @@
+"""JPEG XL, by imagecodecs, which the extra `jxl` brings."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from faceclust.photos.colour import eight_bits, to_rgb
+from faceclust.photos.extras import load_extra
+from faceclust.photos.failure import UndecodableError
+from faceclust.photos.limits import require_size
+from faceclust.photos.stored import Stored
+from faceclust.types import SkipReason
+
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_MOST_BOXES = 64
+
+
+def read_jxl(data: bytes) -> Stored:
+    """A JPEG XL file; its decoder turns it upright. Raises UndecodableError, or what the decoder
+    raises."""
+    imagecodecs = load_extra(SkipReason.NEEDS_JXL)
+    require_size(*_declared_size(data))
+    pixels = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
+    if pixels.dtype.kind == "f":
+        pixels = (np.clip(np.nan_to_num(pixels), 0, 1) * 255).round().astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        pixels = eight_bits(pixels)
+    picture = to_rgb(Image.fromarray(np.squeeze(pixels)), None)
+    return Stored(picture, picture.size, 1, (data,))
+
+
+def _declared_size(data: bytes) -> tuple[int, int]:
+    """Width and height as the file's header has them. Raises UndecodableError."""
+    bits = _Bits(_codestream(data)[2:40])
+    small = bits.take(1)
+    height = bits.side(small)
+    ratio = bits.take(3)
+    if ratio:
+        across, down = _RATIOS[ratio - 1]
+        return height * across // down, height
+    return bits.side(small), height
+
+
+class _Bits:
+    """Numbers from bytes, lowest bit first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = int.from_bytes(data, "little")
+
+    def take(self, count: int) -> int:
+        value = self._left & ((1 << count) - 1)
+        self._left >>= count
+        return value
+
+    def side(self, small: int) -> int:
+        if small:
+            return 8 * (self.take(5) + 1)
+        return 1 + self.take((9, 13, 18, 30)[self.take(2)])
+
+
+def _codestream(data: bytes) -> bytes:
+    """The beginning of the picture itself, out of its container where it has one."""
+    if data.startswith(b"\xff\x0a"):
+        return data[:64]
+    at = 0
+    for _ in range(_MOST_BOXES):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        start = at + (16 if size == 1 else 8)
+        if kind in (b"jxlc", b"jxlp"):
+            start += 4 if kind == b"jxlp" else 0
+            return data[start : start + 64]
+        at += int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size
+        if size == 0 or at >= len(data):
+            break
+    raise UndecodableError(SkipReason.TRUNCATED, "a JPEG XL file without a picture")

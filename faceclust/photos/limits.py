@@ -1,0 +1,77 @@
+"""How large a picture may be. Refused by what its file declares, before room is made for it."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from faceclust.photos.failure import UndecodableError
+from faceclust.photos.formats import Format
+from faceclust.types import SkipReason
+
+MAX_PIXELS = 250_000_000
+#: Pixels along the shorter side from which on a picture is a photo and no icon or thumbnail.
+MIN_SIDE = 128
+#: Each scan of a progressive JPEG goes over the whole picture; encoders make some ten.
+MAX_SCANS = 64
+#: Run-length coded bitmaps are decoded slowly, and no camera makes them.
+MAX_RLE_PIXELS = 25_000_000
+
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_SOF_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_SOS, _EOI = 0xDA, 0xD9
+_RLE = (1, 2)
+
+
+def require_size(width: int, height: int) -> None:
+    """Raise UndecodableError unless a picture of this size is one to look for faces in."""
+    if width * height > MAX_PIXELS:
+        raise UndecodableError(SkipReason.TOO_LARGE, f"{width}×{height} pixels, the limit is {MAX_PIXELS:,}")
+    if min(width, height) < MIN_SIDE:
+        raise UndecodableError(SkipReason.TOO_SMALL, f"{width}×{height} pixels, photos have {MIN_SIDE} a side or more")
+
+
+def require_decent(data: bytes, format: Format) -> None:
+    """Raise UndecodableError for a file that would keep its decoder busy or full out of all
+    proportion, where that shows before the decoder is asked."""
+    if format is Format.WEBP and (size := _webp_size(data)):
+        require_size(*size)
+    if format is Format.JPEG and _scans(data) > MAX_SCANS:
+        raise UndecodableError(SkipReason.TOO_LARGE, f"a JPEG of more than {MAX_SCANS} scans")
+    if format is Format.BMP and len(data) > 34 and struct.unpack_from("<I", data, 30)[0] in _RLE:
+        width, height = struct.unpack_from("<ii", data, 18)
+        if abs(width * height) > MAX_RLE_PIXELS or len(data) > MAX_RLE_PIXELS:
+            raise UndecodableError(SkipReason.TOO_LARGE, "a large bitmap with run-length coding")
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in the first chunk; None where it has none."""
+    if len(data) < 30:
+        return None
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if chunk == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _scans(data: bytes) -> int:
+    """How many scans a progressive JPEG has, counted to one above the limit; 0 for another JPEG."""
+    progressive, scans, at = False, 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(data, at)):
+        marker, at = data[found.start() + 1], found.end()
+        if marker == _EOI:
+            break
+        if marker == _SOS:
+            scans += progressive
+            if not progressive:
+                break
+        progressive |= marker in _SOF_PROGRESSIVE
+        # The rest of the segment is passed over: in it, nothing is a marker.
+        at += int.from_bytes(data[at : at + 2], "big")
+    return scans

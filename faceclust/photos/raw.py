@@ -1,0 +1,86 @@
+"""RAW files: the preview the camera put in, or what LibRaw makes of the sensor's values.
+
+By rawpy, which the extra `raw` brings.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from faceclust.photos.extras import load_extra
+from faceclust.photos.failure import UndecodableError
+from faceclust.photos.limits import require_size
+from faceclust.photos.stored import Stored, read_jpeg, turn_upright
+from faceclust.types import SkipReason
+
+#: A preview whose sides' ratio differs by more is cut otherwise than the photo: a face would have
+#: another place in it.
+_SAME_SHAPE = 0.02
+#: LibRaw's numbers for how a photo is to be turned, as EXIF orientations.
+_ORIENTATIONS = {3: 3, 5: 8, 6: 6}
+_CR3_HEADER = 65_536  # bytes its metadata begin within
+
+
+def read_raw(data: bytes, at_least: int | None) -> Stored:
+    """A RAW file, upright: its preview where that has `at_least` pixels along the longer side,
+    else its sensor's values at half size where that is more. Raises UndecodableError, or what
+    LibRaw raises."""
+    rawpy = load_extra(SkipReason.NEEDS_RAW)
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            sizes = raw.sizes
+            require_size(sizes.raw_width, sizes.raw_height)
+            require_size(sizes.width, sizes.height)
+            turned = _ORIENTATIONS.get(sizes.flip, 1)
+            size = (sizes.height, sizes.width) if turned in (6, 8) else (sizes.width, sizes.height)
+            preview, exif = _preview(raw, size, turned, at_least)
+            wanted = min(at_least or max(size), max(size))
+            enough = preview is not None and max(preview.size) >= wanted
+            picture = preview if preview and enough else _larger(preview, raw, size)
+    except rawpy.LibRawFileUnsupportedError:
+        raise UndecodableError(SkipReason.NOT_A_PHOTO, "no RAW file that LibRaw knows") from None
+    return Stored(picture, size, 1, (data, _cr3_tags(data), exif))
+
+
+def _larger(preview: Image.Image | None, raw: Any, size: tuple[int, int]) -> Image.Image:
+    """The sensor's picture at half size, or the preview where that is larger or all there is."""
+    if preview is not None and max(preview.size) * 2 >= max(size):
+        return preview
+    try:
+        return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8))
+    except Exception:
+        if preview is None:
+            raise
+        return preview
+
+
+def _preview(
+    raw: Any, size: tuple[int, int], turned: int, at_least: int | None
+) -> tuple[Image.Image | None, bytes | None]:
+    """The embedded preview, upright and of the photo's shape, and its EXIF block; None for what
+    there is not. One that is broken is none."""
+    try:
+        found = raw.extract_thumb()
+        if isinstance(found.data, bytes):
+            stored = read_jpeg(found.data, at_least)
+            picture, orientation, exif = stored.picture, stored.orientation, stored.metadata[0]
+        else:
+            picture, orientation, exif = Image.fromarray(found.data).convert("RGB"), turned, None
+    except Exception:
+        return None, None
+    # Some cameras turn the preview itself, some say in it how to turn it, most leave that to the
+    # photo's own tag: what comes out in the photo's shape is right.
+    for way in (orientation, turned, 1):
+        upright = turn_upright(picture, way)
+        if abs(upright.width * size[1] / (upright.height * size[0]) - 1) <= _SAME_SHAPE:
+            return upright, exif
+    return None, exif
+
+
+def _cr3_tags(data: bytes) -> bytes | None:
+    """The block of a Canon CR3 file that names the camera and the date: a TIFF of its own."""
+    at = data.find(b"CMT1", 0, _CR3_HEADER)
+    return data[at + 4 : at + 4 + _CR3_HEADER] if at > 0 else None

@@ -1,0 +1,67 @@
+"""A photo file's bytes, read only after a look at what it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from faceclust.photos.failure import UndecodableError
+from faceclust.photos.formats import HEAD, recognise
+from faceclust.types import PhotoRef, SkipReason
+
+#: Larger files are no photos, and reading one into memory helps nobody.
+MAX_BYTES = 512_000_000
+_AT_ONCE = 1 << 22  # bytes
+
+# A pipe without a writer would hold `open` up; a link put there since the crawl might lead anywhere.
+_FLAGS = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
+
+
+def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
+    """The whole file, and `ref` with the size and time of what was read, which may have changed
+    since the crawl. A symbolic link is not followed.
+
+    Raises OSError, or UndecodableError for what is no ordinary file or begins like no photo (no
+    more than HEAD bytes of it are then read), is larger than MAX_BYTES, or changes meanwhile.
+    """
+    with _opened(path) as file:
+        before = os.fstat(file)
+        if not stat.S_ISREG(before.st_mode):
+            raise UndecodableError(SkipReason.NOT_A_PHOTO, "it is not an ordinary file")
+        head = os.read(file, HEAD)
+        recognise(head)
+        if before.st_size > MAX_BYTES:
+            raise UndecodableError(SkipReason.TOO_LARGE, f"{before.st_size:,} bytes, the limit is {MAX_BYTES:,}")
+        parts = [head]
+        left = before.st_size - len(head)
+        while left > 0 and (part := os.read(file, min(left, _AT_ONCE))):
+            parts.append(part)
+            left -= len(part)
+        after = os.fstat(file)
+    if left or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise UndecodableError(SkipReason.UNREADABLE, "it changed while it was read")
+    return b"".join(parts), replace(ref, size=after.st_size, mtime_ns=after.st_mtime_ns)
+
+
+def read_head(path: Path) -> bytes:
+    """The first HEAD bytes of an ordinary file; nothing of anything else, or where that fails."""
+    try:
+        with _opened(path) as file:
+            return os.read(file, HEAD) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+    except OSError:
+        return b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, _FLAGS)
+    try:
+        yield file
+    finally:
+        os.close(file)
