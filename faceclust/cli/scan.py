@@ -66,6 +66,8 @@ def command(
 
 
 def _print(result: ScanResult) -> None:
+    from faceclust.types import EXTRAS
+
     rate = (result.scanned + len(result.skipped)) / max(result.elapsed, 1e-9)
     done = f"{count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
     if result.removed:
@@ -80,6 +82,10 @@ def _print(result: ScanResult) -> None:
     if result.skipped:
         reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
         click.echo(f"{count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
+    for reason in EXTRAS:
+        if number := result.skip_counts.get(reason.value):
+            extra = reason.value.removeprefix("needs ")
+            click.echo(f"{number:,} of these: pip install '{extra}', then faceclust scan")
     if result.scanned and not result.interrupted:
         click.echo("next: faceclust cluster")
 

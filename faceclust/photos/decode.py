@@ -48,7 +48,7 @@ def _read(data: bytes, format: Format, at_least: int | None) -> Stored:
     if format is Format.JPEG:
         return read_jpeg(data, at_least)
     if format is Format.JXL:
-        return read_jxl(data)
+        return read_jxl(data, at_least)
     if format is Format.RAW or (format is Format.TIFF and is_raw_tiff(data)):
         return read_raw(data, at_least)
     return read_picture(data, format, at_least)

@@ -8,6 +8,7 @@ from PIL import Image
 from faceclust.photos.colour import eight_bits, to_rgb
 from faceclust.photos.extras import load_extra
 from faceclust.photos.failure import UndecodableError
+from faceclust.photos.formats import Format
 from faceclust.photos.limits import require_size
 from faceclust.photos.stored import Stored
 from faceclust.types import SkipReason
@@ -16,18 +17,18 @@ _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _MOST_BOXES = 64
 
 
-def read_jxl(data: bytes) -> Stored:
-    """A JPEG XL file; its decoder turns it upright. Raises UndecodableError, or what the decoder
-    raises."""
+def read_jxl(data: bytes, at_least: int | None) -> Stored:
+    """A JPEG XL file; its decoder turns it upright. A huge one is reduced to no less than
+    `at_least` pixels along the longer side. Raises UndecodableError, or what the decoder raises."""
     imagecodecs = load_extra(SkipReason.NEEDS_JXL)
-    require_size(*_declared_size(data))
+    require_size(*_declared_size(data), Format.JXL)
     pixels = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
     if pixels.dtype.kind == "f":
         pixels = (np.clip(np.nan_to_num(pixels), 0, 1) * 255).round().astype(np.uint8)
     elif pixels.dtype != np.uint8:
         pixels = eight_bits(pixels)
-    picture = to_rgb(Image.fromarray(np.squeeze(pixels)), None)
-    return Stored(picture, picture.size, 1, (data,))
+    image = Image.fromarray(np.squeeze(pixels))
+    return Stored(to_rgb(image, at_least), image.size, 1, (data,))
 
 
 def _declared_size(data: bytes) -> tuple[int, int]:

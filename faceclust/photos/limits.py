@@ -10,6 +10,9 @@ from faceclust.photos.formats import Format
 from faceclust.types import SkipReason
 
 MAX_PIXELS = 250_000_000
+#: The same for formats whose decoders hold a picture several times over: 15 bytes a pixel and more.
+MAX_PIXELS_COPIED = 100_000_000
+_COPIED = (Format.WEBP, Format.JXL)
 #: Pixels along the shorter side from which on a picture is a photo and no icon or thumbnail.
 MIN_SIDE = 128
 #: Each scan of a progressive JPEG goes over the whole picture; encoders make some ten.
@@ -21,12 +24,15 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOF_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _SOS, _EOI = 0xDA, 0xD9
 _RLE = (1, 2)
+_MOST_BOXES = 64
+_ITEM = re.compile(rb"infe[\x02\x03]")
 
 
-def require_size(width: int, height: int) -> None:
+def require_size(width: int, height: int, format: Format | None = None) -> None:
     """Raise UndecodableError unless a picture of this size is one to look for faces in."""
-    if width * height > MAX_PIXELS:
-        raise UndecodableError(SkipReason.TOO_LARGE, f"{width}×{height} pixels, the limit is {MAX_PIXELS:,}")
+    limit = MAX_PIXELS_COPIED if format in _COPIED else MAX_PIXELS
+    if width * height > limit:
+        raise UndecodableError(SkipReason.TOO_LARGE, f"{width}×{height} pixels, the limit is {limit:,}")
     if min(width, height) < MIN_SIDE:
         raise UndecodableError(SkipReason.TOO_SMALL, f"{width}×{height} pixels, photos have {MIN_SIDE} a side or more")
 
@@ -35,13 +41,42 @@ def require_decent(data: bytes, format: Format) -> None:
     """Raise UndecodableError for a file that would keep its decoder busy or full out of all
     proportion, where that shows before the decoder is asked."""
     if format is Format.WEBP and (size := _webp_size(data)):
-        require_size(*size)
+        require_size(*size, format)
     if format is Format.JPEG and _scans(data) > MAX_SCANS:
         raise UndecodableError(SkipReason.TOO_LARGE, f"a JPEG of more than {MAX_SCANS} scans")
+    if format is Format.HEIF:
+        _require_readable_items(data)
     if format is Format.BMP and len(data) > 34 and struct.unpack_from("<I", data, 30)[0] in _RLE:
         width, height = struct.unpack_from("<ii", data, 18)
         if abs(width * height) > MAX_RLE_PIXELS or len(data) > MAX_RLE_PIXELS:
             raise UndecodableError(SkipReason.TOO_LARGE, "a large bitmap with run-length coding")
+
+
+def _require_readable_items(data: bytes) -> None:
+    """libheif's binding crashes where the kind of an item is no text."""
+    at = 0
+    for _ in range(_MOST_BOXES):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        end = at + size if size else len(data)
+        if kind == b"meta":
+            for item in _ITEM.finditer(data, at, end):
+                box = int.from_bytes(data[item.start() - 4 : item.start()], "big")
+                words = data[item.start() + (12 if item[0][4] == 2 else 14) : item.start() - 4 + box]
+                if not _is_text(words):
+                    raise UndecodableError(SkipReason.TRUNCATED, "a HEIF file with broken items")
+        if size < 8:
+            break
+        at = end
+
+
+def _is_text(words: bytes) -> bool:
+    try:
+        words.decode()
+    except UnicodeDecodeError:
+        return False
+    return words[:4].isascii()
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

@@ -65,7 +65,7 @@ def read_picture(data: bytes, format: Format, at_least: int | None) -> Stored:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd tags
         image = _open(data, format)
         size = image.size
-        require_size(*size)
+        require_size(*size, format)
         _require_small_tiles(image)
         exif = image.info.get("exif")
         if at_least:

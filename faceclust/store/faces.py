@@ -117,8 +117,12 @@ def _moment(faces: pa.Table) -> pa.Array:
 
 
 def _version(faces: pa.Table) -> pa.Array:
-    """Folder and file name without its ending and what editors append to it."""
-    names = pc.replace_substring_regex(faces["photo"], r"(?i)([-_ ](edit|edited))*\.[^.]+$", "")
+    """Folder and file name without its ending (a RAW file and a Live Photo's still have the name of
+    the JPEG beside them) and what editors add to it: at its end, or, on Apple's cameras, an E
+    before the number."""
+    names = pc.utf8_lower(faces["photo"])
+    names = pc.replace_substring_regex(names, r"([-_ ~(]+edit(ed)?\)?)*\.[^.]+$", "")
+    names = pc.replace_substring_regex(names, r"^img_e([0-9]{4,})$", r"img_\1")
     return pc.binary_join_element_wise(faces["folder"], names, "\n")
 
 

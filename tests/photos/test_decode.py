@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin
 
 from faceclust.photos.decode import UndecodableError, decode_photo
-from faceclust.types import Photo, PhotoRef, SkipReason
+from faceclust.types import PhotoRef, SkipReason
+from tests.photos.files import UPRIGHT, corners, encode, scene
 from tests.samples import ORIENTATION
 
 REF = PhotoRef("photo", 1, 1)
@@ -30,40 +29,6 @@ STORED_AS = {
 }
 
 
-def scene(width: int = 192, height: int = 128) -> Image.Image:
-    """Red top left, green top right, blue bottom left, white bottom right."""
-    pixels = np.full((height, width, 3), 255, np.uint8)
-    pixels[: height // 2, : width // 2] = (255, 0, 0)
-    pixels[: height // 2, width // 2 :] = (0, 255, 0)
-    pixels[height // 2 :, : width // 2] = (0, 0, 255)
-    return Image.fromarray(pixels)
-
-
-def encode(image: Image.Image, format: str, exif: Image.Exif | None = None, **options: object) -> bytes:
-    out = io.BytesIO()
-    if format == "HEIF":
-        pillow_heif.from_pillow(image).save(out, quality=95, exif=exif.tobytes() if exif else None)
-    else:
-        extra = {"exif": exif} if exif is not None else {}
-        image.save(out, format, **extra, **options)
-    return out.getvalue()
-
-
-def corners(photo: Photo) -> list[str]:
-    """The nearest of the scene's colours at a quarter and three quarters of the picture."""
-    names = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
-    height, width = photo.pixels.shape[:2]
-    seen = []
-    for y in (height // 4, 3 * height // 4):
-        for x in (width // 4, 3 * width // 4):
-            pixel = photo.pixels[y, x].astype(int)
-            seen.append(min(names, key=lambda name: int(np.abs(pixel - names[name]).sum())))
-    return seen
-
-
-UPRIGHT = ["red", "green", "blue", "white"]
-
-
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
@@ -72,7 +37,7 @@ def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     photo = decode_photo(encode(stored, format, exif), REF)
-    assert corners(photo) == UPRIGHT
+    assert corners(photo.pixels) == UPRIGHT
     assert photo.full_size == (192, 128) == (photo.pixels.shape[1], photo.pixels.shape[0])
     assert photo.is_full_size
 
@@ -87,7 +52,7 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked(orientation: int) -> None:
     assert photo.pixels.shape == (320, 480, 3)
     assert photo.full_size == (960, 640)
     assert not photo.is_full_size
-    assert corners(photo) == UPRIGHT
+    assert corners(photo.pixels) == UPRIGHT
     assert decode_photo(encode(stored, "JPEG", exif), REF, at_least=5000).is_full_size
 
 
@@ -123,7 +88,7 @@ def test_wide_integers_and_odd_floats_are_not_black() -> None:
 def test_a_png_full_of_text_is_a_photo_all_the_same() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("prompt", "words " * 500_000, zip=True)
-    assert corners(decode_photo(encode(scene(), "PNG", pnginfo=text), REF)) == UPRIGHT
+    assert corners(decode_photo(encode(scene(), "PNG", pnginfo=text), REF).pixels) == UPRIGHT
 
 
 def test_no_other_program_is_asked_to_decode() -> None:
@@ -133,7 +98,7 @@ def test_no_other_program_is_asked_to_decode() -> None:
 def test_transparent_parts_are_white() -> None:
     image = scene().convert("RGBA")
     image.putalpha(Image.fromarray(np.where(np.arange(192) < 96, 255, 0).astype(np.uint8)[None].repeat(128, 0)))
-    assert corners(decode_photo(encode(image, "PNG"), REF)) == ["red", "white", "blue", "white"]
+    assert corners(decode_photo(encode(image, "PNG"), REF).pixels) == ["red", "white", "blue", "white"]
     palette = Image.new("P", (128, 128))
     palette.putpalette([255, 0, 0, 0, 255, 0])
     photo = decode_photo(encode(palette, "GIF", transparency=0), REF)
@@ -142,7 +107,7 @@ def test_transparent_parts_are_white() -> None:
 
 def test_of_a_moving_picture_the_first_frame() -> None:
     data = encode(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (192, 128), "black")])
-    assert corners(decode_photo(data, REF)) == UPRIGHT
+    assert corners(decode_photo(data, REF).pixels) == UPRIGHT
 
 
 def test_the_hash_is_of_the_content() -> None:

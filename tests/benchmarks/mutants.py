@@ -1,0 +1,194 @@
+"""Damaged photos of every format through the decoders: does any crash, hang or fill the memory?
+
+    python tests/benchmarks/mutants.py [--count 5000] [--seed 0] [--limit 20] [FORMAT ...]
+
+Each mutant is made of a small photo by seeded damage, so that a number below tells it again
+(`mutant(FORMAT, SEED, NUMBER)`). They are decoded one after the other in a process of their own:
+when it dies, or is busy with one for longer than the limit (seconds), that one is counted and
+named, and a new process goes on behind it. Prints a line a format, and exits with 1 after a crash
+or a hang. What is counted as refused has been given a reason, as any bad photo is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import resource
+import sys
+import time
+import zlib
+from functools import cache
+from multiprocessing.sharedctypes import Synchronized, SynchronizedArray
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.types import PhotoRef
+from tests.photos.files import dng, encode, jpeg_in_cmyk, moving
+from tests.samples import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, scenery
+
+SIDE = 160  # px
+EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80", b"\xff\xff", b"\0\0\1\0")
+
+
+@cache
+def originals() -> dict[str, tuple[bytes, ...]]:
+    """Format → photos of it, in the varieties that take different ways through its decoder."""
+    picture = scenery().resize((SIDE, SIDE))
+    exif = Image.Exif()
+    exif[MAKE], exif[ORIENTATION] = "Canon", 6
+    exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "2019:07:20 21:15:03"
+    exif.get_ifd(0x8825).update({1: "S", 2: (33.0, 51.0, 24.0), 3: "W", 4: (70.0, 30.0, 0.0)})
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().replace(b"sRGB", b"wide")
+    tagged = {"exif": exif, "icc_profile": icc}
+    grey = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    other = picture.rotate(90)
+    return {
+        "JPEG": (
+            encode(picture, "JPEG", **tagged),
+            encode(picture, "JPEG", progressive=True, **tagged),
+            jpeg_in_cmyk(picture),
+            encode(picture, "MPO", save_all=True, append_images=[other]),
+        ),
+        "PNG": (
+            encode(picture, "PNG", **tagged),
+            encode(picture, "PNG", compress_level=0, **tagged),
+            encode(picture.convert("P"), "PNG"),
+            encode(grey, "PNG"),
+            encode(picture.convert("RGBA"), "PNG"),
+            moving(picture, "PNG"),
+        ),
+        "WEBP": (
+            encode(picture, "WEBP", **tagged),
+            encode(picture, "WEBP", lossless=True),
+            encode(picture.convert("RGBA"), "WEBP"),
+            moving(picture, "WEBP"),
+        ),
+        "TIFF": (
+            encode(picture, "TIFF", **tagged),
+            *(encode(picture, "TIFF", compression=name) for name in ("tiff_lzw", "tiff_adobe_deflate", "jpeg")),
+            encode(grey, "TIFF", compression="tiff_lzw"),
+            encode(picture.convert("CMYK"), "TIFF"),
+            encode(picture.convert("1"), "TIFF", compression="group4"),
+        ),
+        "GIF": (encode(picture, "GIF"), moving(picture, "GIF")),
+        "BMP": (encode(picture, "BMP"), encode(picture.convert("P"), "BMP"), encode(picture.convert("1"), "BMP")),
+        "HEIF": (encode(picture, "HEIF", exif),),
+        "AVIF": (encode(picture, "AVIF", **tagged), encode(picture.convert("RGBA"), "AVIF")),
+        "JXL": (
+            encode(picture, "JXL", lossless=False, distance=1.0),
+            encode(picture, "JXL", lossless=True, usecontainer=True),
+            encode(picture.convert("RGBA"), "JXL", lossless=False, distance=2.0),
+        ),
+        "RAW": (dng(picture, encode(picture.resize((96, 96)), "JPEG")), dng(picture, orientation=6)),
+    }
+
+
+def mutant(format: str, seed: int, number: int) -> bytes:
+    """The mutant of this number: bytes changed, overwritten, cut out, doubled or cut off."""
+    chance = random.Random(f"{seed} {format} {number}")
+    kinds = originals()[format]
+    data = bytearray(kinds[number % len(kinds)])
+    # Half of the damage goes to the beginning, where the headers are.
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        at = chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 600))
+        match chance.randrange(8):
+            case 0 | 1 | 2:
+                data[at] ^= 1 << chance.randrange(8)
+            case 3 | 4:
+                data[at] = chance.randrange(256)
+            case 5 | 6:
+                extreme = chance.choice(EXTREMES)
+                data[at : at + len(extreme)] = extreme
+            case _:
+                piece = chance.randrange(1, 64)
+                data[at : at + piece] = b"" if chance.random() < 0.5 else data[at : at + piece] * 2
+    if chance.random() < 0.05:
+        del data[chance.randrange(1, len(data)) :]
+    if format == "PNG" and chance.random() < 0.7:
+        _mend_checksums(data)
+    return bytes(data)
+
+
+def _mend_checksums(png: bytearray) -> None:
+    """Else most damage to a PNG would go no further than its checksums."""
+    at = 8
+    while at + 12 <= len(png):
+        end = at + 8 + int.from_bytes(png[at : at + 4], "big")
+        if end + 4 > len(png):
+            return
+        png[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+
+
+def decode_all(
+    format: str, seed: int, first: int, end: int, now: Synchronized[int], told: SynchronizedArray[int]
+) -> None:
+    """In a process of its own. `now` is the mutant in hand; `told` counts photos and refusals and
+    holds the peak memory in KiB."""
+    for number in range(first, end):
+        now.value = number
+        try:
+            decode_photo(mutant(format, seed, number), PhotoRef("mutant", 1, 1), (None, 100)[number % 2])
+            told[0] += 1
+        except UndecodableError:
+            told[1] += 1
+        told[2] = max(told[2], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    now.value = end
+
+
+def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], list[int], list[int]]:
+    """Numbers of the mutants that crashed the decoder, and of those that hung; `told`."""
+    context = multiprocessing.get_context("spawn")
+    now, told = context.Value("q", 0), context.Array("q", 3)
+    crashed: list[int] = []
+    hung: list[int] = []
+    first = 0
+    while first < count:
+        now.value = first
+        process = context.Process(target=decode_all, args=(format, seed, first, count, now, told))
+        process.start()
+        last, since = -1, time.monotonic() + 10  # to start takes time too
+        while process.is_alive():
+            process.join(0.2)
+            if now.value != last:
+                last, since = now.value, time.monotonic()
+            elif time.monotonic() - since > limit:
+                process.kill()
+                process.join()
+                hung.append(last)
+        if now.value < count and now.value not in hung:
+            crashed.append(now.value)
+        first = now.value + 1
+    return crashed, hung, list(told)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(originals()))
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=20.0)
+    args = parser.parse_args()
+    bad = 0
+    print("| format | mutants | photo | refused | crashes | hangs | peak memory | seconds |")
+    print("|---|---|---|---|---|---|---|---|")
+    for format in args.formats:
+        began = time.monotonic()
+        crashed, hung, (photos, refused, peak) = run(format, args.seed, args.count, args.limit)
+        print(
+            f"| {format} | {args.count:,} | {photos:,} | {refused:,} | {len(crashed)} | {len(hung)} "
+            f"| {peak / 1024:.0f} MiB | {time.monotonic() - began:.0f} |",
+            flush=True,
+        )
+        for name, numbers in (("crashed", crashed), ("hung", hung)):
+            if numbers:
+                print(f"{format}: {name}: {numbers}", file=sys.stderr, flush=True)
+        bad += len(crashed) + len(hung)
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()
