@@ -47,11 +47,11 @@ _BEGINNINGS = (
 )
 #: Brands of the ISO container that photos, videos and more come in.
 _BRANDS = (
-    ((b"avif", b"avis"), Format.AVIF),
-    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), Format.HEIF),
-    ((b"crx ",), Format.RAW),
-    ((b"mif1", b"msf1", b"mif2"), Format.HEIF),
+    dict.fromkeys((b"avif", b"avis"), Format.AVIF)
+    | dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), Format.HEIF)
+    | {b"crx ": Format.RAW}
 )
+_BROAD_BRANDS = (b"mif1", b"msf1", b"mif2")  # the same, of pictures coded in whatever way
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
 
 _OTHERS = (
@@ -95,12 +95,11 @@ def recognise(head: bytes) -> Format:
         return Format.BMP
     if head[4:8] == b"ftyp":
         brands = [head[at : at + 4] for at in (8, *range(16, len(head) - 3, 4))]
-        for known, format in _BRANDS:
-            if brands[0] in known:
-                return format
-        for known, format in _BRANDS:
-            if any(brand in known for brand in brands):
-                return format
+        for brand in brands:
+            if brand in _BRANDS:
+                return _BRANDS[brand]
+        if any(brand in _BROAD_BRANDS for brand in brands):
+            return Format.HEIF
     if not head:
         raise UndecodableError(SkipReason.EMPTY, "the file has no bytes")
     raise UndecodableError(SkipReason.NOT_A_PHOTO, _what_else(head))

@@ -1,0 +1,76 @@
+"""What a file is shows in its first bytes, whatever its name says."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from faceclust.photos.decode import UndecodableError
+from faceclust.photos.formats import HEAD, Format, is_photo, is_raw_tiff, recognise
+from faceclust.types import SkipReason
+from tests.photos.files import dng, encode, scene
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL"])
+def test_a_photo_is_known_by_its_first_bytes(format: str) -> None:
+    data = encode(scene(), format)
+    assert recognise(data[:HEAD]) is Format[format]
+    assert is_photo(data[:HEAD])
+
+
+@pytest.mark.parametrize(
+    ("head", "format"),
+    [
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", Format.RAW),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", Format.AVIF),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", Format.HEIF),
+        (b"FUJIFILMCCD-RAW 0201FF123456", Format.RAW),
+        (b"IIRO\x08\0\0\0", Format.RAW),
+        (b"IIU\0\x18\0\0\0", Format.RAW),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", Format.JXL),
+        (b"MM\0*\0\0\0\x08", Format.TIFF),
+    ],
+)
+def test_formats_by_signature(head: bytes, format: Format) -> None:
+    assert recognise(head) is format
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "an MP4 video"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a QuickTime video"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat", "a QuickTime video"),
+        (b"\x1aE\xdf\xa3\x93B\x82\x88matroska", "a Matroska or WebM video"),
+        (b"RIFF\0\0\0\0AVI LIST", "an AVI video"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PK\x03\x04\x14\0", "a ZIP archive"),
+        (b"\n <!DOCTYPE html><html>", "a web page"),
+        (b"\xef\xbb\xbf<HTML>", "a web page"),
+        (b"8BPS\0\1", "a Photoshop document"),
+        (bytes(32), "nothing but zeros"),
+        (b"BMW, that was the car of", "no image format"),
+        (b"Dear diary", "no image format"),
+    ],
+)
+def test_what_is_no_photo_is_named(head: bytes, said: str) -> None:
+    with pytest.raises(UndecodableError, match=said) as failure:
+        recognise(head)
+    assert failure.value.reason is SkipReason.NOT_A_PHOTO
+    assert not is_photo(head)
+
+
+def test_a_raw_file_is_told_from_a_finished_tiff() -> None:
+    assert is_raw_tiff(dng(scene()))
+    assert is_raw_tiff(dng(scene(), encode(scene(), "JPEG")))
+    assert is_raw_tiff(b"II*\0\x10\0\0\0CR\2\0")
+    assert not is_raw_tiff(encode(scene(), "TIFF"))
+
+
+def test_lies_about_directories_cost_nothing() -> None:
+    itself = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 330, 4, 1, 8, 8)
+    many = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 330, 4, 2**32 - 1, 8, 8)
+    beyond = b"MM\0*" + struct.pack(">I", 2**31)
+    for lie in (itself, many, beyond, b"II*\0", b"II*\0\x08\0\0\0\xff\xff"):
+        assert not is_raw_tiff(lie)

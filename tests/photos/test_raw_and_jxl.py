@@ -1,0 +1,169 @@
+"""What the extras bring: RAW and JPEG XL; and what is said without them."""
+
+from __future__ import annotations
+
+import io
+import os
+from datetime import datetime
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import rawpy
+from PIL import Image
+
+from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.types import EXTRAS, PhotoRef, SkipReason
+from tests.cli.program import ok
+from tests.photos.files import UPRIGHT, corners, dng, encode, scene
+from tests.samples import COLLINS, ORIENTATION, portrait
+
+REF = PhotoRef("photo", 1, 1)
+#: What a camera stores for each orientation that RAW files have.
+STORED_AS = {
+    1: None,
+    3: Image.Transpose.ROTATE_180,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def stored(orientation: int, width: int = 768, height: int = 512) -> Image.Image:
+    turn = STORED_AS[orientation]
+    return scene(width, height) if turn is None else scene(width, height).transpose(turn)
+
+
+def half(image: Image.Image) -> Image.Image:
+    return image.resize((image.width // 2, image.height // 2))
+
+
+def camera_jpeg(image: Image.Image, orientation: int) -> bytes:
+    """A JPEG as cameras write it: the EXIF block comes first, and there is no JFIF block."""
+    jpeg = encode(image, "JPEG", tagged(orientation))
+    return jpeg[:2] + jpeg[20:]
+
+
+def tagged(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_the_sensor_is_developed_where_there_is_no_preview(orientation: int) -> None:
+    data = dng(stored(orientation), orientation=orientation)
+    with rawpy.imread(io.BytesIO(data)) as raw:
+        assert raw.raw_image_visible.shape == stored(orientation).size[::-1]
+    photo = decode_photo(data, REF)
+    assert corners(photo.pixels) == UPRIGHT
+    assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
+    assert photo.metadata.camera == "Canon Test1" and photo.metadata.orientation == orientation
+    assert photo.metadata.taken_at == datetime(2019, 7, 20, 21, 15, 3)
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+@pytest.mark.parametrize("turned_by", ["the photo's tag", "its own tag", "the camera", "the camera, which says so"])
+def test_the_preview_comes_upright_once(orientation: int, turned_by: str) -> None:
+    lying, upright = half(stored(orientation)), half(scene(768, 512))
+    if orientation == 3 and turned_by == "the camera":
+        pytest.skip("without a word about it, a preview the camera turned round looks like one it did not")
+    preview = {
+        "the photo's tag": encode(lying, "JPEG"),
+        "its own tag": camera_jpeg(lying, orientation),
+        "the camera": encode(upright, "JPEG"),
+        "the camera, which says so": camera_jpeg(upright, 1),
+    }[turned_by]
+    photo = decode_photo(dng(stored(orientation), preview, orientation), REF, at_least=384)
+    assert corners(photo.pixels) == UPRIGHT
+    assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
+
+
+def test_the_preview_is_taken_where_it_is_large_enough() -> None:
+    red = Image.new("RGB", (384, 256), "red")  # so that it can be told from the sensor's picture
+
+    def seen(preview: Image.Image, at_least: int | None) -> tuple[bool, int]:
+        pixels = decode_photo(dng(scene(768, 512), encode(preview, "JPEG")), REF, at_least).pixels
+        return corners(pixels) == ["red"] * 4, pixels.shape[1]
+
+    assert seen(red, 300) == (True, 384)
+    assert seen(red, 500) == (True, 384)  # the sensor's half is no larger
+    assert seen(red.resize((192, 128)), 300) == (False, 384)
+    assert seen(red.resize((768, 512)), None) == (True, 768)
+    assert seen(red.resize((384, 200)), 300) == (False, 384)  # cut otherwise: faces would have other places
+    broken = dng(scene(768, 512), encode(red.resize((768, 512)), "JPEG")[:800])
+    assert corners(decode_photo(broken, REF, 300).pixels) == UPRIGHT
+
+
+def test_a_raw_file_is_known_whatever_its_name() -> None:
+    photo = decode_photo(dng(scene()), PhotoRef("IMG_1.tif", 1, 1))
+    assert photo.full_size == (192, 128) and corners(photo.pixels) == UPRIGHT
+
+
+def test_a_raw_file_that_is_none() -> None:
+    for data in (b"FUJIFILMCCD-RAW " + bytes(500), b"II*\0\x10\0\0\0CR\2\0" + bytes(500), dng(scene())[:300]):
+        with pytest.raises(UndecodableError) as failure:
+            decode_photo(data, REF)
+        assert failure.value.reason in (SkipReason.NOT_A_PHOTO, SkipReason.TRUNCATED)
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": False, "distance": 1.0}, {"usecontainer": True}])
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "16 bits"])
+def test_jpeg_xl(kind: str, options: dict[str, object]) -> None:
+    image = scene(302, 200)
+    if kind == "16 bits":
+        data = bytes(imagecodecs.jpegxl_encode(np.asarray(image).astype(np.uint16) * 257, **options))
+    else:
+        data = encode(image.convert(kind), "JXL", **options)
+    photo = decode_photo(data, PhotoRef("photo.jpg", 1, 1))
+    assert photo.full_size == (302, 200)
+    if kind != "L":
+        assert corners(photo.pixels) == UPRIGHT
+    expected = np.asarray(image.convert("L" if kind == "L" else "RGB").convert("RGB")).astype(int)
+    assert np.abs(photo.pixels.astype(int) - expected).mean() < 4
+
+
+@pytest.mark.parametrize(
+    "size", [(128, 128), (256, 256), (1000, 500), (500, 1000), (300, 250), (1280, 720), (129, 333)]
+)
+def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(Image.new("RGB", size), "JXL")
+    assert decode_photo(data, REF).full_size == size
+    monkeypatch.setattr("faceclust.photos.limits.MAX_PIXELS_COPIED", size[0] * size[1] - 1)
+    monkeypatch.setattr(imagecodecs, "jpegxl_decode", None)  # not asked
+    with pytest.raises(UndecodableError, match=f"{size[0]}×{size[1]} pixels"):
+        decode_photo(data, REF)
+
+
+@pytest.mark.parametrize("reason", EXTRAS)
+def test_without_the_extra_it_is_said_what_to_install(reason: SkipReason, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dng(scene()) if reason is SkipReason.NEEDS_RAW else encode(scene(), "JXL")
+    monkeypatch.setitem(EXTRAS, reason, "no_such_module_anywhere")
+    with pytest.raises(UndecodableError, match=r"pip install 'faceclust\[") as failure:
+        decode_photo(data, REF)
+    assert failure.value.reason is reason
+
+
+def test_photos_that_wait_for_an_extra_are_scanned_once_it_is_there(tmp_path: Path) -> None:
+    image = portrait(COLLINS)
+    library, own = tmp_path / "photos", tmp_path / "own"
+    library.mkdir()
+    own.mkdir()
+    (library / "a.dng").write_bytes(dng(image, encode(image, "JPEG")))
+    (library / "b.jxl").write_bytes(encode(image, "JXL"))
+
+    def scan(*missing: str) -> list[str]:
+        # Python runs this module first, in the worker processes too.
+        hide = "".join(f"sys.modules[{name!r}] = None\n" for name in missing)
+        (own / "sitecustomize.py").write_text(f"import sys\n{hide}")
+        search = os.pathsep.join(filter(None, [str(own), os.environ.get("PYTHONPATH")]))
+        return ok("scan", library, "-j", "1", env={"PYTHONPATH": search}).splitlines()
+
+    first = scan("rawpy", "imagecodecs")
+    assert any("1 needs faceclust[jxl], 1 needs faceclust[raw]" in line for line in first), first
+    assert "1 of these: pip install 'faceclust[raw]', then faceclust scan" in first
+    assert scan("rawpy", "imagecodecs") == ["2 photos: 0 scanned, 2 unchanged"]
+    assert scan("rawpy")[0] == "2 photos: 1 scanned, 1 unchanged"
+    done = scan()
+    assert done[0] == "2 photos: 1 scanned, 1 unchanged" and done[1].startswith("1 face found")
+    assert scan() == ["2 photos: 0 scanned, 2 unchanged"]
