@@ -20,10 +20,12 @@ def scene(width: int = 192, height: int = 128) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def encode(image: Image.Image, format: str, exif: Image.Exif | None = None, **options: object) -> bytes:
+def encode(image: Image.Image, format: str, exif: Image.Exif | bytes | None = None, **options: object) -> bytes:
     out = io.BytesIO()
     if format == "HEIF":
-        pillow_heif.from_pillow(image).save(out, quality=95, exif=exif.tobytes() if exif else None)
+        pillow_heif.from_pillow(image).save(
+            out, quality=95, exif=exif.tobytes() if isinstance(exif, Image.Exif) else exif
+        )
     elif format == "JXL":
         return bytes(imagecodecs.jpegxl_encode(np.asarray(image), **options))
     else:

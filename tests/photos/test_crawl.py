@@ -7,6 +7,7 @@ import pytest
 
 from faceclust.photos.crawl import crawl
 from faceclust.types import ALBUMS_NOTES
+from tests.photos.files import encode, scene
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -61,6 +62,41 @@ def test_what_is_no_file_is_no_photo(tmp_path: Path) -> None:
 def test_part_of_a_library(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg", "b/c/2.jpg")
     assert found(tmp_path, "b") == ["b/c/2.jpg"]
+
+
+def test_a_photo_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    touch(tmp_path, "README", "notes.txt", "Makefile", ".hidden")
+    data = encode(scene(), "JPEG")
+    for name in ("a", "IMG_1", "photo.1", "12.5 km", "film.mp4", "text.txt", ".b"):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "video").write_bytes(b"\0\0\0\x20ftypisom" + bytes(20))
+    (tmp_path / "empty").touch()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+    assert found(tmp_path) == ["12.5 km", "IMG_1", "a", "photo.1"]
+
+
+def test_only_names_without_an_ending_are_sniffed(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b", "c.txt", "sub/d", "sub/e.cr2")
+    sniffed: list[str] = []
+
+    def sniff(path: Path) -> bool:
+        sniffed.append(path.name)
+        return path.name == "d"
+
+    photos = [photo.rel_path for folder in crawl(tmp_path, sniff=sniff) for photo in folder.photos]
+    assert (photos, sniffed) == (["a.jpg", "sub/d", "sub/e.cr2"], ["b", "d"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX names")
+def test_odd_names_are_found_as_they_are(tmp_path: Path) -> None:
+    names = [b"two\nlines.jpg", b"n" * 251 + b".jpg", "😀.jpg".encode(), b"not utf-8 \xff.jpg", b" .jpg"]
+    for name in names:
+        try:
+            (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+        except OSError:
+            pytest.skip("this disk takes no such names")
+    assert sorted(map(os.fsencode, found(tmp_path))) == sorted(names)
 
 
 def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -60,13 +60,43 @@ def test_camera_names(make: str, model: str, camera: str | None) -> None:
     assert read_metadata(None, photo_with(exif)).camera == camera
 
 
-@pytest.mark.parametrize(
-    "date", ["0000:00:00 00:00:00", "2019-07-20", "9999:99:99 99:99:99", "", "    :  :     :  :  "]
-)
-def test_dates_that_are_none(date: str) -> None:
+def dated(date: str) -> datetime | None:
     exif = Image.Exif()
     exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = date
-    assert read_metadata(None, photo_with(exif)).taken_at is None
+    return read_metadata(None, photo_with(exif)).taken_at
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "0000:00:00 00:00:00",
+        "2019:00:00 00:00:00",
+        "2019-07-20",
+        "9999:99:99 99:99:99",
+        "9999:12:31 23:59:59",
+        "1825:12:31 23:59:59",
+        "0001:01:01 00:00:00",
+        "",
+        "    :  :     :  :  ",
+    ],
+)
+def test_dates_that_are_none(date: str) -> None:
+    assert dated(date) is None
+
+
+def test_dates_of_scans_and_of_clocks_that_are_ahead() -> None:
+    assert dated("1904:01:01 00:00:00") == datetime(1904, 1, 1)
+    assert dated("1826:07:01 12:00:00") == datetime(1826, 7, 1, 12)
+    now = datetime.now().replace(microsecond=0)
+    assert dated((now + timedelta(days=300)).strftime("%Y:%m:%d %H:%M:%S")) == now + timedelta(days=300)
+    assert dated((now + timedelta(days=400)).strftime("%Y:%m:%d %H:%M:%S")) is None
+
+
+def test_another_date_is_taken_where_the_first_is_none() -> None:
+    exif = Image.Exif()
+    exif[DATE_CHANGED] = "2020:01:01 00:00:00"
+    exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "0000:00:00 00:00:00"
+    assert read_metadata(None, photo_with(exif)).taken_at == datetime(2020, 1, 1)
 
 
 def test_places_that_are_none() -> None:
