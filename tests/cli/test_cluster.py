@@ -20,7 +20,8 @@ from faceclust.types import ClusterParams
 from faceclust.wishes import constraints_of
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.cli.program import COMMAND, ok, run
-from tests.samples import COLLINS, HOPPER, save, together, variant
+from tests.photos.files import dng, encode
+from tests.samples import COLLINS, HOPPER, portrait, save, together, variant
 from tests.synthetic_library import write_caches
 
 THRESHOLD = 1.1 * 3.15**2  # for synthetic faces, of norm 1, at the models' radius
@@ -270,6 +271,21 @@ def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
     library.name([named["IMG_1.jpg"]], "Grace")
     library.name([named["IMG_1-edited.png"]], "Not Grace")
     assert "look like one shot, was confirmed as" in run("cluster", "--library", tmp_path).stderr
+
+
+def test_a_raw_file_beside_its_jpeg_is_one_moment(tmp_path: Path) -> None:
+    photo = portrait(COLLINS)
+    jpeg = encode(photo, "JPEG", quality=95)
+    (tmp_path / "IMG_1234.DNG").write_bytes(dng(photo, jpeg))
+    for name in ("IMG_1234.JPG", "IMG_E1234.jpg"):
+        save(photo, tmp_path / name)
+    save(photo.convert("L").convert("RGB"), tmp_path / "IMG_E1234.jpg")
+    library = Library(tmp_path)
+    assert library.scan(workers=0).faces == 3
+    faces = library.table.face_table()
+    links = constraints_of(faces, library.resolved, ClusterParams())[0].must_link
+    assert sorted({int(face) for link in links for face in link}) == [0, 1, 2]
+    assert library.cluster().clustering.labels.tolist() == [1, 1, 1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

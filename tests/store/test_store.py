@@ -262,3 +262,42 @@ def test_a_library_that_cannot_be_written_has_its_files_elsewhere(
     cache.update([], {ref: scanned(ref, 1)})
     assert home.cached_folders() == ["2019"]
     assert not list((tmp_path / "photos").rglob("*.parquet"))
+
+
+def versions_of(*photos: str) -> list[list[str]]:
+    """The photos, those that are versions of one file together."""
+    folders: dict[str, list[ScannedPhoto]] = {}
+    for number, photo in enumerate(photos):
+        ref = PhotoRef(photo, 1, 1)
+        folders.setdefault(ref.folder, []).append(scanned(ref, 1, seed=number))
+    table = LibraryTable.join([(folder, rows_to_table(rows, INFO)) for folder, rows in folders.items()], INFO)
+    faces = table.face_table()
+    found: dict[int, list[str]] = {}
+    for photo_id, version in zip(faces.photo_ids.tolist(), faces.shots[:, 1].tolist(), strict=True):
+        found.setdefault(version, []).append(photos[int(photo_id, 16)])
+    return sorted(sorted(group) for group in found.values())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "a/IMG_1234.CR2",
+        "a/IMG_1234.dng",
+        "a/img_1234.jpeg",
+        "a/IMG_1234.HEIC",  # a Live Photo's still, beside the JPEG made of it
+        "a/IMG_E1234.JPG",
+        "a/IMG_E1234.HEIC",
+        "a/IMG_1234-edited.jpg",
+        "a/IMG_1234_edit.png",
+        "a/IMG_1234 (Edited).jpg",
+        "a/IMG_E1234-edited.jpg",
+    ],
+)
+def test_versions_of_one_photo_are_known_by_name(other: str) -> None:
+    assert versions_of("a/IMG_1234.JPG", other) == [sorted(["a/IMG_1234.JPG", other])]
+
+
+def test_names_that_only_look_like_versions() -> None:
+    photos = ["a/IMG_1234.JPG", "b/IMG_1234.JPG", "a/IMG_12345.JPG", "a/IMG_E12.JPG", "a/IMG_12.JPG", "a/credit.jpg"]
+    photos += ["a/cr.jpg", "a/E1234.JPG", "a/1234.JPG", "a/XIMG_E1234.JPG"]
+    assert versions_of(*photos) == sorted([photo] for photo in photos)
