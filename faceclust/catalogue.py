@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import NothingScannedError, UsageError
 from faceclust.packs.manifest import Pack, load_pack
 from faceclust.people.groups import Groups
@@ -26,7 +27,7 @@ from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, resolve_folder
 from faceclust.store.schema import CacheInfo
-from faceclust.types import DEFAULT_PACK, Clustering, FacePlace, FaceTable, Person
+from faceclust.types import Clustering, FacePlace, FaceTable, Person
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any
 
 from faceclust import __version__
 from faceclust.catalogue import Catalogue
+from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import FaceclustError
 from faceclust.packs.manifest import load_pack
 from faceclust.packs.verify import check_files
 from faceclust.store.home import LibraryHome, find_library
-from faceclust.types import DEFAULT_PACK
 
 _PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif exifread pyarrow rich textual-image"

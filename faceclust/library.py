@@ -1,6 +1,6 @@
 """The conductor: the one place that joins the stages. Read it to see the flow.
 
-scan     photos on disk      → folder caches        (scan.py: crawl, decode, detect, embed)
+scan     photos on disk      → folder caches        (scan/run.py: crawl, decode, detect, embed)
 cluster  folder caches       → clusters.parquet
 name     what the user says  → people.jsonl        (answers.py; what is forgotten: forget.py)
 people   groups + journal    → persons
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -32,16 +31,17 @@ from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
 from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
 from faceclust.recognition import IdentifiedPhoto, identify
+from faceclust.scan.unchanged import scan_unchanged
 from faceclust.searches import Searches
 from faceclust.store.clusters import SavedClusterings
-from faceclust.store.home import chosen_library, enclosing_library, find_library, remember_library, resolve_folder
+from faceclust.store.home import find_library, folder_in, library_for_scan, remember_library
 from faceclust.store.schema import release_memory
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import ClusterParams, FacePlace
 from faceclust.wishes import constraints_of, in_words
 
 if TYPE_CHECKING:
-    from faceclust.scan import ScanResult
+    from faceclust.scan.result import ScanResult
 
 
 class Library(Answers, Searches, Forgetting):
@@ -70,15 +70,7 @@ class Library(Answers, Searches, Forgetting):
         """The library that a scan of these folders belongs to: the one named, else the one the
         first folder lies in, else that folder itself, as a new library. `cache_dir`: where all its
         files are kept from then on. Raises UsageError."""
-        if named is not None:
-            return cls(named, cache_dir=cache_dir, progress=progress)
-        if not folders:
-            return cls(find_library(None), cache_dir=cache_dir, progress=progress)
-        first = resolve_folder(Path(folders[0]))
-        known = chosen_library(first) or enclosing_library(first)
-        if known is None and len(folders) > 1:
-            raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
-        return cls(known or first, cache_dir=cache_dir, progress=progress)
+        return cls(library_for_scan(folders, named), cache_dir=cache_dir, progress=progress)
 
     # -- scan ---------------------------------------------------------------
 
@@ -87,24 +79,33 @@ class Library(Answers, Searches, Forgetting):
         folders: Iterable[str | os.PathLike[str]] = (),
         *,
         workers: int | None = None,
+        device: str = "auto",
+        min_face: int | None = None,
         stop_asked: StopAsked = lambda: False,
     ) -> ScanResult:
         """Find the faces of new and changed photos; forget photos that are gone.
 
         `folders`: parts of the library to look through, default all. `workers`: processes,
-        default one a core; 0 works in this process. Once `stop_asked()` is true the photos in
-        hand are finished and saved. Raises UsageError for a folder outside the library,
-        LibraryBusyError while another process scans or clusters it.
+        default one a core; 0 works in this process. `device`: what the models run on, of
+        `packs.session.DEVICES`. `min_face`: width of the smallest face looked for, in pixels of
+        the photo, instead of the pack's own by the photo's size; photos in which only larger ones
+        were looked for are looked at again. Once `stop_asked()` is true the photos in hand are
+        finished and saved. Raises UsageError for a folder outside the library, LibraryBusyError
+        while another process scans or clusters it, PackError for a device that is not there.
         """
-        from faceclust.photos.examine import Look  # loads the model runtime, which only a scan needs
-        from faceclust.scan import scan_folders
+        starts = [folder_in(self.root, Path(folder)) for folder in folders] or [""]
+        if min_face is None and (unchanged := scan_unchanged(self.home, starts)):
+            return unchanged
+        from faceclust.packs.session import choose_device  # loads the model runtime
+        from faceclust.photos.examine import Look
+        from faceclust.scan.run import scan_folders
 
-        starts = [self._below_root(Path(folder)) for folder in folders] or [""]
         require_files(self.pack)
+        look = Look(self.pack, choose_device(device), min_face)
         with self.home.locked("scanning") as lock, self._watching() as watch:
             result = scan_folders(
                 self.home,
-                Look(self.pack),
+                look,
                 self.cache_info,
                 starts,
                 os.cpu_count() or 1 if workers is None else workers,
@@ -117,16 +118,6 @@ class Library(Answers, Searches, Forgetting):
         self._forget()
         self.note_found_faces()
         return result
-
-    def _below_root(self, folder: Path) -> str:
-        resolved = resolve_folder(folder)
-        if not resolved.is_relative_to(self.root):
-            raise UsageError(
-                f"{resolved} is not in the library {self.root}",
-                hint=f"scan it alone: faceclust scan {shlex.quote(str(resolved))}",
-            )
-        below = resolved.relative_to(self.root).as_posix()
-        return "" if below == "." else below
 
     # -- cluster ------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.catalogue import Catalogue
+from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import UsageError
 from faceclust.packs.manifest import load_pack
 from faceclust.people.recognise import (
@@ -27,7 +28,6 @@ from faceclust.people.recognise import (
     nearest,
 )
 from faceclust.single import Box, Eye, KnownPhotos, Seen, UnreadableError
-from faceclust.types import DEFAULT_PACK
 
 Named = str | os.PathLike[str]
 

@@ -11,20 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: The models used unless others are asked for.
-DEFAULT_PACK = "dlib"
-#: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
-ALBUMS_NOTES = ".faceclust-albums.json"
-#: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.
-SYSTEM_FOLDERS = frozenset(
-    ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
-)
-#: File endings looked at. What a file really is, its content decides later.
-PHOTO_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl"
-    " .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split()
-)
-
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 

@@ -11,22 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue import Catalogue
+from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, UsageError
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
 from faceclust.store.clusters import read_clusters
 from faceclust.store.files import TEMPORARY, remove
-from faceclust.store.folder_cache import (
-    CachePaths,
-    FolderCache,
-    UnusableCacheError,
-    is_unfinished,
-    made_by,
-    pack_of,
-    read_cache,
-)
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by, read_cache
 from faceclust.store.home import FOLDERS, JOURNAL_NAME, SET_ASIDE, LibraryHome
 from faceclust.store.inspection import Inspected, Problem, inspect_cache, listing
+from faceclust.store.places import CachePaths
 from faceclust.store.schema import SCHEMA_VERSION, parquet_bytes, without_photos
 from faceclust.store.thumbs import ThumbStore
 from faceclust.store.traces import find_traces

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "faceclust"
-BASE = {"types", "errors", "progress"}
+BASE = {"conventions", "types", "errors", "progress"}
 ALLOWED = {
+    "conventions": set(),
     "types": set(),
     "errors": set(),
     "progress": set(),
@@ -21,7 +22,7 @@ ALLOWED = {
     "people": BASE | {"__version__"},
     "outputs": BASE,
     "evaluation": BASE,
-    "scan": BASE | {"packs", "photos", "store"},
+    "scan": BASE | {"__version__", "packs", "photos", "store"},
 }
 CONDUCTORS = {
     "__init__",

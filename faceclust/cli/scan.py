@@ -8,18 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import announce, count, json_option, library_option, print_json
+from faceclust.cli.common import count, json_option, library_option, print_json
 from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:
-    from faceclust.library import Library
-    from faceclust.scan import ScanResult
+    from faceclust.scan.result import ScanResult
 
 
 @click.command("scan")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
 @library_option
 @click.option("--workers", "-j", type=click.IntRange(1, 256), help="Processes to use. Default: one a core.")
+@click.option(
+    "--min-face",
+    type=click.IntRange(10, 30_000),
+    metavar="PIXELS",
+    help="Look for faces this wide on the photo, and wider. Default: by its size, 62 on a photo 4,000 pixels wide.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "coreml", "directml", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What the models run on; all but cpu need their own onnxruntime package.",
+)
 @click.option(
     "--cache-dir",
     type=click.Path(path_type=Path),
@@ -34,6 +46,8 @@ def command(
     folders: tuple[Path, ...],
     library: Path | None,
     workers: int | None,
+    min_face: int | None,
+    device: str,
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -47,55 +61,84 @@ def command(
       faceclust scan ~/Pictures
       faceclust scan                     the same library again
       faceclust scan ~/Pictures/2024     only this part of it
+      faceclust scan --min-face 30       smaller faces too; takes longer
     """
-    from faceclust.cli.interrupt import stop_on_interrupt
-    from faceclust.cli.progress import TerminalProgress
-    from faceclust.library import Library
+    from faceclust.store.home import library_for_scan
 
-    opened = announce(Library.for_scan(folders, library, cache_dir=cache_dir, progress=TerminalProgress()))
-    with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
-        result = opened.scan(folders, workers=workers, stop_asked=stop_asked)
-    print_json(_as_dict(opened, result)) if as_json else _print(result)
+    root = library_for_scan(folders, library)
+    click.echo(f"library: {root}", err=True)
+    result = None if cache_dir or min_face else _at_once(root, folders)
+    if result is None:
+        result = _scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device)
+    print_json(_as_dict(root, result)) if as_json else _print(result, min_face)
     if result.unsaved:
         raise FaceclustError(f"{count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again")
     if result.interrupted:
         click.echo(
-            f"stopped: what was done is saved; to go on, type: faceclust scan {shlex.quote(str(opened.root))}", err=True
+            f"stopped: what was done is saved; to go on, type: faceclust scan {shlex.quote(str(root))}", err=True
         )
         ctx.exit(130)
 
 
-def _print(result: ScanResult) -> None:
-    from faceclust.types import EXTRAS
+def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
+    """Where nothing has changed, before anything heavy is loaded."""
+    from faceclust.scan.unchanged import scan_unchanged
+    from faceclust.store.home import LibraryHome, folder_in
 
-    rate = (result.scanned + len(result.skipped)) / max(result.elapsed, 1e-9)
+    return scan_unchanged(LibraryHome(root), [folder_in(root, folder) for folder in folders] or [""])
+
+
+def _scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
+    from faceclust.cli.interrupt import stop_on_interrupt
+    from faceclust.cli.progress import TerminalProgress
+    from faceclust.library import Library
+
+    opened = Library(root, cache_dir=cache_dir, progress=TerminalProgress())
+    with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
+        return opened.scan(folders, stop_asked=stop_asked, **choices)
+
+
+def _print(result: ScanResult, min_face: int | None) -> None:
     done = f"{count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
-    if result.removed:
-        done += f", {result.removed:,} gone since"
-    if result.left:
-        done += f", {result.left:,} left to do"
+    for number, what in (
+        (result.copied, "moved or copied (known by content)"),
+        (result.removed, "gone since"),
+        (result.left, "left to do"),
+    ):
+        done += f", {number:,} {what}" if number else ""
     click.echo(done)
     if result.scanned:
+        rate = (result.scanned + len(result.skipped)) / max(result.elapsed, 1e-9)
         click.echo(f"{count(result.faces, 'face')} found in {result.elapsed:.0f} s ({rate:.1f} photos/s)")
+        smallest = f"{min_face} pixels" if min_face else "a 64th of their photo's longer side"
+        click.echo(f"faces narrower than {smallest} are not looked for (--min-face)")
     if result.forgotten:
         click.echo(f"{count(result.forgotten, 'forgotten face')} not taken in")
-    if result.skipped:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
-        click.echo(f"{count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
-    for reason in EXTRAS:
-        if number := result.skip_counts.get(reason.value):
-            extra = reason.value.removeprefix("needs ")
-            click.echo(f"{number:,} of these: pip install '{extra}', then faceclust scan")
+    _print_skipped(result)
     if result.scanned and not result.interrupted:
         click.echo("next: faceclust cluster")
 
 
-def _as_dict(library: Library, result: ScanResult) -> dict[str, Any]:
+def _print_skipped(result: ScanResult) -> None:
+    if not result.skipped:
+        return
+    from faceclust.types import EXTRAS
+
+    reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
+    click.echo(f"{count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
+    for reason in EXTRAS:
+        if number := result.skip_counts.get(reason.value):
+            extra = reason.value.removeprefix("needs ")
+            click.echo(f"{number:,} of these: pip install '{extra}', then faceclust scan")
+
+
+def _as_dict(root: Path, result: ScanResult) -> dict[str, Any]:
     return {
-        "library": str(library.root),
+        "library": str(root),
         "photos": result.photos,
         "scanned": result.scanned,
         "unchanged": result.unchanged,
+        "copied": result.copied,
         "removed": result.removed,
         "left": result.left,
         "unsaved": result.unsaved,

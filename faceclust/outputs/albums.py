@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from faceclust.conventions import ALBUMS_NOTES, PHOTO_ENDINGS
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, Person
+from faceclust.types import Person
 
 _LONGEST = 150  # bytes of a folder's name; file systems take 255
 _NOTE_KEYS = ("photo", "kind", "inode", "size", "mtime_ns", "made_mtime_ns")

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePath
+from functools import cached_property
+from pathlib import Path
 
 from faceclust.photos.formats import is_photo
+from faceclust.photos.listing import File, Listing, has_ending, list_folders
 from faceclust.photos.reading import read_head
-from faceclust.types import ALBUMS_NOTES, PHOTO_ENDINGS, SYSTEM_FOLDERS, PhotoRef
-
-
-@dataclass(frozen=True)
-class PhotoFolder:
-    """One folder: POSIX path below the root ("" for the root), its photos sorted by name, or
-    `error`, in words, where it could not be listed."""
-
-    rel_path: str
-    photos: tuple[PhotoRef, ...]
-    error: str | None = None
+from faceclust.types import PhotoRef
 
 
 def holds_photo(path: Path) -> bool:
@@ -27,68 +17,44 @@ def holds_photo(path: Path) -> bool:
     return is_photo(read_head(path))
 
 
-def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = holds_photo) -> Iterator[PhotoFolder]:
-    """Every folder from `start` (POSIX path below `root`) down, parents first, sorted.
+class PhotoFolder:
+    """One folder of a library and its photos, sorted by name.
 
-    A photo is known by its name's ending; a file whose name has none is one where `sniff` says so.
-    Hidden and system folders are passed by. No symbolic link is followed: one inside the
-    library leads to what is found anyway, one outside leads out of it, and none can go in
-    a circle.
+    A photo is known by its name's ending; a file whose name has none is one where `sniff` says so,
+    which is asked when the photos are first looked at.
     """
-    waiting = [start]
-    while waiting:
-        folder = waiting.pop()
-        if not _is_utf8(folder):
-            yield PhotoFolder(folder, (), error="its name is not UTF-8; rename it to have it scanned")
-            continue
-        try:
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
-        except OSError as error:
-            yield PhotoFolder(folder, (), error=error.strerror or str(error))
-            continue
-        if folder and any(entry.name == ALBUMS_NOTES for entry in entries):
-            continue
-        photos, subfolders = [], []
-        for entry in entries:
-            rel_path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(".") and entry.name not in SYSTEM_FOLDERS:
-                    subfolders.append(rel_path)
-            elif _may_be_photo(entry.name) and entry.is_file(follow_symlinks=False):
-                ref = _ref(entry, rel_path)
-                if ref and (_ending(entry.name) or sniff(root / rel_path)):
-                    photos.append(ref)
-        yield PhotoFolder(folder, tuple(photos))
-        waiting.extend(reversed(subfolders))
+
+    def __init__(self, root: Path, listing: Listing, sniff: Callable[[Path], bool] = holds_photo) -> None:
+        self.listing, self._root, self._sniff = listing, root, sniff
+
+    @property
+    def rel_path(self) -> str:
+        """POSIX path below the root, "" for the root."""
+        return self.listing.rel_path
+
+    @property
+    def error(self) -> str | None:
+        """Why it could not be listed, in words."""
+        return self.listing.error
+
+    @cached_property
+    def photos(self) -> tuple[PhotoRef, ...]:
+        """References to the photos in it."""
+        return tuple(PhotoRef(self._path(file), *file[1:]) for file in self.listing.files if self._is_photo(file))
+
+    def _is_photo(self, file: File) -> bool:
+        return has_ending(file[0]) or self._sniff(self._root / self._path(file))
+
+    def _path(self, file: File) -> str:
+        return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]
+
+
+def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = holds_photo) -> Iterator[PhotoFolder]:
+    """Every folder from `start` (POSIX path below `root`) down, as `list_folders` gives them."""
+    return (PhotoFolder(root, listing, sniff) for listing in list_folders(root, start))
 
 
 def single_photo(root: Path, rel_path: str) -> PhotoRef:
     """The reference to one file. Raises OSError where it is not there."""
     status = (root / rel_path).stat()
-    return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _may_be_photo(name: str) -> bool:
-    return not name.startswith(".") and _ending(name) in PHOTO_ENDINGS | {""}
-
-
-def _ending(name: str) -> str:
-    """The ending in lower case, "" for none: in "12.5 km" and "photo.1" the dot begins no ending."""
-    ending = PurePath(name).suffix.lower()
-    return ending if ending[1:].isalnum() and not ending[1:].isdigit() else ""
-
-
-def _ref(entry: os.DirEntry[str], rel_path: str) -> PhotoRef | None:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError:  # gone since it was listed
-        return None
     return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.packs.manifest import Pack
-from faceclust.photos.decode import MAX_BYTES, UndecodableError, decode_photo
+from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.photos.face_ids import content_hash, face_id
+from faceclust.photos.reading import read_photo
 from faceclust.types import (
     Detections,
     Float32,
@@ -116,10 +117,8 @@ class PhotoExaminer:
             ref.rel_path.encode()
         except UnicodeEncodeError:
             return SkippedPhoto(ref, SkipReason.BAD_NAME, "rename the file to have it scanned")
-        if ref.size > MAX_BYTES:
-            return SkippedPhoto(ref, SkipReason.TOO_LARGE, f"{ref.size:,} bytes")
         try:
-            return (self._root / ref.rel_path).read_bytes(), ref
+            return read_photo(self._root / ref.rel_path, ref)
         except Exception as error:
             return _skipped(ref, error)
 
@@ -182,6 +181,7 @@ class PhotoExaminer:
             scores=found.scores,
             quality=face_quality(found, self._analyser.chip_scales(found)),
             embeddings=embeddings,
+            min_face=math.ceil(self._look.smallest(max(photo.full_size))),
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,30 +20,28 @@ _BATCHES = {"cuda": 16, "directml": 16}
 
 
 def examine_photos(
-    root: Path, look: Look, tasks: Sequence[Task], workers: int, stop_asked: StopAsked
-) -> Iterator[Examined]:
-    """Examine photos in `workers` processes; results come as they are done, in any order.
+    root: Path, look: Look, tasks: Iterable[Task], workers: int, stop_asked: StopAsked
+) -> Iterator[tuple[PhotoRef, Examined]]:
+    """Examine photos in `workers` processes; what became of each, with the reference it was asked
+    for by, comes as it is done, in any order.
 
     Once `stop_asked()` is true the photos in hand are finished and the rest left. A photo on
     which a worker dies twice, or takes too long, is skipped. `workers=0` works in this process,
     without that protection.
     """
-    size = _BATCHES.get(look.device, 1)
-    batches = [tuple(tasks[start : start + size]) for start in range(0, len(tasks), size)]
+    tasks, size = iter(tasks), _BATCHES.get(look.device, 1)
+    batches = iter(lambda: tuple(itertools.islice(tasks, size)), ())
     examiner = partial(PhotoExaminer, root, look)
     singly: list[tuple[Task, ...]] = []
     for batch, outcome in run_apart(examiner, batches, workers, stop_asked, TIME_LIMIT):
         if not isinstance(outcome, Lost):
-            yield from outcome
+            yield from zip((task.ref for task in batch), outcome, strict=True)
         elif len(batch) == 1:
-            yield Examined(_skipped(batch[0].ref, outcome))
+            yield batch[0].ref, Examined(_skipped(batch[0].ref, outcome))
         else:  # one of them did it: which one shows when each is alone
             singly += [(task,) for task in batch]
     for (task,), outcome in run_apart(examiner, singly, workers, stop_asked, TIME_LIMIT):
-        if isinstance(outcome, Lost):
-            yield Examined(_skipped(task.ref, outcome))
-        else:
-            yield from outcome
+        yield task.ref, Examined(_skipped(task.ref, outcome)) if isinstance(outcome, Lost) else outcome[0]
 
 
 def _skipped(ref: PhotoRef, lost: Lost) -> SkippedPhoto:

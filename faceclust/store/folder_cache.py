@@ -6,31 +6,33 @@ import contextlib
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from faceclust.conventions import is_cache_start
 from faceclust.errors import CacheError, NewerCacheError
 from faceclust.store.files import TEMPORARY, private_folder, write_atomically
+from faceclust.store.places import CachePaths
 from faceclust.store.schema import (
+    UNKNOWN,
     CacheInfo,
+    KnownPhotoRow,
     concatenate,
     folder_schema,
+    known_photos,
     migrated,
     parquet_bytes,
     read_info,
     rows_to_table,
+    scanned_photos,
     stored_name,
     without_likeness,
     without_photos,
 )
-from faceclust.types import DEFAULT_PACK, PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
-
-FILE_NAME = ".faceclust.parquet"
-_START, _END = FILE_NAME.removesuffix("parquet"), ".parquet"
+from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
 
 class UnusableCacheError(Exception):
@@ -41,37 +43,9 @@ class OutdatedCacheError(UnusableCacheError):
     """It was made with this pack, but with other files or settings of it."""
 
 
-@dataclass(frozen=True)
-class CachePaths:
-    """Where a folder's cache is written, where else one may be read from, and where one goes
-    that cannot be used. Those of the others in `kept` are never removed."""
-
-    write: Path
-    others: tuple[Path, ...]
-    aside: Path
-    kept: frozenset[Path] = frozenset()
-
-
-def cache_name(pack: str) -> str:
-    """The file name of a pack's caches."""
-    return FILE_NAME if pack == DEFAULT_PACK else f"{_START}{pack}{_END}"
-
-
-def pack_of(name: str) -> str | None:
-    """The pack a file of this name is a cache of; None for any other file."""
-    if name == FILE_NAME:
-        return DEFAULT_PACK
-    return name.removeprefix(_START).removesuffix(_END) or None if is_cache(name) else None
-
-
-def is_cache(name: str) -> bool:
-    """Is this the name of a cache, of any pack?"""
-    return name.startswith(_START) and name.endswith(_END)
-
-
 def is_unfinished(name: str) -> bool:
     """Is this the name of a cache that was being written?"""
-    return name.startswith(_START) and name.endswith(TEMPORARY)
+    return is_cache_start(name) and name.endswith(TEMPORARY)
 
 
 class FolderCache:
@@ -81,15 +55,15 @@ class FolderCache:
         self.paths, self.info = paths, info
         self._unusable = False
 
-    def index(self) -> dict[str, tuple[int, int]]:
-        """File name → (size, mtime in ns) of each photo known, a pair no photo has where it is to
-        be tried again. Empty without a cache. Raises UnusableCacheError; the whole file is checked."""
-        table = self.read()
-        columns = (table[name].to_pylist() for name in ("photo", "photo_size", "photo_mtime_ns", "status"))
-        return {
-            name: (-1, -1) if status in PASSING_REASONS else (size, time)
-            for name, size, time, status in zip(*columns, strict=True)
-        }
+    def index(self) -> dict[str, KnownPhotoRow]:
+        """What is known of each photo, by file name. Empty without a cache. Raises
+        UnusableCacheError; the whole file is checked."""
+        return known_photos(self.read())
+
+    def photos(self, names: Iterable[str] | None = None) -> Iterator[ScannedPhoto]:
+        """The scanned photos with these file names, None for all, as they were when they were put
+        in, but for what the cache does not keep. Raises UnusableCacheError."""
+        return scanned_photos(self.read(), names)
 
     def update(self, keep: Iterable[PhotoRef], new: Mapping[PhotoRef, ScannedPhoto | SkippedPhoto]) -> None:
         """Rewrite the file: the rows of the photos in `keep` and the rows of `new`, which take
@@ -134,7 +108,7 @@ class FolderCache:
                 private_folder(self.paths.aside.parent)
                 shutil.move(path, self.paths.aside)
 
-    def start_over(self) -> dict[str, tuple[int, int]]:
+    def start_over(self) -> dict[str, KnownPhotoRow]:
         """Take an outdated file for none from now on: the next update replaces it. Gives an index of
         its photos by which all of them are to be done again."""
         path = self.existing
@@ -143,7 +117,7 @@ class FolderCache:
             names = pq.read_table(path, columns=["photo"])["photo"].to_pylist() if path else []
         except (ValueError, OSError, pa.ArrowException):
             names = []
-        return dict.fromkeys(names, (-1, -1))
+        return dict.fromkeys(names, UNKNOWN)
 
     def read(self) -> pa.Table:
         """All rows, sorted by photo and face. Raises UnusableCacheError, NewerCacheError."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import platformdirs
 
+from faceclust.conventions import ALBUMS_NOTES, DEFAULT_PACK, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
 from faceclust.errors import CacheError, NoLibraryError, UsageError
 from faceclust.store.files import private_folder, write_atomically
-from faceclust.store.folder_cache import CachePaths, cache_name, is_cache, pack_of
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
+    CachePaths,
     PartHomes,
     cache_dirs,
     checked_cache_dir,
@@ -26,7 +27,6 @@ from faceclust.store.places import (
     noted_cache_dirs,
     require_cache_dir,
 )
-from faceclust.types import ALBUMS_NOTES, DEFAULT_PACK, SYSTEM_FOLDERS
 
 JOURNAL_NAME = "people.jsonl"
 #: Below a home: caches of folders that have none beside their photos, and ones that cannot be read.
@@ -64,6 +64,7 @@ class LibraryHome:
         self.clusters_before = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
         self.last_scan_note = self.home / "last-scan"
+        self.seen = self.home / "seen.json"
 
     @property
     def homes(self) -> tuple[Path, ...]:
@@ -207,6 +208,31 @@ def find_library(named: Path | None) -> Path:
     if last is not None and LibraryHome(last).exists():
         return last
     raise NoLibraryError("no photo library is known yet", hint="type: faceclust scan FOLDER, or name one by --library")
+
+
+def library_for_scan(folders: Sequence[str | os.PathLike[str]], named: str | os.PathLike[str] | None) -> Path:
+    """The root of the library that a scan of these folders belongs to: the one named, else the one
+    the first folder lies in, else that folder itself, as a new library. Raises UsageError."""
+    if named is not None:
+        return resolve_folder(Path(named))
+    if not folders:
+        return find_library(None)
+    first = resolve_folder(Path(folders[0]))
+    known = chosen_library(first) or enclosing_library(first)
+    if known is None and len(folders) > 1:
+        raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
+    return known or first
+
+
+def folder_in(root: Path, folder: Path) -> str:
+    """The folder as a POSIX path below the library's root. Raises UsageError for one outside it."""
+    resolved = resolve_folder(folder)
+    if not resolved.is_relative_to(root):
+        raise UsageError(
+            f"{resolved} is not in the library {root}",
+            hint=f"scan it alone: faceclust scan {shlex.quote(str(resolved))}",
+        )
+    return _posix_below(root, str(resolved))
 
 
 def chosen_library(folder: Path) -> Path | None:

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import filelock
+from typing import TYPE_CHECKING
 
 from faceclust.errors import CacheError, LibraryBusyError
 from faceclust.store.files import PRIVATE_FILE
 from faceclust.store.owner import OwnedError, Owner, OwnerNote
+
+if TYPE_CHECKING:
+    import filelock
 
 #: Seconds between two signs of life.
 HEARTBEAT = 20.0
@@ -55,6 +57,8 @@ def held(path: Path, doing: str, what: str, wait: float, on_note: Callable[[str]
     """
     until = time.monotonic() + wait
     note = OwnerNote(path.with_name(f"{path.name}.owner"))
+    import filelock  # what only reads need not wait for its import
+
     lock = filelock.FileLock(path, timeout=wait, mode=PRIVATE_FILE)
     with _told_of(path):
         locked = _acquired(lock, note, what)
@@ -84,7 +88,7 @@ def _acquired(lock: filelock.BaseFileLock, note: OwnerNote, what: str) -> bool:
     """Hold this machine's lock; False where the file system knows none."""
     try:
         lock.acquire()
-    except filelock.Timeout:
+    except TimeoutError:
         raise _busy(what, note.read()) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:

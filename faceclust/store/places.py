@@ -8,15 +8,27 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from faceclust.conventions import HOME_NAME
 from faceclust.errors import CacheError, UsageError
 from faceclust.store.files import private_folder, write_atomically
 
-HOME_NAME = ".faceclust"
 CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
+
+
+@dataclass(frozen=True)
+class CachePaths:
+    """Where a folder's cache is written, where else one may be read from, and where one goes
+    that cannot be used. Those of the others in `kept` are never removed."""
+
+    write: Path
+    others: tuple[Path, ...]
+    aside: Path
+    kept: frozenset[Path] = frozenset()
 
 
 def homes_of(root: Path) -> list[Path]:

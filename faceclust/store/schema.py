@@ -5,10 +5,11 @@ Flat and plainly typed, so that DuckDB, pandas and polars read it as it is.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from faceclust.errors import NewerCacheError
-from faceclust.types import Float32, PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
 _CHUNK = 1 << 16  # embeddings at a time: bounds the memory
 #: 2 added `min_face`.
@@ -26,6 +27,7 @@ STATUS_OK = "ok"
 #: Columns that a face is known by; null for a forgotten one.
 LIKENESS = ("landmarks", "quality", "embedding")
 _METADATA_KEY = b"faceclust"
+_METADATA = [field.name for field in fields(Metadata)]
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,61 @@ def _rows(photo: ScannedPhoto | SkippedPhoto) -> Iterator[dict[str, Any]]:
             "embedding": photo.embeddings[i].astype(np.float16),
         }
         yield base | place | ({} if face_id in photo.forgotten else likeness)
+
+
+class KnownPhotoRow(NamedTuple):
+    """What a cache knows of a photo without its faces."""
+
+    size: int
+    mtime_ns: int
+    photo_hash: str | None
+    status: str
+    min_face: int | None
+
+
+#: A photo of which nothing is known but that there is one.
+UNKNOWN = KnownPhotoRow(-1, -1, None, "", None)
+
+
+def known_photos(table: pa.Table) -> dict[str, KnownPhotoRow]:
+    """The photos of a cache by file name."""
+    names = ("photo", "photo_size", "photo_mtime_ns", "photo_hash", "status", "min_face")
+    return {
+        name: KnownPhotoRow(*rest) for name, *rest in zip(*(table[name].to_pylist() for name in names), strict=True)
+    }
+
+
+def scanned_photos(table: pa.Table, names: Iterable[str] | None) -> Iterator[ScannedPhoto]:
+    """The photos of a cache that were scanned, with these file names (None: all)."""
+    table = table.filter(pc.equal(table["status"].cast(pa.string()), STATUS_OK))
+    if names is not None:
+        table = table.filter(pc.is_in(table["photo"], value_set=pa.array(list(names), pa.string())))
+    for _, rows in itertools.groupby(table.to_pylist(), key=lambda row: row["photo"]):
+        yield _photo(list(rows), table.schema.field("embedding").type.list_size)
+
+
+def _photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
+    first = rows[0]
+    faces = [row for row in rows if row["face_id"] is not None]
+    forgotten = frozenset(row["face_id"] for row in faces if row["quality"] is None)
+
+    def column(values: Iterable[Any], *shape: int) -> Float32:
+        return np.array(list(values), np.float32).reshape(len(faces), *shape)
+
+    return ScannedPhoto(
+        ref=PhotoRef(first["photo"], first["photo_size"], first["photo_mtime_ns"]),
+        content_hash=first["photo_hash"],
+        full_size=(first["width"], first["height"]),
+        metadata=Metadata(**{name: first[name] for name in _METADATA}),
+        face_ids=tuple(row["face_id"] for row in faces),
+        boxes=column(([row[side] for side in ("left", "top", "right", "bottom")] for row in faces), 4),
+        landmarks=column((row["landmarks"] or [0.0] * 10 for row in faces), 5, 2),
+        scores=column(row["score"] for row in faces),
+        quality=column(row["quality"] or 0.0 for row in faces),
+        embeddings=column((row["embedding"] or [0.0] * dimension for row in faces), dimension),
+        forgotten=forgotten,
+        min_face=first["min_face"],
+    )
 
 
 def without_likeness(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:

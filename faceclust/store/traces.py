@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from faceclust.conventions import HOME_NAME, is_cache
 from faceclust.errors import CacheError
 from faceclust.store.clusters import forget_in_clusters
 from faceclust.store.faces import PLACE, face_places, is_forgotten
 from faceclust.store.files import TEMPORARY, remove
-from faceclust.store.folder_cache import CachePaths, FolderCache, UnusableCacheError, is_cache, is_unfinished, made_by
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by
 from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
-from faceclust.store.places import HOME_NAME, PartHomes
+from faceclust.store.places import CachePaths, PartHomes
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FacePlace

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceclust.conventions import ALBUMS_NOTES as NOTES
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.albums import folder_name, make_albums, plan_albums
-from faceclust.types import ALBUMS_NOTES as NOTES
 from faceclust.types import Person
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from faceclust.conventions import ALBUMS_NOTES
 from faceclust.photos.crawl import crawl
-from faceclust.types import ALBUMS_NOTES
 from tests.photos.files import encode, scene
 
 

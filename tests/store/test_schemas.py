@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceclust import Library
+from faceclust.conventions import CACHE_NAME, cache_name, is_cache, pack_of
 from faceclust.errors import NewerCacheError
-from faceclust.store.folder_cache import FILE_NAME, cache_name, is_cache, is_unfinished, pack_of
+from faceclust.store.folder_cache import is_unfinished
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.types import PhotoRef
 from tests.samples import COLLINS
@@ -128,11 +129,11 @@ def test_an_outdated_cache_of_a_folder_without_photos_goes(library: Library) -> 
     for photo in (library.root / "2021").glob("*-*.*"):
         photo.unlink()
     other.scan(workers=0)
-    assert not (library.root / "2021" / FILE_NAME).exists() and other.scan(workers=0).notes == []
+    assert not (library.root / "2021" / CACHE_NAME).exists() and other.scan(workers=0).notes == []
 
 
 def test_names_of_caches() -> None:
-    assert cache_name("dlib") == FILE_NAME and pack_of(FILE_NAME) == "dlib"
+    assert cache_name("dlib") == CACHE_NAME and pack_of(CACHE_NAME) == "dlib"
     for pack in ("sface", "buffalo_l", "arcface-r50.v2"):
         assert is_cache(cache_name(pack)) and pack_of(cache_name(pack)) == pack
     for name in (".faceclust", ".faceclust-albums.json", "x.parquet", "faceclust.parquet", ".faceclust.parquet.tmp"):

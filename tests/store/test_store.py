@@ -16,12 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceclust.conventions import CACHE_NAME
 from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
 from faceclust.store import files
 from faceclust.store.clusters import read_clusters, write_clusters
 from faceclust.store.faces import LibraryTable
-from faceclust.store.folder_cache import FILE_NAME, CachePaths, FolderCache, UnusableCacheError
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, find_library, remember_library
+from faceclust.store.places import CachePaths
 from faceclust.store.schema import CacheInfo, rows_to_table, stored_name
 from faceclust.types import (
     Clustering,
@@ -55,7 +57,7 @@ def scanned(ref: PhotoRef, faces: int, seed: int = 0) -> ScannedPhoto:
 
 
 def folder_cache(folder: Path) -> FolderCache:
-    return FolderCache(CachePaths(folder / FILE_NAME, (), folder / "aside" / FILE_NAME), INFO)
+    return FolderCache(CachePaths(folder / CACHE_NAME, (), folder / "aside" / CACHE_NAME), INFO)
 
 
 names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=20)
@@ -141,13 +143,13 @@ def test_other_programs_read_the_cache(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         refs = [PhotoRef(f"{folder}/{name}.jpg", 1, 1) for name in "ab"]
         folder_cache(tmp_path / folder).update([], {ref: scanned(ref, 2, i) for i, ref in enumerate(refs)})
-    pattern = f"{tmp_path}/**/{FILE_NAME}"
+    pattern = f"{tmp_path}/**/{CACHE_NAME}"
     rows = duckdb.sql(f"SELECT photo, face_id, embedding, taken_at FROM '{pattern}' ORDER BY ALL").fetchall()
     assert len(rows) == 8 and len(rows[0][2]) == 4
     assert np.linalg.norm(np.array(rows[0][2], dtype=float)) == pytest.approx(3, abs=0.01)
-    frame = pd.read_parquet(tmp_path / "2019" / FILE_NAME)
+    frame = pd.read_parquet(tmp_path / "2019" / CACHE_NAME)
     assert frame["embedding"].map(len).tolist() == [4] * 4 and frame["camera"].iloc[0] == "Canon"
-    table = pl.read_parquet(tmp_path / "2020" / FILE_NAME)
+    table = pl.read_parquet(tmp_path / "2020" / CACHE_NAME)
     assert table["taken_at"].to_list() == [datetime(2020, 2, 29, 1, 2, 3)] * 4
     assert len(table["embedding"][0]) == 4
 

@@ -1,0 +1,46 @@
+"""Names that mean something on disk, to faceclust and to the programs it lives beside."""
+
+from __future__ import annotations
+
+#: The pack of models used where none is named.
+DEFAULT_PACK = "dlib"
+#: The folder at a library's root that holds all but the caches of single folders.
+HOME_NAME = ".faceclust"
+#: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
+ALBUMS_NOTES = ".faceclust-albums.json"
+#: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.
+SYSTEM_FOLDERS = frozenset(
+    ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
+)
+#: File endings looked at. What a file really is, its content decides later.
+PHOTO_ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl"
+    " .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split()
+)
+
+#: What is known of a folder's photos, by the default pack.
+CACHE_NAME = ".faceclust.parquet"
+
+_START, _END = CACHE_NAME.removesuffix("parquet"), ".parquet"
+
+
+def cache_name(pack: str) -> str:
+    """The file name of a pack's caches."""
+    return CACHE_NAME if pack == DEFAULT_PACK else f"{_START}{pack}{_END}"
+
+
+def pack_of(name: str) -> str | None:
+    """The pack a file of this name is a cache of; None for any other file."""
+    if name == CACHE_NAME:
+        return DEFAULT_PACK
+    return name.removeprefix(_START).removesuffix(_END) or None if is_cache(name) else None
+
+
+def is_cache(name: str) -> bool:
+    """Is this the name of a cache, of any pack?"""
+    return name.startswith(_START) and name.endswith(_END)
+
+
+def is_cache_start(name: str) -> bool:
+    """Does this name begin as that of a cache?"""
+    return name.startswith(_START)

@@ -1,0 +1,137 @@
+"""The conductor of a scan: look → examine → save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from faceclust.photos.examine import Examined, KnownPhoto, Look
+from faceclust.photos.pool import examine_photos
+from faceclust.progress import Progress, StopAsked
+from faceclust.scan.copies import Copies
+from faceclust.scan.folder import ScanFolder
+from faceclust.scan.look import Forgotten, known_contents, look_through
+from faceclust.scan.result import ScanResult
+from faceclust.scan.unchanged import note_seen
+from faceclust.store.home import LibraryHome
+from faceclust.store.schema import CacheInfo
+from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+
+#: Seconds between two times of saving.
+SAVE_EVERY = 5.0
+
+
+def scan_folders(
+    home: LibraryHome,
+    look: Look,
+    info: CacheInfo,
+    starts: Iterable[str],
+    workers: int,
+    progress: Progress,
+    stop_asked: StopAsked,
+    forgotten: Forgotten,
+) -> ScanResult:
+    """Bring the caches of these folders (POSIX paths below the root) and all below them up to
+    date. The caller holds the library's lock. Raises FaceclustError where the disk with the photos
+    seems not to be there, CacheError where the one with the caches is full or gone."""
+    return _Scan(home, look, info, list(starts), progress, forgotten).run(workers, stop_asked)
+
+
+class _Scan:
+    def __init__(
+        self,
+        home: LibraryHome,
+        look: Look,
+        info: CacheInfo,
+        starts: list[str],
+        progress: Progress,
+        forgotten: Forgotten,
+    ) -> None:
+        self._home, self._look, self._info, self._starts = home, look, info, starts
+        self._progress, self._forgotten = progress, forgotten
+        self._result = ScanResult()
+        self._folders: dict[str, ScanFolder] = {}
+        self._held: dict[PhotoRef, PhotoRef] = {}  # photos held back, by what they are now: as listed
+
+    def run(self, workers: int, stop_asked: StopAsked) -> ScanResult:
+        started, result = time.monotonic(), self._result
+        min_face = self._look.min_face
+        found = look_through(
+            self._home, self._info, self._starts, min_face, self._progress, result, self._note, self._forgotten
+        )
+        self._folders = {folder.name: folder for folder in found}
+        copies = known_contents(self._home, self._info, found, min_face)
+        for folder in found:
+            if not folder.waiting:
+                self._save(folder)
+        waiting = [ref for folder in found for ref in sorted(folder.waiting)]
+        self._examine(waiting, copies, workers, stop_asked)
+        result.interrupted = result.left > 0
+        result.unsaved = sum(len(folder.done) for folder in found)
+        if not result.left:
+            self._note_seen(found)
+        result.elapsed = time.monotonic() - started
+        return result
+
+    def _examine(self, waiting: list[PhotoRef], copies: Copies, workers: int, stop_asked: StopAsked) -> None:
+        result, progress = self._result, self._progress
+        progress.start("scanning", len(waiting), "photos")
+        last_saved = time.monotonic()
+        tasks = copies.tasks(waiting)
+        for listed, examined in examine_photos(self._home.root, self._look, tasks, workers, stop_asked):
+            folder = self._folders[listed.folder]
+            self._take(folder, listed, examined, copies)
+            progress.advance(faces=result.faces, skipped=len(result.skipped))
+            if not folder.waiting:
+                self._save(folder)
+            if time.monotonic() - last_saved > SAVE_EVERY:
+                for folder in self._folders.values():
+                    if folder.done:
+                        self._save(folder, at_once=False)
+                last_saved = time.monotonic()
+        result.left = len(waiting) - result.scanned - result.copied - len(result.skipped)
+        if result.left:  # not all photos have been seen: the next scan does the held ones again
+            result.scanned, result.left = result.scanned - len(self._held), result.left + len(self._held)
+        else:
+            for photo in self._forgotten.rest():
+                self._add(self._folders[photo.ref.folder], self._held[photo.ref], photo)
+        for folder in self._folders.values():
+            if folder.done:
+                self._save(folder)
+        progress.finish()
+
+    def _take(self, folder: ScanFolder, listed: PhotoRef, examined: Examined, copies: Copies) -> None:
+        result, photo = self._result, examined.photo
+        result.add_seconds(examined.seconds)
+        if isinstance(photo, SkippedPhoto):
+            result.skipped.append(photo)
+            folder.add(listed, photo)
+            return
+        if isinstance(photo, KnownPhoto):
+            result.copied += 1
+            photo = copies.photo(photo.ref, photo.content_hash)
+        else:
+            result.scanned += 1
+            copies.learn(photo)
+        marked = self._forgotten.take(photo)
+        if marked is None:
+            self._held[photo.ref] = listed
+        else:
+            self._add(folder, listed, marked)
+
+    def _add(self, folder: ScanFolder, listed: PhotoRef, photo: ScannedPhoto) -> None:
+        self._result.faces += len(photo.face_ids) - len(photo.forgotten)
+        self._result.forgotten += len(photo.forgotten)
+        folder.add(listed, photo)
+
+    def _save(self, folder: ScanFolder, *, at_once: bool = True) -> None:
+        folder.save(self._result, self._note, at_once=at_once)
+
+    def _note_seen(self, folders: list[ScanFolder]) -> None:
+        settled = [folder for folder in folders if folder.settled and not (folder.waiting or folder.done)]
+        note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in settled})
+
+    def _note(self, message: str) -> None:
+        if message not in self._result.notes:
+            self._result.notes.append(message)
+            self._progress.note(message)

@@ -1,0 +1,96 @@
+"""Telling from names, sizes and times alone that a scan has nothing to do.
+
+Nothing heavy is imported here, and no photo and no cache is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import platformdirs
+
+from faceclust import __version__
+from faceclust.conventions import DEFAULT_PACK, cache_name
+from faceclust.photos.listing import Listing, list_folders
+from faceclust.scan.result import ScanResult
+from faceclust.store.home import FOLDERS, LibraryHome, remember_library
+from faceclust.store.seen import Seen, SeenFolder, file_stamp, read_seen, write_seen
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_MODELS = (_PACKAGE / "models", _PACKAGE.parent / "models")
+
+
+def scan_unchanged(home: LibraryHome, starts: Iterable[str]) -> ScanResult | None:
+    """The scan of these folders where there is nothing to do; None where something may have
+    changed."""
+    began = time.monotonic()
+    photos = unchanged_photos(home, starts)
+    if photos is None:
+        return None
+    home.note_scan()
+    remember_library(home.root)
+    return ScanResult(photos=photos, unchanged=photos, elapsed=time.monotonic() - began)
+
+
+def unchanged_photos(home: LibraryHome, starts: Iterable[str]) -> int | None:
+    """How many photos these folders (POSIX paths below the root) hold, where all are as the last
+    scan left them; None where something may have changed."""
+    seen = read_seen(home.seen)
+    if seen is None or seen.stamp != _stamp(home):
+        return None
+    count, met = 0, set()
+    for start in starts:
+        for listing in list_folders(home.root, start):
+            before = seen.folders.get(listing.rel_path)
+            # A folder that has been a library of its own has a journal of its own.
+            if before is None or before != _as_seen(home, listing, before.photos) or _is_part(listing):
+                return None
+            if listing.rel_path not in met:
+                met.add(listing.rel_path)
+                count += before.photos
+        below = f"{start}/" if start else ""
+        if any(name not in met and (name == start or name.startswith(below)) for name in seen.folders):
+            return None
+    return count
+
+
+def note_seen(home: LibraryHome, starts: Iterable[str], found: Mapping[str, SeenFolder]) -> None:
+    """Keep, for the next scan, the folders all of whose photos are in their caches. What was seen
+    before of folders not below `starts` stays."""
+    if home.other_journals():
+        home.seen.unlink(missing_ok=True)
+        return
+    stamp, before = _stamp(home), read_seen(home.seen)
+    folders = dict(before.folders) if before and before.stamp == stamp else {}
+    for start in starts:
+        below = f"{start}/" if start else ""
+        folders = {name: kept for name, kept in folders.items() if name != start and not name.startswith(below)}
+    write_seen(home.seen, Seen(stamp, folders | dict(found)))
+
+
+def _as_seen(home: LibraryHome, listing: Listing, photos: int) -> SeenFolder:
+    name = cache_name(DEFAULT_PACK)
+    beside = next(((size, time) for found, size, time in listing.caches if found == name), None)
+    return SeenFolder(listing.digest, photos, beside or _away(home, listing.rel_path, name))
+
+
+def _away(home: LibraryHome, folder: str, name: str) -> tuple[int, int] | None:
+    stamps = (file_stamp(place / FOLDERS / folder / name) for place in home.homes)
+    return next(filter(None, stamps), None)
+
+
+def _is_part(listing: Listing) -> bool:
+    return listing.is_library and listing.rel_path != ""
+
+
+def _stamp(home: LibraryHome) -> str:
+    """What else a scan hangs on: the version, the models, what decoders there are, and the journal."""
+    models = [file_stamp(folder / f"{DEFAULT_PACK}.toml") for folder in _MODELS]
+    extras = [find_spec(name) is not None for name in ("rawpy", "imagecodecs")]
+    journals = [file_stamp(place / home.journal.name) for place in home.homes]
+    libraries = file_stamp(platformdirs.user_data_path("faceclust") / "libraries")
+    return repr((__version__, models, extras, journals, libraries, os.fspath(home.home)))
