@@ -10,9 +10,10 @@ from faceclust.photos.formats import Format
 from faceclust.types import SkipReason
 
 MAX_PIXELS = 250_000_000
-#: The same for formats whose decoders hold a picture several times over: 15 bytes a pixel and more.
+#: The same for formats whose decoders hold a picture several times over, up to 15 bytes a
+#: pixel, or blow it up to the size it declares.
 MAX_PIXELS_COPIED = 100_000_000
-_COPIED = (Format.WEBP, Format.JXL)
+_COPIED = (Format.WEBP, Format.AVIF, Format.JXL)
 #: Pixels along the shorter side from which on a picture is a photo and no icon or thumbnail.
 MIN_SIDE = 128
 #: Each scan of a progressive JPEG goes over the whole picture; encoders make some ten.
