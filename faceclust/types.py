@@ -125,15 +125,9 @@ class SkipReason(StrEnum):
 
 #: What the optional extras bring, by the reason given without it.
 EXTRAS = {SkipReason.NEEDS_RAW: "rawpy", SkipReason.NEEDS_JXL: "imagecodecs"}
-#: Reasons that lie with the moment, not with the photo: the next scan tries again. What an extra
-#: was needed for is tried again once the extra is there, and left alone as long as it is not.
-PASSING_REASONS = frozenset(
-    {
-        SkipReason.OUT_OF_MEMORY,
-        SkipReason.UNREADABLE,
-        *(reason for reason, module in EXTRAS.items() if find_spec(module)),
-    }
-)
+_EXTRAS_THERE = {reason for reason, module in EXTRAS.items() if find_spec(module)}
+#: Reasons that lie with the moment, or with an extra that has come since: the next scan tries again.
+PASSING_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE}) | _EXTRAS_THERE
 
 
 @dataclass(frozen=True)
