@@ -81,7 +81,7 @@ def test_bad_photos_are_skipped_once_with_reasons(library: Library) -> None:
     assert library.scan(workers=0).skipped == []
     assert {skip["photo"] for skip in library.table.skips()} == bad.keys()
     (library.root / "text.png").unlink()
-    Image.new("RGB", (4, 4)).save(library.root / "text.png")
+    Image.new("RGB", (160, 160)).save(library.root / "text.png")
     assert library.scan(workers=0).scanned == 1
     assert {skip["photo"] for skip in library.table.skips()} == {"empty.jpg", "cut.jpg"}
 
