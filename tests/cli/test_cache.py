@@ -11,7 +11,7 @@ from tests.cli.program import ok, run
 def test_check_prune_and_clear(library: Library) -> None:
     root = library.root
     library.name(library.group(1), "Anna")
-    assert "all is well" in ok("cache", "check", "-l", root)
+    assert json.loads(ok("cache", "check", "--json", "-l", root))["problems"] == []
     (root / "2019/collins-0.jpg").unlink()
     cache = root / "2020/.faceclust.parquet"
     cache.write_bytes(b"damaged")
@@ -19,8 +19,6 @@ def test_check_prune_and_clear(library: Library) -> None:
     assert done.returncode == 1 and "1 problem" in done.stdout and "1 photos are gone" in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if str(cache) in line]
     assert "faceclust scan" in line
-    (problem,) = json.loads(run("cache", "check", "--json", "-l", root).stdout)["problems"]
-    assert problem["where"] == str(cache)
     dry = json.loads(ok("cache", "prune", "-n", "--json", "-l", root))
     assert dry["photos"] == {str(root / "2019/.faceclust.parquet"): ["collins-0.jpg"]} and not dry["written"]
     assert f"freed {dry['bytes']:,} bytes" in ok("cache", "prune", "-l", root)
@@ -29,6 +27,3 @@ def test_check_prune_and_clear(library: Library) -> None:
     assert asked.returncode == 130 and cache.exists()  # nobody is there to answer
     told = ok("cache", "clear", "--yes", "-l", root)
     assert "folder caches" in told and "people.jsonl" in told and not cache.exists()
-    ok("scan", root, "-j", "1")
-    ok("cluster", "-l", root)
-    assert "Anna" in ok("people", "-l", root)

@@ -131,8 +131,8 @@ def test_a_photo_that_kills_its_decoder_is_skipped_alone(tmp_path: Path) -> None
 
 def test_two_scans_at_once(photos: Path) -> None:
     scan = start_scan(photos)
-    wait_for(lambda: (photos / ".faceclust/lock").exists())
+    wait_for(lambda: (photos / ".faceclust/lock.owner").exists())
     second = run("scan", photos)
     out, _ = scan.communicate(timeout=120)
     assert "30 scanned" in out
-    assert second.returncode == 1 and "another faceclust" in second.stderr
+    assert second.returncode == 1 and f"(process {scan.pid}) has been scanning" in second.stderr
