@@ -37,6 +37,11 @@ def to_rgb(image: Image.Image, at_least: int | None) -> Image.Image:
     return whole
 
 
+def has_profile(image: Image.Image) -> bool:
+    """Whether the picture's colours are by a profile of its own other than sRGB."""
+    return _transform_of(image) is not None
+
+
 def eight_bits(values: np.ndarray) -> UInt8:
     """Grey values of another depth: bytes stay, 16-bit values keep their upper byte, larger and
     floating-point ones are stretched from their darkest to their brightest hundredth."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
-
 from faceclust.photos.failure import UndecodableError
 from faceclust.photos.formats import HEAD, Format, is_raw_tiff, recognise
 from faceclust.photos.jxl import read_jxl
@@ -38,7 +36,7 @@ def decode_photo(data: bytes, ref: PhotoRef, at_least: int | None = None) -> Pho
     return Photo(
         ref=ref,
         content_hash=hashlib.blake2b(data, digest_size=16).hexdigest(),
-        pixels=np.asarray(turn_upright(stored.picture, stored.orientation)),
+        pixels=turn_upright(stored.pixels, stored.orientation),
         full_size=stored.size[::-1] if stored.orientation in (5, 6, 7, 8) else stored.size,
         metadata=read_metadata(*stored.metadata),
     )

@@ -28,7 +28,7 @@ def read_jxl(data: bytes, at_least: int | None) -> Stored:
     elif pixels.dtype != np.uint8:
         pixels = eight_bits(pixels)
     image = Image.fromarray(np.squeeze(pixels))
-    return Stored(to_rgb(image, at_least), image.size, 1, (data,))
+    return Stored(np.asarray(to_rgb(image, at_least)), image.size, 1, (data,))
 
 
 def _declared_size(data: bytes) -> tuple[int, int]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from faceclust.photos.extras import load_extra
 from faceclust.photos.failure import UndecodableError
 from faceclust.photos.limits import require_size
 from faceclust.photos.stored import Stored, read_jpeg, turn_upright
-from faceclust.types import SkipReason
+from faceclust.types import SkipReason, UInt8
 
 #: A preview whose sides' ratio differs by more is cut otherwise than the photo: a face would have
 #: another place in it.
@@ -38,44 +39,42 @@ def read_raw(data: bytes, at_least: int | None) -> Stored:
             size = (sizes.height, sizes.width) if turned in (6, 8) else (sizes.width, sizes.height)
             preview, exif = _preview(raw, size, turned, at_least)
             wanted = min(at_least or max(size), max(size))
-            enough = preview is not None and max(preview.size) >= wanted
-            picture = preview if preview and enough else _larger(preview, raw, size)
+            enough = preview is not None and max(preview.shape) >= wanted
+            pixels = preview if preview is not None and enough else _larger(preview, raw, size)
     except rawpy.LibRawFileUnsupportedError:
         raise UndecodableError(SkipReason.NOT_A_PHOTO, "no RAW file that LibRaw knows") from None
-    return Stored(picture, size, 1, (data, _cr3_tags(data), exif))
+    return Stored(pixels, size, 1, (data, _cr3_tags(data), exif))
 
 
-def _larger(preview: Image.Image | None, raw: Any, size: tuple[int, int]) -> Image.Image:
+def _larger(preview: UInt8 | None, raw: Any, size: tuple[int, int]) -> UInt8:
     """The sensor's picture at half size, or the preview where that is larger or all there is."""
-    if preview is not None and max(preview.size) * 2 >= max(size):
+    if preview is not None and max(preview.shape) * 2 >= max(size):
         return preview
     try:
-        return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8))
+        return np.asarray(raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8), dtype=np.uint8)
     except Exception:
         if preview is None:
             raise
         return preview
 
 
-def _preview(
-    raw: Any, size: tuple[int, int], turned: int, at_least: int | None
-) -> tuple[Image.Image | None, bytes | None]:
+def _preview(raw: Any, size: tuple[int, int], turned: int, at_least: int | None) -> tuple[UInt8 | None, bytes | None]:
     """The embedded preview, upright and of the photo's shape, and its EXIF block; None for what
     there is not. One that is broken is none."""
     try:
         found = raw.extract_thumb()
         if isinstance(found.data, bytes):
             stored = read_jpeg(found.data, at_least)
-            picture, orientation, exif = stored.picture, stored.orientation, stored.metadata[0]
+            pixels, orientation, exif = stored.pixels, stored.orientation, stored.metadata[0]
         else:
-            picture, orientation, exif = Image.fromarray(found.data).convert("RGB"), turned, None
+            pixels, orientation, exif = np.asarray(Image.fromarray(found.data).convert("RGB")), turned, None
     except Exception:
         return None, None
     # Some cameras turn the preview itself, some say in it how to turn it, most leave that to the
     # photo's own tag: what comes out in the photo's shape is right.
     for way in (orientation, turned, 1):
-        upright = turn_upright(picture, way)
-        if abs(upright.width * size[1] / (upright.height * size[0]) - 1) <= _SAME_SHAPE:
+        upright = turn_upright(pixels, way)
+        if abs(upright.shape[1] * size[1] / (upright.shape[0] * size[0]) - 1) <= _SAME_SHAPE:
             return upright, exif
     return None, exif
 

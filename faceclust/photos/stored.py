@@ -1,4 +1,4 @@
-"""A picture as its file holds it, by Pillow: not yet turned upright."""
+"""A picture as its file holds it: not yet turned upright."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import math
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 import pi_heif
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from faceclust.photos.colour import to_rgb
+from faceclust.photos.colour import has_profile, to_rgb
 from faceclust.photos.failure import UndecodableError
 from faceclust.photos.formats import Format
+from faceclust.photos.jpeg import jpeg_pixels
 from faceclust.photos.limits import MAX_PIXELS, require_decent, require_size
-from faceclust.types import SkipReason
+from faceclust.types import SkipReason, UInt8
 
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow warns above this and refuses twice as much, where a file declares it late as well.
@@ -23,32 +25,34 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 _ORIENTATION_TAG = 0x0112
+#: EXIF orientations: whether the stored rows are the upright picture's columns, then the steps
+#: along its rows and columns.
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, 1, -1),
+    7: (True, -1, -1),
+    8: (True, -1, 1),
 }
 
 
 @dataclass(frozen=True)
 class Stored:
-    """RGB pixels, perhaps reduced, of a picture that is `size` (width, height) in full; the EXIF
-    `orientation` it is still to be turned by; where its metadata may be read, best first."""
+    """RGB pixels (h, w, 3), perhaps reduced, of a picture that is `size` (width, height) in full;
+    the EXIF `orientation` it is still to be turned by; where its metadata may be read, best first."""
 
-    picture: Image.Image
+    pixels: UInt8
     size: tuple[int, int]
     orientation: int
     metadata: tuple[bytes | None, ...]
 
 
-def turn_upright(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture turned by an EXIF orientation; one out of 1..8 turns nothing."""
-    turn = _UPRIGHT.get(orientation)
-    return picture if turn is None else picture.transpose(turn)
+def turn_upright(pixels: UInt8, orientation: int) -> UInt8:
+    """The pixels turned by an EXIF orientation, without moving any; one out of 1..8 turns nothing."""
+    swapped, down, across = _UPRIGHT.get(orientation, (False, 1, 1))
+    return (pixels.swapaxes(0, 1) if swapped else pixels)[::down, ::across]
 
 
 def read_jpeg(data: bytes, at_least: int | None) -> Stored:
@@ -68,16 +72,30 @@ def read_picture(data: bytes, format: Format, at_least: int | None) -> Stored:
         require_size(*size, format)
         _require_small_tiles(image)
         exif = image.info.get("exif")
-        if at_least:
-            _draft(image, at_least)
-        image.load()
+        pixels = _by_turbo(data, image, at_least) if format is Format.JPEG else None
+        if pixels is None:
+            if at_least:
+                _draft(image, at_least)
+            image.load()
+            pixels = np.asarray(to_rgb(image, at_least))
         orientation = _orientation(image)
-        picture = to_rgb(image, at_least)
     # A TIFF turns itself while it is loaded: the loaded picture's shape tells.
     if size[0] != size[1] and image.size == size[::-1]:
         size = size[::-1]
     # Of a TIFF, Pillow gives no EXIF block: the file is one.
-    return Stored(picture, size, orientation, (exif if isinstance(exif, bytes) else None, data))
+    return Stored(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data))
+
+
+def _by_turbo(data: bytes, image: Image.Image, at_least: int | None) -> UInt8 | None:
+    """The pixels of a JPEG that Pillow has opened and not loaded; None for one it has to load."""
+    if image.mode not in ("RGB", "L"):
+        return None
+    pixels = jpeg_pixels(data, image.size, at_least)
+    if pixels is None or not has_profile(image):
+        return pixels
+    picture = Image.fromarray(pixels)
+    picture.info = image.info
+    return np.asarray(to_rgb(picture, at_least))
 
 
 def _open(data: bytes, format: Format) -> Image.Image:

@@ -1,0 +1,59 @@
+"""The fast way through a JPEG gives what Pillow gives, at every reduction, or steps aside."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.jpeg import jpeg_pixels
+from faceclust.photos.stored import turn_upright
+from faceclust.types import PhotoRef
+from tests.samples import COLLINS, portrait
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def encoded(mode: str = "RGB", size: tuple[int, int] = (403, 301), **options: object) -> bytes:
+    out = io.BytesIO()
+    portrait(COLLINS).convert(mode).resize(size).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"mode": "L"}], ids=str)
+@pytest.mark.parametrize("at_least", [None, 403, 300, 202, 101, 51, 1])
+def test_pixels_are_pillows(options: dict[str, object], at_least: int | None) -> None:
+    data = encoded(**options)  # type: ignore[arg-type]
+    expected = Image.open(io.BytesIO(data))
+    if at_least:
+        reduction = next((by for by in (8, 4, 2) if -(-403 // by) >= at_least), 1)
+        expected.draft(None, (-(-403 // reduction), -(-301 // reduction)))
+    pixels = jpeg_pixels(data, (403, 301), at_least)
+    assert pixels is not None and max(pixels.shape) >= (at_least or 403)
+    difference = np.abs(pixels.astype(int) - np.asarray(expected.convert("RGB")).astype(int))
+    assert difference.mean() < 0.5 and difference.max() <= 8
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_turning_moves_pixels_as_pillow_does(orientation: int) -> None:
+    picture = portrait(COLLINS).resize((40, 30))
+    expected = picture.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else picture
+    np.testing.assert_array_equal(turn_upright(np.asarray(picture), orientation), np.asarray(expected))
+
+
+def test_what_is_damaged_or_in_other_colours_is_left_to_pillow() -> None:
+    whole = encoded()
+    assert jpeg_pixels(whole[: len(whole) // 2], (403, 301), None) is None
+    assert jpeg_pixels(whole, (400, 300), None) is None  # not the size it says
+    assert decode_photo(encoded("CMYK"), PhotoRef("a.jpg", 1, 1)).full_size == (403, 301)
