@@ -41,7 +41,17 @@ def cut_chips(pixels: UInt8, landmarks: Float32, template: Float32, size: tuple[
     return chips
 
 
-def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int]) -> UInt8:
+def cut_squares(pixels: UInt8, boxes: Float32, side: int) -> UInt8:
+    """The square boxes (n, 4) of a picture at (n, side, side, 3), grey beyond the picture's edge:
+    for a few boxes of a large picture, of which nothing else is touched."""
+    crops = np.empty((len(boxes), side, side, 3), np.uint8)
+    for crop, (left, top, right, _) in zip(crops, boxes.astype(np.float64), strict=True):
+        scale = (right - left) / side
+        crop[:] = _cut(pixels, np.array([[scale, 0, left], [0, scale, top]]), (side, side), outside=127)
+    return crops
+
+
+def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int], outside: int = 0) -> UInt8:
     width, height = size
     corners = transform_points(chip_to_picture, np.array([(0, 0), (width, 0), (0, height), (width, height)]))
     # Pillow's transform takes single samples: shrink the region by whole pixels first, so
@@ -50,11 +60,17 @@ def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int]) -> UInt
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - step, 0)
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, pixels.shape[1::-1])
     if right <= left or bottom <= top:
-        return np.zeros((height, width, 3), np.uint8)
+        return np.full((height, width, 3), outside, np.uint8)
     region = Image.fromarray(pixels[top:bottom, left:right]).reduce(step)
     to_region = chip_to_picture.copy()
     to_region[:, 2] -= (left, top)
     to_region /= step
     return np.asarray(
-        region.transform(size, Image.Transform.AFFINE, to_region.ravel().tolist(), Image.Resampling.BILINEAR)
+        region.transform(
+            size,
+            Image.Transform.AFFINE,
+            to_region.ravel().tolist(),
+            Image.Resampling.BILINEAR,
+            fillcolor=(outside, outside, outside),
+        )
     )

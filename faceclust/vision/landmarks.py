@@ -9,9 +9,9 @@ import numpy as np
 
 from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
+from faceclust.vision.align import cut_squares
 from faceclust.vision.geometry import square_boxes
 from faceclust.vision.mtcnn import landmarks_in, run_in_batches
-from faceclust.vision.pyramid import Pyramid
 
 
 class LandmarkRefiner:
@@ -26,7 +26,7 @@ class LandmarkRefiner:
         if not len(detections):
             return detections
         boxes = square_boxes(detections.boxes)
-        out = run_in_batches(self._onet, Pyramid(pixels).crops(boxes, 48))
+        out = run_in_batches(self._onet, cut_squares(pixels, boxes, 48))
         sure = (out["face"] > 0.5)[:, None, None]
         landmarks: Float32 = np.where(sure, landmarks_in(boxes, out["landmarks"]), detections.landmarks)
         return replace(detections, landmarks=landmarks.astype(np.float32))

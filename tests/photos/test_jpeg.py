@@ -38,7 +38,7 @@ def test_pixels_are_pillows(options: dict[str, object], at_least: int | None) ->
     expected = Image.open(io.BytesIO(data))
     if at_least:
         reduction = next((by for by in (8, 4, 2) if -(-403 // by) >= at_least), 1)
-        expected.draft(None, (-(-403 // reduction), -(-301 // reduction)))
+        expected.draft(None, (403 // reduction, 301 // reduction))
     pixels = jpeg_pixels(data, (403, 301), at_least)
     assert pixels is not None and max(pixels.shape) >= (at_least or 403)
     difference = np.abs(pixels.astype(int) - np.asarray(expected.convert("RGB")).astype(int))

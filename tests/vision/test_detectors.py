@@ -13,11 +13,13 @@ from PIL import Image
 from faceclust.errors import PackError
 from faceclust.packs.manifest import load_pack
 from faceclust.packs.session import OnnxModel, choose_device, providers
+from faceclust.photos.stored import turn_upright
 from faceclust.types import Detections
+from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.mtcnn import Mtcnn, _peaks
-from faceclust.vision.pyramid import Pyramid
+from faceclust.vision.pyramid import Pyramid, _half
 from faceclust.vision.yunet import Yunet, YunetSettings
 from tests.samples import COLLINS, HOPPER, portrait, scenery
 
@@ -52,6 +54,22 @@ def test_a_pyramids_copy_is_the_picture_at_that_scale(scale: float) -> None:
     expected = picture.resize((copy.shape[1], copy.shape[0]), Image.Resampling.BOX)
     assert copy.shape[:2] == (int(np.ceil(601 * scale)), int(np.ceil(803 * scale)))
     assert np.abs(copy.astype(int) - np.asarray(expected).astype(int)).mean() < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(80, 60), (81, 60), (80, 61), (81, 61)])
+def test_turned_pixels_are_halved_as_if_they_lay_so(size: tuple[int, int], orientation: int) -> None:
+    pixels = turn_upright(np.asarray(scenery(3).resize(size)), orientation)
+    expected = Image.fromarray(np.ascontiguousarray(pixels)).reduce(2)
+    np.testing.assert_array_equal(np.asarray(_half(pixels)), np.asarray(expected))
+
+
+def test_a_few_squares_are_cut_as_many_are() -> None:
+    pixels = np.asarray(scenery(3))
+    boxes = np.array([[30, 40, 130, 140], [-20, -30, 60, 50], [5000, 0, 5100, 100]], np.float32)
+    few, many = cut_squares(pixels, boxes, 48), Pyramid(pixels).crops(boxes, 48)
+    assert np.abs(few.astype(int) - many.astype(int)).mean() < 4
+    assert (few[2] == 127).all() and (few[1, 0, 0] == 127).all()
 
 
 def test_crops_show_their_part_of_the_picture_and_grey_beyond() -> None:
