@@ -20,6 +20,7 @@ from faceclust.vision.pyramid import Pyramid
 
 _CELL, _STRIDE = 12, 2  # P-Net sees 12×12 pixels, a step every 2
 _STRIP = 64  # rows P-Net is run on at a time: what it keeps between layers then stays in the cache
+_ROUGH = 1.25  # R-Net makes do with pixels blown up by this
 _BATCH = 128
 
 
@@ -75,7 +76,7 @@ class Mtcnn:
         return box, face
 
     def _refine(self, pyramid: Pyramid, boxes: Float32) -> Float32:
-        out = run_in_batches(self._rnet, pyramid.crops(boxes, 24))
+        out = run_in_batches(self._rnet, pyramid.crops(boxes, 24, blow_up=_ROUGH))
         passed = out["face"] > self._settings.thresholds[1]
         boxes, score = _shift(boxes[passed], out["box"][passed]), out["face"][passed]
         return square_boxes(boxes[non_maximum_suppression(boxes, score, 0.7)])

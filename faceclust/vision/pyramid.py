@@ -13,13 +13,13 @@ _OUTSIDE = 127  # what a crop shows beyond the picture: about what the networks 
 
 
 class Pyramid:
-    """A picture and its halved copies, each made when it is first needed. A smaller picture is
-    made from the smallest copy that is large enough: what it costs hangs on its own size, not on
+    """A picture and its copies at 1/2, 1/4, …, each made when it is first needed. A smaller picture
+    is made from the smallest copy that is large enough: what it costs hangs on its own size, not on
     that of the picture."""
 
     def __init__(self, pixels: UInt8) -> None:
         self._pixels = pixels
-        self._copies: list[Image.Image] = []  # from the half on
+        self._copies: dict[int, Image.Image] = {}  # by how often they were halved
 
     @property
     def size(self) -> tuple[int, int]:
@@ -28,28 +28,32 @@ class Pyramid:
 
     def resized(self, scale: float) -> UInt8:
         """The picture at `scale` (at most 1), uint8 (h, w, 3); sides are rounded up."""
-        width, height = (math.ceil(side * scale) for side in self.size)
-        halvings = self._halvings(1 / scale)
+        size = math.ceil(self.size[0] * scale), math.ceil(self.size[1] * scale)
+        halvings = _halvings(1 / scale)
+        copy = self._copy(halvings)
+        if copy.size == size:
+            return _rgb(copy)
         shrunk = 0.5**halvings
-        # A copy's last column may stand for half of one: only what the picture covers is taken.
+        # A copy's last column may stand for a part of one: only what the picture covers is taken.
         covered = (0.0, 0.0, self.size[0] * shrunk, self.size[1] * shrunk)
-        source = self._copy(halvings) if halvings else Image.fromarray(self._pixels)
-        return np.asarray(source.resize((width, height), Image.Resampling.BILINEAR, box=covered))
+        return _rgb(copy.resize(size, Image.Resampling.BILINEAR, box=covered))
 
-    def crops(self, boxes: Float32, side: int) -> UInt8:
+    def crops(self, boxes: Float32, side: int, blow_up: float = 1.0) -> UInt8:
         """The square boxes (n, 4) cut out and resized to (n, side, side, 3), grey beyond the
-        picture's edge."""
+        picture's edge. They may be blown up by as much as this where that spares work."""
         out = np.full((len(boxes), side, side, 3), _OUTSIDE, np.uint8)
         for crop, box in zip(out, boxes.tolist(), strict=True):
-            self._cut(crop, box)
+            self._cut(crop, box, blow_up)
         return out
 
-    def _cut(self, crop: UInt8, box: list[float]) -> None:
+    def _cut(self, crop: UInt8, box: list[float], blow_up: float) -> None:
         side = len(crop)
         left, top, right, bottom = box
         if not (right - left >= 1 and bottom - top >= 1):
             return
-        halvings = self._halvings((right - left) / side)
+        halvings = _halvings(blow_up * (right - left) / side)
+        if halvings == 1 and 1 not in self._copies:
+            halvings = 0  # what has to be taken over is little beside a whole copy
         shrunk = 0.5**halvings
         left, top, right, bottom = left * shrunk, top * shrunk, right * shrunk, bottom * shrunk
         width, height = self.size[0] * shrunk, self.size[1] * shrunk
@@ -64,39 +68,55 @@ class Pyramid:
         rows = min(max(round((y1 - top) * down) - row, 1), side - row)
         if halvings:
             source = self._copy(halvings)
-        else:  # of the picture itself only what is needed is taken over
+        else:
             i, j = int(x0), int(y0)
             source = Image.fromarray(self._pixels[j : math.ceil(y1), i : math.ceil(x1)])
             x0, y0, x1, y1 = x0 - i, y0 - j, x1 - i, y1 - j
         part = source.resize((columns, rows), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
-        crop[row : row + rows, column : column + columns] = np.asarray(part)
-
-    def _halvings(self, reduction: float) -> int:
-        """How often the picture can be halved and still be shrunk to 1/`reduction` from there."""
-        return max(0, math.floor(math.log2(reduction)))
+        crop[row : row + rows, column : column + columns] = _rgb(part)
 
     def _copy(self, halvings: int) -> Image.Image:
-        if not self._copies:
-            self._copies.append(_half(self._pixels))
-        while len(self._copies) < halvings:
-            self._copies.append(self._copies[-1].reduce(2))
-        return self._copies[halvings - 1]
+        if halvings not in self._copies:
+            if halvings - 1 in self._copies or halvings > 2:
+                self._copies[halvings] = self._copy(halvings - 1).reduce(2)
+            else:
+                self._copies[halvings] = _reduced(self._pixels, 2**halvings)
+        return self._copies[halvings]
 
 
-def _half(pixels: UInt8) -> Image.Image:
-    """A picture at half its size. Pixels turned upright lie in memory as they were before: they are
-    halved so, and turned then, which moves a quarter of them."""
-    rows, columns, _ = pixels.strides
-    as_stored = pixels[:: _sign(rows), :: _sign(columns)]
-    swapped = abs(rows) < abs(columns)
+def _halvings(reduction: float) -> int:
+    """How often a picture can be halved and still be shrunk to 1/`reduction` from there."""
+    return max(0, math.floor(math.log2(reduction)))
+
+
+def _rgb(image: Image.Image) -> UInt8:
+    return np.asarray(image)[:, :, :3]
+
+
+def _reduced(pixels: UInt8, factor: int) -> Image.Image:
+    """A picture (h, w, 3) at 1/`factor`. Pixels turned upright lie in memory as they were stored:
+    they are shrunk so, and turned then, which moves fewer of them."""
+    rows, columns = (-1 if stride < 0 else 1 for stride in pixels.strides[:2])
+    odd = pixels.shape[0] % factor or pixels.shape[1] % factor
+    if odd and -1 in (rows, columns):  # a part of a row or column has to be the last
+        return Image.fromarray(pixels).reduce(factor)
+    as_stored = pixels[::rows, ::columns]
+    swapped = as_stored.strides[0] < as_stored.strides[1]
     if swapped:
         as_stored = as_stored.swapaxes(0, 1)
-    if -1 in (_sign(rows), _sign(columns)) and (pixels.shape[0] % 2 or pixels.shape[1] % 2):
-        return Image.fromarray(pixels).reduce(2)  # the odd row or column has to be the last
-    half = np.asarray(Image.fromarray(as_stored).reduce(2))
-    half = half.swapaxes(0, 1) if swapped else half
-    return Image.fromarray(half[:: _sign(rows), :: _sign(columns)])
+    small = _as_image(as_stored).reduce(factor)
+    if not swapped and (rows, columns) == (1, 1):
+        return small
+    turned = np.asarray(small)
+    turned = turned.swapaxes(0, 1) if swapped else turned
+    return Image.fromarray(turned[::rows, ::columns, :3])
 
 
-def _sign(stride: int) -> int:
-    return -1 if stride < 0 else 1
+def _as_image(pixels: UInt8) -> Image.Image:
+    """Pixels (h, w, 3) as Pillow's. Where four bytes are kept of each, as Pillow does, nothing is
+    copied."""
+    height, width, _ = pixels.shape
+    if pixels.strides != (4 * width, 4, 1):
+        return Image.fromarray(pixels)
+    whole = np.lib.stride_tricks.as_strided(pixels, (height, width, 4), writeable=False)
+    return Image.frombuffer("RGBX", (width, height), whole, "raw", "RGBX", 0, 1)

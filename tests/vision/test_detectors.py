@@ -19,7 +19,7 @@ from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.mtcnn import Mtcnn, _peaks
-from faceclust.vision.pyramid import Pyramid, _half
+from faceclust.vision.pyramid import Pyramid, _reduced, _rgb
 from faceclust.vision.yunet import Yunet, YunetSettings
 from tests.samples import COLLINS, HOPPER, portrait, scenery
 
@@ -58,10 +58,15 @@ def test_a_pyramids_copy_is_the_picture_at_that_scale(scale: float) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(80, 60), (81, 60), (80, 61), (81, 61)])
-def test_turned_pixels_are_halved_as_if_they_lay_so(size: tuple[int, int], orientation: int) -> None:
-    pixels = turn_upright(np.asarray(scenery(3).resize(size)), orientation)
-    expected = Image.fromarray(np.ascontiguousarray(pixels)).reduce(2)
-    np.testing.assert_array_equal(np.asarray(_half(pixels)), np.asarray(expected))
+@pytest.mark.parametrize(("channels", "factor"), [(3, 2), (4, 2), (4, 4)])
+def test_turned_pixels_are_reduced_as_if_they_lay_so(
+    size: tuple[int, int], orientation: int, channels: int, factor: int
+) -> None:
+    stored = np.zeros((size[1], size[0], channels), np.uint8)
+    stored[:, :, :3] = np.asarray(scenery(3).resize(size))
+    pixels = turn_upright(stored[:, :, :3], orientation)
+    expected = Image.fromarray(np.ascontiguousarray(pixels)).reduce(factor)
+    np.testing.assert_array_equal(_rgb(_reduced(pixels, factor)), np.asarray(expected))
 
 
 def test_a_few_squares_are_cut_as_many_are() -> None:
