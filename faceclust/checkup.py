@@ -30,6 +30,7 @@ def library_status(library: Catalogue) -> dict[str, Any]:
     return {
         "library": str(library.root),
         "photos": library.table.photo_count,
+        "copies": library.table.copy_count,
         "faces": len(faces),
         "forgotten_faces": len({place.face_id for place in library.table.forgotten()}),
         "skipped": library.table.skips(),

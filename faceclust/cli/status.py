@@ -31,7 +31,8 @@ def command(library: Path | None, as_json: bool) -> None:
 
 
 def _print(status: dict[str, Any]) -> None:
-    click.echo(f"{count(status['photos'], 'photo')}, {count(status['faces'], 'face')}")
+    copies = f" ({count(status['copies'], 'copy', 'copies')} of others)" if status["copies"] else ""
+    click.echo(f"{count(status['photos'], 'photo')}{copies}, {count(status['faces'], 'face')}")
     click.echo(f"last scanned {status['last_scanned'] or 'never'}, models: {status['pack']}")
     if status["groups"] is None:
         click.echo("not grouped yet; type: faceclust cluster")

@@ -70,6 +70,13 @@ class LibraryTable:
     def photo_count(self) -> int:
         return len(self.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([]))
 
+    @property
+    def copy_count(self) -> int:
+        """How many photos have the content of another one."""
+        known = self.rows.filter(pc.is_valid(self.rows["photo_hash"])).select(["folder", "photo", "photo_hash"])
+        photos = known.group_by(["folder", "photo", "photo_hash"]).aggregate([])
+        return len(photos) - len(pc.unique(photos["photo_hash"]))
+
     def skips(self) -> list[dict[str, str]]:
         """Photos passed by: path, reason, detail."""
         rows = self.rows.filter(pc.not_equal(self.rows["status"].cast(pa.string()), STATUS_OK))

@@ -6,12 +6,13 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from faceclust.packs.manifest import load_pack
 from faceclust.photos import pool
 from faceclust.photos.examine import Look, Task
-from faceclust.types import PASSING_REASONS, PhotoRef, SkippedPhoto, SkipReason
+from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 from tests.samples import make_library
 
 
@@ -50,3 +51,47 @@ def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not an ordinary file"),
     }
     assert SkipReason.UNREADABLE in PASSING_REASONS and SkipReason.TOO_SLOW not in PASSING_REASONS
+
+
+def test_batches_give_what_single_photos_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = sorted(make_library(tmp_path, photos_each=1))
+    (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    tasks = [Task(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
+    look = Look(load_pack("dlib"))
+    singly = dict(pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
+    monkeypatch.setattr(pool, "_BATCHES", {"cpu": 3})
+    together = dict(pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
+    assert together.keys() == singly.keys() == {task.ref for task in tasks}
+    for ref, one in singly.items():
+        other = together[ref].photo
+        if isinstance(one.photo, SkippedPhoto):
+            assert other == one.photo
+        else:
+            assert isinstance(one.photo, ScannedPhoto) and isinstance(other, ScannedPhoto)
+            assert other.face_ids == one.photo.face_ids and other.ref == one.photo.ref
+            np.testing.assert_allclose(other.embeddings, one.photo.embeddings, atol=1e-6)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
+def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patch = tmp_path / "patch/sitecustomize.py"
+    patch.parent.mkdir()
+    patch.write_text(
+        "import os\n"
+        "from PIL import Image\n"
+        "really_open = Image.open\n"
+        "def open(fp, *args, **kwargs):\n"
+        "    if fp.getvalue().endswith(b'DEADLY'):\n"
+        "        os.abort()\n"
+        "    return really_open(fp, *args, **kwargs)\n"
+        "Image.open = open\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)
+    monkeypatch.setattr(pool, "_BATCHES", {"cpu": 4})
+    root = tmp_path / "photos"
+    names = [*make_library(root, photos_each=1), "deadly.jpg"]
+    (root / "deadly.jpg").write_bytes(b"\xff\xd8\xff\xe0DEADLY")
+    tasks = [Task(PhotoRef(name, 1, 1)) for name in sorted(names)]
+    done = dict(pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False))
+    lost = [ref.rel_path for ref, one in done.items() if isinstance(one.photo, SkippedPhoto)]
+    assert lost == ["deadly.jpg"] and len(done) == len(names)
