@@ -1,13 +1,15 @@
 """Verification and grouping on a folder laid out as Labeled Faces in the Wild.
 
     python tests/benchmarks/lfw.py LFW_FOLDER PAIRS_FILE [--workers N] [--embeddings FILE.npz]
+        [--pack MANIFEST]
 
 LFW_FOLDER holds <person>/<person>_0001.jpg …; PAIRS_FILE is in the layout of LFW's pairs.txt.
 Every photo goes through faceclust's own decode, detect, align and embed; of several faces
 the one nearest the middle counts. With --embeddings they are kept in that file, and taken from
-it where it is there. Prints Markdown tables: the ten-fold protocol with and without the
-mirrored mean; grouping at each threshold and algorithm; the second pass on halves of the
-people, with the threshold chosen on the other half; and grouping in batches.
+it where it is there; with --pack another pack than the embedded one is measured. Prints
+Markdown tables: the ten-fold protocol with and without the mirrored mean; grouping at each
+threshold and algorithm; the second pass on halves of the people, with the threshold chosen on
+the other half; and grouping in batches.
 """
 
 from __future__ import annotations
@@ -28,10 +30,9 @@ from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.clustering import bcubed, pairwise
 from faceclust.evaluation.verification import read_pairs, verify_folds
-from faceclust.packs.manifest import load_pack
+from faceclust.packs.manifest import load_pack, read_manifest
 from faceclust.photos.decode import decode_photo
 from faceclust.types import Clustering, ClusterParams, PhotoRef
-from faceclust.vision.align import cut_chips
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import load_embedder
 
@@ -42,9 +43,9 @@ _analyser: FaceAnalyser
 _plain: object
 
 
-def _open_models() -> None:
+def _open_models(manifest: Path | None) -> None:
     global _analyser, _plain
-    pack = load_pack("dlib")
+    pack = read_manifest(manifest) if manifest else load_pack("dlib")
     _analyser = FaceAnalyser(pack)
     _plain = load_embedder(dataclasses.replace(pack, embedder=dataclasses.replace(pack.embedder, mirror=False)))
 
@@ -52,14 +53,14 @@ def _open_models() -> None:
 def _embed(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The mirrored mean and the plain embedding of the middle face, zeros where there is none."""
     photo = decode_photo(path.read_bytes(), PhotoRef(path.name, 1, 1))
-    found, mirrored = _analyser.embed(photo.pixels, _analyser.detect(photo.pixels))
+    detected = _analyser.refine(photo.pixels, _analyser.detect(photo.pixels))
+    ((found, mirrored),) = _analyser.embed([detected], [_analyser.chips(photo.pixels, detected)])
     if not len(found):
         nothing = np.zeros(_analyser.pack.embedder.dimension, np.float32)
         return nothing, nothing
     middle = np.array(photo.full_size) / 2
     i = int((((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2).sum(axis=1).argmin())
-    spec = _analyser.pack.embedder
-    chips = cut_chips(photo.pixels, found.landmarks[i : i + 1], spec.template, spec.chip_size)
+    chips = _analyser.chips(photo.pixels, found.take(np.array([i])))
     return mirrored[i], _plain(chips).vectors[0]  # type: ignore[operator]
 
 
@@ -69,12 +70,13 @@ def main() -> None:
     ask.add_argument("pairs", type=Path)
     ask.add_argument("--workers", type=int, default=2)
     ask.add_argument("--embeddings", type=Path)
+    ask.add_argument("--pack", type=Path)
     arguments = ask.parse_args()
     paths = sorted(arguments.folder.glob("*/*.jpg"))
     if arguments.embeddings and arguments.embeddings.exists():
         mirrored, plain = (np.load(arguments.embeddings)[name] for name in ("mirrored", "plain"))
     else:
-        with ProcessPoolExecutor(arguments.workers, initializer=_open_models) as pool:
+        with ProcessPoolExecutor(arguments.workers, initializer=_open_models, initargs=(arguments.pack,)) as pool:
             embedded = list(pool.map(_embed, paths, chunksize=64))
         mirrored, plain = (np.array([pair[column] for pair in embedded]) for column in (0, 1))
         if arguments.embeddings:
