@@ -19,7 +19,7 @@ from faceclust.packs.verify import check_files
 from faceclust.store.home import LibraryHome, find_library
 
 _PACKAGES = (
-    "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif exifread pyarrow rich textual-image"
+    "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"
 ).split()
 
 

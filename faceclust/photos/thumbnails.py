@@ -14,7 +14,7 @@ from PIL import Image
 from faceclust.photos.crawl import single_photo
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.photos.reading import read_photo
-from faceclust.types import FacePlace
+from faceclust.types import FacePlace, UInt8
 
 SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
@@ -41,8 +41,7 @@ def _cut_photo(root: Path, places: list[FacePlace]) -> list[tuple[str, bytes]]:
         photo = decode_photo(data, ref, at_least=math.ceil(max(width, height) * min(1.0, wanted)))
     except (OSError, UndecodableError):  # moved or damaged since the scan: no picture of it
         return []
-    picture = Image.fromarray(photo.pixels)
-    return [(place.face_id, _cut(picture, place, sides[place.face_id])) for place in places]
+    return [(place.face_id, _cut(photo.pixels, place, sides[place.face_id])) for place in places]
 
 
 def _crop_side(place: FacePlace) -> float:
@@ -52,13 +51,17 @@ def _crop_side(place: FacePlace) -> float:
     return max(1.0, max((right - left) * width, (bottom - top) * height) * (1 + 2 * _MARGIN))
 
 
-def _cut(picture: Image.Image, place: FacePlace, side: float) -> bytes:
-    scale = picture.size[0] / place.photo_size[0]
-    side = min(side * scale, *picture.size)
+def _cut(pixels: UInt8, place: FacePlace, side: float) -> bytes:
+    height, width = pixels.shape[:2]
+    side = min(side * width / place.photo_size[0], width, height)
     left, top, right, bottom = place.box
-    x = min(max((left + right) / 2 * picture.size[0] - side / 2, 0), picture.size[0] - side)
-    y = min(max((top + bottom) / 2 * picture.size[1] - side / 2, 0), picture.size[1] - side)
-    crop = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=(x, y, x + side, y + side))
+    x = min(max((left + right) / 2 * width - side / 2, 0), width - side)
+    y = min(max((top + bottom) / 2 * height - side / 2, 0), height - side)
+    # Of a large picture only this part is taken over.
+    i, j = int(x), int(y)
+    part = Image.fromarray(pixels[j : math.ceil(y + side), i : math.ceil(x + side)])
+    box = (x - i, y - j, x - i + side, y - j + side)
+    crop = part.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=box)
     out = io.BytesIO()
     crop.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
