@@ -43,14 +43,13 @@ def test_the_answer_does_not_depend_on_workers_or_order(
 
 
 def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.scan.examine_photos", _only_without_work)
-    result = library.scan()
-    assert (result.scanned, result.unchanged) == (0, result.photos)
+    def opened(path: Path, *_: object) -> int:
+        raise AssertionError(f"{path} was opened")
 
-
-def _only_without_work(root: Path, pack: object, photos: list[object], *_: object) -> list[object]:
-    assert not photos
-    return []
+    monkeypatch.setattr("faceclust.photos.reading._opened", opened)
+    for min_face in (1000, None):  # 1000: every cache is read; None: the listing is known, after that scan
+        result = library.scan(workers=0, min_face=min_face)
+        assert (result.scanned, result.unchanged) == (0, result.photos) and result.photos > 10
 
 
 def test_changed_photos_are_done_again_and_deleted_ones_leave(library: Library) -> None:
@@ -256,24 +255,26 @@ def test_what_could_not_be_read_for_the_moment_is_tried_again(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(variant(HOPPER, 2), library.root / "new.jpg")
-    real = Path.read_bytes
+    real = os.open
 
-    def refused(path: Path) -> bytes:
-        if path.name == "new.jpg":
+    def refused(path: str | Path, *arguments: int, **others: int) -> int:
+        if Path(path).name == "new.jpg":
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return real(path, *arguments, **others)
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
-    assert library.scan(workers=0).skip_counts == {"cannot be read": 1}
-    monkeypatch.setattr(Path, "read_bytes", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        for _ in range(2):
+            assert library.scan(workers=0).skip_counts == {"cannot be read": 1}
     assert library.scan(workers=0).scanned == 1
+    assert library.scan(workers=0).scanned == 0 and not library.table.skips()
 
 
 def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     from faceclust.store import folder_cache
 
-    for folder in ("2019", "2020"):
-        save(variant(HOPPER, 2), library.root / folder / "new.jpg")
+    save(variant(HOPPER, 6), library.root / "2019/new.jpg")
+    save(variant(HOPPER, 7), library.root / "2020/new.jpg")
     real = folder_cache.write_atomically
 
     def refuses(path: Path, write: object, **options: object) -> None:

@@ -11,10 +11,10 @@ from tests.samples import COLLINS, HOPPER, save, together, variant
 
 @pytest.fixture(scope="session")
 def large_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough photos for a scan to last some seconds."""
+    """Enough photos for a scan to last some seconds, no two of the same content."""
     root = tmp_path_factory.mktemp("large") / "photos"
     for number in range(30):
-        picture = together(variant(COLLINS, number), variant(HOPPER, number))
+        picture = together(variant(COLLINS, number), variant(HOPPER, number + number // 20))
         save(picture.resize((picture.width * 2, picture.height * 2)), root / f"{number % 3}/{number}.jpg")
     return root
 

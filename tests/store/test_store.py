@@ -24,7 +24,7 @@ from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome, find_library, remember_library
 from faceclust.store.places import CachePaths
-from faceclust.store.schema import CacheInfo, rows_to_table, stored_name
+from faceclust.store.schema import STATUS_OK, CacheInfo, KnownPhotoRow, rows_to_table, stored_name
 from faceclust.types import (
     Clustering,
     ClusterParams,
@@ -72,7 +72,10 @@ def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[
         for i, (name, faces) in enumerate(photos)
     }
     cache.update([], made)
-    assert cache.index() == {ref.name: (ref.size, ref.mtime_ns) for ref in made}
+    assert cache.index() == {
+        ref.name: KnownPhotoRow(ref.size, ref.mtime_ns, photo.content_hash, STATUS_OK, photo.min_face)
+        for ref, photo in made.items()
+    }
     table = LibraryTable.join([("sub", cache.read())], INFO)
     places = {place.face_id: place for place in table.places()}
     faces = table.face_table()
@@ -92,9 +95,13 @@ def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
     cache = folder_cache(tmp_path)
     a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
     cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
+    assert cache.index()["c.jpg"] == KnownPhotoRow(1, 1, None, SkipReason.EMPTY.value, None)
     changed = PhotoRef("b.jpg", 2, 2)
     cache.update([a], {changed: scanned(changed, 0, 3)})
-    assert cache.index() == {"a.jpg": (1, 1), "b.jpg": (2, 2)}
+    assert {name: row[:3] for name, row in cache.index().items()} == {
+        "a.jpg": (1, 1, f"{1:032x}"),
+        "b.jpg": (2, 2, f"{3:032x}"),
+    }
     assert [row["face"] for row in cache.read().to_pylist()] == [0, 1, None]
     cache.update([], {})
     assert not cache.paths.write.exists()
