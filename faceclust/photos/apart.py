@@ -49,10 +49,11 @@ def run_apart(
     that protection. Raises FaceclustError where processes cannot begin, and what a worker raises.
     """
     if workers == 0:
-        worker = open_worker()
+        worker = None
         for task in tasks:
             if stop_asked():
                 return
+            worker = worker or open_worker()
             yield task, worker.work(task, worker.prepare(task))
         return
     team: _Team[T, R] = _Team(
