@@ -189,8 +189,8 @@ def plan_clearing(library: Catalogue, pack: str | None = None) -> list[Going]:
         if pack is None:
             thumbs = ThumbStore(place / "thumbs")
             going += [_going(thumbs.path(face), _PICTURES) for face in sorted(thumbs.kept())]
-            note = place / home.last_scan_note.name
-            going += [_going(note, _OTHER)] if note.exists() else []
+            notes = (place / note.name for note in (home.last_scan_note, home.seen))
+            going += [_going(note, _OTHER) for note in notes if note.exists()]
     return going
 
 
