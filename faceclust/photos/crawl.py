@@ -13,7 +13,7 @@ from faceclust.types import PhotoRef
 
 
 def holds_photo(path: Path) -> bool:
-    """Whether a file's first bytes are a photo's. No other byte is read."""
+    """Whether a file's first bytes are a photo's. No other byte is read. Raises OSError."""
     return is_photo(read_head(path))
 
 
@@ -21,11 +21,13 @@ class PhotoFolder:
     """One folder of a library and its photos, sorted by name.
 
     A photo is known by its name's ending; a file whose name has none is one where `sniff` says so,
-    which is asked when the photos are first looked at.
+    which is asked when the photos are first looked at. One that cannot be read is none, and the
+    folder is `unread` then.
     """
 
     def __init__(self, root: Path, listing: Listing, sniff: Callable[[Path], bool] = holds_photo) -> None:
         self.listing, self._root, self._sniff = listing, root, sniff
+        self.unread = False
 
     @property
     def rel_path(self) -> str:
@@ -43,7 +45,13 @@ class PhotoFolder:
         return tuple(PhotoRef(self._path(file), *file[1:]) for file in self.listing.files if self._is_photo(file))
 
     def _is_photo(self, file: File) -> bool:
-        return has_ending(file[0]) or self._sniff(self._root / self._path(file))
+        if has_ending(file[0]):
+            return True
+        try:
+            return self._sniff(self._root / self._path(file))
+        except OSError:
+            self.unread = True
+            return False
 
     def _path(self, file: File) -> str:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]

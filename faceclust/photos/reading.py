@@ -50,12 +50,9 @@ def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
 
 
 def read_head(path: Path) -> bytes:
-    """The first HEAD bytes of an ordinary file; nothing of anything else, or where that fails."""
-    try:
-        with _opened(path) as file:
-            return os.read(file, HEAD) if stat.S_ISREG(os.fstat(file).st_mode) else b""
-    except OSError:
-        return b""
+    """The first HEAD bytes of an ordinary file; nothing of anything else. Raises OSError."""
+    with _opened(path) as file:
+        return os.read(file, HEAD) if stat.S_ISREG(os.fstat(file).st_mode) else b""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ _SHARE = 12
 
 class ScanFolder:
     """`known` photos are unchanged, `waiting` ones are to be looked at, `done` ones are not saved
-    yet; `removed` are the rows of photos that are gone."""
+    yet; `removed` are the rows of photos that are gone. `settled`: nothing is to be tried again."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class ScanFolder:
         self.waiting = set(found.photos).difference(self.known)
         self.removed = rows.keys() - {stored_name(ref) for ref in found.photos}
         self.done: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
-        self.settled = not any(rows[stored_name(ref)].status in PASSING_REASONS for ref in self.known)
+        self.settled = not found.unread
         self._next_save = 0.0
 
     @property

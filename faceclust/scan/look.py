@@ -73,11 +73,15 @@ def _compare(
     forgotten: Forgotten,
 ) -> ScanFolder:
     cache = FolderCache(home.folder_cache(found.rel_path, info.pack), info)
+    swept = True
     try:
         forgotten.look(cache, found.rel_path)
     except CacheError as error:
+        swept = False
         note(str(error))
-    return ScanFolder(home, found, cache, _rows(cache, note), min_face)
+    folder = ScanFolder(home, found, cache, _rows(cache, note), min_face)
+    folder.settled &= swept
+    return folder
 
 
 def _rows(cache: FolderCache, note: Note) -> dict[str, KnownPhotoRow]:

@@ -128,8 +128,8 @@ class _Scan:
         folder.save(self._result, self._note, at_once=at_once)
 
     def _note_seen(self, folders: list[ScanFolder]) -> None:
-        settled = [folder for folder in folders if folder.settled and not (folder.waiting or folder.done)]
-        note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in settled})
+        whole = [one for one in folders if one.settled and not (one.waiting or one.done or one.removed)]
+        note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in whole})
 
     def _note(self, message: str) -> None:
         if message not in self._result.notes:

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-import platformdirs
-
 from faceclust import __version__
 from faceclust.conventions import DEFAULT_PACK, cache_name
 from faceclust.photos.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
 from faceclust.store.home import FOLDERS, LibraryHome, remember_library
+from faceclust.store.places import libraries_folder, notes_folder
 from faceclust.store.seen import Seen, SeenFolder, file_stamp, read_seen, write_seen
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -46,8 +45,9 @@ def unchanged_photos(home: LibraryHome, starts: Iterable[str]) -> int | None:
     for start in starts:
         for listing in list_folders(home.root, start):
             before = seen.folders.get(listing.rel_path)
-            # A folder that has been a library of its own has a journal of its own.
-            if before is None or before != _as_seen(home, listing, before.photos) or _is_part(listing):
+            if listing.error or before is None or before != _as_seen(home, listing, before.photos):
+                return None
+            if listing.is_library and listing.rel_path:  # a library of its own, with a journal
                 return None
             if listing.rel_path not in met:
                 met.add(listing.rel_path)
@@ -61,7 +61,7 @@ def unchanged_photos(home: LibraryHome, starts: Iterable[str]) -> int | None:
 def note_seen(home: LibraryHome, starts: Iterable[str], found: Mapping[str, SeenFolder]) -> None:
     """Keep, for the next scan, the folders all of whose photos are in their caches. What was seen
     before of folders not below `starts` stays."""
-    if home.other_journals():
+    if home.has_parts():
         home.seen.unlink(missing_ok=True)
         return
     stamp, before = _stamp(home), read_seen(home.seen)
@@ -75,7 +75,8 @@ def note_seen(home: LibraryHome, starts: Iterable[str], found: Mapping[str, Seen
 def _as_seen(home: LibraryHome, listing: Listing, photos: int) -> SeenFolder:
     name = cache_name(DEFAULT_PACK)
     beside = next(((size, time) for found, size, time in listing.caches if found == name), None)
-    return SeenFolder(listing.digest, photos, beside or _away(home, listing.rel_path, name))
+    away = _away(home, listing.rel_path, name) if home.apart or not beside else None
+    return SeenFolder(listing.digest, photos, away or beside)
 
 
 def _away(home: LibraryHome, folder: str, name: str) -> tuple[int, int] | None:
@@ -83,14 +84,11 @@ def _away(home: LibraryHome, folder: str, name: str) -> tuple[int, int] | None:
     return next(filter(None, stamps), None)
 
 
-def _is_part(listing: Listing) -> bool:
-    return listing.is_library and listing.rel_path != ""
-
-
 def _stamp(home: LibraryHome) -> str:
-    """What else a scan hangs on: the version, the models, what decoders there are, and the journal."""
+    """What else a scan hangs on: the version, the models, what decoders there are, the journals, and
+    which libraries, maybe in parts of this one, have their files in other places."""
     models = [file_stamp(folder / f"{DEFAULT_PACK}.toml") for folder in _MODELS]
     extras = [find_spec(name) is not None for name in ("rawpy", "imagecodecs")]
     journals = [file_stamp(place / home.journal.name) for place in home.homes]
-    libraries = file_stamp(platformdirs.user_data_path("faceclust") / "libraries")
-    return repr((__version__, models, extras, journals, libraries, os.fspath(home.home)))
+    elsewhere = [file_stamp(folder) for folder in (libraries_folder(), notes_folder())]
+    return repr((__version__, models, extras, journals, elsewhere, os.fspath(home.home)))

@@ -41,7 +41,7 @@ class LibraryHome:
     user's data folder, named after the root; and where a folder was chosen for the caches, a
     folder in that. What an earlier time left in another of these places is read too. A single
     folder that cannot be written to has its cache below `home/folders/`, and so have all where
-    a place was chosen: nothing is written into the library then. `on_note` is told of a lock
+    a place was chosen, `apart`: nothing is written into the library then. `on_note` is told of a lock
     that was left behind.
     """
 
@@ -59,7 +59,7 @@ class LibraryHome:
             require_cache_dir(root)
         self.home = homes[0]
         self._others = [home for home in dict.fromkeys(homes) if home != self.home]
-        self._apart = self._cache_dir is not None or bool(cache_dirs(root))
+        self.apart = self._cache_dir is not None or bool(cache_dirs(root))
         self.clusters = self.home / "clusters.parquet"
         self.clusters_before = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
@@ -90,11 +90,11 @@ class LibraryHome:
         name = cache_name(pack)
         beside = self.root / folder / name
         away = [home / FOLDERS / folder / name for home in self.homes]
-        here = not self._apart and os.access(beside.parent, os.W_OK)
+        here = not self.apart and os.access(beside.parent, os.W_OK)
         write, *others = [beside, *away] if here else [away[0], beside, *away[1:]]
         aside = self.home / SET_ASIDE / folder / name.removeprefix(".")
         # What stays in the library though it is out of date comes last.
-        kept = [path for path in others if self._apart and path.is_relative_to(self.root)]
+        kept = [path for path in others if self.apart and path.is_relative_to(self.root)]
         return CachePaths(write, (*(path for path in others if path not in kept), *kept), aside, frozenset(kept))
 
     @property
@@ -106,6 +106,10 @@ class LibraryHome:
         those in the other homes, and those of folders that were libraries of their own."""
         candidates = [(home / JOURNAL_NAME, "") for home in self._others] + self._below()[1]
         return [(path, folder) for path, folder in candidates if os.path.isfile(path)]
+
+    def has_parts(self) -> bool:
+        """Do folders in it have files of their own, having been libraries?"""
+        return bool(self._below()[1])
 
     def cached_folders(self, pack: str | None = None) -> list[str]:
         """Folders (POSIX paths below the root, sorted) that have a cache file, of any pack or of this."""

@@ -41,7 +41,7 @@ def homes_of(root: Path) -> list[Path]:
 
 def outside_home(root: Path) -> Path:
     """The folder in the user's data folder for a library that cannot be written to."""
-    return home_below(_libraries(), root)
+    return home_below(libraries_folder(), root)
 
 
 def home_below(folder: Path, root: Path) -> Path:
@@ -55,7 +55,9 @@ class PartHomes:
     def __init__(self) -> None:
         named = os.environ.get(CACHE_DIR_VARIABLE)
         self._away = {
-            name for folder in (_libraries(), _notes(), *([Path(named)] if named else [])) for name in _names_in(folder)
+            name
+            for folder in (libraries_folder(), notes_folder(), *([Path(named)] if named else []))
+            for name in _names_in(folder)
         }
 
     def of(self, folder: str, subfolders: Collection[str]) -> list[Path]:
@@ -117,14 +119,16 @@ def require_cache_dir(root: Path) -> None:
 
 
 def _note_of(root: Path) -> Path:
-    return home_below(_notes(), root)
+    return home_below(notes_folder(), root)
 
 
-def _notes() -> Path:
+def notes_folder() -> Path:
+    """Where it is noted which folders were chosen for the caches of which libraries."""
     return platformdirs.user_data_path("faceclust") / "cache-dirs"
 
 
-def _libraries() -> Path:
+def libraries_folder() -> Path:
+    """Where the homes of libraries lie that cannot be written to."""
     return platformdirs.user_data_path("faceclust") / "libraries"
 
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 
 from faceclust.errors import CacheError
@@ -41,11 +42,11 @@ def read_seen(path: Path) -> Seen | None:
         if raw["schema"] != _SCHEMA:
             return None
         folders = {
-            name: SeenFolder(digest, photos, tuple(cache) if cache else None)
+            name: SeenFolder(digest, index(photos), tuple(cache) if cache else None)
             for name, (digest, photos, cache) in raw["folders"].items()
         }
         return Seen(raw["stamp"], folders)
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
