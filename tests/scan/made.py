@@ -1,0 +1,121 @@
+"""Tiny photos, quick to look at, and what the caches must hold of them."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from faceclust import Library
+from faceclust.packs.manifest import load_pack
+from faceclust.photos.crawl import crawl
+from faceclust.photos.examine import Look, PhotoExaminer
+from faceclust.photos.face_ids import content_hash
+from faceclust.scan.unchanged import unchanged_photos
+from faceclust.store.home import LibraryHome
+from faceclust.store.schema import rows_to_table
+from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+from tests.samples import COLLINS, HOPPER, scenery, variant
+
+#: Each file gets a time of its own: what a camera or an editor would do.
+_times = itertools.count(10**18, 10**9)
+
+
+@cache
+def nobody(seed: int) -> bytes:
+    """A picture without a face; all such files have one size."""
+    return _bitmap(scenery(seed).resize((160, 130)))
+
+
+@cache
+def face(person: str, number: int) -> bytes:
+    """A picture with one face; all such files have one size."""
+    return _bitmap(variant(person, number).resize((200, 240)))
+
+
+def _bitmap(image: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "BMP")
+    return out.getvalue()
+
+
+def put(path: Path, content: bytes) -> Path:
+    """Write a file; its time is one that no other file has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return touch(path)
+
+
+def touch(path: Path) -> Path:
+    time = next(_times)
+    os.utime(path, ns=(time, time))
+    return path
+
+
+def make_photos(root: Path) -> Path:
+    """Six photos, two with a face, in three folders and the root."""
+    put(root / "top.bmp", nobody(0))
+    put(root / "a/collins.bmp", face(COLLINS, 0))
+    put(root / "a/nobody.bmp", nobody(1))
+    put(root / "b/hopper.bmp", face(HOPPER, 0))
+    put(root / "b/deep/first.bmp", nobody(2))
+    put(root / "b/deep/second.bmp", nobody(3))
+    return root
+
+
+@cache
+def _look() -> Look:
+    return Look(load_pack("dlib"))
+
+
+@cache
+def _examined(content: bytes, folder: str) -> ScannedPhoto | SkippedPhoto:
+    path = put(Path(folder) / "photo", content)
+    return PhotoExaminer(path.parent, _look())(PhotoRef(path.name, len(content), 0))
+
+
+def expected(library: Library, scratch: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows that each folder's cache must have: every photo looked at by itself, by the models."""
+    rows = {}
+    for folder in crawl(library.root):
+        photos = (
+            replace(_examined((library.root / ref.rel_path).read_bytes(), str(scratch)), ref=ref)
+            for ref in folder.photos
+        )
+        if found := rows_to_table(photos, library.cache_info).to_pylist():
+            rows[folder.rel_path] = in_order(found)
+    return rows
+
+
+def held(library: Library) -> dict[str, list[dict[str, Any]]]:
+    """The rows that the caches have, by folder."""
+    return {
+        folder: in_order(pq.read_table(path).to_pylist())
+        for path, folder in library.home.cache_files()
+        if os.path.isdir(library.root / folder)
+    }
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (row["photo"], row["face"] or 0))
+
+
+def hashes(library: Library) -> set[str]:
+    """The contents that the caches know."""
+    return {row["photo_hash"] for rows in held(library).values() for row in rows if row["photo_hash"]}
+
+
+def contents(root: Path) -> set[str]:
+    """The contents of the photos."""
+    return {content_hash((root / ref.rel_path).read_bytes()) for folder in crawl(root) for ref in folder.photos}
+
+
+def is_unchanged(root: Path, *starts: str) -> bool:
+    """Would a scan do nothing?"""
+    return unchanged_photos(LibraryHome(root), starts or [""]) is not None

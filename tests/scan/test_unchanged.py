@@ -1,0 +1,305 @@
+"""A scan that finds nothing changed opens nothing; whatever changed, the next scan looks again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from faceclust import Library
+from faceclust.conventions import CACHE_NAME
+from faceclust.errors import CacheError
+from faceclust.people.events import JournalFace
+from faceclust.photos import crawl as crawling
+from faceclust.store import folder_cache
+from faceclust.store.home import LibraryHome
+from faceclust.store.seen import Seen, SeenFolder, read_seen, write_seen
+from faceclust.upkeep import clear_caches, plan_clearing, prune_caches
+from tests.cli.program import ok
+from tests.samples import COLLINS, HOPPER
+from tests.scan.made import expected, face, held, is_unchanged, make_photos, nobody, put, touch
+
+HEAVY = {"numpy", "pyarrow", "onnxruntime", "PIL", "scipy", "pandas"}
+
+
+def watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], set[str]]:
+    """Run the program; gives what it printed, the files it opened and the packages it imported."""
+    patch, log = tmp_path / "patch/sitecustomize.py", tmp_path / "log"
+    patch.parent.mkdir(exist_ok=True)
+    patch.write_text(
+        "import json, os, sys\n"
+        f"log = os.open({str(log)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)\n"
+        "def watch(event, arguments):\n"
+        "    if event in ('open', 'import') and isinstance(arguments[0], (str, bytes)):\n"
+        "        os.write(log, json.dumps([event, os.fsdecode(arguments[0])]).encode() + b'\\n')\n"
+        "sys.addaudithook(watch)\n"
+    )
+    log.write_bytes(b"")
+    path = os.pathsep.join([str(patch.parent), os.environ.get("PYTHONPATH", "")])
+    out = ok(*arguments, env={"PYTHONPATH": path})
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    opened = {name for event, name in events if event == "open"}
+    return out, opened, {name.partition(".")[0] for event, name in events if event == "import"}
+
+
+def test_nothing_is_opened_and_nothing_heavy_imported(tmp_path: Path) -> None:
+    root = make_photos(tmp_path / "photos")
+    put(root / "no ending", nobody(7))
+    out, opened, imported = watched(tmp_path, "scan", root, "-j", "1")
+    assert "7 scanned" in out and imported >= HEAVY - {"scipy", "pandas"}
+    assert {str(root / "a/collins.bmp"), str(root / "no ending")} <= opened
+    for part in (root, root / "b"):
+        out, opened, imported = watched(tmp_path, "scan", part)
+        assert ("7 unchanged" if part == root else "3 unchanged") in out
+        assert not imported & HEAVY
+        touched = {Path(path) for path in opened if Path(path).is_relative_to(root)}
+        home = root / ".faceclust"
+        assert home / "seen.json" in touched
+        assert all(path in (home, home / "seen.json") or path.name.startswith("last-scan") for path in touched)
+
+
+def damage(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "photo added": lambda root: put(root / "a/new.bmp", nobody(9)),
+    "photo without an ending added": lambda root: put(root / "a/new", nobody(9)),
+    "photo removed": lambda root: (root / "a/nobody.bmp").unlink(),
+    "photo touched": lambda root: touch(root / "a/collins.bmp"),
+    "photo replaced by another of its size": lambda root: put(root / "a/collins.bmp", face(HOPPER, 1)),
+    "photo renamed": lambda root: (root / "a/collins.bmp").rename(root / "a/eileen.bmp"),
+    "photo moved": lambda root: (root / "a/collins.bmp").rename(root / "b/eileen.bmp"),
+    "folder renamed": lambda root: (root / "a").rename(root / "c"),
+    "folder moved into another": lambda root: (root / "b").rename(root / "a/b"),
+    "folder removed": lambda root: shutil.rmtree(root / "b/deep"),
+    "folder with folders removed": lambda root: shutil.rmtree(root / "b"),
+    "folder hidden": lambda root: (root / "b").rename(root / ".b"),
+    "folder of albums": lambda root: damage(root / "b/.faceclust-albums.json", b"{}"),
+    "cache deleted": lambda root: (root / "a" / CACHE_NAME).unlink(),
+    "cache truncated": lambda root: os.truncate(root / "a" / CACHE_NAME, 100),
+    "cache emptied": lambda root: damage(root / "a" / CACHE_NAME, b""),
+    "one bit of a cache": lambda root: flip(root / "a" / CACHE_NAME),
+    "seen.json deleted": lambda root: LibraryHome(root).seen.unlink(),
+    "seen.json emptied": lambda root: damage(LibraryHome(root).seen, b""),
+    "seen.json cut": lambda root: os.truncate(LibraryHome(root).seen, 50),
+    "seen.json of another schema": lambda root: damage(
+        LibraryHome(root).seen, LibraryHome(root).seen.read_bytes().replace(b'"schema":1', b'"schema":2')
+    ),
+    "seen.json of another shape": lambda root: damage(
+        LibraryHome(root).seen, b'{"schema": 1, "stamp": "", "folders": []}'
+    ),
+    "an answer": lambda root: (library := Library(root)).name([library.places[0].face_id], COLLINS),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changed_is_looked_at(small: Library, scratch: Path, change: str) -> None:
+    CHANGES[change](small.root)
+    assert not is_unchanged(small.root)
+    Library(small.root).scan(workers=0)
+    assert held(small) == expected(small, scratch)
+    assert is_unchanged(small.root)
+
+
+def test_a_change_elsewhere_leaves_the_other_parts_unchanged(small: Library, scratch: Path) -> None:
+    put(small.root / "a/new.bmp", nobody(9))
+    put(small.root / "b/new.bmp", nobody(8))
+    assert not is_unchanged(small.root, "a") and is_unchanged(small.root, "b/deep")
+    assert Library(small.root).scan([small.root / "a"], workers=0).scanned == 1
+    assert is_unchanged(small.root, "a", "b/deep") and not is_unchanged(small.root, "b")
+    assert not is_unchanged(small.root)
+    assert Library(small.root).scan(workers=0).scanned == 1
+    assert is_unchanged(small.root) and held(small) == expected(small, scratch)
+
+
+def test_parts_named_twice_count_once(small: Library) -> None:
+    result = Library(small.root).scan([small.root / "b", small.root / "b/deep", small.root / "b"])
+    assert (result.photos, result.unchanged) == (3, 3)
+
+
+def test_a_face_forgotten_elsewhere_is_taken_out(small: Library) -> None:
+    # Another machine, say, has added a line to the journal: no photo and no cache has changed.
+    (place,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    small.journal.say("forget", [JournalFace.of(place, confirmed=False)])
+    assert not is_unchanged(small.root)
+    Library(small.root).scan(workers=0)
+    (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
+    assert row["embedding"] is None and row["landmarks"] is None
+    Library(small.root).scan(workers=0)  # the journal of the first one's finds, if any
+    assert is_unchanged(small.root)
+
+
+def test_a_forgotten_face_that_cannot_be_taken_out_is_tried_again(
+    small: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    small.journal.say("forget", [JournalFace.of(place, confirmed=False)])
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_cache, "write_atomically", refuses)
+        assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
+    Library(small.root).scan(workers=0)
+    (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
+    assert row["embedding"] is None
+
+
+def refuses(path: Path, *_: object, **__: object) -> None:
+    raise CacheError(f"{path} cannot be written: Operation not permitted")
+
+
+def test_photos_that_are_gone_are_tried_again_where_the_cache_cannot_be_written(
+    small: Library, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small.root / "a/collins.bmp").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_cache, "write_atomically", refuses)
+        assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
+    assert not is_unchanged(small.root)
+    Library(small.root).scan(workers=0)
+    assert held(small) == expected(small, scratch)
+
+
+def test_what_could_not_be_read_is_tried_again(small: Library, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, names = os.open, {"new.bmp", "no ending"}
+
+    def refused(path: str | Path, *arguments: int, **others: int) -> int:
+        if Path(path).name in names:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **others)
+
+    put(small.root / "a/new.bmp", nobody(9))
+    put(small.root / "b/no ending", nobody(8))
+    for still in ({"new.bmp", "no ending"}, {"no ending"}, set()):
+        names = still
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", refused)
+            Library(small.root).scan(workers=0)
+        assert is_unchanged(small.root, "b") == ("no ending" not in still)
+        assert is_unchanged(small.root) == (not still)
+    assert held(small) == expected(small, scratch)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["inside", "kept elsewhere"])
+def test_a_part_that_becomes_a_library_of_its_own(
+    small: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
+) -> None:
+    # Its journal may say that a face is forgotten.
+    part = Library(small.root / "b", cache_dir=tmp_path / "apart" if apart else None)
+    part.scan(workers=0)
+    assert not is_unchanged(small.root)
+    Library(small.root).scan(workers=0)
+    part = Library(small.root / "b")
+    part.name([part.places[0].face_id], HOPPER)
+    part.forget(part.plan_forget(HOPPER))
+    Library(small.root).scan(workers=0)
+    (row,) = (row for row in held(Library(small.root))["b"] if row["face_id"])
+    assert row["embedding"] is None
+
+
+def test_caches_kept_elsewhere(small: Library, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for place in (first, second, first):
+        Library(small.root, cache_dir=place).scan(workers=0)
+        assert LibraryHome(small.root).home.is_relative_to(place)  # noted, so that others look there
+        put(small.root / "a/new.bmp", nobody(9))  # its cache there is not the one that stays beside the photos
+        Library(small.root).scan(workers=0)
+        assert is_unchanged(small.root)
+
+
+def test_a_folder_that_cannot_be_listed_is_said_each_time(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    (small.root / "c").mkdir()
+    small.scan(workers=0)
+    real = os.scandir
+
+    def refused(path: str) -> object:
+        if path.endswith("/c"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    for _ in range(2):
+        assert "not looked into" in Library(small.root).scan(workers=0).notes[0]
+
+
+def test_clearing_and_pruning(small: Library, scratch: Path) -> None:
+    (small.root / "a/nobody.bmp").unlink()
+    prune_caches(small)
+    Library(small.root).scan(workers=0)
+    assert held(small) == expected(small, scratch)
+    going = plan_clearing(small)
+    assert small.home.seen in {one.path for one in going}
+    clear_caches(small, going)
+    assert not small.home.seen.exists() and not is_unchanged(small.root)
+    assert Library(small.root).scan(workers=0).scanned == 5
+    assert held(small) == expected(small, scratch)
+
+
+def test_a_stopped_scan_is_not_taken_for_a_whole_one(small: Library, scratch: Path) -> None:
+    for number in range(3):
+        put(small.root / f"a/new {number}.bmp", nobody(20 + number))
+    asked = iter([False, True])
+    assert Library(small.root).scan(workers=0, stop_asked=lambda: next(asked, True)).left > 0
+    assert not is_unchanged(small.root)
+    Library(small.root).scan(workers=0)
+    assert held(small) == expected(small, scratch)
+
+
+def test_a_photo_replaced_after_it_was_listed_is_looked_at_again(
+    small: Library, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(small.root / "a/new.bmp", nobody(9))
+    real = crawling.PhotoFolder.photos.func
+
+    def changed(folder: crawling.PhotoFolder) -> object:
+        photos = real(folder)
+        if folder.rel_path == "a":
+            put(small.root / "a/new.bmp", nobody(10))
+        return photos
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crawling.PhotoFolder, "photos", property(changed))
+        Library(small.root).scan(workers=0)
+    Library(small.root).scan(workers=0)
+    assert held(small) == expected(small, scratch) and is_unchanged(small.root)
+
+
+# -- seen.json ---------------------------------------------------------------
+
+stamps = st.none() | st.tuples(st.integers(0, 2**62), st.integers(-(2**62), 2**62))
+seen = st.builds(
+    Seen, st.text(), st.dictionaries(st.text(), st.builds(SeenFolder, st.text(), st.integers(0, 10**6), stamps))
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seen)
+def test_what_was_seen_is_read_again(tmp_path: Path, seen: Seen) -> None:
+    write_seen(tmp_path / "seen.json", seen)
+    assert read_seen(tmp_path / "seen.json") == seen
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=3), values, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary() | json_values.map(lambda value: json.dumps({"schema": 1, "stamp": "", "folders": value}).encode()))
+def test_anything_else_is_not_taken_for_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "seen.json").write_bytes(content)
+    found = read_seen(tmp_path / "seen.json")
+    assert found is None or all(isinstance(folder.photos, int) for folder in found.folders.values())
