@@ -90,8 +90,9 @@ class Library(Answers, Searches, Forgetting):
         `packs.session.DEVICES`. `min_face`: width of the smallest face looked for, in pixels of
         the photo, instead of the pack's own by the photo's size; photos in which only larger ones
         were looked for are looked at again. Once `stop_asked()` is true the photos in hand are
-        finished and saved. Raises UsageError for a folder outside the library, LibraryBusyError
-        while another process scans or clusters it, PackError for a device that is not there.
+        finished and saved. Raises UsageError for a folder outside the library or a senseless
+        width, LibraryBusyError while another process scans or clusters it, PackError for a device
+        that is not there.
         """
         starts = [folder_in(self.root, Path(folder)) for folder in folders] or [""]
         if min_face is None and (unchanged := scan_unchanged(self.home, starts)):

@@ -66,6 +66,7 @@ class Watch:
         return os.path.exists(self._root / photo)
 
     def _marked(self, photo: ScannedPhoto, forgotten: frozenset[str]) -> ScannedPhoto:
+        forgotten |= photo.forgotten  # what was known of its content may be from a cache not seen here
         for place in places_on(photo):
             if place.face_id in forgotten:
                 self._note(place)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceclust.errors import UsageError
 from faceclust.packs.manifest import Pack
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.photos.face_ids import content_hash, face_id
@@ -36,6 +37,13 @@ class Look:
     pack: Pack
     device: str = "cpu"
     min_face: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a senseless width."""
+        if self.min_face is not None and not 10 <= self.min_face <= 30_000:
+            raise UsageError(
+                f"faces {self.min_face} pixels wide cannot be looked for", hint="choose 10 to 30,000 pixels"
+            )
 
     def smallest(self, long_side: int) -> float:
         """The smallest face looked for in a photo whose longer side is `long_side` pixels."""

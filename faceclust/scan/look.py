@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.photos.crawl import PhotoFolder, crawl
 from faceclust.progress import Progress
@@ -104,8 +105,8 @@ def known_contents(home: LibraryHome, info: CacheInfo, folders: Iterable[ScanFol
         return copies
     for folder in folders:
         copies.learn_folder(folder)
-    met = {folder.name for folder in folders}
-    for name in home.cached_folders(info.pack):
-        if name not in met:  # a part of the library that is not scanned now
-            copies.learn_cache(FolderCache(home.folder_cache(name, info.pack), info))
+    others = {name for path, name in home.cache_files() if pack_of(path.name) == info.pack}
+    # Parts that are not scanned now, and folders that are gone: their caches may be kept elsewhere.
+    for name in sorted(others.difference(folder.name for folder in folders)):
+        copies.learn_cache(FolderCache(home.folder_cache(name, info.pack), info))
     return copies

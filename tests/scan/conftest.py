@@ -10,12 +10,6 @@ from tests.scan.made import is_unchanged, make_photos
 
 
 @pytest.fixture(scope="session")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where single photos are looked at."""
-    return tmp_path_factory.mktemp("scratch")
-
-
-@pytest.fixture(scope="session")
 def _small_scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = make_photos(tmp_path_factory.mktemp("small") / "photos")
     Library(root).scan(workers=0)

@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -75,19 +76,17 @@ def _look() -> Look:
 
 
 @cache
-def _examined(content: bytes, folder: str) -> ScannedPhoto | SkippedPhoto:
-    path = put(Path(folder) / "photo", content)
-    return PhotoExaminer(path.parent, _look())(PhotoRef(path.name, len(content), 0))
+def _examined(content: bytes) -> ScannedPhoto | SkippedPhoto:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "photo").write_bytes(content)
+        return PhotoExaminer(Path(folder), _look())(PhotoRef("photo", len(content), 0))
 
 
-def expected(library: Library, scratch: Path) -> dict[str, list[dict[str, Any]]]:
+def expected(library: Library) -> dict[str, list[dict[str, Any]]]:
     """The rows that each folder's cache must have: every photo looked at by itself, by the models."""
     rows = {}
     for folder in crawl(library.root):
-        photos = (
-            replace(_examined((library.root / ref.rel_path).read_bytes(), str(scratch)), ref=ref)
-            for ref in folder.photos
-        )
+        photos = (replace(_examined((library.root / ref.rel_path).read_bytes()), ref=ref) for ref in folder.photos)
         if found := rows_to_table(photos, library.cache_info).to_pylist():
             rows[folder.rel_path] = in_order(found)
     return rows
@@ -104,11 +103,6 @@ def held(library: Library) -> dict[str, list[dict[str, Any]]]:
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["photo"], row["face"] or 0))
-
-
-def hashes(library: Library) -> set[str]:
-    """The contents that the caches know."""
-    return {row["photo_hash"] for rows in held(library).values() for row in rows if row["photo_hash"]}
 
 
 def contents(root: Path) -> set[str]:

@@ -106,15 +106,15 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changed_is_looked_at(small: Library, scratch: Path, change: str) -> None:
+def test_whatever_changed_is_looked_at(small: Library, change: str) -> None:
     CHANGES[change](small.root)
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small, scratch)
+    assert held(small) == expected(small)
     assert is_unchanged(small.root)
 
 
-def test_a_change_elsewhere_leaves_the_other_parts_unchanged(small: Library, scratch: Path) -> None:
+def test_a_change_elsewhere_leaves_the_other_parts_unchanged(small: Library) -> None:
     put(small.root / "a/new.bmp", nobody(9))
     put(small.root / "b/new.bmp", nobody(8))
     assert not is_unchanged(small.root, "a") and is_unchanged(small.root, "b/deep")
@@ -122,7 +122,7 @@ def test_a_change_elsewhere_leaves_the_other_parts_unchanged(small: Library, scr
     assert is_unchanged(small.root, "a", "b/deep") and not is_unchanged(small.root, "b")
     assert not is_unchanged(small.root)
     assert Library(small.root).scan(workers=0).scanned == 1
-    assert is_unchanged(small.root) and held(small) == expected(small, scratch)
+    assert is_unchanged(small.root) and held(small) == expected(small)
 
 
 def test_parts_named_twice_count_once(small: Library) -> None:
@@ -160,7 +160,7 @@ def refuses(path: Path, *_: object, **__: object) -> None:
 
 
 def test_photos_that_are_gone_are_tried_again_where_the_cache_cannot_be_written(
-    small: Library, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    small: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (small.root / "a/collins.bmp").unlink()
     with monkeypatch.context() as patch:
@@ -168,10 +168,10 @@ def test_photos_that_are_gone_are_tried_again_where_the_cache_cannot_be_written(
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small, scratch)
+    assert held(small) == expected(small)
 
 
-def test_what_could_not_be_read_is_tried_again(small: Library, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_read_is_tried_again(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real, names = os.open, {"new.bmp", "no ending"}
 
     def refused(path: str | Path, *arguments: int, **others: int) -> int:
@@ -188,7 +188,7 @@ def test_what_could_not_be_read_is_tried_again(small: Library, scratch: Path, mo
             Library(small.root).scan(workers=0)
         assert is_unchanged(small.root, "b") == ("no ending" not in still)
         assert is_unchanged(small.root) == (not still)
-    assert held(small) == expected(small, scratch)
+    assert held(small) == expected(small)
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["inside", "kept elsewhere"])
@@ -233,31 +233,31 @@ def test_a_folder_that_cannot_be_listed_is_said_each_time(small: Library, monkey
         assert "not looked into" in Library(small.root).scan(workers=0).notes[0]
 
 
-def test_clearing_and_pruning(small: Library, scratch: Path) -> None:
+def test_clearing_and_pruning(small: Library) -> None:
     (small.root / "a/nobody.bmp").unlink()
     prune_caches(small)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small, scratch)
+    assert held(small) == expected(small)
     going = plan_clearing(small)
     assert small.home.seen in {one.path for one in going}
     clear_caches(small, going)
     assert not small.home.seen.exists() and not is_unchanged(small.root)
     assert Library(small.root).scan(workers=0).scanned == 5
-    assert held(small) == expected(small, scratch)
+    assert held(small) == expected(small)
 
 
-def test_a_stopped_scan_is_not_taken_for_a_whole_one(small: Library, scratch: Path) -> None:
+def test_a_stopped_scan_is_not_taken_for_a_whole_one(small: Library) -> None:
     for number in range(3):
         put(small.root / f"a/new {number}.bmp", nobody(20 + number))
     asked = iter([False, True])
     assert Library(small.root).scan(workers=0, stop_asked=lambda: next(asked, True)).left > 0
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small, scratch)
+    assert held(small) == expected(small)
 
 
 def test_a_photo_replaced_after_it_was_listed_is_looked_at_again(
-    small: Library, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    small: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(small.root / "a/new.bmp", nobody(9))
     real = crawling.PhotoFolder.photos.func
@@ -272,7 +272,7 @@ def test_a_photo_replaced_after_it_was_listed_is_looked_at_again(
         patch.setattr(crawling.PhotoFolder, "photos", property(changed))
         Library(small.root).scan(workers=0)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small, scratch) and is_unchanged(small.root)
+    assert held(small) == expected(small) and is_unchanged(small.root)
 
 
 # -- seen.json ---------------------------------------------------------------

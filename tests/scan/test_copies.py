@@ -1,0 +1,259 @@
+"""A photo whose content is known takes over what is known of it: no model looks at it again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.errors import UsageError
+from faceclust.photos.examine import PhotoExaminer
+from faceclust.scan.result import ScanResult
+from tests.cli.program import ok
+from tests.samples import COLLINS, HOPPER
+from tests.scan.made import expected, face, held, is_unchanged, nobody, put, touch
+
+
+def scan(library: Library, *parts: str, min_face: int | None = None) -> ScanResult:
+    """Scan as a new process would."""
+    again = Library(library.root)
+    return again.scan([library.root / part for part in parts], workers=0, min_face=min_face)
+
+
+def counts(result: ScanResult) -> tuple[int, int, int]:
+    return result.scanned, result.copied, result.removed
+
+
+def move(root: Path, old: str, new: str) -> None:
+    (root / new).parent.mkdir(parents=True, exist_ok=True)
+    (root / old).rename(root / new)
+
+
+def copy(root: Path, old: str, new: str) -> None:
+    (root / new).parent.mkdir(parents=True, exist_ok=True)
+    touch(Path(shutil.copyfile(root / old, root / new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "removed"),
+    [
+        ("a/collins.bmp", "a/eileen.bmp", 1),
+        ("a/collins.bmp", "b/deep/collins.bmp", 1),
+        ("a/collins.bmp", "new/folder/x", 1),
+        ("b/deep", "c", 0),  # its cache goes along
+        ("b", "a/deep", 0),
+    ],
+)
+def test_moved_photos_need_no_model(
+    small: Library, monkeypatch: pytest.MonkeyPatch, old: str, new: str, removed: int
+) -> None:
+    move(small.root, old, new)
+    with monkeypatch.context() as patch:
+        patch.setattr(PhotoExaminer, "_find", None)  # any use of a model fails
+        result = scan(small)
+    assert counts(result) == (0, removed, removed) and not result.skipped
+    assert result.photos == 6 and result.faces == ("collins" in old)
+    assert held(small) == expected(small) and is_unchanged(small.root)
+
+
+def test_a_folder_moved_without_its_cache(small: Library) -> None:
+    (small.root / "new").mkdir()
+    for photo in (small.root / "a").glob("*.bmp"):
+        photo.rename(small.root / "new" / photo.name)
+    assert counts(scan(small)) == (0, 2, 2)
+    assert held(small) == expected(small)
+
+
+def test_a_folder_renamed_while_its_cache_lies_elsewhere(small: Library, tmp_path: Path) -> None:
+    for cache in small.root.rglob(".faceclust.parquet"):
+        cache.unlink()
+    Library(small.root, cache_dir=tmp_path / "caches").scan(workers=0)
+    move(small.root, "a", "c")
+    library = Library(small.root)
+    assert counts(scan(library))[:2] == (0, 2)
+    assert held(library) == expected(library)
+
+
+def test_two_new_copies_need_one_look(small: Library) -> None:
+    for name in ("a/x.bmp", "a/y.bmp", "c/z"):
+        put(small.root / name, face(COLLINS, 5))
+    assert counts(scan(small)) == (1, 2, 0)
+    assert held(small) == expected(small)
+
+
+def test_two_new_copies_where_workers_do_it(small: Library) -> None:
+    for name in ("a/x.bmp", "a/y.bmp", "c/z"):
+        put(small.root / name, face(COLLINS, 5))
+    result = Library(small.root).scan(workers=2)
+    assert result.scanned + result.copied == 3 and result.scanned >= 1
+    assert held(small) == expected(small)
+
+
+def test_a_copy_whose_original_goes_in_the_same_scan(small: Library) -> None:
+    copy(small.root, "b/hopper.bmp", "a/grace.bmp")
+    (small.root / "b/hopper.bmp").unlink()
+    assert counts(scan(small)) == (0, 1, 1)
+    assert held(small) == expected(small)
+
+
+def test_two_photos_that_change_places(small: Library) -> None:
+    put(small.root / "a/collins.bmp", face(HOPPER, 0))
+    put(small.root / "b/hopper.bmp", face(COLLINS, 0))
+    assert counts(scan(small)) == (0, 2, 0)
+    assert held(small) == expected(small)
+
+
+def test_a_copy_of_a_photo_in_a_part_not_scanned_now(small: Library) -> None:
+    copy(small.root, "b/hopper.bmp", "a/grace.bmp")
+    (small.root / "b/hopper.bmp").unlink()  # its cache still knows it
+    assert counts(scan(small, "a")) == (0, 1, 0)
+    assert scan(small).removed == 1
+    assert held(small) == expected(small)
+
+
+def test_a_touched_photo_needs_no_model(small: Library) -> None:
+    touch(small.root / "a/collins.bmp")
+    assert counts(scan(small)) == (0, 1, 0)
+    assert held(small) == expected(small)
+
+
+def test_other_content_of_the_same_size_is_looked_at(small: Library) -> None:
+    put(small.root / "a/other.bmp", face(HOPPER, 3))
+    put(small.root / "a/nobody.bmp", nobody(30))
+    sizes = {(small.root / name).stat().st_size for name in ("a/collins.bmp", "a/other.bmp")}
+    assert len(sizes) == 1
+    assert counts(scan(small)) == (2, 0, 0)
+    assert held(small) == expected(small)
+
+
+def test_what_could_not_be_used_is_not_taken_over(small: Library) -> None:
+    put(small.root / "a/text.bmp", b"BM is how a bitmap begins")
+    assert len(scan(small).skipped) == 1
+    copy(small.root, "a/text.bmp", "b/text.bmp")
+    result = scan(small)
+    assert counts(result) == (0, 0, 0) and [skip.ref.rel_path for skip in result.skipped] == ["b/text.bmp"]
+    assert held(small) == expected(small)
+
+
+def test_a_forgotten_face_stays_forgotten_on_copies(small: Library) -> None:
+    (collins,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    small.name([collins.face_id], COLLINS)
+    small.forget(small.plan_forget(COLLINS))
+    scan(small)
+    copy(small.root, "a/collins.bmp", "b/copy.bmp")
+    move(small.root, "a/collins.bmp", "c/moved.bmp")
+    result = scan(small)
+    assert counts(result) == (0, 2, 1) and (result.faces, result.forgotten) == (0, 2)
+    for folder in ("b", "c"):
+        (row,) = (row for row in held(small)[folder] if row["face_id"] == collins.face_id)
+        assert row["embedding"] is row["landmarks"] is row["quality"] is None
+    assert [place.photo for place in Library(small.root).places] == ["b/hopper.bmp"]
+
+
+def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) -> None:
+    # The caches alone tell: those of a part that is not scanned now too.
+    put(small.root / "b/both.bmp", face(COLLINS, 1))
+    scan(small)
+    library = Library(small.root)
+    faces = {place.photo: place.face_id for place in library.places}
+    library.name([faces["a/collins.bmp"], faces["b/both.bmp"]], COLLINS)
+    library.forget(library.plan_forget(COLLINS))
+    library.home.journal.unlink()
+    copy(small.root, "a/collins.bmp", "b/copy.bmp")
+    assert counts(scan(small, "b")) == (0, 1, 0)
+    (row,) = (row for row in held(small)["b"] if row["photo"] == "copy.bmp")
+    assert row["face_id"] == faces["a/collins.bmp"] and row["embedding"] is None and row["quality"] is None
+
+
+def test_names_come_along(small: Library) -> None:
+    (collins,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    small.name([collins.face_id], COLLINS)
+    move(small.root, "a/collins.bmp", "c/eileen.bmp")
+    copy(small.root, "c/eileen.bmp", "b/copy.bmp")
+    assert counts(scan(small)) == (0, 2, 1)
+    library = Library(small.root)
+    (person,) = library.people()
+    assert (person.name, person.confirmed) == (COLLINS, {collins.face_id})
+    assert sorted(place.photo for place in library.places_of[collins.face_id]) == ["b/copy.bmp", "c/eileen.bmp"]
+
+
+def test_the_program_says_so(small: Library) -> None:
+    move(small.root, "a/collins.bmp", "c/eileen.bmp")
+    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (known by content), 1 gone since" in ok(
+        "scan", small.root
+    )
+
+
+# -- the smallest face looked for --------------------------------------------
+
+
+def smallest(library: Library) -> set[int]:
+    return {row["min_face"] for rows in held(library).values() for row in rows}
+
+
+def test_photos_are_looked_at_again_for_smaller_faces_only(small: Library) -> None:
+    (by_default,) = smallest(small)
+    assert by_default == small.pack.detector.min_face(240)
+    for asked in (by_default, by_default + 1, 1000, None):
+        assert counts(scan(small, min_face=asked)) == (0, 0, 0)
+    assert counts(scan(small, "a", min_face=by_default - 3)) == (2, 0, 0)
+    assert {row["min_face"] for row in held(small)["a"]} == {by_default - 3}
+    assert counts(scan(small, min_face=by_default - 2)) == (4, 0, 0)
+    assert smallest(small) == {by_default - 3, by_default - 2}
+    assert counts(scan(small, min_face=by_default - 2)) == counts(scan(small)) == (0, 0, 0)
+    assert is_unchanged(small.root)
+
+
+def test_a_photo_known_for_larger_faces_only_is_looked_at_again(small: Library) -> None:
+    put(small.root / "a/large.bmp", face(COLLINS, 7))
+    assert counts(scan(small, min_face=150)) == (1, 0, 0)
+    assert {row["photo"]: row["min_face"] for row in held(small)["a"]}["large.bmp"] == 150
+    copy(small.root, "a/large.bmp", "a/copy.bmp")
+    result = scan(small, min_face=30)
+    assert counts(result) == (1, 1, 0)  # one of them, and the other is its copy
+    assert {row["photo"]: row["min_face"] for row in held(small)["a"] if row["photo"] in ("large.bmp", "copy.bmp")} == {
+        "large.bmp": 30,
+        "copy.bmp": 30,
+    }
+
+
+def test_caches_that_do_not_tell_are_looked_at_again_where_it_is_asked(small: Library) -> None:
+    from tests.store.test_schemas import caches, write_first_schema
+
+    for cache in caches(small):
+        write_first_schema(cache)
+    copy(small.root, "a/collins.bmp", "a/copy.bmp")
+    assert counts(scan(small)) == (0, 1, 0)
+    result = scan(small, min_face=1000)
+    assert result.scanned + result.copied == 7 and result.scanned == 6
+
+
+def test_skipped_photos_are_not_tried_again_for_smaller_faces(small: Library) -> None:
+    put(small.root / "a/text.bmp", b"BM is how a bitmap begins")
+    scan(small)
+    result = scan(small, min_face=15)
+    assert result.scanned == 6 and not result.skipped and result.unchanged == 1
+
+
+@pytest.mark.parametrize("senseless", [0, -5, 40_000])
+def test_a_senseless_smallest_face_is_refused(small: Library, senseless: int) -> None:
+    before = {path: path.read_bytes() for path in small.root.rglob(".faceclust.parquet")}
+    with pytest.raises(UsageError, match=str(senseless)):
+        small.scan(workers=0, min_face=senseless)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_nothing_stays_open(small: Library) -> None:
+    copy(small.root, "a/collins.bmp", "a/copy.bmp")
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.exists():
+        pytest.skip("looks into /proc")
+    scan(small)
+    before = len(os.listdir(descriptors))
+    for number in range(3):
+        copy(small.root, "a/collins.bmp", f"a/copy {number}.bmp")
+        scan(small)
+    assert len(os.listdir(descriptors)) <= before
