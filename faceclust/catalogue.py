@@ -25,8 +25,9 @@ from faceclust.regroup import Memory, as_said
 from faceclust.store.clusters import read_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
-from faceclust.store.home import LibraryHome, resolve_folder
+from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo
+from faceclust.store.which import resolve_folder
 from faceclust.types import Clustering, FacePlace, FaceTable, Person
 
 

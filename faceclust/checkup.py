@@ -16,7 +16,8 @@ from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import FaceclustError
 from faceclust.packs.manifest import load_pack
 from faceclust.packs.verify import check_files
-from faceclust.store.home import LibraryHome, find_library
+from faceclust.store.home import LibraryHome
+from faceclust.store.which import find_library
 
 _PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"

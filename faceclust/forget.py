@@ -19,9 +19,10 @@ from faceclust.people.locate import FaceFinder, found_before
 from faceclust.people.names import person_key
 from faceclust.store.files import remove, write_atomically
 from faceclust.store.folder_cache import FolderCache
-from faceclust.store.home import JOURNAL_NAME, enclosing_library, journal_held
+from faceclust.store.home import JOURNAL_NAME, journal_held
 from faceclust.store.thumbs import ThumbStore
 from faceclust.store.traces import Traces, erase_from_cache, erase_from_home, find_traces
+from faceclust.store.which import enclosing_library
 from faceclust.watch import Watch, still_held, sweep
 
 

@@ -34,9 +34,9 @@ from faceclust.recognition import IdentifiedPhoto, identify
 from faceclust.scan.unchanged import scan_unchanged
 from faceclust.searches import Searches
 from faceclust.store.clusters import SavedClusterings
-from faceclust.store.home import find_library, folder_in, library_for_scan, remember_library
 from faceclust.store.schema import release_memory
 from faceclust.store.thumbs import ThumbStore
+from faceclust.store.which import find_library, folder_in, library_for_scan, remember_library
 from faceclust.types import ClusterParams, FacePlace
 from faceclust.wishes import constraints_of, in_words
 

@@ -20,7 +20,7 @@ from faceclust.outputs.search import (
     first_moment,
     last_moment,
 )
-from faceclust.store.home import resolve_folder
+from faceclust.store.which import resolve_folder
 
 
 class Searches(Catalogue):

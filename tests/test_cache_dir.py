@@ -9,7 +9,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import CacheError
-from faceclust.store.home import enclosing_library
+from faceclust.store.which import enclosing_library
 from tests.samples import COLLINS, HOPPER, save, variant
 
 

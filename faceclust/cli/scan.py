@@ -63,7 +63,7 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --min-face 30       smaller faces too; takes longer
     """
-    from faceclust.store.home import library_for_scan
+    from faceclust.store.which import library_for_scan
 
     root = library_for_scan(folders, library)
     click.echo(f"library: {root}", err=True)
@@ -83,7 +83,8 @@ def command(
 def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
     """Where nothing has changed, before anything heavy is loaded."""
     from faceclust.scan.unchanged import scan_unchanged
-    from faceclust.store.home import LibraryHome, folder_in
+    from faceclust.store.home import LibraryHome
+    from faceclust.store.which import folder_in
 
     return scan_unchanged(LibraryHome(root), [folder_in(root, folder) for folder in folders] or [""])
 

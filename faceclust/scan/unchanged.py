@@ -15,9 +15,10 @@ from faceclust import __version__
 from faceclust.conventions import DEFAULT_PACK, cache_name
 from faceclust.photos.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
-from faceclust.store.home import FOLDERS, LibraryHome, remember_library
+from faceclust.store.home import FOLDERS, LibraryHome
 from faceclust.store.places import libraries_folder, notes_folder
 from faceclust.store.seen import Seen, SeenFolder, file_stamp, read_seen, write_seen
+from faceclust.store.which import remember_library
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _MODELS = (_PACKAGE / "models", _PACKAGE.parent / "models")

@@ -22,9 +22,10 @@ from faceclust.store import files
 from faceclust.store.clusters import read_clusters, write_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
-from faceclust.store.home import LibraryHome, find_library, remember_library
+from faceclust.store.home import LibraryHome
 from faceclust.store.places import CachePaths
 from faceclust.store.schema import STATUS_OK, CacheInfo, KnownPhotoRow, rows_to_table, stored_name
+from faceclust.store.which import find_library, remember_library
 from faceclust.types import (
     Clustering,
     ClusterParams,
