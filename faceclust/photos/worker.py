@@ -68,6 +68,7 @@ def serve(pipe: Connection[Any, Any], open_worker: Callable[[], Worker[Any, Any,
     try:
         worker = open_worker()
         opened = True
+        _silence()
         pipe.send(Ready())
         _work_on(pipe, worker, _memory() + growth_limit)
     except MemoryError:
@@ -91,6 +92,14 @@ def _work_on(pipe: Connection[Any, Any], worker: Worker[Any, Any, Any], memory_l
         pipe.send(Begun())
         result = worker.work(task, prepared)
         pipe.send(Done(result, _memory() > memory_limit))
+
+
+def _silence() -> None:
+    """Decoders written in C remark on odd files on stderr, in the midst of the user's progress. What
+    matters comes by the pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _memory() -> int:

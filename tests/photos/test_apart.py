@@ -70,6 +70,8 @@ class Doer:
                 raise Awkward("a", "b")
             case "unpicklable":
                 return lambda: None  # type: ignore[return-value]
+            case "remark":
+                os.write(2, b"a remark of a decoder\n")
             case "large":
                 self.kept.append(bytes(bytearray(os.urandom(1)) * 200_000_000))
             case "first":
@@ -308,3 +310,8 @@ def test_workers_that_die_whatever_they_do_end_the_run(tmp_path: Path) -> None:
     outcomes = run(tmp_path, [f"segfault {number}" for number in range(10**6)], 4)
     with pytest.raises(FaceclustError, match="whatever they work on"):
         next(outcomes)
+
+
+def test_what_decoders_remark_on_stderr_is_not_heard(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(list(run(tmp_path, ["remark 1", "remark 2"]))) == 2
+    assert capfd.readouterr().err == ""
