@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
+from faceclust.people.events import JournalFace
 from faceclust.photos.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
+from faceclust.types import PhotoRef
+from faceclust.watch import Watch, places_on
 from tests.cli.program import ok
 from tests.samples import COLLINS, HOPPER
 from tests.scan.made import expected, face, held, is_unchanged, nobody, put, touch
+from tests.store.test_schemas import caches, write_first_schema
+from tests.store.test_store import scanned
 
 
 def scan(library: Library, *parts: str, min_face: int | None = None) -> ScanResult:
@@ -168,6 +174,13 @@ def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) ->
     assert row["face_id"] == faces["a/collins.bmp"] and row["embedding"] is None and row["quality"] is None
 
 
+def test_what_is_known_as_forgotten_stays_so_beside_another_forgotten_face(small: Library) -> None:
+    photo = replace(scanned(PhotoRef("b/copy.bmp", 1, 1), 2), forgotten=frozenset({f"{0:016x}"}))
+    place = places_on(photo)[1]
+    marked = Watch(small.root, [JournalFace.of(place, confirmed=False)]).take(photo)
+    assert marked is not None and marked.forgotten == set(photo.face_ids)
+
+
 def test_names_come_along(small: Library) -> None:
     (collins,) = (place for place in small.places if place.photo == "a/collins.bmp")
     small.name([collins.face_id], COLLINS)
@@ -221,8 +234,6 @@ def test_a_photo_known_for_larger_faces_only_is_looked_at_again(small: Library) 
 
 
 def test_caches_that_do_not_tell_are_looked_at_again_where_it_is_asked(small: Library) -> None:
-    from tests.store.test_schemas import caches, write_first_schema
-
     for cache in caches(small):
         write_first_schema(cache)
     copy(small.root, "a/collins.bmp", "a/copy.bmp")

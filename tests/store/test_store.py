@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -90,6 +91,55 @@ def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[
             row = faces.face_ids.tolist().index(face_id)
             np.testing.assert_allclose(faces.embeddings[row], photo.embeddings[i], atol=3e-3)
             assert np.linalg.norm(faces.embeddings[row]) == pytest.approx(3.0, abs=1e-6)
+
+
+texts = st.none() | st.text(max_size=8)
+degrees = st.none() | st.floats(-180, 180)
+taken = st.none() | st.datetimes().map(lambda time: time.replace(microsecond=0))
+metadata = st.builds(Metadata, taken, texts, st.none() | st.integers(1, 8), degrees, degrees)
+
+
+@st.composite
+def photos_with_forgotten(draw: st.DrawFn) -> list[ScannedPhoto]:
+    made = []
+    for number, name in enumerate(draw(st.lists(names, unique=True, max_size=4))):
+        photo = scanned(PhotoRef(f"sub/{name}", draw(st.integers(0, 2**40)), number), draw(st.integers(0, 3)), number)
+        forgotten = draw(st.sets(st.sampled_from(photo.face_ids))) if photo.face_ids else ()
+        smallest = draw(st.none() | st.integers(10, 30_000))
+        changes = {"metadata": draw(metadata), "min_face": smallest, "forgotten": frozenset(forgotten)}
+        made.append(replace(photo, **changes))
+    return made
+
+
+@settings(max_examples=80, deadline=None)
+@given(photos_with_forgotten(), st.data())
+def test_photos_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, photos: list[ScannedPhoto], data: st.DataObject
+) -> None:
+    cache = folder_cache(tmp_path_factory.mktemp("folder"))
+    skipped = SkippedPhoto(PhotoRef("sub/\u2603", 1, 1), SkipReason.EMPTY, "no bytes")
+    cache.update([], {skipped.ref: skipped} | {photo.ref: photo for photo in photos})
+    back = {photo.ref.name: photo for photo in cache.photos()}
+    assert back.keys() == {photo.ref.name for photo in photos} - {skipped.ref.name}
+    for photo in photos:
+        if photo.ref.name not in back:
+            continue
+        found = back[photo.ref.name]
+        assert (found.ref.size, found.ref.mtime_ns) == (photo.ref.size, photo.ref.mtime_ns)
+        for name in ("content_hash", "full_size", "metadata", "face_ids", "forgotten", "min_face"):
+            assert getattr(found, name) == getattr(photo, name), name
+        for name in ("boxes", "scores"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(photo, name))
+        for face, face_id in enumerate(photo.face_ids):
+            kept = face_id not in photo.forgotten
+            np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * kept)
+            assert found.quality[face] == photo.quality[face] * kept
+            np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * kept, atol=2e-3)
+        # Put in again, as a copy is, not one bit differs.
+        again = rows_to_table([replace(found, ref=photo.ref)], INFO).to_pylist()
+        assert again == [row for row in cache.read().to_pylist() if row["photo"] == photo.ref.name]
+    some = data.draw(st.sets(st.sampled_from(sorted(back)))) if back else set()
+    assert {photo.ref.name for photo in cache.photos(some)} == some
 
 
 def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
