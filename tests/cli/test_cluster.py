@@ -46,7 +46,7 @@ def test_new_photos_go_to_the_groups_that_are_there(library: Library) -> None:
 
 def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(library: Library) -> None:
     before = dict(library.cluster_of)
-    said = ok("cluster", "--library", library.root, "--threshold", "0.1")
+    said = ok("cluster", "--library", library.root, "--threshold", "0.02")
     assert "now alone: " in said and "all were grouped anew: the threshold was 1.1" in said
     assert Library(library.root).cluster_of != before
     assert "gone back to the grouping before" in ok("cluster", "--library", library.root, "--undo")
@@ -72,7 +72,7 @@ def test_nothing_to_go_back_to_is_said(library: Library) -> None:
 
 def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library) -> None:
     first = dict(library.cluster_of)
-    ok("cluster", "--library", library.root, "-t", "0.1")
+    ok("cluster", "--library", library.root, "-t", "0.02")
     for command in (["cluster"], ["cluster", "--undo"]):
         library.home.clusters.write_bytes(b"PAR1 nonsense")
         done = run(*command, "--library", library.root, "--json")
@@ -85,7 +85,7 @@ def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library)
 
 
 def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> None:
-    ok("cluster", "--library", library.root, "-t", "0.1")
+    ok("cluster", "--library", library.root, "-t", "0.02")
     files = [library.home.clusters, library.home.clusters_before]
     before = [file.read_bytes() for file in files]
     assert "this would go back" in ok("cluster", "--library", library.root, "--undo", "-n")
@@ -99,7 +99,7 @@ def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> No
 def test_a_run_that_changes_nothing_leaves_the_undo_alone(library: Library) -> None:
     before = dict(library.cluster_of)
     for _ in range(3):
-        ok("cluster", "--library", library.root, "-t", "0.1")
+        ok("cluster", "--library", library.root, "-t", "0.02")
     ok("cluster", "--library", library.root, "--undo")
     assert Library(library.root).cluster_of == before
 
