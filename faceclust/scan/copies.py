@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -10,6 +11,10 @@ from faceclust.photos.examine import Task
 from faceclust.scan.folder import ScanFolder
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.types import PhotoRef, ScannedPhoto
+
+#: Contents a photo is compared with at most: some formats give every photo of a camera one size,
+#: and what is sent along with each of very many photos must not grow with their number.
+MOST_COMPARED = 100
 
 
 class Copies:
@@ -19,14 +24,13 @@ class Copies:
     def __init__(self, waiting: Iterable[PhotoRef], min_face: int | None) -> None:
         """`min_face`: photos in which only larger faces were looked for do not count."""
         self._min_face = min_face
-        self._sizes: dict[int, int] = defaultdict(int)
-        for ref in waiting:
-            self._sizes[ref.size] += 1
+        self._waiting = Counter(ref.size for ref in waiting)
         self._known: dict[int, dict[str, ScannedPhoto]] = defaultdict(dict)
+        self._akin: dict[tuple[int, str | int], list[str]] = defaultdict(list)
 
     def learn_folder(self, folder: ScanFolder) -> None:
         """The photos a folder's cache has, also those that are gone from it."""
-        wanted = {name for name, row in folder.rows.items() if row.photo_hash and row.size in self._sizes}
+        wanted = {name for name, row in folder.rows.items() if row.photo_hash and self._waiting[row.size]}
         if wanted:
             self.learn_cache(folder.cache, wanted)
 
@@ -40,8 +44,11 @@ class Copies:
 
     def learn(self, photo: ScannedPhoto) -> None:
         """A photo that was just scanned, or known before."""
-        if photo.ref.size in self._sizes and self._is_enough(photo):
-            self._known[photo.ref.size].setdefault(photo.content_hash, photo)
+        ref = photo.ref
+        if self._waiting[ref.size] and self._is_enough(photo):
+            self._known[ref.size].setdefault(photo.content_hash, photo)
+            for trait in (ref.name, ref.mtime_ns):
+                self._akin[ref.size, trait].append(photo.content_hash)
 
     def tasks(self, waiting: Iterable[PhotoRef]) -> Iterator[Task]:
         """A task for each photo, with the contents known by the time it is asked for. Of photos of
@@ -49,7 +56,7 @@ class Copies:
         later = []
         met = set()
         for ref in waiting:
-            if self._sizes[ref.size] > 1 and ref.size in met:
+            if ref.size in met:
                 later.append(ref)
                 continue
             met.add(ref.size)
@@ -61,7 +68,15 @@ class Copies:
         return replace(self._known[ref.size][content_hash], ref=ref)
 
     def _task(self, ref: PhotoRef) -> Task:
-        return Task(ref, frozenset(self._known[ref.size]))
+        self._waiting[ref.size] -= 1  # once none is left, no more has to be remembered
+        known: Iterable[str] = self._known.get(ref.size, ())
+        if len(self._known.get(ref.size, ())) > MOST_COMPARED:
+            # A moved photo keeps its time, and as a rule its name.
+            akin = itertools.chain(
+                self._akin.get((ref.size, ref.name), ()), self._akin.get((ref.size, ref.mtime_ns), ())
+            )
+            known = itertools.islice(akin, MOST_COMPARED)
+        return Task(ref, frozenset(known))
 
     def _is_enough(self, photo: ScannedPhoto) -> bool:
         return self._min_face is None or (photo.min_face is not None and photo.min_face <= self._min_face)

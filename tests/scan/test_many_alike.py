@@ -1,0 +1,63 @@
+"""Many photos of one size, as uncompressed formats make them: what is remembered and sent along stays small."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from faceclust.scan.copies import MOST_COMPARED, Copies
+from faceclust.types import Metadata, PhotoRef, ScannedPhoto
+
+
+def photo(number: int, size: int = 1000) -> ScannedPhoto:
+    none = np.empty((0, 1), np.float32)
+    return ScannedPhoto(
+        ref=PhotoRef(f"a/{number}.bmp", size, number),
+        content_hash=f"{number:032x}",
+        full_size=(100, 100),
+        metadata=Metadata(),
+        face_ids=(),
+        boxes=none.reshape(0, 4),
+        landmarks=none.reshape(0, 5, 2),
+        scores=none.reshape(0),
+        quality=none.reshape(0),
+        embeddings=none.reshape(0, 128),
+    )
+
+
+def test_of_very_many_contents_those_of_its_name_or_time_are_compared() -> None:
+    known = [photo(number) for number in range(5 * MOST_COMPARED)]
+    last = known[-1]
+    moved, renamed = replace(last.ref, rel_path="b/499.bmp", mtime_ns=-1), replace(last.ref, rel_path="b/x")
+    new = PhotoRef("b/new.bmp", 1000, -2)
+    copies = Copies([moved, renamed, new], None)
+    for one in known:
+        copies.learn(one)
+    compared = {task.ref: task.known for task in copies.tasks([moved, renamed, new])}
+    assert compared == {moved: {last.content_hash}, renamed: {last.content_hash}, new: frozenset()}
+    assert copies.photo(moved, last.content_hash) == replace(last, ref=moved)
+
+
+def test_no_task_carries_more_than_the_limit() -> None:
+    waiting = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MOST_COMPARED)]
+    copies = Copies(waiting, None)
+    most = 0
+    for number, task in enumerate(copies.tasks(waiting)):
+        most = max(most, len(task.known))
+        copies.learn(replace(photo(number), ref=task.ref))
+    assert most == MOST_COMPARED
+
+
+def test_a_content_no_other_photo_may_have_is_not_remembered() -> None:
+    alone, first, second = PhotoRef("alone", 7, 0), PhotoRef("first", 8, 0), PhotoRef("second", 8, 0)
+    copies = Copies([alone, first, second], None)
+    known = {}
+    for number, task in enumerate(copies.tasks([alone, first, second])):
+        known[task.ref] = task.known
+        copies.learn(replace(photo(number), ref=task.ref))
+    assert known == {alone: frozenset(), first: frozenset(), second: {photo(1).content_hash}}
+    for ref, number in ((alone, 0), (second, 2)):
+        with pytest.raises(KeyError):
+            copies.photo(ref, photo(number).content_hash)
