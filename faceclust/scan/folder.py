@@ -15,7 +15,7 @@ from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import KnownPhotoRow, stored_name
 from faceclust.store.seen import SeenFolder, file_stamp
-from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 
 #: Saving takes a part of the time at most: 1 in this many.
 _SHARE = 12
@@ -36,6 +36,7 @@ class ScanFolder:
         """`rows`: what the cache has, by file name. `min_face`: photos in which only larger faces
         were looked for are waiting too."""
         self.home, self.found, self.cache, self.rows = home, found, cache, rows
+        self._min_face = min_face
         self.known = [ref for ref in found.photos if _is_settled(rows.get(stored_name(ref)), ref, min_face)]
         self.waiting = set(found.photos).difference(self.known)
         self.removed = rows.keys() - {stored_name(ref) for ref in found.photos}
@@ -51,6 +52,13 @@ class ScanFolder:
     def add(self, listed: PhotoRef, photo: ScannedPhoto | SkippedPhoto) -> None:
         """Take what was found for the photo listed so."""
         self.waiting.discard(listed)
+        if isinstance(photo, SkippedPhoto) and self._was_looked_at(listed):
+            # What a closer look could not do takes nothing from what is known.
+            self.known.append(listed)
+            return
+        if self._min_face and isinstance(photo, SkippedPhoto) and photo.reason is SkipReason.TOO_SLOW:
+            self.settled = False  # without such small faces it may do
+            return
         self.done[photo.ref] = photo
         if isinstance(photo, SkippedPhoto) and photo.reason in PASSING_REASONS:
             self.settled = False
@@ -89,6 +97,10 @@ class ScanFolder:
         self.done, self.removed = {}, set()
         result.add_seconds({"write": time.process_time() - began})
         self._next_save = time.monotonic() + _SHARE * (time.monotonic() - now)
+
+    def _was_looked_at(self, ref: PhotoRef) -> bool:
+        row = self.rows.get(stored_name(ref))
+        return row is not None and row.photo_hash is not None and _is_settled(row, ref, None)
 
     def _is_there(self) -> bool:
         # Asked of the photos, since some network file systems give a folder a new number now and then.

@@ -1,0 +1,39 @@
+"""A closer look (`min_face`) that a photo does not allow takes nothing from what is known of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.photos.examine import PhotoExaminer
+from faceclust.photos.failure import UndecodableError
+from faceclust.types import SkipReason
+from tests.samples import COLLINS, variant
+
+
+@pytest.mark.parametrize("reason", [SkipReason.TOO_SLOW, SkipReason.OUT_OF_MEMORY, SkipReason.CRASHED])
+@pytest.mark.parametrize("scanned_before", [True, False])
+def test_a_closer_look_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: SkipReason, scanned_before: bool
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise UndecodableError(reason, "many small faces")
+
+    variant(COLLINS, 0).save(tmp_path / "collins.jpg")
+    library = Library(tmp_path)
+    if scanned_before:
+        library.scan(workers=0)
+        before = library.places
+    with monkeypatch.context() as patch:
+        patch.setattr(PhotoExaminer, "_find", fail)
+        result = library.scan(workers=0, min_face=10)
+    assert [skip.reason for skip in result.skipped] == [reason] and result.unsaved == result.left == 0
+    if scanned_before:
+        assert library.places == before
+        assert Library(tmp_path).scan(workers=0).unchanged == 1
+    else:
+        again = Library(tmp_path).scan(workers=0)
+        assert again.scanned == (reason is not SkipReason.CRASHED)
+    assert Library(tmp_path).scan(workers=0).unchanged == 1
