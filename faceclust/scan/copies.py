@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from faceclust.photos.examine import Task
 from faceclust.scan.folder import ScanFolder
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.schema import KnownPhotoRow
 from faceclust.types import PhotoRef, ScannedPhoto
 
 #: Contents a photo is compared with at most: some formats give every photo of a camera one size,
@@ -30,17 +32,19 @@ class Copies:
 
     def learn_folder(self, folder: ScanFolder) -> None:
         """The photos a folder's cache has, also those that are gone from it."""
-        wanted = {name for name, row in folder.rows.items() if row.photo_hash and self._waiting[row.size]}
-        if wanted:
-            self.learn_cache(folder.cache, wanted)
+        with contextlib.suppress(UnusableCacheError):  # said where it matters
+            self._learn(folder.cache, folder.rows)
 
-    def learn_cache(self, cache: FolderCache, names: Iterable[str] | None = None) -> None:
-        """These photos of a cache, None for all."""
-        try:
-            for photo in cache.photos(names):
+    def learn_cache(self, cache: FolderCache) -> None:
+        """The photos of a cache; one that cannot be used has none."""
+        with contextlib.suppress(UnusableCacheError):
+            self._learn(cache, cache.index())
+
+    def _learn(self, cache: FolderCache, rows: Mapping[str, KnownPhotoRow]) -> None:
+        wanted = {name for name, row in rows.items() if row.photo_hash and self._waiting[row.size]}
+        if wanted:  # to take out whole rows costs much, and few photos have the size of a waiting one
+            for photo in cache.photos(wanted):
                 self.learn(photo)
-        except UnusableCacheError:  # said where it matters
-            return
 
     def learn(self, photo: ScannedPhoto) -> None:
         """A photo that was just scanned, or known before."""
