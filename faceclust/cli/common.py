@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from faceclust.library import Library
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: How Python holds such bytes in a text.
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def library_option(function: F) -> F:
@@ -48,8 +51,10 @@ def announce(library: Library) -> Library:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    """Print a value as JSON on stdout. Bytes of file names that are not UTF-8 are written as caches
+    have them, as \\xNN."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    click.echo(_NOT_UTF8.sub(lambda found: rf"\\x{ord(found[0]) - 0xDC00:02x}", text))
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

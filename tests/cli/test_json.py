@@ -1,0 +1,28 @@
+"""What --json prints is JSON, whatever the photos are called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import COMMAND
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    names = [os.fsencode(tmp_path) + b"/bad\xff.jpg", os.fsencode(tmp_path) + b"/\xfefolder"]
+    try:
+        with open(names[0], "wb") as file:
+            file.write(b"no photo")
+        os.mkdir(names[1])  # noqa: PTH102
+    except OSError:
+        pytest.skip("the file system takes UTF-8 only")
+    for command in (["scan", tmp_path], ["status", "--library", tmp_path]):
+        done = subprocess.run([*COMMAND, *command, "--json"], capture_output=True, check=True)
+        answer = json.loads(done.stdout)  # of bytes: they are to be UTF-8
+        assert [skip["photo"] for skip in answer["skipped"]] == [r"bad\xff.jpg"]
+        if command[0] == "scan":
+            assert answer["notes"][0].startswith(rf"{tmp_path}/\xfefolder: not looked into")
