@@ -36,7 +36,7 @@ def test_an_interview_from_first_to_last(library: Library) -> None:
     terminal.question("(group 2)")
     terminal.type("b\r")
     terminal.question("(group 1)")
-    terminal.type("2 Eileen Collins\r")
+    terminal.type("3 Eileen Collins\r")
     terminal.wait("(5 faces, 3 of them confirmed), not 1 other")
     terminal.question("(group 2)")
     terminal.type("n\r")
