@@ -6,6 +6,8 @@ from __future__ import annotations
 DEFAULT_PACK = "dlib"
 #: The folder at a library's root that holds all but the caches of single folders.
 HOME_NAME = ".faceclust"
+#: A folder holding this file is the home of a library, wherever it lies: no photos are in it.
+HOME_MARK = ".faceclust-home"
 #: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
 ALBUMS_NOTES = ".faceclust-albums.json"
 #: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.

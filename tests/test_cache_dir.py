@@ -10,7 +10,7 @@ import pytest
 from faceclust import Library
 from faceclust.errors import CacheError
 from faceclust.store.which import enclosing_library
-from tests.samples import COLLINS, HOPPER, save, variant
+from tests.samples import COLLINS, HOPPER, make_library, save, variant
 
 
 def snapshot(folder: Path) -> dict[Path, int]:
@@ -99,3 +99,19 @@ def test_a_disk_that_is_not_mounted_is_told_from_an_empty_library(library: Libra
     assert moved.home.seems_unmounted()
     (library.root / "a.jpg").touch()
     assert not moved.home.seems_unmounted()
+
+
+def test_what_is_kept_of_another_library_is_no_part_of_this_one(tmp_path: Path) -> None:
+    make_library(tmp_path / "disk", photos_each=1)
+    make_library(tmp_path / "other", photos_each=1)
+    kept = tmp_path / "other/faces"
+    one = Library(tmp_path / "disk", cache_dir=kept)
+    count = one.scan(workers=0).photos
+    caches = sorted(kept.rglob("*.parquet"))
+    (tmp_path / "disk").rename(tmp_path / "disk.off")
+    other = Library(tmp_path / "other")
+    result = other.scan(workers=0)
+    assert (result.photos, result.removed) == (count, 0) and other.table.photo_count == count
+    (tmp_path / "disk.off").rename(tmp_path / "disk")
+    assert sorted(kept.rglob("*.parquet")) == caches
+    assert Library(tmp_path / "disk").scan(workers=0).unchanged == count

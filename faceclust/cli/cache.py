@@ -70,7 +70,8 @@ def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @library_option
 @json_option
-def clear(pack: str | None, yes: bool, library: Path | None, as_json: bool) -> None:
+@click.pass_context
+def clear(ctx: click.Context, pack: str | None, yes: bool, library: Path | None, as_json: bool) -> None:
     """Delete all files that can be made again from the photos: caches, groupings, face pictures.
 
     people.jsonl, what you said, is kept: after `faceclust scan` and `faceclust cluster` names
@@ -84,14 +85,24 @@ def clear(pack: str | None, yes: bool, library: Path | None, as_json: bool) -> N
     going = plan_clearing(opened, pack)
     if not as_json:
         _print_going("to go", going)
-        click.echo(f"kept: {printable(str(opened.home.journal))}, what you said; and your photos")
-    if not yes and going:
-        click.confirm("Delete these files?", abort=True)
+        if opened.home.journal.exists():
+            click.echo(f"kept: {printable(str(opened.home.journal))}, what you said; and your photos")
+    if not yes and going and not _agreed():
+        click.echo("nothing was deleted")
+        ctx.exit(1)
     clear_caches(opened, going)
     if as_json:
         print_json({"library": str(opened.root), "files": _listed(going)})
     else:
         click.echo("cleared; next: faceclust scan" if going else "there is nothing to clear")
+
+
+def _agreed() -> bool:
+    try:
+        return click.confirm("Delete these files?")
+    except click.Abort:  # the end of the input; who cannot be asked has --yes
+        click.echo()
+        return False
 
 
 def _print_check(found: dict[str, Any]) -> None:
@@ -101,7 +112,7 @@ def _print_check(found: dict[str, Any]) -> None:
     if found["hashed"]:
         click.echo(f"{count(found['hashed'], 'photo')} read again and compared")
     if found["missing"] or found["changed"]:
-        click.echo(f"since the last scan {found['missing']:,} photos are gone, {found['changed']:,} have changed")
+        click.echo(f"since the last scan: {count(found['missing'], 'photo')} gone, {found['changed']:,} changed")
     click.echo(count(len(found["problems"]), "problem") if found["problems"] else "all is well")
 
 
@@ -124,7 +135,7 @@ def _print_going(word: str, files: list[Going]) -> None:
     for going in files:
         kinds.setdefault(going.kind, []).append(going.size)
     for kind, sizes in kinds.items():
-        click.echo(f"{word}: {len(sizes):,} {kind}, {sum(sizes):,} bytes")
+        click.echo(f"{word}: {count(len(sizes), kind.removesuffix('s'), kind)}, {sum(sizes):,} bytes")
 
 
 def _pruned(done: Pruning) -> dict[str, Any]:

@@ -74,9 +74,8 @@ def command(
     if result.unsaved:
         raise FaceclustError(f"{count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again")
     if result.interrupted:
-        click.echo(
-            f"stopped: what was done is saved; to go on, type: faceclust scan {shlex.quote(str(root))}", err=True
-        )
+        again = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
+        click.echo(f"stopped: what was done is saved; to go on, type: {again}", err=True)
         ctx.exit(130)
 
 
@@ -107,7 +106,7 @@ def _print(result: ScanResult, min_face: int | None) -> None:
         (result.left, "left to do"),
     ):
         done += f", {number:,} {what}" if number else ""
-    click.echo(done)
+    click.echo(done if result.photos or result.removed else "no photos found")
     if result.scanned:
         rate = (result.scanned + len(result.skipped)) / max(result.elapsed, 1e-9)
         click.echo(f"{count(result.faces, 'face')} found in {result.elapsed:.0f} s ({rate:.1f} photos/s)")

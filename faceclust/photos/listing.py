@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.conventions import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
+from faceclust.conventions import ALBUMS_NOTES, HOME_MARK, HOME_NAME, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
 
 #: (name, bytes, time of the last change in ns) of a file.
 File = tuple[str, int, int]
@@ -64,7 +64,8 @@ def list_folders(root: Path, start: str = "") -> Iterator[Listing]:
 
 
 def _list(path: str, folder: Listing) -> list[str] | None:
-    """Fill in the folder; gives the subfolders to look at, None for a folder of albums."""
+    """Fill in the folder; gives the subfolders to look at, None for a folder of albums or
+    of what faceclust keeps of another library."""
     subfolders = []
     with os.scandir(path) as entries:
         for entry in entries:
@@ -74,7 +75,7 @@ def _list(path: str, folder: Listing) -> list[str] | None:
                     subfolders.append(name)
                 elif name == HOME_NAME:
                     folder.is_library = True
-            elif name == ALBUMS_NOTES and folder.rel_path:
+            elif name in (ALBUMS_NOTES, HOME_MARK) and folder.rel_path:
                 return None
             elif may_be_photo(name):
                 if entry.is_file(follow_symlinks=False):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class ScanResult:
     """Counts of photos: all there are, those unchanged since the last scan, those scanned by the
     models, copied (their content was known: they were moved, renamed, or are copies) and gone.
-    `faces` were found; `forgotten` ones are not among them.
+    `faces` were found by the models; `forgotten` ones are not among them.
 
     `interrupted` is true where a stop was asked: `left` photos are still to be done. `unsaved`
     photos were done, but their folder's cache could not be written; `notes` says why. `seconds`

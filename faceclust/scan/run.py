@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from faceclust.photos.examine import Examined, KnownPhoto, Look
@@ -51,6 +52,7 @@ class _Scan:
         self._progress, self._forgotten = progress, forgotten
         self._result = ScanResult()
         self._folders: dict[str, ScanFolder] = {}
+        self._gone: Counter[str] = Counter()  # contents of photos that are no longer where they were
         self._held: dict[PhotoRef, PhotoRef] = {}  # photos held back, by what they are now: as listed
 
     def run(self, workers: int, stop_asked: StopAsked) -> ScanResult:
@@ -60,6 +62,7 @@ class _Scan:
             self._home, self._info, self._starts, min_face, self._progress, result, self._note, self._forgotten
         )
         self._folders = {folder.name: folder for folder in found}
+        self._gone.update(row.photo_hash for one in found for name in one.removed if (row := one.rows[name]).photo_hash)
         copies = known_contents(self._home, self._info, found, min_face)
         for folder in found:
             if not folder.waiting:
@@ -94,7 +97,7 @@ class _Scan:
             result.scanned, result.left = result.scanned - len(self._held), result.left + len(self._held)
         else:
             for photo in self._forgotten.rest():
-                self._add(self._folders[photo.ref.folder], self._held[photo.ref], photo)
+                self._add(self._folders[photo.ref.folder], self._held[photo.ref], photo, found=True)
         for folder in self._folders.values():
             if folder.done:
                 self._save(folder)
@@ -109,6 +112,9 @@ class _Scan:
             return
         if isinstance(photo, KnownPhoto):
             result.copied += 1
+            if self._gone[photo.content_hash]:  # it has moved
+                self._gone[photo.content_hash] -= 1
+                result.removed -= 1
             photo = copies.photo(photo.ref, photo.content_hash)
         else:
             result.scanned += 1
@@ -117,10 +123,11 @@ class _Scan:
         if marked is None:
             self._held[photo.ref] = listed
         else:
-            self._add(folder, listed, marked)
+            self._add(folder, listed, marked, found=not isinstance(examined.photo, KnownPhoto))
 
-    def _add(self, folder: ScanFolder, listed: PhotoRef, photo: ScannedPhoto) -> None:
-        self._result.faces += len(photo.face_ids) - len(photo.forgotten)
+    def _add(self, folder: ScanFolder, listed: PhotoRef, photo: ScannedPhoto, *, found: bool) -> None:
+        if found:
+            self._result.faces += len(photo.face_ids) - len(photo.forgotten)
         self._result.forgotten += len(photo.forgotten)
         folder.add(listed, photo)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.conventions import ALBUMS_NOTES, DEFAULT_PACK, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
+from faceclust.conventions import ALBUMS_NOTES, DEFAULT_PACK, HOME_MARK, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
 from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
@@ -71,6 +71,9 @@ class LibraryHome:
     def create(self) -> None:
         """Make the home; a folder chosen for the caches is remembered. Raises CacheError."""
         private_folder(self.home)
+        mark = self.home / HOME_MARK
+        if not mark.exists():
+            write_atomically(mark, lambda stream: stream.write(str(self.root).encode("utf-8", "surrogateescape")))
         chosen = self._cache_dir or next(iter(cache_dirs(self.root)), None)
         if chosen and home_below(chosen, self.root) == self.home:
             note_cache_dir(self.root, chosen)
@@ -140,8 +143,8 @@ class LibraryHome:
         parts = PartHomes()
         for path, folders, files in os.walk(self.root):
             folder = _posix_below(self.root, path)
-            if ALBUMS_NOTES in files and folder:
-                folders.clear()  # links to photos that lie elsewhere
+            if folder and (ALBUMS_NOTES in files or HOME_MARK in files):
+                folders.clear()  # links to photos that lie elsewhere, or what is kept of another library
                 continue
             cached += [(Path(path) / name, folder) for name in files if is_cache(name)]
             if folder:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceclust.conventions import HOME_NAME, is_cache
+from faceclust.conventions import HOME_MARK, HOME_NAME, is_cache
 from faceclust.errors import CacheError
 from faceclust.store.clusters import forget_in_clusters
 from faceclust.store.faces import PLACE, face_places, is_forgotten
@@ -42,6 +42,9 @@ def find_traces(home: LibraryHome) -> Traces:
     leftovers: list[Path] = []
     parts = PartHomes()
     for path, folders, files in os.walk(home.root):
+        if HOME_MARK in files and Path(path) not in homes:
+            folders.clear()  # what is kept of another library
+            continue
         folder = _below(home.root, Path(path))
         homes |= {place: folder for place in parts.of(path, folders) if place not in homes}
         if HOME_NAME in folders:

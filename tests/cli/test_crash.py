@@ -92,6 +92,18 @@ def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
 
 
 @pytest.mark.usefixtures("linux_only")
+@pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.2])
+def test_ctrl_c_while_workers_start_is_told_in_words(photos: Path, delay: float) -> None:
+    scan = start_scan(photos)
+    wait_for(lambda: bool(children(scan.pid)))
+    time.sleep(delay)
+    os.killpg(scan.pid, signal.SIGINT)
+    _, err = scan.communicate(timeout=60)
+    assert scan.returncode == 130
+    assert "Traceback" not in err and "KeyboardInterrupt" not in err
+
+
+@pytest.mark.usefixtures("linux_only")
 def test_a_worker_that_is_killed_costs_no_photo(photos: Path, undisturbed: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_a_third(photos)

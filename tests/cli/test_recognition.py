@@ -145,4 +145,4 @@ def test_verify_a_damaged_installation_is_not_different(
     shutil.rmtree(library.root / ".faceclust")
     (library.root / ".faceclust").mkdir()
     done = run("verify", "0123456789abcdef", "collins.jpg", "--library", library.root, cwd=pictures)
-    assert done.returncode == 2 and "nothing is known of" in done.stderr
+    assert done.returncode == 2 and "no photos of" in done.stderr
