@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -278,6 +279,30 @@ def test_workers_are_deaf_to_ctrl_c(tmp_path: Path) -> None:
 
     outcomes = dict(run(tmp_path, ["until told", "second"], 1, stop_asked=stop_asked))
     assert len({pid for _, pid in outcomes.values()}) == 1
+
+
+@POSIX_ONLY
+def test_the_first_worker_is_deaf_to_ctrl_c_from_its_birth(tmp_path: Path) -> None:
+    # In a process of its own: what multiprocessing starts along with the first worker is there already in this one.
+    (tmp_path / "slow.py").write_text(
+        "import time\n"
+        "time.sleep(1)\n"
+        "class Worker:\n"
+        "    def prepare(self, task): pass\n"
+        "    def work(self, task, prepared): pass\n"
+    )
+    (tmp_path / "scan.py").write_text(
+        "import os, signal\n"
+        "from faceclust.photos.member import Member\n"
+        "from slow import Worker\n"
+        "if __name__ == '__main__':\n"
+        "    member = Member(Worker, 1 << 40)\n"
+        "    os.kill(member.process.pid, signal.SIGINT)\n"
+        "    print(type(member.pipe.recv()).__name__)\n"
+        "    member.process.kill()\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "scan.py"], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("Ready\n", "")
 
 
 def _cannot_open() -> Doer:
