@@ -13,7 +13,7 @@ from faceclust.scan.copies import Copies
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.look import Forgotten, known_contents, look_through
 from faceclust.scan.result import ScanResult
-from faceclust.scan.unchanged import note_seen
+from faceclust.scan.unchanged import note_seen, surroundings
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
@@ -51,6 +51,8 @@ class _Scan:
         self._home, self._look, self._info, self._starts = home, look, info, starts
         self._progress, self._forgotten = progress, forgotten
         self._result = ScanResult()
+        # Now, not when all is done: what is said in the journal meanwhile is for the next scan.
+        self._stamp = surroundings(home)
         self._folders: dict[str, ScanFolder] = {}
         self._gone: Counter[str] = Counter()  # contents of photos that are no longer where they were
         self._held: dict[PhotoRef, PhotoRef] = {}  # photos held back, by what they are now: as listed
@@ -136,7 +138,7 @@ class _Scan:
 
     def _note_seen(self, folders: list[ScanFolder]) -> None:
         whole = [one for one in folders if one.settled and not (one.waiting or one.done or one.removed)]
-        note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in whole})
+        note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in whole}, self._stamp)
 
     def _note(self, message: str) -> None:
         if message not in self._result.notes:

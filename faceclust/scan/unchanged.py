@@ -40,7 +40,7 @@ def unchanged_photos(home: LibraryHome, starts: Iterable[str]) -> int | None:
     """How many photos these folders (POSIX paths below the root) hold, where all are as the last
     scan left them; None where something may have changed."""
     seen = read_seen(home.seen)
-    if seen is None or seen.stamp != _stamp(home):
+    if seen is None or seen.stamp != surroundings(home):
         return None
     count, met = 0, set()
     for start in starts:
@@ -59,13 +59,13 @@ def unchanged_photos(home: LibraryHome, starts: Iterable[str]) -> int | None:
     return count
 
 
-def note_seen(home: LibraryHome, starts: Iterable[str], found: Mapping[str, SeenFolder]) -> None:
+def note_seen(home: LibraryHome, starts: Iterable[str], found: Mapping[str, SeenFolder], stamp: str) -> None:
     """Keep, for the next scan, the folders all of whose photos are in their caches. What was seen
-    before of folders not below `starts` stays."""
+    before of folders not below `starts` stays. `stamp`: the surroundings when the scan began."""
     if home.has_parts():
         home.seen.unlink(missing_ok=True)
         return
-    stamp, before = _stamp(home), read_seen(home.seen)
+    before = read_seen(home.seen)
     folders = dict(before.folders) if before and before.stamp == stamp else {}
     for start in starts:
         below = f"{start}/" if start else ""
@@ -85,7 +85,7 @@ def _away(home: LibraryHome, folder: str, name: str) -> tuple[int, int] | None:
     return next(filter(None, stamps), None)
 
 
-def _stamp(home: LibraryHome) -> str:
+def surroundings(home: LibraryHome) -> str:
     """What else a scan hangs on: the version, the models, what decoders there are, the journals, and
     which libraries, maybe in parts of this one, have their files in other places."""
     models = [file_stamp(folder / f"{DEFAULT_PACK}.toml") for folder in _MODELS]
