@@ -96,7 +96,8 @@ def main() -> None:
     os.umask(os.umask(0o077) & 0o077)  # one that takes our own rights as well stops the workers of a scan
     try:
         code = cli.main(prog_name="faceclust", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:  # it may have been closed from the start
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
