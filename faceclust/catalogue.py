@@ -83,11 +83,10 @@ class Catalogue:
             except UnusableCacheError as error:
                 self.progress.note(f"{error}; passed by; `faceclust scan` makes it anew")
         if not folders and self.home.last_scan() is None:
-            waiting = "; the names given before come back" if self.journal.path.exists() else ""
-            raise NothingScannedError(
-                f"no photos of {self.root} are known",
-                hint=f"type: faceclust scan {shlex.quote(str(self.root))}{waiting}",
-            )
+            hint = f"type: faceclust scan {shlex.quote(str(self.root))}"
+            if self.journal.path.exists():
+                hint += "; the names given before come back"
+            raise NothingScannedError(f"no photos of {self.root} are known", hint=hint)
         return LibraryTable.join(folders, info)
 
     @cached_property

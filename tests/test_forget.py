@@ -242,23 +242,24 @@ def test_faces_found_otherwise_by_other_models_are_known(
 ) -> None:
     from dataclasses import replace
 
-    from faceclust import scan
-    from faceclust.photos.examine import Examined, face_id
+    from faceclust.photos.examine import Examined
+    from faceclust.photos.face_ids import face_id
+    from faceclust.scan import run
 
     library, people = both
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
     info = library.cache_info
     forget(library)
-    real = scan.examine_photos
+    real = run.examine_photos
 
-    def other_boxes(*arguments: object) -> Iterator[Examined]:
-        for examined in real(*arguments):  # type: ignore[arg-type]
+    def other_boxes(*arguments: object) -> Iterator[tuple[object, Examined]]:
+        for listed, examined in real(*arguments):  # type: ignore[arg-type]
             photo = examined.photo
             boxes = np.clip(photo.boxes + np.float32([-0.01, 0.01, 0.01, 0.02]), 0, 1)  # type: ignore[union-attr]
             ids = tuple(face_id(photo.content_hash, box) for box in boxes)  # type: ignore[union-attr]
-            yield replace(examined, photo=replace(photo, boxes=boxes, face_ids=ids))  # type: ignore[arg-type,type-var]
+            yield listed, replace(examined, photo=replace(photo, boxes=boxes, face_ids=ids))  # type: ignore[arg-type,type-var]
 
-    monkeypatch.setattr(scan, "examine_photos", other_boxes)
+    monkeypatch.setattr(run, "examine_photos", other_boxes)
     monkeypatch.setattr(Library, "cache_info", replace(info, fingerprint="other models"))
     again = Library(library.root)
     result = again.scan(workers=0)

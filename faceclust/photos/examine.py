@@ -49,6 +49,13 @@ class Look:
         """The smallest face looked for in a photo whose longer side is `long_side` pixels."""
         return self.min_face or self.pack.detector.min_face(long_side)
 
+    def is_enough(self, min_face: int | None, long_side: int) -> bool:
+        """Whether a photo needs no other look, in which faces from `min_face` pixels on were looked
+        for (None: that is not known)."""
+        if min_face is None:
+            return self.min_face is None
+        return min_face <= math.ceil(self.smallest(long_side))
+
 
 @dataclass(frozen=True)
 class Task:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from faceclust.photos.examine import Task
+from faceclust.photos.examine import Look, Task
 from faceclust.scan.folder import ScanFolder
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.schema import KnownPhotoRow
@@ -23,9 +23,9 @@ class Copies:
     """What is known of photos by their content. Two files can only be the same where their sizes
     are, so that only photos of a waiting one's size are remembered."""
 
-    def __init__(self, waiting: Iterable[PhotoRef], min_face: int | None) -> None:
-        """`min_face`: photos in which only larger faces were looked for do not count."""
-        self._min_face = min_face
+    def __init__(self, waiting: Iterable[PhotoRef], look: Look) -> None:
+        """Photos that were looked at less closely than by `look` do not count."""
+        self._look = look
         self._waiting = Counter(ref.size for ref in waiting)
         self._known: dict[int, dict[str, ScannedPhoto]] = defaultdict(dict)
         self._akin: dict[tuple[int, str | int], list[str]] = defaultdict(list)
@@ -49,7 +49,7 @@ class Copies:
     def learn(self, photo: ScannedPhoto) -> None:
         """A photo that was just scanned, or known before."""
         ref = photo.ref
-        if self._waiting[ref.size] and self._is_enough(photo):
+        if self._waiting[ref.size] and self._look.is_enough(photo.min_face, max(photo.full_size)):
             self._known[ref.size].setdefault(photo.content_hash, photo)
             for trait in (ref.name, ref.mtime_ns):
                 self._akin[ref.size, trait].append(photo.content_hash)
@@ -81,6 +81,3 @@ class Copies:
             )
             known = itertools.islice(akin, MOST_COMPARED)
         return Task(ref, frozenset(known))
-
-    def _is_enough(self, photo: ScannedPhoto) -> bool:
-        return self._min_face is None or (photo.min_face is not None and photo.min_face <= self._min_face)

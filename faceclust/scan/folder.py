@@ -10,6 +10,7 @@ from itertools import chain
 
 from faceclust.errors import CacheError
 from faceclust.photos.crawl import PhotoFolder
+from faceclust.photos.examine import Look
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
@@ -31,13 +32,13 @@ class ScanFolder:
         found: PhotoFolder,
         cache: FolderCache,
         rows: dict[str, KnownPhotoRow],
-        min_face: int | None,
+        look: Look,
     ) -> None:
-        """`rows`: what the cache has, by file name. `min_face`: photos in which only larger faces
-        were looked for are waiting too."""
+        """`rows`: what the cache has, by file name. Photos that were looked at less closely than by
+        `look` are waiting too."""
         self.home, self.found, self.cache, self.rows = home, found, cache, rows
-        self._min_face = min_face
-        self.known = [ref for ref in found.photos if _is_settled(rows.get(stored_name(ref)), ref, min_face)]
+        self._look = look
+        self.known = [ref for ref in found.photos if self._is_settled(ref)]
         self.waiting = set(found.photos).difference(self.known)
         self.removed = rows.keys() - {stored_name(ref) for ref in found.photos}
         self.done: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
@@ -56,7 +57,7 @@ class ScanFolder:
             # What a closer look could not do takes nothing from what is known.
             self.known.append(listed)
             return
-        if self._min_face and isinstance(photo, SkippedPhoto) and photo.reason is SkipReason.TOO_SLOW:
+        if self._look.min_face and isinstance(photo, SkippedPhoto) and photo.reason is SkipReason.TOO_SLOW:
             self.settled = False  # without such small faces it may do
             return
         self.done[photo.ref] = photo
@@ -98,16 +99,21 @@ class ScanFolder:
         result.add_seconds({"write": time.process_time() - began})
         self._next_save = time.monotonic() + _SHARE * (time.monotonic() - now)
 
+    def _is_settled(self, ref: PhotoRef) -> bool:
+        row = self.rows.get(stored_name(ref))
+        if row is None or not _is_of(row, ref):
+            return False
+        return row.photo_hash is None or self._look.is_enough(row.min_face, row.long_side)
+
     def _was_looked_at(self, ref: PhotoRef) -> bool:
         row = self.rows.get(stored_name(ref))
-        return row is not None and row.photo_hash is not None and _is_settled(row, ref, None)
+        return row is not None and row.photo_hash is not None and _is_of(row, ref)
 
     def _is_there(self) -> bool:
         # Asked of the photos, since some network file systems give a folder a new number now and then.
         return any(os.path.lexists(self.home.root / ref.rel_path) for ref in chain(self.done, self.known))
 
 
-def _is_settled(row: KnownPhotoRow | None, ref: PhotoRef, min_face: int | None) -> bool:
-    if row is None or (row.size, row.mtime_ns) != (ref.size, ref.mtime_ns) or row.status in PASSING_REASONS:
-        return False
-    return min_face is None or row.photo_hash is None or (row.min_face is not None and row.min_face <= min_face)
+def _is_of(row: KnownPhotoRow, ref: PhotoRef) -> bool:
+    """Whether the row is of the photo as it is now, and not of a reason that may have passed."""
+    return (row.size, row.mtime_ns) == (ref.size, ref.mtime_ns) and row.status not in PASSING_REASONS

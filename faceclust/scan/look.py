@@ -8,6 +8,7 @@ from typing import Protocol
 from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.photos.crawl import PhotoFolder, crawl
+from faceclust.photos.examine import Look
 from faceclust.progress import Progress
 from faceclust.scan.copies import Copies
 from faceclust.scan.folder import ScanFolder
@@ -39,7 +40,7 @@ def look_through(
     home: LibraryHome,
     info: CacheInfo,
     starts: Iterable[str],
-    min_face: int | None,
+    look: Look,
     progress: Progress,
     result: ScanResult,
     note: Note,
@@ -56,7 +57,7 @@ def look_through(
             if found.error:
                 note(f"{home.root / found.rel_path}: not looked into: {found.error}")
             elif found.rel_path not in folders:
-                folder = folders[found.rel_path] = _compare(home, info, found, min_face, note, forgotten)
+                folder = folders[found.rel_path] = _compare(home, info, found, look, note, forgotten)
                 result.photos += len(found.photos)
                 result.unchanged += len(folder.known)
                 result.removed += len(folder.removed)
@@ -69,7 +70,7 @@ def _compare(
     home: LibraryHome,
     info: CacheInfo,
     found: PhotoFolder,
-    min_face: int | None,
+    look: Look,
     note: Note,
     forgotten: Forgotten,
 ) -> ScanFolder:
@@ -80,7 +81,7 @@ def _compare(
     except CacheError as error:
         swept = False
         note(str(error))
-    folder = ScanFolder(home, found, cache, _rows(cache, note), min_face)
+    folder = ScanFolder(home, found, cache, _rows(cache, note), look)
     folder.settled &= swept
     return folder
 
@@ -97,10 +98,10 @@ def _rows(cache: FolderCache, note: Note) -> dict[str, KnownPhotoRow]:
         return {}
 
 
-def known_contents(home: LibraryHome, info: CacheInfo, folders: Iterable[ScanFolder], min_face: int | None) -> Copies:
+def known_contents(home: LibraryHome, info: CacheInfo, folders: Iterable[ScanFolder], look: Look) -> Copies:
     """What the caches know of contents that waiting photos may have."""
     folders = list(folders)
-    copies = Copies((ref for folder in folders for ref in folder.waiting), min_face)
+    copies = Copies((ref for folder in folders for ref in folder.waiting), look)
     if not any(folder.waiting for folder in folders):
         return copies
     for folder in folders:

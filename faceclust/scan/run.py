@@ -55,17 +55,17 @@ class _Scan:
         self._stamp = surroundings(home)
         self._folders: dict[str, ScanFolder] = {}
         self._gone: Counter[str] = Counter()  # contents of photos that are no longer where they were
+        self._held_back: Counter[str] = Counter()
         self._held: dict[PhotoRef, PhotoRef] = {}  # photos held back, by what they are now: as listed
 
     def run(self, workers: int, stop_asked: StopAsked) -> ScanResult:
         started, result = time.monotonic(), self._result
-        min_face = self._look.min_face
         found = look_through(
-            self._home, self._info, self._starts, min_face, self._progress, result, self._note, self._forgotten
+            self._home, self._info, self._starts, self._look, self._progress, result, self._note, self._forgotten
         )
         self._folders = {folder.name: folder for folder in found}
         self._gone.update(row.photo_hash for one in found for name in one.removed if (row := one.rows[name]).photo_hash)
-        copies = known_contents(self._home, self._info, found, min_face)
+        copies = known_contents(self._home, self._info, found, self._look)
         for folder in found:
             if not folder.waiting:
                 self._save(folder)
@@ -96,7 +96,9 @@ class _Scan:
                 last_saved = time.monotonic()
         result.left = len(waiting) - result.scanned - result.copied - len(result.skipped)
         if result.left:  # not all photos have been seen: the next scan does the held ones again
-            result.scanned, result.left = result.scanned - len(self._held), result.left + len(self._held)
+            result.scanned -= self._held_back["scanned"]
+            result.copied -= self._held_back["copied"]
+            result.left += len(self._held)
         else:
             for photo in self._forgotten.rest():
                 self._add(self._folders[photo.ref.folder], self._held[photo.ref], photo, found=True)
@@ -124,6 +126,7 @@ class _Scan:
         marked = self._forgotten.take(photo)
         if marked is None:
             self._held[photo.ref] = listed
+            self._held_back["copied" if isinstance(examined.photo, KnownPhoto) else "scanned"] += 1
         else:
             self._add(folder, listed, marked, found=not isinstance(examined.photo, KnownPhoto))
 
@@ -137,6 +140,8 @@ class _Scan:
         folder.save(self._result, self._note, at_once=at_once)
 
     def _note_seen(self, folders: list[ScanFolder]) -> None:
+        if self._look.min_face:  # whether that is enough for others to come, only they can tell
+            folders = []
         whole = [one for one in folders if one.settled and not (one.waiting or one.done or one.removed)]
         note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in whole}, self._stamp)
 

@@ -158,15 +158,22 @@ class KnownPhotoRow(NamedTuple):
     photo_hash: str | None
     status: str
     min_face: int | None
+    width: int | None
+    height: int | None
+
+    @property
+    def long_side(self) -> int:
+        """Of the upright photo, px; 0 where that is not known."""
+        return max(self.width or 0, self.height or 0)
 
 
 #: A photo of which nothing is known but that there is one.
-UNKNOWN = KnownPhotoRow(-1, -1, None, "", None)
+UNKNOWN = KnownPhotoRow(-1, -1, None, "", None, None, None)
 
 
 def known_photos(table: pa.Table) -> dict[str, KnownPhotoRow]:
     """The photos of a cache by file name."""
-    names = ("photo", "photo_size", "photo_mtime_ns", "photo_hash", "status", "min_face")
+    names = ("photo", "photo_size", "photo_mtime_ns", "photo_hash", "status", "min_face", "width", "height")
     return {
         name: KnownPhotoRow(*rest) for name, *rest in zip(*(table[name].to_pylist() for name in names), strict=True)
     }

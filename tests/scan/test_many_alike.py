@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from faceclust.packs.manifest import load_pack
+from faceclust.photos.examine import Look
 from faceclust.scan.copies import MOST_COMPARED, Copies
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
@@ -32,7 +34,7 @@ def test_of_very_many_contents_those_of_its_name_or_time_are_compared() -> None:
     last = known[-1]
     moved, renamed = replace(last.ref, rel_path="b/499.bmp", mtime_ns=-1), replace(last.ref, rel_path="b/x")
     new = PhotoRef("b/new.bmp", 1000, -2)
-    copies = Copies([moved, renamed, new], None)
+    copies = Copies([moved, renamed, new], Look(load_pack("dlib")))
     for one in known:
         copies.learn(one)
     compared = {task.ref: task.known for task in copies.tasks([moved, renamed, new])}
@@ -42,7 +44,7 @@ def test_of_very_many_contents_those_of_its_name_or_time_are_compared() -> None:
 
 def test_no_task_carries_more_than_the_limit() -> None:
     waiting = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MOST_COMPARED)]
-    copies = Copies(waiting, None)
+    copies = Copies(waiting, Look(load_pack("dlib")))
     most = 0
     for number, task in enumerate(copies.tasks(waiting)):
         most = max(most, len(task.known))
@@ -52,7 +54,7 @@ def test_no_task_carries_more_than_the_limit() -> None:
 
 def test_a_content_no_other_photo_may_have_is_not_remembered() -> None:
     alone, first, second = PhotoRef("alone", 7, 0), PhotoRef("first", 8, 0), PhotoRef("second", 8, 0)
-    copies = Copies([alone, first, second], None)
+    copies = Copies([alone, first, second], Look(load_pack("dlib")))
     known = {}
     for number, task in enumerate(copies.tasks([alone, first, second])):
         known[task.ref] = task.known

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from faceclust import Library
+from faceclust.packs.manifest import load_pack
 from faceclust.photos.crawl import crawl
+from faceclust.photos.examine import Look
 from faceclust.scan import folder as folders
 from faceclust.scan import run
 from faceclust.scan.folder import ScanFolder
@@ -29,7 +31,7 @@ def make_folder(root: Path, photos: int) -> ScanFolder:
         put(root / f"{number:03}.bmp", b"BM")
     (found,) = crawl(root)
     home = LibraryHome(root)
-    return ScanFolder(home, found, FolderCache(home.folder_cache(""), INFO), {}, None)
+    return ScanFolder(home, found, FolderCache(home.folder_cache(""), INFO), {}, Look(load_pack("dlib")))
 
 
 @pytest.mark.parametrize("cost", [0.01, 1.0, 4.0])

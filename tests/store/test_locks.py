@@ -100,7 +100,7 @@ def test_a_lock_a_machine_left_behind_is_taken_over_and_that_is_said(tmp_path: P
     with LibraryHome(tmp_path, on_note=told.append).locked("scanning"):
         assert Owner.read(note.read_bytes()).pid == os.getpid()
     assert len(told) == 1 and "anna@nas (process 4711)" in told[0] and "taken over" in told[0]
-    assert sorted(path.name for path in note.parent.iterdir()) == ["lock"]
+    assert sorted(path.name for path in note.parent.iterdir()) == [".faceclust-home", "lock"]
 
 
 @pytest.mark.parametrize("year", ["1999", "2099"])

@@ -75,7 +75,7 @@ def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[
     }
     cache.update([], made)
     assert cache.index() == {
-        ref.name: KnownPhotoRow(ref.size, ref.mtime_ns, photo.content_hash, STATUS_OK, photo.min_face)
+        ref.name: KnownPhotoRow(ref.size, ref.mtime_ns, photo.content_hash, STATUS_OK, photo.min_face, *photo.full_size)
         for ref, photo in made.items()
     }
     table = LibraryTable.join([("sub", cache.read())], INFO)
@@ -146,7 +146,7 @@ def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
     cache = folder_cache(tmp_path)
     a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
     cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
-    assert cache.index()["c.jpg"] == KnownPhotoRow(1, 1, None, SkipReason.EMPTY.value, None)
+    assert cache.index()["c.jpg"] == KnownPhotoRow(1, 1, None, SkipReason.EMPTY.value, None, None, None)
     changed = PhotoRef("b.jpg", 2, 2)
     cache.update([a], {changed: scanned(changed, 0, 3)})
     assert {name: row[:3] for name, row in cache.index().items()} == {
