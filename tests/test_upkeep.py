@@ -192,7 +192,7 @@ def test_clear_keeps_what_was_said(collins: tuple[Library, int, set[str]]) -> No
     assert {one.kind for one in going} >= {"folder caches", "groupings", "face pictures"}
     clear_caches(library, going)
     left = {path.name for path in files(library).keys() - kept.keys()}
-    assert left == {"people.jsonl"}
+    assert left == {"people.jsonl", ".faceclust-home"}
     assert library.home.journal.read_bytes() == said and photos(library) == kept
     again = Library(library.root)
     again.scan(workers=0)
