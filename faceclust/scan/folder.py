@@ -19,7 +19,7 @@ from faceclust.store.seen import SeenFolder, file_stamp
 from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 
 #: Saving takes a part of the time at most: 1 in this many.
-_SHARE = 12
+_SHARE = 5
 
 
 class ScanFolder:

@@ -34,7 +34,7 @@ def make_folder(root: Path, photos: int) -> ScanFolder:
     return ScanFolder(home, found, FolderCache(home.folder_cache(""), INFO), {}, Look(load_pack("dlib")))
 
 
-@pytest.mark.parametrize("cost", [0.01, 1.0, 4.0])
+@pytest.mark.parametrize("cost", [0.01, 2.0, 4.0])
 def test_saving_takes_a_part_of_the_time_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
     now, saves = [100.0], []
     clock = SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: now[0])
@@ -55,8 +55,8 @@ def test_saving_takes_a_part_of_the_time_at_most(tmp_path: Path, monkeypatch: py
             folder.save(result, pytest.fail, at_once=False)
             asked += 1
     between = [later - earlier - cost for earlier, later in itertools.pairwise(saves)]
-    assert min(between) >= 12 * cost
-    assert len(saves) == asked if cost < 0.1 else 4 <= len(saves) < asked
+    assert min(between) >= 5 * cost
+    assert len(saves) == asked if cost < 0.1 else 4 <= len(saves) <= asked
     assert result.seconds["write"] == pytest.approx(cost * len(saves))
     folder.save(result, pytest.fail)
     assert len(folder.cache.index()) == 200 and not folder.done
