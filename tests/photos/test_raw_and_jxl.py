@@ -62,12 +62,18 @@ def test_the_sensor_is_developed_where_there_is_no_preview(orientation: int) -> 
     assert photo.metadata.taken_at == datetime(2019, 7, 20, 21, 15, 3)
 
 
-@pytest.mark.parametrize("orientation", STORED_AS)
-@pytest.mark.parametrize("turned_by", ["the photo's tag", "its own tag", "the camera", "the camera, which says so"])
+# Without a word about it, a preview that the camera turned round looks like one it did not: not asked.
+@pytest.mark.parametrize(
+    ("orientation", "turned_by"),
+    [
+        (orientation, turned_by)
+        for orientation in STORED_AS
+        for turned_by in ("the photo's tag", "its own tag", "the camera", "the camera, which says so")
+        if (orientation, turned_by) != (3, "the camera")
+    ],
+)
 def test_the_preview_comes_upright_once(orientation: int, turned_by: str) -> None:
     lying, upright = half(stored(orientation)), half(scene(768, 512))
-    if orientation == 3 and turned_by == "the camera":
-        pytest.skip("without a word about it, a preview the camera turned round looks like one it did not")
     preview = {
         "the photo's tag": encode(lying, "JPEG"),
         "its own tag": camera_jpeg(lying, orientation),
