@@ -20,6 +20,8 @@ PHOTO_ENDINGS = frozenset(
     " .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split()
 )
 
+#: The modules that the extras bring, by the extra.
+EXTRA_MODULES = {"raw": "rawpy", "jxl": "imagecodecs"}
 #: What is known of a folder's photos, by the default pack.
 CACHE_NAME = ".faceclust.parquet"
 

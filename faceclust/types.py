@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.conventions import EXTRA_MODULES
+
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
@@ -124,7 +126,7 @@ class SkipReason(StrEnum):
 
 
 #: What the optional extras bring, by the reason given without it.
-EXTRAS = {SkipReason.NEEDS_RAW: "rawpy", SkipReason.NEEDS_JXL: "imagecodecs"}
+EXTRAS = {SkipReason.NEEDS_RAW: EXTRA_MODULES["raw"], SkipReason.NEEDS_JXL: EXTRA_MODULES["jxl"]}
 _EXTRAS_THERE = {reason for reason, module in EXTRAS.items() if find_spec(module)}
 #: Reasons that lie with the moment, or with an extra that has come since: the next scan tries again.
 PASSING_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE}) | _EXTRAS_THERE

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "faceclust"
 BASE = {"conventions", "types", "errors", "progress"}
 ALLOWED = {
     "conventions": set(),
-    "types": set(),
+    "types": {"conventions"},
     "errors": set(),
     "progress": set(),
     "packs": BASE,

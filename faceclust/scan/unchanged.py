@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from faceclust import __version__
-from faceclust.conventions import DEFAULT_PACK, cache_name
+from faceclust.conventions import DEFAULT_PACK, EXTRA_MODULES, cache_name
 from faceclust.photos.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
 from faceclust.store.home import FOLDERS, LibraryHome
@@ -89,7 +89,7 @@ def surroundings(home: LibraryHome) -> str:
     """What else a scan hangs on: the version, the models, what decoders there are, the journals, and
     which libraries, maybe in parts of this one, have their files in other places."""
     models = [file_stamp(folder / f"{DEFAULT_PACK}.toml") for folder in _MODELS]
-    extras = [find_spec(name) is not None for name in ("rawpy", "imagecodecs")]
+    extras = [find_spec(name) is not None for name in EXTRA_MODULES.values()]
     journals = [file_stamp(place / home.journal.name) for place in home.homes]
     elsewhere = [file_stamp(folder) for folder in (libraries_folder(), notes_folder())]
     return repr((__version__, models, extras, journals, elsewhere, os.fspath(home.home)))
