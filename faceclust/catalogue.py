@@ -28,7 +28,7 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo
 from faceclust.store.which import resolve_folder
-from faceclust.types import Clustering, FacePlace, FaceTable, Person
+from faceclust.types import Clustering, FacePlace, FaceTable, Person, PhotoFacts
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,11 @@ class Catalogue:
         for place in self.places:
             places[place.face_id].append(place)
         return dict(places)
+
+    @cached_property
+    def photos(self) -> dict[str, PhotoFacts]:
+        """Every photo that could be read, with a face or without, by its path."""
+        return {photo.photo: photo for photo in self.table.photos()}
 
     @cached_property
     def _regrouped(self) -> Memory:
@@ -221,6 +226,7 @@ class Catalogue:
             "_regrouped",
             "_saved_groups",
             "photo_of",
+            "photos",
             "places",
             "places_of",
             "clustering",

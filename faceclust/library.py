@@ -4,15 +4,15 @@ scan     photos on disk      → folder caches        (scan/run.py: crawl, decod
 cluster  folder caches       → clusters.parquet
 name     what the user says  → people.jsonl        (answers.py; what is forgotten: forget.py)
 people   groups + journal    → persons
-report, albums, export       ← persons; search too   (searches.py)
+report                       ← persons            (pages.py)
+albums, export               ← persons            (sharing.py)
+find, together               ← persons            (searches.py)
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,30 +21,27 @@ import numpy as np
 from faceclust.answers import Answers
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
-from faceclust.errors import CacheError, UsageError
+from faceclust.errors import UsageError
 from faceclust.forget import Forgetting
-from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
-from faceclust.outputs.export import export_rows
-from faceclust.outputs.report import Summary, make_card, pictured_faces, render_report
 from faceclust.packs.verify import require_files
+from faceclust.pages import Pages
 from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
-from faceclust.photos.thumbnails import face_pictures
 from faceclust.progress import Progress, StopAsked
 from faceclust.recognition import IdentifiedPhoto, identify
 from faceclust.scan.unchanged import scan_unchanged
 from faceclust.searches import Searches
+from faceclust.sharing import Sharing
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
-from faceclust.store.thumbs import ThumbStore
 from faceclust.store.which import find_library, folder_in, library_for_scan, remember_library
-from faceclust.types import ClusterParams, FacePlace
+from faceclust.types import ClusterParams
 from faceclust.wishes import constraints_of, in_words
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
 
 
-class Library(Answers, Searches, Forgetting):
+class Library(Answers, Searches, Pages, Sharing, Forgetting):
     """A photo library: the folder `root` and everything below it.
 
     What is known of it (`table`, `places`, `clustering`, `people()`, …) is read from disk once
@@ -201,61 +198,3 @@ class Library(Answers, Searches, Forgetting):
         senseless number, or where nobody has a name.
         """
         return identify(self, photos, threshold, k)
-
-    # -- outputs ------------------------------------------------------------
-
-    def pictures(self, places: Sequence[FacePlace]) -> dict[str, bytes]:
-        """JPEG pictures by face id, made where there is none yet; a face whose photo cannot be
-        read has none."""
-        thumbs = ThumbStore(self.home.thumbs)
-        found = {place.face_id: thumbs.get(place.face_id) for place in places}
-        missing = [place for place in places if found[place.face_id] is None]
-        if missing:
-            self.progress.start("cutting out faces", len(missing), "faces")
-            for face_id, picture in face_pictures(self.root, missing):
-                with contextlib.suppress(CacheError):  # a picture that cannot be kept can be shown
-                    thumbs.put(face_id, picture)
-                found[face_id] = picture
-                self.progress.advance()
-            self.progress.finish()
-        return {face: picture for face, picture in found.items() if picture is not None}
-
-    def report(self, page: str | os.PathLike[str], *, faces: int = 12, groups: int = 300) -> str:
-        """The report as HTML, with links to photos as seen from `page`. `faces`: pictures a
-        person; `groups`: at most this many groups without a name."""
-        page = Path(page).absolute()
-        unnamed = self.unnamed_groups()
-        persons = [*self.people(), *unnamed[:groups]]
-        shown = [pictured_faces(person, self.places_of, faces) for person in persons]
-        pictures = self.pictures([place for places in shown for place in places])
-        grouped = sum(len(person.face_ids) for person in self.persons)
-        summary = Summary(
-            library=str(self.root),
-            made_at=datetime.now(),
-            photos=self.table.photo_count,
-            faces=len(self.places_of),
-            alone=len(self.places_of) - grouped,
-            left_out=len(unnamed[groups:]),
-        )
-        cards = [
-            make_card(person, places, self.places_of, pictures, self.root, page)
-            for person, places in zip(persons, shown, strict=True)
-        ]
-        return render_report(summary, cards)
-
-    def plan_albums(self, out: str | os.PathLike[str], *, kind: str = "symlink", unnamed: bool = False) -> AlbumPlan:
-        """What a folder for each person below `out` needs; `unnamed` adds the other groups."""
-        persons = [*self.people(), *(self.unnamed_groups() if unnamed else ())]
-        photos_of: Mapping[str, list[str]] = {
-            face: [place.photo for place in places] for face, places in self.places_of.items()
-        }
-        folders = [self.root / folder for folder in self.home.cached_folders()]
-        return plan_albums(persons, photos_of, self.root, folders, Path(out).expanduser().absolute(), kind)
-
-    def make_albums(self, plan: AlbumPlan) -> None:
-        """Carry out a plan of `plan_albums`."""
-        make_albums(plan)
-
-    def export(self) -> list[dict[str, Any]]:
-        """One row a face on a photo, as `faceclust export` writes them."""
-        return export_rows(self.places, self.persons, self.cluster_of)

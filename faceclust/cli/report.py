@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import library_option, open_library, require_folder
-from faceclust.errors import FaceclustError
+from faceclust.cli.common import library_option, open_library
+from faceclust.cli.out import destination, write_out
 
 
 @click.command("report")
@@ -17,7 +17,7 @@ from faceclust.errors import FaceclustError
     type=click.Path(path_type=Path, dir_okay=False),
     default="faceclust-report.html",
     show_default=True,
-    help="The file to write.",
+    help="The file to write; - for stdout.",
 )
 @click.option("--faces", type=click.IntRange(1, 500), default=12, show_default=True, help="Pictures of each person.")
 @click.option("--groups", type=click.IntRange(0), default=300, show_default=True, help="Unnamed groups at most.")
@@ -32,13 +32,7 @@ def command(out: Path, faces: int, groups: int, library: Path | None) -> None:
       faceclust report
       faceclust report -o ~/people.html --faces 24
     """
-    out = require_folder(out)
+    file = destination(out, binary=False)
     opened = open_library(library)
-    html = opened.report(out, faces=faces, groups=groups)
-    try:
-        out.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise FaceclustError(
-            f"{out} cannot be written: {error.strerror}", hint="choose another place with -o"
-        ) from error
-    click.echo(f"wrote {out} ({len(html) / 1e6:.1f} MB)")
+    html = opened.report(file or Path("report.html"), faces=faces, groups=groups).encode()
+    write_out(file, lambda stream: stream.write(html), f"{len(html) / 1e6:.1f} MB")

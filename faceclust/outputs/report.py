@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import resources
 from pathlib import Path
-from urllib.parse import quote
 
-import jinja2
-
+from faceclust.outputs.page import data_uri, photo_href, render_page
 from faceclust.types import FacePlace, Person
 
 
@@ -94,7 +89,7 @@ def make_card(
         dates=date_range(place.taken_at for place in mine),
         faces=tuple(
             FacePicture(
-                picture=_data_uri(pictures.get(place.face_id)),
+                picture=data_uri(pictures[place.face_id]) if place.face_id in pictures else None,
                 photo=place.photo,
                 href=photo_href(root / place.photo, page),
                 confirmed=place.face_id in person.confirmed,
@@ -106,12 +101,10 @@ def make_card(
 
 
 def render_report(summary: Summary, cards: Sequence[Card]) -> str:
-    """The page. Whatever came from a file name or a user is escaped by the template engine."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = resources.files("faceclust.outputs").joinpath("report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    """The page."""
+    return render_page(
+        "report.html.j2",
+        styles=["report.css"],
         summary=summary,
         named=[card for card in cards if card.named],
         groups=[card for card in cards if not card.named],
@@ -124,16 +117,3 @@ def date_range(dates: Iterable[date | None]) -> str:
     if not years:
         return ""
     return str(years[0]) if years[0] == years[-1] else f"{years[0]}–{years[-1]}"
-
-
-def photo_href(photo: Path, page: Path) -> str:
-    """A link from the page to a photo: relative where it can be, so that both may move together."""
-    try:
-        relative = Path(os.path.relpath(photo, page.parent)).as_posix()
-    except ValueError:  # another drive on Windows
-        return photo.as_uri()
-    return "./" + quote(relative)
-
-
-def _data_uri(jpeg: bytes | None) -> str | None:
-    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

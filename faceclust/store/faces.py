@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, embedding_matrix, folder_schema
-from faceclust.types import FacePlace, FaceTable
+from faceclust.types import FacePlace, FaceTable, PhotoFacts
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,25 @@ class LibraryTable:
         """Every forgotten face on every photo, in the same order; its quality is 0."""
         return face_places(self.rows.filter(is_forgotten(self.rows)))
 
+    def photos(self) -> Iterator[PhotoFacts]:
+        """Every photo that could be read, by path; one kept twice comes twice."""
+        rows = self.rows.filter(pc.equal(self.rows["status"].cast(pa.string()), STATUS_OK)).select(_FACTS)
+        before = None
+        for batch in rows.sort_by([("folder", "ascending"), ("photo", "ascending")]).to_batches(max_chunksize=8192):
+            for row in batch.to_pylist():
+                if (path := _path(row)) != before:
+                    yield PhotoFacts(
+                        photo=path,
+                        photo_hash=row["photo_hash"],
+                        size=(row["width"], row["height"]),
+                        orientation=row["orientation"] or 1,
+                        taken_at=row["taken_at"],
+                        camera=row["camera"],
+                        latitude=row["latitude"],
+                        longitude=row["longitude"],
+                    )
+                before = path
+
     @property
     def photo_count(self) -> int:
         return len(self.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([]))
@@ -90,6 +109,7 @@ class LibraryTable:
         ]
 
 
+_FACTS = "folder photo photo_hash width height orientation taken_at camera latitude longitude".split()
 #: What `face_places` needs of a row.
 PLACE = "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
 

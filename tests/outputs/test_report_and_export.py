@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceclust.outputs.export import export_rows, write_rows
-from faceclust.outputs.report import Summary, date_range, make_card, photo_href, pictured_faces, render_report
+from faceclust.outputs.page import photo_href
+from faceclust.outputs.report import Summary, date_range, make_card, pictured_faces, render_report
 from faceclust.types import FacePlace, Person
 
 EVIL = "<script>alert('x')</script>\"' onload=alert(1) {{ 7*7 }}"
