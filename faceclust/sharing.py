@@ -9,7 +9,7 @@ from typing import Any
 
 from faceclust.catalogue import Catalogue
 from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
-from faceclust.outputs.export import export_rows
+from faceclust.outputs.tables import export_rows
 
 
 class Sharing(Catalogue):
@@ -30,4 +30,4 @@ class Sharing(Catalogue):
 
     def export(self) -> list[dict[str, Any]]:
         """One row a face on a photo, as `faceclust export` writes them."""
-        return export_rows(self.places, self.persons, self.cluster_of)
+        return export_rows(self.places, self.persons, self.cluster_of, self.photos)

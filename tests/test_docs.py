@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import sqlite3
 import tomllib
 from pathlib import Path
 
@@ -28,6 +30,16 @@ COMMANDS = sorted(
 )
 
 
+def section(heading: str) -> str:
+    """The README from this heading to the next of its rank."""
+    rank = heading.partition(" ")[0]
+    return re.split(rf"^#{{1,{len(rank)}}} ", README.partition(f"\n{heading}")[2], maxsplit=1, flags=re.M)[0]
+
+
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_in_the_readme_can_be_typed(line: str) -> None:
     name, *arguments = shlex.split(line)[1:]
@@ -43,19 +55,49 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_the_python_example_runs(library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    (code,) = blocks("python", section("### From Python"))
     code = code.replace('"~/Pictures"', repr(str(library.root))).replace("library.scan()", "library.scan(workers=0)")
     library.name(library.group(1), "Anna")
     exec(code, {"__name__": "__main__"})
     assert "Anna" in capsys.readouterr().out
 
 
-def test_the_sql_example_runs(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """A library with Anna in it, the files of `export` in its folder, which is the working folder."""
+    from faceclust.outputs.tables import FORMATS, write_rows
+
+    library.name(library.group(1), "Anna")
+    for format in FORMATS:
+        with (library.root / f"faces.{format}").open("wb") as stream:
+            write_rows(library.export(), format, stream)
+    monkeypatch.chdir(library.root)
+    return library
+
+
+def test_the_sql_examples_run(exported: Library) -> None:
     import duckdb
 
-    (query,) = re.findall(r"```sql\n(.*?)```", README, re.S)
-    monkeypatch.chdir(library.root)
-    assert duckdb.sql(query).fetchall()
+    (block,) = blocks("sql", section("## Tables"))
+    answers = [duckdb.sql(query).fetchall() for query in block.split(";") if query.strip()]
+    pairs, faces, years = answers
+    assert pairs and [distance for *_, distance in pairs] == sorted(distance for *_, distance in pairs)
+    assert len(faces) == len(exported.places)
+    assert years and {person for person, *_ in years} == {"Anna"}
+
+
+def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
+    (block,) = blocks("python", section("## Tables"))
+    lines = [line for line in block.splitlines() if line]
+    names: dict[str, object] = {}
+    imports, lines = lines[:2], lines[2:]
+    exec("\n".join(imports), names)
+    assert len(lines) == 6
+    for line in lines:
+        with contextlib.closing(sqlite3.connect("faces.sqlite")) as database:
+            names["database"] = database
+            answer = eval(line.replace('sqlite3.connect("faces.sqlite")', "database"), names)
+        assert len(answer), line
 
 
 def test_links_and_pictures_lead_somewhere() -> None:

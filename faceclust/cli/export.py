@@ -10,17 +10,16 @@ from faceclust.cli.common import count, library_option, open_library
 from faceclust.cli.out import STDOUT, destination, write_out
 from faceclust.errors import UsageError
 
+_FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite"]
 
-@click.command("export")
+
+@click.command("export", short_help="Write a table with one row a face.")
+@click.option("--format", "-f", "kind", type=click.Choice(_FORMATS), help="Default: by the file's ending, else csv.")
 @click.option(
-    "--format",
-    "-f",
-    "kind",
-    type=click.Choice(["csv", "json", "parquet"]),
-    help="Default: by the file's ending, else csv.",
-)
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; - for stdout, the default."
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write; - for stdout, the default.",
 )
 @library_option
 def command(kind: str | None, out: Path | None, library: Path | None) -> None:
@@ -30,17 +29,27 @@ def command(kind: str | None, out: Path | None, library: Path | None) -> None:
     Examples:
       faceclust export > faces.csv
       faceclust export -o faces.parquet
-      faceclust export --format json | jq '.[] | select(.person == "Anna") | .photo'
+      faceclust export -o faces.sqlite && sqlite3 faces.sqlite 'SELECT DISTINCT person FROM faces'
+      faceclust export -f jsonl | jq -r 'select(.person == "Anna") | .photo'
     """
-    from faceclust.outputs.export import FORMATS, write_rows
+    from faceclust.outputs.tables import BINARY, write_rows
 
-    ending = out.suffix.lstrip(".").lower() if out else ""
-    if kind is None and out and out != STDOUT and ending not in FORMATS:
-        raise UsageError(
-            f"{out}: no format is called {ending!r}", hint="end the name in .csv, .json or .parquet, or give --format"
-        )
-    kind = kind or ending or "csv"
-    file = destination(out, binary=kind == "parquet")
-    opened = open_library(library)
-    rows = opened.export()
+    kind = kind or _by_ending(out)
+    file = destination(out, binary=kind in BINARY)
+    rows = open_library(library).export()
     write_out(file, lambda stream: write_rows(rows, kind, stream), count(len(rows), "face"))
+
+
+def _by_ending(out: Path | None) -> str:
+    from faceclust.outputs.tables import ENDINGS, FORMATS
+
+    if out is None or out == STDOUT:
+        return "csv"
+    ending = out.suffix.lstrip(".").lower()
+    kind = ENDINGS.get(ending, ending)
+    if kind not in FORMATS:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        raise UsageError(
+            f"{out}: no format is called {ending!r}", hint=f"end the name in one of {known}, or give --format"
+        )
+    return kind

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import csv
-import io
-import json
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from faceclust.outputs.export import export_rows, write_rows
 from faceclust.outputs.page import photo_href
 from faceclust.outputs.report import Summary, date_range, make_card, pictured_faces, render_report
 from faceclust.types import FacePlace, Person
@@ -117,34 +112,3 @@ def test_links_are_relative_and_quoted() -> None:
 )
 def test_date_range(years: list[int | None], words: str) -> None:
     assert date_range(datetime(y, 1, 1) if y else None for y in years) == words
-
-
-def test_every_format_holds_the_same_rows() -> None:
-    places = [place("1", "ä, b.jpg"), place("2", "c.jpg", None), place("3")]
-    rows = export_rows(places, persons(), {"1": 1, "3": 2})
-    assert rows[0] | {"taken_at": None} == {
-        "photo": "ä, b.jpg", "left": 400, "top": 600, "right": 1200, "bottom": 1200, "face_id": "1", "cluster": 1,
-        "person": "Anna", "confirmed": True, "score": 0.99, "quality": 0.5, "taken_at": None,
-    }  # fmt: skip
-    out = {}
-    for format in ("csv", "json", "parquet"):
-        stream = io.BytesIO()
-        write_rows(rows, format, stream)
-        out[format] = stream.getvalue()
-    table = pq.read_table(io.BytesIO(out["parquet"])).to_pylist()
-    from_json = json.loads(out["json"])
-    from_csv = list(csv.DictReader(io.StringIO(out["csv"].decode())))
-    assert (
-        [row["face_id"] for row in table]
-        == [row["face_id"] for row in from_json]
-        == [row["face_id"] for row in from_csv]
-        == ["1", "2", "3"]
-    )
-    assert (
-        table[0]["taken_at"] == datetime(2020, 6, 1, 12)
-        and from_json[0]["taken_at"] == from_csv[0]["taken_at"] == "2020-06-01T12:00:00"
-    )
-    assert (table[1]["cluster"], from_json[1]["cluster"], from_csv[1]["cluster"]) == (None, None, "")
-    assert from_csv[0].keys() == from_json[0].keys() == table[0].keys()
-    for empty in ("csv", "json", "parquet"):
-        write_rows([], empty, io.BytesIO())

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.outputs.tables import BINARY, ENDINGS, FORMATS, SCHEMA, export_rows, write_rows
+from faceclust.types import FacePlace, Person, PhotoFacts
+
+TAKEN = datetime(2020, 6, 1, 12)
+
+
+def row(**values: Any) -> dict[str, Any]:
+    known = {
+        "photo": "ä, b.jpg", "left": 400, "top": 600, "right": 1200, "bottom": 1200, "face_id": "1", "cluster": 1,
+        "person": "Anna", "confirmed": True, "score": 0.5, "quality": 0.25, "taken_at": TAKEN, "camera": "Canon",
+        "latitude": 48.5, "longitude": -11.25, "width": 4000, "height": 3000, "photo_hash": "h",
+    }  # fmt: skip
+    return known | values
+
+
+def written(rows: list[dict[str, Any]], format: str) -> bytes:
+    stream = io.BytesIO()
+    write_rows(rows, format, stream)
+    assert not stream.closed
+    return stream.getvalue()
+
+
+def read_back(content: bytes, format: str) -> list[dict[str, Any]]:
+    """The rows as another program has them, with their types as that format can hold them."""
+    if format == "parquet":
+        return pq.read_table(io.BytesIO(content)).to_pylist()
+    if format == "json":
+        return json.loads(content)
+    if format == "jsonl":
+        return [json.loads(line) for line in content.decode().split("\n")[:-1]]
+    if format == "csv":
+        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(content)
+    connection.row_factory = sqlite3.Row
+    rows = [dict(found) for found in connection.execute("SELECT * FROM faces ORDER BY rowid")]
+    connection.close()
+    return rows
+
+
+def as_held(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
+    """These rows, as the format holds them."""
+    held = [dict(row) for row in rows]
+    for each in held:
+        if format != "parquet":
+            each["taken_at"] = each["taken_at"].isoformat() if each["taken_at"] else None
+        if format == "sqlite":
+            each["confirmed"] = int(each["confirmed"])
+        if format == "csv":
+            each["confirmed"] = str(each["confirmed"]).lower()
+            each.update({name: "" if value is None else str(value) for name, value in each.items()})
+    return held
+
+
+def test_rows_say_who_is_where() -> None:
+    place = FacePlace("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
+    facts = PhotoFacts("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
+    anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
+    unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
+    assert export_rows([place], [anna], {"1": 1}, {facts.photo: facts}) == [row()]
+    nobody = row(person=None, confirmed=False, cluster=None)
+    assert export_rows([place], [unnamed], {}, {facts.photo: facts}) == [nobody]
+    assert list(row()) == SCHEMA.names
+
+
+# CSV readers and XML alike know no character below the space but these; file names have none of them.
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\r\"',;"))
+ROWS = st.lists(
+    st.builds(
+        row,
+        photo=TEXT,
+        person=TEXT.filter(bool) | st.none(),
+        cluster=st.integers(1, 2**31 - 1) | st.none(),
+        confirmed=st.booleans(),
+        taken_at=st.datetimes(datetime(1826, 1, 1), datetime(2100, 1, 1)).map(lambda t: t.replace(microsecond=0))
+        | st.none(),
+        latitude=st.floats(-90, 90) | st.none(),
+    ),
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@settings(deadline=None)
+@given(rows=ROWS)
+def test_every_format_gives_back_what_was_written(format: str, rows: list[dict[str, Any]]) -> None:
+    content = written(rows, format)
+    assert read_back(content, format) == as_held(rows, format)
+    assert written(rows, format) == content  # the same library, the same bytes
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_empty_library_still_has_its_columns(format: str) -> None:
+    content = written([], format)
+    assert read_back(content, format) == []
+    if format == "csv":
+        assert content.decode() == ",".join(SCHEMA.names) + "\n"
+    if format == "parquet":
+        assert pq.read_table(io.BytesIO(content)).schema.names == SCHEMA.names
+
+
+def test_what_is_said_of_formats_is_so() -> None:
+    assert FORMATS.keys() > BINARY and set(ENDINGS.values()) < FORMATS.keys()
+    for format in FORMATS.keys() - BINARY:
+        written([row()], format).decode()
+
+
+def test_the_columns_are_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("Columns of `export`")[2].partition("\n\n")[0]
+    assert table.count("\n| ") > 5
+    for name in SCHEMA.names:
+        assert f"`{name}`" in table, name
