@@ -1,0 +1,141 @@
+"""`faceclust man`: the manual page, made from the help texts."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+
+import click
+
+from faceclust import __version__
+
+_ENDS = """\
+.SH EXIT STATUS
+.TP
+.B 0
+All is well.
+.TP
+.B 1
+Something failed; or a check found something wrong, a search nothing,
+two faces are different people.
+.TP
+.B 2
+What was asked for cannot be: a wrong option, an unknown name, no library.
+.TP
+.B 130
+Stopped by Ctrl-C; what was done is saved.
+.SH ENVIRONMENT
+.TP
+.B FACECLUST_LIBRARY
+The library in use where none is named.
+.TP
+.B FACECLUST_CACHE_DIR
+As
+.B scan \\-\\-cache\\-dir\\fR.
+.TP
+.B NO_COLOR
+No colours where it is set.
+.TP
+.B FACECLUST_DEBUG
+Show where a fault is.
+.SH FILES
+.TP
+.I config.toml
+In your configuration folder (on Linux
+.IR ~/.config/faceclust )
+and in the library's
+.I .faceclust
+folder: options that hold where none is typed;
+.B faceclust config
+shows them.
+.TP
+.I .faceclust.parquet
+In each folder of photos: what is known of their faces.
+.TP
+.I .faceclust/people.jsonl
+At the library's root: what you said of the people. The file to back up.
+"""
+
+
+@click.command("man", short_help="Print the manual page.")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Print the manual page, for man to show.
+
+    Installed by pip into a virtual environment or for you, `man faceclust` finds it too.
+
+    \b
+    Examples:
+      faceclust man | man -l -
+      faceclust man > ~/.local/share/man/man1/faceclust.1
+    """
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    click.echo(manual_page(program), nl=False)
+
+
+def manual_page(program: click.Group) -> str:
+    """The manual page of the program and all its commands, as roff."""
+    with click.Context(program, info_name="faceclust") as ctx:
+        lines = [
+            f'.TH FACECLUST 1 "" "faceclust {__version__}" "User commands"',
+            ".SH NAME",
+            "faceclust \\- group the faces in a photo library by person",
+            ".SH SYNOPSIS",
+            f".B faceclust\n{_text(_usage(program, ctx))}",
+            ".SH DESCRIPTION",
+            *_paragraphs(program.help or ""),
+            ".SH OPTIONS",
+            *_options(program, ctx),
+            ".SH COMMANDS",
+            *_commands(program, ctx),
+        ]
+    return "\n".join(lines) + "\n" + _ENDS
+
+
+def _commands(group: click.Group, ctx: click.Context) -> Iterator[str]:
+    for name, sub in group.commands.items():
+        with click.Context(sub, info_name=name, parent=ctx) as inner:
+            path = inner.command_path
+            yield f".SS {_text(f'{path} {_usage(sub, inner)}')}"
+            yield from _paragraphs(sub.help or "")
+            yield from _options(sub, inner)
+            if isinstance(sub, click.Group):
+                yield from _commands(sub, inner)
+
+
+def _usage(command: click.Command, ctx: click.Context) -> str:
+    return " ".join(command.collect_usage_pieces(ctx))
+
+
+def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
+    for option in command.params:
+        if isinstance(option, click.Option) and (record := option.get_help_record(ctx)):
+            names, words = record
+            yield ".TP"
+            yield f".B {_text(names)}"
+            yield from _filled(words)
+
+
+def _paragraphs(words: str) -> Iterator[str]:
+    """Paragraphs; those that begin with \\b, examples mostly, stay as they are."""
+    for number, paragraph in enumerate(inspect.cleandoc(words).split("\n\n")):
+        if number:
+            yield ".PP"
+        kept = paragraph.startswith("\b")
+        lines = paragraph.removeprefix("\b").strip("\n").split("\n")
+        if kept:
+            yield from (".nf", *map(_text, lines), ".fi")
+        else:
+            yield from _filled(paragraph)
+
+
+def _filled(words: str) -> Iterator[str]:
+    yield from map(_text, textwrap.wrap(words, 70, break_long_words=False, break_on_hyphens=False))
+
+
+def _text(words: str) -> str:
+    """Words as roff takes them as they are: dashes that can be copied, no requests by accident."""
+    escaped = words.rstrip().replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+    return f"\\&{escaped}" if escaped.startswith((".", " ")) or not escaped else escaped
