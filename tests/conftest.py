@@ -15,7 +15,7 @@ from tests.samples import COLLINS, make_library
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing a test does reaches the user's own folders, nor hangs on them."""
     home = tmp_path_factory.mktemp("home")
-    for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"):
+    for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"):
         monkeypatch.setenv(variable, str(home))
     for variable in ("FACECLUST_LIBRARY", "FACECLUST_CACHE_DIR"):
         monkeypatch.delenv(variable, raising=False)

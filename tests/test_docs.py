@@ -100,6 +100,22 @@ def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
         assert len(answer), line
 
 
+def test_the_configuration_shown_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from faceclust.cli.settings import library_of, read_settings, user_file
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (text,) = blocks("toml", section("### Configuration"))
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text(text, encoding="utf-8")
+    found = {key: setting.value for key, setting in read_settings(cli, None).items() if key[1] != "json"}
+    assert found == {
+        ("cluster", "threshold"): 1.05,
+        ("cluster", "second-pass"): False,
+        ("cache check", "hash"): True,
+    }
+    assert str(library_of(cli)).endswith("/Pictures")
+
+
 def test_links_and_pictures_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("http"):

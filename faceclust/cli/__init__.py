@@ -13,6 +13,7 @@ from faceclust.cli import (
     cache,
     cluster,
     completion,
+    config,
     confirm,
     doctor,
     export,
@@ -22,6 +23,7 @@ from faceclust.cli import (
     ignore,
     journal,
     label,
+    man,
     merge,
     name,
     people,
@@ -35,19 +37,14 @@ from faceclust.cli import (
     undo,
     verify,
 )
+from faceclust.cli.settings import ConfiguredGroup
 from faceclust.errors import FaceclustError
 
 
-class _InOrder(click.Group):
-    """Commands in the order they are used in, not by the alphabet."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.group(cls=ConfiguredGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
 @click.version_option(__version__, "-V", "--version", prog_name="faceclust")
-def cli() -> None:
+@click.option("--no-config", is_flag=True, help="Read no configuration files.")
+def cli(no_config: bool) -> None:
     """Group the faces in your photos by person, on your own machine.
 
     \b
@@ -85,8 +82,10 @@ for _command in (
     export.command,
     status.command,
     cache.command,
+    config.command,
     doctor.command,
     completion.command,
+    man.command,
 ):
     cli.add_command(_command)
 

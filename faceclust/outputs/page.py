@@ -26,7 +26,10 @@ def render_page(template: str, *, styles: Sequence[str] = (), scripts: Sequence[
     elements) among its values.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
     environment.trim_blocks = environment.lstrip_blocks = True
     script = "\n".join(map(_read, scripts))

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.cli.program import COMMAND
+from faceclust import Library
+from tests.cli.program import COMMAND, ok, run
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
@@ -25,3 +27,23 @@ def test_no_output_at_all_is_wanted(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, f"library: {tmp_path}\n")
+
+
+def test_a_dash_is_standard_output_and_nothing_else_goes_there(library: Library) -> None:
+    page = ok("report", "-o", "-", "-l", library.root, cwd=library.root)
+    assert page.startswith("<!doctype html>") and page.endswith("</html>\n")
+    table = ok("export", "-o", "-", "-l", library.root, cwd=library.root)
+    assert table.startswith("photo,") and table == ok("export", "-l", library.root)
+    assert not (library.root / "-").exists()
+    done = run("export", "-o", library.root / "faces.csv", "-l", library.root)
+    assert done.stdout == "" and "wrote" in done.stderr
+    assert (library.root / "faces.csv").read_text() == table
+
+
+def test_binary_tables_are_not_shown_in_a_terminal(library: Library) -> None:
+    command = f"{' '.join(COMMAND)} export --format sqlite --library '{library.root}'"
+    terminal = pexpect.spawn("sh", ["-c", command], encoding="utf-8", timeout=60)
+    terminal.expect("not for a terminal to show")
+    terminal.expect(pexpect.EOF)
+    piped = subprocess.run(f"{command} | head -c 15", shell=True, capture_output=True, check=False)
+    assert piped.stdout == b"SQLite format 3"

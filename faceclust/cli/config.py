@@ -1,0 +1,97 @@
+"""`faceclust config`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import json_option, library_option, print_json
+
+if TYPE_CHECKING:
+    from faceclust.cli.settings import Settings
+
+
+@click.command("config", short_help="Show the options set in configuration files.")
+@click.option("--all", "everything", is_flag=True, help="Also every option that could be set, as comments.")
+@library_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, everything: bool, library: Path | None, as_json: bool) -> None:
+    """Show the options set in configuration files, and in which.
+
+    Options come from your own file and from that of the library in use, which goes before it; what is
+    typed goes before both. What is printed is TOML, as the files are.
+
+    \b
+    Examples:
+      faceclust config
+      faceclust config --all > new.toml     a file to start from
+    """
+    from faceclust.cli.settings import library_file, library_meant, library_of, read_settings, user_file
+
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    root = library_meant(command, ["--library", str(library)] if library else [])
+    files = {"yours": user_file(), "library": library_file(root) if root else None}
+    settings = read_settings(program, root)
+    named = library_of(program)
+    if as_json:
+        print_json(_record(files, settings, named))
+        return
+    for whose, file in files.items():
+        there = "no library is in use" if file is None else f"{file}{'' if file.exists() else ' (not there)'}"
+        click.echo(f"# {whose}: {there}")
+    if named:
+        click.echo(f"library = {_toml(str(named))}  # yours")
+    elif everything:
+        click.echo('#library = "~/Pictures"')
+    for line in _lines(program, settings, files["library"], everything):
+        click.echo(line)
+
+
+command.reads_no_config = True  # type: ignore[attr-defined] # it shows what a command would get, and where it fails
+
+
+def _record(files: dict[str, Path | None], settings: Settings, named: Path | None) -> dict[str, Any]:
+    return {
+        "files": {whose: str(file) if file else None for whose, file in files.items()},
+        "library": str(named) if named else None,
+        "settings": [
+            {"command": path, "option": key, "value": setting.value, "file": str(setting.file)}
+            for (path, key), setting in settings.items()
+        ],
+    }
+
+
+def _lines(program: click.Group, settings: Settings, of_library: Path | None, everything: bool) -> list[str]:
+    from faceclust.cli.settings import commands_of, options_of
+
+    lines: list[str] = []
+    for path, command in commands_of(program):
+        table = []
+        for key, option in options_of(command):
+            if (setting := settings.get((path, key))) is not None:
+                whose = "library" if setting.file == of_library else "yours"
+                table.append(f"{key} = {_toml(setting.value)}  # {whose}")
+            elif everything:
+                table.append(f"#{key} = {_toml(_default(option))}  # {option.help or ''}".rstrip(" #"))
+        if table:
+            lines += ["", f"[{path.replace(' ', '.')}]", *table]
+    return lines
+
+
+def _default(option: click.Option) -> Any:
+    """What the option is where nothing is said; "" where that is nothing."""
+    if option.multiple:
+        return []
+    if option.is_flag:
+        return bool(option.default) if isinstance(option.default, bool) else False
+    return option.default if isinstance(option.default, str | int | float) else ""
+
+
+def _toml(value: Any) -> str:
+    # TOML writes these values as JSON does; but a text's delete character it wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,212 @@
+"""Options from configuration files: the user's own, and that of the library in use.
+
+What is typed goes before the environment, that before the library's file, that before the
+user's, that before an option's own default. Each file is TOML: a table a command, in it a key an
+option, called as the option is without its dashes. Outside the tables stands what holds for every
+command that has such an option.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from faceclust.errors import FaceclustError, UsageError
+
+FILE_NAME = "config.toml"
+_NOT_SET_THERE = "the file of a library cannot say where to read or write, nor answer questions: others may write it"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An option's value, as the file has it, and which file that is."""
+
+    value: Any
+    file: Path
+
+
+#: By the command's name ("scan", "cache check") and the option's key.
+Settings = dict[tuple[str, str], Setting]
+
+
+def user_file() -> Path:
+    """Where the user's own file is, or would be."""
+    import platformdirs
+
+    return platformdirs.user_config_path("faceclust") / FILE_NAME
+
+
+def library_file(root: Path) -> Path:
+    """Where the file of the library at `root` is, or would be: beside its other files."""
+    from faceclust.store.home import LibraryHome
+
+    files = [home / FILE_NAME for home in LibraryHome(root).homes]
+    return next(filter(os.path.exists, files), files[0])
+
+
+def read_settings(program: click.Group, root: Path | None) -> Settings:
+    """What the files say, the library's last word before the user's. Raises UsageError for one that
+    cannot be read, or has a key or value that no option takes."""
+    found = _from_file(program, user_file(), own=True)
+    return found | (_from_file(program, library_file(root), own=False) if root else {})
+
+
+def options_of(command: click.Command) -> Iterator[tuple[str, click.Option]]:
+    """The options of a command that a file may set, by their keys. Which library is meant a file
+    says for all commands together, see `library_of`."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.expose_value and option.name != "library":
+            yield max(option.opts, key=len).lstrip("-"), option
+
+
+def commands_of(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """The commands that can be configured, in order, by their names as typed."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands_of(command, f"{before}{name} ")
+        elif not getattr(command, "reads_no_config", False):
+            yield before + name, command
+
+
+def default_map(program: click.Group, settings: Settings) -> dict[str, Any]:
+    """The settings as click wants them: by command, and by the parameter's name."""
+    tree: dict[str, Any] = {}
+    for path, command in commands_of(program):
+        values = {
+            option.name: settings[path, key].value for key, option in options_of(command) if (path, key) in settings
+        }
+        *groups, name = path.split(" ")
+        place = tree
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[name] = values
+    return tree
+
+
+def library_of(program: click.Group) -> Path | None:
+    """The library that the user's file names with `library = "…"`, for all commands."""
+    content = _content(user_file())
+    named = content.get("library")
+    if named is not None and not isinstance(named, str):
+        raise UsageError(f"{user_file()}: library = {named!r} is no folder", hint='write library = "~/Pictures"')
+    return Path(named).expanduser() if named else None
+
+
+def _content(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{file} cannot be read: {said}", hint="mend or move it; --no-config reads none") from error
+
+
+def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
+    content = _content(file)
+    if own:
+        content.pop("library", None)
+    commands = dict(commands_of(program))
+    found: Settings = {}
+    for key, value in content.items():
+        if not isinstance(value, dict):  # for all commands that have it
+            having = [path for path, command in commands.items() if key in dict(options_of(command))]
+            if not having:
+                raise _unknown(file, key, "no command has such an option")
+            found |= {(path, key): _checked(commands[path], path, key, value, file, own=own) for path in having}
+    for path, table in _tables(content, commands, file):
+        for key, value in table.items():
+            if key not in dict(options_of(commands[path])):
+                known = ", ".join(key for key, _ in options_of(commands[path]))
+                raise _unknown(file, f"[{path.replace(' ', '.')}] {key}", f"it knows {known}")
+            found[path, key] = _checked(commands[path], path, key, value, file, own=own)
+    return found
+
+
+def _tables(
+    content: dict[str, Any], commands: dict[str, click.Command], file: Path, before: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, table in content.items():
+        path = before + name
+        if not isinstance(table, dict):
+            if before:
+                raise _unknown(file, f"[{before.strip()}] {name}", "its commands have tables of their own")
+        elif path in commands:
+            yield path, table
+        elif any(known.startswith(f"{path} ") for known in commands):
+            yield from _tables(table, commands, file, f"{path} ")
+        else:
+            raise _unknown(file, f"[{path.replace(' ', '.')}]", "there is no such command")
+
+
+def _checked(command: click.Command, path: str, key: str, value: Any, file: Path, *, own: bool) -> Setting:
+    """The setting, once the option has taken the value."""
+    option = dict(options_of(command))[key]
+    where = f"{file}: [{path.replace(' ', '.')}] {key} = {value!r}"
+    if not own and (isinstance(option.type, click.Path) or key == "yes"):
+        raise UsageError(f"{where} is not taken from there: {_NOT_SET_THERE}", hint=f"put it into {user_file()}")
+    if option.is_flag != isinstance(value, bool):
+        raise UsageError(f"{where}: {'true or false is' if option.is_flag else 'a value is'} wanted")
+    if isinstance(value, list) != option.multiple:
+        raise UsageError(f"{where}: {'a list' if option.multiple else 'one value'} is wanted")
+    try:
+        option.type_cast_value(click.Context(command), value)
+    except click.BadParameter as error:
+        raise UsageError(f"{where}: {error.message}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where}: {error}") from error
+    return Setting(value, file)
+
+
+def _unknown(file: Path, what: str, known: str) -> UsageError:
+    return UsageError(f"{file}: {what} is not known: {known}", hint="faceclust config --all lists what can be set")
+
+
+class ConfiguredGroup(click.Group):
+    """The program: lists its commands in the order they are used in, not by the alphabet, and gives
+    the one that is called its options from the files."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command and not ctx.resilient_parsing and not ctx.params.get("no_config"):
+            from faceclust.store.which import ENVIRONMENT_VARIABLE
+
+            if named := library_of(self):
+                os.environ.setdefault(ENVIRONMENT_VARIABLE, str(named))
+            if not getattr(command, "reads_no_config", False):
+                ctx.default_map = default_map(self, read_settings(self, library_meant(command, rest)))
+        return name, command, rest
+
+
+def library_meant(command: click.Command, args: list[str]) -> Path | None:
+    """The root of the library that a command line is about; None where there is none, or it cannot
+    be told yet: the command then says so itself."""
+    with click.Context(command, resilient_parsing=True) as context:
+        try:
+            given, rest, _ = command.make_parser(context).parse_args(list(args))
+        except click.ClickException:
+            return None
+    if isinstance(command, click.Group):
+        below = command.commands.get(rest[0]) if rest else None
+        return library_meant(below, rest[1:]) if below else None
+    if not any(option.name == "library" for option in command.params):
+        return None
+    from faceclust.store.which import find_library, library_for_scan
+
+    named = Path(given["library"]) if given.get("library") else None
+    folders = given.get("folders")  # click has a mark of its own for "none"
+    try:
+        return library_for_scan(folders, named) if folders and isinstance(folders, tuple) else find_library(named)
+    except FaceclustError:
+        return None

@@ -1,0 +1,183 @@
+"""Options from configuration files: which file goes before which, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.cli import cli
+from faceclust.cli.settings import commands_of, default_map, options_of, read_settings
+from faceclust.errors import UsageError
+from tests.cli.program import ok, run
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config/faceclust").mkdir(parents=True)
+    return tmp_path / "config/faceclust/config.toml"
+
+
+@pytest.fixture
+def of_library(library: Library) -> Path:
+    return library.home.home / "config.toml"
+
+
+def threshold(library: Library, *arguments: str) -> float:
+    """The threshold that `cluster` goes by."""
+    return float(json.loads(ok(*arguments, "-l", library.root, "--json"))["threshold"])
+
+
+def test_what_is_typed_goes_before_the_librarys_file_and_that_before_the_users(
+    library: Library, own: Path, of_library: Path
+) -> None:
+    dry = ("cluster", "--dry-run")
+    assert threshold(library, *dry) == 1.1
+    own.write_text("[cluster]\nthreshold = 1.05")
+    assert threshold(library, *dry) == 1.05
+    of_library.write_text("[cluster]\nthreshold = 1.2")
+    assert threshold(library, *dry) == 1.2
+    assert threshold(library, *dry, "--threshold", "1.3") == 1.3
+    assert threshold(library, "--no-config", *dry) == 1.1
+
+
+def test_a_key_outside_the_tables_is_for_every_command_that_has_the_option(library: Library, own: Path) -> None:
+    own.write_text(f"json = true\nlibrary = {str(library.root)!r}\n[people]\njson = false")
+    assert json.loads(ok("status"))["library"] == str(library.root)
+    assert json.loads(ok("together"))["library"] == str(library.root)
+    assert not ok("people").startswith("{")
+
+
+def test_the_environment_goes_before_the_users_library(library: Library, own: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    own.write_text(f"library = {str(tmp_path / 'other')!r}")
+    assert run("status").returncode != 0  # it has not been scanned
+    assert str(library.root) in ok("status", "--json", env={"FACECLUST_LIBRARY": str(library.root)})
+    assert str(library.root) in ok("status", "--json", "-l", library.root)
+
+
+def test_commands_of_commands_have_tables_within(library: Library, of_library: Path) -> None:
+    of_library.write_text("[cache.check]\nhash = true\njson = true")
+    assert json.loads(ok("cache", "check", "-l", library.root))["hashed"] is not None
+
+
+def test_the_librarys_file_is_found_by_where_one_is_and_by_the_folder_scanned(
+    library: Library, of_library: Path
+) -> None:
+    of_library.write_text("[status]\njson = true\n[scan]\njson = true")
+    assert json.loads(ok("status", cwd=library.root / "2019"))
+    assert json.loads(ok("scan", library.root / "2019", "--workers", "1"))["scanned"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("threshold = ", "config.toml cannot be read"),
+        ("nonsense = 1", "nonsense is not known"),
+        ("[cluster]\nthresold = 1", "[cluster] thresold is not known: it knows threshold"),
+        ("[clutser]\nthreshold = 1", "[clutser] is not known: there is no such command"),
+        ("[cache]\nhash = true", "[cache] hash is not known"),
+        ("[cache.chek]\nhash = true", "[cache.chek] is not known"),
+        ("[cluster]\nthreshold = 'low'", "'low' is not a valid float"),
+        ("[cluster]\nthreshold = true", "a value is wanted"),
+        ("[cluster]\nthreshold = [1.1]", "one value is wanted"),
+        ("[cluster]\nthreshold = {a = 1}", "cluster] threshold"),
+        ("[cluster]\nfull = 'yes'", "true or false is wanted"),
+        ("[find]\nwith = 'Anna'", "a list is wanted"),
+        ("[scan]\nworkers = 0", "0 is not in the range"),
+        ("[scan]\ndevice = 'abacus'", "'abacus' is not one of"),
+        ("[cluster]\nlibrary = '/x'", "[cluster] library is not known"),
+        ("library = 3", "library = 3 is no folder"),
+    ],
+)
+def test_what_no_option_takes_is_said_with_its_file_and_place(
+    library: Library, own: Path, text: str, said: str
+) -> None:
+    own.write_text(text)
+    done = run("status", "-l", library.root)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert said in done.stderr and str(own) in done.stderr
+    assert run("--no-config", "status", "-l", library.root).returncode == 0
+    assert run("--help").returncode == 0
+
+
+def test_a_file_that_is_no_text_is_said(library: Library, own: Path) -> None:
+    own.write_bytes(b"\xff\xfe\x00")
+    done = run("status", "-l", library.root)
+    assert done.returncode == 2 and "cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["[report]\nout = '/home/anna/.bashrc'", "[scan]\ncache-dir = '/tmp'", "[forget]\nyes = true", "yes = true"]
+)
+def test_a_library_cannot_say_where_to_write_or_answer_questions(library: Library, of_library: Path, text: str) -> None:
+    of_library.write_text(text)
+    done = run("status", "-l", library.root)
+    assert done.returncode == 2 and "is not taken from there" in done.stderr
+
+
+def test_config_shows_what_is_set_where_and_prints_toml(library: Library, own: Path, of_library: Path) -> None:
+    own.write_text("[cluster]\nthreshold = 1.05\nmin-size = 3\n[find]\nwith = ['Änne \"A\"']")
+    of_library.write_text("[cluster]\nthreshold = 1.2")
+    shown = ok("config", "-l", library.root)
+    assert str(own) in shown and str(of_library) in shown
+    assert "threshold = 1.2  # library" in shown and "min-size = 3  # yours" in shown
+    assert tomllib.loads(shown) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
+    everything = tomllib.loads(ok("config", "--all", "-l", library.root))
+    assert {name: table for name, table in everything.items() if table and name != "cache"} == tomllib.loads(shown)
+    record = json.loads(ok("config", "--json", "-l", library.root))
+    assert {"command": "cluster", "option": "threshold", "value": 1.2, "file": str(of_library)} in record["settings"]
+    assert record["files"] == {"yours": str(own), "library": str(of_library)}
+
+
+def test_every_option_is_offered_and_its_default_can_be_set(own: Path) -> None:
+    offered = ok("config", "--all").splitlines()
+    # Taken out of its comment each line is a setting, and none of them changes anything.
+    lines = [line.removeprefix("#") for line in offered if not line.startswith("# ") and "~/Pictures" not in line]
+    own.write_text("\n".join(line for line in lines if ' = ""' not in line))
+    count = sum(1 for _, command in commands_of(cli) for _ in options_of(command))
+    assert sum(" = " in line for line in lines) == count > 60
+    chosen = default_map(cli, read_settings(cli, None))
+    for path, command in commands_of(cli):
+        values = chosen
+        for name in path.split():
+            values = values[name]
+        defaults = {option.name: str(option.default) for _, option in options_of(command)}
+        assert all(str(value) in (defaults[name], "False", "[]") for name, value in values.items()), (path, values)
+
+
+def test_clearing_the_caches_leaves_the_file(library: Library, of_library: Path) -> None:
+    of_library.write_text("[cluster]\nthreshold = 1.2")
+    ok("cache", "clear", "--yes", "-l", library.root)
+    ok("scan", library.root)
+    ok("cache", "prune", "-l", library.root)
+    assert of_library.read_text() == "[cluster]\nthreshold = 1.2"
+
+
+def test_a_library_kept_elsewhere_may_have_its_file_in_either_place(library: Library, tmp_path: Path) -> None:
+    ok("scan", library.root, "--cache-dir", tmp_path / "elsewhere")
+    (library.root / ".faceclust/config.toml").write_text("[status]\njson = true")
+    assert json.loads(ok("status", "-l", library.root))
+    home = Library(library.root).home.home
+    assert not home.is_relative_to(library.root)
+    (home / "config.toml").write_text("[status]\njson = false")
+    assert not ok("status", "-l", library.root).startswith("{")
+
+
+def test_the_values_are_checked_without_click_as_well(own: Path) -> None:
+    own.write_text("[cluster]\nthreshold = 1979-05-27")
+    with pytest.raises(UsageError, match=r"\[cluster\] threshold"):
+        read_settings(cli, None)
+
+
+def test_a_file_that_may_not_be_read_is_said(own: Path) -> None:
+    own.mkdir()
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_settings(cli, None)
+    assert os.path.isdir(own)
