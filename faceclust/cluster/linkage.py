@@ -65,17 +65,22 @@ class _Agglomeration(Neighbourhood):
         self.progress.advance(self.starting - int(np.count_nonzero(self.alive)))
 
     def _unite_duplicates(self) -> None:
-        """Equal points merge first in any case; done beforehand, they cost no rounds."""
-        single = self.live[self.means.sizes[self.live] == 1]
-        _, inverse, counts = np.unique(self.means.square_sums[single], return_inverse=True, return_counts=True)
-        single = single[counts[inverse] > 1]  # equal points have equal norms
-        rows = np.ascontiguousarray(self.means.sums[single])
+        """Equal points merge first in any case; done beforehand, they cost no rounds. Where some of
+        them, or a must-linked cluster at their place, may not meet, the rounds settle who does."""
+        _, inverse, counts = np.unique(
+            self.means.square_sums[self.live] / self.means.sizes[self.live],
+            return_inverse=True,
+            return_counts=True,
+        )
+        alike = self.live[counts[inverse] > 1]  # equal points have equal norms
+        rows = np.ascontiguousarray(self.means.sums[alike] / self.means.sizes[alike, None])
         keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         several = np.flatnonzero(counts[inverse] > 1)
         several = several[np.argsort(inverse[several], kind="stable")]
-        for group in np.split(single[several], np.flatnonzero(np.diff(inverse[several])) + 1):
-            if len(group) and not self.exclusions.contradicts(group):
+        for place in np.split(alike[several], np.flatnonzero(np.diff(inverse[several])) + 1):
+            group = place[self.means.sizes[place] == 1]
+            if len(group) > 1 and not self.exclusions.contradicts(place):
                 self.exclusions.merge(int(group.min()), group[group != group.min()].tolist())
                 self.unite(group)
                 self.alive[group[group != group.min()]] = False

@@ -119,6 +119,17 @@ def test_ties_and_thresholds_at_distances_are_settled_exactly(
     assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
 
 
+@pytest.mark.parametrize(("seed", "n", "side"), [(192896, 29, 2), (600398, 15, 2), (67195, 8, 1)])
+def test_a_linked_cluster_among_equal_points_has_its_turn(seed: int, n: int, side: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.integers(-side, side + 1, (n, 1)).astype(np.float32)
+    links = [np.sort(rng.permutation(n)[:3]).astype(np.int64)]
+    constraints = Constraints(links, one_person_a_photo(np.array([str(i) for i in rng.integers(0, n, n)])))
+    for threshold in (Fraction(0), Fraction(3, 2)):
+        expected = in_exact_numbers(points, threshold, constraints)
+        assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
+
+
 @settings(max_examples=40, deadline=None)
 @given(method=st.sampled_from(METHODS), seed=st.integers(0, 10**6), n=st.integers(2, 300), spread=st.floats(0.1, 1))
 def test_the_order_of_the_faces_does_not_matter(method: str, seed: int, n: int, spread: float) -> None:
