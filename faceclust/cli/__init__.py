@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -39,6 +40,9 @@ from faceclust.cli import (
 )
 from faceclust.cli.settings import ConfiguredGroup
 from faceclust.errors import FaceclustError
+
+#: What a full disk, or one that has failed, says. (Windows has no quota.)
+_OUTPUT_FULL = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @click.group(cls=ConfiguredGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
@@ -108,9 +112,13 @@ def main() -> None:
         code = 130
     except BrokenPipeError:
         # The reader of a pipe has gone: nothing is left to say, nor anywhere to say it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 141
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_FULL:
+            _drop_output()
+            _say(f"error: standard output cannot be written: {error.strerror}", "hint: is the disk full?")
+            sys.exit(1)
         if _interrupted(error):
             _say("stopped")
             sys.exit(130)
@@ -122,6 +130,11 @@ def main() -> None:
         )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """What is left to print goes nowhere, or Python would try it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted(error: BaseException | None) -> bool:

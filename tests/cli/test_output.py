@@ -47,3 +47,19 @@ def test_binary_tables_are_not_shown_in_a_terminal(library: Library) -> None:
     terminal.expect(pexpect.EOF)
     piped = subprocess.run(f"{command} | head -c 15", shell=True, capture_output=True, check=False)
     assert piped.stdout == b"SQLite format 3"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("command", [["people", "--json"], ["export"], ["report", "-o", "-"], ["scan", "--json"]])
+def test_a_full_disk_behind_standard_output_is_said(library: Library, command: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *command, "--library", str(library.root)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "error: standard output cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
