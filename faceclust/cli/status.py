@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def command(library: Path | None, as_json: bool) -> None:
 def _print(status: dict[str, Any]) -> None:
     copies = f" ({count(status['copies'], 'copy', 'copies')} of others)" if status["copies"] else ""
     click.echo(f"{count(status['photos'], 'photo')}{copies}, {count(status['faces'], 'face')}")
-    click.echo(f"last scanned {status['last_scanned'] or 'never'}, models: {status['pack']}")
+    click.echo(f"last scanned {_local(status['last_scanned'])}, models: {status['pack']}")
     if status["groups"] is None:
         click.echo("not grouped yet; type: faceclust cluster")
     else:
@@ -52,3 +53,8 @@ def _print(status: dict[str, Any]) -> None:
         click.echo(f"{count(len(status['skipped']), 'file')} skipped:")
         for skip in status["skipped"]:
             click.echo(f"  {printable(skip['photo'])}: {skip['reason']} ({printable(skip['detail'])})")
+
+
+def _local(moment: str | None) -> str:
+    """A moment as the clock on the wall has it."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M") if moment else "never"
