@@ -6,6 +6,7 @@ name     what the user says  → people.jsonl        (answers.py; what is forgot
 people   groups + journal    → persons
 report                       ← persons            (pages.py)
 albums, export               ← persons            (sharing.py)
+import   other programs' files → people.jsonl     (importing.py)
 find, together               ← persons            (searches.py)
 """
 
@@ -23,6 +24,7 @@ from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
 from faceclust.errors import UsageError
 from faceclust.forget import Forgetting
+from faceclust.importing import Importing
 from faceclust.packs.verify import require_files
 from faceclust.pages import Pages
 from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
 
 
-class Library(Answers, Searches, Pages, Sharing, Forgetting):
+class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
     """A photo library: the folder `root` and everything below it.
 
     What is known of it (`table`, `places`, `clustering`, `people()`, …) is read from disk once

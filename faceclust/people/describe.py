@@ -6,7 +6,12 @@ from faceclust.people.events import Event
 
 
 def describe(event: Event) -> str:
-    """ "Anna (12 faces)" or "not Anna (1 face)", "Anna is now called Anne", "ignored (3 faces)"."""
+    """ "Anna (12 faces)" or "not Anna (1 face)", "Anna is now called Anne", "ignored (3 faces)",
+    "Anna (12 faces), from XMP sidecars"."""
+    return f"{_said(event)}, from {event.source}" if event.source else _said(event)
+
+
+def _said(event: Event) -> str:
     number, sure = len({face.face_id for face in event.faces}), sum(face.confirmed for face in event.faces)
     suggested = f", {sure} of them confirmed" if event.kind == "name" and sure < number else ""
     faces = f"({number} face{'' if number == 1 else 's'}{suggested})"

@@ -49,6 +49,9 @@ class Event:
     found     what `rest` were before their photos were edited are `faces` now, one by one; noted by
               a scan, so that the trail is not lost when the photos are renamed next
     undo      the event whose id is `undoes` is taken back
+
+    `source`: where it was taken from, where that is not the user's own mouth: what another program
+    had said.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Event:
     name: str | None = None
     to: str | None = None
     undoes: str | None = None
+    source: str | None = None
 
     @property
     def all_faces(self) -> tuple[JournalFace, ...]:
@@ -101,7 +105,7 @@ def effective(events: Iterable[Event]) -> list[Event]:
 def to_record(event: Event) -> dict[str, Any]:
     """The event as one JSON object. The time comes first: sorted lines are in order."""
     record: dict[str, Any] = {"time": event.time, "event": event.kind, "id": event.id, "version": __version__}
-    for field in ("name", "to", "undoes"):
+    for field in ("name", "to", "undoes", "source"):
         if getattr(event, field) is not None:
             record[field] = getattr(event, field)
     for field, faces in (("faces", event.faces), ("rest", event.rest)):
@@ -125,6 +129,7 @@ def from_record(record: dict[str, Any]) -> Event | None:
         name=_name_or_none(record.get("name")),
         to=_name_or_none(record.get("to")),
         undoes=_text_or_none(record.get("undoes")),
+        source=_text_or_none(record.get("source")),
     )
     given = {field for field in ("name", "to", "undoes") if getattr(event, field) is not None}
     if given not in KINDS[kind]:

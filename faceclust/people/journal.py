@@ -96,10 +96,11 @@ class Journal:
         rest: Iterable[JournalFace] = (),
         name: str | None = None,
         to: str | None = None,
+        source: str | None = None,
     ) -> Event:
         """Add an event of this kind (see `Event`). On disk before this returns; raises CacheError
         where it cannot be, and then nothing was added."""
-        return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to))
+        return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source))
 
     def undo(self, event_id: str | None = None) -> Event | None:
         """Take back the last event still standing, or the one of this id; gives that event, None

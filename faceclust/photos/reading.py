@@ -30,7 +30,7 @@ def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
     Raises OSError, or UndecodableError for what is no ordinary file or begins like no photo (no
     more than HEAD bytes of it are then read), is larger than MAX_BYTES, or changes meanwhile.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
             raise UndecodableError(SkipReason.NOT_A_PHOTO, "it is not an ordinary file")
@@ -51,12 +51,14 @@ def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
 
 def read_head(path: Path) -> bytes:
     """The first HEAD bytes of an ordinary file; nothing of anything else. Raises OSError."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return os.read(file, HEAD) if stat.S_ISREG(os.fstat(file).st_mode) else b""
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened(path: Path) -> Iterator[int]:
+    """A descriptor for reading a file, whatever it is (see `os.fstat`), that opening it cannot hold
+    up. A symbolic link is not followed. Raises OSError."""
     file = os.open(path, _FLAGS)
     try:
         yield file

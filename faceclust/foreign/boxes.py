@@ -1,0 +1,100 @@
+"""XMP packets in files made of boxes (ISO 14496-12): HEIC, AVIF, Canon's CR3, JPEG XL."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+#: Gives `count` bytes from an offset on, fewer at the file's end.
+Reader = Callable[[int, int], bytes]
+
+_MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 1000, 10_000, 64
+_LARGEST_META = 4_000_000
+#: The box that XMP is in where a file is no HEIF: of CR3 and MP4, by Adobe's specification, part 3.
+_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+
+
+def iso_packets(read: Reader, size: int) -> Iterator[bytes]:
+    """The packets of a file of `size` bytes. Raises struct.error for one that lies."""
+    for kind, start, end in _boxes(read, 0, size):
+        if kind == b"meta" and end - start <= _LARGEST_META:
+            yield from _items(read, read(start, end - start), start)
+        elif kind == b"uuid" and read(start, 16) == _UUID:
+            yield read(start + 16, end - start - 16)
+        elif kind == b"xml ":  # JPEG XL
+            yield read(start, end - start)
+
+
+def _boxes(read: Reader, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, where the content begins, where it ends) of each box."""
+    for _ in range(_MOST_BOXES):
+        if at + 8 > end:
+            return
+        size, kind = struct.unpack(">I4s", read(at, 8))
+        begins = at + 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", read(begins, 8))
+            begins += 8
+        ends = min(at + size if size else end, end)
+        if ends < begins:
+            return
+        yield kind, begins, ends
+        at = ends
+
+
+def _items(read: Reader, meta: bytes, offset: int) -> Iterator[bytes]:
+    """XMP among the items of a HEIF's "meta" box, whose content begins at `offset`."""
+
+    def inside(at: int, count: int) -> bytes:
+        return meta[at : at + count]
+
+    parts = {kind: (start, end) for kind, start, end in _boxes(inside, 4, len(meta))}  # after version and flags
+    if not {b"iinf", b"iloc"} <= parts.keys():
+        return
+    xmp = set(_xmp_items(meta, *parts[b"iinf"]))
+    for item, method, extents in _locations(meta[slice(*parts[b"iloc"])]):
+        if item not in xmp:
+            continue
+        if method == 0:
+            yield b"".join(read(at, length) for at, length in extents)
+        elif method == 1 and b"idat" in parts:
+            data = meta[slice(*parts[b"idat"])]
+            yield b"".join(data[at : at + length] for at, length in extents)
+
+
+def _xmp_items(meta: bytes, start: int, end: int) -> Iterator[int]:
+    """The numbers of the items that "iinf" says are XMP."""
+    first = start + (6 if meta[start] == 0 else 8)  # version, flags, count
+    for kind, at, ends in _boxes(lambda at, count: meta[at : at + count], first, end):
+        if kind == b"infe" and meta[at] in (2, 3):
+            wide = meta[at] == 3
+            number = int.from_bytes(meta[at + 4 : at + (8 if wide else 6)], "big")
+            words = meta[at + (10 if wide else 8) : ends]
+            _, _, content = words[4:].partition(b"\0")
+            if words[:4] == b"mime" and content.partition(b"\0")[0] == b"application/rdf+xml":
+                yield number
+
+
+def _locations(iloc: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+    """(item, construction method, (offset, length) of its parts) of each item."""
+    version, sizes = iloc[0], struct.unpack_from(">H", iloc, 4)[0]
+    offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    at = 6
+
+    def number(bytes_: int) -> int:
+        nonlocal at
+        if at + bytes_ > len(iloc):
+            raise struct.error("the list of items ends too soon")
+        at += bytes_
+        return int.from_bytes(iloc[at - bytes_ : at], "big")
+
+    for _ in range(min(number(4 if version == 2 else 2), _MOST_ITEMS)):
+        item = number(4 if version == 2 else 2)
+        method = number(2) & 15 if version else 0
+        number(2)  # which file: this one
+        begins, extents = number(base), []
+        for _ in range(min(number(2), _MOST_EXTENTS)):
+            if version and index:
+                number(index)
+            extents.append((begins + number(offset), number(length)))
+        yield item, method, extents

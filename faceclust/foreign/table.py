@@ -1,0 +1,100 @@
+"""Names in a table: a CSV with the columns photo, left, top, right, bottom and name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from faceclust.errors import UsageError
+from faceclust.foreign.files import decoded
+from faceclust.foreign.words import Box
+
+SIDES = ("left", "top", "right", "bottom")
+_OTHER_NAMES = {"person": "name", "file": "photo", "path": "photo"}
+_HINT = "its columns are photo, left, top, right, bottom, name"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One line. `box`: left, top, right, bottom of the upright photo, in pixels, or as `fractions`."""
+
+    line: int
+    photo: str
+    name: str
+    box: Box
+    fractions: bool
+
+
+def read_table(data: bytes, where: str) -> Iterator[TableRow]:
+    """The rows of a table, called `where` to the user; those without a name are passed by. Columns
+    may come in any order and others beside them; without a line of headings they come in this one.
+    Numbers are pixels, or fractions in a row where none is above 1. Raises UsageError with the line
+    for the first row that cannot be meant so."""
+    text = decoded(data).replace("\0", "")
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    columns: dict[str, int] | None = None
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if columns is None:
+                columns, is_heading = _columns(cells, where)
+                if is_heading:
+                    continue
+            if row := _row(cells, columns, where, reader.line_num):
+                yield row
+    except csv.Error as error:
+        raise UsageError(f"{where}:{reader.line_num}: {error}", hint=_HINT) from error
+    if columns is None:
+        raise UsageError(f"{where} is empty", hint=_HINT)
+
+
+def _columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:
+    """Where each column stands, and whether these cells are headings."""
+    headings = [cell.strip().lower() for cell in cells]
+    known: dict[str, int] = {}
+    for at, heading in enumerate(headings):
+        known.setdefault(heading, at)
+    for other, name in _OTHER_NAMES.items():
+        if other in known:
+            known.setdefault(name, known[other])
+    wanted = ("photo", *SIDES, "name")
+    if len(cells) == 6 and all(_is_number(cell) for cell in cells[1:5]):
+        return dict(zip(wanted, range(6), strict=True)), False
+    if missing := [column for column in wanted if column not in known]:
+        raise UsageError(f"{where}:1: there is no column {' or '.join(missing)}", hint=_HINT)
+    return {column: known[column] for column in wanted}, True
+
+
+def _row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -> TableRow | None:
+    def cell(column: str) -> str:
+        return cells[columns[column]].strip() if columns[column] < len(cells) else ""
+
+    if not cell("name"):
+        return None
+    if not cell("photo"):
+        raise UsageError(f"{where}:{line}: there is no photo in this row", hint=_HINT)
+    sides = []
+    for side in SIDES:
+        if not _is_number(cell(side)):
+            raise UsageError(f"{where}:{line}: {side} is no number: {cell(side)[:40]!r}", hint=_HINT)
+        sides.append(float(cell(side)))
+    left, top, right, bottom = sides
+    if not (left < right and top < bottom and left + right >= 0 and top + bottom >= 0):
+        raise UsageError(
+            f"{where}:{line}: {left:g}, {top:g}, {right:g}, {bottom:g} is no box in a picture",
+            hint="left and top are less than right and bottom, counted from the upper left corner",
+        )
+    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

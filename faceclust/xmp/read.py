@@ -1,0 +1,151 @@
+"""What a packet says of people: face regions by both schemes, and names without a place."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+from lxml import etree
+
+from faceclust.xmp.packet import parse_packet, tag
+from faceclust.xmp.region import Box, XmpFaces, XmpRegion
+
+_RDF, _DESCRIPTION, _LI = tag("rdf:RDF"), tag("rdf:Description"), tag("rdf:li")
+_LISTS = frozenset(map(tag, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))
+_NOT_FIELDS = (f"{{{etree.QName(_RDF).namespace}}}", "{http://www.w3.org/XML/1998/namespace}")
+_MOST_REGIONS = 2000
+_SEPARATORS = (("digiKam:TagsList", "/"), ("lr:hierarchicalSubject", "|"))
+
+#: A property's value: of an attribute, or of an element.
+_Value = str | etree._Element
+
+
+def read_packet(data: bytes) -> XmpFaces:
+    """What the packet says of people, in the order it says it. Regions of other things than faces,
+    and such as are no rectangle, are left out; a name may be anything, or None. RDF is read in
+    every form that says the same: properties as elements or attributes, in one description or
+    several, structures with or without a node of their own. Raises BadPacketError."""
+    properties = _Fields(parse_packet(data).getroot().iter(_DESCRIPTION), top_only=True)
+    regions = [*_mwg(properties), *_microsoft(properties)]
+    keywords = {
+        path: None
+        for name, separator in _SEPARATORS
+        for text in properties.texts(name)
+        if (path := tuple(part.strip() for part in text.split(separator) if part.strip()))
+    }
+    return XmpFaces(
+        regions=tuple(regions[:_MOST_REGIONS]),
+        keywords=tuple(keywords),
+        people=tuple(dict.fromkeys(properties.texts("Iptc4xmpExt:PersonInImage"))),
+        orientation=_whole(properties.text("tiff:Orientation"), 1, 8),
+    )
+
+
+def _mwg(properties: _Fields) -> Iterator[XmpRegion]:
+    """MWG guidelines 2.0, "Region metadata": a centre and a size, normalised."""
+    for info in properties.structures("mwg-rs:Regions"):
+        size = _size(info)
+        for region in info.structures("mwg-rs:RegionList"):
+            if (region.text("mwg-rs:Type") or "Face").strip().lower() != "face":
+                continue
+            for area in region.structures("mwg-rs:Area"):
+                x, y, w, h = (_number(area.text(f"stArea:{side}")) for side in "xywh")
+                if (area.text("stArea:unit") or "").strip().lower() == "pixel":
+                    x, w, y, h = (value / side for value, side in zip((x, w, y, h), _twice(size), strict=True))
+                if box := _clipped((x - w / 2, y - h / 2, x + w / 2, y + h / 2)):
+                    yield XmpRegion(region.text("mwg-rs:Name"), box, "mwg", size)
+
+
+def _microsoft(properties: _Fields) -> Iterator[XmpRegion]:
+    """Microsoft's "People Tagging": left, top, width, height, as fractions, in one text."""
+    for info in properties.structures("MP:RegionInfo"):
+        for region in info.structures("MPRI:Regions"):
+            text = region.text("MPReg:Rectangle") or ""
+            parts = re.split(r"[,;]\s+|;", text)  # a comma alone may be a decimal one
+            sides = [_number(side) for side in (parts if len(parts) == 4 else text.split(","))]
+            if len(sides) == 4:
+                left, top, width, height = sides
+                if box := _clipped((left, top, left + width, top + height)):
+                    yield XmpRegion(region.text("MPReg:PersonDisplayName"), box, "mp")
+
+
+def _size(info: _Fields) -> tuple[int, int] | None:
+    for dimensions in info.structures("mwg-rs:AppliedToDimensions"):
+        width, height = (_number(dimensions.text(f"stDim:{side}")) for side in "wh")
+        if 1 <= width < 10**7 and 1 <= height < 10**7:  # neither is NaN
+            return round(width), round(height)
+    return None
+
+
+def _twice(size: tuple[int, int] | None) -> tuple[float, float, float, float]:
+    width, height = size or (math.nan, math.nan)
+    return width, width, height, height
+
+
+def _clipped(box: Box) -> Box | None:
+    """The part of the box that is in the picture; None where its centre is not, which the MWG wants
+    ignored, and for a box without an area."""
+    left, top, right, bottom = box
+    if not (0 <= (left + right) / 2 <= 1 and 0 <= (top + bottom) / 2 <= 1):  # nor NaN
+        return None
+    left, top, right, bottom = max(left, 0.0), max(top, 0.0), min(right, 1.0), min(bottom, 1.0)
+    return (left, top, right, bottom) if right > left and bottom > top else None
+
+
+def _number(text: str | None) -> float:
+    """NaN for what is no number. Some programs write a decimal comma where their user would."""
+    try:
+        number = float((text or "").strip().replace(",", "."))
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _whole(text: str | None, least: int, most: int) -> int | None:
+    value = (text or "").strip()
+    return int(value) if value.isdecimal() and len(value) < 6 and least <= int(value) <= most else None
+
+
+class _Fields:
+    """The properties of one thing that RDF describes, wherever they stand."""
+
+    def __init__(self, nodes: Iterable[etree._Element], *, top_only: bool = False) -> None:
+        self._values: dict[str, list[_Value]] = {}
+        for node in nodes:
+            parent = node.getparent()
+            if top_only and (parent is None or parent.tag != _RDF):
+                continue
+            for name, text in node.attrib.items():
+                if not str(name).startswith(_NOT_FIELDS):
+                    self._values.setdefault(str(name), []).append(str(text))
+            for child in node.iterchildren(tag=etree.Element):
+                self._values.setdefault(str(child.tag), []).append(child)
+
+    def text(self, name: str) -> str | None:
+        """The first text that a property has."""
+        return next(iter(self.texts(name)), None)
+
+    def texts(self, name: str) -> list[str]:
+        """All texts of a property: its own, or those of its list."""
+        found = []
+        for value in self._values.get(tag(name), ()):
+            for item in [value] if isinstance(value, str) else _items(value):
+                text = item if isinstance(item, str) else "".join(map(str, item.itertext(tag=etree.Element)))
+                if text.strip():
+                    found.append(text.strip())
+        return found
+
+    def structures(self, name: str) -> Iterator[_Fields]:
+        """The structures that a property is, or is a list of."""
+        for value in self._values.get(tag(name), ()):
+            if not isinstance(value, str):
+                for item in _items(value):
+                    # The fields stand in the element itself (as attributes, or by
+                    # parseType="Resource"), in a node inside it, or some here and some there.
+                    yield _Fields([item, *item.iterchildren(_DESCRIPTION)])
+
+
+def _items(value: etree._Element) -> list[etree._Element]:
+    lists = [child for child in value.iterchildren(tag=etree.Element) if child.tag in _LISTS]
+    return [item for one in lists for item in one.iterchildren(_LI)] if lists else [value]
