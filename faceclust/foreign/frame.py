@@ -24,6 +24,8 @@ from faceclust.xmp.region import upright_box
 _CLEARLY = 0.25
 #: How well each box must fit where more than the picture's frame has to be guessed.
 _WELL = 0.6
+#: Their decoders turn the picture, by a note beside the EXIF orientation: how it is stored is not known.
+_TURNS_ITSELF = (".heic", ".heif", ".hif", ".avif")
 _SAME_SHAPE = 0.05  # logarithm of the ratio of two ratios of width to height
 #: Photos of one program that must agree on a frame, and the share of them that may not.
 _VOTES, _AGREEING = 3, 0.8
@@ -63,13 +65,15 @@ class Choice:
 def readings(words: Words, facts: PhotoFacts, faces: Sequence[Box]) -> list[Reading]:
     """The ways to take the boxes, the one by the rule first. `faces`: boxes of the faces found on the
     photo, fractions of the upright one."""
-    ways = {Frame.UPRIGHT: 1} if words.sure else {Frame.STORED: facts.orientation, Frame.UPRIGHT: 1}
-    if words.frame in ways:
-        ways = {words.frame: ways[words.frame]} | ways
-    if words.orientation is not None and not words.sure:  # that of the picture the program saw
-        ways[Frame.TURNED] = words.orientation
+    ways = [(words.frame, facts.orientation if words.frame is Frame.STORED else 1)]
+    if not words.sure:
+        ways += [(Frame.STORED, facts.orientation), (Frame.UPRIGHT, 1)]
+        if words.orientation is not None:  # that of the picture the program saw
+            ways.append((Frame.TURNED, words.orientation))
+        if facts.orientation == 1 and facts.photo.lower().endswith(_TURNS_ITSELF):
+            ways += [(Frame.STORED, orientation) for orientation in (6, 8, 3)]
     found: dict[int, Reading] = {}
-    for frame, orientation in ways.items():
+    for frame, orientation in ways:
         if orientation not in found:
             found[orientation] = _read(words, facts, faces, frame, orientation)
     order = list(found.values())
@@ -98,18 +102,38 @@ def choose(
 ) -> Choice:
     """The reading that counts: the one by the rule or the program's habit, unless another fits
     clearly better and that is no chance."""
-    used = usual.get((words.source, words.scheme))
+    if words.applied_to and not any(reading.shape for reading in ways):
+        return _choose_by_fit(words, facts, faces, ways, usual)
+    return _choose(words, facts, faces, ways, usual.get((words.source, words.scheme)))
+
+
+def _choose_by_fit(
+    words: Words, facts: PhotoFacts, faces: Sequence[Box], ways: Sequence[Reading], usual: Mapping[Habit, Frame]
+) -> Choice:
+    """Where the size that was written down is of no picture there is now."""
+    turned = _turned(words, facts, faces, ways)
+    if not any(_shape(words.applied_to, orientation, facts.size) for orientation in (1, 6)):  # cropped
+        best = max([*ways, *([turned] if turned else ())], key=lambda reading: reading.score)
+        return Choice(best) if best.fits_well() else Choice(None, "the picture had another shape when it was marked")
+    plain = _choose(words, facts, faces, ways, usual.get((words.source, words.scheme)))  # swapped, or turned since
+    if turned and (plain.reading is None or turned.score > plain.reading.score + _CLEARLY):
+        return Choice(turned)
+    return plain
+
+
+def _choose(
+    words: Words, facts: PhotoFacts, faces: Sequence[Box], ways: Sequence[Reading], used: Frame | None
+) -> Choice:
     ordered = sorted(ways, key=lambda reading: reading.frame is not used) if used and _silent(ways) else list(ways)
     first, best = ordered[0], max(ordered, key=lambda reading: reading.score)
-    if words.applied_to and not any(reading.shape for reading in ways):
-        turned = best if best.fits_well() else _turned(words, facts, faces, ways)
-        return Choice(turned) if turned else Choice(None, "the picture had another shape when the face was marked")
     if best.score > first.score + _CLEARLY:
         chance = used is not None and best.frame is not used and len(best.pairs) < 2 and _silent(ways)
-        return Choice(first if chance else best)
-    if not first.pairs:
-        return Choice(_turned(words, facts, faces, ways) or first)
-    rivals = (other for other in ordered[1:] if other.score >= 0.8 * first.score and other.pairs != first.pairs)
+        first = first if chance else best
+    if len(first.pairs) < len(words.regions):
+        turned = _turned(words, facts, faces, ways)
+        if turned and turned.score > first.score + 2 * _CLEARLY:
+            return Choice(turned)
+    rivals = (other for other in ordered if other.pairs != first.pairs and other.score >= 0.8 * first.score)
     if used is None and _silent(ways) and any(rivals):
         return Choice(None, "it fits the stored picture and the upright one alike, on different faces")
     return Choice(first)

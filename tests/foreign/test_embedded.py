@@ -1,0 +1,103 @@
+"""Packets inside photos, put there by exiftool."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+import tifffile
+
+from faceclust.foreign.embedded import MOST_BYTES, embedded_packets
+from faceclust.xmp.packet import BadPacketError
+from faceclust.xmp.read import read_packet
+from tests.photos.files import dng, scene
+from tests.programs import program
+
+ENDINGS = ("jpg", "png", "webp", "tif", "heic", "avif", "dng")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A photo of each format, with a packet that exiftool wrote into it."""
+    folder = tmp_path_factory.mktemp("photos")
+    picture = scene()
+    for ending in ENDINGS:
+        path = folder / f"a.{ending}"
+        if ending == "heic":
+            pillow_heif.from_pillow(picture).save(path)
+        elif ending == "dng":
+            path.write_bytes(dng(picture))
+        else:
+            picture.save(path)
+    region = "-RegionInfo={RegionList=[{Area={X=0.5,Y=0.4,W=0.2,H=0.3},Name=Zoë,Type=Face}]}"
+    paths = {ending: folder / f"a.{ending}" for ending in ENDINGS}
+    command = [program("exiftool"), "-q", "-overwrite_original", "-charset", "utf8", region, *paths.values()]
+    subprocess.run(command, check=True)
+    return paths
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_packet_is_found_in_every_format(photos: dict[str, Path], ending: str) -> None:
+    (packet,) = embedded_packets(photos[ending])
+    assert [region.name for region in read_packet(packet).regions] == ["Zoë"]
+
+
+def test_a_picture_is_not_read_for_it(photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    read, counted = os.read, []
+    monkeypatch.setattr(os, "read", lambda file, count: counted.append(len(data := read(file, count))) or data)
+    with photos["jpg"].open("ab") as file:
+        file.write(bytes(10_000_000))
+    assert embedded_packets(photos["jpg"])
+    assert sum(counted) < 100_000
+
+
+def test_a_large_tiff(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8), bigtiff=True, extratags=[(700, 1, len(packet), packet, True)])
+    assert embedded_packets(path) == [packet]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_damaged_files_have_a_packet_or_none(photos: dict[str, Path], ending: str, tmp_path: Path) -> None:
+    whole, path, random = photos[ending].read_bytes()[:200_000], tmp_path / "a", np.random.default_rng(0)
+    for number in range(400):
+        data = bytearray(whole)
+        if number % 2:
+            del data[random.integers(len(data)) :]
+        for at in random.integers(min(len(data), 4000), size=4) if len(data) else ():
+            data[at] = random.integers(256)
+        path.write_bytes(data)
+        for packet in embedded_packets(path):
+            assert len(packet) <= MOST_BYTES
+            try:
+                read_packet(packet)
+            except BadPacketError:
+                continue
+
+
+def test_a_compressed_packet_may_not_blow_up(tmp_path: Path) -> None:
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    path = tmp_path / "a.png"
+    for text, found in ((b"<x/>", [b"<x/>"]), (bytes(MOST_BYTES + 1), [])):
+        content = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(text, 9)
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", content) + chunk(b"IEND", b""))
+        assert embedded_packets(path) == found
+
+
+def test_what_is_no_ordinary_file_or_no_photo_has_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert embedded_packets(tmp_path / "pipe.jpg") == []
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    assert embedded_packets(tmp_path / "a.jpg") == []
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
+    with pytest.raises(OSError):
+        embedded_packets(tmp_path / "link.jpg")
