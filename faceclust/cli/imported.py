@@ -52,7 +52,7 @@ def _read(plan: ImportPlan) -> str:
     }
     found = [count(plan.read[kind], *words) for kind, words in told.items() if plan.read.get(kind)]
     looked = f"{count(plan.read['photos'], 'photo')} looked into; " if plan.read.get("photos") else ""
-    return f"{looked}words of people in {', '.join(found) or 'none of the files'}"
+    return f"{looked}people are named in {', '.join(found) or 'none of the files'}"
 
 
 def _tell_entered(plan: ImportPlan, events: Sequence[Event], dry_run: bool) -> None:

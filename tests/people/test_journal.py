@@ -268,3 +268,15 @@ def test_undo_works_whatever_the_clocks_say(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl", [(other.path, "")])
     assert journal.undo().name == "Anna"  # type: ignore[union-attr]
     assert effective(journal.events()) == [] and journal.undo() is None
+
+
+def test_where_a_name_came_from_is_kept_shown_and_merged_and_old_journals_read(tmp_path: Path) -> None:
+    journal, other = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "other.jsonl")
+    old = '{"time": "2020", "event": "name", "id": "a", "version": "0", "name": "Anna", "faces": []}\n'
+    journal.path.write_text(old)
+    said = other.say("name", [face("1")], name="Ben", source="XMP sidecars")
+    assert describe(said) == "Ben (1 face), from XMP sidecars"
+    journal.path.write_bytes(merged_lines([journal.path.read_bytes(), other.path.read_bytes()]))
+    assert [(event.name, event.source) for event in journal.events()] == [("Anna", None), ("Ben", "XMP sidecars")]
+    assert "source" not in to_record(journal.events()[0])
+    assert from_record(json.loads(to_line(to_record(said)))) == said

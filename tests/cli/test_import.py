@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust import Library
+from tests.cli.program import COMMAND, ok, run, wait_for
+from tests.synthetic_library import write_caches
+
+
+@pytest.fixture
+def table(library: Library, tmp_path: Path) -> Path:
+    """A table with a name for each face: its photo's folder."""
+    path = tmp_path / "faces.csv"
+    rows = [
+        (place.photo, *place.pixel_box, f"P{place.photo[:2]}") for place in library.places if "both" not in place.photo
+    ]
+    path.write_text("\n".join(["photo,left,top,right,bottom,name", *(",".join(map(str, row)) for row in rows)]))
+    return path
+
+
+def test_names_go_in_and_out_again(library: Library, table: Path) -> None:
+    there = ("--library", library.root)
+    dry = ok("import", table, "--dry-run", *there)
+    assert "would be entered: 8 faces of 1 person" in dry and not library.journal.path.exists()
+    done = ok("import", table, *there)
+    assert "P20: 8 faces" in done and "entered: 8 faces of 1 person" in done and "faceclust undo 1" in done
+    assert "P20 (8 faces), from a table" in ok("journal", *there)
+    assert json.loads(ok("journal", "--json", *there))["events"][0]["source"] == "a table"
+    assert "nothing new was entered; 8 faces had the name already" in ok("import", table, *there)
+    assert "taken back: P20 (8 faces), from a table" in ok("undo", "1", *there)
+    assert "nobody has a name" in ok("people", *there)
+
+
+def test_json_has_the_plan(library: Library, table: Path) -> None:
+    answer = json.loads(ok("import", table, "--json", "-n", "--library", library.root))
+    assert answer["dry_run"] and answer["entered"] == [] and answer["people"] == {"P20": 8}
+    assert {"namings", "conflicts", "unmatched", "placeless", "unread", "elsewhere", "read"} <= answer.keys()
+    assert len(json.loads(ok("import", table, "--json", "--library", library.root))["entered"]) == 1
+
+
+def test_conflicts_and_what_was_left_are_listed(library: Library, table: Path) -> None:
+    face = next(place for place in library.places if "both" not in place.photo)
+    library.name([face.face_id], "Somebody")
+    with table.open("a") as file:
+        file.write(f"\n{face.photo},1,1,9,9,Nobody\nelsewhere\x1b[31m.jpg,1,1,9,9,Carl\n")
+    done = run("import", table, "-v", "--library", library.root)
+    assert f"  {face.photo}: P20: you said it is Somebody ({table})" in done.stdout
+    assert f"{face.photo}: Nobody: no face was found there" in done.stdout
+    assert "elsewhere\\x1b[31m.jpg" in done.stdout and "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"photo,name\na.jpg,Anna", "faces.csv:1: there is no column left or top or right or bottom"),
+        (
+            b"photo,left,top,right,bottom,name\na.jpg,1,2,3,4,A\na.jpg,1,-,3,4,Anna",
+            "faces.csv:3: top is no number: '-'",
+        ),
+        (bytes(range(256)), "faces.csv:"),
+    ],
+)
+def test_a_bad_table_is_one_clear_line(library: Library, tmp_path: Path, content: bytes, complaint: str) -> None:
+    (tmp_path / "faces.csv").write_bytes(content)
+    done = run("import", tmp_path / "faces.csv", "--library", library.root)
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+    _, error, hint = done.stderr.strip().splitlines()
+    assert error.startswith(f"error: {complaint}") and hint.startswith("hint: its columns are")
+
+
+def test_killed_in_the_middle_the_journal_has_whole_lines_and_the_next_import_goes_on(tmp_path: Path) -> None:
+    people = 400
+    library = write_caches(tmp_path / "library", np.random.default_rng(0).normal(size=(people, 128)), np.arange(people))
+    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:03}" for number, place in enumerate(library.places)]
+    (tmp_path / "faces.csv").write_text("\n".join(["photo,left,top,right,bottom,name", *rows]))
+    journal = library.journal.path
+    command = [*COMMAND, "import", str(tmp_path / "faces.csv"), "--library", str(library.root)]
+    for enough, how in ((1, signal.SIGKILL), (40, signal.SIGKILL), (80, signal.SIGINT)):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True)
+        wait_for(lambda least=enough: journal.exists() and journal.read_bytes().count(b"\n") >= least)
+        process.send_signal(how)
+        _, said = process.communicate()
+        assert "Traceback" not in said
+        assert all(json.loads(line)["faces"] for line in journal.read_bytes().splitlines()[:-1])
+    assert len(Library(library.root).people()) < people
+    ok(*command[len(COMMAND) :])
+    assert len(Library(library.root).people()) == people
+    assert len(Library(library.root).journal.events()) == people
