@@ -133,6 +133,9 @@ def _choose(
         turned = _turned(words, facts, faces, ways)
         if turned and turned.score > first.score + 2 * _CLEARLY:
             return Choice(turned)
+    enough = 1 / 3 if used is first.frame else 1 / 2  # of what can be matched at all
+    if 0 < len(first.pairs) < enough * min(len(words.regions), len(faces)):
+        return Choice(None, "most of what was marked on this photo is on no face")
     rivals = (other for other in ordered if other.pairs != first.pairs and other.score >= 0.8 * first.score)
     if used is None and _silent(ways) and any(rivals):
         return Choice(None, "it fits the stored picture and the upright one alike, on different faces")

@@ -68,6 +68,13 @@ def test_what_is_sure_is_not_turned() -> None:
     assert reading and reading.frame is Frame.UPRIGHT and reading.pairs == {}
 
 
+def test_where_most_boxes_are_on_no_face_the_few_that_are_may_be_so_by_chance() -> None:
+    faces = [FACE, (0.1, 0.1, 0.2, 0.2), (0.8, 0.8, 0.9, 0.9), (0.5, 0.1, 0.6, 0.2)]
+    marked = [FACE, (0.1, 0.8, 0.2, 0.9), (0.3, 0.8, 0.4, 0.9), (0.5, 0.8, 0.6, 0.9)]
+    assert "most of" in chosen(words(*marked), facts(orientation=1), faces).doubt
+    assert chosen(words(*marked[:2]), facts(orientation=1), faces[:2]).reading
+
+
 def test_no_faces_and_no_boxes() -> None:
     assert chosen(words(FACE), facts(), []).reading.pairs == {}  # type: ignore[union-attr]
     assert chosen(words(FACE, applied_to=(100, 900)), facts(), []).reading is None

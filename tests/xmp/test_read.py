@@ -33,6 +33,13 @@ def test_the_same_face_is_read_from_every_style(made_by: bytes, schemes: list[st
         assert region.applied_to == ((400, 300) if region.scheme == "mwg" else None)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_packets_in_other_encodings(encoding: str) -> None:
+    text = DIGIKAM.decode().replace("\ufeff", "") + "\n"
+    for declaration in ("", '<?xml version="1.0" encoding="UTF-16"?>\n' if "16" in encoding else ""):
+        assert read_packet((declaration + text).encode(encoding)) == read_packet(DIGIKAM)
+
+
 def test_names_without_a_place() -> None:
     digikam = read_packet(DIGIKAM)
     assert digikam.keywords[:2] == (("Places", "Rome"), ("People", "Anna"))
