@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lxml import etree
 
+from faceclust.xmp.encoding import PacketText, packet_text
+
 #: Prefix → namespace. The spellings are those of the MWG's guidelines 2.0, Microsoft's "People
 #: Tagging", IPTC's photo metadata standard 2023.2, Adobe's XMP specification and digiKam's schema.
 NAMESPACES = {
@@ -40,9 +42,19 @@ def parse_packet(data: bytes) -> etree._ElementTree:
     that declares a document type, as entity bombs have to, is refused. Raises BadPacketError."""
     if len(data) > _MOST_BYTES:
         raise BadPacketError(f"larger than {_MOST_BYTES:,} bytes")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(data.strip(b"\0 \t\r\n"), parser)
+        return parse_text(packet_text(data))
+    except UnicodeError as error:
+        raise BadPacketError(f"no text: {error}") from error
+
+
+def parse_text(text: PacketText) -> etree._ElementTree:
+    """The same from a packet's characters."""
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, strip_cdata=False
+    )
+    try:
+        root = etree.fromstring(text.utf8, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise BadPacketError(f"no XML: {error}") from error
     tree = root.getroottree()
