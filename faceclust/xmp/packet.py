@@ -7,7 +7,8 @@ from lxml import etree
 from faceclust.xmp.encoding import PacketText, packet_text
 
 #: Prefix → namespace. The spellings are those of the MWG's guidelines 2.0, Microsoft's "People
-#: Tagging", IPTC's photo metadata standard 2023.2, Adobe's XMP specification and digiKam's schema.
+#: Tagging", IPTC's photo metadata standard 2023.2, Adobe's XMP specification and digiKam's schema;
+#: the last is our own (see mine.py).
 NAMESPACES = {
     "x": "adobe:ns:meta/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -22,6 +23,7 @@ NAMESPACES = {
     "MPRI": "http://ns.microsoft.com/photo/1.2/t/RegionInfo#",
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
     "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "faceclust": "urn:faceclust:xmp:1.0/",
 }
 #: A packet is some kilobytes; one of a large photo with its history is seldom above one megabyte.
 _MOST_BYTES = 32_000_000

@@ -87,4 +87,6 @@ def text_of(element: etree._Element) -> str:
         return text_of(value)
     if inner.get(_VALUE) is not None:
         return str(inner.get(_VALUE)).strip()
-    return "" if elements(element) else "".join(str(part) for part in element.xpath("text()")).strip()
+    if elements(element):
+        return ""
+    return "".join([element.text or "", *(child.tail or "" for child in element)]).strip()

@@ -1,0 +1,109 @@
+"""Which regions of a packet are ours, which faces they show, and so what there is to do."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faceclust.xmp.mine import NotedRegion, region_note
+from faceclust.xmp.region import Box
+from faceclust.xmp.schemes import Listed, Scheme
+
+_SAME_FACE = 0.4  # of the area that either box has
+_SAME_BOX = 0.8  # a box written by us, and rounded by another program
+
+
+@dataclass(frozen=True)
+class NamedBox:
+    """A face to write: fractions of the stored picture (left, top, right, bottom), and whose it is."""
+
+    box: Box
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class RegionPlan:
+    """Regions to take out, faces to add, and what is then to be noted as ours."""
+
+    cut: list[Listed]
+    add: list[NamedBox]
+    notes: list[str]
+
+
+def note_of(region: Listed, scheme: str, noted: Sequence[NotedRegion]) -> NotedRegion | None:
+    """The note by which a region is ours."""
+    if region.box is None or not (region.is_face and region.plain):
+        return None
+    for note in noted:
+        if note.scheme == scheme and note.name == region.name and _overlap(note.box, region.box) > _SAME_BOX:
+            return note
+    return None
+
+
+def without_conflicts(
+    wanted: Sequence[NamedBox], foreign: Sequence[Listed]
+) -> tuple[list[NamedBox], list[tuple[str, str]]]:
+    """The faces but those that other programs give another name; and of these our name and theirs."""
+    free, conflicts = [], []
+    for face in wanted:
+        names = [region.name for region in foreign if _is_same_face(region, face) and region.name]
+        others = [name for name in names if face.name and not _same_name(name, face.name)]
+        if others and len(others) == len(names):
+            conflicts.append((face.name or "", others[0]))
+        else:
+            free.append(face)
+    return free, conflicts
+
+
+def plan_regions(
+    scheme: Scheme,
+    wanted: Sequence[NamedBox],
+    listed: Sequence[Listed],
+    noted: Sequence[NotedRegion],
+    size: tuple[int, int],
+) -> RegionPlan:
+    """What is to become of the `listed` regions of a scheme in a picture of `size`, px."""
+    left, cut, notes = list(wanted), [], []
+    for region in listed:
+        note = note_of(region, scheme.name, noted)
+        if note is None:
+            left = [face for face in left if not _is_said(region, face)]
+            continue
+        same = next((face for face in left if face.name == region.name and _is_near(region.box, face.box, size)), None)
+        if same is None:
+            cut.append(region)
+        else:
+            left.remove(same)
+            notes.append(note.text)
+    return RegionPlan(cut, left, notes + [region_note(scheme.name, face.box, face.name) for face in left])
+
+
+def _is_said(region: Listed, face: NamedBox) -> bool:
+    """Does another program's region already say what there is to say of a face?"""
+    if not _is_same_face(region, face):
+        return False
+    return face.name is None or (region.name is not None and _same_name(region.name, face.name))
+
+
+def _is_same_face(region: Listed, face: NamedBox) -> bool:
+    return region.is_face and region.box is not None and _overlap(region.box, face.box) > _SAME_FACE
+
+
+def _is_near(box: Box | None, other: Box, size: tuple[int, int]) -> bool:
+    """Are the boxes the same to the pixel?"""
+    return box is not None and all(abs(a - b) * side <= 1 for a, b, side in zip(box, other, size * 2, strict=True))
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """The area that both have, as part of the area that either has."""
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    both = width * height
+    either = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
+    return both / either if either > 0 else 0.0
+
+
+def _same_name(name: str, other: str) -> bool:
+    one, two = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (name, other))
+    return one == two
