@@ -31,9 +31,22 @@ def read_jxl(data: bytes, at_least: int | None) -> Stored:
     return Stored(np.asarray(to_rgb(image, at_least)), image.size, 1, (data,))
 
 
+def jxl_orientation(data: bytes) -> int:
+    """The orientation (as EXIF counts them) by which the decoder turns the picture (ISO/IEC 18181-1,
+    section D.2). `data`: the file's beginning. Raises UndecodableError."""
+    bits = _Bits(_codestream(data)[2:40])
+    _read_size(bits)
+    all_default = bits.take(1)
+    extra_fields = 0 if all_default else bits.take(1)
+    return 1 + bits.take(3) if extra_fields else 1
+
+
 def _declared_size(data: bytes) -> tuple[int, int]:
     """Width and height as the file's header has them. Raises UndecodableError."""
-    bits = _Bits(_codestream(data)[2:40])
+    return _read_size(_Bits(_codestream(data)[2:40]))
+
+
+def _read_size(bits: _Bits) -> tuple[int, int]:
     small = bits.take(1)
     height = bits.side(small)
     ratio = bits.take(3)

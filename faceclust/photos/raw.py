@@ -6,6 +6,7 @@ By rawpy, which the extra `raw` brings.
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,13 @@ def read_raw(data: bytes, at_least: int | None) -> Stored:
     except rawpy.LibRawFileUnsupportedError:
         raise UndecodableError(SkipReason.NOT_A_PHOTO, "no RAW file that LibRaw knows") from None
     return Stored(pixels, size, 1, (data, _cr3_tags(data), exif))
+
+
+def raw_orientation(path: Path) -> int:
+    """The EXIF orientation that LibRaw turns a RAW file by. Raises UndecodableError, or what LibRaw
+    raises."""
+    with load_extra(SkipReason.NEEDS_RAW).imread(str(path)) as raw:
+        return _ORIENTATIONS.get(raw.sizes.flip, 1)
 
 
 def _larger(preview: UInt8 | None, raw: Any, size: tuple[int, int]) -> UInt8:

@@ -6,6 +6,7 @@ import io
 import math
 import warnings
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import pi_heif
@@ -86,6 +87,18 @@ def read_picture(data: bytes, format: Format, at_least: int | None) -> Stored:
     return Stored(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data))
 
 
+def opened_picture(file: BinaryIO, format: Format) -> tuple[int, tuple[int, int]]:
+    """The EXIF orientation of a picture that Pillow decodes, and its upright width and height; of
+    most formats no more than the beginning is read. Raises what Pillow raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd tags
+        with Image.open(file, formats=_pillow_names(format)) as image:
+            orientation = _orientation(image)
+            tags = getattr(image, "tag_v2", {})
+            width, height = (int(tags.get(tag, side)) for tag, side in zip((256, 257), image.size, strict=True))
+    return orientation, (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+
+
 def _by_turbo(data: bytes, image: Image.Image, at_least: int | None) -> UInt8 | None:
     """The pixels of a JPEG that Pillow has opened and not loaded; None for one it has to load."""
     if image.mode not in ("RGB", "L"):
@@ -99,13 +112,16 @@ def _by_turbo(data: bytes, image: Image.Image, at_least: int | None) -> UInt8 | 
 
 
 def _open(data: bytes, format: Format) -> Image.Image:
-    formats = ["BMP", "DIB"] if format is Format.BMP else [format.value]
     try:
-        return Image.open(io.BytesIO(data), formats=formats)
+        return Image.open(io.BytesIO(data), formats=_pillow_names(format))
     except UnidentifiedImageError:
         raise UndecodableError(SkipReason.TRUNCATED, f"a broken {format.value} file") from None
     except Image.DecompressionBombError:
         raise UndecodableError(SkipReason.TOO_LARGE, f"more pixels than the limit of {MAX_PIXELS:,}") from None
+
+
+def _pillow_names(format: Format) -> list[str]:
+    return ["BMP", "DIB"] if format is Format.BMP else [format.value]
 
 
 def _require_small_tiles(image: Image.Image) -> None:
