@@ -1,0 +1,192 @@
+"""XMP sidecars: files beside the photos, or below another folder, that name the faces on them.
+
+A photo is never written. A sidecar that is there is added to, after a copy of it was put beside it;
+one that cannot be understood is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from stat import S_ISREG
+
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.outputs.writing import write_whole
+from faceclust.types import PhotoFacts
+from faceclust.xmp.matching import NamedBox
+from faceclust.xmp.packet import NAMESPACES, BadPacketError
+from faceclust.xmp.region import Box, stored_box, stored_size
+from faceclust.xmp.write import is_all_ours, merge_faces
+
+#: How sidecars are called: as digiKam and darktable do, and as Adobe does.
+NAMES = ("file.jpg.xmp", "file.xmp")
+_BACKUP = ".faceclust-backup"
+_RAW = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
+_LARGEST = 32_000_000  # bytes
+_OURS = NAMESPACES["faceclust"].encode()
+
+#: Orientation and, where known, upright size of a photo's file; None where it does not tell.
+HowLaid = Callable[[Path], tuple[int, tuple[int, int] | None] | None]
+
+
+@dataclass(frozen=True)
+class UprightFace:
+    """A face to write: its box as fractions of the upright photo, and whose it is."""
+
+    box: Box
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A sidecar and what is to become of it. `photo`: path below the library; `action`: "make",
+    "change", "same" or, where it is left alone, "leave", with the reason in `why`. `conflicts`: our
+    name and the one that stays, of faces that another program gives another name."""
+
+    photo: str
+    path: Path
+    faces: tuple[NamedBox, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    action: str = "leave"
+    why: str = ""
+    conflicts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def people(self) -> list[str]:
+        """The names written in it, each once."""
+        return list(dict.fromkeys(face.name for face in self.faces if face.name))
+
+
+@dataclass(frozen=True)
+class SidecarPlan:
+    """What would be written. `gone`: photos with faces that are not there any more."""
+
+    sidecars: tuple[Sidecar, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    def with_action(self, *actions: str) -> list[Sidecar]:
+        return [sidecar for sidecar in self.sidecars if sidecar.action in actions]
+
+
+def plan_sidecars(
+    root: Path,
+    faces: Mapping[str, Sequence[UprightFace]],
+    facts: Mapping[str, PhotoFacts],
+    how_laid: HowLaid,
+    out: Path | None = None,
+    names: str = NAMES[0],
+) -> SidecarPlan:
+    """What the sidecars of these photos need. `faces`: photo → the faces to name in its sidecar;
+    `facts`: every photo of the library at `root`, for sidecars that have to be cleaned; `out`: the
+    folder to write the same tree below, None for beside the photos. Raises UsageError."""
+    if out is not None and (out.resolve() == root.resolve() or (out.exists() and not out.is_dir())):
+        raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
+    found: list[Sidecar] = []
+    gone: list[str] = []
+    for path, photos in sorted(_sidecars(out or root, facts, names).items()):
+        wanted = [photo for photo in photos if faces.get(photo)]
+        shared = _sharing(wanted)
+        found += [Sidecar(photo, path, why=f"its sidecar is that of {other} too") for photo, other in shared]
+        photo = next((photo for photo in wanted if photo not in dict(shared)), None if wanted else photos[0])
+        if photo is None or not (faces.get(photo) or path.is_file()):
+            continue
+        if not (root / photo).exists():
+            gone += [photo] if faces.get(photo) else []
+            continue
+        sidecar = _plan(root / photo, path, facts[photo], faces.get(photo, ()), how_laid)
+        found += [sidecar] if sidecar else []
+    return SidecarPlan(tuple(found), tuple(gone))
+
+
+def write_sidecars(plan: SidecarPlan) -> Iterator[Sidecar]:
+    """Carry out a plan; gives each sidecar that was to be written, as what became of it."""
+    for sidecar in plan.with_action("make", "change"):
+        try:
+            yield _write(sidecar)
+        except (BadPacketError, FaceclustError, OSError) as error:
+            yield replace(sidecar, action="leave", why=_reason(error))
+
+
+def _sidecars(base: Path, photos: Mapping[str, PhotoFacts], names: str) -> dict[Path, list[str]]:
+    """Sidecar → the photos it is of: more than one where only the ending tells them apart."""
+    of: dict[str, list[str]] = defaultdict(list)
+    for photo in sorted(photos):
+        stem = photo if names == NAMES[0] else photo.removesuffix(Path(photo).suffix)
+        # On many disks names that differ in case alone are one.
+        of[stem if names == NAMES[0] else stem.casefold()].append(photo)
+    made = {}
+    for stem, group in of.items():
+        first = group[0]
+        name = stem if names == NAMES[0] else first.removesuffix(Path(first).suffix)
+        made[base / f"{name}.xmp"] = group
+    return made
+
+
+def _sharing(photos: Sequence[str]) -> list[tuple[str, str]]:
+    """Of photos that would share a sidecar: those that cannot have it, each with another one. A RAW
+    file has it before the pictures made from it."""
+    if len(photos) < 2:
+        return []
+    raw = [photo for photo in photos if Path(photo).suffix.lower() in _RAW]
+    owner = raw[0] if len(raw) == 1 else None
+    others = {photo: owner or next(other for other in photos if other != photo) for photo in photos}
+    return [(photo, other.rpartition("/")[2]) for photo, other in others.items() if photo != owner]
+
+
+def _plan(file: Path, path: Path, facts: PhotoFacts, faces: Sequence[UprightFace], how_laid: HowLaid) -> Sidecar | None:
+    sidecar = Sidecar(facts.photo, path)
+    try:
+        old = _read(path)
+        if not faces and (old is None or _OURS not in old.replace(b"\0", b"")):
+            return None
+        laid = how_laid(file)
+        orientation, size = laid or (facts.orientation, None)
+        if size not in (None, facts.size):
+            return replace(sidecar, why="the photo has changed since the last scan")
+        boxes = [NamedBox(stored_box(face.box, orientation), face.name) for face in faces]
+        sidecar = replace(sidecar, faces=tuple(boxes), size=stored_size(facts.size, orientation))
+        merged = merge_faces(old, boxes, sidecar.size)
+    except (BadPacketError, OSError) as error:
+        return replace(sidecar, why=_reason(error))
+    action = "make" if old is None else "same" if merged.data == old else "change"
+    return replace(sidecar, action=action, conflicts=merged.conflicts)
+
+
+def _write(sidecar: Sidecar) -> Sidecar:
+    path = sidecar.path
+    old = _read(path)
+    merged = merge_faces(old, sidecar.faces, sidecar.size)
+    if merged.data == old:
+        return replace(sidecar, action="same", conflicts=merged.conflicts)
+    if old is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        backup = path.with_name(path.name + _BACKUP)
+        if not os.path.lexists(backup) and not is_all_ours(old):
+            write_whole(backup, lambda stream: stream.write(old))
+            shutil.copymode(path, backup)
+    write_whole(path, lambda stream: stream.write(merged.data), hint="is the disk full or the folder read-only?")
+    return replace(sidecar, action="make" if old is None else "change", conflicts=merged.conflicts)
+
+
+def _read(path: Path) -> bytes | None:
+    """The sidecar, None where there is none. Raises OSError, or BadPacketError for what is no file
+    to read."""
+    if not os.path.lexists(path):
+        return None
+    if not path.exists():
+        raise BadPacketError("it is a link that leads nowhere")
+    status = path.stat()
+    if not S_ISREG(status.st_mode):
+        raise BadPacketError("it is no ordinary file")
+    if status.st_size > _LARGEST:
+        raise BadPacketError(f"larger than {_LARGEST:,} bytes")
+    return path.read_bytes()
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
