@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from faceclust.cli.common import count, library_option, open_library
+from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.out import STDOUT, destination, write_out
 from faceclust.errors import UsageError
 
-_FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite"]
+_FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
 
 
-@click.command("export", short_help="Write a table with one row a face.")
+@click.command("export", short_help="Write a table with one row a face, or XMP sidecars.")
 @click.option("--format", "-f", "kind", type=click.Choice(_FORMATS), help="Default: by the file's ending, else csv.")
 @click.option(
     "--out",
@@ -22,8 +24,12 @@ _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite"]
     help="The file to write; - for stdout, the default.",
 )
 @library_option
-def command(kind: str | None, out: Path | None, library: Path | None) -> None:
-    """Write a table with one row a face: photo, box, group, person.
+@xmp_options
+def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any) -> None:
+    """Write a table with one row a face: photo, box, group, person; or XMP sidecars for other programs.
+
+    Sidecars name the faces to digiKam, darktable, Lightroom and others. No photo is written; a
+    sidecar that is there is added to, and a copy of it kept beside it.
 
     \b
     Examples:
@@ -31,10 +37,16 @@ def command(kind: str | None, out: Path | None, library: Path | None) -> None:
       faceclust export -o faces.parquet
       faceclust export -o faces.sqlite && sqlite3 faces.sqlite 'SELECT DISTINCT person FROM faces'
       faceclust export -f jsonl | jq -r 'select(.person == "Anna") | .photo'
+      faceclust export -f xmp --where sidecar --dry-run
+      faceclust export -f xmp --where ~/sidecars --confirmed
     """
     from faceclust.outputs.tables import BINARY, write_rows
 
+    if kind == "xmp":
+        export_xmp(library, out, **xmp)
+        return
     kind = kind or _by_ending(out)
+    refuse_xmp_options(kind, xmp)
     file = destination(out, binary=kind in BINARY)
     rows = open_library(library).export()
     write_out(file, lambda stream: write_rows(rows, kind, stream), count(len(rows), "face"))
