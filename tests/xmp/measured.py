@@ -1,0 +1,101 @@
+"""Photos of every orientation and format, and what exiftool reads of the faces in their sidecars."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from faceclust import Library
+from faceclust.photos.stored import turn_upright
+from faceclust.types import FacePlace
+from tests.photos.files import dng
+from tests.samples import COLLINS, HOPPER, ORIENTATION, save, together, variant
+
+#: Ending → the orientations it is made in. RAW files know no mirrored ones.
+KINDS = {"jpg": range(1, 9), "png": (1, 6), "tif": (1, 5, 6), "webp": (1, 8), "heic": range(1, 9), "avif": (1, 6, 7)}
+RAW_ORIENTATIONS = (1, 3, 6, 8)
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ReadFace:
+    """A face as exiftool reads it: corners in pixels of the stored picture."""
+
+    name: str | None
+    box: Box
+
+
+def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = KINDS) -> None:
+    """Photos that look alike when shown, with two people on each."""
+    upright = together(variant(COLLINS, 1), variant(HOPPER, 2))
+    upright = upright.resize((upright.width | 1, upright.height | 1))  # odd sides show what rounds wrongly
+    for ending, orientations in kinds.items():
+        for orientation in orientations:
+            way = {6: 8, 8: 6}.get(orientation, orientation)
+            stored = Image.fromarray(np.ascontiguousarray(turn_upright(np.asarray(upright), way)))
+            path = root / f"{ending}-{orientation}.{ending}"
+            if ending == "dng":
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(dng(stored, orientation=orientation))
+            else:
+                save(stored, path, orientation=orientation)
+
+
+def named_library(root: Path) -> Library:
+    """Scanned, and each face named by the side it is on: the left one is Collins."""
+    library = Library(root)
+    library.scan(workers=0)
+    for name, is_left in ((COLLINS, True), (HOPPER, False)):
+        faces = [place.face_id for place in library.places if (place.box[0] + place.box[2] < 1) == is_left]
+        library.name(faces, name)
+    return library
+
+
+def exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str, list[ReadFace]]]:
+    """File → "mwg" and "mp" → the faces that exiftool reads in it."""
+    files = [str(path) for path in paths]
+    done = subprocess.run(
+        [exiftool, "-j", "-n", "-struct", "-RegionInfo", "-RegionInfoMP", *files], capture_output=True, check=True
+    )
+    out = {}
+    for entry in json.loads(done.stdout):
+        info, people = entry.get("RegionInfo", {}), entry.get("RegionInfoMP", {})
+        size = info.get("AppliedToDimensions", {})
+        width, height = float(size.get("W", 0)), float(size.get("H", 0))
+        mwg, mp = [], []
+        for region in info.get("RegionList", []):
+            x, y, w, h = (float(region["Area"][side]) for side in "XYWH")
+            box = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+            mwg.append(ReadFace(region.get("Name"), box))
+        for region in people.get("Regions", []):
+            rectangle = region["Rectangle"]
+            parts = rectangle if isinstance(rectangle, list) else rectangle.split(",")
+            left, top, w, h = map(float, parts)
+            box = (left * width, top * height, (left + w) * width, (top + h) * height)
+            mp.append(ReadFace(region.get("PersonDisplayName"), box))
+        out[Path(entry["SourceFile"])] = {"mwg": mwg, "mp": mp}
+    return out
+
+
+def shown(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, int, int]:
+    """Where a box of the stored picture (of this size) is once a viewer has turned that: found by
+    drawing it and letting Pillow turn the drawing."""
+    drawing = Image.new("L", size)
+    drawing.paste(255, tuple(round(side) for side in box))
+    exif = drawing.getexif()
+    exif[ORIENTATION] = orientation
+    turned = ImageOps.exif_transpose(drawing).getbbox()
+    assert turned is not None
+    return turned
+
+
+def error(read: ReadFace, place: FacePlace, orientation: int) -> int:
+    """The largest distance of a side from the found face's, in pixels of the upright photo."""
+    stored = place.photo_size[::-1] if orientation > 4 else place.photo_size
+    return max(abs(a - b) for a, b in zip(shown(read.box, stored, orientation), place.pixel_box, strict=True))

@@ -1,0 +1,281 @@
+"""What is written into packets, and that nothing else changes."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.xmp.matching import NamedBox
+from faceclust.xmp.packet import BadPacketError, parse_packet, tag
+from faceclust.xmp.rdf import array, descriptions, items, properties, text_of
+from faceclust.xmp.region import stored_box, upright_box
+from faceclust.xmp.regions import listed_regions
+from faceclust.xmp.schemes import SCHEMES
+from faceclust.xmp.write import is_all_ours, merge_faces
+from tests.xmp.packets import CLUTTER, bag, mwg, region, sidecar
+
+SIZE = (4000, 3000)
+ANNA = NamedBox((0.1, 0.2, 0.3, 0.5), "Anna")
+BEN = NamedBox((0.6, 0.2, 0.8, 0.5), "Ben")
+NOBODY = NamedBox((0.4, 0.6, 0.5, 0.7))
+LISTS = ("digiKam:TagsList", "lr:hierarchicalSubject", "dc:subject", "Iptc4xmpExt:PersonInImage")
+
+
+def names(data: bytes, scheme: int) -> list[str | None]:
+    return [found.name for found in listed_regions(parse_packet(data).getroot(), SCHEMES[scheme])]
+
+
+def listed(data: bytes, name: str) -> list[str]:
+    return [text_of(item) for found in properties(parse_packet(data).getroot(), name) for item in items(found)]
+
+
+def test_a_new_sidecar_has_regions_by_both_schemes_and_every_keyword() -> None:
+    data = merge_faces(None, [BEN, ANNA, NOBODY], SIZE).data
+    for scheme in (0, 1):
+        assert names(data, scheme) == ["Anna", None, "Ben"]
+    assert [listed(data, name) for name in LISTS] == [
+        ["People/Anna", "People/Ben"],
+        ["People|Anna", "People|Ben"],
+        ["Anna", "Ben"],
+        ["Anna", "Ben"],
+    ]
+    assert is_all_ours(data)
+    kinds = [array(properties(parse_packet(data).getroot(), name)[0]).tag.rpartition("}")[2] for name in LISTS]
+    assert kinds == ["Seq", "Bag", "Bag", "Bag"]
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=6),
+    st.integers(1, 8),
+    st.sampled_from([(4000, 3000), (640, 481), (20_000, 9_000)]),
+)
+def test_boxes_come_back_to_the_pixel(
+    sides: list[tuple[float, float, float, float]], orientation: int, size: tuple[int, int]
+) -> None:
+    boxes = {str(n): (min(a, c), min(b, d), max(a, c), max(b, d)) for n, (a, b, c, d) in enumerate(sides)}
+    boxes = {name: box for name, box in boxes.items() if box[2] - box[0] > 1e-4 and box[3] - box[1] > 1e-4}
+    faces = [NamedBox(stored_box(box, orientation), name) for name, box in boxes.items()]
+    data = merge_faces(None, faces, size).data
+    for scheme in SCHEMES:
+        read = {found.name: found.box for found in listed_regions(parse_packet(data).getroot(), scheme)}
+        assert read.keys() == boxes.keys()
+        for name, box in read.items():
+            assert box is not None
+            off = [abs(a - b) for a, b in zip(upright_box(box, orientation), boxes[name or ""], strict=True)]
+            assert max(off) * max(size) < 0.05
+    assert merge_faces(data, faces, size).data == data
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_any_name_makes_a_packet_that_says_it(name: str) -> None:
+    data = merge_faces(None, [NamedBox(ANNA.box, name)], SIZE).data
+    said = names(data, 0)[0] or ""
+    assert set(said) <= set(name) | {" "}
+    if name.isprintable():
+        assert said == name.strip() and (not said or listed(data, "dc:subject") == [said])
+    assert merge_faces(data, [NamedBox(ANNA.box, name)], SIZE).data == data
+
+
+def test_a_name_does_not_divide_a_path_of_keywords() -> None:
+    data = merge_faces(None, [NamedBox(ANNA.box, "Anna/Maria|B.")], SIZE).data
+    assert listed(data, "digiKam:TagsList") == ["People/Anna-Maria-B."]
+    assert listed(data, "lr:hierarchicalSubject") == ["People|Anna-Maria-B."]
+    assert names(data, 0) == listed(data, "dc:subject") == ["Anna/Maria|B."]
+
+
+# -- what is there already ----------------------------------------------------
+
+PET, FOCUS = region("Rex", 0.5, 0.8, 0.1, 0.1, "Pet"), region("", 0.2, 0.35, 0.2, 0.3, "Focus")
+CARLA = region("Carla", 0.9, 0.9, 0.05, 0.05, more="<apple-fi:Angle>270</apple-fi:Angle>")
+OLD = {
+    "clutter": sidecar(CLUTTER),
+    "keywords": sidecar(
+        CLUTTER, bag("dc:subject", "holiday", "Anna"), bag("digiKam:TagsList", "Places/Rome", kind="Seq")
+    ),
+    "a subject that is a Seq": sidecar(bag("dc:subject", "holiday", kind="Seq")),
+    "regions": sidecar(mwg(PET, FOCUS, CARLA), CLUTTER),
+    "two blocks": sidecar(CLUTTER).replace("</rdf:RDF>", "<rdf:Description rdf:about=''/></rdf:RDF>"),
+    "no x:xmpmeta": sidecar(bag("dc:subject", "x")).split("1.0'>\n")[1].split("\n</x:xmpmeta>")[0],
+    "other prefixes": re.sub(r"\b(rdf|dc)(?=[:=])", r"x_\1", sidecar(bag("dc:subject", "x"))),
+    "a stolen prefix": sidecar(CLUTTER).replace("xmlns:lr='http://ns.adobe.com/lightroom/1.0/'", "xmlns:lr='urn:mine'"),
+    "one line": sidecar(CLUTTER, bag("dc:subject", "holiday")).replace("\n", " "),
+    "an address": sidecar(CLUTTER).replace("rdf:about=''", "rdf:about='uuid:1-2'"),
+}
+ENCODINGS = {
+    "utf-8": lambda text: text.encode(),
+    "mark": lambda text: codecs.BOM_UTF8 + text.encode(),
+    "crlf": lambda text: text.replace("\n", "\r\n").encode(),
+    "utf-16": lambda text: ("\ufeff" + text).encode("utf-16-le") + b"\n\0",
+    "utf-16-be without a mark": lambda text: text.encode("utf-16-be"),
+    "padded": lambda text: text.replace("<?xpacket end", " " * 2000 + "\n<?xpacket end").encode() + b"\n\n",
+    "declared latin-1": lambda text: (
+        "<?xml version='1.0' encoding='ISO-8859-1'?>\n" + text.replace("\ufeff", "").replace("—", "é")
+    ).encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("old", OLD)
+def test_what_was_there_is_there_to_the_byte_once_ours_is_taken_out(old: str, encoding: str) -> None:
+    before = ENCODINGS[encoding](OLD[old])
+    merged = merge_faces(before, [ANNA, BEN], SIZE)
+    assert merged.conflicts == ()
+    assert {"Anna", "Ben"} <= set(names(merged.data, 0)) & set(names(merged.data, 1))
+    for name in LISTS:
+        assert {text.rpartition("/")[2].rpartition("|")[2] for text in listed(merged.data, name)} >= {"Anna", "Ben"}
+    assert merge_faces(merged.data, [ANNA, BEN], SIZE).data == merged.data  # nothing more to do
+    assert merge_faces(merged.data, [], SIZE).data == before
+    assert not is_all_ours(merged.data)
+    blocks = list(descriptions(parse_packet(merged.data).getroot()))
+    assert len({block.get(tag("rdf:about")) for block in blocks}) == 1
+
+
+def test_keywords_of_others_are_neither_doubled_nor_removed() -> None:
+    data = merge_faces(OLD["keywords"].encode(), [ANNA], SIZE).data
+    assert listed(data, "dc:subject") == ["holiday", "Anna"]
+    assert listed(data, "digiKam:TagsList") == ["Places/Rome", "People/Anna"]
+    renamed = merge_faces(data, [NamedBox(ANNA.box, "Anne")], SIZE).data
+    assert listed(renamed, "dc:subject") == ["holiday", "Anna", "Anne"]  # "Anna" was not ours
+    assert listed(renamed, "digiKam:TagsList") == ["Places/Rome", "People/Anne"]
+
+
+def test_a_person_renamed_and_a_face_taken_back() -> None:
+    data = merge_faces(None, [ANNA, BEN], SIZE).data
+    renamed = merge_faces(data, [NamedBox(ANNA.box, "Anne"), BEN], SIZE)
+    assert sorted(names(renamed.data, 0)) == sorted(names(renamed.data, 1)) == ["Anne", "Ben"]
+    assert renamed.conflicts == ()
+    less = merge_faces(renamed.data, [BEN], SIZE).data
+    assert names(less, 0) == names(less, 1) == listed(less, "dc:subject") == ["Ben"]
+    assert b"Ann" not in less
+
+
+def test_another_program_may_write_our_regions_anew() -> None:
+    data = merge_faces(None, [ANNA], SIZE).data
+    shifted = data.replace(b'x="0.200000"', b'x="0.2013"').replace(b'="0.100000, 0.2', b'="0.1013, 0.2')
+    assert shifted.count(b"13") == 2
+    renamed = merge_faces(shifted, [NamedBox(ANNA.box, "Anne")], SIZE)
+    assert names(renamed.data, 0) == names(renamed.data, 1) == ["Anne"]
+    assert b'x="0.200000"' in merge_faces(shifted, [ANNA], SIZE).data
+
+
+def test_regions_of_others_stay_and_a_face_they_name_is_not_named_twice() -> None:
+    theirs = sidecar(mwg(region("anna ", 0.21, 0.34, 0.19, 0.3), PET))
+    data = merge_faces(theirs.encode(), [ANNA], SIZE).data
+    assert names(data, 0) == ["anna", "Rex"] and names(data, 1) == ["Anna"]
+    assert merge_faces(data, [], SIZE).data == theirs.encode()
+
+
+def test_where_another_program_says_another_name_it_stays_and_is_told() -> None:
+    theirs = sidecar(mwg(region("Carla", 0.21, 0.34, 0.19, 0.3)))
+    merged = merge_faces(theirs.encode(), [ANNA, BEN], SIZE)
+    assert merged.conflicts == (("Anna", "Carla"),)
+    assert names(merged.data, 0) == ["Carla", "Ben"] and listed(merged.data, "dc:subject") == ["Ben"]
+
+
+def test_a_region_without_a_name_and_one_of_another_kind_do_not_say_who_it_is() -> None:
+    theirs = sidecar(mwg(region("", 0.2, 0.35, 0.2, 0.3), region("Anna", 0.2, 0.35, 0.2, 0.3, "Focus")))
+    assert names(merge_faces(theirs.encode(), [ANNA], SIZE).data, 0) == [None, "Anna", "Anna"]
+    assert names(merge_faces(theirs.encode(), [NamedBox(ANNA.box)], SIZE).data, 0) == [None, "Anna"]
+
+
+def test_regions_in_every_form_that_says_the_same() -> None:
+    """As attributes, as nodes, in a structure with a node of its own; by each of the two schemes."""
+    area = "<mwg-rs:Area stArea:x='.2' stArea:y='.35' stArea:w='.2' stArea:h='.3' stArea:unit='normalized'/>"
+    forms = [
+        f"<rdf:li><rdf:Description mwg-rs:Name='Carla' mwg-rs:Type='Face'>{area}</rdf:Description></rdf:li>",
+        f"<rdf:li><rdf:Description><mwg-rs:Name>Carla</mwg-rs:Name>{area}</rdf:Description></rdf:li>",
+        f"<rdf:li rdf:parseType='Resource'>{area}<mwg-rs:Name>Carla</mwg-rs:Name></rdf:li>",
+        region("Carla", 0.2, 0.35, 0.2, 0.3),
+    ]
+    for form in forms:
+        assert merge_faces(sidecar(mwg(form)).encode(), [ANNA], SIZE).conflicts == (("Anna", "Carla"),)
+    nested = mwg(forms[0]).replace("<mwg-rs:Regions rdf:parseType='Resource'>", "<mwg-rs:Regions><rdf:Description>")
+    nested = nested.replace("</mwg-rs:Regions>", "</rdf:Description></mwg-rs:Regions>")
+    merged = merge_faces(sidecar(nested).encode(), [BEN], SIZE)
+    assert names(merged.data, 0) == ["Carla", "Ben"]
+    rectangle = "MPReg:Rectangle='0.1, 0.2, 0.2, 0.3'"
+    for item in (
+        f"<rdf:li MPReg:PersonDisplayName='Carla' {rectangle}/>",
+        f"<rdf:li><rdf:Description MPReg:PersonDisplayName='Carla' {rectangle}/></rdf:li>",
+        "<rdf:li rdf:parseType='Resource'><MPReg:PersonDisplayName>Carla</MPReg:PersonDisplayName>"
+        "<MPReg:Rectangle>0.1,0.2,0.2,0.3</MPReg:Rectangle></rdf:li>",
+    ):
+        info = f"<MPRI:Regions><rdf:Bag>{item}</rdf:Bag></MPRI:Regions>"
+        info = f"<MP:RegionInfo><rdf:Description>{info}</rdf:Description></MP:RegionInfo>"
+        assert merge_faces(sidecar(info).encode(), [ANNA], SIZE).conflicts == (("Anna", "Carla"),)
+
+
+def test_keywords_that_are_no_list_become_one() -> None:
+    for old in (
+        sidecar("  <dc:subject>holiday</dc:subject>"),
+        sidecar(attributes=' dc:subject="holiday"'),
+        sidecar("  <dc:subject rdf:parseType='Resource'><rdf:value>holiday</rdf:value></dc:subject>"),
+    ):
+        data = merge_faces(old.encode(), [ANNA], SIZE).data
+        assert listed(data, "dc:subject") == ["holiday", "Anna"]
+        assert listed(merge_faces(data, [], SIZE).data, "dc:subject") == ["holiday"]
+
+
+def test_empty_lists_and_missing_sizes_are_filled() -> None:
+    old = sidecar(
+        mwg(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", "<rdf:Bag/>"), "<dc:subject><rdf:Bag/></dc:subject>"
+    )
+    data = merge_faces(old.encode(), [ANNA], SIZE).data
+    assert names(data, 0) == listed(data, "dc:subject") == ["Anna"]
+    assert b'stDim:w="4000" stDim:h="3000"' in data
+    bare = sidecar(mwg(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", ""))
+    assert names(merge_faces(bare.encode(), [ANNA], SIZE).data, 0) == ["Anna"]
+
+
+def test_regions_of_a_picture_of_another_shape_are_left_alone() -> None:
+    for size in ((3000, 4000), (4000, 2250)):
+        with pytest.raises(BadPacketError, match=f"{size[0]}×{size[1]}"):
+            merge_faces(sidecar(mwg(CARLA, size=size)).encode(), [ANNA], SIZE)
+    smaller = merge_faces(sidecar(mwg(CARLA, size=(2000, 1500))).encode(), [ANNA], SIZE).data
+    assert b"<stDim:w>2000</stDim:w>" in smaller  # fractions of a smaller copy are the same
+    ours = merge_faces(None, [ANNA], (3000, 4000)).data
+    assert b'stDim:w="4000" stDim:h="3000"' in merge_faces(ours, [ANNA, BEN], SIZE).data
+
+
+def test_a_note_that_makes_no_sense_is_passed_by() -> None:
+    data = merge_faces(None, [ANNA], SIZE).data
+    for broken in (
+        data.replace(b"<rdf:li>mwg-rs 0.2", b"<rdf:li>mwg-rs ..2"),
+        data.replace(b"<rdf:li>MP ", b"<rdf:li>"),
+    ):
+        again = merge_faces(broken, [NamedBox(ANNA.box, "Anne")], SIZE)
+        assert again.conflicts == (("Anne", "Anna"),)  # a region that is not noted is another program's
+
+
+# -- hostile -------------------------------------------------------------------
+
+BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
+    f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"text",
+        b"\xff\xd8\xff\xe0 a JPEG under the wrong name",
+        sidecar(CLUTTER).encode()[:-40],
+        (BOMB + "]>" + sidecar("<dc:title>&i;</dc:title>").partition("\n")[2]).encode(),
+        ("<!DOCTYPE x SYSTEM 'file:///etc/passwd'>" + sidecar(CLUTTER).partition("\n")[2]).encode(),
+        b"<html><body/></html>",
+        sidecar(CLUTTER).replace("Editor", "\x00\x01").encode(),
+        sidecar(CLUTTER).encode().replace(b"Editor", b"\xff\xfe"),
+        b"<?xml version='1.0' encoding='utf-7'?>" + sidecar(CLUTTER).partition("\n")[2].encode(),
+        sidecar(mwg("<rdf:li/>").replace("rdf:Bag>", "xmp:Thing>")).encode(),
+        b"<a>" * 100_000,
+    ],
+    ids=range(12),
+)
+def test_what_is_no_packet_to_change_is_refused(data: bytes) -> None:
+    with pytest.raises(BadPacketError):
+        merge_faces(data, [ANNA], SIZE)
