@@ -95,7 +95,28 @@ def shown(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, 
     return turned
 
 
-def error(read: ReadFace, place: FacePlace, orientation: int) -> int:
-    """The largest distance of a side from the found face's, in pixels of the upright photo."""
+class Measured:
+    """The errors of a library's sidecars, which lie beside its photos."""
+
+    def __init__(self, exiftool: str, library: Library) -> None:
+        self._library = library
+        paths = {photo: library.root / f"{photo}.xmp" for photo in library.photos}
+        read = exiftool_faces(exiftool, paths.values())
+        self._read = {photo: read[path] for photo, path in paths.items()}
+
+    def errors(self, photo: str, scheme: str) -> dict[str, int]:
+        """Person → the largest distance of a side from the found face's, in pixels of the upright
+        photo. `scheme`: "mwg" or "mp"."""
+        faces = {face.name: face for face in self._read[photo][scheme]}
+        places = [place for place in self._library.places if place.photo == photo]
+        assert len(places) == len(faces) == len(self._read[photo][scheme])
+        return {
+            person.label: _error(faces[person.name], place, int(photo.partition("-")[2][0]))
+            for place in places
+            for person in [self._library.person_of[place.face_id]]
+        }
+
+
+def _error(read: ReadFace, place: FacePlace, orientation: int) -> int:
     stored = place.photo_size[::-1] if orientation > 4 else place.photo_size
     return max(abs(a - b) for a, b in zip(shown(read.box, stored, orientation), place.pixel_box, strict=True))

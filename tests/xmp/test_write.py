@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import random
 import re
 
 import pytest
@@ -279,3 +280,22 @@ BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
 def test_what_is_no_packet_to_change_is_refused(data: bytes) -> None:
     with pytest.raises(BadPacketError):
         merge_faces(data, [ANNA], SIZE)
+
+
+def test_packets_damaged_at_random_are_refused_or_changed_once() -> None:
+    rng = random.Random(3)
+    seeds = [encode(text) for text in OLD.values() for encode in ENCODINGS.values()]
+    seeds += [merge_faces(seed, [ANNA, BEN], SIZE).data for seed in seeds]
+    pieces = (b"<rdf:li>Anna</rdf:li>", b"<!-- x -->", b"<rdf:Bag/>", b"</rdf:Bag>", b'"', b"&x;", b"\0")
+    merged = 0
+    for _ in range(1500):
+        data = bytearray(rng.choice(seeds))
+        at, other = rng.randrange(len(data)), rng.randrange(len(data))
+        data[at : at + rng.choice((0, 0, 1, 2, 60))] = rng.choice((b"", rng.choice(pieces), data[other : other + 80]))
+        try:
+            once = merge_faces(bytes(data), [ANNA, BEN], SIZE).data
+        except BadPacketError:
+            continue
+        merged += 1
+        assert merge_faces(once, [ANNA, BEN], SIZE).data == once
+    assert merged > 100

@@ -1,0 +1,202 @@
+"""Sidecars on the disk: which are written, which are left, and what is kept of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from faceclust.errors import UsageError
+from faceclust.outputs.sidecars import HowLaid, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
+from faceclust.types import PhotoFacts
+from tests.xmp.packets import CLUTTER, sidecar
+
+ANNA, BEN = UprightFace((0.1, 0.2, 0.3, 0.5), "Anna"), UprightFace((0.6, 0.2, 0.8, 0.5), "Ben")
+THEIRS = sidecar(CLUTTER).encode()
+
+
+class Photos:
+    """Some files, as a library knows them."""
+
+    def __init__(self, root: Path, *names: str) -> None:
+        self.root, self.facts = root, {}
+        self.faces: dict[str, tuple[UprightFace, ...]] = {}
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(b"the photo")
+            self.facts[name] = PhotoFacts(name, "h", (4000, 3000), 1, None, None, None, None)
+            self.faces[name] = (ANNA, BEN)
+
+    def plan(
+        self, out: Path | None = None, laid: HowLaid = lambda path: None, names: str = "file.jpg.xmp"
+    ) -> SidecarPlan:
+        return plan_sidecars(self.root, self.faces, self.facts, laid, out, names)
+
+    def write(self, out: Path | None = None, names: str = "file.jpg.xmp") -> dict[str, str]:
+        """What became of each sidecar that was to be written."""
+        plan = self.plan(out, names=names)
+        left = {one.path.name: f"leave: {one.why}" for one in plan.with_action("leave")}
+        return left | {one.path.name: ": ".join(filter(None, (one.action, one.why))) for one in write_sidecars(plan)}
+
+
+def snapshot(root: Path) -> Mapping[str, tuple[bytes, int]]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_writing_again_touches_nothing_and_no_photo_is_ever_touched(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg", "2019/b.HEIC")
+    before = snapshot(tmp_path)
+    assert photos.write() == {"a.jpg.xmp": "make", "b.HEIC.xmp": "make"}
+    once = snapshot(tmp_path)
+    assert once.keys() == {"a.jpg", "a.jpg.xmp", "2019/b.HEIC", "2019/b.HEIC.xmp"}
+    assert {name: once[name] for name in before} == before
+    assert photos.write() == {} and snapshot(tmp_path) == once
+    assert {one.action for one in photos.plan().sidecars} == {"same"}
+
+
+def test_a_plan_writes_nothing(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "b.jpg.xmp").write_bytes(THEIRS)
+    before = snapshot(tmp_path)
+    plan = photos.plan(tmp_path / "out"), photos.plan()
+    assert [(one.action, one.people) for one in plan[1].sidecars] == [
+        ("make", ["Anna", "Ben"]),
+        ("change", ["Anna", "Ben"]),
+    ]
+    assert snapshot(tmp_path) == before and not (tmp_path / "out").exists()
+
+
+def test_a_sidecar_of_another_program_is_backed_up_once(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg")
+    path, backup = tmp_path / "a.jpg.xmp", tmp_path / "a.jpg.xmp.faceclust-backup"
+    path.write_bytes(THEIRS)
+    path.chmod(0o640)
+    assert photos.write() == {"a.jpg.xmp": "change"}
+    assert backup.read_bytes() == THEIRS and path.read_bytes() != THEIRS
+    assert path.stat().st_mode & 0o777 == backup.stat().st_mode & 0o777 == 0o640
+    photos.faces["a.jpg"] = (replace(ANNA, name="Anne"),)
+    assert photos.write() == {"a.jpg.xmp": "change"}
+    assert backup.read_bytes() == THEIRS and b"Anne" in path.read_bytes() and b"Ben" not in path.read_bytes()
+    photos.faces.clear()
+    assert photos.write() == {"a.jpg.xmp": "change"}
+    assert path.read_bytes() == THEIRS
+
+
+def test_what_faceclust_alone_wrote_needs_no_backup_until_somebody_adds_to_it(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg")
+    path = tmp_path / "a.jpg.xmp"
+    photos.write()
+    photos.faces["a.jpg"] = (ANNA,)
+    assert photos.write() == {"a.jpg.xmp": "change"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a.jpg", "a.jpg.xmp"}
+    edited = path.read_bytes().replace(b"<rdf:Description ", b"<rdf:Description xmlns:u='urn:u' u:rating='5' ", 1)
+    path.write_bytes(edited)
+    photos.faces["a.jpg"] = (BEN,)
+    assert photos.write() == {"a.jpg.xmp": "change"}
+    assert (tmp_path / "a.jpg.xmp.faceclust-backup").read_bytes() == edited
+    assert b"u:rating='5'" in path.read_bytes()
+
+
+def test_the_same_tree_below_another_folder(tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos", "2019/a.jpg", "b.jpg")
+    before = snapshot(photos.root)
+    out = tmp_path / "out"
+    assert photos.write(out) == {"a.jpg.xmp": "make", "b.jpg.xmp": "make"}
+    assert snapshot(out).keys() == {"2019/a.jpg.xmp", "b.jpg.xmp"} and snapshot(photos.root) == before
+    for bad in (photos.root, photos.root / "b.jpg"):
+        with pytest.raises(UsageError, match="cannot hold sidecars"):
+            photos.plan(bad)
+
+
+def test_what_is_in_the_way_is_left_alone_and_the_rest_written(tmp_path: Path) -> None:
+    names = ["bomb", "broken", "folder", "good", "pipe", "dangling"]
+    photos = Photos(tmp_path, *(f"{name}.jpg" for name in names))
+    (tmp_path / "broken.jpg.xmp").write_bytes(b"my notes, not XML")
+    bomb = b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + THEIRS[THEIRS.index(b"<x:") :]
+    (tmp_path / "bomb.jpg.xmp").write_bytes(bomb)
+    (tmp_path / "folder.jpg.xmp").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg.xmp")
+    (tmp_path / "dangling.jpg.xmp").symlink_to(tmp_path / "nowhere")
+    done = photos.write()
+    assert done.pop("good.jpg.xmp") == "make"
+    assert len(done) == 5 and all(outcome.startswith("leave: ") for outcome in done.values())
+    assert "document type" in done["bomb.jpg.xmp"] and "no ordinary file" in done["pipe.jpg.xmp"]
+    assert (tmp_path / "broken.jpg.xmp").read_bytes() == b"my notes, not XML"
+    assert (tmp_path / "bomb.jpg.xmp").read_bytes() == bomb
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_changed(tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos", "a.jpg")
+    (tmp_path / "elsewhere.xmp").write_bytes(THEIRS)
+    (tmp_path / "photos/a.jpg.xmp").symlink_to(tmp_path / "elsewhere.xmp")
+    assert photos.write() == {"a.jpg.xmp": "change"}
+    assert (tmp_path / "photos/a.jpg.xmp").is_symlink() and b"Anna" in (tmp_path / "elsewhere.xmp").read_bytes()
+
+
+def test_a_name_that_is_too_long_with_its_ending_is_told(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a" * 250 + ".jpg", "b.jpg")
+    done = photos.write()
+    assert done["b.jpg.xmp"] == "make" and done["a" * 250 + ".jpg.xmp"].startswith("leave: ")
+
+
+def test_photos_that_are_gone_or_have_changed_get_no_sidecar(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "gone.jpg", "changed.jpg", "fine.jpg")
+    (tmp_path / "gone.jpg").unlink()
+    sizes = {"changed.jpg": (3000, 4000), "fine.jpg": (4000, 3000)}
+    plan = photos.plan(laid=lambda path: (1, sizes[path.name]))
+    assert plan.gone == ("gone.jpg",)
+    assert {one.photo: one.action for one in plan.sidecars} == {"changed.jpg": "leave", "fine.jpg": "make"}
+
+
+def test_boxes_go_by_what_the_file_says_before_what_the_cache_says(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.heic")
+    photos.facts["a.heic"] = replace(photos.facts["a.heic"], orientation=1)
+    (sidecar,) = photos.plan(laid=lambda path: (6, None)).sidecars
+    assert sidecar.size == (3000, 4000)
+    assert sidecar.faces[0].box == pytest.approx((0.2, 0.7, 0.5, 0.9))
+    (sidecar,) = photos.plan().sidecars
+    assert (sidecar.size, sidecar.faces[0].box) == ((4000, 3000), ANNA.box)
+
+
+def test_photos_that_would_share_a_sidecar(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg", "a.CR2", "b.jpg", "b.png", "c.jpg", "D.JPG", "d.png")
+    photos.faces.pop("d.png")
+    done = photos.write(names="file.xmp")
+    assert done == {
+        "a.xmp": "make",
+        "b.xmp": "leave: its sidecar is that of b.jpg too",
+        "c.xmp": "make",
+        "D.xmp": "make",
+    }
+    assert {path.name for path in tmp_path.glob("*.xmp")} == {"a.xmp", "c.xmp", "D.xmp"}
+    plan = photos.plan(names="file.xmp")
+    assert sorted((one.photo, one.action) for one in plan.sidecars) == [
+        ("D.JPG", "same"),
+        ("a.CR2", "same"),
+        ("a.jpg", "leave"),
+        ("b.jpg", "leave"),
+        ("b.png", "leave"),
+        ("c.jpg", "same"),
+    ]
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = Photos(tmp_path, "shut/a.jpg", "b.jpg")
+    import faceclust.outputs.writing as writing
+
+    real = Path.open
+
+    def refuse(self: Path, *args: str, **options: object) -> object:
+        if self.parent.name == "shut" and self.suffix == ".tmp":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(writing.Path, "open", refuse)
+    done = photos.write()
+    assert done["b.jpg.xmp"] == "make" and "Permission denied" in done["a.jpg.xmp"]
+    assert not list((tmp_path / "shut").glob("*.xmp*"))
