@@ -1,0 +1,109 @@
+"""faceclust export --format xmp."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from tests.cli.program import ok, run
+from tests.samples import COLLINS, HOPPER
+
+EXPORT = ("export", "--format", "xmp")
+
+
+@pytest.fixture
+def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> Library:
+    """Collins is confirmed on one photo and suggested on the others; Hopper is confirmed on all."""
+    faces = name_of_face(library)
+    collins = [face for face, person in faces.items() if person == COLLINS]
+    shown = [face for face in collins if library.places_of[face][0].photo == "2019/collins-0.jpg"]
+    library.name(collins, COLLINS, shown=shown)
+    library.name([face for face, person in faces.items() if person == HOPPER], HOPPER)
+    return library
+
+
+def written(root: Path) -> dict[str, list[str]]:
+    """Photo → who is in its sidecar."""
+    out = {}
+    for path in sorted(root.rglob("*.xmp")):
+        text = path.read_text(encoding="utf-8")
+        photo = path.relative_to(root).as_posix().removesuffix(".xmp")
+        out[photo] = [name for name in (COLLINS, HOPPER) if f'mwg-rs:Name="{name}"' in text]
+    return out
+
+
+def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]]) -> None:
+    where = (*EXPORT, "--where", "sidecar", "--library", named.root)
+    before = {path: path.read_bytes() for path in named.root.rglob("*") if path.suffix in (".jpg", ".png", ".webp")}
+    plan = ok(*where, "--dry-run")
+    assert "make    " in plan and "would be made 10," in plan and written(named.root) == {}
+    assert "10 sidecars; made 10, changed 0, kept 0, left alone 0" in ok(*where)
+    assert written(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
+    assert {path: path.read_bytes() for path in before} == before
+    assert "made 0, changed 0, kept 10" in ok(*where)
+    ok("rename", COLLINS, "Eileen", "--library", named.root)
+    answer = json.loads(ok(*where, "--json"))
+    assert len(answer["change"]) == 6 and len(answer["same"]) == 4 and not (answer["make"] or answer["left"])
+    assert answer["change"][0]["people"] == ["Eileen"] and answer["where"] == str(named.root)
+    ok("forget", "Eileen", "--yes", "--library", named.root)
+    ok(*where)
+    assert not [path for path in named.root.rglob("*.xmp") if "Eileen" in path.read_text(encoding="utf-8")]
+
+
+def test_the_same_tree_elsewhere_of_confirmed_faces(named: Library, tmp_path: Path) -> None:
+    ok(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
+    found = written(tmp_path / "out")
+    assert sum(COLLINS in people for people in found.values()) == 1
+    assert sum(HOPPER in people for people in found.values()) == 6
+    assert written(named.root) == {}
+    ok(*EXPORT, "--where", "all", "--confirmed", "--all-faces", "--library", named.root, cwd=tmp_path)
+    text = (tmp_path / "all/2020/collins-1.jpg.xmp").read_text(encoding="utf-8")
+    assert text.count('mwg-rs:Type="Face"') == 1 and "mwg-rs:Name" not in text
+
+
+def test_sidecars_called_as_adobe_does(named: Library) -> None:
+    ok(*EXPORT, "--where", "sidecar", "--names", "file.xmp", "--library", named.root)
+    assert (named.root / "2019/collins-0.xmp").is_file() and not list(named.root.rglob("*.jpg.xmp"))
+
+
+def test_a_broken_sidecar_is_named_and_the_others_are_written(named: Library) -> None:
+    broken = named.root / "2019/collins-0.jpg.xmp"
+    broken.write_bytes(b"not XML")
+    done = run(*EXPORT, "--where", "sidecar", "--library", named.root)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"left alone: {broken}: no XML" in done.stderr
+    assert "made 9, changed 0, kept 0, left alone 1" in done.stdout and broken.read_bytes() == b"not XML"
+
+
+def test_another_programs_name_stays_and_is_told(named: Library) -> None:
+    where = (*EXPORT, "--where", "sidecar", "--library", named.root)
+    ok(*where)
+    path = named.root / "2019/collins-0.jpg.xmp"
+    text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in the note
+    path.write_text(text, encoding="utf-8")
+    done = run(*where)
+    assert done.returncode == 0
+    assert f"2019/collins-0.jpg: another program says Ellen where you say {COLLINS}; left so" in done.stderr
+    assert '"Ellen"' in path.read_text(encoding="utf-8") and COLLINS not in path.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_asked_for(named: Library, tmp_path: Path) -> None:
+    for arguments, words in (
+        (EXPORT, "--where sidecar puts them beside your photos"),
+        ((*EXPORT, "--where", "sidecar", "-o", "x.xmp"), "--where OUT"),
+        ((*EXPORT, "--where", named.root), "--where sidecar"),
+        (("export", "--where", "sidecar"), "--where is of no use for csv"),
+        (("export", "-o", "faces.parquet", "--all-faces"), "--all-faces is of no use for parquet"),
+        (("export", "--json"), "--json is of no use for csv"),
+    ):
+        done = run(*arguments, "--library", named.root, cwd=tmp_path)
+        assert done.returncode == 2 and words in done.stderr, done.stderr
+    assert written(named.root) == {} and not list(tmp_path.glob("*.parquet"))
+
+
+def test_nobody_named(library: Library) -> None:
+    assert "nobody has a name yet" in ok(*EXPORT, "--where", "sidecar", "--library", library.root)
