@@ -44,6 +44,7 @@ class Sharing(Catalogue):
         from faceclust.photos.laid import how_laid  # loads the decoders
 
         def laid(path: Path) -> tuple[int, tuple[int, int] | None] | None:
+            self.progress.advance()
             found = how_laid(path)
             return (found.orientation, found.size) if found else None
 
@@ -56,7 +57,11 @@ class Sharing(Catalogue):
             if (name or (all_faces and place.face_id not in ignored)) and left < right and top < bottom:
                 faces.setdefault(place.photo, []).append(UprightFace(place.box, name))
         target = Path(out).expanduser().absolute() if out is not None else None
-        return plan_sidecars(self.root, faces, self.photos, laid, target, names)
+        self.progress.start("looking at photos and sidecars", len(faces), "photos")
+        try:
+            return plan_sidecars(self.root, faces, self.photos, laid, target, names)
+        finally:
+            self.progress.finish()
 
     def write_xmp(self, plan: SidecarPlan) -> SidecarPlan:
         """Carry out a plan of `plan_xmp`; gives it as it came out. What cannot be written is left

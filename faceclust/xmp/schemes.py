@@ -71,7 +71,7 @@ def _read_mwg(item: etree._Element) -> Listed:
         item,
         box,
         field_text(item, "mwg-rs:Name") or None,
-        kind in (None, "", "Face"),
+        (kind or "Face").lower() == "face",
         area is not None and field_names(item) <= _MWG and field_names(area) <= _AREA,
     )
 
