@@ -45,18 +45,18 @@ def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any
     if kind == "xmp":
         export_xmp(library, out, **xmp)
         return
-    kind = kind or _by_ending(out)
+    kind = kind or _by_ending(out) or ("json" if xmp["as_json"] else "csv")
     refuse_xmp_options(kind, xmp)
     file = destination(out, binary=kind in BINARY)
     rows = open_library(library).export()
     write_out(file, lambda stream: write_rows(rows, kind, stream), count(len(rows), "face"))
 
 
-def _by_ending(out: Path | None) -> str:
+def _by_ending(out: Path | None) -> str | None:
     from faceclust.outputs.tables import ENDINGS, FORMATS
 
     if out is None or out == STDOUT:
-        return "csv"
+        return None
     ending = out.suffix.lstrip(".").lower()
     kind = ENDINGS.get(ending, ending)
     if kind not in FORMATS:

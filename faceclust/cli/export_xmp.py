@@ -27,7 +27,12 @@ def xmp_options(function: F) -> F:
         click.option("--all-faces", is_flag=True, help="XMP: also the places of faces without a name."),
         click.option("--confirmed", is_flag=True, help="XMP: name only the faces you confirmed."),
         click.option("--names", type=click.Choice(["file.jpg.xmp", "file.xmp"]), help="XMP: how sidecars are called."),
-        click.option("--where", metavar="sidecar|OUT", help="XMP: beside the photos, or the same tree below OUT."),
+        click.option(
+            "--where",
+            type=click.Path(),
+            metavar="sidecar|OUT",
+            help="XMP: beside the photos, or the same tree below OUT.",
+        ),
     ):
         function = option(function)
     return function
@@ -35,10 +40,9 @@ def xmp_options(function: F) -> F:
 
 def refuse_xmp_options(kind: str, options: dict[str, Any]) -> None:
     """Raises UsageError where a table was asked for with options of sidecars."""
-    given = next((name for name, value in options.items() if value), None)
+    given = next((name for name, value in options.items() if value and name != "as_json"), None)
     if given:
-        option = "--json" if given == "as_json" else f"--{given.replace('_', '-')}"
-        raise UsageError(f"{option} is of no use for {kind}", hint="it belongs to --format xmp")
+        raise UsageError(f"--{given.replace('_', '-')} is of no use for {kind}", hint="it belongs to --format xmp")
 
 
 def export_xmp(

@@ -114,7 +114,14 @@ def test_a_file_that_is_no_text_is_said(library: Library, own: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[report]\nout = '/home/anna/.bashrc'", "[scan]\ncache-dir = '/tmp'", "[forget]\nyes = true", "yes = true"]
+    "text",
+    [
+        "[report]\nout = '/home/anna/.bashrc'",
+        "[scan]\ncache-dir = '/tmp'",
+        "[forget]\nyes = true",
+        "yes = true",
+        "[export]\nwhere = '/tmp'",
+    ],
 )
 def test_a_library_cannot_say_where_to_write_or_answer_questions(library: Library, of_library: Path, text: str) -> None:
     of_library.write_text(text)

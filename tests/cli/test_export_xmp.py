@@ -98,7 +98,6 @@ def test_what_cannot_be_asked_for(named: Library, tmp_path: Path) -> None:
         ((*EXPORT, "--where", named.root), "--where sidecar"),
         (("export", "--where", "sidecar"), "--where is of no use for csv"),
         (("export", "-o", "faces.parquet", "--all-faces"), "--all-faces is of no use for parquet"),
-        (("export", "--json"), "--json is of no use for csv"),
     ):
         done = run(*arguments, "--library", named.root, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr, done.stderr

@@ -34,6 +34,7 @@ def test_a_dash_is_standard_output_and_nothing_else_goes_there(library: Library)
     assert page.startswith("<!doctype html>") and page.endswith("</html>\n")
     table = ok("export", "-o", "-", "-l", library.root, cwd=library.root)
     assert table.startswith("photo,") and table == ok("export", "-l", library.root)
+    assert ok("export", "--json", "-l", library.root) == ok("export", "-f", "json", "-l", library.root)
     assert not (library.root / "-").exists()
     done = run("export", "-o", library.root / "faces.csv", "-l", library.root)
     assert done.stdout == "" and "wrote" in done.stderr
