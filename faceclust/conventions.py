@@ -10,6 +10,10 @@ HOME_NAME = ".faceclust"
 HOME_MARK = ".faceclust-home"
 #: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
 ALBUMS_NOTES = ".faceclust-albums.json"
+#: A folder holding this file was made by `faceclust report --split`: its pictures are no photos.
+REPORT_NOTES = ".faceclust-report.json"
+#: A folder holding one of these holds no photos of a library.
+NO_PHOTOS_HERE = frozenset([HOME_MARK, ALBUMS_NOTES, REPORT_NOTES])
 #: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.
 SYSTEM_FOLDERS = frozenset(
     ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]

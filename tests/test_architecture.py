@@ -33,6 +33,7 @@ CONDUCTORS = {
     "catalogue",
     "checkup",
     "cli",
+    "doubts",
     "forget",
     "importing",
     "interview",

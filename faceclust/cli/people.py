@@ -44,7 +44,7 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
 
 
 def _row(known: Overview) -> dict[str, Any]:
-    from faceclust.outputs.report import date_range
+    from faceclust.outputs.overview import date_range
 
     person, best = known.person, known.best
     return {

@@ -3,36 +3,76 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from faceclust.cli.common import library_option, open_library
-from faceclust.cli.out import destination, write_out
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.out import STDOUT, destination, write_out
+from faceclust.errors import UsageError
+
+_NAME = "faceclust-report"
 
 
 @click.command("report")
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default="faceclust-report.html",
-    show_default=True,
-    help="The file to write; - for stdout.",
+    type=click.Path(path_type=Path),
+    help=f"The file to write, - for stdout; with --split a folder. [default: {_NAME}.html or {_NAME}]",
 )
-@click.option("--faces", type=click.IntRange(1, 500), default=12, show_default=True, help="Pictures of each person.")
-@click.option("--groups", type=click.IntRange(0), default=300, show_default=True, help="Unnamed groups at most.")
+@click.option("--split", is_flag=True, help="A folder: a page for each person, and pictures as files.")
+@click.option("--faces", type=click.IntRange(1), help="Pictures of each person. [default: 24; with --split 200]")
+@click.option("--groups", type=click.IntRange(0), help="Unnamed groups at most. [default: 300; with --split all]")
 @library_option
-def command(out: Path, faces: int, groups: int, library: Path | None) -> None:
-    """Write one HTML page with everyone on it.
+@json_option
+def command(
+    out: Path | None, split: bool, faces: int | None, groups: int | None, library: Path | None, as_json: bool
+) -> None:
+    """Write an HTML page with everyone on it.
 
-    The page holds the pictures itself and opens without a network; links lead to the photos.
+    The page holds the pictures itself, at most 3,000, and opens without a network; links lead to
+    the photos. For more faces make a folder by --split: open index.html in it. Made again, the
+    folder is brought up to date; files in it that are not the report's are never touched.
 
     \b
     Examples:
       faceclust report
-      faceclust report -o ~/people.html --faces 24
+      faceclust report -o ~/people.html --faces 48
+      faceclust report --split -o ~/people
     """
-    file = destination(out, binary=False)
+    if as_json and out == STDOUT:
+        raise UsageError("--json and the page cannot both go to stdout", hint="name a file with -o")
+    if split and out == STDOUT:
+        raise UsageError("a folder cannot go to stdout", hint="leave --split out, or name a folder with -o")
+    chosen = {"faces": faces, "groups": groups}
+    options = {name: value for name, value in chosen.items() if value is not None}
+    written = _folder(out or Path(_NAME), library, options) if split else _file(out, library, options)
+    if as_json:
+        print_json(written)
+
+
+def _file(out: Path | None, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    file = destination(out or Path(f"{_NAME}.html"), binary=False)
     opened = open_library(library)
-    html = opened.report(file or Path("report.html"), faces=faces, groups=groups).encode()
-    write_out(file, lambda stream: stream.write(html), f"{len(html) / 1e6:.1f} MB")
+    made = opened.report_page(file or Path(f"{_NAME}.html"), **options)
+    size = f"{len(made.content) / 1e6:.1f} MB, {count(made.pictures, 'picture')}"
+    write_out(file, lambda stream: stream.write(made.content), size)
+    if made.unpictured:
+        click.echo(f"{count(made.unpictured, 'face')} more have pictures in a folder: --split", err=True)
+    sizes = {"pages": 1, "pictures": made.pictures, "bytes": len(made.content), "unpictured": made.unpictured}
+    return {"library": str(opened.root), "out": str(file), "split": False} | sizes
+
+
+def _folder(out: Path, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    opened = open_library(library)
+    made = opened.report_folder(out, **options)
+    pages, pictures = count(made.pages, "page"), count(made.pictures, "picture")
+    click.echo(
+        f"wrote {out / 'index.html'}: {made.size / 1e6:.1f} MB, {pages}, {pictures}; "
+        f"{made.new:,} new or changed, {made.removed:,} removed",
+        err=True,
+    )
+    sizes = {"pages": made.pages, "pictures": made.pictures, "bytes": made.size}
+    changes = {"new": made.new, "removed": made.removed}
+    return {"library": str(opened.root), "out": str(out), "split": True} | sizes | changes

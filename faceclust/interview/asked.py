@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from faceclust.library import Library
-from faceclust.outputs.report import date_range, pictured_faces
+from faceclust.outputs.overview import date_range
+from faceclust.outputs.report.timeline import pictured_faces
 from faceclust.people.describe import alike_in_words
 from faceclust.people.likeness import Likeness
 from faceclust.people.questions import Candidate, Kind, Question
-from faceclust.types import FacePlace, Person
+from faceclust.types import FacePlace
 
 #: A face this likely to be somebody else is shown when its group is asked about.
 _DOUBTFUL = 0.3
@@ -102,7 +104,8 @@ class Presenter:
         return [self._library.places_of[face][0] for face in doubtful] + self._best(rest, count - len(doubtful))
 
     def _best(self, faces: Iterable[str], count: int) -> list[FacePlace]:
-        return pictured_faces(Person("", None, tuple(faces), frozenset(), ()), self._library.places_of, count)
+        places = (self._library.places_of[face][0] for face in faces)
+        return sorted(pictured_faces(places, count), key=lambda place: (place.taken_at or datetime.min, place.photo))
 
     def _sure_faces(self, name: str) -> Iterable[str]:
         person = self._library.person(name)

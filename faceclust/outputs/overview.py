@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -41,3 +41,11 @@ def overview(person: Person, places_of: Mapping[str, Sequence[FacePlace]]) -> Ov
         last=max(days, default=None),
         best=min(mine, key=merit, default=None),
     )
+
+
+def date_range(dates: Iterable[date | None]) -> str:
+    """ "2019", "2019–2023", or "" where no date is known."""
+    years = sorted({date.year for date in dates if date})
+    if not years:
+        return ""
+    return str(years[0]) if years[0] == years[-1] else f"{years[0]}–{years[-1]}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,27 +18,32 @@ from markupsafe import Markup
 _WEB = resources.files("faceclust.outputs") / "web"
 
 
-def render_page(template: str, *, styles: Sequence[str] = (), scripts: Sequence[str] = (), **values: Any) -> str:
+def render_page(
+    template: str,
+    *,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    pictures: str = "data:",
+    **values: Any,
+) -> str:
     """A page from a template of `web/`; `styles` and `scripts` are files there, which the page
     holds. Whatever came from a file name or a user is escaped by the template engine, and the
-    page's content-security policy lets no script run but these, nor anything be fetched.
+    page's content-security policy lets no script run but these, nor anything be fetched but
+    `pictures` (sources of the policy's `img-src`).
 
     The template finds `policy` (for the meta element), `style` and `script` (to put inside
     elements) among its values.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.trim_blocks = environment.lstrip_blocks = True
     script = "\n".join(map(_read, scripts))
-    return environment.get_template(template).render(
-        policy=_policy(script),
-        style=Markup("\n".join(map(_read, styles))),
-        script=Markup(script),
-        **values,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(script, pictures),
+            style=Markup("\n".join(map(_read, styles))),
+            script=Markup(script),
+            **values,
+        )
     )
 
 
@@ -52,15 +58,35 @@ def photo_href(photo: Path, page: Path) -> str:
         relative = Path(os.path.relpath(photo, page.parent)).as_posix()
     except ValueError:  # another drive on Windows
         return photo.as_uri()
-    return "./" + quote(relative)
+    return "./" + quote(os.fsencode(relative))
 
 
+def photo_hrefs(root: Path, page: Path) -> Callable[[str], str]:
+    """The same for many photos, each given by its POSIX path below `root`."""
+    base = photo_href(root, page)
+    base = "./" if base == "./." else base + "/"
+    return lambda photo: base + quote(photo, errors="surrogateescape")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.trim_blocks = environment.lstrip_blocks = True
+    return environment
+
+
+@cache
 def _read(name: str) -> str:
     return (_WEB / name).read_text(encoding="utf-8")
 
 
-def _policy(script: str) -> str:
-    """No request leaves the page: pictures are inside it, and only this very script runs."""
+def _policy(script: str, pictures: str) -> str:
+    """No request leaves the page: pictures are inside it or beside it, and only this very script runs."""
     allowed = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" if script else "'none'"
-    parts = ["default-src 'none'", "img-src data:", "style-src 'unsafe-inline'", f"script-src {allowed}"]
+    parts = ["default-src 'none'", f"img-src {pictures}", "style-src 'unsafe-inline'", f"script-src {allowed}"]
     return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.conventions import ALBUMS_NOTES, HOME_MARK, HOME_NAME, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
+from faceclust.conventions import HOME_NAME, NO_PHOTOS_HERE, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
 
 #: (name, bytes, time of the last change in ns) of a file.
 File = tuple[str, int, int]
@@ -75,7 +75,7 @@ def _list(path: str, folder: Listing) -> list[str] | None:
                     subfolders.append(name)
                 elif name == HOME_NAME:
                     folder.is_library = True
-            elif name in (ALBUMS_NOTES, HOME_MARK) and folder.rel_path:
+            elif name in NO_PHOTOS_HERE and folder.rel_path:
                 return None
             elif may_be_photo(name):
                 if entry.is_file(follow_symlinks=False):

@@ -65,3 +65,11 @@ def _cut(pixels: UInt8, place: FacePlace, side: float) -> bytes:
     out = io.BytesIO()
     crop.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
+
+
+def smaller(picture: bytes, side: int = 56) -> bytes:
+    """A picture of `face_pictures`, side×side px: to stand beside a name."""
+    with Image.open(io.BytesIO(picture)) as image:
+        out = io.BytesIO()
+        image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(out, "JPEG", quality=75)
+    return out.getvalue()

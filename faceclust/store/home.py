@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.conventions import ALBUMS_NOTES, DEFAULT_PACK, HOME_MARK, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
+from faceclust.conventions import DEFAULT_PACK, HOME_MARK, NO_PHOTOS_HERE, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
 from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
@@ -143,7 +143,7 @@ class LibraryHome:
         parts = PartHomes()
         for path, folders, files in os.walk(self.root):
             folder = _posix_below(self.root, path)
-            if folder and (ALBUMS_NOTES in files or HOME_MARK in files):
+            if folder and not NO_PHOTOS_HERE.isdisjoint(files):
                 folders.clear()  # links to photos that lie elsewhere, or what is kept of another library
                 continue
             cached += [(Path(path) / name, folder) for name in files if is_cache(name)]

@@ -1,0 +1,174 @@
+"""A folder of pages that can be made again and again, and in which nothing foreign is touched.
+
+All is made in a hidden folder within it, and moved into place when it is whole. What was made
+is noted with its digest: only a file that is noted, and still is what was made, is ever
+replaced or removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceclust.conventions import REPORT_NOTES
+from faceclust.errors import FaceclustError, UsageError
+
+Notes = dict[str, str]
+_STAGE = ".faceclust-report-"  # hidden: no scan looks into it
+_HINT = "is the disk full or the folder read-only?"
+
+
+@dataclass(frozen=True)
+class WrittenFolder:
+    """What a run did in `out`: how many files are there now, pages and pictures, their bytes, how many
+    of them are `new` or changed, and how many of an earlier run were `removed`."""
+
+    out: Path
+    pages: int
+    pictures: int
+    size: int
+    new: int
+    removed: int
+
+
+class Staging:
+    """Files on their way into the folder. Paths are POSIX ones below it."""
+
+    def __init__(self, out: Path, stage: Path, notes: Notes) -> None:
+        self._out = out
+        self._stage = stage
+        self._notes = notes
+        self._made: Notes = {}
+        self._waiting: list[str] = []
+        self._size = 0
+
+    def add(self, path: str, content: bytes) -> None:
+        """A file that is to be there."""
+        digest = _digest(content)
+        self._size += len(content)
+        if self._notes.get(path) == digest and _digest_of(self._out / path) == digest:
+            self._made[path] = digest
+            return
+        if os.path.lexists(self._out / path) and not _is_ours(self._out / path, self._notes.get(path)):
+            raise FaceclustError(
+                f"{self._out / path} was not made by faceclust, or was changed since",
+                hint="move it away, or name another folder with -o",
+            )
+        staged = self._stage / path
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_bytes(content)
+        self._made[path] = digest
+        self._waiting.append(path)
+
+    def finish(self) -> WrittenFolder:
+        """Move all into place, and remove what an earlier run made and this one did not."""
+        left = {path: digest for path, digest in self._notes.items() if path not in self._made}
+        _write_notes(self._out, self._notes | self._made)
+        for path in self._waiting:
+            (self._out / path).parent.mkdir(parents=True, exist_ok=True)
+            (self._stage / path).replace(self._out / path)
+        gone = [path for path, digest in left.items() if _is_ours(self._out / path, digest)]
+        for path in gone:
+            _remove(self._out, path)
+        _write_notes(self._out, self._made)
+        pages = sum(path.endswith(".html") for path in self._made)
+        pictures = len(self._made) - pages
+        return WrittenFolder(self._out, pages, pictures, self._size, len(self._waiting), len(gone))
+
+
+def check_folder(out: Path) -> None:
+    """Raises UsageError where `out` cannot hold a report: it is a file, there is no folder to make it
+    in, or there are files in it and no notes of an earlier report."""
+    if not out.exists() and not os.path.lexists(out):
+        if not out.parent.is_dir():
+            raise UsageError(
+                f"{out} cannot be made: there is no folder {out.parent}", hint="make it, or choose another"
+            )
+        return
+    if not out.is_dir():
+        raise UsageError(f"{out} is no folder", hint="with --split, name a folder with -o")
+    if not (out / REPORT_NOTES).exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+        raise UsageError(f"there are other files in {out}", hint="name a new folder, or an empty one, with -o")
+
+
+@contextmanager
+def staging(out: Path) -> Iterator[Staging]:
+    """A place to make files in that go to `out` by `finish`; without it all stays as it was. Raises
+    UsageError as `check_folder` does, FaceclustError where something cannot be written."""
+    check_folder(out)
+    notes = _read_notes(out)
+    stage = out / f"{_STAGE}{secrets.token_hex(4)}"
+    was_there = out.exists()
+    try:
+        try:
+            stage.mkdir(parents=True)
+            yield Staging(out, stage, notes)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+            if not was_there:
+                with contextlib.suppress(OSError):
+                    out.rmdir()  # where nothing came of it
+    except OSError as error:
+        raise FaceclustError(f"{error.filename or out}: {error.strerror or error}", hint=_HINT) from error
+
+
+def put_all(stage: Staging, files: Iterable[tuple[str, bytes]]) -> None:
+    """Add many files."""
+    for path, content in files:
+        stage.add(path, content)
+
+
+def _is_ours(path: Path, digest: str | None) -> bool:
+    return digest is not None and _digest_of(path) == digest
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _digest_of(path: Path) -> str | None:
+    """None for what is not there, or no file of its own."""
+    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+        return None
+    return _digest(path.read_bytes())
+
+
+def _remove(out: Path, path: str) -> None:
+    (out / path).unlink()
+    for parent in list(Path(path).parents)[:-1]:
+        try:
+            (out / parent).rmdir()  # only an empty folder goes
+        except OSError:
+            return
+
+
+def _read_notes(out: Path) -> Notes:
+    try:
+        files = json.loads((out / REPORT_NOTES).read_text(encoding="utf-8"))["files"]
+        return {path: digest for path, digest in files.items() if isinstance(digest, str) and _is_below(path)}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FaceclustError(
+            f"{out / REPORT_NOTES} cannot be read: {error}", hint="name another folder with -o, or move this one away"
+        ) from error
+
+
+def _is_below(path: str) -> bool:
+    """Does a noted path stay in the folder?"""
+    return not path.startswith("/") and "\\" not in path and ".." not in path.split("/")
+
+
+def _write_notes(out: Path, notes: Mapping[str, str]) -> None:
+    content = {"about": "made by faceclust report; faceclust scan passes this folder by", "files": notes}
+    temporary = out / f"{REPORT_NOTES}.tmp"
+    temporary.write_text(json.dumps(content, indent=0, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    temporary.replace(out / REPORT_NOTES)
