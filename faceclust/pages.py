@@ -68,7 +68,7 @@ class Pages(Catalogue):
         params = self.groups.params
         return find_doubts(self.faces, self.persons, self.cluster_of, self.resolved, params.threshold)
 
-    def report_page(self, page: str | os.PathLike[str], *, faces: int = 24, groups: int | None = 300) -> ReportPage:
+    def report_page(self, page: str | os.PathLike[str], *, faces: int = 48, groups: int | None = 300) -> ReportPage:
         """The report as one file, with links to photos as seen from `page`. `faces`: pictures a
         person; `groups`: at most this many groups without a name, None for all."""
         report = self._report(faces, groups, PICTURES_IN_A_FILE)
@@ -78,7 +78,7 @@ class Pages(Catalogue):
         html = render_report(report, pictures, small, self.root, Path(page).absolute())
         return ReportPage(_encoded(html), len(pictures), report.unpictured)
 
-    def report(self, page: str | os.PathLike[str], *, faces: int = 24, groups: int | None = 300) -> str:
+    def report(self, page: str | os.PathLike[str], *, faces: int = 48, groups: int | None = 300) -> str:
         """The same as text."""
         return self.report_page(page, faces=faces, groups=groups).content.decode()
 

@@ -22,7 +22,7 @@ _NAME = "faceclust-report"
     help=f"The file to write, - for stdout; with --split a folder. [default: {_NAME}.html or {_NAME}]",
 )
 @click.option("--split", is_flag=True, help="A folder: a page for each person, and pictures as files.")
-@click.option("--faces", type=click.IntRange(1), help="Pictures of each person. [default: 24; with --split 200]")
+@click.option("--faces", type=click.IntRange(1), help="Pictures of each person. [default: 48; with --split 200]")
 @click.option("--groups", type=click.IntRange(0), help="Unnamed groups at most. [default: 300; with --split all]")
 @library_option
 @json_option
@@ -38,7 +38,7 @@ def command(
     \b
     Examples:
       faceclust report
-      faceclust report -o ~/people.html --faces 48
+      faceclust report -o ~/people.html --faces 96
       faceclust report --split -o ~/people
     """
     if as_json and out == STDOUT:

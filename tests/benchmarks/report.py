@@ -1,0 +1,135 @@
+"""The report of a made library: how long it takes to make and to open, and how large it is.
+
+    python tests/benchmarks/report.py FOLDER [--faces 50000] [--named 300]
+
+Makes a library of synthetic faces with drawn pictures in FOLDER (which must not be there yet), groups
+it, names the largest groups, makes the report in one file and as a folder, each in a process of its own, and
+opens both in headless Chromium (from Debian: `chromium`, `chromium-driver`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from faceclust import Library
+from tests.benchmarks.synthetic import synthetic_faces
+from tests.drawn_faces import write_drawn_library
+
+FIRST = "Anna Ben Clara David Elif Farid Greta Hugo Ines Jonas Keiko Liam Mira Noor Otto Paula Quentin Rosa Samir Tilda"
+LAST = "Berg Costa Duarte Eriksen Fuchs Grant Haddad Ito Jansen Kaya Lindt Moreau Novak Okafor Park"
+
+
+def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Library:
+    """A library with this many faces, of whose groups the `named` largest have names."""
+    made = synthetic_faces(faces, seed=5)
+    # Real faces have most in common, and the models' radius makes up for it: so that distances are
+    # those of the sphere of radius 1, the synthetic ones come to lie as near each other.
+    share = 1 / Library(root.parent).pack.embedder.radius ** 2
+    common = np.ones(made.embeddings.shape[1], np.float32) / np.sqrt(made.embeddings.shape[1])
+    own = made.embeddings - np.outer(made.embeddings @ common, common)
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    embeddings = np.sqrt(1 - share) * common + np.sqrt(share) * own
+    library = write_drawn_library(root, embeddings.astype(np.float32), made.person, made.photo, pool=pool)
+    library.cluster()
+    rng = np.random.default_rng(3)
+    for number, group in enumerate(library.unnamed_groups()[:named]):
+        first, last = FIRST.split(), LAST.split()
+        name = f"{first[number % len(first)]} {last[(number * 7 + number // len(first)) % len(last)]}"
+        known = {person.label for person in library.people()} if number >= 300 else set()
+        shown = [face for face in group.face_ids if rng.random() < 0.6]
+        library.name(group.face_ids, f"{name} {number}" if name in known else name, shown=shown or group.face_ids[:1])
+    return library
+
+
+def run(*arguments: str | Path) -> str:
+    """Elapsed seconds and peak memory of a run of the program."""
+    command = [sys.executable, "-m", "faceclust", *map(str, arguments)]
+    began = time.monotonic()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command} failed")
+    took, busy = time.monotonic() - began, usage.ru_utime + usage.ru_stime
+    return f"{took:5.1f} s, {busy:5.1f} CPU s, {usage.ru_maxrss / 1e6:.2f} GB"
+
+
+def opened(page: Path) -> str:
+    """How long a browser takes until all is loaded, and a frame while it scrolls from end to end."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or "chromium"
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1440,900"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        driver.set_script_timeout(120)
+        driver.get(page.as_uri())
+        ready, loaded = driver.execute_script(TIMES)
+        frames = sorted(driver.execute_async_script(SCROLL))
+        elements = driver.execute_script("return document.getElementsByTagName('*').length")
+        typed = driver.execute_script(FILTER)
+        middle, worst = frames[len(frames) // 2], frames[-1]
+        return (
+            f"content after {ready / 1000:.1f} s, loaded after {loaded / 1000:.1f} s, {elements:,} elements; "
+            f"scrolling to the end: {middle:.0f} ms a frame, the longest {worst:.0f}; "
+            f"a letter in the filter {typed:.0f} ms"
+        )
+    finally:
+        driver.quit()
+
+
+TIMES = """
+const times = performance.getEntriesByType("navigation")[0];
+return [times.domContentLoadedEventEnd, times.loadEventEnd];
+"""
+SCROLL = """
+const done = arguments[0], times = [], step = document.documentElement.scrollHeight / 200;
+document.documentElement.style.scrollBehavior = "auto";
+let before = performance.now(), n = 0;
+const frame = (now) => {
+  times.push(now - before); before = now; scrollBy(0, step); n += 1;
+  if (n <= 200) requestAnimationFrame(frame); else done(times.slice(1));
+};
+requestAnimationFrame(frame);
+"""
+FILTER = """
+const find = document.querySelector("[name=find]"), before = performance.now();
+find.value = "a"; find.dispatchEvent(new Event("input")); document.body.offsetHeight;
+return performance.now() - before;
+"""
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    ask.add_argument("folder", type=Path)
+    ask.add_argument("--faces", type=int, default=50_000)
+    ask.add_argument("--named", type=int, default=300)
+    ask.add_argument("--pool", type=int, default=100, help="People drawn; some share their looks.")
+    arguments = ask.parse_args()
+    root = arguments.folder.resolve()
+    library = make_library(root, arguments.faces, arguments.named, arguments.pool)
+    print(f"{len(library.places_of):,} faces, {len(library.people())} people, {len(library.unnamed_groups())} groups")
+    page, folder = root / "report.html", root / "report"
+    print("one file: ", run("report", "-l", root, "-o", page), f"{page.stat().st_size / 1e6:.1f} MB")
+    print("          ", opened(page))
+    print("folder:   ", run("report", "-l", root, "--split", "-o", folder))
+    print("again:    ", run("report", "-l", root, "--split", "-o", folder))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    index = folder / "index.html"
+    size = sum(path.stat().st_size for path in files) / 1e6
+    print(f"           {len(files):,} files, {size:.0f} MB; index.html {index.stat().st_size / 1e6:.1f} MB")
+    print("          ", opened(index))
+
+
+if __name__ == "__main__":
+    main()
