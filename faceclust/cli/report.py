@@ -54,6 +54,8 @@ def command(
 
 def _file(out: Path | None, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     file = destination(out or Path(f"{_NAME}.html"), binary=False)
+    if file is not None and file.is_dir():
+        raise UsageError(f"{file} is a folder", hint="name a file, or make a folder of pages by --split")
     opened = open_library(library)
     made = opened.report_page(file or Path(f"{_NAME}.html"), **options)
     size = f"{len(made.content) / 1e6:.1f} MB, {count(made.pictures, 'picture')}"

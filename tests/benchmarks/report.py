@@ -42,7 +42,7 @@ def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Libra
     rng = np.random.default_rng(3)
     for number, group in enumerate(library.unnamed_groups()[:named]):
         first, last = FIRST.split(), LAST.split()
-        name = f"{first[number % len(first)]} {last[(number * 7 + number // len(first)) % len(last)]}"
+        name = f"{first[number % len(first)]} {last[(number % len(first) + number // len(first)) % len(last)]}"
         known = {person.label for person in library.people()} if number >= 300 else set()
         shown = [face for face in group.face_ids if rng.random() < 0.6]
         library.name(group.face_ids, f"{name} {number}" if name in known else name, shown=shown or group.face_ids[:1])

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 from faceclust.conventions import REPORT_NOTES
 from faceclust.errors import FaceclustError, UsageError
 
+#: Path → the digest of what was made there; while files are moved, those of before and after.
 Notes = dict[str, str]
 _STAGE = ".faceclust-report-"  # hidden: no scan looks into it
 _HINT = "is the disk full or the folder read-only?"
@@ -54,7 +55,7 @@ class Staging:
         """A file that is to be there."""
         digest = _digest(content)
         self._size += len(content)
-        if self._notes.get(path) == digest and _digest_of(self._out / path) == digest:
+        if digest in self._notes.get(path, "").split() and _digest_of(self._out / path) == digest:
             self._made[path] = digest
             return
         if os.path.lexists(self._out / path) and not _is_ours(self._out / path, self._notes.get(path)):
@@ -71,7 +72,8 @@ class Staging:
     def finish(self) -> WrittenFolder:
         """Move all into place, and remove what an earlier run made and this one did not."""
         left = {path: digest for path, digest in self._notes.items() if path not in self._made}
-        _write_notes(self._out, self._notes | self._made)
+        either = {path: f"{self._notes.get(path, '')} {digest}".strip() for path, digest in self._made.items()}
+        _write_notes(self._out, self._notes | either)
         for path in self._waiting:
             (self._out / path).parent.mkdir(parents=True, exist_ok=True)
             (self._stage / path).replace(self._out / path)
@@ -120,14 +122,8 @@ def staging(out: Path) -> Iterator[Staging]:
         raise FaceclustError(f"{error.filename or out}: {error.strerror or error}", hint=_HINT) from error
 
 
-def put_all(stage: Staging, files: Iterable[tuple[str, bytes]]) -> None:
-    """Add many files."""
-    for path, content in files:
-        stage.add(path, content)
-
-
-def _is_ours(path: Path, digest: str | None) -> bool:
-    return digest is not None and _digest_of(path) == digest
+def _is_ours(path: Path, noted: str | None) -> bool:
+    return noted is not None and _digest_of(path) in noted.split()
 
 
 def _digest(content: bytes) -> str:

@@ -15,8 +15,8 @@ from faceclust.outputs.report.where import coordinates
 
 #: Groups without a name on one page of a folder.
 GROUPS_A_PAGE = 120
-#: Groups without a name in the overview of a folder, which has pages for the others.
-_IN_OVERVIEW = 240
+#: Groups without a name in the overview; the others are farther down, or on pages of their own.
+_IN_OVERVIEW = 60
 
 Address = Callable[[str], str]
 
@@ -34,7 +34,7 @@ def render_report(
         _Ways(photo_hrefs(root, page), held.get, small, lambda entry: f"#{entry}"),
         split=False,
         group_pages=(),
-        overview_groups=report.groups,
+        overview_groups=report.groups[:_IN_OVERVIEW],
     )
 
 

@@ -1,0 +1,93 @@
+"""`faceclust report` as it is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.conventions import REPORT_NOTES
+from tests.cli.program import COMMAND, ok, run
+
+
+@pytest.fixture
+def named(library: Library) -> Library:
+    library.name(library.group(1), "Anna")
+    return library
+
+
+def test_one_file_or_standard_output(named: Library, tmp_path: Path) -> None:
+    out = tmp_path / "r.html"
+    told = json.loads(ok("report", "-o", out, "--json", "-l", named.root))
+    assert told["bytes"] == out.stat().st_size and told["pictures"] == len(named.places_of) and not told["split"]
+    done = run("report", "-o", "-", "-l", named.root, cwd=tmp_path)
+    assert done.stdout.startswith("<!doctype html>") and done.stdout.rstrip().endswith("</html>")
+    assert "wrote" not in done.stderr and [path.name for path in tmp_path.glob("*.html")] == ["r.html"]
+    done = run("report", "-l", named.root, cwd=tmp_path)
+    assert (tmp_path / "faceclust-report.html").exists() and done.stdout == ""
+
+
+def test_a_folder_is_made_again_and_its_pictures_are_no_photos(named: Library) -> None:
+    out = named.root / "report"
+    first = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
+    assert first["new"] == first["pages"] + first["pictures"] and first["pages"] == 3
+    assert (out / "index.html").exists() and (out / REPORT_NOTES).exists()
+    pages = {path.name: path.read_bytes() for path in out.glob("person-*.html")}
+    ok("rename", "Anna", "Berta", "-l", named.root)
+    again = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
+    assert again["removed"] == 1 and again["pictures"] == first["pictures"] and not pages.keys() & set(os.listdir(out))
+    assert "Berta" in (out / "index.html").read_text()
+    assert "0 scanned" in ok("scan", named.root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--split", "-o", "LIB"], "there are other files in"),
+        (["--split", "-o", "LIB/2019/collins-0.jpg"], "is no folder"),
+        (["--split", "-o", "/no/such/folder"], "there is no folder /no/such"),
+        (["--split", "-o", "-"], "a folder cannot go to stdout"),
+        (["-o", "-", "--json"], "cannot both go to stdout"),
+        (["--faces", "0"], "0 is not in the range"),
+        (["-o", "LIB"], "is a folder"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(named: Library, arguments: list[str], words: str) -> None:
+    before = sorted(named.root.rglob("*"))
+    done = run("report", "-l", named.root, *[argument.replace("LIB", str(named.root)) for argument in arguments])
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+    assert sorted(named.root.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends Ctrl-C by signal")
+@pytest.mark.parametrize("split", [[], ["--split"]])
+def test_ctrl_c_leaves_nothing_half(named: Library, tmp_path: Path, split: list[str]) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, "report", "-o", str(out), "-l", str(named.root), *split],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr is not None
+    assert "library" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if process.returncode != 0:  # it may have been faster
+        assert process.returncode == 130 and said.strip().endswith("stopped") and not out.exists()
+    assert {path.name for path in tmp_path.iterdir()} - {"photos"} <= {"out"}
+
+
+def test_too_many_pictures_are_told_of(named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceclust.pages.PICTURES_IN_A_FILE", 4)
+    made = named.report_page(tmp_path / "r.html")
+    assert made.pictures == 4 and made.unpictured == len(named.places_of) - 4
+    assert b"faceclust report --split" in made.content
+    distinct = set(re.findall(rb'src="(data:image/jpeg[^"]+)"', made.content))
+    assert len(distinct) == 4

@@ -1,0 +1,71 @@
+"""Persons, photos and reports to look at, with names and files that would break a careless page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from faceclust.outputs.report.compose import Known, compose
+from faceclust.outputs.report.render import render_report
+from faceclust.outputs.report.values import Doubts, Likeness, Report, Rift, Stray
+from faceclust.types import FacePlace, Person, PhotoFacts
+from tests.drawn_faces import draw_face
+
+EVIL = "<img src=x onerror=alert(1)>"
+EVIL_FILE = "2020/\"'><script>document.title='broken'</script>#?%41 &amp; {{ 7*7 }}/javascript:alert(1).jpg"
+MADE = datetime(2024, 5, 6, 7, 8)
+
+
+def place(face: str, photo: str = "a.jpg", when: tuple[int, int] | None = (2020, 6), quality: float = 0.5) -> FacePlace:
+    taken = datetime(*when, 3, 12) if when else None
+    return FacePlace(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
+
+
+def facts(place: FacePlace, at: tuple[float, float] | None = None) -> PhotoFacts:
+    north, east = at or (None, None)
+    return PhotoFacts(place.photo, place.photo_hash, place.photo_size, 1, place.taken_at, None, north, east)
+
+
+def known(persons: list[Person], places: list[FacePlace], **more: object) -> Known:
+    """What is known where these faces are on these photos."""
+    places_of: dict[str, list[FacePlace]] = {}
+    for one in places:
+        places_of.setdefault(one.face_id, []).append(one)
+    photos = {one.photo: facts(one, (48.14, 11.58)) for one in places}
+    return Known("/photos", persons, places_of, photos, len(photos), **more)  # type: ignore[arg-type]
+
+
+def report(persons: list[Person], places: list[FacePlace], **more: object) -> Report:
+    return compose(known(persons, places, **more), made_at=MADE, faces=24, groups=None, pictures=None)
+
+
+def html(made: Report) -> str:
+    pictures = {face: draw_face(number) for number, face in enumerate(sorted(made.pictures))}
+    best = {entry.id: pictures[entry.best.face_id] for entry in made.named if entry.best}
+    return render_report(made, pictures, best, Path("/photos"), Path("/photos/page.html"))
+
+
+def everything() -> tuple[list[Person], list[FacePlace], dict[str, object]]:
+    """Two dozen people, one of them called EVIL, groups, doubts of each kind, and skipped files."""
+    persons, places = [], []
+    names = [EVIL, "Åsa Öberg", "Zoë", *(f"Person {number}" for number in range(21))]
+    for number, name in enumerate(names):
+        faces = [f"{number:x}f{i:x}" for i in range(8)]
+        persons.append(Person(f"{number:012x}", name, tuple(faces), frozenset(faces[:4]), (number + 1,)))
+        for i, face in enumerate(faces):
+            photo = EVIL_FILE if (number, i) == (0, 0) else f"{2012 + i % 5}/photo {(number // 3) * 8 + i}.jpg"
+            places.append(place(face, photo, (2012 + i % 5, 1 + i) if i else None, 0.3 + i / 20))
+    for number in range(5):
+        faces = [f"e{number}{i}" for i in range(3)]
+        persons.append(Person(f"group-{100 + number}", None, tuple(faces), frozenset(), (100 + number,)))
+        places += [place(face, f"group/{number} {i}.jpg") for i, face in enumerate(faces)]
+    doubts = Doubts(
+        (Stray("0f5", persons[0].id, 1.4, persons[1].id, 0.9),),
+        (Likeness((persons[0].id, persons[-1].id), 1.15, 0.8),),
+        (Rift(persons[0].id, (1, 7), (("0f1", "0f2"), ("0f3", "0f4")), 1.7),),
+    )
+    skipped = [
+        {"photo": EVIL_FILE, "reason": "truncated file", "detail": EVIL},
+        {"photo": "b.jpg", "reason": "empty file", "detail": ""},
+    ]
+    return persons, places, {"doubts": doubts, "skipped": skipped}

@@ -1,0 +1,273 @@
+"""What a reader has before them: rendered, filtered, by keyboard, in the dark, on paper and on a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from faceclust.outputs.report.render import picture_path, render_pages
+from tests.drawn_faces import draw_face
+from tests.outputs.report.browser import asked_for, browser, media, size_of, write
+from tests.outputs.report.made import EVIL, everything, html, report
+
+#: How many pictures cannot be shown.
+BROKEN = """
+const all = [...document.images];
+all.forEach((image) => { image.loading = "eager"; });
+return Promise.all(all.map((image) => image.decode().then(() => 0, () => 1))).then((bad) => bad.filter(Boolean).length);
+"""
+#: Lays all of the page out.
+OPEN = """
+document.querySelectorAll(".person, .group").forEach((part) => { part.style.contentVisibility = "visible"; });
+document.querySelectorAll("details").forEach((part) => { part.open = true; });
+"""
+#: Paths and marks of the links into a folder.
+LINKS = """
+const links = [...document.querySelectorAll("a")].map((link) => [link.pathname, link.hash]);
+return links.filter(([path]) => path.startsWith(arguments[0]));
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    persons, places, more = everything()
+    return write(tmp_path_factory.mktemp("report") / "page.html", html(report(persons, places, **more)))
+
+
+@pytest.fixture(scope="module")
+def _driver() -> Iterator[webdriver.Chrome]:
+    with browser() as driver:
+        yield driver
+
+
+@pytest.fixture
+def driver(_driver: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome]:
+    """At the top of the page; nothing went wrong on it in the end."""
+    size_of(_driver, 1440)
+    media(_driver)
+    _driver.get("about:blank")
+    _driver.get(page)
+    yield _driver
+    assert _driver.get_log("browser") == []
+
+
+def shown(driver: webdriver.Chrome) -> list[str]:
+    cards = driver.find_elements(By.CSS_SELECTOR, "#everyone-list > li")
+    return [card.find_element(By.CLASS_NAME, "who").text for card in cards if card.is_displayed()]
+
+
+def style(driver: webdriver.Chrome, selector: str, name: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
+    return str(driver.execute_script(script, selector, name))
+
+
+def focused(driver: webdriver.Chrome) -> str:
+    return str(driver.execute_script("return document.activeElement.outerHTML.slice(0, 200)"))
+
+
+def press(driver: webdriver.Chrome, *keys: str) -> None:
+    for key in keys:
+        driver.switch_to.active_element.send_keys(key)
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two computed colours, by WCAG 2.2: relative luminance with 0.05 added."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_it_renders_and_asks_nothing_of_the_network(driver: webdriver.Chrome) -> None:
+    assert shown(driver)[:2] == [EVIL, "Åsa Öberg"]
+    assert {url.partition(":")[0] for url in asked_for(driver)} <= {"file", "data", "about"}
+    assert driver.execute_script(BROKEN) == 0
+    small = "return [...document.querySelectorAll('.dot')].map(d => getComputedStyle(d).backgroundImage)"
+    assert any(text.startswith('url("data:image/jpeg') for text in driver.execute_script(small))
+
+
+def test_hostile_names_stay_text(driver: webdriver.Chrome) -> None:
+    assert driver.find_elements(By.CSS_SELECTOR, "img[src=x], [onerror]") == []
+    assert len(driver.find_elements(By.TAG_NAME, "script")) == 1
+    assert driver.title == "People in /photos"
+    assert driver.find_element(By.CSS_SELECTOR, ".person .name").text == EVIL
+    with pytest.raises(Exception, match="no such alert"):
+        driver.switch_to.alert.accept()
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(_driver: webdriver.Chrome, page: str, tmp_path: Path) -> None:
+    from urllib.parse import unquote, urlparse
+
+    text = Path(unquote(urlparse(page).path)).read_text(encoding="utf-8")
+    bad = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script></main>"
+    _driver.get(write(tmp_path / "bad.html", text.replace("</main>", bad)))
+    assert _driver.title == "People in /photos"
+    assert "Content Security Policy" in str(_driver.get_log("browser"))
+
+
+def test_the_filter_finds_by_parts_of_names_and_says_how_many(driver: webdriver.Chrome) -> None:
+    find, said = driver.find_element(By.NAME, "find"), driver.find_element(By.ID, "found")
+    assert said.get_attribute("aria-live") == "polite" and said.text == "29 shown"
+    find.send_keys("asa ob")  # whatever the accents
+    assert shown(driver) == ["Åsa Öberg"] and said.text == "1 of 29 shown"
+    find.send_keys(Keys.ESCAPE)
+    assert len(shown(driver)) == 29
+    find.send_keys("nobody of this name")
+    assert shown(driver) == [] and said.text == "0 of 29 shown"
+    find.clear()
+    find.send_keys("<img")
+    assert shown(driver) == [EVIL]
+
+
+def test_sorting_and_kinds(driver: webdriver.Chrome) -> None:
+    show, sort = (Select(driver.find_element(By.NAME, name)) for name in ("show", "sort"))
+    show.select_by_visible_text("not named yet")
+    assert shown(driver) == [f"Group {number}" for number in range(100, 105)]
+    show.select_by_visible_text("named")
+    sort.select_by_visible_text("name")
+    assert shown(driver)[1:5] == ["Åsa Öberg", "Person 0", "Person 1", "Person 2"] and shown(driver)[-1] == "Zoë"
+    show.select_by_visible_text("everyone")
+    sort.select_by_visible_text("last year")
+    assert shown(driver)[0] == "Group 100"  # 2020; all others ended in 2016
+    sort.select_by_visible_text("most faces")
+    assert shown(driver)[0] == EVIL and shown(driver)[-1] == "Group 104"
+
+
+def test_all_of_it_by_keyboard(driver: webdriver.Chrome) -> None:
+    press(driver, Keys.TAB)
+    assert "Skip to the content" in focused(driver)
+    skip = driver.switch_to.active_element
+    assert skip.rect["y"] >= 0 and style(driver, ".skip", "outline-style") == "solid"  # seen now
+    press(driver, Keys.ENTER)
+    assert 'id="main"' in focused(driver)
+    press(driver, Keys.TAB)
+    assert 'name="find"' in focused(driver)
+    press(driver, "zoe", Keys.ENTER)
+    assert "Zoë" in driver.switch_to.active_element.text
+    assert driver.switch_to.active_element.value_of_css_property("outline-style") == "solid"
+    press(driver, Keys.ENTER)
+    target = driver.current_url.partition("#")[2]
+    assert driver.find_element(By.ID, target).find_element(By.CLASS_NAME, "name").text == "Zoë"
+    assert driver.execute_script("return scrollY") > 0
+    press(driver, Keys.TAB)  # goes on from there
+    assert driver.switch_to.active_element.find_elements(By.XPATH, f"./ancestor::*[@id='{target}']")
+
+
+def test_a_screen_reader_finds_its_way(driver: webdriver.Chrome) -> None:
+    script = """
+    const all = (selector) => [...document.querySelectorAll(selector)], named = (e) =>
+      e.getAttribute("aria-label") || document.getElementById(e.getAttribute("aria-labelledby"))?.textContent;
+    return {
+      language: document.documentElement.lang,
+      main: all("main").length, headings: all("h1,h2,h3,h4,h5").map((h) => Number(h.tagName[1])),
+      unnamed: all("nav,main > section,form,[role=region],article").filter((e) => !named(e)).length,
+      unlabelled: all("input,select").filter((e) => !e.labels.length).length,
+      no_alt: all("img:not([alt])").length,
+      empty_links: all("a").filter((a) => !a.textContent.trim() && !a.querySelector("img[alt]:not([alt=''])")).length,
+      headers: all("table.matrix th:not([scope])").length,
+      ids: all("[id]").length - new Set(all("[id]").map((e) => e.id)).size,
+      nowhere: all("a[href^='#']").filter((a) => !document.getElementById(a.hash.slice(1))).length,
+    };"""
+    found = driver.execute_script(script)
+    headings = found.pop("headings")
+    assert headings.count(1) == 1 and headings[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(headings))
+    assert found.pop("language") == "en" and found.pop("main") == 1
+    assert not any(found.values()), found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(driver: webdriver.Chrome, scheme: str) -> None:
+    media(driver, prefers_color_scheme=scheme)
+    back = style(driver, "body", "background-color")
+    assert contrast(back, "rgb(0, 0, 0)") > 15 if scheme == "light" else contrast(back, "rgb(0, 0, 0)") < 1.5
+    card = style(driver, ".person", "background-color")
+    for selector, behind in (
+        ("body", back),
+        (".lead", back),
+        (".ways b", back),
+        (".person .facts", card),
+        (".month h5", card),
+        (".pairs a", back),
+        (".doubt code", style(driver, ".doubt code", "background-color")),
+        (".maybe", style(driver, ".maybe", "background-color")),
+        (".mark", card),
+    ):
+        assert contrast(style(driver, selector, "color"), behind) >= 4.5, selector
+    # The darkest cell of the matrix: its colour over the card's.
+    tint = [float(part) for part in re.findall(r"[\d.]+", style(driver, ".m5", "background-color"))]
+    under = [int(part) for part in re.findall(r"\d+", card)[:3]]
+    mixed = [round(tint[3] * t + (1 - tint[3]) * u) for t, u in zip(tint, under, strict=False)]
+    assert contrast(style(driver, ".m5", "color"), f"rgb({mixed[0]}, {mixed[1]}, {mixed[2]})") >= 4.5
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+def test_nothing_sticks_out_of_the_window(driver: webdriver.Chrome, width: int) -> None:
+    size_of(driver, width)
+    driver.execute_script(OPEN)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert driver.execute_script("scrollTo(500, 0); return scrollX") == 0
+    table = driver.find_element(By.CSS_SELECTOR, ".scroll")
+    assert table.get_attribute("tabindex") == "0"  # by arrow keys where it is wider
+
+
+def test_on_paper_there_is_no_furniture(driver: webdriver.Chrome) -> None:
+    media(driver, "print", prefers_color_scheme="dark")
+    assert style(driver, "body", "background-color") == "rgb(255, 255, 255)"
+    assert style(driver, "body", "color") == "rgb(0, 0, 0)"
+    for selector in (".ways", "#controls", ".skip", ".advice"):
+        assert style(driver, selector, "display") == "none"
+    assert style(driver, ".person", "content-visibility") == "visible"
+    pdf = driver.print_page()
+    assert len(pdf) > 50_000  # with its pictures
+
+
+def test_it_is_whole_without_scripts(page: str) -> None:
+    with browser(scripts=False) as driver:
+        driver.get(page)
+        assert len(shown(driver)) == 29 and not driver.find_element(By.ID, "controls").is_displayed()
+        driver.find_element(By.LINK_TEXT, "Together").click()
+        assert driver.current_url.endswith("#together")
+        assert driver.get_log("browser") == []
+
+
+def test_a_folder_of_pages_is_walked_from_end_to_end(_driver: webdriver.Chrome, tmp_path: Path) -> None:
+    persons, places, more = everything()
+    made = report(persons, places, **more)
+    for number, face in enumerate(sorted(made.pictures)):
+        (tmp_path / picture_path(face)).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / picture_path(face)).write_bytes(draw_face(number))
+    names = []
+    for name, text in render_pages(made, made.pictures, Path("/photos"), tmp_path):
+        write(tmp_path / name, text)
+        names.append(name)
+    assert len(names) == len(set(names)) == 1 + 24 + 1
+    asked_for(_driver)
+    seen, waiting = set(), [names[0]]
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        _driver.get((tmp_path / name).as_uri())
+        for path, mark in _driver.execute_script(LINKS, tmp_path.as_uri().removeprefix("file://")):
+            page, anchor = Path(path).name, mark[1:]
+            assert (tmp_path / page).exists(), page
+            assert not anchor or f'id="{anchor}"' in (tmp_path / page).read_text(encoding="utf-8")
+            if page not in seen and page not in waiting:
+                waiting.append(page)
+        assert _driver.execute_script("return document.images.length") > 0
+        assert _driver.execute_script(BROKEN) == 0, name
+    assert seen == set(names)
+    assert _driver.get_log("browser") == []
+    assert all(url.startswith((tmp_path.as_uri(), "data:")) for url in asked_for(_driver))

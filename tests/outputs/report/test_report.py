@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from datetime import datetime
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.outputs.overview import date_range
+from faceclust.outputs.report.choice import chosen_pictures
+from faceclust.outputs.report.company import matrix
+from faceclust.outputs.report.skipped import grouped_skips
+from faceclust.outputs.report.timeline import pictured_faces, time_line
+from faceclust.outputs.report.values import Spot
+from faceclust.outputs.report.where import coordinates, places_of_photos, spots
+from faceclust.outputs.report.words import shade
+from faceclust.outputs.search import Pair
+from faceclust.types import Person, SkipReason
+from tests.outputs.report.made import EVIL, everything, facts, html, place, report
+
+
+class Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+def anna(confirmed: str = "1") -> list[Person]:
+    return [
+        Person("p1", "Anna", ("1", "2"), frozenset(confirmed), (1,)),
+        Person("group-2", None, ("3",), frozenset(), (2,)),
+    ]
+
+
+def test_what_users_and_files_are_called_cannot_break_the_page() -> None:
+    persons, places, more = everything()
+    found = Elements()
+    page = html(report(persons, places, **more))
+    found.feed(page)
+    assert found.tags.count("script") == 1  # its own
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    links = [value for name, value in found.attributes if name in ("href", "src")]
+    assert links and all(value and value.startswith(("./", "#", "data:image/jpeg;base64,")) for value in links)
+    assert EVIL not in page and ">49" not in page
+    assert "http:" not in page and "https:" not in page  # nothing is fetched from anywhere
+    ids = [value for name, value in found.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {value[1:] for value in links if value and value.startswith("#")} <= set(ids)
+
+
+def test_the_page_says_who_how_many_when_where_and_with_whom() -> None:
+    persons = [*anna(), Person("p2", "Ben", ("4",), frozenset("4"), (3,))]
+    places = [place("1", "a.jpg", (2019, 3)), place("2", "b.jpg", (2021, 7)), place("3", "c.jpg", None)]
+    made = report(persons, [*places, place("4", "a.jpg", (2019, 3)), place("9", "c.jpg", None)])
+    page = html(made)
+    for words in (
+        "2 faces on 2 photos · 2019–2021",
+        "1 confirmed, 1 suggested",
+        "Group 2",
+        "1 face on 1 photo",
+        "1 face is alone",
+        "March",
+        "48.14° N, 11.58° E",
+        "– 2 photos, 2019–2021",
+        "faceclust name 2 NAME",
+        '<bdi>Anna</bdi></a> and <a href="#p2"><bdi>Ben</bdi></a>',
+    ):
+        assert words in page, words
+    (companion,) = made.named[0].company
+    assert (companion.name, companion.photos, companion.confirmed) == ("Ben", 1, 1)
+    assert "nobody was found" in html(report([], []))
+
+
+def test_the_page_marks_what_is_suggested_and_nothing_else() -> None:
+    def page(confirmed: str) -> str:
+        return html(report(anna(confirmed), [place("1", "a.jpg"), place("2", "b.jpg"), place("3", "c.jpg")]))
+
+    items = [item.partition("</li>")[0] for item in page("1").split("<li")[1:]]
+    marked = [item for item in items if 'class="maybe"' in item or ">suggested<" in item]
+    assert len(marked) == 2  # Anna's second picture, and the photo it is from
+    assert all("b.jpg" in item for item in marked)
+    assert "nobody has confirmed them" in page("1")
+    assert "nobody has confirmed them" not in page("12") and ">suggested<" not in page("12")
+
+
+def test_a_copy_of_a_photo_is_as_sure_as_the_photo() -> None:
+    made = report(anna(), [place("1", "a.jpg"), place("1", "copy.jpg"), place("2", "b.jpg")])
+    lines = {line.photo: line.confirmed for line in made.named[0].photos}
+    assert lines == {"a.jpg": True, "copy.jpg": True, "b.jpg": False}
+
+
+def test_pictures_are_the_best_of_each_year() -> None:
+    places = [place(f"{year}-{i}", when=(year, 1), quality=i / 10) for year in (2018, 2019) for i in range(5)]
+    chosen = [found.face_id for found in pictured_faces(places, 4)]
+    assert chosen == ["2018-4", "2019-4", "2018-3", "2019-3"]
+    assert len(pictured_faces(places, 99)) == 10
+
+
+def test_a_time_line_is_by_month_the_best_first_and_what_has_no_date_last() -> None:
+    places = [
+        place("old", when=(2018, 12), quality=0.1),
+        place("good", when=(2019, 2), quality=0.9),
+        place("better", when=(2019, 2), quality=0.95),
+        place("left out", when=(2019, 2), quality=0.99),
+        place("summer", when=(2019, 8)),
+        place("some day", when=None),
+    ]
+    years = time_line(places, {found.face_id for found in places} - {"left out"}, {"old"})
+    assert [year.number for year in years] == [2018, 2019, None]
+    assert [month.number for month in years[1].months] == [2, 8]
+    assert [shot.face_id for shot in years[1].months[0].shots] == ["better", "good"]
+    assert (years[1].faces, years[1].share, years[1].months[0].more) == (4, 1.0, 1)
+    assert years[0].months[0].shots[0].confirmed and years[0].share == 0.25
+
+
+def test_fewer_pictures_of_everybody_where_there_are_too_many() -> None:
+    persons = [
+        Person(f"p{i}", f"P{i}", tuple(f"{i} {n}" for n in range(size)), frozenset(), (i,))
+        for i, size in enumerate((50, 50, 2))
+    ]
+    places = {face: [place(face)] for person in persons for face in person.face_ids}
+    everyone = chosen_pictures(persons, places, ["0 7"], 20, None)
+    assert (len(everyone.faces), everyone.left_out) == (43, 0)
+    some = chosen_pictures(persons, places, ["0 49"], 20, 15)
+    assert len(some.faces) == 15 and some.left_out > 0 and "0 49" in some.faces
+    counts = [len(some.faces.intersection(person.face_ids)) for person in persons]
+    assert counts[2] == 2 and abs(counts[0] - counts[1]) <= 1
+    assert len(chosen_pictures(persons, places, [], 20, 2).faces) == 2
+
+
+def test_places_are_towns_wherever_a_grid_would_cut_them() -> None:
+    north = [(48.149, 11.5), (48.151, 11.5), (48.15, 11.501), (48.4, 11.5)]
+    photos = [facts(place(f"{i}", f"{i}.jpg", (2019 + i, 1)), at) for i, at in enumerate(north)]
+    found = places_of_photos(photos)
+    assert len(set(found.values())) == 2 and len({found[f"{i}.jpg"] for i in range(3)}) == 1
+    town, hut = spots(photos, found)
+    assert (coordinates(town), town.photos, town.years) == ("48.15° N, 11.50° E", 3, "2019–2021")
+    assert (coordinates(hut), hut.photos) == ("48.40° N, 11.50° E", 1)
+
+
+def test_a_place_may_lie_on_the_date_line_and_nonsense_is_none() -> None:
+    across = [facts(place("1", "1.jpg"), (-17.0, 179.999)), facts(place("2", "2.jpg"), (-17.0, -179.999))]
+    (spot,) = spots(across, places_of_photos(across))
+    assert coordinates(spot) in ("17.00° S, 180.00° E", "17.00° S, 180.00° W")
+    for odd in ((91.0, 0.0), (float("nan"), 0.0), (0.0, 181.0)):
+        assert places_of_photos([facts(place("1"), odd)]) == {}
+    assert places_of_photos([]) == {} and spots([], {}) == ()
+    assert coordinates(Spot(-0.001, -0.004, 1, "")) == "0.00° N, 0.00° E"
+
+
+@given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=30))
+def test_every_photo_with_coordinates_has_one_place(points: list[tuple[float, float]]) -> None:
+    photos = [facts(place(str(i), f"{i}.jpg"), at) for i, at in enumerate(points)]
+    found = places_of_photos(photos)
+    assert len(found) == len(points)
+    assert sum(spot.photos for spot in spots(photos, found)) == len(points)
+
+
+def test_a_matrix_has_those_seen_together_most() -> None:
+    pairs = [Pair(("Anna", "Ben"), 5, 2), Pair(("Ben", "Clara"), 1, 0)]
+    ids = {"Anna": "a", "Ben": "b", "Clara": "c"}
+    made = matrix(pairs, ids, {"Anna": 9, "Ben": 7, "Clara": 3})
+    assert made is not None and made.highest == 5
+    assert [name for _, name in made.people] == ["Ben", "Anna", "Clara"]
+    assert made.counts == ((7, 5, 1), (5, 9, 0), (1, 0, 3))
+    assert matrix([], {}, {}) is None
+    assert [shade(n, 5) for n in (0, 1, 5)] == [0, 1, 5]
+
+
+def test_every_reason_for_skipping_is_explained() -> None:
+    skipped = [{"photo": f"{i} {reason}", "reason": reason, "detail": ""} for reason in SkipReason for i in range(2)]
+    made = grouped_skips([*skipped, {"photo": "x", "reason": "empty file", "detail": ""}])
+    assert made[0].reason == "empty file" and made[0].count == 3
+    assert all(skips.meaning for skips in made) and len(made) == len(SkipReason)
+    (unknown,) = grouped_skips([{"photo": "x", "reason": "of tomorrow", "detail": "y"}])
+    assert unknown.meaning == "" and unknown.photos == (("x", "y"),)
+
+
+@pytest.mark.parametrize(
+    ("years", "words"), [([], ""), ([None], ""), ([2019], "2019"), ([2021, None, 2019], "2019–2021")]
+)
+def test_date_range(years: list[int | None], words: str) -> None:
+    assert date_range(datetime(y, 1, 1) if y else None for y in years) == words

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from faceclust import Library
+from faceclust.doubts import find_doubts
+from faceclust.people.resolve import Resolved
+from faceclust.types import FaceTable, Person
+from tests.samples import COLLINS, HOPPER
+
+RADIUS = 2.0  # of the sphere all faces lie on
+
+
+def table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
+    """Faces at these directions, named f000, f001, …, each on a photo of its own."""
+    n = len(points)
+    x = points / np.linalg.norm(points, axis=1, keepdims=True) * RADIUS
+    return FaceTable(
+        face_ids=np.array([f"f{i:03d}" for i in range(n)]),
+        photo_ids=np.array(photos or [f"p{i}" for i in range(n)]),
+        embeddings=x.astype(np.float32),
+        quality=np.linspace(0.5, 1, n).astype(np.float32),
+        taken_at=np.full(n, np.datetime64(datetime(2020, 1, 1), "s")),
+        boxes=np.zeros((n, 4), np.float32),
+        shots=np.full((n, 2), -1, np.int64),
+    )
+
+
+def around(centres: list[int], each: int = 6, spread: float = 0.06) -> np.ndarray:
+    """`each` directions about these axes of a space of 16."""
+    rng = np.random.default_rng(0)
+    return np.concatenate([np.eye(16)[c] + spread * rng.standard_normal((each, 16)) for c in centres])
+
+
+def ids(start: int, stop: int) -> tuple[str, ...]:
+    return tuple(f"f{i:03d}" for i in range(start, stop))
+
+
+def someone(number: int, name: str | None, faces: tuple[str, ...], confirmed: int = 0, **more: object) -> Person:
+    groups: tuple[int, ...] = more.pop("groups", (number,))  # type: ignore[assignment]
+    return Person(f"id{number}", name, faces, frozenset(faces[:confirmed]), groups, **more)  # type: ignore[arg-type]
+
+
+def in_groups(*persons: Person) -> dict[str, int]:
+    return {face: person.clusters[0] for person in persons for face in person.face_ids}
+
+
+def squared(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
+    """The mean squared L2 of all pairs, by its definition."""
+    at = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
+    return float(np.mean([((at[x] - at[y]) ** 2).sum() for x in a for y in b]))
+
+
+def test_a_face_among_strangers_is_far_from_its_group() -> None:
+    faces = table(np.concatenate([around([0, 1]), around([1], each=1)]))
+    anna, ben = someone(1, "Anna", (*ids(0, 6), "f012")), someone(2, "Ben", ids(6, 12))
+    found = find_doubts(faces, [anna, ben], in_groups(anna, ben), Resolved({}))
+    (stray,) = found.strays
+    assert (stray.face_id, stray.person, stray.nearest) == ("f012", "id1", "id2")
+    assert stray.distance == pytest.approx(squared(faces, ("f012",), ids(0, 6)), rel=1e-4)
+    assert stray.nearest_distance == pytest.approx(squared(faces, ("f012",), ids(6, 12)), rel=0.1)
+    confirmed = someone(1, "Anna", ("f012", *ids(0, 6)), confirmed=1)
+    assert find_doubts(faces, [confirmed, ben], in_groups(confirmed, ben), Resolved({})).strays == ()
+
+
+def test_groups_near_each_other_may_be_one_person() -> None:
+    faces = table(around([0, 0, 1, 2]))
+    persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(4)]
+    (pair,) = find_doubts(faces, persons, in_groups(*persons), Resolved({})).alike
+    assert pair.persons == ("id1", "id2") and pair.chance > 0.9
+    assert pair.distance == pytest.approx(squared(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
+    ignored = [someone(1, None, ids(0, 6), ignored=True), *persons[1:]]
+    assert find_doubts(faces, ignored, in_groups(*persons), Resolved({})).alike == ()
+
+
+def test_groups_seen_together_or_said_to_be_apart_are_two() -> None:
+    points = around([0, 0, 1, 2])
+    anna, other = someone(1, "Anna", ids(0, 6), confirmed=6), someone(2, None, ids(6, 12))
+    persons = [anna, other, someone(3, None, ids(12, 18)), someone(4, None, ids(18, 24))]
+    groups = in_groups(*persons)
+    together = table(points, ["both" if i in (0, 6) else f"p{i}" for i in range(24)])
+    assert find_doubts(together, persons, groups, Resolved({})).alike == ()
+    rejected = Resolved({}, rejected={"f007": frozenset(["ANNA"])})
+    assert find_doubts(table(points), persons, groups, rejected).alike == ()
+    apart = Resolved({}, apart=((frozenset(["f006"]), frozenset(["f001"])),))
+    assert find_doubts(table(points), persons, groups, apart).alike == ()
+    assert len(find_doubts(table(points), persons, groups, Resolved({})).alike) == 1
+
+
+def test_one_name_in_two_far_groups() -> None:
+    faces = table(around([0, 1, 2]))
+    anna = someone(1, "Anna", ids(0, 12), groups=(1, 2))
+    ben = someone(3, "Ben", ids(12, 18))
+    groups = {**dict.fromkeys(ids(0, 6), 1), **dict.fromkeys(ids(6, 12), 2), **dict.fromkeys(ids(12, 18), 3)}
+    (rift,) = find_doubts(faces, [anna, ben], groups, Resolved({})).rifts
+    assert (rift.person, rift.groups) == ("id1", (1, 2))
+    assert rift.distance == pytest.approx(squared(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
+    assert rift.faces[0][0] == "f005" and set(rift.faces[1]) == set(ids(6, 12))  # the best first
+    assert find_doubts(faces, [anna, ben], groups, Resolved({}), threshold=9.0).rifts == ()
+
+
+def test_nobody_and_somebody_alone_are_not_doubted() -> None:
+    assert find_doubts(table(np.empty((0, 16))), [], {}, Resolved({})).strays == ()
+    faces = table(around([0], each=2))
+    both = someone(1, None, ids(0, 2))
+    found = find_doubts(faces, [both], in_groups(both), Resolved({}))
+    assert not found.strays and not found.alike and not found.rifts
+
+
+def test_at_most_so_many_and_the_same_in_any_order() -> None:
+    faces = table(around([c for c in range(8) for _ in (0, 1)]))
+    persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(16)]
+    groups = in_groups(*persons)
+    found = find_doubts(faces, persons, groups, Resolved({}))
+    assert len(found.alike) == 8
+    assert find_doubts(faces, persons, groups, Resolved({}), at_most=3).alike == found.alike[:3]
+    chances = [pair.chance for pair in found.alike]
+    assert chances == sorted(chances, reverse=True)
+
+
+def test_of_a_real_library_one_name_for_two_people(
+    library: Library, name_of_face: Callable[[Library], dict[str, str]]
+) -> None:
+    assert not library.doubts().rifts
+    people = name_of_face(library)
+    library.name([face for face in people if people[face] in (COLLINS, HOPPER)], "Both")
+    (rift,) = library.doubts().rifts
+    assert rift.distance > 1.5 and {people[face] for face in rift.faces[0]} != {people[face] for face in rift.faces[1]}
+    page = library.report(library.root / "page.html")
+    assert "One person, far apart" in page and "faceclust split Both" in page
