@@ -268,6 +268,7 @@ def test_picasa(photos: Library) -> None:
         ]
     (photos.root / ".picasa.ini").write_text("\n".join([*lines, "[gone.jpg]", "faces=rect64(1000),2a"]))
     plan = photos.plan_import()
+    assert plan.upright == plan.turned == ()  # Picasa's boxes, too, relate to the stored picture of a JPEG
     assert plan.people == {COLLINS: 34} and plan.nameless == ("000000000000002a",) and plan.elsewhere == ("gone.jpg",)
     contacts = photos.root.parent / "contacts.xml"
     contacts.write_text('<contacts><contact id="2a" name="Grace Hopper"/></contacts>')

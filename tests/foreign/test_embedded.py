@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +82,6 @@ def test_damaged_files_have_a_packet_or_none(photos: dict[str, Path], ending: st
 
 
 def test_a_compressed_packet_may_not_blow_up(tmp_path: Path) -> None:
-    import zlib
-
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -91,6 +90,19 @@ def test_a_compressed_packet_may_not_blow_up(tmp_path: Path) -> None:
         content = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(text, 9)
         path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", content) + chunk(b"IEND", b""))
         assert embedded_packets(path) == found
+
+
+def test_parts_of_an_earlier_packet_are_passed_by(tmp_path: Path) -> None:
+    def segment(content: bytes) -> bytes:
+        return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
+
+    def more(guid: bytes, at: int, text: bytes) -> bytes:
+        return segment(b"http://ns.adobe.com/xmp/extension/\0" + guid + bytes(4) + at.to_bytes(4, "big") + text)
+
+    main = segment(b"http://ns.adobe.com/xap/1.0/\0" + b"<x/>" + b"A" * 32)
+    parts = [more(b"A" * 32, 3, b"def"), more(b"B" * 32, 0, b"old"), main, more(b"A" * 32, 0, b"abc")]
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + b"".join(parts) + b"\xff\xda\0\2")
+    assert embedded_packets(tmp_path / "a.jpg") == [b"<x/>" + b"A" * 32, b"abcdef"]
 
 
 def test_what_is_no_ordinary_file_or_no_photo_has_none(tmp_path: Path) -> None:
