@@ -220,9 +220,11 @@ def test_names_that_contradict_each_other_are_listed_and_not_guessed(
 def test_no_names_and_no_faces(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
     library, photo, collins, hopper = one
     nowhere = (0.0, 0.9, 0.05, 1.0)
-    write_sidecar(library, photo, [(collins.box, "Unknown"), (hopper.box, " "), (nowhere, "Carl")])
+    write_sidecar(
+        library, photo, [(collins.box, "Unknown"), (hopper.box, " "), (nowhere, "Carl"), (hopper.box, "x" * 999)]
+    )
     plan = library.plan_import()
-    assert plan.namings == plan.conflicts == () and plan.passed_by == 2
+    assert plan.namings == plan.conflicts == () and plan.passed_by == 3
     assert [(unplaced.name, unplaced.box) for unplaced in plan.unmatched] == [("Carl", pytest.approx(nowhere))]
 
 

@@ -58,7 +58,7 @@ def _read(plan: ImportPlan) -> str:
 def _tell_entered(plan: ImportPlan, events: Sequence[Event], dry_run: bool) -> None:
     known = f"; {count(plan.known, 'face')} had the name already" if plan.known else ""
     entered = len({face.face_id for event in events for face in event.faces})
-    if dry_run:
+    if dry_run and plan.namings:
         would = f"{count(len(plan.namings), 'face')} of {count(len(plan.people), 'person', 'people')}"
         click.echo(f"would be entered: {would}{known}")
     elif events:
@@ -66,7 +66,7 @@ def _tell_entered(plan: ImportPlan, events: Sequence[Event], dry_run: bool) -> N
         click.echo(f"entered: {count(entered, 'face')} of {people}{known}")
         click.echo(f"all of it is taken back by: faceclust undo {len(events)}")
     else:
-        click.echo(f"nothing new was entered{known}")
+        click.echo(f"nothing new {'would be' if dry_run else 'was'} entered{known}")
 
 
 def _tell_left(plan: ImportPlan, verbose: bool) -> None:

@@ -67,7 +67,9 @@ class _Gathering:
         for folder in sorted(listed | set(sources.folders)):
             self._folder(self.root / folder, folder)
         for photo in sources.photos:
-            for name in (f"{photo}.xmp", f"{posixpath.splitext(photo)[0]}.xmp"):
+            for name in (
+                f"{stem}.{ending}" for stem in (photo, posixpath.splitext(photo)[0]) for ending in ("xmp", "XMP")
+            ):
                 if (self.root / name).is_file():
                     self._sidecar(self.root / name, name, only=[photo])
         for file in sources.files:

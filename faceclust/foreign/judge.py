@@ -18,6 +18,7 @@ from faceclust.types import FacePlace, PhotoFacts
 
 #: A box that fits a face this much as well as the box that was set on it speaks of the same face.
 _AS_WELL = 0.6
+_LONGEST_NAME = 200  # characters; what is longer is a text
 NO_FACE = "no face was found there"
 
 
@@ -134,7 +135,7 @@ class _Judgement:
     def _name(self, text: str) -> str | None:
         """The name as it is kept; None for no name."""
         name = clean_name(text)
-        if not name or is_no_name(name):
+        if not name or len(name) > _LONGEST_NAME or is_no_name(name):
             self._passed_by += 1
             return None
         return self._known.renamed.get(person_key(name), name)
