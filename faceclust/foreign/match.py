@@ -4,8 +4,8 @@ Programs draw boxes of their own size around the same face: tight ones, or with 
 not the overlap as it is counts, but the overlap once both boxes are brought to one size, and how
 far their sizes are apart goes by a limit of its own. On a made album (694 faces, half of them
 taken away) boxes of 0.7 to 2.4 times the size, off by a tenth of it, were all but 1 in 300 set on
-the right face and none on a wrong one; plain IoU of 0.3 loses nine in ten of the boxes of twice the
-size, and one of 0.1 takes a neighbour for the face where heads touch.
+the right face and none on a wrong one. Plain IoU of 0.3 loses nine in ten of the boxes of twice the
+size, and one of 0.1 takes a face four fifths of its width away for the same.
 """
 
 from __future__ import annotations
