@@ -26,7 +26,7 @@ def read_packet(data: bytes) -> XmpFaces:
     and such as are no rectangle, are left out; a name may be anything, or None. RDF is read in
     every form that says the same: properties as elements or attributes, in one description or
     several, structures with or without a node of their own. Raises BadPacketError."""
-    properties = _Fields(parse_packet(_as_utf8(data)).getroot().iter(_DESCRIPTION), top_only=True)
+    properties = _Fields(parse_packet(data).getroot().iter(_DESCRIPTION), top_only=True)
     regions = [*_mwg(properties), *_microsoft(properties)]
     keywords = {
         path: None
@@ -40,20 +40,6 @@ def read_packet(data: bytes) -> XmpFaces:
         people=tuple(dict.fromkeys(properties.texts("Iptc4xmpExt:PersonInImage"))),
         orientation=_whole(properties.text("tiff:Orientation"), 1, 8),
     )
-
-
-def _as_utf8(data: bytes) -> bytes:
-    """Sidecars may be in UTF-16; a packet's spaces at its ends are then more than bytes."""
-    for start, encoding in (
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-        (b"<\0", "utf-16-le"),
-        (b"\0<", "utf-16-be"),
-    ):
-        if data.startswith(start):
-            text = data.decode(encoding, errors="replace")
-            return re.sub(r"^\s*<\?xml\b[^>]*\?>", "", text).encode("utf-8", errors="replace")
-    return data
 
 
 def _mwg(properties: _Fields) -> Iterator[XmpRegion]:
