@@ -17,8 +17,7 @@ from faceclust.outputs.search import (
     Subject,
     count_pairs,
     find_photos,
-    first_moment,
-    last_moment,
+    time_span,
 )
 from faceclust.store.which import resolve_folder
 
@@ -48,18 +47,17 @@ class Searches(Catalogue):
         """
         if not 0 <= min_quality <= 1:
             raise UsageError(f"quality {min_quality} is not between 0 and 1")
+        first, last = time_span(since, until)
         query = Query(
             present=tuple(map(self._subject, who)),
             absent=tuple(map(self._subject, without)),
             alone=alone,
-            since=first_moment(since) if since is not None else None,
-            until=last_moment(until) if until is not None else None,
+            since=first,
+            until=last,
             folder=self._folder(Path(folder)) if folder is not None else "",
             min_quality=min_quality,
             confirmed=confirmed,
         )
-        if query.since and query.until and query.until < query.since:
-            raise UsageError(f"{until} is before {since}", hint="since comes first, until last")
         return find_photos(self.places, self.people(), query)
 
     def together(self, *who: str, confirmed: bool = False, at_least: int = 1) -> list[Pair]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue import Catalogue
-from faceclust.outputs.albums import AlbumPlan, make_albums, plan_albums
+from faceclust.outputs.albums import (
+    DEFAULT_LAYOUT,
+    AlbumPlan,
+    Choice,
+    Left,
+    Member,
+    album_of,
+    make_albums,
+    plan_albums,
+)
+from faceclust.outputs.search import time_span
 from faceclust.outputs.sidecars import NAMES, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
 from faceclust.outputs.tables import export_rows
 
@@ -17,18 +27,57 @@ from faceclust.outputs.tables import export_rows
 class Sharing(Catalogue):
     """A library whose persons other programs can have."""
 
-    def plan_albums(self, out: str | os.PathLike[str], *, kind: str = "symlink", unnamed: bool = False) -> AlbumPlan:
-        """What a folder for each person below `out` needs; `unnamed` adds the other groups."""
-        persons = [*self.people(), *(self.unnamed_groups() if unnamed else ())]
-        photos_of: Mapping[str, list[str]] = {
-            face: [place.photo for place in places] for face, places in self.places_of.items()
-        }
-        folders = [self.root / folder for folder in self.home.cached_folders()]
-        return plan_albums(persons, photos_of, self.root, folders, Path(out).expanduser().absolute(), kind)
+    def plan_albums(
+        self,
+        out: str | os.PathLike[str],
+        *,
+        layout: str = DEFAULT_LAYOUT,
+        kind: str = "symlink",
+        absolute: bool = False,
+        people: Iterable[str] = (),
+        together: Iterable[Sequence[str]] = (),
+        unnamed: bool = False,
+        min_quality: float = 0.0,
+        confirmed: bool = False,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> AlbumPlan:
+        """What albums of the named persons need below `out`.
 
-    def make_albums(self, plan: AlbumPlan) -> None:
-        """Carry out a plan of `plan_albums`."""
-        make_albums(plan)
+        `layout`: where a photo goes, of the fields in `outputs.albums.FIELDS`; `kind`: one of
+        `outputs.albums.KINDS`; `absolute`: symbolic links hold full paths. `people` (names, group
+        numbers) and `together` (several of them each: the photos with all of these) leave out
+        everybody else; `unnamed` adds the groups without a name. `min_quality` (0 to 1) and
+        `confirmed` are asked of the faces that bring a photo into an album, `since` and `until` of
+        its date, as in `search`. Raises UsageError for what is not known or senseless.
+        """
+        choice = Choice(min_quality, confirmed, *time_span(since, until))
+        wanted = [[self._member(who)] for who in people] + [[self._member(who) for who in group] for group in together]
+        everybody = () if wanted else self.people()
+        wanted += [[Member.of(person)] for person in (*everybody, *(self.unnamed_groups() if unnamed else ()))]
+        return plan_albums(
+            [album_of(members, self.places_of, choice) for members in wanted],
+            self.photos,
+            self.root,
+            [self.root / folder for folder in self.home.cached_folders()],
+            Path(out).expanduser().absolute(),
+            layout=layout,
+            kind=kind,
+            absolute=absolute,
+        )
+
+    def make_albums(self, plan: AlbumPlan) -> tuple[Left, ...]:
+        """Carry out a plan of `plan_albums`. Gives what was left alone beside what the plan says."""
+        return make_albums(plan, self.progress)
+
+    def _member(self, who: str) -> Member:
+        """Somebody pointed at, for an album."""
+        target = self.target(who)
+        person = self.person(target.name) if target.name else None
+        if person and target.is_person:
+            return Member.of(person)
+        sure = person.confirmed.intersection(target.faces) if person else frozenset()
+        return Member(target.label, target.name or target.label, target.faces, sure)
 
     def plan_xmp(
         self,

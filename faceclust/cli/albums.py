@@ -3,75 +3,77 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
+from faceclust.cli.planned import as_record, print_plan
 
-if TYPE_CHECKING:
-    from faceclust.outputs.albums import AlbumPlan
+_LAYOUT = "{person}/{name}"  # outputs.albums.DEFAULT_LAYOUT, whose import would take time
+_KINDS = ("symlink", "hardlink", "copy", "reflink")
 
 
 @click.command("albums", short_help="Make a folder of links for each person.")
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option("--layout", metavar="PATTERN", default=_LAYOUT, show_default=True, help="Where a photo goes below OUT.")
 @click.option(
     "--link",
     "kind",
-    type=click.Choice(["symlink", "hardlink", "copy"]),
+    type=click.Choice(_KINDS),
     default="symlink",
     show_default=True,
-    help="What stands in an album for a photo.",
+    help="What stands in an album for a photo; reflink: a copy that shares the photo's place on the disk.",
+)
+@click.option("--absolute", is_flag=True, help="Symbolic links hold full paths: OUT can move without the library.")
+@click.option(
+    "--person",
+    "people",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_names,
+    help="An album of NAME, a person or a group's number; of nobody else. Again for more.",
+)
+@click.option(
+    "--together",
+    metavar="NAME,NAME",
+    multiple=True,
+    help="""An album of the photos with all of them; of nobody else. Again for more. A name with a comma in it
+    goes in double quotes: --together '"Doe, Jane",Ben'.""",
 )
 @click.option("--unnamed", is_flag=True, help="Also a folder for each group without a name.")
+@click.option("--min-quality", metavar="Q", type=float, default=0.0, help="By faces of this quality, 0 to 1.")
+@click.option("--confirmed", is_flag=True, help="By faces you confirmed; suggested ones do not count.")
+@click.option("--since", metavar="DATE", help="Taken on DATE or later: 2019, 2019-05 or 2019-05-17.")
+@click.option("--until", metavar="DATE", help="Taken on DATE or before: 2021 has all of 2021 in it.")
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would be done, do nothing.")
 @library_option
 @json_option
-def command(out: Path, kind: str, unnamed: bool, dry_run: bool, library: Path | None, as_json: bool) -> None:
+def command(
+    out: Path, together: tuple[str, ...], dry_run: bool, library: Path | None, as_json: bool, **wishes: Any
+) -> None:
     """Make a folder for each person below OUT, with links to their photos.
 
-    Run it again after naming more people: links that no longer hold are removed, but never
-    anything that faceclust did not make.
+    PATTERN has folders with "/" between them and fields in braces: {person}, {name} (of the file),
+    {stem}, {ext}, {folder} (in the library), {camera}, {year}, {month}, {day}, {date}, which takes
+    a form, as in {date:%Y-%m-%d}. Photos without a date go to "undated".
+
+    Run it again after naming more people, or with other options: OUT is brought up to date. Only
+    what faceclust made there, and nobody has changed since, is ever removed or replaced.
 
     \b
     Examples:
       faceclust albums ~/People
-      faceclust albums ~/People --dry-run
-      faceclust albums /media/usb/People --link copy
+      faceclust albums ~/People --layout '{person}/{date:%Y}/{date:%Y-%m-%d} {name}' --dry-run
+      faceclust albums /media/usb/Us --together Anna,Ben --link copy
     """
+    from faceclust.outputs.albums import split_names
+
+    groups = [split_names(names) for names in together]
     opened = open_library(library)
-    plan = opened.plan_albums(out, kind=kind, unnamed=unnamed)
-    if not dry_run:
-        opened.make_albums(plan)
+    plan = opened.plan_albums(out, together=groups, **wishes)
+    also_left = () if dry_run else opened.make_albums(plan)
     if as_json:
-        print_json(
-            {
-                "library": str(opened.root),
-                "out": str(plan.out),
-                "dry_run": dry_run,
-                "make": sorted(plan.make),
-                "keep": sorted(plan.keep),
-                "remove": list(plan.remove),
-                "in_the_way": list(plan.in_the_way),
-            }
-        )
-        return
-    _print(plan, dry_run)
-    if not (plan.make or plan.keep or plan.in_the_way or unnamed):
-        click.echo("nobody has a name yet; type: faceclust label, or add --unnamed")
-
-
-def _print(plan: AlbumPlan, dry_run: bool) -> None:
-    if dry_run:
-        for path, photo in plan.make.items():
-            click.echo(f"make    {path} -> {photo}")
-        for path in plan.remove:
-            click.echo(f"remove  {path}")
-    for path in plan.in_the_way:
-        click.echo(f"left alone, not made by faceclust: {plan.out / path}", err=True)
-    people = len({path.partition("/")[0] for path in (*plan.make, *plan.keep)})
-    would = "would be " if dry_run else ""
-    click.echo(
-        f"{plan.out}: {count(people, 'person', 'people')}; {would}made {len(plan.make):,}, "
-        f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
-    )
+        print_json(as_record(plan, also_left, dry_run))
+    else:
+        print_plan(plan, also_left, dry_run)

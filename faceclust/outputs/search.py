@@ -134,6 +134,16 @@ def last_moment(text: str) -> datetime:
     return datetime(year, month, day or calendar.monthrange(year, month)[1], 23, 59, 59, 999999)
 
 
+def time_span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The first and the last moment of "2019", "2019-05" or "2019-05-17" each, None where there is no
+    text. Raises UsageError for other text, and where the last is before the first."""
+    first = first_moment(since) if since is not None else None
+    last = last_moment(until) if until is not None else None
+    if first and last and last < first:
+        raise UsageError(f"{until} is before {since}", hint="since comes first, until last")
+    return first, last
+
+
 def _date(text: str) -> tuple[int, int | None, int | None]:
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?", text.strip())
     year, month, day = (int(part) if part else None for part in match.groups()) if match else (None, None, None)

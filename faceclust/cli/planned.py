@@ -1,0 +1,49 @@
+"""What `faceclust albums` did, or would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count, printable
+
+if TYPE_CHECKING:
+    from faceclust.outputs.albums import AlbumPlan, Left
+
+
+def as_record(plan: AlbumPlan, also_left: Sequence[Left], dry_run: bool) -> dict[str, Any]:
+    """The plan as `--json` has it; paths are below "out", those of photos below "library"."""
+    return {
+        "library": str(plan.root),
+        "out": str(plan.out),
+        "link": plan.kind,
+        "dry_run": dry_run,
+        "albums": sorted(plan.albums),
+        "make": [
+            {"path": path, "photo": note.photo, "replace": path in plan.replace}
+            for path, note in sorted(plan.make.items())
+        ],
+        "keep": sorted(plan.keep),
+        "remove": sorted(plan.remove),
+        "left_alone": [{"path": left.path, "reason": left.reason} for left in (*plan.left, *also_left)],
+    }
+
+
+def print_plan(plan: AlbumPlan, also_left: Sequence[Left], dry_run: bool) -> None:
+    """Print what was made, or each thing that would be, and say what was left alone."""
+    if dry_run:
+        for path in plan.remove:
+            click.echo(printable(f"remove  {path}"))
+        for path, note in plan.make.items():
+            click.echo(printable(f"{'replace' if path in plan.replace else 'make   '} {path} -> {note.photo}"))
+    for one in (*plan.left, *also_left):
+        click.echo(printable(f"left alone: {plan.out / one.path}: {one.reason}"), err=True)
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{plan.out}: {count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(also_left):,}, "
+        f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
+    )
+    if not plan.albums:
+        click.echo("no photo is like that; named nobody yet? type: faceclust label, or add --unnamed", err=True)

@@ -1,0 +1,118 @@
+"""What stands in an album for a photo: a link, or a copy."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from faceclust.errors import FaceclustError, UsageError
+
+
+def _symlink(photo: str, link: str, to: str) -> None:
+    Path(link).symlink_to(to)
+
+
+def _hardlink(photo: str, link: str, to: str) -> None:
+    os.link(photo, link)
+
+
+def _copy(photo: str, link: str, to: str) -> None:
+    shutil.copyfile(photo, link)
+    _take_after(photo, link)
+
+
+def _reflink(photo: str, link: str, to: str) -> None:
+    import reflink_copy
+
+    try:
+        reflink_copy.reflink(photo, link)
+    except OSError as error:  # it has the system's number in its words only
+        words, _, number = str(error).rpartition(" (os error ")
+        code = int(number.rstrip(")")) if os.name == "posix" and words else errno.EOPNOTSUPP
+        raise OSError(code, words or str(error), link) from error
+    _take_after(photo, link)
+
+
+def _take_after(photo: str, copy: str) -> None:
+    """Give a copy the times and rights of its photo, as far as the disk knows such."""
+    with contextlib.suppress(OSError):
+        shutil.copystat(photo, copy)
+
+
+_MAKERS: dict[str, Callable[[str, str, str], None]] = {
+    "symlink": _symlink,
+    "hardlink": _hardlink,
+    "copy": _copy,
+    "reflink": _reflink,
+}
+#: What can stand in an album, and what of that is a file of its own.
+KINDS, COPIES = tuple(_MAKERS), ("copy", "reflink")
+_HINTS = {
+    "symlink": "this disk may know no links; try --link copy",
+    "hardlink": "hard links need the albums on the photos' own disk; try --link symlink or --link copy",
+    "reflink": "that takes Btrfs, XFS, APFS or ReFS, and the albums on the photos' own disk; try --link hardlink or "
+    "--link copy",
+    "copy": "is the folder read-only, or gone?",
+}
+_OF_THE_DISK = {
+    errno.ENOSPC: "the disk is full; what was made is noted: make room and run it again",
+    errno.EDQUOT: "your share of the disk is full; what was made is noted: make room and run it again",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.EACCES: "you may not write there; choose another folder",
+}
+
+
+def check_kind(kind: str) -> None:
+    """Raises UsageError, with the known ones, for an unknown kind of link."""
+    if kind not in KINDS:
+        raise UsageError(f"no link is called {kind!r}", hint=f"known: {', '.join(KINDS)}")
+
+
+def make_link(photo: str, link: str, kind: str, to: str) -> None:
+    """Make a link of this kind, or a copy, where nothing is yet; a symbolic link says `to`. Raises
+    OSError."""
+    _MAKERS[kind](photo, link, to)
+
+
+def put(temporary: str, link: str) -> None:
+    """Give a file that is done its name, unless something has that. Raises OSError."""
+    try:
+        os.link(temporary, link, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # a disk without hard links
+        if os.path.lexists(link):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), link) from None
+        Path(temporary).rename(link)
+    else:
+        Path(temporary).unlink()
+
+
+def failure(error: OSError, kind: str, out: Path) -> FaceclustError:
+    """What a user is told when a link could not be made."""
+    hint = _OF_THE_DISK.get(error.errno or 0, _HINTS[kind])
+    return FaceclustError(f"{error.filename2 or error.filename or out}: {error.strerror or error}", hint=hint)
+
+
+class Targets:
+    """What symbolic links to the library's photos say: relative paths, which hold as long as both
+    folders keep their place to each other, or full ones."""
+
+    def __init__(self, root: Path, out: Path, *, absolute: bool) -> None:
+        """Both folders without links in their paths: ".." is counted from where a link really is."""
+        try:
+            self.library = str(root) if absolute else os.path.relpath(root, out)
+        except ValueError:  # another drive of Windows
+            self.library = str(root)
+        self._relative = not Path(self.library).is_absolute()
+
+    def to(self, path: str, photo: str) -> str:
+        """What the link at this path below the albums' folder says to lead to the photo."""
+        up = ".." + os.sep if self._relative else ""
+        below = photo.replace("/", os.sep)
+        start = "" if self.library == os.curdir else self.library + os.sep
+        return up * path.count("/") + (self.library.rstrip(os.sep) + os.sep if not self._relative else start) + below

@@ -1,0 +1,114 @@
+"""Names of files and folders that ext4, NTFS, exFAT and APFS all take, and that stay apart on each.
+
+What Windows refuses is in Microsoft's "Naming Files, Paths, and Namespaces"; APFS takes valid
+Unicode of assigned characters only; ext4, exFAT and NTFS take 255 bytes or UTF-16 units a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+from faceclust.conventions import SYSTEM_FOLDERS
+
+#: Bytes of UTF-8 of a name: fewer than the 255 that file systems take, for some take fewer.
+LONGEST = 150
+_REFUSED = frozenset('<>:"/\\|?*')
+#: Joiners that Persian, Indic and emoji names are spelt with.
+_JOINERS = frozenset("\u200c\u200d")
+#: Characters that some file systems look past when they compare names, beside those of category Cf.
+_OVERLOOKED = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
+    chr(code)
+    for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+    for code in range(first, last + 1)
+}
+#: Devices in the eyes of Windows, whatever ending they have.
+_DEVICES = frozenset("CON PRN AUX NUL CONIN$ CONOUT$ CLOCK$".split()) | {
+    f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"
+}
+#: Files of NTFS itself in the top folder of a disk, and folders of systems.
+_SYSTEMS = frozenset(
+    "$mft $mftmirr $logfile $volume $attrdef $bitmap $boot $badclus $secure $upcase $extend".split()
+) | {name.casefold() for name in SYSTEM_FOLDERS}
+
+
+def safe_name(text: str, room: int = LONGEST) -> str:
+    """A text as the name of a file or folder, of at most `room` bytes of UTF-8 (24 or more); an
+    ending such as ".jpg" outlives cutting. A safe name stays as it is."""
+    kept = "".join(_safe(character) for character in unicodedata.normalize("NFC", text))
+    kept = _cut(unicodedata.normalize("NFC", kept).strip(" ."), room)
+    if kept.startswith("-"):  # programs would take it for an option
+        kept = f"_{kept[1:]}"
+    if not name_key(kept):
+        return "_"
+    base, dot, rest = kept.partition(".")
+    if base.rstrip(" ").upper() in _DEVICES:
+        return _cut(f"{base.rstrip(' ')}_{dot}{rest}", room)
+    return f"_{kept}" if kept.casefold() in _SYSTEMS else kept
+
+
+def name_key(name: str) -> str:
+    """Names with the same key may be one and the same to a file system that does not tell cases,
+    Unicode forms or invisible characters apart."""
+    if name.isascii():
+        return name.lower()
+    for _ in range(2):  # letters that one step makes alike with others may need another
+        name = unicodedata.normalize("NFD", name).upper().casefold()
+    seen = "".join(c for c in name if c not in _OVERLOOKED and unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFD", seen)
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """A file name's stem and its ending with the dot: "a.b", ".jpg"; the latter "" where it has none."""
+    stem, dot, ending = name.rpartition(".")
+    return (stem, dot + ending) if stem and ending.isalnum() and len(ending) <= 8 else (name, "")
+
+
+class Names:
+    """Names given out folder by folder, no two of which are one to any file system."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, str], str] = {}
+        self._taken: set[tuple[str, str]] = set()
+
+    def give(self, folder: str, identity: str, text: str, room: int = LONGEST) -> str:
+        """The name in `folder` of what has this identity, like `text`. The first to ask for a name
+        has it; the others have some digits as well, by their identity, that stay the same."""
+        if (folder, identity) in self._given:
+            return self._given[folder, identity]
+        plain = name = safe_name(text, room)
+        digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+        digits = 6
+        while (folder, name_key(name)) in self._taken:
+            stem, ending = split_ending(plain)
+            mark = f"~{digest[:digits]}{ending}"
+            name = f"{_shortened(stem, room - len(mark.encode())).rstrip(' .')}{mark}"
+            digits += 1
+        self._taken.add((folder, name_key(name)))
+        self._given[folder, identity] = name
+        return name
+
+
+def _safe(character: str) -> str:
+    """What stands for a character in a name."""
+    if character in _REFUSED:
+        return "_"
+    if character.isprintable() or character in _JOINERS:
+        return character
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) == "Cf" else "_"  # marks of direction do not show
+
+
+def _cut(name: str, room: int) -> str:
+    if len(name.encode()) <= room:
+        return name.rstrip(" .")
+    stem, ending = split_ending(name)
+    return _shortened(stem, room - len(ending.encode())).rstrip(" .") + ending
+
+
+def _shortened(name: str, room: int) -> str:
+    """The name cut between characters, and not before what belongs to the one before."""
+    while len(name.encode()) > room:
+        name = name[: max(0, room)] if len(name) > room else name[:-1]
+    return name.rstrip("".join(_JOINERS))

@@ -1,0 +1,172 @@
+"""What a folder of albums needs to be as asked for: a value, which `make` carries out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from faceclust.conventions import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.outputs.albums.arrange import arrange
+from faceclust.outputs.albums.choice import Album
+from faceclust.outputs.albums.disk import CHANGED, LAST, Disk
+from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
+from faceclust.outputs.albums.links import COPIES, Targets, check_kind
+from faceclust.outputs.albums.manifest import Manifest, Note, read_manifest
+from faceclust.outputs.albums.names import name_key
+from faceclust.types import PhotoFacts
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something that stands in the albums' folder and is left as it is, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AlbumPlan:
+    """What would be done below `out`: links to make (path → what it will be known by), of which
+    those in `replace` take the place of an own one; those that are right already; own ones to
+    remove; and what is left alone. `stay` are own files that are not removed though nothing asks
+    for them; `found` is what was noted when the plan was made; `albums` are those with a photo."""
+
+    root: Path
+    out: Path
+    kind: str
+    library: str
+    found: Manifest
+    albums: tuple[str, ...] = ()
+    make: dict[str, Note] = field(default_factory=dict)
+    replace: dict[str, Note] = field(default_factory=dict)
+    keep: dict[str, Note] = field(default_factory=dict)
+    remove: dict[str, Note] = field(default_factory=dict)
+    stay: dict[str, Note] = field(default_factory=dict)
+    left: tuple[Left, ...] = ()
+
+
+def plan_albums(
+    albums: Iterable[Album],
+    photos: Mapping[str, PhotoFacts],
+    root: Path,
+    folders: Iterable[Path],
+    out: Path,
+    *,
+    layout: str = DEFAULT_LAYOUT,
+    kind: str = "symlink",
+    absolute: bool = False,
+) -> AlbumPlan:
+    """What these albums need in `out`. `photos`: all of the library at `root`, by their paths;
+    `folders`: where they lie; `absolute`: symbolic links hold full paths. Raises UsageError for a
+    senseless layout and where `out` cannot hold albums; FaceclustError where what was noted of it
+    cannot be read, or no photo is there."""
+    check_kind(kind)
+    pattern = parse_layout(layout)
+    root = root.resolve()
+    out = _checked(out, root, folders)
+    found = read_manifest(out)
+    disk, targets = Disk(root, out, photos), Targets(root, out, absolute=absolute)
+    shown = _there(albums, disk, root)
+    paths = arrange(shown, photos, pattern)
+    own, left = {}, {}
+    for path in found.links.keys() | found.making.keys():
+        note = disk.own(path, (_below(note, root) for note in found.notes(path)))
+        if note is not None:
+            own[path] = note
+        elif os.path.lexists(disk.at(path)):
+            left[path] = disk.folder(path.rpartition("/")[0]) or CHANGED
+    leaving = {name_key(path): path for path in own.keys() - paths.keys()}
+    plan = AlbumPlan(root, out, kind, targets.library, found, tuple(album.label for album in shown))
+    for path, photo in paths.items():
+        wanted = _note(disk, photo, kind, targets.to(path, photo) if kind == "symlink" else "", photos[photo])
+        if path not in own:
+            obstacle = left.get(path) or disk.obstacle(path)
+            if obstacle is None or (path not in left and _gives_way(path, leaving, disk)):
+                plan.make[path] = wanted
+            else:
+                left[path] = obstacle
+        elif _is_right(own[path], wanted):
+            copied = kind in COPIES  # a copy is known by the time it was given
+            plan.keep[path] = replace(wanted, made_mtime_ns=own[path].made_mtime_ns) if copied else wanted
+        elif disk.is_last(own[path]):
+            left[path], plan.stay[path] = LAST, own[path]
+        else:
+            plan.make[path], plan.replace[path] = wanted, own[path]
+    for path in sorted(own.keys() - paths.keys()):
+        if disk.is_last(own[path]):
+            left[path], plan.stay[path] = LAST, own[path]
+        else:
+            plan.remove[path] = own[path]
+    return replace(plan, left=tuple(Left(path, left[path]) for path in sorted(left)))
+
+
+def _checked(out: Path, root: Path, folders: Iterable[Path]) -> Path:
+    """The folder without links in its path, for they would lead relative links astray."""
+    try:
+        real = out.resolve()
+        holds_library = any(folder.is_relative_to(real) for folder in (root, *folders))
+        in_home = real.is_relative_to(root) and HOME_NAME in real.relative_to(root).parts
+        if not (holds_library or in_home or (real.exists() and not real.is_dir()) or _holds_photos(real)):
+            return real
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a ring of links
+        raise UsageError(f"{out} cannot hold albums: {error}", hint="choose another folder") from error
+    raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
+
+
+def _holds_photos(folder: Path) -> bool:
+    """Is this a folder of photos, or of a scanned library, rather than one for albums?"""
+    if not folder.is_dir() or (folder / ALBUMS_NOTES).exists():
+        return False
+    return any(
+        (entry.name.startswith(".faceclust") and not entry.name.startswith(".faceclust-albums"))
+        or (entry.suffix.lower() in PHOTO_ENDINGS and not entry.is_symlink())
+        for entry in folder.iterdir()
+    )
+
+
+def _there(albums: Iterable[Album], disk: Disk, root: Path) -> Sequence[Album]:
+    """The albums with those of their photos that have not gone since the scan."""
+    albums = [album for album in albums if album.photos]
+    there = [
+        Album(album.id, album.label, frozenset(photo for photo in album.photos if disk.status(photo) is not None))
+        for album in albums
+    ]
+    if albums and not any(album.photos for album in there):
+        raise FaceclustError(f"none of the photos is in {root}", hint="is the disk mounted? else type: faceclust scan")
+    return [album for album in there if album.photos]
+
+
+def _note(disk: Disk, photo: str, kind: str, to: str, facts: PhotoFacts) -> Note:
+    if kind == "symlink":
+        return Note(kind, photo, to)
+    status = disk.status(photo)
+    assert status is not None  # photos that are gone are in no album
+    if kind == "hardlink":
+        return Note(kind, photo, inode=status.st_ino, hash=facts.photo_hash)
+    return Note(kind, photo, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=facts.photo_hash)
+
+
+def _is_right(own: Note, wanted: Note) -> bool:
+    """Does a link of ours show this photo as it is now? A copy may have been left behind."""
+    if (own.kind, own.photo, own.to) != (wanted.kind, wanted.photo, wanted.to):
+        return False
+    if own.kind == "hardlink":
+        return own.inode == wanted.inode
+    return own.kind == "symlink" or (own.size, own.mtime_ns) == (wanted.size, wanted.mtime_ns)
+
+
+def _below(note: Note, root: Path) -> Note:
+    """A note with its photo's path seen from the library: the first format had full ones."""
+    if not note.photo or not Path(note.photo).is_relative_to(root):
+        return note
+    return replace(note, photo=Path(note.photo).relative_to(root).as_posix())
+
+
+def _gives_way(path: str, leaving: Mapping[str, str], disk: Disk) -> bool:
+    """Is what stands there one of ours by another spelling, which will be gone by then? So it is where
+    a disk does not tell cases apart. `leaving`: key → path."""
+    other = leaving.get(name_key(path))
+    return other is not None and os.path.samestat(os.lstat(disk.at(other)), os.lstat(disk.at(path)))
