@@ -29,7 +29,8 @@ def arrange(albums: Iterable[Album], photos: Mapping[str, PhotoFacts], layout: L
     for _, album_id, photo, steps in entries:
         folder = _folder(steps[:-1], album_id, names)
         room = max(_FILE, min(LONGEST, _BUDGET - len(folder.encode())))
-        name = names.give(folder, f"photo {photo}\0{steps[-1].text}", steps[-1].text, room)
+        whose = album_id if steps[-1].of_person else ""
+        name = names.give(folder, f"photo {photo}\0{whose}\0{steps[-1].text}", steps[-1].text, room)
         placed[folder + name] = photo
     return placed
 

@@ -12,9 +12,10 @@ from faceclust.outputs.albums.names import LONGEST, Names, name_key, safe_name, 
 #: Texts that are more trouble than arbitrary ones.
 TROUBLE = st.lists(
     st.sampled_from(
-        "a A b B . - ~ _ $ : / \\ \0 \n \t < > | ? * ' \" é \u0301 \u0345 ß ſ ı İ K Å Σ ς ﬁ ŉ ǅ 中 字 😀 👩‍👩‍👧 \u200d \u200c"
-        " \u202e \u200f \ufe0f CON nul COM1 LPT² .jpg .. \ud800 \uffff \U000e0067".split(" ")
-        + [" ", "x" * 60, "é" * 60]
+        [
+            *"aAbB.-~ _$:/\\\0\n\t<>|?*'\"é\u0301\u0345ßſıİKÅΣςﬁŉǅ中字😀\u200d\u200c\u202e\u200f\ufe0f\ud800\uffff\U000e0067",
+            *("CON", "nul", "COM1", "LPT²", ".jpg", "..", "👩‍👩‍👧", "x" * 60, "é" * 60),
+        ]
     ),
     max_size=12,
 ).map("".join)
