@@ -59,6 +59,10 @@ class Disk:
             self._folders[path] = self.folder(path.rpartition("/")[0]) or _wrong_with(self.at(path))
         return self._folders[path]
 
+    def same(self, path: str, other: str) -> bool:
+        """Are two paths, at which something is, one to this disk?"""
+        return os.path.samestat(os.lstat(self.at(path)), os.lstat(self.at(other)))
+
     def own(self, path: str, notes: Iterable[Note]) -> Note | None:
         """By which of these notes what stands there is still what was made; None where by none."""
         if self.folder(path.rpartition("/")[0]):
@@ -87,7 +91,8 @@ class Disk:
         if note.kind == "hardlink":
             photo = self.status(note.photo)
             same = status.st_ino == note.inode or (photo is not None and os.path.samestat(status, photo))
-            known = same and status.st_nlink > 1
+            # With no other name left a number alone is too little: the system gives them out again.
+            known = same and (status.st_nlink > 1 or (status.st_size, status.st_mtime_ns) == (note.size, note.mtime_ns))
         else:
             known = (status.st_size, status.st_mtime_ns) == (note.size, note.made_mtime_ns or note.mtime_ns)
         # Inodes and times change when albums are moved to another disk, times also by themselves on some.

@@ -31,7 +31,7 @@ def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Left
     FaceclustError where a link cannot be made, or the folder is not as it was planned for.
     """
     try:
-        if not (plan.make or plan.remove) and _outcome(plan) == plan.found:
+        if not (plan.make or plan.remove) and plan.found in (Manifest(), _outcome(plan)):
             return ()
         plan.out.mkdir(parents=True, exist_ok=True)
         with _locked(plan.out):

@@ -26,9 +26,9 @@ TEMPORARY = ".faceclust-albums.tmp"
 @dataclass(frozen=True)
 class Note:
     """What a link is known by. `photo`: POSIX path below the library (a full one in files of the
-    first format); `to`: what a symbolic link says. For others: `inode` of a hard link; `size` and
-    `mtime_ns` of the photo, and the time that its copy was given, 0 before it is made; `hash` of the
-    photo's bytes, "" where not known."""
+    first format); `to`: what a symbolic link says. For others: `inode` of a hard link, 0 for copies;
+    `size` and `mtime_ns` of the photo; the time that its copy was given, 0 before it is made; `hash`
+    of the photo's bytes, "" where not known."""
 
     kind: str
     photo: str

@@ -109,7 +109,8 @@ def _checked(out: Path, root: Path, folders: Iterable[Path]) -> Path:
         real = out.resolve()
         holds_library = any(folder.is_relative_to(real) for folder in (root, *folders))
         in_home = real.is_relative_to(root) and HOME_NAME in real.relative_to(root).parts
-        if not (holds_library or in_home or (real.exists() and not real.is_dir()) or _holds_photos(real)):
+        nearest = next(path for path in (real, *real.parents) if os.path.lexists(path))
+        if nearest.is_dir() and not (holds_library or in_home or _holds_photos(real)):
             return real
     except (OSError, RuntimeError, ValueError) as error:  # no permission, a ring of links
         raise UsageError(f"{out} cannot hold albums: {error}", hint="choose another folder") from error
@@ -144,9 +145,8 @@ def _note(disk: Disk, photo: str, kind: str, to: str, facts: PhotoFacts) -> Note
         return Note(kind, photo, to)
     status = disk.status(photo)
     assert status is not None  # photos that are gone are in no album
-    if kind == "hardlink":
-        return Note(kind, photo, inode=status.st_ino, hash=facts.photo_hash)
-    return Note(kind, photo, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=facts.photo_hash)
+    inode = status.st_ino if kind == "hardlink" else 0
+    return Note(kind, photo, inode=inode, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=facts.photo_hash)
 
 
 def _is_right(own: Note, wanted: Note) -> bool:
@@ -169,4 +169,4 @@ def _gives_way(path: str, leaving: Mapping[str, str], disk: Disk) -> bool:
     """Is what stands there one of ours by another spelling, which will be gone by then? So it is where
     a disk does not tell cases apart. `leaving`: key → path."""
     other = leaving.get(name_key(path))
-    return other is not None and os.path.samestat(os.lstat(disk.at(other)), os.lstat(disk.at(path)))
+    return other is not None and disk.same(path, other)

@@ -1,0 +1,310 @@
+"""Albums as they are made, made again, and left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from faceclust.conventions import ALBUMS_NOTES
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.outputs.albums import Left, make_albums
+from faceclust.outputs.albums.disk import CHANGED, FOLDER_IS_FILE, FOLDER_IS_LINK, LAST, NOT_OURS
+from tests.outputs.albums.made import EVERYBODY, PHOTOS, facts, make, plan, shown, tree, write_photos
+
+KINDS = ["symlink", "hardlink", "copy"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "People"
+
+
+@pytest.fixture(autouse=True)
+def _photos_stay(root: Path):  # type: ignore[no-untyped-def]
+    """Whatever a test does: no photo is written to, and none goes but by the test itself."""
+    before = {photo: (root / photo).stat().st_ino for photo in PHOTOS}
+    yield
+    for photo, inode in before.items():
+        there = root / photo
+        if there.exists() and there.stat().st_ino == inode and "edited" not in there.read_text():
+            assert there.read_text() == photo
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_albums_hold_the_photos_and_can_be_made_again(root: Path, out: Path, kind: str) -> None:
+    make(root, out, EVERYBODY, kind)
+    links = shown(out)
+    assert sorted(links.values()) == sorted(photo for photos in EVERYBODY.values() for photo in photos)
+    assert len({link.casefold() for link in links}) == 5  # told apart also where case does not count
+    assert links["Ben/b.jpg"] == "b.jpg" and links["Anna + Ben/a.jpg"] == "2019/a.jpg"
+    assert (out / "Ben/b.jpg").is_symlink() == (kind == "symlink")
+    assert (out / "Ben/b.jpg").samefile(root / "b.jpg") == (kind != "copy")
+    before = tree(out)
+    stamp = (out / ALBUMS_NOTES).stat().st_mtime_ns
+    again = make(root, out, EVERYBODY, kind)
+    assert not again.make and not again.remove and len(again.keep) == 5 and not again.left
+    assert tree(out) == before and (out / ALBUMS_NOTES).stat().st_mtime_ns == stamp  # not even noted anew
+
+
+def test_links_are_relative_and_survive_a_move_of_both(root: Path, out: Path, tmp_path: Path) -> None:
+    make(root, out, EVERYBODY, layout="{person}/{folder}/{name}")
+    assert (out / "Anna/2019/a.jpg").readlink() == Path("../../../photos/2019/a.jpg")
+    links = shown(out)
+    moved = tmp_path / "else/where"
+    moved.mkdir(parents=True)
+    root.rename(moved / "photos")
+    out.rename(moved / "People")
+    assert shown(moved / "People") == links
+    again = plan(moved / "photos", moved / "People", EVERYBODY, layout="{person}/{folder}/{name}")
+    assert len(again.keep) == 5 and not again.make and not again.remove
+    write_photos(root)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_moved_apart_they_are_made_right_again(root: Path, out: Path, tmp_path: Path, kind: str) -> None:
+    make(root, out, EVERYBODY, kind)
+    links = shown(out)
+    (tmp_path / "deep/er").mkdir(parents=True)
+    out.rename(tmp_path / "deep/er/People")
+    root.rename(tmp_path / "pictures")
+    done = make(tmp_path / "pictures", tmp_path / "deep/er/People", EVERYBODY, kind)
+    assert shown(tmp_path / "deep/er/People") == links
+    assert len(done.replace) == (5 if kind == "symlink" else 0)
+    write_photos(root)
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_albums_copied_to_another_disk_without_their_times_are_known_by_content(
+    root: Path, out: Path, tmp_path: Path, kind: str
+) -> None:
+    make(root, out, EVERYBODY, kind)
+    shutil.copytree(out, tmp_path / "copied", copy_function=shutil.copyfile)
+    (tmp_path / "copied/Anna/A.JPG").write_text("EDITED/a.j")  # as long as it was
+    done = make(root, tmp_path / "copied", {"Ben": ("b.jpg",)}, kind)
+    assert done.left == (Left("Anna/A.JPG", CHANGED),)
+    assert sorted(shown(tmp_path / "copied").values()) == ["EDITED/a.j", "b.jpg"]
+
+
+def test_absolute_links_on_demand_and_back(root: Path, out: Path) -> None:
+    make(root, out, EVERYBODY, absolute=True)
+    assert (out / "Ben/b.jpg").readlink() == root / "b.jpg"
+    assert len(plan(root, out, EVERYBODY, absolute=True).keep) == 5
+    assert len(make(root, out, EVERYBODY).replace) == 5
+    assert (out / "Ben/b.jpg").readlink() == Path("../../photos/b.jpg")
+
+
+def test_a_link_on_the_way_to_the_albums_leads_nothing_astray(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk/deep").mkdir(parents=True)
+    (tmp_path / "short").symlink_to(tmp_path / "disk/deep")
+    (tmp_path / "library").symlink_to(root)
+    make(tmp_path / "library", tmp_path / "short/People", EVERYBODY)
+    assert shown(tmp_path / "disk/deep/People")["Ben/b.jpg"] == "b.jpg"
+    assert len(plan(root, tmp_path / "disk/deep/People", EVERYBODY).keep) == 5
+
+
+def test_albums_inside_the_library(root: Path) -> None:
+    make(root, root / "People", EVERYBODY)
+    assert (root / "People/Ben/b.jpg").readlink() == Path("../../b.jpg")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_own_links_are_ever_removed(root: Path, out: Path, kind: str) -> None:
+    (out / "Anna").mkdir(parents=True)
+    (out / "Anna/mine.txt").write_text("mine")
+    (out / "Ben").mkdir()
+    (out / "Ben/b.jpg").write_text("not made by faceclust")
+    (out / "empty").mkdir()
+    (out / "Carl").write_text("a file")
+    done = make(root, out, EVERYBODY | {"Carl": ("b.jpg",)}, kind)
+    assert done.left == (Left("Ben/b.jpg", NOT_OURS), Left("Carl/b.jpg", FOLDER_IS_FILE))
+    changed = next(path for path in sorted(out.glob("Anna/*")) if path.name != "mine.txt")
+    changed.unlink()
+    changed.write_text("edited by the user")
+    done = make(root, out, {}, kind)
+    assert done.left == (Left(changed.relative_to(out).as_posix(), CHANGED),)
+    assert sorted(shown(out).values()) == ["a file", "edited by the user", "mine", "not made by faceclust"]
+    assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["Anna", "Ben", "empty"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_the_user_edited_is_neither_replaced_nor_removed(root: Path, out: Path, kind: str) -> None:
+    make(root, out, EVERYBODY, "copy")
+    (out / "Ben/b.jpg").write_text("retouched")
+    for _ in range(2):
+        assert make(root, out, EVERYBODY, kind).left[0].path == "Ben/b.jpg"
+        assert (out / "Ben/b.jpg").read_text() == "retouched"
+    make(root, out, {"Anna": PHOTOS[:3]}, kind)
+    assert (out / "Ben/b.jpg").read_text() == "retouched"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rename_moves_the_folder_and_leaves_no_empty_one(root: Path, out: Path, kind: str) -> None:
+    make(root, out, {"Anna": ("b.jpg",)}, kind, layout="{person}/{year}/{name}")
+    make(root, out, {"Anne": ("b.jpg",)}, kind, layout="{person}/{year}/{name}")
+    assert shown(out) == {"Anne/undated/b.jpg": "b.jpg"} and not (out / "Anna").exists()
+
+
+def test_a_changed_photo_changes_its_copy(root: Path, out: Path) -> None:
+    make(root, out, EVERYBODY, "copy")
+    (root / "b.jpg").write_text("edited and longer")
+    assert list(make(root, out, EVERYBODY, "copy").replace) == ["Ben/b.jpg"]
+    assert shown(out)["Ben/b.jpg"] == "edited and longer"
+
+
+def test_every_kind_replaces_every_other(root: Path, out: Path) -> None:
+    for kind in (*KINDS, "hardlink", "symlink", "copy", "symlink"):
+        done = make(root, out, EVERYBODY, kind)
+        assert not done.left and len(shown(out)) == 5
+        assert (out / "Ben/b.jpg").is_symlink() == (kind == "symlink")
+        assert (out / "Ben/b.jpg").samefile(root / "b.jpg") == (kind != "copy")
+
+
+def test_other_options_bring_the_same_folder_up_to_date(root: Path, out: Path) -> None:
+    first = make(root, out, EVERYBODY)
+    photos = {photo: facts(photo, datetime(2020, 1, 2) if "/" in photo else None) for photo in PHOTOS}
+    make(root, out, EVERYBODY, "hardlink", photos=photos, layout="{date:%Y/%m}/{person} {name}")
+    assert sorted({path.rpartition("/")[0] for path in shown(out)}) == ["2020/01", "undated"]
+    make(root, out, {"Ben": ("b.jpg",)}, layout="{name}")
+    assert shown(out) == {"b.jpg": "b.jpg"} and not [path for path in out.iterdir() if path.is_dir()]
+    make(root, out, EVERYBODY)
+    assert len(plan(root, out, EVERYBODY).keep) == len(first.make)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_swapped_for_a_link_to_the_photos_costs_no_photo(root: Path, out: Path, kind: str) -> None:
+    make(root, out, EVERYBODY, kind, layout="{person}/{folder}/{name}")
+    shutil.rmtree(out / "Anna")
+    (out / "Anna").symlink_to(root)
+    done = make(root, out, EVERYBODY, kind, layout="{person}/{folder}/{name}")
+    assert {left.reason for left in done.left} == {FOLDER_IS_LINK}
+    make(root, out, {}, kind)
+    assert all((root / photo).read_text() == photo for photo in PHOTOS)
+    assert (out / "Anna").is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_the_last_copy_of_a_photo_is_neither_removed_nor_replaced(root: Path, out: Path, kind: str) -> None:
+    make(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
+    (root / "2019/a.jpg").unlink()
+    other = {"Anna": ("2020/a.jpg", "b.jpg")}  # it would have the name that is free now
+    for _ in range(2):
+        assert make(root, out, other, kind).left == (Left("Anna/a.jpg", LAST),)
+    assert shown(out) == {"Anna/a.jpg": "2019/a.jpg", "Anna/b.jpg": "b.jpg"}
+    assert make(root, out, {}, kind).left == (Left("Anna/a.jpg", LAST),)
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_a_photo_that_only_moved_in_the_library_is_not_gone(root: Path, out: Path, kind: str) -> None:
+    make(root, out, {"Anna": ("2019/a.jpg",)}, kind)
+    (root / "2019/a.jpg").rename(root / "2020/moved.jpg")
+    moved = facts("2019/a.jpg").photo_hash
+    known = {"2020/moved.jpg": facts("2020/moved.jpg")}
+    known["2020/moved.jpg"] = type(known["2020/moved.jpg"])(**{**vars(known["2020/moved.jpg"]), "photo_hash": moved})
+    assert not make(root, out, {"Anna": ("2020/moved.jpg",)}, kind, photos=known).left
+    assert shown(out) == {"Anna/moved.jpg": "2019/a.jpg"}
+
+
+def test_a_disk_that_is_not_mounted_empties_no_album(root: Path, out: Path, tmp_path: Path) -> None:
+    make(root, out, EVERYBODY)
+    root.rename(tmp_path / "away")
+    root.mkdir()
+    with pytest.raises(FaceclustError, match="none of the photos") as caught:
+        plan(root, out, EVERYBODY)
+    assert "mounted" in str(caught.value.hint)
+    root.rmdir()
+    (tmp_path / "away").rename(root)
+
+
+def test_photos_gone_since_the_scan_are_passed_by(root: Path, out: Path) -> None:
+    (root / "b.jpg").unlink()
+    assert "Ben" not in make(root, out, EVERYBODY).albums
+    assert not (out / "Ben").exists()
+
+
+def test_places_that_cannot_hold_albums(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "ring").symlink_to(tmp_path / "ring")
+    (root / ".faceclust").mkdir()
+    places = [root, tmp_path, root / "2019", root / "deep", root / "deep/er", root / ".faceclust/x"]
+    for out in (*places, tmp_path / "file", tmp_path / "file/x", tmp_path / "ring", tmp_path / "a\0b"):
+        with pytest.raises(UsageError, match="cannot hold albums"):
+            plan(root, out, {}, folders=[root / "deep/er/folder"])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{broken",
+        "[]",
+        '{"links": []}',
+        '{"links": {"a": "b"}}',
+        '{"links": {"a": {}}}',
+        '{"links": {"a": {"kind": "copy", "photo": 3}}}',
+        '{"links": {"../a": {"kind": "copy", "photo": "a"}}}',
+        '{"links": {"/etc/passwd": {"kind": "copy", "photo": "a"}}}',
+        '{"links": {"a/./b": {"kind": "copy", "photo": "a"}}}',
+        '{"links": {}, "folders": [".."], "format": 2}',
+        '{"links": {}, "format": 3}',
+    ],
+)
+def test_notes_that_cannot_be_used_stop_everything(root: Path, out: Path, broken: str) -> None:
+    out.mkdir()
+    (out / ALBUMS_NOTES).write_text(broken)
+    with pytest.raises(FaceclustError, match=r"cannot be read|newer"):
+        plan(root, out, EVERYBODY)
+    assert [path.name for path in out.iterdir()] == [ALBUMS_NOTES]
+
+
+def test_notes_are_a_line_a_link(root: Path, out: Path) -> None:
+    make(root, out, {"Änne \u202e": ("b.jpg",)}, "copy")
+    text = (out / ALBUMS_NOTES).read_text()
+    assert json.loads(text)["folders"] == ["Änne"]
+    (line,) = [line for line in text.splitlines() if "b.jpg" in line]
+    assert json.loads(f"{{{line}}}")["Änne/b.jpg"]["photo"] == "b.jpg"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_notes_of_the_first_format_are_understood(root: Path, out: Path, kind: str) -> None:
+    """As they were written before: full paths, every fact for every kind, no folders."""
+    links = {"Ben/b.jpg": "b.jpg", "Anna/a.jpg": "2019/a.jpg", "Carl/gone.jpg": "2020/a.jpg"}
+    notes = {}
+    for link, photo in links.items():
+        (out / link).parent.mkdir(parents=True)
+        if kind == "symlink":
+            (out / link).symlink_to(root / photo)
+        elif kind == "hardlink":
+            os.link(root / photo, out / link)
+        else:
+            shutil.copy2(root / photo, out / link)
+        status = (root / photo).stat()
+        notes[link] = {"photo": str(root / photo), "kind": kind, "inode": status.st_ino, "size": status.st_size}
+        notes[link] |= {"mtime_ns": status.st_mtime_ns, "made_mtime_ns": status.st_mtime_ns}
+    (out / ALBUMS_NOTES).write_text(json.dumps({"about": "…", "links": notes}))
+    done = make(root, out, {"Anna": ("2019/a.jpg",), "Ben": ("b.jpg",)}, kind)
+    assert list(done.remove) == ["Carl/gone.jpg"] and not (out / "Carl").exists() and not done.left
+    assert len(done.replace) == (2 if kind == "symlink" else 0)
+    assert shown(out) == {"Anna/a.jpg": "2019/a.jpg", "Ben/b.jpg": "b.jpg"}
+    assert json.loads((out / ALBUMS_NOTES).read_text())["format"] == 2
+    if kind == "symlink":
+        assert (out / "Ben/b.jpg").readlink() == Path("../../photos/b.jpg")
+
+
+def test_an_unknown_kind_is_an_error_with_the_known_ones(root: Path, out: Path) -> None:
+    with pytest.raises(UsageError, match="junction") as caught:
+        plan(root, out, EVERYBODY, "junction")
+    assert "reflink" in str(caught.value.hint)
+
+
+def test_nothing_is_made_before_the_plan_is_carried_out(root: Path, out: Path) -> None:
+    assert plan(root, out, EVERYBODY).make and not out.exists()
+    assert make_albums(plan(root, out, {})) == () and not out.exists()

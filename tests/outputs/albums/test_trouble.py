@@ -1,0 +1,334 @@
+"""Disks that fail, runs that are killed or meet each other, files that change under way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from faceclust.conventions import ALBUMS_NOTES
+from faceclust.errors import FaceclustError
+from faceclust.outputs.albums import Left, links, make_albums
+from faceclust.outputs.albums.manifest import TEMPORARY, read_manifest
+from tests.outputs.albums.made import EVERYBODY, make, plan, shown, tree, write_photos
+
+KINDS = ["symlink", "hardlink", "copy"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "People"
+
+
+def fails_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> None:
+    """The making of that link, counted from 1, fails half-way."""
+    real, count = links.make_link, 0
+
+    def make_link(photo: str, link: str, kind: str, to: str) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            if kind == "copy":
+                Path(link).write_text("half of i")
+            raise error
+        real(photo, link, kind, to)
+
+    monkeypatch.setattr("faceclust.outputs.albums.make.make_link", make_link)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_a_full_disk_is_said_and_what_was_made_is_known(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str, number: int
+) -> None:
+    fails_at(monkeypatch, number, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(FaceclustError, match=r"People/.*No space left") as caught:
+        make_albums(plan(root, out, EVERYBODY, kind))
+    assert "make room" in str(caught.value.hint) and caught.value.exit_code == 1
+    monkeypatch.undo()
+    again = plan(root, out, EVERYBODY, kind)
+    assert len(again.keep) == number - 1 and len(again.make) == 6 - number and not again.left
+    assert not (out / TEMPORARY).exists()
+    make_albums(again)
+    assert len(shown(out)) == 5
+
+
+def test_a_disk_so_full_that_nothing_can_be_noted_any_more(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faceclust.outputs.albums import make as module
+
+    make(root, out, {"Anna": ("b.jpg",)})
+    real, count = module.write_manifest, 0
+
+    def full(*arguments: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "write_manifest", full)
+    with pytest.raises(FaceclustError, match="No space left"):
+        make_albums(plan(root, out, EVERYBODY, "hardlink"))
+    monkeypatch.undo()
+    again = plan(root, out, EVERYBODY, "hardlink")
+    assert len(again.keep) == 5 and not again.left and not again.make
+    make_albums(again)
+    assert not read_manifest(out).making
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ctrl_c_leaves_only_what_is_known(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    fails_at(monkeypatch, 3, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        make_albums(plan(root, out, EVERYBODY, kind))
+    monkeypatch.undo()
+    make(root, out, {}, kind)
+    assert shown(out) == {} and [path for path in out.iterdir() if path.is_dir()] == []
+
+
+def test_a_kind_that_fails_leaves_the_links_there_were(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(root, out, EVERYBODY)
+    before = shown(out)
+
+    def other_disk(*_: object, **__: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", other_disk)
+    with pytest.raises(FaceclustError, match="cross-device") as caught:
+        make_albums(plan(root, out, EVERYBODY, "hardlink"))
+    assert "own disk" in str(caught.value.hint)
+    assert shown(out) == before and len(plan(root, out, EVERYBODY).keep) == 5
+
+
+def test_copies_on_a_disk_without_hard_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    (out / "Ben").mkdir(parents=True)
+    done = plan(root, out, EVERYBODY, "copy")
+    (out / "Ben/b.jpg").write_text("mine, come in the meantime")
+    assert [left.path for left in make_albums(done)] == ["Ben/b.jpg"]
+    assert shown(out)["Ben/b.jpg"] == "mine, come in the meantime" and len(shown(out)) == 5
+
+
+def test_copies_on_a_disk_with_coarse_times_and_no_rights_stay_ours(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def coarse(source: str, target: str) -> None:
+        os.utime(target, ns=(0, Path(source).stat().st_mtime_ns // (2 * 10**9) * 2 * 10**9))
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as FAT says to chmod
+
+    monkeypatch.setattr(shutil, "copystat", coarse)
+    make(root, out, EVERYBODY, "copy")
+    assert len(plan(root, out, EVERYBODY, "copy").keep) == 5
+    assert len(plan(root, out, {}, "copy").remove) == 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_changes_between_plan_and_work_is_left_alone(root: Path, out: Path, kind: str) -> None:
+    make(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
+    done = plan(root, out, {"Ben": ("2019/a.jpg", "b.jpg")}, kind)
+    (out / "Anna/a.jpg").unlink()
+    (out / "Anna/a.jpg").write_text("mine")
+    (out / "Ben").mkdir()
+    (out / "Ben/b.jpg").write_text("mine too")
+    assert {left.path for left in make_albums(done)} == {"Anna/a.jpg", "Ben/b.jpg"}
+    assert shown(out) == {"Anna/a.jpg": "mine", "Ben/a.jpg": "2019/a.jpg", "Ben/b.jpg": "mine too"}
+
+
+def test_an_own_link_that_changed_before_it_was_replaced(root: Path, out: Path) -> None:
+    make(root, out, EVERYBODY)
+    done = plan(root, out, EVERYBODY, "copy")
+    (out / "Ben/b.jpg").unlink()
+    (out / "Ben/b.jpg").write_text("mine")
+    assert [left.path for left in make_albums(done)] == ["Ben/b.jpg"]
+    assert shown(out)["Ben/b.jpg"] == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="rights do not bind everybody")
+def test_a_photo_that_cannot_be_read_stops_no_other(root: Path, out: Path) -> None:
+    (root / "b.jpg").chmod(0)
+    assert make_albums(plan(root, out, EVERYBODY, "copy")) == (Left("Ben/b.jpg", "its photo cannot be read"),)
+    assert len(shown(out)) == 4
+
+
+def test_a_photo_gone_since_the_plan_stops_no_other(root: Path, out: Path) -> None:
+    for kind in ("copy", "hardlink"):
+        done = plan(root, out, EVERYBODY, kind)
+        (root / "b.jpg").unlink()
+        assert make_albums(done) == (Left("Ben/b.jpg", "its photo is gone"),)
+        assert len(shown(out)) == 4
+        write_photos(root)
+
+
+def test_a_second_run_at_the_same_time_is_told_so(root: Path, out: Path) -> None:
+    done = plan(root, out, EVERYBODY)
+    out.mkdir()
+    with filelock.FileLock(out / ".faceclust-albums.lock"), pytest.raises(FaceclustError, match="another faceclust"):
+        make_albums(done)
+    assert shown(out) == {}
+
+
+def test_a_plan_made_before_another_run_is_not_carried_out(root: Path, out: Path) -> None:
+    done = plan(root, out, EVERYBODY)
+    make(root, out, {"Carl": ("b.jpg",)})
+    with pytest.raises(FaceclustError, match="changed by another"):
+        make_albums(done)
+
+
+@pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error), str(self))
+
+    done = plan(root, out, EVERYBODY)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(FaceclustError, match="People") as caught:
+        make_albums(done)
+    assert "another folder" in str(caught.value.hint)
+
+
+def test_a_disk_where_case_does_not_count(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person is spelt another way: the disk says that the new link is there already, for it is the old."""
+    from faceclust.outputs.albums import disk
+
+    def folded(path: str | Path) -> str:
+        return str(path).replace("/Anna", "/anna")
+
+    class Folding:
+        def __getattr__(self, name: str) -> object:
+            return getattr(os, name)
+
+        def lstat(self, path: str | Path) -> os.stat_result:
+            return os.lstat(folded(path))
+
+    class FoldingPath(Folding):
+        def __getattr__(self, name: str) -> object:
+            return getattr(os.path, name)
+
+        def lexists(self, path: str | Path) -> bool:
+            return os.path.lexists(folded(path))
+
+    make(root, out, {"anna": ("b.jpg",)})
+    folding = Folding()
+    folding.path = FoldingPath()  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk, "os", folding)
+    done = plan(root, out, {"Anna": ("b.jpg",)})
+    assert list(done.make) == ["Anna/b.jpg"] and list(done.remove) == ["anna/b.jpg"] and not done.left
+
+
+REFUSED = [
+    ("Operation not supported (os error 95)", "Btrfs"),
+    ("Invalid cross-device link (os error 18)", "own disk"),
+    ("No space left on device (os error 28)", "make room"),
+]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="numbers of POSIX")
+@pytest.mark.parametrize(("words", "hint"), REFUSED)
+def test_a_disk_that_cannot_clone_is_said_with_a_hint(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, words: str, hint: str
+) -> None:
+    import reflink_copy
+
+    def refuse(*_: object) -> None:
+        raise OSError(words)
+
+    monkeypatch.setattr(reflink_copy, "reflink", refuse)
+    with pytest.raises(FaceclustError, match=words.partition(" (")[0]) as caught:
+        make_albums(plan(root, out, EVERYBODY, "reflink"))
+    assert hint in str(caught.value.hint) and shown(out) == {}
+
+
+def test_clones_are_copies_that_are_known_again(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that cannot clone, a copy stands in for the clone; all else is as it is."""
+    import reflink_copy
+
+    try:
+        reflink_copy.reflink(str(root / "b.jpg"), str(root / "clone"))
+    except OSError:
+        monkeypatch.setattr(reflink_copy, "reflink", shutil.copyfile)
+    make(root, out, EVERYBODY, "reflink")
+    assert not (out / "Ben/b.jpg").samefile(root / "b.jpg") and shown(out)["Ben/b.jpg"] == "b.jpg"
+    assert (out / "Ben/b.jpg").stat().st_mtime_ns == (root / "b.jpg").stat().st_mtime_ns
+    assert len(plan(root, out, EVERYBODY, "reflink").keep) == 5
+    make(root, out, {}, "reflink")
+    assert shown(out) == {}
+
+
+_RUN = """
+import sys
+from pathlib import Path
+from tests.outputs.albums.test_trouble import MANY, make
+print("ready", flush=True)
+make(Path(sys.argv[1]), Path(sys.argv[2]), MANY[sys.argv[3]], sys.argv[4], layout=sys.argv[5])
+"""
+MANY = {
+    name: {
+        f"person {who}": tuple(f"{number % 7}/{number}.jpg" for number in range(300) if (number + shift) % 5 == who)
+        for who in range(5)
+    }
+    for name, shift in (("first", 0), ("second", 1))
+}
+PATTERNS = ["{person}/{name}", "{person}/{folder}/{stem}.{ext}"]
+
+
+def run(root: Path, out: Path, albums: str, kind: str, layout: str, seconds: float | None) -> None:
+    """Make albums in a process of their own, killed after so long."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN, str(root), str(out), albums, kind, layout],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout and process.stdout.readline() == b"ready\n"
+    if seconds is not None:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert seconds is not None or process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("kind", "before"), [("symlink", "copy"), ("copy", "symlink"), ("hardlink", "symlink")])
+def test_killed_at_any_moment_the_next_run_makes_it_as_if_nothing_had_been(
+    tmp_path: Path, kind: str, before: str
+) -> None:
+    photos = tuple(photo for album in MANY["first"].values() for photo in album)
+    root, dice = write_photos(tmp_path / "photos", photos), random.Random(kind)
+    albums = {}
+    for name in ("undisturbed", "killed"):
+        albums[name] = tmp_path / name / "People"
+        albums[name].mkdir(parents=True)
+        (albums[name] / "mine.txt").write_text("mine")
+        make(root, albums[name], MANY["first"], before, layout=PATTERNS[0])
+    begun = time.monotonic()
+    run(root, albums["undisturbed"], "second", kind, PATTERNS[1], None)
+    lasts = time.monotonic() - begun
+    for _ in range(5):
+        run(root, albums["killed"], "second", kind, PATTERNS[1], dice.random() * lasts * 0.2)
+    run(root, albums["killed"], "second", kind, PATTERNS[1], None)
+    trees = [tree(albums[name]) for name in albums]
+    notes = [read_manifest(albums[name]) for name in albums]
+    for found in trees:
+        del found[ALBUMS_NOTES]
+    assert trees[0] == trees[1]
+    assert notes[0] == notes[1]
+    run(root, albums["killed"], "first", before, PATTERNS[0], None)
+    assert len(shown(albums["killed"])) == 301
