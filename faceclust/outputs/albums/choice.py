@@ -61,7 +61,10 @@ class Choice:
 
 
 def album_of(members: Sequence[Member], places_of: Mapping[str, Iterable[FacePlace]], choice: Choice) -> Album:
-    """The album of the photos with all of these people on them, called "Anna + Ben"."""
+    """The album of the photos with all of these people on them, called "Anna + Ben". Raises
+    UsageError where somebody is named twice."""
+    if len({member.id for member in members}) < len(members):
+        raise UsageError(f"{' and '.join(member.label for member in members)}: somebody is named twice")
     photos = [
         {
             place.photo

@@ -1,0 +1,152 @@
+"""`faceclust albums` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.cli.albums import _KINDS, _LAYOUT
+from faceclust.errors import UsageError
+from faceclust.outputs.albums import DEFAULT_LAYOUT, FIELDS, KINDS, split_names
+from tests.cli.program import ok, run
+from tests.samples import COLLINS, HOPPER
+
+ALONE = ["2019/collins-0.jpg", "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
+BOTH = ["together/both 0.jpg", "together/both 1.jpg"]
+
+
+@pytest.fixture
+def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> Library:
+    """Both have names; Collins is confirmed on the photos of 2019."""
+    faces = name_of_face(library)
+    for person in (COLLINS, HOPPER):
+        mine = [face for face, name in faces.items() if name == person]
+        sure = [face for face in mine if library.places_of[face][0].photo in ALONE[:2]]
+        library.name(mine, person, shown=sure)
+    return library
+
+
+def made(out: Path) -> dict[str, str]:
+    """Link → the photo it leads to, by its path below the library."""
+    links = [path for path in out.rglob("*") if path.is_symlink()]
+    return {path.relative_to(out).as_posix(): "/".join(path.resolve().parts[-2:]) for path in links}
+
+
+def photos(out: Path, folder: str) -> list[str]:
+    return sorted(photo for link, photo in made(out).items() if link.startswith(f"{folder}/"))
+
+
+def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
+    out, layout = tmp_path / "People", "{person}/{date:%Y}/{date:%Y-%m-%d} {name}"
+    planned = ok("albums", out, "--library", named.root, "--layout", layout, "-n")
+    assert f"make    {COLLINS}/2019/2019-05-01 collins-0.jpg -> 2019/collins-0.jpg\n" in planned and not out.exists()
+    said = ok("albums", out, "--library", named.root, "--layout", layout)
+    assert "2 albums; made 12, removed 0, kept 0 (symlink)" in said
+    assert made(out)[f"{COLLINS}/2020/2020-05-02 collins-1.jpg"] == "2020/collins-1.jpg"
+    again = ok("albums", out, "--library", named.root, "--layout", layout, "--dry-run")
+    assert again.splitlines() == [f"{out}: 2 albums; would be made 0, would be removed 0, kept 12 (symlink)"]
+
+
+def test_who_and_which_photos(named: Library, tmp_path: Path) -> None:
+    def albums(*options: str) -> Path:
+        out = tmp_path / "People"
+        ok("albums", out, "--library", named.root, *options)
+        return out
+
+    assert photos(albums("--person", "eileen collins"), COLLINS) == sorted(ALONE + BOTH)
+    assert sorted(path.name for path in albums("--person", COLLINS).iterdir() if path.name[0] != ".") == [COLLINS]
+    number = str(named.cluster_of[named.person(COLLINS).face_ids[0]])
+    assert photos(albums("--person", number), COLLINS) == sorted(ALONE + BOTH)
+    assert photos(albums("--confirmed"), COLLINS) == ALONE[:2] and not photos(albums("--confirmed"), HOPPER)
+    out = albums("--together", f"{COLLINS},{HOPPER}")
+    assert set(photos(out, f"{COLLINS} + {HOPPER}")) == set(BOTH) == set(made(out).values())
+    assert photos(albums("--since", "2020", "--until", "2020-12"), COLLINS) == ["2020/collins-1.jpg"]
+    best = max(place.quality for place in named.places if place.face_id in named.person(COLLINS).face_ids)
+    assert 1 <= len(photos(albums("--min-quality", str(best)), COLLINS)) < 6
+    assert made(albums("--min-quality", "1", "--confirmed")) == {}
+
+
+def test_json_has_the_plan_and_reasons(named: Library, tmp_path: Path) -> None:
+    out = tmp_path / "People"
+    (out / COLLINS).mkdir(parents=True)
+    (out / COLLINS / "collins-0.jpg").write_text("mine")
+    record = json.loads(ok("albums", out, "--library", named.root, "--json", "--dry-run"))
+    assert record["library"] == str(named.root) and record["out"] == str(out) and record["dry_run"]
+    assert record["left_alone"] == [{"path": f"{COLLINS}/collins-0.jpg", "reason": "not made by faceclust"}]
+    assert {"path": f"{HOPPER}/both 0.jpg", "photo": BOTH[0], "replace": False} in record["make"]
+    assert record["albums"] == [COLLINS, HOPPER] and not record["keep"] and not record["remove"]
+    done = run("albums", out, "--library", named.root)
+    assert "left alone" in done.stderr and "not made by faceclust" in done.stderr and done.returncode == 0
+    record = json.loads(ok("albums", out, "--library", named.root, "--json", "--link", "copy"))
+    assert len(record["make"]) == 11 and all(one["replace"] for one in record["make"]) and record["link"] == "copy"
+    record = json.loads(ok("albums", out, "--library", named.root, "--json", "--person", HOPPER, "--link", "copy"))
+    assert len(record["keep"]) == 6 and len(record["remove"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--layout", "{who}/{name}"], "there is no field {who}"),
+        (["--layout", "{person.__class__.__mro__}/{name}"], "there is no field"),
+        (["--layout", "../{name}"], "layout"),
+        (["--layout", "{person}/"], "layout"),
+        (["--person", "Nobody"], "nobody is called Nobody"),
+        (["--person", "99"], "there is no group 99"),
+        (["--together", COLLINS], "does not name several people"),
+        (["--together", f"{COLLINS},Nobody"], "nobody is called Nobody"),
+        (["--together", f"{COLLINS},eileen collins"], "twice"),
+        (["--min-quality", "2"], "not between 0 and 1"),
+        (["--min-quality", "nan"], "not between 0 and 1"),
+        (["--since", "soon"], "is no date"),
+        (["--since", "2020", "--until", "2019"], "2019 is before 2020"),
+        (["--link", "junction"], "junction"),
+    ],
+)
+def test_mistakes_are_one_line_and_change_nothing(
+    named: Library, tmp_path: Path, options: list[str], words: str
+) -> None:
+    done = run("albums", tmp_path / "People", "--library", named.root, *options)
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "People").exists()
+
+
+def test_a_layout_that_is_wrong_is_told_the_fields(named: Library, tmp_path: Path) -> None:
+    done = run("albums", tmp_path / "People", "--library", named.root, "--layout", "{who}/{name}")
+    assert all(f"{{{field}}}" in done.stderr for field in FIELDS)
+
+
+def test_a_scan_passes_albums_by_and_the_names_of_people_do_no_harm(named: Library) -> None:
+    named.rename(COLLINS, "../../CON")
+    named.rename(HOPPER, "-rf .")
+    out = named.root / "People"
+    ok("albums", out, "--library", named.root, "--link", "copy")
+    assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == ["_.._CON", "_rf"]
+    assert "11 unchanged" in ok("scan", named.root)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Anna,Ben", ["Anna", "Ben"]),
+        ("Anna , Ben,Carl", ["Anna", "Ben", "Carl"]),
+        ('"Doe, Jane",Ben', ["Doe, Jane", "Ben"]),
+        ('Ben, "Doe, Jane"', ["Ben", "Doe, Jane"]),
+        ("O'Brien,Ben", ["O'Brien", "Ben"]),
+    ],
+)
+def test_several_names_in_one_text(text: str, names: list[str]) -> None:
+    assert split_names(text) == names
+
+
+@pytest.mark.parametrize("text", ["", "Anna", "Anna,", ",", '"Anna,Ben"', '"Anna,Ben', "a\nb,c"])
+def test_texts_that_do_not_name_several(text: str) -> None:
+    with pytest.raises(UsageError, match="several"):
+        split_names(text)
+
+
+def test_the_command_knows_what_the_library_does() -> None:
+    assert _LAYOUT == DEFAULT_LAYOUT and _KINDS == KINDS
