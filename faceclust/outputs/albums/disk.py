@@ -26,6 +26,7 @@ class Disk:
         self._root, self._out, self._photos = root, str(out), photos
         self._folders: dict[str, str] = {"": ""}
         self._statuses: dict[str, os.stat_result | None] = {}
+        self._listings: dict[str, frozenset[str]] = {}
         self._kept: frozenset[str] | None = None
 
     def at(self, path: str) -> str:
@@ -59,9 +60,16 @@ class Disk:
             self._folders[path] = self.folder(path.rpartition("/")[0]) or _wrong_with(self.at(path))
         return self._folders[path]
 
-    def same(self, path: str, other: str) -> bool:
-        """Are two paths, at which something is, one to this disk?"""
-        return os.path.samestat(os.lstat(self.at(path)), os.lstat(self.at(other)))
+    def is_spelt_so(self, path: str) -> bool:
+        """Is what is at this path listed by just these names? Not where the disk looks past their case.
+        (Inode numbers would not tell: some file systems make them up path by path.)"""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._listings:
+            try:
+                self._listings[folder] = frozenset(os.listdir(self.at(folder)))
+            except OSError:
+                self._listings[folder] = frozenset()
+        return name in self._listings[folder] and (not folder or self.is_spelt_so(folder))
 
     def own(self, path: str, notes: Iterable[Note]) -> Note | None:
         """By which of these notes what stands there is still what was made; None where by none."""

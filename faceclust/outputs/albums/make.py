@@ -74,13 +74,13 @@ class _Work:
     def _folders_to_make(self) -> set[str]:
         """Also those that are there by another spelling, on a disk that does not tell cases apart, and
         will have gone."""
-        spelt = {name_key(folder): folder for folder in self._plan.found.folders}
-        made = set()
-        for folder in self._needed - self._plan.found.folders:
-            there, other = self._disk.at(folder), spelt.get(name_key(folder))
-            if not os.path.lexists(there) or (other and Path(there).samefile(self._disk.at(other))):
-                made.add(folder)
-        return made
+        keys = set(map(name_key, self._plan.found.folders))
+        return {
+            folder
+            for folder in self._needed - self._plan.found.folders
+            if not os.path.lexists(self._disk.at(folder))
+            or (name_key(folder) in keys and not self._disk.is_spelt_so(folder))
+        }
 
     def _note(self, *, done: bool = False) -> None:
         folders = self._plan.found.folders | self._new

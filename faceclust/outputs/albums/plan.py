@@ -78,13 +78,14 @@ def plan_albums(
             own[path] = note
         elif os.path.lexists(disk.at(path)):
             left[path] = disk.folder(path.rpartition("/")[0]) or CHANGED
-    leaving = {name_key(path): path for path in own.keys() - paths.keys()}
+    # What is at a path by another spelling, on a disk that looks past it, will be gone by then.
+    leaving = {name_key(path) for path in own.keys() - paths.keys()}
     plan = AlbumPlan(root, out, kind, targets.library, found, tuple(album.label for album in shown))
     for path, photo in paths.items():
         wanted = _note(disk, photo, kind, targets.to(path, photo) if kind == "symlink" else "", photos[photo])
         if path not in own:
             obstacle = left.get(path) or disk.obstacle(path)
-            if obstacle is None or (path not in left and _gives_way(path, leaving, disk)):
+            if obstacle is None or (name_key(path) in leaving and not disk.is_spelt_so(path)):
                 plan.make[path] = wanted
             else:
                 left[path] = obstacle
@@ -163,10 +164,3 @@ def _below(note: Note, root: Path) -> Note:
     if not note.photo or not Path(note.photo).is_relative_to(root):
         return note
     return replace(note, photo=Path(note.photo).relative_to(root).as_posix())
-
-
-def _gives_way(path: str, leaving: Mapping[str, str], disk: Disk) -> bool:
-    """Is what stands there one of ours by another spelling, which will be gone by then? So it is where
-    a disk does not tell cases apart. `leaving`: key → path."""
-    other = leaving.get(name_key(path))
-    return other is not None and disk.same(path, other)
