@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from faceclust.outputs.albums.choice import Album
 from faceclust.outputs.albums.layout import Layout, Step
@@ -42,6 +43,11 @@ def _folder(steps: Iterable[Step], album_id: str, names: Names) -> str:
     for step in steps:
         room = max(_LEAST_FOLDER, min(_FOLDER, _BUDGET - _FILE - len(folder.encode())))
         # Folders that are no person's and differ in case only become one.
-        identity = f"album {album_id}\0{step.text}" if step.of_person else f"folder {name_key(safe_name(step.text))}"
+        identity = f"album {album_id}\0{step.text}" if step.of_person else f"folder {_key(step.text)}"
         folder += names.give(folder, identity, step.text, room) + "/"
     return folder
+
+
+@lru_cache(maxsize=10_000)
+def _key(folder: str) -> str:
+    return name_key(safe_name(folder))

@@ -35,8 +35,11 @@ _SYSTEMS = frozenset(
 def safe_name(text: str, room: int = LONGEST) -> str:
     """A text as the name of a file or folder, of at most `room` bytes of UTF-8 (24 or more); an
     ending such as ".jpg" outlives cutting. A safe name stays as it is."""
-    kept = "".join(_safe(character) for character in unicodedata.normalize("NFC", text))
-    kept = _cut(unicodedata.normalize("NFC", kept).strip(" ."), room)
+    kept = text
+    if not (text.isascii() and text.isprintable() and _REFUSED.isdisjoint(text)):  # few names need more
+        kept = "".join(_safe(character) for character in unicodedata.normalize("NFC", text))
+        kept = unicodedata.normalize("NFC", kept)
+    kept = _cut(kept.strip(" ."), room)
     if kept.startswith("-"):  # programs would take it for an option
         kept = f"_{kept[1:]}"
     if not name_key(kept):

@@ -161,6 +161,6 @@ def _is_right(own: Note, wanted: Note) -> bool:
 
 def _below(note: Note, root: Path) -> Note:
     """A note with its photo's path seen from the library: the first format had full ones."""
-    if not note.photo or not Path(note.photo).is_relative_to(root):
+    if not note.photo.startswith(f"{root}{os.sep}"):
         return note
     return replace(note, photo=Path(note.photo).relative_to(root).as_posix())
