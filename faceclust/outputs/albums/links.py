@@ -12,6 +12,9 @@ from pathlib import Path
 from faceclust.errors import FaceclustError, UsageError
 
 
+_BLOCK = 1 << 20  # bytes
+
+
 def _symlink(photo: str, link: str, to: str) -> None:
     Path(link).symlink_to(to)
 
@@ -21,7 +24,9 @@ def _hardlink(photo: str, link: str, to: str) -> None:
 
 
 def _copy(photo: str, link: str, to: str) -> None:
-    shutil.copyfile(photo, link)
+    # Never into what is there: it could be another name of a photo.
+    with open(photo, "rb") as source, open(link, "xb") as target:
+        shutil.copyfileobj(source, target, _BLOCK)
     _take_after(photo, link)
 
 

@@ -142,6 +142,31 @@ def test_copies_on_a_disk_with_coarse_times_and_no_rights_stay_ours(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("before", KINDS)
+def test_what_a_killed_run_left_half_made_goes_and_is_never_written_into(
+    root: Path, out: Path, kind: str, before: str
+) -> None:
+    make(root, out, {"Anna": ("b.jpg",)}, before)
+    for left in ("hardlink", "symlink"):
+        (os.link if left == "hardlink" else os.symlink)(root / "b.jpg", out / TEMPORARY)
+        make(root, out, EVERYBODY, kind)
+        assert not (out / TEMPORARY).is_symlink() and not (out / TEMPORARY).exists()
+        make(root, out, {"Anna": ("b.jpg",)}, before)
+    assert (root / "b.jpg").read_text() == "b.jpg"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_made_where_something_is(root: Path, out: Path, kind: str) -> None:
+    out.mkdir()
+    os.link(root / "b.jpg", out / "there")
+    (out / "link").symlink_to(root / "b.jpg")
+    for name in ("there", "link"):
+        with pytest.raises(FileExistsError):
+            links.make_link(str(root / "2019/a.jpg"), str(out / name), kind, "somewhere")
+    assert (root / "b.jpg").read_text() == "b.jpg"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_changes_between_plan_and_work_is_left_alone(root: Path, out: Path, kind: str) -> None:
     make(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
     done = plan(root, out, {"Ben": ("2019/a.jpg", "b.jpg")}, kind)
