@@ -11,7 +11,6 @@ from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
 
-
 _BLOCK = 1 << 20  # bytes
 
 
