@@ -90,12 +90,17 @@ class Sharing(Catalogue):
         """What XMP sidecars with the named faces need, beside the photos or, as the same tree, below
         `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
         `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
-        from faceclust.photos.laid import how_laid  # loads the decoders
+        from faceclust.photos.inside import read_inside  # loads the decoders, as the next does
+        from faceclust.photos.laid import how_laid
 
         def laid(path: Path) -> tuple[int, tuple[int, int] | None] | None:
             self.progress.advance()
             found = how_laid(path)
             return (found.orientation, found.size) if found else None
+
+        def inside(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
+            found = read_inside(path)
+            return found.xmp, found.keywords
 
         ignored = {face for person in self.persons if person.ignored for face in person.face_ids}
         faces: dict[str, list[UprightFace]] = {}
@@ -108,7 +113,7 @@ class Sharing(Catalogue):
         target = Path(out).expanduser().absolute() if out is not None else None
         self.progress.start("looking at photos and sidecars", len(faces), "photos")
         try:
-            return plan_sidecars(self.root, faces, self.photos, laid, target, names)
+            return plan_sidecars(self.root, faces, self.photos, laid, inside, target, names)
         finally:
             self.progress.finish()
 

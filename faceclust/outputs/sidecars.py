@@ -20,7 +20,8 @@ from faceclust.types import PhotoFacts
 from faceclust.xmp.matching import NamedBox
 from faceclust.xmp.packet import NAMESPACES, BadPacketError
 from faceclust.xmp.region import Box, stored_box, stored_size
-from faceclust.xmp.write import is_all_ours, merge_faces
+from faceclust.xmp.seed import seeded
+from faceclust.xmp.write import Merged, is_all_ours, merge_faces
 
 #: How sidecars are called: as digiKam and darktable do, and as Adobe does.
 NAMES = ("file.jpg.xmp", "file.xmp")
@@ -31,6 +32,9 @@ _OURS = NAMESPACES["faceclust"].encode()
 
 #: Orientation and, where known, upright size of a photo's file; None where it does not tell.
 HowLaid = Callable[[Path], tuple[int, tuple[int, int] | None] | None]
+
+#: XMP packet and IPTC keywords in a photo's file.
+Inside = Callable[[Path], tuple[bytes | None, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class UprightFace:
 class Sidecar:
     """A sidecar and what is to become of it. `photo`: path below the library; `action`: "make",
     "change", "same" or, where it is left alone, "leave", with the reason in `why`. `conflicts`: our
-    name and the one that stays, of faces that another program gives another name."""
+    name and the one that stays, of faces that another program gives another name. `seed`: the packet
+    that a new one begins as."""
 
     photo: str
     path: Path
@@ -54,6 +59,7 @@ class Sidecar:
     action: str = "leave"
     why: str = ""
     conflicts: tuple[tuple[str, str], ...] = ()
+    seed: bytes | None = None
 
     @property
     def people(self) -> list[str]:
@@ -77,11 +83,13 @@ def plan_sidecars(
     faces: Mapping[str, Sequence[UprightFace]],
     facts: Mapping[str, PhotoFacts],
     how_laid: HowLaid,
+    inside: Inside,
     out: Path | None = None,
     names: str = NAMES[0],
 ) -> SidecarPlan:
     """What the sidecars of these photos need. `faces`: photo → the faces to name in its sidecar;
-    `facts`: every photo of the library at `root`, for sidecars that have to be cleaned; `out`: the
+    `facts`: every photo of the library at `root`, for sidecars that have to be cleaned; `inside`: what
+    the photos say themselves, which new sidecars repeat by the properties that they have; `out`: the
     folder to write the same tree below, None for beside the photos. Raises UsageError."""
     if out is not None and (out.resolve() == root.resolve() or (out.exists() and not out.is_dir())):
         raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
@@ -97,7 +105,7 @@ def plan_sidecars(
         if not (root / photo).exists():
             gone += [photo] if faces.get(photo) else []
             continue
-        sidecar = _plan(root / photo, path, facts[photo], faces.get(photo, ()), how_laid)
+        sidecar = _plan(root / photo, path, facts[photo], faces.get(photo, ()), how_laid, inside)
         found += [sidecar] if sidecar else []
     return SidecarPlan(tuple(found), tuple(gone))
 
@@ -137,7 +145,9 @@ def _sharing(photos: Sequence[str]) -> list[tuple[str, str]]:
     return [(photo, other.rpartition("/")[2]) for photo, other in others.items() if photo != owner]
 
 
-def _plan(file: Path, path: Path, facts: PhotoFacts, faces: Sequence[UprightFace], how_laid: HowLaid) -> Sidecar | None:
+def _plan(
+    file: Path, path: Path, facts: PhotoFacts, faces: Sequence[UprightFace], how_laid: HowLaid, inside: Inside
+) -> Sidecar | None:
     sidecar = Sidecar(facts.photo, path)
     try:
         old = _read(path)
@@ -149,17 +159,30 @@ def _plan(file: Path, path: Path, facts: PhotoFacts, faces: Sequence[UprightFace
             return replace(sidecar, why="the photo has changed since the last scan")
         boxes = [NamedBox(stored_box(face.box, orientation), face.name) for face in faces]
         sidecar = replace(sidecar, faces=tuple(boxes), size=stored_size(facts.size, orientation))
+        if old is None:
+            seed, merged = _begin(sidecar, *inside(file))
+            return replace(sidecar, action="make", conflicts=merged.conflicts, seed=seed)
         merged = merge_faces(old, boxes, sidecar.size)
     except (BadPacketError, OSError) as error:
         return replace(sidecar, why=_reason(error))
-    action = "make" if old is None else "same" if merged.data == old else "change"
-    return replace(sidecar, action=action, conflicts=merged.conflicts)
+    return replace(sidecar, action="same" if merged.data == old else "change", conflicts=merged.conflicts)
+
+
+def _begin(sidecar: Sidecar, packet: bytes | None, keywords: Sequence[str]) -> tuple[bytes, Merged]:
+    """What a new sidecar begins as, and is to be. Regions in the photo that ours do not go with, such
+    as of the picture before it was cut, are left to the photo."""
+    seed = seeded(packet, keywords)
+    try:
+        return seed, merge_faces(seed, sidecar.faces, sidecar.size)
+    except BadPacketError:
+        seed = seeded(packet, keywords, regions=False)
+        return seed, merge_faces(seed, sidecar.faces, sidecar.size)
 
 
 def _write(sidecar: Sidecar) -> Sidecar:
     path = sidecar.path
     old = _read(path)
-    merged = merge_faces(old, sidecar.faces, sidecar.size)
+    merged = merge_faces(sidecar.seed if old is None else old, sidecar.faces, sidecar.size)
     if merged.data == old:
         return replace(sidecar, action="same", conflicts=merged.conflicts)
     if old is None:

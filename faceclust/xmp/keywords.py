@@ -21,6 +21,9 @@ def _undivided(name: str) -> str:
     return name.replace("/", "-").replace("|", "-")
 
 
+PROPERTIES = tuple(name for name, *_ in _KEYWORDS)
+
+
 def change_keywords(packet: Packet, names: Sequence[str]) -> list[str]:
     """Add these persons' keywords, and remove those that were written before of others. Gives the
     properties, as text, that are not there yet and are to be."""

@@ -12,7 +12,7 @@ import pytest
 from faceclust.errors import UsageError
 from faceclust.outputs.sidecars import HowLaid, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
 from faceclust.types import PhotoFacts
-from tests.xmp.packets import CLUTTER, sidecar
+from tests.xmp.packets import CLUTTER, bag, mwg, region, sidecar
 
 ANNA, BEN = UprightFace((0.1, 0.2, 0.3, 0.5), "Anna"), UprightFace((0.6, 0.2, 0.8, 0.5), "Ben")
 THEIRS = sidecar(CLUTTER).encode()
@@ -24,6 +24,7 @@ class Photos:
     def __init__(self, root: Path, *names: str) -> None:
         self.root, self.facts = root, {}
         self.faces: dict[str, tuple[UprightFace, ...]] = {}
+        self.inside: dict[str, bytes] = {}
         for name in names:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(b"the photo")
@@ -33,7 +34,10 @@ class Photos:
     def plan(
         self, out: Path | None = None, laid: HowLaid = lambda path: None, names: str = "file.jpg.xmp"
     ) -> SidecarPlan:
-        return plan_sidecars(self.root, self.faces, self.facts, laid, out, names)
+        inside = {self.root / name: (packet, ("IPTC",)) for name, packet in self.inside.items()}
+        return plan_sidecars(
+            self.root, self.faces, self.facts, laid, lambda path: inside.get(path, (None, ())), out, names
+        )
 
     def write(self, out: Path | None = None, names: str = "file.jpg.xmp") -> dict[str, str]:
         """What became of each sidecar that was to be written."""
@@ -161,6 +165,27 @@ def test_boxes_go_by_what_the_file_says_before_what_the_cache_says(tmp_path: Pat
     assert sidecar.faces[0].box == pytest.approx((0.2, 0.7, 0.5, 0.9))
     (sidecar,) = photos.plan().sidecars
     assert (sidecar.size, sidecar.faces[0].box) == ((4000, 3000), ANNA.box)
+
+
+def test_a_new_sidecar_repeats_what_the_photo_says_by_the_same_properties(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg", "cut.jpg", "iptc.jpg", "broken.jpg")
+    carla = region("Carla", 0.9, 0.9, 0.05, 0.05)
+    photos.inside["a.jpg"] = sidecar(CLUTTER, bag("dc:subject", "holiday"), mwg(carla)).encode()
+    photos.inside["cut.jpg"] = sidecar(mwg(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'").encode()
+    photos.inside["iptc.jpg"] = sidecar(CLUTTER).encode()
+    photos.inside["broken.jpg"] = b"<x"
+    assert set(photos.write().values()) == {"make"}
+    texts = {name: (tmp_path / f"{name}.xmp").read_text(encoding="utf-8") for name in photos.inside}
+    assert "Carla" in texts["a.jpg"] and "Editor" not in texts["a.jpg"]
+    assert "Carla" not in texts["cut.jpg"]
+    for name, word in (("a.jpg", "holiday"), ("cut.jpg", "holiday"), ("iptc.jpg", "IPTC"), ("broken.jpg", "IPTC")):
+        assert texts[name].count(f"<rdf:li>{word}</rdf:li>") == 1
+        assert texts[name].count("<rdf:li>Anna</rdf:li>") == 2 and texts[name].count('"Anna"') == 2
+    assert set(texts["a.jpg"].split("WroteKeywords")[1].split()).isdisjoint({"holiday", "Carla"})
+    assert photos.write() == {}
+    photos.faces.clear()
+    photos.write()
+    assert "holiday" in (tmp_path / "a.jpg.xmp").read_text(encoding="utf-8")
 
 
 def test_photos_that_would_share_a_sidecar(tmp_path: Path) -> None:

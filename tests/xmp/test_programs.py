@@ -124,6 +124,27 @@ def test_what_other_programs_rewrite_is_known_again(oriented: Library, tmp_path:
         assert COLLINS.encode() not in path.read_bytes() and b"<mwg-rs:" not in path.read_bytes()
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "heic"])
+def test_keywords_in_the_photo_are_in_a_new_sidecar_too(oriented: Library, tmp_path: Path, ending: str) -> None:
+    exiftool, name = program("exiftool"), f"{ending}-1.{ending}"
+    (tmp_path / "photos").mkdir()
+    photo = Path(shutil.copy(oriented.root / name, tmp_path / "photos"))
+    _run(exiftool, "-q", "-overwrite_original", "-XMP-dc:Subject=holiday", "-XMP-lr:HierarchicalSubject=A|B", photo)
+    library = named_library(photo.parent)
+    library.write_xmp(library.plan_xmp())
+    assert sorted(_subjects(_xmp(photo))) == [COLLINS, HOPPER, "holiday"]
+    assert b"A|B" in _xmp(photo).read_bytes()
+
+
+def test_iptc_keywords_of_a_photo_without_xmp_are_too(oriented: Library, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    photo = Path(shutil.copy(oriented.root / "jpg-6.jpg", tmp_path / "photos"))
+    _run(program("exiftool"), "-q", "-overwrite_original", "-IPTC:Keywords=ä", "-IPTC:Keywords=b", photo)
+    library = named_library(photo.parent)
+    library.write_xmp(library.plan_xmp())
+    assert sorted(_subjects(_xmp(photo))) == sorted([COLLINS, HOPPER, "ä", "b"])
+
+
 def _only_orientation_6(folder: str, names: list[str]) -> set[str]:
     return {name for name in names if name not in ("jpg-6.jpg", "webp-8.webp")}
 

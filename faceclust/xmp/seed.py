@@ -1,0 +1,55 @@
+"""What a new sidecar begins as, where the photo itself has keywords and regions.
+
+Programs that find a property in a sidecar look no further: digiKam 7.9 shows a photo with our
+keywords beside it without those in it, of XMP and IPTC alike. So these are in the sidecar too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+from lxml import etree
+
+from faceclust.xmp.keywords import PROPERTIES
+from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_packet, tag
+from faceclust.xmp.rdf import attributes, elements, properties
+from faceclust.xmp.schemes import SCHEMES
+from faceclust.xmp.texts import EMPTY, clean
+
+
+def seeded(packet: bytes | None, keywords: Sequence[str], *, regions: bool = True) -> bytes:
+    """A packet with what another one says by the properties that faceclust writes too, and nothing
+    else; with IPTC's `keywords` where it has none of its own. A broken one says nothing."""
+    block = etree.Element(tag("rdf:Description"), {tag("rdf:about"): ""}, nsmap={"rdf": NAMESPACES["rdf"]})
+    root = _root(packet)
+    for name in (*PROPERTIES, *(scheme.property for scheme in SCHEMES if regions)):
+        for found in properties(root, name)[:1]:
+            copied = deepcopy(found)
+            copied.tail = None
+            block.append(copied)
+        for _, text in attributes(root, name)[:1]:
+            _add_list(block, name, [text])
+    if block.find(tag("dc:subject")) is None:
+        _add_list(block, "dc:subject", [text for text in map(clean, keywords) if text])
+    if not elements(block):
+        return EMPTY
+    etree.cleanup_namespaces(block)
+    etree.indent(block, " ", level=2)
+    return EMPTY.replace(b" </rdf:RDF>", b"  " + etree.tostring(block, encoding="unicode").encode() + b"\n </rdf:RDF>")
+
+
+def _root(packet: bytes | None) -> etree._Element:
+    try:
+        return parse_packet(packet or EMPTY).getroot()
+    except BadPacketError:
+        return parse_packet(EMPTY).getroot()
+
+
+def _add_list(block: etree._Element, name: str, texts: Sequence[str]) -> None:
+    if texts:
+        prefix = name.partition(":")[0]
+        found = etree.SubElement(block, tag(name), nsmap={prefix: NAMESPACES[prefix]})
+        holder = etree.SubElement(found, tag("rdf:Bag"))
+        for text in texts:
+            etree.SubElement(holder, tag("rdf:li")).text = text
