@@ -1,36 +1,57 @@
-"""Names as keywords, and the note of what was written."""
+"""Names as keywords, and the note of what was written.
+
+Programs that find hierarchical keywords look at no flat ones: digiKam 7.9 reads `digiKam:TagsList`, else
+`lr:hierarchicalSubject`, else `dc:subject`, else IPTC. So where others' keywords are in one of these and
+a more preferred one is new, they go into that as well: else ours would hide them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from faceclust.xmp.arrays import change_list, texts
 from faceclust.xmp.mine import KEYWORDS, noted_keywords
 from faceclust.xmp.splice import Packet
 
+#: The keyword that all persons' are below.
+_ROOT = "People"
 #: Where names go as keywords, and how. In paths the characters that divide them are replaced.
 _KEYWORDS = (
-    ("digiKam:TagsList", "Seq", lambda name: f"People/{_undivided(name)}"),
-    ("lr:hierarchicalSubject", "Bag", lambda name: f"People|{_undivided(name)}"),
+    ("digiKam:TagsList", "Seq", lambda name: f"{_ROOT}/{_undivided(name)}"),
+    ("lr:hierarchicalSubject", "Bag", lambda name: f"{_ROOT}|{_undivided(name)}"),
     ("dc:subject", "Bag", lambda name: name),
     ("Iptc4xmpExt:PersonInImage", "Bag", lambda name: name),
 )
+
+
+PROPERTIES = tuple(name for name, *_ in _KEYWORDS)
+#: Hierarchical ones, and what divides their paths.
+_DIVIDED = {"digiKam:TagsList": "/", "lr:hierarchicalSubject": "|"}
 
 
 def _undivided(name: str) -> str:
     return name.replace("/", "-").replace("|", "-")
 
 
-PROPERTIES = tuple(name for name, *_ in _KEYWORDS)
+def _carried(name: str, others: Mapping[str, Sequence[str]], names: Sequence[str]) -> list[str]:
+    """The keywords of `others` (property → those that are not ours) as a hierarchical property has
+    them; none where it has some of its own."""
+    if name not in _DIVIDED or others[name] or not names:
+        return []
+    paths = [text.split(divider) for other, divider in _DIVIDED.items() for text in others[other]]
+    known = {_ROOT, *names, *(part for path in paths for part in path)}
+    paths += [[text] for text in others["dc:subject"] if text not in known]
+    return [_DIVIDED[name].join(map(_undivided, path)) for path in paths]
 
 
 def change_keywords(packet: Packet, names: Sequence[str]) -> list[str]:
     """Add these persons' keywords, and remove those that were written before of others. Gives the
     properties, as text, that are not there yet and are to be."""
     noted = noted_keywords(packet.root)
+    others = {name: [text for text in texts(packet, name) if (name, text) not in noted] for name in PROPERTIES}
     new, notes = [], []
     for name, kind, spelt in _KEYWORDS:
-        values = list(dict.fromkeys(map(spelt, names)))
+        values = list(dict.fromkeys([*_carried(name, others, names), *map(spelt, names)]))
         there = texts(packet, name)
         mine = {value for of, value in noted if of == name}
         add = [value for value in values if value not in there]

@@ -107,9 +107,10 @@ def test_what_other_programs_rewrite_is_known_again(oriented: Library, tmp_path:
     library = named_library(Path(shutil.copytree(oriented.root, tmp_path / "photos", ignore=_only_orientation_6)))
     library.write_xmp(library.plan_xmp())
     one, other = library.root / "jpg-6.jpg.xmp", library.root / "webp-8.webp.xmp"
-    _run(program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Subject+=holiday", one)
+    _run(program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Title=At the sea", one)
     _run(program("exiv2"), "-M", "set Xmp.xmp.Rating 5", "modify", other)
     assert {sidecar.action for sidecar in library.plan_xmp().sidecars} == {"same"}
+    _run(program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Subject+=holiday", one)
     library.rename(COLLINS, "Eileen")
     library.write_xmp(library.plan_xmp())
     read = exiftool_faces(program("exiftool"), [one, other])

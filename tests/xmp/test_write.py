@@ -144,6 +144,20 @@ def test_keywords_of_others_are_neither_doubled_nor_removed() -> None:
     assert listed(renamed, "digiKam:TagsList") == ["Places/Rome", "People/Anne"]
 
 
+def test_keywords_that_ours_would_hide_from_a_program_are_repeated() -> None:
+    flat = sidecar(bag("dc:subject", "holiday", "by/the sea", "Anna", "People")).encode()
+    data = merge_faces(flat, [ANNA], SIZE).data
+    assert listed(data, "digiKam:TagsList") == ["holiday", "by-the sea", "People/Anna"]
+    assert listed(data, "lr:hierarchicalSubject") == ["holiday", "by-the sea", "People|Anna"]
+    less = data.replace(b"<rdf:li>holiday</rdf:li>", b"", 1)  # another program takes it out of the flat ones
+    assert listed(merge_faces(less, [ANNA], SIZE).data, "digiKam:TagsList") == ["by-the sea", "People/Anna"]
+    deep = sidecar(bag("lr:hierarchicalSubject", "Places|Rome"), bag("dc:subject", "Rome", "Places", "red")).encode()
+    data = merge_faces(deep, [ANNA], SIZE).data
+    assert listed(data, "digiKam:TagsList") == ["Places/Rome", "red", "People/Anna"]
+    assert listed(data, "lr:hierarchicalSubject") == ["Places|Rome", "People|Anna"]
+    assert merge_faces(data, [ANNA], SIZE).data == data and merge_faces(data, [], SIZE).data == deep
+
+
 def test_a_person_renamed_and_a_face_taken_back() -> None:
     data = merge_faces(None, [ANNA, BEN], SIZE).data
     renamed = merge_faces(data, [NamedBox(ANNA.box, "Anne"), BEN], SIZE)
