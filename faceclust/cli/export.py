@@ -28,7 +28,7 @@ _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
 def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any) -> None:
     """Write a table with one row a face: photo, box, group, person; or XMP sidecars for other programs.
 
-    Sidecars name the faces to digiKam, darktable, Lightroom and others. No photo is written; a
+    Sidecars name the faces to digiKam, darktable, exiftool and others. No photo is written; a
     sidecar that is there is added to, and a copy of it kept beside it.
 
     \b
