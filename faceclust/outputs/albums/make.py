@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from faceclust.errors import FaceclustError
 from faceclust.outputs.albums.disk import CHANGED, Disk
 from faceclust.outputs.albums.links import COPIES, failure, make_link, put
+from faceclust.outputs.albums.lock import locked
 from faceclust.outputs.albums.manifest import TEMPORARY, Manifest, Note, read_manifest, write_manifest
 from faceclust.outputs.albums.names import name_key
 from faceclust.outputs.albums.plan import AlbumPlan, Left
 from faceclust.progress import Progress, Silent
 
-_LOCK = ".faceclust-albums.lock"
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 _MEANWHILE = "something else has come there in the meantime"
 
 
@@ -34,7 +32,7 @@ def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Left
         if not (plan.make or plan.remove) and plan.found in (Manifest(), _outcome(plan)):
             return ()
         plan.out.mkdir(parents=True, exist_ok=True)
-        with _locked(plan.out):
+        with locked(plan.out):
             if read_manifest(plan.out) != plan.found:
                 raise FaceclustError(f"{plan.out} was changed by another faceclust", hint="run it again")
             return _Work(plan, progress or Silent()).do()
@@ -177,24 +175,3 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     return folders
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Keep other runs away from the folder. Raises FaceclustError where one is at work on it."""
-    import filelock
-
-    lock = filelock.FileLock(out / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except TimeoutError:
-        raise FaceclustError(f"another faceclust makes albums in {out}", hint="wait until it is done") from None
-    except NotImplementedError:  # a disk without locks
-        pass
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    try:
-        yield
-    finally:
-        lock.release()

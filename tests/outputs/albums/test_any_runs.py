@@ -1,0 +1,75 @@
+"""Whatever was done to a folder of albums before: a run leaves what was asked for last, and the user's."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.outputs.albums import make_albums
+from tests.outputs.albums.made import PHOTOS, plan, shown, write_photos
+
+NAMES = ["Anna", "anna", "Ben", "CON", "a.jpg", "b.jpg", "2020"]
+ALBUMS = st.dictionaries(st.sampled_from(NAMES), st.sets(st.sampled_from(PHOTOS), min_size=1).map(tuple), max_size=4)
+LAYOUTS = [
+    "{person}/{name}",
+    "{name}",
+    "{folder}/{name}",
+    "{folder}/{person}/{name}",
+    "{person}/{year}/{stem} {person}",
+]
+RUNS = st.tuples(ALBUMS, st.sampled_from(["symlink", "hardlink", "copy"]), st.sampled_from(LAYOUTS), st.booleans())
+MINE = st.tuples(st.sampled_from(["Anna/a.jpg", "Ben/mine", "b.jpg", "2020", "CON_/x/y"]), st.booleans())
+
+
+def write_mine(out: Path, name: str, over: bool) -> None:
+    """A file of the user's, in the place of what stands there where it is to be `over`."""
+    if any(folder.exists() and not folder.is_dir() for folder in (out / name).parents) or (out / name).is_dir():
+        return
+    if os.path.lexists(out / name) and not over:
+        return
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).unlink(missing_ok=True)
+    (out / name).write_text(f"mine: {name}")
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(RUNS, MINE), max_size=5), RUNS)
+def test_any_runs(before: list[tuple[object, ...]], last: tuple[dict[str, tuple[str, ...]], str, str, bool]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root, out = write_photos(Path(name) / "photos"), Path(name) / "People"
+        fresh = Path(name) / "Fresh"
+        mine = set()
+        for step in before:
+            if len(step) == 2:
+                write_mine(out, *step)  # type: ignore[arg-type]
+                mine = (
+                    {path for path, text in shown(out).items() if text.startswith("mine: ")} if out.exists() else mine
+                )
+                continue
+            albums, kind, layout, absolute = step
+            if out.exists() and not (out / ".faceclust-albums.json").exists() and (out / "b.jpg").exists():
+                (out / "b.jpg").unlink()  # photos of the user's: no folder for albums
+                mine.discard("b.jpg")
+            make_albums(plan(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
+        albums, kind, layout, absolute = last
+        if (out / "b.jpg").exists() and not (out / ".faceclust-albums.json").exists():
+            (out / "b.jpg").unlink()
+            mine.discard("b.jpg")
+        for _ in range(2):  # what stood in the way of the first may be gone for the second
+            done = plan(root, out, albums, kind, layout=layout, absolute=absolute)
+            make_albums(done)
+        make_albums(plan(root, fresh, albums, kind, layout=layout, absolute=absolute))
+        found, wanted = (shown(out) if out.exists() else {}), (shown(fresh) if fresh.exists() else {})
+        assert {path for path, text in found.items() if text.startswith("mine: ")} == mine
+        blocked = {left.path for left in done.left}
+        assert {path: text for path, text in found.items() if path not in mine} == {
+            path: text for path, text in wanted.items() if path not in blocked
+        }
+        assert all(path in mine or any(path.startswith(f"{own}/") for own in mine) for path in blocked)
+        folders = {path.relative_to(out) for path in out.rglob("*") if path.is_dir()} if out.exists() else set()
+        assert folders <= {folder for path in found for folder in Path(path).parents} | {Path("CON_/x"), Path("CON_")}
+        assert all((root / photo).read_text() == photo for photo in PHOTOS)
