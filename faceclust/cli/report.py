@@ -71,10 +71,10 @@ def _folder(out: Path, library: Path | None, options: dict[str, Any]) -> dict[st
     made = opened.report_folder(out, **options)
     pages, pictures = count(made.pages, "page"), count(made.pictures, "picture")
     click.echo(
-        f"wrote {out / 'index.html'}: {made.size / 1e6:.1f} MB, {pages}, {pictures}; "
+        f"wrote {made.out / 'index.html'}: {made.size / 1e6:.1f} MB, {pages}, {pictures}; "
         f"{made.new:,} new or changed, {made.removed:,} removed",
         err=True,
     )
     sizes = {"pages": made.pages, "pictures": made.pictures, "bytes": made.size}
     changes = {"new": made.new, "removed": made.removed}
-    return {"library": str(opened.root), "out": str(out), "split": True} | sizes | changes
+    return {"library": str(opened.root), "out": str(made.out), "split": True} | sizes | changes

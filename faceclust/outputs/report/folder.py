@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -107,6 +108,7 @@ def staging(out: Path) -> Iterator[Staging]:
     UsageError as `check_folder` does, FaceclustError where something cannot be written."""
     check_folder(out)
     notes = _read_notes(out)
+    _clear_stages(out)
     stage = out / f"{_STAGE}{secrets.token_hex(4)}"
     was_there = out.exists()
     try:
@@ -120,6 +122,13 @@ def staging(out: Path) -> Iterator[Staging]:
                     out.rmdir()  # where nothing came of it
     except OSError as error:
         raise FaceclustError(f"{error.filename or out}: {error.strerror or error}", hint=_HINT) from error
+
+
+def _clear_stages(out: Path) -> None:
+    """Remove what runs left that were killed."""
+    for left in out.glob(f"{_STAGE}*"):
+        if re.fullmatch(f"{re.escape(_STAGE)}[0-9a-f]{{8}}", left.name) and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_ours(path: Path, noted: str | None) -> bool:
