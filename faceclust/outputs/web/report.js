@@ -1,4 +1,25 @@
 "use strict";
+// A jump lands by guess where parts on the way have not been laid out: once they are, it is put right.
+(() => {
+  const settle = () => {
+    let turns = 0;
+    const step = () => {
+      const mark = decodeURIComponent(location.hash.slice(1));
+      const target = mark && document.getElementById(mark);
+      if (!target || turns > 3) return;
+      turns += 1;
+      target.scrollIntoView();
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  };
+  addEventListener("hashchange", settle);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (link && link.hash && link.hash === location.hash && link.pathname === location.pathname) settle();
+  });
+  if (location.hash) settle();
+})();
 // Filters and sorts the overview. The page is whole without it: the controls are shown by it.
 (() => {
   const list = document.getElementById("everyone-list");

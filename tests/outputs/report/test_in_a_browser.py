@@ -26,6 +26,11 @@ return Promise.all(all.map((image) => image.decode().then(() => 0, () => 1))).th
 """
 #: The ranks of the headings, in order.
 HEADINGS = "return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((heading) => Number(heading.tagName[1]))"
+#: Where a part is in the window, once the page has come to rest.
+PLACE = """
+const [id, done] = arguments;
+setTimeout(() => done(document.getElementById(id).getBoundingClientRect()), 200);
+"""
 #: Lays all of the page out.
 OPEN = """
 document.querySelectorAll(".person, .group").forEach((part) => { part.style.contentVisibility = "visible"; });
@@ -224,6 +229,14 @@ def test_nothing_sticks_out_of_the_window(driver: webdriver.Chrome, width: int) 
     assert driver.execute_script("scrollTo(500, 0); return scrollX") == 0
     table = driver.find_element(By.CSS_SELECTOR, ".scroll")
     assert table.get_attribute("tabindex") == "0"  # by arrow keys where it is wider
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_links_lead_to_their_part_however_much_is_not_laid_out_yet(driver: webdriver.Chrome, width: int) -> None:
+    size_of(driver, width)
+    for part in ("groups", "look", "people", "together", "skipped", "everyone"):
+        driver.execute_script("document.querySelector(arguments[0]).click()", f".ways a[href='#{part}']")
+        assert -5 <= driver.execute_async_script(PLACE, part)["top"] < 850, part
 
 
 def test_on_paper_there_is_no_furniture(driver: webdriver.Chrome) -> None:
