@@ -1,6 +1,6 @@
 """The report of a made library: how long it takes to make and to open, and how large it is.
 
-    python tests/benchmarks/report.py FOLDER [--faces 50000] [--named 300]
+    python -m tests.benchmarks.report FOLDER [--faces 50000] [--named 300]
 
 Makes a library of synthetic faces with drawn pictures in FOLDER (which must not be there yet), groups
 it, names the largest groups, makes the report in one file and as a folder, each in a process of its own, and
