@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from faceclust.answers import Answers
@@ -14,7 +15,11 @@ from faceclust.foreign.plan import ImportPlan, Naming
 from faceclust.foreign.sources import sort_sources
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.names import person_key
-from faceclust.types import FacePlace
+from faceclust.photos.laid import how_laid
+from faceclust.types import FacePlace, PhotoFacts
+
+#: Formats in which something else than the EXIF orientation says how the picture is turned.
+_TURNED_OTHERWISE = tuple(".heic .heif .hif .avif .jxl .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
 
 
 class Importing(Answers):
@@ -39,7 +44,8 @@ class Importing(Answers):
         paths = [Path(source) for source in sources]
         chosen = sort_sources(self.root, paths, Path(contacts) if contacts is not None else None, self.photos)
         gathered = gather(self.root, self.photos, chosen, self.progress)
-        return judge(gathered, self._known_of_faces(), keywords=keywords)
+        spoken_of = {words.photo for words in gathered.words if words.regions}
+        return judge(gathered, self._known_of_faces(spoken_of), keywords=keywords)
 
     def import_names(self, plan: ImportPlan) -> list[Event]:
         """Enter a plan's names in the journal: an event for each person and source, each on disk
@@ -58,20 +64,30 @@ class Importing(Answers):
                 events.append(self.journal.say("name", faces, name=name, source=" and ".join(sources)))
         return events
 
-    def _known_of_faces(self) -> Known:
+    def _known_of_faces(self, spoken_of: Iterable[str]) -> Known:
         faces: dict[str, list[FacePlace]] = defaultdict(list)
         for place in self.places:
             faces[place.photo].append(place)
         people = self.people()
         spelling = {person_key(name): name for name in (*self.resolved.away, *(person.label for person in people))}
         return Known(
-            photos=self.photos,
+            photos=self.photos | {photo: self._as_stored(self.photos[photo]) for photo in spoken_of},
             faces=faces,
             resolved=self.resolved,
             spelling=spelling,
             renamed=_renamed(self.journal.events(), spelling.keys()),
             named={face: person.label for person in people for face in person.face_ids},
         )
+
+    def _as_stored(self, facts: PhotoFacts) -> PhotoFacts:
+        """The facts, with the orientation as other programs count it where that is not EXIF's."""
+        if not facts.photo.lower().endswith(_TURNED_OTHERWISE):
+            return facts
+        try:
+            laid = how_laid(self.root / facts.photo)
+        except OSError:  # gone since the scan
+            return facts
+        return replace(facts, orientation=laid.orientation) if laid else facts
 
 
 def _renamed(events: Iterable[Event], used: Iterable[str]) -> dict[str, str]:

@@ -17,12 +17,14 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.foreign.gather import INSIDE, PICASA, SIDECARS, TABLE
 from faceclust.foreign.picasa import rect64_of
+from faceclust.photos.laid import how_laid
 from faceclust.photos.stored import turn_upright
 from faceclust.types import FacePlace
 from faceclust.xmp.region import Box, stored_box, stored_size
 from tests.foreign.packets import packet
 from tests.programs import program
 from tests.samples import COLLINS, HOPPER, save, together, variant
+from tests.xmp.measured import KINDS, RAW_ORIENTATIONS, make_oriented, named_library
 
 _BACK = {6: 8, 8: 6}
 
@@ -60,6 +62,12 @@ def people_on(library: Library) -> dict[str, list[tuple[FacePlace, str]]]:
     return {photo: list(zip(places, (COLLINS, HOPPER), strict=True)) for photo, places in by_photo.items()}
 
 
+def orientation_of(library: Library, photo: str) -> int:
+    laid = how_laid(library.root / photo)
+    assert laid
+    return laid.orientation
+
+
 def larger(box: Box) -> Box:
     """As other programs draw it: half as large again, a tenth to the side."""
     left, top, right, bottom = box
@@ -92,7 +100,7 @@ def write_by_exiftool(
     arguments: list[str] = []
     for photo, faces in people_on(library).items():
         facts = library.photos[photo]
-        orientation = 1 if upright else facts.orientation
+        orientation = 1 if upright else orientation_of(library, photo)
         boxes = [(stored_box(larger(place.box), orientation), name) for place, name in faces]
         applied = stored_size(facts.size, orientation)
         chosen = {"right": applied, "swapped": applied[::-1], "missing": None}[size]
@@ -126,7 +134,7 @@ def test_names_of_regions_written_by_exiftool_come_out_right(
     plan = photos.plan_import()
     assert (plan.conflicts, plan.unmatched, plan.unread) == ((), (), ())
     assert plan.read[SIDECARS if sidecars else INSIDE] == len(people_on(photos)) == 34
-    turned = {photo for photo, facts in photos.photos.items() if facts.orientation != 1}
+    turned = {photo for photo in photos.photos if orientation_of(photos, photo) != 1}
     assert set(plan.upright) == (turned if upright else set())
     events = photos.import_names(plan)
     assert [(event.name, event.source) for event in events] == [
@@ -262,7 +270,7 @@ def test_a_name_without_a_place_is_suggested_only_where_asked(
 def test_picasa(photos: Library) -> None:
     lines = ["[Contacts2]", "1111111111111111=Eileen Collins;;"]
     for photo, faces in people_on(photos).items():
-        boxes = [stored_box(larger(place.box), photos.photos[photo].orientation) for place, _ in faces]
+        boxes = [stored_box(larger(place.box), orientation_of(photos, photo)) for place, _ in faces]
         (left, right) = (tuple(min(max(side, 0.0), 1.0) for side in box) for box in boxes)
         lines += [
             f"[{photo.upper()}]",
@@ -352,7 +360,7 @@ def test_a_photo_turned_after_its_faces_were_marked(one: tuple[Library, str, Fac
 
 
 def test_a_picture_whose_decoder_turns_it(photos: Library) -> None:
-    """Of a HEIC no orientation is known; its regions may relate to the picture as it is coded."""
+    """The regions of a HEIC relate to the picture as it is coded, which EXIF does not tell."""
     (place, name), _ = people_on(photos)["6.heic"]
     write_sidecar(photos, "6.heic", [(stored_box(place.box, 6), name)])
     plan = photos.plan_import()
@@ -388,3 +396,18 @@ def test_a_plan_is_a_value_that_json_takes(one: tuple[Library, str, FacePlace, F
     library, photo, collins, _ = one
     write_sidecar(library, photo, [(collins.box, "Anna")])
     assert json.loads(json.dumps(asdict(library.plan_import())))["namings"][0]["name"] == "Anna"
+
+
+def test_what_was_exported_comes_back_in_every_orientation_and_format(tmp_path: Path) -> None:
+    """As on another computer, where nothing is known but the photos and their sidecars."""
+    make_oriented(tmp_path / "photos", KINDS | {"dng": RAW_ORIENTATIONS})
+    exporting = named_library(tmp_path / "photos")
+    before = {face: person.label for person in exporting.people() for face in person.face_ids}
+    exporting.write_xmp(exporting.plan_xmp())
+    exporting.journal.path.unlink()
+    library = Library(tmp_path / "photos")
+    plan = library.plan_import()
+    assert not plan.conflicts and not plan.unmatched and not plan.upright and not plan.turned
+    library.import_names(plan)
+    assert {face: person.label for person in library.people() for face in person.face_ids} == before
+    assert len(before) >= 2 * sum(map(len, KINDS.values()))

@@ -24,8 +24,6 @@ from faceclust.xmp.region import upright_box
 _CLEARLY = 0.25
 #: How well each box must fit where more than the picture's frame has to be guessed.
 _WELL = 0.6
-#: Their decoders turn the picture, by a note beside the EXIF orientation: how it is stored is not known.
-_TURNS_ITSELF = (".heic", ".heif", ".hif", ".avif")
 _SAME_SHAPE = 0.05  # logarithm of the ratio of two ratios of width to height
 #: Photos of one program that must agree on a frame, and the share of them that may not.
 _VOTES, _AGREEING = 3, 0.8
@@ -70,8 +68,6 @@ def readings(words: Words, facts: PhotoFacts, faces: Sequence[Box]) -> list[Read
         ways += [(Frame.STORED, facts.orientation), (Frame.UPRIGHT, 1)]
         if words.orientation is not None:  # that of the picture the program saw
             ways.append((Frame.TURNED, words.orientation))
-        if facts.orientation == 1 and facts.photo.lower().endswith(_TURNS_ITSELF):
-            ways += [(Frame.STORED, orientation) for orientation in (6, 8, 3)]
     found: dict[int, Reading] = {}
     for frame, orientation in ways:
         if orientation not in found:
