@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue import Catalogue
+from faceclust.foreign.embedded import embedded_packets
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
     AlbumPlan,
@@ -90,7 +91,7 @@ class Sharing(Catalogue):
         """What XMP sidecars with the named faces need, beside the photos or, as the same tree, below
         `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
         `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
-        from faceclust.photos.inside import read_inside  # loads the decoders, as the next does
+        from faceclust.photos.iptc import iptc_keywords  # loads the decoders, as the next does
         from faceclust.photos.laid import how_laid
 
         def laid(path: Path) -> tuple[int, tuple[int, int] | None] | None:
@@ -99,8 +100,11 @@ class Sharing(Catalogue):
             return (found.orientation, found.size) if found else None
 
         def inside(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-            found = read_inside(path)
-            return found.xmp, found.keywords
+            try:
+                packets = embedded_packets(path)
+            except OSError:  # it says nothing, then; that it is there was seen before
+                packets = []
+            return packets[0] if packets else None, iptc_keywords(path)
 
         ignored = {face for person in self.persons if person.ignored for face in person.face_ids}
         faces: dict[str, list[UprightFace]] = {}
