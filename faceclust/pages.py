@@ -12,6 +12,9 @@ from pathlib import Path
 from faceclust.catalogue import Catalogue
 from faceclust.doubts import find_doubts
 from faceclust.errors import CacheError
+from faceclust.outputs.map.layout import MOST, lay_out, require_method
+from faceclust.outputs.map.render import in_page_order, render_map
+from faceclust.outputs.map.sprites import pictured
 from faceclust.outputs.report.compose import Known, compose
 from faceclust.outputs.report.folder import WrittenFolder, check_folder, staging
 from faceclust.outputs.report.render import picture_path, render_pages, render_report
@@ -99,6 +102,32 @@ class Pages(Catalogue):
             for name, html in render_pages(report, frozenset(pictured), self.root, out):
                 stage.add(name, _encoded(html))
             return stage.finish()
+
+    def map(self, page: str | os.PathLike[str], *, method: str = "tsne", pictures: int = 20_000) -> str:
+        """Every face as a point in the plane, faces that are alike side by side, as HTML, with links
+        to photos as seen from `page`. `method`: of `outputs.map.layout.METHODS`; `pictures`: at most
+        this many faces have one. The same library makes the same page, to the byte. Raises
+        UsageError for another method, FaceclustError for one that is not installed."""
+        require_method(method)
+        faces, persons = self.faces, self.persons
+        number = {face: i for i, person in enumerate(persons) for face in person.face_ids}
+        ids = faces.face_ids.tolist()
+        places = [self.places_of[face][0] for face in ids]
+        numbers = [number.get(face, -1) for face in ids]
+        if len(ids) > MOST:
+            self.progress.note(f"{MOST:,} of {len(ids):,} faces are laid out, the others put where the most alike are")
+        points = lay_out(faces.embeddings, method, progress=self.progress)
+        shown = pictured(places, numbers, pictures)
+        return render_map(
+            str(self.root),
+            method,
+            in_page_order(places, points, numbers),
+            persons,
+            self.pictures([place for place in places if place.face_id in shown]),
+            self.root,
+            Path(page).absolute(),
+            self.progress,
+        )
 
     def _report(self, faces: int, groups: int | None, pictures: int | None) -> Report:
         known = Known(

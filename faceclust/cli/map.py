@@ -1,0 +1,57 @@
+"""`faceclust map`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from faceclust.cli.common import count, library_option, open_library
+from faceclust.cli.out import destination, write_out
+
+
+@click.command("map", short_help="Write a page with every face as a point, alike ones together.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="faceclust-map.html",
+    show_default=True,
+    help="The file to write; - for stdout.",
+)
+@click.option(
+    "--method",
+    "-m",
+    type=click.Choice(["tsne", "umap"]),
+    default="tsne",
+    show_default=True,
+    help="How faces are laid out; umap needs faceclust[umap].",
+)
+@click.option(
+    "--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Faces with a picture at most."
+)
+@library_option
+def command(out: Path, method: str, pictures: int, library: Path | None) -> None:
+    """Write one HTML page with every face as a point, faces that are alike side by side.
+
+    Points are coloured by person and show their picture; the page zooms, finds people by name,
+    holds all it needs and opens without a network. Distances between groups far apart mean
+    nothing.
+
+    \b
+    Examples:
+      faceclust map
+      faceclust map -o ~/map.html --pictures 5000
+      faceclust map --method umap
+    """
+    from faceclust.outputs.map.layout import require_method
+
+    require_method(method)
+    file = destination(out, binary=False)
+    opened = open_library(library)
+    html = opened.map(file or Path("map.html"), method=method, pictures=pictures).encode()
+    write_out(
+        file,
+        lambda stream: stream.write(html),
+        f"{count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB",
+    )

@@ -1,0 +1,73 @@
+"""Many small pictures in few: sheets of faces, eight by eight, for a page to cut from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from PIL import Image, UnidentifiedImageError
+
+from faceclust.types import FacePlace
+
+ACROSS = 8  # pictures in a row of a sheet, and rows
+#: Up to this many pictures have this side, px: multiples of 16, or a JPEG's blocks would mix
+#: neighbours. 20,000 make a page of some 25 MB.
+_SIDES = ((1_500, 128), (5_000, 96), (20_000, 64))
+_SMALLEST = 48
+_QUALITY = 70
+
+
+def side_for(count: int) -> int:
+    """The side of a picture where there are so many, px."""
+    return next((side for most, side in _SIDES if count <= most), _SMALLEST)
+
+
+def pictured(faces: Sequence[FacePlace], persons: Sequence[int], count: int) -> set[str]:
+    """The ids of the `count` faces to show pictures of: everybody's best first, then everybody's
+    second best. `persons`: a number for each face, negative for one that is alone."""
+    by_person: dict[int, list[FacePlace]] = {}
+    for face, person in zip(faces, persons, strict=True):
+        by_person.setdefault(person if person >= 0 else -1, []).append(face)
+    ranked: list[tuple[float, float, str]] = []
+    for mine in by_person.values():
+        mine.sort(key=lambda face: (-face.quality, face.face_id))
+        ranked += [(rank, -face.quality, face.face_id) for rank, face in enumerate(mine)]
+    return {face_id for *_, face_id in sorted(ranked)[:count]}
+
+
+def make_sheets(
+    order: Iterable[str], pictures: Mapping[str, bytes], side: int, on_picture: Callable[[], None] = lambda: None
+) -> tuple[list[bytes], set[str]]:
+    """The pictures (JPEG by face id) in this order as sheets, JPEG too, of ACROSS × ACROSS cells of
+    `side` px, row by row; and the faces that are in them: one whose picture is damaged is left out."""
+    sheets: list[bytes] = []
+    shown: list[str] = []
+    sheet = Image.new("RGB", (ACROSS * side, ACROSS * side))
+    for face in order:
+        if face not in pictures or (small := _shrunk(pictures[face], side)) is None:
+            continue
+        cell = len(shown) % ACROSS**2
+        if shown and cell == 0:
+            sheets.append(_encoded(sheet))
+            sheet = Image.new("RGB", sheet.size)
+        sheet.paste(small, (cell % ACROSS * side, cell // ACROSS * side))
+        shown.append(face)
+        on_picture()
+    if shown:
+        sheets.append(_encoded(sheet))
+    return sheets, set(shown)
+
+
+def _shrunk(jpeg: bytes, side: int) -> Image.Image | None:
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as picture:
+            picture.draft("RGB", (side, side))
+            return picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+        return None
+
+
+def _encoded(sheet: Image.Image) -> bytes:
+    out = io.BytesIO()
+    sheet.save(out, "JPEG", quality=_QUALITY)
+    return out.getvalue()

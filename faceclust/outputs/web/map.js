@@ -1,0 +1,400 @@
+"use strict";
+// Draws the map and answers to mouse, touch and keys. What the page holds (points, people, photos)
+// is data: it becomes text and pixels here, never markup.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId("data").textContent);
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  const xs = Float32Array.from(new Uint16Array(bytes(data.x)), (v) => v / 65535);
+  const ys = Float32Array.from(new Uint16Array(bytes(data.y)), (v) => v / 65535);
+  const who = new Int32Array(bytes(data.who)), photo = new Uint32Array(bytes(data.photo));
+  const state = new Uint8Array(bytes(data.state));
+  const n = xs.length, people = data.people, NAMED = 0, GROUP = 1;
+  const PICTURED = 1, CONFIRMED = 2;
+  const COLOURS = 12, MUTED = 5, SHAPES = 4;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)"), dark = matchMedia("(prefers-color-scheme: dark)");
+
+  const canvas = byId("map"), stage = byId("stage"), context = canvas.getContext("2d");
+  const selection = d3.select(canvas);
+  const chosen = new Set();
+  let width = 0, height = 0, dpr = 1, side = 1, left = 0, top = 0;
+  let view = d3.zoomIdentity, hovered = -1, held = -1, colours = {};
+
+  // ---- The order in which points are drawn: grey ones first, named ones over them.
+  const rank = (i) => (who[i] < 0 ? 0 : [3, 1, 0][people[who[i]][1]]);
+  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => rank(a) - rank(b) || a - b);
+  const tree = d3.quadtree().x((i) => xs[i]).y((i) => ys[i]).addAll(Array.from(order));
+  const kindOf = (i) => (who[i] < 0 ? -1 : people[who[i]][1]);
+  // The row of a point's sign on the plate of signs, and its column.
+  const styleOf = Uint8Array.from({ length: n }, (_, i) => {
+    const kind = kindOf(i);
+    if (kind === NAMED) return people[who[i]][2] * SHAPES + people[who[i]][3];
+    return COLOURS * SHAPES + (kind === GROUP ? people[who[i]][2] : MUTED);
+  });
+  const STYLES = COLOURS * SHAPES + MUTED + 1;
+
+  // ---- Pictures: sheets become images when something on them is to be seen.
+  const cell = new Int32Array(n).fill(-1);
+  for (let i = 0, next = 0; i < n; i++) if (state[i] & PICTURED) cell[i] = next++;
+  const blocks = document.querySelectorAll("script.sheet"), sheets = new Map(), KEPT = 160;
+  function sheet(number) {
+    let image = sheets.get(number);
+    if (!image) {
+      image = new Image();
+      image.onload = () => { redraw(); if (shown() >= 0) portrait(shown()); };
+      image.src = "data:image/jpeg;base64," + blocks[number].textContent;
+    }
+    sheets.delete(number); // the one last asked for is the last to go
+    sheets.set(number, image);
+    if (sheets.size > KEPT) sheets.delete(sheets.keys().next().value);
+    return image;
+  }
+  function paint(target, i, x, y, size) {
+    const per = data.across * data.across, at = cell[i] % per;
+    const image = sheet(Math.floor(cell[i] / per));
+    if (!image.complete || !image.naturalWidth) return false;
+    const column = at % data.across, line = Math.floor(at / data.across);
+    target.drawImage(image, column * data.side, line * data.side, data.side, data.side, x, y, size, size);
+    return true;
+  }
+
+  // ---- Signs: every colour and shape drawn once, at the size in use, then copied.
+  const plate = document.createElement("canvas");
+  let plateKey = "";
+  function outline(target, shape, x, y, r) {
+    target.beginPath();
+    if (shape === 1) target.rect(x - r * 0.88, y - r * 0.88, r * 1.76, r * 1.76);
+    else if (shape === 2) {
+      target.moveTo(x, y - r * 1.15); target.lineTo(x + r * 1.1, y + r * 0.9); target.lineTo(x - r * 1.1, y + r * 0.9);
+    } else if (shape === 3) {
+      target.moveTo(x, y - r * 1.25); target.lineTo(x + r * 1.25, y); target.lineTo(x, y + r * 1.25); target.lineTo(x - r * 1.25, y);
+    } else target.arc(x, y, r, 0, 7);
+    target.closePath();
+  }
+  function colourOf(style) {
+    if (style < COLOURS * SHAPES) return colours[`c${Math.floor(style / SHAPES)}`];
+    return style < STYLES - 1 ? colours[`m${style - COLOURS * SHAPES}`] : colours.alone;
+  }
+  function signs(radius) {
+    const r = Math.max(0.5, Math.round(radius * dpr * 2) / 2), box = Math.ceil(r * 2.6) + 2;
+    const key = `${r} ${colours.paper}`;
+    if (plateKey !== key) {
+      plateKey = key;
+      plate.width = box * STYLES;
+      plate.height = box * 2;
+      const target = plate.getContext("2d");
+      for (let style = 0; style < STYLES; style++) for (const faint of [0, 1]) {
+        const shape = style < COLOURS * SHAPES ? style % SHAPES : 0;
+        const own = style < COLOURS * SHAPES ? r : style < STYLES - 1 ? r * 0.9 : r * 0.75;
+        outline(target, shape, box * (style + 0.5), box * (faint + 0.5), faint ? own * 0.8 : own);
+        target.globalAlpha = faint ? 0.35 : 1;
+        target.fillStyle = faint ? colours.alone : colourOf(style);
+        target.fill();
+        if (r > 3 && !faint) { target.lineWidth = 1; target.strokeStyle = colours.paper; target.stroke(); }
+      }
+    }
+    return box;
+  }
+
+  // ---- Drawing.
+  let waiting = 0;
+  function redraw() { if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; draw(); }); }
+  const sx = (i) => view.x + view.k * (left + xs[i] * side);
+  const sy = (i) => view.y + view.k * (top + ys[i] * side);
+  const lit = (i) => chosen.size === 0 || chosen.has(who[i]);
+  const faintPictures = 0.25;
+
+  function draw() {
+    const margin = 60, visible = [];
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    for (let at = 0; at < n; at++) {
+      const i = order[at], x = sx(i), y = sy(i);
+      if (x > -margin && x < width + margin && y > -margin && y < height + margin) visible.push(i);
+    }
+    if (chosen.size) visible.sort((a, b) => lit(a) - lit(b));
+    const room = Math.sqrt((width * height) / Math.max(1, visible.length)) * 0.55;
+    const size = Math.min(data.side * 0.75, 72, room);
+    const scale = Math.min(6, Math.max(1, Math.pow(view.k, 0.35)));
+    const radius = Math.min(9, Math.max(1.4, Math.sqrt((side * side) / Math.max(1, n)) * 0.13) * scale);
+    drawSigns(visible, radius);
+    context.setTransform(dpr, 0, 0, dpr, 0, 0);
+    const pictures = size >= 26 && blocks.length > 0;
+    if (pictures) drawPictures(visible, size);
+    drawNames(pictures ? size / 2 : radius);
+    for (const i of new Set([hovered, held])) if (i >= 0) ring(i, pictures && cell[i] >= 0 ? size : 0, radius);
+    canvas.dataset.view = [view.k, view.x, view.y, left, top, side].join(" ");
+    canvas.dataset.pictures = pictures;
+  }
+  function drawSigns(visible, radius) {
+    const box = signs(radius), half = box / 2;
+    for (const i of visible) {
+      const faint = lit(i) ? 0 : box;
+      context.drawImage(plate, styleOf[i] * box, faint, box, box, Math.round(sx(i) * dpr - half), Math.round(sy(i) * dpr - half), box, box);
+    }
+  }
+  function drawPictures(visible, size) {
+    for (const i of visible) {
+      if (cell[i] < 0) continue;
+      const x = sx(i) - size / 2, y = sy(i) - size / 2;
+      context.globalAlpha = lit(i) ? 1 : faintPictures;
+      if (paint(context, i, x, y, size)) {
+        context.lineWidth = kindOf(i) === NAMED ? 2.5 : 1.5;
+        context.strokeStyle = colourOf(styleOf[i]);
+        context.strokeRect(x, y, size, size);
+      }
+    }
+    context.globalAlpha = 1;
+  }
+  function ring(i, size, radius) {
+    const x = sx(i), y = sy(i);
+    if (size) paint(context, i, x - size / 2, y - size / 2, size);
+    for (const [colour, line] of [[colours.paper, 6], [colours.ink, 2.5]]) {
+      context.beginPath();
+      if (size) context.rect(x - size / 2 - 1, y - size / 2 - 1, size + 2, size + 2);
+      else context.arc(x, y, radius + 4, 0, 7);
+      context.lineWidth = line;
+      context.strokeStyle = colour;
+      context.stroke();
+    }
+  }
+
+  // ---- Names, over the face in the middle of each clump; where two would overlap the larger stays.
+  const members = people.map(() => []);
+  for (let i = 0; i < n; i++) if (who[i] >= 0) members[who[i]].push(i);
+  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const centres = people.map((person, p) => {
+    if (!members[p].length) return -1;
+    const x = median(members[p].map((i) => xs[i])), y = median(members[p].map((i) => ys[i]));
+    return members[p].reduce((best, i) => (Math.hypot(xs[i] - x, ys[i] - y) < Math.hypot(xs[best] - x, ys[best] - y) ? i : best));
+  });
+  const short = (text) => (Array.from(text).length > 28 ? Array.from(text).slice(0, 27).join("") + "…" : text);
+  function drawNames(above) {
+    const taken = [];
+    context.font = "600 13px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "bottom";
+    context.lineJoin = "round";
+    for (let p = 0; p < people.length; p++) {
+      if (centres[p] < 0 || (chosen.size ? !chosen.has(p) : people[p][1] !== NAMED)) continue;
+      const x = sx(centres[p]), y = sy(centres[p]) - above - 5;
+      if (x < 0 || x > width || y < 0 || y > height + 20) continue;
+      const text = short(people[p][0]), half = context.measureText(text).width / 2 + 3;
+      const box = [x - half, y - 17, x + half, y + 2];
+      if (taken.some((o) => o[0] < box[2] && box[0] < o[2] && o[1] < box[3] && box[1] < o[3])) continue;
+      taken.push(box);
+      context.lineWidth = 4;
+      context.strokeStyle = colours.paper;
+      context.strokeText(text, x, y);
+      context.fillStyle = colours.ink;
+      context.fillText(text, x, y);
+    }
+  }
+
+  // ---- The card that shows one face.
+  const card = byId("card"), portraitContext = byId("portrait").getContext("2d");
+  const shown = () => (held >= 0 ? held : hovered);
+  function label(i) {
+    if (who[i] < 0) return "in no group";
+    return people[who[i]][0];
+  }
+  function facts(i) {
+    const words = [], kind = kindOf(i);
+    if (kind === NAMED) words.push(state[i] & CONFIRMED ? "confirmed" : "suggested");
+    if (kind > GROUP) words.push("ignored");
+    if (data.dates[photo[i]]) words.push(data.dates[photo[i]]);
+    return words.join(" · ");
+  }
+  function link(path) {
+    try {
+      return data.base + path.split("/").map(encodeURIComponent).join("/");
+    } catch {
+      return ""; // a name that is no text
+    }
+  }
+  function portrait(i) {
+    portraitContext.clearRect(0, 0, 224, 224);
+    byId("portrait").hidden = cell[i] < 0;
+    if (cell[i] >= 0) paint(portraitContext, i, 0, 0, 224);
+  }
+  function show() {
+    const i = shown();
+    card.hidden = i < 0;
+    card.classList.toggle("held", held >= 0);
+    canvas.classList.toggle("over", hovered >= 0);
+    redraw();
+    if (i < 0) return;
+    byId("who").textContent = label(i);
+    byId("what").textContent = facts(i);
+    const anchor = byId("photo"), href = link(data.photos[photo[i]]);
+    anchor.textContent = data.photos[photo[i]];
+    if (held >= 0 && href) anchor.href = href; else anchor.removeAttribute("href");
+    portrait(i);
+    place(i);
+  }
+  function place(i) {
+    const x = sx(i), y = sy(i), w = card.offsetWidth, h = card.offsetHeight, gap = 18;
+    const right = x + gap + w < width - 4 || x < width / 2;
+    const across = Math.max(4, Math.min(width - w - 4, right ? x + gap : x - gap - w));
+    const down = Math.max(4, Math.min(height - h - 4, y - h / 2));
+    card.style.transform = `translate(${across}px, ${down}px)`;
+  }
+  function hold(i, spoken) {
+    held = i;
+    show();
+    if (spoken) byId("spoken").textContent = i < 0 ? "" : [label(i), facts(i), data.photos[photo[i]]].join(", ");
+  }
+
+  // ---- Finding the face at a place on the screen.
+  function nearest(x, y, reach) {
+    const inverse = (v, move, start) => ((v - move) / view.k - start) / side;
+    const found = tree.find(inverse(x, view.x, left), inverse(y, view.y, top), reach / (view.k * side));
+    if (found === undefined || lit(found)) return found === undefined ? -1 : found;
+    let best = -1, least = reach;
+    for (const p of chosen) for (const i of members[p]) {
+      const away = Math.hypot(sx(i) - x, sy(i) - y);
+      if (away < least) [best, least] = [i, away];
+    }
+    return best < 0 ? found : best;
+  }
+  const reach = (touch) => (touch ? 26 : canvas.dataset.pictures === "true" ? 24 : 12);
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "touch" || event.buttons) return;
+    const found = nearest(event.offsetX, event.offsetY, reach(false));
+    if (found !== hovered) { hovered = found; show(); }
+  });
+  canvas.addEventListener("pointerleave", () => { hovered = -1; show(); });
+  let touched = false;
+  canvas.addEventListener("pointerdown", (event) => { touched = event.pointerType === "touch"; });
+  canvas.addEventListener("click", (event) => {
+    const found = nearest(event.offsetX, event.offsetY, reach(touched));
+    hold(found === held ? -1 : found, true);
+  });
+  byId("close").addEventListener("click", () => { hold(-1); canvas.focus(); });
+
+  // ---- Zooming.
+  const zoom = d3.zoom().scaleExtent([0.6, 400]).clickDistance(5).on("zoom", (event) => {
+    view = event.transform;
+    redraw();
+    if (shown() >= 0) place(shown());
+  });
+  selection.call(zoom).on("dblclick.zoom", null);
+  canvas.addEventListener("dblclick", (event) => moved(zoom.scaleBy, 2, [event.offsetX, event.offsetY]));
+  const target = (quick) => (calm.matches || quick ? selection : selection.transition().duration(250));
+  function moved(how, ...what) { how(target(), ...what); }
+  function fit(faces) {
+    if (!faces.length) return moved(zoom.transform, d3.zoomIdentity);
+    const low = (values) => values.reduce((a, b) => Math.min(a, b)), high = (values) => values.reduce((a, b) => Math.max(a, b));
+    const x = faces.map((i) => left + xs[i] * side), y = faces.map((i) => top + ys[i] * side);
+    const w = high(x) - low(x), h = high(y) - low(y), space = 90;
+    const k = Math.max(1, Math.min(40, (width - space * 2) / Math.max(w, 1), (height - space * 2) / Math.max(h, 1)));
+    const middle = [(high(x) + low(x)) / 2, (high(y) + low(y)) / 2];
+    return moved(zoom.transform, d3.zoomIdentity.translate(width / 2 - k * middle[0], height / 2 - k * middle[1]).scale(k));
+  }
+  const all = () => moved(zoom.transform, d3.zoomIdentity);
+  byId("in").addEventListener("click", () => moved(zoom.scaleBy, 1.6));
+  byId("out").addEventListener("click", () => moved(zoom.scaleBy, 1 / 1.6));
+  byId("all").addEventListener("click", all);
+
+  // ---- Keys.
+  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  function step([dx, dy]) {
+    const from = held >= 0 ? [sx(held), sy(held)] : [width / 2, height / 2];
+    let best = -1, least = Infinity;
+    for (let i = 0; i < n; i++) {
+      const x = sx(i) - from[0], y = sy(i) - from[1], along = x * dx + y * dy, off = Math.abs(x * dy) + Math.abs(y * dx);
+      if (i === held || !lit(i) || along <= 0.01 || off > along) continue;
+      if (along + off * 2 < least) [best, least] = [i, along + off * 2];
+    }
+    if (best >= 0) pick(best);
+  }
+  function pick(i) {
+    hold(i, true);
+    const x = sx(i), y = sy(i), edge = 60;
+    if (x < edge || y < edge || x > width - edge || y > height - edge)
+      zoom.translateTo(selection, (x - view.x) / view.k, (y - view.y) / view.k);
+  }
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = ARROWS[event.key];
+    if (arrow && event.shiftKey) step(arrow);
+    else if (arrow) zoom.translateBy(target(event.repeat), (-arrow[0] * 80) / view.k, (-arrow[1] * 80) / view.k);
+    else if (event.key === "+" || event.key === "=") zoom.scaleBy(target(event.repeat), 1.4);
+    else if (event.key === "-" || event.key === "_") zoom.scaleBy(target(event.repeat), 1 / 1.4);
+    else if (event.key === "0" || event.key === "Home") all();
+    else if (event.key === "Enter") { const i = nearest(width / 2, height / 2, Infinity); if (i >= 0) pick(i); }
+    else if (event.key === "Escape") { if (held >= 0) hold(-1, true); else choose(); }
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    const help = document.querySelector("header details");
+    if (event.key === "Escape" && help.open) { help.open = false; help.firstElementChild.focus(); }
+  });
+
+  // ---- The list: names to find, people to pick out.
+  const rows = Array.from(document.querySelectorAll("#list li button"));
+  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const names = rows.map((row) => plain(people[row.dataset.who][0]));
+  function choose(number) {
+    if (number === undefined) chosen.clear();
+    else if (!chosen.delete(number)) chosen.add(number);
+    for (const row of rows) row.setAttribute("aria-pressed", chosen.has(Number(row.dataset.who)));
+    byId("chosen").hidden = chosen.size === 0;
+    byId("chosen-count").textContent = `${chosen.size} picked out`;
+    redraw();
+  }
+  byId("list").addEventListener("click", (event) => {
+    const row = event.target.closest("button");
+    if (row) choose(Number(row.dataset.who));
+  });
+  byId("clear").addEventListener("click", () => { choose(); byId("search").focus(); });
+  byId("zoom-to").addEventListener("click", () => fit([...chosen].flatMap((p) => members[p])));
+  const search = byId("search");
+  function filter() {
+    const words = plain(search.value.trim());
+    let found = 0;
+    rows.forEach((row, at) => {
+      const hit = names[at].includes(words);
+      row.parentElement.hidden = !hit;
+      found += hit;
+    });
+    byId("found").textContent = words ? `${found} of ${rows.length}` : "";
+    for (const heading of document.querySelectorAll("#list h2"))
+      heading.hidden = !heading.nextElementSibling.querySelector("li:not([hidden])");
+  }
+  search.addEventListener("input", filter);
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && search.value) { search.value = ""; filter(); event.preventDefault(); }
+    const first = rows.find((row) => !row.parentElement.hidden);
+    if (event.key === "Enter" && search.value.trim() && first) choose(Number(first.dataset.who));
+  });
+
+  // ---- Sizes and colours.
+  function resized() {
+    width = stage.clientWidth;
+    height = stage.clientHeight;
+    dpr = Math.min(2, window.devicePixelRatio || 1);
+    canvas.width = Math.round(width * dpr);
+    canvas.height = Math.round(height * dpr);
+    const space = Math.min(40, width * 0.06);
+    side = Math.max(1, Math.min(width, height) - 2 * space);
+    left = (width - side) / 2;
+    top = (height - side) / 2;
+    zoom.extent([[0, 0], [width, height]]).translateExtent([[-width * 0.4, -height * 0.4], [width * 1.4, height * 1.4]]);
+    draw();
+    if (shown() >= 0) place(shown());
+  }
+  function coloured() {
+    const style = getComputedStyle(document.documentElement), read = (name) => style.getPropertyValue(`--${name}`).trim();
+    const wanted = ["paper", "ink", "alone"];
+    for (let i = 0; i < COLOURS; i++) wanted.push(`c${i}`);
+    for (let i = 0; i < MUTED; i++) wanted.push(`m${i}`);
+    colours = Object.fromEntries(wanted.map((name) => [name, read(name)]));
+    redraw();
+  }
+  dark.addEventListener("change", coloured);
+  coloured();
+  new ResizeObserver(resized).observe(stage);
+  resized();
+})();
