@@ -5,8 +5,13 @@
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-  const xs = Float32Array.from(new Uint16Array(bytes(data.x)), (v) => v / 65535);
-  const ys = Float32Array.from(new Uint16Array(bytes(data.y)), (v) => v / 65535);
+  const plane = [data.x, data.y].map((text) => Float32Array.from(new Uint16Array(bytes(text)), (v) => v / 65535));
+  const extent = (values) => (values.length ? [0, 1].map((end) => values.reduce((a, b) => (end ? Math.max(a, b) : Math.min(a, b)))) : [0, 1]);
+  const span = (values) => extent(values)[1] - extent(values)[0];
+  // Directions mean nothing, so a wide map is turned by a quarter on a tall screen.
+  const tall = byId("stage").clientHeight > byId("stage").clientWidth;
+  if (tall !== span(plane[1]) > span(plane[0])) plane.reverse();
+  const [xs, ys] = plane;
   const who = new Int32Array(bytes(data.who)), photo = new Uint32Array(bytes(data.photo));
   const state = new Uint8Array(bytes(data.state));
   const n = xs.length, people = data.people, NAMED = 0, GROUP = 1;
@@ -159,27 +164,32 @@
     }
   }
 
-  // ---- Names, over the face in the middle of each clump; where two would overlap the larger stays.
+  // ---- Names, over each clump; where two would overlap the larger stays.
   const members = people.map(() => []);
   for (let i = 0; i < n; i++) if (who[i] >= 0) members[who[i]].push(i);
-  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-  const centres = people.map((person, p) => {
-    if (!members[p].length) return -1;
-    const x = median(members[p].map((i) => xs[i])), y = median(members[p].map((i) => ys[i]));
-    return members[p].reduce((best, i) => (Math.hypot(xs[i] - x, ys[i] - y) < Math.hypot(xs[best] - x, ys[best] - y) ? i : best));
+  const quantile = (values, part) => values.sort((a, b) => a - b)[Math.floor(values.length * part)];
+  const gap = (i, x, y) => Math.hypot(xs[i] - x, ys[i] - y);
+  const centres = members.map((mine) => {
+    if (!mine.length) return -1;
+    const x = quantile(mine.map((i) => xs[i]), 0.5), y = quantile(mine.map((i) => ys[i]), 0.5);
+    return mine.reduce((best, i) => (gap(i, x, y) < gap(best, x, y) ? i : best));
   });
+  // Half of a person's faces are this near to the middle one; the clump is not much larger.
+  const reaches = members.map((mine, p) => Math.min(0.04, 1.5 * quantile(mine.map((i) => gap(i, xs[centres[p]], ys[centres[p]])), 0.5) || 0));
   const short = (text) => (Array.from(text).length > 28 ? Array.from(text).slice(0, 27).join("") + "…" : text);
   function drawNames(above) {
     const taken = [];
-    context.font = "600 13px system-ui, sans-serif";
+    context.font = `600 ${width < 600 ? 12 : 13}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "bottom";
     context.lineJoin = "round";
     for (let p = 0; p < people.length; p++) {
       if (centres[p] < 0 || (chosen.size ? !chosen.has(p) : people[p][1] !== NAMED)) continue;
-      const x = sx(centres[p]), y = sy(centres[p]) - above - 5;
-      if (x < 0 || x > width || y < 0 || y > height + 20) continue;
+      const middle = [sx(centres[p]), sy(centres[p])];
+      if (middle[0] < 0 || middle[0] > width || middle[1] < 0 || middle[1] > height) continue;
       const text = short(people[p][0]), half = context.measureText(text).width / 2 + 3;
+      const x = Math.max(half, Math.min(width - half, middle[0]));
+      const y = Math.max(20, middle[1] - reaches[p] * side * view.k - above - 4);
       const box = [x - half, y - 17, x + half, y + 2];
       if (taken.some((o) => o[0] < box[2] && box[0] < o[2] && o[1] < box[3] && box[1] < o[3])) continue;
       taken.push(box);
@@ -279,21 +289,28 @@
     if (shown() >= 0) place(shown());
   });
   selection.call(zoom).on("dblclick.zoom", null);
-  canvas.addEventListener("dblclick", (event) => moved(zoom.scaleBy, 2, [event.offsetX, event.offsetY]));
-  const target = (quick) => (calm.matches || quick ? selection : selection.transition().duration(250));
-  function moved(how, ...what) { how(target(), ...what); }
-  function fit(faces) {
-    if (!faces.length) return moved(zoom.transform, d3.zoomIdentity);
-    const low = (values) => values.reduce((a, b) => Math.min(a, b)), high = (values) => values.reduce((a, b) => Math.max(a, b));
-    const x = faces.map((i) => left + xs[i] * side), y = faces.map((i) => top + ys[i] * side);
-    const w = high(x) - low(x), h = high(y) - low(y), space = 90;
-    const k = Math.max(1, Math.min(40, (width - space * 2) / Math.max(w, 1), (height - space * 2) / Math.max(h, 1)));
-    const middle = [(high(x) + low(x)) / 2, (high(y) + low(y)) / 2];
-    return moved(zoom.transform, d3.zoomIdentity.translate(width / 2 - k * middle[0], height / 2 - k * middle[1]).scale(k));
+  // Where a movement under way will end: the next key goes on from there.
+  let goal = null;
+  function glide(transform) {
+    goal = zoom.constrain()(transform, zoom.extent()(), zoom.translateExtent());
+    if (calm.matches) selection.call(zoom.transform, goal), (goal = null);
+    else selection.transition().duration(220).ease(d3.easeCubicOut).call(zoom.transform, goal).on("end interrupt cancel", () => { goal = null; });
   }
-  const all = () => moved(zoom.transform, d3.zoomIdentity);
-  byId("in").addEventListener("click", () => moved(zoom.scaleBy, 1.6));
-  byId("out").addEventListener("click", () => moved(zoom.scaleBy, 1 / 1.6));
+  function scale(factor, [x, y] = [width / 2, height / 2]) {
+    const from = goal || view, [low, high] = zoom.scaleExtent();
+    const k = Math.max(low, Math.min(high, from.k * factor)), [px, py] = from.invert([x, y]);
+    glide(d3.zoomIdentity.translate(x - px * k, y - py * k).scale(k));
+  }
+  const pan = (dx, dy) => { const from = goal || view; glide(d3.zoomIdentity.translate(from.x + dx, from.y + dy).scale(from.k)); };
+  const all = () => glide(d3.zoomIdentity);
+  function fit(faces) {
+    const x = extent(faces.map((i) => left + xs[i] * side)), y = extent(faces.map((i) => top + ys[i] * side)), space = 90;
+    const k = Math.max(1, Math.min(40, (width - space * 2) / Math.max(x[1] - x[0], 1), (height - space * 2) / Math.max(y[1] - y[0], 1)));
+    glide(d3.zoomIdentity.translate(width / 2 - (k * (x[0] + x[1])) / 2, height / 2 - (k * (y[0] + y[1])) / 2).scale(k));
+  }
+  canvas.addEventListener("dblclick", (event) => scale(2, [event.offsetX, event.offsetY]));
+  byId("in").addEventListener("click", () => scale(1.6));
+  byId("out").addEventListener("click", () => scale(1 / 1.6));
   byId("all").addEventListener("click", all);
 
   // ---- Keys.
@@ -318,9 +335,9 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = ARROWS[event.key];
     if (arrow && event.shiftKey) step(arrow);
-    else if (arrow) zoom.translateBy(target(event.repeat), (-arrow[0] * 80) / view.k, (-arrow[1] * 80) / view.k);
-    else if (event.key === "+" || event.key === "=") zoom.scaleBy(target(event.repeat), 1.4);
-    else if (event.key === "-" || event.key === "_") zoom.scaleBy(target(event.repeat), 1 / 1.4);
+    else if (arrow) pan(-arrow[0] * 80, -arrow[1] * 80);
+    else if (event.key === "+" || event.key === "=") scale(1.4);
+    else if (event.key === "-" || event.key === "_") scale(1 / 1.4);
     else if (event.key === "0" || event.key === "Home") all();
     else if (event.key === "Enter") { const i = nearest(width / 2, height / 2, Infinity); if (i >= 0) pick(i); }
     else if (event.key === "Escape") { if (held >= 0) hold(-1, true); else choose(); }
@@ -378,9 +395,10 @@
     canvas.width = Math.round(width * dpr);
     canvas.height = Math.round(height * dpr);
     const space = Math.min(40, width * 0.06);
-    side = Math.max(1, Math.min(width, height) - 2 * space);
-    left = (width - side) / 2;
-    top = (height - side) / 2;
+    const [x0, x1] = extent(xs), [y0, y1] = extent(ys);
+    side = Math.max(1, Math.min((width - 2 * space) / Math.max(x1 - x0, 0.1), (height - 2 * space) / Math.max(y1 - y0, 0.1)));
+    left = width / 2 - ((x0 + x1) / 2) * side;
+    top = height / 2 - ((y0 + y1) / 2) * side;
     zoom.extent([[0, 0], [width, height]]).translateExtent([[-width * 0.4, -height * 0.4], [width * 1.4, height * 1.4]]);
     draw();
     if (shown() >= 0) place(shown());
