@@ -145,4 +145,4 @@ def _fitted(points: Float64) -> Float32:
         return np.empty((0, 2), np.float32)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
     scale = extent.max() or 1.0
-    return ((points - low - extent / 2) / scale + 0.5).astype(np.float32)
+    return np.asarray((points - low - extent / 2) / scale + 0.5, dtype=np.float32)

@@ -124,7 +124,7 @@
     const radius = Math.min(9, Math.max(1.4, Math.sqrt((side * side) / Math.max(1, n)) * 0.13) * scale);
     drawSigns(visible, radius);
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
-    const pictures = size >= 26 && blocks.length > 0;
+    const pictures = size >= (width < 600 ? 21 : 26) && blocks.length > 0;
     if (pictures) drawPictures(visible, size);
     drawNames(pictures ? size / 2 : radius);
     for (const i of new Set([hovered, held])) if (i >= 0) ring(i, pictures && cell[i] >= 0 ? size : 0, radius);
@@ -178,7 +178,7 @@
   const reaches = members.map((mine, p) => Math.min(0.04, 1.5 * quantile(mine.map((i) => gap(i, xs[centres[p]], ys[centres[p]])), 0.5) || 0));
   const short = (text) => (Array.from(text).length > 28 ? Array.from(text).slice(0, 27).join("") + "…" : text);
   function drawNames(above) {
-    const taken = [];
+    const tools = stage.querySelector(".tools"), taken = [[tools.offsetLeft - 4, 0, width, tools.offsetTop + tools.offsetHeight + 4]];
     context.font = `600 ${width < 600 ? 12 : 13}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "bottom";
@@ -252,7 +252,7 @@
   function hold(i, spoken) {
     held = i;
     show();
-    if (spoken) byId("spoken").textContent = i < 0 ? "" : [label(i), facts(i), data.photos[photo[i]]].join(", ");
+    if (spoken) byId("spoken").textContent = i < 0 ? "" : [label(i), facts(i), data.photos[photo[i]]].filter(Boolean).join(", ");
   }
 
   // ---- Finding the face at a place on the screen.
@@ -283,7 +283,7 @@
   byId("close").addEventListener("click", () => { hold(-1); canvas.focus(); });
 
   // ---- Zooming.
-  const zoom = d3.zoom().scaleExtent([0.6, 400]).clickDistance(5).on("zoom", (event) => {
+  const zoom = d3.zoom().touchable(true).scaleExtent([0.6, 400]).clickDistance(5).on("zoom", (event) => {
     view = event.transform;
     redraw();
     if (shown() >= 0) place(shown());

@@ -1,0 +1,409 @@
+"""The page with the map: what it holds, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from faceclust import Library
+from faceclust.outputs.map.render import COLOURS, MUTED, SHAPES, VENDORED, in_page_order, render_map
+from faceclust.outputs.map.sprites import ACROSS, make_sheets, pictured, side_for
+from faceclust.types import FacePlace, Person
+from tests.drawn_faces import draw_face
+from tests.programs import program
+
+VENDOR = resources.files("faceclust.outputs") / "web" / "vendor"
+EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7*7 }}\"' &lt;"
+#: Anna, the one with the evil name, and a group have a corner each; a face in the middle is alone.
+CORNERS = {"Anna": (0.1, 0.1), EVIL: (0.9, 0.1), None: (0.1, 0.9)}
+EACH = 12
+
+
+def made_faces() -> tuple[list[FacePlace], np.ndarray, list[int], list[Person]]:
+    rng = np.random.default_rng(0)
+    places, points, numbers, persons = [], [], [], []
+    for number, (name, corner) in enumerate(CORNERS.items()):
+        ids = [f"{number}{i:015x}" for i in range(EACH)]
+        for i, face in enumerate(ids):
+            photo = f"2020/{EVIL.replace('/', '')} {i}#.jpg" if name == EVIL else f"2020/{number} {i}.jpg"
+            taken = datetime(2015 + i % 3, 6, 1, 12)
+            places.append(FacePlace(face, photo, "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), i / 20, 0.99, taken))
+            points.append(np.array(corner) + rng.uniform(-0.04, 0.04, 2))
+            numbers.append(number)
+        confirmed = frozenset(ids[:5]) if name else frozenset()
+        persons.append(Person(f"p{number}", name, tuple(ids), confirmed, (number + 1,)))
+    places.append(FacePlace("f" * 16, "alone.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.5, 0.99, None))
+    return places, np.array([*points, (0.5, 0.5)], np.float32), [*numbers, -1], persons
+
+
+def made_page(pictures: bool = True) -> str:
+    places, points, numbers, persons = made_faces()
+    faces = in_page_order(places, points, numbers)
+    shot = enumerate(zip(places, numbers, strict=True))
+    drawn = {place.face_id: draw_face(person, i) for i, (place, person) in shot if person >= 0}
+    return render_map("/lib", "tsne", faces, persons, drawn if pictures else {}, Path("/lib"), Path("/lib/map.html"))
+
+
+def data_of(html: str) -> dict[str, Any]:
+    (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    return dict(json.loads(block))
+
+
+def unpacked(text: str, kind: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+# ---- What the page holds.
+
+
+def test_the_vendored_scripts_are_whole_and_accounted_for() -> None:
+    files = tomllib.loads((VENDOR / "vendor.toml").read_text(encoding="utf-8"))["file"]
+    for file in files:
+        content = (VENDOR / file["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file["sha256"], file["name"]
+        assert f"v{file['version']} " in content.decode().splitlines()[0]
+        assert file["licence"] in ("ISC", "BSD-3-Clause") and file["source"].endswith(f"-{file['version']}.tgz")
+    assert ("vendor/licence.js", *(f"vendor/{file['name']}" for file in files)) == VENDORED
+    assert {path.name for path in VENDOR.iterdir()} == {"vendor.toml"} | {name.split("/")[1] for name in VENDORED}
+    licence = (VENDOR / "licence.js").read_text()
+    assert "Copyright 2010-2026 Mike Bostock" in licence and "Robert Penner" in licence
+    assert licence in made_page(pictures=False)
+
+
+def test_the_page_holds_every_face_once_with_its_person_and_place() -> None:
+    places, points, numbers, _ = made_faces()
+    data = data_of(made_page())
+    x, y = (unpacked(data[axis], "<u2") / 65535 for axis in "xy")
+    who, photo = unpacked(data["who"], "<i4"), unpacked(data["photo"], "<u4")
+    found = {data["photos"][at]: (px, py, person) for at, px, py, person in zip(photo, x, y, who, strict=True)}
+    assert len(found) == len(places)
+    for place, point, person in zip(places, points, numbers, strict=True):
+        assert found[place.photo] == (pytest.approx(point[0], abs=1e-5), pytest.approx(point[1], abs=1e-5), person)
+    assert [person[0] for person in data["people"]] == ["Anna", EVIL, "group 3"]
+    state = dict(zip(photo, unpacked(data["state"], "u1"), strict=True))
+    assert sum(bool(value & 2) for value in state.values()) == 10
+    assert [value & 1 for at, value in state.items() if data["photos"][at] == "alone.jpg"] == [0]
+
+
+def test_a_hostile_name_ends_no_element_of_the_page() -> None:
+    html = made_page()
+    assert html.count("</script>") == 2 + html.count('<script type="text/plain" class="sheet">')
+    assert "<img" not in html and "49" not in html.partition("<body>")[2].partition("<script")[0]
+    assert "http" not in re.sub(r"/\*!.*?\*/|http-equiv|// https://d3js\S*|http://www.w3.org/\S*", "", html, flags=re.S)
+
+
+def test_the_same_faces_make_the_same_page() -> None:
+    assert made_page() == made_page()
+
+
+def test_sheets_hold_the_pictures_in_order() -> None:
+    colours = {f"{i:03}": (i * 3 % 256, 255 - i * 2 % 256, i * 7 % 256) for i in range(70)}
+    pictures = {}
+    for face, colour in colours.items():
+        out = io.BytesIO()
+        Image.new("RGB", (160, 160), colour).save(out, "JPEG", quality=95)
+        pictures[face] = out.getvalue()
+    pictures["005"] = b"no picture"
+    sheets, shown = make_sheets([*colours, "gone"], pictures, 64)
+    assert shown == colours.keys() - {"005"} and len(sheets) == 2
+    for cell, face in enumerate(sorted(shown)):
+        sheet = Image.open(io.BytesIO(sheets[cell // ACROSS**2]))
+        column, row = cell % ACROSS, cell % ACROSS**2 // ACROSS
+        got = np.array(sheet)[row * 64 + 2 : row * 64 + 62, column * 64 + 2 : column * 64 + 62].astype(int)
+        assert np.abs(got - colours[face]).max() < 12, face  # no neighbour shines through
+    assert make_sheets([], {}, 64) == ([], set())
+
+
+def test_pictures_go_to_everybodys_best_faces_first() -> None:
+    places, _, numbers, _ = made_faces()
+    best = pictured(places, numbers, 4)
+    assert best == {f"{person}{EACH - 1:015x}" for person in range(3)} | {"f" * 16}
+    assert len(pictured(places, numbers, 10**6)) == len(places) and not pictured(places, numbers, 0)
+    assert [side_for(count) for count in (1, 5_000, 20_000, 10**6)] == [128, 96, 64, 48]
+
+
+def test_the_page_and_its_script_agree_on_colours_and_shapes() -> None:
+    web = resources.files("faceclust.outputs") / "web"
+    script, style = ((web / name).read_text(encoding="utf-8") for name in ("map.js", "map.css"))
+    assert f"COLOURS = {COLOURS}, MUTED = {MUTED}, SHAPES = {SHAPES};" in script
+    for name in [*(f"c{i}" for i in range(COLOURS)), *(f"m{i}" for i in range(MUTED))]:
+        assert style.count(f"--{name}:") == 2 and f".{name} {{" in style  # light and dark
+    assert all(f".s{i} {{" in style for i in range(SHAPES))
+
+
+def test_a_library_makes_its_map(library: Library, tmp_path: Path) -> None:
+    library.name(library.group(1), "Anna")
+    html = library.map(tmp_path / "map.html")
+    assert html == Library(library.root).map(tmp_path / "map.html")
+    data = data_of(html)
+    assert len(data["photos"]) == len({place.photo for place in library.places})
+    assert data["people"][0][0] == "Anna"
+    assert all(value & 1 for value in unpacked(data["state"], "u1"))
+    assert (tmp_path / data["base"]).resolve() == library.root
+    assert data_of(library.map("map.html", pictures=0))["x"] == data["x"]
+
+
+def test_a_library_without_faces_makes_a_page(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "dark.png")
+    library = Library(tmp_path)
+    library.scan(workers=0)
+    assert "Nobody was found" in library.map(tmp_path / "map.html")
+
+
+# ---- What a browser makes of it.
+
+
+@pytest.fixture(scope="module")
+def _chromium() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, Service(program("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("map") / "map.html"
+    path.write_text(made_page(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def browser(_chromium: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome]:
+    """The page, opened; in the end it has asked for nothing, nor complained."""
+    size(_chromium, 1200, 800)
+    _chromium.get("about:blank")
+    _chromium.get_log("performance")
+    _chromium.get(page)
+    yield _chromium
+    # That a test looks at the canvas often is no matter of the page's.
+    assert [entry for entry in _chromium.get_log("browser") if "willReadFrequently" not in entry["message"]] == []
+    sent = [json.loads(entry["message"])["message"] for entry in _chromium.get_log("performance")]
+    asked = {event["params"]["request"]["url"] for event in sent if event["method"] == "Network.requestWillBeSent"}
+    assert asked and all(url.startswith(("data:image/jpeg;base64,", page)) for url in asked)
+
+
+def size(driver: webdriver.Chrome, width: int, height: int) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def canvas(driver: webdriver.Chrome) -> WebElement:
+    return driver.find_element(By.ID, "map")
+
+
+def view(driver: webdriver.Chrome) -> list[float]:
+    driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    return [float(number) for number in str(canvas(driver).get_attribute("data-view")).split()]
+
+
+def on_screen(driver: webdriver.Chrome, point: np.ndarray) -> tuple[int, int]:
+    """Where in the canvas a point of the plane is."""
+    k, x, y, left, top, side = view(driver)
+    return round(x + k * (left + point[0] * side)), round(y + k * (top + point[1] * side))
+
+
+def point_at(driver: webdriver.Chrome, point: np.ndarray, click: bool = False) -> None:
+    x, y = on_screen(driver, point)
+    box = canvas(driver).size
+    chain = ActionChains(driver, duration=20)
+    chain.move_to_element_with_offset(canvas(driver), x - round(box["width"] / 2), y - round(box["height"] / 2))
+    (chain.click() if click else chain).perform()
+
+
+def colours_near(driver: webdriver.Chrome, point: np.ndarray) -> set[tuple[int, ...]]:
+    """The colours of the canvas around a point of the plane."""
+    x, y = on_screen(driver, point)
+    script = """const context = document.getElementById("map").getContext("2d");
+        return [...context.getImageData(arguments[0], arguments[1], 60, 60).data]"""
+    data = np.array(driver.execute_script(script, x - 30, y - 30)).reshape(-1, 4)
+    return {tuple(pixel[:3].tolist()) for pixel in data if pixel[3] == 255}
+
+
+def card(driver: webdriver.Chrome) -> str:
+    found = driver.find_element(By.ID, "card")
+    return found.text if found.is_displayed() else ""
+
+
+def row(driver: webdriver.Chrome, name: str) -> WebElement:
+    rows = driver.find_elements(By.CSS_SELECTOR, "#list li button")
+    return next(row for row in rows if row.find_element(By.CLASS_NAME, "name").text == name)
+
+
+def person_points(name: str | None) -> np.ndarray:
+    _, points, numbers, _ = made_faces()
+    return points[[list(CORNERS).index(name) == number for number in numbers]]
+
+
+ANNA_BLUE, EVIL_ORANGE = (0x2F, 0x6F, 0xD0), (0xE0, 0x7B, 0x12)
+
+
+def test_points_are_drawn_in_the_colours_of_their_people(browser: webdriver.Chrome) -> None:
+    view(browser)
+    assert ANNA_BLUE in colours_near(browser, person_points("Anna")[0])
+    assert EVIL_ORANGE in colours_near(browser, person_points(EVIL)[0])
+    assert not {ANNA_BLUE, EVIL_ORANGE} & colours_near(browser, np.array([0.5, 0.5]))
+
+
+def test_pointing_shows_the_picture_and_the_name_as_text(browser: webdriver.Chrome) -> None:
+    point_at(browser, person_points(EVIL)[3])
+    assert EVIL in card(browser) and "confirmed" in card(browser)
+    script = """const c = document.getElementById("portrait");
+        return new Set(c.getContext("2d").getImageData(0, 0, c.width, c.height).data).size"""
+    WebDriverWait(browser, 5).until(lambda driver: int(driver.execute_script(script)) > 50)
+    assert browser.find_elements(By.TAG_NAME, "img") == []
+    point_at(browser, np.array([0.5, 0.5]))
+    assert "in no group" in card(browser) and "alone.jpg" in card(browser)
+    assert not browser.find_element(By.ID, "portrait").is_displayed()
+    point_at(browser, np.array([0.5, 0.3]))
+    assert card(browser) == ""
+
+
+def test_a_click_holds_the_face_with_a_link_to_its_photo(browser: webdriver.Chrome) -> None:
+    point_at(browser, person_points(EVIL)[0], click=True)
+    point_at(browser, np.array([0.5, 0.3]))
+    assert EVIL in card(browser)
+    href = str(browser.find_element(By.ID, "photo").get_dom_attribute("href"))
+    assert href.startswith("./2020/%3Cimg%20src") and href.endswith("%23.jpg") and "{" not in href
+    browser.find_element(By.ID, "close").click()
+    assert card(browser) == ""
+
+
+def test_the_wheel_zooms_where_the_pointer_is(browser: webdriver.Chrome) -> None:
+    point = person_points("Anna")[0]
+    before, at = view(browser)[0], on_screen(browser, point)
+    point_at(browser, point)
+    rect = canvas(browser).rect
+    event = {"type": "mouseWheel", "x": rect["x"] + at[0], "y": rect["y"] + at[1], "deltaX": 0, "deltaY": -400}
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+    WebDriverWait(browser, 5).until(lambda driver: view(driver)[0] > before * 1.3)
+    assert on_screen(browser, point) == pytest.approx(at, abs=2)
+
+
+def test_dragging_moves_the_map(browser: webdriver.Chrome) -> None:
+    ActionChains(browser, duration=50).move_to_element(canvas(browser)).click_and_hold().move_by_offset(
+        70, 40
+    ).release().perform()
+    k, x, y, *_ = view(browser)
+    assert (k, x, y) == (1, pytest.approx(70, abs=2), pytest.approx(40, abs=2))
+
+
+def test_two_fingers_zoom(browser: webdriver.Chrome) -> None:
+    rect = canvas(browser).rect
+    middle = rect["x"] + rect["width"] / 2, rect["y"] + rect["height"] / 2
+    for kind, away in (("touchStart", 40), ("touchMove", 80), ("touchMove", 120), ("touchEnd", 0)):
+        fingers = [{"x": middle[0] + way * away, "y": middle[1], "id": i} for i, way in enumerate((-1, 1))]
+        event = {"type": kind, "touchPoints": [] if kind == "touchEnd" else fingers}
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+    assert view(browser)[0] == pytest.approx(3, rel=0.2)
+
+
+def test_keys_zoom_move_and_show_all(browser: webdriver.Chrome) -> None:
+    canvas(browser).send_keys("++")
+    k, x, y, *_ = view(browser)
+    assert k == pytest.approx(1.96)
+    canvas(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_UP)
+    assert view(browser)[1:3] == [pytest.approx(x + 80), pytest.approx(y + 80)]
+    canvas(browser).send_keys("-")
+    assert view(browser)[0] == pytest.approx(1.4)
+    canvas(browser).send_keys("0")
+    assert view(browser)[:3] == [1, 0, 0]
+
+
+def test_keys_pick_faces_one_after_another_and_say_them(browser: webdriver.Chrome) -> None:
+    spoken = browser.find_element(By.ID, "spoken")
+    canvas(browser).send_keys(Keys.ENTER)
+    assert str(spoken.get_property("textContent")) == "in no group, alone.jpg"
+    canvas(browser).send_keys(Keys.SHIFT, Keys.ARROW_UP)
+    assert "alone.jpg" not in card(browser) and card(browser)
+    assert "2020/" in str(spoken.get_property("textContent"))
+    canvas(browser).send_keys(Keys.NULL, Keys.ESCAPE)
+    assert card(browser) == ""
+
+
+def test_picking_a_person_out_leaves_the_others_grey(browser: webdriver.Chrome) -> None:
+    row(browser, "Anna").click()
+    assert row(browser, "Anna").get_attribute("aria-pressed") == "true"
+    view(browser)
+    assert ANNA_BLUE in colours_near(browser, person_points("Anna")[0])
+    assert EVIL_ORANGE not in colours_near(browser, person_points(EVIL)[0])
+    browser.find_element(By.ID, "zoom-to").click()
+    assert view(browser)[0] > 3
+    browser.find_element(By.ID, "clear").click()
+    canvas(browser).send_keys("0")
+    view(browser)
+    assert EVIL_ORANGE in colours_near(browser, person_points(EVIL)[0])
+    assert row(browser, "Anna").get_attribute("aria-pressed") == "false"
+
+
+def test_the_search_finds_people_whatever_the_case(browser: webdriver.Chrome) -> None:
+    search = browser.find_element(By.ID, "search")
+    search.send_keys("ÁNN")
+    rows = browser.find_elements(By.CSS_SELECTOR, "#list li button")
+    assert [found.text.split("\n")[0] for found in rows if found.is_displayed()] == ["Anna"]
+    assert browser.find_element(By.ID, "found").text == "1 of 3"
+    search.send_keys(Keys.ENTER)
+    assert row(browser, "Anna").get_attribute("aria-pressed") == "true"
+    search.send_keys(Keys.ESCAPE)
+    assert all(found.is_displayed() for found in rows)
+
+
+def test_the_list_says_in_words_what_the_map_shows(browser: webdriver.Chrome) -> None:
+    said = [
+        str(found.get_property("textContent")) for found in browser.find_elements(By.CSS_SELECTOR, "#list li button")
+    ]
+    assert said[0] == "Anna12 faces on 12 photos, 7 suggested · 2015–2017"
+    assert said[1].startswith(EVIL) and said[2].startswith("group 3")
+    assert "1 face is in no group" in browser.find_element(By.ID, "list").text
+
+
+def test_the_dark_has_its_own_colours(browser: webdriver.Chrome) -> None:
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        view(browser)
+        assert (0x6E, 0xA6, 0xFF) in colours_near(browser, person_points("Anna")[0])
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_near_by_the_pictures_themselves_are_drawn(browser: webdriver.Chrome) -> None:
+    row(browser, "Anna").click()
+    browser.find_element(By.ID, "zoom-to").click()
+    view(browser)
+    WebDriverWait(browser, 5).until(lambda driver: len(colours_near(driver, person_points("Anna")[0])) > 200)
+    assert canvas(browser).get_attribute("data-pictures") == "true"
+
+
+@pytest.mark.parametrize("width", [320, 390, 720, 721, 1440])
+def test_nothing_is_wider_than_the_screen(browser: webdriver.Chrome, width: int) -> None:
+    size(browser, width, 844)
+    browser.refresh()
+    view(browser)
+    browser.find_element(By.CSS_SELECTOR, "header summary").click()
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert canvas(browser).size["height"] > 300
