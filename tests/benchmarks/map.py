@@ -1,0 +1,165 @@
+"""What the map costs and what it keeps.
+
+    python tests/benchmarks/map.py layout [FACES]... [--method NAME]... [--threads N]
+    python tests/benchmarks/map.py browser [FACES] [--keep FOLDER]
+
+`layout` lays made-up faces out (tests/benchmarks/synthetic.py), each time in a process of its own:
+CPU time, time elapsed, peak memory with Python and the faces, the share of the 10 nearest faces in
+the 128-dimensional space that are among the 10 nearest on the map, and how often the nearest other
+face is the same person's, of people seen twice or more, on the map and in the space. Methods: tsne,
+umap, and scikit-learn's t-SNE with the same settings. `browser` makes the page of a library of so
+many faces with drawn pictures and zooms in it with the wheel in headless Chromium, which draws
+without graphics hardware: milliseconds from the turn of the wheel until the picture's pixels are
+there, the median and the worst of twenty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.synthetic import Faces, synthetic_faces
+
+ASKED, NEAR = 2_000, 10
+RADIUS = np.float32(2.71)
+_FRAMES = """
+const [turns, deep, done] = arguments, canvas = document.getElementById("map"), context = canvas.getContext("2d");
+const box = canvas.getBoundingClientRect(), times = [];
+const middle = { clientX: box.left + box.width * 0.45, clientY: box.top + box.height * 0.5 };
+function turn(left) {
+  if (!left) return done(times);
+  const begun = performance.now();
+  const deltaY = deep ? -60 : left % 2 ? -60 : 60;
+  canvas.dispatchEvent(new WheelEvent("wheel", { ...middle, deltaY, bubbles: true, cancelable: true }));
+  requestAnimationFrame(() => {
+    const drawing = performance.now();
+    context.getImageData(0, 0, 1, 1); // waits for the pixels
+    times.push([drawing - begun, performance.now() - begun]);
+    setTimeout(() => turn(left - 1), 20);
+  });
+}
+turn(turns);
+"""
+
+
+def nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[asked], return_distance=False)
+    return np.array([[other for other in row if other != own][:k] for row, own in zip(found, asked, strict=True)])
+
+
+def quality(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
+    asked = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
+    there, here = nearest(faces.embeddings, asked, NEAR), nearest(points, asked, NEAR)
+    kept = [len(set(a) & set(b)) / NEAR for a, b in zip(there.tolist(), here.tolist(), strict=True)]
+    often = np.bincount(faces.person)[faces.person[asked]] > 1
+    same = [faces.person[near[often, 0]] == faces.person[asked[often]] for near in (here, there)]
+    return float(np.mean(kept)), float(np.mean(same[0])), float(np.mean(same[1]))
+
+
+def by_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+
+    from faceclust.outputs.map.layout import principal_plane
+
+    start = principal_plane(embeddings)
+    start *= 1e-4 / start[:, 0].std()
+    tsne = TSNE(init=start.astype(np.float32), perplexity=30, max_iter=750, random_state=0, n_jobs=threads)
+    return np.asarray(tsne.fit_transform(embeddings))
+
+
+def lay_out_one(n: int, method: str, threads: int) -> None:
+    from faceclust.outputs.map.layout import lay_out
+
+    faces = synthetic_faces(n)
+    embeddings = faces.embeddings * RADIUS
+    started, cpu = time.perf_counter(), time.process_time()
+    if method == "scikit-learn":
+        points = by_scikit_learn(embeddings, threads)
+    else:
+        points = lay_out(embeddings, method, threads=threads)
+    cpu, elapsed = time.process_time() - cpu, time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    kept, same, in_space = quality(faces, points)
+    print(
+        f"| {n:,} | {method} | {cpu:.0f} | {elapsed:.0f} | {memory:.2f} GB | {kept:.2f} | {same:.3f} | {in_space:.3f} |",
+        flush=True,
+    )
+
+
+def measure_layouts(counts: list[int], methods: list[str], threads: int) -> None:
+    print("| faces | method | CPU s | elapsed s | peak memory | neighbours kept | same person nearest | in the space |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    for n in counts:
+        for method in methods:
+            one = [sys.executable, __file__, "one", str(n), "--method", method, "--threads", str(threads)]
+            subprocess.run(one, check=True)
+
+
+def measure_browser(n: int, keep: Path | None) -> None:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    from tests.drawn_faces import write_drawn_library
+    from tests.programs import program
+
+    with tempfile.TemporaryDirectory() as folder:
+        faces = synthetic_faces(n)
+        library = write_drawn_library(Path(folder) / "library", faces.embeddings, faces.person, faces.photo, pool=400)
+        library.cluster()
+        for number in sorted(library.members)[:40]:
+            library.name(library.group(number), f"Person {number}")
+        started = time.process_time()
+        page = (keep or Path(folder)) / f"map-{n}.html"
+        page.write_text(library.map(page), encoding="utf-8")
+        print(f"{n:,} faces: {time.process_time() - started:.0f} CPU s, {page.stat().st_size / 1e6:.1f} MB")
+        options = webdriver.ChromeOptions()
+        options.binary_location = program("chromium")
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1440,900"):
+            options.add_argument(argument)
+        driver = webdriver.Chrome(options, Service(program("chromedriver")))
+        try:
+            started = time.perf_counter()
+            driver.get(page.absolute().as_uri())
+            print(f"opened in {time.perf_counter() - started:.1f} s")
+            for deep, what in ((False, "all in view"), (True, "zooming in to pictures")):
+                times = driver.execute_async_script(_FRAMES, 20 if not deep else 60, deep)
+                script, pixels = zip(*times, strict=True)
+                print(
+                    f"{what}: script {statistics.median(script):.0f} ms, with the pixels "
+                    f"{statistics.median(pixels):.0f} ms (worst {max(pixels):.0f})"
+                )
+            print(json.dumps({"view": driver.execute_script("return document.getElementById('map').dataset.view")}))
+        finally:
+            driver.quit()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["layout", "browser", "one"])
+    parser.add_argument("faces", type=int, nargs="*", default=[2_000, 20_000, 100_000])
+    parser.add_argument("--method", action="append", choices=["tsne", "umap", "scikit-learn"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="where to leave the page")
+    asked = parser.parse_args()
+    if asked.what == "one":
+        lay_out_one(asked.faces[0], asked.method[0], asked.threads)
+    elif asked.what == "layout":
+        measure_layouts(asked.faces, asked.method or ["tsne", "umap", "scikit-learn"], asked.threads)
+    else:
+        measure_browser(asked.faces[0] if len(asked.faces) == 1 else 20_000, asked.keep)
+
+
+if __name__ == "__main__":
+    main()
