@@ -23,13 +23,13 @@ def render_page(
     *,
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
-    pictures: str = "data:",
+    images: str = "data:",
     **values: Any,
 ) -> str:
     """A page from a template of `web/`; `styles` and `scripts` are files there, which the page
     holds. Whatever came from a file name or a user is escaped by the template engine, and the
     page's content-security policy lets no script run but these, nor anything be fetched but
-    `pictures` (sources of the policy's `img-src`).
+    `images` (sources of the policy's `img-src`).
 
     The template finds `policy` (for the meta element), `style` and `script` (to put inside
     elements) among its values.
@@ -39,7 +39,7 @@ def render_page(
         _environment()
         .get_template(template)
         .render(
-            policy=_policy(script, pictures),
+            policy=_policy(script, images),
             style=Markup("\n".join(map(_read, styles))),
             script=Markup(script),
             **values,
@@ -85,8 +85,8 @@ def _read(name: str) -> str:
     return (_WEB / name).read_text(encoding="utf-8")
 
 
-def _policy(script: str, pictures: str) -> str:
+def _policy(script: str, images: str) -> str:
     """No request leaves the page: pictures are inside it or beside it, and only this very script runs."""
     allowed = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" if script else "'none'"
-    parts = ["default-src 'none'", f"img-src {pictures}", "style-src 'unsafe-inline'", f"script-src {allowed}"]
+    parts = ["default-src 'none'", f"img-src {images}", "style-src 'unsafe-inline'", f"script-src {allowed}"]
     return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
