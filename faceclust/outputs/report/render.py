@@ -99,7 +99,7 @@ def _page(template: str, report: Report, ways: _Ways, *, split: bool, **values: 
         template,
         styles=["base.css", "report.css"],
         scripts=["report.js"],
-        pictures="'self' file: data:" if split else "data:",
+        images="'self' file: data:" if split else "data:",
         report=report,
         split=split,
         href=ways.href,
