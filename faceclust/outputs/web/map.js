@@ -150,10 +150,10 @@
       if (x > -margin && x < width + margin && y > -margin && y < height + margin) (chosen.size && lit(i) ? picked : plain).push(i);
     }
     const visible = plain.concat(picked);
-    const room = Math.sqrt((width * height) / Math.max(1, visible.length)) * 0.55;
+    const room = Math.sqrt(((width + 2 * margin) * (height + 2 * margin)) / Math.max(1, visible.length)) * 0.52;
     const size = Math.min(data.side * 0.75, 72, room);
     const scale = Math.min(6, Math.max(1, Math.pow(view.k, 0.35)));
-    const radius = Math.min(9, Math.max(1.5, Math.sqrt((side * side) / Math.max(1, n)) * 0.17) * scale);
+    const radius = Math.min(9, Math.min(5, Math.max(1.5, Math.sqrt((side * side) / Math.max(1, n)) * 0.17)) * scale);
     makeSigns(radius);
     stamp(visible);
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
