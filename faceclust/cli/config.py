@@ -77,7 +77,8 @@ def _lines(program: click.Group, settings: Settings, of_library: Path | None, ev
                 whose = "library" if setting.file == of_library else "yours"
                 table.append(f"{key} = {_toml(setting.value)}  # {whose}")
             elif everything:
-                table.append(f"#{key} = {_toml(_default(option))}  # {option.help or ''}".rstrip(" #"))
+                words = " ".join((option.help or "").split())
+                table.append(f"#{key} = {_toml(_default(option))}  # {words}".rstrip(" #"))
         if table:
             lines += ["", f"[{path.replace(' ', '.')}]", *table]
     return lines

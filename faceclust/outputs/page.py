@@ -35,7 +35,7 @@ def render_page(
     elements) among its values.
     """
     script = "\n".join(map(_read, scripts))
-    return (
+    page = (
         _environment()
         .get_template(template)
         .render(
@@ -45,6 +45,7 @@ def render_page(
             **values,
         )
     )
+    return f"{page}\n"
 
 
 def data_uri(jpeg: bytes) -> str:
@@ -74,7 +75,6 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
     )
     environment.trim_blocks = environment.lstrip_blocks = True
     return environment
