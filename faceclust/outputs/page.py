@@ -45,7 +45,7 @@ def render_page(
             **values,
         )
     )
-    return f"{page}\n"
+    return f"{page.rstrip()}\n"
 
 
 def data_uri(jpeg: bytes) -> str:
