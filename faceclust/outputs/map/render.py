@@ -113,7 +113,7 @@ def render_map(
     groups = [entry for entry in entries if not entry.named]
     return render_page(
         "map.html.j2",
-        styles=["map.css"],
+        styles=["base.css", "map.css"],
         scripts=[*VENDORED, "map.js"],
         library=library,
         method=method,

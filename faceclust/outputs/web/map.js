@@ -84,7 +84,7 @@
   // The signs' pixels, plain then faint ones: steps from the middle, colours (as the buffer has them), and how opaque.
   function makeSigns(radius) {
     const r = Math.max(0.5, Math.round(radius * dpr * 2) / 2), half = Math.ceil(r * 1.3) + 1, box = half * 2;
-    const key = `${r} ${canvas.width} ${canvas.height} ${colours.paper}`;
+    const key = `${r} ${canvas.width} ${canvas.height} ${colours.page}`;
     if (signs && signs.key === key) return;
     const across = canvas.width + box * 2, pixels = [];
     plate.canvas.width = plate.canvas.height = box;
@@ -96,7 +96,7 @@
       plate.globalAlpha = faint ? 0.35 : 1;
       plate.fillStyle = faint ? colours.alone : colourOf(plain);
       plate.fill();
-      if (r > 3 && !faint) { plate.lineWidth = 1; plate.strokeStyle = colours.paper; plate.stroke(); }
+      if (r > 3 && !faint) { plate.lineWidth = 1; plate.strokeStyle = colours.page; plate.stroke(); }
       plate.globalAlpha = 1;
       const drawn = new Uint32Array(plate.getImageData(0, 0, box, box).data.buffer), places = [];
       for (let at = 0; at < drawn.length; at++) if (drawn[at] >>> 24) places.push(at);
@@ -106,7 +106,7 @@
         opaque: Uint8Array.from(places, (at) => drawn[at] >>> 24),
       });
     }
-    plate.fillStyle = colours.paper;
+    plate.fillStyle = colours.page;
     plate.fillRect(0, 0, 1, 1);
     const ground = new Uint32Array(plate.getImageData(0, 0, 1, 1).data.buffer)[0];
     // With a margin as wide as a sign, so that none has to be cut.
@@ -180,7 +180,7 @@
   function ring(i, size, radius) {
     const x = sx(i), y = sy(i);
     if (size) paint(context, i, x - size / 2, y - size / 2, size);
-    for (const [colour, line] of [[colours.paper, 6], [colours.ink, 2.5]]) {
+    for (const [colour, line] of [[colours.page, 6], [colours.ink, 2.5]]) {
       context.beginPath();
       if (size) context.rect(x - size / 2 - 1, y - size / 2 - 1, size + 2, size + 2);
       else context.arc(x, y, radius + 4, 0, 7);
@@ -220,7 +220,7 @@
       if (taken.some((o) => o[0] < box[2] && box[0] < o[2] && o[1] < box[3] && box[1] < o[3])) continue;
       taken.push(box);
       context.lineWidth = 4;
-      context.strokeStyle = colours.paper;
+      context.strokeStyle = colours.page;
       context.strokeText(text, x, y);
       context.fillStyle = colours.ink;
       context.fillText(text, x, y);
@@ -431,7 +431,7 @@
   }
   function coloured() {
     const style = getComputedStyle(document.documentElement), read = (name) => style.getPropertyValue(`--${name}`).trim();
-    const wanted = ["paper", "ink", "alone"];
+    const wanted = ["page", "ink", "alone"];
     for (let i = 0; i < COLOURS; i++) wanted.push(`c${i}`);
     for (let i = 0; i < MUTED; i++) wanted.push(`m${i}`);
     colours = Object.fromEntries(wanted.map((name) => [name, read(name)]));
