@@ -44,9 +44,14 @@ def user_file() -> Path:
 
 def library_file(root: Path) -> Path:
     """Where the file of the library at `root` is, or would be: beside its other files."""
+    from faceclust.conventions import HOME_NAME
     from faceclust.store.home import LibraryHome
 
-    files = [home / FILE_NAME for home in LibraryHome(root).homes]
+    try:
+        homes = LibraryHome(root).homes
+    except FaceclustError:  # its place is not there: the command says so, if it needs it
+        homes = (root / HOME_NAME,)
+    files = [home / FILE_NAME for home in homes]
     return next(filter(os.path.exists, files), files[0])
 
 
