@@ -6,6 +6,7 @@ import csv
 import sys
 from collections import defaultdict
 from pathlib import Path
+from urllib.parse import quote
 
 work = Path(sys.argv[1])
 groups: dict[str, set[str]] = defaultdict(set)
@@ -22,6 +23,9 @@ for row in rows:
 assert sorted(map(sorted, groups.values())) == [["collins"], ["hopper"]], groups
 assert len(both) == 2 and all(clusters == set(groups) for clusters in both.values()), both
 assert len(rows) == 10, len(rows)
-assert (work / "faceclust-report.html").read_text().count("data:image/jpeg") == 10
+report = (work / "faceclust-report.html").read_text()
+assert report.count("data:image/jpeg") >= 10 and "Somebody" in report
+assert all(quote(row["photo"]) in report for row in rows)
+assert "10 faces" in (work / "faceclust-map.html").read_text()
 assert len(list((work / "People/Somebody").iterdir())) == 5
 print("10 faces, 2 groups: each person in one group, each group one person")
