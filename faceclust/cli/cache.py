@@ -36,6 +36,11 @@ def check(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: 
 
     Each problem is one line that says what to do; the exit code is then 1. With --hash the
     photos are read as well, which shows damage by a failing disk.
+
+    \b
+    Examples:
+      faceclust cache check
+      faceclust cache check --hash --json
     """
     from faceclust.upkeep import check_caches
 
@@ -53,6 +58,11 @@ def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool
     """Remove what is known of photos and folders that are gone, and files that are left over.
 
     What you said stays, also of these photos: names come back with them.
+
+    \b
+    Examples:
+      faceclust cache prune --dry-run
+      faceclust cache prune
     """
     from faceclust.upkeep import prune_caches
 
@@ -76,6 +86,11 @@ def clear(ctx: click.Context, pack: str | None, yes: bool, library: Path | None,
 
     people.jsonl, what you said, is kept: after `faceclust scan` and `faceclust cluster` names
     are back. Scanning anew takes as long as the first time.
+
+    \b
+    Examples:
+      faceclust cache clear
+      faceclust cache clear --pack dlib --yes
     """
     from faceclust.upkeep import clear_caches, plan_clearing
 

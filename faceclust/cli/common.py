@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from faceclust.library import Library
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: What a shell asks in.
+_COMPLETING = "_FACECLUST_COMPLETE"
 #: How Python holds such bytes in a text.
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
@@ -50,6 +54,12 @@ def announce(library: Library) -> Library:
     return library
 
 
+def remind_to_cluster(library: Library) -> None:
+    """Say on stderr that nobody can be shown as a person yet, where faces are not grouped."""
+    if library.groups is None and library.places:
+        click.echo("the faces are not grouped yet; type: faceclust cluster", err=True)
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout. Bytes of file names that are not UTF-8 are written as caches
     have them, as \\xNN."""
@@ -65,7 +75,9 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
         people = Library.find(context.params.get("library")).people()
     except (FaceclustError, OSError):
         return []
-    return [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
+    names = [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
+    # zsh and fish quote what they put in themselves.
+    return [shlex.quote(name) for name in names] if os.environ.get(_COMPLETING) == "bash_complete" else names
 
 
 def require_folder(file: Path) -> Path:

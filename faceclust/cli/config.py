@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.common import json_option, library_option, print_json, printable
 
 if TYPE_CHECKING:
     from faceclust.cli.settings import Settings
@@ -34,7 +34,7 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
 
     program = ctx.find_root().command
     assert isinstance(program, click.Group)
-    root = library_meant(command, ["--library", str(library)] if library else [])
+    root = library_meant(command, ["--library", str(library)] if library else [], ctx)
     files = {"yours": user_file(), "library": library_file(root) if root else None}
     settings = read_settings(program, root)
     named = library_of(program)
@@ -49,7 +49,7 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
     elif everything:
         click.echo('#library = "~/Pictures"')
     for line in _lines(program, settings, files["library"], everything):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 command.reads_no_config = True  # type: ignore[attr-defined] # it shows what a command would get, and where it fails

@@ -10,6 +10,7 @@ import click
 from faceclust.cli.common import count, library_option, open_library
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.out import STDOUT, destination, write_out
+from faceclust.cli.settings import is_typed
 from faceclust.errors import UsageError
 
 _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
@@ -45,7 +46,7 @@ def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any
     if kind == "xmp":
         export_xmp(library, out, **xmp)
         return
-    kind = kind or _by_ending(out) or ("json" if xmp["as_json"] else "csv")
+    kind = kind or _by_ending(out) or ("json" if xmp["as_json"] and is_typed("as_json") else "csv")
     refuse_xmp_options(kind, xmp)
     file = destination(out, binary=kind in BINARY)
     rows = open_library(library).export()

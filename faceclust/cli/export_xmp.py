@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from faceclust.cli.common import count, json_option, open_library, print_json, printable
+from faceclust.cli.settings import is_typed
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def xmp_options(function: F) -> F:
 
 def refuse_xmp_options(kind: str, options: dict[str, Any]) -> None:
     """Raises UsageError where a table was asked for with options of sidecars."""
-    given = next((name for name, value in options.items() if value and name != "as_json"), None)
+    given = next((name for name, value in options.items() if value and name != "as_json" and is_typed(name)), None)
     if given:
         raise UsageError(f"--{given.replace('_', '-')} is of no use for {kind}", hint="it belongs to --format xmp")
 

@@ -55,3 +55,5 @@ def command(
         print_import(opened, plan, events, dry_run)
     else:
         tell_import(plan, events, dry_run, verbose)
+    if plan.unread:
+        click.get_current_context().exit(1)

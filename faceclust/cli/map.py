@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import count, library_option, open_library
+from faceclust.cli.common import count, library_option, open_library, remind_to_cluster
 from faceclust.cli.out import destination, write_out
 
 
@@ -49,6 +49,7 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
     require_method(method)
     file = destination(out, binary=False)
     opened = open_library(library)
+    remind_to_cluster(opened)
     html = opened.map(file or Path("map.html"), method=method, pictures=pictures).encode()
     write_out(
         file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,10 +22,39 @@ def destination(out: Path | None, *, binary: bool) -> Path | None:
     work whose outcome could not be kept. Raises UsageError where there is no such folder, or
     something `binary` would go to a terminal."""
     if out is not None and out != STDOUT:
-        return require_folder(out)
-    if binary and sys.stdout.isatty():
+        file = require_folder(out)
+        _require_replaceable(file)
+        return file
+    if binary and sys.stdout and sys.stdout.isatty():
         raise UsageError("this is not for a terminal to show", hint="name a file with -o, or pipe it into a program")
     return None
+
+
+def _require_replaceable(file: Path) -> None:
+    """Raises UsageError for a photo, and for what faceclust keeps of a library: neither is to be lost
+    by a slip of the keyboard."""
+    from faceclust.conventions import HOME_MARK, HOME_NAME, PHOTO_ENDINGS, is_cache_start
+
+    real = Path(os.path.realpath(file))
+    kept = is_cache_start(real.name) or any(
+        folder.name == HOME_NAME or (folder / HOME_MARK).exists() for folder in real.parents
+    )
+    if kept:
+        raise UsageError(f"{file} is where faceclust keeps what it knows", hint="name another file with -o")
+    if real.suffix.lower() in PHOTO_ENDINGS or (real.is_file() and _is_photo(real)):
+        raise UsageError(f"{file} is a photo, or is called as one", hint="name another file with -o")
+
+
+def _is_photo(file: Path) -> bool:
+    from faceclust.photos.failure import UndecodableError
+    from faceclust.photos.formats import HEAD, recognise
+
+    try:
+        with file.open("rb") as stream:
+            recognise(stream.read(HEAD))
+    except (UndecodableError, OSError):
+        return False
+    return True
 
 
 def write_out(out: Path | None, write: Callable[[BinaryIO], object], what: str) -> None:
@@ -32,6 +62,8 @@ def write_out(out: Path | None, write: Callable[[BinaryIO], object], what: str) 
     from faceclust.outputs.writing import write_whole
 
     if out is None:
+        if sys.stdout is None:  # closed from the start, as by >&-
+            return
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return

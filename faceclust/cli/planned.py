@@ -46,4 +46,6 @@ def print_plan(plan: AlbumPlan, also_left: Sequence[Left], dry_run: bool) -> Non
         f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
     )
     if not plan.albums:
-        click.echo("no photo is like that; named nobody yet? type: faceclust label, or add --unnamed", err=True)
+        click.echo(
+            "no photo is like that; where nobody has a name yet, type: faceclust label, or add --unnamed", err=True
+        )

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.out import STDOUT, destination, write_out
+from faceclust.cli.settings import is_typed
 from faceclust.errors import UsageError
 
 _NAME = "faceclust-report"
@@ -41,14 +42,14 @@ def command(
       faceclust report -o ~/people.html --faces 96
       faceclust report --split -o ~/people
     """
-    if as_json and out == STDOUT:
+    if as_json and out == STDOUT and is_typed("as_json"):
         raise UsageError("--json and the page cannot both go to stdout", hint="name a file with -o")
     if split and out == STDOUT:
         raise UsageError("a folder cannot go to stdout", hint="leave --split out, or name a folder with -o")
     chosen = {"faces": faces, "groups": groups}
     options = {name: value for name, value in chosen.items() if value is not None}
     written = _folder(out or Path(_NAME), library, options) if split else _file(out, library, options)
-    if as_json:
+    if as_json and out != STDOUT:
         print_json(written)
 
 
@@ -57,6 +58,7 @@ def _file(out: Path | None, library: Path | None, options: dict[str, Any]) -> di
     if file is not None and file.is_dir():
         raise UsageError(f"{file} is a folder", hint="name a file, or make a folder of pages by --split")
     opened = open_library(library)
+    remind_to_cluster(opened)
     made = opened.report_page(file or Path(f"{_NAME}.html"), **options)
     size = f"{len(made.content) / 1e6:.1f} MB, {count(made.pictures, 'picture')}"
     write_out(file, lambda stream: stream.write(made.content), size)
@@ -68,6 +70,7 @@ def _file(out: Path | None, library: Path | None, options: dict[str, Any]) -> di
 
 def _folder(out: Path, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     opened = open_library(library)
+    remind_to_cluster(opened)
     made = opened.report_folder(out, **options)
     pages, pictures = count(made.pages, "page"), count(made.pictures, "picture")
     click.echo(

@@ -9,6 +9,7 @@ command that has such an option.
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from faceclust.errors import FaceclustError, UsageError
 
 FILE_NAME = "config.toml"
+_LARGEST = 1_000_000  # bytes
 _NOT_SET_THERE = "the file of a library cannot say where to read or write, nor answer questions: others may write it"
 
 
@@ -100,15 +103,21 @@ def library_of(program: click.Group) -> Path | None:
     named = content.get("library")
     if named is not None and not isinstance(named, str):
         raise UsageError(f"{user_file()}: library = {named!r} is no folder", hint='write library = "~/Pictures"')
-    return Path(named).expanduser() if named else None
+    try:
+        return Path(named).expanduser() if named else None
+    except RuntimeError as error:  # no such user
+        raise UsageError(f"{user_file()}: library = {named!r}: {error}") from error
 
 
 def _content(file: Path) -> dict[str, Any]:
     try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            raise ValueError(f"it is no text of up to {_LARGEST:,} bytes")
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{file} cannot be read: {said}", hint="mend or move it; --no-config reads none") from error
 
@@ -173,6 +182,11 @@ def _unknown(file: Path, what: str, known: str) -> UsageError:
     return UsageError(f"{file}: {what} is not known: {known}", hint="faceclust config --all lists what can be set")
 
 
+def is_typed(name: str) -> bool:
+    """Was this parameter of the running command typed, and not found in a file?"""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 class ConfiguredGroup(click.Group):
     """The program: lists its commands in the order they are used in, not by the alphabet, and gives
     the one that is called its options from the files."""
@@ -190,21 +204,21 @@ class ConfiguredGroup(click.Group):
             if named := library_of(self):
                 os.environ.setdefault(ENVIRONMENT_VARIABLE, str(named))
             if not getattr(command, "reads_no_config", False):
-                ctx.default_map = default_map(self, read_settings(self, library_meant(command, rest)))
+                ctx.default_map = default_map(self, read_settings(self, library_meant(command, rest, ctx)))
         return name, command, rest
 
 
-def library_meant(command: click.Command, args: list[str]) -> Path | None:
+def library_meant(command: click.Command, args: list[str], parent: click.Context) -> Path | None:
     """The root of the library that a command line is about; None where there is none, or it cannot
     be told yet: the command then says so itself."""
-    with click.Context(command, resilient_parsing=True) as context:
+    with click.Context(command, parent, resilient_parsing=True) as context:
         try:
             given, rest, _ = command.make_parser(context).parse_args(list(args))
         except click.ClickException:
             return None
-    if isinstance(command, click.Group):
-        below = command.commands.get(rest[0]) if rest else None
-        return library_meant(below, rest[1:]) if below else None
+        if isinstance(command, click.Group):
+            below = command.commands.get(rest[0]) if rest else None
+            return library_meant(below, rest[1:], context) if below else None
     if not any(option.name == "library" for option in command.params):
         return None
     from faceclust.store.which import find_library, library_for_scan

@@ -203,5 +203,9 @@ def test_the_shell_completes_names(library: Library) -> None:
     words = {"_FACECLUST_COMPLETE": "bash_complete", "COMP_CWORD": "2", "FACECLUST_LIBRARY": str(library.root)}
     for command in ("find", "confirm", "forget", "rename", "together"):
         completed = run(env=words | {"COMP_WORDS": f"faceclust {command} an"}).stdout
-        assert completed.splitlines() == ["plain,Anna Maria"], command
+        assert completed.splitlines() == ["plain,'Anna Maria'"], command
+    for shell, word in (("zsh", "2"), ("fish", "an")):  # they quote what they put in themselves
+        asked = {"_FACECLUST_COMPLETE": f"{shell}_complete", "COMP_WORDS": "faceclust find an", "COMP_CWORD": word}
+        said = run(env=words | asked).stdout
+        assert "Anna Maria" in said and "'" not in said
     assert run(env=words | {"COMP_WORDS": "faceclust find x", "FACECLUST_LIBRARY": "/none"}).stdout.strip() == ""

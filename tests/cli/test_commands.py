@@ -145,7 +145,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_every_command_has_help_with_an_example(name: str) -> None:
-    text = ok(name, "--help")
+    text = ok(name, "-h")
     assert "Example" in text and f"faceclust {name}" in text
 
 

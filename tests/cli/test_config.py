@@ -107,6 +107,28 @@ def test_what_no_option_takes_is_said_with_its_file_and_place(
     assert run("--help").returncode == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX files")
+def test_files_that_are_none_or_bombs_are_said(library: Library, own: Path, of_library: Path) -> None:
+    os.mkfifo(of_library)
+    assert "cannot be read" in run("status", "-l", library.root).stderr
+    of_library.unlink()
+    of_library.write_text("a = " + "[" * 100_000)
+    assert "cannot be read" in run("status", "-l", library.root).stderr
+    of_library.write_text("#" * 2_000_000)
+    assert "cannot be read" in run("status", "-l", library.root).stderr
+    of_library.unlink()
+    own.write_text("library = '~nosuchuser/photos'")
+    done = run("status", "-l", library.root)
+    assert done.returncode == 2 and "nosuchuser" in done.stderr and "fault" not in done.stderr
+
+
+def test_what_a_file_sets_for_all_takes_nothing_from_a_command(library: Library, own: Path) -> None:
+    own.write_text("json = true\n[export]\nnames = 'file.xmp'\nconfirmed = true")
+    assert ok("export", "-l", library.root).startswith("photo,")
+    assert ok("report", "-o", "-", "-l", library.root).startswith("<!doctype html>")
+    assert json.loads(ok("export", "--json", "-l", library.root))
+
+
 def test_a_file_that_is_no_text_is_said(library: Library, own: Path) -> None:
     own.write_bytes(b"\xff\xfe\x00")
     done = run("status", "-l", library.root)

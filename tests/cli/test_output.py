@@ -50,6 +50,42 @@ def test_binary_tables_are_not_shown_in_a_terminal(library: Library) -> None:
     assert piped.stdout == b"SQLite format 3"
 
 
+def test_neither_a_photo_nor_what_is_kept_of_a_library_is_overwritten(library: Library, tmp_path: Path) -> None:
+    photo = library.root / "2019/collins-0.jpg"
+    (tmp_path / "link.html").symlink_to(photo)
+    (tmp_path / "unnamed").write_bytes(photo.read_bytes())
+    ok("name", "1", "Anna", "-l", library.root)
+    before = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
+    for command in ("report", "map", "export"):
+        for target in (
+            photo,
+            library.root / "new.heic",
+            tmp_path / "link.html",
+            tmp_path / "unnamed",
+            library.root / ".faceclust/people.jsonl",
+            library.root / ".faceclust/thumbs/x.html",
+            library.root / "2019/.faceclust.parquet",
+        ):
+            kind = ["--format", "csv"] if command == "export" else []
+            done = run(command, *kind, "-o", target, "-l", library.root)
+            assert (done.returncode == 2 and "name another file" in done.stderr) or "no folder" in done.stderr, target
+    after = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
+    assert {path: after.get(path) for path in before} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
+@pytest.mark.parametrize("command", ["report -o -", "map -o -", "export"])
+def test_a_closed_standard_output_is_no_fault(library: Library, command: str) -> None:
+    done = subprocess.run(
+        f"{' '.join(COMMAND)} {command} --library '{library.root}' >&-",
+        shell=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "fault" in done.stderr) == (0, False), done.stderr
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("command", [["people", "--json"], ["export"], ["report", "-o", "-"], ["scan", "--json"]])
 def test_a_full_disk_behind_standard_output_is_said(library: Library, command: list[str]) -> None:
