@@ -18,10 +18,11 @@ NO_PHOTOS_HERE = frozenset([HOME_MARK, ALBUMS_NOTES, REPORT_NOTES])
 SYSTEM_FOLDERS = frozenset(
     ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
 )
+#: Cameras' own formats.
+RAW_ENDINGS = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
 #: File endings looked at. What a file really is, its content decides later.
-PHOTO_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl"
-    " .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split()
+PHOTO_ENDINGS = RAW_ENDINGS.union(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl".split()
 )
 
 #: The modules that the extras bring, by the extra.

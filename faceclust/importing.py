@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.answers import Answers
+from faceclust.conventions import RAW_ENDINGS
 from faceclust.foreign.gather import gather
 from faceclust.foreign.judge import Known, judge
 from faceclust.foreign.plan import ImportPlan, Naming
@@ -19,7 +20,7 @@ from faceclust.photos.laid import how_laid
 from faceclust.types import FacePlace, PhotoFacts
 
 #: Formats in which something else than the EXIF orientation says how the picture is turned.
-_TURNED_OTHERWISE = tuple(".heic .heif .hif .avif .jxl .cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
+_TURNED_OTHERWISE = (".heic", ".heif", ".hif", ".avif", ".jxl", *sorted(RAW_ENDINGS))
 
 
 class Importing(Answers):

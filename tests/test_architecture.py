@@ -100,3 +100,9 @@ def test_library_code_has_no_command_line_in_it() -> None:
 def test_modules_stay_small() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in MODULES}
     assert max(lengths.values()) <= 300, max(lengths, key=lambda name: lengths[name])
+
+
+def test_the_endings_of_raw_files_stand_in_one_place() -> None:
+    """A list of its own would be forgotten where another is added to."""
+    texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
+    assert [name for name, text in texts.items() if ".orf" in text] == ["conventions.py"]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faceclust.conventions import RAW_ENDINGS
 from faceclust.foreign import picasa
 from faceclust.foreign.embedded import embedded_packets
 from faceclust.foreign.files import UnreadableError, read_small
@@ -23,7 +24,6 @@ from faceclust.xmp.read import read_packet
 from faceclust.xmp.region import XmpFaces
 
 SIDECARS, INSIDE, PICASA, TABLE = "XMP sidecars", "XMP inside photos", "Picasa", "a table"
-_RAW = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
 _PACKET = 32_000_000  # bytes
 
 
@@ -165,7 +165,7 @@ class _Gathering:
                     if name is None:
                         self.found.nameless.add(contact)
                     regions.append(Region(name or "", box))
-                raw = posixpath.splitext(photo)[1].lower() in _RAW
+                raw = posixpath.splitext(photo)[1].lower() in RAW_ENDINGS
                 frame = Frame.UPRIGHT if raw else Frame.STORED
                 where = posixpath.join(folder, ".picasa.ini")
                 self.found.words.append(Words(photo, PICASA, where, regions=tuple(regions), frame=frame))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
 
+from faceclust.conventions import RAW_ENDINGS
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.writing import write_whole
 from faceclust.types import PhotoFacts
@@ -26,7 +27,6 @@ from faceclust.xmp.write import Merged, is_all_ours, merge_faces
 #: How sidecars are called: as digiKam and darktable do, and as Adobe does.
 NAMES = ("file.jpg.xmp", "file.xmp")
 _BACKUP = ".faceclust-backup"
-_RAW = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
 _LARGEST = 32_000_000  # bytes
 _OURS = NAMESPACES["faceclust"].encode()
 
@@ -139,7 +139,7 @@ def _sharing(photos: Sequence[str]) -> list[tuple[str, str]]:
     file has it before the pictures made from it."""
     if len(photos) < 2:
         return []
-    raw = [photo for photo in photos if Path(photo).suffix.lower() in _RAW]
+    raw = [photo for photo in photos if Path(photo).suffix.lower() in RAW_ENDINGS]
     owner = raw[0] if len(raw) == 1 else None
     others = {photo: owner or next(other for other in photos if other != photo) for photo in photos}
     return [(photo, other.rpartition("/")[2]) for photo, other in others.items() if photo != owner]
