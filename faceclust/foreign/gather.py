@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +14,12 @@ from faceclust.foreign import picasa
 from faceclust.foreign.embedded import embedded_packets
 from faceclust.foreign.files import UnreadableError, read_small
 from faceclust.foreign.keywords import people_of
+from faceclust.foreign.owners import Owners
+from faceclust.foreign.plan import Conflict
 from faceclust.foreign.sources import Sources, usual_contacts
 from faceclust.foreign.table import TableRow, read_table
 from faceclust.foreign.words import Frame, Region, Unread, Words
+from faceclust.people.names import clean_name
 from faceclust.progress import Progress
 from faceclust.types import PhotoFacts
 from faceclust.xmp.packet import BadPacketError
@@ -29,12 +32,14 @@ _PACKET = 32_000_000  # bytes
 
 @dataclass
 class Gathered:
-    """What was found. `elsewhere`: photos that are spoken of and not in the library; `nameless`:
-    contacts of Picasa whose name stands nowhere; `read`: how many files of each kind had something
-    to say of people, and how many "photos" were looked into."""
+    """What was found. `unclear`: names in a file that may be of one photo or another; `elsewhere`: photos
+    that are spoken of and not in the library; `nameless`: contacts of Picasa whose name stands
+    nowhere; `read`: how many files of each kind had something to say of people, and how many
+    "photos" were looked into."""
 
     words: list[Words] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
+    unclear: list[Conflict] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     nameless: set[str] = field(default_factory=set)
     read: Counter[str] = field(default_factory=Counter)
@@ -52,10 +57,7 @@ class _Gathering:
         self.root, self.photos, self.progress = root, photos, progress
         self.found = Gathered()
         self._inis: dict[str, picasa.PicasaIni] = {}  # by folder
-        self._by_sidecar: dict[str, list[str]] = defaultdict(list)
-        for photo in photos:
-            for name in dict.fromkeys((photo, posixpath.splitext(photo)[0])):
-                self._by_sidecar[f"{name}.xmp".casefold()].append(photo)
+        self._owners = Owners(photos)
 
     def run(self, sources: Sources) -> Gathered:
         for path in sources.tables:  # first: they may stop all
@@ -70,8 +72,8 @@ class _Gathering:
             for name in (
                 f"{stem}.{ending}" for stem in (photo, posixpath.splitext(photo)[0]) for ending in ("xmp", "XMP")
             ):
-                if (self.root / name).is_file():
-                    self._sidecar(self.root / name, name, only=[photo])
+                if (self.root / name).is_file() and photo in self._owners.of_sidecar(name):
+                    self._sidecar(self.root / name, name)
         for file in sources.files:
             self._file(self.root / file, file)
         for mirror in sources.mirrors:
@@ -118,8 +120,8 @@ class _Gathering:
         else:
             self._sidecar(path, below)
 
-    def _sidecar(self, path: Path, below: str, only: Iterable[str] | None = None) -> None:
-        photos = list(only) if only is not None else self._by_sidecar.get(below.casefold(), [])
+    def _sidecar(self, path: Path, below: str) -> None:
+        photos = self._owners.of_sidecar(below)
         if not photos:
             self.found.elsewhere.append(below)
             return
@@ -128,16 +130,25 @@ class _Gathering:
         except UnreadableError as error:
             self.found.unread.append(Unread(str(path), str(error)))
 
-    def _packet(self, packet: bytes, photos: Iterable[str], source: str, where: str) -> None:
+    def _packet(self, packet: bytes, photos: Sequence[str], source: str, where: str) -> None:
         try:
             faces = read_packet(packet)
         except BadPacketError as error:
             self.found.unread.append(Unread(where, str(error)))
             return
-        for photo in photos:
-            words = list(_words_of(faces, photo, source, where))
+        words = list(_words_of(faces, photos[0], source, where))
+        if len(photos) == 1:
             self.found.words += words
-            self.found.read[source] += bool(words)
+        elif names := [*(region.name for one in words for region in one.regions), *people_of(faces)]:
+            self._unclear(photos, names, "it may be the sidecar of this photo", where)
+        self.found.read[source] += bool(words)
+
+    def _unclear(self, photos: Sequence[str], names: Iterable[str], why: str, where: str) -> None:
+        """Names that may be meant for one photo or another."""
+        others = " or ".join(photo.rpartition("/")[2] for photo in photos[1:])
+        told = tuple(sorted({cleaned for name in names if (cleaned := clean_name(name))}))
+        if told:
+            self.found.unclear.append(Conflict(photos[0], (), told, f"{why}, or of {others}", (where,)))
 
     # -- Picasa -----------------------------------------------------------------
 
@@ -152,14 +163,13 @@ class _Gathering:
                 others |= picasa.read_contacts(read_small(path))
             except UnreadableError as error:
                 self.found.unread.append(Unread(str(path), str(error)))
-        named = {photo.casefold(): photo for photo in self.photos}
         for folder, ini in sorted(self._inis.items()):
             for file, faces in ini.faces.items():
-                photo = named.get(posixpath.join(folder, file).casefold())
-                if photo is None:
+                photos = self._owners.of_name(posixpath.join(folder, file))
+                if not photos:
                     self.found.elsewhere.append(posixpath.join(folder, file))
                     continue
-                regions = []
+                regions, photo = [], photos[0]
                 for box, contact in faces:
                     name = picasa.name_of(contact, ini.contacts, others)
                     if name is None:
@@ -168,7 +178,11 @@ class _Gathering:
                 raw = posixpath.splitext(photo)[1].lower() in RAW_ENDINGS
                 frame = Frame.UPRIGHT if raw else Frame.STORED
                 where = posixpath.join(folder, ".picasa.ini")
-                self.found.words.append(Words(photo, PICASA, where, regions=tuple(regions), frame=frame))
+                if len(photos) == 1:
+                    self.found.words.append(Words(photo, PICASA, where, regions=tuple(regions), frame=frame))
+                else:
+                    names = [region.name for region in regions]
+                    self._unclear(photos, names, f"[{file}] may be the faces of this photo", where)
             self.found.read[PICASA] += bool(ini.faces)
 
     # -- tables -----------------------------------------------------------------

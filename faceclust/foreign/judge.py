@@ -77,7 +77,9 @@ class _Judgement:
         return ImportPlan(
             namings=tuple(sorted([*namings, *(guesses if keywords else ())], key=lambda n: (n.photo, n.face_id))),
             known=already,
-            conflicts=tuple(sorted(self._conflicts, key=lambda c: (c.photo, c.faces, c.names))),
+            conflicts=tuple(
+                sorted([*self._conflicts, *dict.fromkeys(gathered.unclear)], key=lambda c: (c.photo, c.faces, c.names))
+            ),
             unmatched=tuple(sorted(self._unmatched, key=lambda u: (u.photo, u.name, u.where))),
             placeless=tuple(
                 placeless if keywords else sorted([*placeless, *map(_as_placeless, guesses)], key=_by_photo)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from faceclust.foreign.owners import Owners
+
+
+@pytest.mark.parametrize(
+    ("photos", "sidecar", "owners"),
+    [
+        ("IMG_1.JPG img_1.jpg", "IMG_1.JPG.xmp", "IMG_1.JPG"),
+        ("IMG_1.JPG img_1.jpg", "img_1.jpg.XMP", "img_1.jpg"),
+        ("IMG_1.JPG img_1.jpg", "Img_1.jpg.xmp", "IMG_1.JPG img_1.jpg"),
+        ("IMG_1.JPG img_1.jpg", "img_1.xmp", "img_1.jpg"),
+        ("img_1.jpg", "IMG_1.JPG.xmp", "img_1.jpg"),
+        ("A/x.jpg a/x.jpg", "a/X.jpg.xmp", "a/x.jpg"),
+        ("IMG_1.JPG IMG_1.png", "IMG_1.xmp", "IMG_1.JPG IMG_1.png"),
+        ("IMG_1.JPG IMG_1.png IMG_1.CR2", "IMG_1.xmp", "IMG_1.CR2"),
+        ("IMG_1.DNG IMG_1.png IMG_1.CR2", "IMG_1.xmp", "IMG_1.CR2 IMG_1.DNG IMG_1.png"),
+        ("IMG_1.JPG IMG_1.cr2", "IMG_1.JPG.xmp", "IMG_1.JPG"),
+        ("IMG_1 IMG_1.CR2", "IMG_1.xmp", "IMG_1.CR2"),
+        ("IMG_1 IMG_1.jpg", "IMG_1.xmp", "IMG_1 IMG_1.jpg"),
+        ("IMG_1", "IMG_1.xmp", "IMG_1"),
+        ("my.photo.jpg my.photo", "my.photo.xmp", "my.photo"),
+        ("my.photo.jpg", "my.photo.xmp", "my.photo.jpg"),
+        ("a.jpg a.jpg.jpg", "a.jpg.xmp", "a.jpg"),
+        ("b/a.jpg", "a.xmp", ""),
+        ("a.jpg", ".xmp", ""),
+    ],
+)
+def test_whose_a_sidecar_is(photos: str, sidecar: str, owners: str) -> None:
+    for order in (photos.split(), photos.split()[::-1]):
+        assert list(Owners(order).of_sidecar(sidecar)) == owners.split()
+
+
+def test_a_name_is_that_of_a_photo_in_other_capitals_only_where_no_other_is_meant() -> None:
+    owners = Owners(["2019/A.jpg", "2019/a.jpg", "2019/b.jpg"])
+    assert list(owners.of_name("2019/A.jpg")) == ["2019/A.jpg"] and list(owners.of_name("2019/B.JPG")) == ["2019/b.jpg"]
+    assert list(owners.of_name("2019/A.JPG")) == ["2019/A.jpg", "2019/a.jpg"] and not owners.of_name("A.jpg")
