@@ -14,15 +14,28 @@ _LARGEST_META = 4_000_000
 _UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
-def iso_packets(read: Reader, size: int) -> Iterator[bytes]:
-    """The packets of a file of `size` bytes. Raises struct.error for one that lies."""
+#: One piece of a packet: what reads it, where it begins and its length.
+_Piece = tuple[Reader, int, int]
+
+
+def iso_packets(read: Reader, size: int, most: int) -> Iterator[bytes]:
+    """The packets of a file of `size` bytes, of `most` bytes all together: their pieces may overlap,
+    so that a small file could say much. Raises struct.error for one that lies."""
+    for pieces in _packets(read, size):
+        most -= sum(length for _, _, length in pieces)
+        if most < 0:
+            return
+        yield b"".join(source(at, length) for source, at, length in pieces)
+
+
+def _packets(read: Reader, size: int) -> Iterator[list[_Piece]]:
     for kind, start, end in _boxes(read, 0, size):
         if kind == b"meta" and end - start <= _LARGEST_META:
-            yield from _items(read, read(start, end - start), start)
+            yield from _items(read, read(start, end - start))
         elif kind == b"uuid" and read(start, 16) == _UUID:
-            yield read(start + 16, end - start - 16)
+            yield [(read, start + 16, max(end - start - 16, 0))]
         elif kind == b"xml ":  # JPEG XL
-            yield read(start, end - start)
+            yield [(read, start, end - start)]
 
 
 def _boxes(read: Reader, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -42,8 +55,8 @@ def _boxes(read: Reader, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at = ends
 
 
-def _items(read: Reader, meta: bytes, offset: int) -> Iterator[bytes]:
-    """XMP among the items of a HEIF's "meta" box, whose content begins at `offset`."""
+def _items(read: Reader, meta: bytes) -> Iterator[list[_Piece]]:
+    """XMP among the items of a HEIF's "meta" box."""
 
     def inside(at: int, count: int) -> bytes:
         return meta[at : at + count]
@@ -56,18 +69,21 @@ def _items(read: Reader, meta: bytes, offset: int) -> Iterator[bytes]:
         if item not in xmp:
             continue
         if method == 0:
-            yield b"".join(read(at, length) for at, length in extents)
+            yield [(read, at, length) for at, length in extents]
         elif method == 1 and b"idat" in parts:
-            data = meta[slice(*parts[b"idat"])]
-            yield b"".join(data[at : at + length] for at, length in extents)
+            start, end = parts[b"idat"]
+            yield [(inside, start + at, max(min(length, end - start - at), 0)) for at, length in extents]
 
 
 def _xmp_items(meta: bytes, start: int, end: int) -> Iterator[int]:
     """The numbers of the items that "iinf" says are XMP."""
+    if start == end:
+        raise struct.error("the box of the items is empty")
     first = start + (6 if meta[start] == 0 else 8)  # version, flags, count
     for kind, at, ends in _boxes(lambda at, count: meta[at : at + count], first, end):
-        if kind == b"infe" and meta[at] in (2, 3):
-            wide = meta[at] == 3
+        version = meta[at] if at < ends else 0
+        if kind == b"infe" and version in (2, 3):
+            wide = version == 3
             number = int.from_bytes(meta[at + 4 : at + (8 if wide else 6)], "big")
             words = meta[at + (10 if wide else 8) : ends]
             _, _, content = words[4:].partition(b"\0")
@@ -77,7 +93,7 @@ def _xmp_items(meta: bytes, start: int, end: int) -> Iterator[int]:
 
 def _locations(iloc: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
     """(item, construction method, (offset, length) of its parts) of each item."""
-    version, sizes = iloc[0], struct.unpack_from(">H", iloc, 4)[0]
+    version, sizes = struct.unpack_from(">B3xH", iloc)
     offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     at = 6
 

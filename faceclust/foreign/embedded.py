@@ -17,7 +17,7 @@ from faceclust.photos.failure import UndecodableError
 from faceclust.photos.formats import HEAD, Format, recognise
 from faceclust.photos.reading import opened
 
-#: More is no packet. Several parts of one count together.
+#: More is no packet. Several parts of one count together, and so do several packets in boxes.
 MOST_BYTES = 32_000_000
 _MOST_PARTS = 100_000
 _AHEAD = 1 << 16  # bytes: of most JPEGs, all that comes before the picture
@@ -49,7 +49,7 @@ def embedded_packets(path: Path) -> list[bytes]:
 
         try:
             packets = list(_packets(read, ahead[:HEAD], status.st_size))
-        except (struct.error, zlib.error, OverflowError, ValueError):  # it ends too soon, or lies
+        except (struct.error, zlib.error, OverflowError, ValueError, IndexError):  # it ends too soon, or lies
             return []
     return [packet for packet in packets if packet.strip(b"\0 \t\r\n")]
 
@@ -66,7 +66,7 @@ def _packets(read: Reader, head: bytes, size: int) -> Iterator[bytes]:
     elif format is Format.WEBP:
         yield from _in_webp(read)
     elif head[4:8] == b"ftyp" or format is Format.JXL:
-        yield from iso_packets(read, size)
+        yield from iso_packets(read, size, MOST_BYTES)
     elif head[:2] in (b"II", b"MM"):  # TIFF, DNG, and most cameras' own formats
         yield from _in_tiff(read)
 

@@ -92,6 +92,56 @@ def test_a_compressed_packet_may_not_blow_up(tmp_path: Path) -> None:
         assert embedded_packets(path) == found
 
 
+def box(kind: bytes, *content: bytes) -> bytes:
+    return (8 + sum(map(len, content))).to_bytes(4, "big") + kind + b"".join(content)
+
+
+def heif(*meta: bytes, end: bytes = b"") -> bytes:
+    return box(b"ftyp", b"heic\0\0\0\0mif1heic") + box(b"meta", bytes(4), *meta) + end
+
+
+def items(count: int) -> bytes:
+    """A list of XMP items."""
+    each = (number.to_bytes(2, "big") + bytes(2) + b"mime\0application/rdf+xml\0" for number in range(1, count + 1))
+    return box(b"iinf", bytes(4), count.to_bytes(2, "big"), *(box(b"infe", b"\2\0\0\0", one) for one in each))
+
+
+def places(count: int, extents: int, length: int, *, inside: bool = False) -> bytes:
+    """Where they are: all at the same bytes, again and again."""
+    extent = bytes(4) + length.to_bytes(4, "big")
+    method = b"\0\1" if inside else b""
+    each = (
+        number.to_bytes(2, "big") + method + bytes(2) + extents.to_bytes(2, "big") + extent * extents
+        for number in range(1, count + 1)
+    )
+    return box(b"iloc", bytes([inside]), bytes(3), b"\x44\0", count.to_bytes(2, "big"), *each)
+
+
+@pytest.mark.parametrize("empty", [b"iinf", b"iloc", b"infe"])
+@pytest.mark.parametrize("version", [b"", b"\0"])
+def test_empty_boxes(tmp_path: Path, empty: bytes, version: bytes) -> None:
+    boxes = {b"iinf": items(1), b"iloc": places(1, 1, 4)}
+    boxes |= (
+        {empty: box(empty, version)} if empty != b"infe" else {b"iinf": box(b"iinf", bytes(6), box(empty, version))}
+    )
+    path = tmp_path / "a.heic"
+    for order in (list(boxes), list(boxes)[::-1]):
+        path.write_bytes(heif(*(boxes[kind] for kind in order)))
+        assert embedded_packets(path) == []
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_small_file_may_not_say_much(tmp_path: Path, inside: bool) -> None:
+    """By items whose pieces are the same bytes of the file."""
+    data, path = b"x" * 200_000, tmp_path / "a.heic"
+    for count, extents, found in ((1, 1, 1), (2, 3, 2), (40, 64, 2), (200, 1, 160)):
+        parts = [items(count), places(count, extents, len(data), inside=inside)]
+        path.write_bytes(heif(*parts, box(b"idat", data)) if inside else heif(*parts, end=data))
+        packets = embedded_packets(path)
+        assert len(packets) == found and sum(map(len, packets)) <= MOST_BYTES
+        assert all(len(packet) == extents * len(data) for packet in packets)
+
+
 def test_parts_of_an_earlier_packet_are_passed_by(tmp_path: Path) -> None:
     def segment(content: bytes) -> bytes:
         return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
