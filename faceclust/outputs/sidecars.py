@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
@@ -93,7 +93,11 @@ def plan_sidecars(
     folder to write the same tree below, None for beside the photos. Raises UsageError."""
     if out is not None and (out.resolve() == root.resolve() or (out.exists() and not out.is_dir())):
         raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
-    found: list[Sidecar] = []
+    found = [
+        Sidecar(photo, (out or root) / f"{photo}.xmp", why=f"its sidecar would be called as that of {Path(other).name}")
+        for photo, other in _without_ending(facts)
+        if faces.get(photo)
+    ]
     gone: list[str] = []
     for path, photos in sorted(_sidecars(out or root, facts, names).items()):
         wanted = [photo for photo in photos if faces.get(photo)]
@@ -122,7 +126,7 @@ def write_sidecars(plan: SidecarPlan) -> Iterator[Sidecar]:
 def _sidecars(base: Path, photos: Mapping[str, PhotoFacts], names: str) -> dict[Path, list[str]]:
     """Sidecar → the photos it is of: more than one where only the ending tells them apart."""
     of: dict[str, list[str]] = defaultdict(list)
-    for photo in sorted(photos):
+    for photo in sorted(photos.keys() - dict(_without_ending(photos))):
         stem = photo if names == NAMES[0] else photo.removesuffix(Path(photo).suffix)
         # On many disks names that differ in case alone are one.
         of[stem if names == NAMES[0] else stem.casefold()].append(photo)
@@ -132,6 +136,17 @@ def _sidecars(base: Path, photos: Mapping[str, PhotoFacts], names: str) -> dict[
         name = stem if names == NAMES[0] else first.removesuffix(Path(first).suffix)
         made[base / f"{name}.xmp"] = group
     return made
+
+
+def _without_ending(photos: Iterable[str]) -> list[tuple[str, str]]:
+    """Photos without an ending, whose sidecar other programs take for that of a photo with one: each
+    with such a photo."""
+    ended = {photo.removesuffix(end).casefold(): photo for photo in sorted(photos) if (end := Path(photo).suffix)}
+    return [
+        (photo, ended[photo.casefold()])
+        for photo in sorted(photos)
+        if not Path(photo).suffix and photo.casefold() in ended
+    ]
 
 
 def _sharing(photos: Sequence[str]) -> list[tuple[str, str]]:

@@ -210,6 +210,17 @@ def test_photos_that_would_share_a_sidecar(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("names", ["file.jpg.xmp", "file.xmp"])
+def test_a_photo_without_an_ending_does_not_get_the_sidecar_of_another(tmp_path: Path, names: str) -> None:
+    photos = Photos(tmp_path, "IMG_1", "IMG_1.CR2", "img_2", "IMG_2.jpg", "IMG_3", "sub/IMG_3.CR2")
+    photos.faces.pop("IMG_1.CR2")
+    done = photos.write(names=names)
+    assert done.pop("IMG_1.xmp") == "leave: its sidecar would be called as that of IMG_1.CR2"
+    assert done.pop("img_2.xmp") == "leave: its sidecar would be called as that of IMG_2.jpg"
+    assert set(done.values()) == {"make"}
+    assert (tmp_path / "IMG_3.xmp").exists() and not (tmp_path / "IMG_1.xmp").exists()
+
+
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = Photos(tmp_path, "shut/a.jpg", "b.jpg")
     import faceclust.outputs.writing as writing
