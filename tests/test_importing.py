@@ -346,6 +346,17 @@ def test_a_table(photos: Library, kind: str) -> None:
     assert [event.source for event in photos.import_names(plan)] == [TABLE, TABLE] and names_right(photos)
 
 
+@pytest.mark.parametrize("box", ["0,0,1e308,1e308", "-1e308,0,1e308,1", "0,0,40,51600"])
+def test_a_box_far_outside_of_its_photo_is_refused_with_its_line(photos: Library, tmp_path: Path, box: str) -> None:
+    table = tmp_path / "faces.csv"
+    table.write_text(f"photo,left,top,right,bottom,name\n1.jpg,1,2,3,4,Anna\n1.jpg,{box},Anna\n")
+    with pytest.raises(UsageError, match=r"faces\.csv:3: .* is no box in 1\.jpg") as refused:
+        photos.plan_import([table])
+    assert "pixels wide" in (refused.value.hint or "")
+    table.write_text(table.read_text().replace(box, "-20,-10.5,900,600"))  # a little outside
+    assert photos.plan_import([table]).unmatched
+
+
 def test_the_own_table_of_another_machine_comes_in(photos: Library, tmp_path: Path) -> None:
     faces = [face for pairs in people_on(photos).values() for face in pairs]
     for name in (COLLINS, HOPPER):

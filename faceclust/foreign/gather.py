@@ -17,7 +17,7 @@ from faceclust.foreign.keywords import people_of
 from faceclust.foreign.owners import Owners
 from faceclust.foreign.plan import Conflict
 from faceclust.foreign.sources import Sources, usual_contacts
-from faceclust.foreign.table import TableRow, read_table
+from faceclust.foreign.table import TableRow, fractions_of, read_table
 from faceclust.foreign.words import Frame, Region, Unread, Words
 from faceclust.people.names import clean_name
 from faceclust.progress import Progress
@@ -199,9 +199,7 @@ class _Gathering:
             if photo is None:
                 self.found.elsewhere.append(row.photo)
             else:
-                width, height = (1, 1) if row.fractions else self.photos[photo].size
-                left, top, right, bottom = row.box
-                rows[photo].append(Region(row.name, (left / width, top / height, right / width, bottom / height)))
+                rows[photo].append(Region(row.name, fractions_of(row, self.photos[photo].size, path.name)))
         for photo, regions in rows.items():
             where = str(path)
             self.found.words.append(Words(photo, TABLE, where, regions=tuple(regions), frame=Frame.UPRIGHT, sure=True))

@@ -13,6 +13,8 @@ from faceclust.foreign.files import decoded
 from faceclust.foreign.words import Box
 
 SIDES = ("left", "top", "right", "bottom")
+#: How far from its photo's upper left corner a box may reach, in widths and heights of it.
+_FARTHEST = 10
 _OTHER_NAMES = {"person": "name", "file": "photo", "path": "photo"}
 _HINT = "its columns are photo, left, top, right, bottom, name"
 
@@ -91,6 +93,21 @@ def _row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -
             hint="left and top are less than right and bottom, counted from the upper left corner",
         )
     return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1)
+
+
+def fractions_of(row: TableRow, size: tuple[int, int], where: str) -> Box:
+    """A row's box as fractions of its photo, whose width and height are `size`. Raises UsageError for
+    one that lies far outside of it."""
+    width, height = (1, 1) if row.fractions else size
+    left, top, right, bottom = row.box
+    box = left / width, top / height, right / width, bottom / height
+    if max(map(abs, box)) > _FARTHEST:
+        numbers = ", ".join(f"{side:g}" for side in row.box)
+        raise UsageError(
+            f"{where}:{row.line}: {numbers} is no box in {row.photo}",
+            hint=f"the photo is {size[0]} pixels wide and {size[1]} high",
+        )
+    return box
 
 
 def _is_number(text: str) -> bool:
