@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from stat import S_ISREG
 
 from faceclust.outputs.albums.manifest import Note
+from faceclust.outputs.within import wrong_with
 from faceclust.types import PhotoFacts
 
 NOT_OURS = "not made by faceclust"
 CHANGED = "changed since it was made"
 LAST = "the last copy of a photo that is gone"
-FOLDER_IS_LINK = "its folder is a link"
-FOLDER_IS_FILE = "a file stands where its folder would be"
+OTHER = "its content is that of no photo in the library"
+_BLOCK = 1 << 20  # bytes
 
 
 class Disk:
@@ -27,7 +27,7 @@ class Disk:
         self._folders: dict[str, str] = {"": ""}
         self._statuses: dict[str, os.stat_result | None] = {}
         self._listings: dict[str, frozenset[str]] = {}
-        self._kept: frozenset[str] | None = None
+        self._by_hash: dict[str, list[str]] | None = None
 
     def at(self, path: str) -> str:
         """The full path of what lies below the albums' folder."""
@@ -57,7 +57,7 @@ class Disk:
         """What is wrong with a folder below the albums', which need not be there; "" where nothing is.
         A link in the way could lead to the photos themselves."""
         if path not in self._folders:
-            self._folders[path] = self.folder(path.rpartition("/")[0]) or _wrong_with(self.at(path))
+            self._folders[path] = self.folder(path.rpartition("/")[0]) or wrong_with(self.at(path))
         return self._folders[path]
 
     def is_spelt_so(self, path: str) -> bool:
@@ -77,14 +77,31 @@ class Disk:
             return None
         return next((known for note in notes if (known := self._known(self.at(path), note))), None)
 
-    def is_last(self, note: Note) -> bool:
-        """Is this file all that is left of a photo? Then it is not ours to remove."""
-        if note.kind == "symlink" or self.status(note.photo) is not None:
+    def held_by(self, path: str, note: Note) -> str:
+        """Why a file of ours is not to be removed or replaced; "" where no content is lost by it. Anybody
+        may have written the notes: that a photo of the library has the same bytes is looked up."""
+        if note.kind == "symlink":
+            return ""
+        photos = [note.photo, *self._of_hash(note.hash)]
+        if any(self._is_photo_elsewhere(photo) and self._same_content(self.at(path), photo) for photo in photos):
+            return ""
+        return OTHER if any(self.status(photo) is not None for photo in photos) else LAST
+
+    def _of_hash(self, photo_hash: str) -> list[str]:
+        """The photos with these bytes, by what the library knows: one may have moved."""
+        if self._by_hash is None:
+            self._by_hash = {}
+            for photo, facts in self._photos.items():
+                self._by_hash.setdefault(facts.photo_hash, []).append(photo)
+        return self._by_hash.get(photo_hash, []) if photo_hash else []
+
+    def _is_photo_elsewhere(self, photo: str) -> bool:
+        """Does this lie in the library, and not among the albums themselves?"""
+        try:
+            real = (self._root / photo).resolve()
+        except (OSError, RuntimeError, ValueError):
             return False
-        if self._kept is None:
-            there = (facts.photo_hash for photo, facts in self._photos.items() if self.status(photo) is not None)
-            self._kept = frozenset(there)
-        return note.hash not in self._kept
+        return (photo in self._photos or real.is_relative_to(self._root)) and not real.is_relative_to(self._out)
 
     def _known(self, link: str, note: Note) -> Note | None:
         """The note, if this is what it is of; with the time a copy has, where that was not noted yet."""
@@ -94,7 +111,7 @@ class Disk:
             status = os.lstat(link)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(status.st_mode):
+        if not S_ISREG(status.st_mode):
             return None
         if note.kind == "hardlink":
             photo = self.status(note.photo)
@@ -105,30 +122,22 @@ class Disk:
             known = (status.st_size, status.st_mtime_ns) == (note.size, note.made_mtime_ns or note.mtime_ns)
         # Inodes and times change when albums are moved to another disk, times also by themselves on some.
         # What has the photo's own content can go at no loss, whoever made it.
-        if known or self._same_content(link, status, note.photo):
+        if known or self._same_content(link, note.photo):
             return replace(note, inode=status.st_ino if note.inode else 0, made_mtime_ns=status.st_mtime_ns)
         return None
 
-    def _same_content(self, link: str, status: os.stat_result, photo: str) -> bool:
-        there = self.status(photo)
-        if there is None or there.st_size != status.st_size:
-            return False
+    def _same_content(self, link: str, photo: str) -> bool:
+        """(Not by filecmp, which remembers what it found, also where the files have changed since.)"""
         try:
-            return filecmp.cmp(link, self.photo(photo), shallow=False)
-        except OSError:
-            return False
-
-
-def _wrong_with(folder: str) -> str:
-    try:
-        status = os.lstat(folder)
-    except OSError:
-        return ""
-    if stat.S_ISLNK(status.st_mode) or _is_junction(status):
-        return FOLDER_IS_LINK
-    return "" if stat.S_ISDIR(status.st_mode) else FOLDER_IS_FILE
-
-
-def _is_junction(status: os.stat_result) -> bool:
-    """A folder of Windows that leads elsewhere."""
-    return bool(getattr(status, "st_file_attributes", 0) & 0x400)  # FILE_ATTRIBUTE_REPARSE_POINT
+            status, there = os.lstat(link), Path(self.photo(photo)).stat()
+            if not (S_ISREG(status.st_mode) and S_ISREG(there.st_mode)) or status.st_size != there.st_size:
+                return False
+            if os.path.samestat(status, there):  # another name of the photo
+                return status.st_nlink > 1
+            with open(link, "rb") as one, open(self.photo(photo), "rb") as other:
+                while (block := one.read(_BLOCK)) == other.read(_BLOCK):
+                    if not block:
+                        return True
+        except (OSError, ValueError):
+            pass
+        return False

@@ -43,7 +43,7 @@ def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Left
 class _Work:
     def __init__(self, plan: AlbumPlan, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
-        self._disk = Disk(plan.root, plan.out, {})
+        self._disk = Disk(plan.root, plan.out, plan.photos)
         self._known = {**plan.keep, **plan.stay, **plan.remove, **plan.replace}
         self._to_make = dict(plan.make)
         self._needed = _folders_of((*plan.make, *plan.keep, *plan.stay))
@@ -91,11 +91,15 @@ class _Work:
             Path(self._temporary).unlink()
 
     def _remove(self, path: str, note: Note) -> None:
-        if self._disk.own(path, [note]):
+        if self._is_free(path, note):
             Path(self._disk.at(path)).unlink()
         elif os.path.lexists(self._disk.at(path)):
             self._left.append(Left(path, CHANGED))
         del self._known[path]
+
+    def _is_free(self, path: str, note: Note) -> bool:
+        """Is what stands there still ours to remove, or to put something in its place?"""
+        return self._disk.own(path, [note]) is not None and not self._disk.held_by(path, note)
 
     def _remove_folders(self) -> None:
         """Remove the empty folders that were made for what is no longer there, the deepest first."""
@@ -131,7 +135,7 @@ class _Work:
             Path(self._disk.at(folder)).mkdir(parents=True, exist_ok=True)
             self._ready.add(folder)
         link, photo, before = self._disk.at(path), self._disk.photo(note.photo), self._plan.replace.get(path)
-        if before is not None and self._disk.own(path, [before]):
+        if before is not None and self._is_free(path, before):
             make_link(photo, self._temporary, note.kind, note.to)
             Path(self._temporary).replace(link)
             self._clear()  # a name for the file that stood there is still left where both were the same

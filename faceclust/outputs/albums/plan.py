@@ -11,7 +11,7 @@ from faceclust.conventions import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.albums.arrange import arrange
 from faceclust.outputs.albums.choice import Album
-from faceclust.outputs.albums.disk import CHANGED, LAST, Disk
+from faceclust.outputs.albums.disk import CHANGED, Disk
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
 from faceclust.outputs.albums.links import COPIES, Targets, check_kind
 from faceclust.outputs.albums.manifest import Manifest, Note, read_manifest
@@ -32,7 +32,8 @@ class AlbumPlan:
     """What would be done below `out`: links to make (path → what it will be known by), of which
     those in `replace` take the place of an own one; those that are right already; own ones to
     remove; and what is left alone. `stay` are own files that are not removed though nothing asks
-    for them; `found` is what was noted when the plan was made; `albums` are those with a photo."""
+    for them; `found` is what was noted when the plan was made; `albums` are those with a photo;
+    `photos` all of the library."""
 
     root: Path
     out: Path
@@ -46,6 +47,7 @@ class AlbumPlan:
     remove: dict[str, Note] = field(default_factory=dict)
     stay: dict[str, Note] = field(default_factory=dict)
     left: tuple[Left, ...] = ()
+    photos: Mapping[str, PhotoFacts] = field(default_factory=dict, repr=False)
 
 
 def plan_albums(
@@ -80,7 +82,7 @@ def plan_albums(
             left[path] = disk.folder(path.rpartition("/")[0]) or CHANGED
     # What is at a path by another spelling, on a disk that looks past it, will be gone by then.
     leaving = {name_key(path) for path in own.keys() - paths.keys()}
-    plan = AlbumPlan(root, out, kind, targets.library, found, tuple(album.label for album in shown))
+    plan = AlbumPlan(root, out, kind, targets.library, found, tuple(album.label for album in shown), photos=photos)
     for path, photo in paths.items():
         wanted = _note(disk, photo, kind, targets.to(path, photo) if kind == "symlink" else "", photos[photo])
         if path not in own:
@@ -92,13 +94,13 @@ def plan_albums(
         elif _is_right(own[path], wanted):
             copied = kind in COPIES  # a copy is known by the time it was given
             plan.keep[path] = replace(wanted, made_mtime_ns=own[path].made_mtime_ns) if copied else wanted
-        elif disk.is_last(own[path]):
-            left[path], plan.stay[path] = LAST, own[path]
+        elif held := disk.held_by(path, own[path]):
+            left[path], plan.stay[path] = held, own[path]
         else:
             plan.make[path], plan.replace[path] = wanted, own[path]
     for path in sorted(own.keys() - paths.keys()):
-        if disk.is_last(own[path]):
-            left[path], plan.stay[path] = LAST, own[path]
+        if held := disk.held_by(path, own[path]):
+            left[path], plan.stay[path] = held, own[path]
         else:
             plan.remove[path] = own[path]
     return replace(plan, left=tuple(Left(path, left[path]) for path in sorted(left)))

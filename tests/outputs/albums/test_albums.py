@@ -13,7 +13,8 @@ import pytest
 from faceclust.conventions import ALBUMS_NOTES
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.albums import Left, make_albums
-from faceclust.outputs.albums.disk import CHANGED, FOLDER_IS_FILE, FOLDER_IS_LINK, LAST, NOT_OURS
+from faceclust.outputs.albums.disk import CHANGED, LAST, NOT_OURS, OTHER
+from faceclust.outputs.within import FOLDER_IS_FILE, FOLDER_IS_LINK
 from tests.outputs.albums.made import EVERYBODY, PHOTOS, facts, make, plan, shown, tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
@@ -154,11 +155,50 @@ def test_a_rename_moves_the_folder_and_leaves_no_empty_one(root: Path, out: Path
     assert shown(out) == {"Anne/undated/b.jpg": "b.jpg"} and not (out / "Anna").exists()
 
 
-def test_a_changed_photo_changes_its_copy(root: Path, out: Path) -> None:
+def test_the_copy_of_a_photo_as_it_was_stays(root: Path, out: Path) -> None:
+    """It may be all that is left of that, and nothing but notes says whose it is."""
     make(root, out, EVERYBODY, "copy")
     (root / "b.jpg").write_text("edited and longer")
-    assert list(make(root, out, EVERYBODY, "copy").replace) == ["Ben/b.jpg"]
-    assert shown(out)["Ben/b.jpg"] == "edited and longer"
+    for _ in range(2):
+        assert make(root, out, EVERYBODY, "copy").left == (Left("Ben/b.jpg", OTHER),)
+        assert shown(out)["Ben/b.jpg"] == "b.jpg"
+    (out / "Ben/b.jpg").unlink()
+    assert not make(root, out, EVERYBODY, "copy").left and shown(out)["Ben/b.jpg"] == "edited and longer"
+
+
+@pytest.mark.parametrize("kind", ["copy", "reflink", "hardlink"])
+@pytest.mark.parametrize("photo", ["b.jpg", "new/mine.webp", "../outside.jpg", "gone.jpg"])
+@pytest.mark.parametrize("wanted", ["nothing", "another"])
+def test_planted_notes_cost_no_photo(root: Path, kind: str, photo: str, wanted: str) -> None:
+    """Notes that call a photo, which no scan has seen yet, a copy; also of itself, and of what is
+    no photo of the library."""
+    out = root / "new"
+    out.mkdir()
+    (out / "mine.webp").write_text("the only one")
+    (root.parent / "outside.jpg").write_text("the only one")
+    status = (out / "mine.webp").stat()
+    note = {"kind": kind, "photo": photo, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "hash": "x"}
+    note |= {"inode": status.st_ino} if kind == "hardlink" else {}
+    (out / ALBUMS_NOTES).write_text(json.dumps({"format": 2, "folders": [], "links": {"mine.webp": note}}))
+    (root / "mine.webp").write_text("of the same name")
+    albums = {"Ben": ("mine.webp",)} if wanted == "another" else {}
+    for _ in range(2):
+        done = plan(root, out, albums, "copy", layout="{name}")
+        make_albums(done)
+        assert [left.path for left in done.left] == ["mine.webp"] and not done.remove and not done.replace
+        assert (out / "mine.webp").read_text() == "the only one"
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_a_photo_changed_since_the_plan_keeps_its_copy(root: Path, out: Path, kind: str) -> None:
+    make(root, out, {"Ben": ("b.jpg",)}, kind)
+    done = plan(root, out, {}, kind)
+    assert list(done.remove) == ["Ben/b.jpg"]
+    times = (root / "b.jpg").stat()
+    (root / "new.jpg").write_text("B.JPG")  # as large, and with the same time
+    os.utime(root / "new.jpg", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (root / "new.jpg").replace(root / "b.jpg")
+    assert make_albums(done) == (Left("Ben/b.jpg", CHANGED),) and shown(out) == {"Ben/b.jpg": "b.jpg"}
 
 
 def test_every_kind_replaces_every_other(root: Path, out: Path) -> None:

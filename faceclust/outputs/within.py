@@ -1,0 +1,41 @@
+"""What lies below a folder, and stays below it: no link on the way leads out."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath
+
+FOLDER_IS_LINK = "its folder is a link"
+FOLDER_IS_FILE = "a file stands where its folder would be"
+
+
+def is_path_below(path: str) -> bool:
+    """Does a path, as noted in a file that anybody may have changed, lead nowhere but below its folder?
+    POSIX ones do that have no backslash, which is a step of Windows."""
+    parts = path.split("/")
+    bad = any(part in ("", ".", "..") for part in parts) or "\\" in path or "\0" in path
+    return not bad and not os.path.splitdrive(path)[0]
+
+
+def obstacle_to(base: Path, path: str) -> str:
+    """What is wrong with a folder on the way from `base` to the file at this POSIX path below it, in
+    words; "" where nothing is. The folders need not be there."""
+    folders = list(PurePosixPath(path).parents)[-2::-1]
+    return next((wrong for folder in folders if (wrong := wrong_with(str(base / folder)))), "")
+
+
+def wrong_with(folder: str) -> str:
+    """Why this is no folder to go into, in words; "" where it is one, or is not there."""
+    try:
+        status = os.lstat(folder)
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISLNK(status.st_mode) or _is_junction(status):
+        return FOLDER_IS_LINK
+    return "" if stat.S_ISDIR(status.st_mode) else FOLDER_IS_FILE
+
+
+def _is_junction(status: os.stat_result) -> bool:
+    """A folder of Windows that leads elsewhere."""
+    return bool(getattr(status, "st_file_attributes", 0) & 0x400)  # FILE_ATTRIBUTE_REPARSE_POINT
