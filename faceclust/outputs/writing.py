@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable
@@ -39,3 +40,22 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object], *, hint: str = 
         raise
     except OSError as error:
         raise FaceclustError(f"{path} cannot be written: {error.strerror or error}", hint=hint) from error
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Put a file of our own in place, all of it or as it was: a link there is replaced, not followed.
+    One at a time may do that: what a killed run began is cleared away. Raises OSError."""
+    for left in path.parent.glob(f"{path.name}.*.tmp"):
+        if re.fullmatch(r"\.[0-9a-f]{16}\.tmp", left.name.removeprefix(path.name)) and not left.is_symlink():
+            left.unlink()
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")  # a name nobody can lay a link at
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

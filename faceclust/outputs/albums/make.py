@@ -12,12 +12,13 @@ from pathlib import Path
 from faceclust.errors import FaceclustError
 from faceclust.outputs.albums.disk import CHANGED, Disk
 from faceclust.outputs.albums.links import COPIES, failure, make_link, put
-from faceclust.outputs.albums.lock import locked
 from faceclust.outputs.albums.manifest import TEMPORARY, Manifest, Note, read_manifest, write_manifest
 from faceclust.outputs.albums.names import name_key
 from faceclust.outputs.albums.plan import AlbumPlan, Left
+from faceclust.outputs.lock import locked
 from faceclust.progress import Progress, Silent
 
+_LOCK = ".faceclust-albums.lock"
 _MEANWHILE = "something else has come there in the meantime"
 
 
@@ -32,7 +33,7 @@ def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Left
         if not (plan.make or plan.remove) and plan.found in (Manifest(), _outcome(plan)):
             return ()
         plan.out.mkdir(parents=True, exist_ok=True)
-        with locked(plan.out):
+        with locked(plan.out / _LOCK, "makes albums"):
             if read_manifest(plan.out) != plan.found:
                 raise FaceclustError(f"{plan.out} was changed by another faceclust", hint="run it again")
             return _Work(plan, progress or Silent()).do()

@@ -6,7 +6,6 @@ names those that are about to be: a run cut short at any moment leaves nothing t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from faceclust.conventions import ALBUMS_NOTES
 from faceclust.errors import FaceclustError
+from faceclust.outputs.writing import replace_whole
 
 FORMAT = 2
 _ABOUT = "links made by faceclust albums; faceclust scan passes this folder by"
@@ -82,17 +82,7 @@ def write_manifest(out: Path, manifest: Manifest) -> None:
     head = {"about": _ABOUT, "format": FORMAT, "library": manifest.library, "folders": sorted(manifest.folders)}
     text = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")
     text += "".join(f',\n "{name}": {_lines(getattr(manifest, name))}' for name in ("links", "making")) + "\n}\n"
-    temporary = out / f"{ALBUMS_NOTES}.tmp"
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(text.encode(errors="surrogateescape"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(out / ALBUMS_NOTES)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    replace_whole(out / ALBUMS_NOTES, text.encode(errors="surrogateescape"))
 
 
 def _lines(notes: Mapping[str, Note]) -> str:

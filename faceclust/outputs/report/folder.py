@@ -21,9 +21,13 @@ from pathlib import Path
 
 from faceclust.conventions import REPORT_NOTES
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.outputs.lock import locked
+from faceclust.outputs.within import is_path_below, obstacle_to
+from faceclust.outputs.writing import replace_whole
 
 #: Path → the digest of what was made there; while files are moved, those of before and after.
 Notes = dict[str, str]
+_LOCK = ".faceclust-report.lock"
 _STAGE = ".faceclust-report-"  # hidden: no scan looks into it
 _HINT = "is the disk full or the folder read-only?"
 
@@ -56,14 +60,10 @@ class Staging:
         """A file that is to be there."""
         digest = _digest(content)
         self._size += len(content)
-        if digest in self._notes.get(path, "").split() and _digest_of(self._out / path) == digest:
+        if digest in self._notes.get(path, "").split() and _digest_of(self._out, path) == digest:
             self._made[path] = digest
             return
-        if os.path.lexists(self._out / path) and not _is_ours(self._out / path, self._notes.get(path)):
-            raise FaceclustError(
-                f"{self._out / path} was not made by faceclust, or was changed since",
-                hint="move it away, or name another folder with -o",
-            )
+        _check_free(self._out, path, self._notes.get(path))
         staged = self._stage / path
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.write_bytes(content)
@@ -74,11 +74,14 @@ class Staging:
         """Move all into place, and remove what an earlier run made and this one did not."""
         left = {path: digest for path, digest in self._notes.items() if path not in self._made}
         either = {path: f"{self._notes.get(path, '')} {digest}".strip() for path, digest in self._made.items()}
+        for path in self._waiting:  # some of them were looked at long ago
+            _check_free(self._out, path, self._notes.get(path))
         _write_notes(self._out, self._notes | either)
         for path in self._waiting:
+            _check_free(self._out, path, self._notes.get(path))
             (self._out / path).parent.mkdir(parents=True, exist_ok=True)
             (self._stage / path).replace(self._out / path)
-        gone = [path for path, digest in left.items() if _is_ours(self._out / path, digest)]
+        gone = [path for path, digest in left.items() if _is_ours(self._out, path, digest)]
         for path in gone:
             _remove(self._out, path)
         _write_notes(self._out, self._made)
@@ -105,23 +108,34 @@ def check_folder(out: Path) -> None:
 @contextmanager
 def staging(out: Path) -> Iterator[Staging]:
     """A place to make files in that go to `out` by `finish`; without it all stays as it was. Raises
-    UsageError as `check_folder` does, FaceclustError where something cannot be written."""
+    UsageError as `check_folder` does, FaceclustError where something cannot be written or another run
+    is at work on the folder."""
     check_folder(out)
-    notes = _read_notes(out)
-    _clear_stages(out)
-    stage = out / f"{_STAGE}{secrets.token_hex(4)}"
     was_there = out.exists()
     try:
-        try:
-            stage.mkdir(parents=True)
-            yield Staging(out, stage, notes)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-            if not was_there:
-                with contextlib.suppress(OSError):
-                    out.rmdir()  # where nothing came of it
+        out.mkdir(parents=True, exist_ok=True)
+        with locked(out / _LOCK, "writes a report"):
+            check_folder(out)
+            stage = out / f"{_STAGE}{secrets.token_hex(4)}"
+            try:
+                notes = _read_notes(out)
+                _clear_stages(out)
+                stage.mkdir()
+                yield Staging(out, stage, notes)
+            finally:
+                shutil.rmtree(stage, ignore_errors=True)
+                if not was_there:
+                    _remove_unused(out)
     except OSError as error:
         raise FaceclustError(f"{error.filename or out}: {error.strerror or error}", hint=_HINT) from error
+
+
+def _remove_unused(out: Path) -> None:
+    """Remove a new folder where nothing came of it."""
+    with contextlib.suppress(OSError):
+        if [entry.name for entry in out.iterdir()] == [_LOCK]:
+            (out / _LOCK).unlink()
+            out.rmdir()
 
 
 def _clear_stages(out: Path) -> None:
@@ -131,19 +145,31 @@ def _clear_stages(out: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _is_ours(path: Path, noted: str | None) -> bool:
-    return noted is not None and _digest_of(path) in noted.split()
+def _check_free(out: Path, path: str, noted: str | None) -> None:
+    """Raises FaceclustError where something foreign is in the place of a file to be, or on the way there."""
+    if wrong := obstacle_to(out, path):
+        raise FaceclustError(f"{out / path}: {wrong}", hint="move it away, or name another folder with -o")
+    if os.path.lexists(out / path) and not _is_ours(out, path, noted):
+        raise FaceclustError(
+            f"{out / path} was not made by faceclust, or was changed since",
+            hint="move it away, or name another folder with -o",
+        )
+
+
+def _is_ours(out: Path, path: str, noted: str | None) -> bool:
+    return noted is not None and _digest_of(out, path) in noted.split()
 
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _digest_of(path: Path) -> str | None:
-    """None for what is not there, or no file of its own."""
-    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+def _digest_of(out: Path, path: str) -> str | None:
+    """None for what is not there, or no file of its own in the folder."""
+    file = out / path
+    if obstacle_to(out, path) or file.is_symlink() or not file.is_file():
         return None
-    return _digest(path.read_bytes())
+    return _digest(file.read_bytes())
 
 
 def _remove(out: Path, path: str) -> None:
@@ -158,7 +184,7 @@ def _remove(out: Path, path: str) -> None:
 def _read_notes(out: Path) -> Notes:
     try:
         files = json.loads((out / REPORT_NOTES).read_text(encoding="utf-8"))["files"]
-        return {path: digest for path, digest in files.items() if isinstance(digest, str) and _is_below(path)}
+        return {path: digest for path, digest in files.items() if isinstance(digest, str) and is_path_below(path)}
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -167,13 +193,7 @@ def _read_notes(out: Path) -> Notes:
         ) from error
 
 
-def _is_below(path: str) -> bool:
-    """Does a noted path stay in the folder?"""
-    return not path.startswith("/") and "\\" not in path and ".." not in path.split("/")
-
-
 def _write_notes(out: Path, notes: Mapping[str, str]) -> None:
     content = {"about": "made by faceclust report; faceclust scan passes this folder by", "files": notes}
-    temporary = out / f"{REPORT_NOTES}.tmp"
-    temporary.write_text(json.dumps(content, indent=0, ensure_ascii=False, sort_keys=True), encoding="utf-8")
-    temporary.replace(out / REPORT_NOTES)
+    text = json.dumps(content, indent=0, ensure_ascii=False, sort_keys=True)
+    replace_whole(out / REPORT_NOTES, text.encode())

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -209,6 +210,22 @@ def test_a_second_run_at_the_same_time_is_told_so(root: Path, out: Path) -> None
     with filelock.FileLock(out / ".faceclust-albums.lock"), pytest.raises(FaceclustError, match="another faceclust"):
         make_albums(done)
     assert shown(out) == {}
+
+
+@pytest.mark.parametrize("name", [f"{ALBUMS_NOTES}.tmp", TEMPORARY, ".faceclust-albums.lock"])
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_links_at_the_names_of_own_files_are_not_written_through(
+    root: Path, out: Path, name: str, link: Callable[[Path, Path], None]
+) -> None:
+    out.mkdir()
+    link(root / "b.jpg", out / name)
+    if name.endswith(".lock"):
+        with pytest.raises(FaceclustError, match="no file of faceclust"):
+            make_albums(plan(root, out, EVERYBODY, "copy"))
+        (out / name).unlink()
+    make(root, out, EVERYBODY, "copy")
+    assert (root / "b.jpg").read_text() == "b.jpg" and len(shown(out)) == 5
+    assert not [path for path in out.glob(f"{ALBUMS_NOTES}.*") if path.name != f"{ALBUMS_NOTES}.tmp"]
 
 
 def test_a_plan_made_before_another_run_is_not_carried_out(root: Path, out: Path) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from faceclust.conventions import REPORT_NOTES
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.outputs.report.folder import check_folder, staging
+from faceclust.outputs.report.folder import _LOCK, check_folder, staging
 from faceclust.photos.listing import list_folders
 
+Link = Callable[[Path, Path], None]
 FIRST = {"index.html": b"<p>one", "pictures/ab/ab1.jpg": b"jpeg", "person-1.html": b"<p>Anna"}
 
 
@@ -23,8 +25,10 @@ def write(out: Path, files: dict[str, bytes]) -> tuple[int, int]:
 
 
 def there(out: Path) -> dict[str, bytes]:
-    paths = (path for path in out.rglob("*") if path.is_file())
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths if path.name != REPORT_NOTES}
+    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in (REPORT_NOTES, _LOCK))
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes() for path in paths if path.name not in (REPORT_NOTES, _LOCK)
+    }
 
 
 def test_a_folder_is_made_and_brought_up_to_date(tmp_path: Path) -> None:
@@ -34,7 +38,7 @@ def test_a_folder_is_made_and_brought_up_to_date(tmp_path: Path) -> None:
     second = {"index.html": b"<p>two", "person-2.html": b"<p>Ben"}
     assert write(out, second) == (2, 2) and there(out) == second
     assert not (out / "pictures").exists()
-    assert sorted(path.name for path in out.iterdir()) == sorted([REPORT_NOTES, *second])
+    assert {path.name for path in out.iterdir()} - {_LOCK} == {REPORT_NOTES, *second}
 
 
 def test_what_others_put_there_is_never_touched(tmp_path: Path) -> None:
@@ -133,3 +137,82 @@ def test_a_scan_passes_by_a_report_in_the_library(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"photo")
     write(tmp_path / "report", FIRST)
     assert [[name for name, *_ in folder.files] for folder in list_folders(tmp_path)] == [["a.jpg"]]
+
+
+@pytest.mark.parametrize("name", [f"{REPORT_NOTES}.tmp", _LOCK])
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path, name: str, link: Link) -> None:
+    out = tmp_path / "report"
+    write(out, FIRST)
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    (out / name).unlink(missing_ok=True)
+    link(out / name, tmp_path / "photo.jpg")
+    if name == _LOCK:
+        with pytest.raises(FaceclustError, match="no file of faceclust"):
+            write(out, {"index.html": b"<p>two"})
+    else:
+        write(out, {"index.html": b"<p>two"})
+    assert (tmp_path / "photo.jpg").read_bytes() == b"photo"
+
+
+def test_no_folder_on_the_way_may_be_a_link(tmp_path: Path) -> None:
+    out, victim = tmp_path / "report", tmp_path / "victim"
+    path = "pics/sub/photo.jpg"
+    write(out, {path: b"photo", "index.html": b"x"})
+    (out / "pics").rename(victim)
+    (out / "pics").symlink_to(victim)
+    with pytest.raises(FaceclustError, match="its folder is a link"):
+        write(out, {path: b"another", "index.html": b"x"})
+    assert write(out, {"index.html": b"y"}) == (1, 0)
+    assert (victim / "sub/photo.jpg").read_bytes() == b"photo"
+
+
+@pytest.mark.parametrize("path", ["../victim", "pics/../../victim", "..\\victim", "", "pics//a", "./index.html", "/a"])
+def test_noted_paths_that_are_none_below_are_passed_by(tmp_path: Path, path: str) -> None:
+    write(tmp_path / "report", FIRST)
+    notes = json.loads((tmp_path / "report" / REPORT_NOTES).read_text())
+    notes["files"] = {path: notes["files"]["index.html"]}
+    (tmp_path / "report" / REPORT_NOTES).write_text(json.dumps(notes))
+    (tmp_path / "victim").write_bytes(FIRST["index.html"])
+    assert write(tmp_path / "report", {"other.html": b"x"}) == (1, 0)
+    assert (tmp_path / "victim").exists() and (tmp_path / "report/index.html").exists()
+
+
+def test_a_second_run_at_the_same_time_is_told_so(tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    with staging(out) as first:
+        first.add("index.html", b"A")
+        with pytest.raises(FaceclustError, match="another faceclust writes a report") as caught, staging(out):
+            pass
+        assert "wait" in str(caught.value.hint)
+        first.add("pictures/aa/1.jpg", b"1")
+        first.finish()
+    assert there(out) == {"index.html": b"A", "pictures/aa/1.jpg": b"1"}
+    assert write(out, {"index.html": b"B"}) == (1, 1)
+
+
+@pytest.mark.parametrize("while_moving", [False, True])
+def test_a_file_that_comes_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, while_moving: bool
+) -> None:
+    out = tmp_path / "report"
+    out.mkdir()
+    real = Path.replace
+
+    def comes(self: Path, target: Path) -> Path:
+        if target.name == "first.html":
+            (out / "index.html").write_bytes(b"mine")
+        return real(self, target)
+
+    with pytest.raises(FaceclustError, match=r"index.html was not made"), staging(out) as stage:
+        stage.add("first.html", b"1")
+        stage.add("index.html", b"2")
+        if while_moving:
+            monkeypatch.setattr(Path, "replace", comes)
+        else:
+            (out / "index.html").write_bytes(b"mine")
+        stage.finish()
+    monkeypatch.undo()
+    assert (out / "index.html").read_bytes() == b"mine" and (out / "first.html").exists() == while_moving
+    (out / "index.html").rename(tmp_path / "mine.html")
+    assert write(out, FIRST)[0] == 3
