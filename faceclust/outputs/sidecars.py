@@ -16,6 +16,7 @@ from stat import S_ISREG
 
 from faceclust.conventions import RAW_ENDINGS
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.outputs.within import is_among_photos, obstacle_to
 from faceclust.outputs.writing import write_whole
 from faceclust.types import PhotoFacts
 from faceclust.xmp.matching import NamedBox
@@ -93,6 +94,8 @@ def plan_sidecars(
     folder to write the same tree below, None for beside the photos. Raises UsageError."""
     if out is not None and (out.resolve() == root.resolve() or (out.exists() and not out.is_dir())):
         raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
+    if out is not None and is_among_photos(out, root, facts):
+        raise UsageError(f"there are photos of the library in or beside {out}", hint="name a folder without photos")
     found = [
         Sidecar(photo, (out or root) / f"{photo}.xmp", why=f"its sidecar would be called as that of {Path(other).name}")
         for photo, other in _without_ending(facts)
@@ -105,6 +108,9 @@ def plan_sidecars(
         found += [Sidecar(photo, path, why=f"its sidecar is that of {other} too") for photo, other in shared]
         photo = next((photo for photo in wanted if photo not in dict(shared)), None if wanted else photos[0])
         if photo is None or not (faces.get(photo) or path.is_file()):
+            continue
+        if out is not None and (wrong := obstacle_to(out, path.relative_to(out).as_posix())):
+            found.append(Sidecar(photo, path, why=wrong))
             continue
         if not (root / photo).exists():
             gone += [photo] if faces.get(photo) else []

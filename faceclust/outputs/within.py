@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 FOLDER_IS_LINK = "its folder is a link"
@@ -16,6 +17,14 @@ def is_path_below(path: str) -> bool:
     parts = path.split("/")
     bad = any(part in ("", ".", "..") for part in parts) or "\\" in path or "\0" in path
     return not bad and not os.path.splitdrive(path)[0]
+
+
+def is_among_photos(folder: Path, root: Path, photos: Iterable[str]) -> bool:
+    """Does a folder hold some of these photos, paths below `root`, at any depth, or lie in a folder of
+    them? In the root itself a folder without photos may lie."""
+    real, root = folder.resolve(), root.resolve()
+    homes = {(root / home).resolve() for home in {photo.rpartition("/")[0] for photo in photos}}
+    return any(home.is_relative_to(real) or (home != root and real.is_relative_to(home)) for home in homes)
 
 
 def obstacle_to(base: Path, path: str) -> str:

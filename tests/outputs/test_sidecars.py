@@ -236,3 +236,24 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
     done = photos.write()
     assert done["b.jpg.xmp"] == "make" and "Permission denied" in done["a.jpg.xmp"]
     assert not list((tmp_path / "shut").glob("*.xmp*"))
+
+
+@pytest.mark.parametrize("out", ["2019", "2019/trip", "2019/trip/new/er", "2019/new", "..", "link", "2021"])
+def test_a_folder_among_the_photos_takes_no_other_tree(tmp_path: Path, out: str) -> None:
+    root = tmp_path / "photos"
+    photos = Photos(root, "a.jpg", "2019/b.jpg", "2019/2019/b.jpg", "2019/trip/c.jpg", "2021/deep/d.jpg")
+    (root / "link").symlink_to("2019")
+    with pytest.raises(UsageError, match="photos of the library") as caught:
+        photos.plan(root / out)
+    assert caught.value.hint
+    assert {one.action for one in photos.plan(root / "sidecars").sidecars} == {"make"}
+
+
+def test_no_link_below_the_folder_is_followed(tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos", "2019/a.jpg", "2019/deep/b.jpg", "c.jpg")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    (tmp_path / "out/2019").symlink_to(tmp_path / "elsewhere")
+    link = "leave: its folder is a link"
+    assert photos.write(tmp_path / "out") == {"a.jpg.xmp": link, "b.jpg.xmp": link, "c.jpg.xmp": "make"}
+    assert [path.name for path in (tmp_path / "elsewhere").rglob("*")] == ["deep"]
