@@ -110,10 +110,11 @@ class Sharing(Catalogue):
         faces: dict[str, list[UprightFace]] = {}
         for place in self.places:
             person = self.person_of.get(place.face_id)
-            name = person.name if person and (place.face_id in person.confirmed or not confirmed) else None
+            sure = person is not None and place.face_id in person.confirmed
+            name = person.name if person and (sure or not confirmed) else None
             left, top, right, bottom = place.box
             if (name or (all_faces and place.face_id not in ignored)) and left < right and top < bottom:
-                faces.setdefault(place.photo, []).append(UprightFace(place.box, name))
+                faces.setdefault(place.photo, []).append(UprightFace(place.box, name, sure))
         target = Path(out).expanduser().absolute() if out is not None else None
         self.progress.start("looking at photos and sidecars", len(faces), "photos")
         try:

@@ -467,3 +467,26 @@ def test_what_was_exported_comes_back_in_every_orientation_and_format(tmp_path: 
     library.import_names(plan)
     assert {face: person.label for person in library.people() for face in person.face_ids} == before
     assert len(before) >= 2 * sum(map(len, KINDS.values()))
+
+
+def test_suggestions_that_were_exported_come_back_as_suggestions(
+    one: tuple[Library, str, FacePlace, FacePlace],
+) -> None:
+    photos, _, collins, _ = one
+    faces = [place.face_id for people in people_on(photos).values() for place, name in people if name == COLLINS]
+    photos.name(faces, "Anna", shown=[collins.face_id])
+    (anna,) = photos.people()
+    assert anna.confirmed == {collins.face_id} and len(anna.face_ids) > 1
+    photos.write_xmp(photos.plan_xmp())
+    plan = photos.plan_import()
+    assert not plan.namings and not plan.conflicts and plan.known == len(anna.face_ids)
+    photos.journal.path.unlink()  # as on another computer
+    library = Library(photos.root)
+    plan = library.plan_import()
+    assert {naming.face_id: naming.confirmed for naming in plan.namings} == {
+        face: face in anna.confirmed for face in anna.face_ids
+    }
+    library.import_names(plan)
+    (back,) = library.people()
+    assert (set(back.face_ids), back.confirmed) == (set(anna.face_ids), anna.confirmed)
+    assert not library.plan_import().namings

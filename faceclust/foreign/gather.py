@@ -228,7 +228,7 @@ def _words_of(faces: XmpFaces, photo: str, source: str, where: str) -> Iterable[
                 source,
                 where,
                 scheme,
-                tuple(Region(region.name or "", region.box) for region in regions),
+                tuple(Region(region.name or "", region.box, region.sure) for region in regions),
                 people,
                 applied_to=regions[0].applied_to,
                 orientation=faces.orientation,

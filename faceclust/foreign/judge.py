@@ -46,6 +46,7 @@ class _Claim:
     fit: float
     source: str
     where: str
+    sure: bool
 
     @property
     def key(self) -> str:
@@ -129,7 +130,7 @@ class _Judgement:
                     face = rival
             if face is not None and reading:
                 fit = float(reading.fit[number, face])
-                yield _Claim(faces[face].face_id, words.photo, name, fit, words.source, words.where)
+                yield _Claim(faces[face].face_id, words.photo, name, fit, words.source, words.where, region.sure)
             else:
                 box = reading.boxes[number] if reading else None
                 self._unmatched.append(Unplaced(words.photo, name, box, choice.doubt or NO_FACE, words.where))
@@ -183,10 +184,17 @@ class _Judgement:
                 self._conflict(said, f"you said it is not {name}")
             elif any(self._is_confirmed_elsewhere(claim, key) for claim in said):
                 self._conflict(said, f"you said that another face of this photo is {name}")
+            elif (here := self._known.named.get(face)) and not any(claim.sure for claim in said):
+                # Our own suggestion of then says nothing against that of now.
+                if person_key(here) == key:
+                    already += 1
+                else:
+                    self._conflict(said, f"{name} was only suggested, and now {here} is")
             else:
                 best = max(said, key=lambda claim: claim.fit)
                 sources = tuple(sorted({claim.source for claim in said}))
-                namings.append(Naming(face, min(claim.photo for claim in said), name, sources, round(best.fit, 3)))
+                photo, sure = min(claim.photo for claim in said), any(claim.sure for claim in said)
+                namings.append(Naming(face, photo, name, sources, round(best.fit, 3), sure))
         return namings, already
 
     def _is_rejected(self, face: str, key: str) -> bool:

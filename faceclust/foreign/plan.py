@@ -11,7 +11,7 @@ from faceclust.foreign.words import Box, Unread
 @dataclass(frozen=True)
 class Naming:
     """A found face gets a name. `fit`: how well the box fits it, 0 to 1; not `confirmed`: the name had
-    no place, and was given to the photo's only face without one."""
+    no place, and was given to the photo's only face without one, or faceclust itself had suggested it."""
 
     face_id: str
     photo: str
@@ -47,7 +47,7 @@ class Unplaced:
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """`namings` are to be entered; `known` faces have the name they would be given, confirmed;
+    """`namings` are to be entered; `known` faces have the name they would be given;
     `unmatched` names have a place where no face was found; `placeless` ones have none; `upright` and
     `turned`: photos whose boxes were taken as of the upright picture, or of one turned otherwise,
     since they fit that; `passed_by`: regions without a name; `elsewhere`: photos spoken of that are

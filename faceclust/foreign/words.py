@@ -18,10 +18,12 @@ class Frame(StrEnum):
 
 @dataclass(frozen=True)
 class Region:
-    """A name and its place. `box`: left, top, right, bottom as fractions of the program's picture."""
+    """A name and its place. `box`: left, top, right, bottom as fractions of the program's picture;
+    not `sure`: our own suggestion, come back."""
 
     name: str
     box: Box
+    sure: bool = True
 
 
 @dataclass(frozen=True)

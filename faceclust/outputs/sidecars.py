@@ -40,10 +40,12 @@ Inside = Callable[[Path], tuple[bytes | None, Sequence[str]]]
 
 @dataclass(frozen=True)
 class UprightFace:
-    """A face to write: its box as fractions of the upright photo, and whose it is."""
+    """A face to write: its box as fractions of the upright photo, and whose it is; not
+    `confirmed`: by what faceclust suggests."""
 
     box: Box
     name: str | None
+    confirmed: bool = True
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _plan(
         orientation, size = laid or (facts.orientation, None)
         if size not in (None, facts.size):
             return replace(sidecar, why="the photo has changed since the last scan")
-        boxes = [NamedBox(stored_box(face.box, orientation), face.name) for face in faces]
+        boxes = [NamedBox(stored_box(face.box, orientation), face.name, face.confirmed) for face in faces]
         sidecar = replace(sidecar, faces=tuple(boxes), size=stored_size(facts.size, orientation))
         if old is None:
             seed, merged = _begin(sidecar, *inside(file))

@@ -7,38 +7,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faceclust.xmp.mine import NotedRegion, region_note
-from faceclust.xmp.region import Box
+from faceclust.xmp.region import Box, overlap
 from faceclust.xmp.schemes import Listed, Scheme
 
 _SAME_FACE = 0.4  # of the area that either box has
-_SAME_BOX = 0.8  # a box written by us, and rounded by another program
 
 
 @dataclass(frozen=True)
 class NamedBox:
-    """A face to write: fractions of the stored picture (left, top, right, bottom), and whose it is."""
+    """A face to write: fractions of the stored picture (left, top, right, bottom), and whose it is;
+    not `confirmed`: by what faceclust suggests."""
 
     box: Box
     name: str | None = None
+    confirmed: bool = True
 
 
 @dataclass(frozen=True)
 class RegionPlan:
-    """Regions to take out, faces to add, and what is then to be noted as ours."""
+    """Regions to take out, faces to add, and what is then to be noted as ours; of that, what has
+    a name that is only `suggested`."""
 
     cut: list[Listed]
     add: list[NamedBox]
     notes: list[str]
+    suggested: list[str]
 
 
 def note_of(region: Listed, scheme: str, noted: Sequence[NotedRegion]) -> NotedRegion | None:
     """The note by which a region is ours."""
     if region.box is None or not (region.is_face and region.plain):
         return None
-    for note in noted:
-        if note.scheme == scheme and note.name == region.name and _overlap(note.box, region.box) > _SAME_BOX:
-            return note
-    return None
+    return next((note for note in noted if note.is_of(scheme, region.box, region.name)), None)
 
 
 def without_conflicts(
@@ -64,7 +64,8 @@ def plan_regions(
     size: tuple[int, int],
 ) -> RegionPlan:
     """What is to become of the `listed` regions of a scheme in a picture of `size`, px."""
-    left, cut, notes = list(wanted), [], []
+    left, cut = list(wanted), []
+    notes: list[tuple[str, NamedBox]] = []
     for region in listed:
         note = note_of(region, scheme.name, noted)
         if note is None:
@@ -75,8 +76,10 @@ def plan_regions(
             cut.append(region)
         else:
             left.remove(same)
-            notes.append(note.text)
-    return RegionPlan(cut, left, notes + [region_note(scheme.name, face.box, face.name) for face in left])
+            notes.append((note.text, same))
+    notes += [(region_note(scheme.name, face.box, face.name), face) for face in left]
+    suggested = [text for text, face in notes if face.name and not face.confirmed]
+    return RegionPlan(cut, left, [text for text, _ in notes], suggested)
 
 
 def _is_said(region: Listed, face: NamedBox) -> bool:
@@ -87,21 +90,12 @@ def _is_said(region: Listed, face: NamedBox) -> bool:
 
 
 def _is_same_face(region: Listed, face: NamedBox) -> bool:
-    return region.is_face and region.box is not None and _overlap(region.box, face.box) > _SAME_FACE
+    return region.is_face and region.box is not None and overlap(region.box, face.box) > _SAME_FACE
 
 
 def _is_near(box: Box | None, other: Box, size: tuple[int, int]) -> bool:
     """Are the boxes the same to the pixel?"""
     return box is not None and all(abs(a - b) * side <= 1 for a, b, side in zip(box, other, size * 2, strict=True))
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """The area that both have, as part of the area that either has."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    both = width * height
-    either = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / either if either > 0 else 0.0
 
 
 def _same_name(name: str, other: str) -> bool:

@@ -2,8 +2,9 @@
 
 A list kept elsewhere would lose the sidecar that is moved, copied or renamed with its photo, and
 would be one more place that names are in. `faceclust:WroteRegions` has a text for each region: scheme,
-centre, width and height, name. `faceclust:WroteKeywords` has one for each keyword: property, value.
-What is not noted there is somebody else's.
+centre, width and height, name; `faceclust:SuggestedRegions` repeats those whose name nobody confirmed.
+`faceclust:WroteKeywords` has one for each keyword: property, value. What is not noted there is
+somebody else's.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 from lxml import etree
 
 from faceclust.xmp.rdf import items, properties, text_of
-from faceclust.xmp.region import Box
+from faceclust.xmp.region import Box, overlap
 from faceclust.xmp.schemes import centred
 
 REGIONS, KEYWORDS = "faceclust:WroteRegions", "faceclust:WroteKeywords"
+SUGGESTED = "faceclust:SuggestedRegions"
+_SAME_BOX = 0.8  # a box written by us, and rounded by another program
 _REGION = re.compile(r"(\S+) ([0-9.]{1,12}) ([0-9.]{1,12}) ([0-9.]{1,12}) ([0-9.]{1,12})(?: (.*))?", re.S)
 
 
@@ -30,16 +33,20 @@ class NotedRegion:
     name: str | None
     text: str
 
+    def is_of(self, scheme: str, box: Box, name: str | None) -> bool:
+        """Was this region, perhaps rounded since, written by it?"""
+        return self.scheme == scheme and self.name == name and overlap(self.box, box) > _SAME_BOX
+
 
 def region_note(scheme: str, box: Box, name: str | None) -> str:
     """What is noted of a region."""
     return " ".join((scheme, *centred(box), *([name] if name else [])))
 
 
-def noted_regions(root: etree._Element) -> list[NotedRegion]:
-    """The regions that are noted; what cannot be understood is none."""
+def noted_regions(root: etree._Element, note: str = REGIONS) -> list[NotedRegion]:
+    """The regions that are noted, or of another `note`; what cannot be understood is none."""
     found = []
-    for text in _texts(root, REGIONS):
+    for text in _texts(root, note):
         if match := _REGION.fullmatch(text):
             try:
                 x, y, width, height = map(float, match.groups()[1:5])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from lxml import etree
 
+from faceclust.xmp.mine import SUGGESTED, NotedRegion, noted_regions
 from faceclust.xmp.packet import parse_packet, tag
 from faceclust.xmp.region import Box, XmpFaces, XmpRegion
 
@@ -15,6 +17,7 @@ _RDF, _DESCRIPTION, _LI = tag("rdf:RDF"), tag("rdf:Description"), tag("rdf:li")
 _LISTS = frozenset(map(tag, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))
 _NOT_FIELDS = (f"{{{etree.QName(_RDF).namespace}}}", "{http://www.w3.org/XML/1998/namespace}")
 _MOST_REGIONS = 2000
+_AS_NOTED = {"mwg": "mwg-rs", "mp": "MP"}
 _SEPARATORS = (("digiKam:TagsList", "/"), ("lr:hierarchicalSubject", "|"))
 
 #: A property's value: of an attribute, or of an element.
@@ -26,8 +29,10 @@ def read_packet(data: bytes) -> XmpFaces:
     and such as are no rectangle, are left out; a name may be anything, or None. RDF is read in
     every form that says the same: properties as elements or attributes, in one description or
     several, structures with or without a node of their own. Raises BadPacketError."""
-    properties = _Fields(parse_packet(data).getroot().iter(_DESCRIPTION), top_only=True)
-    regions = [*_mwg(properties), *_microsoft(properties)]
+    root = parse_packet(data).getroot()
+    properties = _Fields(root.iter(_DESCRIPTION), top_only=True)
+    regions = [*_mwg(properties), *_microsoft(properties)][:_MOST_REGIONS]
+    suggested = noted_regions(root, SUGGESTED)[:_MOST_REGIONS]
     keywords = {
         path: None
         for name, separator in _SEPARATORS
@@ -35,11 +40,15 @@ def read_packet(data: bytes) -> XmpFaces:
         if (path := tuple(part.strip() for part in text.split(separator) if part.strip()))
     }
     return XmpFaces(
-        regions=tuple(regions[:_MOST_REGIONS]),
+        regions=tuple(replace(region, sure=not _is_noted(region, suggested)) for region in regions),
         keywords=tuple(keywords),
         people=tuple(dict.fromkeys(properties.texts("Iptc4xmpExt:PersonInImage"))),
         orientation=_whole(properties.text("tiff:Orientation"), 1, 8),
     )
+
+
+def _is_noted(region: XmpRegion, notes: Iterable[NotedRegion]) -> bool:
+    return any(note.is_of(_AS_NOTED[region.scheme], region.box, region.name) for note in notes)
 
 
 def _mwg(properties: _Fields) -> Iterator[XmpRegion]:

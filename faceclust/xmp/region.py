@@ -11,12 +11,14 @@ Box = tuple[float, float, float, float]
 class XmpRegion:
     """A face as a program wrote it. `box`: left, top, right, bottom as fractions of the stored
     picture; `applied_to`: that picture's width and height in pixels as the program says, None
-    where it does not; `scheme`: "mwg" or "mp", by which it was written."""
+    where it does not; `scheme`: "mwg" or "mp", by which it was written; not `sure`: faceclust wrote
+    it, as a suggestion that nobody had confirmed."""
 
     name: str | None
     box: Box
     scheme: str
     applied_to: tuple[int, int] | None = None
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,12 @@ def stored_box(box: Box, orientation: int) -> Box:
 def stored_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     """Width and height of the stored picture, from those of the upright one; and back."""
     return size[::-1] if orientation in (5, 6, 7, 8) else size
+
+
+def overlap(a: Box, b: Box) -> float:
+    """The area that both have, as part of the area that either has."""
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    both = width * height
+    either = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
+    return both / either if either > 0 else 0.0

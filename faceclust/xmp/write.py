@@ -8,12 +8,12 @@ told and nothing is written of the face.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faceclust.xmp.arrays import texts
 from faceclust.xmp.keywords import change_keywords, change_note
 from faceclust.xmp.matching import NamedBox, note_of, plan_regions, without_conflicts
-from faceclust.xmp.mine import KEYWORDS, REGIONS, noted_regions
+from faceclust.xmp.mine import KEYWORDS, REGIONS, SUGGESTED, noted_regions
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import descriptions, elements, properties
 from faceclust.xmp.regions import change_regions, listed_regions
@@ -38,7 +38,7 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     `size`: width and height of the stored picture, px. Raises BadPacketError for what is no XMP,
     or what cannot be changed without guessing."""
     packet = Packet(EMPTY if old is None else old)
-    named = [NamedBox(face.box, clean(face.name or "") or None) for face in faces]
+    named = [replace(face, name=clean(face.name or "") or None) for face in faces]
     noted = noted_regions(packet.root)
     listed = {scheme.name: listed_regions(packet.root, scheme) for scheme in SCHEMES}
     foreign = {
@@ -47,13 +47,15 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     wanted, conflicts = without_conflicts(
         sorted(named, key=lambda face: face.box), [region for regions in foreign.values() for region in regions]
     )
-    new, notes = [], []
+    new, notes, suggested = [], [], []
     for scheme in SCHEMES:
         plan = plan_regions(scheme, wanted, listed[scheme.name], noted, size)
         notes += plan.notes
+        suggested += plan.suggested
         new.append(change_regions(packet, scheme, plan, size, alone=not foreign[scheme.name]))
     new += change_keywords(packet, [face.name for face in wanted if face.name])
-    new.append(change_note(packet, REGIONS, texts(packet, REGIONS), notes))
+    for note, entries in ((REGIONS, notes), (SUGGESTED, suggested)):
+        new.append(change_note(packet, note, texts(packet, note), entries))
     _place(packet, [text for text in new if text])
     return Merged(packet.result(), tuple(conflicts))
 
@@ -68,7 +70,7 @@ def is_all_ours(data: bytes) -> bool:
 def _place(packet: Packet, new: Sequence[str]) -> None:
     """Put new properties into the block that has our note, else into a new one: no other block
     changes for them. A block of ours that would be empty goes."""
-    noted = [found for name in (KEYWORDS, REGIONS) for found in properties(packet.root, name)]
+    noted = [found for name in (KEYWORDS, REGIONS, SUGGESTED) for found in properties(packet.root, name)]
     block = noted[0].getparent() if noted else None
     if new and block is not None:
         packet.append(block, *new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from faceclust.xmp.matching import NamedBox
 from faceclust.xmp.packet import BadPacketError, parse_packet, tag
 from faceclust.xmp.rdf import array, descriptions, items, properties, text_of
+from faceclust.xmp.read import read_packet
 from faceclust.xmp.region import stored_box, upright_box
 from faceclust.xmp.regions import listed_regions
 from faceclust.xmp.schemes import SCHEMES
@@ -313,3 +315,21 @@ def test_packets_damaged_at_random_are_refused_or_changed_once() -> None:
         merged += 1
         assert merge_faces(once, [ANNA, BEN], SIZE).data == once
     assert merged > 100
+
+
+def test_a_suggested_name_is_told_from_a_confirmed_one_when_read_again() -> None:
+    guess = replace(BEN, confirmed=False)
+    data = merge_faces(None, [ANNA, guess, NOBODY], SIZE).data
+    assert {(found.name, found.sure) for found in read_packet(data).regions} == {
+        ("Anna", True),
+        ("Ben", False),
+        (None, True),
+    }
+    assert merge_faces(data, [ANNA, guess, NOBODY], SIZE).data == data and is_all_ours(data)
+    moved = data.replace(b"0.350000", b"0.350400")  # rounded by another program
+    assert moved != data and {found.sure for found in read_packet(moved).regions if found.name == "Ben"} == {False}
+    changed = data.replace(b'"Ben"', b'"Carla"')  # what somebody else made of it is theirs
+    assert all(found.sure for found in read_packet(changed).regions)
+    confirmed = merge_faces(data, [ANNA, BEN, NOBODY], SIZE).data
+    assert all(found.sure for found in read_packet(confirmed).regions) and b"Suggested" not in confirmed
+    assert confirmed == merge_faces(None, [ANNA, BEN, NOBODY], SIZE).data
