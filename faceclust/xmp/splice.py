@@ -19,6 +19,8 @@ from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_text
 from faceclust.xmp.rdf import elements
 
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
+_OPENING = re.compile(rb"<[^\s/>]+")
+_ATTRIBUTE = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _SPACE = b" \t\r\n"
 _NAME = re.compile(r"</?([A-Za-z_][\w.-]*):|\s([A-Za-z_][\w.-]*):[\w.-]+=")
 
@@ -98,12 +100,14 @@ class Packet:
         span = self._span[element]
         opening = self._source[span.start : span.inside]
         prefix, _, local = name.partition(":")
-        for known, uri in element.nsmap.items():
-            if known and uri == NAMESPACES[prefix]:
-                written = re.escape(f"{known}:{local}".encode())
-                if found := re.search(rb"\s+" + written + rb"""\s*=\s*("[^"]*"|'[^']*')""", opening):
-                    self._change(span.start + found.start(), span.start + found.end(), b"")
-                    return
+        known = [known for known, uri in element.nsmap.items() if known and uri == NAMESPACES[prefix]]
+        written = {f"{one}:{local}".encode() for one in known}
+        found = _OPENING.match(opening)
+        # One after the other: what looks like an attribute may be in the value of another.
+        while found and (found := _ATTRIBUTE.match(opening, found.end())):
+            if found[1] in written:
+                self._change(span.start + found.start(), span.start + found.end(), b"")
+                return
         raise BadPacketError(f"the attribute {name} is not where it should be")
 
     def result(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import random
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -333,3 +334,18 @@ def test_a_suggested_name_is_told_from_a_confirmed_one_when_read_again() -> None
     confirmed = merge_faces(data, [ANNA, BEN, NOBODY], SIZE).data
     assert all(found.sure for found in read_packet(confirmed).regions) and b"Suggested" not in confirmed
     assert confirmed == merge_faces(None, [ANNA, BEN, NOBODY], SIZE).data
+
+
+def test_what_looks_like_an_attribute_in_the_value_of_another_stays() -> None:
+    label = """xmp:Label="see dc:subject='kept' end" """
+    data = sidecar(CLUTTER, attributes=f" {label} dc:subject = 'cat'  xmp:Rating='1'").encode()
+    merged = merge_faces(data, [ANNA], SIZE).data
+    assert label.encode() in merged and b"xmp:Rating='1'" in merged
+    assert listed(merged, "dc:subject") == ["cat", "Anna"] and b"subject = " not in merged
+
+
+def test_much_white_space_between_attributes_takes_no_time() -> None:
+    data = sidecar(attributes=" " * 200_000 + "dc:subject='cat'" + " " * 200_000 + "xmp:Label='x'").encode()
+    start = time.process_time()
+    merge_faces(data, [ANNA], SIZE)
+    assert time.process_time() - start < 3
