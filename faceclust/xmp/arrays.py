@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.rdf import array, attributes, elements, items, properties, text_of
 from faceclust.xmp.splice import Packet
 from faceclust.xmp.texts import item, listing
@@ -19,7 +20,8 @@ def texts(packet: Packet, name: str) -> list[str]:
 
 def change_list(packet: Packet, name: str, kind: str, remove: Collection[str], add: Sequence[str]) -> str | None:
     """Take the texts of `remove` out of a property and put those of `add` at its end. Gives the
-    property as text where it is not there yet, and is to be; one without texts goes."""
+    property as text where it is not there yet, and is to be; one without texts goes. Raises
+    BadPacketError where it would have to be written anew and says more than a text."""
     there = properties(packet.root, name)
     holders = [element for element in there if array(element) is not None]
     # A list with one text is now and then written as if it were no list; then it becomes one.
@@ -30,6 +32,8 @@ def change_list(packet: Packet, name: str, kind: str, remove: Collection[str], a
         for block, _ in attributes(packet.root, name):
             packet.drop_attribute(block, name)
         for element in odd:
+            if elements(element) or element.attrib:  # qualifiers, or a list deeper in
+                raise BadPacketError(f"its {name} is neither a text nor a list")
             packet.cut(element)
         add = [*kept, *add]
     for element in holders:

@@ -349,3 +349,19 @@ def test_much_white_space_between_attributes_takes_no_time() -> None:
     start = time.process_time()
     merge_faces(data, [ANNA], SIZE)
     assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        " rdf:parseType='Resource'><rdf:value><rdf:Bag><rdf:li>a</rdf:li></rdf:Bag></rdf:value><xmp:q>1</xmp:q>",
+        " rdf:parseType='Resource'><rdf:value>cat</rdf:value><xmp:q>1</xmp:q>",
+        " xml:lang='de'>Katze",
+        " rdf:resource='urn:cat'>",
+    ],
+)
+def test_a_property_that_says_more_than_a_text_is_not_written_anew(inside: str) -> None:
+    data = sidecar(f"<dc:subject{inside}</dc:subject>").encode()
+    with pytest.raises(BadPacketError, match="dc:subject is neither a text nor a list"):
+        merge_faces(data, [ANNA], SIZE)
+    assert merge_faces(data, [NOBODY], SIZE).data != data and merge_faces(data, [], SIZE).data == data
