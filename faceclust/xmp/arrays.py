@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from faceclust.xmp.packet import BadPacketError
-from faceclust.xmp.rdf import array, attributes, elements, items, properties, text_of
+from lxml import etree
+
+from faceclust.xmp.packet import BadPacketError, tag
+from faceclust.xmp.rdf import array, attributes, elements, items, properties, structure, text_of
 from faceclust.xmp.splice import Packet
 from faceclust.xmp.texts import item, listing
 
@@ -32,13 +34,13 @@ def change_list(packet: Packet, name: str, kind: str, remove: Collection[str], a
         for block, _ in attributes(packet.root, name):
             packet.drop_attribute(block, name)
         for element in odd:
-            if elements(element) or element.attrib:  # qualifiers, or a list deeper in
+            if not _is_text(element):
                 raise BadPacketError(f"its {name} is neither a text nor a list")
             packet.cut(element)
         add = [*kept, *add]
     for element in holders:
         entries = items(element)
-        stay = [entry for entry in entries if text_of(entry) not in remove]
+        stay = {entry for entry in entries if text_of(entry) not in remove}
         takes = add and element is holders[0]
         if entries and not stay and not takes and len(elements(element)) == 1:
             packet.cut(element)
@@ -50,6 +52,15 @@ def change_list(packet: Packet, name: str, kind: str, remove: Collection[str], a
         if takes and holder is not None:
             packet.append(holder, *map(item, add))
     return listing(name, kind, add) if add and not holders else None
+
+
+def _is_text(element: etree._Element) -> bool:
+    """Is there nothing but a text in it, neither qualifiers nor a list deeper in?"""
+    inner = structure(element)
+    fields, names = elements(inner), {str(name) for name in (*element.attrib, *inner.attrib)}
+    if [field.tag for field in fields] == [tag("rdf:value")]:
+        return names <= {tag("rdf:parseType")} and _is_text(fields[0])
+    return not fields and names <= {tag("rdf:value")}
 
 
 def texts_of_odd(packet: Packet, name: str) -> list[str]:

@@ -52,18 +52,19 @@ def change_keywords(packet: Packet, names: Sequence[str]) -> list[str]:
     new, notes = [], []
     for name, kind, spelt in _KEYWORDS:
         values = list(dict.fromkeys([*_carried(name, others, names), *map(spelt, names)]))
-        there = texts(packet, name)
+        there = set(texts(packet, name))
         mine = {value for of, value in noted if of == name}
         add = [value for value in values if value not in there]
-        remove = [value for value in there if value in mine and value not in values]
+        remove = (there & mine).difference(values)
         new.append(change_list(packet, name, kind, remove, add) or "")
-        notes += [f"{name} {value}" for value in values if value in add or value in mine]
+        notes += [f"{name} {value}" for value in values if value not in there or value in mine]
     new.append(change_note(packet, KEYWORDS, texts(packet, KEYWORDS), notes))
     return new
 
 
 def change_note(packet: Packet, name: str, there: Sequence[str], notes: Sequence[str]) -> str:
     """Have a property of our note hold these texts; gives it, as text, where it is not there yet."""
-    remove = [text for text in there if text not in notes]
-    add = [text for text in dict.fromkeys(notes) if text not in there]
+    wanted, present = dict.fromkeys(notes), set(there)
+    add = [text for text in wanted if text not in present]
+    remove = present.difference(wanted)
     return change_list(packet, name, "Bag", remove, add) or ""
