@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from lxml import etree
 
+from faceclust.xmp import areas
+from faceclust.xmp.areas import microsoft_box, mwg_box
 from faceclust.xmp.mine import SUGGESTED, NotedRegion, noted_regions
 from faceclust.xmp.packet import parse_packet, tag
 from faceclust.xmp.region import Box, XmpFaces, XmpRegion
@@ -59,10 +59,7 @@ def _mwg(properties: _Fields) -> Iterator[XmpRegion]:
             if (region.text("mwg-rs:Type") or "Face").strip().lower() != "face":
                 continue
             for area in region.structures("mwg-rs:Area"):
-                x, y, w, h = (_number(area.text(f"stArea:{side}")) for side in "xywh")
-                if (area.text("stArea:unit") or "").strip().lower() == "pixel":
-                    x, w, y, h = (value / side for value, side in zip((x, w, y, h), _twice(size), strict=True))
-                if box := _clipped((x - w / 2, y - h / 2, x + w / 2, y + h / 2)):
+                if box := _clipped(mwg_box(area.text, size)):
                     yield XmpRegion(region.text("mwg-rs:Name"), box, "mwg", size)
 
 
@@ -70,45 +67,27 @@ def _microsoft(properties: _Fields) -> Iterator[XmpRegion]:
     """Microsoft's "People Tagging": left, top, width, height, as fractions, in one text."""
     for info in properties.structures("MP:RegionInfo"):
         for region in info.structures("MPRI:Regions"):
-            text = region.text("MPReg:Rectangle") or ""
-            parts = re.split(r"[,;]\s+|;", text)  # a comma alone may be a decimal one
-            sides = [_number(side) for side in (parts if len(parts) == 4 else text.split(","))]
-            if len(sides) == 4:
-                left, top, width, height = sides
-                if box := _clipped((left, top, left + width, top + height)):
-                    yield XmpRegion(region.text("MPReg:PersonDisplayName"), box, "mp")
+            if box := _clipped(microsoft_box(region.text("MPReg:Rectangle"))):
+                yield XmpRegion(region.text("MPReg:PersonDisplayName"), box, "mp")
 
 
 def _size(info: _Fields) -> tuple[int, int] | None:
     for dimensions in info.structures("mwg-rs:AppliedToDimensions"):
-        width, height = (_number(dimensions.text(f"stDim:{side}")) for side in "wh")
-        if 1 <= width < 10**7 and 1 <= height < 10**7:  # neither is NaN
-            return round(width), round(height)
+        if found := areas.size(dimensions.text):
+            return found
     return None
 
 
-def _twice(size: tuple[int, int] | None) -> tuple[float, float, float, float]:
-    width, height = size or (math.nan, math.nan)
-    return width, width, height, height
-
-
-def _clipped(box: Box) -> Box | None:
+def _clipped(box: Box | None) -> Box | None:
     """The part of the box that is in the picture; None where its centre is not, which the MWG wants
-    ignored, and for a box without an area."""
+    ignored."""
+    if box is None:
+        return None
     left, top, right, bottom = box
-    if not (0 <= (left + right) / 2 <= 1 and 0 <= (top + bottom) / 2 <= 1):  # nor NaN
+    if not (0 <= (left + right) / 2 <= 1 and 0 <= (top + bottom) / 2 <= 1):
         return None
     left, top, right, bottom = max(left, 0.0), max(top, 0.0), min(right, 1.0), min(bottom, 1.0)
     return (left, top, right, bottom) if right > left and bottom > top else None
-
-
-def _number(text: str | None) -> float:
-    """NaN for what is no number. Some programs write a decimal comma where their user would."""
-    try:
-        number = float((text or "").strip().replace(",", "."))
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
 
 
 def _whole(text: str | None, least: int, most: int) -> int | None:

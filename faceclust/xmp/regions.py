@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from lxml import etree
 
+from faceclust.xmp import areas
 from faceclust.xmp.matching import RegionPlan
 from faceclust.xmp.packet import BadPacketError, tag
 from faceclust.xmp.rdf import array, elements, field, field_names, field_text, items, properties, structure
-from faceclust.xmp.schemes import Listed, Scheme
+from faceclust.xmp.schemes import SCHEMES, Listed, Scheme, is_in_pixels
 from faceclust.xmp.splice import Packet
 from faceclust.xmp.texts import element
 
 _SAME_SHAPE = 0.02  # of the ratio of width to height
 
 
-def listed_regions(root: etree._Element, scheme: Scheme) -> list[Listed]:
-    """The regions that a packet has by a scheme."""
-    lists = [field(found, scheme.list) for found in properties(root, scheme.property)]
-    return [scheme.read(entry) for found in lists if found is not None for entry in items(found)]
+def listed_regions(root: etree._Element, scheme: Scheme, size: tuple[int, int] | None = None) -> list[Listed]:
+    """The regions that a packet has by a scheme. `size`: of the stored picture, px; what counts in
+    pixels is taken as of it where the packet does not tell."""
+    return [
+        scheme.read(entry, _applied_to(found) or size)
+        for found in properties(root, scheme.property)
+        for entry in _entries(found, scheme)
+    ]
+
+
+def _entries(found: etree._Element, scheme: Scheme) -> list[etree._Element]:
+    inner = field(found, scheme.list)
+    return items(inner) if inner is not None else []
+
+
+def _applied_to(found: etree._Element) -> tuple[int, int] | None:
+    there = field(found, "mwg-rs:AppliedToDimensions")
+    return areas.size(partial(field_text, there)) if there is not None else None
 
 
 def change_regions(packet: Packet, scheme: Scheme, plan: RegionPlan, size: tuple[int, int], *, alone: bool) -> str:
     """Carry a plan out; `alone`: there are no regions of other programs. Gives the property as text
     where it is not there yet, and is to be, else "". Raises BadPacketError."""
     there = properties(packet.root, scheme.property)
+    fields = []
     added = [scheme.text(face.box, face.name) for face in plan.add]
     if not there:
         return _property(scheme, added, size) if added else ""
@@ -36,9 +53,11 @@ def change_regions(packet: Packet, scheme: Scheme, plan: RegionPlan, size: tuple
     for region in plan.cut:
         packet.cut(region.item)
     if added:
-        _append_regions(packet, scheme, there[0], added)
+        fields += _append_regions(packet, scheme, there[0], added)
     if plan.notes and scheme.name == "mwg-rs":
-        _change_size(packet, there[0], size, others=not alone)
+        fields += _change_size(packet, there[0], size, others=not alone)
+    if fields:  # at once: of two changes to one empty element the first alone would be made
+        packet.append(structure(there[0]), *fields)
     return ""
 
 
@@ -52,7 +71,8 @@ def _property(scheme: Scheme, added: Sequence[str], size: tuple[int, int]) -> st
     return element(scheme.property, *inner, attributes=' rdf:parseType="Resource"')
 
 
-def _append_regions(packet: Packet, scheme: Scheme, found: etree._Element, added: Sequence[str]) -> None:
+def _append_regions(packet: Packet, scheme: Scheme, found: etree._Element, added: Sequence[str]) -> list[str]:
+    """Add to the list of regions; gives it as text where it is not there yet."""
     inner = field(found, scheme.list)
     if inner is not None:
         holder = array(inner)
@@ -62,11 +82,11 @@ def _append_regions(packet: Packet, scheme: Scheme, found: etree._Element, added
             raise BadPacketError(f"its {scheme.list} is no list")
         else:
             packet.replace(inner, element(scheme.list, element("rdf:Bag", *added)))
-        return
+        return []
     fields = structure(found)
     if fields is found and not elements(found) and found.get(tag("rdf:parseType")) is None:
         raise BadPacketError(f"its {scheme.property} is no structure")
-    packet.append(fields, element(scheme.list, element("rdf:Bag", *added)))
+    return [element(scheme.list, element("rdf:Bag", *added))]
 
 
 def _size_text(size: tuple[int, int]) -> str:
@@ -74,16 +94,15 @@ def _size_text(size: tuple[int, int]) -> str:
     return element("mwg-rs:AppliedToDimensions", attributes=fields)
 
 
-def _change_size(packet: Packet, found: etree._Element, size: tuple[int, int], *, others: bool) -> None:
-    """Have the regions' picture be ours. Raises BadPacketError where others' are of another shape."""
+def _change_size(packet: Packet, found: etree._Element, size: tuple[int, int], *, others: bool) -> list[str]:
+    """Have the regions' picture be ours; gives it as text where none is told yet, but for others'
+    regions in pixels, whose picture only they know. Raises BadPacketError where others' are of
+    another shape."""
     there = field(found, "mwg-rs:AppliedToDimensions")
     if there is None:
-        packet.append(structure(found), _size_text(size))
-        return
-    try:
-        width, height = (float(field_text(there, f"stDim:{side}") or 0) for side in "wh")
-    except ValueError:
-        width = height = 0.0
+        in_pixels = any(map(is_in_pixels, _entries(found, SCHEMES[0])))
+        return [] if in_pixels else [_size_text(size)]
+    width, height = (areas.number(field_text(there, f"stDim:{side}")) for side in "wh")
     if others:
         if width > 0 and height > 0 and abs(width * size[1] / (height * size[0]) - 1) > _SAME_SHAPE:
             raise BadPacketError(
@@ -91,3 +110,4 @@ def _change_size(packet: Packet, found: etree._Element, size: tuple[int, int], *
             )
     elif (width, height) != size:
         packet.replace(there, _size_text(size))
+    return []

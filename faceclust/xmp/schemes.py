@@ -7,12 +7,13 @@ a rectangle by its top left corner. Both count in fractions of the picture as it
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lxml import etree
 
+from faceclust.xmp.areas import in_pixels, microsoft_box, mwg_box
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import field, field_names, field_text
 from faceclust.xmp.region import Box
@@ -25,7 +26,7 @@ _MP = {tag(f"MPReg:{name}") for name in ("Rectangle", "PersonDisplayName")}
 
 @dataclass(frozen=True)
 class Listed:
-    """A region in a packet: its element, its `box` (None where it is no rectangle in fractions) and
+    """A region in a packet: its element, its `box` (None where it is no rectangle) and
     name. `plain`: it says nothing of a face that we do not write."""
 
     item: etree._Element
@@ -37,43 +38,33 @@ class Listed:
 
 @dataclass(frozen=True)
 class Scheme:
-    """One way. `property` holds the array `list`; `read` makes sense of an item of it, `text`
-    writes one."""
+    """One way. `property` holds the array `list`; `read` makes sense of an item of it, given the
+    size of the picture it is of, where known; `text` writes one."""
 
     name: str
     property: str
     list: str
-    read: Callable[[etree._Element], Listed]
+    read: Callable[[etree._Element, tuple[int, int] | None], Listed]
     text: Callable[[Box, str | None], str]
 
 
-def _number(text: str | None) -> float:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return math.nan
-    return value if abs(value) < 1e6 else math.nan
-
-
-def _box(left: float, top: float, width: float, height: float) -> Box | None:
-    box = (left, top, left + width, top + height)
-    return box if all(map(math.isfinite, box)) and width > 0 and height > 0 else None
-
-
-def _read_mwg(item: etree._Element) -> Listed:
+def _read_mwg(item: etree._Element, size: tuple[int, int] | None) -> Listed:
     area = field(item, "mwg-rs:Area")
-    box = None
-    if area is not None and (field_text(area, "stArea:unit") or "normalized") == "normalized":
-        x, y, width, height = (_number(field_text(area, f"stArea:{name}")) for name in "xywh")
-        box = _box(x - width / 2, y - height / 2, width, height)
+    fields = partial(field_text, area) if area is not None else None
     kind = field_text(item, "mwg-rs:Type")
     return Listed(
         item,
-        box,
+        mwg_box(fields, size) if fields else None,
         field_text(item, "mwg-rs:Name") or None,
-        (kind or "Face").lower() == "face",
-        area is not None and field_names(item) <= _MWG and field_names(area) <= _AREA,
+        (kind or "Face").strip().lower() == "face",
+        area is not None and field_names(item) <= _MWG and field_names(area) <= _AREA and not is_in_pixels(item),
     )
+
+
+def is_in_pixels(item: etree._Element) -> bool:
+    """Is the area of this region of the MWG in pixels, as we write none?"""
+    area = field(item, "mwg-rs:Area")
+    return area is not None and in_pixels(partial(field_text, area))
 
 
 def _text_mwg(box: Box, name: str | None) -> str:
@@ -84,9 +75,8 @@ def _text_mwg(box: Box, name: str | None) -> str:
     return element("rdf:li", element("rdf:Description", inner, attributes=named))
 
 
-def _read_mp(item: etree._Element) -> Listed:
-    parts = (field_text(item, "MPReg:Rectangle") or "").split(",")
-    box = _box(*map(_number, parts)) if len(parts) == 4 else None
+def _read_mp(item: etree._Element, size: tuple[int, int] | None) -> Listed:
+    box = microsoft_box(field_text(item, "MPReg:Rectangle"))
     return Listed(item, box, field_text(item, "MPReg:PersonDisplayName") or None, True, field_names(item) <= _MP)
 
 

@@ -40,7 +40,7 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     packet = Packet(EMPTY if old is None else old)
     named = [replace(face, name=clean(face.name or "") or None) for face in faces]
     noted = noted_regions(packet.root)
-    listed = {scheme.name: listed_regions(packet.root, scheme) for scheme in SCHEMES}
+    listed = {scheme.name: listed_regions(packet.root, scheme, size) for scheme in SCHEMES}
     foreign = {
         name: [region for region in regions if note_of(region, name, noted) is None] for name, regions in listed.items()
     }

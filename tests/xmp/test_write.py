@@ -374,3 +374,44 @@ def test_very_many_keywords_take_no_time() -> None:
     assert merge_faces(merged, [ANNA], SIZE).data == merged
     assert merge_faces(merged, [], SIZE).data == data
     assert time.process_time() - start < 20
+
+
+IN_PIXELS = region("Zed", 80, 60, 80, 60).replace(">normalized<", "> Pixel <")
+WITH_COMMAS = region("Zed", 0.2, 0.2, 0.2, 0.2).replace("0.2", "0,2")
+MP_COMMAS = (
+    "<MP:RegionInfo rdf:parseType='Resource'><MPRI:Regions><rdf:Bag><rdf:li rdf:parseType='Resource'>"
+    "<MPReg:Rectangle>0,1; 0,1; 0,2; 0,2</MPReg:Rectangle><MPReg:PersonDisplayName>Zed</MPReg:PersonDisplayName>"
+    "</rdf:li></rdf:Bag></MPRI:Regions></MP:RegionInfo>"
+)
+
+
+@pytest.mark.parametrize(
+    "theirs", [mwg(IN_PIXELS, size=(400, 300)), mwg(IN_PIXELS, size=None), mwg(WITH_COMMAS, size=None), MP_COMMAS]
+)
+def test_a_region_that_an_import_would_read_is_seen_by_an_export_too(theirs: str) -> None:
+    face, other = NamedBox((0.1, 0.1, 0.3, 0.3), "Anna"), NamedBox((0.6, 0.6, 0.8, 0.8), "Ben")
+    data = sidecar(theirs).encode()
+    if theirs != mwg(IN_PIXELS, size=None):  # an import cannot know the size
+        (read,) = read_packet(data).regions
+        assert (read.name, read.box) == ("Zed", pytest.approx(face.box))
+    merged = merge_faces(data, [face, other], (400, 300))
+    assert merged.conflicts == (("Anna", "Zed"),) and b"Anna" not in merged.data and b"Zed" in merged.data
+    assert merge_faces(merged.data, [face, other], (400, 300)).data == merged.data
+    assert not merge_faces(data, [replace(face, name="zed")], (400, 300)).conflicts
+
+
+def test_regions_in_pixels_of_a_picture_of_unknown_size_are_given_none() -> None:
+    data = sidecar(mwg(IN_PIXELS, size=None)).encode()
+    merged = merge_faces(data, [BEN], SIZE).data
+    assert names(merged, 0) == ["Zed", "Ben"] and b"AppliedToDimensions" not in merged
+    assert merge_faces(merged, [BEN], SIZE).data == merged
+
+
+@pytest.mark.parametrize(
+    "inside", ["><rdf:Description/>", "><rdf:Description>\n </rdf:Description>", " rdf:parseType='Resource'>"]
+)
+def test_an_empty_structure_is_filled_at_once(inside: str) -> None:
+    data = sidecar(f"<mwg-rs:Regions{inside}</mwg-rs:Regions>").encode()
+    merged = merge_faces(data, [ANNA], SIZE).data
+    assert names(merged, 0) == ["Anna"] and merged.count(b"AppliedToDimensions") == 1
+    assert merge_faces(merged, [ANNA], SIZE).data == merged
