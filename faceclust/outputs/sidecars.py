@@ -23,7 +23,7 @@ from faceclust.xmp.matching import NamedBox
 from faceclust.xmp.packet import NAMESPACES, BadPacketError
 from faceclust.xmp.region import Box, stored_box, stored_size
 from faceclust.xmp.seed import seeded
-from faceclust.xmp.write import Merged, is_all_ours, merge_faces
+from faceclust.xmp.write import Merged, merge_faces, without_ours
 
 #: How sidecars are called: as digiKam and darktable do, and as Adobe does.
 NAMES = ("file.jpg.xmp", "file.xmp")
@@ -212,8 +212,9 @@ def _write(sidecar: Sidecar) -> Sidecar:
         path.parent.mkdir(parents=True, exist_ok=True)
     else:
         backup = path.with_name(path.name + _BACKUP)
-        if not os.path.lexists(backup) and not is_all_ours(old):
-            write_whole(backup, lambda stream: stream.write(old))
+        # Names that we wrote are not in it: one that is forgotten since would stay there.
+        if not os.path.lexists(backup) and (others := without_ours(old)) is not None:
+            write_whole(backup, lambda stream: stream.write(others))
             shutil.copymode(path, backup)
     write_whole(path, lambda stream: stream.write(merged.data), hint="is the disk full or the folder read-only?")
     return replace(sidecar, action="make" if old is None else "change", conflicts=merged.conflicts)

@@ -60,11 +60,13 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     return Merged(packet.result(), tuple(conflicts))
 
 
-def is_all_ours(data: bytes) -> bool:
-    """Would nothing be left of this packet if what faceclust wrote were taken out? Raises
+def without_ours(data: bytes) -> bytes | None:
+    """The packet with what faceclust wrote taken out; None where nothing would be left. Raises
     BadPacketError."""
-    left = Packet(merge_faces(data, [], (1, 1)).data).root
-    return not any(elements(block) or set(block.attrib) - _ABOUT for block in descriptions(left))
+    others = merge_faces(data, [], (1, 1)).data
+    left = Packet(others).root
+    is_left = any(elements(block) or set(block.attrib) - _ABOUT for block in descriptions(left))
+    return others if is_left else None
 
 
 def _place(packet: Packet, new: Sequence[str]) -> None:
