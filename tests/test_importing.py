@@ -17,6 +17,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.foreign.gather import INSIDE, PICASA, SIDECARS, TABLE
 from faceclust.foreign.picasa import rect64_of
+from faceclust.outputs.tables import write_rows
 from faceclust.photos.laid import how_laid
 from faceclust.photos.stored import turn_upright
 from faceclust.types import FacePlace
@@ -490,3 +491,21 @@ def test_suggestions_that_were_exported_come_back_as_suggestions(
     (back,) = library.people()
     assert (set(back.face_ids), back.confirmed) == (set(anna.face_ids), anna.confirmed)
     assert not library.plan_import().namings
+
+
+def test_what_was_only_suggested_comes_back_so_in_the_own_table_and_sidecars(photos: Library, tmp_path: Path) -> None:
+    """And a name that keywords cannot hold as it is makes no second person."""
+    faces = [place.face_id for on_photo in people_on(photos).values() for place, name in on_photo if name == COLLINS]
+    photos.name(faces, "Jean / Collins", shown=faces[:3])
+    with (tmp_path / "faces.csv").open("wb") as stream:
+        write_rows(photos.export(), "csv", stream)
+    photos.write_xmp(photos.plan_xmp())
+    photos.journal.path.unlink()
+    for sources in ([tmp_path / "faces.csv"], []):
+        library = Library(photos.root)
+        plan = library.plan_import(sources, keywords=True)
+        assert plan.people == {"Jean / Collins": len(faces)}
+        library.import_names(plan)
+        (person,) = library.people()
+        assert person.confirmed == set(faces[:3]) and set(person.face_ids) >= set(faces)
+        library.journal.path.unlink()

@@ -199,7 +199,7 @@ class _Gathering:
             if photo is None:
                 self.found.elsewhere.append(row.photo)
             else:
-                rows[photo].append(Region(row.name, fractions_of(row, self.photos[photo].size, path.name)))
+                rows[photo].append(Region(row.name, fractions_of(row, self.photos[photo].size, path.name), row.sure))
         for photo, regions in rows.items():
             where = str(path)
             self.found.words.append(Words(photo, TABLE, where, regions=tuple(regions), frame=Frame.UPRIGHT, sure=True))

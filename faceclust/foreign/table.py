@@ -21,13 +21,15 @@ _HINT = "its columns are photo, left, top, right, bottom, name"
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line. `box`: left, top, right, bottom of the upright photo, in pixels, or as `fractions`."""
+    """One line. `box`: left, top, right, bottom of the upright photo, in pixels, or as `fractions`; not
+    `sure`: a column `confirmed`, such as our own tables have, says so."""
 
     line: int
     photo: str
     name: str
     box: Box
     fractions: bool
+    sure: bool = True
 
 
 def read_table(data: bytes, where: str) -> Iterator[TableRow]:
@@ -70,12 +72,13 @@ def _columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:
         return dict(zip(wanted, range(6), strict=True)), False
     if missing := [column for column in wanted if column not in known]:
         raise UsageError(f"{where}:1: there is no column {' or '.join(missing)}", hint=_HINT)
-    return {column: known[column] for column in wanted}, True
+    return {column: known[column] for column in (*wanted, *({"confirmed"} & known.keys()))}, True
 
 
 def _row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -> TableRow | None:
     def cell(column: str) -> str:
-        return cells[columns[column]].strip() if columns[column] < len(cells) else ""
+        at = columns.get(column, len(cells))
+        return cells[at].strip() if at < len(cells) else ""
 
     if not cell("name"):
         return None
@@ -92,7 +95,8 @@ def _row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -
             f"{where}:{line}: {left:g}, {top:g}, {right:g}, {bottom:g} is no box in a picture",
             hint="left and top are less than right and bottom, counted from the upper left corner",
         )
-    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1)
+    sure = cell("confirmed").lower() not in ("false", "no", "0")
+    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1, sure)
 
 
 def fractions_of(row: TableRow, size: tuple[int, int], where: str) -> Box:

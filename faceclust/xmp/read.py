@@ -9,7 +9,7 @@ from lxml import etree
 
 from faceclust.xmp import areas
 from faceclust.xmp.areas import microsoft_box, mwg_box
-from faceclust.xmp.mine import SUGGESTED, NotedRegion, noted_regions
+from faceclust.xmp.mine import SUGGESTED, NotedRegion, noted_keywords, noted_regions
 from faceclust.xmp.packet import parse_packet, tag
 from faceclust.xmp.region import Box, XmpFaces, XmpRegion
 
@@ -18,6 +18,7 @@ _LISTS = frozenset(map(tag, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))
 _NOT_FIELDS = (f"{{{etree.QName(_RDF).namespace}}}", "{http://www.w3.org/XML/1998/namespace}")
 _MOST_REGIONS = 2000
 _AS_NOTED = {"mwg": "mwg-rs", "mp": "MP"}
+_PERSON = "Iptc4xmpExt:PersonInImage"
 _SEPARATORS = (("digiKam:TagsList", "/"), ("lr:hierarchicalSubject", "|"))
 
 #: A property's value: of an attribute, or of an element.
@@ -28,21 +29,24 @@ def read_packet(data: bytes) -> XmpFaces:
     """What the packet says of people, in the order it says it. Regions of other things than faces,
     and such as are no rectangle, are left out; a name may be anything, or None. RDF is read in
     every form that says the same: properties as elements or attributes, in one description or
-    several, structures with or without a node of their own. Raises BadPacketError."""
+    several, structures with or without a node of their own. Keywords that faceclust itself has written
+    are left out: its regions say the same, and where. Raises BadPacketError."""
     root = parse_packet(data).getroot()
     properties = _Fields(root.iter(_DESCRIPTION), top_only=True)
     regions = [*_mwg(properties), *_microsoft(properties)][:_MOST_REGIONS]
     suggested = noted_regions(root, SUGGESTED)[:_MOST_REGIONS]
+    own = noted_keywords(root)
+    people = [name for name in properties.texts(_PERSON) if (_PERSON, name) not in own]
     keywords = {
         path: None
         for name, separator in _SEPARATORS
         for text in properties.texts(name)
-        if (path := tuple(part.strip() for part in text.split(separator) if part.strip()))
+        if (name, text) not in own and (path := tuple(part.strip() for part in text.split(separator) if part.strip()))
     }
     return XmpFaces(
         regions=tuple(replace(region, sure=not _is_noted(region, suggested)) for region in regions),
         keywords=tuple(keywords),
-        people=tuple(dict.fromkeys(properties.texts("Iptc4xmpExt:PersonInImage"))),
+        people=tuple(dict.fromkeys(people)),
         orientation=_whole(properties.text("tiff:Orientation"), 1, 8),
     )
 
