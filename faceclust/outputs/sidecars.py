@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
@@ -104,7 +104,8 @@ def plan_sidecars(
         if faces.get(photo)
     ]
     gone: list[str] = []
-    for path, photos in sorted(_sidecars(out or root, facts, names).items()):
+    sidecars = _sidecars(out or root, facts, names)
+    for path, photos in sorted(sidecars.items()):
         wanted = [photo for photo in photos if faces.get(photo)]
         shared = _sharing(wanted)
         found += [Sidecar(photo, path, why=f"its sidecar is that of {other} too") for photo, other in shared]
@@ -119,6 +120,10 @@ def plan_sidecars(
             continue
         sidecar = _plan(root / photo, path, facts[photo], faces.get(photo, ()), how_laid, inside)
         found += [sidecar] if sidecar else []
+    for path, photo in _called_otherwise(out or root, facts, names, sidecars):
+        if (root / photo).exists() and not (out is not None and obstacle_to(out, path.relative_to(out).as_posix())):
+            sidecar = _plan(root / photo, path, facts[photo], (), how_laid, inside)
+            found += [sidecar] if sidecar else []
     return SidecarPlan(tuple(found), tuple(gone))
 
 
@@ -144,6 +149,18 @@ def _sidecars(base: Path, photos: Mapping[str, PhotoFacts], names: str) -> dict[
         name = stem if names == NAMES[0] else first.removesuffix(Path(first).suffix)
         made[base / f"{name}.xmp"] = group
     return made
+
+
+def _called_otherwise(
+    base: Path, photos: Mapping[str, PhotoFacts], names: str, sidecars: Collection[Path]
+) -> Iterator[tuple[Path, str]]:
+    """Sidecars called by the other one of NAMES, each with a photo of it: what an earlier run wrote
+    into them would contradict this one's."""
+    for other in NAMES:
+        if other != names:
+            for path, group in sorted(_sidecars(base, photos, other).items()):
+                if path not in sidecars and path.is_file():
+                    yield path, group[0]
 
 
 def _without_ending(photos: Iterable[str]) -> list[tuple[str, str]]:

@@ -258,3 +258,16 @@ def test_no_link_below_the_folder_is_followed(tmp_path: Path) -> None:
     link = "leave: its folder is a link"
     assert photos.write(tmp_path / "out") == {"a.jpg.xmp": link, "b.jpg.xmp": link, "c.jpg.xmp": "make"}
     assert [path.name for path in (tmp_path / "elsewhere").rglob("*")] == ["deep"]
+
+
+def test_sidecars_called_otherwise_before_say_nothing_of_ours_any_more(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "b.xmp").write_text(sidecar(CLUTTER), encoding="utf-8")  # another program's, nothing of ours in it
+    photos.faces["b.jpg"] = ()
+    assert photos.write(names="file.xmp") == {"a.xmp": "make"}
+    assert "Anna" in (tmp_path / "a.xmp").read_text(encoding="utf-8")
+    assert photos.write() == {"a.jpg.xmp": "make", "a.xmp": "change"}
+    assert "Anna" not in (tmp_path / "a.xmp").read_text(encoding="utf-8")
+    assert "Anna" in (tmp_path / "a.jpg.xmp").read_text(encoding="utf-8")
+    assert (tmp_path / "b.xmp").read_text(encoding="utf-8") == sidecar(CLUTTER)
+    assert photos.write() == {}
