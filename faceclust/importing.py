@@ -10,13 +10,11 @@ from pathlib import Path
 
 from faceclust.answers import Answers
 from faceclust.conventions import RAW_ENDINGS
-from faceclust.foreign.gather import gather
 from faceclust.foreign.judge import Known, judge
 from faceclust.foreign.plan import ImportPlan, Naming
 from faceclust.foreign.sources import sort_sources
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.names import person_key
-from faceclust.photos.laid import how_laid
 from faceclust.types import FacePlace, PhotoFacts
 
 #: Formats in which something else than the EXIF orientation says how the picture is turned.
@@ -42,6 +40,8 @@ class Importing(Answers):
         for its only face without a name. Raises UsageError for what is not there, or a table that
         cannot be read.
         """
+        from faceclust.foreign.gather import gather  # loads what reads files
+
         paths = [Path(source) for source in sources]
         chosen = sort_sources(self.root, paths, Path(contacts) if contacts is not None else None, self.photos)
         gathered = gather(self.root, self.photos, chosen, self.progress)
@@ -84,6 +84,8 @@ class Importing(Answers):
         """The facts, with the orientation as other programs count it where that is not EXIF's."""
         if not facts.photo.lower().endswith(_TURNED_OTHERWISE):
             return facts
+        from faceclust.photos.laid import how_laid  # loads the decoders
+
         try:
             laid = how_laid(self.root / facts.photo)
         except OSError:  # gone since the scan

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue import Catalogue
-from faceclust.foreign.embedded import embedded_packets
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
     AlbumPlan,
@@ -91,6 +90,7 @@ class Sharing(Catalogue):
         """What XMP sidecars with the named faces need, beside the photos or, as the same tree, below
         `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
         `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
+        from faceclust.foreign.embedded import embedded_packets
         from faceclust.photos.iptc import iptc_keywords  # loads the decoders, as the next does
         from faceclust.photos.laid import how_laid
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from faceclust.foreign.words import Box
 
@@ -45,5 +44,7 @@ def assign(fit: NDArray[np.float64]) -> dict[int, int]:
     is left out."""
     if not fit.size:
         return {}
+    from scipy.optimize import linear_sum_assignment  # a tenth of a second that every command would wait for
+
     pairs = zip(*linear_sum_assignment(-fit), strict=True)
     return {int(box): int(face) for box, face in pairs if fit[box, face] > 0}
