@@ -20,16 +20,6 @@ from tests.outputs.albums.made import EVERYBODY, PHOTOS, facts, make, plan, show
 KINDS = ["symlink", "hardlink", "copy"]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos")
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "People"
-
-
 @pytest.fixture(autouse=True)
 def _photos_stay(root: Path):  # type: ignore[no-untyped-def]
     """Whatever a test does: no photo is written to, and none goes but by the test itself."""

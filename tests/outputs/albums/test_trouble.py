@@ -25,16 +25,6 @@ from tests.outputs.albums.made import EVERYBODY, make, plan, shown, tree, write_
 KINDS = ["symlink", "hardlink", "copy"]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos")
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "People"
-
-
 def fails_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> None:
     """The making of that link, counted from 1, fails half-way."""
     real, count = links.make_link, 0
