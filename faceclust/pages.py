@@ -12,9 +12,6 @@ from pathlib import Path
 from faceclust.catalogue import Catalogue
 from faceclust.doubts import find_doubts
 from faceclust.errors import CacheError
-from faceclust.outputs.map.layout import MOST, lay_out, require_method
-from faceclust.outputs.map.render import in_page_order, render_map
-from faceclust.outputs.map.sprites import pictured
 from faceclust.outputs.report.compose import Known, compose
 from faceclust.outputs.report.folder import WrittenFolder, check_folder, staging
 from faceclust.outputs.report.render import picture_path, render_pages, render_report
@@ -108,6 +105,10 @@ class Pages(Catalogue):
         to photos as seen from `page`. `method`: of `outputs.map.layout.METHODS`; `pictures`: at most
         this many faces have one. The same library makes the same page, to the byte. Raises
         UsageError for another method, FaceclustError for one that is not installed."""
+        from faceclust.outputs.map.layout import MOST, lay_out, require_method
+        from faceclust.outputs.map.render import in_page_order, render_map
+        from faceclust.outputs.map.sprites import pictured
+
         require_method(method)
         faces, persons = self.faces, self.persons
         number = {face: i for i, person in enumerate(persons) for face in person.face_ids}

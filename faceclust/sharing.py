@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue import Catalogue
 from faceclust.outputs.albums import (
@@ -20,8 +20,10 @@ from faceclust.outputs.albums import (
     plan_albums,
 )
 from faceclust.outputs.search import time_span
-from faceclust.outputs.sidecars import NAMES, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
 from faceclust.outputs.tables import export_rows
+
+if TYPE_CHECKING:
+    from faceclust.outputs.sidecars import SidecarPlan
 
 
 class Sharing(Catalogue):
@@ -83,7 +85,7 @@ class Sharing(Catalogue):
         self,
         out: str | os.PathLike[str] | None = None,
         *,
-        names: str = NAMES[0],
+        names: str = "file.jpg.xmp",
         confirmed: bool = False,
         all_faces: bool = False,
     ) -> SidecarPlan:
@@ -91,6 +93,7 @@ class Sharing(Catalogue):
         `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
         `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
         from faceclust.foreign.embedded import embedded_packets
+        from faceclust.outputs.sidecars import UprightFace, plan_sidecars
         from faceclust.photos.iptc import iptc_keywords  # loads the decoders, as the next does
         from faceclust.photos.laid import how_laid
 
@@ -125,6 +128,8 @@ class Sharing(Catalogue):
     def write_xmp(self, plan: SidecarPlan) -> SidecarPlan:
         """Carry out a plan of `plan_xmp`; gives it as it came out. What cannot be written is left
         alone, with the reason, and the rest is written."""
+        from faceclust.outputs.sidecars import write_sidecars
+
         self.progress.start("writing sidecars", len(plan.with_action("make", "change")), "sidecars")
         done = {}
         for sidecar in write_sidecars(plan):
