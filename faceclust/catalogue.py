@@ -14,7 +14,8 @@ from pathlib import Path
 
 from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import NothingScannedError, UsageError
-from faceclust.packs.manifest import Pack, load_pack
+from faceclust.packs.known import load_pack
+from faceclust.packs.pack import Pack
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key

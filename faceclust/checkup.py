@@ -14,7 +14,7 @@ from faceclust import __version__
 from faceclust.catalogue import Catalogue
 from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import FaceclustError
-from faceclust.packs.manifest import load_pack
+from faceclust.packs.known import load_pack
 from faceclust.packs.verify import check_files
 from faceclust.store.home import LibraryHome
 from faceclust.store.which import find_library

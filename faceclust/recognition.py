@@ -15,7 +15,7 @@ import numpy as np
 from faceclust.catalogue import Catalogue
 from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import UsageError
-from faceclust.packs.manifest import load_pack
+from faceclust.packs.known import load_pack
 from faceclust.people.recognise import (
     IDENTIFY_THRESHOLD,
     NEIGHBOURS,

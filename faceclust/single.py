@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from faceclust.catalogue import Catalogue
-from faceclust.packs.manifest import Pack
+from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.types import FacePlace, Float32, PhotoRef, SkippedPhoto, check_array
 

@@ -38,6 +38,7 @@ CONDUCTORS = {
     "importing",
     "interview",
     "library",
+    "measure",
     "pages",
     "recognition",
     "regroup",

@@ -9,8 +9,6 @@ command that has such an option.
 from __future__ import annotations
 
 import os
-import stat
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +18,8 @@ import click
 from click.core import ParameterSource
 
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.store.config import FILE_NAME, read_config
 
-FILE_NAME = "config.toml"
-_LARGEST = 1_000_000  # bytes
 _NOT_SET_THERE = "the file of a library cannot say where to read or write, nor answer questions: others may write it"
 
 
@@ -99,7 +96,7 @@ def default_map(program: click.Group, settings: Settings) -> dict[str, Any]:
 
 def library_of(program: click.Group) -> Path | None:
     """The library that the user's file names with `library = "…"`, for all commands."""
-    content = _content(user_file())
+    content = read_config(user_file())
     named = content.get("library")
     if named is not None and not isinstance(named, str):
         raise UsageError(f"{user_file()}: library = {named!r} is no folder", hint='write library = "~/Pictures"')
@@ -109,21 +106,8 @@ def library_of(program: click.Group) -> Path | None:
         raise UsageError(f"{user_file()}: library = {named!r}: {error}") from error
 
 
-def _content(file: Path) -> dict[str, Any]:
-    try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise ValueError(f"it is no text of up to {_LARGEST:,} bytes")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{file} cannot be read: {said}", hint="mend or move it; --no-config reads none") from error
-
-
 def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
-    content = _content(file)
+    content = read_config(file)
     if own:
         content.pop("library", None)
     commands = dict(commands_of(program))

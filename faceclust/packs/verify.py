@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from faceclust.errors import PackError
-from faceclust.packs.manifest import Pack, PackFile
+from faceclust.packs.pack import Pack, PackFile
 
 
 @dataclass(frozen=True)

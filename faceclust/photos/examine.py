@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.errors import UsageError
-from faceclust.packs.manifest import Pack
+from faceclust.packs.pack import Pack
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceclust.packs.manifest import Pack
+from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.align import chip_scales, cut_chips
@@ -65,3 +65,7 @@ class FaceAnalyser:
             kept = np.flatnonzero(~(doubtful & (embedded.asymmetry[mine] > spec.max_asymmetry)))
             out.append((faces.take(kept), embedded.vectors[mine][kept]))
         return out
+
+    def vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
+        """The embedder's own vectors of chips and of their mirror images, (n, d) each, not scaled."""
+        return self._embedder.raw(chips), self._embedder.raw(chips[:, :, ::-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from faceclust.errors import PackError
-from faceclust.packs.manifest import DetectorSpec, Pack
+from faceclust.packs.pack import DetectorSpec, Pack
 from faceclust.packs.session import Model, OnnxModel
 from faceclust.types import Detections, UInt8
 from faceclust.vision.mtcnn import Mtcnn, MtcnnSettings

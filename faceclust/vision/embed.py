@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.packs.manifest import EmbedderSpec, Pack
+from faceclust.packs.pack import EmbedderSpec, Pack
 from faceclust.packs.session import Model, OnnxModel
 from faceclust.types import Float32, UInt8, check_array
 
@@ -19,10 +19,12 @@ BATCHES = {"cuda": 64, "directml": 64}
 class Embedded:
     """`vectors` float32 (n, d) of the pack's radius. `asymmetry` float32 (n,): squared L2, on
     unit vectors, between a chip's embedding and its mirror image's; 0 where the pack does not
-    mirror. Faces are near-symmetric to an embedder; rocks, leaves and cloth are not."""
+    mirror. Faces are near-symmetric to an embedder; rocks, leaves and cloth are not. `norms`
+    float32 (n,): the length of the model's own vector of the chip, before any scaling."""
 
     vectors: Float32
     asymmetry: Float32
+    norms: Float32
 
 
 class Embedder:
@@ -39,16 +41,17 @@ class Embedder:
         """
         spec = self._spec
         check_array("chips", chips, (None, spec.chip_size[1], spec.chip_size[0], 3), np.uint8)
-        vectors = self._run(chips)
+        vectors = self.raw(chips)
+        norms = np.linalg.norm(vectors, axis=1)
         asymmetry = np.zeros(len(chips), np.float32)
         if spec.mirror:
-            mirrored = self._run(chips[:, :, ::-1])
+            mirrored = self.raw(chips[:, :, ::-1])
             asymmetry = ((_unit(vectors) - _unit(mirrored)) ** 2).sum(axis=1)
             vectors = vectors + mirrored
-        return Embedded(_unit(vectors) * np.float32(spec.radius), asymmetry)
+        return Embedded(_unit(vectors) * np.float32(spec.radius), asymmetry, norms)
 
-    def _run(self, chips: UInt8) -> Float32:
-        """The model's own vectors (n, d), in batches."""
+    def raw(self, chips: UInt8) -> Float32:
+        """The model's own vectors (n, d) of chips (n, h, w, 3), not scaled, in batches."""
         vectors = np.empty((len(chips), self._spec.dimension), np.float32)
         for start in range(0, len(chips), self._batch):
             part = chips[start : start + self._batch]

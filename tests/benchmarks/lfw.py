@@ -30,7 +30,8 @@ from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.clustering import bcubed, pairwise
 from faceclust.evaluation.verification import read_pairs, verify_folds
-from faceclust.packs.manifest import load_pack, read_manifest
+from faceclust.packs.known import load_pack
+from faceclust.packs.manifest import read_manifest
 from faceclust.photos.decode import decode_photo
 from faceclust.types import Clustering, ClusterParams, PhotoRef
 from faceclust.vision.analyse import FaceAnalyser

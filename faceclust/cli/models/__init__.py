@@ -1,0 +1,14 @@
+"""`faceclust models`: a file for each of its commands."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group("models")
+def command() -> None:
+    """The face models: which there are, and which are in use.
+
+    \b
+    Examples:
+    """

@@ -1,0 +1,187 @@
+"""The main face of each of many pictures, by a pack's models: what every measurement is made of.
+
+Worked out once for the same pictures, models and treatment, then kept in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from faceclust import __version__
+from faceclust.errors import CacheError, FaceclustError
+from faceclust.packs.pack import Pack
+from faceclust.packs.verify import require_files
+from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.progress import Progress, Silent
+from faceclust.store.files import private_folder, write_atomically
+from faceclust.types import Float32, PhotoRef, UInt8, check_array
+from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.quality import face_quality
+
+#: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of
+#: a module, since it goes to other processes. Its `repr` tells treatments apart.
+Treatment = Callable[[UInt8], UInt8]
+_CHUNK = 32  # pictures a worker takes at a time
+
+
+@dataclass(frozen=True)
+class MainFaces:
+    """One face of each of n pictures: of several the one nearest the picture's middle.
+
+    `found` (n,): whether there is one; all else of a picture without is 0. `chip` and `mirror`
+    float32 (n, d): the model's own vectors of the chip and of its mirror image, not scaled. `boxes`
+    float32 (n, 4) and `landmarks` float32 (n, 5, 2) in pixels of the picture; `scores`, `quality`
+    float32 (n,) as in the caches."""
+
+    found: NDArray[np.bool_]
+    chip: Float32
+    mirror: Float32
+    boxes: Float32
+    landmarks: Float32
+    scores: Float32
+    quality: Float32
+
+    def __post_init__(self) -> None:
+        n = len(self.found)
+        check_array("found", self.found, (n,), np.bool_)
+        check_array("chip", self.chip, (n, None), np.float32)
+        check_array("mirror", self.mirror, self.chip.shape, np.float32)
+        check_array("boxes", self.boxes, (n, 4), np.float32)
+        check_array("landmarks", self.landmarks, (n, 5, 2), np.float32)
+        for name in ("scores", "quality"):
+            check_array(name, getattr(self, name), (n,), np.float32)
+
+    @property
+    def norms(self) -> Float32:
+        """The lengths of the chips' vectors, (n,)."""
+        return np.asarray(np.linalg.norm(self.chip, axis=1), np.float32)
+
+    def embeddings(self, radius: float, *, mirrored: bool) -> Float32:
+        """float32 (n, d) of norm `radius`: of the chip, or of the mean of the chip's and its mirror
+        image's vectors; 0 where no face was found."""
+        vectors = self.chip + self.mirror if mirrored else self.chip
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors * (radius / np.maximum(norms, 1e-12)), np.float32)
+
+
+def main_faces(
+    pictures: Sequence[Path],
+    pack: Pack,
+    *,
+    treatment: Treatment | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    doing: str = "looking at pictures",
+) -> MainFaces:
+    """The main face of each picture, in their order, from the cache where all is as it was.
+
+    `workers`: processes, default one a core. Raises PackError where the models cannot be used. A
+    file that is no picture counts as one without a face.
+    """
+    kept = _cache_folder() / f"{_key(pictures, pack, treatment)}.npz"
+    if (known := _read(kept)) is not None:
+        return known
+    require_files(pack)
+    progress = progress or Silent()
+    progress.start(doing, len(pictures), "pictures")
+    rows: list[_Row | None] = []
+    count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _CHUNK))
+    try:
+        with ProcessPoolExecutor(count, initializer=_open_models, initargs=(pack,)) as pool:
+            for row in pool.map(partial(_main_face, treatment=treatment), pictures, chunksize=_CHUNK):
+                rows.append(row)
+                progress.advance()
+    except BrokenProcessPool as error:
+        raise FaceclustError("a process looking at pictures died", hint="is there enough memory?") from error
+    finally:
+        progress.finish()
+    faces = _joined(rows, pack.embedder.dimension)
+    _write(kept, faces)
+    return faces
+
+
+_Row = tuple[Float32, Float32, Float32, Float32, float, float]
+
+#: A worker's own, opened once.
+_analyser: FaceAnalyser | None = None
+
+
+def _open_models(pack: Pack) -> None:
+    global _analyser
+    _analyser = FaceAnalyser(pack)
+
+
+def _main_face(path: Path, treatment: Treatment | None) -> _Row | None:
+    """In a worker: the picture's main face, None where there is none."""
+    assert _analyser is not None
+    try:
+        data = path.read_bytes()
+        pixels = decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
+    except (OSError, UndecodableError):
+        return None
+    if treatment is not None:
+        pixels = treatment(pixels)
+    seen = _analyser.refine(pixels, _analyser.detect(pixels))
+    ((found, _),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
+    if not len(found):
+        return None
+    middle = np.array(pixels.shape[1::-1]) / 2
+    off = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2
+    face = found.take(np.array([off.sum(axis=1).argmin()]))
+    chip, mirror = _analyser.vectors(_analyser.chips(pixels, face))
+    quality = face_quality(face, _analyser.chip_scales(face))
+    return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[0])
+
+
+def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
+    shapes: tuple[tuple[int, ...], ...] = ((dimension,), (dimension,), (4,), (5, 2), (), ())
+    nothing = tuple(np.zeros(shape, np.float32) for shape in shapes)
+    columns = zip(*(row or nothing for row in rows), strict=True) if rows else [()] * len(shapes)
+    arrays = (
+        np.array(list(column), np.float32).reshape(len(rows), *shape)
+        for column, shape in zip(columns, shapes, strict=True)
+    )
+    return MainFaces(np.array([row is not None for row in rows], np.bool_), *arrays)
+
+
+def _key(pictures: Sequence[Path], pack: Pack, treatment: Treatment | None) -> str:
+    """What the outcome depends on: the pictures by path, size and time, the models, the treatment."""
+    digest = hashlib.blake2b(f"{__version__} {pack.fingerprint} {treatment!r}".encode(), digest_size=16)
+    for path in pictures:
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            digest.update(f"\n{status.st_size} {status.st_mtime_ns}".encode())
+        digest.update(f"\n{path.absolute()}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _cache_folder() -> Path:
+    return platformdirs.user_cache_path("faceclust") / "measured"
+
+
+def _read(path: Path) -> MainFaces | None:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return MainFaces(**{field.name: kept[field.name] for field in fields(MainFaces)})
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def _write(path: Path, faces: MainFaces) -> None:
+    arrays = {field.name: getattr(faces, field.name) for field in fields(MainFaces)}
+    with contextlib.suppress(CacheError):  # it is measured again then
+        private_folder(path.parent)
+        write_atomically(path, lambda stream: np.savez(stream, **arrays), durable=False)

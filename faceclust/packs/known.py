@@ -1,0 +1,65 @@
+"""Which packs there are: those that come with the program, and those the user has put in.
+
+What a pack says of itself is its manifest: `<pack>.toml` beside the embedded models, or, before
+that, `pack.toml` in the pack's own folder below the user's data folder. There the files lie too, of
+all packs but the embedded one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+from faceclust.errors import PackError
+from faceclust.packs.manifest import read_manifest
+from faceclust.packs.pack import Pack
+
+#: A pack's name: it stands in the names of files.
+PACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+MANIFEST_NAME = "pack.toml"
+
+
+def shipped_folders() -> list[Path]:
+    """Where the manifests lie that come with the program: in the package, then in the source tree."""
+    package = Path(__file__).resolve().parent.parent
+    return [folder for folder in (package / "models", package.parent / "models") if folder.is_dir()]
+
+
+def user_models() -> Path:
+    """The folder of the packs that the user has put in, each in a folder of its own."""
+    return platformdirs.user_data_path("faceclust") / "models"
+
+
+def pack_names() -> list[str]:
+    """The packs there are manifests of."""
+    shipped = {path.stem for folder in shipped_folders() for path in folder.glob("*.toml")}
+    own = {path.parent.name for path in user_models().glob(f"*/{MANIFEST_NAME}")}
+    return sorted(shipped | {name for name in own if PACK_NAME.fullmatch(name)})
+
+
+def load_pack(name: str) -> Pack:
+    """The pack called `name`; its files need not be there. Raises PackError for an unknown name or
+    an unreadable manifest."""
+    return _load(name, user_models())
+
+
+@cache
+def _load(name: str, own: Path) -> Pack:
+    if PACK_NAME.fullmatch(name):
+        path = own / name / MANIFEST_NAME
+        if path.is_file():
+            return read_manifest(path)
+        for folder in shipped_folders():
+            path = folder / f"{name}.toml"
+            if path.is_file():
+                pack = read_manifest(path)
+                return pack if pack.embedded else read_manifest(path, own / name)
+    raise PackError(f"no model pack called {name!r}", hint=f"known packs: {', '.join(pack_names()) or 'none'}")
+
+
+def forget_packs() -> None:
+    """What was read of manifests is read again: they have changed."""
+    _load.cache_clear()

@@ -1,0 +1,124 @@
+"""A pack of models: a detector and an embedder that belong together, as typed values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceclust.types import Float32, check_array
+
+
+@dataclass(frozen=True)
+class PackFile:
+    """One model file of a pack. `sha256`: None where nobody has published it; the pack is then
+    installed from disk only. `url`: where the file can be had, None where it cannot by an address
+    of its own; `member`: its path in the zip archive that lies there."""
+
+    name: str
+    sha256: str | None
+    size: int | None
+    licence: str
+    url: str | None = None
+    member: str | None = None
+
+
+#: What was added to `EmbedderSpec` since caches are made: in a fingerprint only where it is set.
+_LATER = ("layout", "margin", "norm")
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """`kind` names the decoder; `files` its model files by role; `settings` are its numbers.
+    By default the detector looks at a copy whose longer side is at most `long_side` pixels; the
+    faces it finds are at least `smallest` pixels wide on the copy it is given. `landmarks`: the
+    model file that refines what it says of the landmarks; None where its own are the best."""
+
+    kind: str
+    long_side: int
+    smallest: int
+    landmarks: str | None
+    files: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+    def min_face(self, long_side: int) -> float:
+        """The width, in its pixels, of the smallest face looked for by default in a photo whose
+        longer side is `long_side`."""
+        return self.smallest * max(1.0, long_side / self.long_side)
+
+
+@dataclass(frozen=True)
+class EmbedderSpec:
+    """`template` (5, 2): where the landmarks lie on a chip of `chip_size` (width, height).
+    A chip's channels, RGB or BGR (`colour`), enter the model as (value − mean) / scale.
+    With `mirror`, a face's embedding is the mean over the chip and its mirror image.
+    `radius` is the norm of every embedding, such that squared L2 = 1.1 is the pack's
+    operating point. A face the detector scores below `sure_score` is dropped where its
+    asymmetry (see `vision.embed`) is above `max_asymmetry`.
+
+    `layout`, "nchw" or "nhwc": the order of the model's input; None: as its shape says. `margin`:
+    the chip is the face's box, made a square and grown by this share of its side, and not turned;
+    None: it is aligned by the template. `norm`: the embedding's length before it is scaled, of the
+    least and of the best face there is; None where it tells nothing of the face's quality."""
+
+    file: str
+    dimension: int
+    chip_size: tuple[int, int]
+    colour: str
+    mean: float
+    scale: float
+    mirror: bool
+    radius: float
+    sure_score: float
+    max_asymmetry: float
+    template: Float32
+    layout: str | None = field(default=None, repr=False)
+    margin: float | None = field(default=None, repr=False)
+    norm: tuple[float, float] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_array("template", self.template, (5, 2), np.float32)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A detector and an embedder that belong together, and where their files lie: `folder`.
+    `licence` names the licences; `terms` says in a plain sentence what follows from them;
+    `commercial`: whether they allow commercial use. `radius_source`: how the radius was found,
+    "measured" (on labelled faces), "published" (derived from a published threshold) or "none".
+    `embedded`: it comes with the program."""
+
+    name: str
+    title: str
+    licence: str
+    folder: Path
+    files: tuple[PackFile, ...]
+    detector: DetectorSpec
+    embedder: EmbedderSpec
+    terms: str = ""
+    commercial: bool = True
+    radius_source: str = "measured"
+    embedded: bool = False
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and hashes in one line: a cache made by another fingerprint is another pack's. Another
+        radius does not make another cache (but of the embedded pack, whose radius stays as it is):
+        embeddings are brought to it when they are read."""
+        files = [f"{file.name}={file.sha256}" for file in self.files]
+        embedder = self.embedder if self.embedded else replace(self.embedder, radius=0.0)
+        later = [f"{name}={value}" for name in _LATER if (value := getattr(embedder, name)) is not None]
+        settings = hashlib.sha256("".join([repr(self.detector), repr(embedder), *later]).encode()).hexdigest()
+        return " ".join([self.name, *files, f"settings={settings[:16]}"])
+
+    @property
+    def space(self) -> str:
+        """The fingerprint and the radius: where these are the same, so are distances."""
+        return self.fingerprint if self.embedded else f"{self.fingerprint} radius={self.embedder.radius:g}"
