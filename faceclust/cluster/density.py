@@ -16,7 +16,6 @@ from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.labels import groups_of, joined
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.spanning_tree import spanning_tree
 from faceclust.progress import Progress
 from faceclust.types import Float32
 
@@ -52,8 +51,10 @@ def _hdbscan(embeddings: Float32, min_size: int, min_samples: int, progress: Pro
     """Group numbers from 0, −1 for noise."""
     if len(embeddings) <= min_size:
         return np.full(len(embeddings), -1)
-    tree = np.stack(spanning_tree(embeddings, min_samples, progress), axis=1)
     from hdbscan._hdbscan_linkage import label  # slow to import, and few ask for it
     from hdbscan.hdbscan_ import _tree_to_labels
 
+    from faceclust.cluster.spanning_tree import spanning_tree
+
+    tree = np.stack(spanning_tree(embeddings, min_samples, progress), axis=1)
     return np.asarray(_tree_to_labels(None, label(tree), min_size)[0], dtype=np.int64)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from faceclust.cluster.distances import ClusterMeans, Indices
 
 
 def joined(n: int, links: Sequence[Indices]) -> Indices:
     """Clusters, named by their smallest member's position, of n faces linked in groups."""
+    from scipy.sparse import coo_array  # slow to import, and most commands group nothing
+    from scipy.sparse.csgraph import connected_components
+
     a = np.concatenate([np.empty(0, np.int64), *[np.repeat(group[:1], len(group)) for group in links]])
     b = np.concatenate([np.empty(0, np.int64), *links])
     component = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
