@@ -29,12 +29,12 @@ from faceclust.progress import Progress, Silent
 from faceclust.store.files import private_folder, write_atomically
 from faceclust.types import Float32, PhotoRef, UInt8, check_array
 from faceclust.vision.analyse import FaceAnalyser
-from faceclust.vision.quality import face_quality
 
 #: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of
 #: a module, since it goes to other processes. Its `repr` tells treatments apart.
 Treatment = Callable[[UInt8], UInt8]
 _CHUNK = 32  # pictures a worker takes at a time
+_KEPT = 2  # one more whenever the same pictures give other numbers, such as `quality`
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,15 @@ def _main_face(path: Path, treatment: Treatment | None) -> _Row | None:
     if treatment is not None:
         pixels = treatment(pixels)
     seen = _analyser.refine(pixels, _analyser.detect(pixels))
-    ((found, _),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
+    ((found, _, quality),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
     if not len(found):
         return None
     middle = np.array(pixels.shape[1::-1]) / 2
     off = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2
-    face = found.take(np.array([off.sum(axis=1).argmin()]))
+    main = int(off.sum(axis=1).argmin())
+    face = found.take(np.array([main]))
     chip, mirror = _analyser.vectors(_analyser.chips(pixels, face))
-    quality = face_quality(face, _analyser.chip_scales(face))
-    return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[0])
+    return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[main])
 
 
 def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
@@ -159,7 +159,7 @@ def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
 
 def _key(pictures: Sequence[Path], pack: Pack, treatment: Treatment | None) -> str:
     """What the outcome depends on: the pictures by path, size and time, the models, the treatment."""
-    digest = hashlib.blake2b(f"{__version__} {pack.fingerprint} {treatment!r}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{__version__} {_KEPT} {pack.fingerprint} {treatment!r}".encode(), digest_size=16)
     for path in pictures:
         with contextlib.suppress(OSError):
             status = path.stat()

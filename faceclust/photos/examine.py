@@ -26,7 +26,6 @@ from faceclust.types import (
     UInt8,
 )
 from faceclust.vision.analyse import FaceAnalyser
-from faceclust.vision.quality import face_quality
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ class PhotoExaminer:
         sharper = decode_photo(data, photo.ref, at_least=math.ceil(before * blow_up))
         return sharper, found.scaled(max(sharper.pixels.shape) / before)
 
-    def _scanned(self, seen: _Seen, found: Detections, embeddings: Float32) -> ScannedPhoto:
+    def _scanned(self, seen: _Seen, found: Detections, embeddings: Float32, quality: Float32) -> ScannedPhoto:
         photo = seen.photo
         boxes = np.clip(found.boxes / np.tile(seen.extent, 2), 0, 1).astype(np.float32)
         return ScannedPhoto(
@@ -194,7 +193,7 @@ class PhotoExaminer:
             boxes=boxes,
             landmarks=(found.landmarks / seen.extent).astype(np.float32),
             scores=found.scores,
-            quality=face_quality(found, self._analyser.chip_scales(found)),
+            quality=quality,
             embeddings=embeddings,
             min_face=math.ceil(self._look.smallest(max(photo.full_size))),
         )

@@ -1,4 +1,4 @@
-"""The steps of vision in order: detect → (refine landmarks →) align → embed."""
+"""The steps of vision in order: detect → (refine landmarks →) align → embed and judge."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from faceclust.vision.detect import load_detector
 from faceclust.vision.embed import load_embedder
 from faceclust.vision.geometry import Float64
 from faceclust.vision.landmarks import LandmarkRefiner
+from faceclust.vision.quality import face_quality
 
 
 class FaceAnalyser:
@@ -52,18 +53,21 @@ class FaceAnalyser:
         spec = self.pack.embedder
         return cut_chips(pixels, detections.landmarks, spec.template, spec.chip_size)
 
-    def embed(self, found: Sequence[Detections], chips: Sequence[UInt8]) -> list[tuple[Detections, Float32]]:
+    def embed(self, found: Sequence[Detections], chips: Sequence[UInt8]) -> list[tuple[Detections, Float32, Float32]]:
         """For the faces of each of some photos and their chips, in one go: the faces that are
-        ones by what the embedder makes of them, and their embeddings float32 (n, d)."""
+        ones by what the embedder makes of them, their embeddings float32 (n, d), and their quality
+        float32 (n,), 0 to 1."""
         spec = self.pack.embedder
         embedded = self._embedder(np.concatenate([np.empty((0, *spec.chip_size[::-1], 3), np.uint8), *chips]))
         ends = np.cumsum([len(faces) for faces in found], dtype=np.intp)
         out = []
-        for faces, end in zip(found, ends, strict=True):
+        for faces, own, end in zip(found, chips, ends, strict=True):
             mine = slice(end - len(faces), end)
             doubtful = faces.scores < spec.sure_score
             kept = np.flatnonzero(~(doubtful & (embedded.asymmetry[mine] > spec.max_asymmetry)))
-            out.append((faces.take(kept), embedded.vectors[mine][kept]))
+            sure, asymmetry, norms = faces.take(kept), embedded.asymmetry[mine][kept], embedded.norms[mine][kept]
+            quality = face_quality(sure, self.chip_scales(sure), own[kept], asymmetry, norms, spec)
+            out.append((sure, embedded.vectors[mine][kept], quality))
         return out
 
     def vectors(self, chips: UInt8) -> tuple[Float32, Float32]:

@@ -55,7 +55,7 @@ def _embed(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The mirrored mean and the plain embedding of the middle face, zeros where there is none."""
     photo = decode_photo(path.read_bytes(), PhotoRef(path.name, 1, 1))
     detected = _analyser.refine(photo.pixels, _analyser.detect(photo.pixels))
-    ((found, mirrored),) = _analyser.embed([detected], [_analyser.chips(photo.pixels, detected)])
+    ((found, mirrored, _),) = _analyser.embed([detected], [_analyser.chips(photo.pixels, detected)])
     if not len(found):
         nothing = np.zeros(_analyser.pack.embedder.dimension, np.float32)
         return nothing, nothing
