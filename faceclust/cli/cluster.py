@@ -41,6 +41,14 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     show_default=True,
     help="Average linkage again, with allowance for loose groups.",
 )
+@click.option(
+    "--min-quality",
+    metavar="Q",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Poorer faces only join finished groups; 0: all take part.",
+)
 @click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person: collages, mirrors.")
 @click.option("--full", is_flag=True, help="Group all faces anew, not only new ones. Numbers are kept.")
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would change, and write nothing.")

@@ -16,6 +16,7 @@ from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import NEW, Changes, compare, earlier_groups, number_groups
 from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
+from faceclust.cluster.poor import poor_faces, take_in
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, Silent
@@ -76,8 +77,7 @@ def group_faces(
     earlier = history[0] if history else None
     known = earlier_groups(faces.face_ids, earlier, parts=True)
     reason = _why_anew(earlier, params, models, known, asked=anew)
-    make = _make_anew if reason else partial(_go_on, known)
-    made = make(faces.embeddings, params, constraints, progress or Silent())
+    made = _made(faces, params, constraints, progress or Silent(), np.full_like(known, NEW) if reason else known)
     runs = [earlier_groups(faces.face_ids, run) for run in history]
     taken = max((run.highest for run in history), default=0)
     labels = number_groups(made.clusters, params.min_size, runs, taken, constraints.anchors)
@@ -103,6 +103,27 @@ class _Made:
     parts: Indices
     compared: int
     would_merge: int = 0
+
+
+def _made(
+    faces: FaceTable, params: ClusterParams, constraints: Constraints, progress: Progress, known: Indices
+) -> _Made:
+    """From known parts (n,), anew where all are NEW: the faces but the poor ones grouped, then these
+    taken in."""
+    poor = poor_faces(faces.quality, params.min_quality, constraints)
+    good = np.flatnonzero(~poor)
+    make = partial(_go_on, known[good]) if (known != NEW).any() else _make_anew
+    if not poor.any():
+        return make(faces.embeddings, params, constraints, progress)
+    made = make(faces.embeddings[good], params, constraints.within(good), progress)
+    clusters, parts = np.arange(len(faces)), np.arange(len(faces))
+    clusters[good], parts[good] = good[made.clusters], good[made.parts]
+    loosely = params.algorithm == "average" and params.second_pass
+    clusters, parts = take_in(
+        faces.embeddings, poor, clusters, parts, known, params.threshold, constraints, loosely=loosely
+    )
+    compared = made.compared + int(np.count_nonzero(poor & (known == NEW)))
+    return _Made(clusters, parts, compared, made.would_merge)
 
 
 def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> _Made:
@@ -163,6 +184,8 @@ def check(params: ClusterParams) -> None:
     for name, value in (("min-size", params.min_size), ("min-samples", params.min_samples)):
         if value < 1:
             raise UsageError(f"{name} {value} is not at least 1")
+    if not 0 <= params.min_quality <= 1:
+        raise UsageError(f"quality {params.min_quality:g} is not between 0 and 1", hint="0 leaves no face out")
 
 
 def membership_strength(embeddings: Float32, clusters: Indices) -> Float32:

@@ -17,6 +17,8 @@ from faceclust.store.schema import parquet_bytes
 from faceclust.types import Clustering, ClusterParams
 
 _KEY = b"faceclust"
+#: What clusterings were made by before a field of `ClusterParams` was there.
+_EARLIER = {"min_quality": 0.0}
 _SCHEMA = pa.schema(
     [
         pa.field("face_id", pa.string(), nullable=False),
@@ -106,7 +108,7 @@ def read_clusters(path: Path) -> Clustering | None:
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
             parts=table["part"].to_numpy().astype(np.int32),
-            params=ClusterParams(**notes["params"]),
+            params=ClusterParams(**_EARLIER | notes["params"]),
             models=str(notes["models"]),
             whole=int(notes["whole"]),
             highest=int(notes["highest"]),

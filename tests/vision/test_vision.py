@@ -16,7 +16,6 @@ from faceclust.types import Detections
 from faceclust.vision.align import chip_scales, cut_chips
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import Embedder
-from faceclust.vision.quality import face_quality
 from tests.samples import COLLINS, HOPPER, portrait, scenery, variant
 
 DATA = Path(__file__).parents[1] / "data"
@@ -36,7 +35,7 @@ def chip(name: str) -> np.ndarray:
 
 def look(analyser: FaceAnalyser, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
     found = analyser.detect(pixels)
-    return analyser.embed([found], [analyser.chips(pixels, found)])[0]
+    return analyser.embed([found], [analyser.chips(pixels, found)])[0][:2]
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -106,7 +105,7 @@ def test_faces_of_several_photos_are_embedded_as_each_alone(analyser: FaceAnalys
     pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
-    for pixels, (faces, vectors) in zip(pictures, analyser.embed(found, chips), strict=True):
+    for pixels, (faces, vectors, _) in zip(pictures, analyser.embed(found, chips), strict=True):
         alone, expected = look(analyser, pixels)
         np.testing.assert_array_equal(faces.boxes, alone.boxes)
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
@@ -146,11 +145,6 @@ def test_chips_beyond_the_edge_are_black_not_an_error() -> None:
     template = load_pack("dlib").embedder.template
     far_away = template[None] + np.float32(5000)
     assert cut_chips(np.full((50, 50, 3), 255, np.uint8), far_away, template, (150, 150)).max() == 0
-
-
-def test_quality_falls_with_score_and_resolution() -> None:
-    found = Detections(np.zeros((3, 4), np.float32), np.array([1, 1, 0.5], np.float32), np.zeros((3, 5, 2), np.float32))
-    np.testing.assert_allclose(face_quality(found, np.array([0.3, 2.0, 0.3])), [1, 0.5, 0.5])
 
 
 def test_detections_check_their_shapes() -> None:

@@ -1,0 +1,128 @@
+"""Faces of low quality: they take no part in the making of groups, then join a finished one.
+
+The embedding of a blurred or hidden face tells more of the blur than of the person: such faces are
+near to each other whoever they are, and lie between people, whose groups they would join to one. So
+groups are made of the other faces alone, and a poor face joins the nearest that is within the
+threshold, or stays alone; two of them make no group by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.cluster.constraints import Constraints, ExclusionIndex
+from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.labels import united
+from faceclust.cluster.numbering import ALONE, NEW
+from faceclust.cluster.tiles import NearPairs, near_pairs
+from faceclust.cluster.two_passes import SHARE
+from faceclust.types import Float32
+
+
+def poor_faces(quality: Float32, least: float, constraints: Constraints) -> NDArray[np.bool_]:
+    """Which faces (n,) have a quality below `least`, apart from those of which is told who they are,
+    or that they are one with others."""
+    poor = quality < least
+    for faces in (*constraints.must_link, constraints.anchors):
+        poor[faces] = False
+    return poor
+
+
+def take_in(
+    embeddings: Float32,
+    poor: NDArray[np.bool_],
+    clusters: Indices,
+    parts: Indices,
+    known: Indices,
+    threshold: float,
+    constraints: Constraints,
+    *,
+    loosely: bool,
+) -> tuple[Indices, Indices]:
+    """Clusters and parts (n,), both named by a member's position, with a place for poor faces.
+
+    `clusters` and `parts` are of the others (a poor face's entry counts for nothing), `known` (n,)
+    the parts of an earlier run (or ALONE, NEW of `numbering`). A poor face stays with the part it was
+    in. Others join, the nearest pair first (ties: by position), the part at the least mean squared
+    L2 up to `threshold`, with SHARE of the part's scatter off where `loosely`; one that was alone
+    only if a new face is within the threshold of it. None joins a cluster that it is excluded from.
+    """
+    faces, good = np.flatnonzero(poor), np.flatnonzero(~poor)
+    clusters, parts = np.where(poor, np.arange(len(poor)), clusters), np.where(poor, np.arange(len(poor)), parts)
+    if not len(good) or not len(faces):
+        return clusters, parts
+    # A part some of whose faces had to be taken out of its cluster is as many targets.
+    _, first, inverse = np.unique(
+        np.stack([clusters[good], parts[good]]), axis=1, return_index=True, return_inverse=True
+    )
+    target_of = np.arange(len(poor))
+    target_of[good] = good[first[inverse.ravel()]]
+    exclusions = ExclusionIndex(constraints.exclusions, lambda some: clusters[some], len(poor))
+    open_to = np.ones(len(poor), np.bool_)
+
+    def join(face: int, target: int) -> bool:
+        into = clusters[target]
+        if exclusions.conflicts(np.array([face]), np.array([into])).any():
+            return False
+        exclusions.merge(int(into), [face])
+        clusters[face], parts[face] = into, parts[target]
+        return True
+
+    homes = _homes(known, good, target_of)
+    for face in faces[known[faces] >= 0].tolist():
+        if (home := homes.get(int(known[face]))) is not None:
+            open_to[face] = not join(face, home)
+            parts[face] = parts[home]  # where it goes back to once what keeps it from there is gone
+    was_alone = faces[open_to[faces] & (known[faces] == ALONE)]
+    open_to[was_alone] = _is_near(embeddings, was_alone, good[known[good] == NEW], threshold)
+    places = parts.copy()
+    for face, target in _by_distance(embeddings, faces[open_to[faces]], target_of, good, threshold, loosely):
+        if open_to[face] and join(face, target):
+            open_to[face] = False
+            if places[face] != face:
+                parts[face] = places[face]
+    return clusters, parts
+
+
+def _homes(known: Indices, good: Indices, target_of: Indices) -> dict[int, int]:
+    """For each earlier part the target that most of its good faces are in, ties by position."""
+    kept = good[known[good] >= 0]
+    pairs, counts = np.unique(np.stack([known[kept], target_of[kept]]), axis=1, return_counts=True)
+    order = np.lexsort((-pairs[1], counts))  # the best comes last
+    return dict(zip(pairs[0, order].tolist(), pairs[1, order].tolist(), strict=True))
+
+
+def _is_near(embeddings: Float32, faces: Indices, new: Indices, threshold: float) -> NDArray[np.bool_]:
+    points = ClusterMeans(embeddings)
+    near = np.zeros(len(faces), np.bool_)
+    for rows, columns, _ in _pairs(points, faces, new, threshold):
+        near[rows[points.distance(faces[rows], new[columns]) <= threshold]] = True
+    return near
+
+
+def _by_distance(
+    embeddings: Float32, faces: Indices, target_of: Indices, good: Indices, threshold: float, loosely: bool
+) -> list[tuple[int, int]]:
+    """(face, target) pairs within the threshold, the nearest first."""
+    means = united(ClusterMeans(embeddings), target_of)
+    if loosely:
+        means.square_sums -= SHARE * means.scatter() * means.sizes
+    targets = np.unique(target_of[good])
+    found: list[tuple[Indices, Indices]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    found += [(faces[rows], targets[columns]) for rows, columns, _ in _pairs(means, faces, targets, threshold)]
+    some, others = (np.concatenate(column) for column in zip(*found, strict=True))
+    distances: Float64 = means.distance(some, others)
+    order = np.lexsort((others, some, distances))
+    order = order[distances[order] <= threshold]
+    return list(zip(some[order].tolist(), others[order].tolist(), strict=True))
+
+
+def _pairs(points: ClusterMeans, some: Indices, others: Indices, threshold: float) -> Iterator[NearPairs]:
+    """Pairs that may be within the threshold, from rounded distances."""
+    if not len(some) or not len(others):
+        return iter(())
+    probes, limit = points.probes(some), np.float32(threshold + 2 * points.rounding32)
+    return near_pairs(lambda rows: probes[rows], points.targets(others), np.full(len(some), limit, np.float32))

@@ -1,0 +1,158 @@
+"""Faces of low quality join finished groups, and make none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.group import ALGORITHMS, group_faces
+from faceclust.cluster.poor import poor_faces
+from faceclust.errors import UsageError
+from faceclust.types import Clustering, ClusterParams, FaceTable
+from tests.cluster.test_group import table
+from tests.cluster.test_incremental import people
+from tests.cluster.test_linkage import canonical
+
+LOW = 0.1
+
+
+def faces(points: list[float] | np.ndarray, poor: list[int], ids: list[int] | None = None) -> FaceTable:
+    points = np.asarray(points, np.float32)
+    points = points if points.ndim == 2 else points[:, None]
+    quality = np.ones(len(points), np.float32)
+    quality[poor] = LOW
+    return replace(table(points, [f"{i:016x}" for i in ids] if ids else None), quality=quality)
+
+
+def labels(some: FaceTable, constraints: Constraints | None = None, **choices: object) -> list[int]:
+    return group_faces(some, ClusterParams(**choices), constraints or Constraints()).clustering.labels.tolist()  # type: ignore[arg-type]
+
+
+BRIDGE = [0, 0.02, 1.2, 1.22, 0.6, 0.65]
+
+
+def test_a_poor_face_does_not_bridge() -> None:
+    assert labels(faces(BRIDGE, [])) == [1] * 6
+    assert labels(faces(BRIDGE, [4, 5]), min_quality=0.0) == [1] * 6
+    assert labels(faces(BRIDGE, [4, 5]), second_pass=False) == [1, 1, 2, 2, 1, 2]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_each_algorithm_leaves_them_to_the_end(algorithm: str) -> None:
+    rng = np.random.default_rng(1)
+    axes = np.eye(8)
+    good = np.repeat(3 * axes[:2], [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
+    poor = [3 * axes[0] + 0.5 * axes[5], 3 * axes[1] + 0.5 * axes[5], 9 * axes[6], 9 * axes[6]]
+    some = faces(np.concatenate([good, poor]), [10, 11, 12, 13])
+    assert labels(some, algorithm=algorithm) == [1] * 6 + [2] * 4 + [1, 2, -1, -1]
+
+
+def test_poor_faces_alone_make_no_group() -> None:
+    assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2])) == [-1, -1, -1, 1, 1]
+    assert labels(faces([0, 0, 0], [0, 1, 2])) == [-1, -1, -1]
+    assert labels(faces(np.empty((0, 4)), [])) == []
+
+
+def test_what_is_confirmed_takes_part() -> None:
+    links = Constraints([np.array([0, 1])], [], np.array([3]))
+    some = faces([0, 9, 0.1, 20, 20.1], [0, 1, 2, 3, 4])
+    assert poor_faces(some.quality, 0.2, links).tolist() == [False, False, True, False, True]
+    assert labels(some, links) == [1, 1, 1, 2, 2]
+
+
+def test_two_poor_faces_of_one_photo_go_to_two_people() -> None:
+    # Both are nearest to the first group: the nearer one gets it, the other its second choice, or none.
+    points = [0, 0.02, 1.4, 1.42, 0.55, 0.6]
+    together = Constraints(exclusions=[np.array([4, 5])])
+    assert labels(faces(points, [4, 5])) == [1, 1, 2, 2, 1, 1]
+    assert labels(faces(points, [4, 5]), together) == [1, 1, 2, 2, 1, 2]
+    third = Constraints(exclusions=[np.array([4, 5]), np.array([2, 5])])
+    assert labels(faces(points, [4, 5]), third) == [1, 1, 2, 2, 1, -1]
+    held = Constraints(exclusions=[np.array([0, 4])])  # said not to be that person
+    assert labels(faces(points, [4, 5]), held) == [1, 1, 2, 2, 2, 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), n=st.integers(2, 120), share=st.sampled_from([0.0, 0.2, 0.6, 1.0]), photos=st.booleans()
+)
+def test_the_others_are_grouped_as_if_poor_faces_were_not_there(seed: int, n: int, share: float, photos: bool) -> None:
+    rng = np.random.default_rng(seed)
+    points, poor = people(seed, n), rng.random(n) < share
+    photo = rng.integers(0, n, n).astype(str)
+    some = replace(faces(points, np.flatnonzero(poor).tolist()), photo_ids=photo)
+    exclusions = one_person_a_photo(photo) if photos else []
+    found = np.array(labels(some, Constraints(exclusions=exclusions)))
+    good = np.flatnonzero(~poor)
+    alone = Constraints(exclusions=exclusions).within(good)
+    expected = np.array(labels(faces(points[good], []), alone, min_quality=0.0), int)
+    mine = np.where(found[good] < 0, -1 - good, found[good])
+    # A good face by itself may have got a poor one beside it: the same partition all the same.
+    assert canonical(mine) == canonical(np.where(expected < 0, -1 - good, expected))
+    grouped = found >= 0
+    for label in np.unique(found[grouped]):
+        assert (~poor[found == label]).any()
+        assert not photos or len(set(photo[found == label])) == (found == label).sum()
+    for face in np.flatnonzero(poor & grouped):
+        group = good[found[good] == found[face]]
+        squared = ((points[group].astype(float) - points[face]) ** 2).sum(axis=1).mean()
+        scatter = ((points[group].astype(float) - points[group].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
+        assert squared - 0.5 * scatter <= 1.1 + 1e-4
+    again = group_faces(some, ClusterParams(), Constraints(exclusions=exclusions[::-1])).clustering
+    assert again.labels.tolist() == found.tolist()
+
+
+def history(some: FaceTable) -> list[Clustering]:
+    return [group_faces(some, ClusterParams(), Constraints()).clustering]
+
+
+def test_new_poor_faces_join_and_known_ones_stay() -> None:
+    before = history(faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6], [4, 6], [0, 1, 2, 3, 4, 5, 6]))
+    assert before[0].labels.tolist() == [1, 1, 2, 2, 1, 3, 3]
+    # The group of 0 and 1 grows away from 4, which stays; 7 and 8 are new and poor.
+    now = faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6, 5.3, 30], [4, 6, 7, 8], list(range(9)))
+    made = group_faces(now, ClusterParams(), Constraints(), history=before)
+    assert not made.anew and made.compared == 2
+    assert made.clustering.labels.tolist() == [1, 1, 2, 2, 1, 3, 3, 2, -1]
+
+
+def test_a_lone_poor_face_wakes_only_beside_a_new_one() -> None:
+    some = faces([0, 0.02, 0.04, 1.3], [3], [0, 1, 2, 3])
+    before = history(some)
+    assert before[0].labels.tolist() == [1, 1, 1, -1]
+    nearer = faces([0, 0.02, 0.04, 1.3, 0.6], [3], [0, 1, 2, 3, 4])
+    after = group_faces(nearer, ClusterParams(), Constraints(), history=before).clustering
+    assert after.labels.tolist() == [1, 1, 1, -1, 1]  # awake, but still too far
+    far = faces([0, 0.02, 0.04, 1.3, 50], [3], [0, 1, 2, 3, 4])
+    assert group_faces(far, ClusterParams(), Constraints(), history=before).clustering.labels.tolist() == [
+        1,
+        1,
+        1,
+        -1,
+        -1,
+    ]
+
+
+def test_a_word_takes_a_poor_face_out_and_gives_it_back() -> None:
+    some = faces([0, 0.02, 0.5], [2])
+    before = history(some)
+    assert before[0].labels.tolist() == [1, 1, 1]
+    apart = Constraints(exclusions=[np.array([0, 2])])
+    out = group_faces(some, ClusterParams(), apart, history=before).clustering
+    assert out.labels.tolist() == [1, 1, -1]
+    back = group_faces(some, ClusterParams(), Constraints(), history=[out, *before])
+    assert not back.anew and back.clustering.labels.tolist() == [1, 1, 1]
+
+
+def test_another_least_quality_groups_anew() -> None:
+    some = faces(BRIDGE, [4, 5])
+    again = group_faces(some, ClusterParams(min_quality=0.05), Constraints(), history=history(some))
+    assert again.anew == "other choices than last time"
+    for senseless in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UsageError, match="between 0 and 1"):
+            group_faces(some, ClusterParams(min_quality=senseless), Constraints())
