@@ -125,10 +125,11 @@ class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
         """Group the faces by person and keep the result; the one before it can be brought back.
 
         `threshold`: squared L2 up to which groups are merged (not used by hdbscan). `choices`:
-        other fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan)
-        or `min_size` (smaller groups are broken up). Groups keep their numbers from run to run;
-        with the same choices they stay as they are and take in new faces, unless all are to be
-        grouped `anew`. `dry_run` writes nothing.
+        other fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan),
+        `min_size` (smaller groups are broken up) or `min_quality` (poorer faces only join finished
+        groups; 0: all take part). Groups keep their numbers from run to run; with the same choices
+        they stay as they are and take in new faces, unless all are to be grouped `anew`. `dry_run`
+        writes nothing.
 
         Two faces of one photo never share a group, save where a name given by the user says so;
         faces confirmed to be one person always do. Raises UsageError for a senseless number.

@@ -45,7 +45,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     "--min-quality",
     metavar="Q",
     type=float,
-    default=0.2,
+    default=0.5,
     show_default=True,
     help="Poorer faces only join finished groups; 0: all take part.",
 )

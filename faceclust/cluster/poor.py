@@ -21,13 +21,22 @@ from faceclust.cluster.tiles import NearPairs, near_pairs
 from faceclust.cluster.two_passes import SHARE
 from faceclust.types import Float32
 
+#: The share of faces left out at most: a library of poor photos is grouped all the same, and so is one
+#: whose qualities come from an earlier version, which measured them otherwise.
+MOST = 0.2
+
 
 def poor_faces(quality: Float32, least: float, constraints: Constraints) -> NDArray[np.bool_]:
-    """Which faces (n,) have a quality below `least`, apart from those of which is told who they are,
-    or that they are one with others."""
-    poor = quality < least
+    """Which faces (n,) are left out: those of a quality below `least`, apart from those of which is
+    told who they are, or that they are one with others; of more than MOST of all faces the worst
+    (ties: by position)."""
+    low = quality < least
     for faces in (*constraints.must_link, constraints.anchors):
-        poor[faces] = False
+        low[faces] = False
+    worst = np.flatnonzero(low)
+    worst = worst[np.argsort(quality[worst], kind="stable")][: int(MOST * len(quality))]
+    poor = np.zeros(len(quality), np.bool_)
+    poor[worst] = True
     return poor
 
 

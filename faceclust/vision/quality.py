@@ -52,8 +52,8 @@ class Parts:
 
 
 #: Of each part, for packs that mirror and for those that do not; the constant first.
-_MIRRORED = (5.25, 0.28, 0.2, 1.29, 0.22, 0.57, 7.23)
-_PLAIN = (2.86, 0.44, 0.2, 1.29, 0.36, 2.82, 0.0)
+_MIRRORED = (4.85, 0.27, 0.2, 1.14, 0.21, 0.5, 7.23)
+_PLAIN = (2.32, 0.44, 0.2, 1.12, 0.37, 2.22, 0.0)
 
 
 def face_quality(

@@ -21,6 +21,12 @@ from tests.cluster.test_linkage import canonical
 LOW = 0.1
 
 
+@pytest.fixture(autouse=True)
+def _as_many_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small examples: more than a fifth of the faces may be poor."""
+    monkeypatch.setattr("faceclust.cluster.poor.MOST", 1)
+
+
 def faces(points: list[float] | np.ndarray, poor: list[int], ids: list[int] | None = None) -> FaceTable:
     points = np.asarray(points, np.float32)
     points = points if points.ndim == 2 else points[:, None]
@@ -61,7 +67,7 @@ def test_poor_faces_alone_make_no_group() -> None:
 def test_what_is_confirmed_takes_part() -> None:
     links = Constraints([np.array([0, 1])], [], np.array([3]))
     some = faces([0, 9, 0.1, 20, 20.1], [0, 1, 2, 3, 4])
-    assert poor_faces(some.quality, 0.2, links).tolist() == [False, False, True, False, True]
+    assert poor_faces(some.quality, 0.5, links).tolist() == [False, False, True, False, True]
     assert labels(some, links) == [1, 1, 1, 2, 2]
 
 
@@ -147,6 +153,17 @@ def test_a_word_takes_a_poor_face_out_and_gives_it_back() -> None:
     assert out.labels.tolist() == [1, 1, -1]
     back = group_faces(some, ClusterParams(), Constraints(), history=[out, *before])
     assert not back.anew and back.clustering.labels.tolist() == [1, 1, 1]
+
+
+def test_no_more_than_a_fifth_is_left_out_and_the_worst_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceclust.cluster.poor.MOST", 0.2)
+    quality = np.linspace(0.4, 0.1, 10, dtype=np.float32)
+    assert np.flatnonzero(poor_faces(quality, 0.5, Constraints())).tolist() == [8, 9]
+    assert np.flatnonzero(poor_faces(quality, 0.12, Constraints())).tolist() == [9]
+    told = Constraints([np.array([9, 0])])
+    assert np.flatnonzero(poor_faces(quality, 0.5, told)).tolist() == [7, 8]
+    assert np.flatnonzero(poor_faces(np.full(10, 0.3, np.float32), 0.5, Constraints())).tolist() == [0, 1]
+    assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2, 3, 4])) == [1, 1, 1, 2, 2]
 
 
 def test_another_least_quality_groups_anew() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from dataclasses import replace
@@ -13,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,6 +232,12 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
     assert found is not None and (found.params, found.models) == (made.params, "abc")
     assert (found.whole, found.highest, found.parts.tolist()) == (2, 7, [4, -1])
     assert (found.face_ids.tolist(), found.labels.tolist(), found.strength.tolist()) == (["a", "b"], [1, -1], [0.5, 0])
+    table = pq.read_table(path)
+    notes = json.loads(table.schema.metadata[b"faceclust"])
+    del notes["params"]["min_quality"]  # as it was written before there was a least quality
+    pq.write_table(table.replace_schema_metadata({b"faceclust": json.dumps(notes)}), path)
+    found = read_clusters(path)
+    assert found is not None and found.params == replace(made.params, min_quality=0.0)
     path.write_bytes(b"PAR1")
     with pytest.raises(CacheError, match=r"clusters\.parquet"):
         read_clusters(path)
