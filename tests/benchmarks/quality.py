@@ -10,20 +10,25 @@ correlation within a photo, mean over the photos) and goes with the loss of like
 other photos; and error-versus-reject curves on the photos as they are, and with every second one
 spoilt: the share of pairs of one person that are missed, at the threshold that takes one of a
 thousand pairs of strangers for one person, after the pairs of least quality were put away. What was
-looked at is kept in FILE, and taken from it where it is there.
+looked at is kept in FILE, and taken from it where it is there. Last, how well photos of all the
+people are grouped, by the quality below which a face takes no part in the making of groups.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.group import group_faces
+from faceclust.evaluation.clustering import bcubed
 from faceclust.evaluation.reject import area_under, error_versus_reject, rank_correlation
 from faceclust.evaluation.verification import threshold_at_far
 from faceclust.measure.faces import Treatment
@@ -31,9 +36,12 @@ from faceclust.measure.labelled import LabelledPhotos, labelled_photos
 from faceclust.measure.treatments import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
 from faceclust.packs.known import load_pack
 from faceclust.photos.decode import decode_photo
-from faceclust.types import PhotoRef
+from faceclust.types import ClusterParams, PhotoRef
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.quality import Parts, model_quality, quality_parts
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.synthetic import face_table
 
 WAYS: dict[str, list[Treatment]] = {
     "blurred, σ 1 to 4 px": [Blurred(radius) for radius in (1, 2, 3, 4)],
@@ -228,7 +236,7 @@ def main() -> None:
         "score × resolution": looked.old,
         **dict(zip((f"{name} alone" for name in PARTS), looked.parts.T, strict=True)),
         "norm of the embedding": looked.norm,
-        "chance": np.random.default_rng(0).random(len(looked.photo)),
+        "chance": np.zeros(len(looked.photo)),
         "the likeness itself": -np.nan_to_num(distance, nan=9.0),
     }
     place = np.unique(looked.photo, return_inverse=True)[1]
@@ -241,8 +249,26 @@ def main() -> None:
         for name, curve in drawn[title].items():
             cells = " | ".join(f"{curve[k]:.1%}" for k in (0, 2, 4, 6, 10))
             print(f"| {name} | {cells} | {area_under(SHARES, curve):.1%} |")
+    _grouping(looked)
     if arguments.plot:
         _plot(drawn, arguments.plot)
+
+
+def _grouping(looked: Looked) -> None:
+    """Every second photo spoilt, and each photo twice, by the least quality of those that make groups."""
+    place = np.unique(looked.photo, return_inverse=True)[1]
+    half = ((looked.use == 0) & (place % 2 == 0)) | ((looked.use == 1) & (place % 2 == 1))
+    print("\n| grouped, everybody's photos | least quality | poorer | BCubed P / R / F |\n|---|---|---|---|")
+    kinds = {"as they are": looked.use == 0, "every second spoilt": half, "each as it is, and spoilt": looked.use < 2}
+    for title, rows in kinds.items():
+        there = np.flatnonzero(rows & looked.found)
+        quality = looked.quality[there].astype(np.float32)
+        faces = replace(face_table(there, looked.vectors[there], there), quality=quality)
+        for least in (0.0, 0.2, 0.4, 0.5, 0.6, 0.7):
+            labels = group_faces(faces, ClusterParams(min_quality=least), Constraints()).clustering.labels
+            b = bcubed(labels, looked.person[there])
+            share = (quality < least).mean()
+            print(f"| {title} | {least:g} | {share:.1%} | {b.precision:.3f} / {b.recall:.3f} / {b.f:.3f} |")
 
 
 def _plot(drawn: dict[str, dict[str, np.ndarray]], path: Path) -> None:

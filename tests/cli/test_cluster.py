@@ -65,6 +65,16 @@ def test_names_are_told_with_the_groups_they_belong_to(collins: tuple[Library, i
     assert f"joined: 1 new face to group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
 
 
+def test_the_least_quality_is_asked_for_and_kept(library: Library) -> None:
+    record = json.loads(ok("cluster", "--library", library.root, "--json"))
+    assert (record["min_quality"], record["anew"]) == (0.5, "")
+    record = json.loads(ok("cluster", "--library", library.root, "--json", "--min-quality", "0"))
+    assert (record["min_quality"], record["anew"]) == (0, "other choices than last time")
+    assert Library(library.root).clustering.params == ClusterParams(min_quality=0)
+    done = run("cluster", "--library", library.root, "--min-quality", "80")
+    assert done.returncode == 2 and "not between 0 and 1" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_nothing_to_go_back_to_is_said(library: Library) -> None:
     done = run("cluster", "--library", library.root, "--undo")
     assert done.returncode == 2 and "no earlier grouping" in done.stderr
