@@ -117,10 +117,36 @@ def history(some: FaceTable) -> list[Clustering]:
     return [group_faces(some, ClusterParams(), Constraints()).clustering]
 
 
+def test_a_loose_group_takes_in_from_farther_off() -> None:
+    # The mean squared distance is 1.15, half of the group's scatter .125.
+    some = faces(np.array([[0, 0.5], [0, -0.5], [0.95, 0]]), [2])
+    assert labels(some) == [1, 1, 1]
+    assert labels(some, second_pass=False) == [1, 1, -1]
+
+
+def test_a_poor_face_stays_where_it_was() -> None:
+    before = [0, 0.02, 1.0, 20, 30, 40, 50]
+    now = faces([*before, -0.5, -0.5, -0.5, -0.5, -0.5], [2])
+    made = group_faces(now, ClusterParams(), Constraints(), history=history(faces(before, [2])))
+    assert not made.anew and made.clustering.labels.tolist() == [1, 1, 1, *[-1] * 4, *[1] * 5]
+    anew = group_faces(now, ClusterParams(), Constraints(), anew=True).clustering
+    assert anew.labels.tolist() == [1, 1, -1, *[-1] * 4, *[1] * 5]
+
+
+def test_a_lone_poor_face_is_not_woken_by_what_is_far_from_it() -> None:
+    # The group comes within the threshold of it by faces none of which is.
+    before = [[0, 0]] * 4 + [[1.15, 0]] + [[9 * i, 9] for i in range(1, 7)]
+    now = faces(np.array([*before, *[[0.25, 0.54], [0.25, -0.54]] * 3]), [4])
+    earlier = history(faces(np.array(before), [4]))
+    assert earlier[0].labels[4] == -1
+    made = group_faces(now, ClusterParams(), Constraints(), history=earlier)
+    assert not made.anew and made.clustering.labels[[0, 4, 11]].tolist() == [1, -1, 1]
+    assert group_faces(now, ClusterParams(), Constraints(), anew=True).clustering.labels[4] == 1
+
+
 def test_new_poor_faces_join_and_known_ones_stay() -> None:
     before = history(faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6], [4, 6], [0, 1, 2, 3, 4, 5, 6]))
     assert before[0].labels.tolist() == [1, 1, 2, 2, 1, 3, 3]
-    # The group of 0 and 1 grows away from 4, which stays; 7 and 8 are new and poor.
     now = faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6, 5.3, 30], [4, 6, 7, 8], list(range(9)))
     made = group_faces(now, ClusterParams(), Constraints(), history=before)
     assert not made.anew and made.compared == 2
