@@ -33,8 +33,9 @@ class Parts:
     `sharpness`: log2 of the energy of fine to that of coarse detail, above −2 as −2. The detail of
         three octaves is taken by the Haar wavelet (Mallat 1989) from the middle of the face at 64×64
         grey pixels, across and down: octave 2 against 3 and 4, octave 2 less what `noise` adds.
-    `noise`: −(standard deviation of noise in grey levels), down to −20: the median size of the
-        finest diagonal detail / 0.6745 (Donoho & Johnstone 1994), which edges hardly touch.
+    `noise`: −(half the standard deviation of independent noise on those pixels, in grey levels), down to
+        −20: the median size of the finest diagonal detail, (a − b − c + d) / 4 of four pixels, over
+        0.6745 (Donoho & Johnstone 1994); edges hardly touch it.
     `pose`: how far the landmarks are from a face seen from the front, after the pack's template: the
         eyes' distance over that from the eyes to the mouth, off by more than 0.1 (turned: less;
         nodding: more); and the nose's offset sideways, of the same distance, beyond 0.3. Turning in

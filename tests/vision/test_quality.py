@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from faceclust.measure.treatments import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
 from faceclust.packs.known import load_pack
@@ -116,9 +117,19 @@ def test_noise_is_that_of_the_picture_and_edges_are_not() -> None:
         parts_of(np.clip(GREY + rng.normal(0, s, GREY.shape[:3])[..., None], 0, 255).astype(np.uint8)) for s in (10, 20)
     ]
     assert found[1].noise[0] == pytest.approx(2 * found[0].noise[0], rel=0.1)
+    assert found[0].noise[0] < -1.5
     edge = GREY.copy()
     edge[:, :, 70:] = 20
     assert abs(parts_of(edge).noise[0]) < 0.5
+
+
+def test_noise_is_not_taken_for_sharpness() -> None:
+    rng = np.random.default_rng(0)
+    rough = Image.fromarray(rng.integers(60, 200, (8, 8), np.uint8)).resize((150, 150), Image.Resampling.BICUBIC)
+    soft = np.repeat(np.asarray(rough)[None, :, :, None], 3, axis=3)
+    noisy = np.clip(soft + rng.normal(0, 20, soft.shape[:3])[..., None], 0, 255).astype(np.uint8)
+    before, after = parts_of(soft).sharpness[0], parts_of(noisy).sharpness[0]
+    assert before < -3 and after == pytest.approx(before, abs=0.5)
 
 
 def test_pose_is_of_the_head_not_of_the_picture() -> None:
