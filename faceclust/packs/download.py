@@ -67,8 +67,9 @@ class _OtherFileError(Exception):
     """What has come is no part of what the server has now."""
 
 
-def download(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> None:
-    """Bring `part` to the file's size, going on from what it has. Its SHA-256 is not looked at.
+def download(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> bool:
+    """Bring `part` to the file's size, going on from what it has. Its SHA-256 is not looked at. Gives
+    whether it came in one piece: pieces of two files do not make one.
 
     Raises PackError where that cannot be, naming the server and what to do. What has come stays,
     unless it is no part of the file.
@@ -94,7 +95,7 @@ def download(wanted: Wanted, part: Part, progress: Progress, patience: Patience)
 
 def _insist(
     client: httpx.Client, address: str, wanted: Wanted, part: Part, progress: Progress, patience: Patience
-) -> None:
+) -> bool:
     """Try until it is there, or trying is in vain."""
     host = httpx.URL(address).host
     failures, others, mark = 0, 0, part.size
@@ -104,7 +105,7 @@ def _insist(
         except _OtherFileError:
             part.drop()
             others, mark = others + 1, 0
-            if others > 2:
+            if others > 1:
                 raise PackError(f"{host} gives another file each time", hint="another mirror: --url") from None
         except (httpx.TransportError, _PassingError) as error:
             if part.size - mark >= _WORTH_IT:
@@ -124,15 +125,15 @@ def _insist(
             time.sleep(pause)
 
 
-def _try(client: httpx.Client, address: str, wanted: Wanted, part: Part, progress: Progress) -> None:
-    """One request, and what comes of it."""
+def _try(client: httpx.Client, address: str, wanted: Wanted, part: Part, progress: Progress) -> bool:
+    """One request, and what comes of it: whether it is all of the file."""
     origin = part.origin()
     if origin is None or origin.sha256 != wanted.sha256 or part.size > wanted.size:
         part.drop()
         origin = None
     begun = part.size
     if begun == wanted.size:
-        return
+        return False
     headers = {"Accept-Encoding": "identity", "User-Agent": "faceclust"}
     if begun and origin:
         headers["Range"] = f"bytes={begun}-"
@@ -152,6 +153,7 @@ def _try(client: httpx.Client, address: str, wanted: Wanted, part: Part, progres
         progress.start(wanted.name, wanted.size, "bytes")
         progress.advance(begun)
         _receive(response, wanted, part, progress)
+    return not begun
 
 
 def _receive(response: httpx.Response, wanted: Wanted, part: Part, progress: Progress) -> None:

@@ -147,7 +147,10 @@ def _setting(key: str, value: Any) -> Any:
 
 
 def _embedder(table: Table) -> EmbedderSpec:
-    width, height = (int(side) for side in table.numbers("chip_size", 2))
+    sides = table.numbers("chip_size", 2)
+    if not all(side.is_integer() and 8 <= side <= 1024 for side in sides):
+        raise table.wrong("chip_size", "a width and a height from 8 to 1024")
+    width, height = map(int, sides)
     margin = table.number("margin") if table.has("margin") else None
     norm = table.numbers("norm", 2) if table.has("norm") else None
     return EmbedderSpec(

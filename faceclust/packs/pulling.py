@@ -18,6 +18,8 @@ from faceclust.progress import Progress, Silent
 
 #: Bytes that are to stay free on the disk.
 _SPARE = 10_000_000
+#: Times that a file is begun again whose pieces do not go together.
+_ROUNDS = 3
 
 
 def files_to_pull(pack: Pack) -> list[PackFile]:
@@ -114,16 +116,15 @@ def _require_room(pack: Pack, files: list[PackFile]) -> None:
 
 def _fetch(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> None:
     """Download it into `part`, with the right SHA-256. Raises PackError for another, and removes it;
-    what is wrong since it was begun on another day is begun once more."""
-    for _ in range(2):
-        begun = part.size
-        download(wanted, part, progress, patience)
+    one that came in pieces is begun again."""
+    for _ in range(_ROUNDS):
+        in_one_piece = download(wanted, part, progress, patience)
         if sha256_of(part.path) == wanted.sha256:
             return
         part.drop()
-        if not begun:
+        if in_one_piece:
             break
-        progress.note(f"what had come of {wanted.name} before does not go with the rest: from the start, then")
+        progress.note(f"the pieces that came of {wanted.name} do not go together: from the start, then")
     raise PackError(
         f"what came as {wanted.name} is another file: its SHA-256 is not {wanted.sha256}; it was removed",
         hint="another mirror: --url https://…",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +27,12 @@ def told(pack: dict[str, Any]) -> list[str]:
         "radius": f"{pack['radius']:g}, {pack['radius_in_words']}",
         "folder": pack["folder"],
     }
-    lines = [f"{pack['name']}: {pack['title']}", *(f"{name + ':':<10}{fact}" for name, fact in facts.items())]
+    columns = shutil.get_terminal_size().columns
+    lines = [f"{pack['name']}: {pack['title']}"]
+    for name, fact in facts.items():
+        prose = name in ("licence", "it means")  # what may be copied is never broken
+        parts = textwrap.wrap(fact, max(columns - 10, 30), break_on_hyphens=False) if prose else [fact]
+        lines += [f"{start:<10}{part}" for start, part in zip([f"{name}:", *[""] * len(parts)], parts, strict=False)]
     for archive in pack["archives"]:
         lines += [f"comes in  {archive['url']}, {in_words(archive['size'])}", f"          SHA-256 {archive['sha256']}"]
     return [*lines, *(line for file in pack["files"] for line in _file(file))]
