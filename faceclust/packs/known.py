@@ -7,6 +7,7 @@ all packs but the embedded one, which is always as it came.
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -46,7 +47,7 @@ def load_pack(name: str) -> Pack:
 def _load(name: str, own: Path) -> Pack:
     if PACK_NAME.fullmatch(name):
         path = own / name / MANIFEST_NAME
-        if path.is_file() and name != DEFAULT_PACK:
+        if os.path.isfile(path) and name != DEFAULT_PACK:
             return _of_that_name(read_manifest(path), name, path)
         for folder in shipped_folders():
             path = folder / f"{name}.toml"

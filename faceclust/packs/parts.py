@@ -39,7 +39,7 @@ class Part:
         """Bytes that have come."""
         try:
             return self.path.stat().st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def origin(self) -> Origin | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 
@@ -24,10 +25,11 @@ def files_to_remove(pack: Pack) -> list[Path]:
     for name in [file.name for file in pack.own_files] + [archive.name for archive in pack.archives]:
         names |= {name, *(path.name for path in Part(pack.folder / name).files)}
     try:
-        there = sorted(pack.folder.iterdir()) if pack.folder.is_dir() else []
+        there = sorted(pack.folder.iterdir()) if os.path.isdir(pack.folder) else []
+        mine = [path for path in there if _of_a_note(path.name) in names]
+        return [path for path in mine if path.is_symlink() or path.is_file()]
     except OSError as error:
         raise PackError(f"{pack.folder} cannot be read: {error.strerror or error}") from error
-    return [path for path in there if _of_a_note(path.name) in names and (path.is_symlink() or path.is_file())]
 
 
 def remove_pack(pack: Pack) -> list[Path]:

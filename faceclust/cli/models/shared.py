@@ -24,7 +24,18 @@ SOURCES = {
 
 
 def pack_in_use(library: Path | None) -> str:
-    """The name of the pack that is used for a library, or, where there is none, by default."""
+    """The name of the pack that is used for the library that is meant, or, where there is none, by
+    default. Raises UsageError for one that was named and is none."""
+    from faceclust.errors import NoLibraryError
+    from faceclust.store.which import find_library
+
+    try:
+        return _used_for(find_library(library))
+    except NoLibraryError:
+        return _used_for(None)
+
+
+def _used_for(root: Path | None) -> str:
     return DEFAULT_PACK
 
 
