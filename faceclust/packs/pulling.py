@@ -28,17 +28,16 @@ def files_to_pull(pack: Pack) -> list[PackFile]:
     if pack.embedded:
         return []
     if not pack.pullable:
-        raise PackError(
-            f"the pack {pack.name!r} cannot be pulled: nobody has published which files are the right ones",
-            hint=how_to_get(pack),
-        )
+        known = all(file.sha256 for file in pack.own_files)
+        why = "its manifest names no address" if known else "nobody has published which files are the right ones"
+        raise PackError(f"the pack {pack.name!r} cannot be pulled: {why}", hint=how_to_get(pack))
     return [check.file for check in check_files(pack) if check.state != "ok" and not check.file.embedded]
 
 
 def size_to_pull(pack: Pack, files: list[PackFile]) -> int:
     """Bytes that are to come for these files, archives as a whole, without what has come already."""
     sources = _archives_of(pack, files) | {file.name: file for file in files if file.member is None}
-    return sum((source.size or 0) - Part(pack.folder / name).size for name, source in sources.items())
+    return sum(max(0, (source.size or 0) - Part(pack.folder / name).size) for name, source in sources.items())
 
 
 def pull_pack(

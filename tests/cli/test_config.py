@@ -142,6 +142,7 @@ def test_a_file_that_is_no_text_is_said(library: Library, own: Path) -> None:
         "[scan]\ncache-dir = '/tmp'",
         "[forget]\nyes = true",
         "yes = true",
+        "[models.pull]\nurl = 'https://mirror.example'",
         "[export]\nwhere = '/tmp'",
     ],
 )

@@ -141,6 +141,14 @@ def instead(other: bytes, *, length: int | None = -1, **headers: str) -> Trick:
     return trick
 
 
+def endless(handler: Handler, content: bytes) -> None:
+    """Sends what was asked for, then more and more."""
+    handler.begin(200, None)
+    handler.wfile.write(content)
+    for _ in range(100):
+        handler.wfile.write(bytes(1_000_000))
+
+
 def whole(handler: Handler, content: bytes) -> None:
     """Knows no ranges."""
     handler.begin(200, len(content))

@@ -26,6 +26,7 @@ from tests.packs.server import (
     Trick,
     answer,
     cut_off,
+    endless,
     instead,
     lead_to,
     other_range,
@@ -177,6 +178,13 @@ def test_what_stays_wrong_is_one_clear_line(
     assert here(folder) == WHOLE
 
 
+def test_no_more_is_taken_than_the_file_has(server: Server, folder: Path) -> None:
+    told = Told()
+    with pytest.raises(PackError, match="more than 400,000"):
+        pull(server, endless, told=told)
+    assert told.done <= len(MODEL) and here(folder) == ["pack.toml"]
+
+
 def test_redirects_are_followed(server: Server, folder: Path) -> None:
     server.files["/elsewhere"] = MODEL
     pull(server, lead_to("/elsewhere"))
@@ -278,6 +286,12 @@ def test_a_server_that_is_not_there(folder: Path) -> None:
         pull_pack(load_pack("mine"), mirror="http://127.0.0.1:1", patience=HASTY, progress=told)
     assert "127.0.0.1" in str(failure.value) and "HTTPS_PROXY" in str(failure.value.hint)
     assert len(told.notes) == HASTY.tries - 1
+
+
+def test_a_pack_without_an_address_is_for_adding(folder: Path) -> None:
+    put_in("\n".join(line for line in manifest_text().splitlines() if not line.startswith("url")))
+    with pytest.raises(PackError, match="names no address"):
+        pull_pack(load_pack("mine"))
 
 
 def test_a_pack_without_known_hashes_is_for_adding(folder: Path) -> None:
