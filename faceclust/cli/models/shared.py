@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,8 @@ def agree(pack: Pack, *, yes: bool, ask: bool = True) -> None:
 
     if is_agreed(pack):
         return
-    click.echo(printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}"), err=True)
+    said = printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}")
+    click.echo(click.wrap_text(said, shutil.get_terminal_size().columns), err=True)
     if not yes:
         if not ask or not sys.stdin.isatty():
             raise UsageError(
