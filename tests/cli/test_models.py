@@ -150,14 +150,14 @@ def test_bad_input_gets_a_clear_line(folder: Path, arguments: list[str], code: i
 def test_a_licence_is_asked_about_once(server: Server) -> None:
     folder = put_in(manifest_text(commercial=False))
     pull = [*COMMAND[1:], "models", "pull", "mine", "--url", server.url]
-    terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=30)
-    terminal.expect("You may not sell what you make with it")
+    terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
+    terminal.expect("You may not sell")  # it is wrapped
     terminal.expect("Do you agree")
     terminal.sendline("n")
     terminal.expect("nothing was downloaded")
     terminal.wait()
     assert terminal.exitstatus == 1 and not server.asked and here(folder) == ["pack.toml"]
-    terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=30)
+    terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
     terminal.expect("Do you agree")
     terminal.sendline("y")
     terminal.expect("next: faceclust models use mine")
