@@ -147,7 +147,7 @@ def _checked(command: click.Command, path: str, key: str, value: Any, file: Path
     """The setting, once the option has taken the value."""
     option = dict(options_of(command))[key]
     where = f"{file}: [{path.replace(' ', '.')}] {key} = {value!r}"
-    if not own and (isinstance(option.type, click.Path) or key == "yes"):
+    if not own and (isinstance(option.type, click.Path) or key in ("yes", "url")):
         raise UsageError(f"{where} is not taken from there: {_NOT_SET_THERE}", hint=f"put it into {user_file()}")
     if option.is_flag != isinstance(value, bool):
         raise UsageError(f"{where}: {'true or false is' if option.is_flag else 'a value is'} wanted")
