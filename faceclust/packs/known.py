@@ -16,16 +16,11 @@ import platformdirs
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
+from faceclust.packs.shipped import shipped_folders
 
 #: A pack's name: it stands in the names of files.
 PACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 MANIFEST_NAME = "pack.toml"
-
-
-def shipped_folders() -> list[Path]:
-    """Where the manifests lie that come with the program: in the package, then in the source tree."""
-    package = Path(__file__).resolve().parent.parent
-    return [folder for folder in (package / "models", package.parent / "models") if folder.is_dir()]
 
 
 def user_models() -> Path:

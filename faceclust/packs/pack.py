@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from faceclust.packs.shipped import embedded_manifest
 from faceclust.types import Float32, check_array
 
 
@@ -17,7 +18,8 @@ from faceclust.types import Float32, check_array
 class PackFile:
     """One model file of a pack. `sha256`: None where nobody has published it; the pack is then
     installed from disk only. `url`: where the file can be had, None where it cannot by an address
-    of its own; `member`: its path in the zip archive that lies there."""
+    of its own; `member`: its path in the zip archive that lies there. `embedded`: it is one of the
+    embedded pack's, and lies with these."""
 
     name: str
     sha256: str | None
@@ -25,10 +27,16 @@ class PackFile:
     licence: str
     url: str | None = None
     member: str | None = None
+    embedded: bool = False
 
+
+#: A number for all channels, or one for each.
+Levels = float | tuple[float, float, float]
+COLOURS = ("rgb", "bgr")
+LAYOUTS = ("nchw", "nhwc")
 
 #: What was added to `EmbedderSpec` since caches are made: in a fingerprint only where it is set.
-_LATER = ("layout", "margin", "norm")
+_LATER = ("layout", "margin", "norm", "output")
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,8 @@ class DetectorSpec:
 @dataclass(frozen=True)
 class EmbedderSpec:
     """`template` (5, 2): where the landmarks lie on a chip of `chip_size` (width, height).
-    A chip's channels, RGB or BGR (`colour`), enter the model as (value − mean) / scale.
+    A chip's channels, RGB or BGR (`colour`), enter the model as (value − mean) / scale; `mean` and
+    `scale` are a number, or three in the order of `colour`.
     With `mirror`, a face's embedding is the mean over the chip and its mirror image.
     `radius` is the norm of every embedding, such that squared L2 = 1.1 is the pack's
     operating point. A face the detector scores below `sure_score` is dropped where its
@@ -63,14 +72,16 @@ class EmbedderSpec:
     `layout`, "nchw" or "nhwc": the order of the model's input; None: as its shape says. `margin`:
     the chip is the face's box, made a square and grown by this share of its side, and not turned;
     None: it is aligned by the template. `norm`: the embedding's length before it is scaled, of the
-    least and of the best face there is; None where it tells nothing of the face's quality."""
+    least and of the best face there is; None where it tells nothing of the face's quality.
+    `output`: the name of the model's output that is the embedding; None: the only one that is a
+    vector."""
 
     file: str
     dimension: int
     chip_size: tuple[int, int]
     colour: str
-    mean: float
-    scale: float
+    mean: Levels
+    scale: Levels
     mirror: bool
     radius: float
     sure_score: float
@@ -79,9 +90,23 @@ class EmbedderSpec:
     layout: str | None = field(default=None, repr=False)
     margin: float | None = field(default=None, repr=False)
     norm: tuple[float, float] | None = field(default=None, repr=False)
+    output: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be meant."""
         check_array("template", self.template, (5, 2), np.float32)
+        for name, value, known in (("colour", self.colour, COLOURS), ("layout", self.layout, (None, *LAYOUTS))):
+            if value not in known:
+                raise ValueError(f"{name} = {value!r}; it is one of {', '.join(filter(None, known))}")
+        if not (1 <= self.dimension <= 65_536 and all(8 <= side <= 1024 for side in self.chip_size)):
+            raise ValueError(f"{self.dimension} numbers of a chip of {self.chip_size[0]}×{self.chip_size[1]} pixels")
+        levels = np.atleast_1d(self.scale)
+        if not (np.isfinite(levels).all() and (levels != 0).all() and np.isfinite(np.atleast_1d(self.mean)).all()):
+            raise ValueError(f"mean {self.mean} and scale {self.scale} bring no pixel to a number")
+        if not (np.isfinite(self.radius) and self.radius > 0):
+            raise ValueError(f"radius = {self.radius} is no length")
+        if self.margin is not None and not -0.5 <= self.margin <= 3:
+            raise ValueError(f"margin = {self.margin} is no share of a face's box")
 
 
 @dataclass(frozen=True)
@@ -105,7 +130,9 @@ class Pack:
     embedded: bool = False
 
     def path(self, name: str) -> Path:
-        return self.folder / name
+        """Where the model file of this name lies."""
+        embedded = any(file.embedded for file in self.files if file.name == name)
+        return (embedded_manifest().parent if embedded else self.folder) / name
 
     @property
     def fingerprint(self) -> str:
