@@ -152,7 +152,7 @@ class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
                 constraints,
                 self.progress,
                 history=history,
-                models=self.pack.fingerprint,
+                models=self.pack.space,
                 anew=anew,
             )
             if not dry_run:

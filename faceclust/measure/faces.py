@@ -116,16 +116,21 @@ def main_faces(
 _Row = tuple[Float32, Float32, Float32, Float32, float, float]
 
 #: A worker's own, opened once.
-_analyser: FaceAnalyser | None = None
+_analyser: FaceAnalyser | FaceclustError | None = None
 
 
 def _open_models(pack: Pack) -> None:
     global _analyser
-    _analyser = FaceAnalyser(pack)
+    try:
+        _analyser = FaceAnalyser(pack)
+    except FaceclustError as error:  # said by the first picture: here it would end the process
+        _analyser = error
 
 
 def _main_face(path: Path, treatment: Treatment | None) -> _Row | None:
     """In a worker: the picture's main face, None where there is none."""
+    if isinstance(_analyser, FaceclustError):
+        raise _analyser
     assert _analyser is not None
     try:
         data = path.read_bytes()

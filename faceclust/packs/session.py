@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from faceclust.errors import PackError
+from faceclust.packs.onnx_file import read_onnx
 from faceclust.types import Float32
 
 # ONNX Runtime reports its use to its makers over the network (from 1.29 on, on every system)
@@ -23,6 +27,10 @@ onnxruntime.disable_telemetry_events()  # what Windows listens to
 
 # The shape of a batch of one RGB picture, then its two sides as varints.
 _FIXED_INPUT = re.compile(rb"(\x0a\x02\x08\x01\x0a\x02\x08\x03)(\x0a\x03\x08[\x80-\xff][\x01-\x7f])\2", re.DOTALL)
+_PROBE = (64, 96)  # a picture to see whether a model takes any size
+_WHAT_IT_NEEDS = (
+    "the models that come with faceclust: install it again; others: is the file whole, and for ONNX Runtime?"
+)
 
 
 class Model(Protocol):
@@ -65,16 +73,40 @@ def _card_answers() -> bool:
     return any(device.ep_name == DEVICES["cuda"] for device in listed())
 
 
+#: What an input's numbers may be, by ONNX Runtime's name.
+_NUMBERS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+Shape = tuple[int | None, ...]
+
+
 class OnnxModel:
     """An ONNX file with one input, run on a device (see DEVICES), on one CPU thread: photos are
-    spread over processes, and a model run by one thread gives the same numbers on every run. A
-    model that says it takes pictures of one size takes any."""
+    spread over processes, and a model run by one thread gives the same numbers on every run.
 
-    def __init__(self, path: Path, device: str = "cpu") -> None:
+    It takes and gives float32; float16 and float64 inside it are brought to that. With `any_size`
+    a model that says it takes pictures of one size takes any, if its layers do.
+    `input_shape`: what its input is like, None for a side that may be any; `output_shapes`: the same
+    of each output, as far as the file says, and () where it does not. Raises PackError for a file
+    that is no such model, or would read other files.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu", *, any_size: bool = False) -> None:
+        self.name = path.name
+        data = read_onnx(path)
+        free = _for_any_size(data) if any_size else data
+        try:
+            self._open(free, device)
+            if free != data:
+                self(np.zeros((1, 3, *_PROBE), np.float32))
+        except Exception:
+            if free == data:
+                raise
+            self._open(data, device)
+
+    def _open(self, model: bytes, device: str) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4
         # Picture sizes differ from call to call, so planning memory by shape only costs some.
         options.enable_mem_pattern = False
         if not _adds_exactly():
@@ -82,20 +114,46 @@ class OnnxModel:
         # What a device lacks, the CPU does.
         wanted = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
         try:
-            model = _for_any_size(path.read_bytes())
             self._session = onnxruntime.InferenceSession(model, options, providers=wanted)
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise PackError(f"{path} cannot be loaded: {error}", hint="install faceclust again") from error
+            raise PackError(f"{self.name} cannot be loaded: {_in_a_line(error)}", hint=_WHAT_IT_NEEDS) from error
         if wanted[0] not in self._session.get_providers():  # it falls back without a word
             raise PackError(
-                f"ONNX Runtime cannot start {device} for {path.name}", hint="is its driver there? else --device cpu"
+                f"ONNX Runtime cannot start {device} for {self.name}", hint="is its driver there? else --device cpu"
             )
-        self._input = self._session.get_inputs()[0].name
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1:
+            names = ", ".join(one.name for one in inputs) or "none"
+            raise PackError(f"{self.name} has {len(inputs)} inputs ({names}); one picture is all there is to give")
+        if inputs[0].type not in _NUMBERS:
+            raise PackError(f"{self.name} takes {inputs[0].type}; {', '.join(_NUMBERS)} can be given")
+        self._input, self._dtype = inputs[0].name, _NUMBERS[inputs[0].type]
+        self._outputs = [output.name for output in outputs]
+        self.input_shape = _shape(inputs[0].shape)
+        self.output_shapes: dict[str, Shape] = {output.name: _shape(output.shape) for output in outputs}
 
     def __call__(self, images: Float32) -> dict[str, Float32]:
-        values: list[Float32] = self._session.run(self._outputs, {self._input: images})
-        return dict(zip(self._outputs, values, strict=True))
+        values = self._session.run(self._outputs, {self._input: images.astype(self._dtype, copy=False)})
+        return {name: _as_float32(value) for name, value in zip(self._outputs, values, strict=True)}
+
+
+def _shape(shape: Iterable[object]) -> Shape:
+    return tuple(size if isinstance(size, int) and size > 0 else None for size in shape or ())
+
+
+def shape_in_words(shape: Shape) -> str:
+    """ "1×3×any×any"."""
+    return "×".join("any" if side is None else str(side) for side in shape) or "something of unknown shape"
+
+
+def _as_float32(value: object) -> Float32:
+    array = np.asarray(value)
+    return array if array.dtype == np.float32 else array.astype(np.float32)
+
+
+def _in_a_line(error: Exception) -> str:
+    """What ONNX Runtime says, without where in its own sources."""
+    return " ".join(str(error).split())[:300]
 
 
 @cache

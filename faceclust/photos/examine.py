@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.errors import UsageError
+from faceclust.errors import PackError, UsageError
 from faceclust.packs.pack import Pack
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.photos.face_ids import content_hash, face_id
@@ -149,6 +149,8 @@ class PhotoExaminer:
                 clock.lap("read")
                 return KnownPhoto(ref, content)
             return self._find(ref, data, clock)
+        except PackError:  # it would be so with every photo
+            raise
         except Exception as error:  # one bad photo never stops a scan
             return _skipped(ref, error)
 

@@ -1,10 +1,13 @@
 """Alignment: each face turned, scaled and cut to the chip its embedder was trained on.
 
 Five landmarks and a similarity transform by least squares, as ArcFace (Deng et al. 2019)
-and its kin do it; the template says where the landmarks belong.
+and its kin do it; the template says where the landmarks belong. Or, as FaceNet (Schroff et al. 2015)
+does it, the face's box with a margin, not turned.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -35,8 +38,26 @@ def cut_chips(pixels: UInt8, landmarks: Float32, template: Float32, size: tuple[
     `pixels` (H, W, 3), `landmarks` (n, 5, 2) in its pixels, `template` (5, 2) in chip pixels,
     `size` = (width, height) of a chip.
     """
-    chips = np.empty((len(landmarks), size[1], size[0], 3), np.uint8)
-    for chip, matrix in zip(chips, chip_transforms(landmarks, template), strict=True):
+    return cut_with(pixels, chip_transforms(landmarks, template), size)
+
+
+def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list[Float64]:
+    """For each face's box (n, 4), the 2×3 matrix from picture to chip pixels that brings a square
+    about its middle, its longer side grown by the share `margin`, to the chip's height. `size` =
+    (width, height) of a chip."""
+    matrices = []
+    for left, top, right, bottom in boxes.astype(np.float64):
+        scale = size[1] / max((1 + margin) * max(right - left, bottom - top), 1e-6)
+        x, y = (left + right) / 2, (top + bottom) / 2
+        matrices.append(np.array([[scale, 0, size[0] / 2 - scale * x], [0, scale, size[1] / 2 - scale * y]]))
+    return matrices
+
+
+def cut_with(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int]) -> UInt8:
+    """Chips uint8 (n, height, width, 3), black beyond the picture's edge, of a picture (H, W, 3) by
+    the matrices from its pixels to theirs."""
+    chips = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
+    for chip, matrix in zip(chips, matrices, strict=True):
         chip[:] = _cut(pixels, invert_transform(matrix), size)
     return chips
 

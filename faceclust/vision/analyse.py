@@ -6,19 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections, Float32, UInt8
-from faceclust.vision.align import chip_scales, cut_chips
+from faceclust.vision.align import box_transforms, chip_transforms, cut_with
 from faceclust.vision.detect import load_detector
 from faceclust.vision.embed import load_embedder
-from faceclust.vision.geometry import Float64
+from faceclust.vision.geometry import Float64, transform_scale
 from faceclust.vision.landmarks import LandmarkRefiner
 
 
 class FaceAnalyser:
     """A pack's models, opened on a device (see `packs.session`), and what they do to a picture.
-    One for each worker."""
+    One for each worker. Raises PackError for models that are not what the pack says: those that did
+    not come with the program are tried on a blank picture first."""
 
     def __init__(self, pack: Pack, device: str = "cpu") -> None:
         self.pack = pack
@@ -26,6 +28,27 @@ class FaceAnalyser:
         onet = pack.detector.landmarks
         self._refiner = LandmarkRefiner(OnnxModel(pack.path(onet), device)) if onet else None
         self._embedder = load_embedder(pack, device)
+        if not pack.embedded:
+            self._try_out()
+
+    def _try_out(self) -> None:
+        face = np.array([[20, 20, 100, 100]], np.float32)
+        points = self.pack.embedder.template / np.array(self.pack.embedder.chip_size, np.float32) * 80 + 20
+        found = Detections(face, np.ones(1, np.float32), points[None].astype(np.float32))
+        blank = np.full((128, 160, 3), 127, np.uint8)
+        try:
+            self.detect(blank, 20.0)
+            self.embed([found], [self.chips(blank, self.refine(blank, found))])
+        except PackError as error:
+            raise PackError(f"pack {self.pack.name!r}: {error}", hint=error.hint) from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise PackError(
+                f"pack {self.pack.name!r}: its models cannot be run: {said or type(error).__name__}",
+                hint="do they fit what its manifest says of them?",
+            ) from error
 
     def detect(self, pixels: UInt8, min_face: float | None = None) -> Detections:
         """Faces of a picture (H, W, 3), in its pixels, from the left to the right, then down:
@@ -45,12 +68,17 @@ class FaceAnalyser:
 
     def chip_scales(self, detections: Detections) -> Float64:
         """Chip pixels for one picture pixel, (n,): over 1, more resolution would help."""
-        return chip_scales(detections.landmarks, self.pack.embedder.template)
+        return np.array([transform_scale(matrix) for matrix in self._transforms(detections)])
 
     def chips(self, pixels: UInt8, detections: Detections) -> UInt8:
         """The faces aligned and cut out, uint8 (n, h, w, 3)."""
+        return cut_with(pixels, self._transforms(detections), self.pack.embedder.chip_size)
+
+    def _transforms(self, detections: Detections) -> list[Float64]:
         spec = self.pack.embedder
-        return cut_chips(pixels, detections.landmarks, spec.template, spec.chip_size)
+        if spec.margin is not None:
+            return box_transforms(detections.boxes, spec.margin, spec.chip_size)
+        return chip_transforms(detections.landmarks, spec.template)
 
     def embed(self, found: Sequence[Detections], chips: Sequence[UInt8]) -> list[tuple[Detections, Float32]]:
         """For the faces of each of some photos and their chips, in one go: the faces that are

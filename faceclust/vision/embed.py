@@ -9,6 +9,8 @@ import numpy as np
 from faceclust.packs.pack import EmbedderSpec, Pack
 from faceclust.packs.session import Model, OnnxModel
 from faceclust.types import Float32, UInt8, check_array
+from faceclust.vision.entering import as_input
+from faceclust.vision.feeding import Feed, feed_of
 
 _BATCH = 8  # measured on one thread: smaller or larger ones gain nothing
 #: On a device of its own a batch has to keep it busy.
@@ -30,8 +32,9 @@ class Embedded:
 class Embedder:
     """`embedder(chips)` gives one embedding a chip."""
 
-    def __init__(self, model: Model, spec: EmbedderSpec, batch: int = _BATCH) -> None:
-        self._model, self._spec, self._batch = model, spec, batch
+    def __init__(self, model: Model, spec: EmbedderSpec, batch: int = _BATCH, feed: Feed | None = None) -> None:
+        self._model, self._spec, self._feed = model, spec, feed or Feed()
+        self._batch = self._feed.batch or batch
 
     def __call__(self, chips: UInt8) -> Embedded:
         """Chips uint8 (n, h, w, 3) RGB → vectors (n, d), each of norm `spec.radius`.
@@ -52,14 +55,15 @@ class Embedder:
 
     def raw(self, chips: UInt8) -> Float32:
         """The model's own vectors (n, d) of chips (n, h, w, 3), not scaled, in batches."""
-        vectors = np.empty((len(chips), self._spec.dimension), np.float32)
+        spec, feed = self._spec, self._feed
+        vectors = np.empty((len(chips), spec.dimension), np.float32)
         for start in range(0, len(chips), self._batch):
             part = chips[start : start + self._batch]
-            part = part[..., ::-1] if self._spec.colour == "bgr" else part
-            images = np.ascontiguousarray(part.transpose(0, 3, 1, 2), dtype=np.float32)
-            if (self._spec.mean, self._spec.scale) != (0.0, 1.0):
-                images = (images - np.float32(self._spec.mean)) / np.float32(self._spec.scale)
-            (vectors[start : start + self._batch],) = self._model(images).values()
+            images = as_input(part, spec.colour, spec.mean, spec.scale, feed.layout)
+            if feed.batch and len(part) < feed.batch:
+                images = np.concatenate([images, np.zeros((feed.batch - len(part), *images.shape[1:]), np.float32)])
+            out = feed.vectors(self._model(images), len(images), spec.dimension)
+            vectors[start : start + self._batch] = out[: len(part)]
         return vectors
 
 
@@ -69,5 +73,9 @@ def _unit(vectors: Float32) -> Float32:
 
 
 def load_embedder(pack: Pack, device: str = "cpu") -> Embedder:
-    """The pack's embedder, its model opened on a device."""
-    return Embedder(OnnxModel(pack.path(pack.embedder.file), device), pack.embedder, BATCHES.get(device, _BATCH))
+    """The pack's embedder, its model opened on a device. Raises PackError for a model that is not
+    what the pack says of it."""
+    spec = pack.embedder
+    model = OnnxModel(pack.path(spec.file), device)
+    feed = feed_of(model.name, model.input_shape, model.output_shapes, spec)
+    return Embedder(model, spec, BATCHES.get(device, _BATCH), feed)

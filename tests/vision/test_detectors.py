@@ -17,10 +17,11 @@ from faceclust.photos.stored import turn_upright
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
+from faceclust.vision.grids import GridSettings
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.mtcnn import Mtcnn, _peaks
 from faceclust.vision.pyramid import Pyramid, _reduced, _rgb
-from faceclust.vision.yunet import Yunet, YunetSettings
+from faceclust.vision.yunet import Yunet
 from tests.samples import COLLINS, HOPPER, portrait, scenery
 
 
@@ -131,7 +132,7 @@ def test_yunets_answers_become_boxes_and_landmarks() -> None:
     model = _Grid({8: (5, 2), 16: (7, 1), 32: (1, 1)})
     pixels = np.zeros((70, 250, 3), np.uint8)
     pixels[:, :, 0] = 200  # red
-    found = Yunet(model, YunetSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
+    found = Yunet(model, GridSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
     assert model.given.shape == (1, 3, 64, 128)  # half of it, in whole cells of 32
     assert model.given[0, 2, :35, :125].min() == 200 and model.given[0, 0].max() == 0  # BGR
     by_width = np.argsort(found.boxes[:, 2] - found.boxes[:, 0])
@@ -153,7 +154,7 @@ def test_a_model_made_for_one_size_takes_any(tmp_path: Path) -> None:
     )
     path = tmp_path / "fixed.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    assert OnnxModel(path)(np.ones((1, 3, 320, 480), np.float32))["sum"].shape == (1, 1, 318, 478)
+    assert OnnxModel(path, any_size=True)(np.ones((1, 3, 320, 480), np.float32))["sum"].shape == (1, 1, 318, 478)
 
 
 def test_a_device_that_is_not_there_is_said_with_what_to_install() -> None:

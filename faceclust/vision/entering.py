@@ -1,0 +1,26 @@
+"""How pixels enter a network: the order of their colours, and the numbers they become."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faceclust.packs.pack import Levels
+from faceclust.types import Float32, UInt8
+
+
+def as_input(pixels: UInt8, colour: str, mean: Levels, scale: Levels, layout: str = "nchw") -> Float32:
+    """Pictures uint8 (n, h, w, 3) RGB → float32 (n, 3, h, w), or (n, h, w, 3) with `layout` "nhwc":
+    each channel, RGB or BGR (`colour`), as (value − mean) / scale. `mean` and `scale` are a number,
+    or three in the order of the channels."""
+    ordered = pixels[..., ::-1] if colour == "bgr" else pixels
+    if layout == "nchw":
+        ordered = ordered.transpose(0, 3, 1, 2)
+    images = np.ascontiguousarray(ordered, dtype=np.float32)
+    if (mean, scale) == (0.0, 1.0):
+        return images
+    return (images - _spread(mean, layout)) / _spread(scale, layout)
+
+
+def _spread(levels: Levels, layout: str) -> Float32:
+    values = np.asarray(levels, dtype=np.float32)
+    return values.reshape(-1, 1, 1) if values.ndim and layout == "nchw" else values

@@ -1,0 +1,112 @@
+"""What one-stage detectors have in common: one network looks at a picture once, and every cell of
+three grids, of 8, 16 and 32 pixels, may say that it sees a face, how sure it is, where the face's box
+and its five landmarks lie. How that is said is each detector's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.errors import PackError
+from faceclust.packs.pack import Levels
+from faceclust.packs.session import Model
+from faceclust.types import Detections, Float32, UInt8
+from faceclust.vision.entering import as_input
+from faceclust.vision.geometry import non_maximum_suppression
+from faceclust.vision.pyramid import Pyramid
+
+GRIDS = (8, 16, 32)  # px of a cell
+COARSEST = GRIDS[-1]
+_MOST = 5000  # candidates looked at, the best first: a network gone wrong sees a face in every cell
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """`smallest`: width in pixels of the smallest face the network finds. `threshold`: the score a
+    face needs. `overlap`: IoU above which the worse of two detections is dropped."""
+
+    smallest: int
+    threshold: float
+    overlap: float
+
+
+class Candidates(NamedTuple):
+    """Boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in pixels of what the network was given."""
+
+    boxes: Float32
+    scores: Float32
+    landmarks: Float32
+
+
+class GridDetector:
+    """A detector: `detector(pixels, min_face)` gives the `Detections` in a picture (H, W, 3);
+    `min_face` is the width, in its pixels, of the smallest face looked for. Of `size` (width,
+    height): what the network takes, None where it takes any.
+
+    Each kind says how pixels enter (`colour`, `mean`, `scale`) and reads the answers (`decode`).
+    """
+
+    colour = "rgb"
+    mean: Levels = 0.0
+    scale: Levels = 1.0
+
+    def __init__(self, model: Model, settings: GridSettings, size: tuple[int, int] | None = None) -> None:
+        self._model, self._settings, self._size = model, settings, size
+
+    def __call__(self, pixels: UInt8, min_face: float) -> Detections:
+        scale = min(1.0, self._settings.smallest / min_face)
+        if self._size:
+            scale = min(scale, self._size[0] / pixels.shape[1], self._size[1] / pixels.shape[0])
+        padded = self._padded(Pyramid(pixels).resized(scale))
+        out = self._model(as_input(padded[None], self.colour, self.mean, self.scale))
+        found = _best(self.decode(out, padded.shape[0] // COARSEST, padded.shape[1] // COARSEST))
+        kept = non_maximum_suppression(found.boxes, found.scores, self._settings.overlap)
+        return Detections(*(column[kept].astype(np.float32) for column in found)).scaled(1 / scale)
+
+    def decode(self, out: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
+        """The faces above the threshold, from the network's outputs; `rows` and `columns` are those
+        of the coarsest grid. Raises PackError for outputs that are not what this detector's are."""
+        raise NotImplementedError
+
+    def _padded(self, copy: UInt8) -> UInt8:
+        """With black to whole cells of the coarsest grid, or to the one size the network takes."""
+        rows, columns = (-(-side // COARSEST) for side in copy.shape[:2])
+        height, width = self._size[::-1] if self._size else (rows * COARSEST, columns * COARSEST)
+        padded = np.zeros((height, width, 3), np.uint8)
+        padded[: copy.shape[0], : copy.shape[1]] = copy[:height, :width]
+        return padded
+
+
+def cells(found: NDArray[np.intp], columns: int, anchors: int = 1) -> Float32:
+    """The cells (column, row), (n, 2), of answers by their position: grids go row by row, the
+    `anchors` of a cell one after the other."""
+    cell = found // anchors
+    return np.stack([cell % columns, cell // columns], axis=1).astype(np.float32)
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """The candidates of several grids."""
+    return Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _best(found: Candidates) -> Candidates:
+    usable = np.isfinite(found.scores) & np.isfinite(found.boxes).all(axis=1)
+    usable &= np.isfinite(found.landmarks).all(axis=(1, 2))
+    order = np.flatnonzero(usable)
+    order = np.sort(order[np.argsort(-found.scores[order], kind="stable")[:_MOST]])
+    return Candidates(*(column[order] for column in found))
+
+
+def no_such_outputs(kind: str, expected: str, out: Mapping[str, Float32]) -> PackError:
+    """What to raise for outputs that a decoder cannot read."""
+    shapes = ", ".join(f"{name} {_shape(value)}" for name, value in out.items())
+    return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {shapes}")
+
+
+def _shape(value: Float32) -> str:
+    return "×".join(map(str, value.shape)) or "one number"
