@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
@@ -26,8 +27,9 @@ from faceclust.types import Float32
 OPERATING_POINT = 1.1  # squared L2, of every pack
 FEWEST_PEOPLE, FEWEST_REPEATED = 20, 10  # below these there is nothing to be learnt
 FEW_PEOPLE, FEW_FACES = 200, 1000  # below these a best cut is not that of a large library
-_SAME = 0.003  # of BCubed F: cuts this near the best are as good
-_COARSE, _FINE = 0.05, 0.01  # of the distance of two unlike faces
+_SAME = 0.005  # of BCubed F: cuts this near the best are as good
+_FINE, _STEP = 0.005, 10  # of the distance of two unlike faces; how many of these at first
+_LAST = 250  # of these: a quarter more than the distance of two unlike faces
 _HOPELESS = 0.15  # of F below the best: from there on it only falls
 
 
@@ -100,35 +102,38 @@ def find_radius(
     )
 
 
-def sweep(units: Float32, persons: Sequence[str] | np.ndarray, progress: Progress) -> tuple[Cut, ...]:
+def sweep(units: Float32, persons: Sequence[str] | NDArray[np.str_], progress: Progress) -> tuple[Cut, ...]:
     """Groupings of unit vectors (n, d) at cuts in steps of a twentieth of the distance of two unlike
-    faces, then in hundredths about the best, by rising distance."""
+    faces, then ten times as fine about the best, as far as they are as good; by rising distance."""
     unlike = _unlike(units)
     tried: dict[int, Cut] = {}
 
-    def at(hundredths: int) -> Cut:
-        if hundredths not in tried:
-            distance = hundredths * _FINE * unlike
+    def f_at(place: int) -> float:
+        if place not in tried:
+            distance = place * _FINE * unlike
             score = bcubed(two_passes(units, distance, Constraints()), persons)
-            tried[hundredths] = Cut(distance, score.precision, score.recall, score.f)
+            tried[place] = Cut(distance, score.precision, score.recall, score.f)
             progress.advance()
-        return tried[hundredths]
+        return tried[place].f
 
-    step = round(_COARSE / _FINE)
     progress.start("grouping at many cuts", None)
     try:
         best = 0.0
-        for hundredths in range(step, 125, step):
-            f = at(hundredths).f
-            if f < best - _HOPELESS:
+        for place in range(_STEP, _LAST + 1, _STEP):
+            if f_at(place) < best - _HOPELESS:
                 break
-            best = max(best, f)
-        top = max(tried, key=lambda key: tried[key].f)
-        for hundredths in range(max(1, top - 2 * step), top + 2 * step + 1):
-            at(hundredths)
+            best = max(best, f_at(place))
+        top = max(tried, key=f_at)
+        for place in range(max(1, top - _STEP), min(_LAST, top + _STEP) + 1):
+            f_at(place)
+        top = max(tried, key=f_at)
+        for way in (-1, 1):
+            place = top + way
+            while 1 <= place <= _LAST and f_at(place) >= f_at(top) - _SAME:
+                place += way
     finally:
         progress.finish()
-    return tuple(tried[key] for key in sorted(tried))
+    return tuple(tried[place] for place in sorted(tried))
 
 
 def plateau(cuts: Sequence[Cut]) -> tuple[float, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from faceclust.cli.models import add, calibrate
+
 
 @click.group("models")
 def command() -> None:
@@ -11,4 +13,10 @@ def command() -> None:
 
     \b
     Examples:
+      faceclust models add my.onnx --template arcface --input rgb --mean 127.5 --scale 127.5
+      faceclust models calibrate my ~/lfw
     """
+
+
+command.add_command(add.command)
+command.add_command(calibrate.command)
