@@ -3,6 +3,7 @@ alone. Each is copied, tried, and only then put in."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,8 +98,9 @@ def known_by_content(path: Path) -> str | None:
     """The name of a known pack that this file is one of, by its SHA-256; None where there is none."""
     hashes = {one.sha256 for one in supplied([path])}
     for name in pack_names():
-        if any(file.sha256 in hashes for file in load_pack(name).files if not file.embedded):
-            return name
+        with contextlib.suppress(PackError):  # somebody's broken manifest is told of elsewhere
+            if any(file.sha256 in hashes for file in load_pack(name).files if not file.embedded):
+                return name
     return None
 
 

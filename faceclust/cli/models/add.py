@@ -51,8 +51,12 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
     """
     from faceclust.cli.models.added import as_record, calibrate_after, print_added, put_in
 
-    if folder is not None and dry_run:
-        raise UsageError("--calibrate and --dry-run do not go together", hint="leave one out")
+    if folder is not None:
+        from faceclust.measure.labelled import labelled_photos
+
+        if dry_run:
+            raise UsageError("--calibrate and --dry-run do not go together", hint="leave one out")
+        labelled_photos(folder.expanduser())  # before there is anything to undo
     added = put_in([file.expanduser() for file in files], dry_run=dry_run, **choices)
     if as_json and folder is None:
         from faceclust.cli.common import print_json
