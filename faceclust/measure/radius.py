@@ -27,7 +27,7 @@ from faceclust.types import Float32
 OPERATING_POINT = 1.1  # squared L2, of every pack
 FEWEST_PEOPLE, FEWEST_REPEATED = 20, 10  # below these there is nothing to be learnt
 FEW_PEOPLE, FEW_FACES = 200, 1000  # below these a best cut is not that of a large library
-_SAME = 0.005  # of BCubed F: cuts this near the best are as good
+_SAME = 0.005  # of BCubed F: cuts this near the best are as good; of few people, one of them more or less
 _FINE, _STEP = 0.005, 10  # of the distance of two unlike faces; how many of these at first
 _LAST = 250  # of these: a quarter more than the distance of two unlike faces
 _HOPELESS = 0.15  # of F below the best: from there on it only falls
@@ -88,7 +88,7 @@ def find_radius(
         )
     cuts = sweep(units[usable], persons, progress or Silent())
     best = max(cuts, key=lambda cut: cut.f)
-    low, high = plateau(cuts)
+    low, high = plateau(cuts, same_within(persons))
     return RadiusFound(
         radius=round(math.sqrt(OPERATING_POINT / ((low + high) / 2)), 3),
         cuts=cuts,
@@ -129,17 +129,24 @@ def sweep(units: Float32, persons: Sequence[str] | NDArray[np.str_], progress: P
         top = max(tried, key=f_at)
         for way in (-1, 1):
             place = top + way
-            while 1 <= place <= _LAST and f_at(place) >= f_at(top) - _SAME:
+            while 1 <= place <= _LAST and f_at(place) >= f_at(top) - same_within(persons):
                 place += way
     finally:
         progress.finish()
     return tuple(tried[place] for place in sorted(tried))
 
 
-def plateau(cuts: Sequence[Cut]) -> tuple[float, float]:
-    """The lowest and highest distance of the unbroken row of cuts about the best that are as good."""
+def same_within(persons: Sequence[str] | NDArray[np.str_]) -> float:
+    """How far below the best a BCubed F may be and count as as good: half a point, or what one person
+    makes."""
+    return max(_SAME, 1 / max(1, len(set(persons))))
+
+
+def plateau(cuts: Sequence[Cut], same: float) -> tuple[float, float]:
+    """The lowest and highest distance of the unbroken row of cuts about the best whose F is `same`
+    below it at most."""
     top = max(range(len(cuts)), key=lambda i: cuts[i].f)
-    good = [cut.f >= cuts[top].f - _SAME for cut in cuts]
+    good = [cut.f >= cuts[top].f - same for cut in cuts]
     low = high = top
     while low > 0 and good[low - 1]:
         low -= 1

@@ -77,11 +77,7 @@ def match(pack: Pack, offered: Sequence[Supplied], needed: Sequence[PackFile]) -
         right = [one for one in offered if one.sha256 == file.sha256]
         named = [one for one in offered if one.name in _names(file)]
         if file.sha256 is not None and not right and named:
-            raise PackError(
-                f"{named[0].path} is not the {file.name} of the pack {pack.name!r}: "
-                f"its SHA-256 is {named[0].sha256}, not {file.sha256}",
-                hint="download it again, or another version of it",
-            )
+            raise _wrong(named[0], file, pack)
         if take := right or (named if file.sha256 is None else []):
             chosen[file.name] = take[0]
     lacking = [file for file in needed if file.name not in chosen]
@@ -99,8 +95,18 @@ def match(pack: Pack, offered: Sequence[Supplied], needed: Sequence[PackFile]) -
     used = {one.path for one in [*chosen.values(), *(one for one in offered if one.sha256 in known)]}
     for one in offered:
         if one.path not in used:
+            for file in needed:
+                if one.name in _names(file):
+                    raise _wrong(one, file, pack)
             raise PackError(f"{one.path} is none of the files of the pack {pack.name!r}", hint=_listed(pack))
     return chosen
+
+
+def _wrong(one: Supplied, file: PackFile, pack: Pack) -> PackError:
+    return PackError(
+        f"{one.path} is not the {file.name} of the pack {pack.name!r}: its SHA-256 is {one.sha256}, not {file.sha256}",
+        hint="download it again, or another version of it",
+    )
 
 
 def _names(file: PackFile) -> set[str]:

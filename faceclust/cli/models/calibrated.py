@@ -74,6 +74,8 @@ def _around(found: RadiusFound) -> list[Cut]:
     near = [cut for cut in found.cuts if found.low * 0.8 <= cut.distance <= found.high * 1.2]
     inside = [cut for cut in near if found.low <= cut.distance <= found.high]
     outside = [cut for cut in near if cut not in inside]
+    every = -(-len(inside) // (2 * _ROWS))
+    inside = [cut for i, cut in enumerate(inside) if cut is found.best or i % every == 0 or i == len(inside) - 1]
     below = [cut for cut in outside if cut.distance < found.low][-_ROWS:]
     above = [cut for cut in outside if cut.distance > found.high][:_ROWS]
     return [*below, *inside, *above]
