@@ -13,12 +13,14 @@ import numpy as np
 from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import PackError
 from faceclust.packs.drafting import OwnModel, own_manifest, with_files
+from faceclust.packs.holding import hold_pack
 from faceclust.packs.install import check_name, put_in, shipped_manifest, staged
-from faceclust.packs.known import MANIFEST_NAME, load_pack, pack_names
+from faceclust.packs.known import load_pack, pack_names
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.packs.supply import Supplied, match, of_pack, supplied
+from faceclust.packs.tables import MANIFEST_NAME
 from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
 from faceclust.vision.feeding import layout_of, output_of, vector_length
 from faceclust.vision.trial import Trial, try_pack
@@ -132,7 +134,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _put_in(pack: Pack, chosen: dict[str, Supplied], manifest: str | None, dry_run: bool) -> Added:
-    with staged(chosen, manifest) as stage:
+    with hold_pack(pack.name), staged(chosen, manifest) as stage:
         tried = replace(pack, folder=stage) if manifest is None else read_manifest(stage / MANIFEST_NAME)
         trial = try_pack(tried)
         folder = stage.parent / pack.name if dry_run else put_in(stage, pack.name)

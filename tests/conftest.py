@@ -17,7 +17,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.mktemp("home")
     for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"):
         monkeypatch.setenv(variable, str(home))
-    for variable in ("FACECLUST_LIBRARY", "FACECLUST_CACHE_DIR"):
+    for variable in ("FACECLUST_LIBRARY", "FACECLUST_CACHE_DIR", "FACECLUST_MODELS_URL"):
         monkeypatch.delenv(variable, raising=False)
 
 

@@ -88,6 +88,34 @@ def test_only_one_module_runs_models() -> None:
     assert users == [PACKAGE / "packs" / "session.py"]
 
 
+#: What can open a connection, or brings something that can.
+NETWORK = {
+    *("aiohttp", "asyncio", "ftplib", "http", "httpcore", "httpx", "imaplib", "poplib"),
+    *("requests", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request", "urllib3", "webbrowser"),
+    *("websockets", "xmlrpc"),
+}
+
+
+def test_only_one_module_can_use_the_network() -> None:
+    def reaches(name: str) -> bool:
+        return any(name == known or name.startswith(f"{known}.") for known in NETWORK)
+
+    users = [path for path in MODULES if any(reaches(name) for name, _ in imported(path))]
+    assert users == [PACKAGE / "packs" / "download.py"]
+    assert not any(name == "urllib" for path in MODULES for name, _ in imported(path))
+
+
+def test_downloads_are_for_pulling_only() -> None:
+    by = {"download": set(), "pulling": set()}
+    for path in MODULES:
+        for name, node in imported(path):
+            for module, users in by.items():
+                from_packs = name == "faceclust.packs" and any(one.name == module for one in node.names)
+                if name == f"faceclust.packs.{module}" or from_packs:
+                    users.add(path.relative_to(PACKAGE).as_posix())
+    assert by == {"download": {"packs/pulling.py"}, "pulling": {"cli/models/pull.py"}}
+
+
 def test_library_code_has_no_command_line_in_it() -> None:
     for path in MODULES:
         if part(path) in ("cli", "__main__"):

@@ -61,7 +61,7 @@ def cli(no_config: bool) -> None:
       faceclust label                    give the groups names
       faceclust report                   a page with everyone on it
 
-    Nothing is ever sent anywhere: faceclust does not use the network.
+    Nothing is ever sent anywhere: only `faceclust models pull` uses the network, to download.
     """
 
 

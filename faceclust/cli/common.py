@@ -80,6 +80,13 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
     return [shlex.quote(name) for name in names] if os.environ.get(_COMPLETING) == "bash_complete" else names
 
 
+def complete_packs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell: the packs of models whose names begin so."""
+    from faceclust.packs.known import pack_names
+
+    return [name for name in pack_names() if name.startswith(incomplete)]
+
+
 def require_folder(file: Path) -> Path:
     """The path without "~", once the folder it is to lie in is there. Raises UsageError, before
     the work whose outcome could not be kept."""

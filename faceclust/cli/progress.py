@@ -8,17 +8,21 @@ import time
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from faceclust.cli.common import printable
 
 _LINE_EVERY = 10.0  # seconds
+_BYTES = "bytes"  # the unit that is told in millions
 
 
 class TerminalProgress:
@@ -44,8 +48,7 @@ class TerminalProgress:
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[extra]}"),
+                *self._columns(),
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
@@ -61,7 +64,8 @@ class TerminalProgress:
         elif self._total and time.monotonic() - self._last_line >= _LINE_EVERY:
             self._last_line = time.monotonic()
             left = (self._total - self._done) / max(self._rate(), 1e-9)
-            parts = [f"{self._what}: {self._done} of {self._total}", self._extra(), f"{_clock(left)} left"]
+            done = f"{self._in_units(self._done)} of {self._in_units(self._total)}"
+            parts = [f"{self._what}: {done}", self._extra(), f"{_clock(left)} left"]
             self._line(", ".join(part for part in parts if part))
 
     def note(self, message: str) -> None:
@@ -72,12 +76,20 @@ class TerminalProgress:
             self._bar.stop()
             self._bar = None
 
+    def _columns(self) -> list[ProgressColumn]:
+        if self._unit == _BYTES:
+            return [DownloadColumn(), TransferSpeedColumn()]
+        return [MofNCompleteColumn(), TextColumn("{task.fields[extra]}")]
+
+    def _in_units(self, number: float, digits: int = 0) -> str:
+        return f"{number / 1e6:.1f} MB" if self._unit == _BYTES else f"{number:.{digits}f}"
+
     def _rate(self) -> float:
         return self._done / max(time.monotonic() - self._started, 1e-9)
 
     def _extra(self) -> str:
         counts = [f"{number} {what}" for what, number in self._counts.items() if number]
-        rate = [f"{self._rate():.1f} {self._unit}/s"] if self._unit else []
+        rate = [f"{self._in_units(self._rate(), 1)} {self._unit}/s".replace(" bytes/", "/")] if self._unit else []
         return ", ".join(counts + rate)
 
     def _line(self, text: str) -> None:

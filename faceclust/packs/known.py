@@ -2,7 +2,7 @@
 
 What a pack says of itself is its manifest: `<pack>.toml` beside the embedded models, or, before
 that, `pack.toml` in the pack's own folder below the user's data folder. There the files lie too, of
-all packs but the embedded one.
+all packs but the embedded one, which is always as it came.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from pathlib import Path
 
 import platformdirs
 
+from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.shipped import shipped_folders
+from faceclust.packs.tables import MANIFEST_NAME
 
 #: A pack's name: it stands in the names of files.
 PACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
-MANIFEST_NAME = "pack.toml"
 
 
 def user_models() -> Path:
@@ -45,14 +46,22 @@ def load_pack(name: str) -> Pack:
 def _load(name: str, own: Path) -> Pack:
     if PACK_NAME.fullmatch(name):
         path = own / name / MANIFEST_NAME
-        if path.is_file():
-            return read_manifest(path)
+        if path.is_file() and name != DEFAULT_PACK:
+            return _of_that_name(read_manifest(path), name, path)
         for folder in shipped_folders():
             path = folder / f"{name}.toml"
             if path.is_file():
                 pack = read_manifest(path)
                 return pack if pack.embedded else read_manifest(path, own / name)
     raise PackError(f"no model pack called {name!r}", hint=f"known packs: {', '.join(pack_names()) or 'none'}")
+
+
+def _of_that_name(pack: Pack, name: str, path: Path) -> Pack:
+    """A pack that the user has put in, once it says so itself."""
+    if pack.name != name or pack.embedded:
+        claim = "one that comes with the program" if pack.embedded else repr(pack.name)
+        raise PackError(f"{path}: the pack {name!r} says that it is {claim}", hint="mend it, or put the pack in again")
+    return pack
 
 
 def forget_packs() -> None:

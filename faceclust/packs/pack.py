@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -28,6 +29,24 @@ class PackFile:
     url: str | None = None
     member: str | None = None
     embedded: bool = False
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it can be had by an address, and known to be the right one."""
+        return None not in (self.url, self.sha256, self.size)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip that files of a pack are members of: its address, SHA-256 and size in bytes."""
+
+    url: str
+    sha256: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.rpartition("/")[2]
 
 
 #: A number for all channels, or one for each.
@@ -115,7 +134,7 @@ class Pack:
     `licence` names the licences; `terms` says in a plain sentence what follows from them;
     `commercial`: whether they allow commercial use. `radius_source`: how the radius was found,
     "measured" (on labelled faces), "published" (derived from a published threshold) or "none".
-    `embedded`: it comes with the program."""
+    `embedded`: it comes with the program. `archives`: the zips that files are members of."""
 
     name: str
     title: str
@@ -128,6 +147,17 @@ class Pack:
     commercial: bool = True
     radius_source: str = "measured"
     embedded: bool = False
+    archives: tuple[Archive, ...] = ()
+
+    @property
+    def own_files(self) -> tuple[PackFile, ...]:
+        """Those that lie in its folder, and not with the embedded pack's."""
+        return tuple(file for file in self.files if not file.embedded)
+
+    @property
+    def pullable(self) -> bool:
+        """Whether all its files can be downloaded."""
+        return not self.embedded and all(file.pinned for file in self.own_files)
 
     def path(self, name: str) -> Path:
         """Where the model file of this name lies."""

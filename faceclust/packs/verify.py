@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack, PackFile
 
+#: What a whole pack can be, and a user is told: see `state_of`.
+STATES = ("embedded", "installed", "damaged", "incomplete", "can be pulled", "add only")
+
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What was found where a pack file should be: `state` is "ok", "missing" or "damaged"."""
+    """What was found where a pack file should be: `state` is "ok", "missing", "damaged", "unreadable"
+    or, where nobody has said which SHA-256 it is to have, "unknown"."""
 
     file: PackFile
     path: str
@@ -23,20 +28,50 @@ def check_files(pack: Pack) -> list[FileCheck]:
     return [FileCheck(file, str(pack.path(file.name)), _state(pack, file)) for file in pack.files]
 
 
+def state_of(pack: Pack, checks: list[FileCheck]) -> str:
+    """One word for the pack (see STATES), from what was found of its files."""
+    own = [check.state for check in checks if not check.file.embedded] or ["ok"]
+    states = {check.state for check in checks}
+    if states == {"ok"}:
+        return "embedded" if pack.embedded else "installed"
+    if pack.embedded or states & {"damaged", "unreadable"}:
+        return "damaged"
+    if set(own) != {"missing"}:
+        return "incomplete"
+    return "can be pulled" if pack.pullable else "add only"
+
+
+def how_to_get(pack: Pack) -> str:
+    """What to type for the files of a pack that is not whole."""
+    if pack.embedded:
+        return "install faceclust again (pip install --force-reinstall --no-cache-dir …)"
+    if pack.pullable:
+        return f"type: faceclust models pull {pack.name}"
+    return f"get its files, then type: faceclust models add --pack {pack.name} FILE…"
+
+
 def require_files(pack: Pack) -> None:
     """Raise PackError unless every file of the pack is there with the right SHA-256."""
     for check in check_files(pack):
         if check.state != "ok":
             raise PackError(
-                f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used",
-                hint="install faceclust again (pip install --force-reinstall --no-cache-dir …)",
+                f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used", hint=how_to_get(pack)
             )
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _state(pack: Pack, file: PackFile) -> str:
     path = pack.path(file.name)
-    if not path.is_file():
-        return "missing"
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return "ok" if digest == file.sha256 else "damaged"
+    try:
+        if not path.is_file():
+            return "missing"
+        if file.sha256 is None:
+            return "unknown"
+        return "ok" if sha256_of(path) == file.sha256 else "damaged"
+    except OSError:
+        return "unreadable"

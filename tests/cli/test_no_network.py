@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,24 @@ def test_the_main_job_opens_no_socket_and_leaves_no_trace_elsewhere(tmp_path: Pa
         assert done.returncode == 0, (arguments, done.returncode, done.stderr)
     left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
     assert left == {"faceclust/last-library"}
+
+
+def test_of_the_commands_about_models_only_pull_opens_a_socket(tmp_path: Path) -> None:
+    for code, arguments in (
+        (0, ["models", "list"]),
+        (0, ["models", "show", "sface"]),
+        (0, ["models", "verify"]),
+        (1, ["models", "verify", "sface"]),  # it is not here, and not fetched
+        (0, ["models", "pull", "sface", "--dry-run"]),
+        (0, ["models", "pull", "dlib"]),
+        (1, ["models", "pull", "facenet"]),
+        (2, ["models", "pull", "buffalo_s"]),
+        (0, ["models", "remove", "sface", "--yes"]),
+        (0, ["evaluate", "--help"]),
+    ):
+        done = guarded(*arguments, home=tmp_path)
+        assert done.returncode == code, (arguments, done.returncode, done.stderr)
+    assert guarded("models", "pull", "sface", home=tmp_path).returncode == -signal.SIGSYS
 
 
 def test_only_a_scan_loads_the_model_runtime(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--calibrate", "folder", type=_FILE, metavar="DIR", help="Then find its radius: `models calibrate`.")
 @click.option("--replace", is_flag=True, help="In place of the pack of that name.")
 @click.option("--dry-run", "-n", is_flag=True, help="Try the models and say what would be put in.")
+@click.option("--yes", "-y", is_flag=True, help="Agree to the licence's terms.")
 @json_option
 def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json: bool, **choices: Any) -> None:
     """Put in models from files on this disk: copied, tried, then kept in your data folder.
@@ -57,7 +58,7 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
         if dry_run:
             raise UsageError("--calibrate and --dry-run do not go together", hint="leave one out")
         labelled_photos(folder.expanduser())  # before there is anything to undo
-    added = put_in([file.expanduser() for file in files], dry_run=dry_run, **choices)
+    added = put_in([file.expanduser() for file in files], dry_run=dry_run, as_json=as_json, **choices)
     if as_json and folder is None:
         from faceclust.cli.common import print_json
 

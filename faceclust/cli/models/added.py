@@ -22,9 +22,21 @@ _FED = {"template": "--template", "colour": "--input", "mean": "--mean", "scale"
 _ONLY_OWN = (*_FED, "margin", "chip", "layout", "output", "threshold", "radius")
 
 
-def put_in(files: list[Path], *, pack: str | None, replace: bool, dry_run: bool, name: str | None, **own: Any) -> Added:
+def put_in(
+    files: list[Path],
+    *,
+    pack: str | None,
+    name: str | None,
+    replace: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **own: Any,
+) -> Added:
     """Put in what the arguments say. Raises UsageError where they do not go together, PackError."""
     from faceclust.adding import add_known, add_manifest
+    from faceclust.cli.models.shared import agree
+    from faceclust.packs.known import load_pack
 
     is_manifest = files[0].suffix.lower() == ".toml"
     given = [f"--{'input' if key == 'colour' else key}" for key in _ONLY_OWN if own[key] is not None]
@@ -36,6 +48,8 @@ def put_in(files: list[Path], *, pack: str | None, replace: bool, dry_run: bool,
             return add_manifest(files[0], files[1:], name, anew=replace, dry_run=dry_run)
         if name is not None or is_manifest:
             raise UsageError("--pack goes with the pack's files alone", hint="leave --name and manifests out")
+        if not dry_run:
+            agree(load_pack(pack), yes=yes, ask=not as_json)
         return add_known(pack, files, anew=replace, dry_run=dry_run)
     return _own(files, name, replace, dry_run, own)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, print_json
+from faceclust.cli.models.shared import SOURCES
 
 if TYPE_CHECKING:
     from faceclust.measure.radius import Cut, RadiusFound
@@ -22,6 +23,7 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
     from faceclust.measure.labelled import labelled_photos
     from faceclust.measure.radius import find_radius
     from faceclust.packs.drafting import with_radius
+    from faceclust.packs.holding import hold_pack
     from faceclust.packs.install import change_manifest, manifest_text
     from faceclust.packs.known import load_pack
 
@@ -29,7 +31,8 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
     found = find_radius(labelled_photos(folder), pack, workers=workers, progress=TerminalProgress())
     kept = not (dry_run or pack.embedded)
     if kept:
-        path = change_manifest(name, with_radius(manifest_text(name), found.radius))
+        with hold_pack(name):
+            path = change_manifest(name, with_radius(manifest_text(name), found.radius))
     if as_json:
         print_json(_record(found, pack, kept))
     else:
@@ -54,7 +57,7 @@ def _print(found: RadiusFound, pack: Pack) -> None:
     click.echo(
         f"as good as the best: {found.low:.4f} to {found.high:.4f} ({broad:.0%} of the middle, {found.middle:.4f})"
     )
-    before = f"{pack.embedder.radius:g}, {_SOURCES.get(pack.radius_source, pack.radius_source)}"
+    before = f"{pack.embedder.radius:g}, {SOURCES[pack.radius_source]}"
     click.echo(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
     if found.is_little:
         from faceclust.measure.radius import FEW_FACES, FEW_PEOPLE
@@ -64,9 +67,6 @@ def _print(found: RadiusFound, pack: Pack) -> None:
             "library: there is nobody to confuse",
             err=True,
         )
-
-
-_SOURCES = {"measured": "measured", "published": "from a published threshold", "none": "not known"}
 
 
 def _around(found: RadiusFound) -> list[Cut]:

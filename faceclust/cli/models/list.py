@@ -1,0 +1,66 @@
+"""`faceclust models list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from faceclust.cli.common import json_option, library_option, print_json, printable
+
+
+@click.command("list", short_help="List the models there are.")
+@library_option
+@json_option
+def command(library: Path | None, as_json: bool) -> None:
+    """List the packs of models: what each is, where it stands, and what its licence allows.
+
+    A star marks the one in use. A pack is embedded, installed, damaged, incomplete, can be
+    pulled, or has to be added from files you have (add only).
+
+    \b
+    Examples:
+      faceclust models list
+      faceclust models list --json
+    """
+    from faceclust.cli.models.shared import pack_in_use
+    from faceclust.packs.known import pack_names
+
+    used = pack_in_use(library)
+    rows = [_row(name, used) for name in pack_names()]
+    if as_json:
+        print_json({"in_use": used, "packs": rows})
+        return
+    click.echo(click.style("  name        numbers       size  state          licence allows", bold=True))
+    for row in rows:
+        mark, size = "*" if row["in_use"] else " ", row["size_in_words"]
+        allows = "?" if row["commercial"] is None else "every use" if row["commercial"] else "no commercial use"
+        numbers = row["dimension"] or "?"
+        click.echo(f"{mark} {row['name']:<10}  {numbers:>7}  {size:>9}  {row['state']:<13}  {allows}")
+        click.echo(f"    {printable(row['title'])}")
+    click.echo("faceclust models show NAME says more")
+
+
+def _row(name: str, used: str) -> dict[str, Any]:
+    from faceclust.cli.models.shared import full_size, in_words
+    from faceclust.errors import PackError
+    from faceclust.packs.known import load_pack
+    from faceclust.packs.verify import check_files, state_of
+
+    row: dict[str, Any] = {"name": name, "in_use": name == used}
+    try:
+        pack = load_pack(name)
+    except PackError as error:
+        unknown = dict.fromkeys(("licence", "terms", "commercial", "dimension", "size"))
+        return row | {"title": str(error), **unknown, "size_in_words": "?", "state": "unreadable"}
+    return row | {
+        "title": pack.title,
+        "licence": pack.licence,
+        "terms": pack.terms,
+        "commercial": pack.commercial,
+        "dimension": pack.embedder.dimension,
+        "size": full_size(pack),
+        "size_in_words": in_words(full_size(pack)),
+        "state": state_of(pack, check_files(pack)),
+    }

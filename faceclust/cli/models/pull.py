@@ -1,0 +1,77 @@
+"""`faceclust models pull`: the one command that uses the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import complete_packs, count, json_option, print_json, printable
+
+if TYPE_CHECKING:
+    from faceclust.packs.pack import Pack
+
+
+@click.command("pull", short_help="Download models. Nothing else uses the network.")
+@click.argument("name", shell_complete=complete_packs)
+@click.option(
+    "--url", metavar="ADDRESS", envvar="FACECLUST_MODELS_URL", help="A mirror: a folder with the files in it."
+)
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would be downloaded, and do not.")
+@click.option("--yes", "-y", is_flag=True, help="Agree to the licence's terms.")
+@json_option
+def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Download the files of a pack, and check each against its SHA-256 before it is used.
+
+    Cut off or stopped, it goes on from there when typed again. Proxies are those of
+    HTTPS_PROXY, ALL_PROXY and NO_PROXY. A mirror, also from $FACECLUST_MODELS_URL, has the
+    files at ADDRESS/NAME/FILE or ADDRESS/FILE, or is the address of the file itself.
+
+    \b
+    Examples:
+      faceclust models pull sface
+      faceclust models pull buffalo_l --url https://mirror.example/models --yes
+    """
+    from faceclust.packs.known import load_pack
+    from faceclust.packs.pulling import files_to_pull, size_to_pull
+
+    pack = load_pack(name)
+    files = files_to_pull(pack)
+    size = size_to_pull(pack, files)
+    if files and not dry_run:
+        _pull(pack, url, yes=yes, ask=not as_json)
+    done: dict[str, Any] = {
+        "name": name,
+        "folder": str(pack.folder),
+        "files": [str(pack.path(file.name)) for file in files],
+        "bytes": size,
+        "written": bool(files) and not dry_run,
+    }
+    print_json(done) if as_json else _tell(pack, done, dry_run)
+
+
+def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
+    from faceclust.cli.models.shared import agree
+    from faceclust.cli.progress import TerminalProgress
+    from faceclust.packs.pulling import pull_pack
+
+    agree(pack, yes=yes, ask=ask)
+    try:
+        pull_pack(pack, mirror=url, progress=TerminalProgress())
+    except KeyboardInterrupt:
+        click.echo("what has come is kept: type it again to go on from there", err=True)
+        raise
+
+
+def _tell(pack: Pack, done: dict[str, Any], dry_run: bool) -> None:
+    from faceclust.cli.models.shared import in_words
+
+    if not done["files"]:
+        click.echo(f"{pack.name} {'comes with faceclust' if pack.embedded else 'is here already'}: nothing to download")
+    elif dry_run:
+        click.echo(printable(f"would download {in_words(done['bytes'])} into {pack.folder}"))
+        click.echo("nothing was written: --dry-run")
+        return
+    else:
+        click.echo(printable(f"{pack.name}: {count(len(done['files']), 'file')} in {pack.folder}"))
+    click.echo(f"next: faceclust models use {pack.name}")

@@ -1,0 +1,78 @@
+"""What the commands of `faceclust models` share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import printable
+from faceclust.conventions import DEFAULT_PACK
+from faceclust.errors import FaceclustError, UsageError
+
+if TYPE_CHECKING:
+    from faceclust.packs.pack import Pack
+    from faceclust.packs.verify import FileCheck
+
+SOURCES = {
+    "measured": "measured on labelled faces",
+    "published": "derived from a published threshold",
+    "none": "a guess",
+}
+
+
+def pack_in_use(library: Path | None) -> str:
+    """The name of the pack that is used for a library, or, where there is none, by default."""
+    return DEFAULT_PACK
+
+
+def in_words(size: int | None) -> str:
+    """A file's size: "5.8 MB"."""
+    if size is None:
+        return "?"
+    return f"{size / 1e6:.1f} MB" if 1e5 <= size < 1e8 else f"{size / 1e6:.0f} MB" if size >= 1e8 else f"{size:,} bytes"
+
+
+def full_size(pack: Pack) -> int | None:
+    """Bytes of its files; None where that is not known."""
+    sizes = [file.size for file in pack.files]
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
+    """What `--json` says of each file, and how it was found."""
+    return [
+        {
+            "name": check.file.name,
+            "path": check.path,
+            "state": check.state,
+            "size": check.file.size,
+            "sha256": check.file.sha256,
+            "licence": check.file.licence,
+            "url": check.file.url,
+            "member": check.file.member,
+            "embedded": check.file.embedded,
+        }
+        for check in checks
+    ]
+
+
+def agree(pack: Pack, *, yes: bool, ask: bool = True) -> None:
+    """Say what the pack's licence forbids, and ask once whether that is right; nothing for a pack
+    that is free for every use, or was agreed to. Raises UsageError where nobody can be asked,
+    FaceclustError for a no."""
+    from faceclust.packs.terms import is_agreed, note_agreement
+
+    if is_agreed(pack):
+        return
+    click.echo(printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}"), err=True)
+    if not yes:
+        if not ask or not sys.stdin.isatty():
+            raise UsageError(
+                f"whether {pack.name} may be used so has to be answered once", hint="if these terms suit you, add --yes"
+            )
+        if not click.confirm("Do you agree?", err=True):
+            raise FaceclustError("nothing was downloaded")
+    note_agreement(pack)

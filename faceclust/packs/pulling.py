@@ -1,0 +1,131 @@
+"""Bringing a pack's files to this machine: from their addresses or a mirror, each checked before it
+is where it is used from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from faceclust.errors import PackError, UsageError
+from faceclust.packs.addresses import check_mirror, mirrored
+from faceclust.packs.download import Patience, Wanted, download
+from faceclust.packs.holding import hold_pack
+from faceclust.packs.pack import Archive, Pack, PackFile
+from faceclust.packs.parts import Part
+from faceclust.packs.unpacking import unpack_member
+from faceclust.packs.verify import check_files, how_to_get, sha256_of
+from faceclust.progress import Progress, Silent
+
+#: Bytes that are to stay free on the disk.
+_SPARE = 10_000_000
+#: Times that a file is begun again whose pieces do not go together.
+_ROUNDS = 3
+
+
+def files_to_pull(pack: Pack) -> list[PackFile]:
+    """Those of its files that are not there as they should be. Raises PackError for a pack that
+    cannot be pulled, and says what else can be done."""
+    if pack.embedded:
+        return []
+    if not pack.pullable:
+        raise PackError(
+            f"the pack {pack.name!r} cannot be pulled: nobody has published which files are the right ones",
+            hint=how_to_get(pack),
+        )
+    return [check.file for check in check_files(pack) if check.state != "ok" and not check.file.embedded]
+
+
+def size_to_pull(pack: Pack, files: list[PackFile]) -> int:
+    """Bytes that are to come for these files, archives as a whole, without what has come already."""
+    sources = _archives_of(pack, files) | {file.name: file for file in files if file.member is None}
+    return sum((source.size or 0) - Part(pack.folder / name).size for name, source in sources.items())
+
+
+def pull_pack(
+    pack: Pack, *, mirror: str | None = None, progress: Progress | None = None, patience: Patience | None = None
+) -> list[Path]:
+    """Download what is not there yet of a pack's files; gives their paths. `mirror`: the address of
+    a folder with the files in it, or of one of them (see `addresses.mirrored`).
+
+    Stopped at any moment, it leaves each file either not there or whole and right, and beside it
+    what the next call goes on from. Raises PackError where it cannot be done, UsageError for a
+    mirror that is none.
+    """
+    progress, patience = progress or Silent(), patience or Patience()
+    mirror = check_mirror(mirror) if mirror else None
+    files_to_pull(pack)  # what cannot be pulled is told before there is a folder for it
+    with hold_pack(pack.name):
+        files = files_to_pull(pack)
+        wanted = _wanted(pack, files, mirror)
+        try:
+            pack.folder.mkdir(exist_ok=True)
+            _require_room(pack, files)
+            for one in wanted:
+                part = Part(pack.folder / one.name)
+                _fetch(one, part, progress, patience)
+                members = [file for file in files if file.member and _archive_name(pack, file) == one.name]
+                for file in members:
+                    progress.start(f"unpacking {file.name}", None)
+                    unpack_member(part.path, file, Part(pack.folder / file.name))
+                    progress.finish()
+                part.drop() if members else part.finish()
+        except OSError as error:
+            raise PackError(
+                f"{pack.folder} cannot be written: {error.strerror or error}", hint="may you write there?"
+            ) from error
+    return [pack.path(file.name) for file in files]
+
+
+def _wanted(pack: Pack, files: list[PackFile], mirror: str | None) -> list[Wanted]:
+    """What is to be downloaded, and where from."""
+    sources: dict[str, Archive | PackFile] = {**_archives_of(pack, files)}
+    sources |= {file.name: file for file in files if file.member is None}
+    wanted, mirrors = [], 0
+    for name, source in sources.items():
+        assert source.sha256 and source.size and source.url  # the pack is pullable
+        there = mirrored(mirror, pack.name, name) if mirror else None
+        mirrors += there is not None
+        wanted.append(Wanted(name, source.sha256, source.size, there or (source.url,)))
+    if mirror and wanted and not mirrors:
+        raise UsageError(
+            f"the mirror is the address of none of: {', '.join(sources)}", hint="or name the folder they are in"
+        )
+    return wanted
+
+
+def _archives_of(pack: Pack, files: list[PackFile]) -> dict[str, Archive]:
+    """The archives that these files are members of, by name."""
+    urls = {file.url for file in files if file.member is not None}
+    return {archive.name: archive for archive in pack.archives if archive.url in urls}
+
+
+def _archive_name(pack: Pack, file: PackFile) -> str:
+    return next(archive.name for archive in pack.archives if archive.url == file.url)
+
+
+def _require_room(pack: Pack, files: list[PackFile]) -> None:
+    unpacked = sum(file.size or 0 for file in files if file.member is not None)
+    needed = size_to_pull(pack, files) + unpacked + _SPARE
+    free = shutil.disk_usage(pack.folder).free
+    if free < needed:
+        raise PackError(
+            f"{needed:,} bytes are needed, {free:,} are free on the disk of {pack.folder}",
+            hint="make room, then type it again",
+        )
+
+
+def _fetch(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> None:
+    """Download it into `part`, with the right SHA-256. Raises PackError for another, and removes it;
+    one that came in pieces is begun again."""
+    for _ in range(_ROUNDS):
+        in_one_piece = download(wanted, part, progress, patience)
+        if sha256_of(part.path) == wanted.sha256:
+            return
+        part.drop()
+        if in_one_piece:
+            break
+        progress.note(f"the pieces that came of {wanted.name} do not go together: from the start, then")
+    raise PackError(
+        f"what came as {wanted.name} is another file: its SHA-256 is not {wanted.sha256}; it was removed",
+        hint="another mirror: --url https://…",
+    )

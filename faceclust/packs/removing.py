@@ -1,0 +1,56 @@
+"""Taking a pack's files off this machine, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+from faceclust.errors import PackError, UsageError
+from faceclust.packs.holding import hold_pack
+from faceclust.packs.known import forget_packs
+from faceclust.packs.pack import Pack
+from faceclust.packs.parts import Part
+from faceclust.packs.tables import KEPT_NAMES
+
+
+def files_to_remove(pack: Pack) -> list[Path]:
+    """What there is of a pack in its folder: its models, those on their way, the manifest and the
+    note of what was agreed to. Raises UsageError for the embedded pack, PackError for a folder that
+    cannot be read."""
+    if pack.embedded:
+        raise UsageError(f"the pack {pack.name!r} is a part of faceclust", hint="pip uninstall faceclust removes both")
+    names = {*KEPT_NAMES}
+    for name in [file.name for file in pack.own_files] + [archive.name for archive in pack.archives]:
+        names |= {name, *(path.name for path in Part(pack.folder / name).files)}
+    try:
+        there = sorted(pack.folder.iterdir()) if pack.folder.is_dir() else []
+    except OSError as error:
+        raise PackError(f"{pack.folder} cannot be read: {error.strerror or error}") from error
+    return [path for path in there if _of_a_note(path.name) in names and (path.is_symlink() or path.is_file())]
+
+
+def remove_pack(pack: Pack) -> list[Path]:
+    """Delete them, and the folder, where nothing else lies in it; gives what was deleted. Raises as
+    `files_to_remove` does, and PackError where another faceclust is at work on it or the disk does not
+    do it."""
+    files_to_remove(pack)
+    with hold_pack(pack.name):
+        files = files_to_remove(pack)
+        try:
+            for path in files:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise PackError(
+                f"{error.filename} cannot be deleted: {error.strerror or error}", hint="may you write there?"
+            ) from error
+        finally:
+            forget_packs()
+        with contextlib.suppress(OSError):  # somebody's own file is in it, or the folder is a link
+            pack.folder.rmdir()
+    return files
+
+
+def _of_a_note(name: str) -> str:
+    """The name of the file that this one was to become, where a killed run left it behind."""
+    return re.sub(r"(\.part\.json)\.[0-9a-f]{8}\.tmp$", r"\1", name)

@@ -1,0 +1,243 @@
+"""`faceclust models` as a user types it, against a real server of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from faceclust.packs.known import load_pack, pack_names, user_models
+from tests.cli.program import COMMAND, ok, run, wait_for
+from tests.packs.made import MODEL, manifest_text, put_in
+from tests.packs.server import Server, cut_off, serving, stall
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(Server({"/mine/model.onnx": MODEL})) as one:
+        yield one
+
+
+@pytest.fixture
+def folder() -> Path:
+    return put_in(manifest_text())
+
+
+def here(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_list_tells_all_and_which_is_used(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(MODEL)
+    put_in("nonsense", "broken")
+    put_in(manifest_text("halfway"), "halfway")
+    (user_models() / "halfway/model.onnx").write_bytes(b"damaged")
+    found = json.loads(ok("models", "list", "--json"))
+    assert found["in_use"] == "dlib"
+    states = {pack["name"]: pack["state"] for pack in found["packs"]}
+    assert states == {
+        "adaface": "can be pulled",
+        "auraface": "can be pulled",
+        "broken": "unreadable",
+        "buffalo_l": "can be pulled",
+        "buffalo_s": "can be pulled",
+        "dlib": "embedded",
+        "facenet": "add only",
+        "halfway": "damaged",
+        "magface": "add only",
+        "mine": "installed",
+        "sface": "can be pulled",
+    }
+    said = ok("models", "list")
+    assert "* dlib" in said and "no commercial use" in said and "\x1b" not in said
+    assert all(f" {name} " in said for name in states)
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_show_tells_all_of_a_pack(name: str) -> None:
+    pack = load_pack(name)
+    said = ok("models", "show", name)
+    told = json.loads(ok("models", "show", name, "--json"))
+    for file in pack.files:
+        assert file.name in said and (file.sha256 or "not known") in said
+        assert file.url is None or file.url in said
+    assert " ".join(said.split()).count(pack.terms) == 1 and f"{pack.embedder.radius:g}, " in said
+    assert told["radius_source"] == pack.radius_source and len(told["files"]) == len(pack.files)
+    assert [told["mean"], told["scale"]] == [pack.embedder.mean, pack.embedder.scale]
+
+
+def test_pull_verify_remove(server: Server, folder: Path) -> None:
+    assert "would download 0.4 MB" in ok("models", "pull", "mine", "--url", server.url, "--dry-run")
+    assert not server.asked
+    assert run("models", "verify", "mine").returncode == 1
+    said = ok("models", "pull", "mine", "--url", server.url)
+    assert f"mine: 1 file in {folder}" in said and "faceclust models use mine" in said
+    assert "nothing to download" in ok("models", "pull", "mine", env={"FACECLUST_MODELS_URL": server.url})
+    assert len(server.asked) == 1
+    assert "mine: installed" in ok("models", "verify")
+    (folder / "model.onnx").write_bytes(MODEL[::-1])
+    done = run("models", "verify")
+    assert done.returncode == 1 and "damaged  " in done.stdout and "faceclust models pull mine" in done.stdout
+    assert json.loads(run("models", "verify", "--json").stdout)["wrong"] == ["mine"]
+    made = json.loads(ok("models", "pull", "mine", "--json", env={"FACECLUST_MODELS_URL": f"{server.url}/"}))
+    assert made["written"] and made["files"] == [str(folder / "model.onnx")] and made["bytes"] == len(MODEL)
+    assert "all is well" in ok("doctor")
+    (folder / "diary.txt").write_text("mine")
+    assert "nothing was written" in ok("models", "remove", "mine", "--dry-run")
+    assert len(here(folder)) == 3
+    assert "2 files deleted; names stay" in ok("models", "remove", "mine", "--yes")
+    assert here(folder) == ["diary.txt"]
+    assert run("models", "verify", "mine").returncode == 1
+
+
+def test_remove_takes_all_that_is_its_own(folder: Path) -> None:
+    for name in ("model.onnx", "model.onnx.part", "model.onnx.part.json", "agreed-to.txt"):
+        (folder / name).write_bytes(b"x")
+    (folder / "model.onnx.part.json.0123abcd.tmp").write_bytes(b"x")
+    gone = json.loads(ok("models", "remove", "mine", "--yes", "--json"))
+    assert len(gone["files"]) == 6 and gone["written"] and not folder.exists()
+
+
+def test_remove_follows_no_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(MODEL)
+    (folder / "model.onnx").symlink_to(tmp_path / "model.onnx")
+    ok("models", "remove", "mine", "--yes")
+    assert (tmp_path / "model.onnx").read_bytes() == MODEL and not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["show", "nobody"], 1, "known packs: "),
+        (["show", "../../etc/passwd"], 1, "no model pack"),
+        (["pull", "nobody"], 1, "no model pack"),
+        (["pull", "facenet"], 1, "faceclust models add --pack facenet FILE"),
+        (["pull", "mine", "--url", "http://models.example"], 2, "no address of a mirror"),
+        (["pull", "mine", "--url", "http://127.0.0.1:1/other.onnx"], 2, "none of: model.onnx"),
+        (["pull", "buffalo_s"], 2, "add --yes"),
+        (["pull", "buffalo_s", "--json"], 2, "add --yes"),
+        (["verify", "nobody"], 1, "no model pack"),
+        (["remove", "dlib", "--yes"], 2, "a part of faceclust"),
+        (["remove", "mine"], 2, "--yes or --dry-run"),
+        (["remove", "mine", "--json"], 2, "--json does not ask"),
+        (["list", "--library", "/no/such/folder"], 2, "there is no /no/such/folder"),
+    ],
+)
+def test_bad_input_gets_a_clear_line(folder: Path, arguments: list[str], code: int, words: str) -> None:
+    done = run("models", *arguments)
+    assert done.returncode == code and words in done.stderr and done.stdout.count("error") == 0
+    assert "Traceback" not in done.stderr and "fault in faceclust" not in done.stderr
+    assert here(folder) == ["pack.toml"]
+
+
+def test_a_licence_is_asked_about_once(server: Server) -> None:
+    folder = put_in(manifest_text(commercial=False))
+    pull = [*COMMAND[1:], "models", "pull", "mine", "--url", server.url]
+    terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=30)
+    terminal.expect("You may not sell what you make with it")
+    terminal.expect("Do you agree")
+    terminal.sendline("n")
+    terminal.expect("nothing was downloaded")
+    terminal.wait()
+    assert terminal.exitstatus == 1 and not server.asked and here(folder) == ["pack.toml"]
+    terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=30)
+    terminal.expect("Do you agree")
+    terminal.sendline("y")
+    terminal.expect("next: faceclust models use mine")
+    terminal.wait()
+    (folder / "model.onnx").unlink()
+    ok("models", "pull", "mine", "--url", server.url)  # not asked again: this has no terminal
+    (folder / "model.onnx").unlink()
+    put_in(manifest_text(commercial=False).replace("not sell", "neither keep nor sell"))
+    assert run("models", "pull", "mine", "--url", server.url).returncode == 2  # other terms
+    ok("models", "pull", "mine", "--url", server.url, "--yes")
+    assert here(folder) == ["agreed-to.txt", "model.onnx", "pack.toml"]
+
+
+def begin(server: Server) -> subprocess.Popen[str]:
+    """A pull, by the program, that has come halfway and waits for more."""
+    server.tricks[:] = [stall(len(MODEL) // 2)]
+    return subprocess.Popen(
+        [*COMMAND, "models", "pull", "mine", "--url", server.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("sent", "code", "words"),
+    [(signal.SIGKILL, -signal.SIGKILL, ""), (signal.SIGINT, 130, "type it again to go on from there")],
+)
+def test_a_pull_that_was_killed_goes_on(
+    server: Server, folder: Path, sent: signal.Signals, code: int, words: str
+) -> None:
+    program = begin(server)
+    part = folder / "model.onnx.part"
+    wait_for(lambda: part.exists() and part.stat().st_size > len(MODEL) // 4)
+    busy = run("models", "pull", "mine", "--url", server.url)
+    assert busy.returncode == 1 and "another faceclust is at work" in busy.stderr
+    busy = run("models", "remove", "mine", "--yes")
+    assert busy.returncode == 1 and "another faceclust is at work" in busy.stderr and part.exists()
+    program.send_signal(sent)
+    _, said = program.communicate(timeout=30)
+    assert program.returncode == code and words in said and "Traceback" not in said
+    come = part.stat().st_size
+    assert here(folder) == ["model.onnx.part", "model.onnx.part.json", "pack.toml"]
+    ok("models", "pull", "mine", "--url", server.url)
+    assert server.ranges == [None, f"bytes={come}-"]
+    assert (folder / "model.onnx").read_bytes() == MODEL and here(folder) == ["model.onnx", "pack.toml"]
+
+
+def test_what_fails_says_what_to_type(server: Server, folder: Path) -> None:
+    server.tricks[:] = [cut_off(10)] * 4
+    done = run("models", "pull", "mine", "--url", server.url)
+    assert done.returncode == 1 and "it cut the connection off" in done.stderr
+    assert "hint: type it again to go on from there" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(server: Server, folder: Path) -> None:
+    folder.chmod(0o500)
+    try:
+        done = run("models", "pull", "mine", "--url", server.url)
+    finally:
+        folder.chmod(0o700)
+    assert done.returncode == 1 and "cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("wrong", ["a file where the folder should be", "a device"])
+def test_a_place_that_cannot_be_written(server: Server, wrong: str) -> None:
+    shutil.rmtree(user_models(), ignore_errors=True)
+    user_models().parent.mkdir(parents=True, exist_ok=True)
+    user_models().symlink_to("/dev/full" if "device" in wrong else __file__)
+    done = run("models", "pull", "sface", "--url", server.url)
+    assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_packs_are_completed() -> None:
+    env = {"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust models pull buff", "COMP_CWORD": "3"}
+    assert ok(env=env).split() == ["plain,buffalo_l", "plain,buffalo_s"]
+
+
+@pytest.mark.parametrize("name", ["list", "show", "pull", "verify", "remove"])
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    said = ok("models", name, "--help")
+    assert "Example" in said and f"faceclust models {name}" in said

@@ -1,0 +1,98 @@
+"""Packs that tests make up, in the user's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import zipfile
+from pathlib import Path
+
+from faceclust.packs.known import forget_packs, user_models
+
+#: What stands for a model: bytes that do not repeat.
+MODEL = random.Random(7).randbytes(400_000)
+SITE = "https://models.example"
+
+_MANIFEST = """
+schema = 1
+name = "{name}"
+title = "A pack of a test"
+licence = "{licence}"
+terms = "You may {may} sell what you make with it."
+commercial = {commercial}
+{archives}
+[detector]
+kind = "mtcnn"
+long_side = 1000
+smallest = 20
+factor = 0.709
+thresholds = [0.8, 0.7, 0.8]
+overlap = 0.6
+files = {{ pnet = "mtcnn_pnet.onnx", rnet = "mtcnn_rnet.onnx", onet = "mtcnn_onet.onnx" }}
+
+[embedder]
+file = "model.onnx"
+dimension = 128
+chip_size = [112, 112]
+colour = "rgb"
+mean = 127.5
+scale = 127.5
+mirror = false
+radius = 1.0
+radius_source = "none"
+sure_score = 0.0
+max_asymmetry = 4.0
+template = "arcface"
+
+[[file]]
+name = "model.onnx"
+licence = "{licence}"
+{source}
+"""
+_EMBEDDED = "".join(f'\n[[file]]\nname = "mtcnn_{net}.onnx"\nembedded = true\n' for net in ("pnet", "rnet", "onet"))
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def manifest_text(
+    name: str = "mine", content: bytes | None = MODEL, *, commercial: bool = True, archive: bytes | None = None
+) -> str:
+    """The manifest of a pack whose own file is `content` (None: nobody knows its hash), in a zip
+    where there is an `archive`."""
+    source = f'url = "{SITE}/{name}/model.onnx"' if archive is None else f'url = "{SITE}/all.zip"\nmember = "in/m.onnx"'
+    if content is not None:
+        source += f'\nsha256 = "{sha256(content)}"\nsize = {len(content)}'
+    archives = ""
+    if archive is not None:
+        archives = f'[[archive]]\nurl = "{SITE}/all.zip"\nsha256 = "{sha256(archive)}"\nsize = {len(archive)}'
+    return (
+        _MANIFEST.format(
+            name=name,
+            licence="MIT" if commercial else "for research only",
+            may="" if commercial else "not",
+            commercial=str(commercial).lower(),
+            archives=archives,
+            source=source,
+        )
+        + _EMBEDDED
+    )
+
+
+def put_in(text: str, name: str = "mine") -> Path:
+    """Make this manifest one of the user's; gives the pack's folder."""
+    folder = user_models() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pack.toml").write_text(text, encoding="utf-8")
+    forget_packs()
+    return folder
+
+
+def zip_of(content: bytes, *, name: str = "in/m.onnx", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr("readme.txt", "no model")
+        archive.writestr(name, content)
+    return made.getvalue()
