@@ -17,6 +17,7 @@ from faceclust.cli import cli
 from faceclust.errors import FaceclustError, PackError
 from faceclust.evaluation.clustering import bcubed
 from faceclust.packs.known import forget_packs, load_pack, pack_names, user_models
+from faceclust.progress import Silent
 from faceclust.vision.analyse import FaceAnalyser
 from tests import made_models, made_people
 from tests.cli.program import ok, run
@@ -45,6 +46,16 @@ def made(tmp_path: Path) -> Path:
     made_models.embedder(tmp_path / "my.onnx")
     command("add", made_people.write_detector(tmp_path / "marks"))
     return tmp_path
+
+
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
 
 def command(*arguments: str | Path) -> None:
@@ -76,10 +87,11 @@ def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
 
 def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: Path) -> None:
     command("add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--threshold", "0.3")
-    library = Library(people)
+    library = Library(people, progress=Notes())
     library.pack = load_pack("my")
     library.scan(workers=0)
     before = library.cluster()
+    assert not library.progress.notes  # type: ignore[attr-defined]
     assert library.cluster().anew == ""
     command("calibrate", "my", people)
     forget_packs()
@@ -217,7 +229,14 @@ def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
     command("add", made / "my.onnx", *FED, "--detector", "marks")
     said = run("models", "calibrate", "my", few)
     assert said.returncode == 2 and "faces of 3 people" in said.stderr
-    assert load_pack("my").radius_source == "none"
+    pack = load_pack("my")
+    assert pack.radius_source == "none"
+    library = Library(few, progress=Notes())
+    library.pack = pack
+    library.scan(workers=0)
+    library.cluster()
+    (note,) = library.progress.notes  # type: ignore[attr-defined]
+    assert "the scale of the models my is not known" in note
 
 
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
