@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ import numpy as np
 from faceclust.answers import Answers
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
-from faceclust.errors import UsageError
+from faceclust.errors import PackError, UsageError
 from faceclust.forget import Forgetting
 from faceclust.importing import Importing
 from faceclust.packs.verify import require_files
@@ -136,6 +137,7 @@ class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
         """
         params = ClusterParams(threshold=threshold, **choices)
         check(params)
+        self._note_radius(params)
         with self.home.locked("grouping faces"):  # from the start: to be told at the end would waste the work
             self._forget()
             faces = self.table.face_table()
@@ -162,6 +164,14 @@ class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
         if dry_run:
             self.clustering = present
         return grouping
+
+    def _note_radius(self, params: ClusterParams) -> None:
+        with suppress(PackError):  # the models may be gone: their embeddings are not
+            if self.pack.radius_source == "none" and params.algorithm != "hdbscan":
+                self.progress.note(
+                    f"the scale of the models {self.pack.name} is not known, so {params.threshold:g} may be far off; "
+                    f"`faceclust models calibrate {self.pack.name} DIR` finds it on labelled photos"
+                )
 
     @property
     def _saved(self) -> SavedClusterings:

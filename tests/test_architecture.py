@@ -29,6 +29,7 @@ ALLOWED = {
 CONDUCTORS = {
     "__init__",
     "__main__",
+    "adding",
     "answers",
     "catalogue",
     "checkup",

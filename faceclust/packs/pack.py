@@ -170,7 +170,7 @@ class Pack:
         radius does not make another cache (but of the embedded pack, whose radius stays as it is):
         embeddings are brought to it when they are read."""
         files = [f"{file.name}={file.sha256}" for file in self.files]
-        embedder = self.embedder if self.embedded else replace(self.embedder, radius=0.0)
+        embedder = self.embedder if self.embedded else replace(self.embedder, radius=1.0)
         later = [f"{name}={value}" for name in _LATER if (value := getattr(embedder, name)) is not None]
         settings = hashlib.sha256("".join([repr(self.detector), repr(embedder), *later]).encode()).hexdigest()
         return " ".join([self.name, *files, f"settings={settings[:16]}"])

@@ -38,8 +38,9 @@ class FaceAnalyser:
         found = Detections(face, np.ones(1, np.float32), points[None].astype(np.float32))
         blank = np.full((128, 160, 3), 127, np.uint8)
         try:
-            self.detect(blank, 20.0)
-            self.embed([found], [self.chips(blank, self.refine(blank, found))])
+            with np.errstate(all="ignore"):
+                self.detect(blank, 20.0)
+                self.embed([found], [self.chips(blank, self.refine(blank, found))])
         except PackError as error:
             raise PackError(f"pack {self.pack.name!r}: {error}", hint=error.hint) from error
         except MemoryError:

@@ -18,7 +18,8 @@ def as_input(pixels: UInt8, colour: str, mean: Levels, scale: Levels, layout: st
     images = np.ascontiguousarray(ordered, dtype=np.float32)
     if (mean, scale) == (0.0, 1.0):
         return images
-    return (images - _spread(mean, layout)) / _spread(scale, layout)
+    with np.errstate(over="ignore"):  # senseless numbers show in what comes out
+        return np.asarray((images - _spread(mean, layout)) / _spread(scale, layout))
 
 
 def _spread(levels: Levels, layout: str) -> Float32:

@@ -29,7 +29,9 @@ class Feed:
         found = out.get(self.output) if self.output is not None else next(iter(out.values()))
         if found is None or found.size != n * dimension or (n > 1 and found.shape[0] != n):
             shape = "none" if found is None else shape_in_words(found.shape)
-            raise PackError(f"for {n} faces the model gives {shape}; {n}×{dimension} was expected")
+            raise PackError(
+                f"for {n} face{'s' if n > 1 else ''} the embedder gives {shape}; {n}×{dimension} was expected"
+            )
         return np.asarray(found.reshape(n, dimension))
 
 

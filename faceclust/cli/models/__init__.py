@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from faceclust.cli.models import add, calibrate, pull, remove, show, verify
 from faceclust.cli.models import list as list_
-from faceclust.cli.models import pull, remove, show, verify
 
 
-@click.group("models", short_help="The face models: list, pull, verify, remove.")
+@click.group("models", short_help="The face models: list, pull, add, calibrate, verify, remove.")
 def command() -> None:
     """The face models: which there are, and which are in use.
 
@@ -17,6 +17,8 @@ def command() -> None:
       faceclust models list
       faceclust models show sface
       faceclust models pull sface
+      faceclust models add my.onnx --template arcface --input rgb --mean 127.5 --scale 127.5
+      faceclust models calibrate my ~/lfw
       faceclust models verify
       faceclust models remove sface
     """
@@ -25,5 +27,7 @@ def command() -> None:
 command.add_command(list_.command)
 command.add_command(show.command)
 command.add_command(pull.command)
+command.add_command(add.command)
+command.add_command(calibrate.command)
 command.add_command(verify.command)
 command.add_command(remove.command)

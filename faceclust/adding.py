@@ -1,0 +1,141 @@
+"""Packs from files on this disk: a known pack's, one with a manifest of the user's own, or a model
+alone. Each is copied, tried, and only then put in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from faceclust.conventions import DEFAULT_PACK
+from faceclust.errors import PackError
+from faceclust.packs.drafting import OwnModel, own_manifest, with_files
+from faceclust.packs.holding import hold_pack
+from faceclust.packs.install import check_name, put_in, shipped_manifest, staged
+from faceclust.packs.known import load_pack, pack_names
+from faceclust.packs.manifest import read_manifest
+from faceclust.packs.pack import Pack
+from faceclust.packs.session import OnnxModel
+from faceclust.packs.supply import Supplied, match, of_pack, supplied
+from faceclust.packs.tables import MANIFEST_NAME
+from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
+from faceclust.vision.feeding import layout_of, output_of, vector_length
+from faceclust.vision.trial import Trial, try_pack
+
+
+@dataclass(frozen=True)
+class Added:
+    """A pack that was put in, or would be; `files` by name, where each came from; `folder`: where it
+    is; `trial`: what running it showed."""
+
+    pack: Pack
+    files: dict[str, Path]
+    folder: Path
+    trial: Trial
+
+
+def add_known(name: str, files: Sequence[Path], *, anew: bool = False, dry_run: bool = False) -> Added:
+    """Put in the files of a pack that faceclust knows, single or in the zips they come in. Files that
+    are in already need not be named again. Where nobody has said which SHA-256 a file is to have,
+    that of the file is noted; `anew` takes another file than was noted. Raises PackError."""
+    pack = load_pack(name)
+    if pack.embedded:
+        raise PackError(f"the pack {name!r} comes with faceclust", hint="there is nothing to add")
+    text = shipped_manifest(name)
+    if text is not None and anew:
+        pack = replace(read_manifest(text), folder=pack.folder)
+    needed = [file for file in pack.files if not file.embedded]
+    offered = supplied(files)
+    there = [one for one in of_pack(pack).values() if one.sha256 in {file.sha256 for file in needed}]
+    chosen = match(pack, [*offered, *there], needed)
+    found = {one: (file.sha256, file.size) for one, file in chosen.items()}
+    manifest = None
+    if text is not None and any(file.sha256 is None for file in needed):
+        manifest = with_files(text.read_text(encoding="utf-8"), found, {}, name)
+    return _put_in(pack, chosen, manifest, dry_run)
+
+
+def add_manifest(
+    manifest: Path, files: Sequence[Path], name: str | None = None, *, anew: bool = False, dry_run: bool = False
+) -> Added:
+    """Put in a pack by a manifest of the user's own. Its files are those named, those beside it, and
+    those of the embedded pack, known by their SHA-256. `name`: instead of its own; `anew`: in place
+    of the pack of that name. Raises PackError."""
+    pack = read_manifest(manifest)
+    name = name or pack.name
+    check_name(name, replace=anew)
+    if pack.embedded:
+        raise PackError(f"{manifest} says that the pack comes with faceclust", hint='take out "embedded = true"')
+    embedded = {file.sha256: file.name for file in load_pack(DEFAULT_PACK).files if file.sha256 is not None}
+    needed = [file for file in pack.files if not file.embedded and file.sha256 not in embedded]
+    offered = supplied(files)
+    hashes, names = {one.sha256 for one in offered}, {one.name for one in offered}
+    beside = [manifest.parent / file.name for file in needed if file.sha256 not in hashes and file.name not in names]
+    offered += supplied([path for path in beside if path.is_file()])
+    chosen = match(pack, offered, needed)
+    found = {one: (file.sha256, file.size) for one, file in chosen.items()}
+    text = with_files(manifest.read_text(encoding="utf-8"), found, embedded, name)
+    return _put_in(replace(pack, name=name), chosen, text, dry_run)
+
+
+def add_own(model: Path, own: OwnModel, *, anew: bool = False, dry_run: bool = False) -> Added:
+    """Put in a model of the user's own as a pack's embedder. What `own` leaves open (a dimension of 0,
+    a chip of 0×0) the model says. Raises PackError."""
+    check_name(own.name, replace=anew)
+    own = _as_it_says(model, own)
+    (offered,) = supplied([model])
+    detector = load_pack(own.detector)
+    needed = {*detector.detector.files.values(), detector.detector.landmarks}
+    chosen = {} if detector.embedded else {name: one for name, one in of_pack(detector).items() if name in needed}
+    own = replace(own, file=_free_name(model.name, {file.name for file in detector.files}))
+    chosen[own.file] = offered
+    text = own_manifest(own, {name: (one.sha256, one.size) for name, one in chosen.items()})
+    return _put_in(replace(detector, name=own.name, embedded=False), chosen, text, dry_run)
+
+
+def known_by_content(path: Path) -> str | None:
+    """The name of a known pack that this file is one of, by its SHA-256; None where there is none."""
+    hashes = {one.sha256 for one in supplied([path])}
+    for name in pack_names():
+        with contextlib.suppress(PackError):  # somebody's broken manifest is told of elsewhere
+            if any(file.sha256 in hashes for file in load_pack(name).files if not file.embedded):
+                return name
+    return None
+
+
+def _as_it_says(path: Path, own: OwnModel) -> OwnModel:
+    model = OnnxModel(path)
+    layout = layout_of(model.name, model.input_shape, own.layout)
+    sides = model.input_shape[2:] if layout == "nchw" else model.input_shape[1:3]
+    usual = BOX_SIZE if own.template == BOX else TEMPLATES[own.template][0]
+    height, width = (
+        side or want for side, want in zip(sides, (own.chip_size if own.chip_size[0] else usual)[::-1], strict=True)
+    )
+    output = output_of(model.name, model.output_shapes, own.output)
+    dimension = vector_length(model.output_shapes[output])
+    if dimension is None:  # only running it tells
+        shape = (model.input_shape[0] or 1, *((3, height, width) if layout == "nchw" else (height, width, 3)))
+        dimension = _run(model, shape)[output].size // shape[0]
+    return replace(own, chip_size=(width, height), dimension=dimension)
+
+
+def _run(model: OnnxModel, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    try:
+        return model(np.zeros(shape, np.float32))
+    except Exception as error:  # ONNX Runtime's own share no base class
+        raise PackError(f"{model.name} cannot be run: {' '.join(str(error).split())[:300]}") from error
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    return name if name not in taken else f"own-{name}"
+
+
+def _put_in(pack: Pack, chosen: dict[str, Supplied], manifest: str | None, dry_run: bool) -> Added:
+    with hold_pack(pack.name), staged(chosen, manifest) as stage:
+        tried = replace(pack, folder=stage) if manifest is None else read_manifest(stage / MANIFEST_NAME)
+        trial = try_pack(tried)
+        folder = stage.parent / pack.name if dry_run else put_in(stage, pack.name)
+    return Added(replace(tried, folder=folder), {name: one.path for name, one in chosen.items()}, folder, trial)

@@ -1,0 +1,168 @@
+"""What `faceclust models add` makes of its arguments, and what it says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count, printable
+from faceclust.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceclust.adding import Added
+    from faceclust.packs.pack import Levels
+
+#: What says how a model of one's own is fed; each has to be said.
+_FED = {"template": "--template", "colour": "--input", "mean": "--mean", "scale": "--scale"}
+_ONLY_OWN = (*_FED, "margin", "chip", "layout", "output", "threshold", "radius")
+
+
+def put_in(
+    files: list[Path],
+    *,
+    pack: str | None,
+    name: str | None,
+    replace: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **own: Any,
+) -> Added:
+    """Put in what the arguments say. Raises UsageError where they do not go together, PackError."""
+    from faceclust.adding import add_known, add_manifest
+    from faceclust.cli.models.shared import agree
+    from faceclust.packs.known import load_pack
+
+    is_manifest = files[0].suffix.lower() == ".toml"
+    given = [f"--{'input' if key == 'colour' else key}" for key in _ONLY_OWN if own[key] is not None]
+    if pack is not None or is_manifest:
+        if given:
+            what = f"the pack {pack!r}" if pack else str(files[0])
+            raise UsageError(f"{', '.join(given)}: {what} says that itself", hint="they are for a model of your own")
+        if pack is None:
+            return add_manifest(files[0], files[1:], name, anew=replace, dry_run=dry_run)
+        if name is not None or is_manifest:
+            raise UsageError("--pack goes with the pack's files alone", hint="leave --name and manifests out")
+        if not dry_run:
+            agree(load_pack(pack), yes=yes, ask=not as_json)
+        return add_known(pack, files, anew=replace, dry_run=dry_run)
+    return _own(files, name, replace, dry_run, own)
+
+
+def _own(files: list[Path], name: str | None, replace: bool, dry_run: bool, own: dict[str, Any]) -> Added:
+    from faceclust.adding import add_own, known_by_content
+    from faceclust.conventions import DEFAULT_PACK
+    from faceclust.packs.drafting import OwnModel
+
+    lacking = [option for key, option in _FED.items() if own[key] is None]
+    if lacking and (known := known_by_content(files[0])):
+        raise UsageError(
+            f"{files[0]} belongs to the pack {known!r}", hint=f"type: faceclust models add --pack {known} FILE..."
+        )
+    if lacking or len(files) > 1:
+        raise UsageError(
+            f"how {files[0]} is fed is not said: {', '.join(lacking)}" if lacking else "one model makes one pack",
+            hint="where the model comes from it is told; or use --pack NAME, or a manifest my.toml",
+        )
+    if own["margin"] is not None and own["template"] != "box":
+        raise UsageError("--margin goes with --template box")
+    if own["threshold"] is not None and own["radius"] is not None:
+        raise UsageError("--threshold and --radius say the same", hint="leave one out")
+    if own["threshold"] is not None:
+        own["radius"] = (1.1 / own["threshold"]) ** 0.5
+    model = OwnModel(
+        name=name or _name_for(files[0]),
+        file=files[0].name,
+        dimension=0,
+        chip_size=_size(own["chip"]),
+        mean=_levels("--mean", own["mean"]),
+        scale=_levels("--scale", own["scale"], zero=False),
+        detector=DEFAULT_PACK if own["detector"] == "mtcnn" else own["detector"],
+        margin=(0.2 if own["margin"] is None else own["margin"]) if own["template"] == "box" else None,
+        **{key: own[key] for key in ("template", "colour", "mirror", "layout", "output", "radius", "licence")},
+    )
+    return add_own(files[0], model, anew=replace, dry_run=dry_run)
+
+
+def _name_for(file: Path) -> str:
+    return re.sub("[^a-z0-9_-]+", "-", file.stem.lower()).strip("-_")[:41]
+
+
+def _size(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 0, 0
+    found = re.fullmatch(r"(\d{1,4})[x×](\d{1,4})", text)
+    if not found or not all(8 <= int(side) <= 1024 for side in found.groups()):
+        raise UsageError(f"--chip {text} is no size", hint="as --chip 112x112: width and height, 8 to 1024 pixels")
+    return int(found[1]), int(found[2])
+
+
+def _levels(option: str, text: str, *, zero: bool = True) -> Levels:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    sane = all(abs(value) <= 1e6 and (zero or value) for value in values)  # nan is not
+    if len(values) not in (1, 3) or not sane:
+        raise UsageError(f"{option} {text}: a number is wanted, or three with commas between", hint="as 127.5")
+    return values[0] if len(values) == 1 else (values[0], values[1], values[2])
+
+
+def print_added(added: Added, dry_run: bool, *, err: bool = False) -> None:
+    """What was put in, or would be; on stderr with `err`."""
+    say: Callable[[str], None] = lambda text: click.echo(printable(text), err=err)  # noqa: E731
+    pack, spec = added.pack, added.pack.embedder
+    say(f"{pack.name}: {pack.title}")
+    say(f"licence: {pack.licence}{'' if pack.commercial else ' (not for commercial use)'}")
+    if pack.terms:
+        say(pack.terms)
+    colours = f"{spec.colour.upper()}, (x − {_told(spec.mean)}) / {_told(spec.scale)}"
+    say(f"detector {pack.detector.kind}; chips of {spec.chip_size[0]}×{spec.chip_size[1]}, {colours}")
+    say(f"tried: {added.trial.dimension} numbers a face, {added.trial.milliseconds:.1f} ms a face on one core")
+    for name, source in added.files.items():
+        say(f"{'would copy' if dry_run else 'copied'} {source} as {name}")
+    if pack.radius_source == "none":
+        say("its radius is not known: 1.1 means nothing for it until it is calibrated on labelled photos")
+    if dry_run:
+        click.echo("nothing was written: --dry-run", err=err)
+
+
+def _told(levels: Levels) -> str:
+    return ",".join(f"{level:g}" for level in levels) if isinstance(levels, tuple) else f"{levels:g}"
+
+
+def as_record(added: Added, *, written: bool) -> dict[str, Any]:
+    """The same as `--json` has it."""
+    pack = added.pack
+    return {
+        "pack": pack.name,
+        "folder": str(added.folder),
+        "detector": pack.detector.kind,
+        "dimension": added.trial.dimension,
+        "milliseconds": round(added.trial.milliseconds, 2),
+        "radius": pack.embedder.radius,
+        "radius_source": pack.radius_source,
+        "files": {name: str(path) for name, path in added.files.items()},
+        "written": written,
+    }
+
+
+def calibrate_after(added: Added, folder: Path | None, *, as_json: bool) -> None:
+    """Find the radius on labelled photos: of `folder`, or one that is asked for in a terminal."""
+    from faceclust.cli.models.calibrated import calibrate
+
+    name = added.pack.name
+    if folder is None and added.pack.radius_source == "none" and sys.stdin.isatty() and sys.stdout.isatty():
+        answer = click.prompt("A folder of <person>/<photo> to calibrate it on (Enter: later)", "", show_default=False)
+        folder = Path(answer.strip()).expanduser() if answer.strip() else None
+    if folder is not None:
+        calibrate(name, folder.expanduser(), None, dry_run=False, as_json=as_json)
+    elif added.pack.radius_source == "none":
+        click.echo(f"next: faceclust models calibrate {name} FOLDER", err=True)
+    else:
+        click.echo(f"put in: {count(len(added.files), 'file')}; in use by: faceclust models use {name}", err=True)

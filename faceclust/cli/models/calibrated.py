@@ -1,0 +1,98 @@
+"""Finding a pack's radius, and telling what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count, print_json
+from faceclust.cli.models.shared import SOURCES
+
+if TYPE_CHECKING:
+    from faceclust.measure.radius import Cut, RadiusFound
+    from faceclust.packs.pack import Pack
+
+_ROWS = 4  # of the table, on each side of the best cuts
+
+
+def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as_json: bool) -> None:
+    """Measure a pack's radius on labelled photos, tell it, and keep it. Raises FaceclustError."""
+    from faceclust.cli.progress import TerminalProgress
+    from faceclust.measure.labelled import labelled_photos
+    from faceclust.measure.radius import find_radius
+    from faceclust.packs.drafting import with_radius
+    from faceclust.packs.holding import hold_pack
+    from faceclust.packs.install import change_manifest, manifest_text
+    from faceclust.packs.known import load_pack
+
+    pack = load_pack(name)
+    found = find_radius(labelled_photos(folder), pack, workers=workers, progress=TerminalProgress())
+    kept = not (dry_run or pack.embedded)
+    if kept:
+        with hold_pack(name):
+            path = change_manifest(name, with_radius(manifest_text(name), found.radius))
+    if as_json:
+        print_json(_record(found, pack, kept))
+    else:
+        _print(found, pack)
+    if kept:
+        click.echo(f"wrote {path}: radius {found.radius:g}", err=True)
+    elif pack.embedded:
+        click.echo(f"the radius of the embedded models stays {pack.embedder.radius:g}", err=True)
+    else:
+        click.echo("nothing was written: --dry-run", err=True)
+
+
+def _print(found: RadiusFound, pack: Pack) -> None:
+    click.echo(f"{count(found.faces, 'face')} of {count(found.people, 'person', 'people')}, ", nl=False)
+    click.echo(f"{found.repeated:,} of them with several; no face on {count(found.lost, 'photo')}")
+    click.echo(f"{'cut, unit vectors':>18} {'at this radius':>15} {'precision':>10} {'recall':>7} {'BCubed F':>9}")
+    for cut in _around(found):
+        mark = " best" if cut is found.best else " as good" if found.low <= cut.distance <= found.high else ""
+        at = cut.distance * found.radius**2
+        click.echo(f"{cut.distance:>18.4f} {at:>15.3f} {cut.precision:>10.3f} {cut.recall:>7.3f} {cut.f:>9.4f}{mark}")
+    broad = (found.high - found.low) / found.middle
+    click.echo(
+        f"as good as the best: {found.low:.4f} to {found.high:.4f} ({broad:.0%} of the middle, {found.middle:.4f})"
+    )
+    before = f"{pack.embedder.radius:g}, {SOURCES[pack.radius_source]}"
+    click.echo(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
+    if found.is_little:
+        from faceclust.measure.radius import FEW_FACES, FEW_PEOPLE
+
+        click.echo(
+            f"note: with fewer than {FEW_PEOPLE:,} people or {FEW_FACES:,} faces the best cut is too wide for a large "
+            "library: there is nobody to confuse",
+            err=True,
+        )
+
+
+def _around(found: RadiusFound) -> list[Cut]:
+    """The cuts about the best ones, few enough for a small table."""
+    near = [cut for cut in found.cuts if found.low * 0.8 <= cut.distance <= found.high * 1.2]
+    inside = [cut for cut in near if found.low <= cut.distance <= found.high]
+    outside = [cut for cut in near if cut not in inside]
+    every = -(-len(inside) // (2 * _ROWS))
+    inside = [cut for i, cut in enumerate(inside) if cut is found.best or i % every == 0 or i == len(inside) - 1]
+    below = [cut for cut in outside if cut.distance < found.low][-_ROWS:]
+    above = [cut for cut in outside if cut.distance > found.high][:_ROWS]
+    return [*below, *inside, *above]
+
+
+def _record(found: RadiusFound, pack: Pack, kept: bool) -> dict[str, Any]:
+    return {
+        "pack": pack.name,
+        "radius": found.radius,
+        "radius_before": pack.embedder.radius,
+        "as_good": [found.low, found.high],
+        "best": found.best.distance,
+        "faces": found.faces,
+        "people": found.people,
+        "people_with_several": found.repeated,
+        "photos_without_face": found.lost,
+        "too_few": found.is_little,
+        "cuts": [vars(cut) for cut in found.cuts],
+        "written": kept,
+    }

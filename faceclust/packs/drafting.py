@@ -1,0 +1,132 @@
+"""Manifests as texts: made for a model of the user's own, and changed. What is not changed keeps its
+words and comments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tomlkit
+
+from faceclust.packs.known import load_pack
+from faceclust.packs.manifest import SCHEMA
+from faceclust.packs.pack import Levels, Pack
+from faceclust.packs.templates import BOX
+
+#: The radius of a pack of which none is known: distances are those of unit vectors.
+NO_RADIUS = 1.0
+#: Squared L2 of unit vectors is at most 4: a face's asymmetry, see `vision.embed`, tells nothing.
+_NO_ASYMMETRY = 4.0
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """What a user says of a model: its chips, as in `packs.pack.EmbedderSpec`; `template` by name.
+    `radius`: None where it is not known; `detector`: the pack whose detector finds the faces."""
+
+    name: str
+    file: str
+    dimension: int
+    chip_size: tuple[int, int]
+    template: str
+    colour: str
+    mean: Levels
+    scale: Levels
+    mirror: bool = True
+    margin: float | None = None
+    layout: str | None = None
+    output: str | None = None
+    radius: float | None = None
+    detector: str = "dlib"
+    licence: str = "not known"
+
+
+def own_manifest(own: OwnModel, files: Mapping[str, tuple[str, int]]) -> str:
+    """The manifest of a pack with the user's own embedder; `files`: the SHA-256 and size of each file
+    that is to lie in its folder, by name."""
+    source = load_pack(own.detector)
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
+    document.update({"schema": SCHEMA, "name": own.name, "title": f"{own.file}, faces found as by {source.name}"})
+    document.update({"licence": own.licence, "detector": _detector(source), "embedder": _embedder(own)})
+    entries = tomlkit.aot()
+    for file in (*source.files, None):
+        name = file.name if file else own.file
+        if file and name not in (*source.detector.files.values(), source.detector.landmarks):
+            continue
+        entry = tomlkit.table()
+        entry["name"] = name
+        if file and name not in files:
+            entry["embedded"] = True
+        else:
+            entry["sha256"], entry["size"] = files[name]
+            entry["licence"] = file.licence if file else own.licence
+        entries.append(entry)
+    document["file"] = entries
+    return tomlkit.dumps(document)
+
+
+def _detector(source: Pack) -> Any:
+    spec, table = source.detector, tomlkit.table()
+    table.update({"kind": spec.kind, "long_side": spec.long_side, "smallest": spec.smallest})
+    if spec.landmarks:
+        table["landmarks"] = spec.landmarks
+    for key, value in spec.settings.items():
+        table[key] = list(value) if isinstance(value, tuple) else value
+    files = tomlkit.inline_table()
+    files.update(spec.files)
+    table["files"] = files
+    return table
+
+
+def _embedder(own: OwnModel) -> Any:
+    table = tomlkit.table()
+    table.update({"file": own.file, "dimension": own.dimension, "chip_size": list(own.chip_size)})
+    table.update({"colour": own.colour, "mean": _plain(own.mean), "scale": _plain(own.scale), "mirror": own.mirror})
+    table["radius"] = round(own.radius, 4) if own.radius else NO_RADIUS
+    table["radius_source"] = "published" if own.radius else "none"
+    table.update({"sure_score": 0.0, "max_asymmetry": _NO_ASYMMETRY, "template": own.template})
+    if own.template == BOX:
+        table["margin"] = own.margin if own.margin is not None else 0.0
+    for key in ("layout", "output"):
+        if (value := getattr(own, key)) is not None:
+            table[key] = value
+    return table
+
+
+def _plain(levels: Levels) -> Any:
+    return list(levels) if isinstance(levels, tuple) else levels
+
+
+def with_files(text: str, found: Mapping[str, tuple[str, int]], embedded: Mapping[str, str], name: str) -> str:
+    """A manifest for the pack called `name`, with the SHA-256 and size of files `found`, by name.
+    Files whose SHA-256 is that of one of the embedded pack's (`embedded`: their names by SHA-256)
+    are said to be that."""
+    document: Any = tomlkit.parse(text)
+    document["name"] = name
+    renamed: dict[str, str] = {}
+    for entry in document["file"]:
+        if not entry.get("embedded") and entry.get("sha256") in embedded:
+            renamed[entry["name"]] = embedded[entry["sha256"]]
+            for key in list(entry):
+                if key != "name":
+                    del entry[key]
+            entry["name"], entry["embedded"] = renamed[entry["name"]], True
+        elif entry["name"] in found:
+            entry["sha256"], entry["size"] = found[entry["name"]]
+    detector, embedder = document["detector"], document["embedder"]
+    embedder["file"] = renamed.get(embedder["file"], embedder["file"])
+    if detector.get("landmarks") in renamed:
+        detector["landmarks"] = renamed[detector["landmarks"]]
+    for role, file in detector["files"].items():
+        detector["files"][role] = renamed.get(file, file)
+    return tomlkit.dumps(document)
+
+
+def with_radius(text: str, radius: float) -> str:
+    """A manifest with a radius that was measured."""
+    document: Any = tomlkit.parse(text)
+    document["embedder"]["radius"] = radius
+    document["embedder"]["radius_source"] = "measured"
+    return tomlkit.dumps(document)

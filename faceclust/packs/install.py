@@ -1,0 +1,128 @@
+"""Putting a pack into the user's folder: the files, then the manifest, each as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from faceclust.errors import PackError
+from faceclust.packs.known import PACK_NAME, forget_packs, user_models
+from faceclust.packs.shipped import shipped_folders
+from faceclust.packs.supply import Supplied
+from faceclust.packs.tables import MANIFEST_NAME
+
+_STAGE = ".adding-"
+_LEFT_BEHIND = 24 * 3600  # seconds after which a stage is one of a run that was killed
+
+
+def check_name(name: str, *, replace: bool) -> None:
+    """Raise PackError unless a pack of the user's own can be called so: of the right letters, no name
+    of those that come with the program, and, but to `replace` it, none that is taken."""
+    if not PACK_NAME.fullmatch(name):
+        raise PackError(
+            f"{name!r} cannot be a pack's name",
+            hint="up to 41 small letters, digits, - and _, the first a letter or digit; --name NAME sets it",
+        )
+    if shipped_manifest(name):
+        raise PackError(
+            f"{name!r} is the name of a pack that faceclust knows",
+            hint=f"take another: --name NAME; to put its files in: --pack {name}",
+        )
+    if (user_models() / name / MANIFEST_NAME).exists() and not replace:
+        raise PackError(
+            f"there is a pack called {name!r} already", hint="take another name (--name NAME), or add --replace"
+        )
+
+
+@contextmanager
+def staged(files: Mapping[str, Supplied], manifest: str | None) -> Iterator[Path]:
+    """A folder with copies of these files, and the manifest, to be tried before they are put in. It
+    is gone in the end. Raises PackError where the disk does not take it."""
+    folder = user_models()
+    stage = folder / f"{_STAGE}{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
+        stage.mkdir(mode=0o700)
+    except OSError as error:
+        raise PackError(
+            f"{folder} cannot be written: {error.strerror or error}", hint="may you write there?"
+        ) from error
+    try:
+        for name, file in files.items():
+            file.copy_to(stage / name)
+        if manifest is not None:
+            _write(stage / MANIFEST_NAME, manifest)
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def put_in(stage: Path, name: str) -> Path:
+    """Move what is staged into the folder of the pack called `name`, the manifest last; gives the
+    folder. Raises PackError where the disk does not do it: the pack that was there may then have to
+    be put in again."""
+    folder = user_models() / name
+    try:
+        folder.mkdir(exist_ok=True)
+        for path in sorted(stage.iterdir(), key=lambda path: (path.name == MANIFEST_NAME, path.name)):
+            path.replace(folder / path.name)
+    except OSError as error:
+        raise PackError(
+            f"{folder} cannot be written: {error.strerror or error}", hint="may you write there?"
+        ) from error
+    finally:
+        forget_packs()
+    return folder
+
+
+def shipped_manifest(name: str) -> Path | None:
+    """The manifest of a pack that faceclust knows, as it comes with the program."""
+    found = [folder / f"{name}.toml" for folder in shipped_folders()]
+    return next((path for path in found if path.is_file()), None)
+
+
+def manifest_text(name: str) -> str:
+    """The manifest of a pack as it stands. Raises PackError for an unknown one."""
+    for path in (user_models() / name / MANIFEST_NAME, shipped_manifest(name)):
+        if path is not None and path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise PackError(f"no model pack called {name!r}")
+
+
+def change_manifest(name: str, text: str) -> Path:
+    """Give the pack this manifest, in the user's folder; gives its path. Raises PackError."""
+    path = user_models() / name / MANIFEST_NAME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, text)
+    except OSError as error:
+        raise PackError(f"{path} cannot be written: {error.strerror or error}", hint="may you write there?") from error
+    finally:
+        forget_packs()
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.glob(f"{_STAGE}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,255 @@
+"""`models add` and `models calibrate`, from the files to the groups of a scan."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from faceclust import Library
+from faceclust.cli import cli
+from faceclust.errors import FaceclustError, PackError
+from faceclust.evaluation.clustering import bcubed
+from faceclust.packs.known import forget_packs, load_pack, pack_names, user_models
+from faceclust.progress import Silent
+from faceclust.vision.analyse import FaceAnalyser
+from tests import made_models, made_people
+from tests.cli.program import ok, run
+from tests.samples import COLLINS, HOPPER, portrait
+
+FED = ("--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "127.5")
+ROOT = Path(__file__).parents[2]
+PEOPLE = 24
+
+
+@pytest.fixture(scope="module")
+def all_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_people.write_people(tmp_path_factory.mktemp("people"), PEOPLE)
+
+
+@pytest.fixture
+def people(all_people: Path, tmp_path: Path) -> Path:
+    """Photos of some people, in a folder each, that nobody has looked at."""
+    shutil.copytree(all_people, tmp_path / "people")
+    return tmp_path / "people"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder with a detector of marks, put in, and an embedder that is not."""
+    made_models.embedder(tmp_path / "my.onnx")
+    command("add", made_people.write_detector(tmp_path / "marks"))
+    return tmp_path
+
+
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def command(*arguments: str | Path) -> None:
+    """A command of `models`, in this process."""
+    forget_packs()
+    cli.main(["models", *map(str, arguments)], standalone_mode=False)
+
+
+def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
+    said = run("models", "add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--calibrate", people)
+    assert said.returncode == 0, said.stderr
+    assert "12 numbers a face" in said.stdout and "BCubed F" in said.stdout
+    assert "1.1 means nothing for it until it is calibrated" in said.stdout
+    assert "wrote " in said.stderr and "with fewer than 200 people" in said.stderr
+    forget_packs()
+    pack = load_pack("my")
+    assert pack.radius_source == "measured" and pack.embedder.radius != 1.0
+    library = Library(people)
+    library.pack = pack
+    result = library.scan(workers=2)
+    assert result.faces == 4 * PEOPLE and not result.skipped
+    clustering = library.cluster().clustering
+    person_of = {place.face_id: place.photo.partition("/")[0] for place in library.places}
+    score = bcubed(clustering.labels, [person_of[face] for face in clustering.face_ids.tolist()])
+    assert score.f > 0.95
+    vectors = library.faces.embeddings
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), pack.embedder.radius, rtol=1e-2)
+
+
+def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: Path) -> None:
+    command("add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--threshold", "0.3")
+    library = Library(people, progress=Notes())
+    library.pack = load_pack("my")
+    library.scan(workers=0)
+    before = library.cluster()
+    assert not library.progress.notes  # type: ignore[attr-defined]
+    assert library.cluster().anew == ""
+    command("calibrate", "my", people)
+    forget_packs()
+    again = Library(people)
+    again.pack = load_pack("my")
+    assert again.pack.fingerprint == library.pack.fingerprint
+    assert again.scan(workers=0).scanned == 0
+    grouping = again.cluster()
+    assert grouping.anew == "the models are others"
+    assert len(grouping.clustering.labels) == len(before.clustering.labels)
+
+
+def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("add", made / "my.onnx", *FED, "--detector", "marks", "--dry-run")
+    assert "my" not in pack_names()
+    command("add", made / "my.onnx", *FED, "--detector", "marks", "--name", "one")
+    manifest = user_models() / "one" / "pack.toml"
+    before = manifest.read_text()
+    capsys.readouterr()
+    command("calibrate", "one", people, "--dry-run", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert manifest.read_text() == before and not found["written"]
+    assert found["people"] == PEOPLE and found["faces"] == 4 * PEOPLE and found["too_few"]
+    low, high = found["as_good"]
+    assert low <= found["best"] <= high and found["radius"] == pytest.approx((2.2 / (low + high)) ** 0.5, abs=1e-3)
+
+
+def test_the_embedded_packs_radius_stays(
+    people: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faceclust.measure import radius
+    from tests.measure.test_radius import faces_of
+
+    units, _ = faces_of(40, 3, 0.3)
+    monkeypatch.setattr(radius, "main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
+    command("calibrate", "dlib", people)
+    said = capsys.readouterr()
+    assert "the radius of the embedded models stays 3.15" in said.err and "BCubed" in said.out
+    assert not (user_models() / "dlib").exists()
+
+
+def faces_on(units: np.ndarray) -> object:
+    from faceclust.measure.faces import MainFaces
+
+    n = len(units)
+    empty = np.zeros(n, np.float32)
+    boxes, landmarks = np.zeros((n, 4), np.float32), np.zeros((n, 5, 2), np.float32)
+    return MainFaces(np.ones(n, np.bool_), units, units, boxes, landmarks, empty, empty)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("my.onnx",), "how .*my.onnx is fed is not said: --template, --input, --mean, --scale"),
+        (("my.onnx", *FED[:6]), "not said: --scale"),
+        (("my.onnx", "my.onnx", *FED), "one model makes one pack"),
+        (("my.onnx", *FED, "--mean", "abc"), "--mean abc: a number is wanted"),
+        (("my.onnx", *FED, "--scale", "0"), "--scale 0: a number is wanted"),
+        (("my.onnx", *FED, "--mean", "1,2"), "three with commas"),
+        (("my.onnx", *FED, "--mean", "nan"), "a number is wanted"),
+        (("my.onnx", *FED, "--chip", "112"), "--chip 112 is no size"),
+        (("my.onnx", *FED, "--margin", "0.2"), "--margin goes with --template box"),
+        (("my.onnx", *FED, "--threshold", "1", "--radius", "1"), "say the same"),
+        (("my.onnx", *FED, "--name", "Mine!"), "'Mine!' cannot be a pack's name"),
+        (("my.onnx", *FED, "--detector", "nobody"), "no model pack called 'nobody'"),
+        (("my.onnx", *FED, "--calibrate", "nowhere"), "nowhere is not a folder"),
+        (("my.onnx", *FED, "--layout", "nhwc"), "which is not nhwc"),
+        (("my.onnx", *FED, "--output", "other"), "has no output 'other'"),
+        (("my.onnx", *FED, "--chip", "64x64"), None),
+        (("nowhere.onnx", *FED), "cannot be read"),
+        (("marks/marks.toml", *FED), "says that itself"),
+        (("--pack", "marks", "my.onnx", *FED), "the pack 'marks' says that itself"),
+        (("--pack", "marks", "marks/marks.toml"), "--pack goes with the pack's files alone"),
+        (("--pack", "nobody", "my.onnx"), "no model pack called 'nobody'"),
+        (("--pack", "dlib", "my.onnx"), "comes with faceclust"),
+        (("marks/marks.onnx",), "belongs to the pack 'marks'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_one_line_and_nothing_is_put_in(
+    made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str | None
+) -> None:
+    monkeypatch.chdir(made)
+    if words is None:  # what the model says goes before
+        command("add", *arguments)
+        assert load_pack("my").embedder.chip_size == (112, 112)
+        return
+    with pytest.raises((FaceclustError, click.UsageError), match=words) as failure:
+        command("add", *arguments)
+    assert "\n" not in str(failure.value)
+    assert "my" not in pack_names() and not list(user_models().glob(".adding*"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_scan_with_models_that_do_not_fit_ends_with_one_line(made: Path, people: Path, workers: int) -> None:
+    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    manifest = user_models() / "my" / "pack.toml"
+    manifest.write_text(
+        manifest.read_text().replace('kind = "scrfd"', 'kind = "retinaface"').replace("scrfd =", "retinaface =")
+    )
+    forget_packs()
+    library = Library(people)
+    library.pack = load_pack("my")
+    with pytest.raises(
+        PackError, match=r"pack 'my': the model's outputs are not RetinaFace's: expected .*found"
+    ) as failure:
+        library.scan(workers=workers)
+    assert "\n" not in str(failure.value)
+    assert not list(people.rglob(".faceclust*.parquet"))
+    said = run("models", "calibrate", "my", people)
+    assert said.returncode == 1 and said.stderr.splitlines()[-1].startswith("error: pack 'my': the model's outputs")
+    assert "Traceback" not in said.stderr
+
+
+def test_in_a_terminal_a_folder_to_calibrate_on_is_asked_for(
+    made: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(text: str, *given: object, **more: object) -> str:
+        asked.append(text)
+        return str(people)
+
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(click, "prompt", answer)
+    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    assert len(asked) == 1 and "<person>/<photo>" in asked[0]
+    forget_packs()
+    assert load_pack("my").radius_source == "measured"
+
+
+def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
+    few = made_people.write_people(tmp_path / "few", 3)
+    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    said = run("models", "calibrate", "my", few)
+    assert said.returncode == 2 and "faces of 3 people" in said.stderr
+    pack = load_pack("my")
+    assert pack.radius_source == "none"
+    library = Library(few, progress=Notes())
+    library.pack = pack
+    library.scan(workers=0)
+    library.cluster()
+    (note,) = library.progress.notes  # type: ignore[attr-defined]
+    assert "the scale of the models my is not known" in note
+
+
+@pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
+def test_yunet_itself(tmp_path: Path) -> None:
+    ok("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
+    forget_packs()
+    analyser, dlib = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("dlib"))
+    for person in (COLLINS, HOPPER):
+        pixels = np.asarray(portrait(person))
+        found, expected = analyser.detect(pixels), dlib.detect(pixels)
+        assert len(found) == len(expected) == 1
+        eyes = np.linalg.norm(expected.landmarks[0, 1] - expected.landmarks[0, 0])
+        assert np.abs(found.landmarks - expected.landmarks).max() < 0.25 * eyes
+        ((_, ours),) = analyser.embed([found], [analyser.chips(pixels, analyser.refine(pixels, found))])
+        ((_, theirs),) = dlib.embed([expected], [dlib.chips(pixels, expected)])
+        assert ((ours - theirs) ** 2).sum() < 0.3

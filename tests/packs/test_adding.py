@@ -1,0 +1,276 @@
+"""Packs from files on the disk: which file is which, and what is there when something goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from faceclust.adding import Added, add_known, add_manifest, add_own, known_by_content
+from faceclust.errors import PackError
+from faceclust.packs import install, known
+from faceclust.packs.drafting import OwnModel, with_radius
+from faceclust.packs.install import change_manifest, manifest_text
+from faceclust.packs.known import load_pack, pack_names, user_models
+from faceclust.packs.manifest import read_manifest
+from faceclust.packs.verify import check_files, require_files
+from tests import made_models, made_people
+
+TOLD = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
+
+
+def own_model(name: str = "mine", **more: object) -> OwnModel:
+    return OwnModel(**{"name": name, "file": "", "dimension": 0, "chip_size": (0, 0)} | TOLD | more)  # type: ignore[arg-type]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def left_over() -> list[str]:
+    """What lies in the user's folder beside whole packs."""
+    return sorted(path.name for path in user_models().glob(".adding*"))
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the manifest of a known pack, `marks`: its detector's SHA-256 is pinned, its
+    embedder's nobody has said."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    manifest = made_people.write_detector(tmp_path / "source")
+    made_models.embedder(tmp_path / "source" / "vectors.onnx", batch=1)
+    text = manifest.read_text()
+    text = (
+        text[: text.index("[embedder]")]
+        + f"""
+[embedder]
+file = "vectors.onnx"
+dimension = 12
+chip_size = [112, 112]
+colour = "bgr"
+mean = [1.0, 2.0, 3.0]
+scale = 127.5
+mirror = true
+radius = 1.2
+radius_source = "published"
+sure_score = 0.0
+max_asymmetry = 4.0
+template = "arcface"
+
+[[file]]
+name = "marks.onnx"
+sha256 = "{sha256(tmp_path / "source" / "marks.onnx")}"
+size = {(tmp_path / "source" / "marks.onnx").stat().st_size}
+licence = "none"
+
+[[file]]  # nobody has published a hash
+name = "vectors.onnx"
+licence = "none"
+"""
+    )
+    (folder / "marks.toml").write_text(text)
+    folders = known.shipped_folders()
+    for module in (known, install):
+        monkeypatch.setattr(module, "shipped_folders", lambda: [*folders, folder])
+    known.forget_packs()
+    return tmp_path / "source"
+
+
+def test_a_known_packs_files_are_put_in_and_their_hashes_noted(shipped: Path) -> None:
+    added = add_known("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
+    pack = load_pack("marks")
+    require_files(pack)
+    assert pack.folder == added.folder == user_models() / "marks"
+    assert [file.sha256 for file in pack.files] == [sha256(shipped / "marks.onnx"), sha256(shipped / "vectors.onnx")]
+    assert pack.embedder.mean == (1.0, 2.0, 3.0) and added.trial.dimension == 12
+    assert "# nobody has published a hash" in manifest_text("marks")
+    assert left_over() == []
+
+
+def test_the_zip_they_come_in_will_do(shipped: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("models/readme.txt", "hello")
+        for name in ("marks.onnx", "vectors.onnx"):
+            archive.write(shipped / name, f"models/{name}")
+    added = add_known("marks", [tmp_path / "all.zip"])
+    assert {name: path.name for name, path in added.files.items()} == dict.fromkeys(
+        ["marks.onnx", "vectors.onnx"], "all.zip"
+    )
+    require_files(load_pack("marks"))
+
+
+def test_names_do_not_matter_where_the_hash_is_known(shipped: Path, tmp_path: Path) -> None:
+    shutil.copy(shipped / "marks.onnx", tmp_path / "a download (1).onnx")
+    shutil.copy(shipped / "vectors.onnx", tmp_path / "resnet.onnx")
+    add_known("marks", [tmp_path / "resnet.onnx", tmp_path / "a download (1).onnx"])
+    require_files(load_pack("marks"))
+
+
+def test_files_that_are_in_already_need_not_be_named_again(shipped: Path) -> None:
+    add_known("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
+    other = made_models.embedder(shipped / "other" / "vectors.onnx", batch=8)
+    with pytest.raises(PackError, match=r"is not the vectors\.onnx of the pack"):
+        add_known("marks", [other])
+    add_known("marks", [other], anew=True)
+    assert sha256(user_models() / "marks" / "vectors.onnx") == sha256(other)
+    require_files(load_pack("marks"))
+
+
+def test_a_wrong_file_is_refused_and_nothing_is_put_in(shipped: Path, tmp_path: Path) -> None:
+    spoilt = tmp_path / "marks.onnx"
+    spoilt.write_bytes((shipped / "marks.onnx").read_bytes()[:-1] + b"x")
+    for files, words in (
+        (
+            [spoilt, shipped / "vectors.onnx"],
+            rf"is not the marks\.onnx of the pack 'marks': its SHA-256 is {sha256(spoilt)}",
+        ),
+        ([shipped / "marks.onnx"], "the pack 'marks' needs vectors.onnx as well"),
+        ([tmp_path / "nowhere.onnx"], "cannot be read: No such file"),
+        ([tmp_path], "is a folder"),
+        ([shipped / "marks.onnx", shipped / "vectors.onnx", shipped / "marks.toml"], "marks.toml is none of the files"),
+    ):
+        with pytest.raises(PackError, match=words):
+            add_known("marks", files)
+        assert not (user_models() / "marks").exists() and left_over() == []
+    with pytest.raises(PackError, match="comes with faceclust"):
+        add_known("dlib", [spoilt])
+
+
+def test_a_file_that_is_no_model_of_the_pack_is_tried_before_it_is_put_in(shipped: Path) -> None:
+    wrong = made_models.embedder(shipped / "vectors.onnx", (96, 96))
+    with pytest.raises(PackError, match=r"vectors\.onnx takes any×3×96×96; the manifest's chips are 112×112"):
+        add_known("marks", [shipped / "marks.onnx", wrong])
+    assert not (user_models() / "marks").exists() and left_over() == []
+
+
+def test_a_zip_without_models_says_so(shipped: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", "x")
+    with pytest.raises(PackError, match="is a zip without an ONNX file"):
+        add_known("marks", [tmp_path / "net.pt"])
+    whole = (tmp_path / "net.zip", tmp_path / "cut.zip")
+    with zipfile.ZipFile(whole[0], "w") as archive:
+        archive.write(shipped / "marks.onnx", "marks.onnx")
+    data = bytearray(whole[0].read_bytes())
+    data[200] ^= 0xFF
+    whole[1].write_bytes(data)
+    with pytest.raises(PackError, match="cannot be taken out of"):
+        add_known("marks", [whole[1]])
+
+
+def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
+    manifest = made_people.write_detector(tmp_path / "own")
+    added = add_manifest(manifest, [], dry_run=True)
+    assert "marks" not in pack_names() and added.folder == user_models() / "marks"
+    add_manifest(manifest, [])
+    pack = load_pack("marks")
+    require_files(pack)
+    assert [check.file.embedded for check in check_files(pack)] == [False, True]
+    with pytest.raises(PackError, match="there is a pack called 'marks' already"):
+        add_manifest(manifest, [])
+    add_manifest(manifest, [], "other")
+    assert load_pack("other").name == "other"
+    add_manifest(manifest, [], anew=True)
+
+
+def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> None:
+    manifest = made_people.write_detector(tmp_path / "own")
+    (dlib,) = (file for file in load_pack("dlib").files if file.name == "dlib_resnet.onnx")
+    text = manifest.read_text().replace('"dlib_resnet.onnx"', '"vectors.onnx"')
+    text = text.replace("embedded = true", f'sha256 = "{dlib.sha256}"\nsize = 1\nlicence = "CC0"')
+    manifest.write_text(text)
+    add_manifest(manifest, [])
+    pack = load_pack("marks")
+    assert pack.embedder.file == "dlib_resnet.onnx" and pack.files[1].embedded
+    assert sorted(path.name for path in pack.folder.iterdir()) == ["marks.onnx", "pack.toml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"marks.onnx"\nlicence', '"../marks.onnx"\nlicence', "marks.onnx"),
+        ("scale = 1\n", "scale = 0\n", "scale"),
+        ('template = "dlib"', 'template = "box"', "margin"),
+        ("schema = 1", "schema = 1\nembedded = true", "comes with faceclust|embedded"),
+        ("threshold = 0.9", "threshhold = 0.9", "threshhold"),
+        ('name = "marks"', 'name = "Big Marks"', "cannot be a pack's name"),
+        ('name = "marks"', 'name = "dlib"', "is the name of a pack that faceclust knows"),
+    ],
+)
+def test_a_manifest_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    manifest = made_people.write_detector(tmp_path / "own")
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, new))
+    with pytest.raises(PackError, match=words):
+        add_manifest(manifest, [])
+    assert left_over() == [] and not (user_models() / "marks").exists()
+
+
+def added_own(tmp_path: Path, made: dict[str, object], **more: object) -> Added:
+    return add_own(made_models.embedder(tmp_path / "my.onnx", **made), own_model(**more))  # type: ignore[arg-type]
+
+
+def test_a_model_alone_becomes_a_pack(tmp_path: Path) -> None:
+    added = added_own(tmp_path, {"size": (96, 112), "layout": "nhwc", "batch": 8})
+    pack = load_pack("mine")
+    require_files(pack)
+    assert (pack.embedder.chip_size, pack.embedder.dimension) == ((96, 112), 12)
+    assert pack.radius_source == "none" and pack.detector.kind == "mtcnn" and added.trial.dimension == 12
+    assert pack.embedder.radius == 1.0 and not pack.embedded and pack.space != pack.fingerprint
+    assert sorted(path.name for path in pack.folder.iterdir()) == ["my.onnx", "pack.toml"]
+    assert known_by_content(tmp_path / "my.onnx") == "mine"
+
+
+def test_what_the_model_leaves_open_the_template_says(tmp_path: Path) -> None:
+    added_own(tmp_path, {"size": (160, 160), "sides": ("h", "w")}, template="box", margin=0.2)
+    assert load_pack("mine").embedder.chip_size == (160, 160)
+    assert load_pack("mine").embedder.margin == 0.2
+
+
+def test_another_packs_detector_comes_along(tmp_path: Path) -> None:
+    add_manifest(made_people.write_detector(tmp_path / "own"), [])
+    added_own(tmp_path, {}, detector="marks", radius=1.234567)
+    pack = load_pack("mine")
+    require_files(pack)
+    assert pack.detector.kind == "scrfd" and pack.radius_source == "published" and pack.embedder.radius == 1.2346
+    shutil.rmtree(user_models() / "marks")
+    require_files(pack)
+
+
+def test_the_radius_is_changed_and_nothing_else(tmp_path: Path) -> None:
+    added_own(tmp_path, {})
+    before, text = load_pack("mine"), manifest_text("mine")
+    change_manifest("mine", with_radius(text, 2.5))
+    after = load_pack("mine")
+    assert (after.embedder.radius, after.radius_source) == (2.5, "measured")
+    assert after.fingerprint == before.fingerprint and after.space != before.space
+    changed = set(text.splitlines()) ^ set(manifest_text("mine").splitlines())
+    assert all(line.startswith("radius") for line in changed) and len(changed) == 4
+
+
+@pytest.mark.parametrize("name", ["", "Mine", "../up", "a/b", ".hidden", "a" * 42, "dlib"])
+def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PackError):
+        added_own(tmp_path, {}, name=name)
+    assert not user_models().exists() or not list(user_models().iterdir())
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(PackError, match="No space left on device"):
+        added_own(tmp_path, {})
+    assert left_over() == [] and "mine" not in pack_names()
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    added_own(tmp_path, {}, mean=(1.0, 2.0, 3.0), scale=57.5, colour="bgr", mirror=False, licence="MIT")
+    spec = read_manifest(user_models() / "mine" / "pack.toml").embedder
+    assert (spec.mean, spec.scale, spec.colour, spec.mirror) == ((1.0, 2.0, 3.0), 57.5, "bgr", False)

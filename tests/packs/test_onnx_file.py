@@ -1,0 +1,139 @@
+"""What is read of an ONNX file before it is run."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from faceclust.errors import PackError
+from faceclust.packs.known import load_pack
+from faceclust.packs.onnx_file import check_onnx
+from faceclust.packs.session import OnnxModel
+from tests import made_models
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("model/data.pkl", b"x")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (zipped(), "zip archive, such as PyTorch's"),
+        (pickle.dumps({"a": 1}, 2), "Python pickle"),
+        (pickle.dumps({"a": 1}, 4), "Python pickle"),
+        (b"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "Git LFS"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"hello, world", "no ONNX file"),
+        (b"", "no graph in it"),
+        (b"\x08\x08", "no graph in it"),
+        (b"\xff" * 40, "no ONNX file"),
+    ],
+)
+def test_other_files_are_told_by_name(data: bytes, words: str) -> None:
+    with pytest.raises(PackError, match=words):
+        check_onnx(data, "some.onnx")
+
+
+def test_the_programs_own_models_pass() -> None:
+    pack = load_pack("dlib")
+    for file in pack.files:
+        check_onnx(pack.path(file.name).read_bytes(), file.name)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_no_file_cut_off_or_spoilt_raises_anything_else(data: st.DataObject) -> None:
+    whole = bytearray(load_pack("dlib").path("mtcnn_pnet.onnx").read_bytes())
+    if data.draw(st.booleans()):
+        del whole[data.draw(st.integers(0, len(whole) - 1)) :]
+    else:
+        for place in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=8)):
+            whole[place] ^= data.draw(st.integers(1, 255))
+    try:
+        check_onnx(bytes(whole), "spoilt.onnx")
+    except PackError as error:
+        assert "\n" not in str(error)
+
+
+def external(where: str, folder: Path) -> Path:
+    """A model that would read its numbers from secret.bin beside it: an initializer, or a constant in
+    a node, in a branch of an If, or in a function."""
+    (folder / "secret.bin").write_bytes(np.arange(3, dtype=np.float32).tobytes())
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32), "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "secret.bin"
+    plain = numpy_helper.from_array(np.zeros(3, np.float32), "w")
+    constant = helper.make_node("Constant", [], ["w"], value=tensor)
+    output = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    branch = helper.make_graph([constant], "b", [], [helper.make_tensor_value_info("w", TensorProto.FLOAT, None)])
+    opset = helper.make_opsetid("", 17)
+    nodes = [helper.make_node("Add", ["input", "w"], ["out"])]
+    functions = []
+    if where == "node":
+        nodes.insert(0, constant)
+    elif where == "branch":
+        yes = helper.make_node("Constant", [], ["yes"], value=numpy_helper.from_array(np.array(True)))
+        nodes = [yes, helper.make_node("If", ["yes"], ["w"], then_branch=branch, else_branch=branch), *nodes]
+    elif where == "function":
+        nodes = [helper.make_node("f", [], ["w"], domain="own"), *nodes]
+        functions = [helper.make_function("own", "f", [], ["w"], [constant], [opset])]
+    tensors = {"initializer": [tensor], "sound": [plain]}.get(where, [])
+    given_ = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3])]
+    graph = helper.make_graph(nodes, "g", given_, [output], tensors)
+    model = helper.make_model(
+        graph, opset_imports=[opset, helper.make_opsetid("own", 1)], functions=functions, ir_version=8
+    )
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("where", ["initializer", "node", "branch", "function"])
+def test_a_model_that_reads_another_file_is_refused(tmp_path: Path, where: str) -> None:
+    with pytest.raises(PackError, match="keeps its weights in another file") as failure:
+        OnnxModel(external(where, tmp_path))
+    assert "save_as_external_data=False" in str(failure.value.hint)
+
+
+def test_one_that_holds_its_weights_is_not(tmp_path: Path) -> None:
+    assert OnnxModel(external("sound", tmp_path)).input_shape == (1, 3)
+
+
+def test_an_operator_nobody_knows_is_one_line(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx")
+    model = onnx.load(path)
+    model.graph.node[0].op_type, model.graph.node[0].domain = "ReadFile", "com.example"
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(PackError, match=r"own\.onnx cannot be loaded") as failure:
+        OnnxModel(path)
+    assert "\n" not in str(failure.value)
+
+
+def test_numbers_it_cannot_be_given_are_said(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx")
+    model = onnx.load(path)
+    cast = helper.make_node("Cast", ["bytes"], ["input"], to=TensorProto.FLOAT)
+    model.graph.node.insert(0, cast)
+    model.graph.input[0].name = "bytes"
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(PackError, match=r"takes tensor\(uint8\)"):
+        OnnxModel(path)

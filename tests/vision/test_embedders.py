@@ -1,0 +1,170 @@
+"""Embedders of every shape: models that give the means of a chip's quarters, so that what comes out
+says how it went in."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from faceclust.errors import PackError
+from faceclust.packs.known import load_pack
+from faceclust.packs.pack import Pack
+from faceclust.packs.templates import TEMPLATES, template_points
+from faceclust.types import Detections
+from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.embed import load_embedder
+from faceclust.vision.feeding import Feed
+from faceclust.vision.trial import try_pack
+from tests import made_models
+
+
+def pack_of(path: Path, size: tuple[int, int] = (112, 112), **spec: Any) -> Pack:
+    dlib = load_pack("dlib")
+    embedder = dataclasses.replace(
+        dlib.embedder,
+        **{"file": path.name, "dimension": 12, "chip_size": size, "template": template_points("arcface", size)} | spec,
+    )
+    files = tuple(dataclasses.replace(file, embedded=True) for file in dlib.files)
+    return dataclasses.replace(dlib, name="made", folder=path.parent, embedder=embedder, files=files, embedded=False)
+
+
+def chips_of(n: int, size: tuple[int, int] = (112, 112)) -> np.ndarray:
+    return np.random.default_rng(n).integers(0, 256, (n, size[1], size[0], 3), np.uint8)
+
+
+def quarters(chips: np.ndarray, colour: str, mean: Any, scale: Any) -> np.ndarray:
+    """What the models give, from the definition: (n, 12)."""
+    values = chips[..., ::-1] if colour == "bgr" else chips
+    values = (values.astype(np.float64) - np.array(mean)) / np.array(scale)
+    height, width = chips.shape[1] // 2, chips.shape[2] // 2
+    parts = [values[:, y : y + height, x : x + width].mean(axis=(1, 2)) for y in (0, height) for x in (0, width)]
+    return np.stack(parts, axis=2).reshape(len(chips), 12)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("batch", ["n", 1, 8])
+@pytest.mark.parametrize(
+    ("colour", "mean", "scale"),
+    [("rgb", 127.5, 127.5), ("bgr", 0.0, 1.0), ("bgr", (104.0, 117.0, 123.0), (57.0, 58.0, 60.0))],
+)
+def test_chips_enter_as_the_manifest_says(
+    tmp_path: Path, layout: str, batch: object, colour: str, mean: Any, scale: Any
+) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", layout=layout, batch=batch)
+    embedder = load_embedder(pack_of(path, colour=colour, mean=mean, scale=scale))
+    for n in (0, 1, 3, 8, 11):
+        chips = chips_of(n)
+        np.testing.assert_allclose(embedder.raw(chips), quarters(chips, colour, mean, scale), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"four_axes": True},
+        {"with_norm": True},
+        {"sides": ("h", "w")},
+        {"sides": ("h", "w"), "channels": "c"},
+        {"tells_shape": False},
+        {"four_axes": True, "batch": 1, "tells_shape": False},
+    ],
+    ids=str,
+)
+def test_outputs_and_sides_of_every_kind(tmp_path: Path, made: dict[str, Any]) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", **made)
+    spec = {"layout": "nchw"} if "channels" in made else {}
+    embedder = load_embedder(pack_of(path, mean=127.5, scale=128.0, **spec))
+    chips = chips_of(3)
+    np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 127.5, 128.0), rtol=1e-4, atol=1e-3)
+
+
+def test_half_precision_is_brought_to_single(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", half=True)
+    vectors = load_embedder(pack_of(path, mean=127.5, scale=127.5)).raw(chips_of(2))
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, quarters(chips_of(2), "rgb", 127.5, 127.5), atol=2e-3)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_a_facenet_keeps_its_one_size(tmp_path: Path, layout: str) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", (160, 160), batch=1, layout=layout)
+    embedder = load_embedder(pack_of(path, (160, 160)))
+    chips = chips_of(2, (160, 160))
+    np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
+
+
+def test_a_chip_need_not_be_a_square(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", (96, 112))
+    chips = chips_of(2, (96, 112))
+    embedder = load_embedder(pack_of(path, (96, 112)))
+    np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("made", "spec", "words"),
+    [
+        ({"size": (96, 112)}, {}, r"takes any×3×112×96; the manifest's chips are 112×112"),
+        ({}, {"dimension": 512}, "gives 12 numbers a face; the manifest says 512"),
+        ({}, {"layout": "nhwc"}, "takes any×3×112×112, which is not nhwc"),
+        ({"channels": "c", "sides": ("h", "w")}, {}, "takes any×any×any×any"),
+        ({}, {"output": "norm"}, "has no output 'norm'; it has embedding"),
+        ({"with_norm": True}, {"output": "norm"}, "gives 1 numbers a face; the manifest says 12"),
+        ({"more_inputs": ["phase"]}, {}, r"has 2 inputs \(input, phase\)"),
+        ({"channels": 1}, {}, "takes any×1×112×112, which is no picture in colour"),
+    ],
+)
+def test_what_is_not_as_the_manifest_says_is_one_line(
+    tmp_path: Path, made: dict[str, Any], spec: dict[str, Any], words: str
+) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", **made)
+    with pytest.raises(PackError, match=words) as failure:
+        FaceAnalyser(pack_of(path, **spec))
+    assert "\n" not in str(failure.value)
+
+
+def test_what_comes_out_is_looked_at_where_the_file_does_not_tell() -> None:
+    with pytest.raises(PackError, match="for 2 faces the embedder gives 2×12; 2×512 was expected"):
+        Feed().vectors({"embedding": np.zeros((2, 12), np.float32)}, 2, 512)
+    with pytest.raises(PackError, match="for 2 faces the embedder gives 3×8; 2×12 was expected"):
+        Feed().vectors({"embedding": np.zeros((3, 8), np.float32)}, 2, 12)
+
+
+def test_templates_are_scaled_by_the_height_about_the_middle() -> None:
+    sphereface = template_points("sphereface", (96, 112))
+    np.testing.assert_allclose(template_points("arcface", (96, 112)), sphereface, atol=1e-4)
+    np.testing.assert_allclose(template_points("arcface", (224, 224)), 2 * template_points("arcface", (112, 112)))
+    np.testing.assert_array_equal(template_points("dlib", (150, 150)), load_pack("dlib").embedder.template)
+    assert template_points("box", (160, 160)).shape == (5, 2)
+    with pytest.raises(ValueError, match="known are arcface, sphereface, dlib, box"):
+        template_points("insight", (112, 112))
+    assert set(TEMPLATES) == {"arcface", "sphereface", "dlib"}
+
+
+def test_a_boxs_chip_is_the_box_with_its_margin(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", (160, 160))
+    analyser = FaceAnalyser(pack_of(path, (160, 160), margin=0.25))
+    pixels = np.zeros((400, 400, 3), np.uint8)
+    pixels[100:260, 140:260] = 200  # a box of 120×160: a square of 200, 40 from each end of the long side
+    found = Detections(
+        np.array([[140, 100, 260, 260]], np.float32), np.ones(1, np.float32), np.zeros((1, 5, 2), np.float32)
+    )
+    assert analyser.chip_scales(found)[0] == pytest.approx(160 / 200)
+    (chip,) = analyser.chips(pixels, found)
+    bright = np.argwhere(chip[:, :, 0] > 100)
+    assert np.abs(bright.min(axis=0) - (16, 32)).max() <= 1  # row, column
+    assert np.abs(bright.max(axis=0) - (143, 127)).max() <= 1
+
+
+def test_a_trial_tells_what_running_it_shows(tmp_path: Path) -> None:
+    trial = try_pack(pack_of(made_models.embedder(tmp_path / "own.onnx"), mean=127.5, scale=127.5))
+    assert trial.dimension == 12 and 0 < trial.milliseconds < 1000 and min(trial.norms) > 0
+    for spec, words in (
+        ({"mean": 0.0, "scale": 1e-38}, "numbers that are not finite"),
+        ({"mean": 1e9, "scale": 1.0}, "same vector for different pictures"),
+        ({"mean": 0.0, "scale": 1e30}, "vector of length 0"),
+    ):
+        with pytest.raises(PackError, match=words):
+            try_pack(pack_of(tmp_path / "own.onnx", **spec))

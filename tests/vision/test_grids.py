@@ -1,0 +1,266 @@
+"""The one-stage detectors on models that say what they are told to, against decoders written cell by
+cell from the definitions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from faceclust.errors import PackError
+from faceclust.packs.known import load_pack
+from faceclust.packs.pack import DetectorSpec, Pack
+from faceclust.packs.session import OnnxModel
+from faceclust.types import Detections
+from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.detect import load_detector
+from faceclust.vision.grids import GridSettings
+from faceclust.vision.scrfd import Scrfd
+from tests import made_models
+
+BOX = (2.0, 1.0, 3.0, 4.0)
+POINTS = (-1.0, -0.5, 1.0, -0.5, 0.0, 0.25, -0.75, 1.0, 0.75, 1.5)
+
+
+def pack_with(folder: Path, kind: str, **settings: Any) -> Pack:
+    spec = DetectorSpec(kind, 1000, 20, None, {kind: f"{kind}.onnx"}, {"threshold": 0.5, "overlap": 0.4} | settings)
+    dlib = load_pack("dlib")
+    files = tuple(dataclasses.replace(file, embedded=True) for file in dlib.files)
+    return dataclasses.replace(dlib, name="made", folder=folder, detector=spec, files=files, embedded=False)
+
+
+def red_at(size: tuple[int, int], *cells: tuple[int, int, int]) -> np.ndarray:
+    """A black picture of `size` (width, height) with red squares: grid, column, row."""
+    pixels = np.zeros((size[1], size[0], 3), np.uint8)
+    for grid, column, row in cells:
+        pixels[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid, 0] = 255
+    return pixels
+
+
+def cells_of(pixels: np.ndarray) -> Iterator[tuple[int, int, int, np.ndarray]]:
+    """Each cell of each grid, its pixels beyond the edge black: grid, column, row, mean colour."""
+    height, width = (32 * math.ceil(side / 32) for side in pixels.shape[:2])
+    whole = np.zeros((height, width, 3))
+    whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+    for grid in (8, 16, 32):
+        for row in range(height // grid):
+            for column in range(width // grid):
+                part = whole[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid]
+                yield grid, column, row, part.mean(axis=(0, 1))
+
+
+def overlap(a: list[float], b: list[float]) -> float:
+    across = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    down = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return across * down / (sum(areas) - across * down)
+
+
+Found = list[tuple[float, list[float], list[float]]]
+
+
+def suppressed(found: Found, most: float) -> Found:
+    kept: Found = []
+    for one in sorted(found, key=lambda one: -one[0]):
+        if all(overlap(one[1], other[1]) <= most for other in kept):
+            kept.append(one)
+    return kept
+
+
+def scrfd_slowly(pixels: np.ndarray) -> Found:
+    found = []
+    for grid, column, row, colour in cells_of(pixels):
+        score = (colour[0] - 127.5) / 128
+        if score > 0.5:
+            x, y = column * grid, row * grid
+            box = [x - BOX[0] * grid, y - BOX[1] * grid, x + BOX[2] * grid, y + BOX[3] * grid]
+            points = [(x, y)[i % 2] + value * grid for i, value in enumerate(POINTS)]
+            found += [(score, box, points)] * 2
+    return suppressed(found, 0.4)
+
+
+def retinaface_slowly(pixels: np.ndarray, *, softmaxed: bool) -> Found:
+    """As its authors write it: priors and answers in fractions of the picture's sides."""
+    height, width = (32 * math.ceil(side / 32) for side in pixels.shape[:2])
+    found = []
+    for grid, column, row, colour in cells_of(pixels):
+        sure = (colour[2] - 104) / 100  # the first channel is blue
+        score = sure if softmaxed else 1 / (1 + math.exp(-sure))
+        for side in {8: (16, 32), 16: (64, 128), 32: (256, 512)}[grid]:
+            if score <= 0.6:
+                continue
+            cx, cy, w, h = (column + 0.5) * grid / width, (row + 0.5) * grid / height, side / width, side / height
+            x, y = cx + BOX[0] * 0.1 * w, cy + BOX[1] * 0.1 * h
+            w2, h2 = w * math.exp(BOX[2] * 0.2), h * math.exp(BOX[3] * 0.2)
+            box = [(x - w2 / 2) * width, (y - h2 / 2) * height, (x + w2 / 2) * width, (y + h2 / 2) * height]
+            points = [
+                (cx + value * 0.1 * w) * width if i % 2 == 0 else (cy + value * 0.1 * h) * height
+                for i, value in enumerate(POINTS)
+            ]
+            found.append((score, box, points))
+    return suppressed(found, 0.4)
+
+
+def assert_same(detections: Detections, expected: Found) -> None:
+    assert len(detections) == len(expected) > 0
+
+    def in_order(rows: Found) -> list[list[float]]:
+        return sorted([*box, *points, score] for score, box, points in rows)
+
+    ours: Found = [
+        (float(score), box.tolist(), points.ravel().tolist())
+        for score, box, points in zip(detections.scores, detections.boxes, detections.landmarks, strict=True)
+    ]
+    np.testing.assert_allclose(in_order(ours), in_order(expected), rtol=1e-4, atol=1e-3)
+
+
+PICTURES = [
+    red_at((96, 64), (8, 3, 2)),
+    red_at((250, 130), (8, 1, 1), (16, 9, 3), (32, 5, 2)),  # sides that are no multiple of 32
+    red_at((320, 64), (32, 0, 0), (32, 9, 1), (8, 20, 4), (16, 10, 0)),
+]
+
+
+@pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
+def test_scrfd_is_read_as_it_is_defined(tmp_path: Path, pixels: np.ndarray) -> None:
+    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    detector = load_detector(pack_with(tmp_path, "scrfd"))
+    assert_same(detector(pixels, 10), scrfd_slowly(pixels))
+    assert len(detector(pixels[:, :, ::-1], 10)) == 0  # red is the first channel
+
+
+def test_scrfd_says_what_one_cell_says(tmp_path: Path) -> None:
+    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    found = load_detector(pack_with(tmp_path, "scrfd"))(red_at((96, 64), (8, 3, 2)), 10)
+    np.testing.assert_allclose(found.boxes, [[8, 8, 48, 48]])
+    np.testing.assert_allclose(found.landmarks[0], np.array(POINTS).reshape(5, 2) * 8 + (24, 16))
+    np.testing.assert_allclose(found.scores, [127.5 / 128])
+
+
+def test_scrfds_outputs_may_have_a_leading_axis_and_any_order() -> None:
+    class Model:
+        def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+            n = images.shape[2] * images.shape[3]
+            out = {}
+            for grid in (32, 8, 16):
+                for numbers in (10, 1, 4):
+                    out[f"{grid}-{numbers}"] = np.zeros((1, 2 * n // grid**2, numbers), np.float32)
+            out["16-1"][0, 5] = 0.9  # the third cell of the first row, its second anchor
+            out["16-4"][0, 5] = BOX
+            return out
+
+    found = Scrfd(Model(), GridSettings(20, 0.5, 0.4))(np.zeros((64, 96, 3), np.uint8), 10)
+    np.testing.assert_allclose(found.boxes, [[0, -16, 80, 64]])
+
+
+@pytest.mark.parametrize("softmaxed", [True, False])
+@pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
+def test_retinaface_is_read_as_it_is_defined(tmp_path: Path, pixels: np.ndarray, softmaxed: bool) -> None:
+    made_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
+    pack = pack_with(tmp_path, "retinaface", softmaxed=softmaxed, threshold=0.6)
+    blue = np.ascontiguousarray(pixels[:, :, ::-1])  # blue is the first channel
+    assert_same(load_detector(pack)(blue, 10), retinaface_slowly(blue, softmaxed=softmaxed))
+
+
+def test_a_means_and_colours_order_are_settings(tmp_path: Path) -> None:
+    made_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
+    settings: dict[str, Any] = {"colour": "rgb", "mean": [255.0, 0.0, 0.0], "scale": [-2.55, 1.0, 1.0]}
+    found = load_detector(pack_with(tmp_path, "retinaface", **settings))
+    assert len(found(red_at((64, 64), (32, 0, 0)), 10)) > 0  # all that is not red
+    assert len(found(red_at((64, 64), (32, 0, 0), (32, 0, 1), (32, 1, 0), (32, 1, 1)), 10)) == 0
+
+
+def test_a_network_of_one_size_gets_pictures_of_that_size(tmp_path: Path) -> None:
+    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
+    detector = load_detector(pack_with(tmp_path, "scrfd"))
+    found = detector(red_at((192, 128), (16, 4, 3)), 10)  # twice as wide as it takes
+    np.testing.assert_allclose(found.boxes, [[2 * 16, 2 * 16, 2 * 56, 2 * 56]])
+    assert len(detector(red_at((40, 30), (8, 2, 1)), 10)) == 1  # and one that is smaller
+
+
+def test_a_small_face_is_looked_for_at_a_scale_that_shows_it(tmp_path: Path) -> None:
+    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    detector = load_detector(pack_with(tmp_path, "scrfd"))
+    picture = red_at((768, 512), (32, 6, 4))
+    assert_same(
+        detector(picture, 80),
+        [
+            (
+                127.5 / 128,
+                [4 * 32, 4 * 24, 4 * 72, 4 * 64],
+                [4 * ((48, 32)[i % 2] + value * 8) for i, value in enumerate(POINTS)],
+            )
+        ],
+    )
+
+
+def without_detail(build: Callable[[Path], object]) -> Callable[[Path], Pack]:
+    def pack(folder: Path) -> Pack:
+        build(folder / "scrfd.onnx")
+        return pack_with(folder, "scrfd")
+
+    return pack
+
+
+WRONG = {
+    "another detector's outputs": (
+        without_detail(lambda path: made_models.retinaface(path, BOX, POINTS)),
+        r"pack 'made': the model's outputs are not SCRFD's: expected nine.*found loc 1×840×4",
+    ),
+    "no detector": (
+        without_detail(lambda path: made_models.embedder(path, (160, 128))),
+        "expected nine.*found embedding 1×12",
+    ),
+    "odd sides": (
+        without_detail(lambda path: made_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
+        "sides should be free, or multiples of 32",
+    ),
+    "an unknown setting": (
+        lambda folder: pack_with(folder, "scrfd", treshold=1),
+        "pack 'made': its detector scrfd does not know treshold",
+    ),
+    "no number": (lambda folder: pack_with(folder, "scrfd", overlap="much"), "overlap = 'much' is not what it should"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_does_not_fit_is_said_in_a_line(tmp_path: Path, what: str) -> None:
+    make, words = WRONG[what]
+    with pytest.raises(PackError, match=words) as failure:
+        FaceAnalyser(make(tmp_path))
+    assert "\n" not in str(failure.value)
+
+
+def test_a_lacking_setting_or_file_is_named(tmp_path: Path) -> None:
+    pack = pack_with(tmp_path, "yunet")
+    for spec, words in (
+        (dataclasses.replace(pack.detector, settings={"overlap": 0.3}), "its detector yunet lacks threshold"),
+        (dataclasses.replace(pack.detector, files={"net": "x"}), "does not know net and lacks yunet"),
+        (dataclasses.replace(pack.detector, kind="ssd"), "asks for detector 'ssd'"),
+    ):
+        with pytest.raises(PackError, match=words):
+            load_detector(dataclasses.replace(pack, detector=spec))
+
+
+def test_yunets_outputs_are_checked(tmp_path: Path) -> None:
+    made_models.scrfd(tmp_path / "yunet.onnx", BOX, POINTS)
+    with pytest.raises(PackError, match=r"not YuNet's: expected cls, obj, .*found 400 640×1"):
+        FaceAnalyser(pack_with(tmp_path, "yunet"))
+
+
+def test_numbers_that_are_none_make_no_face(tmp_path: Path) -> None:
+    made_models.retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
+    detector = load_detector(pack_with(tmp_path, "retinaface"))
+    assert len(detector(np.full((64, 64, 3), 255, np.uint8), 10)) == 0
+
+
+def test_only_a_detector_is_freed_of_its_size(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "facenet.onnx", (160, 160), batch=1)
+    assert OnnxModel(path).input_shape == (1, 3, 160, 160)
+    path = made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 640, 640))
+    assert OnnxModel(path, any_size=True).input_shape == (1, 3, None, None)
