@@ -96,7 +96,7 @@ def group_faces(
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """Clusters and parts (n,), named by a member's position; the rest as in `Grouping`."""
 
     clusters: Indices
@@ -105,21 +105,32 @@ class _Made:
     would_merge: int = 0
 
 
-def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> _Made:
+def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> Made:
     if len(embeddings) >= _MANY:
         progress.note(in_words(forecast(*embeddings.shape), len(embeddings)))
     algorithm = ALGORITHMS[params.algorithm]
     if params.algorithm != "average":
         clusters = algorithm(embeddings, params, constraints, progress)
-        return _Made(clusters, clusters, len(embeddings))
+        return Made(clusters, clusters, len(embeddings))
     alike = algorithm(embeddings, params, likeness_alone(constraints, len(embeddings)), progress)
-    made = _go_on(number_groups(alike, 2).astype(np.int64), embeddings, params, constraints, progress)
-    return _Made(made.clusters, made.parts, len(embeddings))
+    made = with_links(alike, embeddings, params, constraints, progress)
+    return Made(made.clusters, made.parts, len(embeddings))
+
+
+def with_links(
+    alike: Indices,
+    embeddings: Float32,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress | None = None,
+) -> Made:
+    """Clusters made by average linkage and likeness alone, `alike` (n,), joined by the links."""
+    return _go_on(number_groups(alike, 2).astype(np.int64), embeddings, params, constraints, progress or Silent())
 
 
 def _go_on(
     known: Indices, embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
-) -> _Made:
+) -> Made:
     """From known parts (n,): join them by the links, and find a place for new faces."""
 
     def group(some: Float32, limits: Constraints) -> Indices:
@@ -128,7 +139,7 @@ def _go_on(
     extended = extend_groups(embeddings, known, params.threshold, constraints, group, progress)
     parts = parts_of(embeddings, extended.clusters, constraints, np.where(extended.new, NEW, known))
     parts = with_taken_out(parts, known, extended.new)
-    return _Made(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
+    return Made(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
 
 
 def _why_anew(earlier: Clustering | None, params: ClusterParams, models: str, known: Indices, *, asked: bool) -> str:
