@@ -39,6 +39,7 @@ CONDUCTORS = {
     "interview",
     "library",
     "measure",
+    "measuring",
     "pages",
     "recognition",
     "regroup",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.measure.cuts import Labelled
 from faceclust.measure.truth import FOLDERS, read_ids
 from faceclust.store.schema import read_info
-from faceclust.types import FaceTable, Float32
+from faceclust.types import FaceTable
 
 _LABELS = ("label", "labels", "person", "name")
 _PHOTOS = ("photo_hash", "photo", "photos", "file", "path")
@@ -103,9 +102,9 @@ def _from_npz(file: Path) -> _Columns:
         if "embeddings" not in content:
             raise ValueError(f"it has no array embeddings (but {', '.join(content) or 'none'})")
         embeddings = content["embeddings"]
-        labels = content["labels"] if "labels" in content else None
-        photos = content["photos"] if "photos" in content else None
-        ids = content["face_ids"] if "face_ids" in content else None
+        labels = content.get("labels", None)
+        photos = content.get("photos", None)
+        ids = content.get("face_ids", None)
     return _columns(embeddings, labels, photos, ids)
 
 

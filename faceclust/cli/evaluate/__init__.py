@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from faceclust.cli.evaluate import clusters
+from faceclust.cli.evaluate import clusters, library
 
 
 @click.group("evaluate")
@@ -14,7 +14,9 @@ def command() -> None:
     \b
     Examples:
       faceclust evaluate clusters --truth who.csv
+      faceclust evaluate library
     """
 
 
 command.add_command(clusters.command)
+command.add_command(library.command)
