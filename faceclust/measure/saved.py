@@ -98,7 +98,7 @@ class _Columns:
 
 
 def _from_npz(file: Path) -> _Columns:
-    with np.load(file, allow_pickle=False) as content:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         if "embeddings" not in content:
             raise ValueError(f"it has no array embeddings (but {', '.join(content) or 'none'})")
         embeddings = content["embeddings"]

@@ -14,6 +14,8 @@ from faceclust.cli.evaluate.scores import score_record, short
 if TYPE_CHECKING:
     from faceclust.measure.confirmed import Interval, OwnPeople
 
+_AROUND = 0.3  # thresholds this near to the present one are shown
+
 
 @click.command("library", short_help="How well your own people are grouped.")
 @library_option
@@ -50,7 +52,8 @@ def _print(found: OwnPeople) -> None:
     if found.confusions:
         click.echo(f"\n{click.style('taken for one person', bold=True)}")
     for one in found.confusions:
-        numbers = f", now in group {' and '.join(map(str, one.groups))}" if one.groups else ""
+        some = "group" if len(one.groups) == 1 else "groups"
+        numbers = f", now in {some} {', '.join(map(str, one.groups))}" if one.groups else ""
         click.echo(
             f"  {printable(one.names[0])} ({count(one.faces[0], 'face')}) and {printable(one.names[1])} "
             f"({one.faces[1]}){numbers}: {one.command}"
@@ -67,6 +70,8 @@ def _print_cuts(found: OwnPeople) -> None:
     click.echo("\n" + click.style("other thresholds", bold=True))
     click.echo("          BCubed         pairs\n   cut    P    R    F     P    R")
     for cut in found.cuts:
+        if abs(cut.threshold - found.params.threshold) > _AROUND + 1e-9 and cut is not found.best:
+            continue
         marks = "  now" if cut.threshold == found.params.threshold else "  better" if cut is found.best else ""
         values = [cut.bcubed.precision, cut.bcubed.recall, cut.bcubed.f, cut.pairwise.precision, cut.pairwise.recall]
         p, r, f, pairs_p, pairs_r = (f"{short(value):>4}" for value in values)
