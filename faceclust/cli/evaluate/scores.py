@@ -22,8 +22,8 @@ _TITLES = {
     "hdbscan": "HDBSCAN",
 }
 _HEADING = (
-    "           BCubed          pairwise             homog. compl.                same\n"
-    "   cut    P    R    F     P    R    F     NMI             V  groups  alone photo"
+    "          BCubed          pairwise            homog. compl.               same\n"
+    "  cut    P    R    F     P    R    F     NMI             V  groups  alone photo"
 )
 
 
@@ -71,7 +71,7 @@ def _line(cut: CutScores, best: set[str]) -> str:
 
     info = cut.information
     return (
-        f"{'–' if cut.threshold is None else f'{cut.threshold:g}':>6} {three(cut.bcubed)}{mark('BCubed F')} "
+        f"{'–' if cut.threshold is None else f'{cut.threshold:g}':>5} {three(cut.bcubed)}{mark('BCubed F')} "
         f"{three(cut.pairwise)}{mark('pairwise F')}  {short(info.nmi):>4}{mark('NMI')} {short(info.homogeneity):>4} "
         f"{short(info.completeness):>4} {short(info.v_measure):>4}{mark('V')}"
         f"{cut.groups:>7,}{cut.alone:>7,}{cut.conflicts:>6,}"
