@@ -8,6 +8,7 @@ report                       ← persons            (pages.py)
 albums, export               ← persons            (sharing.py)
 import   other programs' files → people.jsonl     (importing.py)
 find, together               ← persons            (searches.py)
+evaluate, calibrate          ← names, groups      (measuring.py)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from faceclust.cluster.numbering import Changes, compare
 from faceclust.errors import PackError, UsageError
 from faceclust.forget import Forgetting
 from faceclust.importing import Importing
+from faceclust.measuring import AUTO, Measuring
 from faceclust.packs.verify import require_files
 from faceclust.pages import Pages
 from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
 
 
-class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
+class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgetting):
     """A photo library: the folder `root` and everything below it.
 
     What is known of it (`table`, `places`, `clustering`, `people()`, …) is read from disk once
@@ -122,20 +124,23 @@ class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
 
     # -- cluster ------------------------------------------------------------
 
-    def cluster(self, threshold: float = 1.1, *, anew: bool = False, dry_run: bool = False, **choices: Any) -> Grouping:
+    def cluster(
+        self, threshold: float | str = AUTO, *, anew: bool = False, dry_run: bool = False, **choices: Any
+    ) -> Grouping:
         """Group the faces by person and keep the result; the one before it can be brought back.
 
-        `threshold`: squared L2 up to which groups are merged (not used by hdbscan). `choices`:
-        other fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan),
-        `min_size` (smaller groups are broken up) or `min_quality` (poorer faces only join finished
-        groups; 0: all take part). Groups keep their numbers from run to run; with the same choices
-        they stay as they are and take in new faces, unless all are to be grouped `anew`. `dry_run`
-        writes nothing.
+        `threshold`: squared L2 up to which groups are merged (not used by hdbscan); "auto" is the
+        calibrated one of this library, or 1.1, see `usual_threshold`. `choices`: other fields of
+        `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan), `min_size`
+        (smaller groups are broken up) or `min_quality` (poorer faces only join finished groups; 0:
+        all take part). Groups keep their numbers from run to run; with the same choices they stay
+        as they are and take in new faces, unless all are to be grouped `anew`. `dry_run` writes
+        nothing.
 
         Two faces of one photo never share a group, save where a name given by the user says so;
         faces confirmed to be one person always do. Raises UsageError for a senseless number.
         """
-        params = ClusterParams(threshold=threshold, **choices)
+        params = self._params(threshold, **choices)
         check(params)
         self._note_radius(params)
         with self.home.locked("grouping faces"):  # from the start: to be told at the end would waste the work
@@ -172,6 +177,14 @@ class Library(Importing, Answers, Searches, Pages, Sharing, Forgetting):
                     f"the scale of the models {self.pack.name} is not known, so {params.threshold:g} may be far off; "
                     f"`faceclust models calibrate {self.pack.name} DIR` finds it on labelled photos"
                 )
+
+    def _params(self, threshold: float | str, **choices: Any) -> ClusterParams:
+        if isinstance(threshold, str):
+            if threshold != AUTO:
+                raise UsageError(f"threshold {threshold!r} is no number", hint="or auto")
+            ways = {name: choices[name] for name in ("algorithm", "second_pass") if name in choices}
+            threshold = self.usual_threshold(**ways)
+        return ClusterParams(threshold=threshold, **choices)
 
     @property
     def _saved(self) -> SavedClusterings:

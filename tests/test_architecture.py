@@ -40,6 +40,7 @@ CONDUCTORS = {
     "interview",
     "library",
     "measure",
+    "measuring",
     "pages",
     "recognition",
     "regroup",

@@ -12,6 +12,7 @@ from faceclust import __version__
 from faceclust.cli import (
     albums,
     cache,
+    calibrate,
     cluster,
     completion,
     config,
@@ -92,6 +93,7 @@ for _command in (
     import_.command,
     status.command,
     evaluate.command,
+    calibrate.command,
     models.command,
     cache.command,
     config.command,

@@ -12,6 +12,16 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
 if TYPE_CHECKING:
     from faceclust.library import Library
 
+
+class _Threshold(click.ParamType):  # type: ignore[type-arg] # of some versions of click
+    """A distance, or "auto"."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        return "auto" if value == "auto" else float(click.FLOAT.convert(value, param, ctx))
+
+
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 
@@ -20,10 +30,10 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option(
     "--threshold",
     "-t",
-    type=float,
-    default=1.1,
+    type=_Threshold(),
+    default="auto",
     show_default=True,
-    help="Squared L2 distance up to which groups are one.",
+    help="Squared L2 distance up to which groups are one; auto: the calibrated one, else 1.1.",
 )
 @click.option(
     "--algorithm",
@@ -89,13 +99,22 @@ def command(
         _undo(opened, dry_run, as_json)
         return
     names = names_of_groups(opened)
+    told = _settle_threshold(context, opened, choices)
     grouping = opened.cluster(anew=full, dry_run=dry_run, **choices)
     labels = grouping.clustering.labels
     sizes = _sizes(labels)
     if as_json:
-        run = {"library": str(opened.root), **choices, "named": len(opened.people()), "written": not dry_run}
+        run = {
+            "library": str(opened.root),
+            **choices,
+            "calibrated": bool(told),
+            "named": len(opened.people()),
+            "written": not dry_run,
+        }
         print_json(run | grouping_record(grouping, sizes))
         return
+    if told:
+        click.echo(told)
     click.echo(f"{count(len(labels), 'face')}: {count(len(sizes), 'group')}, {len(labels) - sum(sizes):,} alone")
     if sizes:
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
@@ -118,6 +137,23 @@ def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
     tell_changes(changes, names | names_of_groups(opened))
     if changes.gone:
         click.echo(f"{count(changes.gone, 'face')} came after that grouping; next: faceclust cluster")
+
+
+def _settle_threshold(context: click.Context, opened: Library, choices: dict[str, Any]) -> str:
+    """Put the number in that "auto" stands for. Gives what to say of it where it is a calibrated one."""
+    from faceclust.measuring import THRESHOLD
+
+    if choices["threshold"] != "auto":
+        return ""
+    choices["threshold"] = THRESHOLD
+    if context.find_root().params.get("no_config"):
+        return ""
+    threshold = opened.usual_threshold(algorithm=choices["algorithm"], second_pass=choices["second_pass"])
+    known = opened.calibration
+    if known is None or threshold != known.threshold:
+        return ""
+    choices["threshold"] = threshold
+    return f"threshold {threshold:g}, calibrated on {count(known.people, 'person', 'people')} on {known.made}"
 
 
 def _sizes(labels: Any) -> list[int]:

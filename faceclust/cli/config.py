@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,29 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
         click.echo(f"library = {_toml(str(named))}  # yours")
     elif everything:
         click.echo('#library = "~/Pictures"')
-    for line in _lines(program, settings, files["library"], everything):
+    for line in [*_lines(program, settings, files["library"], everything), *_calibrations(files["library"])]:
         click.echo(printable(line))
 
 
 command.reads_no_config = True  # type: ignore[attr-defined] # it shows what a command would get, and where it fails
+
+
+def _calibrated(of_library: Path | None) -> dict[str, Any]:
+    """What `faceclust calibrate` has written into the library's file."""
+    from faceclust.store.calibrations import TABLE
+    from faceclust.store.config import read_config
+
+    found = read_config(of_library).get(TABLE) if of_library else None
+    return {pack: table for pack, table in found.items() if isinstance(table, dict)} if isinstance(found, dict) else {}
+
+
+def _calibrations(of_library: Path | None) -> Iterator[str]:
+    for pack, table in _calibrated(of_library).items():
+        yield from ("", f"[calibration.{pack}]  # by faceclust calibrate")
+        yield from (
+            f"{key} = {_toml(value) if isinstance(value, str | int | float) else value}  # library"
+            for key, value in table.items()
+        )
 
 
 def _record(files: dict[str, Path | None], settings: Settings, named: Path | None) -> dict[str, Any]:
@@ -63,6 +82,7 @@ def _record(files: dict[str, Path | None], settings: Settings, named: Path | Non
             {"command": path, "option": key, "value": setting.value, "file": str(setting.file)}
             for (path, key), setting in settings.items()
         ],
+        "calibration": _calibrated(files["library"]),
     }
 
 

@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.store.calibrations import TABLE
 from faceclust.store.config import FILE_NAME, read_config
 
 _NOT_SET_THERE = "the file of a library cannot say where to read or write, nor answer questions: others may write it"
@@ -48,11 +49,9 @@ def library_file(root: Path) -> Path:
     from faceclust.store.home import LibraryHome
 
     try:
-        homes = LibraryHome(root).homes
+        return LibraryHome(root).config
     except FaceclustError:  # its place is not there: the command says so, if it needs it
-        homes = (root / HOME_NAME,)
-    files = [home / FILE_NAME for home in homes]
-    return next(filter(os.path.exists, files), files[0])
+        return root / HOME_NAME / FILE_NAME
 
 
 def read_settings(program: click.Group, root: Path | None) -> Settings:
@@ -108,8 +107,7 @@ def library_of(program: click.Group) -> Path | None:
 
 def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
     content = read_config(file)
-    if own:
-        content.pop("library", None)
+    content.pop("library" if own else TABLE, None)
     commands = dict(commands_of(program))
     found: Settings = {}
     for key, value in content.items():

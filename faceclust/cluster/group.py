@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.density import hdbscan_groups
@@ -96,7 +97,7 @@ def group_faces(
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
     """Clusters and parts (n,), named by a member's position; the rest as in `Grouping`."""
 
     clusters: Indices
@@ -107,7 +108,7 @@ class _Made:
 
 def _made(
     faces: FaceTable, params: ClusterParams, constraints: Constraints, progress: Progress, known: Indices
-) -> _Made:
+) -> Made:
     """From known parts (n,), anew where all are NEW: the faces but the poor ones grouped, then these
     taken in."""
     poor = poor_faces(faces.quality, params.min_quality, constraints)
@@ -116,31 +117,55 @@ def _made(
     if not poor.any():
         return make(faces.embeddings, params, constraints, progress)
     made = make(faces.embeddings[good], params, constraints.within(good), progress)
-    clusters, parts = np.arange(len(faces)), np.arange(len(faces))
-    clusters[good], parts[good] = good[made.clusters], good[made.parts]
-    loosely = params.algorithm == "average" and params.second_pass
-    clusters, parts = take_in(
-        faces.embeddings, poor, clusters, parts, known, params.threshold, constraints, loosely=loosely
-    )
+    clusters, parts = with_poor(faces.embeddings, poor, made.clusters, made.parts, known, params, constraints)
     compared = made.compared + int(np.count_nonzero(poor & (known == NEW)))
-    return _Made(clusters, parts, compared, made.would_merge)
+    return Made(clusters, parts, compared, made.would_merge)
 
 
-def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> _Made:
+def with_poor(
+    embeddings: Float32,
+    poor: NDArray[np.bool_],
+    good_clusters: Indices,
+    good_parts: Indices,
+    known: Indices,
+    params: ClusterParams,
+    constraints: Constraints,
+) -> tuple[Indices, Indices]:
+    """Clusters and parts (n,) of all faces, from those of the ones that are not `poor` (n,), which are
+    named by a position among these alone; `known` (n,): the parts of an earlier run."""
+    good = np.flatnonzero(~poor)
+    clusters, parts = np.arange(len(poor)), np.arange(len(poor))
+    clusters[good], parts[good] = good[good_clusters], good[good_parts]
+    loosely = params.algorithm == "average" and params.second_pass
+    return take_in(embeddings, poor, clusters, parts, known, params.threshold, constraints, loosely=loosely)
+
+
+def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> Made:
     if len(embeddings) >= _MANY:
         progress.note(in_words(forecast(*embeddings.shape), len(embeddings)))
     algorithm = ALGORITHMS[params.algorithm]
     if params.algorithm != "average":
         clusters = algorithm(embeddings, params, constraints, progress)
-        return _Made(clusters, clusters, len(embeddings))
+        return Made(clusters, clusters, len(embeddings))
     alike = algorithm(embeddings, params, likeness_alone(constraints, len(embeddings)), progress)
-    made = _go_on(number_groups(alike, 2).astype(np.int64), embeddings, params, constraints, progress)
-    return _Made(made.clusters, made.parts, len(embeddings))
+    made = with_links(alike, embeddings, params, constraints, progress)
+    return Made(made.clusters, made.parts, len(embeddings))
+
+
+def with_links(
+    alike: Indices,
+    embeddings: Float32,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress | None = None,
+) -> Made:
+    """Clusters made by average linkage and likeness alone, `alike` (n,), joined by the links."""
+    return _go_on(number_groups(alike, 2).astype(np.int64), embeddings, params, constraints, progress or Silent())
 
 
 def _go_on(
     known: Indices, embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
-) -> _Made:
+) -> Made:
     """From known parts (n,): join them by the links, and find a place for new faces."""
 
     def group(some: Float32, limits: Constraints) -> Indices:
@@ -149,7 +174,7 @@ def _go_on(
     extended = extend_groups(embeddings, known, params.threshold, constraints, group, progress)
     parts = parts_of(embeddings, extended.clusters, constraints, np.where(extended.new, NEW, known))
     parts = with_taken_out(parts, known, extended.new)
-    return _Made(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
+    return Made(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
 
 
 def _why_anew(earlier: Clustering | None, params: ClusterParams, models: str, known: Indices, *, asked: bool) -> str:

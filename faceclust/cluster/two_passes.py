@@ -28,6 +28,14 @@ def two_passes(
     cut at `threshold`, then average linkage of those clusters over the squared L2 less SHARE of
     the two clusters' scatter, cut there again."""
     first = agglomerate(embeddings, threshold, "average", constraints, progress)
+    return second_pass(embeddings, first, threshold, constraints, progress)
+
+
+def second_pass(
+    embeddings: Float32, first: Indices, threshold: float, constraints: Constraints, progress: Progress | None = None
+) -> Indices:
+    """The second of the two passes alone; `first` (n,): the clusters of the first, each named by a
+    member's position."""
     allowance = SHARE * scatter(embeddings, first)
     most = float(allowance.max(initial=0.0))
     # Less an allowance is as good as plus a penalty and a higher threshold.

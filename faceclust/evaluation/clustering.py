@@ -1,4 +1,4 @@
-"""How well groups match persons: BCubed and pairwise precision, recall and F."""
+"""How well groups match persons: BCubed, pairwise and by information."""
 
 from __future__ import annotations
 
@@ -46,6 +46,51 @@ def pairwise(groups: ArrayLike, persons: ArrayLike) -> Score:
         precision=right / pairs(group) if pairs(group) else 1.0,
         recall=right / pairs(person) if pairs(person) else 1.0,
     )
+
+
+@dataclass(frozen=True)
+class Information:
+    """What groups tell of persons, by entropies over the faces: `homogeneity`, 1 where no group holds
+    two persons, `completeness`, 1 where no person is in two groups, and `nmi`, the mutual information
+    over the geometric mean of the two entropies."""
+
+    homogeneity: float
+    completeness: float
+    nmi: float
+
+    @property
+    def v_measure(self) -> float:
+        """The harmonic mean of homogeneity and completeness."""
+        total = self.homogeneity + self.completeness
+        return 2 * self.homogeneity * self.completeness / total if total else 0.0
+
+
+def information(groups: ArrayLike, persons: ArrayLike) -> Information:
+    """Homogeneity 1 − H(person | group) / H(person), completeness 1 − H(group | person) / H(group)
+    and V-measure (Rosenberg & Hirschberg 2007); NMI = I / √(H(group) H(person)) (Strehl & Ghosh 2002).
+    Over the arithmetic mean of the entropies NMI is the V-measure itself. An entropy of 0 counts
+    as fully explained; NMI is 1 where both are 0, and 0 where one is. A negative group is a face alone."""
+    both, group, person = _contingency(groups, persons)
+    of_groups, of_persons = _entropy(group), _entropy(person)
+    shared = max(0.0, of_groups + of_persons - _entropy(both.counts))
+    mean = float(np.sqrt(of_groups * of_persons))
+    return Information(
+        homogeneity=min(1.0, shared / of_persons) if of_persons else 1.0,
+        completeness=min(1.0, shared / of_groups) if of_groups else 1.0,
+        nmi=min(1.0, shared / mean) if mean else float(of_groups == of_persons),
+    )
+
+
+def conflicts(groups: ArrayLike, photos: ArrayLike) -> int:
+    """How many groups hold two faces of one photo; a negative group is a face alone."""
+    both, group, _ = _contingency(groups, photos)
+    return len(np.unique(both.groups[both.counts > 1])) if len(group) else 0
+
+
+def _entropy(counts: NDArray[np.float64]) -> float:
+    """In nats, of shares in proportion to the counts."""
+    shares = counts / counts.sum()
+    return float(max(0.0, -(shares * np.log(shares)).sum())) if len(counts) > 1 else 0.0
 
 
 @dataclass(frozen=True)

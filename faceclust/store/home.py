@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from faceclust.conventions import DEFAULT_PACK, HOME_MARK, NO_PHOTOS_HERE, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
+from faceclust.store.config import FILE_NAME
 from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
@@ -77,6 +78,12 @@ class LibraryHome:
         chosen = self._cache_dir or next(iter(cache_dirs(self.root)), None)
         if chosen and home_below(chosen, self.root) == self.home:
             note_cache_dir(self.root, chosen)
+
+    @property
+    def config(self) -> Path:
+        """The library's configuration file, where it is, or would be."""
+        files = [home / FILE_NAME for home in self.homes]
+        return next((file for file in files if os.path.exists(file)), files[0])
 
     def known_clusters(self) -> Path:
         """The clusters file to read: the one that is written, else what is in another place."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from faceclust import Library
 from faceclust.interview.asked import Asked
 from faceclust.interview.session import Interview
-from faceclust.outputs.report import pictured_faces
+from faceclust.outputs.report.timeline import pictured_faces
 from faceclust.people.journal import Journal
 from faceclust.people.locate import overlap
 from faceclust.people.questions import Kind

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from faceclust.cli.evaluate import clusters, library
+
 
 @click.group("evaluate")
 def command() -> None:
@@ -11,4 +13,10 @@ def command() -> None:
 
     \b
     Examples:
+      faceclust evaluate clusters --truth who.csv
+      faceclust evaluate library
     """
+
+
+command.add_command(clusters.command)
+command.add_command(library.command)

@@ -1,0 +1,101 @@
+"""`faceclust calibrate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+
+if TYPE_CHECKING:
+    from faceclust.library import Library
+    from faceclust.measure.own import LibraryCalibration
+
+
+@click.command("calibrate", short_help="Find the threshold for your own people.")
+@click.option(
+    "--far", type=float, default=0.001, show_default=True, help="Most wrong joins there may be: of all pairs."
+)
+@click.option("--dry-run", "-n", is_flag=True, help="Say what was found, and write nothing.")
+@click.option("--reset", is_flag=True, help="Take the threshold that was found before out again.")
+@library_option
+@json_option
+@click.pass_context
+def command(ctx: click.Context, far: float, dry_run: bool, reset: bool, library: Path | None, as_json: bool) -> None:
+    """Find the threshold that suits your own people, by the names you have confirmed.
+
+    Of all pairs of faces of two people, at most the share --far may end up in one group; that is
+    tried on people who had no part in choosing. Up to there the threshold rises above 1.1 only
+    as far as more faces of one person come together by it. It is written to the library's
+    config.toml, and `faceclust cluster` goes by it. It takes 29 people with two confirmed faces or
+    more; 10 do for --far 0.01.
+
+    \b
+    Examples:
+      faceclust calibrate --dry-run
+      faceclust calibrate && faceclust cluster
+      faceclust calibrate --reset
+    """
+    opened = open_library(library)
+    if reset:
+        _reset(opened, dry_run, as_json)
+        return
+    made = opened.calibrate(far, dry_run=dry_run)
+    if as_json:
+        print_json({"library": str(opened.root), **_record(made), "written": made.found.kept and not dry_run})
+    else:
+        _print(opened, made, dry_run)
+    ctx.exit(0 if made.found.kept else 1)
+
+
+def _reset(opened: Library, dry_run: bool, as_json: bool) -> None:
+    there = opened.has_calibration() if dry_run else opened.reset_calibration()
+    if as_json:
+        print_json({"library": str(opened.root), "removed": there, "written": there and not dry_run})
+    elif not there:
+        click.echo("there is no calibrated threshold")
+    else:
+        click.echo("this would go: the calibrated threshold" if dry_run else "gone; next: faceclust cluster (at 1.1)")
+
+
+def _print(opened: Library, made: LibraryCalibration, dry_run: bool) -> None:
+    from faceclust.cli.histogram import histogram_lines
+    from faceclust.store.calibrations import HIGHEST
+
+    found = made.found
+    click.echo(f"{count(made.faces, 'confirmed face')} of {made.people} people")
+    for line in histogram_lines(made.distances, found.threshold):
+        click.echo(line)
+    if not found.kept:
+        click.echo(f"\nno threshold keeps wrong joins under {made.far:g}: are two names one person, or a name wrong?")
+        click.echo("see: faceclust evaluate library; nothing was written")
+        return
+    click.echo(f"\nthreshold {found.threshold:g}; your names bear out {found.lowest:g} to {found.highest:g}")
+    if found.highest >= HIGHEST:
+        click.echo(f"  (none of them speaks against the highest that was tried, {HIGHEST:g})")
+    click.echo(
+        f"wrong joins: {found.wrong:.5f} of the pairs of two people, with 95 % confidence under {found.bound:.5f}"
+    )
+    click.echo(f"  of people left out of choosing: {found.held_out:.5f}; asked for: {made.far:g}")
+    click.echo(
+        f"joined, of the pairs of one person: {found.recall:.1%}; of people left out: {found.held_out_recall:.1%}"
+    )
+    if dry_run:
+        click.echo("nothing was written: --dry-run")
+    else:
+        click.echo(f"wrote {opened.home.config}", err=True)
+        click.echo("next: faceclust cluster")
+
+
+def _record(made: LibraryCalibration) -> dict[str, Any]:
+    return {
+        "far": made.far,
+        "people": made.people,
+        "faces": made.faces,
+        "pairs": made.pairs,
+        **{key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(made.found).items()},
+        "distances": {name: values.round(6).tolist() for name, values in vars(made.distances).items()},
+    }

@@ -1,0 +1,108 @@
+"""`faceclust evaluate clusters`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceclust.measure.cuts import Labelled
+    from faceclust.packs.pack import Pack
+
+_METHODS = ("average", "one-pass", "complete", "single", "hdbscan")
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("clusters", short_help="How well faces are grouped, by people you know.")
+@click.option("--truth", type=_FILE, metavar="FILE", help="A CSV that says who the faces are; or: folders.")
+@click.option("--sweep", "cuts", default="0.9:1.3:0.05", show_default=True, help="Thresholds: from, to, step.")
+@click.option("--algorithm", "-a", "methods", type=click.Choice(_METHODS), multiple=True, help="Only this one.")
+@click.option("--embeddings", type=_FILE, metavar="FILE", help="Faces of this .npz or .parquet, not of the library.")
+@click.option("--radius", type=click.FloatRange(0, min_open=True), help="The length to give to --embeddings.")
+@click.option("--faces", "most", type=click.IntRange(2), metavar="N", help="Whole people by lot, some N faces.")
+@click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person.")
+@click.option("--plot", type=_FILE, metavar="FILE", help="Also draw F by threshold, as .png, .svg or .pdf.")
+@library_option
+@json_option
+def command(
+    truth: Path | None,
+    cuts: str,
+    methods: tuple[str, ...],
+    embeddings: Path | None,
+    radius: float | None,
+    most: int | None,
+    allow_same_photo: bool,
+    plot: Path | None,
+    library: Path | None,
+    as_json: bool,
+) -> None:
+    """Score groupings of faces whose people are known: BCubed, pairwise, NMI, V-measure.
+
+    Every face is grouped, as `faceclust cluster` does it before anybody has a name; those the truth
+    tells of are scored. It is a CSV with face_id and person, or with photo, left, top, right,
+    bottom and name; or "folders", where photos lie in folders named after who is on them. Of
+    --embeddings the labels may lie in the file. What is best by a measure is marked *.
+
+    \b
+    Examples:
+      faceclust evaluate clusters --truth who.csv
+      faceclust evaluate clusters --truth folders --sweep 0.6:1.6:0.05 -a average
+      faceclust evaluate clusters --embeddings faces.npz --json
+    """
+    from faceclust.cli.evaluate.scores import cuts_record, draw_cuts, print_cuts, require_drawing
+    from faceclust.cli.progress import TerminalProgress
+    from faceclust.measure.cuts import score_cuts, thresholds_of
+
+    thresholds = thresholds_of(cuts)
+    if plot:
+        require_drawing(plot)
+    labelled = _labelled(truth, embeddings, radius, library)
+    labelled = labelled.sample(most) if most else labelled
+    methods = tuple(dict.fromkeys(methods)) or _METHODS
+    _warn(len(labelled.faces), methods)
+    options = {"allow_same_photo": allow_same_photo}
+    scores = list(score_cuts(labelled, methods, thresholds, TerminalProgress(), **options))
+    if plot:
+        draw_cuts(scores, plot)
+    print_json(cuts_record(labelled, scores)) if as_json else print_cuts(labelled, scores)
+
+
+def _labelled(truth: Path | None, file: Path | None, radius: float | None, named: Path | None) -> Labelled:
+    from faceclust.measure.saved import labelled, read_saved
+    from faceclust.measure.truth import labelled_faces
+
+    if file is None:
+        if truth is None:
+            raise UsageError("nothing says who the faces are", hint="name a --truth FILE, or --truth folders")
+        if radius is not None:
+            raise UsageError("--radius is for --embeddings", hint="a library's embeddings have that of its models")
+        return labelled_faces(open_library(named), truth)
+    pack = open_library(named).pack if named else _default_pack()
+    saved = read_saved(file, radius, pack.embedder.radius)
+    if saved.norm is None or abs(saved.norm - saved.radius) > 0.01 * saved.radius:
+        was = "of many lengths" if saved.norm is None else f"of length {saved.norm:.3g}"
+        click.echo(f"embeddings {was} brought to {saved.radius:.3g}; --radius says another", err=True)
+    return labelled(saved, truth)
+
+
+def _default_pack() -> Pack:
+    from faceclust.conventions import DEFAULT_PACK
+    from faceclust.packs.known import load_pack
+
+    return load_pack(DEFAULT_PACK)
+
+
+def _warn(faces: int, methods: tuple[str, ...]) -> None:
+    from faceclust.measure.cuts import SLOW, SLOW_FROM
+
+    if faces > SLOW_FROM and (slow := [name for name in methods if name in SLOW]):
+        click.echo(
+            f"note: {' and '.join(slow)} linkage take long over {count(faces, 'face')}, at each threshold anew; "
+            "--faces 10000 draws some people, --algorithm chooses",
+            err=True,
+        )

@@ -1,0 +1,160 @@
+"""Groupings and their scores, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count
+
+if TYPE_CHECKING:
+    from faceclust.evaluation.clustering import Score
+    from faceclust.measure.cuts import CutScores, Labelled
+
+_TITLES = {
+    "average": "average linkage, in two passes (default)",
+    "one-pass": "average linkage, in one pass",
+    "complete": "complete linkage",
+    "single": "single linkage",
+    "hdbscan": "HDBSCAN",
+}
+_HEADING = (
+    "          BCubed          pairwise            homog. compl.               same\n"
+    "  cut    P    R    F     P    R    F     NMI             V  groups  alone photo"
+)
+
+
+def short(value: float) -> str:
+    """ ".962", "1.00"."""
+    text = f"{value:.3f}"
+    return text[1:] if text.startswith("0") else text[:4]
+
+
+def print_cuts(labelled: Labelled, cuts: Sequence[CutScores]) -> None:
+    """A table for each method, a line a threshold; * is the best of the method by that measure."""
+    from faceclust.measure.cuts import best_cuts
+
+    for line in _about(labelled):
+        click.echo(line)
+    best = best_cuts(cuts)
+    for method in dict.fromkeys(cut.method for cut in cuts):
+        click.echo(f"\n{click.style(_TITLES[method], bold=True)}\n{_HEADING}")
+        for cut in cuts:
+            if cut.method == method:
+                click.echo(_line(cut, {name for name, one in best[method].items() if one is cut}))
+
+
+def _about(labelled: Labelled) -> Iterator[str]:
+    import numpy as np
+
+    known = int(np.count_nonzero(labelled.known))
+    people = len(np.unique(labelled.persons[labelled.known]))
+    yield f"{count(known, 'face')} of {count(people, 'person', 'people')} scored"
+    if others := len(labelled.faces) - known:
+        yield f"{count(others, 'other face')} grouped with them, of nobody the truth tells of"
+    if labelled.missed:
+        share = known / (known + labelled.missed)
+        yield f"{count(labelled.missed, 'face')} of the truth not found: {share:.1%} were"
+    if labelled.elsewhere:
+        yield f"{count(labelled.elsewhere, 'line')} of the truth passed by: of photos that are not here"
+
+
+def _line(cut: CutScores, best: set[str]) -> str:
+    def mark(name: str) -> str:
+        return "*" if name in best else " "
+
+    def three(score: Score) -> str:
+        return f"{short(score.precision):>4} {short(score.recall):>4} {short(score.f):>4}"
+
+    info = cut.information
+    return (
+        f"{'–' if cut.threshold is None else f'{cut.threshold:g}':>5} {three(cut.bcubed)}{mark('BCubed F')} "
+        f"{three(cut.pairwise)}{mark('pairwise F')}  {short(info.nmi):>4}{mark('NMI')} {short(info.homogeneity):>4} "
+        f"{short(info.completeness):>4} {short(info.v_measure):>4}{mark('V')}"
+        f"{cut.groups:>7,}{cut.alone:>7,}{cut.conflicts:>6,}"
+    )
+
+
+def cuts_record(labelled: Labelled, cuts: Sequence[CutScores]) -> dict[str, Any]:
+    """The same as JSON."""
+    import numpy as np
+
+    from faceclust.measure.cuts import best_cuts
+
+    return {
+        "faces": len(labelled.faces),
+        "scored": int(np.count_nonzero(labelled.known)),
+        "people": len(np.unique(labelled.persons[labelled.known])),
+        "missed": labelled.missed,
+        "elsewhere": labelled.elsewhere,
+        "cuts": [cut_record(cut) for cut in cuts],
+        "best": {
+            method: {measure: cut.threshold for measure, cut in by.items()} for method, by in best_cuts(cuts).items()
+        },
+    }
+
+
+def cut_record(cut: CutScores) -> dict[str, Any]:
+    """One grouping's."""
+    info = cut.information
+    return {
+        "algorithm": cut.method,
+        "threshold": cut.threshold,
+        "bcubed": score_record(cut.bcubed),
+        "pairwise": score_record(cut.pairwise),
+        "nmi": round(info.nmi, 6),
+        "homogeneity": round(info.homogeneity, 6),
+        "completeness": round(info.completeness, 6),
+        "v_measure": round(info.v_measure, 6),
+        "groups": cut.groups,
+        "alone": cut.alone,
+        "conflicts": cut.conflicts,
+    }
+
+
+def score_record(score: Score) -> dict[str, float]:
+    """Precision, recall and F."""
+    return {"precision": round(score.precision, 6), "recall": round(score.recall, 6), "f": round(score.f, 6)}
+
+
+def require_drawing(file: Path) -> str:
+    """The kind of picture `file` is to be. Raises UsageError for another ending or a folder that is not
+    there, FaceclustError where matplotlib is not: before the work whose outcome could not be drawn."""
+    from importlib.util import find_spec
+
+    from faceclust.cli.common import require_folder
+    from faceclust.errors import FaceclustError, UsageError
+
+    ending = file.suffix.lower().removeprefix(".")
+    if ending not in ("png", "svg", "pdf"):
+        raise UsageError(f"{file} is no picture that can be drawn", hint="end its name in .png, .svg or .pdf")
+    require_folder(file)
+    if find_spec("matplotlib") is None:
+        raise FaceclustError("drawing needs matplotlib", hint="pip install 'faceclust[plot]'")
+    return ending
+
+
+def draw_cuts(cuts: Sequence[CutScores], file: Path) -> None:
+    """BCubed F of each method by the threshold, as a picture. Raises as `require_drawing` does."""
+    ending = require_drawing(file)
+    from matplotlib.figure import Figure
+
+    from faceclust.outputs.writing import write_whole
+
+    figure: Any = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for method in dict.fromkeys(cut.method for cut in cuts):
+        some = [cut for cut in cuts if cut.method == method]
+        if some[0].threshold is None:
+            axes.axhline(some[0].bcubed.f, label=_TITLES[method], linestyle=":")
+        else:
+            heights = [cut.bcubed.f for cut in some]
+            axes.plot([cut.threshold for cut in some], heights, label=_TITLES[method], marker=".")
+    axes.set(xlabel="threshold (squared L2)", ylabel="BCubed F")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    write_whole(file.expanduser(), lambda stream: figure.savefig(stream, format=ending))
+    click.echo(f"wrote {file}", err=True)

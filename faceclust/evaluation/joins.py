@@ -1,0 +1,118 @@
+"""Which pairs of faces a grouping puts together, person by person: so that people can be left out, or
+drawn more than once, without grouping again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceclust.evaluation.clustering import Score
+
+Float64 = NDArray[np.float64]
+Weights = NDArray[np.floating] | NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Joins:
+    """p people and a grouping of their faces. `faces` (p,): how many each has; `right` (p,): pairs of
+    one person's faces that are together; `first`, `second` (m,): two people with faces in one group
+    (positions among the people, the smaller first), and `wrong` (m,): how many pairs of theirs are.
+
+    All rates take `weights` (..., p), how often each person counts; copies of one person are not
+    compared with each other. They are nan where there is no pair to go by.
+    """
+
+    faces: Float64
+    right: Float64
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    wrong: Float64
+
+    @classmethod
+    def of(cls, groups: ArrayLike, persons: ArrayLike) -> Joins:
+        """From each face's group and person (n,); people in the order of their names. A negative group
+        is a face alone."""
+        group = np.array(groups, dtype=np.int64)
+        alone = np.flatnonzero(group < 0)
+        group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
+        names, person = np.unique(np.asarray(persons), return_inverse=True)
+        cells, counts = np.unique(np.stack([group, person]), axis=1, return_counts=True)
+        right = np.bincount(cells[1], counts * (counts - 1) / 2, len(names))
+        faces = np.bincount(cells[1], counts, len(names))
+        pairs = [np.empty((3, 0), np.int64)]
+        for some in np.split(np.arange(len(counts)), np.flatnonzero(np.diff(cells[0])) + 1):
+            i, j = np.triu_indices(len(some), 1)
+            pairs.append(np.stack([cells[1][some[i]], cells[1][some[j]], counts[some[i]] * counts[some[j]]]))
+        first, second, wrong = np.concatenate(pairs, axis=1)
+        both, place = np.unique(first * len(names) + second, return_inverse=True)
+        one, other = np.divmod(both, max(1, len(names)))
+        joined = np.bincount(place, wrong, len(both))
+        return cls(
+            np.asarray(faces, np.float64), np.asarray(right, np.float64), one, other, np.asarray(joined, np.float64)
+        )
+
+    @property
+    def everyone(self) -> Float64:
+        """Weights by which each person counts once."""
+        return np.ones(len(self.faces))
+
+    def wrongly_joined(self, weights: Weights) -> Float64:
+        """Pairs of faces of different people that are together."""
+        return np.asarray((weights[..., self.first] * weights[..., self.second]) @ self.wrong)
+
+    def different(self, weights: Weights) -> Float64:
+        """Pairs of faces of different people."""
+        counted = weights * self.faces
+        return np.asarray((counted.sum(axis=-1) ** 2 - (counted**2).sum(axis=-1)) / 2)
+
+    def wrong_rate(self, weights: Weights) -> Float64:
+        """The share of pairs of different people that are together: the false-accept rate of the grouping."""
+        return _share(self.wrongly_joined(weights), self.different(weights))
+
+    def recall(self, weights: Weights) -> Float64:
+        """The share of pairs of one person that are together."""
+        return _share(weights @ self.right, weights @ (self.faces * (self.faces - 1) / 2))
+
+    def precision(self, weights: Weights) -> Float64:
+        """The share of pairs that are together that are one person's."""
+        right = np.asarray(weights @ self.right)
+        return _share(right, right + self.wrongly_joined(weights))
+
+    def score(self) -> Score:
+        """Pairwise precision and recall of everyone, 1 where there is no pair."""
+        precision, recall = self.precision(self.everyone), self.recall(self.everyone)
+        return Score(*(1.0 if np.isnan(value) else float(value) for value in (precision, recall)))
+
+
+def _share(part: ArrayLike, whole: ArrayLike) -> Float64:
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.asarray(np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0))
+
+
+def drawn_people(people: int, draws: int = 1000, seed: int = 0) -> NDArray[np.int64]:
+    """How often each person is drawn in a bootstrap over people (Efron 1979): (draws, people). Whole
+    people are drawn, for the faces of one depend on each other."""
+    return np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), size=draws)
+
+
+def bcubed_by_people(groups: ArrayLike, persons: ArrayLike, weights: Weights) -> tuple[Float64, Float64]:
+    """BCubed precision and recall (draws,) where each person counts as often as `weights` (draws, p) say;
+    people in the order of their names, copies of one not compared. A negative group is a face alone."""
+    group = np.array(groups, dtype=np.int64)
+    alone = np.flatnonzero(group < 0)
+    group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
+    _, person = np.unique(np.asarray(persons), return_inverse=True)
+    cells, counts = np.unique(np.stack([group, person]), axis=1, return_counts=True)
+    starts, who = np.flatnonzero(np.diff(cells[0], prepend=cells[0][:1] - 1)), cells[1]
+    place = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(counts))))
+    faces = np.bincount(person)
+    precision, recall = np.empty(len(weights)), np.empty(len(weights))
+    for some in np.array_split(np.arange(len(weights)), max(1, len(weights) * len(counts) // 5_000_000)):
+        drawn = weights[some][:, who] * counts
+        totals = np.add.reduceat(drawn, starts, axis=1)[:, place]
+        whole = drawn.sum(axis=1)
+        precision[some] = (drawn * (counts / (counts + totals - drawn))).sum(axis=1) / whole
+        recall[some] = (drawn * (counts / faces[who])).sum(axis=1) / whole
+    return precision, recall

@@ -1,0 +1,197 @@
+"""How good a library's grouping is, by the names its user has confirmed.
+
+The names take part in grouping, so groups that they have mended would only say that. What is
+scored is made with the same choices by likeness and photos alone. It still flatters: the faces
+that were confirmed were mostly shown because they lay in one group, and strangers, whom nobody has
+named, may be among them unseen.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.catalogue import Catalogue
+from faceclust.cluster.distances import Indices
+from faceclust.errors import FaceclustError
+from faceclust.evaluation.clustering import Score, bcubed
+from faceclust.evaluation.joins import Float64, Joins, bcubed_by_people, drawn_people
+from faceclust.measure.cuts import alike_at
+from faceclust.measure.own import confirmed_faces, pairs_of
+from faceclust.store.calibrations import HIGHEST, LOWEST
+from faceclust.types import ClusterParams
+
+#: Fewer tell nothing: where all of m people are right, as few as 0.025^(1/m) of all may be, which for
+#: five is a half.
+FEWEST_PEOPLE, FEWEST_PAIRS = 5, 50
+_STEP = 0.05
+_LISTED = 10
+#: A threshold is better where it is in this share of the draws.
+_SURE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % confidence interval, by a bootstrap over people (percentiles; Efron 1979)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Faces of two people that likeness puts into one group: how many of each (`faces`); `groups`: the
+    numbers of the groups they are in now; `command` shows them, or takes them apart."""
+
+    names: tuple[str, str]
+    faces: tuple[int, int]
+    groups: tuple[int, ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What another threshold would be worth. `better`: the share of draws of people in which its
+    BCubed F is above that of the present one."""
+
+    threshold: float
+    bcubed: Score
+    pairwise: Score
+    better: float
+
+
+@dataclass(frozen=True)
+class OwnPeople:
+    """`people` who have `faces` confirmed, `pairs` of them one person's; grouped as `params` say.
+    `spread`: people whose faces likeness leaves in several groups, and in how many. `cuts`: other
+    thresholds, rising; none where the algorithm knows none. `best`: of those, the one that is better
+    beyond chance, if there is one."""
+
+    params: ClusterParams
+    people: int
+    faces: int
+    pairs: int
+    bcubed: tuple[Interval, Interval]
+    pairwise: tuple[Interval, Interval]
+    confusions: tuple[Confusion, ...]
+    spread: tuple[tuple[str, int], ...]
+    cuts: tuple[Cut, ...]
+    best: Cut | None
+
+
+def evaluate_library(library: Catalogue) -> OwnPeople:
+    """Score the present way of grouping by the confirmed names: precision and recall, BCubed and
+    pairwise. Raises FaceclustError where nothing is grouped, or the names are too few."""
+    if library.clustering is None:
+        raise FaceclustError("the faces are not grouped yet", hint="type: faceclust cluster")
+    params, labelled = library.clustering.params, confirmed_faces(library)
+    at = np.flatnonzero(labelled.known)
+    persons, counts = labelled.persons[at], np.unique(labelled.persons[at], return_counts=True)[1]
+    people, pairs = int(np.count_nonzero(counts > 1)), pairs_of(persons)
+    if people < FEWEST_PEOPLE or pairs < FEWEST_PAIRS:
+        raise FaceclustError(
+            f"too few names to say anything: {people} people with two confirmed faces or more, {pairs} pairs of "
+            f"them; from {FEWEST_PEOPLE} people and {FEWEST_PAIRS} pairs on there is something to say",
+            hint="type: faceclust label",
+        )
+    thresholds = [params.threshold]
+    if params.algorithm != "hdbscan":
+        steps = np.arange(LOWEST, HIGHEST + _STEP / 2, _STEP).round(3).tolist()
+        thresholds = sorted({*thresholds, *steps})
+    progress = library.progress
+    progress.start("grouping", len(thresholds), "groupings")
+    clusters: dict[float, Indices] = {}
+    for threshold, found in alike_at(labelled.faces, replace(params), thresholds):
+        clusters[threshold] = found[at]
+        progress.advance()
+    progress.finish()
+    draws = drawn_people(len(counts))
+    now, cuts = clusters[params.threshold], _cuts(clusters, persons, params.threshold, draws)
+    better = [cut for cut in cuts if cut.better >= _SURE]
+    joins = Joins.of(now, persons)
+    face_ids = labelled.faces.face_ids[at]
+    return OwnPeople(
+        params,
+        len(counts),
+        len(at),
+        pairs,
+        bcubed=_intervals(bcubed(now, persons), bcubed_by_people(now, persons, draws), len(counts)),
+        pairwise=_intervals(joins.score(), (joins.precision(draws), joins.recall(draws)), len(counts)),
+        confusions=_confusions(library, now, persons, face_ids),
+        spread=_spread(now, persons),
+        cuts=cuts if len(thresholds) > 1 else (),
+        best=max(better, key=lambda cut: cut.bcubed.f, default=None),
+    )
+
+
+def _intervals(score: Score, draws: tuple[Float64, Float64], people: int) -> tuple[Interval, Interval]:
+    return (
+        _interval(score.precision, draws[0], people),
+        _interval(score.recall, draws[1], people),
+    )
+
+
+def _interval(value: float, draws: Float64, people: int) -> Interval:
+    """Where every draw is without a mistake, the lower end is that of people who are all right."""
+    draws = draws[np.isfinite(draws)]
+    low, high = np.quantile(draws, (0.025, 0.975)).tolist() if len(draws) else (0.0, 1.0)
+    return Interval(value, min(low, value, 0.025 ** (1 / people) if low >= 1 else 1.0), max(high, value))
+
+
+def _cuts(
+    clusters: Mapping[float, Indices], persons: NDArray[np.str_], present: float, draws: NDArray[np.int64]
+) -> tuple[Cut, ...]:
+    def f(threshold: float) -> Float64:
+        precision, recall = bcubed_by_people(clusters[threshold], persons, draws)
+        return np.asarray(2 * precision * recall / (precision + recall))
+
+    base = f(present)
+    return tuple(
+        Cut(
+            threshold,
+            bcubed(groups, persons),
+            Joins.of(groups, persons).score(),
+            float((f(threshold) > base + 1e-12).mean()),
+        )
+        for threshold, groups in clusters.items()
+    )
+
+
+def _confusions(
+    library: Catalogue, clusters: Indices, persons: NDArray[np.str_], face_ids: NDArray[np.str_]
+) -> tuple[Confusion, ...]:
+    found: dict[tuple[str, str], list[tuple[list[str], list[str]]]] = defaultdict(list)
+    for cluster in np.unique(clusters):
+        inside = clusters == cluster
+        names = np.unique(persons[inside]).tolist()
+        for i, name in enumerate(names):
+            for other in names[i + 1 :]:
+                pair = [face_ids[inside & (persons == one)].tolist() for one in (name, other)]
+                found[name, other].append((pair[0], pair[1]))
+    confusions = [_confusion(library, names, parts) for names, parts in found.items()]
+    return tuple(sorted(confusions, key=lambda one: (-min(one.faces), -sum(one.faces), one.names))[:_LISTED])
+
+
+def _confusion(library: Catalogue, names: tuple[str, str], parts: Sequence[tuple[list[str], list[str]]]) -> Confusion:
+    sides = [face for one, _ in parts for face in one], [face for _, other in parts for face in other]
+    numbers = [{library.cluster_of[face] for face in side if face in library.cluster_of} for side in sides]
+    command = "faceclust label"
+    if both := sorted(numbers[0] & numbers[1]):
+        fewer = min(sides, key=len)
+        leaving = [face for face in fewer if library.cluster_of.get(face) == both[0]]
+        command = f"faceclust split {both[0]} {shlex.join(leaving)}"
+    return Confusion(names, (len(sides[0]), len(sides[1])), tuple(sorted(numbers[0] | numbers[1])), command)
+
+
+def _spread(clusters: Indices, persons: NDArray[np.str_]) -> tuple[tuple[str, int], ...]:
+    groups: dict[str, set[int]] = defaultdict(set)
+    for person, cluster in zip(persons.tolist(), clusters.tolist(), strict=True):
+        groups[person].add(cluster)
+    several = [(name, len(found)) for name, found in groups.items() if len(found) > 1]
+    return tuple(sorted(several, key=lambda one: (-one[1], one[0]))[:_LISTED])

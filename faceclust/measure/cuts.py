@@ -1,0 +1,164 @@
+"""Groupings of labelled faces, scored: by each algorithm, at each threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.distances import Indices
+from faceclust.cluster.sweep import sweep
+from faceclust.errors import UsageError
+from faceclust.evaluation.clustering import Information, Score, bcubed, conflicts, information, pairwise
+from faceclust.people.resolve import Resolved
+from faceclust.progress import Progress, Silent
+from faceclust.types import ClusterParams, FaceTable
+from faceclust.wishes import constraints_of
+
+#: The ways to group that are compared, by name.
+METHODS = {
+    "average": ClusterParams(),
+    "one-pass": ClusterParams(second_pass=False),
+    "complete": ClusterParams(algorithm="complete"),
+    "single": ClusterParams(algorithm="single"),
+    "hdbscan": ClusterParams(algorithm="hdbscan"),
+}
+#: Methods that begin anew at each threshold, and from how many faces on that takes long.
+SLOW, SLOW_FROM = ("complete", "single"), 10_000
+MOST_THRESHOLDS = 500
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Faces, and who they are: `persons` (n,), "" for a face that nobody has said that of.
+    `missed`: faces that were labelled and not found; `elsewhere`: labels of photos that are not there."""
+
+    faces: FaceTable
+    persons: NDArray[np.str_]
+    missed: int = 0
+    elsewhere: int = 0
+
+    def __post_init__(self) -> None:
+        if self.persons.shape != (len(self.faces),):
+            raise ValueError(f"persons: expected shape ({len(self.faces)},), got {self.persons.shape}")
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        return np.asarray(self.persons != "")
+
+    def sample(self, faces: int, seed: int = 0) -> Labelled:
+        """Whole people, in an order drawn by lot, until they have this many faces; faces of
+        nobody known are left out."""
+        names, counts = np.unique(self.persons[self.known], return_counts=True)
+        order = np.random.default_rng(seed).permutation(len(names))
+        chosen = order[: int(np.searchsorted(np.cumsum(counts[order]), faces)) + 1]
+        some = np.flatnonzero(np.isin(self.persons, names[chosen]) & self.known)
+        columns = {name: getattr(self.faces, name)[some] for name in self.faces.__dataclass_fields__}
+        return replace(self, faces=FaceTable(**columns), persons=self.persons[some])
+
+
+@dataclass(frozen=True)
+class CutScores:
+    """What one grouping is worth. `threshold`: None where the method knows none. The scores are
+    over the faces somebody is known of; `groups` (of two faces and more), `alone` (faces in none)
+    and `conflicts` (groups that hold two faces of one photo) are over all that were grouped."""
+
+    method: str
+    threshold: float | None
+    bcubed: Score
+    pairwise: Score
+    information: Information
+    groups: int
+    alone: int
+    conflicts: int
+
+
+def alike_at(faces: FaceTable, params: ClusterParams, thresholds: Iterable[float]) -> Iterator[tuple[float, Indices]]:
+    """The faces' clusters at each threshold, rising, by likeness and photos alone: as `cluster` makes
+    them anew before the user has said anything."""
+    limits: dict[float, Constraints] = {}
+    for threshold in thresholds:
+        limits[threshold] = constraints_of(faces, Resolved({}), replace(params, threshold=threshold))[0]
+    return sweep(faces.embeddings, faces.quality, params, limits)
+
+
+def score_cuts(
+    labelled: Labelled,
+    methods: Sequence[str],
+    thresholds: Sequence[float],
+    progress: Progress | None = None,
+    *,
+    allow_same_photo: bool = False,
+) -> Iterator[CutScores]:
+    """Group the faces by each of the METHODS at each threshold, all of them, and score the ones that
+    somebody is known of. Raises UsageError where that is nobody."""
+    if not labelled.known.any():
+        raise UsageError("of none of these faces the truth says who it is", hint="are these the photos it is about?")
+    progress = progress or Silent()
+    progress.start("grouping", sum(1 if name == "hdbscan" else len(thresholds) for name in methods), "groupings")
+    for name in methods:
+        params = replace(METHODS[name], allow_same_photo=allow_same_photo)
+        cuts = thresholds[:1] if name == "hdbscan" else thresholds
+        for threshold, clusters in alike_at(labelled.faces, params, cuts):
+            yield _scores(name, None if name == "hdbscan" else threshold, clusters, labelled)
+            progress.advance()
+    progress.finish()
+
+
+def _scores(method: str, threshold: float | None, clusters: Indices, labelled: Labelled) -> CutScores:
+    known, sizes = labelled.known, np.unique(clusters, return_counts=True)[1]
+    groups, persons = clusters[known], labelled.persons[known]
+    return CutScores(
+        method,
+        threshold,
+        bcubed(groups, persons),
+        pairwise(groups, persons),
+        information(groups, persons),
+        groups=int(np.count_nonzero(sizes > 1)),
+        alone=int(np.count_nonzero(sizes == 1)),
+        conflicts=conflicts(clusters, labelled.faces.photo_ids),
+    )
+
+
+#: The scores that a cut can be best by.
+MEASURES = {
+    "BCubed F": lambda cut: cut.bcubed.f,
+    "pairwise F": lambda cut: cut.pairwise.f,
+    "NMI": lambda cut: cut.information.nmi,
+    "V": lambda cut: cut.information.v_measure,
+}
+
+
+def best_cuts(cuts: Sequence[CutScores]) -> dict[str, dict[str, CutScores]]:
+    """For each method the cut that is best by each of the MEASURES; of equal ones the lowest."""
+    by_method: dict[str, list[CutScores]] = {}
+    for cut in cuts:
+        by_method.setdefault(cut.method, []).append(cut)
+    return {
+        method: {measure: max(of_method, key=score) for measure, score in MEASURES.items()}
+        for method, of_method in by_method.items()
+    }
+
+
+def thresholds_of(text: str) -> list[float]:
+    """The thresholds that a user names: "0.6:1.6:0.05" (from, to, step), or "1,1.1,1.2". Raises
+    UsageError."""
+    try:
+        if ":" in text:
+            start, stop, step = (float(part) for part in text.split(":"))
+            if not (step > 0 and 0 < start <= stop < 1000 and (stop - start) / step < MOST_THRESHOLDS):
+                raise ValueError
+            count = int((stop - start) / step + 1e-6) + 1
+            return [round(start + i * step, 6) for i in range(count)]
+        found = sorted({float(part) for part in text.split(",")})
+        if not all(0 < threshold < 1000 for threshold in found) or len(found) > MOST_THRESHOLDS:
+            raise ValueError
+        return found
+    except ValueError:
+        raise UsageError(
+            f"{text!r} names no thresholds",
+            hint=f"write 0.6:1.6:0.05 (from, to, step; {MOST_THRESHOLDS} at most) or 1,1.1,1.2",
+        ) from None

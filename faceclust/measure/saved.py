@@ -1,0 +1,182 @@
+"""Faces in a file: embeddings with labels, from here or from another program."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.measure.cuts import Labelled
+from faceclust.measure.truth import FOLDERS, read_ids
+from faceclust.store.schema import read_info
+from faceclust.types import FaceTable
+
+_LABELS = ("label", "labels", "person", "name")
+_PHOTOS = ("photo_hash", "photo", "photos", "file", "path")
+_HINT = "an .npz holds embeddings (n, d) and labels (n); a .parquet a column embedding and one of " + ", ".join(_LABELS)
+#: How far norms may be from their mean and still count as all the same.
+_SAME_NORM = 0.01
+
+
+@dataclass(frozen=True)
+class SavedFaces:
+    """The faces of a file, and its labels, "" where it has none of a face; `labels` None where it
+    has none at all. `norm`: what all embeddings had, None where they differ; `radius`: what they
+    have now."""
+
+    faces: FaceTable
+    labels: NDArray[np.str_] | None
+    norm: float | None
+    radius: float
+
+
+def read_saved(file: Path, radius: float | None, of_pack: float) -> SavedFaces:
+    """The faces of an .npz or a .parquet file.
+
+    All embeddings get one norm: `radius`; by default the one they were saved with, but unit vectors
+    and vectors of many lengths get `of_pack`, that of the models in use, on whose scale 1.1 is the
+    operating point. Raises UsageError for a file that holds no embeddings.
+    """
+    read = {".npz": _from_npz, ".parquet": _from_parquet}.get(file.suffix.lower())
+    if read is None:
+        raise UsageError(f"{file} is neither an .npz nor a .parquet", hint=_HINT)
+    try:
+        columns = read(file.expanduser())
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
+        raise UsageError(f"{file} cannot be read: {error}", hint=_HINT) from error
+    embeddings, norm = _checked(columns.embeddings, file)
+    kept = norm if norm is not None and abs(norm - 1) > _SAME_NORM else None
+    radius = radius or columns.radius or kept or of_pack
+    ids, first = np.unique(columns.ids, return_index=True)
+    scaled = embeddings * (radius / np.linalg.norm(embeddings, axis=1, keepdims=True))
+    n = len(first)
+    faces = FaceTable(
+        face_ids=ids,
+        photo_ids=columns.photos[first],
+        embeddings=np.ascontiguousarray(scaled[first], np.float32),
+        quality=np.ones(n, np.float32),
+        taken_at=np.full(n, np.datetime64("NaT", "s")),
+        boxes=np.zeros((n, 4), np.float32),
+        shots=np.full((n, 2), -1, np.int64),
+    )
+    return SavedFaces(faces, None if columns.labels is None else columns.labels[first], norm, radius)
+
+
+def labelled(saved: SavedFaces, truth: str | Path | None) -> Labelled:
+    """The faces with the file's own labels, or, by face id, those of a CSV with the columns face_id and
+    person. Raises UsageError where there are neither."""
+    if truth is None:
+        if saved.labels is None:
+            raise UsageError("the file does not say who the faces are", hint=f"name a --truth; or: {_HINT}")
+        return Labelled(saved.faces, saved.labels)
+    names = None if str(truth) == FOLDERS else read_ids(Path(truth))
+    if names is None:
+        raise UsageError(
+            f"{truth} does not tell of faces by their ids, and of a saved file no more is known than these",
+            hint="write a CSV with the columns face_id and person",
+        )
+    here = saved.faces.face_ids.tolist()
+    persons = np.array([names.get(face, "") for face in here], dtype=np.str_)
+    return Labelled(saved.faces, persons, missed=len(names.keys() - set(here)))
+
+
+@dataclass(frozen=True)
+class _Columns:
+    embeddings: NDArray[np.float64]
+    labels: NDArray[np.str_] | None
+    photos: NDArray[np.str_]
+    ids: NDArray[np.str_]
+    radius: float | None = None
+
+
+def _from_npz(file: Path) -> _Columns:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        if "embeddings" not in content:
+            raise ValueError(f"it has no array embeddings (but {', '.join(content) or 'none'})")
+        embeddings = content["embeddings"]
+        labels = content.get("labels", None)
+        photos = content.get("photos", None)
+        ids = content.get("face_ids", None)
+    return _columns(embeddings, labels, photos, ids)
+
+
+def _from_parquet(file: Path) -> _Columns:
+    schema = pq.read_schema(file)
+    if "embedding" not in schema.names:
+        raise ValueError("it has no column embedding")
+    names = {name: next((column for column in some if column in schema.names), None) for name, some in _FOUND.items()}
+    table = pq.read_table(file, columns=["embedding", *dict.fromkeys(filter(None, names.values()))])
+    table = table.filter(table["embedding"].is_valid())
+    lists = table["embedding"].combine_chunks()
+    if not (
+        pa.types.is_list(lists.type) or pa.types.is_fixed_size_list(lists.type) or pa.types.is_large_list(lists.type)
+    ):
+        raise ValueError(f"its column embedding holds {lists.type}, no lists of numbers")
+    sizes = lists.value_lengths().to_numpy(zero_copy_only=False)
+    if len(sizes) and sizes.min() != sizes.max():
+        raise ValueError("its embeddings are not all of one dimension")
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    found = {name: _words(table[column]) if column else None for name, column in names.items()}
+    return _columns(flat.reshape(len(table), -1) if len(table) else flat.reshape(0, 0), **found, radius=_radius(schema))
+
+
+_FOUND = {"labels": _LABELS, "photos": _PHOTOS, "ids": ("face_id",)}
+
+
+def _words(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=np.str_)
+
+
+def _radius(schema: pa.Schema) -> float | None:
+    """That of a cache of faceclust; None for another file."""
+    try:
+        return read_info(schema).radius
+    except (ValueError, FaceclustError):
+        return None
+
+
+def _columns(
+    embeddings: NDArray[Any],
+    labels: NDArray[Any] | None,
+    photos: NDArray[Any] | None,
+    ids: NDArray[Any] | None,
+    radius: float | None = None,
+) -> _Columns:
+    if embeddings.ndim != 2 or not embeddings.size or embeddings.dtype.kind not in "fiu":
+        raise ValueError(f"its embeddings are {embeddings.dtype} of shape {embeddings.shape}, not numbers (n, d)")
+    n = len(embeddings)
+    for name, column in (("labels", labels), ("photos", photos), ("face ids", ids)):
+        if column is not None and column.shape != (n,):
+            raise ValueError(f"it has {n} embeddings and {name} of shape {column.shape}")
+    numbers = np.char.mod("%09d", np.arange(n))
+    text = {
+        name: None if column is None else column.astype(np.str_)
+        for name, column in (("l", labels), ("p", photos), ("i", ids))
+    }
+    return _Columns(
+        embeddings.astype(np.float64),
+        text["l"],
+        numbers if text["p"] is None else text["p"],
+        numbers if text["i"] is None else text["i"],
+        radius,
+    )
+
+
+def _checked(embeddings: NDArray[np.float64], file: Path) -> tuple[NDArray[np.float64], float | None]:
+    """The embeddings, and the norm that all of them have, if they do."""
+    norms = np.linalg.norm(embeddings, axis=1)
+    bad = np.flatnonzero(~np.isfinite(norms) | (norms < 1e-9))
+    if len(bad):
+        raise UsageError(
+            f"{file}: row {bad[0]} is no embedding: its length is {norms[bad[0]]:g}", hint="leave such rows out"
+        )
+    mean = float(norms.mean())
+    return embeddings, mean if bool((np.abs(norms - mean) <= _SAME_NORM * mean).all()) else None

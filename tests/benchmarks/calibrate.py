@@ -1,0 +1,119 @@
+"""Does a threshold calibrated on 30 people somebody has named group their library better than 1.1?
+
+    python tests/benchmarks/calibrate.py LIBRARY TRUTH.csv [--people N] [--confirm] [--far F]
+
+TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
+upright photo), person. LIBRARY has to be scanned, without a name in it; it is copied beforehand
+without its photos. A user who knows the truth answers `label` in its order, and what it asks of
+people who have a name, but gives names to N people only; with --confirm they then look through
+everything suggested and confirm what is right. Then all is grouped by likeness alone at 1.1 and at
+the calibrated threshold, and scored against the truth: all faces, and those of the people
+who got no name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from faceclust import Library
+from faceclust.errors import FaceclustError
+from faceclust.evaluation.clustering import bcubed, pairwise
+from faceclust.interview.session import Interview
+from faceclust.measure.cuts import alike_at
+from faceclust.people.questions import Kind
+from faceclust.types import ClusterParams
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.interview import ROW, User, true_names
+
+DEFAULT = 1.1
+
+
+def copied(root: Path, to: Path) -> Library:
+    """The library without its photos, for what only reads caches, grouped at the default."""
+    for cache in root.rglob(".faceclust.parquet"):
+        (to / cache.parent.relative_to(root)).mkdir(parents=True, exist_ok=True)
+        shutil.copy(cache, to / cache.relative_to(root))
+    library = Library(to)
+    library.home.create()
+    library.home.note_scan()
+    library.cluster(threshold=DEFAULT)
+    return library
+
+
+def name_people(library: Library, user: User, people: int) -> int:
+    """Answers until `people` have a name and nothing is left to ask of them. Gives how many."""
+    interview, answers = Interview(library, row=ROW), 0
+    while asked := interview.ask():
+        named = {person.label for person in library.people()}
+        answer = user.answer(asked)
+        new = asked.question.kind is Kind.WHO and answer.split(" ")[-1] not in ("n", *(n.split(" ")[-1] for n in named))
+        if asked.question.kind is Kind.SAME and not asked.question.names:
+            answer = ""  # of groups without a name; those who stop after some people do not look at them
+        elif len(named) >= people and (new or answer == "n") and asked.question.kind is Kind.WHO:
+            answer = ""
+        interview.answer(asked, answer)
+        answers += bool(answer)
+    return answers
+
+
+def confirm_right_ones(library: Library, user: User) -> None:
+    for person in library.people():
+        right = [face for face in person.face_ids if user.who(face) == person.label]
+        library.confirm(right, person.label, rest=[face for face in person.face_ids if user.who(face) != person.label])
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    ask.add_argument("library", type=Path)
+    ask.add_argument("truth", type=Path)
+    ask.add_argument("--people", type=int, default=30)
+    ask.add_argument("--confirm", action="store_true")
+    ask.add_argument("--far", type=float, default=0.001)
+    arguments = ask.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        library = copied(arguments.library, Path(folder))
+        truth = true_names(library, arguments.truth)
+        user = User(truth, knows=2)
+        answers = name_people(library, user, arguments.people)
+        if arguments.confirm:
+            confirm_right_ones(library, user)
+        confirmed = sum(len(person.confirmed) for person in library.people())
+        print(f"{arguments.library.name}: {len(library.people())} people named, {answers} answers, {confirmed} faces")
+        try:
+            found = library.calibrate(arguments.far, dry_run=True).found
+        except FaceclustError as error:
+            sys.exit(str(error))
+        print(
+            f"calibrated: {found.threshold:g}, borne out {found.lowest:g} to {found.highest:g}; held out: "
+            f"{found.held_out:.5f} wrong, {found.held_out_recall:.3f} joined; bound {found.bound:.5f}"
+        )
+        names = {person.label for person in library.people()}
+        persons = np.array([truth.get(face, "") for face in library.faces.face_ids.tolist()])
+        of_all = persons != ""
+        groups = {"all": of_all, "of people without a name": of_all & ~np.isin(persons, sorted(names))}
+        print("| faces | threshold | BCubed P / R / F | pairwise P / R / F |\n|---|---|---|---|")
+        thresholds = sorted({DEFAULT, found.threshold, found.highest, *np.arange(1.0, 1.61, 0.02).round(2).tolist()})
+        for what, among in groups.items():
+            scores = {}
+            for threshold, clusters in alike_at(library.faces, ClusterParams(), thresholds):
+                scores[threshold] = bcubed(clusters[among], persons[among]), pairwise(clusters[among], persons[among])
+            best = max(scores, key=lambda threshold: scores[threshold][0].f)
+            for name, threshold in (
+                ("default", DEFAULT),
+                ("calibrated", found.threshold),
+                ("highest", found.highest),
+                ("best", best),
+            ):
+                cells = (f"{one.precision:.3f} / {one.recall:.3f} / {one.f:.3f}" for one in scores[threshold])
+                print(f"| {what} | {threshold:g} ({name}) | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""`faceclust calibrate`, `evaluate library`, `evaluate clusters`, and `cluster --threshold auto`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust import Library
+from tests.cli.program import ok, run
+from tests.measure.named import confirm, made_library
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("made") / "photos"
+    library, truth = made_library(root, 900, spread=0.13)
+    library.cluster(threshold=1.1)
+    confirm(library, truth, 40)
+    table = "".join(f"{face},{name}\n" for face, name in truth.items())
+    (root.parent / "who.csv").write_text(f"face_id,person\n{table}")
+    return root
+
+
+@pytest.fixture
+def made(named: Path, tmp_path: Path) -> Library:
+    shutil.copytree(named, tmp_path / "photos")
+    return Library(tmp_path / "photos")
+
+
+def threshold(*arguments: str | Path) -> tuple[float, bool]:
+    record = json.loads(ok(*arguments, "--json"))
+    return record["threshold"], record["calibrated"]
+
+
+def test_calibrate_cluster_and_back(made: Library) -> None:
+    root = made.root
+    said = ok("calibrate", "-l", root, "--dry-run")
+    assert "nothing was written" in said and not made.home.config.exists()
+    assert all(len(line) <= 80 for line in said.splitlines()[:30])
+    assert threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
+    done = run("calibrate", "-l", root)
+    assert done.returncode == 0 and f"wrote {made.home.config}" in done.stderr
+    (kept,) = tomllib.loads(made.home.config.read_text())["calibration"].values()
+    found = kept["threshold"]
+    assert f"threshold {found:g}; your names bear out" in done.stdout and found > 1.1
+    assert threshold("cluster", "-l", root, "--dry-run") == (found, True)
+    assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "auto") == (found, True)
+    assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "1.1") == (1.1, False)
+    assert threshold("--no-config", "cluster", "-l", root, "--dry-run") == (1.1, False)
+    assert threshold("cluster", "-l", root, "--dry-run", "--algorithm", "single") == (1.1, False)
+    said = ok("cluster", "-l", root)
+    assert f"threshold {found:g}, calibrated on 40 people" in said
+    assert "all were grouped anew: the threshold was 1.1" in said
+    assert "[calibration.dlib]" in ok("config", "-l", root)
+    assert json.loads(ok("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
+    tomllib.loads(ok("config", "-l", root))
+    made.home.config.write_text(f"{made.home.config.read_text()}[cluster]\nthreshold = 1.05\n")
+    assert threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
+    assert "this would go" in ok("calibrate", "-l", root, "--reset", "--dry-run")
+    assert "gone" in ok("calibrate", "-l", root, "--reset")
+    assert "there is no calibrated threshold" in ok("calibrate", "-l", root, "--reset")
+    assert made.home.config.read_text().strip() == "[cluster]\nthreshold = 1.05"
+
+
+def test_the_histograms_are_plain_where_they_must_be(made: Library) -> None:
+    record = json.loads(ok("calibrate", "-l", made.root, "--dry-run", "--json"))
+    assert record["written"] is False and record["kept"] is True and record["people"] == 40
+    assert sum(record["distances"]["same"]) == record["pairs"]
+    plain = run("calibrate", "-l", made.root, "-n", env={"PYTHONIOENCODING": "ascii"})
+    assert plain.returncode == 0 and "#" in plain.stdout and "threshold" in plain.stdout
+    assert "\x1b" not in ok("calibrate", "-l", made.root, "-n", env={"NO_COLOR": "1"})
+
+
+def test_too_few_names_are_said_and_nothing_is_written(library: Library) -> None:
+    for words in (["calibrate"], ["evaluate", "library"]):
+        done = run(*words, "-l", library.root)
+        assert done.returncode == 1 and "too few names" in done.stderr and "hint: " in done.stderr
+    assert not library.home.config.exists()
+    assert run("calibrate", "-l", library.root, "--far", "2").returncode == 2
+
+
+def test_a_calibration_that_cannot_be_read_is_said(made: Library) -> None:
+    made.home.config.write_text("[calibration.dlib]\nthreshold = 'high'\n")
+    done = run("cluster", "-l", made.root)
+    assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
+    assert ok("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
+    assert "gone" in ok("calibrate", "-l", made.root, "--reset")
+
+
+def test_the_users_own_file_holds_no_calibration(made: Library, tmp_path: Path) -> None:
+    (tmp_path / "config/faceclust").mkdir(parents=True)
+    (tmp_path / "config/faceclust/config.toml").write_text("[calibration.dlib]\nthreshold = 1.2\n")
+    done = run("cluster", "-l", made.root, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    assert done.returncode == 2 and "[calibration] is not known" in done.stderr
+
+
+def test_evaluate_library_tells_what_there_is_to_tell(made: Library) -> None:
+    said = ok("evaluate", "library", "-l", made.root)
+    assert "of 40 people, grouped by likeness alone: average linkage at 1.1" in said
+    assert "in several groups" in said and "  now\n" in said and "better beyond chance: 1." in said
+    record = json.loads(ok("evaluate", "library", "-l", made.root, "--json"))
+    assert record["people"] == 40 and record["bcubed"]["recall"]["low"] <= record["bcubed"]["recall"]["value"]
+    assert {cut["threshold"] for cut in record["thresholds"]} >= {0.5, 1.1, 1.6}
+
+
+def test_evaluate_clusters_of_a_library_and_of_a_file(made: Library, named: Path, tmp_path: Path) -> None:
+    table = named.parent / "who.csv"
+    words = ["evaluate", "clusters", "--sweep", "1.1,1.4"]
+    said = ok(*words, "-l", made.root, "--truth", table, "-a", "average", "-a", "hdbscan")
+    assert "900 faces of" in said and "HDBSCAN" in said and "*" in said and "complete" not in said
+    assert all(len(line) <= 80 for line in said.splitlines())
+    record = json.loads(ok(*words, "-l", made.root, "--truth", table, "--json"))
+    assert len(record["cuts"]) == 4 * 2 + 1 and record["scored"] == 900
+    faces = made.faces
+    names = dict(line.rsplit(",", 1) for line in table.read_text().splitlines()[1:])
+    labels = [names[face] for face in faces.face_ids.tolist()]
+    np.savez(tmp_path / "x.npz", embeddings=faces.embeddings, labels=labels, photos=faces.photo_ids)
+    again = json.loads(ok(*words, "--embeddings", tmp_path / "x.npz", "--json"))
+    assert again["cuts"] == record["cuts"] and again["best"] == record["best"]
+    done = run(*words, "--embeddings", tmp_path / "x.npz", "--radius", "1", "-a", "average", "--faces", "100")
+    assert done.returncode == 0 and "brought to 1;" in done.stderr
+    picture = tmp_path / "cuts.png"
+    ok(*words, "--embeddings", tmp_path / "x.npz", "-a", "average", "-a", "hdbscan", "--plot", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "nothing says who the faces are"),
+        (["--truth", "folders", "--sweep", "9"], None),
+        (["--truth", "folders", "--sweep", "3:1:1"], "names no thresholds"),
+        (["--truth", "folders", "--radius", "2"], "--radius is for --embeddings"),
+        (["--truth", "/none.csv"], "/none.csv cannot be read"),
+        (["--embeddings", "/none.npz"], "/none.npz cannot be read"),
+        (["--truth", "folders", "--plot", "/none/x.png"], "there is no folder /none"),
+        (["--truth", "folders", "--plot", "x.gif"], "no picture that can be drawn"),
+    ],
+)
+def test_what_cannot_be_is_said(library: Library, words: list[str], said: str | None) -> None:
+    done = run("evaluate", "clusters", "-l", library.root, "-a", "average", *words)
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, said or "") == (2 if said else 0, said or "") and (said or "") in done.stderr

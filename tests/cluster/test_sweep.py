@@ -1,0 +1,58 @@
+"""A sweep makes the groups that grouping at each threshold makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.group import group_faces
+from faceclust.cluster.sweep import sweep
+from faceclust.errors import UsageError
+from faceclust.types import ClusterParams
+from tests.benchmarks.synthetic import face_table, synthetic_faces
+
+CUTS = [1.2, 0.7, 0.9, 1.0, 1.1, 1.3, 1.6]
+METHODS = [
+    ClusterParams(),
+    ClusterParams(second_pass=False),
+    ClusterParams(algorithm="complete"),
+    ClusterParams(algorithm="single"),
+    ClusterParams(algorithm="hdbscan"),
+]
+
+
+def same_groups(a: np.ndarray, b: np.ndarray) -> bool:
+    """Do these labels make the same groups? −1 is a face alone."""
+    a, b = (np.where(x < 0, -1 - np.arange(len(x)), x) for x in (a, b))
+    return len(np.unique(np.stack([a, b]), axis=1).T) == len(np.unique(a)) == len(np.unique(b))
+
+
+@pytest.mark.parametrize("params", METHODS, ids=lambda p: p.algorithm + "" * p.second_pass)
+@pytest.mark.parametrize("kind", ["free", "photos", "linked", "poor"])
+def test_each_cut_is_what_grouping_there_gives(params: ClusterParams, kind: str) -> None:
+    made = synthetic_faces(400, seed=4)
+    quality = np.ones(400, np.float32)
+    if kind == "poor":  # two of them are linked, at the higher cuts
+        quality[::7] = np.linspace(0, 0.6, len(quality[::7]))
+    exclusions = [] if kind == "free" else one_person_a_photo(made.photo.astype(str))
+    constraints = {}
+    for cut in CUTS:
+        links = [np.array([i, i + 150]) for i in range(0, 40, 4) if cut >= 1.0] if kind in ("linked", "poor") else []
+        kept = [pair for pair in links if not any(np.isin(pair, some).all() for some in exclusions)]
+        constraints[cut] = Constraints(kept, exclusions)
+    if params.algorithm == "hdbscan":
+        constraints = dict.fromkeys(CUTS, constraints[0.7])
+    found = list(sweep(made.embeddings, quality, params, constraints))
+    assert [cut for cut, _ in found] == sorted(CUTS)
+    faces = replace(face_table(np.arange(400), made.embeddings, made.photo), quality=quality)
+    for cut, clusters in found:
+        expected = group_faces(faces, replace(params, threshold=cut), constraints[cut]).clustering.labels
+        assert same_groups(clusters, expected), cut
+
+
+def test_a_senseless_threshold_is_said() -> None:
+    with pytest.raises(UsageError, match="threshold 0 is not"):
+        list(sweep(synthetic_faces(5).embeddings, np.ones(5, np.float32), ClusterParams(), {0.0: Constraints()}))

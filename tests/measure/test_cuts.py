@@ -1,0 +1,256 @@
+"""Labelled faces from libraries and files, grouped and scored."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceclust import Library
+from faceclust.errors import UsageError
+from faceclust.evaluation.clustering import bcubed, conflicts, pairwise
+from faceclust.measure.cuts import METHODS, Labelled, best_cuts, score_cuts, thresholds_of
+from faceclust.measure.saved import labelled, read_saved
+from faceclust.measure.truth import labelled_faces
+from tests.benchmarks.synthetic import face_table, synthetic_faces
+from tests.samples import COLLINS, HOPPER
+
+RADIUS = 3.15
+
+
+@pytest.fixture(scope="module")
+def made() -> Labelled:
+    faces = synthetic_faces(300, seed=2)
+    return Labelled(
+        face_table(np.arange(300), faces.embeddings, faces.photo), np.char.mod("p%d", faces.person).astype(np.str_)
+    )
+
+
+def test_each_method_is_scored_at_each_threshold(made: Labelled) -> None:
+    found = list(score_cuts(made, list(METHODS), [0.9, 1.1]))
+    assert [(cut.method, cut.threshold) for cut in found] == [
+        *((method, cut) for method in ("average", "one-pass", "complete", "single") for cut in (0.9, 1.1)),
+        ("hdbscan", None),
+    ]
+    library = Labelled(made.faces, made.persons)
+    again = next(iter(score_cuts(library, ["average"], [1.1])))
+    assert again == found[1]
+    assert all(cut.conflicts == 0 for cut in found) and all(cut.groups + cut.alone <= 300 for cut in found)
+    best = best_cuts(found)
+    assert best["average"]["BCubed F"] is max(found[:2], key=lambda cut: cut.bcubed.f)
+
+
+def test_two_faces_of_a_photo_are_told_where_they_may_be_one(made: Labelled) -> None:
+    (cut,) = score_cuts(made, ["average"], [1.9], allow_same_photo=True)
+    assert cut.conflicts > 0
+
+
+def test_faces_nobody_is_known_of_are_grouped_and_not_scored(made: Labelled) -> None:
+    half = Labelled(made.faces, np.where(np.arange(300) % 2 == 0, made.persons, ""))
+    (cut,) = score_cuts(half, ["average"], [1.1])
+    (whole,) = score_cuts(made, ["average"], [1.1])
+    assert (cut.groups, cut.alone) == (whole.groups, whole.alone) and cut.bcubed != whole.bcubed
+    with pytest.raises(UsageError, match="of none of these faces"):
+        list(score_cuts(Labelled(made.faces, np.full(300, "")), ["average"], [1.1]))
+
+
+def test_whole_people_are_drawn(made: Labelled) -> None:
+    some = made.sample(60)
+    assert 60 <= len(some.faces) < 150
+    for name in np.unique(some.persons):
+        assert (some.persons == name).sum() == (made.persons == name).sum()
+    assert np.array_equal(some.persons, made.sample(60).persons)
+    assert len(made.sample(10_000).faces) == 300
+
+
+def test_thresholds_are_read() -> None:
+    assert thresholds_of("0.6:1.6:0.05") == [round(0.6 + 0.05 * i, 2) for i in range(21)]
+    assert thresholds_of("1.1,0.9,1.1") == [0.9, 1.1] and thresholds_of("1") == [1.0]
+    for bad in (
+        "",
+        "a",
+        "1:2",
+        "1:2:0",
+        "2:1:0.1",
+        "0:1:0.1",
+        "0.1:999:0.0001",
+        "nan",
+        "inf",
+        "1:nan:1",
+        "-1",
+        "1e-9:1:1e-9",
+    ):
+        with pytest.raises(UsageError, match="names no thresholds"):
+            thresholds_of(bad)
+
+
+# -- the truth of a library ---------------------------------------------------
+
+
+def test_the_truth_of_a_library_by_its_faces(
+    library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path
+) -> None:
+    names = name_of_face(library)
+    table = tmp_path / "who.csv"
+    table.write_text(
+        "face_id,person\n" + "".join(f"{face},{name}\n" for face, name in names.items()) + "0" * 16 + ",X\n"
+    )
+    found = labelled_faces(library, table)
+    assert dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True)) == names
+    assert (found.missed, found.elsewhere) == (1, 0)
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+def test_the_truth_of_a_library_by_boxes(
+    library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path, fractions: bool
+) -> None:
+    names = name_of_face(library)
+    stream = io.StringIO()
+    rows = csv.writer(stream)
+    rows.writerow(["photo", "left", "top", "right", "bottom", "person"])
+    for place in library.places:
+        box = place.box if fractions else [side + 4 for side in place.pixel_box]
+        rows.writerow([place.photo, *box, names[place.face_id]])
+    rows.writerow(["together/nobody.jpg", *((0.1, 0.1, 0.2, 0.2) if fractions else (10, 10, 90, 90)), "Nobody"])
+    rows.writerow(["not/here.jpg", 1, 2, 30, 40, "Somebody"])
+    table = tmp_path / "boxes.csv"
+    table.write_text(stream.getvalue())
+    found = labelled_faces(library, table)
+    assert dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True)) == names
+    assert (found.missed, found.elsewhere) == (1, 1)
+
+
+def test_the_truth_by_folders(library: Library) -> None:
+    found = labelled_faces(library, "folders")
+    folders = {place.face_id: place.photo.partition("/")[0] for place in library.places}
+    known = dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True))
+    assert all(known[face] in ("", folder) for face, folder in folders.items())
+    assert sum(name == "" for name in known.values()) == 2  # the second faces of two photos
+    assert found.missed == 1  # nobody.jpg
+
+
+def test_a_table_that_is_none_is_said(library: Library, tmp_path: Path) -> None:
+    table = tmp_path / "who.csv"
+    for text, said in (
+        ("", "is empty"),
+        ("face_id,age\n1,2\n", "no column person"),
+        ("photo,left\n", "no column top"),
+        ("face_id,person\nab,X\nab,Y\n", "who.csv:3: face ab is Y here and X above"),
+        ("photo,left,top,right,bottom,name\n", "names nobody"),
+    ):
+        table.write_text(text)
+        with pytest.raises(UsageError, match=said):
+            labelled_faces(library, table)
+    with pytest.raises(UsageError, match="cannot be read"):
+        labelled_faces(library, tmp_path / "none.csv")
+    with pytest.raises(UsageError, match="cannot be read"):
+        labelled_faces(library, tmp_path)
+
+
+# -- saved embeddings -----------------------------------------------------------
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(2, 9), st.sampled_from(["npz", "parquet"]), st.sampled_from([1.0, 2.5]))
+def test_what_is_saved_is_read(
+    tmp_path_factory: pytest.TempPathFactory, n: int, d: int, kind: str, norm: float
+) -> None:
+    rng = np.random.default_rng(n * d)
+    embeddings = rng.standard_normal((n, d)).astype(np.float32)
+    embeddings *= norm / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    labels, photos = rng.integers(0, 4, n), rng.integers(0, 4, n)
+    file = tmp_path_factory.mktemp("saved") / f"faces.{kind}"
+    if kind == "npz":
+        np.savez(file, embeddings=embeddings, labels=labels, photos=photos)
+    else:
+        columns = {"embedding": list(embeddings), "label": labels, "photo": photos.astype(str)}
+        pq.write_table(pa.table(columns), file)
+    saved = read_saved(file, None, RADIUS)
+    kept = RADIUS if norm == 1 else norm
+    assert saved.radius == pytest.approx(kept, rel=1e-5) and saved.norm == pytest.approx(norm, rel=1e-5)
+    assert np.allclose(saved.faces.embeddings, embeddings * (kept / norm), atol=1e-5)
+    assert labelled(saved, None).persons.tolist() == labels.astype(str).tolist()
+    assert saved.faces.photo_ids.tolist() == photos.astype(str).tolist()
+    assert np.allclose(np.linalg.norm(read_saved(file, 7.0, RADIUS).faces.embeddings, axis=1), 7, atol=1e-4)
+
+
+def test_a_saved_file_scores_as_the_definitions_do(tmp_path: Path) -> None:
+    """Two points far apart, faces around them; every number is worked out by hand."""
+    points = np.repeat([[1.0, 0, 0], [0, 1.0, 0]], 3, axis=0)
+    labels = np.array(["a", "a", "b", "b", "b", "b"])
+    np.savez(tmp_path / "x.npz", embeddings=points, labels=labels)
+    found = labelled(read_saved(tmp_path / "x.npz", None, RADIUS), None)
+    (cut,) = score_cuts(found, ["average"], [1.1])
+    assert cut.bcubed == bcubed([0, 0, 0, 1, 1, 1], labels) and cut.pairwise == pairwise([0, 0, 0, 1, 1, 1], labels)
+    assert (cut.groups, cut.alone, cut.conflicts) == (2, 0, 0) and conflicts([0, 0], ["p", "p"]) == 1
+
+
+def test_a_folders_cache_is_read_with_the_truth_of_a_table(
+    library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path
+) -> None:
+    cache = library.root / "together/.faceclust.parquet"
+    copied = tmp_path / "cache.parquet"
+    copied.write_bytes(cache.read_bytes())
+    table = tmp_path / "who.csv"
+    table.write_text("face_id,person\n" + "".join(f"{face},{name}\n" for face, name in name_of_face(library).items()))
+    saved = read_saved(copied, None, 1.0)
+    assert saved.radius == pytest.approx(library.pack.embedder.radius)
+    assert sorted(labelled(saved, table).persons.tolist()) == sorted([COLLINS, HOPPER] * 2)
+    with pytest.raises(UsageError, match="does not say who the faces are"):
+        labelled(saved, None)
+    with pytest.raises(UsageError, match="by their ids"):
+        labelled(saved, "folders")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x": np.ones(3)}, "no array embeddings"),
+        ({"embeddings": np.ones(3)}, "not numbers"),
+        ({"embeddings": np.ones((0, 3))}, "not numbers"),
+        ({"embeddings": np.array([["a", "b"]])}, "not numbers"),
+        ({"embeddings": np.ones((3, 2)), "labels": np.ones(2)}, "labels of shape"),
+        ({"embeddings": np.ones((3, 2)), "photos": np.ones((3, 1))}, "photos of shape"),
+        ({"embeddings": np.array([[1, 2], [0, 0]])}, "row 1 is no embedding"),
+        ({"embeddings": np.array([[np.nan, 1.0]])}, "row 0 is no embedding"),
+        ({"embeddings": np.array([[{}, 1]], dtype=object)}, "cannot be read"),
+    ],
+)
+def test_a_file_of_something_else_is_said(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(UsageError, match=said):
+        read_saved(tmp_path / "x.npz", None, RADIUS)
+
+
+def test_files_that_are_none_are_said(tmp_path: Path) -> None:
+    for name, content in (("a.npz", b"no"), ("a.npz", b""), ("b.parquet", b"no"), ("b.parquet", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UsageError, match="cannot be read"):
+            read_saved(tmp_path / name, None, RADIUS)
+    whole = io.BytesIO()
+    np.savez_compressed(whole, embeddings=np.ones((50, 4)))
+    for end in range(0, len(whole.getvalue()), 17):
+        (tmp_path / "cut.npz").write_bytes(whole.getvalue()[:end])
+        with pytest.raises(UsageError):
+            read_saved(tmp_path / "cut.npz", None, RADIUS)
+    for table, said in (
+        (pa.table({"x": [1]}), "no column embedding"),
+        (pa.table({"embedding": [1.0]}), "no lists of numbers"),
+        (pa.table({"embedding": [[1.0], [1.0, 2.0]]}), "not all of one dimension"),
+        (pa.table({"embedding": [["a"]]}), "not numbers"),
+        (pa.table({"embedding": pa.array([None], pa.list_(pa.float32()))}), "not numbers"),
+    ):
+        pq.write_table(table, tmp_path / "c.parquet")
+        with pytest.raises(UsageError, match=said):
+            read_saved(tmp_path / "c.parquet", None, RADIUS)
+    for file in (tmp_path / "none.npz", tmp_path / "faces.txt"):
+        with pytest.raises(UsageError):
+            read_saved(file, None, RADIUS)
