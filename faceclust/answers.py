@@ -117,7 +117,7 @@ class Answers(Catalogue):
                 with self._writing():
                     self.journal.say("found", [now for _, now in found], rest=[before for before, _ in found])
         except (CacheError, LibraryBusyError) as error:
-            self.home.seen.unlink(missing_ok=True)  # or the next scan might find nothing to do
+            self.home.seen_by(self.pack_name).unlink(missing_ok=True)  # or the next scan might find nothing to do
             self.progress.note(str(error))
 
     def merge_journal(self, other: str | os.PathLike[str]) -> int:

@@ -37,9 +37,9 @@ Settings = dict[tuple[str, str], Setting]
 
 def user_file() -> Path:
     """Where the user's own file is, or would be."""
-    import platformdirs
+    from faceclust.store.chosen import user_file
 
-    return platformdirs.user_config_path("faceclust") / FILE_NAME
+    return user_file()
 
 
 def library_file(root: Path) -> Path:
@@ -110,6 +110,10 @@ def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
     content = read_config(file)
     if own:
         content.pop("library", None)
+    if "pack" in content:
+        from faceclust.store.chosen import checked_pack
+
+        checked_pack(content.pop("pack"), file)
     commands = dict(commands_of(program))
     found: Settings = {}
     for key, value in content.items():

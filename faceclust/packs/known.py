@@ -7,19 +7,17 @@ all packs but the embedded one.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
 import platformdirs
 
+from faceclust.conventions import MANIFEST_NAME as MANIFEST_NAME
+from faceclust.conventions import MODELS_FOLDER
+from faceclust.conventions import PACK_NAME as PACK_NAME
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
-
-#: A pack's name: it stands in the names of files.
-PACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
-MANIFEST_NAME = "pack.toml"
 
 
 def shipped_folders() -> list[Path]:
@@ -30,7 +28,7 @@ def shipped_folders() -> list[Path]:
 
 def user_models() -> Path:
     """The folder of the packs that the user has put in, each in a folder of its own."""
-    return platformdirs.user_data_path("faceclust") / "models"
+    return platformdirs.user_data_path("faceclust") / MODELS_FOLDER
 
 
 def pack_names() -> list[str]:

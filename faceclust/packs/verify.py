@@ -29,8 +29,16 @@ def require_files(pack: Pack) -> None:
         if check.state != "ok":
             raise PackError(
                 f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used",
-                hint="install faceclust again (pip install --force-reinstall --no-cache-dir …)",
+                hint=_how_to_get(pack),
             )
+
+
+def _how_to_get(pack: Pack) -> str:
+    if pack.embedded:
+        return "install faceclust again (pip install --force-reinstall --no-cache-dir …)"
+    if all(file.url and file.sha256 for file in pack.files):
+        return f"type: faceclust models pull {pack.name}"
+    return f"type: faceclust models add FILE..., with the files of {pack.name}"
 
 
 def _state(pack: Pack, file: PackFile) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from faceclust.cli.models import use
+
 
 @click.group("models")
 def command() -> None:
@@ -11,4 +13,8 @@ def command() -> None:
 
     \b
     Examples:
+      faceclust models use sface
     """
+
+
+command.add_command(use.command)
