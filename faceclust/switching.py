@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceclust.conventions import pack_of
@@ -23,10 +23,12 @@ _TRIED = 6  # photos
 @dataclass(frozen=True)
 class Switch:
     """Of the `photos` that some models know, those `unknown` to the new ones are to be looked at
-    anew. `seconds`: how long that takes by a try on `tried` of them; None where none was tried."""
+    anew. `others`: the packs that have found something. `seconds`: how long that takes by a try on
+    `tried` of them; None where none was tried."""
 
     photos: int
     unknown: tuple[str, ...]
+    others: tuple[str, ...] = ()
     tried: int = 0
     seconds: float | None = None
 
@@ -40,7 +42,8 @@ def plan_switch(home: LibraryHome, pack: Pack) -> Switch:
         with contextlib.suppress(UnusableCacheError, CacheError):  # for a scan to tell
             known[pack_of(path.name)] |= {f"{folder}/{name}".lstrip("/") for name in photo_names(path)}
     everything = set[str]().union(*known.values())
-    return Switch(len(everything), tuple(sorted(everything - known[pack.name])))
+    others = sorted(name for name in known if name not in (None, pack.name))
+    return Switch(len(everything), tuple(sorted(everything - known[pack.name])), tuple(others))
 
 
 def tried_out(home: LibraryHome, pack: Pack, plan: Switch) -> Switch:
@@ -55,4 +58,4 @@ def tried_out(home: LibraryHome, pack: Pack, plan: Switch) -> Switch:
             took = time.perf_counter() - began
         spent.append(took)
     seconds = sum(spent) / len(spent) * len(plan.unknown) / (os.cpu_count() or 1) if spent else None
-    return Switch(plan.photos, plan.unknown, len(spent), seconds)
+    return replace(plan, tried=len(spent), seconds=seconds)

@@ -274,7 +274,11 @@ def parquet_bytes(table: pa.Table) -> memoryview:
     of such a thing while the program ends takes the program down.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    names: list[str] | bool = True
+    if "embedding" in table.column_names and precision_in(table) == "float32":
+        # Hardly two such numbers are the same: a list of all there are takes more than it saves.
+        names = [name for name in table.column_names if name != "embedding"]
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=names)
     return memoryview(sink.getvalue())
 
 

@@ -115,6 +115,6 @@ def _tell_costs(plan: Any, name: str, before: str) -> None:
         click.echo(f"{count(len(plan.unknown), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
         tried = f", {in_words(plan.seconds)} by a try on {plan.tried}" if plan.seconds else ""
         click.echo(f"{tried}; next: faceclust scan")
-    if before != name:
+    if before != name and before in plan.others:
         click.echo("names stay with their faces; group them again after that: faceclust cluster")
         click.echo(f"what {before} found is kept; to go back: faceclust models use {before}")
