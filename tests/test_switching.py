@@ -80,6 +80,20 @@ def test_what_is_no_name_of_models_is_said_with_its_file(library: Library, text:
         _ = Library(library.root).pack
 
 
+def test_the_precision_stands_with_the_options_of_a_scan_or_with_those_of_all(library: Library) -> None:
+    file = library.home.home / "config.toml"
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text("precision = 'float32'")
+    assert precision_in_use(library.root).value == "float32"
+    file.write_text("precision = 'int8'")
+    assert precision_in_use(library.root).value == "int8" and precision_in_use(library.root).file == file
+    file.write_text("precision = 'int8'\n[scan]\nprecision = 'float16'")
+    assert precision_in_use(library.root).value == "float16"
+    file.write_text("[scan]\nprecision = 16")
+    with pytest.raises(UsageError, match=r"precision = 16 is not one of int8, float16, float32"):
+        precision_in_use(library.root)
+
+
 def test_without_configuration_only_the_librarys_own_choice_counts(library: Library) -> None:
     choose_pack("sface", None)
     token = files_count.set(False)

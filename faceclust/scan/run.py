@@ -88,14 +88,17 @@ class _Scan:
                 f"embeddings kept as {wanted} from now on; those of {min(others, key=PRECISIONS.index)} "
                 "become no more exact by that (only faceclust cache clear and a new scan make them anew)"
             )
-        self._progress.start(f"storing embeddings as {wanted}", len(known) if others else 0, "folders")
+        if others:
+            self._progress.start(f"storing embeddings as {wanted}", len(known), "folders")
         for folder in known:
             if folder.was and stop_asked():
                 self._result.interrupted = True
                 break
             self._save(folder)
-            self._progress.advance()
-        self._progress.finish()
+            if others:
+                self._progress.advance()
+        if others:
+            self._progress.finish()
 
     def _examine(self, waiting: list[PhotoRef], copies: Copies, workers: int, stop_asked: StopAsked) -> None:
         result, progress = self._result, self._progress

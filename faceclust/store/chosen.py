@@ -24,6 +24,8 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.places import homes_of
 
 _PACK, _PRECISION = ("pack",), ("scan", "precision")
+#: Outside the tables stands what holds for every command that has such an option.
+_FOR_ALL = {_PRECISION: ("precision",)}
 #: Whether the user's own file is asked, and a file that cannot be read is an error.
 files_count: ContextVar[bool] = ContextVar("files_count", default=True)
 
@@ -86,6 +88,8 @@ def _said(root: Path | None, key: tuple[str, ...]) -> Iterator[tuple[Path, Any]]
     for file in filter(None, files):
         try:
             found = _in(file, key)
+            if found is None and key in _FOR_ALL:
+                found = _in(file, _FOR_ALL[key])
         except UsageError:
             if files_count.get():
                 raise
