@@ -13,6 +13,7 @@ import pytest
 from faceclust import Library
 from faceclust.conventions import cache_name
 from faceclust.errors import NothingScannedError, PackError, UsageError
+from faceclust.scan.unchanged import unchanged_photos
 from faceclust.store.chosen import choose_pack, files_count, pack_in_use, precision_in_use, user_file
 from faceclust.store.config import read_config
 from faceclust.switching import plan_switch, tried_out
@@ -169,6 +170,8 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
     assert caches(named, "second") == theirs and caches(named, "dlib") == mine
     assert named.home.journal.read_bytes() == journal  # nothing has to be noted: the photos are the same
     assert switched(named, "second").scan(workers=0).scanned == 0
+    for pack in ("dlib", "second"):  # and no cache has to be opened to tell
+        assert unchanged_photos(named.home, [""], pack) == result.photos
 
 
 def test_names_survive_another_embedder(named: Library) -> None:

@@ -118,6 +118,14 @@ def test_killed_in_the_middle_the_next_scan_goes_on(small: Library, monkeypatch:
     assert (result.scanned, result.converted) == (0, 2) and precisions(small.root) == {"int8"}
 
 
+def test_ctrl_c_while_caches_are_converted_saves_what_is_done(small: Library) -> None:
+    asked = iter([False, False, True, True, True, True])
+    result = small.scan(workers=0, precision="int8", stop_asked=lambda: next(asked))
+    assert result.interrupted and result.converted == 2 and not is_unchanged(small.root)
+    result = small.scan(workers=0)
+    assert (result.interrupted, result.converted) == (False, 2) and precisions(small.root) == {"int8"}
+
+
 @pytest.mark.parametrize("delay", [0.9, 1.2])
 def test_kill_9_while_caches_are_converted_loses_nothing(library: Library, delay: float) -> None:
     before = library.faces.face_ids.tolist()

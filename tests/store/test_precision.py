@@ -155,8 +155,14 @@ def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
         ref = PhotoRef(f"{precision}/a.jpg", 1, 1)
         folders.append((precision, rows_to_table([scanned(ref, 2, seed)], info(precision))))
         vectors |= dict(zip(scanned(ref, 2, seed).face_ids, scanned(ref, 2, seed).embeddings, strict=True))
-    table = LibraryTable.join(folders, info("float16")).face_table()
-    assert len(table) == 6
+    joined = LibraryTable.join(folders, info("float16"))
+    table = joined.face_table()
+    assert len(table) == 6 and joined.info.precision == "float32"  # nothing is lost of any
+    exact = [
+        np.abs(vector - vectors[face]).max() < 1e-6
+        for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True)
+    ]
+    assert sum(exact) == 2
     for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True):
         assert np.abs(vector - vectors[face]).max() < 0.03
     alone = LibraryTable.join(folders[:1], info("float32"))
