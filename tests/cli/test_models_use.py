@@ -85,6 +85,8 @@ def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Pat
     user_file().write_text("pack = 7")
     said = run("status", "-l", library.root)
     assert said.returncode == 2 and "pack = 7 is no name of models" in said.stderr
+    ok("models", "use", "dlib", "--default")
+    assert user_file().read_text() == 'pack = "dlib"'
 
 
 def test_verify_outside_of_libraries_goes_by_the_users_default(library: Library) -> None:

@@ -40,6 +40,9 @@ def command(name: str | None, default: bool, library: Path | None, as_json: bool
         _choose(name, home, as_json)
 
 
+command.reads_no_config = True  # type: ignore[attr-defined] # it writes there, and mends what is wrong
+
+
 def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
     from faceclust.errors import NoLibraryError
     from faceclust.store.home import LibraryHome
@@ -90,23 +93,26 @@ def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
 
     pack = load_pack(name)
     require_files(pack)
-    before = pack_in_use(home.root if home else None)
+    try:
+        before = pack_in_use(home.root if home else None).value
+    except UsageError:  # what stands there is no name: it is mended now
+        before = None
     plan = tried_out(home, pack, plan_switch(home, pack)) if home else None
     file = choose_pack(pack.name, home)
-    record = {"pack": pack.name, "before": before.value, "file": str(file)}
+    record = {"pack": pack.name, "before": before, "file": str(file)}
     if as_json:
         costs = {"photos": plan.photos, "anew": len(plan.unknown), "seconds": plan.seconds} if plan else {}
         print_json({"library": str(home.root) if home else None, **record, **costs})
         return
     click.echo(f"{pack.name} from now on: {pack.title}")
     if plan:
-        _tell_costs(plan, pack.name, before.value)
+        _tell_costs(plan, pack.name, before)
     else:
         click.echo("for every library of which nothing else was said")
     click.echo(f"wrote {file}", err=True)
 
 
-def _tell_costs(plan: Any, name: str, before: str) -> None:
+def _tell_costs(plan: Any, name: str, before: str | None) -> None:
     from faceclust.scan.change import in_words
 
     if not plan.unknown:
