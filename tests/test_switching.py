@@ -174,6 +174,13 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
         assert unchanged_photos(named.home, [""], pack) == result.photos
 
 
+def test_a_scan_stopped_before_its_first_photo_is_no_failure(named: Library) -> None:
+    install_other_boxes()
+    other = switched(named, "second")
+    result = other.scan(workers=0, stop_asked=lambda: True)
+    assert result.interrupted and result.left == 11
+
+
 def test_names_survive_another_embedder(named: Library) -> None:
     install_tiny_embedder()
     before = names_on_photos(named)

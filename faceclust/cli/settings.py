@@ -191,9 +191,15 @@ class ConfiguredGroup(click.Group):
 
             if named := library_of(self):
                 os.environ.setdefault(ENVIRONMENT_VARIABLE, str(named))
-            if not getattr(command, "reads_no_config", False):
+            if not getattr(_called(command, rest), "reads_no_config", False):
                 ctx.default_map = default_map(self, read_settings(self, library_meant(command, rest, ctx)))
         return name, command, rest
+
+
+def _called(command: click.Command, args: list[str]) -> click.Command:
+    """The command itself, where the first of the arguments is its name in a group."""
+    below = command.commands.get(args[0]) if isinstance(command, click.Group) and args else None
+    return _called(below, args[1:]) if below else command
 
 
 def library_meant(command: click.Command, args: list[str], parent: click.Context) -> Path | None:
