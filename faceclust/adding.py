@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.conventions import DEFAULT_PACK
+from faceclust.conventions import DEFAULT_PACK, MANIFEST_NAME
 from faceclust.errors import PackError
 from faceclust.packs.drafting import OwnModel, own_manifest, with_files
 from faceclust.packs.holding import hold_pack
@@ -20,7 +20,6 @@ from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.packs.supply import Supplied, match, of_pack, supplied
-from faceclust.packs.tables import MANIFEST_NAME
 from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
 from faceclust.vision.feeding import layout_of, output_of, vector_length
 from faceclust.vision.trial import Trial, try_pack

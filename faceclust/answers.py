@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.catalogue import Catalogue
-from faceclust.errors import CacheError, LibraryBusyError, UsageError
+from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.journal import Journal, merged_lines
 from faceclust.people.locate import newly_found
@@ -111,13 +111,15 @@ class Answers(Catalogue):
         """Note in the journal where faces it knows were found after an edit of their photos: after
         the next one the trail would be lost. The next scan tries again where that fails."""
         events = self.journal.events()
-        found = newly_found(events, self.places) if events else []
         try:
+            found = newly_found(events, self.places) if events else []
             if found:
                 with self._writing():
                     self.journal.say("found", [now for _, now in found], rest=[before for before, _ in found])
+        except NothingScannedError:  # other models are in use, and were stopped before their first photo
+            return
         except (CacheError, LibraryBusyError) as error:
-            self.home.seen.unlink(missing_ok=True)  # or the next scan might find nothing to do
+            self.home.seen_by(self.pack_name).unlink(missing_ok=True)  # or the next scan might find nothing to do
             self.progress.note(str(error))
 
     def merge_journal(self, other: str | os.PathLike[str]) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.conventions import DEFAULT_PACK
-from faceclust.errors import NothingScannedError, UsageError
-from faceclust.packs.known import load_pack
+from faceclust.carried import carried_over, models_of
+from faceclust.conventions import pack_of
+from faceclust.errors import CacheError, NothingScannedError, PackError, UsageError
+from faceclust.in_use import load_used
 from faceclust.packs.pack import Pack
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
@@ -23,9 +25,10 @@ from faceclust.people.persons import build_persons
 from faceclust.people.resolve import Resolved, resolve
 from faceclust.progress import Progress, Silent
 from faceclust.regroup import Memory, as_said
+from faceclust.store.chosen import pack_in_use, precision_in_use
 from faceclust.store.clusters import read_clusters
 from faceclust.store.faces import LibraryTable
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError, made_by
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo
 from faceclust.store.which import resolve_folder
@@ -53,25 +56,59 @@ class Catalogue:
         root: str | os.PathLike[str],
         *,
         cache_dir: str | os.PathLike[str] | None = None,
+        pack: str | Pack | None = None,
         progress: Progress | None = None,
     ) -> None:
         """`cache_dir`: a folder that all files are to be kept in from now on, instead of beside the
-        photos. Raises UsageError where `root` is no folder."""
+        photos. `pack`: the models that this object uses, by name, instead of those the library uses
+        (see `store.chosen`). Raises UsageError where `root` is no folder."""
         self.root = resolve_folder(Path(root))
         self.progress: Progress = progress or Silent()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
+        self._named_pack = pack
 
     @cached_property
     def pack(self) -> Pack:
-        """The models in use."""
-        return load_pack(DEFAULT_PACK)
+        """The models in use; their files need not be there. Raises PackError where there are no such."""
+        return self._named_pack if isinstance(self._named_pack, Pack) else load_used(self.root, self._named_pack)
+
+    @property
+    def pack_name(self) -> str:
+        """What the models in use are called, whether there are such or not."""
+        if "pack" in self.__dict__ or isinstance(self._named_pack, Pack):
+            return self.pack.name
+        return self._named_pack or pack_in_use(self.root).value
 
     @property
     def cache_info(self) -> CacheInfo:
-        """What a cache made with these models says of itself."""
-        pack = self.pack
-        return CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius)
+        """What a cache made with these models says of itself. Where they are there no more, what the
+        caches say that they made."""
+        precision = precision_in_use(self.root).value
+        try:
+            pack = self.pack
+        except PackError:
+            if (info := self._made_before) is None:
+                raise
+            return replace(info, precision=precision)
+        return CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius, precision)
+
+    @property
+    def models(self) -> str:
+        """What a grouping by these models says it was made with."""
+        try:
+            return self.pack.space
+        except PackError:
+            info = self.cache_info
+            return f"{info.fingerprint} radius={info.radius:g}"
+
+    @cached_property
+    def _made_before(self) -> CacheInfo | None:
+        for path, _ in self.home.cache_files():
+            if pack_of(path.name) == self.pack_name:
+                with contextlib.suppress(UnusableCacheError, CacheError):
+                    return made_by(path)
+        return None
 
     @cached_property
     def table(self) -> LibraryTable:
@@ -80,9 +117,16 @@ class Catalogue:
         folders = []
         for folder in self.home.cached_folders(info.pack):
             try:
-                folders.append((folder, FolderCache(self.home.folder_cache(folder, info.pack), info).read()))
+                cache = FolderCache(self.home.folder_cache(folder, info.pack), info)
+                folders.append((folder, cache.read_as_kept()))
             except UnusableCacheError as error:
                 self.progress.note(f"{error}; passed by; `faceclust scan` makes it anew")
+        if not folders and (others := {pack_of(path.name) for path, _ in self.home.cache_files()} - {info.pack}):
+            known = sorted(filter(None, others))[0]
+            raise NothingScannedError(
+                f"no photos of {self.root} have been scanned with the models {info.pack} yet",
+                hint=f"type: faceclust scan; or go back: faceclust models use {known}",
+            )
         if not folders and self.home.last_scan() is None:
             hint = f"type: faceclust scan {shlex.quote(str(self.root))}"
             if self.journal.path.exists():
@@ -124,12 +168,23 @@ class Catalogue:
     @cached_property
     def clustering(self) -> Clustering | None:
         """The last clustering; None before the first."""
-        return read_clusters(self.home.known_clusters())
+        return self._as_here(read_clusters(self.home.known_clusters()))
+
+    def _as_here(self, clustering: Clustering | None) -> Clustering | None:
+        """A clustering, maybe of the faces that other models found, of the same faces as they are here."""
+        if clustering is None or models_of(clustering) in ("", self.pack_name):
+            return clustering
+        return carried_over(clustering, self.home, self.places)
+
+    @property
+    def grouped_by(self) -> str | None:
+        """The models whose faces were grouped last; None before the first grouping."""
+        return models_of(self.clustering) or self.pack_name if self.clustering else None
 
     @cached_property
     def newcomers(self) -> frozenset[str]:
         """The faces that were not there yet at the grouping before the last."""
-        before = read_clusters(self.home.clusters_before)
+        before = self._as_here(read_clusters(self.home.clusters_before))
         return frozenset() if before is None else frozenset(self.places_of).difference(before.face_ids.tolist())
 
     @property

@@ -12,10 +12,10 @@ from typing import Any
 
 from faceclust import __version__
 from faceclust.catalogue import Catalogue
-from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import FaceclustError
-from faceclust.packs.known import load_pack
+from faceclust.in_use import load_used
 from faceclust.packs.verify import check_files
+from faceclust.store.chosen import pack_in_use, precision_in_use
 from faceclust.store.home import LibraryHome
 from faceclust.store.which import find_library
 
@@ -36,12 +36,14 @@ def library_status(library: Catalogue) -> dict[str, Any]:
         "forgotten_faces": len({place.face_id for place in library.table.forgotten()}),
         "skipped": library.table.skips(),
         "last_scanned": library.home.last_scan(),
-        "pack": library.pack.name,
+        "pack": library.pack_name,
+        "precision": precision_in_use(library.root).value,
         "groups": len(library.members) if clustering else None,
         "alone": len(grouped) - len(library.cluster_of),
         "not_grouped": len(faces - grouped),
         "threshold": clustering.params.threshold if clustering else None,
         "algorithm": clustering.params.algorithm if clustering else None,
+        "grouped_by": library.grouped_by,
         "people": len(library.people()),
         "unnamed_groups": len(library.unnamed_groups()),
         "waiting": library.resolved.waiting,
@@ -61,7 +63,7 @@ def checkup(library: Path | None = None) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "providers": providers(),
         "packages": {name: _version(name, problems) for name in _PACKAGES},
-        "pack": _pack(problems),
+        "pack": _pack(library, problems),
         "library": _library(library, problems),
         "problems": problems,
     }
@@ -75,12 +77,18 @@ def _version(package: str, problems: list[str]) -> str:
         return "missing"
 
 
-def _pack(problems: list[str]) -> dict[str, Any]:
+def _pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
+    name = "unknown"
     try:
-        pack = load_pack(DEFAULT_PACK)
+        try:
+            root: Path | None = find_library(named)
+        except FaceclustError:  # told with the library
+            root = None
+        name = pack_in_use(root).value
+        pack = load_used(root)
     except FaceclustError as error:
         problems.append(str(error))
-        return {"name": DEFAULT_PACK, "title": "missing", "files": []}
+        return {"name": name, "title": "missing", "files": []}
     checks = check_files(pack)
     problems += [f"{check.path} is {check.state}" for check in checks if check.state != "ok"]
     files = [{"path": check.path, "state": check.state, "sha256": check.file.sha256} for check in checks]

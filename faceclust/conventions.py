@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 #: The pack of models used where none is named.
 DEFAULT_PACK = "dlib"
+#: A pack's name: it stands in the names of files.
+PACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+#: Below the user's data folder: packs that are no part of the program; and what each says of itself.
+MODELS_FOLDER, MANIFEST_NAME = "models", "pack.toml"
 #: The folder at a library's root that holds all but the caches of single folders.
 HOME_NAME = ".faceclust"
 #: A folder holding this file is the home of a library, wherever it lies: no photos are in it.
@@ -27,6 +33,9 @@ PHOTO_ENDINGS = RAW_ENDINGS.union(
 
 #: The modules that the extras bring, by the extra.
 EXTRA_MODULES = {"raw": "rawpy", "jxl": "imagecodecs"}
+#: What numbers embeddings are kept as, from the least to the most exact, and where nothing is said.
+PRECISIONS = ("int8", "float16", "float32")
+DEFAULT_PRECISION = "float16"
 #: What is known of a folder's photos, by the default pack.
 CACHE_NAME = ".faceclust.parquet"
 

@@ -24,6 +24,7 @@ import numpy as np
 from faceclust.answers import Answers
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
+from faceclust.conventions import PRECISIONS
 from faceclust.errors import PackError, UsageError
 from faceclust.forget import Forgetting
 from faceclust.importing import Importing
@@ -36,6 +37,7 @@ from faceclust.recognition import IdentifiedPhoto, identify
 from faceclust.scan.unchanged import scan_unchanged
 from faceclust.searches import Searches
 from faceclust.sharing import Sharing
+from faceclust.store.chosen import choose_precision, precision_in_use
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
 from faceclust.store.which import find_library, folder_in, library_for_scan, remember_library
@@ -83,6 +85,7 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         workers: int | None = None,
         device: str = "auto",
         min_face: int | None = None,
+        precision: str | None = None,
         stop_asked: StopAsked = lambda: False,
     ) -> ScanResult:
         """Find the faces of new and changed photos; forget photos that are gone.
@@ -91,14 +94,19 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         default one a core; 0 works in this process. `device`: what the models run on, of
         `packs.session.DEVICES`. `min_face`: width of the smallest face looked for, in pixels of
         the photo, instead of the pack's own by the photo's size; photos in which only larger ones
-        were looked for are looked at again. Once `stop_asked()` is true the photos in hand are
-        finished and saved. Raises UsageError for a folder outside the library or a senseless
-        width, LibraryBusyError while another process scans or clusters it, PackError for a device
-        that is not there.
+        were looked for are looked at again. `precision`: what numbers embeddings are kept as, of
+        `conventions.PRECISIONS`; the library remembers it, and what is there is brought to it. Once
+        `stop_asked()` is true the photos in hand are finished and saved. Raises UsageError for a
+        folder outside the library, a senseless width or precision, LibraryBusyError while another
+        process scans or clusters it, PackError for a device, or models, that are not there.
         """
         starts = [folder_in(self.root, Path(folder)) for folder in folders] or [""]
-        if min_face is None and (unchanged := scan_unchanged(self.home, starts)):
-            return unchanged
+        if precision not in (None, *PRECISIONS):
+            raise UsageError(f"no precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
+        if min_face is None and precision is None:
+            kept = precision_in_use(self.root).value
+            if unchanged := scan_unchanged(self.home, starts, self.pack_name, kept):
+                return unchanged
         from faceclust.packs.session import choose_device  # loads the model runtime
         from faceclust.photos.examine import Look
         from faceclust.scan.run import scan_folders
@@ -106,6 +114,8 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         require_files(self.pack)
         look = Look(self.pack, choose_device(device), min_face)
         with self.home.locked("scanning") as lock, self._watching() as watch:
+            if precision:  # first, so that the next scan goes on with it where this one is broken off
+                choose_precision(precision, self.home)
             result = scan_folders(
                 self.home,
                 look,
@@ -153,21 +163,21 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
                 self.progress.note(in_words(contradiction, photos))
             self._forget()  # the rows take as much memory as the embeddings
             release_memory()
-            history = [known for known in (present, before) if known]
+            history = [known for run in (present, before) if (known := self._as_here(run))]
             grouping = group_faces(
                 faces,
                 params,
                 constraints,
                 self.progress,
                 history=history,
-                models=self.pack.space,
+                models=self.models,
                 anew=anew,
             )
             if not dry_run:
                 self._saved.keep(grouping.clustering, present)
         self._forget()
         if dry_run:
-            self.clustering = present
+            self.clustering = self._as_here(present)
         return grouping
 
     def _note_radius(self, params: ClusterParams) -> None:
@@ -203,7 +213,8 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
                 self._saved.keep(before, present)
         self._forget()
         here = np.array(sorted(self.places_of), dtype=np.str_)
-        return compare((present or before).among(here), before.among(here))
+        now, then = (self._as_here(run) or before for run in (present, before))
+        return compare(now.among(here), then.among(here))
 
     # -- recognition --------------------------------------------------------
 

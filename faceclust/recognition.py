@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.catalogue import Catalogue
-from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import UsageError
-from faceclust.packs.known import load_pack
+from faceclust.in_use import load_used
 from faceclust.people.recognise import (
     IDENTIFY_THRESHOLD,
     NEIGHBOURS,
@@ -210,7 +209,7 @@ class _Faces:
 
     def __init__(self, library: Catalogue | None) -> None:
         self._library = library
-        self._eye = Eye(library.pack if library else load_pack(DEFAULT_PACK))
+        self._eye = Eye(library.pack if library else load_used(None))
 
     def get(self, named: Named) -> tuple[ComparedFace, Float64]:
         """The face, and its embedding (d,)."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unf
 from faceclust.store.home import FOLDERS, JOURNAL_NAME, SET_ASIDE, LibraryHome
 from faceclust.store.inspection import Inspected, Problem, inspect_cache, listing
 from faceclust.store.places import CachePaths
-from faceclust.store.schema import SCHEMA_VERSION, parquet_bytes, without_photos
+from faceclust.store.schema import parquet_bytes, without_photos
 from faceclust.store.thumbs import ThumbStore
 from faceclust.store.traces import find_traces
 
@@ -189,7 +189,7 @@ def plan_clearing(library: Catalogue, pack: str | None = None) -> list[Going]:
         if pack is None:
             thumbs = ThumbStore(place / "thumbs")
             going += [_going(thumbs.path(face), _PICTURES) for face in sorted(thumbs.kept())]
-            notes = (place / note.name for note in (home.last_scan_note, home.seen))
+            notes = [place / home.last_scan_note.name, *sorted(place.glob("seen*.json"))]
             going += [_going(note, _OTHER) for note in notes if note.exists()]
     return going
 
@@ -229,7 +229,7 @@ def _size(path: Path) -> int:
 
 
 def _cache(path: Path) -> FolderCache:
-    return FolderCache(CachePaths(path, (), path), replace(made_by(path), schema=SCHEMA_VERSION))
+    return FolderCache(CachePaths(path, (), path), made_by(path))
 
 
 def _remove(files: Iterable[Going], failed: list[str]) -> None:

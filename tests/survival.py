@@ -205,7 +205,7 @@ def other_models(library: Library) -> Library:
         embedder=replace(pack.embedder, radius=3.0, mirror=False),
     )
     ids = set(library.places_of)
-    _scan(other)
+    other.scan(workers=0 if len(ids) < 100 else None)
     assert len(ids.intersection(other.places_of)) < len(ids) / 3  # boxes, and so ids, are others
     other.cluster()
     return other

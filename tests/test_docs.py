@@ -86,6 +86,21 @@ def test_the_sql_examples_run(exported: Library) -> None:
     assert years and {person for person, *_ in years} == {"Anna"}
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_distance_in_sql_is_the_same_in_any_precision(exported: Library, precision: str) -> None:
+    import duckdb
+
+    (block,) = blocks("sql", section("## Tables"))
+    query = block.split(";")[0].replace("LIMIT 20", "LIMIT 200")
+    before = {frozenset(photos): distance for *photos, distance in duckdb.sql(query).fetchall()}
+    exported.scan(workers=0, precision=precision)
+    after = {frozenset(photos): distance for *photos, distance in duckdb.sql(query).fetchall()}
+    assert before.keys() == after.keys()
+    assert max(abs(after[pair] - distance) for pair, distance in before.items()) < (
+        0.1 if precision == "int8" else 0.01
+    )
+
+
 def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
     (block,) = blocks("python", section("## Tables"))
     lines = [line for line in block.splitlines() if line]

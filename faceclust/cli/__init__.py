@@ -53,7 +53,8 @@ _OUTPUT_FULL = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 @click.group(cls=ConfiguredGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
 @click.version_option(__version__, "-V", "--version", prog_name="faceclust")
 @click.option("--no-config", is_flag=True, help="Read no configuration files.")
-def cli(no_config: bool) -> None:
+@click.pass_context
+def cli(ctx: click.Context, no_config: bool) -> None:
     """Group the faces in your photos by person, on your own machine.
 
     \b
@@ -64,6 +65,11 @@ def cli(no_config: bool) -> None:
 
     Nothing is ever sent anywhere: only `faceclust models pull` uses the network, to download.
     """
+    if no_config:
+        from faceclust.store.chosen import files_count
+
+        before = files_count.set(False)
+        ctx.call_on_close(lambda: files_count.reset(before))
 
 
 for _command in (

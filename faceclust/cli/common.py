@@ -58,6 +58,14 @@ def remind_to_cluster(library: Library) -> None:
     """Say on stderr that nobody can be shown as a person yet, where faces are not grouped."""
     if library.groups is None and library.places:
         click.echo("the faces are not grouped yet; type: faceclust cluster", err=True)
+    else:
+        remind_of_models(library)
+
+
+def remind_of_models(library: Library) -> None:
+    """Say on stderr that the groups are those of other models, where these have not grouped yet."""
+    if library.groups is not None and library.grouped_by != library.pack_name:
+        click.echo(f"the groups are of faces that {library.grouped_by} found; type: faceclust cluster", err=True)
 
 
 def print_json(value: Any) -> None:

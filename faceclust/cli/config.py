@@ -32,15 +32,17 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
       faceclust config --all > new.toml     a file to start from
     """
     from faceclust.cli.settings import library_file, library_meant, library_of, read_settings, user_file
+    from faceclust.store.chosen import pack_in_use
 
     program = ctx.find_root().command
     assert isinstance(program, click.Group)
     root = library_meant(command, ["--library", str(library)] if library else [], ctx)
     files = {"yours": user_file(), "library": library_file(root) if root else None}
     settings = read_settings(program, root)
-    named = library_of(program)
+    named, pack = library_of(program), pack_in_use(root)
     if as_json:
-        print_json(_record(files, settings, named))
+        said = {"pack": pack.value, "pack_file": str(pack.file) if pack.file else None}
+        print_json(_record(files, settings, named) | said)
         return
     for whose, file in files.items():
         there = "no library is in use" if file is None else f"{file}{'' if file.exists() else ' (not there)'}"
@@ -49,6 +51,10 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
         click.echo(f"library = {_toml(str(named))}  # yours")
     elif everything:
         click.echo('#library = "~/Pictures"')
+    if pack.file:
+        click.echo(f"pack = {_toml(pack.value)}  # {'library' if pack.file == files['library'] else 'yours'}")
+    elif everything:
+        click.echo(f"#pack = {_toml(pack.value)}")
     for line in [*_lines(program, settings, files["library"], everything), *_calibrations(files["library"])]:
         click.echo(printable(line))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import count, library_option, open_library
+from faceclust.cli.common import count, library_option, open_library, remind_of_models
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
     opened = open_library(library)
     if opened.clustering is None:
         raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
+    remind_of_models(opened)
     from faceclust.cli.interview import Screen
 
     screen = Screen(opened, thorough=thorough)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import count, json_option, library_option, open_library, print_json, remind_of_models
 from faceclust.cli.roster import print_roster
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
     if as_json:
         print_json({"library": str(opened.root), "people": rows, "waiting": waiting})
         return
+    remind_of_models(opened)
     if rows:
         print_roster(rows)
     elif not waiting:

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     help="What the models run on; all but cpu need their own onnxruntime package.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "int8"]),
+    help="Keep embeddings as such numbers from now on: of 512, 256 or 128 bytes for a face. Default: float16.",
+)
+@click.option(
     "--cache-dir",
     type=click.Path(path_type=Path),
     envvar="FACECLUST_CACHE_DIR",
@@ -48,6 +53,7 @@ def command(
     workers: int | None,
     min_face: int | None,
     device: str,
+    precision: str | None,
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -63,13 +69,15 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --min-face 30       smaller faces too; takes longer
     """
+    from faceclust.cli.settings import is_typed
     from faceclust.store.which import library_for_scan
 
     root = library_for_scan(folders, library)
     click.echo(f"library: {root}", err=True)
-    result = None if cache_dir or min_face else _at_once(root, folders)
+    typed = precision if is_typed("precision") else None  # else the library knows it
+    result = None if cache_dir or min_face or typed else _at_once(root, folders)
     if result is None:
-        result = _scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device)
+        result = _scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, precision=typed)
     print_json(_as_dict(root, result)) if as_json else _print(result, min_face)
     if result.unsaved:
         raise FaceclustError(f"{count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again")
@@ -82,10 +90,12 @@ def command(
 def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
     """Where nothing has changed, before anything heavy is loaded."""
     from faceclust.scan.unchanged import scan_unchanged
+    from faceclust.store.chosen import pack_in_use, precision_in_use
     from faceclust.store.home import LibraryHome
     from faceclust.store.which import folder_in
 
-    return scan_unchanged(LibraryHome(root), [folder_in(root, folder) for folder in folders] or [""])
+    starts = [folder_in(root, folder) for folder in folders] or [""]
+    return scan_unchanged(LibraryHome(root), starts, pack_in_use(root).value, precision_in_use(root).value)
 
 
 def _scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
@@ -112,6 +122,8 @@ def _print(result: ScanResult, min_face: int | None) -> None:
         click.echo(f"{count(result.faces, 'face')} found in {result.elapsed:.0f} s ({rate:.1f} photos/s)")
         smallest = f"{min_face} pixels" if min_face else "a 50th of their photo's longer side"
         click.echo(f"faces narrower than {smallest} are not looked for (--min-face)")
+    if result.converted:
+        click.echo(f"embeddings stored anew in {count(result.converted, 'folder')}, in another precision")
     if result.forgotten:
         click.echo(f"{count(result.forgotten, 'forgotten face')} not taken in")
     _print_skipped(result)
@@ -142,6 +154,7 @@ def _as_dict(root: Path, result: ScanResult) -> dict[str, Any]:
         "removed": result.removed,
         "left": result.left,
         "unsaved": result.unsaved,
+        "converted": result.converted,
         "faces": result.faces,
         "forgotten": result.forgotten,
         "interrupted": result.interrupted,

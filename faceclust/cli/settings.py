@@ -38,9 +38,9 @@ Settings = dict[tuple[str, str], Setting]
 
 def user_file() -> Path:
     """Where the user's own file is, or would be."""
-    import platformdirs
+    from faceclust.store.chosen import user_file
 
-    return platformdirs.user_config_path("faceclust") / FILE_NAME
+    return user_file()
 
 
 def library_file(root: Path) -> Path:
@@ -108,6 +108,10 @@ def library_of(program: click.Group) -> Path | None:
 def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
     content = read_config(file)
     content.pop("library" if own else TABLE, None)
+    if "pack" in content:
+        from faceclust.store.chosen import checked_pack
+
+        checked_pack(content.pop("pack"), file)
     commands = dict(commands_of(program))
     found: Settings = {}
     for key, value in content.items():
@@ -185,9 +189,15 @@ class ConfiguredGroup(click.Group):
 
             if named := library_of(self):
                 os.environ.setdefault(ENVIRONMENT_VARIABLE, str(named))
-            if not getattr(command, "reads_no_config", False):
+            if not getattr(_called(command, rest), "reads_no_config", False):
                 ctx.default_map = default_map(self, read_settings(self, library_meant(command, rest, ctx)))
         return name, command, rest
+
+
+def _called(command: click.Command, args: list[str]) -> click.Command:
+    """The command itself, where the first of the arguments is its name in a group."""
+    below = command.commands.get(args[0]) if isinstance(command, click.Group) and args else None
+    return _called(below, args[1:]) if below else command
 
 
 def library_meant(command: click.Command, args: list[str], parent: click.Context) -> Path | None:

@@ -34,14 +34,16 @@ def command(library: Path | None, as_json: bool) -> None:
 def _print(status: dict[str, Any]) -> None:
     copies = f" ({count(status['copies'], 'copy', 'copies')} of others)" if status["copies"] else ""
     click.echo(f"{count(status['photos'], 'photo')}{copies}, {count(status['faces'], 'face')}")
-    click.echo(f"last scanned {_local(status['last_scanned'])}, models: {status['pack']}")
+    click.echo(f"last scanned {_local(status['last_scanned'])}, models: {status['pack']} ({status['precision']})")
     if status["groups"] is None:
         click.echo("not grouped yet; type: faceclust cluster")
     else:
         alone = count(status["alone"], "face")
         cut = "" if status["algorithm"] == "hdbscan" else f", threshold {status['threshold']:g}"
         click.echo(f"{count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{cut})")
-        if status["not_grouped"]:
+        if status["grouped_by"] != status["pack"]:
+            click.echo(f"these are groups of faces that {status['grouped_by']} found; type: faceclust cluster")
+        elif status["not_grouped"]:
             click.echo(f"{count(status['not_grouped'], 'face')} since then not grouped; type: faceclust cluster")
     people, unnamed = status["people"], status["unnamed_groups"]
     click.echo(f"{count(people, 'person', 'people')} named, {count(unnamed, 'group')} without a name")

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from faceclust.conventions import MANIFEST_NAME, PACK_NAME
 from faceclust.errors import PackError
-from faceclust.packs.known import PACK_NAME, forget_packs, user_models
+from faceclust.packs.known import forget_packs, user_models
 from faceclust.packs.shipped import shipped_folders
 from faceclust.packs.supply import Supplied
-from faceclust.packs.tables import MANIFEST_NAME
 
 _STAGE = ".adding-"
 _LEFT_BEHIND = 24 * 3600  # seconds after which a stage is one of a run that was killed

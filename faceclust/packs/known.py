@@ -8,26 +8,21 @@ all packs but the embedded one, which is always as it came.
 from __future__ import annotations
 
 import os
-import re
 from functools import cache
 from pathlib import Path
 
 import platformdirs
 
-from faceclust.conventions import DEFAULT_PACK
+from faceclust.conventions import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.shipped import shipped_folders
-from faceclust.packs.tables import MANIFEST_NAME
-
-#: A pack's name: it stands in the names of files.
-PACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
 
 def user_models() -> Path:
     """The folder of the packs that the user has put in, each in a folder of its own."""
-    return platformdirs.user_data_path("faceclust") / "models"
+    return platformdirs.user_data_path("faceclust") / MODELS_FOLDER
 
 
 def pack_names() -> list[str]:

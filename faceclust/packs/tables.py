@@ -115,5 +115,5 @@ def check_file_name(value: Any, where: str) -> str:
 
 
 #: The names of files that faceclust itself puts into a pack's folder.
-MANIFEST_NAME, AGREEMENT_NAME = "pack.toml", "agreed-to.txt"
+AGREEMENT_NAME = "agreed-to.txt"
 KEPT_NAMES = (MANIFEST_NAME, AGREEMENT_NAME)

@@ -98,8 +98,9 @@ def found_before(events: Iterable[Event]) -> dict[str, JournalFace]:
 
 
 def newly_found(events: Iterable[Event], places: Sequence[FacePlace]) -> list[tuple[JournalFace, JournalFace]]:
-    """Faces of the journal that are here as other ones than it knows: as it knows them, and as they
-    are (not `confirmed` where that is not sure)."""
+    """Faces of the journal that are here as other ones than it knows, on photos of another content: as
+    it knows them, and as they are (not `confirmed` where that is not sure). Those on a photo of the
+    same content, in which other models drew another box, are found by it ever again."""
     events = effective(events)
     finder = FaceFinder(places, found_before(events))
     place_of = {place.face_id: place for place in places}
@@ -109,7 +110,9 @@ def newly_found(events: Iterable[Event], places: Sequence[FacePlace]) -> list[tu
     for face in (face for id, face in known.items() if id not in forgotten):
         here, (latest, _) = finder.find(face), finder.trail(face)[-1]
         if here and here[0] not in (face.face_id, latest.face_id):
-            found.append((latest, JournalFace.of(place_of[here[0]], confirmed=here[1])))
+            now = JournalFace.of(place_of[here[0]], confirmed=here[1])
+            if now.photo_hash != latest.photo_hash:
+                found.append((latest, now))
     return found
 
 

@@ -24,7 +24,8 @@ _SHARE = 5
 
 class ScanFolder:
     """`known` photos are unchanged, `waiting` ones are to be looked at, `done` ones are not saved
-    yet; `removed` are the rows of photos that are gone. `settled`: nothing is to be tried again."""
+    yet; `removed` are the rows of photos that are gone. `was`: the precision of the embeddings in the
+    cache, where they are to get another one. `settled`: nothing is to be tried again."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class ScanFolder:
         self.removed = rows.keys() - {stored_name(ref) for ref in found.photos}
         self.done: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
         self.settled = not found.unread
+        self.was = cache.precision if cache.is_converted else None
         self._next_save = 0.0
 
     @property
@@ -74,7 +76,7 @@ class ScanFolder:
     def save(self, result: ScanResult, note: Callable[[str], None], *, at_once: bool = True) -> None:
         """Write what is done. Not `at_once`: only where that is not too often for a large folder.
         Raises CacheError where the disk is full or gone; other trouble is noted."""
-        if not self.done and not self.removed:
+        if not (self.done or self.removed or self.was):
             return
         now = time.monotonic()
         if not at_once and now < self._next_save:
@@ -96,6 +98,8 @@ class ScanFolder:
             return
         self.known += self.done
         self.done, self.removed = {}, set()
+        result.converted += self.was is not None
+        self.was = None
         result.add_seconds({"write": time.process_time() - began})
         self._next_save = time.monotonic() + _SHARE * (time.monotonic() - now)
 

@@ -17,7 +17,8 @@ class ScanResult:
     `faces` were found by the models; `forgotten` ones are not among them.
 
     `interrupted` is true where a stop was asked: `left` photos are still to be done. `unsaved`
-    photos were done, but their folder's cache could not be written; `notes` says why. `seconds`
+    photos were done, but their folder's cache could not be written; `notes` says why. The caches of
+    `converted` folders have their embeddings in another precision now. `seconds`
     is processor time of the workers by stage, and of saving."""
 
     photos: int = 0
@@ -29,6 +30,7 @@ class ScanResult:
     forgotten: int = 0
     left: int = 0
     unsaved: int = 0
+    converted: int = 0
     interrupted: bool = False
     elapsed: float = 0.0
     skipped: list[SkippedPhoto] = field(default_factory=list)

@@ -6,9 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
+from faceclust.conventions import PRECISIONS
 from faceclust.photos.examine import Examined, KnownPhoto, Look
 from faceclust.photos.pool import examine_photos
 from faceclust.progress import Progress, StopAsked
+from faceclust.scan.change import ModelChange
 from faceclust.scan.copies import Copies
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.look import Forgotten, known_contents, look_through
@@ -52,7 +54,7 @@ class _Scan:
         self._progress, self._forgotten = progress, forgotten
         self._result = ScanResult()
         # Now, not when all is done: what is said in the journal meanwhile is for the next scan.
-        self._stamp = surroundings(home)
+        self._stamp = surroundings(home, info.pack, info.precision)
         self._folders: dict[str, ScanFolder] = {}
         self._gone: Counter[str] = Counter()  # contents of photos that are no longer where they were
         self._held_back: Counter[str] = Counter()
@@ -66,26 +68,48 @@ class _Scan:
         self._folders = {folder.name: folder for folder in found}
         self._gone.update(row.photo_hash for one in found for name in one.removed if (row := one.rows[name]).photo_hash)
         copies = known_contents(self._home, self._info, found, self._look)
-        for folder in found:
-            if not folder.waiting:
-                self._save(folder)
+        self._save_known(found, stop_asked)
         waiting = [ref for folder in found for ref in sorted(folder.waiting)]
         self._examine(waiting, copies, workers, stop_asked)
-        result.interrupted = result.left > 0
+        result.interrupted |= result.left > 0
         result.unsaved = sum(len(folder.done) for folder in found)
         if not result.left:
             self._note_seen(found)
         result.elapsed = time.monotonic() - started
         return result
 
+    def _save_known(self, folders: list[ScanFolder], stop_asked: StopAsked) -> None:
+        """Save what is known of folders in which no photo is to be looked at."""
+        known = [folder for folder in folders if not folder.waiting]
+        others = {folder.was for folder in folders if folder.was}
+        wanted = self._info.precision
+        if any(PRECISIONS.index(was) < PRECISIONS.index(wanted) for was in others):
+            self._note(
+                f"embeddings kept as {wanted} from now on; those of {min(others, key=PRECISIONS.index)} "
+                "become no more exact by that (only faceclust cache clear and a new scan make them anew)"
+            )
+        if others:
+            self._progress.start(f"storing embeddings as {wanted}", len(known), "folders")
+        for folder in known:
+            if folder.was and stop_asked():
+                self._result.interrupted = True
+                break
+            self._save(folder)
+            if others:
+                self._progress.advance()
+        if others:
+            self._progress.finish()
+
     def _examine(self, waiting: list[PhotoRef], copies: Copies, workers: int, stop_asked: StopAsked) -> None:
         result, progress = self._result, self._progress
-        progress.start("scanning", len(waiting), "photos")
         last_saved = time.monotonic()
+        change = ModelChange(self._home, self._info.pack, list(self._folders.values()), self._note)
+        progress.start("scanning", len(waiting), "photos")
         tasks = copies.tasks(waiting)
         for listed, examined in examine_photos(self._home.root, self._look, tasks, workers, stop_asked):
             folder = self._folders[listed.folder]
             self._take(folder, listed, examined, copies)
+            change.advance()
             progress.advance(faces=result.faces, skipped=len(result.skipped))
             if not folder.waiting:
                 self._save(folder)
@@ -142,8 +166,10 @@ class _Scan:
     def _note_seen(self, folders: list[ScanFolder]) -> None:
         if self._look.min_face:  # whether that is enough for others to come, only they can tell
             folders = []
-        whole = [one for one in folders if one.settled and not (one.waiting or one.done or one.removed)]
-        note_seen(self._home, self._starts, {folder.name: folder.as_seen() for folder in whole}, self._stamp)
+        whole = [one for one in folders if one.settled and not (one.waiting or one.done or one.removed or one.was)]
+        note_seen(
+            self._home, self._info.pack, self._starts, {folder.name: folder.as_seen() for folder in whole}, self._stamp
+        )
 
     def _note(self, message: str) -> None:
         if message not in self._result.notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, embedding_matrix, folder_schema
+from faceclust.conventions import PRECISIONS
+from faceclust.store.precision import embedding_matrix
+from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, folder_schema, in_precision, precision_in
 from faceclust.types import FacePlace, FaceTable, PhotoFacts
 
 
@@ -25,7 +27,10 @@ class LibraryTable:
 
     @classmethod
     def join(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
-        """From (folder, its cache's rows) pairs."""
+        """From (folder, its cache's rows) pairs; of several precisions all take the most exact."""
+        found = {precision_in(table) for _, table in folders} or {info.precision}
+        info = replace(info, precision=max(found, key=PRECISIONS.index))
+        folders = [(folder, in_precision(table, info)) for folder, table in folders]
         parts = [
             table.add_column(0, "folder", pa.array([folder] * len(table), pa.string())) for folder, table in folders
         ]
@@ -48,7 +53,7 @@ class LibraryTable:
         return FaceTable(
             face_ids=unique,
             photo_ids=np.array(faces["photo_hash"].to_pylist(), dtype="U32"),
-            embeddings=embedding_matrix(faces["embedding"], self.info),
+            embeddings=embedding_matrix(faces["embedding"], self.info.dimension, self.info.radius),
             quality=faces["quality"].to_numpy().astype(np.float32),
             taken_at=faces["taken_at"].to_numpy().astype("datetime64[s]"),
             boxes=np.stack([faces[side].to_numpy() for side in ("left", "top", "right", "bottom")], axis=1).astype(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,9 +21,11 @@ from faceclust.store.schema import (
     KnownPhotoRow,
     concatenate,
     folder_schema,
+    in_precision,
     known_photos,
     migrated,
     parquet_bytes,
+    precision_in,
     read_info,
     rows_to_table,
     scanned_photos,
@@ -54,6 +55,8 @@ class FolderCache:
     def __init__(self, paths: CachePaths, info: CacheInfo) -> None:
         self.paths, self.info = paths, info
         self._unusable = False
+        #: What numbers the file's embeddings were when it was last read, None where there was none.
+        self.precision: str | None = None
 
     def index(self) -> dict[str, KnownPhotoRow]:
         """What is known of each photo, by file name. Empty without a cache. Raises
@@ -63,7 +66,7 @@ class FolderCache:
     def photos(self, names: Iterable[str] | None = None) -> Iterator[ScannedPhoto]:
         """The scanned photos with these file names, None for all, as they were when they were put
         in, but for what the cache does not keep. Raises UnusableCacheError."""
-        return scanned_photos(self.read(), names)
+        return scanned_photos(self.read(), names, self.info)
 
     def update(self, keep: Iterable[PhotoRef], new: Mapping[PhotoRef, ScannedPhoto | SkippedPhoto]) -> None:
         """Rewrite the file: the rows of the photos in `keep` and the rows of `new`, which take
@@ -114,15 +117,32 @@ class FolderCache:
         path = self.existing
         self._unusable = True
         try:
-            names = pq.read_table(path, columns=["photo"])["photo"].to_pylist() if path else []
-        except (ValueError, OSError, pa.ArrowException):
-            names = []
+            names = photo_names(path) if path else set()
+        except UnusableCacheError:
+            names = set()
         return dict.fromkeys(names, UNKNOWN)
 
     def read(self) -> pa.Table:
-        """All rows, sorted by photo and face. Raises UnusableCacheError, NewerCacheError."""
+        """All rows, sorted by photo and face, as this pack and precision have them. Raises
+        UnusableCacheError, NewerCacheError."""
+        rows = self.read_as_kept()
+        rescaled = self.precision is not None and read_info(rows.schema).radius != self.info.radius
+        return in_precision(rows, self.info, rescaled=rescaled)
+
+    def read_as_kept(self) -> pa.Table:
+        """The same in the file's own precision and scale, of which its metadata tell."""
         path = None if self._unusable else self.existing
-        return read_cache(path, self.info) if path else folder_schema(self.info).empty_table()
+        self.precision = None
+        if path is None:
+            return folder_schema(self.info).empty_table()
+        rows = read_cache(path, self.info)
+        self.precision = precision_in(rows)
+        return rows
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether the next writing gives the embeddings of the file that was read another precision."""
+        return self.precision not in (None, self.info.precision)
 
     def _remove(self, *paths: Path) -> None:
         for path in set(paths) - self.paths.kept:
@@ -132,7 +152,13 @@ class FolderCache:
     @property
     def existing(self) -> Path | None:
         """The file that is read."""
-        return next((path for path in (self.paths.write, *self.paths.others) if os.path.exists(path)), None)
+        return self.paths.existing
+
+
+def photo_names(path: Path) -> set[str]:
+    """The file names of the photos that a cache file of any models knows. Raises UnusableCacheError."""
+    with _explained(path):
+        return set(pq.read_table(path, columns=["photo"])["photo"].to_pylist())
 
 
 def made_by(path: Path) -> CacheInfo:
@@ -142,14 +168,15 @@ def made_by(path: Path) -> CacheInfo:
 
 
 def read_cache(path: Path, info: CacheInfo) -> pa.Table:
-    """All rows of a cache file of these models. Raises UnusableCacheError, NewerCacheError."""
+    """All rows of a cache file of these models, their embeddings in its own precision and scale,
+    whichever `info` names. Raises UnusableCacheError, NewerCacheError."""
     with _explained(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         found = read_info(file.schema_arrow)
         if found.pack != info.pack:
             raise ValueError(f"it was made with other models ({found.pack})")
         if found.fingerprint != info.fingerprint:
             raise OutdatedCacheError(f"{path}: it was made with an older version of the models")
-        return migrated(file.read(), info)
+        return migrated(file.read(), found)
 
 
 @contextlib.contextmanager

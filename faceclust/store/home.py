@@ -61,6 +61,10 @@ class LibraryHome:
         self.last_scan_note = self.home / "last-scan"
         self.seen = self.home / "seen.json"
 
+    def seen_by(self, pack: str) -> Path:
+        """Where it is kept what the last scan by these models saw."""
+        return self.seen if pack == DEFAULT_PACK else self.seen.with_name(f"seen.{pack}.json")
+
     @property
     def homes(self) -> tuple[Path, ...]:
         """All places that are read from, the own one first."""

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from faceclust.conventions import pack_of
 from faceclust.errors import NewerCacheError
 from faceclust.store.folder_cache import UnusableCacheError, made_by, read_cache
+from faceclust.store.precision import LARGEST
 from faceclust.store.schema import LIKENESS, STATUS_OK, CacheInfo, stored_name
 from faceclust.types import Float32, PhotoRef
 
@@ -132,13 +133,17 @@ def _faults_of(rows: list[dict[str, Any]], name_face: FaceNamer) -> Iterator[str
 
 def _bad_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
     flat = rows["embedding"].drop_null().combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    norms = np.linalg.norm(flat.reshape(-1, info.dimension).astype(np.float32), axis=1)
+    flat = flat.reshape(-1, info.dimension)
+    if info.precision == "int8":
+        if wrong := np.count_nonzero(np.abs(flat.astype(np.int16)).max(axis=1, initial=0) != LARGEST):
+            yield f"embeddings whose largest number is not {LARGEST}: {wrong:,}"
+        return
+    norms = np.linalg.norm(flat.astype(np.float32), axis=1)
     finite = np.isfinite(norms)
     if not finite.all():
         yield f"embeddings that are no finite numbers: {np.count_nonzero(~finite):,}"
-    wrong = np.abs(norms[finite] - info.radius) > _NORM_TOLERANCE * info.radius
-    if wrong.any():
-        yield f"embeddings that are not of norm {info.radius:g}: {np.count_nonzero(wrong):,}"
+    if wrong := np.count_nonzero(np.abs(norms[finite] - info.radius) > _NORM_TOLERANCE * info.radius):
+        yield f"embeddings that are not of norm {info.radius:g}: {wrong:,}"
 
 
 def _look_at_photos(

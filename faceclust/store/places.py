@@ -30,6 +30,11 @@ class CachePaths:
     aside: Path
     kept: frozenset[Path] = frozenset()
 
+    @property
+    def existing(self) -> Path | None:
+        """The file that is read."""
+        return next((path for path in (self.write, *self.others) if os.path.exists(path)), None)
+
 
 def homes_of(root: Path) -> list[Path]:
     """Every folder that may be the home of the library at `root`, the one to write to first."""

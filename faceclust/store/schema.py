@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from faceclust.conventions import DEFAULT_PRECISION, PRECISIONS
 from faceclust.errors import NewerCacheError
+from faceclust.store import precision as precisions
 from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
-_CHUNK = 1 << 16  # embeddings at a time: bounds the memory
-#: 2 added `min_face`.
-SCHEMA_VERSION = 2
+#: 2 added `min_face`; 3 embeddings in other numbers than float16. Files that hold float16 are of
+#: schema 2 still, so that older versions read them.
+SCHEMA_VERSION = 3
+_FLOAT16_SCHEMA = 2
 #: `status` of a photo that was read; any other value is a `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that a face is known by; null for a forgotten one.
@@ -32,13 +35,23 @@ _METADATA = [field.name for field in fields(Metadata)]
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """Who made a cache file: kept in the parquet file's own metadata."""
+    """Who made a cache file, and what numbers its embeddings are (of `conventions.PRECISIONS`): kept
+    in the parquet file's own metadata."""
 
     pack: str
     fingerprint: str
     dimension: int
     radius: float
-    schema: int = SCHEMA_VERSION
+    precision: str = DEFAULT_PRECISION
+
+    @property
+    def notes(self) -> bytes:
+        """As it stands in the metadata."""
+        notes: dict[str, Any] = asdict(self) | {"schema": SCHEMA_VERSION}
+        if self.precision == DEFAULT_PRECISION:
+            del notes["precision"]
+            notes["schema"] = _FLOAT16_SCHEMA
+        return json.dumps(notes).encode()
 
 
 def folder_schema(info: CacheInfo) -> pa.Schema:
@@ -68,9 +81,9 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("landmarks", pa.list_(pa.float32(), 10)),  # x, y five times, fractions
         pa.field("score", pa.float32()),
         pa.field("quality", pa.float32()),
-        pa.field("embedding", pa.list_(pa.float16(), info.dimension)),
+        pa.field("embedding", precisions.embedding_type(info.precision, info.dimension)),
     ]
-    return pa.schema(fields, metadata={_METADATA_KEY: json.dumps(asdict(info)).encode()})
+    return pa.schema(fields, metadata={_METADATA_KEY: info.notes})
 
 
 def read_info(schema: pa.Schema) -> CacheInfo:
@@ -87,14 +100,17 @@ def read_info(schema: pa.Schema) -> CacheInfo:
                 f"it was made by a newer faceclust (schema {version}, this one reads {SCHEMA_VERSION})",
                 hint="update faceclust",
             )
+        del found["schema"]
+        if found.get("precision", DEFAULT_PRECISION) not in (*PRECISIONS,):
+            raise ValueError(f"precision {found['precision']!r}")
         return CacheInfo(**found)
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"its metadata cannot be read ({error})") from error
 
 
 def migrated(table: pa.Table, info: CacheInfo) -> pa.Table:
-    """Rows of any schema up to the present one, as the present one has them. Raises ValueError,
-    ArrowException for other columns."""
+    """Rows of any schema up to the present one, as the present one has them, with embeddings of
+    `info.precision`. Raises ValueError, ArrowException for other columns."""
     wanted = folder_schema(info)
     if "min_face" not in table.column_names:  # schema 1
         field = wanted.field("min_face")
@@ -105,15 +121,30 @@ def migrated(table: pa.Table, info: CacheInfo) -> pa.Table:
     return table.cast(wanted)
 
 
+def in_precision(table: pa.Table, info: CacheInfo, *, rescaled: bool = False) -> pa.Table:
+    """The rows with embeddings in the precision of `info`. `rescaled`: also brought to its radius."""
+    place = table.schema.get_field_index("embedding")
+    if not rescaled and precision_in(table) == info.precision:
+        return table.replace_schema_metadata({_METADATA_KEY: info.notes})
+    column = precisions.recoded(table["embedding"], info.precision, info.dimension, info.radius)
+    changed = table.set_column(place, pa.field("embedding", column.type), column)
+    return changed.replace_schema_metadata({_METADATA_KEY: info.notes})
+
+
+def precision_in(table: pa.Table) -> str:
+    """What numbers the embeddings of these rows are. Raises ValueError for other columns."""
+    return precisions.precision_of(table.schema.field("embedding").type)
+
+
 def rows_to_table(photos: Iterable[ScannedPhoto | SkippedPhoto], info: CacheInfo) -> pa.Table:
     """The photos' rows, in the order given."""
     schema = folder_schema(info)
-    rows = [row for photo in photos for row in _rows(photo)]
+    rows = [row for photo in photos for row in _rows(photo, info.precision)]
     columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _rows(photo: ScannedPhoto | SkippedPhoto) -> Iterator[dict[str, Any]]:
+def _rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterator[dict[str, Any]]:
     base = {
         "photo": stored_name(photo.ref),
         "photo_size": photo.ref.size,
@@ -145,7 +176,7 @@ def _rows(photo: ScannedPhoto | SkippedPhoto) -> Iterator[dict[str, Any]]:
         likeness = {
             "landmarks": photo.landmarks[i].ravel(),
             "quality": float(photo.quality[i]),
-            "embedding": photo.embeddings[i].astype(np.float16),
+            "embedding": precisions.encoded(photo.embeddings[i], precision),
         }
         yield base | place | ({} if face_id in photo.forgotten else likeness)
 
@@ -179,13 +210,15 @@ def known_photos(table: pa.Table) -> dict[str, KnownPhotoRow]:
     }
 
 
-def scanned_photos(table: pa.Table, names: Iterable[str] | None) -> Iterator[ScannedPhoto]:
+def scanned_photos(table: pa.Table, names: Iterable[str] | None, info: CacheInfo) -> Iterator[ScannedPhoto]:
     """The photos of a cache that were scanned, with these file names (None: all)."""
     table = table.filter(pc.equal(table["status"].cast(pa.string()), STATUS_OK))
     if names is not None:
         table = table.filter(pc.is_in(table["photo"], value_set=pa.array(list(names), pa.string())))
+    if info.precision == "int8":  # which has directions alone
+        table = in_precision(table, replace(info, precision="float32"))
     for _, rows in itertools.groupby(table.to_pylist(), key=lambda row: row["photo"]):
-        yield _photo(list(rows), table.schema.field("embedding").type.list_size)
+        yield _photo(list(rows), info.dimension)
 
 
 def _photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
@@ -234,18 +267,6 @@ def stored_name(ref: PhotoRef) -> str:
     return ref.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def embedding_matrix(column: pa.ChunkedArray, info: CacheInfo) -> Float32:
-    """The embeddings of rows that have one, float32 (n, d), brought back to the pack's radius
-    exactly: rounding to 16 bits moves a norm by up to one part in a thousand."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, info.dimension)
-    out = np.empty(flat.shape, np.float32)
-    for start in range(0, len(flat), _CHUNK):
-        matrix = flat[start : start + _CHUNK].astype(np.float64)
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-        out[start : start + _CHUNK] = matrix * (info.radius / np.maximum(norms, 1e-12))
-    return out
-
-
 def parquet_bytes(table: pa.Table) -> memoryview:
     """The table as a Parquet file, with a checksum for each page.
 
@@ -253,7 +274,11 @@ def parquet_bytes(table: pa.Table) -> memoryview:
     of such a thing while the program ends takes the program down.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    names: list[str] | bool = True
+    if "embedding" in table.column_names and precision_in(table) == "float32":
+        # Hardly two such numbers are the same: a list of all there are takes more than it saves.
+        names = [name for name in table.column_names if name != "embedding"]
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=names)
     return memoryview(sink.getvalue())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,7 +19,6 @@ from faceclust.store.files import TEMPORARY, remove
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by
 from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
 from faceclust.store.places import CachePaths, PartHomes
-from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FacePlace
 
@@ -77,6 +76,13 @@ def faces_on(cache: Path, folder: str, photo_hashes: Collection[str]) -> Iterato
     return face_places(rows.filter(pc.and_(wanted, pc.is_valid(rows["quality"]))))
 
 
+def places_of_faces(cache: Path, folder: str, face_ids: Collection[str]) -> Iterator[FacePlace]:
+    """The places of these faces that a cache file of any models knows. Raises UnusableCacheError for
+    what is no cache."""
+    rows = _places(cache, folder)
+    return face_places(rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(list(face_ids), pa.string()))))
+
+
 def forgotten_in(cache: Path, folder: str) -> Iterator[FacePlace]:
     """The forgotten faces of a cache file. Raises UnusableCacheError for what is no cache."""
     if not _may_hold_forgotten(cache):
@@ -115,8 +121,7 @@ def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:
     """Keep only the places of these faces in a cache file of any models. Raises CacheError where the
     disk does not take it."""
     try:
-        info = replace(made_by(cache), schema=SCHEMA_VERSION)
-        FolderCache(CachePaths(cache, (), cache), info).forget(face_ids)
+        FolderCache(CachePaths(cache, (), cache), made_by(cache)).forget(face_ids)
     except UnusableCacheError:
         remove(cache)
 

@@ -154,7 +154,7 @@ def test_a_licence_is_asked_about_once(server: Server) -> None:
     terminal.expect("You may not sell")  # it is wrapped
     terminal.expect("Do you agree")
     terminal.sendline("n")
-    terminal.expect("nothing was downloaded")
+    terminal.expect("nothing was put in")
     terminal.wait()
     assert terminal.exitstatus == 1 and not server.asked and here(folder) == ["pack.toml"]
     terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)

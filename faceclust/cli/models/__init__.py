@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from faceclust.cli.models import add, calibrate, pull, remove, show, verify
+from faceclust.cli.models import add, calibrate, pull, remove, show, use, verify
 from faceclust.cli.models import list as list_
 
 
@@ -17,6 +17,7 @@ def command() -> None:
       faceclust models list
       faceclust models show sface
       faceclust models pull sface
+      faceclust models use sface
       faceclust models add my.onnx --template arcface --input rgb --mean 127.5 --scale 127.5
       faceclust models calibrate my ~/lfw
       faceclust models verify
@@ -27,6 +28,7 @@ def command() -> None:
 command.add_command(list_.command)
 command.add_command(show.command)
 command.add_command(pull.command)
+command.add_command(use.command)
 command.add_command(add.command)
 command.add_command(calibrate.command)
 command.add_command(verify.command)

@@ -24,10 +24,10 @@ def command(library: Path | None, as_json: bool) -> None:
       faceclust models list
       faceclust models list --json
     """
-    from faceclust.cli.models.shared import pack_in_use
+    from faceclust.cli.models.shared import pack_of_library
     from faceclust.packs.known import pack_names
 
-    used = pack_in_use(library)
+    used = pack_of_library(library)
     rows = [_row(name, used) for name in pack_names()]
     if as_json:
         print_json({"in_use": used, "packs": rows})

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import printable
-from faceclust.conventions import DEFAULT_PACK
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
@@ -24,20 +23,20 @@ SOURCES = {
 }
 
 
-def pack_in_use(library: Path | None) -> str:
+def pack_of_library(library: Path | None) -> str:
     """The name of the pack that is used for the library that is meant, or, where there is none, by
     default. Raises UsageError for one that was named and is none."""
     from faceclust.errors import NoLibraryError
+    from faceclust.store.chosen import pack_in_use
     from faceclust.store.which import find_library
 
     try:
-        return _used_for(find_library(library))
+        root = find_library(library)
     except NoLibraryError:
-        return _used_for(None)
-
-
-def _used_for(root: Path | None) -> str:
-    return DEFAULT_PACK
+        if library is not None:
+            raise
+        root = None
+    return pack_in_use(root).value
 
 
 def in_words(size: int | None) -> str:
@@ -87,5 +86,5 @@ def agree(pack: Pack, *, yes: bool, ask: bool = True) -> None:
                 f"whether {pack.name} may be used so has to be answered once", hint="if these terms suit you, add --yes"
             )
         if not click.confirm("Do you agree?", err=True):
-            raise FaceclustError("nothing was downloaded")
+            raise FaceclustError("not agreed to: nothing was put in")
     note_agreement(pack)

@@ -1,0 +1,126 @@
+"""`faceclust models use`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from faceclust.cli.common import count, json_option, library_option, print_json
+from faceclust.errors import UsageError
+
+if TYPE_CHECKING:
+    from faceclust.store.home import LibraryHome
+
+
+@click.command("use", short_help="Say or choose which models a library uses.")
+@click.argument("name", required=False)
+@click.option("--default", is_flag=True, help="For all libraries of which nothing else was said.")
+@library_option
+@json_option
+def command(name: str | None, default: bool, library: Path | None, as_json: bool) -> None:
+    """Have the library use the models NAME from now on; without NAME, say which it uses, and why.
+
+    The next scan looks at all photos anew with them, and says how long that takes. Names stay with
+    their faces. What other models found is kept, so that going back takes no time.
+
+    \b
+    Examples:
+      faceclust models use
+      faceclust models use sface
+      faceclust models use dlib --default
+    """
+    if default and library:
+        raise UsageError("--default is for all libraries, --library for one", hint="leave one of them out")
+    home = None if default else _home(library, required=name is not None)
+    if name is None:
+        _tell(home, as_json)
+    else:
+        _choose(name, home, as_json)
+
+
+command.reads_no_config = True  # type: ignore[attr-defined] # it writes there, and mends what is wrong
+
+
+def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
+    from faceclust.errors import NoLibraryError
+    from faceclust.store.home import LibraryHome
+    from faceclust.store.which import find_library
+
+    try:
+        root = find_library(library)
+    except NoLibraryError as error:
+        if library:
+            raise
+        if required:
+            raise NoLibraryError(str(error), hint=f"{error.hint}; --default chooses for all libraries") from error
+        return None
+    click.echo(f"library: {root}", err=True)
+    return LibraryHome(root)
+
+
+def _tell(home: LibraryHome | None, as_json: bool) -> None:
+    from faceclust.errors import PackError
+    from faceclust.in_use import load_used
+    from faceclust.packs.verify import require_files
+    from faceclust.store.chosen import pack_in_use
+
+    root = home.root if home else None
+    chosen = pack_in_use(root)
+    problem = hint = title = None
+    try:
+        pack = load_used(root)
+        title = pack.title
+        require_files(pack)
+    except PackError as error:
+        problem, hint = str(error), error.hint
+    if as_json:
+        record = {"library": str(root) if root else None, "pack": chosen.value, "title": title}
+        print_json(record | {"file": str(chosen.file) if chosen.file else None, "problem": problem})
+        return
+    click.echo(f"{chosen.value}: {title}" if title else chosen.value)
+    click.echo(f"as {chosen.file} says" if chosen.file else "no configuration file says otherwise")
+    if problem:
+        raise PackError(problem, hint)
+
+
+def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
+    from faceclust.packs.known import load_pack
+    from faceclust.packs.verify import require_files
+    from faceclust.store.chosen import choose_pack, pack_in_use
+    from faceclust.switching import plan_switch, tried_out
+
+    pack = load_pack(name)
+    require_files(pack)
+    try:
+        before = pack_in_use(home.root if home else None).value
+    except UsageError:  # what stands there is no name: it is mended now
+        before = None
+    plan = tried_out(home, pack, plan_switch(home, pack)) if home else None
+    file = choose_pack(pack.name, home)
+    record = {"pack": pack.name, "before": before, "file": str(file)}
+    if as_json:
+        costs = {"photos": plan.photos, "anew": len(plan.unknown), "seconds": plan.seconds} if plan else {}
+        print_json({"library": str(home.root) if home else None, **record, **costs})
+        return
+    click.echo(f"{pack.name} from now on: {pack.title}")
+    if plan:
+        _tell_costs(plan, pack.name, before)
+    else:
+        click.echo("for every library of which nothing else was said")
+    click.echo(f"wrote {file}", err=True)
+
+
+def _tell_costs(plan: Any, name: str, before: str | None) -> None:
+    from faceclust.scan.change import in_words
+
+    if not plan.unknown:
+        click.echo("all photos known are known by these models" if plan.photos else "next: faceclust scan")
+    else:
+        click.echo(f"{count(len(plan.unknown), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
+        tried = f", {in_words(plan.seconds)} by a try on {plan.tried}" if plan.seconds else ""
+        click.echo(f"{tried}; next: faceclust scan")
+    if before != name and before in plan.others:
+        click.echo("names stay with their faces; group them again after that: faceclust cluster")
+        click.echo(f"what {before} found is kept; to go back: faceclust models use {before}")

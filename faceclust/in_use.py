@@ -1,0 +1,28 @@
+"""The models in use, loaded: for a library, or outside of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceclust.errors import PackError
+from faceclust.packs.known import load_pack
+from faceclust.packs.pack import Pack
+from faceclust.store.chosen import pack_in_use
+
+
+def load_used(root: Path | None, named: str | None = None) -> Pack:
+    """The pack called `named`, else the one in use for the library at `root` (None: outside of
+    libraries). Its files need not be there. Raises PackError, naming the file that asks for it,
+    where there is no such pack, UsageError for a configuration file that cannot be read."""
+    if named is not None:
+        return load_pack(named)
+    chosen = pack_in_use(root)
+    try:
+        return load_pack(chosen.value)
+    except PackError as error:
+        if chosen.file is None:
+            raise
+        raise PackError(
+            f"{chosen.file}: pack = {chosen.value!r}: {error}",
+            hint=f"faceclust models use NAME chooses others; {error.hint}" if error.hint else None,
+        ) from error

@@ -1,0 +1,98 @@
+"""`faceclust models use`: which models a library is looked at with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.packs.known import user_models
+from faceclust.store.chosen import user_file
+from tests.cli.program import ok, run
+from tests.other_packs import install_other_boxes
+from tests.samples import COLLINS
+
+
+def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: Library, tmp_path: Path) -> None:
+    install_other_boxes()
+    assert (
+        ok("models", "use", cwd=tmp_path)
+        == "dlib: MTCNN detector, dlib ResNet-29 embedder\nno configuration file says otherwise\n"
+    )
+    ok("models", "use", "second", "--default")
+    assert user_file().read_text() == 'pack = "second"\n'
+    assert f"as {user_file()} says" in ok("models", "use", "-l", library.root)
+    assert ok("models", "use", "--default", cwd=tmp_path).startswith("second:")
+    ok("models", "use", "dlib", "-l", library.root)
+    found = json.loads(ok("models", "use", "-l", library.root, "--json"))
+    assert found["pack"] == "dlib" and found["file"] == str(library.home.home / "config.toml") and not found["problem"]
+    said = ok("config", "-l", library.root)
+    assert 'pack = "dlib"  # library' in said and json.loads(ok("config", "--json"))["pack"] == "second"
+
+
+def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> None:
+    library.name(library.group(1), COLLINS)
+    install_other_boxes()
+    said = ok("models", "use", "second", "-l", library.root)
+    assert said.startswith("second from now on: ")
+    assert "11 photos of 11 to be looked at anew, about 5 seconds by a try on 6; next: faceclust scan" in said
+    assert "what dlib found is kept; to go back: faceclust models use dlib" in said
+    done = run("people", "-l", library.root)
+    assert done.returncode == 1 and "with the models second yet" in done.stderr and "Traceback" not in done.stderr
+    assert "11 scanned" in ok("scan", library.root, "-j", "1")
+    done = run("people", "-l", library.root)
+    assert COLLINS in done.stdout and "the groups are of faces that dlib found; type: faceclust cluster" in done.stderr
+    assert "groups of faces that dlib found" in ok("status", "-l", library.root)
+    ok("cluster", "-l", library.root)
+    assert "dlib" not in run("people", "-l", library.root).stderr
+    assert "models: second" in ok("status", "-l", library.root)
+    assert "all photos known are known by these models" in ok("models", "use", "dlib", "-l", library.root)
+    assert "11 unchanged" in ok("scan", library.root)
+
+
+def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Path) -> None:
+    folder = install_other_boxes()
+
+    def refused(*arguments: str | Path) -> str:
+        done = run(*arguments)
+        assert done.returncode in (1, 2) and "Traceback" not in done.stderr and "a fault in" not in done.stderr
+        return done.stderr
+
+    assert "no model pack called 'nope'" in refused("models", "use", "nope", "-l", library.root)
+    assert "leave one of them out" in refused("models", "use", "dlib", "--default", "-l", library.root)
+    (tmp_path / "empty").mkdir()
+    assert "--default" in refused("models", "use", "second")
+    (folder / "mtcnn_pnet.onnx").write_bytes(b"damaged")
+    said = refused("models", "use", "second", "-l", library.root)
+    assert "is damaged" in said and "faceclust models add" in said
+    assert not (library.home.home / "config.toml").exists()
+    shutil.rmtree(user_models())
+    (library.home.home / "config.toml").write_text('pack = "second"')
+    photo = library.root / "2019/collins-0.jpg"
+    for arguments in (["scan", library.root], ["identify", photo], ["people"], ["models", "use"], ["status"]):
+        rest = [] if arguments[0] == "scan" else ["-l", library.root]
+        said = refused(*arguments, *rest)
+        assert "config.toml: pack = 'second'" in said and "faceclust models use" in said, arguments
+    assert "pack = 'second'" in run("doctor", "-l", library.root).stdout
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text('pack = "second"')
+    said = run("verify", photo, photo)
+    assert said.returncode == 2 and str(user_file()) in said.stderr
+    assert ok("--no-config", "verify", photo, photo).startswith("same person")
+    user_file().write_text("pack = 7")
+    said = run("status", "-l", library.root)
+    assert said.returncode == 2 and "pack = 7 is no name of models" in said.stderr
+    ok("models", "use", "dlib", "--default")
+    assert user_file().read_text() == 'pack = "dlib"'
+
+
+def test_verify_outside_of_libraries_goes_by_the_users_default(library: Library) -> None:
+    install_other_boxes()
+    pair = [library.root / "2019/collins-0.jpg", library.root / "2020/collins-1.jpg"]
+    before = json.loads(ok("verify", *pair, "--json"))["distance"]
+    ok("models", "use", "second", "--default")
+    after = json.loads(ok("verify", *pair, "--json"))["distance"]
+    assert before != pytest.approx(after, abs=1e-4)

@@ -1,0 +1,62 @@
+"""Packs of the user's own, made from the embedded files: one draws other boxes, one has another embedder."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from faceclust.packs.known import forget_packs, load_pack, user_models
+
+#: In the manifest of the embedded pack → what it says instead.
+_NO_LONGER_EMBEDDED = {"embedded = true": "embedded = false"}
+_OTHER_BOXES = {"factor = 0.709": "factor = 0.8", "mirror = true": "mirror = false", "radius = 3.15": "radius = 3.0"}
+
+
+def install_other_boxes(name: str = "second") -> Path:
+    """A pack whose detector draws other boxes, and whose embeddings are of another norm; its folder."""
+    return _install(name, _OTHER_BOXES)
+
+
+def install_tiny_embedder(name: str = "tiny") -> Path:
+    """The embedded detector with an embedder of 108 numbers: the mean colours of a chip's 36 parts, less
+    the middle grey."""
+    folder = _install(name, {"dimension = 128": "dimension = 108", "mirror = true": "mirror = false"})
+    values = [
+        helper.make_tensor_value_info("chip", TensorProto.FLOAT, ["n", 3, 150, 150]),
+        helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", 108]),
+    ]
+    nodes = [
+        helper.make_node("Sub", ["chip", "grey"], ["centred"]),
+        helper.make_node("AveragePool", ["centred"], ["parts"], kernel_shape=[25, 25], strides=[25, 25]),
+        helper.make_node("Flatten", ["parts"], ["vector"]),
+    ]
+    grey = onnx.numpy_helper.from_array(np.float32(127.5), "grey")
+    graph = helper.make_graph(nodes, "tiny", values[:1], values[1:], [grey])
+    path = folder / "dlib_resnet.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    manifest = folder / "pack.toml"
+    (file,) = [file for file in load_pack("dlib").files if file.name == path.name]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest.write_text(manifest.read_text().replace(str(file.sha256), digest))
+    forget_packs()
+    return folder
+
+
+def _install(name: str, changes: dict[str, str]) -> Path:
+    embedded = load_pack("dlib")
+    folder = user_models() / name
+    folder.mkdir(parents=True)
+    text = (embedded.folder / "dlib.toml").read_text(encoding="utf-8")
+    for before, after in ({'name = "dlib"': f'name = "{name}"'} | _NO_LONGER_EMBEDDED | changes).items():
+        assert before in text, before
+        text = text.replace(before, after, 1)
+    (folder / "pack.toml").write_text(text, encoding="utf-8")
+    for file in embedded.files:
+        shutil.copy(embedded.path(file.name), folder)
+    forget_packs()
+    return folder

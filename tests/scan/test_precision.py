@@ -1,0 +1,175 @@
+"""`scan --precision`: caches are brought to it without a model, and the library remembers it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust import Library
+from faceclust.conventions import CACHE_NAME
+from faceclust.errors import UsageError
+from faceclust.store.chosen import precision_in_use
+from faceclust.store.folder_cache import made_by
+from faceclust.upkeep import check_caches
+from tests.cli.program import ok, run, start_scan
+from tests.samples import COLLINS
+from tests.scan.made import is_unchanged, put
+from tests.survival import names_on_photos
+
+
+def precisions(root: Path) -> set[str]:
+    return {made_by(path).precision for path in root.rglob(CACHE_NAME)}
+
+
+def groups(library: Library) -> list[list[str]]:
+    return sorted(map(sorted, library.members.values()))
+
+
+def test_all_caches_are_converted_without_a_look_at_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.name(library.group(1), COLLINS)
+    names, before, kept = names_on_photos(library), library.faces, groups(library)
+    monkeypatch.setattr("faceclust.photos.examine.PhotoExaminer.__init__", None)  # no model may be opened
+    result = library.scan(workers=0, precision="int8")
+    assert (result.scanned, result.unchanged, result.converted) == (0, result.photos, 4) and result.notes == []
+    assert precisions(library.root) == {"int8"} and check_caches(library)["problems"] == []
+    again = Library(library.root)
+    assert np.array_equal(again.faces.face_ids, before.face_ids)
+    assert np.abs(again.faces.embeddings - before.embeddings).max() < 0.02
+    assert again.cluster(anew=True).clustering.params and groups(again) == kept and names_on_photos(again) == names
+    assert is_unchanged(library.root) is False  # of float16
+    assert again.scan(workers=0).converted == 0 and precisions(library.root) == {"int8"}
+
+
+def test_the_same_cache_gives_the_same_groups(library: Library) -> None:
+    library.scan(workers=0, precision="int8")
+    copy = library.root.with_name("copy")
+    shutil.copytree(library.root, copy)
+    runs = [Library(root).cluster(anew=True).clustering for root in (library.root, copy)]
+    assert np.array_equal(runs[0].labels, runs[1].labels) and np.array_equal(runs[0].strength, runs[1].strength)
+
+
+def test_what_was_made_less_exact_stays_so_and_is_said_once(library: Library) -> None:
+    library.scan(workers=0, precision="int8")
+    coarse = library.table.face_table().embeddings
+    result = library.scan(workers=0, precision="float32")
+    assert len(result.notes) == 1 and "become no more exact" in result.notes[0]
+    assert precisions(library.root) == {"float32"}
+    assert np.abs(library.faces.embeddings - coarse).max() < 1e-6
+    assert library.scan(workers=0).notes == []
+    back = library.scan(workers=0, precision="int8")
+    assert back.notes == [] and np.array_equal(library.faces.embeddings, coarse)
+
+
+def test_new_photos_go_into_what_the_library_remembers(small: Library) -> None:
+    small.scan(workers=0, precision="int8")
+    assert precision_in_use(small.root).value == "int8"
+    put(small.root / "a/copy.bmp", (small.root / "a/collins.bmp").read_bytes())
+    result = small.scan(workers=0)
+    assert (result.copied, result.converted) == (1, 0) and precisions(small.root) == {"int8"}
+    rows = {row["photo"]: row["embedding"] for row in small.table.rows.to_pylist() if row["face_id"]}
+    assert rows["copy.bmp"] == rows["collins.bmp"] and max(map(abs, rows["copy.bmp"])) == 127
+
+
+def test_a_part_alone_is_converted_and_the_rest_later(small: Library) -> None:
+    result = small.scan([small.root / "b"], workers=0, precision="int8")
+    assert result.converted == 2 and precisions(small.root) == {"float16", "int8"}
+    assert len(small.faces) == 2  # one table all the same
+    assert small.scan(workers=0).converted == 2 and precisions(small.root) == {"int8"}
+
+
+def test_a_cache_of_another_precision_from_elsewhere_is_read_and_converted(small: Library, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    shutil.copytree(small.root / "a", away)
+    small.scan(workers=0, precision="int8")
+    shutil.copytree(away, small.root / "came")
+    assert len(small.faces) == 2
+    result = small.scan(workers=0)
+    assert (result.scanned, result.converted) == (0, 1) and precisions(small.root) == {"int8"}
+
+
+def test_killed_in_the_middle_the_next_scan_goes_on(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = small.faces.face_ids.tolist()
+    done = 0
+
+    class Killed(BaseException):
+        pass
+
+    def write(self: object, table: object) -> None:
+        nonlocal done
+        done += 1
+        if done == 3:
+            raise Killed
+        real(self, table)
+
+    from faceclust.store.folder_cache import FolderCache
+
+    real = FolderCache._write
+    monkeypatch.setattr(FolderCache, "_write", write)
+    with pytest.raises(Killed):
+        small.scan(workers=0, precision="int8")
+    monkeypatch.undo()
+    assert precisions(small.root) == {"float16", "int8"}
+    assert Library(small.root).faces.face_ids.tolist() == faces
+    result = Library(small.root).scan(workers=0)  # what was typed is remembered
+    assert (result.scanned, result.converted) == (0, 2) and precisions(small.root) == {"int8"}
+
+
+def test_ctrl_c_while_caches_are_converted_saves_what_is_done(small: Library) -> None:
+    asked = iter([False, False, True, True, True, True])
+    result = small.scan(workers=0, precision="int8", stop_asked=lambda: next(asked))
+    assert result.interrupted and result.converted == 2 and not is_unchanged(small.root)
+    result = small.scan(workers=0)
+    assert (result.interrupted, result.converted) == (False, 2) and precisions(small.root) == {"int8"}
+
+
+@pytest.mark.parametrize("delay", [0.9, 1.2])
+def test_kill_9_while_caches_are_converted_loses_nothing(library: Library, delay: float) -> None:
+    before = library.faces.face_ids.tolist()
+    (library.home.home / "config.toml").write_text('[scan]\nprecision = "int8"\n')
+    process = start_scan(library.root)
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+    assert Library(library.root).faces.face_ids.tolist() == before
+    assert "0 scanned" in ok("scan", library.root, "-j", "1")
+    assert precisions(library.root) == {"int8"}
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    from faceclust.errors import CacheError
+    from faceclust.store.folder_cache import FolderCache
+
+    real = FolderCache._write
+
+    def write(self: FolderCache, table: object) -> None:
+        if self.paths.write.parent.name == "a":
+            raise CacheError("read-only")
+        real(self, table)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FolderCache, "_write", write)
+    result = small.scan(workers=0, precision="int8")
+    assert result.notes == ["read-only"] and result.converted == 3 and len(small.faces) == 2
+    monkeypatch.undo()
+    assert small.scan(workers=0).converted == 1
+
+
+def test_on_the_command_line(library: Library) -> None:
+    root = library.root
+    assert "4 folders" in ok("scan", root, "--precision", "int8")
+    file = library.home.home / "config.toml"
+    assert file.read_text() == '[scan]\nprecision = "int8"\n'
+    assert "int8" in ok("status", "-l", root)
+    assert "11 unchanged" in ok("scan", root) and precisions(root) == {"int8"}
+    assert 'precision = "int8"  # library' in ok("config", "-l", root)
+    assert "11 unchanged" in ok("--no-config", "scan", root) and precisions(root) == {"int8"}
+    done = run("scan", root, "--precision", "int4")
+    assert done.returncode == 2 and "'int4' is not one of" in done.stderr
+    file.write_text("[scan]\nprecision = 'int4'\n")
+    done = run("scan", root)
+    assert done.returncode == 2 and "int4" in done.stderr and str(file) in done.stderr
+    with pytest.raises(UsageError, match="no precision 'int4'"):
+        library.scan(precision="int4")

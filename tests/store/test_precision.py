@@ -1,0 +1,196 @@
+"""Embeddings as float32, float16 and int8: what rounding costs, what a file takes, what is read again."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from faceclust.conventions import CACHE_NAME, PRECISIONS
+from faceclust.errors import NewerCacheError
+from faceclust.photos.face_ids import face_id
+from faceclust.store.faces import LibraryTable
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError, made_by, read_cache
+from faceclust.store.inspection import inspect_cache
+from faceclust.store.places import CachePaths
+from faceclust.store.precision import embedding_matrix, embedding_type, encoded, recoded
+from faceclust.store.schema import CacheInfo, parquet_bytes, rows_to_table
+from faceclust.types import PhotoRef
+from tests.store.test_store import scanned
+
+RADIUS = 3.0
+#: How far a component may come back from where it was, as a part of the vector's largest.
+_OFF = {"float32": 1e-6, "float16": 1.1e-3, "int8": 0.5 / 127 + 0.01}
+
+_vectors = arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=st.floats(-1, 1, width=32))
+
+
+def column(values: np.ndarray, precision: str) -> pa.ChunkedArray:
+    kept = encoded(values, precision)
+    return pa.chunked_array([pa.array(list(kept), embedding_type(precision, values.shape[1]))])
+
+
+def info(precision: str, dimension: int = 4) -> CacheInfo:
+    return CacheInfo("test", "test-fingerprint", dimension, RADIUS, precision)
+
+
+def cache(folder: Path, precision: str, **changes: object) -> FolderCache:
+    paths = CachePaths(folder / CACHE_NAME, (), folder / "aside" / CACHE_NAME)
+    return FolderCache(paths, replace(info(precision), **changes))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@settings(max_examples=150, deadline=None)
+@given(raw=_vectors)
+def test_a_round_trip_is_as_exact_as_it_can_be_and_the_second_changes_nothing(precision: str, raw: np.ndarray) -> None:
+    raw[np.abs(raw).max(axis=1) < 1e-3, 0] = 1  # no vector of nothing
+    vectors = raw * (RADIUS / np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)).astype(np.float32)
+    once = embedding_matrix(column(vectors, precision), vectors.shape[1], RADIUS)
+    assert np.allclose(np.linalg.norm(once.astype(np.float64), axis=1), RADIUS, rtol=1e-6)
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    # In int8 every component moves by half a step at most; bringing the norm back moves all together.
+    slack = 1 + (np.sqrt(vectors.shape[1]) if precision == "int8" else 0)
+    assert (np.abs(once - vectors) <= _OFF[precision] * slack * largest).all()
+    if precision == "int8":
+        whole = encoded(vectors, "int8")
+        assert (np.abs(whole - vectors * (127 / largest)) <= 0.5 + 1e-4).all()  # to the nearest
+        assert np.array_equal(encoded(once, "int8"), whole)
+        half = embedding_matrix(column(once, "float16"), vectors.shape[1], RADIUS)
+        assert np.array_equal(encoded(half, "int8"), whole)  # nor does a stay in float16
+
+
+@pytest.mark.parametrize("before", PRECISIONS)
+@pytest.mark.parametrize("after", PRECISIONS)
+def test_a_column_in_another_precision_keeps_its_rows_and_its_nulls(before: str, after: str) -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(5, 16))
+    vectors = (vectors * RADIUS / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    kept = encoded(vectors, before)
+    rows = [None, kept[0], kept[1], None, kept[2], kept[3], None, kept[4]]
+    here = pa.chunked_array([pa.array(part, embedding_type(before, 16)) for part in (rows[:3], rows[3:])])
+    there = recoded(here, after, 16, RADIUS)
+    assert there.type == embedding_type(after, 16)
+    assert there.is_valid().to_pylist() == here.is_valid().to_pylist()
+    read = embedding_matrix(there.drop_null(), 16, RADIUS)
+    assert np.abs(read - vectors).max() < (0.05 if "int8" in (before, after) else 5e-3)
+    nothing = recoded(pa.chunked_array([pa.array([None, None], here.type)]), after, 16, RADIUS)
+    assert nothing.null_count == 2 and nothing.type == there.type
+
+
+def test_a_face_takes_128_bytes_at_int8_and_twice_and_four_times_as_many_else(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(10_000, 128)).astype(np.float32)
+    sizes = {}
+    for precision in PRECISIONS:
+        rows = pa.table({"embedding": column(vectors, precision)})
+        (path := tmp_path / precision).write_bytes(parquet_bytes(rows))
+        group = pq.read_metadata(path).row_group(0)
+        sizes[precision] = group.column(0).total_compressed_size / len(vectors)
+    assert sizes["int8"] <= 130 and sizes["float16"] <= 260 and sizes["float32"] <= 520
+    assert sizes["int8"] < sizes["float16"] * 0.6 and sizes["float16"] < sizes["float32"] * 0.6
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_rows_come_back_and_the_file_says_what_it_holds(tmp_path: Path, precision: str) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    cache(tmp_path, precision).update([], {ref: scanned(ref, 3)})
+    assert made_by(tmp_path / CACHE_NAME) == info(precision)
+    (photo,) = cache(tmp_path, precision).photos()
+    assert np.abs(photo.embeddings - scanned(ref, 3).embeddings).max() < 0.03
+    assert np.allclose(np.linalg.norm(photo.embeddings, axis=1), RADIUS, rtol=1e-3)
+    before = (tmp_path / CACHE_NAME).read_bytes()
+    cache(tmp_path, precision).update([], {ref: photo})  # as for a copy of the photo
+    assert (tmp_path / CACHE_NAME).read_bytes() == before
+
+
+def test_only_files_that_older_versions_cannot_read_have_the_new_schema(tmp_path: Path) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    for precision, notes in (
+        ("float16", {"schema": 2}),
+        ("int8", {"schema": 3, "precision": "int8"}),
+        ("float32", {"schema": 3, "precision": "float32"}),
+    ):
+        cache(tmp_path, precision).update([], {ref: scanned(ref, 1)})
+        found = json.loads(pq.read_schema(tmp_path / CACHE_NAME).metadata[b"faceclust"])
+        assert found == {"pack": "test", "fingerprint": "test-fingerprint", "dimension": 4, "radius": RADIUS} | notes
+
+
+@pytest.mark.parametrize(
+    ("notes", "error"),
+    [
+        ({"precision": "int4"}, UnusableCacheError),
+        ({"precision": ["int8"]}, UnusableCacheError),
+        ({"precision": "float32"}, None),  # it is cast: what the columns are counts
+        ({"schema": 4, "more": 1}, NewerCacheError),
+    ],
+)
+def test_files_that_say_something_else_of_themselves(
+    tmp_path: Path, notes: dict[str, object], error: type[Exception] | None
+) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    cache(tmp_path, "float16").update([], {ref: scanned(ref, 2)})
+    path = tmp_path / CACHE_NAME
+    rows = pq.read_table(path)
+    said = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 3} | notes
+    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(said).encode()}), path)
+    if error is None:
+        assert len(cache(tmp_path, "float16").read()) == 2
+    else:
+        with pytest.raises(error):
+            cache(tmp_path, "float16").read()
+
+
+def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
+    folders, vectors = [], {}
+    for seed, precision in enumerate(PRECISIONS):
+        ref = PhotoRef(f"{precision}/a.jpg", 1, 1)
+        folders.append((precision, rows_to_table([scanned(ref, 2, seed)], info(precision))))
+        vectors |= dict(zip(scanned(ref, 2, seed).face_ids, scanned(ref, 2, seed).embeddings, strict=True))
+    joined = LibraryTable.join(folders, info("float16"))
+    table = joined.face_table()
+    assert len(table) == 6 and joined.info.precision == "float32"  # nothing is lost of any
+    exact = [
+        np.abs(vector - vectors[face]).max() < 1e-6
+        for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True)
+    ]
+    assert sum(exact) == 2
+    for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True):
+        assert np.abs(vector - vectors[face]).max() < 0.03
+    alone = LibraryTable.join(folders[:1], info("float32"))
+    assert alone.info.precision == "int8"  # nothing is made larger for nothing
+    assert len(LibraryTable.join([], info("int8")).face_table()) == 0
+
+
+def problems(path: Path) -> list[str]:
+    found = inspect_cache(path, path.parent, face_id, hash_photos=False).problems
+    return [problem.what for problem in found if "models test" not in problem.what]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_damaged_embeddings_are_found(tmp_path: Path, precision: str) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    photo = scanned(ref, 2)
+    photo = replace(photo, face_ids=tuple(face_id(photo.content_hash, box) for box in photo.boxes))
+    cache(tmp_path, precision).update([], {ref: photo})
+    path = tmp_path / CACHE_NAME
+    assert problems(path) == []
+    rows = read_cache(path, info(precision))
+    place = rows.schema.get_field_index("embedding")
+    halved = [
+        [value / 2 if precision != "int8" else value // 2 for value in row] for row in rows["embedding"].to_pylist()
+    ]
+    field = rows.schema.field("embedding")
+    out = io.BytesIO()
+    pq.write_table(rows.set_column(place, field, pa.array(halved, field.type)), out)
+    path.write_bytes(out.getvalue())
+    (problem,) = problems(path)
+    assert "embeddings" in problem
