@@ -47,9 +47,7 @@ class Pairs:
 
     def of(self, kept: NDArray[np.bool_]) -> Pairs:
         """These pairs only."""
-        return replace(
-            self, left=self.left[kept], right=self.right[kept], same=self.same[kept], folds=self.folds[kept]
-        )
+        return replace(self, left=self.left[kept], right=self.right[kept], same=self.same[kept], folds=self.folds[kept])
 
 
 def pairs_of(folder: Path | None, file: Path) -> Pairs:
@@ -79,10 +77,10 @@ def _in_folder(folder: Path, file: Path, listed: PairList) -> Pairs:
     lacking: dict[tuple[str, int], int] = {}
     ends: tuple[list[int], list[int]] = ([], [])
     for number, both in enumerate(zip(listed.left, listed.right, strict=True)):
-        for end, photo in zip(ends, both, strict=True):
-            name = photos.find(*photo)
+        for end, (person, photo) in zip(ends, both, strict=True):
+            name = photos.find(person, photo)
             if name is None:
-                lacking.setdefault(photo, number + 2)
+                lacking.setdefault((person, photo), number + 2)
             end.append(at.setdefault(name, len(at)) if name else -1)
     if lacking:
         (person, photo), line = next(iter(lacking.items()))
@@ -115,8 +113,8 @@ class _Photos:
             names = sorted(os.listdir(self._folder / person), reverse=True)
         except OSError:
             return {}
-        parts = [(name, *os.path.splitext(name)) for name in names]
-        return {stem: f"{person}/{name}" for name, stem, ending in parts if ending.lower() in PHOTO_ENDINGS}
+        files = [Path(name) for name in names]
+        return {file.stem: f"{person}/{file}" for file in files if file.suffix.lower() in PHOTO_ENDINGS}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from faceclust.cli.evaluate import pairs, quality
+
 
 @click.group("evaluate")
 def command() -> None:
@@ -11,4 +13,10 @@ def command() -> None:
 
     \b
     Examples:
+      faceclust evaluate pairs lfw --pairs pairs.txt
+      faceclust evaluate quality lfw --photos 1500
     """
+
+
+command.add_command(pairs.command)
+command.add_command(quality.command)
