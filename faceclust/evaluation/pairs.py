@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,6 @@ from faceclust.errors import UsageError
 from faceclust.evaluation.pickled import UnsafePickleError, read_pickle
 
 _LARGEST = 2_000_000_000  # bytes; the published files have up to 100 million
-_LARGEST_LIST = 50_000_000
 _FOLDS = 10  # of a `.bin` file, as InsightFace's own verification makes them
 _HINT = "wanted: LFW's pairs.txt, or a .bin file of InsightFace's"
 
@@ -54,7 +55,7 @@ def read_pairs(path: Path) -> PairList:
     Raises UsageError that names the line.
     """
     try:
-        lines = _read(path, _LARGEST_LIST).decode("utf-8-sig").rstrip().splitlines()
+        lines = _read(path).decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is no list of pairs: it is no text", hint=_HINT) from error
     folds, pairs = _first_line(path, lines)
@@ -97,7 +98,7 @@ def read_picture_pairs(path: Path) -> PicturePairs:
     Nothing in the pickle is run. Raises UsageError that says what is wrong.
     """
     try:
-        content = read_pickle(_read(path, _LARGEST))
+        content = read_pickle(_read(path))
     except UnsafePickleError as error:
         raise UsageError(f"{path} is no file of pairs: {error}", hint=_HINT) from error
     wrong = _wrong(content)
@@ -125,12 +126,13 @@ def _wrong(content: object) -> str | None:
     return None
 
 
-def _read(path: Path, largest: int) -> bytes:
+def _read(path: Path, most: int | None = None) -> bytes:
+    """A file's bytes, or the first so many. Raises UsageError."""
     try:
         with path.open("rb") as stream:
-            data = stream.read(largest + 1)
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode) or (status.st_size > _LARGEST and most is None):
+                raise UsageError(f"{path} is no file of up to {_LARGEST:,} bytes", hint=_HINT)
+            return stream.read(-1 if most is None else most)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}", hint=_HINT) from error
-    if len(data) > largest > 1:
-        raise UsageError(f"{path} is larger than {largest:,} bytes", hint=_HINT)
-    return data[:largest]

@@ -139,7 +139,7 @@ def _encoded(text: Any, _: Any) -> bytes:
 def _named(module: Any, name: Any) -> _Name:
     full = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
     if full not in _KNOWN:
-        raise UnsafePickleError(f"it asks for {ascii(full)[1:61]}, which is not allowed")
+        raise UnsafePickleError(f"it asks for {ascii(full[:60])[1:-1]}, which is not allowed")
     return _Name(full)
 
 

@@ -78,20 +78,25 @@ def draw_roc(
 
 
 def draw_levels(
-    stream: BinaryIO, ending: str, panels: Sequence[tuple[str, Sequence[float], Sequence[float]]], *, title: str, y: str
+    stream: BinaryIO,
+    ending: str,
+    panels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    *,
+    base: float,
+    title: str,
+    y: str,
 ) -> None:
     """A panel beside another for each of `panels`: what its horizontal axis is, the levels there, and
-    the share reached at each."""
+    the share reached at each. `base` is the share reached at none of them, a dashed line."""
     figure = _figure(width=4.2 * max(len(panels), 1))
     figure.suptitle(title, x=0.02, ha="left", fontsize=11)
     for number, (x, levels, values) in enumerate(panels, start=1):
         axes = figure.add_subplot(1, len(panels), number)
+        axes.axhline(base, color=_PALE, linewidth=1, linestyle="--")
         axes.plot(levels, values, "o-", color=_ACCENT, linewidth=1.8, markersize=5)
         for level, value in zip(levels, values, strict=True):
-            if value == value:
-                axes.annotate(
-                    f"{100 * value:.1f}", (level, value), xytext=(0, 7), textcoords="offset points", ha="center"
-                )
+            said = f"{100 * value:.1f}"
+            axes.annotate(said, (level, value), xytext=(0, 7), textcoords="offset points", ha="center")
         axes.set_xscale("log")
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.minorticks_off()

@@ -67,6 +67,6 @@ def draw(stream: BinaryIO, ending: str, levels: Sequence[Level]) -> None:
         known = [(level.value, level.rate.val) for level in levels if level.kind == kind and level.rate]
         points = [(value, val) for value, val in known if val is not None]
         panels.append((x, [value for value, _ in points], [val for _, val in points]))
-    (plain,) = (level.rate.val for level in levels if level.kind == "none" and level.rate)
-    title = f"VAL at FAR 1e-3; photos as they are: {percent(plain)}"
-    draw_levels(stream, ending, panels, title=title, y="VAL: pairs of one person accepted")
+    (plain,) = (level.rate.val or 0.0 for level in levels if level.kind == "none" and level.rate)
+    title = f"VAL at FAR 1e-3; photos as they are, dashed: {percent(plain)}"
+    draw_levels(stream, ending, panels, base=plain, title=title, y="VAL: pairs of one person accepted")
