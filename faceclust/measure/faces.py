@@ -28,7 +28,7 @@ from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.progress import Progress, Silent
 from faceclust.store.files import private_folder, write_atomically
-from faceclust.types import Detections, Float32, PhotoRef, UInt8, check_array
+from faceclust.types import Float32, PhotoRef, UInt8, check_array
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.quality import face_quality
 
@@ -140,9 +140,13 @@ def _main_face(picture: Picture, treatment: Treatment | None, *, aligned: bool) 
         return None
     if treatment is not None:
         pixels = treatment(pixels)
-    face = aligned_face(pixels) if aligned else _found(_analyser, pixels)
-    if not len(face):
+    seen = aligned_face(pixels) if aligned else _analyser.refine(pixels, _analyser.detect(pixels))
+    ((found, _),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
+    if not len(found):
         return None
+    middle = np.array(pixels.shape[1::-1]) / 2
+    off = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2
+    face = found.take(np.array([off.sum(axis=1).argmin()]))
     chip, mirror = _analyser.vectors(_analyser.chips(pixels, face))
     quality = face_quality(face, _analyser.chip_scales(face))
     return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[0])
@@ -151,17 +155,6 @@ def _main_face(picture: Picture, treatment: Treatment | None, *, aligned: bool) 
 def _decode(path: Path) -> UInt8:
     data = path.read_bytes()
     return decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
-
-
-def _found(analyser: FaceAnalyser, pixels: UInt8) -> Detections:
-    """The face nearest the picture's middle, or none."""
-    seen = analyser.refine(pixels, analyser.detect(pixels))
-    ((found, _),) = analyser.embed([seen], [analyser.chips(pixels, seen)])
-    if not len(found):
-        return found
-    middle = np.array(pixels.shape[1::-1]) / 2
-    off = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2
-    return found.take(np.array([off.sum(axis=1).argmin()]))
 
 
 def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:

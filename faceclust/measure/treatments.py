@@ -102,4 +102,4 @@ class Covered:
 
 
 def _bytes(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> UInt8:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
