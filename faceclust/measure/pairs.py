@@ -84,9 +84,9 @@ def _in_folder(folder: Path, file: Path, listed: PairList) -> Pairs:
             end.append(at.setdefault(name, len(at)) if name else -1)
     if lacking:
         (person, photo), line = next(iter(lacking.items()))
-        count = f"{len(lacking)} photos" if len(lacking) > 1 else "a photo"
+        named, count = f"{person}_{photo:04d}"[:80], f"{len(lacking)} photos" if len(lacking) > 1 else "a photo"
         raise UsageError(
-            f"{file} names {count} not in {folder}; the first is {person}_{photo:04d} ({file}:{line})",
+            f"{file} names {count} not in {folder}; the first is {named!r} ({file}:{line})",
             hint="wanted: FOLDER/Name/Name_0001.jpg (or .png, .webp …), as LFW has them",
         )
     left, right = (np.array(end, dtype=np.intp) for end in ends)

@@ -181,6 +181,15 @@ def test_hostile_files_are_refused_in_one_line(tmp_path: Path, monkeypatch: pyte
     assert [file.name for file in tmp_path.iterdir()] == ["hostile.bin"]
 
 
+def test_what_a_pickle_asks_for_is_named() -> None:
+    for name, said in (
+        ("a command", "posix.system" if os.name == "posix" else "nt.system"),
+        ("builtins", "builtins.eval"),
+    ):
+        with pytest.raises(UnsafePickleError, match=f"it asks for {said}, which is not allowed"):
+            read_pickle(HOSTILE[name])
+
+
 def test_a_memo_bomb_takes_no_room(tmp_path: Path) -> None:
     """Lists of ten times the list before, ten deep: 10,000,000,000 values if they were written out."""
     value: list[Any] = [b"1"]

@@ -66,7 +66,7 @@ def test_photos_that_are_not_there_are_counted_and_the_first_named(tmp_path: Pat
     with pytest.raises(UsageError) as failure:
         pairs_of(folder, file)
     assert "names 2 photos not in" in str(failure.value)
-    assert f"the first is Collins_0004 ({file}:3)" in str(failure.value)
+    assert f"the first is 'Collins_0004' ({file}:3)" in str(failure.value)
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\t../photos/Hopper\t1\n")
     with pytest.raises(UsageError, match="a photo not in"):
         pairs_of(folder, file)  # nothing outside the folder is looked at
