@@ -33,19 +33,28 @@ def destination(out: Path | None, *, binary: bool) -> Path | None:
 def _require_replaceable(file: Path) -> None:
     """Raises UsageError for a photo, and for what faceclust keeps of a library: neither is to be lost
     by a slip of the keyboard."""
-    from faceclust.conventions import HOME_MARK, HOME_NAME, PHOTO_ENDINGS, is_cache_start
+    from faceclust.conventions import PHOTO_ENDINGS
+
+    require_not_kept(file)
+    real = Path(os.path.realpath(file))
+    if real.suffix.lower() in PHOTO_ENDINGS or (real.is_file() and is_photo(real)):
+        raise UsageError(f"{file} is a photo, or is called as one", hint="name another file with -o")
+
+
+def require_not_kept(file: Path) -> None:
+    """Raises UsageError for what faceclust keeps of a library."""
+    from faceclust.conventions import HOME_MARK, HOME_NAME, is_cache_start
 
     real = Path(os.path.realpath(file))
     kept = is_cache_start(real.name) or any(
         folder.name == HOME_NAME or (folder / HOME_MARK).exists() for folder in real.parents
     )
     if kept:
-        raise UsageError(f"{file} is where faceclust keeps what it knows", hint="name another file with -o")
-    if real.suffix.lower() in PHOTO_ENDINGS or (real.is_file() and _is_photo(real)):
-        raise UsageError(f"{file} is a photo, or is called as one", hint="name another file with -o")
+        raise UsageError(f"{file} is where faceclust keeps what it knows", hint="name another file")
 
 
-def _is_photo(file: Path) -> bool:
+def is_photo(file: Path) -> bool:
+    """Is this a photo, by its content?"""
     from faceclust.photos.failure import UndecodableError
     from faceclust.photos.formats import HEAD, recognise
 

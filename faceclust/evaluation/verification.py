@@ -1,108 +1,169 @@
-"""Same or different? The protocol of Labeled Faces in the Wild and FaceNet's VAL at FAR."""
+"""Same or different? The protocol of Labeled Faces in the Wild and FaceNet's VAL at FAR.
+
+Everywhere `distances` (n,) are squared L2, `same` (n,) tells whether a pair is one person, and a pair
+is accepted where its distance is below a threshold. A pair that could not be compared, since a face
+was not found, has distance infinity: no threshold accepts it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.errors import UsageError
-
-
-@dataclass(frozen=True)
-class PairList:
-    """Pairs of photos, (person, number) each: `folds` (n,) tells each pair's fold."""
-
-    left: tuple[tuple[str, int], ...]
-    right: tuple[tuple[str, int], ...]
-    same: NDArray[np.bool_]
-    folds: NDArray[np.int32]
+Distances = NDArray[np.floating]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class VerificationScores:
-    """Means over the folds; `accuracy_error` is the standard error of the mean. `val` and `far`
-    are measured on each held-out fold at the threshold the other folds gave for `target_far`."""
+    """Means over the folds; each `…_error` is the standard error of the mean, None of a single
+    fold. `val` and `far` are measured on each held-out fold at the threshold the other folds gave for
+    `target_far`; `strict` is the mean of these thresholds, `threshold` of those for the accuracy."""
 
     accuracy: float
-    accuracy_error: float
+    accuracy_error: float | None
     threshold: float
     val: float
+    val_error: float | None
     far: float
+    strict: float
     target_far: float
 
 
-def read_pairs(path: Path) -> PairList:
-    """Read a list in the layout of LFW's `pairs.txt`: "folds  pairs", then for each fold that
-    many lines "name i j" (same) and as many "name i other j" (different), tab-separated.
-
-    Raises UsageError that names the line.
-    """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    try:
-        folds, pairs = (int(part) for part in lines[0].split())
-    except (IndexError, ValueError):
-        raise UsageError(f"{path}:1: expected two numbers, folds and pairs a fold") from None
-    left, right = [], []
-    for number, line in enumerate(lines[1:], start=2):
-        parts = line.split("\t")
-        try:
-            if len(parts) == 3:
-                parts.insert(2, parts[0])
-            name, i, other, j = parts
-            left.append((name, int(i)))
-            right.append((other, int(j)))
-        except ValueError:
-            raise UsageError(f"{path}:{number}: expected `name i j` or `name i other j`, found {line!r}") from None
-    if len(left) != folds * pairs * 2:
-        raise UsageError(f"{path}: {len(left)} pairs, its first line promises {folds * pairs * 2}")
-    same = np.array([a[0] == b[0] for a, b in zip(left, right, strict=True)])
-    return PairList(tuple(left), tuple(right), same, np.repeat(np.arange(folds, dtype=np.int32), pairs * 2))
-
-
 def verify_folds(
-    distances: NDArray[np.floating], same: NDArray[np.bool_], folds: NDArray[np.int32], target_far: float = 1e-3
+    distances: Distances, same: Bools, folds: NDArray[np.int32], target_far: float = 1e-3
 ) -> VerificationScores:
-    """Score pairs by the LFW protocol: for each fold, the threshold that is best on the others.
+    """Score pairs by the protocol of LFW (Huang et al. 2007), "view 2": for each fold, the thresholds
+    that are best on all others. Of a single fold they are chosen on the fold itself.
 
-    `distances` (n,): squared L2, a pair is accepted below the threshold; a pair of which a
-    face was not found belongs in here with distance infinity. VAL and FAR: FaceNet (Schroff
-    et al. 2015), §4, equations 5 and 6.
+    The accuracy is the share of pairs judged rightly; a pair that could not be compared is an
+    error, whatever it is. The standard error is the standard deviation over the folds through the root
+    of their number. VAL and FAR: see `val_and_far`.
     """
-    accuracy, thresholds, vals, fars = [], [], [], []
-    for fold in np.unique(folds):
-        train, test = folds != fold, folds == fold
-        threshold = best_threshold(distances[train], same[train])
-        thresholds.append(threshold)
-        accuracy.append(((distances[test] < threshold) == same[test]).mean())
-        strict = threshold_at_far(distances[train & ~same], target_far)
-        vals.append((distances[test & same] < strict).mean())
-        fars.append((distances[test & ~same] < strict).mean())
+    accuracy, thresholds, vals, fars, stricts = [], [], [], [], []
+    distances, numbers = distances.astype(np.float64), np.unique(folds)
+    for fold in numbers:
+        test = folds == fold
+        train = ~test if len(numbers) > 1 else test
+        thresholds.append(best_threshold(distances[train], same[train]))
+        right = ((distances[test] < thresholds[-1]) == same[test]) & np.isfinite(distances[test])
+        accuracy.append(right.mean())
+        stricts.append(threshold_at_far(distances[train & ~same], target_far))
+        val, far = val_and_far(distances[test], same[test], stricts[-1])
+        vals.append(val)
+        fars.append(far)
     return VerificationScores(
         accuracy=float(np.mean(accuracy)),
-        accuracy_error=float(np.std(accuracy) / np.sqrt(len(accuracy))),
+        accuracy_error=standard_error(accuracy),
         threshold=float(np.mean(thresholds)),
-        val=float(np.mean(vals)),
-        far=float(np.mean(fars)),
+        val=_mean(vals),
+        val_error=standard_error(vals),
+        far=_mean(fars),
+        strict=float(np.mean(stricts)),
         target_far=target_far,
     )
 
 
-def best_threshold(distances: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
+def _mean(values: Sequence[float]) -> float:
+    """Over the folds that have a value: one without pairs of one kind has no VAL or no FAR."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """The standard error of the mean over folds, as published with LFW: σ through √folds. None for
+    one value."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.std(known) / np.sqrt(len(known))) if len(known) > 1 else None
+
+
+def val_and_far(distances: Distances, same: Bools, threshold: float) -> tuple[float, float]:
+    """The validation rate and the false accept rate at a threshold (Schroff, Kalenichenko and Philbin
+    2015, FaceNet, §4): with TA the pairs of one person that are accepted, FA those of two people,
+    VAL = |TA| / |same| (equation 5) and FAR = |FA| / |different| (equation 6); not a number of no pairs."""
+    accepted = distances.astype(np.float64) < threshold
+    return _share(accepted[same]), _share(accepted[~same])
+
+
+def _share(of: Bools) -> float:
+    return float(of.mean()) if len(of) else float("nan")
+
+
+def best_threshold(distances: Distances, same: Bools) -> float:
     """The threshold with most right answers; of several, the one in the middle of the list."""
     order = np.argsort(distances, kind="stable")
     ordered = distances[order].astype(np.float64)
     gain = np.concatenate([[0], np.cumsum(np.where(same[order], 1, -1))])
     # A threshold lies before all distances, between two that differ, or after the last.
-    cuts = np.concatenate([ordered[:1], (ordered[:-1] + ordered[1:]) / 2, np.nextafter(ordered[-1:], np.inf)])
+    passed = np.nextafter(np.concatenate([[0.0], ordered]), np.inf)
+    cuts = np.concatenate([ordered[:1], (ordered[:-1] + ordered[1:]) / 2, passed[-1:]])
+    cuts = np.where(np.isfinite(cuts), np.maximum(cuts, passed), passed)  # neighbours have no middle
+    cuts[0] = ordered[0]
     possible = np.concatenate([[True], ordered[:-1] < ordered[1:], np.isfinite(ordered[-1:])])
     best = np.flatnonzero(possible & (gain == gain[possible].max()))
     return float(cuts[best[len(best) // 2]])
 
 
-def threshold_at_far(impostor_distances: NDArray[np.floating], far: float) -> float:
-    """The largest threshold that accepts at most the share `far` of different-person pairs."""
+def is_resolvable(different: int, far: float) -> bool:
+    """Whether so many pairs of two people can tell of a false accept rate: it must be one pair of them
+    at least. Of fewer, no pair accepted and one accepted are both far from it."""
+    return different * far >= 1 - 1e-9
+
+
+def threshold_at_far(impostor_distances: Distances, far: float) -> float:
+    """The largest threshold that accepts at most the share `far` of different-person pairs; infinity
+    where that is all of them."""
     ordered = np.sort(impostor_distances)
-    return float(ordered[int(np.floor(far * len(ordered)))])
+    allowed = int(np.floor(far * len(ordered) + 1e-9))
+    return float(ordered[allowed]) if allowed < len(ordered) else float("inf")
+
+
+@dataclass(frozen=True)
+class Roc:
+    """The receiver operating characteristic: FAR and VAL (k,) of every threshold that tells them
+    apart, both from 0 to 1. `thresholds` (k,) rise; at the first nothing is accepted, at each other
+    all pairs up to a distance, which is the largest number below it. Where pairs could not be
+    compared the last is infinite: to it leads what guessing would give them."""
+
+    far: NDArray[np.float64]
+    val: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+
+    @property
+    def area(self) -> float:
+        """The area under the curve, by trapezoids. It equals the statistic of Mann and Whitney (1947):
+        the probability that a pair of one person, drawn at random, is nearer than one of two people;
+        a tie counts one half (Hanley and McNeil 1982)."""
+        steps = np.diff(self.far)
+        return float((steps * (self.val[1:] + self.val[:-1]) / 2).sum())
+
+    @property
+    def equal_error(self) -> tuple[float, float]:
+        """The equal error rate, where as many pairs of two people are accepted as of one person are
+        not (FAR = 1 − VAL), on the straight line between two points of the curve; and the threshold
+        there, that of the point before the crossing."""
+        apart = self.far - (1 - self.val)  # rises from −1 to 1
+        after = int(np.argmax(apart >= 0))
+        before = after - 1
+        part = -apart[before] / (apart[after] - apart[before])
+        rate = self.far[before] + part * (self.far[after] - self.far[before])
+        return float(rate), float(self.thresholds[after if part == 1 else before])
+
+
+def roc(distances: Distances, same: Bools) -> Roc:
+    """The curve (Fawcett 2006, algorithm 1: equal distances are one step). Raises ValueError unless
+    there are pairs of both kinds."""
+    if not same.any() or same.all():
+        raise ValueError("a curve needs pairs of one person and of two people")
+    order = np.argsort(distances, kind="stable")
+    ordered, ones = distances[order].astype(np.float64), same[order]
+    ends = np.append(np.flatnonzero(ordered[:-1] < ordered[1:]), len(ordered) - 1)  # of equal distances
+    accepted = np.cumsum(ones)[ends]
+    return Roc(
+        far=np.concatenate([[0], (ends + 1 - accepted) / (~same).sum()]),
+        val=np.concatenate([[0], accepted / same.sum()]),
+        thresholds=np.concatenate([[0], np.nextafter(ordered[ends], np.inf)]),
+    )

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from faceclust import __version__
 from faceclust.errors import CacheError, FaceclustError
+from faceclust.measure.aligned import aligned_face, decode_held
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
@@ -33,6 +34,8 @@ from faceclust.vision.analyse import FaceAnalyser
 #: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of
 #: a module, since it goes to other processes. Its `repr` tells treatments apart.
 Treatment = Callable[[UInt8], UInt8]
+#: A file, or an encoded picture that another file holds.
+Picture = Path | bytes
 _CHUNK = 32  # pictures a worker takes at a time
 _KEPT = 2  # one more whenever the same pictures give other numbers, such as `quality`
 
@@ -78,30 +81,34 @@ class MainFaces:
 
 
 def main_faces(
-    pictures: Sequence[Path],
+    pictures: Sequence[Picture],
     pack: Pack,
     *,
-    treatment: Treatment | None = None,
+    treatment: Treatment | Sequence[Treatment | None] | None = None,
+    aligned: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
     doing: str = "looking at pictures",
 ) -> MainFaces:
     """The main face of each picture, in their order, from the cache where all is as it was.
 
-    `workers`: processes, default one a core. Raises PackError where the models cannot be used. A
+    `treatment`: one for all pictures, or a list with one for each. `aligned`: the pictures are faces
+    cut out as ArcFace wants them, none is looked for (see `measure.aligned`). `workers`: processes,
+    default one a core. Raises PackError where the models cannot be used. A
     file that is no picture counts as one without a face.
     """
-    kept = _cache_folder() / f"{_key(pictures, pack, treatment)}.npz"
+    kept = _cache_folder() / f"{_key(pictures, pack, treatment, aligned)}.npz"
     if (known := _read(kept)) is not None:
         return known
     require_files(pack)
     progress = progress or Silent()
     progress.start(doing, len(pictures), "pictures")
+    treatments = treatment if isinstance(treatment, Sequence) else [treatment] * len(pictures)
     rows: list[_Row | None] = []
     count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _CHUNK))
     try:
         with ProcessPoolExecutor(count, initializer=_open_models, initargs=(pack,)) as pool:
-            for row in pool.map(partial(_main_face, treatment=treatment), pictures, chunksize=_CHUNK):
+            for row in pool.map(partial(_main_face, aligned=aligned), pictures, treatments, chunksize=_CHUNK):
                 rows.append(row)
                 progress.advance()
     except BrokenProcessPool as error:
@@ -127,19 +134,18 @@ def _open_models(pack: Pack) -> None:
         _analyser = error
 
 
-def _main_face(path: Path, treatment: Treatment | None) -> _Row | None:
+def _main_face(picture: Picture, treatment: Treatment | None, *, aligned: bool) -> _Row | None:
     """In a worker: the picture's main face, None where there is none."""
     if isinstance(_analyser, FaceclustError):
         raise _analyser
     assert _analyser is not None
     try:
-        data = path.read_bytes()
-        pixels = decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
+        pixels = decode_held(picture) if isinstance(picture, bytes) else _decode(picture)
     except (OSError, UndecodableError):
         return None
     if treatment is not None:
         pixels = treatment(pixels)
-    seen = _analyser.refine(pixels, _analyser.detect(pixels))
+    seen = aligned_face(pixels) if aligned else _analyser.refine(pixels, _analyser.detect(pixels))
     ((found, _, quality),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
     if not len(found):
         return None
@@ -149,6 +155,11 @@ def _main_face(path: Path, treatment: Treatment | None) -> _Row | None:
     face = found.take(np.array([main]))
     chip, mirror = _analyser.vectors(_analyser.chips(pixels, face))
     return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[main])
+
+
+def _decode(path: Path) -> UInt8:
+    data = path.read_bytes()
+    return decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
 
 
 def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
@@ -162,14 +173,21 @@ def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
     return MainFaces(np.array([row is not None for row in rows], np.bool_), *arrays)
 
 
-def _key(pictures: Sequence[Path], pack: Pack, treatment: Treatment | None) -> str:
-    """What the outcome depends on: the pictures by path, size and time, the models, the treatment."""
-    digest = hashlib.blake2b(f"{__version__} {_KEPT} {pack.fingerprint} {treatment!r}".encode(), digest_size=16)
-    for path in pictures:
+def _key(
+    pictures: Sequence[Picture], pack: Pack, treatment: Treatment | Sequence[Treatment | None] | None, aligned: bool
+) -> str:
+    """What the outcome depends on: the pictures by path, size and time, or by their bytes; the
+    models; the treatment."""
+    how = f"{__version__} {_KEPT} {pack.fingerprint} {treatment!r}{' aligned' if aligned else ''}"
+    digest = hashlib.blake2b(how.encode(), digest_size=16)
+    for picture in pictures:
+        if isinstance(picture, bytes):
+            digest.update(hashlib.blake2b(picture).digest())
+            continue
         with contextlib.suppress(OSError):
-            status = path.stat()
+            status = picture.stat()
             digest.update(f"\n{status.st_size} {status.st_mtime_ns}".encode())
-        digest.update(f"\n{path.absolute()}".encode("utf-8", "surrogateescape"))
+        digest.update(f"\n{picture.absolute()}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

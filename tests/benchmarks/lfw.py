@@ -1,24 +1,21 @@
-"""Verification and grouping on a folder laid out as Labeled Faces in the Wild.
+"""Grouping, and every pair of faces, on a folder laid out as Labeled Faces in the Wild.
 
-    python tests/benchmarks/lfw.py LFW_FOLDER PAIRS_FILE [--workers N] [--embeddings FILE.npz]
-        [--pack MANIFEST]
+    python tests/benchmarks/lfw.py LFW_FOLDER [--workers N] [--embeddings FILE.npz] [--pack MANIFEST]
 
-LFW_FOLDER holds <person>/<person>_0001.jpg …; PAIRS_FILE is in the layout of LFW's pairs.txt.
-Every photo goes through faceclust's own decode, detect, align and embed; of several faces
-the one nearest the middle counts. With --embeddings they are kept in that file, and taken from
-it where it is there; with --pack another pack than the embedded one is measured. Prints
-Markdown tables: the ten-fold protocol with and without the mirrored mean; grouping at each
-threshold and algorithm; the second pass on halves of the people, with the threshold chosen on
-the other half; and grouping in batches.
+LFW_FOLDER holds <person>/<person>_0001.jpg …. Every photo goes through faceclust's own decode, detect,
+align and embed; of several faces the one nearest the middle counts. What was looked at is kept in
+the user's cache. With --embeddings the vectors are written to that file; with --pack another pack
+than the embedded one is measured. Prints Markdown tables: all pairs with and without the mirrored
+mean; grouping at each threshold and algorithm; the second pass on halves of the people, with the
+threshold chosen on the other half; and grouping in batches. The ten-fold protocol is that of
+`faceclust evaluate pairs`.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,89 +26,43 @@ from faceclust.cluster.group import group_faces
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.clustering import bcubed, pairwise
-from faceclust.evaluation.verification import read_pairs, verify_folds
+from faceclust.measure.faces import main_faces
+from faceclust.measure.labelled import labelled_photos
 from faceclust.packs.known import load_pack
 from faceclust.packs.manifest import read_manifest
-from faceclust.photos.decode import decode_photo
-from faceclust.types import Clustering, ClusterParams, PhotoRef
-from faceclust.vision.analyse import FaceAnalyser
-from faceclust.vision.embed import load_embedder
+from faceclust.types import Clustering, ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.synthetic import face_table
-
-_analyser: FaceAnalyser
-_plain: object
-
-
-def _open_models(manifest: Path | None) -> None:
-    global _analyser, _plain
-    pack = read_manifest(manifest) if manifest else load_pack("dlib")
-    _analyser = FaceAnalyser(pack)
-    _plain = load_embedder(dataclasses.replace(pack, embedder=dataclasses.replace(pack.embedder, mirror=False)))
-
-
-def _embed(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The mirrored mean and the plain embedding of the middle face, zeros where there is none."""
-    photo = decode_photo(path.read_bytes(), PhotoRef(path.name, 1, 1))
-    detected = _analyser.refine(photo.pixels, _analyser.detect(photo.pixels))
-    ((found, mirrored, _),) = _analyser.embed([detected], [_analyser.chips(photo.pixels, detected)])
-    if not len(found):
-        nothing = np.zeros(_analyser.pack.embedder.dimension, np.float32)
-        return nothing, nothing
-    middle = np.array(photo.full_size) / 2
-    i = int((((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2).sum(axis=1).argmin())
-    chips = _analyser.chips(photo.pixels, found.take(np.array([i])))
-    return mirrored[i], _plain(chips).vectors[0]  # type: ignore[operator]
 
 
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     ask.add_argument("folder", type=Path)
-    ask.add_argument("pairs", type=Path)
-    ask.add_argument("--workers", type=int, default=2)
+    ask.add_argument("--workers", type=int)
     ask.add_argument("--embeddings", type=Path)
     ask.add_argument("--pack", type=Path)
     arguments = ask.parse_args()
-    paths = sorted(arguments.folder.glob("*/*.jpg"))
-    if arguments.embeddings and arguments.embeddings.exists():
-        mirrored, plain = (np.load(arguments.embeddings)[name] for name in ("mirrored", "plain"))
-    else:
-        with ProcessPoolExecutor(arguments.workers, initializer=_open_models, initargs=(arguments.pack,)) as pool:
-            embedded = list(pool.map(_embed, paths, chunksize=64))
-        mirrored, plain = (np.array([pair[column] for pair in embedded]) for column in (0, 1))
-        if arguments.embeddings:
-            np.savez(arguments.embeddings, mirrored=mirrored, plain=plain)
-    found = mirrored.any(axis=1)
-    people = np.array([path.parent.name for path in paths])
-    print(f"{len(paths)} photos, {len(set(people.tolist()))} people, no face found on {np.sum(~found)}\n")
-    _verification(arguments.pairs, paths, people, mirrored, plain)
+    pack = read_manifest(arguments.pack) if arguments.pack else load_pack("dlib")
+    photos = labelled_photos(arguments.folder)
+    faces = main_faces(photos.paths, pack, workers=arguments.workers)
+    mirrored, plain = (faces.embeddings(pack.embedder.radius, mirrored=both) for both in (True, False))
+    if arguments.embeddings:
+        np.savez(arguments.embeddings, mirrored=mirrored, plain=plain)
+    found, people = faces.found, photos.persons
+    print(f"{len(people)} photos, {len(set(people.tolist()))} people, no face found on {np.sum(~found)}\n")
+    _all_pairs(people[found], mirrored[found], plain[found])
     _grouping(mirrored[found], people[found])
     _halves(mirrored[found], people[found])
     _batches(mirrored[found], people[found])
 
 
-def _verification(
-    pairs_file: Path, paths: list[Path], people: np.ndarray, mirrored: np.ndarray, plain: np.ndarray
-) -> None:
-    pairs = read_pairs(pairs_file)
-    at = {path.stem: i for i, path in enumerate(paths)}
-    print(
-        "| embedding | accuracy | VAL at FAR 1e-3 | TAR at FAR 1e-5, all pairs | best BCubed F |\n|---|---|---|---|---|"
-    )
-    found = mirrored.any(axis=1)
+def _all_pairs(people: np.ndarray, mirrored: np.ndarray, plain: np.ndarray) -> None:
+    print("| embedding | TAR at FAR 1e-5, all pairs | best BCubed F |\n|---|---|---|")
     for vectors, name in ((plain, "the chip"), (mirrored, "mean of the chip and its mirror image")):
-        distances = []
-        for (a, i), (b, j) in zip(pairs.left, pairs.right, strict=True):
-            left, right = at[f"{a}_{i:04d}"], at[f"{b}_{j:04d}"]
-            apart = ((vectors[left] - vectors[right]) ** 2).sum()
-            # A face that was not found is a pair judged different, whatever the threshold.
-            distances.append(apart if found[left] and found[right] else np.inf)
-        s = verify_folds(np.array(distances), pairs.same, pairs.folds)
-        accuracy = f"{100 * s.accuracy:.2f} ± {100 * s.accuracy_error:.2f} %"
-        accepted = _true_accept_rate(vectors[found], people[found], 1e-5)
-        best = max(_score("average", t, vectors[found], people[found]) for t in np.arange(0.94, 1.3, 0.04))
-        print(f"| {name} | {accuracy} | {100 * s.val:.1f} % | {100 * accepted:.1f} % | {best:.3f} |")
+        accepted = _true_accept_rate(vectors, people, 1e-5)
+        best = max(_score("average", t, vectors, people) for t in np.arange(0.94, 1.3, 0.04))
+        print(f"| {name} | {100 * accepted:.1f} % | {best:.3f} |")
 
 
 def _true_accept_rate(vectors: np.ndarray, people: np.ndarray, far: float) -> float:

@@ -22,7 +22,9 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
-from faceclust.evaluation.verification import read_pairs, verify_folds
+from faceclust.evaluation.pairs import read_pairs
+from faceclust.evaluation.verification import verify_folds
+from faceclust.measure.labelled import labelled_photos
 from faceclust.people.recognise import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 
 DRAWS = 5
@@ -257,7 +259,7 @@ def main() -> None:
     for name in ("folder", "pairs", "embeddings"):
         ask.add_argument(name, type=Path)
     arguments = ask.parse_args()
-    paths = sorted(arguments.folder.glob("*/*.jpg"))
+    paths = labelled_photos(arguments.folder).paths
     faces = np.load(arguments.embeddings)["mirrored"]
     if len(faces) != len(paths):
         sys.exit(f"{arguments.embeddings} is of {len(faces)} photos, {arguments.folder} has {len(paths)}")

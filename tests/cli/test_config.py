@@ -160,7 +160,7 @@ def test_config_shows_what_is_set_where_and_prints_toml(library: Library, own: P
     assert "threshold = 1.2  # library" in shown and "min-size = 3  # yours" in shown
     assert tomllib.loads(shown) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
     everything = tomllib.loads(ok("config", "--all", "-l", library.root))
-    groups = ("cache", "evaluate", "models")
+    groups = ("cache", "evaluate", "models")  # whose tables are their commands
     assert {name: table for name, table in everything.items() if table and name not in groups} == tomllib.loads(shown)
     record = json.loads(ok("config", "--json", "-l", library.root))
     assert {"command": "cluster", "option": "threshold", "value": 1.2, "file": str(of_library)} in record["settings"]

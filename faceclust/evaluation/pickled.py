@@ -1,0 +1,191 @@
+"""Reads a pickle without running any of it.
+
+A pickle is a program, and Python's own reader does what it says. Here only the instructions that build
+lists, tuples, bytes and truth values are carried out. Of the functions that a pickle may name, the few
+by which arrays of bytes and of truth values, and the bytes of old protocols, are written stand for
+what they would make; none is called, nor looked up.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+#: How the instructions that hold a value of their own are called, in all protocols.
+_VALUES = frozenset(
+    "NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 STRING "
+    "BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE NONE".split()
+)
+_OLD_TEXT = frozenset(["STRING", "BINSTRING", "SHORT_BINSTRING"])  # bytes, as Python 2 calls them
+_PUT = frozenset(["PUT", "BINPUT", "LONG_BINPUT"])
+_GET = frozenset(["GET", "BINGET", "LONG_BINGET"])
+_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_IGNORED = frozenset(["PROTO", "FRAME"])
+_MARK = object()
+
+
+class UnsafePickleError(ValueError):
+    """The pickle holds something else than lists, tuples, bytes and truth values, or is broken."""
+
+
+@dataclass(frozen=True)
+class _Name:
+    """Something a pickle names; it stands for nothing but itself."""
+
+    name: str
+
+
+@dataclass
+class _Made:
+    """What a numpy pickle makes, as it says it: of which kind, from what, with which state."""
+
+    kind: str
+    arguments: tuple[Any, ...]
+    state: Any = field(default=None)
+
+
+def read_pickle(data: bytes) -> Any:
+    """What a pickle holds: lists, tuples, bytes, bools, ints and None only; arrays of truth values and
+    of bytes come as lists of bools and as bytes. Raises UnsafePickleError for anything else."""
+    stack: list[Any] = []
+    memo: dict[int, Any] = {}
+    try:
+        for instruction, argument, _ in pickletools.genops(io.BytesIO(data)):
+            if instruction.name == "STOP":
+                (value,) = stack
+                return tuple(map(_finished, value)) if isinstance(value, tuple) else _finished(value)
+            _step(instruction.name, argument, stack, memo)
+    except UnsafePickleError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UnsafePickleError(f"it is broken ({error})") from error
+    raise UnsafePickleError("it is broken (it has no end)")
+
+
+def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:
+    if name in _VALUES:
+        stack.append(_value(name, argument))
+    elif name in _PUT or name == "MEMOIZE":
+        memo[len(memo) if name == "MEMOIZE" else int(argument)] = stack[-1]
+    elif name in _GET:
+        stack.append(memo[int(argument)])
+    elif name == "MARK":
+        stack.append(_MARK)
+    elif name == "EMPTY_LIST":
+        stack.append([])
+    elif name in _TUPLES:
+        stack.append(tuple(_taken(stack, _TUPLES[name])))
+    elif name in ("LIST", "TUPLE"):
+        values = _since_mark(stack)
+        stack.append(list(map(_finished, values)) if name == "LIST" else tuple(values))
+    elif name in ("APPEND", "APPENDS"):
+        values = [stack.pop()] if name == "APPEND" else _since_mark(stack)
+        if not isinstance(stack[-1], list):
+            raise UnsafePickleError("it appends to what is no list")
+        stack[-1].extend(map(_finished, values))
+    elif name == "GLOBAL":
+        stack.append(_named(*argument.split(" ", 1)))
+    elif name == "STACK_GLOBAL":
+        stack.append(_named(*_taken(stack, 2)))
+    elif name == "REDUCE":
+        function, arguments = _taken(stack, 2)
+        stack.append(_made(function, arguments))
+    elif name == "BUILD":
+        state = stack.pop()
+        if not isinstance(stack[-1], _Made):
+            raise UnsafePickleError("it gives a state to what has none")
+        stack[-1].state = state
+    elif name not in _IGNORED:
+        raise UnsafePickleError(f"it holds more than lists, bytes and truth values ({name})")
+
+
+def _value(name: str, argument: Any) -> Any:
+    if name in ("NEWTRUE", "NEWFALSE"):
+        return name == "NEWTRUE"
+    if name in _OLD_TEXT:
+        return argument.encode("latin-1")
+    return bytes(argument) if name == "BYTEARRAY8" else argument
+
+
+def _taken(stack: list[Any], count: int) -> list[Any]:
+    """The last values on the stack, taken off."""
+    if count > len(stack) or any(value is _MARK for value in stack[len(stack) - count :]):
+        raise UnsafePickleError("it is broken (too few values)")
+    values = stack[len(stack) - count :]
+    del stack[len(stack) - count :]
+    return values
+
+
+def _since_mark(stack: list[Any]) -> list[Any]:
+    at = len(stack) - 1
+    while stack[at] is not _MARK:  # below the first there is none: IndexError
+        at -= 1
+        if at < 0:
+            raise UnsafePickleError("it is broken (no mark)")
+    values = stack[at + 1 :]
+    del stack[at:]
+    return values
+
+
+def _encoded(text: Any, _: Any) -> bytes:
+    if not isinstance(text, str):
+        raise UnsafePickleError("it encodes what is no text")
+    return text.encode("latin-1")
+
+
+def _named(module: Any, name: Any) -> _Name:
+    full = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
+    if full not in _KNOWN:
+        raise UnsafePickleError(f"it asks for {ascii(full[:60])[1:-1]}, which is not allowed")
+    return _Name(full)
+
+
+def _made(function: Any, arguments: Any) -> Any:
+    if not isinstance(function, _Name) or not isinstance(arguments, tuple):
+        raise UnsafePickleError("it calls what is no function")
+    return _KNOWN[function.name](*arguments)
+
+
+def _scalar(kind: Any, data: Any) -> Any:
+    (value,) = _values(kind, data)
+    return value
+
+
+def _values(kind: Any, data: Any) -> Any:
+    """An array's values: bytes as they are, truth values as a list."""
+    code = kind.arguments[0] if isinstance(kind, _Made) and kind.kind == "dtype" else None
+    code = code.decode("latin-1") if isinstance(code, bytes) else code
+    if not isinstance(data, bytes) or code not in ("b1", "u1", "?", "B"):
+        raise UnsafePickleError("it holds an array of something else than bytes or truth values")
+    return [value != 0 for value in data] if code in ("b1", "?") else data
+
+
+def _finished(value: Any) -> Any:
+    """An array as its values; whatever else as it is."""
+    if not isinstance(value, _Made):
+        return value
+    if value.kind == "buffer":
+        data, kind, *_ = value.arguments
+        return _values(kind, data)
+    if value.kind == "array" and isinstance(value.state, tuple):
+        _, _, kind, _, data = value.state
+        return _values(kind, data)
+    raise UnsafePickleError("it holds an array that is not whole")
+
+
+def _kind(kind: str) -> Callable[..., Any]:
+    return lambda *arguments: _Made(kind, arguments)
+
+
+#: What a pickle may name, and what stands for it here.
+_KNOWN: dict[str, Callable[..., Any]] = {
+    "_codecs.encode": _encoded,
+    "numpy.ndarray": _kind("never"),
+    "numpy.dtype": _kind("dtype"),
+    "numpy.core.multiarray._reconstruct": _kind("array"),
+    "numpy.core.numeric._frombuffer": _kind("buffer"),
+    "numpy.core.multiarray.scalar": _scalar,
+}

@@ -1,0 +1,46 @@
+"""Pictures of faces that are aligned already, as the `.bin` files of InsightFace hold them."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from faceclust.photos.failure import UndecodableError
+from faceclust.types import Detections, SkipReason, UInt8
+
+#: Where ArcFace (Deng et al. 2019) has the five landmarks on a face cut to 112×112 pixels.
+_LANDMARKS = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)], np.float32
+)
+_SIDE = 112
+_MOST = 2048  # pixels a side
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+
+
+def decode_held(data: bytes) -> UInt8:
+    """The pixels (H, W, 3) of an encoded picture of a face, which may be smaller than a photo is.
+    Raises UndecodableError."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if max(image.size) > _MOST:
+                raise UndecodableError(SkipReason.TOO_LARGE, f"more than {_MOST} pixels a side")
+            return np.asarray(image.convert("RGB"))
+    except UndecodableError:
+        raise
+    except Exception as error:  # decoders fail in their own ways
+        raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
+
+
+def aligned_face(pixels: UInt8) -> Detections:
+    """The one face that fills a square picture, with its landmarks where ArcFace's template has them;
+    none where the picture is no square."""
+    height, width = pixels.shape[:2]
+    faces = [0] if height == width else []
+    return Detections(
+        boxes=np.array([(0, 0, width, height)], np.float32)[faces],
+        scores=np.ones(1, np.float32)[faces],
+        landmarks=(_LANDMARKS[None] * np.float32(width / _SIDE))[faces],
+    )

@@ -1,0 +1,166 @@
+"""How much of its accuracy is lost on photos saved with loss, and on small faces.
+
+The experiment of FaceNet (Schroff, Kalenichenko and Philbin 2015, §5.1 and §5.2, table 4): the same
+pairs of photos, treated, and VAL at FAR 1e-3 of each treatment at a threshold of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.errors import UsageError
+from faceclust.evaluation.pairs import holds_pictures
+from faceclust.evaluation.verification import is_resolvable
+from faceclust.measure.faces import MainFaces, Treatment, main_faces
+from faceclust.measure.labelled import labelled_photos
+from faceclust.measure.pairs import Pairs, Rate, pairs_of, score_pairs
+from faceclust.measure.treatments import Jpeg, Smaller
+from faceclust.packs.pack import Pack
+from faceclust.progress import Progress
+
+FAR = 1e-3
+JPEG_QUALITIES = (10, 20, 30, 50, 70, 90)
+#: Of the box that the detector puts around the face, in pixels.
+FACE_WIDTHS = (40, 64, 80, 112, 160, 256)
+_MOST_PAIRS = 3000  # of each kind that are drawn, as many as LFW has
+_MOST_A_PERSON = 10  # photos; a person seen on hundreds would be most of the pairs
+
+
+@dataclass(frozen=True)
+class Level:
+    """One treatment of all photos: `kind` is "none", "jpeg" or "width", `value` its quality or width.
+    `not_found`: photos without a face; `short`: photos whose face has not the width, which were taken
+    as they are. `rate` is None where no face has the width: nothing was measured then."""
+
+    kind: str
+    value: int
+    rate: Rate | None
+    not_found: int
+    short: int = 0
+
+
+def chosen_pairs(folder: Path, file: Path | None, photos: int | None = None) -> Pairs:
+    """The pairs to measure: those a file lists, or pairs drawn from a labelled folder, of not more than
+    so many `photos`. The same ones on every run. Raises UsageError where there are too few pairs of two
+    people to tell of a FAR of 1e-3."""
+    if file is not None and holds_pictures(file):
+        raise UsageError(
+            f"{file} holds faces that are cut and reduced already", hint="name a list of photos, as pairs.txt"
+        )
+    rng = np.random.default_rng(0)
+    if file is None:
+        pairs = _drawn(folder, photos, rng)
+    else:
+        pairs = pairs_of(folder, file)
+        pairs = pairs if photos is None else _fewer(pairs, photos, rng)
+    one, two = int(pairs.same.sum()), int((~pairs.same).sum())
+    if not is_resolvable(two, FAR) or not one:
+        raise UsageError(
+            f"{two:,} pairs of two people and {one:,} of one are too few to measure VAL at FAR 1e-3",
+            hint=f"{round(1 / FAR):,} of two people are needed: more photos, or another list",
+        )
+    return pairs
+
+
+def _drawn(folder: Path, photos: int | None, rng: np.random.Generator) -> Pairs:
+    """All pairs of photos of one person, up to 3,000, of up to ten photos a person; and as many of two
+    people, but at least a thousand. People come in a random order."""
+    found = labelled_photos(folder)
+    names, persons = np.array(found.photos), found.persons
+    people, first, counts = np.unique(persons, return_index=True, return_counts=True)
+    order = rng.permutation(np.flatnonzero(counts > 1))
+    kept = [first[i] + np.sort(rng.permutation(counts[i])[:_MOST_A_PERSON]) for i in order]  # photos are sorted
+    enough = np.cumsum([len(own) for own in kept]) <= (photos or len(names))
+    chosen = [own for own, fits in zip(kept, enough, strict=True) if fits]
+    if len(chosen) < 2:
+        raise UsageError(
+            f"{folder} has {len(people)} people, {len(kept)} with two photos or more: too few to compare",
+            hint="a larger --photos?" if photos else None,
+        )
+    numbers = np.concatenate(chosen)
+    ones = np.array([(own[i], own[j]) for own in chosen for i in range(len(own)) for j in range(i + 1, len(own))])
+    ones = ones[np.sort(rng.permutation(len(ones))[:_MOST_PAIRS])]
+    twos = _strangers(numbers, persons, max(len(ones), round(1 / FAR)), rng)
+    both = np.concatenate([ones, twos])
+    used, index = np.unique(both, return_inverse=True)
+    index = index.reshape(both.shape)
+    same = np.arange(len(both)) < len(ones)
+    taken = [str(name) for name in names[used]]
+    return Pairs(
+        tuple(folder / name for name in taken),
+        tuple(taken),
+        index[:, 0],
+        index[:, 1],
+        same,
+        np.zeros(len(both), np.int32),
+    )
+
+
+def _strangers(
+    photos: NDArray[np.intp], persons: NDArray[np.str_], wanted: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Up to so many pairs of these photos of two people, (n, 2), none twice."""
+    found: dict[tuple[int, int], None] = {}
+    for _ in range(20):  # draws: each finds most of what is still wanted, if there is as much
+        for i, j in rng.choice(photos, (wanted, 2)).tolist():
+            if persons[i] != persons[j] and len(found) < wanted:
+                found.setdefault((min(i, j), max(i, j)))
+    return np.array(list(found), dtype=np.intp).reshape(-1, 2)
+
+
+def _fewer(pairs: Pairs, photos: int, rng: np.random.Generator) -> Pairs:
+    """Pairs of not more than so many photos, taken in a random order."""
+    used: set[int] = set()
+    kept = np.zeros(len(pairs.same), np.bool_)
+    for pair in rng.permutation(len(kept)).tolist():
+        both = {int(pairs.left[pair]), int(pairs.right[pair])}
+        if len(used | both) <= photos:
+            used |= both
+            kept[pair] = True
+    numbers = np.array(sorted(used), dtype=np.intp)
+    rest = pairs.of(kept)
+    return Pairs(
+        tuple(pairs.pictures[i] for i in numbers),
+        tuple(pairs.names[i] for i in numbers),
+        np.searchsorted(numbers, rest.left),
+        np.searchsorted(numbers, rest.right),
+        rest.same,
+        rest.folds,
+    )
+
+
+def measure_levels(
+    pairs: Pairs, pack: Pack, *, workers: int | None = None, progress: Progress | None = None
+) -> Iterator[Level]:
+    """VAL of the photos as they are, of each JPEG quality, and of each face width, in that order. The
+    treated photos go all the way, the detector sees them too. Faces are reduced to a width, never blown
+    up; the width of a photo's face is that on the photo as it is."""
+    run = partial(main_faces, pairs.pictures, pack, workers=workers, progress=progress)
+    plain = run(doing="as they are")
+    yield _level("none", 0, pairs, plain, pack)
+    for quality in JPEG_QUALITIES:
+        yield _level("jpeg", quality, pairs, run(treatment=Jpeg(quality), doing=f"JPEG quality {quality}"), pack)
+    widths = plain.boxes[:, 2] - plain.boxes[:, 0]
+    for width in FACE_WIDTHS:
+        short = int((widths[plain.found] < width).sum())
+        if short == plain.found.sum():
+            yield Level("width", width, None, 0, short)
+            continue
+        faces = run(treatment=_reduced(widths, width), doing=f"faces {width} px wide")
+        yield _level("width", width, pairs, faces, pack, short)
+
+
+def _reduced(widths: NDArray[np.floating], width: int) -> Sequence[Treatment | None]:
+    """For each photo, what makes its face so wide; None where it is not wider."""
+    return [Smaller(round(float(own) / width, 4)) if own > width else None for own in widths]
+
+
+def _level(kind: str, value: int, pairs: Pairs, faces: MainFaces, pack: Pack, short: int = 0) -> Level:
+    scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=pack.embedder.mirror, fars=(FAR,))
+    return Level(kind, value, scores.rates[0], len(scores.not_found), short)

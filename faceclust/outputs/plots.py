@@ -1,0 +1,123 @@
+"""Curves drawn into a file, by matplotlib, which the extra `plot` brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.errors import FaceclustError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: What a plot's file name may end in.
+FORMATS = (".png", ".svg", ".pdf")
+_MAKER = "faceclust"
+#: The same curve is to be the same file.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": _MAKER},
+    ".svg": {"Creator": _MAKER, "Date": None},
+    ".pdf": {"Creator": _MAKER, "Producer": _MAKER, "CreationDate": None},
+}
+_INK, _ACCENT, _PALE = "#222222", "#1f5fa8", "#bbbbbb"
+
+
+def require_matplotlib() -> None:
+    """Raises FaceclustError where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise FaceclustError(
+            "matplotlib is not installed", hint="type: pip install 'faceclust[plot]', or leave out --plot"
+        )
+
+
+def is_own(file: Path) -> bool:
+    """Whether this picture was drawn here."""
+    from PIL import Image
+
+    try:
+        with Image.open(file, formats=("PNG",)) as image:
+            return image.info.get("Software") == _MAKER
+    except OSError:
+        return False
+
+
+def draw_roc(
+    stream: BinaryIO,
+    ending: str,
+    far: NDArray[np.float64],
+    val: NDArray[np.float64],
+    *,
+    marks: Sequence[tuple[float, float]],
+    least: float,
+    title: str,
+) -> None:
+    """The curve of VAL over FAR (k,), both rising from 0 to 1, FAR on a logarithmic axis from `least`,
+    which is one pair; the points `marks` (FAR, VAL) are set off and told by their value."""
+    figure = _figure()
+    axes = figure.add_subplot()
+    start = least / 2
+    axes.plot(np.maximum(far, start), val, color=_ACCENT, linewidth=1.8)
+    guess = np.geomspace(start, 1, 200)
+    axes.plot(guess, guess, color=_PALE, linewidth=1, linestyle="--")
+    axes.annotate("guessing", (0.3, 0.3), xytext=(-6, 4), textcoords="offset points", ha="right", color="#777777")
+    for x, y in marks:
+        axes.plot(x, y, "o", color=_ACCENT, markersize=5)
+        axes.annotate(f"{100 * y:.1f} %", (x, y), xytext=(4, -13), textcoords="offset points", color=_INK)
+    axes.set_xscale("log")
+    axes.set_xlim(start, 1)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("FAR: pairs of two people accepted")
+    axes.set_ylabel("VAL: pairs of one person accepted")
+    axes.set_title(title, loc="left", fontsize=11)
+    _save(figure, stream, ending)
+
+
+def draw_levels(
+    stream: BinaryIO,
+    ending: str,
+    panels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    *,
+    base: float,
+    title: str,
+    y: str,
+) -> None:
+    """A panel beside another for each of `panels`: what its horizontal axis is, the levels there, and
+    the share reached at each. `base` is the share reached at none of them, a dashed line."""
+    figure = _figure(width=4.2 * max(len(panels), 1))
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11)
+    for number, (x, levels, values) in enumerate(panels, start=1):
+        axes = figure.add_subplot(1, len(panels), number)
+        axes.axhline(base, color=_PALE, linewidth=1, linestyle="--")
+        axes.plot(levels, values, "o-", color=_ACCENT, linewidth=1.8, markersize=5)
+        for level, value in zip(levels, values, strict=True):
+            said = f"{100 * value:.1f}"
+            axes.annotate(said, (level, value), xytext=(0, 7), textcoords="offset points", ha="center")
+        axes.set_xscale("log")
+        axes.set_xticks(levels, [f"{level:g}" for level in levels])
+        axes.minorticks_off()
+        axes.set_ylim(0, 1.08)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+    _save(figure, stream, ending)
+
+
+def _figure(width: float = 6.4) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, 4.4), layout="constrained")
+
+
+def _save(figure: Figure, stream: BinaryIO, ending: str) -> None:
+    import matplotlib
+
+    for axes in figure.axes:
+        axes.grid(color="#e5e5e5", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    with matplotlib.rc_context({"svg.hashsalt": _MAKER}):
+        figure.savefig(stream, format=ending[1:], dpi=150, metadata=_METADATA[ending])

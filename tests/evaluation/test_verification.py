@@ -1,0 +1,179 @@
+"""Verification scores against scikit-learn, and against slow ones written from the definitions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from faceclust.evaluation.verification import (
+    best_threshold,
+    is_resolvable,
+    roc,
+    standard_error,
+    threshold_at_far,
+    val_and_far,
+    verify_folds,
+)
+
+#: Few different distances, so that there are ties; infinite ones are of faces not found.
+a_distance = st.one_of(st.sampled_from([0.0, 0.5, 1.0, 1.1, 4.0, math.inf]), st.floats(0, 4))
+pairs = st.lists(st.tuples(a_distance, st.booleans()), min_size=2, max_size=40)
+
+
+def arrays(made: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
+    distances, same = np.array([d for d, _ in made]), np.array([s for _, s in made])
+    assume(same.any() and not same.all())
+    return distances, same
+
+
+@given(pairs)
+def test_no_threshold_is_better_than_the_best(made: list[tuple[float, bool]]) -> None:
+    distances, same = np.array([d for d, _ in made]), np.array([s for _, s in made])
+
+    def right(threshold: float) -> int:
+        return int(((distances < threshold) == same).sum())
+
+    best = best_threshold(distances, same)
+    candidates = [0.0, *distances, *np.nextafter(distances, np.inf)]
+    assert right(best) == max(right(t) for t in candidates)
+    assert math.isfinite(best) or not np.isfinite(distances).any()
+
+
+@given(pairs)
+def test_the_curve_is_scikit_learns(made: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(made)
+    curve = roc(distances, same)
+    scores = -np.where(np.isinf(distances), 1e9, distances)
+    far, val, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    np.testing.assert_allclose(curve.far, far)
+    np.testing.assert_allclose(curve.val, val)
+    finite = np.isfinite(curve.thresholds[1:])
+    np.testing.assert_allclose(curve.thresholds[1:][finite], -thresholds[1:][finite], atol=1e-12)
+    assert curve.area == pytest.approx(roc_auc_score(same, scores))
+
+
+@given(pairs)
+def test_the_area_is_mann_and_whitneys(made: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(made)
+    wins = [1.0 if a < b else 0.5 if a == b else 0.0 for a in distances[same] for b in distances[~same]]
+    assert roc(distances, same).area == pytest.approx(np.mean(wins))
+
+
+@given(pairs)
+def test_every_point_of_the_curve_is_val_and_far_at_its_threshold(made: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(made)
+    curve = roc(distances, same)
+    for far, val, threshold in zip(curve.far, curve.val, curve.thresholds, strict=True):
+        if math.isfinite(threshold):
+            accepted = [d < threshold for d in distances]
+            true = sum(a for a, s in zip(accepted, same, strict=True) if s)
+            false = sum(a for a, s in zip(accepted, same, strict=True) if not s)
+            assert (val, far) == pytest.approx((true / same.sum(), false / (~same).sum()))
+            assert val_and_far(distances, same, threshold) == pytest.approx((val, far))
+
+
+@given(pairs)
+def test_at_the_equal_error_rate_both_errors_are_alike(made: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(made)
+    curve = roc(distances, same)
+    rate, threshold = curve.equal_error
+    # On the curve of straight lines, the point with this FAR has this share of misses: search for it.
+    low, high = 0.0, float(len(curve.far) - 1)
+    for _ in range(80):
+        at = (low + high) / 2
+        far, val = (np.interp(at, np.arange(len(curve.far)), values) for values in (curve.far, curve.val))
+        low, high = (at, high) if far < 1 - val else (low, at)
+    assert rate == pytest.approx(float(far), abs=1e-9)
+    assert threshold in curve.thresholds
+    if math.isfinite(threshold):
+        val, far = val_and_far(distances, same, threshold)
+        assert far <= rate + 1e-9 and 1 - val >= rate - 1e-9
+
+
+def test_the_equal_error_rate_of_known_pairs() -> None:
+    distances = np.array([1.0, 2, 3, 4, 2.5, 5, 6, 7])
+    same = np.arange(8) < 4
+    rate, threshold = roc(distances, same).equal_error  # below 3 one of four is accepted, two are not
+    assert rate == pytest.approx(0.25)
+    assert 3 < threshold < 4.0001
+
+
+def test_a_curve_needs_both_kinds() -> None:
+    for same in ([True, True], [False, False]):
+        with pytest.raises(ValueError, match="two people"):
+            roc(np.array([1.0, 2]), np.array(same))
+
+
+def test_verification_of_known_pairs() -> None:
+    rng = np.random.default_rng(0)
+    same = np.arange(6000) % 2 == 0
+    distances = np.where(same, rng.normal(1.0, 0.3, 6000), rng.normal(2.2, 0.3, 6000))
+    folds = np.repeat(np.arange(10), 600)
+    scores = verify_folds(distances, same, folds)
+    assert scores.accuracy == pytest.approx(0.977, abs=0.006)  # P(N(0,1) < 2)
+    assert scores.threshold == pytest.approx(1.6, abs=0.1)
+    assert scores.val == pytest.approx(0.82, abs=0.08)  # impostors' lowest thousandth is 2.2 − 3.09 · 0.3
+    assert verify_folds(np.where(same, np.inf, distances), same, folds).val == 0
+
+
+def test_the_protocol_from_its_definition() -> None:
+    rng = np.random.default_rng(1)
+    same, folds = rng.random(400) < 0.5, np.repeat(np.arange(8, dtype=np.int32), 50)
+    distances = np.round(rng.normal(np.where(same, 1.0, 1.8), 0.4), 1)  # with ties
+    distances[::50] = np.inf
+    scores = verify_folds(distances, same, folds, 0.1)
+    accuracy, vals, fars = [], [], []
+    for fold in range(8):
+        others, own = folds != fold, folds == fold
+        threshold = best_threshold(distances[others], same[others])
+        judged = [
+            bool(d < t) == s and d < 9 for d, s, t in zip(distances[own], same[own], [threshold] * 50, strict=True)
+        ]
+        accuracy.append(sum(judged) / 50)
+        impostors = distances[others & ~same]
+        strict = max(t for t in [*distances, 9.0] if (impostors < t).mean() <= 0.1)
+        vals.append(np.mean([d < strict for d in distances[own & same]]))
+        fars.append(np.mean([d < strict for d in distances[own & ~same]]))
+    assert scores.accuracy == pytest.approx(np.mean(accuracy))
+    assert scores.accuracy_error == pytest.approx(np.std(accuracy) / math.sqrt(8))
+    assert (scores.val, scores.far) == pytest.approx((np.mean(vals), np.mean(fars)))
+    assert scores.val_error == pytest.approx(np.std(vals) / math.sqrt(8))
+
+
+def test_pairs_that_could_not_be_compared_are_errors_whatever_they_are() -> None:
+    distances, folds = np.array([0.1, np.inf, 3.0, np.inf]), np.zeros(4, np.int32)
+    scores = verify_folds(distances, np.array([True, True, False, False]), folds)
+    assert scores.accuracy == 0.5
+    assert scores.accuracy_error is None and scores.val_error is None  # of one fold
+    assert (scores.val, scores.far) == (0.5, 0)
+
+
+def test_a_fold_with_pairs_of_one_kind_has_no_rate_of_the_other() -> None:
+    same = np.array([True, True, False, False, True, False])
+    distances = np.array([0.1, 0.2, 3.0, 4.0, 0.3, 5.0])
+    scores = verify_folds(distances, same, np.array([0, 0, 1, 1, 2, 2], np.int32))
+    assert (scores.accuracy, scores.val, scores.far) == (1, 1, 0.5)  # fold 1 at 5.0, fold 2 at 3.0
+
+
+def test_threshold_at_far_accepts_no_more_than_it_says() -> None:
+    impostors = np.arange(1000) / 1000
+    assert (impostors < threshold_at_far(impostors, 0.01)).sum() == 10
+    assert (impostors < threshold_at_far(impostors, 0)).sum() == 0
+    assert (impostors < threshold_at_far(impostors, 0.29)).sum() == 290  # whose product is below 290
+    assert threshold_at_far(impostors, 1) == np.inf
+    assert (np.ones(1000) < threshold_at_far(np.ones(1000), 0.5)).sum() == 0  # all of them, or none
+
+
+def test_what_so_many_pairs_can_tell() -> None:
+    assert is_resolvable(1000, 1e-3) and is_resolvable(10, 0.1)
+    assert not is_resolvable(999, 1e-3) and not is_resolvable(3000, 1e-4)
+
+
+def test_the_standard_error() -> None:
+    assert standard_error([1.0]) is None
+    assert standard_error([0.9, 1.0, float("nan")]) == pytest.approx(0.05 / math.sqrt(2))

@@ -1,0 +1,33 @@
+"""A folder of labelled photos, of the two people whose portraits come with ordinary packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.samples import COLLINS, HOPPER, save, scenery, variant
+
+ENDINGS = ("jpg", "png", "webp", "JPG")
+PEOPLE = {"Collins": COLLINS, "Hopper": HOPPER}
+
+
+def make_labelled(folder: Path, each: int = 4) -> Path:
+    """<person>/<person>_0001.jpg …, with several endings."""
+    for name, person in PEOPLE.items():
+        for number in range(each):
+            save(variant(person, number), folder / name / f"{name}_{number + 1:04d}.{ENDINGS[number % 4]}")
+    return folder
+
+
+def add_faceless(folder: Path) -> None:
+    save(scenery(), folder / "Nobody" / "Nobody_0001.jpg")
+
+
+def write_pairs(file: Path, folds: int = 2, times: int = 1, *, nobody: bool = False) -> Path:
+    """A list over the photos of `make_labelled`; with `nobody` one pair of each fold has no face."""
+    lines = [f"{folds}\t{3 * times}"]
+    other = "Nobody\t1" if nobody else "Hopper\t3"
+    for _ in range(folds):
+        lines += ["Collins\t1\t2", "Collins\t3\t4", "Hopper\t1\t2"] * times
+        lines += ["Collins\t1\tHopper\t1", "Collins\t2\tHopper\t4", f"Collins\t3\t{other}"] * times
+    file.write_text("\n".join(lines) + "\n")
+    return file

@@ -1,0 +1,76 @@
+"""Which pairs are drawn for measuring treated photos, and how they are treated."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceclust.errors import UsageError
+from faceclust.measure.sensitivity import _reduced, chosen_pairs
+from faceclust.measure.treatments import Smaller
+from tests.measure.labelled import make_labelled, write_pairs
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Thirty people with one to twenty photos, empty files: nothing is looked at yet."""
+    for person in range(30):
+        (tmp_path / f"p{person:02d}").mkdir()
+        for photo in range(1 + person % 20):
+            (tmp_path / f"p{person:02d}" / f"{photo}.jpg").touch()
+    return tmp_path
+
+
+def test_pairs_are_drawn_the_same_way_each_time(folder: Path) -> None:
+    pairs, again = chosen_pairs(folder, None), chosen_pairs(folder, None)
+    assert pairs.names == again.names and pairs.left.tolist() == again.left.tolist()
+    one, two = int(pairs.same.sum()), int((~pairs.same).sum())
+    people = {name: name.partition("/")[0] for name in pairs.names}
+    both = [(pairs.names[a], pairs.names[b]) for a, b in zip(pairs.left, pairs.right, strict=True)]
+    assert [people[a] == people[b] for a, b in both] == pairs.same.tolist()
+    assert len({frozenset(pair) for pair in both}) == len(both)  # none twice, none with itself
+    photos = [min(1 + person % 20, 10) for person in range(30)]
+    assert one == sum(n * (n - 1) // 2 for n in photos) and two == max(one, 1000)
+    assert len(set(pairs.names)) == len(pairs.names)
+
+
+def test_a_sample_has_no_more_photos(folder: Path) -> None:
+    pairs = chosen_pairs(folder, None, photos=100)
+    assert 80 < len(pairs.pictures) <= 100 and (~pairs.same).sum() >= 1000
+    with pytest.raises(UsageError, match="too few to compare"):
+        chosen_pairs(folder, None, photos=4)
+
+
+def test_a_list_is_taken_and_sampled(tmp_path: Path) -> None:
+    folder = make_labelled(tmp_path / "photos")
+    file = write_pairs(tmp_path / "pairs.txt", times=200)
+    pairs = chosen_pairs(folder, file)
+    assert len(pairs.same) == 2400 and len(pairs.pictures) == 8
+    file = write_pairs(tmp_path / "pairs.txt", times=1000)
+    fewer = chosen_pairs(folder, file, photos=5)
+    assert len(fewer.pictures) == 5 < len(pairs.pictures)
+    names = {frozenset((fewer.names[a], fewer.names[b])) for a, b in zip(fewer.left, fewer.right, strict=True)}
+    assert names <= {frozenset((pairs.names[a], pairs.names[b])) for a, b in zip(pairs.left, pairs.right, strict=True)}
+
+
+def test_too_few_pairs_are_told_before_any_work(tmp_path: Path) -> None:
+    folder = make_labelled(tmp_path / "photos")
+    with pytest.raises(UsageError, match="too few to measure VAL at FAR 1e-3"):
+        chosen_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
+    with pytest.raises(UsageError, match="too few to measure"):
+        chosen_pairs(folder, None)  # two people, eight photos
+    file = tmp_path / "x.bin"
+    file.write_bytes(pickle.dumps(([b"1", b"2"], [True])))
+    with pytest.raises(UsageError, match="cut and reduced already"):
+        chosen_pairs(folder, file)
+
+
+def test_faces_are_reduced_and_never_blown_up() -> None:
+    assert _reduced(np.array([80.0, 40.0, 30.0, 0.0], np.float32), 40) == [Smaller(2.0), None, None, None]
+    assert repr(Smaller(2.0)) == "Smaller(factor=2.0, back=False)"  # by which what was measured is kept
+    small = Smaller(2.0)(np.asarray(Image.new("RGB", (250, 200))))
+    assert small.shape == (100, 125, 3)

@@ -1,0 +1,66 @@
+"""Curves drawn into files: of every format, the same each time, with what they are to show."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceclust.errors import FaceclustError
+from faceclust.outputs import plots
+from faceclust.outputs.plots import FORMATS, draw_levels, draw_roc, is_own, require_matplotlib
+
+FAR, VAL = np.array([0, 0, 0.01, 0.1, 1.0]), np.array([0, 0.6, 0.8, 0.9, 1.0])
+
+
+def drawn(ending: str) -> bytes:
+    stream = io.BytesIO()
+    draw_roc(stream, ending, FAR, VAL, marks=[(0.01, 0.8)], least=0.001, title="pairs.txt: AUC 0.9")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_the_same_curve_is_the_same_file(ending: str) -> None:
+    first = drawn(ending)
+    assert first == drawn(ending)
+    assert first.startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[ending])
+
+
+def test_the_curve_and_what_it_is_called_are_in_it() -> None:
+    svg = drawn(".svg").decode()
+    for text in ("pairs.txt: AUC 0.9", "80.0 %", "FAR: pairs of two people accepted", "guessing"):
+        assert f"<!-- {text} -->" in svg
+    with Image.open(io.BytesIO(drawn(".png"))) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    blue = (abs(pixels - (0x1F, 0x5F, 0xA8)).sum(axis=2) < 30).nonzero()
+    across, up = blue[1] / pixels.shape[1], blue[0] / pixels.shape[0]
+    # The curve goes from the lower left to the upper right corner, and is above the middle in between.
+    assert across.min() < 0.15 and across.max() > 0.95
+    assert up[across > 0.5].max() < 0.5 and up[across < 0.12].max() > 0.8
+
+
+def test_levels_are_drawn_with_their_values() -> None:
+    stream = io.BytesIO()
+    panels = [("JPEG quality", [10, 90], [0.673, 0.865]), ("face width", [40], [0.378])]
+    draw_levels(stream, ".svg", panels, base=0.87, title="VAL", y="VAL")
+    svg = stream.getvalue().decode()
+    for text in ("67.3", "86.5", "37.8", "JPEG quality", "face width", "10", "90"):
+        assert f"<!-- {text} -->" in svg
+
+
+def test_only_our_own_pictures_are_known_as_such(tmp_path: Path) -> None:
+    own, other = tmp_path / "own.png", tmp_path / "other.png"
+    own.write_bytes(drawn(".png"))
+    Image.new("RGB", (300, 300)).save(other)
+    assert is_own(own) and not is_own(other) and not is_own(tmp_path / "nothing.png")
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_matplotlib()
+    monkeypatch.setattr(plots, "find_spec", lambda _: None)
+    with pytest.raises(FaceclustError) as failure:
+        require_matplotlib()
+    assert "pip install 'faceclust[plot]'" in str(failure.value.hint)
