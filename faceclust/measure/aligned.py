@@ -8,14 +8,10 @@ import warnings
 import numpy as np
 from PIL import Image
 
+from faceclust.packs.templates import template_points
 from faceclust.photos.failure import UndecodableError
 from faceclust.types import Detections, SkipReason, UInt8
 
-#: Where ArcFace (Deng et al. 2019) has the five landmarks on a face cut to 112×112 pixels.
-_LANDMARKS = np.array(
-    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)], np.float32
-)
-_SIDE = 112
 _MOST = 2048  # pixels a side
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
@@ -42,5 +38,5 @@ def aligned_face(pixels: UInt8) -> Detections:
     return Detections(
         boxes=np.array([(0, 0, width, height)], np.float32)[faces],
         scores=np.ones(1, np.float32)[faces],
-        landmarks=(_LANDMARKS[None] * np.float32(width / _SIDE))[faces],
+        landmarks=template_points("arcface", (width, height))[None][faces],
     )

@@ -53,6 +53,15 @@ def embedding_matrix(column: pa.ChunkedArray, dimension: int, radius: float) -> 
     exactly: rounding to 16 bits moves a norm by up to one part in a thousand, and in 8 bits only
     the direction is kept."""
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)
+    return _to_radius(flat, radius)
+
+
+def as_kept(vectors: Float32, precision: str, radius: float) -> Float32:
+    """Embeddings (n, d) as they are once they have been kept in a precision and read again."""
+    return _to_radius(encoded(vectors, precision), radius)
+
+
+def _to_radius(flat: NDArray[Any], radius: float) -> Float32:
     out = np.empty(flat.shape, np.float32)
     for start in range(0, len(flat), _CHUNK):
         matrix = flat[start : start + _CHUNK].astype(np.float64)

@@ -12,7 +12,6 @@ from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
     from faceclust.measure.cuts import Labelled
-    from faceclust.packs.pack import Pack
 
 _METHODS = ("average", "one-pass", "complete", "single", "hdbscan")
 _FILE = click.Path(path_type=Path)
@@ -73,6 +72,7 @@ def command(
 
 
 def _labelled(truth: Path | None, file: Path | None, radius: float | None, named: Path | None) -> Labelled:
+    from faceclust.in_use import load_used
     from faceclust.measure.saved import labelled, read_saved
     from faceclust.measure.truth import labelled_faces
 
@@ -82,19 +82,12 @@ def _labelled(truth: Path | None, file: Path | None, radius: float | None, named
         if radius is not None:
             raise UsageError("--radius is for --embeddings", hint="a library's embeddings have that of its models")
         return labelled_faces(open_library(named), truth)
-    pack = open_library(named).pack if named else _default_pack()
+    pack = open_library(named).pack if named else load_used(None)
     saved = read_saved(file, radius, pack.embedder.radius)
     if saved.norm is None or abs(saved.norm - saved.radius) > 0.01 * saved.radius:
         was = "of many lengths" if saved.norm is None else f"of length {saved.norm:.3g}"
         click.echo(f"embeddings {was} brought to {saved.radius:.3g}; --radius says another", err=True)
     return labelled(saved, truth)
-
-
-def _default_pack() -> Pack:
-    from faceclust.conventions import DEFAULT_PACK
-    from faceclust.packs.known import load_pack
-
-    return load_pack(DEFAULT_PACK)
 
 
 def _warn(faces: int, methods: tuple[str, ...]) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.conventions import DEFAULT_PACK
+from faceclust.cli.common import complete_packs
+from faceclust.conventions import PRECISIONS
 
 if TYPE_CHECKING:
     from faceclust.measure.pairs import PairScores
@@ -19,7 +20,7 @@ _Function = Callable[..., None]
 def pack_option(function: _Function) -> _Function:
     """`--pack NAME`."""
     return click.option(
-        "--pack", metavar="NAME", default=DEFAULT_PACK, show_default=True, help="The models to measure."
+        "--pack", metavar="NAME", shell_complete=complete_packs, help="The models to measure. Default: those in use."
     )(function)
 
 
@@ -30,23 +31,37 @@ def workers_option(function: _Function) -> _Function:
     )(function)
 
 
+def precision_option(function: _Function) -> _Function:
+    """`--precision`."""
+    return click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="float32",
+        show_default=True,
+        help="With embeddings as they are when kept so by scan --precision.",
+    )(function)
+
+
 def measure_pairs(
     folder: Path | None,
     file: Path,
     *,
-    pack: str,
+    pack: str | None,
     mirror: bool | None,
+    precision: str,
     detect: bool,
     leave_out: bool,
     workers: int | None,
 ) -> tuple[PairScores, dict[str, Any]]:
     """The scores of a list of pairs, and how they were made. Raises FaceclustError."""
     from faceclust.cli.progress import TerminalProgress
+    from faceclust.in_use import load_used
     from faceclust.measure.faces import main_faces
     from faceclust.measure.pairs import pairs_of, score_pairs
-    from faceclust.packs.known import load_pack
+    from faceclust.store.precision import as_kept
 
-    models = load_pack(pack)
+    models = load_used(None, pack)
+    radius = models.embedder.radius
     mirrored = models.embedder.mirror if mirror is None else mirror
     pairs = pairs_of(folder, file)
     if pairs.aligned and not detect:
@@ -58,5 +73,17 @@ def measure_pairs(
         workers=workers,
         progress=TerminalProgress(),
     )
-    scores = score_pairs(pairs, faces, models.embedder.radius, mirrored=mirrored, leave_out=leave_out)
-    return scores, {"pack": pack, "mirror": mirrored, "detect": detect or not pairs.aligned}
+    scores = score_pairs(
+        pairs,
+        faces,
+        radius,
+        mirrored=mirrored,
+        leave_out=leave_out,
+        rounded=lambda vectors: as_kept(vectors, precision, radius),
+    )
+    return scores, {
+        "pack": models.name,
+        "mirror": mirrored,
+        "precision": precision,
+        "detect": detect or not pairs.aligned,
+    }

@@ -33,7 +33,7 @@ def command(
     folder: Path,
     file: Path | None,
     photos: int | None,
-    pack: str,
+    pack: str | None,
     workers: int | None,
     plot: Path | None,
     as_json: bool,
@@ -52,17 +52,17 @@ def command(
     """
     from faceclust.cli.evaluate.told_quality import draw, level_record, tell_levels
     from faceclust.cli.progress import TerminalProgress
+    from faceclust.in_use import load_used
     from faceclust.measure.sensitivity import chosen_pairs, measure_levels
-    from faceclust.packs.known import load_pack
 
-    target, models = plot_destination(plot), load_pack(pack)
+    target, models = plot_destination(plot), load_used(None, pack)
     pairs = chosen_pairs(folder, file, photos)
     one, two = int(pairs.same.sum()), int((~pairs.same).sum())
     said = f"{count(len(pairs.pictures), 'photo')}: {one:,} pairs of one person, {two:,} of two"
     click.echo(said, err=True)
     levels: list[Level] = list(measure_levels(pairs, models, workers=workers, progress=TerminalProgress()))
     if as_json:
-        run: dict[str, Any] = {"folder": folder, "pairs_file": file, "pack": pack, "photos": len(pairs.pictures)}
+        run: dict[str, Any] = {"folder": folder, "pairs_file": file, "pack": models.name, "photos": len(pairs.pictures)}
         print_json(run | {"same": one, "different": two, "levels": [level_record(level) for level in levels]})
     else:
         tell_levels(levels, len(pairs.pictures))
