@@ -26,6 +26,7 @@ from faceclust.evaluation.verification import (
 from faceclust.measure.faces import MainFaces, Picture
 from faceclust.types import Float32
 
+_CHUNK = 1 << 14  # pairs at a time: bounds the memory
 #: The false accept rates VAL is told at.
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
 #: What becomes of pairs with a photo on which no face was found.
@@ -203,9 +204,13 @@ def pair_distances(
     """Squared L2 of each pair's embeddings, (n,); infinity where a face was not found."""
     vectors = faces.embeddings(radius, mirrored=mirrored)
     vectors = rounded(vectors) if rounded else vectors
-    apart = vectors[pairs.left].astype(np.float64) - vectors[pairs.right]
+    distances = np.empty(len(pairs.same))
+    for start in range(0, len(distances), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        apart = vectors[pairs.left[some]].astype(np.float64) - vectors[pairs.right[some]]
+        distances[some] = (apart**2).sum(axis=1)
     found = faces.found[pairs.left] & faces.found[pairs.right]
-    return np.where(found, (apart**2).sum(axis=1), math.inf)
+    return np.where(found, distances, math.inf)
 
 
 def _rate(distances: NDArray[np.float64], pairs: Pairs, target: float) -> Rate:

@@ -28,7 +28,8 @@ FAR = 1e-3
 JPEG_QUALITIES = (10, 20, 30, 50, 70, 90)
 #: Of the box that the detector puts around the face, in pixels.
 FACE_WIDTHS = (40, 64, 80, 112, 160, 256)
-_MOST_PAIRS = 3000  # of each kind that are drawn, as many as LFW has
+_MOST_SAME = 20_000  # pairs of one person that are drawn
+_MOST_STRANGERS = 200_000  # of two: a FAR of 1e-3 then stands on 200 of them, and VAL does not jump
 _MOST_A_PERSON = 10  # photos; a person seen on hundreds would be most of the pairs
 
 
@@ -69,8 +70,8 @@ def chosen_pairs(folder: Path, file: Path | None, photos: int | None = None) -> 
 
 
 def _drawn(folder: Path, photos: int | None, rng: np.random.Generator) -> Pairs:
-    """All pairs of photos of one person, up to 3,000, of up to ten photos a person; and as many of two
-    people, but at least a thousand. People come in a random order."""
+    """All pairs of photos of one person, up to 20,000, of up to ten photos a person; and of two people
+    up to 200,000. People come in a random order."""
     found = labelled_photos(folder)
     names, persons = np.array(found.photos), found.persons
     people, first, counts = np.unique(persons, return_index=True, return_counts=True)
@@ -85,8 +86,8 @@ def _drawn(folder: Path, photos: int | None, rng: np.random.Generator) -> Pairs:
         )
     numbers = np.concatenate(chosen)
     ones = np.array([(own[i], own[j]) for own in chosen for i in range(len(own)) for j in range(i + 1, len(own))])
-    ones = ones[np.sort(rng.permutation(len(ones))[:_MOST_PAIRS])]
-    twos = _strangers(numbers, persons, max(len(ones), round(1 / FAR)), rng)
+    ones = ones[np.sort(rng.permutation(len(ones))[:_MOST_SAME])]
+    twos = _strangers(numbers, persons, _MOST_STRANGERS, rng)
     both = np.concatenate([ones, twos])
     used, index = np.unique(both, return_inverse=True)
     index = index.reshape(both.shape)
