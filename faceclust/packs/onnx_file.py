@@ -76,7 +76,7 @@ def _look(message: memoryview, kind: str, depth: int) -> bool:
         raise ValueError("too deep")
     holds = _HOLDS[kind]
     for number, value in _fields(message):
-        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1)):
+        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
             return True
         if kind == "node" and number == _OPERATOR and bytes(_bytes(value)) in _OTHER_FILES:
             return True
@@ -96,7 +96,10 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     IndexError for what is no protocol buffer."""
     at, end = 0, len(message)
     while at < end:
+        begun = at
         key, at = _varint(message, at)
+        if key >> 32 or at - begun > 5:  # others read its lower 32 bits, and see another field
+            raise ValueError("no tag")
         number, wire = key >> 3, key & 7
         if wire == 0:
             value, at = _varint(message, at)

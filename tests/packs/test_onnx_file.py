@@ -112,6 +112,31 @@ def test_a_model_that_reads_another_file_is_refused(tmp_path: Path, where: str) 
     assert "save_as_external_data=False" in str(failure.value.hint)
 
 
+def varint(value: int) -> bytes:
+    return bytes([value & 0x7F | (0x80 if value > 0x7F else 0)]) + (varint(value >> 7) if value > 0x7F else b"")
+
+
+def spoilt_tag(number: int, wire: int, how: str) -> bytes:
+    """A field's tag that other readers cut to 32 bits, or take although it is longer than it may be."""
+    key = number << 3 | wire
+    return bytes([key | 0x80, 0x80, 0x80, 0x80, *((0x10,) if how == "more bits" else (0x80, 0x00))])
+
+
+@pytest.mark.parametrize("how", ["more bits", "more bytes"])
+def test_external_data_under_a_spoilt_tag_is_seen(how: str) -> None:
+    def message(number: int, content: bytes) -> bytes:
+        return varint(number << 3 | 2) + varint(len(content)) + content
+
+    entry = message(1, b"location") + message(2, b"secret.bin")
+    tensor = spoilt_tag(13, 2, how) + varint(len(entry)) + entry + spoilt_tag(14, 0, how) + b"\x01"
+    model = helper.make_model(helper.make_graph([], "g", [], []), ir_version=8)
+    model.graph.Clear()
+    whole = model.SerializeToString()
+    check_onnx(whole + message(7, message(5, b"\x08\x0c\x10\x01")), "sound.onnx")
+    with pytest.raises(PackError, match="no ONNX file"):
+        check_onnx(whole + message(7, message(5, b"\x08\x0c\x10\x01" + tensor)), "spoilt.onnx")
+
+
 def test_one_that_holds_its_weights_is_not(tmp_path: Path) -> None:
     assert OnnxModel(external("sound", tmp_path)).input_shape == (1, 3)
 
