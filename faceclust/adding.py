@@ -4,7 +4,7 @@ alone. Each is copied, tried, and only then put in."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +16,22 @@ from faceclust.packs.drafting import OwnModel, own_manifest, with_files
 from faceclust.packs.holding import hold_pack
 from faceclust.packs.install import check_name, put_in, shipped_manifest, staged
 from faceclust.packs.known import load_pack, pack_names
-from faceclust.packs.manifest import read_manifest
+from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.packs.supply import Supplied, match, of_pack, supplied
+from faceclust.packs.tables import safe_file_name
 from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
+from faceclust.packs.verify import require_files
 from faceclust.vision.feeding import layout_of, output_of, vector_length
 from faceclust.vision.trial import Trial, try_pack
+
+#: Called with the pack whose terms hold, once all else is well; raises where they are not agreed to.
+Agree = Callable[[Pack], None]
+
+
+def _nothing_asked(pack: Pack) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,9 @@ class Added:
     trial: Trial
 
 
-def add_known(name: str, files: Sequence[Path], *, anew: bool = False, dry_run: bool = False) -> Added:
+def add_known(
+    name: str, files: Sequence[Path], *, anew: bool = False, dry_run: bool = False, agree: Agree = _nothing_asked
+) -> Added:
     """Put in the files of a pack that faceclust knows, single or in the zips they come in. Files that
     are in already need not be named again. Where nobody has said which SHA-256 a file is to have,
     that of the file is noted; `anew` takes another file than was noted. Raises PackError."""
@@ -54,11 +65,17 @@ def add_known(name: str, files: Sequence[Path], *, anew: bool = False, dry_run: 
     manifest = None
     if text is not None and any(file.sha256 is None for file in needed):
         manifest = with_files(text.read_text(encoding="utf-8"), found, {}, name)
-    return _put_in(pack, chosen, manifest, dry_run)
+    return _put_in(pack, chosen, manifest, dry_run, agree)
 
 
 def add_manifest(
-    manifest: Path, files: Sequence[Path], name: str | None = None, *, anew: bool = False, dry_run: bool = False
+    manifest: Path,
+    files: Sequence[Path],
+    name: str | None = None,
+    *,
+    anew: bool = False,
+    dry_run: bool = False,
+    agree: Agree = _nothing_asked,
 ) -> Added:
     """Put in a pack by a manifest of the user's own. Its files are those named, those beside it, and
     those of the embedded pack, known by their SHA-256. `name`: instead of its own; `anew`: in place
@@ -77,22 +94,30 @@ def add_manifest(
     chosen = match(pack, offered, needed)
     found = {one: (file.sha256, file.size) for one, file in chosen.items()}
     text = with_files(manifest.read_text(encoding="utf-8"), found, embedded, name)
-    return _put_in(replace(pack, name=name), chosen, text, dry_run)
+    return _put_in(replace(pack, name=name), chosen, text, dry_run, agree, replaces=anew)
 
 
-def add_own(model: Path, own: OwnModel, *, anew: bool = False, dry_run: bool = False) -> Added:
+def add_own(
+    model: Path, own: OwnModel, *, anew: bool = False, dry_run: bool = False, agree: Agree = _nothing_asked
+) -> Added:
     """Put in a model of the user's own as a pack's embedder. What `own` leaves open (a dimension of 0,
-    a chip of 0×0) the model says. Raises PackError."""
+    a chip of 0×0) the model says. It is the detector's terms that are agreed to. Raises PackError."""
     check_name(own.name, replace=anew)
-    own = _as_it_says(model, own)
-    (offered,) = supplied([model])
     detector = load_pack(own.detector)
     needed = {*detector.detector.files.values(), detector.detector.landmarks}
+    require_files(detector, needed)
+    own = _as_it_says(model, own)
+    (offered,) = supplied([model])
     chosen = {} if detector.embedded else {name: one for name, one in of_pack(detector).items() if name in needed}
-    own = replace(own, file=_free_name(model.name, {file.name for file in detector.files}))
+    own = replace(own, file=_free_name(safe_file_name(model.name, "model.onnx"), {file.name for file in detector.files}))
     chosen[own.file] = offered
     text = own_manifest(own, {name: (one.sha256, one.size) for name, one in chosen.items()})
-    return _put_in(replace(detector, name=own.name, embedded=False), chosen, text, dry_run)
+    try:
+        parse_manifest(text, model.parent)
+    except ValueError as error:
+        raise PackError(f"{model.name} makes no pack: {error}") from error
+    named = replace(detector, name=own.name, embedded=False)
+    return _put_in(named, chosen, text, dry_run, lambda _: agree(detector), replaces=anew)
 
 
 def known_by_content(path: Path) -> str | None:
@@ -132,9 +157,24 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name if name not in taken else f"own-{name}"
 
 
-def _put_in(pack: Pack, chosen: dict[str, Supplied], manifest: str | None, dry_run: bool) -> Added:
+def _put_in(
+    pack: Pack,
+    chosen: dict[str, Supplied],
+    manifest: str | None,
+    dry_run: bool,
+    agree: Agree,
+    *,
+    replaces: bool | None = None,
+) -> Added:
+    """`replaces`: of a pack of the user's own, whether one of that name may be there already; None for
+    one that faceclust knows."""
     with hold_pack(pack.name), staged(chosen, manifest) as stage:
+        if replaces is not None:
+            check_name(pack.name, replace=replaces)  # again: only now nobody else can take it
+        folder = stage.parent / pack.name
         tried = replace(pack, folder=stage) if manifest is None else read_manifest(stage / MANIFEST_NAME)
         trial = try_pack(tried)
-        folder = stage.parent / pack.name if dry_run else put_in(stage, pack.name)
+        if not dry_run:
+            agree(replace(tried, folder=folder))
+            put_in(stage, pack.name)
     return Added(replace(tried, folder=folder), {name: one.path for name, one in chosen.items()}, folder, trial)

@@ -44,12 +44,17 @@ class OwnModel:
 
 def own_manifest(own: OwnModel, files: Mapping[str, tuple[str, int]]) -> str:
     """The manifest of a pack with the user's own embedder; `files`: the SHA-256 and size of each file
-    that is to lie in its folder, by name."""
+    that is to lie in its folder, by name. What the detector's licence forbids holds for the whole."""
     source = load_pack(own.detector)
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
     document.update({"schema": SCHEMA, "name": own.name, "title": f"{own.file}, faces found as by {source.name}"})
-    document.update({"licence": own.licence, "detector": _detector(source), "embedder": _embedder(own)})
+    document["licence"] = own.licence
+    if source.commercial is False:  # what else the model's own licence allows, its text leaves open
+        document["commercial"] = False
+        if source.terms:
+            document["terms"] = source.terms
+    document.update({"detector": _detector(source), "embedder": _embedder(own)})
     entries = tomlkit.aot()
     for file in (*source.files, None):
         name = file.name if file else own.file

@@ -31,13 +31,19 @@ def read_manifest(path: Path, folder: Path | None = None) -> Pack:
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"it has more than {_LARGEST:,} bytes")
-        return _pack(Table(tomllib.loads(path.read_text(encoding="utf-8")), "the manifest"), folder or path.parent)
+        return parse_manifest(path.read_text(encoding="utf-8"), folder or path.parent)
     except OSError as error:
         raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise PackError(
             f"{path}: not a usable pack manifest: {error}", hint="mend it, or put the pack in again"
         ) from error
+
+
+def parse_manifest(text: str, folder: Path) -> Pack:
+    """The pack of a manifest's text, its files in `folder`. Raises ValueError, TypeError,
+    OverflowError or RecursionError."""
+    return _pack(Table(tomllib.loads(text), "the manifest"), folder)
 
 
 def _pack(table: Table, folder: Path) -> Pack:
@@ -55,7 +61,7 @@ def _pack(table: Table, folder: Path) -> Pack:
         detector=_detector(detector),
         embedder=_embedder(embedder),
         terms=table.text("terms", 1000) if table.has("terms") else "",
-        commercial=table.flag("commercial") if table.has("commercial") else True,
+        commercial=table.flag("commercial") if table.has("commercial") else None,
         radius_source=embedder.choice("radius_source", RADIUS_SOURCES) if embedder.has("radius_source") else "measured",
         embedded=table.flag("embedded") if table.has("embedded") else False,
     )

@@ -132,7 +132,7 @@ class EmbedderSpec:
 class Pack:
     """A detector and an embedder that belong together, and where their files lie: `folder`.
     `licence` names the licences; `terms` says in a plain sentence what follows from them;
-    `commercial`: whether they allow commercial use. `radius_source`: how the radius was found,
+    `commercial`: whether they allow commercial use, None where that is not known. `radius_source`: how the radius was found,
     "measured" (on labelled faces), "published" (derived from a published threshold) or "none".
     `embedded`: it comes with the program. `archives`: the zips that files are members of."""
 
@@ -144,7 +144,7 @@ class Pack:
     detector: DetectorSpec
     embedder: EmbedderSpec
     terms: str = ""
-    commercial: bool = True
+    commercial: bool | None = None
     radius_source: str = "measured"
     embedded: bool = False
     archives: tuple[Archive, ...] = ()

@@ -116,6 +116,14 @@ def check_file_name(value: Any, where: str) -> str:
     return str(value)
 
 
+def safe_file_name(name: str, otherwise: str) -> str:
+    """The name, or `otherwise` where a file in a pack's folder cannot be called so."""
+    try:
+        return check_file_name(name, "name")
+    except ValueError:
+        return otherwise
+
+
 #: The names of files that faceclust itself puts into a pack's folder.
 AGREEMENT_NAME = "agreed-to.txt"
 KEPT_NAMES = (MANIFEST_NAME, AGREEMENT_NAME)

@@ -10,9 +10,9 @@ from faceclust.packs.tables import AGREEMENT_NAME
 
 
 def is_agreed(pack: Pack) -> bool:
-    """Whether nothing has to be asked: the pack is free for every use, or its terms, as they are
-    now, were agreed to."""
-    if pack.commercial:
+    """Whether nothing has to be asked: nobody says that the pack is not free for every use, or its
+    terms, as they are now, were agreed to."""
+    if pack.commercial is not False:
         return True
     with contextlib.suppress(OSError, ValueError):
         return (pack.folder / AGREEMENT_NAME).read_text(encoding="utf-8") == _terms(pack)

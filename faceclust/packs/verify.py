@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +51,11 @@ def how_to_get(pack: Pack) -> str:
     return f"get its files, then type: faceclust models add --pack {pack.name} FILE…"
 
 
-def require_files(pack: Pack) -> None:
-    """Raise PackError unless every file of the pack is there with the right SHA-256."""
+def require_files(pack: Pack, names: Collection[str | None] | None = None) -> None:
+    """Raise PackError unless every file of the pack, or those of these `names`, is there with the
+    right SHA-256."""
     for check in check_files(pack):
-        if check.state != "ok":
+        if check.state != "ok" and (names is None or check.file.name in names):
             raise PackError(
                 f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used", hint=how_to_get(pack)
             )

@@ -162,6 +162,11 @@ def faces_on(units: np.ndarray) -> object:
         (("my.onnx", *FED, "--output", "other"), "has no output 'other'"),
         (("my.onnx", *FED, "--chip", "64x64"), None),
         (("nowhere.onnx", *FED), "cannot be read"),
+        ((".", *FED), "cannot be read: it is a folder"),
+        (("my.onnx", *FED, "--licence", ""), "--licence takes a line"),
+        (("my.onnx", *FED, "--licence", "MIT\n"), "--licence takes a line"),
+        (("my.onnx", *FED, "--licence", "x" * 301), "--licence takes a line"),
+        (("my.onnx", *FED, "--threshold", "1e-9"), "not in the range"),
         (("marks/marks.toml", *FED), "says that itself"),
         (("--pack", "marks", "my.onnx", *FED), "the pack 'marks' says that itself"),
         (("--pack", "marks", "marks/marks.toml"), "--pack goes with the pack's files alone"),
@@ -183,6 +188,26 @@ def test_what_cannot_be_is_one_line_and_nothing_is_put_in(
         command("add", *arguments)
     assert "\n" not in str(failure.value)
     assert "my" not in pack_names() and not list(user_models().glob(".adding*"))
+
+
+def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
+    manifest = made / "marks" / "marks.toml"
+    manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nname = "bound"', 1))
+    manifest.write_text(manifest.read_text().replace('name = "marks"\n', "", 1))
+    said = run("models", "add", manifest)
+    assert said.returncode == 2 and "not free for commercial use" in said.stderr and "add --yes" in said.stderr
+    assert not (user_models() / "bound").exists()
+    ok("models", "add", manifest, "--dry-run")
+    ok("models", "add", manifest, "--yes")
+    assert (user_models() / "bound" / "agreed-to.txt").is_file()
+    ok("models", "add", made / "my.onnx", *FED, "--detector", "bound")  # agreed to already
+    ok("models", "add", made / "my.onnx", *FED, "--name", "free")
+    allows = {pack["name"]: pack["commercial"] for pack in json.loads(ok("models", "list", "--json"))["packs"]}
+    assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
+    (line,) = [line for line in ok("models", "list").splitlines() if line.startswith("  free ")]
+    assert line.endswith("?") and "allows:   not known" in ok("models", "show", "free")
+    assert run("models", "add", "--pack", "magface", made / "my.onnx", made / "my.onnx").returncode != 0
+    assert not (user_models() / "magface").exists()
 
 
 @pytest.mark.parametrize("workers", [0, 2])

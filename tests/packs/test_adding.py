@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from faceclust import adding
 from faceclust.adding import Added, add_known, add_manifest, add_own, known_by_content
 from faceclust.errors import PackError
 from faceclust.packs import install, known
@@ -16,6 +17,7 @@ from faceclust.packs.drafting import OwnModel, with_radius
 from faceclust.packs.install import change_manifest, manifest_text
 from faceclust.packs.known import load_pack, pack_names, user_models
 from faceclust.packs.manifest import read_manifest
+from faceclust.packs.supply import Supplied, supplied
 from faceclust.packs.verify import check_files, require_files
 from tests import made_models, made_people
 
@@ -240,6 +242,49 @@ def test_another_packs_detector_comes_along(tmp_path: Path) -> None:
     assert pack.detector.kind == "scrfd" and pack.radius_source == "published" and pack.embedder.radius == 1.2346
     shutil.rmtree(user_models() / "marks")
     require_files(pack)
+
+
+def test_a_detector_that_is_not_here_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match=r"face_detection_yunet_2023mar\.onnx is missing") as failure:
+        added_own(tmp_path, {}, detector="sface")
+    assert failure.value.hint == "type: faceclust models pull sface"
+    assert not user_models().exists()
+
+
+@pytest.mark.parametrize("name", ["my:model?.onnx", "é" * 100 + ".onnx", "agreed-to.txt", "x.part", " .onnx"])
+def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    add_own(made_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
+    require_files(load_pack("mine"))
+    assert load_pack("mine").embedder.file == "model.onnx"
+
+
+def test_a_name_that_is_taken_meanwhile_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(paths: list[Path]) -> list[Supplied]:
+        monkeypatch.undo()
+        added_own(tmp_path / "other", {})
+        return supplied(paths)
+
+    monkeypatch.setattr(adding, "supplied", meanwhile)
+    with pytest.raises(PackError, match="there is a pack called 'mine' already"):
+        added_own(tmp_path, {"size": (96, 112)})
+    assert load_pack("mine").embedder.chip_size == (112, 112)
+
+
+def test_what_a_detectors_licence_forbids_holds_for_the_new_pack(tmp_path: Path) -> None:
+    manifest = made_people.write_detector(tmp_path / "own")
+    manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nterms = "Look."'))
+    asked: list[str] = []
+    add_manifest(manifest, [], agree=lambda pack: asked.append(f"{pack.name} in {pack.folder}"))
+    assert asked == [f"marks in {user_models() / 'marks'}"]
+    add_own(
+        made_models.embedder(tmp_path / "my.onnx"),
+        own_model(detector="marks", licence="MIT"),
+        agree=lambda pack: asked.append(pack.name),
+    )
+    assert asked[1:] == ["marks"]
+    assert (load_pack("mine").commercial, load_pack("mine").terms) == (False, "Look.")
+    added_own(tmp_path, {}, name="other")
+    assert (load_pack("other").commercial, load_pack("other").terms) == (None, "")
 
 
 def test_the_radius_is_changed_and_nothing_else(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, printable
-from faceclust.errors import UsageError
+from faceclust.errors import PackError, UsageError
 
 if TYPE_CHECKING:
     from faceclust.adding import Added
@@ -36,8 +36,15 @@ def put_in(
     """Put in what the arguments say. Raises UsageError where they do not go together, PackError."""
     from faceclust.adding import add_known, add_manifest
     from faceclust.cli.models.shared import agree
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.pack import Pack
 
+    def agreed(asked: Pack) -> None:
+        agree(asked, yes=yes, ask=not as_json)
+
+    how: dict[str, Any] = {"anew": replace, "dry_run": dry_run, "agree": agreed}
+    if lacking := next((file for file in files if not file.is_file()), None):
+        what = "it is a folder" if lacking.is_dir() else "there is no such file"
+        raise PackError(f"{lacking} cannot be read: {what}", hint="name the files themselves")
     is_manifest = files[0].suffix.lower() == ".toml"
     given = [f"--{'input' if key == 'colour' else key}" for key in _ONLY_OWN if own[key] is not None]
     if pack is not None or is_manifest:
@@ -45,16 +52,14 @@ def put_in(
             what = f"the pack {pack!r}" if pack else str(files[0])
             raise UsageError(f"{', '.join(given)}: {what} says that itself", hint="they are for a model of your own")
         if pack is None:
-            return add_manifest(files[0], files[1:], name, anew=replace, dry_run=dry_run)
+            return add_manifest(files[0], files[1:], name, **how)
         if name is not None or is_manifest:
             raise UsageError("--pack goes with the pack's files alone", hint="leave --name and manifests out")
-        if not dry_run:
-            agree(load_pack(pack), yes=yes, ask=not as_json)
-        return add_known(pack, files, anew=replace, dry_run=dry_run)
-    return _own(files, name, replace, dry_run, own)
+        return add_known(pack, files, **how)
+    return _own(files, name, own, how)
 
 
-def _own(files: list[Path], name: str | None, replace: bool, dry_run: bool, own: dict[str, Any]) -> Added:
+def _own(files: list[Path], name: str | None, own: dict[str, Any], how: dict[str, Any]) -> Added:
     from faceclust.adding import add_own, known_by_content
     from faceclust.conventions import DEFAULT_PACK
     from faceclust.packs.drafting import OwnModel
@@ -71,6 +76,8 @@ def _own(files: list[Path], name: str | None, replace: bool, dry_run: bool, own:
         )
     if own["margin"] is not None and own["template"] != "box":
         raise UsageError("--margin goes with --template box")
+    if not own["licence"].isprintable() or not 1 <= len(own["licence"]) <= 300:
+        raise UsageError("--licence takes a line of 1 to 300 characters", hint="the licence's name, as MIT")
     if own["threshold"] is not None and own["radius"] is not None:
         raise UsageError("--threshold and --radius say the same", hint="leave one out")
     if own["threshold"] is not None:
@@ -86,7 +93,7 @@ def _own(files: list[Path], name: str | None, replace: bool, dry_run: bool, own:
         margin=(0.2 if own["margin"] is None else own["margin"]) if own["template"] == "box" else None,
         **{key: own[key] for key in ("template", "colour", "mirror", "layout", "output", "radius", "licence")},
     )
-    return add_own(files[0], model, anew=replace, dry_run=dry_run)
+    return add_own(files[0], model, **how)
 
 
 def _name_for(file: Path) -> str:
@@ -118,7 +125,7 @@ def print_added(added: Added, dry_run: bool, *, err: bool = False) -> None:
     say: Callable[[str], None] = lambda text: click.echo(printable(text), err=err)  # noqa: E731
     pack, spec = added.pack, added.pack.embedder
     say(f"{pack.name}: {pack.title}")
-    say(f"licence: {pack.licence}{'' if pack.commercial else ' (not for commercial use)'}")
+    say(f"licence: {pack.licence}{' (not for commercial use)' if pack.commercial is False else ''}")
     if pack.terms:
         say(pack.terms)
     colours = f"{spec.colour.upper()}, (x − {_told(spec.mean)}) / {_told(spec.scale)}"

@@ -24,7 +24,7 @@ def command(library: Path | None, as_json: bool) -> None:
       faceclust models list
       faceclust models list --json
     """
-    from faceclust.cli.models.shared import pack_of_library
+    from faceclust.cli.models.shared import allowed, pack_of_library
     from faceclust.packs.known import pack_names
 
     used = pack_of_library(library)
@@ -35,7 +35,7 @@ def command(library: Path | None, as_json: bool) -> None:
     click.echo(click.style("  name        numbers       size  state          licence allows", bold=True))
     for row in rows:
         mark, size = "*" if row["in_use"] else " ", row["size_in_words"]
-        allows = "?" if row["commercial"] is None else "every use" if row["commercial"] else "no commercial use"
+        allows = "?" if row["commercial"] is None else allowed(row["commercial"])
         numbers = row["dimension"] or "?"
         click.echo(f"{mark} {row['name']:<10}  {numbers:>7}  {size:>9}  {row['state']:<13}  {allows}")
         click.echo(f"    {printable(row['title'])}")

@@ -52,6 +52,11 @@ def full_size(pack: Pack) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
+def allowed(commercial: bool | None) -> str:
+    """What a pack may be used for."""
+    return "not known" if commercial is None else "every use" if commercial else "no commercial use"
+
+
 def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
     """What `--json` says of each file, and how it was found."""
     return [
@@ -72,7 +77,7 @@ def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
 
 def agree(pack: Pack, *, yes: bool, ask: bool = True) -> None:
     """Say what the pack's licence forbids, and ask once whether that is right; nothing for a pack
-    that is free for every use, or was agreed to. Raises UsageError where nobody can be asked,
+    of which that is not said, or that was agreed to. Raises UsageError where nobody can be asked,
     FaceclustError for a no."""
     from faceclust.packs.terms import is_agreed, note_agreement
 

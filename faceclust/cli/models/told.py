@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from faceclust.cli.models.shared import in_words
+from faceclust.cli.models.shared import allowed, in_words
 
 
 def told(pack: dict[str, Any]) -> list[str]:
@@ -19,6 +19,7 @@ def told(pack: dict[str, Any]) -> list[str]:
     facts = {
         "state": "; ".join(filter(None, [pack["state"], pack["todo"]])),
         "licence": pack["licence"],
+        "allows": allowed(pack["commercial"]),
         "it means": pack["terms"] or "look at the licence",
         "finds": f"{eye['kind']}, faces of {eye['smallest']} px or more on a copy of {eye['long_side']} px{landmarks}",
         "cuts": f"{width}×{height} pixels, {aligned}",
