@@ -25,6 +25,11 @@ def user_models() -> Path:
     return platformdirs.user_data_path("faceclust") / MODELS_FOLDER
 
 
+def own_manifest_of(name: str) -> Path:
+    """Where the manifest of a pack stands that the user has put in."""
+    return user_models() / name / MANIFEST_NAME
+
+
 def pack_names() -> list[str]:
     """The packs there are manifests of."""
     shipped = {path.stem for folder in shipped_folders() for path in folder.glob("*.toml")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from urllib.parse import urlsplit
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack, PackFile
+from faceclust.packs.zips import opened_zip
 
 _BLOCK = 1 << 20
 _LARGEST = 3 << 30  # bytes: ONNX files cannot have more than 2 GiB
 _MOST_MEMBERS = 64
-#: What zipfile raises for a zip that is none, or is made in a way it does not know.
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
+_AGAIN = "download it again"
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _listed(pack: Pack) -> str:
 
 
 def _members(path: Path) -> list[str | None]:
-    with zipfile.ZipFile(path) as opened:
+    with opened_zip(path, "a model", _AGAIN) as opened:
         members: list[str | None] = [
             one.filename for one in opened.infolist() if one.filename.endswith(".onnx") and one.file_size <= _LARGEST
         ]
@@ -152,11 +151,8 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
         with path.open("rb") as stream:
             yield stream
         return
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as inside:
-            yield inside
-    except _BROKEN as error:
-        raise PackError(f"{member} cannot be taken out of {path}: {error}", hint="download it again") from error
+    with opened_zip(path, member, _AGAIN) as archive, archive.open(member) as inside:
+        yield inside
 
 
 def of_pack(pack: Pack) -> Mapping[str, Supplied]:

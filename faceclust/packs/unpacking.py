@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
 import zipfile
-import zlib
 from pathlib import Path
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import PackFile
 from faceclust.packs.parts import Part
+from faceclust.packs.zips import opened_zip
 
 _BLOCK = 1 << 20
-#: What zipfile raises for a zip that is none, or is made in a way it does not know.
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
 def unpack_member(archive: Path, file: PackFile, part: Part) -> None:
@@ -23,21 +20,18 @@ def unpack_member(archive: Path, file: PackFile, part: Part) -> None:
     digest, size = hashlib.sha256(), 0
     part.drop()
     try:
-        with zipfile.ZipFile(archive) as opened, opened.open(file.member or "") as member, part.path.open("wb") as out:
-            while block := member.read(_BLOCK):
-                size += len(block)
-                if size > (file.size or 0):
-                    raise zipfile.BadZipFile("it is larger than it should be")
-                digest.update(block)
-                out.write(block)
-        if digest.hexdigest() != file.sha256:
-            raise zipfile.BadZipFile("its SHA-256 is another")
+        with opened_zip(archive, file.name, "another mirror: --url") as opened:
+            with opened.open(file.member or "") as member, part.path.open("wb") as out:
+                while block := member.read(_BLOCK):
+                    size += len(block)
+                    if size > (file.size or 0):
+                        raise zipfile.BadZipFile("it is larger than it should be")
+                    digest.update(block)
+                    out.write(block)
+            if digest.hexdigest() != file.sha256:
+                raise zipfile.BadZipFile("its SHA-256 is another")
         part.finish()
     except KeyError:
         raise PackError(f"{archive.name} has no {file.member} in it", hint="another mirror: --url") from None
-    except _BROKEN as error:
-        raise PackError(
-            f"{file.name} cannot be taken out of {archive.name}: {error}", hint="another mirror: --url"
-        ) from error
     finally:
         part.drop()

@@ -107,6 +107,20 @@ def test_pull_verify_remove(server: Server, folder: Path) -> None:
     assert run("models", "verify", "mine").returncode == 1
 
 
+def test_verify_misses_what_should_be_here(folder: Path) -> None:
+    put_in(manifest_text("alone", None), "alone")
+    done = run("models", "verify")
+    assert done.returncode == 1 and "alone: add only" in done.stdout and "mine: can be pulled" in done.stdout
+    for name in ("alone", "mine"):
+        shutil.rmtree(user_models() / name)
+    assert "sface" not in ok("models", "verify")
+    config = Path(os.environ["XDG_CONFIG_HOME"]) / "faceclust" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('pack = "sface"\n')
+    done = run("models", "verify")
+    assert done.returncode == 1 and "sface: can be pulled" in done.stdout
+
+
 def test_remove_takes_all_that_is_its_own(folder: Path) -> None:
     for name in ("model.onnx", "model.onnx.part", "model.onnx.part.json", "agreed-to.txt"):
         (folder / name).write_bytes(b"x")

@@ -20,6 +20,7 @@ from faceclust.packs.manifest import read_manifest
 from faceclust.packs.supply import Supplied, supplied
 from faceclust.packs.verify import check_files, require_files
 from tests import made_models, made_people
+from tests.packs.made import MODEL, zip_of
 
 TOLD = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
 
@@ -162,6 +163,25 @@ def test_a_zip_without_models_says_so(shipped: Path, tmp_path: Path) -> None:
     whole[1].write_bytes(data)
     with pytest.raises(PackError, match="cannot be taken out of"):
         add_known("marks", [whole[1]])
+
+
+def spoilt_zips(folder: Path) -> list[Path]:
+    """Zips of one ONNX file, each spoilt in another way."""
+    made = []
+    for name, method in (("stored", zipfile.ZIP_STORED), ("lzma", zipfile.ZIP_LZMA), ("bz", zipfile.ZIP_BZIP2)):
+        whole = zip_of(MODEL, name="m.onnx", method=method)
+        listed = whole.rindex(b"PK\x01\x02")
+        for place in (len(whole) // 2, listed + 5, listed + 30, len(whole) - 6):
+            made.append(folder / f"{name}-{place}.zip")
+            made[-1].write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+    return made
+
+
+def test_a_broken_zip_is_one_line(shipped: Path, tmp_path: Path) -> None:
+    for path in spoilt_zips(tmp_path):
+        with pytest.raises(PackError) as failure:
+            add_known("marks", [path])
+        assert "\n" not in str(failure.value)
 
 
 def test_a_manifest_of_ones_own(tmp_path: Path) -> None:

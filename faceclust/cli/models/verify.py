@@ -14,7 +14,8 @@ from faceclust.cli.common import complete_packs, json_option, print_json, printa
 @json_option
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Read every file of these packs, default all that are here, and compare it with its SHA-256.
+    """Read every file of these packs, and compare it with its SHA-256. Default: all packs that
+    files or a manifest are here of, and the one in use.
 
     Exits with 1 where a file is damaged or missing.
 
@@ -23,10 +24,18 @@ def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
       faceclust models verify
       faceclust models verify sface dlib
     """
-    from faceclust.packs.known import pack_names
+    from faceclust.cli.models.shared import pack_of_library
+    from faceclust.packs.known import own_manifest_of, pack_names
 
     found = [_verified(name, named=bool(names)) for name in names or pack_names()]
-    found = [pack for pack in found if names or pack["state"] not in ("can be pulled", "add only")]
+    if not names:  # of those that come with the program only what is here, or should be
+        used = pack_of_library(None)
+        away = ("can be pulled", "add only")
+        found = [
+            pack
+            for pack in found
+            if pack["state"] not in away or pack["name"] == used or own_manifest_of(pack["name"]).is_file()
+        ]
     wrong = [pack["name"] for pack in found if not pack["well"]]
     if as_json:
         print_json({"packs": found, "wrong": wrong})
