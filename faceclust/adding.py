@@ -18,7 +18,7 @@ from faceclust.packs.install import check_name, put_in, shipped_manifest, staged
 from faceclust.packs.known import load_pack, pack_names
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
-from faceclust.packs.session import OnnxModel
+from faceclust.packs.session import OnnxModel, shape_in_words
 from faceclust.packs.supply import Supplied, match, of_pack, supplied
 from faceclust.packs.tables import safe_file_name
 from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
@@ -109,7 +109,9 @@ def add_own(
     own = _as_it_says(model, own)
     (offered,) = supplied([model])
     chosen = {} if detector.embedded else {name: one for name, one in of_pack(detector).items() if name in needed}
-    own = replace(own, file=_free_name(safe_file_name(model.name, "model.onnx"), {file.name for file in detector.files}))
+    own = replace(
+        own, file=_free_name(safe_file_name(model.name, "model.onnx"), {file.name for file in detector.files})
+    )
     chosen[own.file] = offered
     text = own_manifest(own, {name: (one.sha256, one.size) for name, one in chosen.items()})
     try:
@@ -134,6 +136,13 @@ def _as_it_says(path: Path, own: OwnModel) -> OwnModel:
     model = OnnxModel(path)
     layout = layout_of(model.name, model.input_shape, own.layout)
     sides = model.input_shape[2:] if layout == "nchw" else model.input_shape[1:3]
+    for side, want in zip(sides, own.chip_size[::-1], strict=True):
+        if want and side not in (None, want):
+            raise PackError(
+                f"{model.name} takes {shape_in_words(model.input_shape)}: no chips of "
+                f"{own.chip_size[0]}×{own.chip_size[1]} (width×height)",
+                hint="leave --chip out: the model says it",
+            )
     usual = BOX_SIZE if own.template == BOX else TEMPLATES[own.template][0]
     height, width = (
         side or want for side, want in zip(sides, (own.chip_size if own.chip_size[0] else usual)[::-1], strict=True)

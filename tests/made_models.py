@@ -65,12 +65,14 @@ def embedder(
     channels: object = 3,
     four_axes: bool = False,
     with_norm: bool = False,
+    unit: bool = False,
     half: bool = False,
     more_inputs: Sequence[str] = (),
     tells_shape: bool = True,
 ) -> Path:
     """Gives the mean of each channel over each quarter of a chip of `size` (width, height): twelve
-    numbers, channel by channel, in a channel by rows. `sides` (height, width) as the file says them."""
+    numbers, channel by channel, in a channel by rows; with `unit` scaled to a length of 1. `sides`
+    (height, width) as the file says them."""
     width, height = size
     graph = _Graph()
     value = graph("Transpose", "input", perm=[0, 3, 1, 2]) if layout == "nhwc" else "input"
@@ -80,6 +82,8 @@ def embedder(
     if with_norm:
         graph.named(graph("ReduceL2", value, axes=[1], keepdims=1), "norm")
         outputs = {"norm": [batch, 1], **outputs}
+    if unit:
+        value = graph("LpNormalization", value, axis=1, p=2)
     if four_axes:
         value = graph("Unsqueeze", value, graph.constant([2, 3], np.int64))
     graph.named(value, "embedding")

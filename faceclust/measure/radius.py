@@ -27,6 +27,9 @@ from faceclust.types import Float32
 OPERATING_POINT = 1.1  # squared L2, of every pack
 FEWEST_PEOPLE, FEWEST_REPEATED = 20, 10  # below these there is nothing to be learnt
 FEW_PEOPLE, FEW_FACES = 200, 1000  # below these a best cut is not that of a large library
+#: A worse best, or cuts as good over more of their middle, set no radius: of twenty people, each of them
+#: well apart, they span .7.
+LEAST_F, MOST_BREADTH = 0.5, 1.0
 _SAME = 0.005  # of BCubed F: cuts this near the best are as good; of few people, one of them more or less
 _FINE, _STEP = 0.005, 10  # of the distance of two unlike faces; how many of these at first
 _LAST = 250  # of these: a quarter more than the distance of two unlike faces
@@ -62,6 +65,20 @@ class RadiusFound:
     @property
     def middle(self) -> float:
         return (self.low + self.high) / 2
+
+    @property
+    def breadth(self) -> float:
+        """The range of the cuts about as good as the best, of their middle."""
+        return (self.high - self.low) / self.middle
+
+    @property
+    def doubt(self) -> str | None:
+        """Why these faces set no radius; None where they do."""
+        if self.best.f < LEAST_F:
+            return f"at the best cut BCubed F is {self.best.f:.2f}, and {LEAST_F:g} is the least"
+        if self.breadth > MOST_BREADTH:
+            return f"cuts over {self.breadth:.0%} of their middle do as well, and {MOST_BREADTH:.0%} is the most"
+        return None
 
     @property
     def is_little(self) -> bool:

@@ -175,6 +175,7 @@ def _embedder(table: Table) -> EmbedderSpec:
         margin=margin,
         norm=(norm[0], norm[1]) if norm else None,
         output=table.text("output") if table.has("output") else None,
+        norm_output=table.text("norm_output") if table.has("norm_output") else None,
     )
 
 

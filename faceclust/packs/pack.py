@@ -55,7 +55,7 @@ COLOURS = ("rgb", "bgr")
 LAYOUTS = ("nchw", "nhwc")
 
 #: What was added to `EmbedderSpec` since caches are made: in a fingerprint only where it is set.
-_LATER = ("layout", "margin", "norm", "output")
+_LATER = ("layout", "margin", "norm", "output", "norm_output")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,9 @@ class EmbedderSpec:
     the chip is the face's box, made a square and grown by this share of its side, and not turned;
     None: it is aligned by the template. `norm`: the embedding's length before it is scaled, of the
     least and of the best face there is; None where it tells nothing of the face's quality.
-    `output`: the name of the model's output that is the embedding; None: the only one that is a
-    vector."""
+    `norm_output`: the name of the model's output that holds that length, of models that give a unit
+    vector; None: the vector has it. `output`: the name of the model's output that is the embedding;
+    None: the only one that is a vector."""
 
     file: str
     dimension: int
@@ -110,6 +111,7 @@ class EmbedderSpec:
     margin: float | None = field(default=None, repr=False)
     norm: tuple[float, float] | None = field(default=None, repr=False)
     output: str | None = field(default=None, repr=False)
+    norm_output: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError for what cannot be meant."""
@@ -120,10 +122,16 @@ class EmbedderSpec:
         if not (1 <= self.dimension <= 65_536 and all(8 <= side <= 1024 for side in self.chip_size)):
             raise ValueError(f"{self.dimension} numbers of a chip of {self.chip_size[0]}×{self.chip_size[1]} pixels")
         levels = np.atleast_1d(self.scale)
+        with np.errstate(all="ignore"):  # pixels are reckoned with in float32
+            levels = 1 / levels.astype(np.float32)
         if not (np.isfinite(levels).all() and (levels != 0).all() and np.isfinite(np.atleast_1d(self.mean)).all()):
             raise ValueError(f"mean {self.mean} and scale {self.scale} bring no pixel to a number")
         if not (np.isfinite(self.radius) and self.radius > 0):
             raise ValueError(f"radius = {self.radius} is no length")
+        if self.norm is not None and not self.norm[0] < self.norm[1]:
+            raise ValueError(f"norm = [{self.norm[0]:g}, {self.norm[1]:g}]; the least, then the best, is wanted")
+        if self.norm_output is not None and (self.norm is None or self.norm_output == self.output):
+            raise ValueError("norm_output goes with norm, and is another output than the embedding")
         if self.margin is not None and not -0.5 <= self.margin <= 3:
             raise ValueError(f"margin = {self.margin} is no share of a face's box")
 
@@ -132,9 +140,9 @@ class EmbedderSpec:
 class Pack:
     """A detector and an embedder that belong together, and where their files lie: `folder`.
     `licence` names the licences; `terms` says in a plain sentence what follows from them;
-    `commercial`: whether they allow commercial use, None where that is not known. `radius_source`: how the radius was found,
-    "measured" (on labelled faces), "published" (derived from a published threshold) or "none".
-    `embedded`: it comes with the program. `archives`: the zips that files are members of."""
+    `commercial`: whether they allow commercial use, None where that is not known. `radius_source`:
+    how the radius was found, "measured" (on labelled faces), "published" (derived from a published
+    threshold) or "none". `embedded`: it comes with the program. `archives`: the zips that files are members of."""
 
     name: str
     title: str

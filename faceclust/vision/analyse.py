@@ -99,6 +99,10 @@ class FaceAnalyser:
             out.append((sure, embedded.vectors[mine][kept], quality))
         return out
 
+    def norms(self, chips: UInt8) -> Float32:
+        """The lengths (n,) of the embedder's own vectors, as it tells them."""
+        return self._embedder.raw_with_norms(chips)[1]
+
     def vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
         """The embedder's own vectors of chips and of their mirror images, (n, d) each, not scaled."""
         return self._embedder.raw(chips), self._embedder.raw(chips[:, :, ::-1])

@@ -103,6 +103,10 @@ def _checked(pack: Pack, name: str, value: Any) -> Any:
         "colour": value in COLOURS,
         "thresholds": numbers and len(values) == 3,
     }
+    shares = {"threshold": (0, 1), "thresholds": (0, 1), "overlap": (0, 1), "factor": (0.01, 0.99)}
+    low, high = shares.get(name, (-1e9, 1e9))
+    numbers = numbers and all(low <= one <= high for one in values)
+    right["thresholds"] = right["thresholds"] and numbers
     several = name in ("mean", "scale") and len(values) == 3 and isinstance(value, list | tuple)
     if not right.get(name, numbers and (several or not isinstance(value, list | tuple))):
         raise PackError(f"pack {pack.name!r}: its detector's {name} = {value!r} is not what it should be")

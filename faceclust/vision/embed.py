@@ -22,7 +22,8 @@ class Embedded:
     """`vectors` float32 (n, d) of the pack's radius. `asymmetry` float32 (n,): squared L2, on
     unit vectors, between a chip's embedding and its mirror image's; 0 where the pack does not
     mirror. Faces are near-symmetric to an embedder; rocks, leaves and cloth are not. `norms`
-    float32 (n,): the length of the model's own vector of the chip, before any scaling."""
+    float32 (n,): the length of the model's own vector of the chip, before any scaling, or what the
+    model gives as that (`EmbedderSpec.norm_output`)."""
 
     vectors: Float32
     asymmetry: Float32
@@ -44,8 +45,7 @@ class Embedder:
         """
         spec = self._spec
         check_array("chips", chips, (None, spec.chip_size[1], spec.chip_size[0], 3), np.uint8)
-        vectors = self.raw(chips)
-        norms = np.linalg.norm(vectors, axis=1)
+        vectors, norms = self.raw_with_norms(chips)
         asymmetry = np.zeros(len(chips), np.float32)
         if spec.mirror:
             mirrored = self.raw(chips[:, :, ::-1])
@@ -54,17 +54,23 @@ class Embedder:
         return Embedded(_unit(vectors) * np.float32(spec.radius), asymmetry, norms)
 
     def raw(self, chips: UInt8) -> Float32:
-        """The model's own vectors (n, d) of chips (n, h, w, 3), not scaled, in batches."""
+        """The model's own vectors (n, d) of chips (n, h, w, 3), not scaled."""
+        return self.raw_with_norms(chips)[0]
+
+    def raw_with_norms(self, chips: UInt8) -> tuple[Float32, Float32]:
+        """The same and their norms (n,), in batches."""
         spec, feed = self._spec, self._feed
-        vectors = np.empty((len(chips), spec.dimension), np.float32)
+        vectors, norms = np.empty((len(chips), spec.dimension), np.float32), np.empty(len(chips), np.float32)
         for start in range(0, len(chips), self._batch):
             part = chips[start : start + self._batch]
             images = as_input(part, spec.colour, spec.mean, spec.scale, feed.layout)
             if feed.batch and len(part) < feed.batch:
                 images = np.concatenate([images, np.zeros((feed.batch - len(part), *images.shape[1:]), np.float32)])
-            out = feed.vectors(self._model(images), len(images), spec.dimension)
-            vectors[start : start + self._batch] = out[: len(part)]
-        return vectors
+            out = self._model(images)
+            found = feed.vectors(out, len(images), spec.dimension)
+            vectors[start : start + self._batch] = found[: len(part)]
+            norms[start : start + self._batch] = feed.norms(out, found)[: len(part)]
+        return vectors, norms
 
 
 def _unit(vectors: Float32) -> Float32:

@@ -18,11 +18,12 @@ from faceclust.types import Float32
 class Feed:
     """`layout`: the order of the input, "nchw" or "nhwc". `batch`: how many chips the model wants at
     a time, None where it takes any number. `output`: the name of the vectors among the outputs,
-    None where there is one output."""
+    None where there is one output. `norm`: that of their lengths; None: they have it themselves."""
 
     layout: str = "nchw"
     batch: int | None = None
     output: str | None = None
+    norm: str | None = None
 
     def vectors(self, out: Mapping[str, Float32], n: int, dimension: int) -> Float32:
         """The vectors (n, d) among a model's outputs. Raises PackError where they are not that."""
@@ -33,6 +34,17 @@ class Feed:
                 f"for {n} face{'s' if n > 1 else ''} the embedder gives {shape}; {n}×{dimension} was expected"
             )
         return np.asarray(found.reshape(n, dimension))
+
+    def norms(self, out: Mapping[str, Float32], vectors: Float32) -> Float32:
+        """The lengths (n,) of the model's own vectors (n, d), among its outputs or of the vectors.
+        Raises PackError where they are not that."""
+        if self.norm is None:
+            return np.asarray(np.linalg.norm(vectors, axis=1))
+        found = out[self.norm]
+        if found.shape not in ((len(vectors),), (len(vectors), 1)):
+            shape = shape_in_words(found.shape)
+            raise PackError(f"the output {self.norm!r} gives {shape}; one number a face was expected")
+        return np.asarray(found.reshape(len(vectors)))
 
 
 def feed_of(name: str, given: Shape, outputs: Mapping[str, Shape], spec: EmbedderSpec) -> Feed:
@@ -46,11 +58,18 @@ def feed_of(name: str, given: Shape, outputs: Mapping[str, Shape], spec: Embedde
                 f"{name} takes {shape_in_words(given)}; the manifest's chips are "
                 f"{spec.chip_size[0]}×{spec.chip_size[1]} (width×height)"
             )
-    output = output_of(name, outputs, spec.output, spec.dimension)
+    if (norm := spec.norm_output) is not None:
+        if norm not in outputs or len(outputs) < 2:
+            raise PackError(f"{name} has no output {norm!r} beside the embedding; it has {', '.join(outputs)}")
+        shape = outputs[norm]
+        if len(shape) > 2 or shape[1:] not in ((), (1,), (None,)):
+            raise PackError(f"{name}'s output {norm!r} is {shape_in_words(shape)}; one number a face is a norm")
+    vectors = {one: shape for one, shape in outputs.items() if one != norm}
+    output = output_of(name, vectors, spec.output, spec.dimension)
     dimension = vector_length(outputs[output])
     if dimension not in (None, spec.dimension):
         raise PackError(f"{name} gives {dimension} numbers a face; the manifest says {spec.dimension}")
-    return Feed(layout, given[0], output)
+    return Feed(layout, given[0], output, norm)
 
 
 def layout_of(name: str, given: Shape, asked: str | None) -> str:

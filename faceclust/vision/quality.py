@@ -63,9 +63,9 @@ def face_quality(
     """The quality of n faces, float32 (n,), 0 to 1. `scales`, `chips`, `asymmetry` as for
     `quality_parts`; `norms` (n,) as in `vision.embed.Embedded`.
 
-    Where the norm tells of quality (`spec.norm`, as with MagFace, Meng et al. 2021, and AdaFace, Kim
-    et al. 2022), it is the geometric mean of the model's value and of the norm's place between the
-    least and the best."""
+    Where the norm tells of quality (`spec.norm`, as with MagFace, Meng et al. 2021; AdaFace, Kim et al.
+    2022, gives unit vectors, and in some exports the norm as an output of its own), it is the geometric
+    mean of the model's value and of the norm's place between the least and the best."""
     quality = model_quality(quality_parts(detections, scales, chips, asymmetry, spec), mirrored=spec.mirror)
     if spec.norm is not None:
         least, best = spec.norm

@@ -21,7 +21,7 @@ _RUNS = 3
 @dataclass(frozen=True)
 class Trial:
     """`dimension` of the embeddings; `milliseconds` a face on one processor core, mirrored where the
-    pack does that; `norms`: the lengths of the model's own vectors of two made faces."""
+    pack does that; `norms`: the lengths of the model's own vectors of two made faces, as it tells them."""
 
     dimension: int
     milliseconds: float
@@ -49,7 +49,10 @@ def try_pack(pack: Pack) -> Trial:
         )
     if ((units - alone) ** 2).sum(axis=1).max() > _SAME:
         raise PackError(f"{where} gives a face another vector when a second one is with it")
-    return Trial(both.shape[1], _milliseconds(analyser, chips), (float(norms[0]), float(norms[1])))
+    told = analyser.norms(chips)
+    if not (np.isfinite(told).all() and (told >= 0).all()):
+        raise PackError(f"{where} gives norms that are no lengths", hint="is norm_output the right one?")
+    return Trial(both.shape[1], _milliseconds(analyser, chips), (float(told[0]), float(told[1])))
 
 
 def _milliseconds(analyser: FaceAnalyser, chips: UInt8) -> float:

@@ -119,6 +119,32 @@ def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys:
     assert low <= found["best"] <= high and found["radius"] == pytest.approx((2.2 / (low + high)) ** 0.5, abs=1e-3)
 
 
+@pytest.mark.parametrize(("spread", "words"), [(9.0, "BCubed F is 0"), (0.001, "of their middle do as well")])
+def test_faces_that_show_nothing_set_no_radius(
+    made: Path,
+    people: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    spread: float,
+    words: str,
+) -> None:
+    from faceclust.measure import radius
+    from tests.measure.test_radius import faces_of
+
+    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    before = (user_models() / "my" / "pack.toml").read_text()
+    units, _ = faces_of(40, 4, spread)
+    monkeypatch.setattr(radius, "main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
+    capsys.readouterr()
+    with pytest.raises(FaceclustError, match=words):
+        command("calibrate", "my", people, "--json")
+    assert not json.loads(capsys.readouterr().out)["written"]
+    command("calibrate", "my", people, "--dry-run")
+    said = capsys.readouterr()
+    assert "would set no radius" in said.err and "BCubed" in said.out
+    assert (user_models() / "my" / "pack.toml").read_text() == before
+
+
 def test_the_embedded_packs_radius_stays(
     people: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +186,8 @@ def faces_on(units: np.ndarray) -> object:
         (("my.onnx", *FED, "--calibrate", "nowhere"), "nowhere is not a folder"),
         (("my.onnx", *FED, "--layout", "nhwc"), "which is not nhwc"),
         (("my.onnx", *FED, "--output", "other"), "has no output 'other'"),
-        (("my.onnx", *FED, "--chip", "64x64"), None),
+        (("my.onnx", *FED, "--chip", "64x64"), "takes any×3×112×112: no chips of 64×64"),
+        (("my.onnx", *FED, "--scale", "1e-50"), "--scale 1e-50: a number is wanted"),
         (("nowhere.onnx", *FED), "cannot be read"),
         ((".", *FED), "cannot be read: it is a folder"),
         (("my.onnx", *FED, "--licence", ""), "--licence takes a line"),
@@ -177,13 +204,9 @@ def faces_on(units: np.ndarray) -> object:
     ids=str,
 )
 def test_what_cannot_be_is_one_line_and_nothing_is_put_in(
-    made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str | None
+    made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
 ) -> None:
     monkeypatch.chdir(made)
-    if words is None:  # what the model says goes before
-        command("add", *arguments)
-        assert load_pack("my").embedder.chip_size == (112, 112)
-        return
     with pytest.raises((FaceclustError, click.UsageError), match=words) as failure:
         command("add", *arguments)
     assert "\n" not in str(failure.value)

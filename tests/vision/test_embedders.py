@@ -132,6 +132,36 @@ def test_what_comes_out_is_looked_at_where_the_file_does_not_tell() -> None:
         Feed().vectors({"embedding": np.zeros((3, 8), np.float32)}, 2, 12)
 
 
+@pytest.mark.parametrize("batch", ["n", 1, 8])
+@pytest.mark.parametrize("tells_shape", [True, False])
+def test_the_norm_may_be_an_output_of_its_own(tmp_path: Path, batch: object, tells_shape: bool) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", batch=batch, with_norm=True, unit=True, tells_shape=tells_shape)
+    pack = pack_of(path, mean=0.0, scale=1.0, norm=(0.0, 100.0), norm_output="norm")
+    chips = chips_of(11)
+    norms = np.linalg.norm(quarters(chips, "rgb", 0.0, 1.0), axis=1)
+    embedded = load_embedder(pack)(chips)
+    np.testing.assert_allclose(embedded.norms, norms, rtol=1e-4)
+    assert min(try_pack(pack).norms) > 2
+    plain = load_embedder(pack_of(path, mean=0.0, scale=1.0, output="embedding"))(chips)
+    np.testing.assert_allclose(plain.norms, 1, rtol=1e-4)
+    np.testing.assert_array_equal(plain.vectors, embedded.vectors)
+
+
+def test_a_norm_that_is_none_is_one_line(tmp_path: Path) -> None:
+    path = made_models.embedder(tmp_path / "own.onnx", with_norm=True, unit=True)
+    for more, words in (
+        ({"norm_output": "length"}, "has no output 'length' beside the embedding; it has norm, embedding"),
+        ({"norm_output": "embedding"}, "output 'embedding' is any×12; one number a face is a norm"),
+    ):
+        with pytest.raises(PackError, match=words):
+            load_embedder(pack_of(path, norm=(0.0, 1.0), **more))
+    for more in ({"norm_output": "norm"}, {"norm_output": "x", "output": "x", "norm": (0.0, 1.0)}):
+        with pytest.raises(ValueError, match="norm_output goes with norm"):
+            pack_of(path, **more)
+    with pytest.raises(PackError, match="'norm' gives 3×2; one number a face"):
+        Feed(output="v", norm="norm").norms({"norm": np.zeros((3, 2), np.float32)}, np.zeros((3, 4), np.float32))
+
+
 def test_templates_are_scaled_by_the_height_about_the_middle() -> None:
     sphereface = template_points("sphereface", (96, 112))
     np.testing.assert_allclose(template_points("arcface", (96, 112)), sphereface, atol=1e-4)

@@ -8,7 +8,7 @@ from faceclust.cli.models import add, calibrate, pull, remove, show, use, verify
 from faceclust.cli.models import list as list_
 
 
-@click.group("models", short_help="The face models: list, pull, add, calibrate, verify, remove.")
+@click.group("models", short_help="The face models: list, show, pull, use, add, calibrate, verify, remove.")
 def command() -> None:
     """The face models: which there are, and which are in use.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import json_option
+from faceclust.cli.common import complete_packs, json_option
 from faceclust.errors import UsageError
 
 _FILE = click.Path(path_type=Path)
@@ -15,7 +15,12 @@ _FILE = click.Path(path_type=Path)
 
 @click.command("add", short_help="Put in models from files on this disk.")
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
-@click.option("--pack", metavar="NAME", help="The files are those of this pack, single or in the zips they come in.")
+@click.option(
+    "--pack",
+    metavar="NAME",
+    shell_complete=complete_packs,
+    help="The files are those of this pack, single or in the zips they come in.",
+)
 @click.option("--template", type=click.Choice(["arcface", "sphereface", "dlib", "box"]), help="How chips are cut.")
 @click.option("--input", "colour", type=click.Choice(["rgb", "bgr"]), help="The order of a chip's colours.")
 @click.option("--mean", metavar="N[,N,N]", help="Taken off each value of 0 to 255; one for all colours, or three.")
@@ -25,7 +30,14 @@ _FILE = click.Path(path_type=Path)
 @click.option("--layout", type=click.Choice(["nchw", "nhwc"]), help="The order of its input, where it does not say.")
 @click.option("--output", metavar="NAME", help="Which of its outputs is the embedding, where there are several.")
 @click.option("--mirror/--no-mirror", default=True, show_default=True, help="Embed a face's mirror image as well.")
-@click.option("--detector", metavar="mtcnn|PACK", default="mtcnn", show_default=True, help="What finds the faces.")
+@click.option(
+    "--detector",
+    metavar="mtcnn|PACK",
+    default="mtcnn",
+    show_default=True,
+    shell_complete=complete_packs,
+    help="What finds the faces.",
+)
 @click.option("--threshold", type=click.FloatRange(1e-5, 4), help="Its published threshold, squared L2.")
 @click.option("--radius", type=click.FloatRange(0.001, 1000), help="The norm that makes 1.1 its threshold.")
 @click.option("--licence", metavar="TEXT", default="not known", show_default=True, help="The model's licence.")

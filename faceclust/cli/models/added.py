@@ -114,7 +114,7 @@ def _levels(option: str, text: str, *, zero: bool = True) -> Levels:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
-    sane = all(abs(value) <= 1e6 and (zero or value) for value in values)  # nan is not
+    sane = all(abs(value) <= 1e6 and (zero or abs(value) > 1e-30) for value in values)  # nan is not
     if len(values) not in (1, 3) or not sane:
         raise UsageError(f"{option} {text}: a number is wanted, or three with commas between", hint="as 127.5")
     return values[0] if len(values) == 1 else (values[0], values[1], values[2])

@@ -9,6 +9,7 @@ import click
 
 from faceclust.cli.common import count, print_json
 from faceclust.cli.models.shared import SOURCES
+from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:
     from faceclust.measure.radius import Cut, RadiusFound
@@ -29,7 +30,8 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
 
     pack = load_pack(name)
     found = find_radius(labelled_photos(folder), pack, workers=workers, progress=TerminalProgress())
-    kept = not (dry_run or pack.embedded)
+    wanted = not (dry_run or pack.embedded)
+    kept = wanted and found.doubt is None
     if kept:
         with hold_pack(name):
             path = change_manifest(name, with_radius(manifest_text(name), found.radius))
@@ -37,6 +39,12 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
         print_json(_record(found, pack, kept))
     else:
         _print(found, pack)
+    if wanted and found.doubt:
+        raise FaceclustError(
+            f"{name} keeps its radius: {found.doubt}", hint="is it fed right, and are the folders one person each?"
+        )
+    if found.doubt:
+        click.echo(f"note: that would set no radius: {found.doubt}", err=True)
     if kept:
         click.echo(f"wrote {path}: radius {found.radius:g}", err=True)
     elif pack.embedded:
@@ -53,10 +61,8 @@ def _print(found: RadiusFound, pack: Pack) -> None:
         mark = " best" if cut is found.best else " as good" if found.low <= cut.distance <= found.high else ""
         at = cut.distance * found.radius**2
         click.echo(f"{cut.distance:>18.4f} {at:>15.3f} {cut.precision:>10.3f} {cut.recall:>7.3f} {cut.f:>9.4f}{mark}")
-    broad = (found.high - found.low) / found.middle
-    click.echo(
-        f"as good as the best: {found.low:.4f} to {found.high:.4f} ({broad:.0%} of the middle, {found.middle:.4f})"
-    )
+    middle = f"{found.breadth:.0%} of the middle, {found.middle:.4f}"
+    click.echo(f"as good as the best: {found.low:.4f} to {found.high:.4f} ({middle})")
     before = f"{pack.embedder.radius:g}, {SOURCES[pack.radius_source]}"
     click.echo(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
     if found.is_little:
@@ -93,6 +99,7 @@ def _record(found: RadiusFound, pack: Pack, kept: bool) -> dict[str, Any]:
         "people_with_several": found.repeated,
         "photos_without_face": found.lost,
         "too_few": found.is_little,
+        "doubt": found.doubt,
         "cuts": [vars(cut) for cut in found.cuts],
         "written": kept,
     }

@@ -17,7 +17,8 @@ def command(library: Path | None, as_json: bool) -> None:
     """List the packs of models: what each is, where it stands, and what its licence allows.
 
     A star marks the one in use. A pack is embedded, installed, damaged, incomplete, can be
-    pulled, or has to be added from files you have (add only).
+    pulled, or has to be added from files you have (add only). The size of one that can be pulled
+    is that of the download.
 
     \b
     Examples:
@@ -28,7 +29,7 @@ def command(library: Path | None, as_json: bool) -> None:
     from faceclust.packs.known import pack_names
 
     used = pack_of_library(library)
-    rows = [_row(name, used) for name in pack_names()]
+    rows = [_row(name, used) for name in sorted({*pack_names(), used})]
     if as_json:
         print_json({"in_use": used, "packs": rows})
         return
@@ -43,7 +44,7 @@ def command(library: Path | None, as_json: bool) -> None:
 
 
 def _row(name: str, used: str) -> dict[str, Any]:
-    from faceclust.cli.models.shared import full_size, in_words
+    from faceclust.cli.models.shared import download_size, in_words
     from faceclust.errors import PackError
     from faceclust.packs.known import load_pack
     from faceclust.packs.verify import check_files, state_of
@@ -54,13 +55,14 @@ def _row(name: str, used: str) -> dict[str, Any]:
     except PackError as error:
         unknown = dict.fromkeys(("licence", "terms", "commercial", "dimension", "size"))
         return row | {"title": str(error), **unknown, "size_in_words": "?", "state": "unreadable"}
+    size = download_size(pack)
     return row | {
         "title": pack.title,
         "licence": pack.licence,
         "terms": pack.terms,
         "commercial": pack.commercial,
         "dimension": pack.embedder.dimension,
-        "size": full_size(pack),
-        "size_in_words": in_words(full_size(pack)),
+        "size": size,
+        "size_in_words": in_words(size),
         "state": state_of(pack, check_files(pack)),
     }

@@ -53,13 +53,18 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
 def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
     from faceclust.cli.models.shared import agree
     from faceclust.cli.progress import TerminalProgress
-    from faceclust.packs.pulling import pull_pack
+    from faceclust.packs.pulling import files_to_pull, pull_pack, size_to_pull
 
     agree(pack, yes=yes, ask=ask)
+    files = files_to_pull(pack)
+    whole = sum(archive.size for archive in pack.archives)
+    whole += sum(file.size or 0 for file in files if file.member is None)
     try:
         pull_pack(pack, mirror=url, progress=TerminalProgress())
     except KeyboardInterrupt:
-        click.echo("what has come is kept: type it again to go on from there", err=True)
+        left = files_to_pull(pack)
+        if size_to_pull(pack, left) < whole or len(left) < len(files):
+            click.echo("what has come is kept: type it again to go on from there", err=True)
         raise
 
 

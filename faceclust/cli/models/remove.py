@@ -26,6 +26,7 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
       faceclust models remove buffalo_l --dry-run
       faceclust models remove buffalo_l
     """
+    from faceclust.cli.models.shared import pack_of_library
     from faceclust.packs.known import load_pack
     from faceclust.packs.removing import files_to_remove, remove_pack
 
@@ -33,6 +34,8 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
         raise UsageError("--json does not ask", hint="add --yes, or --dry-run to see what would go")
     pack = load_pack(name)
     files = files_to_remove(pack)
+    if files and pack_of_library(None) == name:
+        click.echo(f"note: {name} is in use here; another: faceclust models use NAME", err=True)
     sizes = {str(path): path.lstat().st_size for path in files}
     for path, size in {} if as_json else sizes.items():
         click.echo(printable(f"{'would go' if dry_run else 'to go'}: {path} ({size:,} bytes)"))

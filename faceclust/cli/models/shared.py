@@ -52,6 +52,16 @@ def full_size(pack: Pack) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
+def download_size(pack: Pack) -> int | None:
+    """Bytes that are downloaded for the whole pack, archives and all; where it cannot be pulled, of
+    its files."""
+    if not pack.pullable:
+        return full_size(pack)
+    archives = {archive.url for archive in pack.archives}
+    single = sum(file.size or 0 for file in pack.own_files if file.url not in archives)
+    return single + sum(archive.size for archive in pack.archives)
+
+
 def allowed(commercial: bool | None) -> str:
     """What a pack may be used for."""
     return "not known" if commercial is None else "every use" if commercial else "no commercial use"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, print_json
+from faceclust.cli.common import complete_packs, count, json_option, library_option, print_json, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("use", short_help="Say or choose which models a library uses.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_packs)
 @click.option("--default", is_flag=True, help="For all libraries of which nothing else was said.")
 @library_option
 @json_option
@@ -56,7 +56,7 @@ def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
         if required:
             raise NoLibraryError(str(error), hint=f"{error.hint}; --default chooses for all libraries") from error
         return None
-    click.echo(f"library: {root}", err=True)
+    click.echo(printable(f"library: {root}"), err=True)
     return LibraryHome(root)
 
 
@@ -79,8 +79,8 @@ def _tell(home: LibraryHome | None, as_json: bool) -> None:
         record = {"library": str(root) if root else None, "pack": chosen.value, "title": title}
         print_json(record | {"file": str(chosen.file) if chosen.file else None, "problem": problem})
         return
-    click.echo(f"{chosen.value}: {title}" if title else chosen.value)
-    click.echo(f"as {chosen.file} says" if chosen.file else "no configuration file says otherwise")
+    click.echo(printable(f"{chosen.value}: {title}" if title else chosen.value))
+    click.echo(printable(f"as {chosen.file} says") if chosen.file else "no configuration file says otherwise")
     if problem:
         raise PackError(problem, hint)
 
@@ -109,7 +109,7 @@ def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
         _tell_costs(plan, pack.name, before)
     else:
         click.echo("for every library of which nothing else was said")
-    click.echo(f"wrote {file}", err=True)
+    click.echo(printable(f"wrote {file}"), err=True)
 
 
 def _tell_costs(plan: Any, name: str, before: str | None) -> None:
