@@ -30,7 +30,7 @@ def analyser() -> FaceAnalyser:
 def quality_of(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
     """Of the surest face; 0 where none is found."""
     found = analyser.detect(pixels)
-    ((faces, _, quality),) = analyser.embed([found], [analyser.chips(pixels, found)])
+    ((faces, _, quality, _),) = analyser.embed([found], [analyser.chips(pixels, found)])
     return float(quality[faces.scores.argmax()]) if len(faces) else 0.0
 
 

@@ -105,7 +105,7 @@ def test_faces_of_several_photos_are_embedded_as_each_alone(analyser: FaceAnalys
     pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
-    for pixels, (faces, vectors, _) in zip(pictures, analyser.embed(found, chips), strict=True):
+    for pixels, (faces, vectors, *_) in zip(pictures, analyser.embed(found, chips), strict=True):
         alone, expected = look(analyser, pixels)
         np.testing.assert_array_equal(faces.boxes, alone.boxes)
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
