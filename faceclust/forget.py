@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue import Catalogue
+from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, NothingScannedError
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.forgetting import Erasure, Who, mentions, naming_of, plan_erasure
@@ -80,8 +82,12 @@ class Forgetting(Catalogue):
         before = forgotten_by(events)
         forgotten = ForgottenFaces([*faces, *before])
         traces, held = find_traces(self.home), dict[Path, set[str]]()
+        unfinished: dict[str | None, set[str]] = defaultdict(set)
         for path, folder in traces.caches:
             held[path] = still_held(forgotten, path, folder) or set()
+            if before:  # other models know a face by another id
+                now = still_held(ForgottenFaces(faces), path, folder) or set()
+                unfinished[pack_of(path.name)] |= held[path] - now
         erasure = plan_erasure(events, key, forgotten.ids, who)
         lines = {path: erasure.count(path.read_bytes()) for path in self._journals() if path.exists()}
         known = self.places_of.keys() - forgotten.ids
@@ -94,7 +100,7 @@ class Forgetting(Catalogue):
             waiting=len(waiting),
             photos=len({face.photo for face in (*places, *(known_by[face][-1] for face in waiting))}),
             staying=len(here) - len(chosen),
-            unfinished=len(set().union(*held.values()) - {face.face_id for face in faces}),
+            unfinished=max(map(len, unfinished.values()), default=0),
             caches=tuple(path for path, found in held.items() if found),
             thumbnails=sum(len(set(ThumbStore(home / "thumbs").kept()) - known) for home in traces.homes),
             answers=sum(lines.values()),

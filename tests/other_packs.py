@@ -22,9 +22,9 @@ def install_other_boxes(name: str = "second") -> Path:
     return _install(name, _OTHER_BOXES)
 
 
-def install_tiny_embedder(name: str = "tiny") -> Path:
+def install_tiny_embedder(name: str = "tiny", *, blind_to_light: bool = False) -> Path:
     """The embedded detector with an embedder of 108 numbers: the mean colours of a chip's 36 parts, less
-    the middle grey."""
+    the middle grey. `blind_to_light`: it gives no finite numbers for a chip that is lighter than middle grey."""
     folder = _install(name, {"dimension = 128": "dimension = 108", "mirror = true": "mirror = false"})
     values = [
         helper.make_tensor_value_info("chip", TensorProto.FLOAT, ["n", 3, 150, 150]),
@@ -35,6 +35,15 @@ def install_tiny_embedder(name: str = "tiny") -> Path:
         helper.make_node("AveragePool", ["centred"], ["parts"], kernel_shape=[25, 25], strides=[25, 25]),
         helper.make_node("Flatten", ["parts"], ["vector"]),
     ]
+    if blind_to_light:
+        nodes[-1:] = [
+            helper.make_node("Flatten", ["parts"], ["flat"]),
+            helper.make_node("ReduceMean", ["flat"], ["light"], axes=[1]),
+            helper.make_node("Neg", ["light"], ["dark"]),
+            helper.make_node("Sqrt", ["dark"], ["root"]),  # not a number below 0
+            helper.make_node("Sub", ["root", "root"], ["nothing"]),
+            helper.make_node("Add", ["flat", "nothing"], ["vector"]),
+        ]
     grey = onnx.numpy_helper.from_array(np.float32(127.5), "grey")
     graph = helper.make_graph(nodes, "tiny", values[:1], values[1:], [grey])
     path = folder / "dlib_resnet.onnx"

@@ -18,6 +18,7 @@ from faceclust.checkup import library_status
 from faceclust.errors import CacheError, UsageError
 from faceclust.people.forgotten import forgotten_by
 from faceclust.store import files
+from tests.other_packs import install_other_boxes
 from tests.samples import COLLINS, HOPPER, save, variant
 
 NameOfFace = Callable[[Library], dict[str, str]]
@@ -111,6 +112,18 @@ def test_nothing_is_left_and_others_are_as_before(both: tuple[Library, dict[str,
     assert library.table.photo_count == 11
     with pytest.raises(UsageError, match="nobody is called"):
         library.plan_forget(COLLINS)
+
+
+def test_what_is_unfinished_is_what_was_forgotten_before(both: tuple[Library, dict[str, str]]) -> None:
+    library, people = both
+    install_other_boxes()
+    Library(library.root, pack="second").scan(workers=0)
+    plan = library.plan_forget(COLLINS)
+    assert plan.unfinished == 0 and len(plan.caches) == 8
+    library.journal.say("forget", plan.faces)  # and no further
+    again = Library(library.root)
+    for person in (COLLINS, HOPPER):
+        assert again.plan_forget(person).unfinished == len(Person(library, people).faces)
 
 
 def test_it_cannot_be_taken_back(both: tuple[Library, dict[str, str]]) -> None:

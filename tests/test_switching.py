@@ -193,6 +193,20 @@ def test_names_survive_another_embedder(named: Library) -> None:
     assert surviving(before, switched(named, "dlib")) == (12, 12, 12)
 
 
+def test_faces_that_models_have_no_numbers_for_are_left_out_and_told(named: Library) -> None:
+    install_tiny_embedder(blind_to_light=True)
+    other = switched(named, "tiny")
+    plan = tried_out(other.home, other.pack, plan_switch(other.home, other.pack))
+    assert plan.tried == 6
+    result = other.scan(workers=0)
+    assert result.scanned == result.photos and not result.skipped
+    assert 0 < len(other.faces) < len(named.faces) and set(other.places_of) < set(named.places_of)
+    (told,) = [note for note in result.notes if "left out" in note]
+    left_out = len(named.places) - len(other.places)
+    assert f"faces left out, as tiny gives no usable numbers for them: {left_out}, on " in told
+    assert other.scan(workers=0).scanned == 0
+
+
 def test_undoing_a_grouping_brings_back_that_of_other_models(named: Library) -> None:
     install_other_boxes()
     numbers = dict(named.cluster_of)

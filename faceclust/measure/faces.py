@@ -37,7 +37,7 @@ Treatment = Callable[[UInt8], UInt8]
 #: A file, or an encoded picture that another file holds.
 Picture = Path | bytes
 _CHUNK = 32  # pictures a worker takes at a time
-_KEPT = 2  # one more whenever the same pictures give other numbers, such as `quality`
+_KEPT = 3  # one more whenever the same pictures give other numbers, such as `quality`
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _main_face(picture: Picture, treatment: Treatment | None, *, aligned: bool) 
     if treatment is not None:
         pixels = treatment(pixels)
     seen = aligned_face(pixels) if aligned else _analyser.refine(pixels, _analyser.detect(pixels))
-    ((found, _, quality),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
+    ((found, _, quality, _),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
     if not len(found):
         return None
     middle = np.array(pixels.shape[1::-1]) / 2
@@ -154,6 +154,8 @@ def _main_face(picture: Picture, treatment: Treatment | None, *, aligned: bool) 
     main = int(off.sum(axis=1).argmin())
     face = found.take(np.array([main]))
     chip, mirror = _analyser.vectors(_analyser.chips(pixels, face))
+    if not np.isfinite([chip, mirror]).all():  # of a mirror image that the models do not look at otherwise
+        return None
     return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[main])
 
 

@@ -25,7 +25,7 @@ from faceclust.types import (
     SkipReason,
     UInt8,
 )
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.analyse import EmbeddedFaces, FaceAnalyser
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,12 @@ class KnownPhoto:
 
 @dataclass(frozen=True)
 class Examined:
-    """What became of a photo, and the processor seconds each stage took."""
+    """What became of a photo, and the processor seconds each stage took. `unusable` faces were left
+    out, of which the models gave nothing to tell them by."""
 
     photo: ScannedPhoto | SkippedPhoto | KnownPhoto
     seconds: dict[str, float] = field(default_factory=dict)
+    unusable: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,16 @@ class PhotoExaminer:
         """Everything else. The faces of all the photos are embedded in one go."""
         clocks = [_Clock() for _ in batch]
         seen = [self._see(*pair, clock) for pair, clock in zip(zip(batch, prepared, strict=True), clocks, strict=True)]
-        faces = [one for one in seen if isinstance(one, _Seen)]
+        looked_at = [one for one in seen if isinstance(one, _Seen)]
         began = time.process_time()
-        embedded = iter(self._analyser.embed([one.found for one in faces], [one.chips for one in faces]))
-        share = (time.process_time() - began) / max(1, len(faces))
+        embedded = iter(self._analyser.embed([one.found for one in looked_at], [one.chips for one in looked_at]))
+        share = (time.process_time() - began) / max(1, len(looked_at))
         out = []
         for one, clock in zip(seen, clocks, strict=True):
             if isinstance(one, _Seen):
                 clock.seconds["embed"] = clock.seconds.get("embed", 0.0) + share
-                out.append(Examined(self._scanned(one, *next(embedded)), clock.seconds))
+                faces = next(embedded)
+                out.append(Examined(self._scanned(one, faces), clock.seconds, faces.unusable))
             else:
                 out.append(Examined(one, clock.seconds))
         return out
@@ -183,8 +186,8 @@ class PhotoExaminer:
         sharper = decode_photo(data, photo.ref, at_least=math.ceil(before * blow_up))
         return sharper, found.scaled(max(sharper.pixels.shape) / before)
 
-    def _scanned(self, seen: _Seen, found: Detections, embeddings: Float32, quality: Float32) -> ScannedPhoto:
-        photo = seen.photo
+    def _scanned(self, seen: _Seen, faces: EmbeddedFaces) -> ScannedPhoto:
+        photo, found = seen.photo, faces.found
         boxes = np.clip(found.boxes / np.tile(seen.extent, 2), 0, 1).astype(np.float32)
         return ScannedPhoto(
             ref=photo.ref,
@@ -195,8 +198,8 @@ class PhotoExaminer:
             boxes=boxes,
             landmarks=(found.landmarks / seen.extent).astype(np.float32),
             scores=found.scores,
-            quality=quality,
-            embeddings=embeddings,
+            quality=faces.quality,
+            embeddings=faces.embeddings,
             min_face=math.ceil(self._look.smallest(max(photo.full_size))),
         )
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
 from faceclust.conventions import pack_of
 from faceclust.scan.folder import ScanFolder
+from faceclust.store.folder_cache import UnusableCacheError, photo_names
 from faceclust.store.home import LibraryHome
+from faceclust.store.schema import stored_name
 
-#: Photos by whose pace the time for all is told: told of twice as many at least.
+#: Photos, or seconds, by whose pace the time for all is told: where as much again is left at least.
 FIRST = 50
+SOON = 30.0
 
 
 class ModelChange:
@@ -20,25 +24,33 @@ class ModelChange:
     def __init__(
         self, home: LibraryHome, pack: str, folders: Sequence[ScanFolder], note: Callable[[str], None]
     ) -> None:
-        self._note, self._done, self._began = note, 0, time.monotonic()
+        self._note, self._done, self._told, self._began = note, 0, False, time.monotonic()
         self._waiting = sum(len(folder.waiting) for folder in folders)
-        new = {folder.name: len(folder.waiting) for folder in folders if not folder.rows and folder.waiting}
-        files = home.cache_files() if new else []
-        others = {(folder, name) for path, folder in files if (name := pack_of(path.name)) not in (None, pack)}
-        self._anew = sum(new[folder] for folder in {folder for folder, _ in others} if folder in new)
+        new = {one.name: {stored_name(ref) for ref in one.waiting} - one.rows.keys() for one in folders}
+        known: dict[str, set[str]] = {}
+        for path, folder in home.cache_files() if any(new.values()) else []:
+            if new.get(folder) and (name := pack_of(path.name)) not in (None, pack):
+                with contextlib.suppress(UnusableCacheError):  # for a scan with these models to tell
+                    found = {f"{folder}/{photo}" for photo in new[folder] & photo_names(path)}
+                    known.setdefault(str(name), set()).update(found)
+        self._anew = len(set[str]().union(*known.values()))
         if self._anew:
-            known = ", ".join(sorted({name for folder, name in others if folder in new}))
+            names = ", ".join(sorted(name for name, photos in known.items() if photos))
             self._note(
-                f"{self._anew:,} photos known by the models {known} are looked at anew by {pack}; names stay with "
-                f"their faces, and what {known} found is kept"
+                f"{self._anew:,} photos known by the models {names} are looked at anew by {pack}; names stay with "
+                f"their faces, and what {names} found is kept"
             )
 
     def advance(self) -> None:
         """One more photo is done."""
         self._done += 1
-        if self._done == FIRST and self._anew >= 2 * FIRST:
-            seconds = (time.monotonic() - self._began) * self._waiting / FIRST
-            self._note(f"all {self._waiting:,} take {in_words(seconds)}, at the pace of the first {FIRST}")
+        spent = time.monotonic() - self._began
+        if self._told or not self._anew or (self._done < FIRST and spent < SOON):
+            return
+        self._told = True
+        if self._anew >= 2 * self._done:
+            seconds = spent * self._waiting / self._done
+            self._note(f"all {self._waiting:,} take {in_words(seconds)}, at the pace of the first {self._done:,}")
 
 
 def in_words(seconds: float) -> str:

@@ -58,6 +58,7 @@ class _Scan:
         self._folders: dict[str, ScanFolder] = {}
         self._gone: Counter[str] = Counter()  # contents of photos that are no longer where they were
         self._held_back: Counter[str] = Counter()
+        self._unusable: Counter[str] = Counter()  # faces left out, by photo
         self._held: dict[PhotoRef, PhotoRef] = {}  # photos held back, by what they are now: as listed
 
     def run(self, workers: int, stop_asked: StopAsked) -> ScanResult:
@@ -118,6 +119,7 @@ class _Scan:
                     if folder.done:
                         self._save(folder, at_once=False)
                 last_saved = time.monotonic()
+        self._note_unusable()
         result.left = len(waiting) - result.scanned - result.copied - len(result.skipped)
         if result.left:  # not all photos have been seen: the next scan does the held ones again
             result.scanned -= self._held_back["scanned"]
@@ -146,6 +148,7 @@ class _Scan:
             photo = copies.photo(photo.ref, photo.content_hash)
         else:
             result.scanned += 1
+            self._unusable[photo.ref.rel_path] += examined.unusable
             copies.learn(photo)
         marked = self._forgotten.take(photo)
         if marked is None:
@@ -162,6 +165,15 @@ class _Scan:
 
     def _save(self, folder: ScanFolder, *, at_once: bool = True) -> None:
         folder.save(self._result, self._note, at_once=at_once)
+
+    def _note_unusable(self) -> None:
+        photos = sorted(+self._unusable)
+        if photos:
+            more = f" and {len(photos) - 3:,} more" if len(photos) > 3 else ""
+            self._note(
+                f"faces left out, as {self._info.pack} gives no usable numbers for them: "
+                f"{self._unusable.total():,}, on {', '.join(photos[:3])}{more}"
+            )
 
     def _note_seen(self, folders: list[ScanFolder]) -> None:
         if self._look.min_face:  # whether that is enough for others to come, only they can tell

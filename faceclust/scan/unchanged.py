@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
-from pathlib import Path
 
 import platformdirs
 
@@ -22,15 +21,13 @@ from faceclust.conventions import (
     MODELS_FOLDER,
     cache_name,
 )
+from faceclust.packs.shipped import shipped_folders
 from faceclust.photos.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
 from faceclust.store.home import FOLDERS, LibraryHome
 from faceclust.store.places import libraries_folder, notes_folder
 from faceclust.store.seen import Seen, SeenFolder, file_stamp, read_seen, write_seen
 from faceclust.store.which import remember_library
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-_MODELS = (_PACKAGE / "models", _PACKAGE.parent / "models")
 
 
 def scan_unchanged(
@@ -103,7 +100,7 @@ def surroundings(home: LibraryHome, pack: str, precision: str) -> str:
     are, the journals, and which libraries, maybe in parts of this one, have their files in other
     places."""
     own = platformdirs.user_data_path("faceclust") / MODELS_FOLDER / pack / MANIFEST_NAME
-    models = [pack, precision, *map(file_stamp, (own, *(folder / f"{pack}.toml" for folder in _MODELS)))]
+    models = [pack, precision, *map(file_stamp, (own, *(folder / f"{pack}.toml" for folder in shipped_folders())))]
     extras = [find_spec(name) is not None for name in EXTRA_MODULES.values()]
     journals = [file_stamp(place / home.journal.name) for place in home.homes]
     elsewhere = [file_stamp(folder) for folder in (libraries_folder(), notes_folder())]

@@ -126,8 +126,9 @@ class FolderCache:
         """All rows, sorted by photo and face, as this pack and precision have them. Raises
         UnusableCacheError, NewerCacheError."""
         rows = self.read_as_kept()
-        rescaled = self.precision is not None and read_info(rows.schema).radius != self.info.radius
-        return in_precision(rows, self.info, rescaled=rescaled)
+        with _explained(self.existing or self.paths.write):
+            rescaled = self.precision is not None and read_info(rows.schema).radius != self.info.radius
+            return in_precision(rows, self.info, rescaled=rescaled)
 
     def read_as_kept(self) -> pa.Table:
         """The same in the file's own precision and scale, of which its metadata tell."""
@@ -176,6 +177,8 @@ def read_cache(path: Path, info: CacheInfo) -> pa.Table:
             raise ValueError(f"it was made with other models ({found.pack})")
         if found.fingerprint != info.fingerprint:
             raise OutdatedCacheError(f"{path}: it was made with an older version of the models")
+        if found.dimension != info.dimension:
+            raise ValueError(f"its embeddings have {found.dimension} numbers, those of {info.pack} {info.dimension}")
         return migrated(file.read(), found)
 
 
@@ -185,5 +188,5 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except NewerCacheError as error:
         raise NewerCacheError(f"{path}: {error}", error.hint) from error
-    except (ValueError, OSError, pa.ArrowException) as error:
+    except (TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise UnusableCacheError(f"{path}: {error}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
@@ -94,18 +95,25 @@ def read_info(schema: pa.Schema) -> CacheInfo:
         raise ValueError("it holds no faceclust metadata")
     try:
         found = json.loads(raw)
-        version = found["schema"]
+        version = found.pop("schema")
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise NewerCacheError(
                 f"it was made by a newer faceclust (schema {version}, this one reads {SCHEMA_VERSION})",
                 hint="update faceclust",
             )
-        del found["schema"]
-        if found.get("precision", DEFAULT_PRECISION) not in (*PRECISIONS,):
-            raise ValueError(f"precision {found['precision']!r}")
-        return CacheInfo(**found)
-    except (TypeError, KeyError, ValueError) as error:
+        info = CacheInfo(**found)
+        if not (isinstance(version, int) and _is_sound(info)):
+            raise ValueError(f"schema {version!r:.20}, {found!s:.200}")
+        return info
+    except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"its metadata cannot be read ({error})") from error
+
+
+def _is_sound(info: CacheInfo) -> bool:
+    """Whether every note is what it can be: the file may come from anywhere."""
+    numbers = type(info.dimension) is int and 1 <= info.dimension <= 65_536
+    norm = type(info.radius) in (int, float) and 0 < info.radius < math.inf
+    return {type(info.pack), type(info.fingerprint)} == {str} and numbers and norm and info.precision in PRECISIONS
 
 
 def migrated(table: pa.Table, info: CacheInfo) -> pa.Table:

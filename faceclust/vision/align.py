@@ -23,22 +23,9 @@ from faceclust.vision.geometry import (
 
 
 def chip_transforms(landmarks: Float32, template: Float32) -> list[Float64]:
-    """For each face (n, 5, 2), the 2×3 matrix from picture to chip pixels."""
+    """For each face (n, 5, 2), the 2×3 matrix from picture to chip pixels, so that the landmarks
+    come to lie where the template (5, 2) has them."""
     return [similarity_transform(points, template) for points in landmarks]
-
-
-def chip_scales(landmarks: Float32, template: Float32) -> Float64:
-    """How many chip pixels one picture pixel becomes, (n,). Over 1, the chip is blown up."""
-    return np.array([transform_scale(matrix) for matrix in chip_transforms(landmarks, template)])
-
-
-def cut_chips(pixels: UInt8, landmarks: Float32, template: Float32, size: tuple[int, int]) -> UInt8:
-    """Aligned chips, uint8 (n, height, width, 3), black beyond the picture's edge.
-
-    `pixels` (H, W, 3), `landmarks` (n, 5, 2) in its pixels, `template` (5, 2) in chip pixels,
-    `size` = (width, height) of a chip.
-    """
-    return cut_with(pixels, chip_transforms(landmarks, template), size)
 
 
 def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list[Float64]:
@@ -55,7 +42,7 @@ def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list
 
 def cut_with(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int]) -> UInt8:
     """Chips uint8 (n, height, width, 3), black beyond the picture's edge, of a picture (H, W, 3) by
-    the matrices from its pixels to theirs."""
+    the matrices from its pixels to theirs. `size` = (width, height) of a chip."""
     chips = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
     for chip, matrix in zip(chips, matrices, strict=True):
         chip[:] = _cut(pixels, invert_transform(matrix), size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,16 @@ from faceclust.vision.embed import load_embedder
 from faceclust.vision.geometry import Float64, transform_scale
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.quality import face_quality
+
+
+class EmbeddedFaces(NamedTuple):
+    """Faces of one photo, their embeddings float32 (n, d) and their quality float32 (n,), 0 to 1.
+    `unusable` faces more are left out: of them the model gives no finite numbers, or none but 0."""
+
+    found: Detections
+    embeddings: Float32
+    quality: Float32
+    unusable: int
 
 
 class FaceAnalyser:
@@ -82,10 +93,9 @@ class FaceAnalyser:
             return box_transforms(detections.boxes, spec.margin, spec.chip_size)
         return chip_transforms(detections.landmarks, spec.template)
 
-    def embed(self, found: Sequence[Detections], chips: Sequence[UInt8]) -> list[tuple[Detections, Float32, Float32]]:
+    def embed(self, found: Sequence[Detections], chips: Sequence[UInt8]) -> list[EmbeddedFaces]:
         """For the faces of each of some photos and their chips, in one go: the faces that are
-        ones by what the embedder makes of them, their embeddings float32 (n, d), and their quality
-        float32 (n,), 0 to 1."""
+        ones by what the embedder makes of them."""
         spec = self.pack.embedder
         embedded = self._embedder(np.concatenate([np.empty((0, *spec.chip_size[::-1], 3), np.uint8), *chips]))
         ends = np.cumsum([len(faces) for faces in found], dtype=np.intp)
@@ -93,10 +103,12 @@ class FaceAnalyser:
         for faces, own, end in zip(found, chips, ends, strict=True):
             mine = slice(end - len(faces), end)
             doubtful = faces.scores < spec.sure_score
-            kept = np.flatnonzero(~(doubtful & (embedded.asymmetry[mine] > spec.max_asymmetry)))
+            usable = embedded.usable[mine]
+            kept = np.flatnonzero(usable & ~(doubtful & (embedded.asymmetry[mine] > spec.max_asymmetry)))
             sure, asymmetry, norms = faces.take(kept), embedded.asymmetry[mine][kept], embedded.norms[mine][kept]
             quality = face_quality(sure, self.chip_scales(sure), own[kept], asymmetry, norms, spec)
-            out.append((sure, embedded.vectors[mine][kept], quality))
+            unusable = int(np.count_nonzero(~usable))
+            out.append(EmbeddedFaces(sure, embedded.vectors[mine][kept], quality, unusable))
         return out
 
     def norms(self, chips: UInt8) -> Float32:

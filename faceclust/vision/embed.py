@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.packs.pack import EmbedderSpec, Pack
 from faceclust.packs.session import Model, OnnxModel
@@ -23,11 +24,13 @@ class Embedded:
     unit vectors, between a chip's embedding and its mirror image's; 0 where the pack does not
     mirror. Faces are near-symmetric to an embedder; rocks, leaves and cloth are not. `norms`
     float32 (n,): the length of the model's own vector of the chip, before any scaling, or what the
-    model gives as that (`EmbedderSpec.norm_output`)."""
+    model gives as that (`EmbedderSpec.norm_output`). `usable` (n,): whether the model gave a
+    direction at all; all else says nothing where it did not."""
 
     vectors: Float32
     asymmetry: Float32
     norms: Float32
+    usable: NDArray[np.bool_]
 
 
 class Embedder:
@@ -45,13 +48,16 @@ class Embedder:
         """
         spec = self._spec
         check_array("chips", chips, (None, spec.chip_size[1], spec.chip_size[0], 3), np.uint8)
-        vectors, norms = self.raw_with_norms(chips)
-        asymmetry = np.zeros(len(chips), np.float32)
-        if spec.mirror:
-            mirrored = self.raw(chips[:, :, ::-1])
-            asymmetry = ((_unit(vectors) - _unit(mirrored)) ** 2).sum(axis=1)
-            vectors = vectors + mirrored
-        return Embedded(_unit(vectors) * np.float32(spec.radius), asymmetry, norms)
+        with np.errstate(all="ignore"):  # a model may give anything
+            vectors, norms = self.raw_with_norms(chips)
+            asymmetry = np.zeros(len(chips), np.float32)
+            if spec.mirror:
+                mirrored = self.raw(chips[:, :, ::-1])
+                asymmetry = ((_unit(vectors) - _unit(mirrored)) ** 2).sum(axis=1)
+                vectors = vectors + mirrored
+            units = _unit(vectors)
+            usable = np.isfinite(norms) & (np.linalg.norm(units, axis=1) > 0.5)  # not NaN either
+            return Embedded(units * np.float32(spec.radius), asymmetry, norms, usable)
 
     def raw(self, chips: UInt8) -> Float32:
         """The model's own vectors (n, d) of chips (n, h, w, 3), not scaled."""

@@ -86,9 +86,9 @@ def model_quality(parts: Parts, *, mirrored: bool) -> Float64:
 def quality_parts(
     detections: Detections, scales: Float64, chips: UInt8, asymmetry: Float32, spec: EmbedderSpec
 ) -> Parts:
-    """The parts of n faces. `scales` (n,): chip pixels for one photo pixel, from `align.chip_scales`;
-    `chips` (n, h, w, 3); `asymmetry` (n,) as in `vision.embed.Embedded`. Raises ValueError where
-    they are not of n faces."""
+    """The parts of n faces. `scales` (n,): chip pixels for one photo pixel, from
+    `FaceAnalyser.chip_scales`; `chips` (n, h, w, 3); `asymmetry` (n,) as in `vision.embed.Embedded`.
+    Raises ValueError where they are not of n faces."""
     n = len(detections)
     check_array("chips", chips, (n, None, None, 3), np.uint8)
     check_array("asymmetry", asymmetry, (n,), np.float32)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import made_models
+from tests.measure.labelled import make_labelled, write_pairs
 from tests.samples import make_library
 
 SYSTEM_CALLS = {"x86_64": 41, "aarch64": 198}  # socket(2)
@@ -94,6 +96,28 @@ def test_of_the_commands_about_models_only_pull_opens_a_socket(tmp_path: Path) -
         done = guarded(*arguments, home=tmp_path)
         assert done.returncode == code, (arguments, done.returncode, done.stderr)
     assert guarded("models", "pull", "sface", home=tmp_path).returncode == -signal.SIGSYS
+
+
+def test_neither_measuring_nor_own_models_open_a_socket(tmp_path: Path) -> None:
+    photos, home, model = tmp_path / "photos", tmp_path / "home", tmp_path / "own.onnx"
+    home.mkdir()
+    make_labelled(photos)
+    made_models.embedder(model)
+    pairs = write_pairs(tmp_path / "pairs.txt")
+    for code, arguments in (
+        (0, ["scan", photos]),
+        (0, ["cluster"]),
+        (0, ["name", "1", "Anna"]),
+        (0, ["name", "2", "Berta"]),
+        (1, ["evaluate", "library"]),  # of too few people, once they are counted
+        (0, ["evaluate", "clusters", "--truth", "folders"]),
+        (0, ["evaluate", "pairs", photos, "--pairs", pairs]),
+        (0, ["models", "add", model, "--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "128"]),
+        (0, ["models", "use", "own", "--library", photos]),
+        (2, ["models", "calibrate", "own", photos]),  # of too few people, once all is measured
+    ):
+        done = guarded(*arguments, home=home)
+        assert done.returncode == code, (arguments, done.returncode, done.stderr)
 
 
 def test_only_a_scan_loads_the_model_runtime(tmp_path: Path) -> None:

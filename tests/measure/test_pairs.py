@@ -20,7 +20,7 @@ from faceclust.measure.pairs import Pairs, pair_distances, pairs_of, score_pairs
 from faceclust.measure.treatments import Jpeg, Smaller
 from faceclust.packs.known import load_pack
 from faceclust.photos.failure import UndecodableError
-from faceclust.vision.align import cut_chips
+from faceclust.vision.align import chip_transforms, cut_with
 from faceclust.vision.analyse import FaceAnalyser
 from tests.measure.labelled import add_faceless, make_labelled, write_pairs
 from tests.samples import COLLINS, HOPPER, portrait, variant
@@ -146,7 +146,8 @@ def cut() -> list[bytes]:
     for person, number in ((COLLINS, 0), (COLLINS, 2), (HOPPER, 0), (HOPPER, 2)):
         pixels = np.asarray(variant(person, number))
         face = analyser.refine(pixels, analyser.detect(pixels))
-        chips.append(Image.fromarray(cut_chips(pixels, face.landmarks[:1], template, (112, 112))[0]))
+        matrices = chip_transforms(face.landmarks[:1], template)
+        chips.append(Image.fromarray(cut_with(pixels, matrices, (112, 112))[0]))
     return held(chips)
 
 

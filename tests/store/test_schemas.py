@@ -88,6 +88,20 @@ def test_caches_of_a_newer_faceclust_are_left_alone(library: Library) -> None:
     assert not (library.home.home / "set-aside").exists()
 
 
+@pytest.mark.parametrize("dimension", [64, "x"])
+def test_a_cache_with_vectors_of_another_length_is_passed_by_and_made_anew(library: Library, dimension: object) -> None:
+    faces, cache = len(library.faces), caches(library)[0]
+    rows = pq.read_table(cache)
+    info = json.loads(rows.schema.metadata[b"faceclust"]) | {"dimension": dimension}
+    half = pa.FixedSizeListArray.from_arrays(pa.array([1.0] * 64 * len(rows)).cast(pa.float16()), 64)
+    rows = rows.set_column(rows.schema.get_field_index("embedding"), "embedding", half)
+    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(info)}), cache)
+    assert 0 < len(Library(library.root).faces) < faces
+    result = Library(library.root).scan(workers=0)
+    assert result.scanned and "set aside" in result.notes[0]
+    assert len(Library(library.root).faces) == faces
+
+
 def test_caches_of_another_pack_stay_beside(library: Library) -> None:
     mine = {cache: cache.read_bytes() for cache in caches(library)}
     other = with_pack(library, name=PACK)

@@ -198,6 +198,36 @@ def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damag
     assert cache.paths.aside.exists() and cache.index() == {}
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"dimension": 8}, {"dimension": "x"}, {"dimension": -1}, {"dimension": True}, {"dimension": 10**400},
+        {"radius": "x"}, {"radius": float("nan")}, {"radius": 0}, {"radius": None}, {"precision": ["a"]},
+        {"precision": "int8"}, {"schema": "9"}, {"pack": 3}, {"more": 1}, None, [],
+    ],
+)  # fmt: skip
+def test_a_cache_whose_notes_are_not_true_cannot_be_used(tmp_path: Path, notes: dict[str, object] | None) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    cache = folder_cache(tmp_path)
+    cache.update([], {ref: scanned(ref, 1)})
+    rows = pq.read_table(cache.paths.write)
+    said = json.loads(rows.schema.metadata[b"faceclust"])
+    said = said | notes if isinstance(notes, dict) else notes
+    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(said)}), cache.paths.write)
+    for use in (cache.read_as_kept, cache.read):
+        with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
+            use()
+
+
+def test_a_cache_of_vectors_of_another_length_cannot_be_used(tmp_path: Path) -> None:
+    ref = PhotoRef("a.jpg", 1, 1)
+    longer = FolderCache(folder_cache(tmp_path).paths, replace(INFO, dimension=8))
+    longer.update([], {ref: replace(scanned(ref, 1), embeddings=np.ones((1, 8), np.float32))})
+    for cache in (folder_cache(tmp_path), FolderCache(longer.paths, replace(INFO, precision="float32"))):
+        with pytest.raises(UnusableCacheError, match="its embeddings have 8 numbers, those of test 4"):
+            cache.read()
+
+
 def test_other_programs_read_the_cache(tmp_path: Path) -> None:
     for folder in ("2019", "2020"):
         (tmp_path / folder).mkdir()

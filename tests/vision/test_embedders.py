@@ -16,7 +16,7 @@ from faceclust.packs.pack import Pack
 from faceclust.packs.templates import TEMPLATES, template_points
 from faceclust.types import Detections
 from faceclust.vision.analyse import FaceAnalyser
-from faceclust.vision.embed import load_embedder
+from faceclust.vision.embed import Embedder, load_embedder
 from faceclust.vision.feeding import Feed
 from faceclust.vision.trial import try_pack
 from tests import made_models
@@ -86,6 +86,17 @@ def test_half_precision_is_brought_to_single(tmp_path: Path) -> None:
     vectors = load_embedder(pack_of(path, mean=127.5, scale=127.5)).raw(chips_of(2))
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, quarters(chips_of(2), "rgb", 127.5, 127.5), atol=2e-3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38, 0.0])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_vector_without_a_direction_is_told(bad: float, mirror: bool, recwarn: pytest.WarningsRecorder) -> None:
+    rows = np.ones((3, 12), np.float32)
+    rows[1] = bad
+    spec = dataclasses.replace(pack_of(Path("made.onnx")).embedder, mirror=mirror)
+    embedded = Embedder(lambda images: {"embedding": rows[: len(images)]}, spec)(chips_of(3))
+    assert embedded.usable.tolist() == [True, False, True] and not recwarn
+    assert np.isfinite(embedded.vectors[embedded.usable]).all()
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])

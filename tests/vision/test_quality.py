@@ -30,7 +30,7 @@ def analyser() -> FaceAnalyser:
 def quality_of(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
     """Of the surest face; 0 where none is found."""
     found = analyser.detect(pixels)
-    ((faces, _, quality),) = analyser.embed([found], [analyser.chips(pixels, found)])
+    ((faces, _, quality, _),) = analyser.embed([found], [analyser.chips(pixels, found)])
     return float(quality[faces.scores.argmax()]) if len(faces) else 0.0
 
 
@@ -76,7 +76,7 @@ def test_it_is_the_same_whatever_faces_are_looked_at_beside(analyser: FaceAnalys
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     together = analyser.embed(found, chips)
-    for one, cut, (_, _, quality) in zip(found, chips, together, strict=True):
+    for one, cut, (_, _, quality, _) in zip(found, chips, together, strict=True):
         assert quality.dtype == np.float32 and quality.shape == (len(one),)
         np.testing.assert_allclose(analyser.embed([one], [cut])[0][2], quality, atol=1e-3)
 

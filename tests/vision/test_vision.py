@@ -13,9 +13,10 @@ from PIL import Image
 from faceclust.packs.known import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
-from faceclust.vision.align import chip_scales, cut_chips
+from faceclust.vision.align import chip_transforms, cut_with
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import Embedder
+from faceclust.vision.geometry import transform_scale
 from tests.samples import COLLINS, HOPPER, portrait, scenery, variant
 
 DATA = Path(__file__).parents[1] / "data"
@@ -105,7 +106,7 @@ def test_faces_of_several_photos_are_embedded_as_each_alone(analyser: FaceAnalys
     pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
-    for pixels, (faces, vectors, _) in zip(pictures, analyser.embed(found, chips), strict=True):
+    for pixels, (faces, vectors, *_) in zip(pictures, analyser.embed(found, chips), strict=True):
         alone, expected = look(analyser, pixels)
         np.testing.assert_array_equal(faces.boxes, alone.boxes)
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
@@ -134,17 +135,19 @@ def test_a_chip_shows_the_landmarks_where_the_template_says() -> None:
     pixels = np.zeros((1200, 1200, 3), np.uint8)
     for x, y in landmarks.round().astype(int):
         pixels[y - 12 : y + 12, x - 12 : x + 12] = 255
-    (cut,) = cut_chips(pixels, landmarks[None], template, (150, 150))
+    matrices = chip_transforms(landmarks[None], template)
+    (cut,) = cut_with(pixels, matrices, (150, 150))
     for x, y in template.round().astype(int):
         assert cut[y, x].min() > 200
     assert (cut[:, :, 0] > 128).sum() < 5 * 81
-    assert chip_scales(landmarks[None], template)[0] == pytest.approx(0.25)
+    assert transform_scale(matrices[0]) == pytest.approx(0.25)
 
 
 def test_chips_beyond_the_edge_are_black_not_an_error() -> None:
     template = load_pack("dlib").embedder.template
     far_away = template[None] + np.float32(5000)
-    assert cut_chips(np.full((50, 50, 3), 255, np.uint8), far_away, template, (150, 150)).max() == 0
+    white = np.full((50, 50, 3), 255, np.uint8)
+    assert cut_with(white, chip_transforms(far_away, template), (150, 150)).max() == 0
 
 
 def test_detections_check_their_shapes() -> None:
