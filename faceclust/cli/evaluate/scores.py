@@ -79,7 +79,7 @@ def _line(cut: CutScores, best: set[str], places: int) -> str:
         f"{'–' if cut.threshold is None else f'{cut.threshold:.{places}f}':>5} {three(cut.bcubed)}{mark('BCubed F')} "
         f"{three(cut.pairwise)}{mark('pairwise F')}  {short(info.nmi):>4}{mark('NMI')} {short(info.homogeneity):>4} "
         f"{short(info.completeness):>4} {short(info.v_measure):>4}{mark('V')}"
-        f"{cut.groups:>7,}{cut.alone:>7,}{cut.conflicts:>6,}"
+        f"{cut.groups:>7,}{cut.alone:>7,}{'–' if cut.conflicts is None else f'{cut.conflicts:,}':>6}"
     )
 
 
