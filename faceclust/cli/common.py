@@ -71,7 +71,7 @@ def remind_of_models(library: Library) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout. Bytes of file names that are not UTF-8 are written as caches
     have them, as \\xNN."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str, allow_nan=False)
     click.echo(_NOT_UTF8.sub(lambda found: rf"\\x{ord(found[0]) - 0xDC00:02x}", text))
 
 

@@ -87,6 +87,14 @@ def conflicts(groups: ArrayLike, photos: ArrayLike) -> int:
     return len(np.unique(both.groups[both.counts > 1])) if len(group) else 0
 
 
+def alone_apart(groups: ArrayLike) -> NDArray[np.int64]:
+    """The groups, with one of its own for every face that is alone: whose group is negative."""
+    group = np.array(groups, dtype=np.int64)
+    alone = np.flatnonzero(group < 0)
+    group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
+    return group
+
+
 def _entropy(counts: NDArray[np.float64]) -> float:
     """In nats, of shares in proportion to the counts."""
     shares = counts / counts.sum()
@@ -101,10 +109,7 @@ class _Cells:
 
 
 def _contingency(groups: ArrayLike, persons: ArrayLike) -> tuple[_Cells, NDArray[np.float64], NDArray[np.float64]]:
-    group = np.array(groups, dtype=np.int64)
-    alone = np.flatnonzero(group < 0)
-    group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
-    _, group = np.unique(group, return_inverse=True)
+    _, group = np.unique(alone_apart(groups), return_inverse=True)
     _, person = np.unique(np.asarray(persons), return_inverse=True)
     width = int(person.max(initial=0)) + 1
     cells, counts = np.unique(group * width + person, return_counts=True)

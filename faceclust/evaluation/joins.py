@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceclust.evaluation.clustering import Score
+from faceclust.evaluation.clustering import Score, alone_apart
 
 Float64 = NDArray[np.float64]
 Weights = NDArray[np.floating] | NDArray[np.integer]
@@ -34,9 +34,7 @@ class Joins:
     def of(cls, groups: ArrayLike, persons: ArrayLike) -> Joins:
         """From each face's group and person (n,); people in the order of their names. A negative group
         is a face alone."""
-        group = np.array(groups, dtype=np.int64)
-        alone = np.flatnonzero(group < 0)
-        group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
+        group = alone_apart(groups)
         names, person = np.unique(np.asarray(persons), return_inverse=True)
         cells, counts = np.unique(np.stack([group, person]), axis=1, return_counts=True)
         right = np.bincount(cells[1], counts * (counts - 1) / 2, len(names))
@@ -100,9 +98,7 @@ def drawn_people(people: int, draws: int = 1000, seed: int = 0) -> NDArray[np.in
 def bcubed_by_people(groups: ArrayLike, persons: ArrayLike, weights: Weights) -> tuple[Float64, Float64]:
     """BCubed precision and recall (draws,) where each person counts as often as `weights` (draws, p) say;
     people in the order of their names, copies of one not compared. A negative group is a face alone."""
-    group = np.array(groups, dtype=np.int64)
-    alone = np.flatnonzero(group < 0)
-    group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
+    group = alone_apart(groups)
     _, person = np.unique(np.asarray(persons), return_inverse=True)
     cells, counts = np.unique(np.stack([group, person]), axis=1, return_counts=True)
     starts, who = np.flatnonzero(np.diff(cells[0], prepend=cells[0][:1] - 1)), cells[1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,20 @@ class _Name:
     name: str
 
 
+class _Stack(list[Any]):
+    """The values at hand, and how many bytes may still be made of those in the file: a pickle can
+    recall a value of millions of bytes in three, and have something made of it each time."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def make_room(self, size: int) -> None:
+        self._room -= size
+        if self._room < 0:
+            raise UnsafePickleError("it makes more of its bytes than it holds")
+
+
 @dataclass
 class _Made:
     """What a numpy pickle makes, as it says it: of which kind, from what, with which state."""
@@ -50,22 +64,24 @@ class _Made:
 def read_pickle(data: bytes) -> Any:
     """What a pickle holds: lists, tuples, bytes, bools, ints and None only; arrays of truth values and
     of bytes come as lists of bools and as bytes. Raises UnsafePickleError for anything else."""
-    stack: list[Any] = []
+    stack = _Stack(len(data))
     memo: dict[int, Any] = {}
     try:
         for instruction, argument, _ in pickletools.genops(io.BytesIO(data)):
             if instruction.name == "STOP":
                 (value,) = stack
-                return tuple(map(_finished, value)) if isinstance(value, tuple) else _finished(value)
+                return tuple(_all_finished(value, stack)) if isinstance(value, tuple) else _finished(value, stack)
             _step(instruction.name, argument, stack, memo)
     except UnsafePickleError:
         raise
+    except (RecursionError, MemoryError) as error:
+        raise UnsafePickleError("it is nested too deep, or too large") from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UnsafePickleError(f"it is broken ({error})") from error
     raise UnsafePickleError("it is broken (it has no end)")
 
 
-def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:
+def _step(name: str, argument: Any, stack: _Stack, memo: dict[int, Any]) -> None:
     if name in _VALUES:
         stack.append(_value(name, argument))
     elif name in _PUT or name == "MEMOIZE":
@@ -80,19 +96,19 @@ def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> N
         stack.append(tuple(_taken(stack, _TUPLES[name])))
     elif name in ("LIST", "TUPLE"):
         values = _since_mark(stack)
-        stack.append(list(map(_finished, values)) if name == "LIST" else tuple(values))
+        stack.append(_all_finished(values, stack) if name == "LIST" else tuple(values))
     elif name in ("APPEND", "APPENDS"):
         values = [stack.pop()] if name == "APPEND" else _since_mark(stack)
         if not isinstance(stack[-1], list):
             raise UnsafePickleError("it appends to what is no list")
-        stack[-1].extend(map(_finished, values))
+        stack[-1].extend(_all_finished(values, stack))
     elif name == "GLOBAL":
         stack.append(_named(*argument.split(" ", 1)))
     elif name == "STACK_GLOBAL":
         stack.append(_named(*_taken(stack, 2)))
     elif name == "REDUCE":
         function, arguments = _taken(stack, 2)
-        stack.append(_made(function, arguments))
+        stack.append(_made(function, arguments, stack))
     elif name == "BUILD":
         state = stack.pop()
         if not isinstance(stack[-1], _Made):
@@ -137,19 +153,25 @@ def _encoded(text: Any, _: Any) -> bytes:
 
 
 def _named(module: Any, name: Any) -> _Name:
+    if not isinstance(module, str) or not isinstance(name, str):  # nested tuples take for ever to write out
+        raise UnsafePickleError("it asks for something whose name is no text")
     full = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
     if full not in _KNOWN:
         raise UnsafePickleError(f"it asks for {ascii(full[:60])[1:-1]}, which is not allowed")
     return _Name(full)
 
 
-def _made(function: Any, arguments: Any) -> Any:
+def _made(function: Any, arguments: Any, stack: _Stack) -> Any:
     if not isinstance(function, _Name) or not isinstance(arguments, tuple):
         raise UnsafePickleError("it calls what is no function")
+    if function.name == "_codecs.encode":
+        stack.make_room(len(arguments[0]))
     return _KNOWN[function.name](*arguments)
 
 
 def _scalar(kind: Any, data: Any) -> Any:
+    if not isinstance(data, bytes) or len(data) != 1:
+        raise UnsafePickleError("it holds a value that is not one byte")
     (value,) = _values(kind, data)
     return value
 
@@ -163,17 +185,23 @@ def _values(kind: Any, data: Any) -> Any:
     return [value != 0 for value in data] if code in ("b1", "?") else data
 
 
-def _finished(value: Any) -> Any:
+def _all_finished(values: Iterable[Any], stack: _Stack) -> list[Any]:
+    return [_finished(value, stack) for value in values]
+
+
+def _finished(value: Any, stack: _Stack) -> Any:
     """An array as its values; whatever else as it is."""
     if not isinstance(value, _Made):
         return value
     if value.kind == "buffer":
         data, kind, *_ = value.arguments
-        return _values(kind, data)
-    if value.kind == "array" and isinstance(value.state, tuple):
+    elif value.kind == "array" and isinstance(value.state, tuple):
         _, _, kind, _, data = value.state
-        return _values(kind, data)
-    raise UnsafePickleError("it holds an array that is not whole")
+    else:
+        raise UnsafePickleError("it holds an array that is not whole")
+    if isinstance(data, bytes):
+        stack.make_room(len(data))
+    return _values(kind, data)
 
 
 def _kind(kind: str) -> Callable[..., Any]:

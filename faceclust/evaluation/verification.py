@@ -40,8 +40,7 @@ def verify_folds(
     that are best on all others. Of a single fold they are chosen on the fold itself.
 
     The accuracy is the share of pairs judged rightly; a pair that could not be compared is an
-    error, whatever it is. The standard error is the standard deviation over the folds through the root
-    of their number. VAL and FAR: see `val_and_far`.
+    error, whatever it is. VAL and FAR: see `val_and_far`.
     """
     accuracy, thresholds, vals, fars, stricts = [], [], [], [], []
     distances, numbers = distances.astype(np.float64), np.unique(folds)
@@ -74,10 +73,10 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def standard_error(values: Sequence[float]) -> float | None:
-    """The standard error of the mean over folds, as published with LFW: σ through √folds. None for
-    one value."""
+    """The standard error of the mean over folds, as published with LFW (Huang et al. 2007, §4): σ̂
+    through √folds, with σ̂ over n − 1. None for one value."""
     known = [value for value in values if not np.isnan(value)]
-    return float(np.std(known) / np.sqrt(len(known))) if len(known) > 1 else None
+    return float(np.std(known, ddof=1) / np.sqrt(len(known))) if len(known) > 1 else None
 
 
 def val_and_far(distances: Distances, same: Bools, threshold: float) -> tuple[float, float]:

@@ -34,12 +34,14 @@ MOST_THRESHOLDS = 500
 @dataclass(frozen=True)
 class Labelled:
     """Faces, and who they are: `persons` (n,), "" for a face that nobody has said that of.
-    `missed`: faces that were labelled and not found; `elsewhere`: labels of photos that are not there."""
+    `missed`: faces that were labelled and not found; `elsewhere`: labels of photos that are not there.
+    `photos_known`: whether `photo_ids` tell which faces share one."""
 
     faces: FaceTable
     persons: NDArray[np.str_]
     missed: int = 0
     elsewhere: int = 0
+    photos_known: bool = True
 
     def __post_init__(self) -> None:
         if self.persons.shape != (len(self.faces),):
@@ -64,7 +66,8 @@ class Labelled:
 class CutScores:
     """What one grouping is worth. `threshold`: None where the method knows none. The scores are
     over the faces somebody is known of; `groups` (of two faces and more), `alone` (faces in none)
-    and `conflicts` (groups that hold two faces of one photo) are over all that were grouped."""
+    and `conflicts` (groups that hold two faces of one photo; None where the photos are not known) are
+    over all that were grouped."""
 
     method: str
     threshold: float | None
@@ -73,7 +76,7 @@ class CutScores:
     information: Information
     groups: int
     alone: int
-    conflicts: int
+    conflicts: int | None
 
 
 def alike_at(faces: FaceTable, params: ClusterParams, thresholds: Iterable[float]) -> Iterator[tuple[float, Indices]]:
@@ -101,7 +104,8 @@ def score_cuts(
     progress.start("grouping", sum(1 if name == "hdbscan" else len(thresholds) for name in methods), "groupings")
     for name in methods:
         params = replace(METHODS[name], allow_same_photo=allow_same_photo)
-        cuts = thresholds[:1] if name == "hdbscan" else thresholds
+        # HDBSCAN knows none; but poor faces join its groups at one, the same wherever a sweep begins.
+        cuts = [params.threshold] if name == "hdbscan" else thresholds
         for threshold, clusters in alike_at(labelled.faces, params, cuts):
             yield _scores(name, None if name == "hdbscan" else threshold, clusters, labelled)
             progress.advance()
@@ -119,7 +123,7 @@ def _scores(method: str, threshold: float | None, clusters: Indices, labelled: L
         information(groups, persons),
         groups=int(np.count_nonzero(sizes > 1)),
         alone=int(np.count_nonzero(sizes == 1)),
-        conflicts=conflicts(clusters, labelled.faces.photo_ids),
+        conflicts=conflicts(clusters, labelled.faces.photo_ids) if labelled.photos_known else None,
     )
 
 

@@ -29,8 +29,6 @@ from faceclust.types import Float32
 _CHUNK = 1 << 14  # pairs at a time: bounds the memory
 #: The false accept rates VAL is told at.
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
-#: What becomes of pairs with a photo on which no face was found.
-MISSING = ("errors", "leave-out")
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,10 @@ def _in_folder(folder: Path, file: Path, listed: PairList) -> Pairs:
             end.append(at.setdefault(name, len(at)) if name else -1)
     if lacking:
         (person, photo), line = next(iter(lacking.items()))
+        where = "" if photos.has(person) else f"; there are no photos in a folder {person[:80]!r} at all"
         named, count = f"{person}_{photo:04d}"[:80], f"{len(lacking)} photos" if len(lacking) > 1 else "a photo"
         raise UsageError(
-            f"{file} names {count} not in {folder}; the first is {named!r} ({file}:{line})",
+            f"{file} names {count} not in {folder}; the first is {named!r} ({file}:{line}){where}",
             hint="wanted: FOLDER/Name/Name_0001.jpg (or .png, .webp …), as LFW has them",
         )
     left, right = (np.array(end, dtype=np.intp) for end in ends)
@@ -106,6 +105,10 @@ class _Photos:
         if person not in self._known:
             self._known[person] = self._listed(person)
         return self._known[person].get(f"{person}_{number:04d}")
+
+    def has(self, person: str) -> bool:
+        """Whether this person has a folder with photos."""
+        return bool(self._known.get(person))
 
     def _listed(self, person: str) -> dict[str, str]:
         if person in ("", ".", "..") or {os.sep, os.altsep, "/", "\0"} & set(person):

@@ -17,7 +17,7 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.measure.cuts import Labelled
 from faceclust.measure.truth import FOLDERS, read_ids
 from faceclust.store.schema import read_info
-from faceclust.types import FaceTable
+from faceclust.types import FaceTable, Float32
 
 _LABELS = ("label", "labels", "person", "name")
 _PHOTOS = ("photo_hash", "photo", "photos", "file", "path")
@@ -30,12 +30,13 @@ _SAME_NORM = 0.01
 class SavedFaces:
     """The faces of a file, and its labels, "" where it has none of a face; `labels` None where it
     has none at all. `norm`: what all embeddings had, None where they differ; `radius`: what they
-    have now."""
+    have now. `photos_known`: whether the file tells which faces are on one photo."""
 
     faces: FaceTable
     labels: NDArray[np.str_] | None
     norm: float | None
     radius: float
+    photos_known: bool = True
 
 
 def read_saved(file: Path, radius: float | None, of_pack: float) -> SavedFaces:
@@ -55,19 +56,28 @@ def read_saved(file: Path, radius: float | None, of_pack: float) -> SavedFaces:
     embeddings, norm = _checked(columns.embeddings, file)
     kept = norm if norm is not None and abs(norm - 1) > _SAME_NORM else None
     radius = radius or columns.radius or kept or of_pack
-    ids, first = np.unique(columns.ids, return_index=True)
+    ids, first, times = np.unique(columns.ids, return_index=True, return_counts=True)
+    if columns.radius is None and len(ids) < len(columns.ids):  # in a cache of ours copies share an id
+        raise UsageError(
+            f"{file}: {len(columns.ids) - len(ids)} rows have a face id of others; the first is {ids[times > 1][0]!r}",
+            hint="give every face an id of its own, or leave out face_ids",
+        )
     scaled = embeddings * (radius / np.linalg.norm(embeddings, axis=1, keepdims=True))
     n = len(first)
     faces = FaceTable(
         face_ids=ids,
-        photo_ids=columns.photos[first],
+        photo_ids=(np.char.mod("%09d", np.arange(len(columns.ids))) if columns.photos is None else columns.photos)[
+            first
+        ],
         embeddings=np.ascontiguousarray(scaled[first], np.float32),
-        quality=np.ones(n, np.float32),
+        quality=np.ones(n, np.float32) if columns.quality is None else columns.quality[first],
         taken_at=np.full(n, np.datetime64("NaT", "s")),
         boxes=np.zeros((n, 4), np.float32),
         shots=np.full((n, 2), -1, np.int64),
     )
-    return SavedFaces(faces, None if columns.labels is None else columns.labels[first], norm, radius)
+    return SavedFaces(
+        faces, None if columns.labels is None else columns.labels[first], norm, radius, columns.photos is not None
+    )
 
 
 def labelled(saved: SavedFaces, truth: str | Path | None) -> Labelled:
@@ -76,7 +86,7 @@ def labelled(saved: SavedFaces, truth: str | Path | None) -> Labelled:
     if truth is None:
         if saved.labels is None:
             raise UsageError("the file does not say who the faces are", hint=f"name a --truth; or: {_HINT}")
-        return Labelled(saved.faces, saved.labels)
+        return Labelled(saved.faces, saved.labels, photos_known=saved.photos_known)
     names = None if str(truth) == FOLDERS else read_ids(Path(truth))
     if names is None:
         raise UsageError(
@@ -85,16 +95,17 @@ def labelled(saved: SavedFaces, truth: str | Path | None) -> Labelled:
         )
     here = saved.faces.face_ids.tolist()
     persons = np.array([names.get(face, "") for face in here], dtype=np.str_)
-    return Labelled(saved.faces, persons, missed=len(names.keys() - set(here)))
+    return Labelled(saved.faces, persons, missed=len(names.keys() - set(here)), photos_known=saved.photos_known)
 
 
 @dataclass(frozen=True)
 class _Columns:
     embeddings: NDArray[np.float64]
     labels: NDArray[np.str_] | None
-    photos: NDArray[np.str_]
+    photos: NDArray[np.str_] | None
     ids: NDArray[np.str_]
     radius: float | None = None
+    quality: Float32 | None = None
 
 
 def _from_npz(file: Path) -> _Columns:
@@ -113,7 +124,7 @@ def _from_parquet(file: Path) -> _Columns:
     if "embedding" not in schema.names:
         raise ValueError("it has no column embedding")
     names = {name: next((column for column in some if column in schema.names), None) for name, some in _FOUND.items()}
-    table = pq.read_table(file, columns=["embedding", *dict.fromkeys(filter(None, names.values()))])
+    table = pq.read_table(file, columns=["embedding", *dict.fromkeys(filter(None, names.values())), *_quality(schema)])
     table = table.filter(table["embedding"].is_valid())
     lists = table["embedding"].combine_chunks()
     if not (
@@ -124,11 +135,23 @@ def _from_parquet(file: Path) -> _Columns:
     if len(sizes) and sizes.min() != sizes.max():
         raise ValueError("its embeddings are not all of one dimension")
     flat = lists.flatten().to_numpy(zero_copy_only=False)
+    quality = None
+    if _quality(schema):  # null, as not a number, is the worst
+        quality = np.nan_to_num(np.asarray(table["quality"].to_numpy(), np.float32), nan=0.0)
     found = {name: _words(table[column]) if column else None for name, column in names.items()}
-    return _columns(flat.reshape(len(table), -1) if len(table) else flat.reshape(0, 0), **found, radius=_radius(schema))
+    return _columns(
+        flat.reshape(len(table), -1) if len(table) else flat.reshape(0, 0),
+        **found,
+        radius=_radius(schema),
+        quality=quality,
+    )
 
 
 _FOUND = {"labels": _LABELS, "photos": _PHOTOS, "ids": ("face_id",)}
+
+
+def _quality(schema: pa.Schema) -> list[str]:
+    return ["quality"] if "quality" in schema.names and pa.types.is_floating(schema.field("quality").type) else []
 
 
 def _words(column: pa.ChunkedArray) -> NDArray[np.str_]:
@@ -149,6 +172,7 @@ def _columns(
     photos: NDArray[Any] | None,
     ids: NDArray[Any] | None,
     radius: float | None = None,
+    quality: Float32 | None = None,
 ) -> _Columns:
     if embeddings.ndim != 2 or not embeddings.size or embeddings.dtype.kind not in "fiu":
         raise ValueError(f"its embeddings are {embeddings.dtype} of shape {embeddings.shape}, not numbers (n, d)")
@@ -158,21 +182,28 @@ def _columns(
             raise ValueError(f"it has {n} embeddings and {name} of shape {column.shape}")
     numbers = np.char.mod("%09d", np.arange(n))
     text = {
-        name: None if column is None else column.astype(np.str_)
-        for name, column in (("l", labels), ("p", photos), ("i", ids))
+        name: None if column is None else _text(column) for name, column in (("l", labels), ("p", photos), ("i", ids))
     }
     return _Columns(
         embeddings.astype(np.float64),
         text["l"],
-        numbers if text["p"] is None else text["p"],
+        text["p"],
         numbers if text["i"] is None else text["i"],
         radius,
+        quality,
     )
+
+
+def _text(column: NDArray[Any]) -> NDArray[np.str_]:
+    """As text; "" for what is not a number, or no time."""
+    nothing = column != column if column.dtype.kind in "fcmM" else np.zeros(len(column), np.bool_)
+    return np.asarray(np.where(nothing, "", column.astype(np.str_)), np.str_)
 
 
 def _checked(embeddings: NDArray[np.float64], file: Path) -> tuple[NDArray[np.float64], float | None]:
     """The embeddings, and the norm that all of them have, if they do."""
-    norms = np.linalg.norm(embeddings, axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite, and told below
+        norms = np.linalg.norm(embeddings, axis=1)
     bad = np.flatnonzero(~np.isfinite(norms) | (norms < 1e-9))
     if len(bad):
         raise UsageError(

@@ -27,7 +27,9 @@ from faceclust.progress import Progress
 FAR = 1e-3
 JPEG_QUALITIES = (10, 20, 30, 50, 70, 90)
 #: Of the box that the detector puts around the face, in pixels.
-FACE_WIDTHS = (40, 64, 80, 112, 160, 256)
+FACE_WIDTHS = (40, 64, 80, 120, 160, 256)
+#: A level where more of the photos than this are too small says nothing of it.
+_MOST_SHORT = 0.5
 _MOST_SAME = 20_000  # pairs of one person that are drawn
 _MOST_STRANGERS = 200_000  # of two: a FAR of 1e-3 then stands on 200 of them, and VAL does not jump
 _MOST_A_PERSON = 10  # photos; a person seen on hundreds would be most of the pairs
@@ -37,7 +39,7 @@ _MOST_A_PERSON = 10  # photos; a person seen on hundreds would be most of the pa
 class Level:
     """One treatment of all photos: `kind` is "none", "jpeg" or "width", `value` its quality or width.
     `not_found`: photos without a face; `short`: photos whose face has not the width, which were taken
-    as they are. `rate` is None where no face has the width: nothing was measured then."""
+    as they are. `rate` is None where most faces have not the width: nothing was measured then."""
 
     kind: str
     value: int
@@ -150,7 +152,7 @@ def measure_levels(
     widths = plain.boxes[:, 2] - plain.boxes[:, 0]
     for width in FACE_WIDTHS:
         short = int((widths[plain.found] < width).sum())
-        if short == plain.found.sum():
+        if short > _MOST_SHORT * plain.found.sum():
             yield Level("width", width, None, 0, short)
             continue
         faces = run(treatment=_reduced(widths, width), doing=f"faces {width} px wide")
@@ -163,5 +165,8 @@ def _reduced(widths: NDArray[np.floating], width: int) -> Sequence[Treatment | N
 
 
 def _level(kind: str, value: int, pairs: Pairs, faces: MainFaces, pack: Pack, short: int = 0) -> Level:
+    if not (faces.found[pairs.left] & faces.found[pairs.right]).any() and kind != "none":
+        # Nobody is found any more: no pair is accepted.
+        return Level(kind, value, Rate(FAR, None, 0.0, 0.0, None), int((~faces.found).sum()), short)
     scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=pack.embedder.mirror, fars=(FAR,))
     return Level(kind, value, scores.rates[0], len(scores.not_found), short)

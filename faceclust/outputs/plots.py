@@ -24,6 +24,9 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Creator": _MAKER, "Date": None},
     ".pdf": {"Creator": _MAKER, "Producer": _MAKER, "CreationDate": None},
 }
+#: By which a drawing of ours is known again; a PNG is by its metadata.
+_MARKS = {".svg": b"<dc:title>%b</dc:title>" % _MAKER.encode(), ".pdf": b"/Creator (%b)" % _MAKER.encode()}
+_MOST = 50_000_000  # bytes that are read for it
 _INK, _ACCENT, _PALE = "#222222", "#1f5fa8", "#bbbbbb"
 
 
@@ -40,6 +43,9 @@ def is_own(file: Path) -> bool:
     from PIL import Image
 
     try:
+        if (mark := _MARKS.get(file.suffix.lower())) is not None:
+            with file.open("rb") as stream:
+                return mark in stream.read(_MOST)
         with Image.open(file, formats=("PNG",)) as image:
             return image.info.get("Software") == _MAKER
     except OSError:
@@ -103,6 +109,23 @@ def draw_levels(
         axes.set_ylim(0, 1.08)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
+    _save(figure, stream, ending)
+
+
+def draw_cuts(stream: BinaryIO, ending: str, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> None:
+    """BCubed F by threshold, a line each in a colour of its own: its name, the thresholds and F there;
+    without thresholds it is one F, right across."""
+    figure = _figure(width=7.5)
+    axes = figure.add_subplot()
+    for number, (name, thresholds, values) in enumerate(curves):
+        colour = f"C{number}"
+        if thresholds:
+            axes.plot(thresholds, values, label=name, marker=".", color=colour)
+        else:
+            axes.axhline(values[0], label=name, linestyle=":", color=colour)
+    axes.set_xlabel("threshold (squared L2)")
+    axes.set_ylabel("BCubed F")
+    axes.legend()
     _save(figure, stream, ending)
 
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +24,15 @@ import pyarrow.parquet as pq
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
+from faceclust.conventions import PRECISIONS
 from faceclust.evaluation.clustering import bcubed
-from faceclust.evaluation.verification import PairList, read_pairs, verify_folds
 from faceclust.measure.faces import MainFaces, main_faces
-from faceclust.measure.labelled import labelled_photos
+from faceclust.measure.labelled import LabelledPhotos, labelled_photos
+from faceclust.measure.pairs import Pairs, pairs_of, score_pairs
 from faceclust.packs.known import load_pack
 from faceclust.packs.pack import Pack
 from faceclust.photos.face_ids import face_id
-from faceclust.store.precision import embedding_matrix, embedding_type, encoded
+from faceclust.store.precision import as_kept
 from faceclust.store.schema import CacheInfo, parquet_bytes, rows_to_table
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
@@ -37,6 +40,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.lfw import _true_accept_rate
 
 COUNT = 10_000
+#: Makes of embeddings (n, d) what is read of them again.
+Read = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
@@ -45,51 +50,54 @@ def main() -> None:
     ask.add_argument("pairs", type=Path)
     ask.add_argument("--pack", default="dlib")
     arguments = ask.parse_args()
-    labelled, pairs, pack = labelled_photos(arguments.folder), read_pairs(arguments.pairs), load_pack(arguments.pack)
+    labelled, pack = labelled_photos(arguments.folder), load_pack(arguments.pack)
     faces = main_faces(labelled.paths, pack)
     radius = pack.embedder.radius
     exact = faces.embeddings(radius, mirrored=pack.embedder.mirror)
-    at = {Path(photo).stem: i for i, photo in enumerate(labelled.photos)}
+    pairs = _among(labelled, pairs_of(arguments.folder, arguments.pairs))
     print(
         "| embeddings as | bytes a face | cache of 10,000 faces | accuracy, ten folds | VAL at FAR 0.001 "
         "| all pairs, TAR at FAR 0.00001 | grouping at 1.1, BCubed F |\n|---|---|---|---|---|---|---|"
     )
-    for precision in ("float32", "float16", "int8"):
+    for precision in PRECISIONS:
         column, file = _sizes(faces, exact, pack, precision)
-        read = embedding_matrix(_column(exact, precision), exact.shape[1], radius)
-        _line(precision, f"{column:.0f} | {file / 1e6:.2f} MB", read, faces.found, labelled.persons, pairs, at)
+        sizes = f"{column:.0f} | {file / 1e6:.2f} MB"
+        _line(precision, sizes, pairs, faces, labelled.persons, pack, partial(_as_kept, precision, radius))
     step = np.abs(exact).max() / 127
-    read = np.rint(exact / step) * step
-    read *= radius / np.maximum(np.linalg.norm(read, axis=1, keepdims=True), 1e-12)
-    name = "int8, one scale for all"
-    _line(name, " | ", read.astype(np.float32), faces.found, labelled.persons, pairs, at)
+
+    def by_one_scale(vectors: np.ndarray) -> np.ndarray:
+        read = np.rint(vectors / step) * step
+        return read * (radius / np.maximum(np.linalg.norm(read, axis=1, keepdims=True), 1e-12))
+
+    _line("int8, one scale for all", " | ", pairs, faces, labelled.persons, pack, by_one_scale)
 
 
-def _line(
-    name: str,
-    sizes: str,
-    vectors: np.ndarray,
-    found: np.ndarray,
-    people: np.ndarray,
-    pairs: PairList,
-    at: dict[str, int],
-) -> None:
-    left = np.array([at[f"{person}_{i:04d}"] for person, i in pairs.left])
-    right = np.array([at[f"{person}_{i:04d}"] for person, i in pairs.right])
-    distances = ((vectors[left] - vectors[right]) ** 2).sum(axis=1)
-    # A face that was not found is a pair judged different, whatever the threshold.
-    distances[~(found[left] & found[right])] = np.inf
-    s = verify_folds(distances, pairs.same, pairs.folds)
-    accepted = _true_accept_rate(vectors[found], people[found], 1e-5)
-    f = bcubed(two_passes(vectors[found], 1.1, Constraints()), people[found]).f
-    print(
-        f"| {name} | {sizes} | {100 * s.accuracy:.2f} ± {100 * s.accuracy_error:.2f} % | {100 * s.val:.1f} % "
-        f"| {100 * accepted:.1f} % | {f:.4f} |"
+def _as_kept(precision: str, radius: float, vectors: np.ndarray) -> np.ndarray:
+    return as_kept(vectors, precision, radius)
+
+
+def _among(labelled: LabelledPhotos, pairs: Pairs) -> Pairs:
+    """The pairs, of all the labelled photos instead of those in pairs."""
+    at = {photo: i for i, photo in enumerate(labelled.photos)}
+    of = np.array([at[name] for name in pairs.names])
+    return replace(
+        pairs, pictures=tuple(labelled.paths), names=labelled.photos, left=of[pairs.left], right=of[pairs.right]
     )
 
 
-def _column(vectors: np.ndarray, precision: str) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(list(encoded(vectors, precision)), embedding_type(precision, vectors.shape[1]))])
+def _line(name: str, sizes: str, pairs: Pairs, faces: MainFaces, people: np.ndarray, pack: Pack, read: Read) -> None:
+    spec = pack.embedder
+    s = score_pairs(pairs, faces, spec.radius, mirrored=spec.mirror, rounded=read).protocol
+    error = "" if s.accuracy_error is None else f" ± {100 * s.accuracy_error:.2f}"
+    found = faces.found
+    vectors = read(faces.embeddings(spec.radius, mirrored=spec.mirror))[found]
+    accepted = _true_accept_rate(vectors, people[found], 1e-5)
+    f = bcubed(two_passes(vectors, 1.1, Constraints()), people[found]).f
+    print(
+        f"| {name} | {sizes} | {100 * s.accuracy:.2f}{error} % | {100 * s.val:.1f} % | {100 * accepted:.1f} % "
+        f"| {f:.4f} |",
+        flush=True,
+    )
 
 
 def _sizes(faces: MainFaces, exact: np.ndarray, pack: Pack, precision: str) -> tuple[float, int]:

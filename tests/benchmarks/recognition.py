@@ -23,7 +23,7 @@ import numpy as np
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.pairs import read_pairs
-from faceclust.evaluation.verification import verify_folds
+from faceclust.evaluation.verification import standard_error, verify_folds
 from faceclust.measure.labelled import labelled_photos
 from faceclust.people.recognise import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 
@@ -247,7 +247,7 @@ def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None
     for threshold in (1.1, 1.45, VERIFY_THRESHOLD):
         right_ones = (apart <= threshold) == pairs.same
         folds = [right_ones[pairs.folds == fold].mean() for fold in np.unique(pairs.folds)]
-        accuracy = f"{100 * np.mean(folds):.2f} ± {100 * np.std(folds) / np.sqrt(len(folds)):.2f} %"
+        accuracy = f"{100 * np.mean(folds):.2f} ± {100 * (standard_error(folds) or 0):.2f} %"
         tar, far = (apart[pairs.same] <= threshold).mean(), (apart[~pairs.same] <= threshold).mean()
         print(f"| {threshold:g} | {accuracy} | {100 * tar:.1f} % | {100 * far:.2f} % |")
     accuracy = f"{100 * chosen.accuracy:.2f} ± {100 * chosen.accuracy_error:.2f} %"

@@ -7,6 +7,7 @@ import pickle
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -75,16 +76,28 @@ def test_plots_never_replace_a_photo(folder: Path, tmp_path: Path) -> None:
         assert done.returncode == 0 and f"wrote {plot}" in done.stderr
     with Image.open(plot) as image:
         assert image.size == (960, 660)
+
+
+@pytest.mark.parametrize("which", ["pairs", "quality", "clusters"])
+def test_no_plot_replaces_what_another_made(folder: Path, tmp_path: Path, which: str) -> None:
+    typed = [which, folder, "--pairs", write_pairs(tmp_path / "pairs.txt", times=200)]
+    if which == "clusters":
+        np.savez(tmp_path / "x.npz", embeddings=np.eye(4), labels=list("aabb"))
+        typed = [which, "--embeddings", tmp_path / "x.npz"]
     photo = folder / "Collins" / "Collins_0002.png"
+    others = {ending: tmp_path / f"other{ending}" for ending in (".svg", ".pdf")}
+    for ending, other in others.items():
+        other.write_text(f"another program's {ending}")
     before = photo.read_bytes()
     for target, said in (
         (photo, "is a photo"),
+        *((other, "is a photo, or a picture of another program's") for other in others.values()),
         (tmp_path / "roc.jpg", "a plot ends in .png, .svg, .pdf"),
         (tmp_path / "none" / "roc.png", "there is no folder"),
     ):
-        done = run("evaluate", "pairs", folder, "--pairs", file, "--plot", target)
-        assert done.returncode == 2 and said in done.stderr
-    assert photo.read_bytes() == before
+        done = run("evaluate", *typed, "--plot", target)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+    assert photo.read_bytes() == before and others[".pdf"].read_text() == "another program's .pdf"
 
 
 @pytest.mark.parametrize(

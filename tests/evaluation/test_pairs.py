@@ -120,6 +120,16 @@ def instructions(*parts: bytes) -> bytes:
     return b"\x80\x04" + b"".join(parts) + b"."
 
 
+def made_again(calls: int, data: bytes, call: bytes) -> bytes:
+    """A pickle that recalls the same bytes again and again, and has something made of them each time."""
+    dtype = b"\x8c\x05numpy\x8c\x05dtype\x93\x8c\x02b1\x85R\x94"  # memo 0
+    held = b"B" + struct.pack("<I", len(data)) + data + b"\x94"  # memo 1
+    return instructions(dtype, held, b"](", calls * call, b"e")
+
+
+RECALLED = b"\x8c\x12numpy.core.numeric\x8c\x0b_frombuffer\x93h\x01h\x00\x86R"
+
+
 HOSTILE = {
     "a command": pickle.dumps(([Runs()], [True])),
     "a command, in text": b"cos\nsystem\n(S'touch ran'\ntR.",
@@ -161,6 +171,20 @@ HOSTILE = {
     "two values": b"\x80\x04]].",
     "a state of a list": instructions(b"]\x88b"),
     "a call of a list": instructions(b"]]R"),
+    "lists in lists, as a name": b"\x80\x04" + b"]" * 5000 + b"a" * 4999 + b"\x8c\x01x\x93.",
+    "tuples of pairs of tuples, as a name": instructions(
+        b"]", b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(40)), b"\x8c\x01x\x93"
+    ),
+    "truth values made again and again": made_again(300, b"\x01" * 100_000, RECALLED),
+    "a long scalar": instructions(
+        b"\x8c\x16numpy.core.multiarray\x8c\x06scalar\x93\x8c\x05numpy\x8c\x05dtype\x93\x8c\x02b1\x85RC\x02\x01\x01\x86R"
+    ).replace(b"\x16numpy", b"\x15numpy"),
+    "text encoded again and again": b"\x80\x02X"
+    + struct.pack("<I", 100_000)
+    + b"a" * 100_000
+    + b"q\x00]("
+    + 500 * b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R"
+    + b"e.",
     "an array without a state": instructions(b"\x8c\x15numpy.core.multiarray\x8c\x0c_reconstruct\x93)R\x85]\x86"),
 }
 

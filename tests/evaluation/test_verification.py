@@ -140,9 +140,9 @@ def test_the_protocol_from_its_definition() -> None:
         vals.append(np.mean([d < strict for d in distances[own & same]]))
         fars.append(np.mean([d < strict for d in distances[own & ~same]]))
     assert scores.accuracy == pytest.approx(np.mean(accuracy))
-    assert scores.accuracy_error == pytest.approx(np.std(accuracy) / math.sqrt(8))
+    assert scores.accuracy_error == pytest.approx(np.std(accuracy, ddof=1) / math.sqrt(8))
     assert (scores.val, scores.far) == pytest.approx((np.mean(vals), np.mean(fars)))
-    assert scores.val_error == pytest.approx(np.std(vals) / math.sqrt(8))
+    assert scores.val_error == pytest.approx(np.std(vals, ddof=1) / math.sqrt(8))
 
 
 def test_pairs_that_could_not_be_compared_are_errors_whatever_they_are() -> None:
@@ -176,4 +176,4 @@ def test_what_so_many_pairs_can_tell() -> None:
 
 def test_the_standard_error() -> None:
     assert standard_error([1.0]) is None
-    assert standard_error([0.9, 1.0, float("nan")]) == pytest.approx(0.05 / math.sqrt(2))
+    assert standard_error([0.9, 1.0, float("nan")]) == pytest.approx(0.05)  # σ̂ = 0.1/√2, over √2

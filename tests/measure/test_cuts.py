@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,7 +192,7 @@ def test_a_saved_file_scores_as_the_definitions_do(tmp_path: Path) -> None:
     found = labelled(read_saved(tmp_path / "x.npz", None, RADIUS), None)
     (cut,) = score_cuts(found, ["average"], [1.1])
     assert cut.bcubed == bcubed([0, 0, 0, 1, 1, 1], labels) and cut.pairwise == pairwise([0, 0, 0, 1, 1, 1], labels)
-    assert (cut.groups, cut.alone, cut.conflicts) == (2, 0, 0) and conflicts([0, 0], ["p", "p"]) == 1
+    assert (cut.groups, cut.alone, cut.conflicts) == (2, 0, None) and conflicts([0, 0], ["p", "p"]) == 1
 
 
 def test_a_folders_cache_is_read_with_the_truth_of_a_table(
@@ -254,3 +256,31 @@ def test_files_that_are_none_are_said(tmp_path: Path) -> None:
     for file in (tmp_path / "none.npz", tmp_path / "faces.txt"):
         with pytest.raises(UsageError):
             read_saved(file, None, RADIUS)
+
+
+def test_hdbscan_hangs_on_no_sweep(made: Labelled) -> None:
+    poor = np.where(np.arange(300) % 3 == 0, 0.0, 1.0).astype(np.float32)
+    faces = Labelled(dataclasses.replace(made.faces, quality=poor), made.persons)
+    (low,), (high,) = (list(score_cuts(faces, ["hdbscan"], [first, 1.9])) for first in (0.1, 1.7))
+    assert low == high
+
+
+def test_what_a_file_does_not_say_is_not_made_up(tmp_path: Path) -> None:
+    embeddings = np.eye(4)
+    np.savez(tmp_path / "x.npz", embeddings=embeddings, labels=np.array([1.0, 1.0, np.nan, 2.0]))
+    found = labelled(read_saved(tmp_path / "x.npz", None, RADIUS), None)
+    assert found.persons.tolist() == ["1.0", "1.0", "", "2.0"]
+    (cut,) = score_cuts(found, ["average"], [1.1])
+    assert cut.conflicts is None
+    np.savez(tmp_path / "x.npz", embeddings=embeddings, labels=np.arange(4), face_ids=list("abca"))
+    with pytest.raises(UsageError, match="1 rows have a face id of others; the first is 'a'"):
+        read_saved(tmp_path / "x.npz", None, RADIUS)
+    np.savez(tmp_path / "x.npz", embeddings=embeddings * 1e200)
+    with warnings.catch_warnings(action="error"), pytest.raises(UsageError, match="row 0 is no embedding"):
+        read_saved(tmp_path / "x.npz", None, RADIUS)
+
+
+def test_the_quality_of_a_cache_counts(tmp_path: Path) -> None:
+    table = {"embedding": list(np.eye(3)), "label": list("abc"), "quality": [0.25, 0.5, 1.0]}
+    pq.write_table(pa.table(table), tmp_path / "x.parquet")
+    assert read_saved(tmp_path / "x.parquet", None, RADIUS).faces.quality.tolist() == [0.25, 0.5, 1.0]

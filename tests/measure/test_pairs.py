@@ -216,3 +216,11 @@ def test_faces_are_looked_for_where_that_is_wished(tmp_path: Path) -> None:
     pictures = [*held([portrait(HOPPER).resize((240, 300))]), (tmp_path / "Nobody/Nobody_0001.jpg").read_bytes()]
     faces = main_faces(pictures, load_pack("dlib"), workers=1)
     assert faces.found.tolist() == [True, False] and faces.boxes[0, 0] > 20
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    folder = make_labelled(tmp_path / "photos", each=2)
+    file = tmp_path / "pairs.txt"
+    file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tAbdullah\t1\n")
+    with pytest.raises(UsageError, match="no photos in a folder 'Abdullah' at all"):
+        pairs_of(folder, file)

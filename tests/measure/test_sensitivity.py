@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 
 from faceclust.errors import UsageError
-from faceclust.measure.sensitivity import _reduced, chosen_pairs
+from faceclust.measure import sensitivity
+from faceclust.measure.faces import MainFaces
+from faceclust.measure.sensitivity import _reduced, chosen_pairs, measure_levels
 from faceclust.measure.treatments import Smaller
+from faceclust.packs.known import load_pack
 from tests.measure.labelled import make_labelled, write_pairs
 
 
@@ -76,3 +79,23 @@ def test_faces_are_reduced_and_never_blown_up() -> None:
     assert repr(Smaller(2.0)) == "Smaller(factor=2.0, back=False)"  # by which what was measured is kept
     small = Smaller(2.0)(np.asarray(Image.new("RGB", (250, 200))))
     assert small.shape == (100, 125, 3)
+
+
+def test_where_most_are_too_small_or_nobody_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_labelled(tmp_path / "photos")
+    pairs = chosen_pairs(folder, write_pairs(tmp_path / "pairs.txt", times=200))
+    n = len(pairs.pictures)
+
+    def looked(*_: object, doing: str, **__: object) -> MainFaces:
+        found = np.full(n, doing != "JPEG quality 10")
+        boxes = np.tile(np.array([0, 0, 70, 70], np.float32), (n, 1))
+        vectors = np.random.default_rng(0).normal(size=(n, 128)).astype(np.float32) * found[:, None]
+        nothing = np.zeros(n, np.float32)
+        return MainFaces(found, vectors, vectors, boxes, np.zeros((n, 5, 2), np.float32), nothing, nothing)
+
+    monkeypatch.setattr(sensitivity, "main_faces", looked)
+    levels = {(level.kind, level.value): level for level in measure_levels(pairs, load_pack("dlib"))}
+    lost = levels["jpeg", 10]
+    assert lost.rate is not None and lost.rate.val == 0 and lost.not_found == n
+    assert levels["width", 64].rate is not None and levels["width", 80].rate is None
+    assert levels["width", 80].short == n

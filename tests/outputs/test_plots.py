@@ -11,7 +11,7 @@ from PIL import Image
 
 from faceclust.errors import FaceclustError
 from faceclust.outputs import plots
-from faceclust.outputs.plots import FORMATS, draw_levels, draw_roc, is_own, require_matplotlib
+from faceclust.outputs.plots import FORMATS, draw_cuts, draw_levels, draw_roc, is_own, require_matplotlib
 
 FAR, VAL = np.array([0, 0, 0.01, 0.1, 1.0]), np.array([0, 0.6, 0.8, 0.9, 1.0])
 
@@ -56,6 +56,22 @@ def test_only_our_own_pictures_are_known_as_such(tmp_path: Path) -> None:
     own.write_bytes(drawn(".png"))
     Image.new("RGB", (300, 300)).save(other)
     assert is_own(own) and not is_own(other) and not is_own(tmp_path / "nothing.png")
+    for ending, text in ((".svg", b"<svg>faceclust</svg>"), (".pdf", b"%PDF-1.4 faceclust")):
+        own, other = tmp_path / f"own{ending}", tmp_path / f"other{ending}"
+        own.write_bytes(drawn(ending))
+        other.write_bytes(text)
+        assert is_own(own) and not is_own(other)
+
+
+def test_every_way_to_group_has_a_colour_of_its_own() -> None:
+    curves = [("average", [0.9, 1.1], [0.8, 0.9]), ("single", [0.9, 1.1], [0.7, 0.6]), ("HDBSCAN", [], [0.85])]
+    streams = [io.BytesIO(), io.BytesIO()]
+    for stream in streams:
+        draw_cuts(stream, ".svg", curves)
+    svg = streams[0].getvalue()
+    assert svg == streams[1].getvalue()
+    for text in (b"<!-- HDBSCAN -->", b"<!-- BCubed F -->", b"#1f77b4", b"#ff7f0e", b"#2ca02c"):
+        assert text in svg
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

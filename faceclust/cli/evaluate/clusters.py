@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.evaluate.plotted import plot_destination, plot_option, write_plot
+from faceclust.cli.evaluate.scores import TITLES
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
     from faceclust.measure.cuts import Labelled
 
-_METHODS = ("average", "one-pass", "complete", "single", "hdbscan")
 _FILE = click.Path(path_type=Path)
 
 
 @click.command("clusters", short_help="How well faces are grouped, by people you know.")
 @click.option("--truth", type=_FILE, metavar="FILE", help="A CSV that says who the faces are; or: folders.")
 @click.option("--sweep", "cuts", default="0.9:1.3:0.05", show_default=True, help="Thresholds: from, to, step.")
-@click.option("--algorithm", "-a", "methods", type=click.Choice(_METHODS), multiple=True, help="Only this one.")
+@click.option("--algorithm", "-a", "methods", type=click.Choice(list(TITLES)), multiple=True, help="Only this one.")
 @click.option("--embeddings", type=_FILE, metavar="FILE", help="Faces of this .npz or .parquet, not of the library.")
 @click.option("--radius", type=click.FloatRange(0, min_open=True), help="The length to give to --embeddings.")
 @click.option("--faces", "most", type=click.IntRange(2), metavar="N", help="Whole people by lot, some N faces.")
 @click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person.")
-@click.option("--plot", type=_FILE, metavar="FILE", help="Also draw F by threshold, as .png, .svg or .pdf.")
+@plot_option
 @library_option
 @json_option
 def command(
@@ -53,22 +54,20 @@ def command(
       faceclust evaluate clusters --truth folders --sweep 0.6:1.6:0.05 -a average
       faceclust evaluate clusters --embeddings faces.npz --json
     """
-    from faceclust.cli.evaluate.scores import cuts_record, draw_cuts, print_cuts, require_drawing
+    from faceclust.cli.evaluate.scores import curves, cuts_record, print_cuts
     from faceclust.cli.progress import TerminalProgress
     from faceclust.measure.cuts import score_cuts, thresholds_of
+    from faceclust.outputs.plots import draw_cuts
 
-    thresholds = thresholds_of(cuts)
-    if plot:
-        require_drawing(plot)
+    thresholds, target = thresholds_of(cuts), plot_destination(plot)
     labelled = _labelled(truth, embeddings, radius, library)
     labelled = labelled.sample(most) if most else labelled
-    methods = tuple(dict.fromkeys(methods)) or _METHODS
+    methods = tuple(dict.fromkeys(methods)) or tuple(TITLES)
     _warn(len(labelled.faces), methods)
     options = {"allow_same_photo": allow_same_photo}
     scores = list(score_cuts(labelled, methods, thresholds, TerminalProgress(), **options))
-    if plot:
-        draw_cuts(scores, plot)
     print_json(cuts_record(labelled, scores)) if as_json else print_cuts(labelled, scores)
+    write_plot(target, lambda stream, ending: draw_cuts(stream, ending, curves(scores)))
 
 
 def _labelled(truth: Path | None, file: Path | None, radius: float | None, named: Path | None) -> Labelled:

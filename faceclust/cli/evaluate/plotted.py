@@ -23,9 +23,9 @@ def plot_option(function: Callable[..., None]) -> Callable[..., None]:
 
 def plot_destination(named: Path | None) -> Path | None:
     """The file to draw into. To be called before the work. Raises UsageError for another ending, for
-    a file that is a photo, and where there is no such folder; FaceclustError without matplotlib."""
+    a file that was not drawn here, and where there is no such folder; FaceclustError without matplotlib."""
     from faceclust.cli.common import require_folder
-    from faceclust.cli.out import is_photo, require_not_kept
+    from faceclust.cli.out import require_not_kept
     from faceclust.outputs.plots import FORMATS, is_own, require_matplotlib
 
     if named is None:
@@ -35,7 +35,7 @@ def plot_destination(named: Path | None) -> Path | None:
     require_matplotlib()
     file = require_folder(named)
     require_not_kept(file)
-    if file.is_file() and is_photo(file) and not is_own(file):
+    if file.is_file() and file.stat().st_size and not is_own(file):
         raise UsageError(f"{file} is a photo, or a picture of another program's", hint="name another file")
     return file
 

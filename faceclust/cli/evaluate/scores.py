@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from faceclust.evaluation.clustering import Score
     from faceclust.measure.cuts import CutScores, Labelled
 
-_TITLES = {
+#: Of the ways to group, what a person reads.
+TITLES = {
     "average": "average linkage, in two passes (default)",
     "one-pass": "average linkage, in one pass",
     "complete": "complete linkage",
@@ -33,18 +33,23 @@ def short(value: float) -> str:
     return text[1:] if text.startswith("0") else text[:4]
 
 
+def decimals(thresholds: Sequence[float]) -> int:
+    """How many of a column of thresholds are shown: as many as the longest of them has."""
+    return max((len(f"{threshold:g}".partition(".")[2]) for threshold in thresholds), default=0)
+
+
 def print_cuts(labelled: Labelled, cuts: Sequence[CutScores]) -> None:
     """A table for each method, a line a threshold; * is the best of the method by that measure."""
     from faceclust.measure.cuts import best_cuts
 
     for line in _about(labelled):
         click.echo(line)
-    best = best_cuts(cuts)
+    best, places = best_cuts(cuts), decimals([cut.threshold for cut in cuts if cut.threshold is not None])
     for method in dict.fromkeys(cut.method for cut in cuts):
-        click.echo(f"\n{click.style(_TITLES[method], bold=True)}\n{_HEADING}")
+        click.echo(f"\n{click.style(TITLES[method], bold=True)}\n{_HEADING}")
         for cut in cuts:
             if cut.method == method:
-                click.echo(_line(cut, {name for name, one in best[method].items() if one is cut}))
+                click.echo(_line(cut, {name for name, one in best[method].items() if one is cut}, places))
 
 
 def _about(labelled: Labelled) -> Iterator[str]:
@@ -62,7 +67,7 @@ def _about(labelled: Labelled) -> Iterator[str]:
         yield f"{count(labelled.elsewhere, 'line')} of the truth passed by: of photos that are not here"
 
 
-def _line(cut: CutScores, best: set[str]) -> str:
+def _line(cut: CutScores, best: set[str], places: int) -> str:
     def mark(name: str) -> str:
         return "*" if name in best else " "
 
@@ -71,10 +76,10 @@ def _line(cut: CutScores, best: set[str]) -> str:
 
     info = cut.information
     return (
-        f"{'–' if cut.threshold is None else f'{cut.threshold:g}':>5} {three(cut.bcubed)}{mark('BCubed F')} "
+        f"{'–' if cut.threshold is None else f'{cut.threshold:.{places}f}':>5} {three(cut.bcubed)}{mark('BCubed F')} "
         f"{three(cut.pairwise)}{mark('pairwise F')}  {short(info.nmi):>4}{mark('NMI')} {short(info.homogeneity):>4} "
         f"{short(info.completeness):>4} {short(info.v_measure):>4}{mark('V')}"
-        f"{cut.groups:>7,}{cut.alone:>7,}{cut.conflicts:>6,}"
+        f"{cut.groups:>7,}{cut.alone:>7,}{'–' if cut.conflicts is None else f'{cut.conflicts:,}':>6}"
     )
 
 
@@ -120,41 +125,11 @@ def score_record(score: Score) -> dict[str, float]:
     return {"precision": round(score.precision, 6), "recall": round(score.recall, 6), "f": round(score.f, 6)}
 
 
-def require_drawing(file: Path) -> str:
-    """The kind of picture `file` is to be. Raises UsageError for another ending or a folder that is not
-    there, FaceclustError where matplotlib is not: before the work whose outcome could not be drawn."""
-    from importlib.util import find_spec
-
-    from faceclust.cli.common import require_folder
-    from faceclust.errors import FaceclustError, UsageError
-
-    ending = file.suffix.lower().removeprefix(".")
-    if ending not in ("png", "svg", "pdf"):
-        raise UsageError(f"{file} is no picture that can be drawn", hint="end its name in .png, .svg or .pdf")
-    require_folder(file)
-    if find_spec("matplotlib") is None:
-        raise FaceclustError("drawing needs matplotlib", hint="pip install 'faceclust[plot]'")
-    return ending
-
-
-def draw_cuts(cuts: Sequence[CutScores], file: Path) -> None:
-    """BCubed F of each method by the threshold, as a picture. Raises as `require_drawing` does."""
-    ending = require_drawing(file)
-    from matplotlib.figure import Figure
-
-    from faceclust.outputs.writing import write_whole
-
-    figure: Any = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
+def curves(cuts: Sequence[CutScores]) -> list[tuple[str, list[float], list[float]]]:
+    """BCubed F of each method: its title, the thresholds (none where it knows none), F."""
+    found = []
     for method in dict.fromkeys(cut.method for cut in cuts):
         some = [cut for cut in cuts if cut.method == method]
-        if some[0].threshold is None:
-            axes.axhline(some[0].bcubed.f, label=_TITLES[method], linestyle=":")
-        else:
-            heights = [cut.bcubed.f for cut in some]
-            axes.plot([cut.threshold for cut in some], heights, label=_TITLES[method], marker=".")
-    axes.set(xlabel="threshold (squared L2)", ylabel="BCubed F")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    write_whole(file.expanduser(), lambda stream: figure.savefig(stream, format=ending))
-    click.echo(f"wrote {file}", err=True)
+        thresholds = [cut.threshold for cut in some if cut.threshold is not None]
+        found.append((TITLES[method], thresholds, [cut.bcubed.f for cut in some]))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import click
@@ -35,6 +36,11 @@ def percent(value: float | None, error: float | None = None) -> str:
 def rate(far: float) -> str:
     """A false accept rate: "1e-3"."""
     return f"{far:.0e}".replace("e-0", "e-")
+
+
+def finite(value: float | None) -> float | None:
+    """As JSON can say it: None for what is infinite or not a number."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def distance(threshold: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, printable
-from faceclust.cli.evaluate.shown import NONE, distance, percent, print_table, rate
+from faceclust.cli.evaluate.shown import NONE, distance, finite, percent, print_table, rate
 
 if TYPE_CHECKING:
     from faceclust.measure.pairs import PairScores, Rate
@@ -83,23 +83,23 @@ def pairs_record(scores: PairScores) -> dict[str, Any]:
         "folds": scores.folds,
         "not_found": list(scores.not_found),
         "pairs_without_a_face": {"same": one, "different": two, "left_out": scores.left_out},
-        "accuracy": {"mean": ours.accuracy, "standard_error": ours.accuracy_error, "threshold": ours.threshold},
+        "accuracy": {"mean": ours.accuracy, "standard_error": ours.accuracy_error, "threshold": finite(ours.threshold)},
         "val": [_rate_record(row) for row in scores.rates],
         "auc": scores.area,
-        "eer": {"rate": equal, "threshold": equal_at if equal_at < float("inf") else None},
+        "eer": {"rate": equal, "threshold": finite(equal_at)},
     }
 
 
 def _rate_record(row: Rate) -> dict[str, Any]:
     folds = row.folds and {
-        "val": row.folds.val,
+        "val": finite(row.folds.val),
         "standard_error": row.folds.val_error,
-        "far": row.folds.far,
-        "threshold": row.folds.strict,
+        "far": finite(row.folds.far),
+        "threshold": finite(row.folds.strict),
     }
     return {"far": row.target, "resolvable": row.val is not None, "by_folds": folds, "all_pairs": _overall(row)}
 
 
 def _overall(row: Rate) -> dict[str, Any] | None:
-    fields = {name: value for name, value in asdict(row).items() if name in ("val", "far", "threshold")}
+    fields = {name: finite(value) for name, value in asdict(row).items() if name in ("val", "far", "threshold")}
     return fields if row.val is not None else None

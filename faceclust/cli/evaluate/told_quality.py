@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from faceclust.cli.common import count
-from faceclust.cli.evaluate.shown import NONE, distance, percent, print_table
+from faceclust.cli.evaluate.shown import NONE, distance, finite, percent, print_table
 
 if TYPE_CHECKING:
     from faceclust.measure.sensitivity import Level
@@ -28,7 +28,8 @@ def tell_levels(levels: Sequence[Level], photos: int) -> None:
     print_table(["face width", *_HEADINGS, "narrower"], rows)
     if any(level.short for level in widths):
         click.echo(
-            f"narrower: of {count(photos, 'photo')}, those whose face has not the width; they are taken as they are"
+            f"narrower: of {count(photos, 'photo')}, those whose face has not the width: they are taken as they are; "
+            f"where they are most, nothing is measured ({NONE})"
         )
 
 
@@ -50,9 +51,9 @@ def level_record(level: Level) -> dict[str, Any]:
     return {
         "kind": level.kind,
         "value": level.value or None,
-        "val": rate.val if rate else None,
-        "far": rate.far if rate else None,
-        "threshold": rate.threshold if rate else None,
+        "val": finite(rate.val) if rate else None,
+        "far": finite(rate.far) if rate else None,
+        "threshold": finite(rate.threshold) if rate else None,
         "not_found": level.not_found if rate else None,
         "narrower": level.short,
     }

@@ -55,7 +55,7 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
 
 def _print(found: RadiusFound, pack: Pack) -> None:
     click.echo(f"{count(found.faces, 'face')} of {count(found.people, 'person', 'people')}, ", nl=False)
-    click.echo(f"{found.repeated:,} of them with several; no face on {count(found.lost, 'photo')}")
+    click.echo(f"{found.repeated:,} of them with several; {_lost(found)}")
     click.echo(f"{'cut, unit vectors':>18} {'at this radius':>15} {'precision':>10} {'recall':>7} {'BCubed F':>9}")
     for cut in _around(found):
         mark = " best" if cut is found.best else " as good" if found.low <= cut.distance <= found.high else ""
@@ -73,6 +73,10 @@ def _print(found: RadiusFound, pack: Pack) -> None:
             "library: there is nobody to confuse",
             err=True,
         )
+
+
+def _lost(found: RadiusFound) -> str:
+    return f"no face found on {count(found.lost, 'photo')}" if found.lost else "a face was found on every photo"
 
 
 def _around(found: RadiusFound) -> list[Cut]:
