@@ -142,10 +142,10 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         `threshold`: squared L2 up to which groups are merged (not used by hdbscan); "auto" is the
         calibrated one of this library, or 1.1, see `usual_threshold`. `choices`: other fields of
         `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan), `min_size`
-        (smaller groups are broken up) or `min_quality` (poorer faces only join finished groups; 0:
-        all take part). Groups keep their numbers from run to run; with the same choices they stay
-        as they are and take in new faces, unless all are to be grouped `anew`. `dry_run` writes
-        nothing.
+        (smaller groups are broken up) or `min_quality` (poorer faces join finished groups, or
+        make some by themselves; 0: all take part). Groups keep their numbers from run to run; with
+        the same choices they stay as they are and take in new faces, unless all are to be grouped
+        `anew`. `dry_run` writes nothing.
 
         Two faces of one photo never share a group, save where a name given by the user says so;
         faces confirmed to be one person always do. Raises UsageError for a senseless number.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from faceclust.answers import Answers
 from faceclust.errors import UsageError
 from faceclust.store.calibrations import Calibration, keep_calibration, read_calibration
+from faceclust.store.config import check_changeable
 
 if TYPE_CHECKING:
     from faceclust.measure.confirmed import OwnPeople
@@ -57,6 +58,8 @@ class Measuring(Answers):
         rate, FaceclustError where the names are too few (nothing is written then)."""
         from faceclust.measure.own import calibrate_library
 
+        if not dry_run:
+            check_changeable(self.home.config)
         made = calibrate_library(self, far, THRESHOLD)
         if made.found.kept and not dry_run:
             kept = Calibration(
@@ -68,7 +71,7 @@ class Measuring(Answers):
                 date.today(),
                 self._space,
             )
-            keep_calibration(self.home.config, self.pack.name, kept)
+            keep_calibration(self.home.config_to_change(), self.pack.name, kept)
         return made
 
     def has_calibration(self) -> bool:
@@ -81,5 +84,6 @@ class Measuring(Answers):
     def reset_calibration(self) -> bool:
         """Take the calibration of the models in use out; gives whether there was one."""
         there = self.has_calibration()
-        keep_calibration(self.home.config, self.pack.name, None)
+        if there:
+            keep_calibration(self.home.config_to_change(), self.pack.name, None)
         return there

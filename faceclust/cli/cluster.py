@@ -57,7 +57,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     type=float,
     default=0.5,
     show_default=True,
-    help="Poorer faces only join finished groups; 0: all take part.",
+    help="Poorer faces join finished groups, or group among themselves; 0: all alike.",
 )
 @click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person: collages, mirrors.")
 @click.option("--full", is_flag=True, help="Group all faces anew, not only new ones. Numbers are kept.")

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.store.calibrations import TABLE
-from faceclust.store.config import FILE_NAME, read_config
+from faceclust.store.config import config_in, read_config
 
 _NOT_SET_THERE = "the file of a library cannot say where to read or write, nor answer questions: others may write it"
 
@@ -45,13 +45,9 @@ def user_file() -> Path:
 
 def library_file(root: Path) -> Path:
     """Where the file of the library at `root` is, or would be: beside its other files."""
-    from faceclust.conventions import HOME_NAME
-    from faceclust.store.home import LibraryHome
+    from faceclust.store.places import homes_of
 
-    try:
-        return LibraryHome(root).config
-    except FaceclustError:  # its place is not there: the command says so, if it needs it
-        return root / HOME_NAME / FILE_NAME
+    return config_in(homes_of(root))
 
 
 def read_settings(program: click.Group, root: Path | None) -> Settings:

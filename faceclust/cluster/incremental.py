@@ -69,7 +69,7 @@ def extend_groups(
     standing = (earlier >= 0) & ~new
     kept = np.array([faces[0] for faces in seeds if standing[subset[faces]].any()], dtype=np.int64)
     found = group(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
-    freely = group(embeddings[subset], Constraints(seeds, exclusions))
+    freely = group(embeddings[subset], Constraints(seeds, exclusions)) if len(kept) > 1 else found
     clusters[subset] = subset[found]
     return Extended(clusters, new, max(0, len(np.unique(found)) - len(np.unique(freely))))
 

@@ -3,7 +3,8 @@
 The embedding of a blurred or hidden face tells more of the blur than of the person: such faces are
 near to each other whoever they are, and lie between people, whose groups they would join to one. So
 groups are made of the other faces alone, and a poor face joins the nearest that is within the
-threshold, or stays alone; two of them make no group by themselves.
+threshold. Those left over, among them people of whom there are no better photos, make groups of
+their own, of faces that are more alike than others have to be.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.labels import united
+from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import ALONE, NEW
+from faceclust.cluster.parts import with_taken_out
 from faceclust.cluster.tiles import NearPairs, near_pairs
 from faceclust.cluster.two_passes import SHARE
 from faceclust.types import Float32
@@ -24,6 +28,9 @@ from faceclust.types import Float32
 #: The share of faces left out at most: a library of poor photos is grouped all the same, and so is one
 #: whose qualities come from an earlier version, which measured them otherwise.
 MOST = 0.2
+#: The share of the threshold at which poor faces are grouped by themselves. On LFW every second photo
+#: of which is spoilt, nine of ten of their groups' faces are then of one person; at 1 it is eight.
+STRICTER = 0.8
 
 
 def poor_faces(quality: Float32, least: float, constraints: Constraints) -> NDArray[np.bool_]:
@@ -58,19 +65,52 @@ def take_in(
     in. Others join, the nearest pair first (ties: by position), the part at the least mean squared
     L2 up to `threshold`, with SHARE of the part's scatter off where `loosely`; one that was alone
     only if a new face is within the threshold of it. None joins a cluster that it is excluded from.
+    Those left are grouped by average linkage at STRICTER of the threshold, from the parts of poor
+    faces that there were.
     """
     faces, good = np.flatnonzero(poor), np.flatnonzero(~poor)
     clusters, parts = np.where(poor, np.arange(len(poor)), clusters), np.where(poor, np.arange(len(poor)), parts)
-    if not len(good) or not len(faces):
+    if not len(faces):
         return clusters, parts
+    left, known = _joined_to_others(embeddings, faces, good, clusters, parts, known, threshold, constraints, loosely)
+    some = embeddings[left]
+
+    def group(these: Float32, limits: Constraints) -> Indices:
+        return agglomerate(these, STRICTER * threshold, "average", limits)
+
+    made = extend_groups(some, known[left], STRICTER * threshold, constraints.within(left), group)
+    clusters[left] = left[made.clusters]
+    apart = parts[left] == left  # the others go back to a part of good faces one day
+    own = left[with_taken_out(made.clusters, known[left], made.new)]
+    parts[left[apart]] = own[apart]
+    return clusters, parts
+
+
+def _joined_to_others(
+    embeddings: Float32,
+    faces: Indices,
+    good: Indices,
+    clusters: Indices,
+    parts: Indices,
+    known: Indices,
+    threshold: float,
+    constraints: Constraints,
+    loosely: bool,
+) -> tuple[Indices, Indices]:
+    """Poor `faces` into the clusters and parts of good ones, changed in place. The faces left, and the
+    parts (n,) known of before for these: NEW where a part's good faces may not have a face any more."""
+    if not len(good):
+        return faces, known
     # A part some of whose faces had to be taken out of its cluster is as many targets.
     _, first, inverse = np.unique(
         np.stack([clusters[good], parts[good]]), axis=1, return_index=True, return_inverse=True
     )
-    target_of = np.arange(len(poor))
+    n = len(clusters)
+    target_of = np.arange(n)
     target_of[good] = good[first[inverse.ravel()]]
-    exclusions = ExclusionIndex(constraints.exclusions, lambda some: clusters[some], len(poor))
-    open_to = np.ones(len(poor), np.bool_)
+    exclusions = ExclusionIndex(constraints.exclusions, lambda some: clusters[some], n)
+    known = known.copy()
+    left = np.ones(n, np.bool_)
 
     def join(face: int, target: int) -> bool:
         into = clusters[target]
@@ -83,17 +123,19 @@ def take_in(
     homes = _homes(known, good, target_of)
     for face in faces[known[faces] >= 0].tolist():
         if (home := homes.get(int(known[face]))) is not None:
-            open_to[face] = not join(face, home)
+            left[face] = not join(face, home)
             parts[face] = parts[home]  # where it goes back to once what keeps it from there is gone
+            known[face] = NEW
+    open_to = left & (known < 0)  # a part of poor faces alone stays
     was_alone = faces[open_to[faces] & (known[faces] == ALONE)]
     open_to[was_alone] = _is_near(embeddings, was_alone, good[known[good] == NEW], threshold)
     places = parts.copy()
     for face, target in _by_distance(embeddings, faces[open_to[faces]], target_of, good, threshold, loosely):
-        if open_to[face] and join(face, target):
-            open_to[face] = False
+        if left[face] and join(face, target):
+            left[face] = False
             if places[face] != face:
                 parts[face] = places[face]
-    return clusters, parts
+    return faces[left[faces]], known
 
 
 def _homes(known: Indices, good: Indices, target_of: Indices) -> dict[int, int]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faceclust.evaluation.joins import Joins, drawn_people
 
 FOLDS = 10
+People = NDArray[np.bool_]
 #: Of the bootstrap: the share of draws in which more is joined, for that to be no chance.
 SURE = 0.95
 
@@ -20,8 +21,8 @@ class Calibrated:
     """`threshold`: the one to group by; `lowest` to `highest`: those that the people bear out. `wrong`:
     the share of pairs of different people that grouping at `threshold` puts together; `bound`: its
     upper 95 % confidence bound; `held_out` and `held_out_recall`: the rate of wrong joins, and the
-    share of pairs of one person joined, of people who had no part in choosing. `kept`: whether any
-    threshold keeps `held_out` as low as was asked."""
+    share of pairs of one person joined, of people who had no part in any of the choosing, which may
+    be above what was asked. `kept`: whether there is a threshold to take."""
 
     threshold: float
     lowest: float
@@ -50,18 +51,13 @@ def calibrate(
     Cross-validation: the people are dealt out to `folds`; the threshold is chosen on all folds but
     one, its wrong joins are counted over the pairs that a person of that one is in. Where their
     rate over all folds is above `far`, no threshold above some cap is taken, the highest cap with
-    which it is not.
+    which it is not. That rate has then been chosen by; `held_out` is that of an outer loop, in which
+    all this is done without the people of one fold, and counted of these (nested cross-validation).
     """
-    choice = _Choice(cuts, far, usual, seed)
+    choice = _Choice(cuts, far, usual, folds, seed)
     everyone = np.ones(len(choice.joins[0].faces), np.bool_)
-    dealt = np.random.default_rng(seed).permutation(len(everyone)) % min(folds, len(everyone))
-    parts = [_Part(dealt == fold, *choice.limits(dealt != fold)) for fold in range(min(folds, len(everyone)))]
-    whole = _Part(everyone, *choice.limits(everyone))
-    for cap in range(whole.highest, -1, -1):
-        held_out = choice.held_out(parts, cap)
-        if held_out[0] <= far:
-            return choice.outcome(whole, cap, held_out)
-    return choice.outcome(whole, -1, choice.held_out(parts, 0))
+    taken = [(fold, choice.chosen(*choice.capped(~fold))) for fold in choice.dealt(everyone)]
+    return choice.outcome(*choice.capped(everyone), choice.held_out(taken, everyone))
 
 
 def upper_bound(joins: Joins, seed: int = 0) -> float:
@@ -77,51 +73,67 @@ def upper_bound(joins: Joins, seed: int = 0) -> float:
 
 @dataclass(frozen=True)
 class _Part:
-    """`people` held out, and what the others bear out: the highest threshold, by position, −1 for none,
-    and for each threshold up to it the lowest that is as good."""
+    """What some people bear out: the highest threshold, by position, −1 for none, and for each
+    threshold up to it the lowest that is as good."""
 
-    people: NDArray[np.bool_]
     highest: int
     as_good: NDArray[np.int64]
 
 
 class _Choice:
-    def __init__(self, cuts: Mapping[float, Joins], far: float, usual: float, seed: int) -> None:
+    def __init__(self, cuts: Mapping[float, Joins], far: float, usual: float, folds: int, seed: int) -> None:
         self.thresholds = sorted(cuts)
         self.joins = [cuts[threshold] for threshold in self.thresholds]
-        self._far, self._seed = far, seed
+        self._far, self._folds, self._seed = far, folds, seed
         self._usual = int(np.abs(np.array(self.thresholds) - usual).argmin())
         self._right = np.stack([joins.right for joins in self.joins])
+        self._draws = drawn_people(self._right.shape[1], seed=seed).T.astype(np.float64)
 
-    def limits(self, among: NDArray[np.bool_]) -> tuple[int, NDArray[np.int64]]:
-        """By the people `among`: the highest threshold, and the lowest as good as each up to it."""
+    def dealt(self, among: People) -> list[People]:
+        """The people `among` in folds, drawn by lot."""
+        people = np.flatnonzero(among)
+        folds = min(self._folds, len(people))
+        fold_of = np.full(len(among), -1)
+        fold_of[people] = np.random.default_rng(self._seed).permutation(len(people)) % folds
+        return [fold_of == fold for fold in range(folds)]
+
+    def capped(self, among: People) -> tuple[_Part, int]:
+        """By the people `among`: what they bear out, and the cap, −1 for none."""
+        whole = self._limits(among)
+        parts = [(fold, self._limits(among & ~fold)) for fold in self.dealt(among)]
+        for cap in range(whole.highest, -1, -1):
+            if self.held_out([(fold, self.chosen(part, cap)) for fold, part in parts], among)[0] <= self._far:
+                return whole, cap
+        return whole, -1
+
+    def _limits(self, among: People) -> _Part:
         rates = np.array([joins.wrong_rate(among.astype(np.float64)) for joins in self.joins])
         above = np.flatnonzero(rates > self._far)
         highest = int(above[0] if len(above) else len(rates)) - 1
-        people = np.flatnonzero(among)
-        draws, right = drawn_people(len(people), seed=self._seed).T, self._right[:, people]
+        joined = (self._right * among) @ self._draws
         as_good = np.zeros(highest + 1, np.int64)
         for at in range(highest + 1):  # are more pairs joined at it, whichever people are drawn?
-            more = (right[at] - right[: at + 1]) @ draws > 0
-            as_good[at] = np.flatnonzero(more.mean(axis=1) < SURE)[0]
-        return highest, as_good
+            more = (joined[at] > joined[: at + 1]).mean(axis=1)
+            as_good[at] = np.flatnonzero(more < SURE)[0]
+        return _Part(highest, as_good)
 
     def chosen(self, part: _Part, cap: int) -> int:
         """The threshold to take, −1 for none."""
         highest = min(part.highest, cap)
         return min(max(self._usual, int(part.as_good[highest])), highest) if highest >= 0 else -1
 
-    def held_out(self, parts: Sequence[_Part], cap: int) -> tuple[float, float]:
-        """The rate of wrong joins and the recall over all parts, each at the others' threshold."""
+    def held_out(self, taken: Sequence[tuple[People, int]], among: People) -> tuple[float, float]:
+        """The rate of wrong joins and the recall over folds of the people `among`, each at the threshold
+        that was taken without it."""
         wrong = different = right = same = 0.0
-        for part in parts:
-            joins = self.joins[max(at := self.chosen(part, cap), 0)]
-            everyone, others = joins.everyone, (~part.people).astype(np.float64)
+        for fold, at in taken:
+            joins = self.joins[max(at, 0)]
+            everyone, others = among.astype(np.float64), (among & ~fold).astype(np.float64)
             different += float(joins.different(everyone) - joins.different(others))
-            same += float(part.people @ (joins.faces * (joins.faces - 1) / 2))
+            same += float(fold @ (joins.faces * (joins.faces - 1) / 2))
             if at >= 0:
                 wrong += float(joins.wrongly_joined(everyone) - joins.wrongly_joined(others))
-                right += float(part.people @ joins.right)
+                right += float(fold @ joins.right)
         return wrong / different if different else 0.0, right / same if same else 0.0
 
     def outcome(self, whole: _Part, cap: int, held_out: tuple[float, float]) -> Calibrated:

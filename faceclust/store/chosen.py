@@ -7,7 +7,6 @@ a file that cannot be read, and no more. Nothing heavy is imported here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,8 +17,7 @@ import platformdirs
 
 from faceclust.conventions import DEFAULT_PACK, DEFAULT_PRECISION, PACK_NAME, PRECISIONS
 from faceclust.errors import UsageError
-from faceclust.store.config import FILE_NAME, change_config, read_config
-from faceclust.store.files import private_folder, write_atomically
+from faceclust.store.config import FILE_NAME, change_config, config_in, read_config
 from faceclust.store.home import LibraryHome
 from faceclust.store.places import homes_of
 
@@ -72,7 +70,7 @@ def choose_pack(name: str, home: LibraryHome | None) -> Path:
 
 def choose_precision(precision: str, home: LibraryHome) -> None:
     """Have a library keep embeddings in this precision from now on. Raises UsageError, CacheError."""
-    if precision_in_use(home.root).value != precision or not _in(_file_of(home), _PRECISION):
+    if precision_in_use(home.root).value != precision or not _in(home.config, _PRECISION):
         _change(home, _PRECISION, precision)
 
 
@@ -82,10 +80,10 @@ def user_file() -> Path:
 
 
 def _said(root: Path | None, key: tuple[str, ...]) -> Iterator[tuple[Path, Any]]:
-    files = [_first(home / FILE_NAME for home in homes_of(root))] if root else []
+    files = [config_in(homes_of(root))] if root else []
     if files_count.get():
         files.append(user_file())
-    for file in filter(None, files):
+    for file in files:
         try:
             found = _in(file, key)
             if found is None and key in _FOR_ALL:
@@ -105,27 +103,11 @@ def _in(file: Path, key: tuple[str, ...]) -> Any:
     return value
 
 
-def _first(files: Iterator[Path]) -> Path | None:
-    return next(filter(os.path.exists, files), None)
-
-
-def _file_of(home: LibraryHome) -> Path:
-    """The library's file, where it may be written: what stands in another place comes along."""
-    file = home.home / FILE_NAME
-    other = _first(place / FILE_NAME for place in home.homes)
-    if other and other != file:
-        read_config(other)  # refuses what cannot be kept
-        content = other.read_bytes()
-        private_folder(file.parent)
-        write_atomically(file, lambda stream: stream.write(content))
-    return file
-
-
 def _change(home: LibraryHome | None, key: tuple[str, ...], value: str) -> Path:
     if home is None:
         file = user_file()
     else:
         home.create()
-        file = _file_of(home)
+        file = home.config_to_change()
     change_config(file, {key: value})
     return file

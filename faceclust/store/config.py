@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from faceclust.errors import UsageError
+from faceclust.errors import CacheError, UsageError
 from faceclust.store.files import private_folder, write_atomically
 
 FILE_NAME = "config.toml"
 _LARGEST = 1_000_000  # bytes
+
+
+def config_in(homes: Sequence[Path]) -> Path:
+    """Of the places where a library's files may be, the own one first: its configuration file, where it
+    is, or would be."""
+    files = [home / FILE_NAME for home in homes]
+    return next(filter(os.path.exists, files), files[0])
 
 
 def read_config(file: Path) -> dict[str, Any]:
@@ -35,19 +42,33 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     the file stays as it is written. Raises UsageError for one that cannot be read, CacheError where
     the disk does not take it."""
     import tomlkit
+    from tomlkit.items import InlineTable
 
     read_config(file)  # refuses what cannot be kept
-    text = file.read_text(encoding="utf-8") if os.path.exists(file) else ""
+    file = Path(os.path.realpath(file))  # a link to a file kept elsewhere stays one
+    text = file.read_bytes().decode() if os.path.exists(file) else ""
     content = tomlkit.parse(text)
     for path, value in changes.items():
         place: Any = content
         for name in path[:-1]:
-            place = place.setdefault(name, tomlkit.table())
+            made = tomlkit.inline_table() if isinstance(place, InlineTable) else tomlkit.table()
+            place = place.setdefault(name, made)
         if value is None:
             place.pop(path[-1], None)
         else:
             place[path[-1]] = value
     if not file.parent.exists():
         private_folder(file.parent)
-    encoded = tomlkit.dumps(content).encode()
+    changed = tomlkit.dumps(content).replace("\r\n", "\n")
+    if None in changes.values():  # the empty line that stood before what is gone
+        changed = f"{changed.rstrip()}\n".lstrip("\n")
+    encoded = changed.replace("\n", "\r\n" if "\r\n" in text else "\n").encode()
     write_atomically(file, lambda stream: stream.write(encoded))
+
+
+def check_changeable(file: Path) -> None:
+    """Raises, before a long work, what `change_config` would raise after it: UsageError, CacheError."""
+    read_config(file)
+    folder = Path(os.path.realpath(file)).parent
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise CacheError(f"{file} cannot be written: its folder is read-only", hint="--dry-run writes nothing")

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from faceclust.conventions import DEFAULT_PACK, HOME_MARK, NO_PHOTOS_HERE, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
-from faceclust.store.config import FILE_NAME
+from faceclust.store.config import FILE_NAME, config_in, read_config
 from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
@@ -86,8 +86,18 @@ class LibraryHome:
     @property
     def config(self) -> Path:
         """The library's configuration file, where it is, or would be."""
-        files = [home / FILE_NAME for home in self.homes]
-        return next((file for file in files if os.path.exists(file)), files[0])
+        return config_in(self.homes)
+
+    def config_to_change(self) -> Path:
+        """The same where it may be written: what stands in another place comes along. Raises UsageError
+        for one that cannot be read, CacheError."""
+        file, found = self.home / FILE_NAME, self.config
+        if found != file:
+            read_config(found)  # refuses what cannot be kept
+            content = found.read_bytes()
+            private_folder(file.parent)
+            write_atomically(file, lambda stream: stream.write(content))
+        return file
 
     def known_clusters(self) -> Path:
         """The clusters file to read: the one that is written, else what is in another place."""

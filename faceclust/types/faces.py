@@ -55,7 +55,7 @@ class ClusterParams:
     min_samples: int = 1  # hdbscan
     second_pass: bool = True  # average
     allow_same_photo: bool = False
-    min_quality: float = 0.5  # faces below it take no part in the making of groups
+    min_quality: float = 0.5  # faces below it are left to the end
 
 
 @dataclass(frozen=True)

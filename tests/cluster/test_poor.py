@@ -1,4 +1,4 @@
-"""Faces of low quality join finished groups, and make none."""
+"""Faces of low quality join finished groups; those left make groups of their own, more strictly."""
 
 from __future__ import annotations
 
@@ -55,13 +55,46 @@ def test_each_algorithm_leaves_them_to_the_end(algorithm: str) -> None:
     good = np.repeat(3 * axes[:2], [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
     poor = [3 * axes[0] + 0.5 * axes[5], 3 * axes[1] + 0.5 * axes[5], 9 * axes[6], 9 * axes[6]]
     some = faces(np.concatenate([good, poor]), [10, 11, 12, 13])
-    assert labels(some, algorithm=algorithm) == [1] * 6 + [2] * 4 + [1, 2, -1, -1]
+    assert labels(some, algorithm=algorithm) == [1] * 6 + [2] * 4 + [1, 2, 3, 3]
 
 
-def test_poor_faces_alone_make_no_group() -> None:
-    assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2])) == [-1, -1, -1, 1, 1]
-    assert labels(faces([0, 0, 0], [0, 1, 2])) == [-1, -1, -1]
+def test_poor_faces_left_over_make_groups_of_their_own_more_strictly() -> None:
+    assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2])) == [1, 1, 1, 2, 2]
+    assert labels(faces([0, 0, 0], [0, 1, 2])) == [1] * 3
+    assert labels(faces([0, 1.0], [])) == [1, 1]
+    assert labels(faces([0, 1.0], [0, 1])) == [-1, -1]
+    assert labels(faces([0, 0.9, 20], [0, 1])) == [1, 1, -1]
+    assert labels(faces([0, 0.9, 20], [0, 1]), Constraints(exclusions=[np.array([0, 1])])) == [-1] * 3
+    assert labels(faces([0, 0, 0.9], [0, 1])) == [1, 1, 1]  # a good one takes in more
     assert labels(faces(np.empty((0, 4)), [])) == []
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_people_of_whom_there_are_poor_photos_only_are_groups(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceclust.cluster.poor.MOST", 0.2)
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(40), 8)
+    points = np.eye(128)[person] + 0.02 * rng.normal(size=(320, 128))
+    some = faces(points, np.flatnonzero(person < 4).tolist())
+    free = group_faces(some, ClusterParams(algorithm=algorithm, min_quality=0), Constraints())
+    for history in ([], [free.clustering]):  # the second is a library grouped by an earlier version
+        made = group_faces(some, ClusterParams(algorithm=algorithm), Constraints(), history=history)
+        assert canonical(made.clustering.labels) == canonical(person)
+
+
+def test_groups_of_poor_faces_stay_and_take_in_poor_ones() -> None:
+    before = history(faces([0, 0.1, 5, 5.1, 50, 60], [0, 1, 2, 3]))
+    assert before[0].labels.tolist() == [1, 1, 2, 2, -1, -1]
+    # Poor faces go with those that are there, and wake one another; what good ones come stay beside them.
+    now = faces([0, 0.1, 5, 5.1, 50, 60, 0.2, 5.2, 5.2], [0, 1, 2, 3, 6])
+    made = group_faces(now, ClusterParams(), Constraints(), history=before)
+    assert not made.anew and made.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 3, 3]
+    anew = group_faces(now, ClusterParams(), Constraints(), history=before, anew=True)
+    assert anew.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 2, 2]
+    # Once one is confirmed, the group is as any other.
+    told = Constraints(anchors=np.array([2]))
+    after = group_faces(now, ClusterParams(), told, history=before).clustering
+    assert after.labels[[2, 3]].tolist() == [2, 2]
 
 
 def test_what_is_confirmed_takes_part() -> None:
@@ -102,9 +135,12 @@ def test_the_others_are_grouped_as_if_poor_faces_were_not_there(seed: int, n: in
     assert canonical(mine) == canonical(np.where(expected < 0, -1 - good, expected))
     grouped = found >= 0
     for label in np.unique(found[grouped]):
-        assert (~poor[found == label]).any()
+        if poor[found == label].all():  # by themselves, and strictly
+            own = points[found == label].astype(float)
+            squared = ((own[:, None] - own) ** 2).sum(axis=2)
+            assert squared.sum() / (len(own) * (len(own) - 1)) <= 0.88
         assert not photos or len(set(photo[found == label])) == (found == label).sum()
-    for face in np.flatnonzero(poor & grouped):
+    for face in np.flatnonzero(poor & np.isin(found, found[good[found[good] >= 0]])):
         group = good[found[good] == found[face]]
         squared = ((points[group].astype(float) - points[face]) ** 2).sum(axis=1).mean()
         scatter = ((points[group].astype(float) - points[group].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()

@@ -29,6 +29,22 @@ def test_what_is_kept_is_read_and_the_rest_stays(tmp_path: Path) -> None:
     assert read_calibration(tmp_path / "none.toml", "dlib") is None
 
 
+def test_a_file_stays_as_it_is_written(tmp_path: Path) -> None:
+    inline = tmp_path / "inline.toml"
+    inline.write_text("calibration = {other={threshold=1.2}} # mine\n")
+    keep_calibration(inline, "dlib", SOME)
+    assert read_calibration(inline, "dlib") == SOME and "other={threshold=1.2}" in inline.read_text()
+    crlf = b"# mine\r\n[cluster]\r\nmin-size = 3 # three\r\n"
+    kept, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
+    kept.write_bytes(crlf)
+    link.symlink_to(kept)
+    keep_calibration(link, "dlib", SOME)
+    assert link.is_symlink() and kept.read_bytes().count(b"\n") == kept.read_bytes().count(b"\r\n")
+    assert read_calibration(link, "dlib") == SOME
+    keep_calibration(link, "dlib", None)
+    assert link.is_symlink() and kept.read_bytes() == crlf
+
+
 @given(st.floats(0.5, 1.6), st.floats(1e-6, 0.1), st.integers(1, 10**6), st.text("0123456789abcdef", min_size=1))
 def test_any_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, threshold: float, far: float, people: int, space: str
