@@ -58,7 +58,8 @@ def _reset(opened: Library, dry_run: bool, as_json: bool) -> None:
     elif not there:
         click.echo("there is no calibrated threshold")
     else:
-        click.echo("this would go: the calibrated threshold" if dry_run else "gone; next: faceclust cluster (at 1.1)")
+        click.echo("the calibrated threshold would go" if dry_run else "the calibrated threshold is gone")
+        _tell_next(dry_run)
 
 
 def _print(opened: Library, made: LibraryCalibration, dry_run: bool) -> None:
@@ -73,20 +74,29 @@ def _print(opened: Library, made: LibraryCalibration, dry_run: bool) -> None:
         click.echo(f"\nno threshold keeps wrong joins under {made.far:g}: are two names one person, or a name wrong?")
         click.echo("see: faceclust evaluate library; nothing was written")
         return
-    click.echo(f"\nthreshold {found.threshold:g}; your names bear out {found.lowest:g} to {found.highest:g}")
+    click.echo(f"\nthreshold {found.threshold:g}")
+    click.echo(f"  below {found.lowest:g}: fewer faces of one person come together")
     if found.highest >= HIGHEST:
-        click.echo(f"  (none of them speaks against the highest that was tried, {HIGHEST:g})")
-    click.echo(
-        f"wrong joins: {found.wrong:.5f} of the pairs of two people, with 95 % confidence under {found.bound:.5f}"
-    )
+        click.echo(f"  up to {HIGHEST:g}, the highest tried, your names speak against none")
+    else:
+        click.echo(f"  above {found.highest:g}: more wrong joins than asked for")
+    click.echo(f"wrong joins, of the pairs of two people: {found.wrong:.5f}, surely under {found.bound:.5f} (95 %)")
     click.echo(f"  of people left out of choosing: {found.held_out:.5f}; asked for: {made.far:g}")
-    click.echo(
-        f"joined, of the pairs of one person: {found.recall:.1%}; of people left out: {found.held_out_recall:.1%}"
-    )
+    click.echo(f"joined, of the pairs of one person: {found.recall:.1%}")
+    click.echo(f"  of people left out of choosing: {found.held_out_recall:.1%}")
     if dry_run:
         click.echo("nothing was written: --dry-run")
     else:
         click.echo(f"wrote {opened.home.config}", err=True)
+    _tell_next(dry_run)
+
+
+def _tell_next(dry_run: bool) -> None:
+    options = (click.get_current_context().find_root().default_map or {}).get("cluster") or {}
+    typed = options.get("threshold", "auto")
+    if typed != "auto":
+        click.echo(f"a configuration file says threshold = {typed:g}, which goes first (faceclust config shows it)")
+    elif not dry_run:
         click.echo("next: faceclust cluster")
 
 

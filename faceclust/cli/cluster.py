@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 class _Threshold(click.ParamType):  # type: ignore[type-arg] # of some versions of click
     """A distance, or "auto"."""
 
-    name = "float"
+    name = "auto|n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        return "auto" if value == "auto" else float(click.FLOAT.convert(value, param, ctx))
+        try:
+            return "auto" if value == "auto" else float(value)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is neither a number, such as 1.1, nor auto", param, ctx)
 
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
@@ -31,6 +34,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     "--threshold",
     "-t",
     type=_Threshold(),
+    metavar="auto|N",
     default="auto",
     show_default=True,
     help="Squared L2 distance up to which groups are one; auto: the calibrated one, else 1.1.",
@@ -107,7 +111,7 @@ def command(
         run = {
             "library": str(opened.root),
             **choices,
-            "calibrated": bool(told),
+            "calibrated": "calibrated" in told,
             "named": len(opened.people()),
             "written": not dry_run,
         }
@@ -140,11 +144,12 @@ def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
 
 
 def _settle_threshold(context: click.Context, opened: Library, choices: dict[str, Any]) -> str:
-    """Put the number in that "auto" stands for. Gives what to say of it where it is a calibrated one."""
+    """Put the number in that "auto" stands for. Gives what to say of where the number is from."""
     from faceclust.measuring import THRESHOLD
 
     if choices["threshold"] != "auto":
-        return ""
+        said = context.get_parameter_source("threshold") is click.core.ParameterSource.DEFAULT_MAP
+        return f"threshold {choices['threshold']:g}, as a configuration file says" if said else ""
     choices["threshold"] = THRESHOLD
     if context.find_root().params.get("no_config"):
         return ""

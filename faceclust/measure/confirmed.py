@@ -31,8 +31,8 @@ from faceclust.types import ClusterParams
 FEWEST_PEOPLE, FEWEST_PAIRS = 5, 50
 _STEP = 0.05
 _LISTED = 10
-#: A threshold is better where it is in this share of the draws.
-_SURE = 0.95
+#: A threshold is better where it is so in all draws but this share, divided by how many are tried.
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def evaluate_library(library: Catalogue) -> OwnPeople:
     progress.finish()
     draws = drawn_people(len(counts))
     now, cuts = clusters[params.threshold], _cuts(clusters, persons, params.threshold, draws)
-    better = [cut for cut in cuts if cut.better >= _SURE]
+    better = [cut for cut in cuts if cut.better >= 1 - _CHANCE / max(1, len(cuts) - 1)]
     joins = Joins.of(now, persons)
     face_ids = labelled.faces.face_ids[at]
     return OwnPeople(

@@ -37,6 +37,7 @@ Treatment = Callable[[UInt8], UInt8]
 #: A file, or an encoded picture that another file holds.
 Picture = Path | bytes
 _CHUNK = 32  # pictures a worker takes at a time
+_PART = 256  # pictures kept together: what is lost at most where a run is stopped
 _KEPT = 3  # one more whenever the same pictures give other numbers, such as `quality`
 
 
@@ -97,27 +98,34 @@ def main_faces(
     default one a core. Raises PackError where the models cannot be used. A
     file that is no picture counts as one without a face.
     """
-    kept = _cache_folder() / f"{_key(pictures, pack, treatment, aligned)}.npz"
-    if (known := _read(kept)) is not None:
-        return known
-    require_files(pack)
-    progress = progress or Silent()
-    progress.start(doing, len(pictures), "pictures")
     treatments = treatment if isinstance(treatment, Sequence) else [treatment] * len(pictures)
-    rows: list[_Row | None] = []
-    count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _CHUNK))
-    try:
-        with ProcessPoolExecutor(count, initializer=_open_models, initargs=(pack,)) as pool:
-            for row in pool.map(partial(_main_face, aligned=aligned), pictures, treatments, chunksize=_CHUNK):
-                rows.append(row)
-                progress.advance()
-    except BrokenProcessPool as error:
-        raise FaceclustError("a process looking at pictures died", hint="is there enough memory?") from error
-    finally:
-        progress.finish()
-    faces = _joined(rows, pack.embedder.dimension)
-    _write(kept, faces)
-    return faces
+    parts = [slice(start, start + _PART) for start in range(0, len(pictures), _PART)] or [slice(0)]
+    files = [_cache_folder() / f"{_key(pictures[part], pack, treatments[part], aligned)}.npz" for part in parts]
+    known = [_read(file) for file in files]
+    if missing := [number for number, faces in enumerate(known) if faces is None]:
+        require_files(pack)
+        progress = progress or Silent()
+        progress.start(doing, sum(len(pictures[parts[number]]) for number in missing), "pictures")
+        count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _CHUNK))
+        look = partial(_main_face, aligned=aligned)
+        try:
+            with ProcessPoolExecutor(count, initializer=_open_models, initargs=(pack,)) as pool:
+                begun = [
+                    pool.map(look, pictures[parts[number]], treatments[parts[number]], chunksize=_CHUNK)
+                    for number in missing
+                ]
+                for number, rows in zip(missing, begun, strict=True):
+                    found = []
+                    for row in rows:
+                        found.append(row)
+                        progress.advance()
+                    faces = known[number] = _joined(found, pack.embedder.dimension)
+                    _write(files[number], faces)
+        except BrokenProcessPool as error:
+            raise FaceclustError("a process looking at pictures died", hint="is there enough memory?") from error
+        finally:
+            progress.finish()
+    return _concatenated([faces for faces in known if faces is not None])
 
 
 _Row = tuple[Float32, Float32, Float32, Float32, float, float]
@@ -175,6 +183,11 @@ def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
     return MainFaces(np.array([row is not None for row in rows], np.bool_), *arrays)
 
 
+def _concatenated(parts: Sequence[MainFaces]) -> MainFaces:
+    columns = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(MainFaces))
+    return MainFaces(*columns)
+
+
 def _key(
     pictures: Sequence[Picture], pack: Pack, treatment: Treatment | Sequence[Treatment | None] | None, aligned: bool
 ) -> str:
@@ -189,7 +202,7 @@ def _key(
         with contextlib.suppress(OSError):
             status = picture.stat()
             digest.update(f"\n{status.st_size} {status.st_mtime_ns}".encode())
-        digest.update(f"\n{picture.absolute()}".encode("utf-8", "surrogateescape"))
+        digest.update(f"\n{picture.resolve()}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -76,6 +76,12 @@ def people_needed(far: float) -> int:
     return max(_FEWEST_PEOPLE, int(np.ceil(0.5 + np.sqrt(0.25 + 2 * _PAIRS_OF_PEOPLE / far))))
 
 
+def _ways(library: Catalogue) -> ClusterParams:
+    """How the library was grouped last, where that was by average linkage in two passes."""
+    made = library.clustering.params if library.clustering else ClusterParams()
+    return made if made.algorithm == "average" and made.second_pass else ClusterParams()
+
+
 def calibrate_library(library: Catalogue, far: float, usual: float) -> LibraryCalibration:
     """The threshold that the confirmed names bear out, see `evaluation.calibration.calibrate`: by
     average linkage in two passes over all faces, by likeness alone, of which those of people with two
@@ -87,11 +93,12 @@ def calibrate_library(library: Catalogue, far: float, usual: float) -> LibraryCa
     known = labelled.persons[labelled.known]
     people, pairs = len(np.unique(known)), pairs_of(known)
     if people < (needed := people_needed(far)) or pairs < _FEWEST_PAIRS:
+        less = people >= _FEWEST_PEOPLE and pairs >= _FEWEST_PAIRS
         raise FaceclustError(
             f"too few names to calibrate: {people} people with two confirmed faces or more, {pairs} pairs of them; "
             f"a rate of {far:g} takes {needed} people and {_FEWEST_PAIRS} pairs",
             hint="faceclust label asks for more; faceclust confirm NAME takes in suggested faces"
-            + ("" if people < _FEWEST_PEOPLE else f"; or ask less: --far {_rate_for(people):g}"),
+            + (f"; or ask less: --far {_rate_for(people):g}" if less else ""),
         )
     some = _some(labelled)
     step = _STEP if len(some.faces) <= _MANY else _WIDE_STEP
@@ -99,7 +106,7 @@ def calibrate_library(library: Catalogue, far: float, usual: float) -> LibraryCa
     progress = library.progress
     progress.start("grouping", len(thresholds), "groupings")
     cuts: dict[float, Joins] = {}
-    for threshold, clusters in alike_at(some.faces, ClusterParams(), thresholds):
+    for threshold, clusters in alike_at(some.faces, _ways(library), thresholds):
         cuts[threshold] = Joins.of(clusters[some.known], some.persons[some.known])
         progress.advance()
     progress.finish()

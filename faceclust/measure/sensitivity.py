@@ -147,15 +147,17 @@ def measure_levels(
     run = partial(main_faces, pairs.pictures, pack, workers=workers, progress=progress)
     plain = run(doing="as they are")
     yield _level("none", 0, pairs, plain, pack)
-    for quality in JPEG_QUALITIES:
-        yield _level("jpeg", quality, pairs, run(treatment=Jpeg(quality), doing=f"JPEG quality {quality}"), pack)
+    steps = len(JPEG_QUALITIES) + len(FACE_WIDTHS)
+    for step, quality in enumerate(JPEG_QUALITIES, start=1):
+        faces = run(treatment=Jpeg(quality), doing=f"{step} of {steps}: JPEG quality {quality}")
+        yield _level("jpeg", quality, pairs, faces, pack)
     widths = plain.boxes[:, 2] - plain.boxes[:, 0]
-    for width in FACE_WIDTHS:
+    for step, width in enumerate(FACE_WIDTHS, start=len(JPEG_QUALITIES) + 1):
         short = int((widths[plain.found] < width).sum())
         if short > _MOST_SHORT * plain.found.sum():
             yield Level("width", width, None, 0, short)
             continue
-        faces = run(treatment=_reduced(widths, width), doing=f"faces {width} px wide")
+        faces = run(treatment=_reduced(widths, width), doing=f"{step} of {steps}: faces {width} px wide")
         yield _level("width", width, pairs, faces, pack, short)
 
 

@@ -47,7 +47,7 @@ def test_calibrate_cluster_and_back(made: Library) -> None:
     assert done.returncode == 0 and f"wrote {made.home.config}" in done.stderr
     (kept,) = tomllib.loads(made.home.config.read_text())["calibration"].values()
     found = kept["threshold"]
-    assert f"threshold {found:g}; your names bear out" in done.stdout and found > 1.1
+    assert f"threshold {found:g}\n  below" in done.stdout and found > 1.1
     assert threshold("cluster", "-l", root, "--dry-run") == (found, True)
     assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "auto") == (found, True)
     assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "1.1") == (1.1, False)

@@ -49,6 +49,9 @@ def _print(found: OwnPeople) -> None:
     click.echo(click.style("            precision            recall", bold=True))
     for title, (precision, recall) in (("BCubed", found.bcubed), ("pairs", found.pairwise)):
         click.echo(f"  {title:8}  {_interval(precision)}  {_interval(recall)}")
+    if found.pairwise[1].value == 1:
+        click.echo("everybody's confirmed faces lie in one group each, as when groups are named as a whole:")
+        click.echo("what the groups lack these names cannot tell")
     if found.confusions:
         click.echo(f"\n{click.style('taken for one person', bold=True)}")
     for one in found.confusions:
@@ -59,8 +62,9 @@ def _print(found: OwnPeople) -> None:
             f"({one.faces[1]}){numbers}: {one.command}"
         )
     if found.spread:
+        click.echo(f"\n{click.style('in several groups', bold=True)}, which their names hold together")
         told = ", ".join(f"{printable(name)} {groups}" for name, groups in found.spread)
-        click.echo(f"\n{click.style('in several groups', bold=True)}, which their names hold together\n  {told}")
+        click.echo(click.wrap_text(told, 78, "  ", "  "))
     _print_cuts(found)
 
 

@@ -31,14 +31,15 @@ def workers_option(function: _Function) -> _Function:
     )(function)
 
 
-def precision_option(function: _Function) -> _Function:
-    """`--precision`."""
+def kept_option(function: _Function) -> _Function:
+    """`--kept-as`."""
     return click.option(
-        "--precision",
+        "--kept-as",
+        "precision",
         type=click.Choice(PRECISIONS),
         default="float32",
         show_default=True,
-        help="With embeddings as they are when kept so by scan --precision.",
+        help="With embeddings as scan --precision keeps them.",
     )(function)
 
 

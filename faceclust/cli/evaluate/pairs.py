@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, print_json
-from faceclust.cli.evaluate.measured import pack_option, precision_option, workers_option
+from faceclust.cli.evaluate.measured import kept_option, pack_option, workers_option
 from faceclust.cli.evaluate.plotted import plot_destination, plot_option, write_plot
 
 
@@ -32,7 +32,7 @@ from faceclust.cli.evaluate.plotted import plot_destination, plot_option, write_
     help="What pairs are with a photo on which no face is found.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="List the photos on which no face is found.")
-@precision_option
+@kept_option
 @pack_option
 @workers_option
 @plot_option

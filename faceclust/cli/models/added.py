@@ -172,4 +172,4 @@ def calibrate_after(added: Added, folder: Path | None, *, as_json: bool) -> None
     elif added.pack.radius_source == "none":
         click.echo(f"next: faceclust models calibrate {name} FOLDER", err=True)
     else:
-        click.echo(f"put in: {count(len(added.files), 'file')}; in use by: faceclust models use {name}", err=True)
+        click.echo(f"put in: {count(len(added.files), 'file')}; to use it, type: faceclust models use {name}", err=True)

@@ -122,5 +122,6 @@ def _tell_costs(plan: Any, name: str, before: str | None) -> None:
         tried = f", {in_words(plan.seconds)} by a try on {plan.tried}" if plan.seconds else ""
         click.echo(f"{tried}; next: faceclust scan")
     if before != name and before in plan.others:
-        click.echo("names stay with their faces; group them again after that: faceclust cluster")
-        click.echo(f"what {before} found is kept; to go back: faceclust models use {before}")
+        if plan.unknown:
+            click.echo("until that is done the library has nothing to show; then: faceclust cluster")
+        click.echo(f"names stay; what {before} found is kept, to go back at once: faceclust models use {before}")
