@@ -71,13 +71,21 @@ def upper_bound(joins: Joins, seed: int = 0) -> float:
     return min(1.0, max(drawn, 3 / pairs if not len(joins.wrong) else 0.0))
 
 
-@dataclass(frozen=True)
 class _Part:
-    """What some people bear out: the highest threshold, by position, −1 for none, and for each
-    threshold up to it the lowest that is as good."""
+    """What some people bear out. `highest`: the highest threshold, by position, −1 for none. `joined`
+    (thresholds, draws): the pairs of one person joined at each, in each draw of people."""
 
-    highest: int
-    as_good: NDArray[np.int64]
+    def __init__(self, highest: int, joined: NDArray[np.float64]) -> None:
+        self.highest, self._joined = highest, joined
+        self._as_good: dict[int, int] = {}
+
+    def as_good(self, at: int) -> int:
+        """The lowest threshold that is as good as this one: below it more pairs are joined at this one,
+        whichever people are drawn. Worked out where it is asked for: few are, and it takes its time."""
+        if at not in self._as_good:
+            more = (self._joined[at] > self._joined[: at + 1]).mean(axis=1)
+            self._as_good[at] = int(np.flatnonzero(more < SURE)[0])
+        return self._as_good[at]
 
 
 class _Choice:
@@ -110,17 +118,12 @@ class _Choice:
         rates = np.array([joins.wrong_rate(among.astype(np.float64)) for joins in self.joins])
         above = np.flatnonzero(rates > self._far)
         highest = int(above[0] if len(above) else len(rates)) - 1
-        joined = (self._right * among) @ self._draws
-        as_good = np.zeros(highest + 1, np.int64)
-        for at in range(highest + 1):  # are more pairs joined at it, whichever people are drawn?
-            more = (joined[at] > joined[: at + 1]).mean(axis=1)
-            as_good[at] = np.flatnonzero(more < SURE)[0]
-        return _Part(highest, as_good)
+        return _Part(highest, (self._right[: highest + 1] * among) @ self._draws)
 
     def chosen(self, part: _Part, cap: int) -> int:
         """The threshold to take, −1 for none."""
         highest = min(part.highest, cap)
-        return min(max(self._usual, int(part.as_good[highest])), highest) if highest >= 0 else -1
+        return min(max(self._usual, part.as_good(highest)), highest) if highest >= 0 else -1
 
     def held_out(self, taken: Sequence[tuple[People, int]], among: People) -> tuple[float, float]:
         """The rate of wrong joins and the recall over folds of the people `among`, each at the threshold
@@ -142,7 +145,7 @@ class _Choice:
         joins = self.joins[at]
         return Calibrated(
             self.thresholds[at],
-            self.thresholds[int(whole.as_good[highest]) if len(whole.as_good) else 0],
+            self.thresholds[whole.as_good(highest) if whole.highest >= 0 else 0],
             self.thresholds[highest],
             wrong=float(joins.wrong_rate(joins.everyone)),
             bound=upper_bound(joins, self._seed),

@@ -58,8 +58,9 @@ def read_saved(file: Path, radius: float | None, of_pack: float) -> SavedFaces:
     radius = radius or columns.radius or kept or of_pack
     ids, first, times = np.unique(columns.ids, return_index=True, return_counts=True)
     if columns.radius is None and len(ids) < len(columns.ids):  # in a cache of ours copies share an id
+        again = str(ids[times > 1][0])
         raise UsageError(
-            f"{file}: {len(columns.ids) - len(ids)} rows have a face id of others; the first is {str(ids[times > 1][0])!r}",
+            f"{file}: {len(columns.ids) - len(ids)} rows have a face id of others; the first is {again!r}",
             hint="give every face an id of its own, or leave out face_ids",
         )
     scaled = embeddings * (radius / np.linalg.norm(embeddings, axis=1, keepdims=True))

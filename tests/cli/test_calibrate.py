@@ -61,7 +61,7 @@ def test_calibrate_cluster_and_back(made: Library) -> None:
     tomllib.loads(ok("config", "-l", root))
     made.home.config.write_text(f"{made.home.config.read_text()}[cluster]\nthreshold = 1.05\n")
     assert threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
-    assert "this would go" in ok("calibrate", "-l", root, "--reset", "--dry-run")
+    assert "would go" in ok("calibrate", "-l", root, "--reset", "--dry-run")
     assert "gone" in ok("calibrate", "-l", root, "--reset")
     assert "there is no calibrated threshold" in ok("calibrate", "-l", root, "--reset")
     assert made.home.config.read_text().strip() == "[cluster]\nthreshold = 1.05"

@@ -39,7 +39,7 @@ def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> Non
     said = ok("models", "use", "second", "-l", library.root)
     assert said.startswith("second from now on: ")
     assert "11 photos of 11 to be looked at anew, about 5 seconds by a try on 6; next: faceclust scan" in said
-    assert "what dlib found is kept; to go back: faceclust models use dlib" in said
+    assert "what dlib found is kept, to go back at once: faceclust models use dlib" in said
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the models second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in ok("scan", library.root, "-j", "1")
