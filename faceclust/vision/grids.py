@@ -5,6 +5,7 @@ and its five landmarks lie. How that is said is each detector's own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,7 +44,7 @@ class Candidates(NamedTuple):
     landmarks: Float32
 
 
-class GridDetector:
+class GridDetector(ABC):
     """A detector: `detector(pixels, min_face)` gives the `Detections` in a picture (H, W, 3);
     `min_face` is the width, in its pixels, of the smallest face looked for. Of `size` (width,
     height): what the network takes, None where it takes any.
@@ -68,10 +69,10 @@ class GridDetector:
         kept = non_maximum_suppression(found.boxes, found.scores, self._settings.overlap)
         return Detections(*(column[kept].astype(np.float32) for column in found)).scaled(1 / scale)
 
+    @abstractmethod
     def decode(self, out: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
         """The faces above the threshold, from the network's outputs; `rows` and `columns` are those
         of the coarsest grid. Raises PackError for outputs that are not what this detector's are."""
-        raise NotImplementedError
 
     def _padded(self, copy: UInt8) -> UInt8:
         """With black to whole cells of the coarsest grid, or to the one size the network takes."""
