@@ -139,7 +139,7 @@ def test_evaluate_clusters_of_a_library_and_of_a_file(made: Library, named: Path
         (["--truth", "/none.csv"], "/none.csv cannot be read"),
         (["--embeddings", "/none.npz"], "/none.npz cannot be read"),
         (["--truth", "folders", "--plot", "/none/x.png"], "there is no folder /none"),
-        (["--truth", "folders", "--plot", "x.gif"], "no picture that can be drawn"),
+        (["--truth", "folders", "--plot", "x.gif"], "a plot ends in .png"),
     ],
 )
 def test_what_cannot_be_is_said(library: Library, words: list[str], said: str | None) -> None:
