@@ -84,7 +84,7 @@ def test_the_librarys_file_is_found_by_where_one_is_and_by_the_folder_scanned(
         ("[clutser]\nthreshold = 1", "[clutser] is not known: there is no such command"),
         ("[cache]\nhash = true", "[cache] hash is not known"),
         ("[cache.chek]\nhash = true", "[cache.chek] is not known"),
-        ("[cluster]\nthreshold = 'low'", "'low' is not a valid float"),
+        ("[cluster]\nthreshold = 'low'", "'low' is neither a number"),
         ("[cluster]\nthreshold = true", "a value is wanted"),
         ("[cluster]\nthreshold = [1.1]", "one value is wanted"),
         ("[cluster]\nthreshold = {a = 1}", "cluster] threshold"),
