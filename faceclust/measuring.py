@@ -29,12 +29,12 @@ class Measuring(Answers):
     def calibration(self) -> Calibration | None:
         """The threshold found for the people of this library, with the models in use; None where there
         is none. Raises UsageError where the configuration file cannot be read."""
-        found = read_calibration(self.home.config, self.pack.name)
+        found = read_calibration(self.home.config, self.cache_info.pack)  # the models themselves may be gone
         return found if found is not None and found.space == self._space else None
 
     @property
     def _space(self) -> str:
-        return hashlib.blake2b(self.pack.space.encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(self.models.encode(), digest_size=8).hexdigest()
 
     def usual_threshold(self, *, algorithm: str = "average", second_pass: bool = True) -> float:
         """What "auto" stands for. A calibration is of average linkage in two passes: it says nothing of
