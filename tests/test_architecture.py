@@ -1,4 +1,4 @@
-"""Imports run one way only: the folders spell the flow."""
+"""Imports run downwards only, and the folders spell the flow."""
 
 from __future__ import annotations
 
@@ -8,51 +8,40 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "faceclust"
-BASE = {"conventions", "types", "errors", "progress"}
-ALLOWED = {
-    "conventions": set(),
-    "types": {"conventions"},
+#: What each folder may import, lowest first. Every folder has a row; no folder and no module is exempt.
+ALLOWED: dict[str, set[str]] = {
+    "version": set(),
     "errors": set(),
     "progress": set(),
-    "packs": BASE,
-    "vision": BASE | {"packs"},
-    "photos": BASE | {"packs", "vision"},
-    "store": BASE,
-    "cluster": BASE,
-    "people": BASE | {"__version__"},
-    "xmp": BASE,
-    "foreign": BASE | {"people", "photos", "xmp"},
-    "outputs": BASE | {"xmp"},
-    "evaluation": BASE,
-    "scan": BASE | {"__version__", "packs", "photos", "store"},
-}
-CONDUCTORS = {
-    "__init__",
-    "__main__",
-    "adding",
-    "answers",
-    "carried",
-    "catalogue",
-    "checkup",
-    "cli",
-    "doubts",
-    "forget",
-    "importing",
-    "in_use",
-    "interview",
-    "library",
-    "measure",
-    "measuring",
-    "pages",
-    "recognition",
-    "regroup",
-    "searches",
-    "sharing",
-    "single",
-    "switching",
-    "upkeep",
-    "watch",
-    "wishes",
+    "files": {"errors"},
+    "types": {"errors", "files"},
+    "xmp": {"errors", "types"},
+    "people": {"errors", "files", "types", "version"},
+    "cluster": {"errors", "progress", "types"},
+    "store": {"errors", "files", "progress", "types"},
+    "photos": {"errors", "files", "types"},
+    "packs": {"errors", "files", "types"},
+    "outputs": {"errors", "files", "progress", "types", "xmp"},
+    "vision": {"errors", "packs", "types"},
+    "importers": {"errors", "files", "people", "photos", "progress", "types", "xmp"},
+    "catalogue": {"cluster", "errors", "files", "packs", "people", "progress", "store", "types"},
+    "scan": {"errors", "files", "packs", "photos", "progress", "store", "types", "version", "vision"},
+    "evaluation": {
+        *("catalogue", "cluster", "errors", "files", "importers", "packs", "people", "photos"),
+        *("progress", "scan", "store", "types", "version", "vision"),
+    },
+    "installer": {"errors", "files", "packs", "progress", "types", "vision"},
+    "library": {
+        *("catalogue", "cluster", "errors", "evaluation", "files", "importers", "outputs", "packs"),
+        *("people", "photos", "progress", "scan", "store", "types", "version", "vision"),
+    },
+    "interview": {"catalogue", "errors", "library", "outputs", "people", "types"},
+    "__init__": {"errors", "library", "types", "version"},
+    "cli": {
+        *("catalogue", "cluster", "errors", "evaluation", "files", "importers", "installer", "interview"),
+        *("library", "outputs", "packs", "people", "photos", "progress", "scan", "store", "types", "version"),
+    },
+    "__main__": {"cli"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -77,14 +66,21 @@ def part(path: Path) -> str:
 def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
     own = part(path)
     inside = {name.split(".")[1] for name, _ in imported(path) if name.startswith("faceclust.")} - {own}
-    if own in CONDUCTORS:
-        assert own == "cli" or "cli" not in inside or own in ("__main__",)
-    else:
-        assert inside <= ALLOWED[own], f"{own} may not import {inside - ALLOWED[own]}"
+    assert inside <= ALLOWED[own], f"{own} may not import {inside - ALLOWED[own]}"
 
 
-def test_every_folder_is_in_the_rules() -> None:
-    assert {part(path) for path in MODULES} == ALLOWED.keys() | CONDUCTORS
+def test_every_folder_has_a_row_and_no_module_is_loose() -> None:
+    assert {part(path) for path in MODULES} == ALLOWED.keys()
+    loose = {path.stem for path in PACKAGE.glob("*.py")}
+    assert loose == {"__init__", "__main__", "errors", "progress", "version"}
+
+
+def test_the_rows_run_downwards() -> None:
+    """A row names only rows above itself in the table, so that no circle can be written down."""
+    known: set[str] = set()
+    for folder, may in ALLOWED.items():
+        assert may <= known, f"{folder} imports upwards: {may - known}"
+        known.add(folder)
 
 
 def test_only_one_module_runs_models() -> None:
@@ -105,19 +101,19 @@ def test_only_one_module_can_use_the_network() -> None:
         return any(name == known or name.startswith(f"{known}.") for known in NETWORK)
 
     users = [path for path in MODULES if any(reaches(name) for name, _ in imported(path))]
-    assert users == [PACKAGE / "packs" / "download.py"]
+    assert users == [PACKAGE / "installer" / "download.py"]
     assert not any(name == "urllib" for path in MODULES for name, _ in imported(path))
 
 
 def test_downloads_are_for_pulling_only() -> None:
-    by = {"download": set(), "pulling": set()}
+    by: dict[str, set[str]] = {"download": set(), "pull": set()}
     for path in MODULES:
         for name, node in imported(path):
             for module, users in by.items():
-                from_packs = name == "faceclust.packs" and any(one.name == module for one in node.names)
-                if name == f"faceclust.packs.{module}" or from_packs:
+                from_installer = name == "faceclust.installer" and any(one.name == module for one in node.names)
+                if name == f"faceclust.installer.{module}" or from_installer:
                     users.add(path.relative_to(PACKAGE).as_posix())
-    assert by == {"download": {"packs/pulling.py"}, "pulling": {"cli/models/pull.py"}}
+    assert by == {"download": {"installer/pull.py"}, "pull": {"cli/models/pull.py"}}
 
 
 def test_library_code_has_no_command_line_in_it() -> None:
@@ -133,10 +129,10 @@ def test_library_code_has_no_command_line_in_it() -> None:
 
 def test_modules_stay_small() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in MODULES}
-    assert max(lengths.values()) <= 300, max(lengths, key=lambda name: lengths[name])
+    assert max(lengths.values()) <= 400, max(lengths, key=lambda name: lengths[name])
 
 
 def test_the_endings_of_raw_files_stand_in_one_place() -> None:
     """A list of its own would be forgotten where another is added to."""
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
-    assert [name for name, text in texts.items() if ".orf" in text] == ["conventions.py"]
+    assert [name for name, text in texts.items() if ".orf" in text] == ["files/names.py"]
