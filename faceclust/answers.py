@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.corrections import as_said
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.journal import Journal, merged_lines
 from faceclust.people.locate import newly_found
 from faceclust.people.names import clean_name, person_key
-from faceclust.regroup import as_said
 from faceclust.store.files import write_atomically
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from faceclust import __version__
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.models_in_use import load_used
 from faceclust.errors import FaceclustError
-from faceclust.in_use import load_used
 from faceclust.packs.verify import check_files
 from faceclust.store.chosen import pack_in_use, precision_in_use
 from faceclust.store.home import LibraryHome

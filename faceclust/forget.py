@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, NothingScannedError
 from faceclust.people.events import Event, JournalFace, effective

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from faceclust.answers import Answers
+from faceclust.catalogue.constraints import constraints_of, in_words
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
 from faceclust.conventions import PRECISIONS
@@ -42,7 +43,6 @@ from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
 from faceclust.store.which import find_library, folder_in, library_for_scan, remember_library
 from faceclust.types import ClusterParams
-from faceclust.wishes import constraints_of, in_words
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult

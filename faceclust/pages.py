@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.doubts import find_doubts
 from faceclust.errors import CacheError
 from faceclust.outputs.report.compose import Known, compose

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.models_in_use import load_used
 from faceclust.errors import UsageError
-from faceclust.in_use import load_used
 from faceclust.people.recognise import (
     IDENTIFY_THRESHOLD,
     NEIGHBOURS,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.outputs.overview import Overview, overview
 from faceclust.outputs.search import (

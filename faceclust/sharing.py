@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
     AlbumPlan,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.types import FacePlace, Float32, PhotoRef, SkippedPhoto, check_array

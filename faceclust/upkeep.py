@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, UsageError
 from faceclust.people.journal import Journal

@@ -99,7 +99,7 @@ def test_a_large_group_loses_what_was_said_alone(
     mixed: tuple[Library, dict[str, str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, who, number = mixed
-    monkeypatch.setattr("faceclust.regroup._MOST", 5)
+    monkeypatch.setattr("faceclust.catalogue.corrections._MOST", 5)
     library.split(of(who, "bea")[:1], of(who, "anna")[:1])
     assert len(library.members[number]) == 9 and of(who, "bea")[0] not in library.cluster_of
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.cluster.distances import Indices
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.clustering import Score, bcubed

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.catalogue.constraints import constraints_of
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.sweep import sweep
@@ -16,7 +17,6 @@ from faceclust.evaluation.clustering import Information, Score, bcubed, conflict
 from faceclust.people.resolve import Resolved
 from faceclust.progress import Progress, Silent
 from faceclust.types import ClusterParams, FaceTable
-from faceclust.wishes import constraints_of
 
 #: The ways to group that are compared, by name.
 METHODS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.calibration import Calibrated, calibrate
 from faceclust.evaluation.joins import Joins

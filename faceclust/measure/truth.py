@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.foreign.files import UnreadableError, decoded, read_small
 from faceclust.foreign.gather import gather

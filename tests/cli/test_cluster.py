@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from faceclust import Library
+from faceclust.catalogue.constraints import constraints_of
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams
-from faceclust.wishes import constraints_of
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.cli.program import COMMAND, ok, run
 from tests.photos.files import dng, encode

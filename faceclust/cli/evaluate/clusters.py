@@ -71,7 +71,7 @@ def command(
 
 
 def _labelled(truth: Path | None, file: Path | None, radius: float | None, named: Path | None) -> Labelled:
-    from faceclust.in_use import load_used
+    from faceclust.catalogue.models_in_use import load_used
     from faceclust.measure.saved import labelled, read_saved
     from faceclust.measure.truth import labelled_faces
 

@@ -55,8 +55,8 @@ def measure_pairs(
     workers: int | None,
 ) -> tuple[PairScores, dict[str, Any]]:
     """The scores of a list of pairs, and how they were made. Raises FaceclustError."""
+    from faceclust.catalogue.models_in_use import load_used
     from faceclust.cli.progress import TerminalProgress
-    from faceclust.in_use import load_used
     from faceclust.measure.faces import main_faces
     from faceclust.measure.pairs import pairs_of, score_pairs
     from faceclust.store.precision import as_kept

@@ -50,9 +50,9 @@ def command(
       faceclust evaluate quality lfw --photos 1500
       faceclust evaluate quality lfw --pairs pairs.txt --plot quality.png
     """
+    from faceclust.catalogue.models_in_use import load_used
     from faceclust.cli.evaluate.told_quality import draw, level_record, tell_levels
     from faceclust.cli.progress import TerminalProgress
-    from faceclust.in_use import load_used
     from faceclust.measure.sensitivity import chosen_pairs, measure_levels
 
     target, models = plot_destination(plot), load_used(None, pack)

@@ -61,8 +61,8 @@ def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
 
 
 def _tell(home: LibraryHome | None, as_json: bool) -> None:
+    from faceclust.catalogue.models_in_use import load_used
     from faceclust.errors import PackError
-    from faceclust.in_use import load_used
     from faceclust.packs.verify import require_files
     from faceclust.store.chosen import pack_in_use
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.carried import carried_over, models_of
+from faceclust.catalogue.corrections import Memory, as_said
+from faceclust.catalogue.models_in_use import load_used
+from faceclust.catalogue.remap import carried_over, models_of
 from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, NothingScannedError, PackError, UsageError
-from faceclust.in_use import load_used
 from faceclust.packs.pack import Pack
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
@@ -24,7 +25,6 @@ from faceclust.people.names import person_key
 from faceclust.people.persons import build_persons
 from faceclust.people.resolve import Resolved, resolve
 from faceclust.progress import Progress, Silent
-from faceclust.regroup import Memory, as_said
 from faceclust.store.chosen import pack_in_use, precision_in_use
 from faceclust.store.clusters import read_clusters
 from faceclust.store.faces import LibraryTable

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from faceclust.catalogue.constraints import constraints_of
 from faceclust.cluster.group import ALGORITHMS
 from faceclust.people.groups import Groups
 from faceclust.people.persons import united_numbers
 from faceclust.people.resolve import FaceSet, Resolved, Said
 from faceclust.progress import Silent
 from faceclust.types import ClusterParams, FaceTable
-from faceclust.wishes import constraints_of
 
 #: In larger groups only the faces said to be somebody else leave: grouping them takes too long.
 _MOST = 3000
