@@ -116,7 +116,7 @@ def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
 
 
 def test_the_configuration_shown_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from faceclust.cli.settings import library_of, read_settings, user_file
+    from faceclust.cli.config_files import library_of, read_settings, user_file
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (text,) = blocks("toml", section("### Configuration"))

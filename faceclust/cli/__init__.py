@@ -43,7 +43,7 @@ from faceclust.cli import (
     undo,
     verify,
 )
-from faceclust.cli.settings import ConfiguredGroup
+from faceclust.cli.config_files import ConfiguredGroup
 from faceclust.errors import FaceclustError
 
 #: What a full disk, or one that has failed, says. (Windows has no quota.)

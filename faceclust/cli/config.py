@@ -12,7 +12,7 @@ import click
 from faceclust.cli.common import json_option, library_option, print_json, printable
 
 if TYPE_CHECKING:
-    from faceclust.cli.settings import Settings
+    from faceclust.cli.config_files import Settings
 
 
 @click.command("config", short_help="Show the options set in configuration files.")
@@ -31,7 +31,7 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
       faceclust config
       faceclust config --all > new.toml     a file to start from
     """
-    from faceclust.cli.settings import library_file, library_meant, library_of, read_settings, user_file
+    from faceclust.cli.config_files import library_file, library_meant, library_of, read_settings, user_file
     from faceclust.store.chosen import pack_in_use
 
     program = ctx.find_root().command
@@ -93,7 +93,7 @@ def _record(files: dict[str, Path | None], settings: Settings, named: Path | Non
 
 
 def _lines(program: click.Group, settings: Settings, of_library: Path | None, everything: bool) -> list[str]:
-    from faceclust.cli.settings import commands_of, options_of
+    from faceclust.cli.config_files import commands_of, options_of
 
     lines: list[str] = []
     for path, command in commands_of(program):

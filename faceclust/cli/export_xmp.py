@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from faceclust.cli.common import count, json_option, open_library, print_json, printable
-from faceclust.cli.settings import is_typed
+from faceclust.cli.config_files import is_typed
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --min-face 30       smaller faces too; takes longer
     """
-    from faceclust.cli.settings import is_typed
+    from faceclust.cli.config_files import is_typed
     from faceclust.store.which import library_for_scan
 
     root = library_for_scan(folders, library)

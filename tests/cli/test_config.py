@@ -11,7 +11,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.cli import cli
-from faceclust.cli.settings import commands_of, default_map, options_of, read_settings
+from faceclust.cli.config_files import commands_of, default_map, options_of, read_settings
 from faceclust.errors import UsageError
 from tests.cli.program import ok, run
 
