@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
-from faceclust.cli.evaluate.plotted import plot_destination, plot_option, write_plot
-from faceclust.cli.evaluate.scores import TITLES
+from faceclust.cli.evaluate.clusters_output import TITLES
+from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(
       faceclust evaluate clusters --truth folders --sweep 0.6:1.6:0.05 -a average
       faceclust evaluate clusters --embeddings faces.npz --json
     """
-    from faceclust.cli.evaluate.scores import curves, cuts_record, print_cuts
+    from faceclust.cli.evaluate.clusters_output import curves, cuts_record, print_cuts
     from faceclust.cli.progress import TerminalProgress
     from faceclust.measure.cuts import score_cuts, thresholds_of
     from faceclust.outputs.plots import draw_cuts

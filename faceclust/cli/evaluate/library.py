@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json, printable
-from faceclust.cli.evaluate.scores import score_record, short
+from faceclust.cli.evaluate.clusters_output import score_record, short
 
 if TYPE_CHECKING:
     from faceclust.measure.confirmed import Interval, OwnPeople

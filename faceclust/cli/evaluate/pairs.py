@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, print_json
-from faceclust.cli.evaluate.measured import kept_option, pack_option, workers_option
-from faceclust.cli.evaluate.plotted import plot_destination, plot_option, write_plot
+from faceclust.cli.evaluate.options import kept_option, pack_option, workers_option
+from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
 
 
 @click.command("pairs", short_help="Are two photos one person? By the protocol of LFW.")
@@ -53,8 +53,8 @@ def command(
       faceclust evaluate pairs lfw --pairs pairs.txt --no-mirror --plot roc.png
       faceclust evaluate pairs --pairs cfp_fp.bin --json
     """
-    from faceclust.cli.evaluate.measured import measure_pairs
-    from faceclust.cli.evaluate.told_pairs import pairs_record, tell_pairs
+    from faceclust.cli.evaluate.options import measure_pairs
+    from faceclust.cli.evaluate.pairs_output import pairs_record, tell_pairs
     from faceclust.outputs.plots import draw_roc
 
     target = plot_destination(plot)

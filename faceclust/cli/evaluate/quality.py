@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, json_option, print_json
-from faceclust.cli.evaluate.measured import pack_option, workers_option
-from faceclust.cli.evaluate.plotted import plot_destination, plot_option, write_plot
+from faceclust.cli.evaluate.options import pack_option, workers_option
+from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
 
 if TYPE_CHECKING:
     from faceclust.measure.sensitivity import Level
@@ -51,7 +51,7 @@ def command(
       faceclust evaluate quality lfw --pairs pairs.txt --plot quality.png
     """
     from faceclust.catalogue.models_in_use import load_used
-    from faceclust.cli.evaluate.told_quality import draw, level_record, tell_levels
+    from faceclust.cli.evaluate.quality_output import draw, level_record, tell_levels
     from faceclust.cli.progress import TerminalProgress
     from faceclust.measure.sensitivity import chosen_pairs, measure_levels
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from faceclust.cli.common import count
-from faceclust.cli.evaluate.shown import NONE, distance, finite, percent, print_table
+from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table
 
 if TYPE_CHECKING:
     from faceclust.measure.sensitivity import Level

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, printable
-from faceclust.cli.evaluate.shown import NONE, distance, finite, percent, print_table, rate
+from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table, rate
 
 if TYPE_CHECKING:
     from faceclust.measure.pairs import PairScores, Rate
