@@ -62,7 +62,7 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
       faceclust models add my.onnx --template arcface --input rgb --mean 127.5 --scale 127.5
       faceclust models add my.toml
     """
-    from faceclust.cli.models.added import as_record, calibrate_after, print_added, put_in
+    from faceclust.cli.models.add_output import as_record, calibrate_after, print_added, put_in
 
     if folder is not None:
         from faceclust.measure.labelled import labelled_photos

@@ -25,7 +25,7 @@ def command(library: Path | None, as_json: bool) -> None:
       faceclust models list
       faceclust models list --json
     """
-    from faceclust.cli.models.shared import allowed, pack_of_library
+    from faceclust.cli.models.common import allowed, pack_of_library
     from faceclust.packs.known import pack_names
 
     used = pack_of_library(library)
@@ -44,7 +44,7 @@ def command(library: Path | None, as_json: bool) -> None:
 
 
 def _row(name: str, used: str) -> dict[str, Any]:
-    from faceclust.cli.models.shared import download_size, in_words
+    from faceclust.cli.models.common import download_size, in_words
     from faceclust.errors import PackError
     from faceclust.packs.known import load_pack
     from faceclust.packs.verify import check_files, state_of

@@ -51,7 +51,7 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
 
 
 def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
-    from faceclust.cli.models.shared import agree
+    from faceclust.cli.models.common import agree
     from faceclust.cli.progress import TerminalProgress
     from faceclust.packs.pulling import files_to_pull, pull_pack, size_to_pull
 
@@ -69,7 +69,7 @@ def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
 
 
 def _tell(pack: Pack, done: dict[str, Any], dry_run: bool) -> None:
-    from faceclust.cli.models.shared import in_words
+    from faceclust.cli.models.common import in_words
 
     if not done["files"]:
         click.echo(f"{pack.name} {'comes with faceclust' if pack.embedded else 'is here already'}: nothing to download")

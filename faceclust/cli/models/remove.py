@@ -26,7 +26,7 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
       faceclust models remove buffalo_l --dry-run
       faceclust models remove buffalo_l
     """
-    from faceclust.cli.models.shared import pack_of_library
+    from faceclust.cli.models.common import pack_of_library
     from faceclust.packs.known import load_pack
     from faceclust.packs.removing import files_to_remove, remove_pack
 

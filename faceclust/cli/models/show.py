@@ -35,7 +35,7 @@ def command(name: str, as_json: bool) -> None:
 
 
 def _record(pack: Pack) -> dict[str, Any]:
-    from faceclust.cli.models.shared import SOURCES, file_records, full_size
+    from faceclust.cli.models.common import SOURCES, file_records, full_size
     from faceclust.packs.verify import check_files, how_to_get, state_of
 
     checks, face, eye = check_files(pack), pack.embedder, pack.detector
@@ -69,6 +69,6 @@ def _record(pack: Pack) -> dict[str, Any]:
 
 
 def _lines(pack: dict[str, Any]) -> list[str]:
-    from faceclust.cli.models.told import told
+    from faceclust.cli.models.pack_text import told
 
     return told(pack)

@@ -24,7 +24,7 @@ def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
       faceclust models verify
       faceclust models verify sface dlib
     """
-    from faceclust.cli.models.shared import pack_of_library
+    from faceclust.cli.models.common import pack_of_library
     from faceclust.packs.known import own_manifest_of, pack_names
 
     found = [_verified(name, named=bool(names)) for name in names or pack_names()]
@@ -48,7 +48,7 @@ def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
 
 def _verified(name: str, *, named: bool) -> dict[str, Any]:
     """A pack and its files; one that was `named` has to be here."""
-    from faceclust.cli.models.shared import file_records
+    from faceclust.cli.models.common import file_records
     from faceclust.errors import PackError
     from faceclust.packs.known import load_pack
     from faceclust.packs.verify import check_files, how_to_get, state_of

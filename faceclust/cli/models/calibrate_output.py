@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import count, print_json
-from faceclust.cli.models.shared import SOURCES
+from faceclust.cli.models.common import SOURCES
 from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:

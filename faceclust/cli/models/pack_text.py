@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from faceclust.cli.models.shared import allowed, in_words
+from faceclust.cli.models.common import allowed, in_words
 
 
 def told(pack: dict[str, Any]) -> list[str]:

@@ -35,7 +35,7 @@ def put_in(
 ) -> Added:
     """Put in what the arguments say. Raises UsageError where they do not go together, PackError."""
     from faceclust.adding import add_known, add_manifest
-    from faceclust.cli.models.shared import agree
+    from faceclust.cli.models.common import agree
     from faceclust.packs.pack import Pack
 
     def agreed(asked: Pack) -> None:
@@ -161,7 +161,7 @@ def as_record(added: Added, *, written: bool) -> dict[str, Any]:
 
 def calibrate_after(added: Added, folder: Path | None, *, as_json: bool) -> None:
     """Find the radius on labelled photos: of `folder`, or one that is asked for in a terminal."""
-    from faceclust.cli.models.calibrated import calibrate
+    from faceclust.cli.models.calibrate_output import calibrate
 
     name = added.pack.name
     if folder is None and added.pack.radius_source == "none" and sys.stdin.isatty() and sys.stdout.isatty():
