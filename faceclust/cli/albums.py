@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.planned import as_record, print_plan
+from faceclust.cli.output.albums import as_record, print_plan
 
 _LAYOUT = "{person}/{name}"  # outputs.albums.DEFAULT_LAYOUT, whose import would take time
 _KINDS = ("symlink", "hardlink", "copy", "reflink")

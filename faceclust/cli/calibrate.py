@@ -63,7 +63,7 @@ def _reset(opened: Library, dry_run: bool, as_json: bool) -> None:
 
 
 def _print(opened: Library, made: LibraryCalibration, dry_run: bool) -> None:
-    from faceclust.cli.histogram import histogram_lines
+    from faceclust.cli.output.histogram import histogram_lines
     from faceclust.store.calibrations import HIGHEST
 
     found = made.found

@@ -93,7 +93,13 @@ def command(
       faceclust cluster --algorithm hdbscan --min-size 3
       faceclust cluster --undo
     """
-    from faceclust.cli.changes import grouping_record, names_of_groups, tell_about_full, tell_changes, tell_since
+    from faceclust.cli.output.grouping import (
+        grouping_record,
+        names_of_groups,
+        tell_about_full,
+        tell_changes,
+        tell_since,
+    )
 
     given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _TYPED]
     if undo and given:
@@ -130,7 +136,7 @@ def command(
 
 
 def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
-    from faceclust.cli.changes import changes_record, names_of_groups, tell_changes
+    from faceclust.cli.output.grouping import changes_record, names_of_groups, tell_changes
 
     names = names_of_groups(opened)
     changes = opened.undo_cluster(dry_run=dry_run)
@@ -168,7 +174,7 @@ def _sizes(labels: Any) -> list[int]:
 
 
 def _tell_next(opened: Library, dry_run: bool, groups: int) -> None:
-    from faceclust.cli.changes import listed
+    from faceclust.cli.output.grouping import listed
 
     if dry_run:
         click.echo("nothing was written: --dry-run")

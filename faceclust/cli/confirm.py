@@ -27,7 +27,7 @@ def command(who: str, what: tuple[str, ...], library: Path | None, as_json: bool
       faceclust confirm Anna 31 4f1c0a9be2d85c11
       faceclust confirm 12
     """
-    from faceclust.cli.told import answer, faces_of
+    from faceclust.cli.output.answers import answer, faces_of
 
     opened = open_library(library)
     target = opened.target(who)

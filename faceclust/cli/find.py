@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.found import as_records, print_paths
+from faceclust.cli.output.photos import as_records, print_paths
 from faceclust.errors import UsageError
 
 

@@ -25,7 +25,7 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust ignore 12 31
       faceclust ignore 4f1c0a9be2d85c11
     """
-    from faceclust.cli.told import answer, faces_of, refuse_named_groups
+    from faceclust.cli.output.answers import answer, faces_of, refuse_named_groups
 
     opened = open_library(library)
     refuse_named_groups(opened, what, "faceclust ignore '{name}', if that is meant")
@@ -45,7 +45,7 @@ def unignore(what: tuple[str, ...], library: Path | None, as_json: bool) -> None
       faceclust unignore 12
       faceclust people --all             has the ignored groups and their numbers
     """
-    from faceclust.cli.told import answer
+    from faceclust.cli.output.answers import answer
 
     opened = open_library(library)
     targets = [opened.target(text) for text in what]

@@ -46,7 +46,7 @@ def command(
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
     """
-    from faceclust.cli.imported import print_import, tell_import
+    from faceclust.cli.output.imports import print_import, tell_import
 
     opened = open_library(library)
     plan = opened.plan_import(sources, contacts=contacts, keywords=keywords)

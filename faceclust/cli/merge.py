@@ -27,7 +27,7 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust merge 12 31 Anna
       faceclust merge 12 31
     """
-    from faceclust.cli.told import answer, faces_of
+    from faceclust.cli.output.answers import answer, faces_of
 
     opened = open_library(library)
     targets = [opened.target(text) for text in what]

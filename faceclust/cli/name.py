@@ -27,7 +27,7 @@ def command(what: tuple[str, ...], name: str, library: Path | None, as_json: boo
       faceclust name 3 17 4f1c0a9be2d85c11 Anna
       faceclust people --all             the names and group numbers
     """
-    from faceclust.cli.told import answer, faces_of, refuse_named_groups
+    from faceclust.cli.output.answers import answer, faces_of, refuse_named_groups
 
     opened = open_library(library)
     for target in map(opened.target, what):

@@ -25,7 +25,7 @@ def command(name: str, what: tuple[str, ...], library: Path | None, as_json: boo
       faceclust reject Anna 4f1c0a9be2d85c11
       faceclust reject Anna 31
     """
-    from faceclust.cli.told import answer, faces_of
+    from faceclust.cli.output.answers import answer, faces_of
 
     opened = open_library(library)
     person = opened.person(name)

@@ -26,7 +26,7 @@ def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bo
       faceclust split 12 4f1c0a9be2d85c11 09d2e7714c6a3b58
       faceclust split Anna 31
     """
-    from faceclust.cli.told import answer, faces_of
+    from faceclust.cli.output.answers import answer, faces_of
 
     opened = open_library(library)
     target = opened.target(whole)

@@ -25,7 +25,7 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
       faceclust undo
       faceclust undo 3
     """
-    from faceclust.cli.told import people_now, tell
+    from faceclust.cli.output.answers import people_now, tell
 
     opened = open_library(library)
     said = opened.journal.events()
