@@ -42,7 +42,7 @@ def json_option(function: F) -> F:
 
 def open_library(named: Path | None) -> Library:
     """The library in use, named on the first line of stderr."""
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.library import Library
 
     return announce(Library.find(named, progress=TerminalProgress()))

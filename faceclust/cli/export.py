@@ -10,7 +10,7 @@ import click
 from faceclust.cli.common import count, library_option, open_library
 from faceclust.cli.config_files import is_typed
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
-from faceclust.cli.out import STDOUT, destination, write_out
+from faceclust.cli.terminal.output_file import STDOUT, destination, write_out
 from faceclust.errors import UsageError
 
 _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]

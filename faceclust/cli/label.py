@@ -47,7 +47,7 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
     if opened.clustering is None:
         raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
     remind_of_models(opened)
-    from faceclust.cli.interview import Screen
+    from faceclust.cli.terminal.label_screen import Screen
 
     screen = Screen(opened, thorough=thorough)
     try:

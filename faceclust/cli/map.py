@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import count, library_option, open_library, remind_to_cluster
-from faceclust.cli.out import destination, write_out
+from faceclust.cli.terminal.output_file import destination, write_out
 
 
 @click.command("map", short_help="Write a page with every face as a point, alike ones together.")

@@ -99,8 +99,8 @@ def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
 
 
 def _scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
-    from faceclust.cli.interrupt import stop_on_interrupt
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.interrupt import stop_on_interrupt
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.library import Library
 
     opened = Library(root, cache_dir=cache_dir, progress=TerminalProgress())

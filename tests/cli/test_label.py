@@ -156,7 +156,7 @@ def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
     from rich.console import Console
     from textual_image import renderable
 
-    from faceclust.cli.pictures import face_strip
+    from faceclust.cli.terminal.pictures import face_strip
 
     places = library.places[:3]
     pictures = list(library.pictures(places).values())

@@ -55,7 +55,7 @@ def command(
       faceclust evaluate clusters --embeddings faces.npz --json
     """
     from faceclust.cli.evaluate.clusters_output import curves, cuts_record, print_cuts
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.measure.cuts import score_cuts, thresholds_of
     from faceclust.outputs.plots import draw_cuts
 

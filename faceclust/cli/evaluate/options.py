@@ -56,7 +56,7 @@ def measure_pairs(
 ) -> tuple[PairScores, dict[str, Any]]:
     """The scores of a list of pairs, and how they were made. Raises FaceclustError."""
     from faceclust.catalogue.models_in_use import load_used
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.measure.faces import main_faces
     from faceclust.measure.pairs import pairs_of, score_pairs
     from faceclust.store.precision import as_kept

@@ -25,7 +25,7 @@ def plot_destination(named: Path | None) -> Path | None:
     """The file to draw into. To be called before the work. Raises UsageError for another ending, for
     a file that was not drawn here, and where there is no such folder; FaceclustError without matplotlib."""
     from faceclust.cli.common import require_folder
-    from faceclust.cli.out import require_not_kept
+    from faceclust.cli.terminal.output_file import require_not_kept
     from faceclust.outputs.plots import FORMATS, is_own, require_matplotlib
 
     if named is None:

@@ -52,7 +52,7 @@ def command(
     """
     from faceclust.catalogue.models_in_use import load_used
     from faceclust.cli.evaluate.quality_output import draw, level_record, tell_levels
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.measure.sensitivity import chosen_pairs, measure_levels
 
     target, models = plot_destination(plot), load_used(None, pack)

@@ -20,7 +20,7 @@ _ROWS = 4  # of the table, on each side of the best cuts
 
 def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as_json: bool) -> None:
     """Measure a pack's radius on labelled photos, tell it, and keep it. Raises FaceclustError."""
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.measure.labelled import labelled_photos
     from faceclust.measure.radius import find_radius
     from faceclust.packs.drafting import with_radius

@@ -52,7 +52,7 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
 
 def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
     from faceclust.cli.models.common import agree
-    from faceclust.cli.progress import TerminalProgress
+    from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.packs.pulling import files_to_pull, pull_pack, size_to_pull
 
     agree(pack, yes=yes, ask=ask)

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from faceclust.cli.common import count
-from faceclust.cli.pictures import face_strip, faces_that_fit
-from faceclust.cli.viewer import show_photo
+from faceclust.cli.terminal.pictures import face_strip, faces_that_fit
+from faceclust.cli.terminal.viewer import show_photo
 from faceclust.errors import UsageError
 from faceclust.interview.asked import Asked
 from faceclust.interview.session import Interview, parse_answer
