@@ -15,8 +15,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.neighbours import Nearest
-from faceclust.cluster.tiles import near_pairs
+from faceclust.cluster.blocked_pairs import near_pairs
+from faceclust.cluster.nearest_lists import Nearest
 from faceclust.outputs.report.values import Doubts, Likeness, Rift, Stray
 from faceclust.people.likeness import does_not_belong, same_person
 from faceclust.people.names import person_key

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.cost import forecast, in_words
 from faceclust.cluster.density import hdbscan_groups
 from faceclust.cluster.distances import Indices
-from faceclust.cluster.forecast import forecast, in_words
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.low_quality import poor_faces, take_in
 from faceclust.cluster.numbering import NEW, Changes, compare, earlier_groups, number_groups
 from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
-from faceclust.cluster.poor import poor_faces, take_in
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, Silent

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.cluster.blocked_pairs import near_pairs
 from faceclust.cluster.constraints import Constraints, contradictions
 from faceclust.cluster.distances import ClusterMeans, Indices
 from faceclust.cluster.labels import groups_of, joined, united
 from faceclust.cluster.numbering import NEW
-from faceclust.cluster.tiles import near_pairs
 from faceclust.cluster.two_passes import SHARE
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32

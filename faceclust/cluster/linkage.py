@@ -18,8 +18,8 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import Float64, Indices
-from faceclust.cluster.neighbourhood import Neighbourhood
-from faceclust.cluster.rules import RULES
+from faceclust.cluster.linkage_rules import RULES
+from faceclust.cluster.nearest_clusters import Neighbourhood
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32
 

@@ -20,9 +20,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from faceclust.cluster.blocked_pairs import near_pairs, rows_of_half
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
-from faceclust.cluster.neighbours import LENGTH, Nearest
-from faceclust.cluster.tiles import near_pairs, rows_of_half
+from faceclust.cluster.nearest_lists import LENGTH, Nearest
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32
 

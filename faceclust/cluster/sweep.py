@@ -19,9 +19,9 @@ from faceclust.cluster.distances import Indices
 from faceclust.cluster.group import ALGORITHMS, check, with_links, with_poor
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.low_quality import poor_faces
 from faceclust.cluster.numbering import NEW
 from faceclust.cluster.parts import likeness_alone
-from faceclust.cluster.poor import poor_faces
 from faceclust.cluster.two_passes import second_pass
 from faceclust.progress import Silent
 from faceclust.types import ClusterParams, Float32

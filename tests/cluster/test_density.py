@@ -90,7 +90,7 @@ def test_the_tree_is_the_lightest_of_all_pairs(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("faceclust.cluster.spanning_tree.LENGTH", length)
-        patch.setattr("faceclust.cluster.neighbours.LENGTH", length)
+        patch.setattr("faceclust.cluster.nearest_lists.LENGTH", length)
         check_tree(clustered_points(seed, n, d, spread, cluster_size), min_samples)
 
 
@@ -110,7 +110,7 @@ def test_ties_go_to_the_smallest_ends_and_copies_to_the_first(
     copies = len(np.unique(points, axis=0)) < n
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("faceclust.cluster.spanning_tree.LENGTH", length)
-        patch.setattr("faceclust.cluster.neighbours.LENGTH", length)
+        patch.setattr("faceclust.cluster.nearest_lists.LENGTH", length)
         # Among copies the tree with core distances is one of several that weigh the same.
         check_tree(points, min_samples, weights_only=copies and min_samples > 1)
 
@@ -141,8 +141,8 @@ def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, thre
     points = clustered_points(5, 700, 10, 0.1, 80)
     expected = [part.tolist() for part in spanning_tree(points, 3)]
     monkeypatch.setattr("os.cpu_count", lambda: threads)
-    monkeypatch.setattr("faceclust.cluster.tiles._ROWS", 37)
-    monkeypatch.setattr("faceclust.cluster.tiles._COLUMNS", 90)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._ROWS", 37)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._COLUMNS", 90)
     monkeypatch.setattr("faceclust.cluster.spanning_tree._CHUNK", 11)
     assert [part.tolist() for part in spanning_tree(points, 3)] == expected
 

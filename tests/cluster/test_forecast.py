@@ -5,7 +5,7 @@ import pytest
 
 from faceclust.cluster import group
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.forecast import Forecast, forecast, in_words
+from faceclust.cluster.cost import Forecast, forecast, in_words
 from faceclust.progress import Silent
 from faceclust.types import ClusterParams
 from tests.cluster.test_group import table

@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from faceclust.cluster import neighbours
+from faceclust.cluster import nearest_lists
+from faceclust.cluster.blocked_pairs import rows_of_half
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.tiles import rows_of_half
 
 METHODS = ("average", "complete", "single")
 
@@ -155,8 +155,8 @@ def test_short_lists_change_the_work_not_the_answer(monkeypatch: pytest.MonkeyPa
     points = clustered_points(3, 500, 16, 0.4)
     photos = one_person_a_photo(np.array([str(i // 2) for i in range(500)]))
     expected = agglomerate(points, 8.0, method, Constraints(exclusions=photos))
-    monkeypatch.setattr(neighbours, "LENGTH", length)
-    monkeypatch.setattr("faceclust.cluster.neighbourhood.LENGTH", length)
+    monkeypatch.setattr(nearest_lists, "LENGTH", length)
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters.LENGTH", length)
     assert agglomerate(points, 8.0, method, Constraints(exclusions=photos)).tolist() == expected.tolist()
 
 
@@ -165,10 +165,10 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, rows: int) -> No
     points = clustered_points(4, 300, 8, 0.4)
     photos = Constraints(exclusions=one_person_a_photo(np.array([str(i // 20) for i in range(300)])))
     expected = agglomerate(points, 4.0, "average", photos)
-    monkeypatch.setattr("faceclust.cluster.tiles._ROWS", rows)
-    monkeypatch.setattr("faceclust.cluster.tiles._COLUMNS", 17)
-    monkeypatch.setattr("faceclust.cluster.neighbours._CHUNK", 50)
-    monkeypatch.setattr("faceclust.cluster.neighbourhood._CHUNK", 7)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._ROWS", rows)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._COLUMNS", 17)
+    monkeypatch.setattr("faceclust.cluster.nearest_lists._CHUNK", 50)
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters._CHUNK", 7)
     monkeypatch.setattr("faceclust.cluster.constraints._WIDE", 10)
     assert agglomerate(points, 4.0, "average", photos).tolist() == expected.tolist()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from faceclust.cluster.constraints import Constraints, one_person_a_photo
 from faceclust.cluster.group import ALGORITHMS, group_faces
-from faceclust.cluster.poor import poor_faces
+from faceclust.cluster.low_quality import poor_faces
 from faceclust.errors import UsageError
 from faceclust.types import Clustering, ClusterParams, FaceTable
 from tests.cluster.test_group import table
@@ -24,7 +24,7 @@ LOW = 0.1
 @pytest.fixture(autouse=True)
 def _as_many_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small examples: more than a fifth of the faces may be poor."""
-    monkeypatch.setattr("faceclust.cluster.poor.MOST", 1)
+    monkeypatch.setattr("faceclust.cluster.low_quality.MOST", 1)
 
 
 def faces(points: list[float] | np.ndarray, poor: list[int], ids: list[int] | None = None) -> FaceTable:
@@ -71,7 +71,7 @@ def test_poor_faces_left_over_make_groups_of_their_own_more_strictly() -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_people_of_whom_there_are_poor_photos_only_are_groups(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.cluster.poor.MOST", 0.2)
+    monkeypatch.setattr("faceclust.cluster.low_quality.MOST", 0.2)
     rng = np.random.default_rng(0)
     person = np.repeat(np.arange(40), 8)
     points = np.eye(128)[person] + 0.02 * rng.normal(size=(320, 128))
@@ -218,7 +218,7 @@ def test_a_word_takes_a_poor_face_out_and_gives_it_back() -> None:
 
 
 def test_no_more_than_a_fifth_is_left_out_and_the_worst_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.cluster.poor.MOST", 0.2)
+    monkeypatch.setattr("faceclust.cluster.low_quality.MOST", 0.2)
     quality = np.linspace(0.4, 0.1, 10, dtype=np.float32)
     assert np.flatnonzero(poor_faces(quality, 0.5, Constraints())).tolist() == [8, 9]
     assert np.flatnonzero(poor_faces(quality, 0.12, Constraints())).tolist() == [9]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.cluster.blocked_pairs import near_pairs, rows_of_half
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Float64, Indices
-from faceclust.cluster.neighbours import LENGTH, Nearest, NeighbourLists
-from faceclust.cluster.rules import Members, Rule
-from faceclust.cluster.tiles import near_pairs, rows_of_half
+from faceclust.cluster.linkage_rules import Members, Rule
+from faceclust.cluster.nearest_lists import LENGTH, Nearest, NeighbourLists
 from faceclust.progress import Progress
 
 _CHUNK = 1 << 16  # lists brought up to date at a time: bounds the memory

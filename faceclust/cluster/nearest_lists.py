@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.cluster.blocked_pairs import Places
 from faceclust.cluster.distances import Float64
-from faceclust.cluster.tiles import Places
 from faceclust.types import Float32
 
 LENGTH = 24  # neighbours a list holds; the answer is the same for any, the work is not

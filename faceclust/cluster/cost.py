@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.cluster.neighbours import LENGTH
+from faceclust.cluster.nearest_lists import LENGTH
 
 _PROGRAM = 300_000_000  # bytes
 

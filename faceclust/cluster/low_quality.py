@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.cluster.blocked_pairs import NearPairs, near_pairs
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
 from faceclust.cluster.incremental import extend_groups
@@ -21,7 +22,6 @@ from faceclust.cluster.labels import united
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import ALONE, NEW
 from faceclust.cluster.parts import with_taken_out
-from faceclust.cluster.tiles import NearPairs, near_pairs
 from faceclust.cluster.two_passes import SHARE
 from faceclust.types import Float32
 
