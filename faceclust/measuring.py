@@ -12,8 +12,8 @@ from faceclust.store.calibrations import Calibration, keep_calibration, read_cal
 from faceclust.store.config import check_changeable
 
 if TYPE_CHECKING:
-    from faceclust.measure.confirmed import OwnPeople
-    from faceclust.measure.own import LibraryCalibration
+    from faceclust.evaluation.library_calibration import LibraryCalibration
+    from faceclust.evaluation.library_score import OwnPeople
 
 #: The models' operating point: what every pack's radius is set for.
 THRESHOLD = 1.1
@@ -45,9 +45,9 @@ class Measuring(Answers):
         return THRESHOLD if known is None else known.threshold
 
     def evaluate(self) -> OwnPeople:
-        """How good the grouping is, by the confirmed names: see `measure.confirmed`. Raises
+        """How good the grouping is, by the confirmed names: see `evaluation.library_score`. Raises
         FaceclustError where they are too few to say anything, or nothing is grouped."""
-        from faceclust.measure.confirmed import evaluate_library
+        from faceclust.evaluation.library_score import evaluate_library
 
         return evaluate_library(self)
 
@@ -56,7 +56,7 @@ class Measuring(Answers):
         keep it in the library's configuration file: `cluster` goes by it from then on. Nothing is
         written where no threshold keeps it, or with `dry_run`. Raises UsageError for a senseless
         rate, FaceclustError where the names are too few (nothing is written then)."""
-        from faceclust.measure.own import calibrate_library
+        from faceclust.evaluation.library_calibration import calibrate_library
 
         if not dry_run:
             check_changeable(self.home.config)

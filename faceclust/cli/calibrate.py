@@ -11,8 +11,8 @@ import click
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
 
 if TYPE_CHECKING:
+    from faceclust.evaluation.library_calibration import LibraryCalibration
     from faceclust.library import Library
-    from faceclust.measure.own import LibraryCalibration
 
 
 @click.command("calibrate", short_help="Find the threshold for your own people.")

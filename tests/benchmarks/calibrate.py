@@ -24,8 +24,8 @@ import numpy as np
 from faceclust import Library
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.clustering import bcubed, pairwise
+from faceclust.evaluation.thresholds import alike_at
 from faceclust.interview.session import Interview
-from faceclust.measure.cuts import alike_at
 from faceclust.people.questions import Kind
 from faceclust.types import ClusterParams
 

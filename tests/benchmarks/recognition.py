@@ -22,9 +22,9 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
-from faceclust.evaluation.pairs import read_pairs
+from faceclust.evaluation.labelled_folders import labelled_photos
+from faceclust.evaluation.pair_lists import read_pairs
 from faceclust.evaluation.verification import standard_error, verify_folds
-from faceclust.measure.labelled import labelled_photos
 from faceclust.people.recognise import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 
 DRAWS = 5

@@ -128,7 +128,7 @@ def test_faces_that_show_nothing_set_no_radius(
     spread: float,
     words: str,
 ) -> None:
-    from faceclust.measure import radius
+    from faceclust.evaluation import radius
     from tests.measure.test_radius import faces_of
 
     command("add", made / "my.onnx", *FED, "--detector", "marks")
@@ -148,7 +148,7 @@ def test_faces_that_show_nothing_set_no_radius(
 def test_the_embedded_packs_radius_stays(
     people: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from faceclust.measure import radius
+    from faceclust.evaluation import radius
     from tests.measure.test_radius import faces_of
 
     units, _ = faces_of(40, 3, 0.3)
@@ -160,7 +160,7 @@ def test_the_embedded_packs_radius_stays(
 
 
 def faces_on(units: np.ndarray) -> object:
-    from faceclust.measure.faces import MainFaces
+    from faceclust.evaluation.main_faces import MainFaces
 
     n = len(units)
     empty = np.zeros(n, np.float32)

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
-from faceclust.evaluation.pairs import holds_pictures, read_pairs, read_picture_pairs
-from faceclust.evaluation.pickled import UnsafePickleError, read_pickle
+from faceclust.evaluation.pair_lists import holds_pictures, read_pairs, read_picture_pairs
+from faceclust.evaluation.safe_pickle import UnsafePickleError, read_pickle
 
 PICTURES = [b"\xff\xd8one", b"\x89PNGtwo", b"\xff\xd8one", b"three\n'\\"]
 PAIRS = (PICTURES, [False, True])

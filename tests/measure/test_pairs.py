@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from faceclust.errors import UsageError
-from faceclust.measure import faces as faces_module
-from faceclust.measure.aligned import aligned_face, decode_held
-from faceclust.measure.faces import MainFaces, main_faces
-from faceclust.measure.pairs import Pairs, pair_distances, pairs_of, score_pairs
-from faceclust.measure.treatments import Jpeg, Smaller
+from faceclust.evaluation import main_faces as faces_module
+from faceclust.evaluation.aligned_crops import aligned_face, decode_held
+from faceclust.evaluation.degradations import Jpeg, Smaller
+from faceclust.evaluation.main_faces import MainFaces, main_faces
+from faceclust.evaluation.score_pairs import Pairs, pair_distances, pairs_of, score_pairs
 from faceclust.packs.known import load_pack
 from faceclust.photos.failure import UndecodableError
 from faceclust.vision.align import chip_transforms, cut_with

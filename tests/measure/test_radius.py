@@ -10,11 +10,11 @@ import pytest
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
+from faceclust.evaluation import radius
 from faceclust.evaluation.clustering import bcubed
-from faceclust.measure import radius
-from faceclust.measure.faces import MainFaces
-from faceclust.measure.labelled import LabelledPhotos
-from faceclust.measure.radius import Cut, RadiusFound, find_radius, plateau, sweep
+from faceclust.evaluation.labelled_folders import LabelledPhotos
+from faceclust.evaluation.main_faces import MainFaces
+from faceclust.evaluation.radius import Cut, RadiusFound, find_radius, plateau, sweep
 from faceclust.packs.known import load_pack
 from faceclust.progress import Silent
 

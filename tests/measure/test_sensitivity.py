@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from faceclust.errors import UsageError
-from faceclust.measure import sensitivity
-from faceclust.measure.faces import MainFaces
-from faceclust.measure.sensitivity import _reduced, chosen_pairs, measure_levels
-from faceclust.measure.treatments import Smaller
+from faceclust.evaluation import sensitivity
+from faceclust.evaluation.degradations import Smaller
+from faceclust.evaluation.main_faces import MainFaces
+from faceclust.evaluation.sensitivity import _reduced, chosen_pairs, measure_levels
 from faceclust.packs.known import load_pack
 from tests.measure.labelled import make_labelled, write_pairs
 

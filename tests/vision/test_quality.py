@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from faceclust.measure.treatments import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
+from faceclust.evaluation.degradations import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
 from faceclust.packs.known import load_pack
 from faceclust.types import Detections
 from faceclust.vision.analyse import FaceAnalyser

@@ -13,7 +13,7 @@ from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, wr
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceclust.measure.cuts import Labelled
+    from faceclust.evaluation.thresholds import Labelled
 
 _FILE = click.Path(path_type=Path)
 
@@ -56,7 +56,7 @@ def command(
     """
     from faceclust.cli.evaluate.clusters_output import curves, cuts_record, print_cuts
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.measure.cuts import score_cuts, thresholds_of
+    from faceclust.evaluation.thresholds import score_cuts, thresholds_of
     from faceclust.outputs.plots import draw_cuts
 
     thresholds, target = thresholds_of(cuts), plot_destination(plot)
@@ -72,8 +72,8 @@ def command(
 
 def _labelled(truth: Path | None, file: Path | None, radius: float | None, named: Path | None) -> Labelled:
     from faceclust.catalogue.models_in_use import load_used
-    from faceclust.measure.saved import labelled, read_saved
-    from faceclust.measure.truth import labelled_faces
+    from faceclust.evaluation.embedding_files import labelled, read_saved
+    from faceclust.evaluation.ground_truth import labelled_faces
 
     if file is None:
         if truth is None:
@@ -90,7 +90,7 @@ def _labelled(truth: Path | None, file: Path | None, radius: float | None, named
 
 
 def _warn(faces: int, methods: tuple[str, ...]) -> None:
-    from faceclust.measure.cuts import SLOW, SLOW_FROM
+    from faceclust.evaluation.thresholds import SLOW, SLOW_FROM
 
     if faces > SLOW_FROM and (slow := [name for name in methods if name in SLOW]):
         click.echo(

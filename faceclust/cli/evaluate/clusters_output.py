@@ -11,7 +11,7 @@ from faceclust.cli.common import count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.clustering import Score
-    from faceclust.measure.cuts import CutScores, Labelled
+    from faceclust.evaluation.thresholds import CutScores, Labelled
 
 #: Of the ways to group, what a person reads.
 TITLES = {
@@ -40,7 +40,7 @@ def decimals(thresholds: Sequence[float]) -> int:
 
 def print_cuts(labelled: Labelled, cuts: Sequence[CutScores]) -> None:
     """A table for each method, a line a threshold; * is the best of the method by that measure."""
-    from faceclust.measure.cuts import best_cuts
+    from faceclust.evaluation.thresholds import best_cuts
 
     for line in _about(labelled):
         click.echo(line)
@@ -87,7 +87,7 @@ def cuts_record(labelled: Labelled, cuts: Sequence[CutScores]) -> dict[str, Any]
     """The same as JSON."""
     import numpy as np
 
-    from faceclust.measure.cuts import best_cuts
+    from faceclust.evaluation.thresholds import best_cuts
 
     return {
         "faces": len(labelled.faces),

@@ -12,7 +12,7 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
 from faceclust.cli.evaluate.clusters_output import score_record, short
 
 if TYPE_CHECKING:
-    from faceclust.measure.confirmed import Interval, OwnPeople
+    from faceclust.evaluation.library_score import Interval, OwnPeople
 
 _AROUND = 0.3  # thresholds this near to the present one are shown
 

@@ -12,7 +12,7 @@ from faceclust.cli.common import complete_packs
 from faceclust.conventions import PRECISIONS
 
 if TYPE_CHECKING:
-    from faceclust.measure.pairs import PairScores
+    from faceclust.evaluation.score_pairs import PairScores
 
 _Function = Callable[..., None]
 
@@ -57,8 +57,8 @@ def measure_pairs(
     """The scores of a list of pairs, and how they were made. Raises FaceclustError."""
     from faceclust.catalogue.models_in_use import load_used
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.measure.faces import main_faces
-    from faceclust.measure.pairs import pairs_of, score_pairs
+    from faceclust.evaluation.main_faces import main_faces
+    from faceclust.evaluation.score_pairs import pairs_of, score_pairs
     from faceclust.store.precision import as_kept
 
     models = load_used(None, pack)

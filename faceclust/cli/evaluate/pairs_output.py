@@ -12,7 +12,7 @@ from faceclust.cli.common import count, printable
 from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table, rate
 
 if TYPE_CHECKING:
-    from faceclust.measure.pairs import PairScores, Rate
+    from faceclust.evaluation.score_pairs import PairScores, Rate
 
 
 def tell_pairs(scores: PairScores, verbose: bool) -> None:

@@ -12,7 +12,7 @@ from faceclust.cli.evaluate.options import pack_option, workers_option
 from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
 
 if TYPE_CHECKING:
-    from faceclust.measure.sensitivity import Level
+    from faceclust.evaluation.sensitivity import Level
 
 
 @click.command("quality", short_help="What JPEG and small faces cost, on labelled photos.")
@@ -53,7 +53,7 @@ def command(
     from faceclust.catalogue.models_in_use import load_used
     from faceclust.cli.evaluate.quality_output import draw, level_record, tell_levels
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.measure.sensitivity import chosen_pairs, measure_levels
+    from faceclust.evaluation.sensitivity import chosen_pairs, measure_levels
 
     target, models = plot_destination(plot), load_used(None, pack)
     pairs = chosen_pairs(folder, file, photos)

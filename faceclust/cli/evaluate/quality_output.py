@@ -11,7 +11,7 @@ from faceclust.cli.common import count
 from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table
 
 if TYPE_CHECKING:
-    from faceclust.measure.sensitivity import Level
+    from faceclust.evaluation.sensitivity import Level
 
 _HEADINGS = ["VAL at FAR 1e-3", "threshold", "no face found"]
 

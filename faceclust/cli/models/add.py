@@ -65,7 +65,7 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
     from faceclust.cli.models.add_output import as_record, calibrate_after, print_added, put_in
 
     if folder is not None:
-        from faceclust.measure.labelled import labelled_photos
+        from faceclust.evaluation.labelled_folders import labelled_photos
 
         if dry_run:
             raise UsageError("--calibrate and --dry-run do not go together", hint="leave one out")

@@ -12,7 +12,7 @@ from faceclust.cli.models.common import SOURCES
 from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:
-    from faceclust.measure.radius import Cut, RadiusFound
+    from faceclust.evaluation.radius import Cut, RadiusFound
     from faceclust.packs.pack import Pack
 
 _ROWS = 4  # of the table, on each side of the best cuts
@@ -21,8 +21,8 @@ _ROWS = 4  # of the table, on each side of the best cuts
 def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as_json: bool) -> None:
     """Measure a pack's radius on labelled photos, tell it, and keep it. Raises FaceclustError."""
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.measure.labelled import labelled_photos
-    from faceclust.measure.radius import find_radius
+    from faceclust.evaluation.labelled_folders import labelled_photos
+    from faceclust.evaluation.radius import find_radius
     from faceclust.packs.drafting import with_radius
     from faceclust.packs.holding import hold_pack
     from faceclust.packs.install import change_manifest, manifest_text
@@ -66,7 +66,7 @@ def _print(found: RadiusFound, pack: Pack) -> None:
     before = f"{pack.embedder.radius:g}, {SOURCES[pack.radius_source]}"
     click.echo(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
     if found.is_little:
-        from faceclust.measure.radius import FEW_FACES, FEW_PEOPLE
+        from faceclust.evaluation.radius import FEW_FACES, FEW_PEOPLE
 
         click.echo(
             f"note: with fewer than {FEW_PEOPLE:,} people or {FEW_FACES:,} faces the best cut is too wide for a large "

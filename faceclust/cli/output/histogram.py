@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from faceclust.cli.common import count
 
 if TYPE_CHECKING:
-    from faceclust.measure.own import Distances
+    from faceclust.evaluation.library_calibration import Distances
 
 _WIDTH = 30  # columns of the longest bar, on each side
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from faceclust import __version__
 from faceclust.errors import CacheError, FaceclustError
-from faceclust.measure.aligned import aligned_face, decode_held
+from faceclust.evaluation.aligned_crops import aligned_face, decode_held
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
@@ -94,7 +94,7 @@ def main_faces(
     """The main face of each picture, in their order, from the cache where all is as it was.
 
     `treatment`: one for all pictures, or a list with one for each. `aligned`: the pictures are faces
-    cut out as ArcFace wants them, none is looked for (see `measure.aligned`). `workers`: processes,
+    cut out as ArcFace wants them, none is looked for (see `evaluation.aligned_crops`). `workers`: processes,
     default one a core. Raises PackError where the models cannot be used. A
     file that is no picture counts as one without a face.
     """

@@ -18,8 +18,8 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
 from faceclust.evaluation.clustering import bcubed
-from faceclust.measure.faces import main_faces
-from faceclust.measure.labelled import LabelledPhotos
+from faceclust.evaluation.labelled_folders import LabelledPhotos
+from faceclust.evaluation.main_faces import main_faces
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.evaluation.pickled import UnsafePickleError, read_pickle
+from faceclust.evaluation.safe_pickle import UnsafePickleError, read_pickle
 
 _LARGEST = 2_000_000_000  # bytes; the published files have up to 100 million
 _FOLDS = 10  # of a `.bin` file, as InsightFace's own verification makes them

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from faceclust.conventions import PHOTO_ENDINGS
 from faceclust.errors import UsageError
-from faceclust.evaluation.pairs import PairList, holds_pictures, read_pairs, read_picture_pairs
+from faceclust.evaluation.main_faces import MainFaces, Picture
+from faceclust.evaluation.pair_lists import PairList, holds_pictures, read_pairs, read_picture_pairs
 from faceclust.evaluation.verification import (
     Roc,
     VerificationScores,
@@ -23,7 +24,6 @@ from faceclust.evaluation.verification import (
     val_and_far,
     verify_folds,
 )
-from faceclust.measure.faces import MainFaces, Picture
 from faceclust.types import Float32
 
 _CHUNK = 1 << 14  # pairs at a time: bounds the memory

@@ -12,7 +12,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.calibration import Calibrated, calibrate
 from faceclust.evaluation.joins import Joins
-from faceclust.measure.cuts import Labelled, alike_at
+from faceclust.evaluation.thresholds import Labelled, alike_at
 from faceclust.store.calibrations import HIGHEST, LOWEST
 from faceclust.types import ClusterParams, FaceTable
 

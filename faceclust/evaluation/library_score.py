@@ -21,8 +21,8 @@ from faceclust.cluster.distances import Indices
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.clustering import Score, bcubed
 from faceclust.evaluation.joins import Float64, Joins, bcubed_by_people, drawn_people
-from faceclust.measure.cuts import alike_at
-from faceclust.measure.own import confirmed_faces, pairs_of
+from faceclust.evaluation.library_calibration import confirmed_faces, pairs_of
+from faceclust.evaluation.thresholds import alike_at
 from faceclust.store.calibrations import HIGHEST, LOWEST
 from faceclust.types import ClusterParams
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
+from faceclust.evaluation.thresholds import Labelled
 from faceclust.foreign.files import UnreadableError, decoded, read_small
 from faceclust.foreign.gather import gather
 from faceclust.foreign.match import assign, fits
 from faceclust.foreign.sources import Sources
-from faceclust.measure.cuts import Labelled
 from faceclust.types import FacePlace
 
 #: As a truth: the folders that the photos lie in, <person>/<photo>.

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.measure.cuts import Labelled
-from faceclust.measure.truth import FOLDERS, read_ids
+from faceclust.evaluation.ground_truth import FOLDERS, read_ids
+from faceclust.evaluation.thresholds import Labelled
 from faceclust.store.schema import read_info
 from faceclust.types import FaceTable, Float32
 

@@ -1,1 +1,0 @@
-"""Measuring: `evaluation`'s formulas over faces of labelled photos, or of the library's own people."""
