@@ -14,7 +14,7 @@ from PIL import Image
 import faceclust
 from faceclust import Library
 from faceclust.errors import CacheError, FaceclustError, NothingScannedError, UsageError
-from faceclust.evaluation.clustering import bcubed
+from faceclust.evaluation.metrics.clustering import bcubed
 from tests.samples import COLLINS, HOPPER, make_library, save, scenery, variant
 
 NameOfFace = Callable[[Library], dict[str, str]]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.evaluation.calibration import Calibrated, calibrate
-from faceclust.evaluation.joins import Joins
+from faceclust.evaluation.metrics.calibration import Calibrated, calibrate
+from faceclust.evaluation.metrics.joined_pairs import Joins
 from faceclust.evaluation.thresholds import Labelled, alike_at
 from faceclust.store.calibrations import HIGHEST, LOWEST
 from faceclust.types import ClusterParams, FaceTable
@@ -83,7 +83,7 @@ def _ways(library: Catalogue) -> ClusterParams:
 
 
 def calibrate_library(library: Catalogue, far: float, usual: float) -> LibraryCalibration:
-    """The threshold that the confirmed names bear out, see `evaluation.calibration.calibrate`: by
+    """The threshold that the confirmed names bear out, see `evaluation.metrics.calibration.calibrate`: by
     average linkage in two passes over all faces, by likeness alone, of which those of people with two
     confirmed faces or more are counted. Raises UsageError for a senseless rate, FaceclustError where
     the names are too few."""

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.cluster.distances import Indices
 from faceclust.errors import FaceclustError
-from faceclust.evaluation.clustering import Score, bcubed
-from faceclust.evaluation.joins import Float64, Joins, bcubed_by_people, drawn_people
 from faceclust.evaluation.library_calibration import confirmed_faces, pairs_of
+from faceclust.evaluation.metrics.clustering import Score, bcubed
+from faceclust.evaluation.metrics.joined_pairs import Float64, Joins, bcubed_by_people, drawn_people
 from faceclust.evaluation.thresholds import alike_at
 from faceclust.store.calibrations import HIGHEST, LOWEST
 from faceclust.types import ClusterParams

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
-from faceclust.evaluation.clustering import bcubed
 from faceclust.evaluation.labelled_folders import LabelledPhotos
 from faceclust.evaluation.main_faces import main_faces
+from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32

@@ -18,9 +18,9 @@ from faceclust.errors import UsageError
 from faceclust.evaluation.degradations import Jpeg, Smaller
 from faceclust.evaluation.labelled_folders import labelled_photos
 from faceclust.evaluation.main_faces import MainFaces, Treatment, main_faces
+from faceclust.evaluation.metrics.verification import is_resolvable
 from faceclust.evaluation.pair_lists import holds_pictures
 from faceclust.evaluation.score_pairs import Pairs, Rate, pairs_of, score_pairs
-from faceclust.evaluation.verification import is_resolvable
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress
 

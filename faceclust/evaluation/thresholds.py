@@ -13,7 +13,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.sweep import sweep
 from faceclust.errors import UsageError
-from faceclust.evaluation.clustering import Information, Score, bcubed, conflicts, information, pairwise
+from faceclust.evaluation.metrics.clustering import Information, Score, bcubed, conflicts, information, pairwise
 from faceclust.people.resolve import Resolved
 from faceclust.progress import Progress, Silent
 from faceclust.types import ClusterParams, FaceTable

@@ -23,7 +23,7 @@ import numpy as np
 
 from faceclust import Library
 from faceclust.errors import FaceclustError
-from faceclust.evaluation.clustering import bcubed, pairwise
+from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.evaluation.thresholds import alike_at
 from faceclust.interview.session import Interview
 from faceclust.people.questions import Kind

@@ -113,7 +113,7 @@ SAME_ANSWER = {"faceclust --no-second-pass", "SciPy average", "scikit-learn aver
 
 
 def measure(method: str, n: int, threshold: float) -> dict[str, float | str]:
-    from faceclust.evaluation.clustering import bcubed, pairwise
+    from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 
     faces = synthetic_faces(n)
     started, before = time.perf_counter(), time.process_time()

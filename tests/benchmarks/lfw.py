@@ -25,9 +25,9 @@ from faceclust.cluster.density import hdbscan_groups
 from faceclust.cluster.group import group_faces
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.two_passes import two_passes
-from faceclust.evaluation.clustering import bcubed, pairwise
 from faceclust.evaluation.labelled_folders import labelled_photos
 from faceclust.evaluation.main_faces import main_faces
+from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.packs.known import load_pack
 from faceclust.packs.manifest import read_manifest
 from faceclust.types import Clustering, ClusterParams

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.conventions import PRECISIONS
-from faceclust.evaluation.clustering import bcubed
 from faceclust.evaluation.labelled_folders import LabelledPhotos, labelled_photos
 from faceclust.evaluation.main_faces import MainFaces, main_faces
+from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.score_pairs import Pairs, pairs_of, score_pairs
 from faceclust.packs.known import load_pack
 from faceclust.packs.pack import Pack

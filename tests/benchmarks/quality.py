@@ -28,12 +28,12 @@ from scipy.optimize import minimize
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.group import group_faces
-from faceclust.evaluation.clustering import bcubed
 from faceclust.evaluation.degradations import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
 from faceclust.evaluation.labelled_folders import LabelledPhotos, labelled_photos
 from faceclust.evaluation.main_faces import Treatment
+from faceclust.evaluation.metrics.clustering import bcubed
+from faceclust.evaluation.metrics.verification import threshold_at_far
 from faceclust.evaluation.reject import area_under, error_versus_reject, rank_correlation
-from faceclust.evaluation.verification import threshold_at_far
 from faceclust.packs.known import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef

@@ -23,8 +23,8 @@ import numpy as np
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.labelled_folders import labelled_photos
+from faceclust.evaluation.metrics.verification import standard_error, verify_folds
 from faceclust.evaluation.pair_lists import read_pairs
-from faceclust.evaluation.verification import standard_error, verify_folds
 from faceclust.people.recognise import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 
 DRAWS = 5

@@ -15,7 +15,7 @@ import pytest
 from faceclust import Library
 from faceclust.cli import cli
 from faceclust.errors import FaceclustError, PackError
-from faceclust.evaluation.clustering import bcubed
+from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.known import forget_packs, load_pack, pack_names, user_models
 from faceclust.progress import Silent
 from faceclust.vision.analyse import FaceAnalyser

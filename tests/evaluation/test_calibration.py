@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faceclust.evaluation.calibration import calibrate, upper_bound
-from faceclust.evaluation.joins import Joins
+from faceclust.evaluation.metrics.calibration import calibrate, upper_bound
+from faceclust.evaluation.metrics.joined_pairs import Joins
 
 PEOPLE, FACES = 40, 6
 PERSONS = np.repeat(np.arange(PEOPLE), FACES)

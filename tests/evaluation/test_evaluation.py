@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.evaluation.clustering import bcubed, pairwise
+from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 
 labels = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=25)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import homogeneity_completeness_v_measure, normalized_mutual_info_score
 
-from faceclust.evaluation.clustering import conflicts, information
+from faceclust.evaluation.metrics.clustering import conflicts, information
 
 faces = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=25)
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from faceclust.evaluation.verification import (
+from faceclust.evaluation.metrics.verification import (
     best_threshold,
     is_resolvable,
     roc,

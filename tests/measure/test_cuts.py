@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.evaluation.clustering import bcubed, conflicts, pairwise
 from faceclust.evaluation.embedding_files import labelled, read_saved
 from faceclust.evaluation.ground_truth import labelled_faces
+from faceclust.evaluation.metrics.clustering import bcubed, conflicts, pairwise
 from faceclust.evaluation.thresholds import METHODS, Labelled, best_cuts, score_cuts, thresholds_of
 from tests.benchmarks.synthetic import face_table, synthetic_faces
 from tests.samples import COLLINS, HOPPER

@@ -10,8 +10,8 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.evaluation.clustering import bcubed, pairwise
 from faceclust.evaluation.library_calibration import confirmed_faces, distances_of, people_needed
+from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.evaluation.thresholds import alike_at
 from faceclust.types import ClusterParams
 from tests.measure.named import confirm, made_library

@@ -11,9 +11,9 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
 from faceclust.errors import UsageError
 from faceclust.evaluation import radius
-from faceclust.evaluation.clustering import bcubed
 from faceclust.evaluation.labelled_folders import LabelledPhotos
 from faceclust.evaluation.main_faces import MainFaces
+from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.radius import Cut, RadiusFound, find_radius, plateau, sweep
 from faceclust.packs.known import load_pack
 from faceclust.progress import Silent

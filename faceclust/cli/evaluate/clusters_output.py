@@ -10,7 +10,7 @@ import click
 from faceclust.cli.common import count
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.clustering import Score
+    from faceclust.evaluation.metrics.clustering import Score
     from faceclust.evaluation.thresholds import CutScores, Labelled
 
 #: Of the ways to group, what a person reads.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceclust.evaluation.clustering import Score, alone_apart
+from faceclust.evaluation.metrics.clustering import Score, alone_apart
 
 Float64 = NDArray[np.float64]
 Weights = NDArray[np.floating] | NDArray[np.integer]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.evaluation.joins import Joins, drawn_people
+from faceclust.evaluation.metrics.joined_pairs import Joins, drawn_people
 
 FOLDS = 10
 People = NDArray[np.bool_]
