@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.conventions import DEFAULT_PACK, MANIFEST_NAME
 from faceclust.errors import PackError
+from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME
 from faceclust.packs.drafting import OwnModel, own_manifest, with_files
 from faceclust.packs.holding import hold_pack
 from faceclust.packs.install import check_name, put_in, shipped_manifest, staged

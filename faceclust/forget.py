@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, NothingScannedError
+from faceclust.files.atomic import remove, write_atomically
+from faceclust.files.names import pack_of
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.forgetting import Erasure, Who, mentions, naming_of, plan_erasure
 from faceclust.people.forgotten import ForgottenFaces, forgotten_by
 from faceclust.people.journal import Journal
 from faceclust.people.locate import FaceFinder, found_before
 from faceclust.people.names import person_key
-from faceclust.store.files import remove, write_atomically
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import JOURNAL_NAME, journal_held
 from faceclust.store.thumbs import ThumbStore

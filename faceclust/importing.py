@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.answers import Answers
-from faceclust.conventions import RAW_ENDINGS
+from faceclust.files.names import RAW_ENDINGS
 from faceclust.foreign.judge import Known, judge
 from faceclust.foreign.plan import ImportPlan, Naming
 from faceclust.foreign.sources import sort_sources

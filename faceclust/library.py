@@ -25,8 +25,8 @@ from faceclust.answers import Answers
 from faceclust.catalogue.constraints import constraints_of, in_words
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
-from faceclust.conventions import PRECISIONS
 from faceclust.errors import PackError, UsageError
+from faceclust.files.names import PRECISIONS
 from faceclust.forget import Forgetting
 from faceclust.importing import Importing
 from faceclust.measuring import AUTO, Measuring

@@ -9,8 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from faceclust.conventions import pack_of
 from faceclust.errors import CacheError
+from faceclust.files.names import pack_of
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.single import Eye, UnreadableError

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, UsageError
+from faceclust.files.atomic import TEMPORARY, remove
+from faceclust.files.names import pack_of
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
 from faceclust.store.clusters import read_clusters
-from faceclust.store.files import TEMPORARY, remove
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by, read_cache
 from faceclust.store.home import FOLDERS, JOURNAL_NAME, SET_ASIDE, LibraryHome
 from faceclust.store.inspection import Inspected, Problem, inspect_cache, listing

@@ -16,8 +16,8 @@ from PIL import Image
 from faceclust import Library
 from faceclust.checkup import library_status
 from faceclust.errors import CacheError, UsageError
+from faceclust.files import atomic
 from faceclust.people.forgotten import forgotten_by
-from faceclust.store import files
 from tests.other_packs import install_other_boxes
 from tests.samples import COLLINS, HOPPER, save, variant
 
@@ -452,7 +452,7 @@ def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> 
 
         return step
 
-    write, remove = counted(files.write_atomically, "write"), counted(files.remove, "remove")
+    write, remove = counted(atomic.write_atomically, "write"), counted(atomic.remove, "remove")
     for module in (conductor, clusters, folder_cache):
         monkeypatch.setattr(module, "write_atomically", write)
     for module in (conductor, clusters, traces):
@@ -547,7 +547,7 @@ def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
     assert library.undo().name == COLLINS  # type: ignore[union-attr]
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
     assert library.person(HOPPER)
-    real = files.write_atomically
+    real = atomic.write_atomically
 
     def refuses(path: Path, *arguments: object) -> None:
         if "2019" in path.parts:

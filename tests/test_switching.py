@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceclust import Library
-from faceclust.conventions import cache_name
 from faceclust.errors import NothingScannedError, PackError, UsageError
+from faceclust.files.names import cache_name
 from faceclust.scan.unchanged import unchanged_photos
 from faceclust.store.chosen import choose_pack, files_count, pack_in_use, precision_in_use, user_file
 from faceclust.store.config import read_config

@@ -16,8 +16,8 @@ from pathlib import Path
 from faceclust.catalogue.corrections import Memory, as_said
 from faceclust.catalogue.models_in_use import load_used
 from faceclust.catalogue.remap import carried_over, models_of
-from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, NothingScannedError, PackError, UsageError
+from faceclust.files.names import pack_of
 from faceclust.packs.pack import Pack
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.conventions import PHOTO_ENDINGS
 from faceclust.errors import UsageError
+from faceclust.files.names import PHOTO_ENDINGS
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from faceclust import __version__
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.evaluation.aligned_crops import aligned_face, decode_held
+from faceclust.files.atomic import private_folder, write_atomically
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.progress import Progress, Silent
-from faceclust.store.files import private_folder, write_atomically
 from faceclust.types import Float32, PhotoRef, UInt8, check_array
 from faceclust.vision.analyse import FaceAnalyser
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.conventions import PHOTO_ENDINGS
 from faceclust.errors import UsageError
 from faceclust.evaluation.main_faces import MainFaces, Picture
 from faceclust.evaluation.metrics.verification import (
@@ -24,6 +23,7 @@ from faceclust.evaluation.metrics.verification import (
     verify_folds,
 )
 from faceclust.evaluation.pair_lists import PairList, holds_pictures, read_pairs, read_picture_pairs
+from faceclust.files.names import PHOTO_ENDINGS
 from faceclust.types import Float32
 
 _CHUNK = 1 << 14  # pairs at a time: bounds the memory

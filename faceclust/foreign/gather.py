@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faceclust.conventions import RAW_ENDINGS
+from faceclust.files.names import RAW_ENDINGS
 from faceclust.foreign import picasa
 from faceclust.foreign.embedded import embedded_packets
 from faceclust.foreign.files import UnreadableError, read_small

@@ -6,7 +6,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from faceclust.conventions import RAW_ENDINGS
+from faceclust.files.names import RAW_ENDINGS
 
 
 class Owners:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
 
-from faceclust.conventions import RAW_ENDINGS
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.outputs.within import is_among_photos, obstacle_to
+from faceclust.files.names import RAW_ENDINGS
+from faceclust.files.safe_paths import is_among_photos, obstacle_to
 from faceclust.outputs.writing import write_whole
 from faceclust.types import PhotoFacts
 from faceclust.xmp.matching import NamedBox

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from faceclust.conventions import MANIFEST_NAME, PACK_NAME
 from faceclust.errors import PackError
+from faceclust.files.names import MANIFEST_NAME, PACK_NAME
 from faceclust.packs.known import forget_packs, user_models
 from faceclust.packs.shipped import shipped_folders
 from faceclust.packs.supply import Supplied

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
-from faceclust.conventions import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME
 from faceclust.errors import PackError
+from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.shipped import shipped_folders

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faceclust.conventions import DEFAULT_PACK
+from faceclust.files.names import DEFAULT_PACK
 
 
 def shipped_folders() -> list[Path]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from faceclust.conventions import MANIFEST_NAME
+from faceclust.files.names import MANIFEST_NAME
 
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 _SHA256 = re.compile(r"[0-9a-f]{64}")

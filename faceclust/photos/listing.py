@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.conventions import HOME_NAME, NO_PHOTOS_HERE, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
+from faceclust.files.names import HOME_NAME, NO_PHOTOS_HERE, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
 
 #: (name, bytes, time of the last change in ns) of a file.
 File = tuple[str, int, int]

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from faceclust.conventions import pack_of
+from faceclust.files.names import pack_of
 from faceclust.scan.folder import ScanFolder
 from faceclust.store.folder_cache import UnusableCacheError, photo_names
 from faceclust.store.home import LibraryHome

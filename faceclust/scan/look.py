@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from faceclust.conventions import pack_of
 from faceclust.errors import CacheError, FaceclustError
+from faceclust.files.names import pack_of
 from faceclust.photos.crawl import PhotoFolder, crawl
 from faceclust.photos.examine import Look
 from faceclust.progress import Progress

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from faceclust.conventions import PRECISIONS
+from faceclust.files.names import PRECISIONS
 from faceclust.photos.examine import Examined, KnownPhoto, Look
 from faceclust.photos.pool import examine_photos
 from faceclust.progress import Progress, StopAsked

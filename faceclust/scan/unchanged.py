@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import platformdirs
 
 from faceclust import __version__
-from faceclust.conventions import (
+from faceclust.files.names import (
     DEFAULT_PACK,
     DEFAULT_PRECISION,
     EXTRA_MODULES,

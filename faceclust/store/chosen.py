@@ -15,8 +15,8 @@ from typing import Any
 
 import platformdirs
 
-from faceclust.conventions import DEFAULT_PACK, DEFAULT_PRECISION, PACK_NAME, PRECISIONS
 from faceclust.errors import UsageError
+from faceclust.files.names import DEFAULT_PACK, DEFAULT_PRECISION, PACK_NAME, PRECISIONS
 from faceclust.store.config import FILE_NAME, change_config, config_in, read_config
 from faceclust.store.home import LibraryHome
 from faceclust.store.places import homes_of

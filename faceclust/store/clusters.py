@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
-from faceclust.store.files import remove, write_atomically
+from faceclust.files.atomic import remove, write_atomically
 from faceclust.store.schema import parquet_bytes
 from faceclust.types import Clustering, ClusterParams
 

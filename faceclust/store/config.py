@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import CacheError, UsageError
-from faceclust.store.files import private_folder, write_atomically
+from faceclust.files.atomic import private_folder, write_atomically
 
 FILE_NAME = "config.toml"
 _LARGEST = 1_000_000  # bytes

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from faceclust.conventions import PRECISIONS
+from faceclust.files.names import PRECISIONS
 from faceclust.store.precision import embedding_matrix
 from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, folder_schema, in_precision, precision_in
 from faceclust.types import FacePlace, FaceTable, PhotoFacts

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceclust.conventions import is_cache_start
 from faceclust.errors import CacheError, NewerCacheError
-from faceclust.store.files import TEMPORARY, private_folder, write_atomically
+from faceclust.files.atomic import TEMPORARY, private_folder, write_atomically
+from faceclust.files.names import is_cache_start
 from faceclust.store.places import CachePaths
 from faceclust.store.schema import (
     UNKNOWN,

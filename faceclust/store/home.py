@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.conventions import DEFAULT_PACK, HOME_MARK, NO_PHOTOS_HERE, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
+from faceclust.files.atomic import private_folder, write_atomically
+from faceclust.files.names import DEFAULT_PACK, HOME_MARK, NO_PHOTOS_HERE, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
 from faceclust.store.config import FILE_NAME, config_in, read_config
-from faceclust.store.files import private_folder, write_atomically
 from faceclust.store.locks import Held, held
 from faceclust.store.places import (
     CachePaths,

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from faceclust.conventions import pack_of
 from faceclust.errors import NewerCacheError
+from faceclust.files.names import pack_of
 from faceclust.store.folder_cache import UnusableCacheError, made_by, read_cache
 from faceclust.store.precision import LARGEST
 from faceclust.store.schema import LIKENESS, STATUS_OK, CacheInfo, stored_name

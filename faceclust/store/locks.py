@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.store.files import PRIVATE_FILE
+from faceclust.files.atomic import PRIVATE_FILE
 from faceclust.store.owner import OwnedError, Owner, OwnerNote
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import Any
 import platformdirs
 
 from faceclust.errors import CacheError
-from faceclust.store.files import TEMPORARY, create_private, private_folder, temporary_beside, write_atomically
+from faceclust.files.atomic import TEMPORARY, create_private, private_folder, temporary_beside, write_atomically
 
 #: Seconds after which an owner that was not heard of counts as gone. Network file systems may
 #: show an age that is a minute old.

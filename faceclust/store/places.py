@@ -13,9 +13,9 @@ from pathlib import Path
 
 import platformdirs
 
-from faceclust.conventions import HOME_NAME
 from faceclust.errors import CacheError, UsageError
-from faceclust.store.files import private_folder, write_atomically
+from faceclust.files.atomic import private_folder, write_atomically
+from faceclust.files.names import HOME_NAME
 
 CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceclust.conventions import DEFAULT_PRECISION, PRECISIONS
 from faceclust.errors import NewerCacheError
+from faceclust.files.names import DEFAULT_PRECISION, PRECISIONS
 from faceclust.store import precision as precisions
 from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 

@@ -11,7 +11,7 @@ from operator import index
 from pathlib import Path
 
 from faceclust.errors import CacheError
-from faceclust.store.files import write_atomically
+from faceclust.files.atomic import write_atomically
 
 _SCHEMA = 1
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from faceclust.store.files import private_folder, write_atomically
+from faceclust.files.atomic import private_folder, write_atomically
 
 
 class ThumbStore:

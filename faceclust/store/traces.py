@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceclust.conventions import HOME_MARK, HOME_NAME, is_cache
 from faceclust.errors import CacheError
+from faceclust.files.atomic import TEMPORARY, remove
+from faceclust.files.names import HOME_MARK, HOME_NAME, is_cache
 from faceclust.store.clusters import forget_in_clusters
 from faceclust.store.faces import PLACE, face_places, is_forgotten
-from faceclust.store.files import TEMPORARY, remove
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by
 from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
 from faceclust.store.places import CachePaths, PartHomes

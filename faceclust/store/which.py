@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from faceclust.errors import CacheError, NoLibraryError, UsageError
-from faceclust.store.files import private_folder, write_atomically
+from faceclust.files.atomic import private_folder, write_atomically
 from faceclust.store.home import LibraryHome
 from faceclust.store.places import homes_of, noted_cache_dirs
 

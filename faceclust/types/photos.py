@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.conventions import EXTRA_MODULES
+from faceclust.files.names import EXTRA_MODULES
 from faceclust.types.arrays import Float32, UInt8, check_array
 
 

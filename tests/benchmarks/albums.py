@@ -21,7 +21,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from faceclust import Library
-from faceclust.conventions import ALBUMS_NOTES
+from faceclust.files.names import ALBUMS_NOTES
 from faceclust.outputs.albums import KINDS
 from faceclust.outputs.albums.names import safe_name
 

@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.two_passes import two_passes
-from faceclust.conventions import PRECISIONS
 from faceclust.evaluation.labelled_folders import LabelledPhotos, labelled_photos
 from faceclust.evaluation.main_faces import MainFaces, main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.score_pairs import Pairs, pairs_of, score_pairs
+from faceclust.files.names import PRECISIONS
 from faceclust.packs.known import load_pack
 from faceclust.packs.pack import Pack
 from faceclust.photos.face_ids import face_id

@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from faceclust.conventions import cache_name
+from faceclust.files.names import cache_name
 from faceclust.packs.manifest import read_manifest
 from faceclust.photos.examine import Look
 from faceclust.progress import Silent

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.conventions import REPORT_NOTES
+from faceclust.files.names import REPORT_NOTES
 from tests.cli.program import COMMAND, ok, run
 
 

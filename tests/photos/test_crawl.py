@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faceclust.conventions import ALBUMS_NOTES
+from faceclust.files.names import ALBUMS_NOTES
 from faceclust.photos.crawl import crawl
 from tests.photos.files import encode, scene
 

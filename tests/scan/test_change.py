@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faceclust import Library
-from faceclust.conventions import cache_name
+from faceclust.files.names import cache_name
 from faceclust.scan import change
 from tests.other_packs import install_other_boxes
 from tests.scan.made import nobody, put

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from faceclust.conventions import CACHE_NAME
 from faceclust.errors import UsageError
+from faceclust.files.names import CACHE_NAME
 from faceclust.store.chosen import precision_in_use
 from faceclust.store.folder_cache import made_by
 from faceclust.upkeep import check_caches

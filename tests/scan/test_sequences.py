@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from faceclust import Library
-from faceclust.conventions import CACHE_NAME
+from faceclust.files.names import CACHE_NAME
 from faceclust.photos.face_ids import content_hash
 from faceclust.scan.unchanged import unchanged_photos
 from tests.samples import COLLINS, HOPPER

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faceclust import Library
-from faceclust.conventions import CACHE_NAME
 from faceclust.errors import CacheError
+from faceclust.files.names import CACHE_NAME
 from faceclust.people.events import JournalFace
 from faceclust.photos import crawl as crawling
 from faceclust.store import folder_cache

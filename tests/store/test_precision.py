@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceclust.conventions import CACHE_NAME, PRECISIONS
 from faceclust.errors import NewerCacheError
+from faceclust.files.names import CACHE_NAME, PRECISIONS
 from faceclust.photos.face_ids import face_id
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, made_by, read_cache

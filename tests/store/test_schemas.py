@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceclust import Library
-from faceclust.conventions import CACHE_NAME, cache_name, is_cache, pack_of
 from faceclust.errors import NewerCacheError
+from faceclust.files.names import CACHE_NAME, cache_name, is_cache, pack_of
 from faceclust.store.folder_cache import is_unfinished
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.types import PhotoRef

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.conventions import CACHE_NAME
 from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, UsageError
-from faceclust.store import files
+from faceclust.files import atomic
+from faceclust.files.names import CACHE_NAME
 from faceclust.store.clusters import read_clusters, write_clusters
 from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
@@ -275,14 +275,14 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    files.write_atomically(path, lambda stream: stream.write(b"old"))
+    atomic.write_atomically(path, lambda stream: stream.write(b"old"))
 
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(CacheError, match="No space left"):
-        files.write_atomically(path, lambda stream: stream.write(b"new"))
+        atomic.write_atomically(path, lambda stream: stream.write(b"new"))
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
@@ -299,9 +299,9 @@ def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
     try:
         home = LibraryHome(tmp_path)
         with home.locked():
-            files.write_atomically(home.clusters, write)
+            atomic.write_atomically(home.clusters, write)
             seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
-        deep = files.private_folder(tmp_path / "a" / "b" / "c")
+        deep = atomic.private_folder(tmp_path / "a" / "b" / "c")
     finally:
         os.umask(before)
     assert seen == {0o600}
@@ -314,10 +314,10 @@ def test_two_who_write_the_same_file_do_not_meet(tmp_path: Path) -> None:
 
     def write(stream: BinaryIO) -> None:
         stream.write(b"first")
-        files.write_atomically(path, lambda other: other.write(b"second"))
+        atomic.write_atomically(path, lambda other: other.write(b"second"))
         stream.write(b" and last")
 
-    files.write_atomically(path, write)
+    atomic.write_atomically(path, write)
     assert path.read_bytes() == b"first and last" and list(tmp_path.iterdir()) == [path]
 
 

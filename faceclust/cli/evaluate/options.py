@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_packs
-from faceclust.conventions import PRECISIONS
+from faceclust.files.names import PRECISIONS
 
 if TYPE_CHECKING:
     from faceclust.evaluation.score_pairs import PairScores

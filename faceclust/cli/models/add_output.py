@@ -61,7 +61,7 @@ def put_in(
 
 def _own(files: list[Path], name: str | None, own: dict[str, Any], how: dict[str, Any]) -> Added:
     from faceclust.adding import add_own, known_by_content
-    from faceclust.conventions import DEFAULT_PACK
+    from faceclust.files.names import DEFAULT_PACK
     from faceclust.packs.drafting import OwnModel
 
     lacking = [option for key, option in _FED.items() if own[key] is None]

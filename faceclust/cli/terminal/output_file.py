@@ -33,7 +33,7 @@ def destination(out: Path | None, *, binary: bool) -> Path | None:
 def _require_replaceable(file: Path) -> None:
     """Raises UsageError for a photo, and for what faceclust keeps of a library: neither is to be lost
     by a slip of the keyboard."""
-    from faceclust.conventions import PHOTO_ENDINGS
+    from faceclust.files.names import PHOTO_ENDINGS
 
     require_not_kept(file)
     real = Path(os.path.realpath(file))
@@ -43,7 +43,7 @@ def _require_replaceable(file: Path) -> None:
 
 def require_not_kept(file: Path) -> None:
     """Raises UsageError for what faceclust keeps of a library."""
-    from faceclust.conventions import HOME_MARK, HOME_NAME, is_cache_start
+    from faceclust.files.names import HOME_MARK, HOME_NAME, is_cache_start
 
     real = Path(os.path.realpath(file))
     kept = is_cache_start(real.name) or any(

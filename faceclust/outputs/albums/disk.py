@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
+from faceclust.files.safe_paths import wrong_with
 from faceclust.outputs.albums.manifest import Note
-from faceclust.outputs.within import wrong_with
 from faceclust.types import PhotoFacts
 
 NOT_OURS = "not made by faceclust"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from faceclust.conventions import ALBUMS_NOTES
 from faceclust.errors import FaceclustError
+from faceclust.files.names import ALBUMS_NOTES
 from faceclust.outputs.writing import replace_whole
 
 FORMAT = 2

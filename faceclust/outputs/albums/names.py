@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 
-from faceclust.conventions import SYSTEM_FOLDERS
+from faceclust.files.names import SYSTEM_FOLDERS
 
 #: Bytes of UTF-8 of a name: fewer than the 255 that file systems take, for some take fewer.
 LONGEST = 150

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from faceclust.conventions import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.names import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS
 from faceclust.outputs.albums.arrange import arrange
 from faceclust.outputs.albums.choice import Album
 from faceclust.outputs.albums.disk import CHANGED, Disk

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceclust.conventions import REPORT_NOTES
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.outputs.lock import locked
-from faceclust.outputs.within import is_path_below, obstacle_to
+from faceclust.files.lock import locked
+from faceclust.files.names import REPORT_NOTES
+from faceclust.files.safe_paths import is_path_below, obstacle_to
 from faceclust.outputs.writing import replace_whole
 
 #: Path → the digest of what was made there; while files are moved, those of before and after.

@@ -16,8 +16,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from faceclust.conventions import ALBUMS_NOTES
 from faceclust.errors import FaceclustError
+from faceclust.files.names import ALBUMS_NOTES
 from faceclust.outputs.albums import Left, links, make_albums
 from faceclust.outputs.albums.manifest import TEMPORARY, read_manifest
 from tests.outputs.albums.made import EVERYBODY, make, plan, shown, tree, write_photos

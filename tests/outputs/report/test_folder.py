@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from faceclust.conventions import REPORT_NOTES
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.names import REPORT_NOTES
 from faceclust.outputs.report.folder import _LOCK, check_folder, staging
 from faceclust.photos.listing import list_folders
 
