@@ -10,9 +10,9 @@ from pathlib import Path
 
 from faceclust.answers import Answers
 from faceclust.files.names import RAW_ENDINGS
-from faceclust.foreign.judge import Known, judge
-from faceclust.foreign.plan import ImportPlan, Naming
-from faceclust.foreign.sources import sort_sources
+from faceclust.importers.plan import ImportPlan, Naming
+from faceclust.importers.reconcile import Known, judge
+from faceclust.importers.sources import sort_sources
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.names import person_key
 from faceclust.types import FacePlace, PhotoFacts
@@ -40,7 +40,7 @@ class Importing(Answers):
         for its only face without a name. Raises UsageError for what is not there, or a table that
         cannot be read.
         """
-        from faceclust.foreign.gather import gather  # loads what reads files
+        from faceclust.importers.collect import gather  # loads what reads files
 
         paths = [Path(source) for source in sources]
         chosen = sort_sources(self.root, paths, Path(contacts) if contacts is not None else None, self.photos)

@@ -15,8 +15,8 @@ from PIL import Image
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.foreign.gather import INSIDE, PICASA, SIDECARS, TABLE
-from faceclust.foreign.picasa import rect64_of
+from faceclust.importers.collect import INSIDE, PICASA, SIDECARS, TABLE
+from faceclust.importers.picasa import rect64_of
 from faceclust.outputs.tables import write_rows
 from faceclust.photos.laid import how_laid
 from faceclust.photos.stored import turn_upright

@@ -13,10 +13,10 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.evaluation.thresholds import Labelled
-from faceclust.foreign.files import UnreadableError, decoded, read_small
-from faceclust.foreign.gather import gather
-from faceclust.foreign.match import assign, fits
-from faceclust.foreign.sources import Sources
+from faceclust.importers.box_matching import assign, fits
+from faceclust.importers.collect import gather
+from faceclust.importers.small_files import UnreadableError, decoded, read_small
+from faceclust.importers.sources import Sources
 from faceclust.types import FacePlace
 
 #: As a truth: the folders that the photos lie in, <person>/<photo>.

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from faceclust import Library
-from faceclust.foreign.gather import gather
-from faceclust.foreign.judge import judge
-from faceclust.foreign.plan import ImportPlan
-from faceclust.foreign.sources import sort_sources
+from faceclust.importers.collect import gather
+from faceclust.importers.plan import ImportPlan
+from faceclust.importers.reconcile import judge
+from faceclust.importers.sources import sort_sources
 from faceclust.types import FacePlace
 from faceclust.xmp.region import Box, stored_box, stored_size
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from faceclust.foreign.frame import Choice, choose, readings, usual_frames
-from faceclust.foreign.words import Box, Frame, Region, Words
+from faceclust.importers.coordinate_frame import Choice, choose, readings, usual_frames
+from faceclust.importers.values import Box, Frame, Region, Words
 from faceclust.types import PhotoFacts
 from faceclust.xmp.region import stored_box
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.foreign.match import assign, fits
+from faceclust.importers.box_matching import assign, fits
 
 SIDE = st.floats(1, 200)
 BOXES = st.lists(st.tuples(st.floats(0, 800), st.floats(0, 800), SIDE, SIDE), max_size=6).map(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from faceclust.foreign.owners import Owners
+from faceclust.importers.sidecar_owner import Owners
 
 
 @pytest.mark.parametrize(

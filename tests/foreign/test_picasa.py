@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.foreign.files import UnreadableError
-from faceclust.foreign.picasa import NOBODY, box_of, name_of, read_contacts, read_ini, rect64_of
+from faceclust.importers.picasa import NOBODY, box_of, name_of, read_contacts, read_ini, rect64_of
+from faceclust.importers.small_files import UnreadableError
 
 SIDE = st.integers(0, 65535).map(lambda step: step / 65535)
 INI = """[Picasa]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
-from faceclust.foreign.table import read_table
+from faceclust.importers.csv_table import read_table
 
 ROWS = "photo,left,top,right,bottom,name\na/1.jpg,10,20,30,40,Zoë\nb.jpg,0.1,0.2,0.3,1,Ben\nc.jpg,1,2,3,4,\n"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust.foreign.embedded import embedded_packets
-from faceclust.foreign.keywords import people_of
+from faceclust.importers.keywords import people_of
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.foreign.packets import DIGIKAM, LIGHTROOM, PICASA, WINDOWS, packet

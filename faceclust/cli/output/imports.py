@@ -11,7 +11,7 @@ import click
 from faceclust.cli.common import count, print_json, printable
 
 if TYPE_CHECKING:
-    from faceclust.foreign.plan import ImportPlan
+    from faceclust.importers.plan import ImportPlan
     from faceclust.library import Library
     from faceclust.people.events import Event
 
@@ -42,7 +42,7 @@ def tell_import(plan: ImportPlan, events: Sequence[Event], dry_run: bool, verbos
 
 
 def _read(plan: ImportPlan) -> str:
-    from faceclust.foreign.gather import INSIDE, PICASA, SIDECARS, TABLE
+    from faceclust.importers.collect import INSIDE, PICASA, SIDECARS, TABLE
 
     told = {
         SIDECARS: ("XMP sidecar", None),

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from faceclust.foreign.files import UnreadableError, decoded
-from faceclust.foreign.words import Box
+from faceclust.importers.small_files import UnreadableError, decoded
+from faceclust.importers.values import Box
 
 NAMES = frozenset([".picasa.ini", "picasa.ini"])
 CONTACTS = "contacts.xml"

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_ENDINGS
-from faceclust.foreign import picasa
 from faceclust.foreign.embedded import embedded_packets
-from faceclust.foreign.files import UnreadableError, read_small
-from faceclust.foreign.keywords import people_of
-from faceclust.foreign.owners import Owners
-from faceclust.foreign.plan import Conflict
-from faceclust.foreign.sources import Sources, usual_contacts
-from faceclust.foreign.table import TableRow, fractions_of, read_table
-from faceclust.foreign.words import Frame, Region, Unread, Words
+from faceclust.importers import picasa
+from faceclust.importers.csv_table import TableRow, fractions_of, read_table
+from faceclust.importers.keywords import people_of
+from faceclust.importers.plan import Conflict
+from faceclust.importers.sidecar_owner import Owners
+from faceclust.importers.small_files import UnreadableError, read_small
+from faceclust.importers.sources import Sources, usual_contacts
+from faceclust.importers.values import Frame, Region, Unread, Words
 from faceclust.people.names import clean_name
 from faceclust.progress import Progress
 from faceclust.types import PhotoFacts

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.errors import UsageError
-from faceclust.foreign import picasa
+from faceclust.importers import picasa
 
 _TABLES = (".csv", ".tsv", ".txt")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from faceclust.errors import UsageError
-from faceclust.foreign.files import decoded
-from faceclust.foreign.words import Box
+from faceclust.importers.small_files import decoded
+from faceclust.importers.values import Box
 
 SIDES = ("left", "top", "right", "bottom")
 #: How far from its photo's upper left corner a box may reach, in widths and heights of it.

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from faceclust.foreign.frame import Choice, Reading, choose, readings, usual_frames
-from faceclust.foreign.keywords import is_no_name
-from faceclust.foreign.plan import Conflict, ImportPlan, Naming, Unplaced
-from faceclust.foreign.words import Frame, Words
+from faceclust.importers.coordinate_frame import Choice, Reading, choose, readings, usual_frames
+from faceclust.importers.keywords import is_no_name
+from faceclust.importers.plan import Conflict, ImportPlan, Naming, Unplaced
+from faceclust.importers.values import Frame, Words
 from faceclust.people.names import clean_name, person_key
 from faceclust.people.resolve import Resolved
 from faceclust.types import FacePlace, PhotoFacts
 
 if TYPE_CHECKING:
-    from faceclust.foreign.gather import Gathered
+    from faceclust.importers.collect import Gathered
 
 #: A box that fits a face this much as well as the box that was set on it speaks of the same face.
 _AS_WELL = 0.6

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.foreign.match import assign, fits
-from faceclust.foreign.words import Box, Frame, Words
+from faceclust.importers.box_matching import assign, fits
+from faceclust.importers.values import Box, Frame, Words
 from faceclust.types import PhotoFacts
 from faceclust.xmp.region import upright_box
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from faceclust.foreign.words import Box, Unread
+from faceclust.importers.values import Box, Unread
 
 
 @dataclass(frozen=True)
