@@ -7,9 +7,9 @@ import zipfile
 from pathlib import Path
 
 from faceclust.errors import PackError
+from faceclust.installer.archives import opened_zip
+from faceclust.installer.partial_file import Part
 from faceclust.packs.pack import PackFile
-from faceclust.packs.parts import Part
-from faceclust.packs.zips import opened_zip
 
 _BLOCK = 1 << 20
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from faceclust import adding
-from faceclust.adding import Added, add_known, add_manifest, add_own, known_by_content
 from faceclust.errors import PackError
-from faceclust.packs import install, known
-from faceclust.packs.drafting import OwnModel, with_radius
-from faceclust.packs.install import change_manifest, manifest_text
+from faceclust.installer import add, staging
+from faceclust.installer.add import Added, add_known, add_manifest, add_own, known_by_content
+from faceclust.installer.candidates import Supplied, supplied
+from faceclust.installer.manifest_text import OwnModel, with_radius
+from faceclust.installer.staging import change_manifest, manifest_text
+from faceclust.packs import known
 from faceclust.packs.known import load_pack, pack_names, user_models
 from faceclust.packs.manifest import read_manifest
-from faceclust.packs.supply import Supplied, supplied
 from faceclust.packs.verify import check_files, require_files
 from tests import made_models, made_people
 from tests.packs.made import MODEL, zip_of
@@ -77,7 +77,7 @@ licence = "none"
     )
     (folder / "marks.toml").write_text(text)
     folders = known.shipped_folders()
-    for module in (known, install):
+    for module in (known, staging):
         monkeypatch.setattr(module, "shipped_folders", lambda: [*folders, folder])
     known.forget_packs()
     return tmp_path / "source"
@@ -284,7 +284,7 @@ def test_a_name_that_is_taken_meanwhile_is_seen(tmp_path: Path, monkeypatch: pyt
         added_own(tmp_path / "other", {})
         return supplied(paths)
 
-    monkeypatch.setattr(adding, "supplied", meanwhile)
+    monkeypatch.setattr(add, "supplied", meanwhile)
     with pytest.raises(PackError, match="there is a pack called 'mine' already"):
         added_own(tmp_path, {"size": (96, 112)})
     assert load_pack("mine").embedder.chip_size == (112, 112)

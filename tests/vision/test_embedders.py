@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from faceclust.errors import PackError
+from faceclust.installer.trial import try_pack
 from faceclust.packs.known import load_pack
 from faceclust.packs.pack import Pack
 from faceclust.packs.templates import TEMPLATES, template_points
@@ -18,7 +19,6 @@ from faceclust.types import Detections
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import Embedder, load_embedder
 from faceclust.vision.feeding import Feed
-from faceclust.vision.trial import try_pack
 from tests import made_models
 
 

@@ -14,7 +14,7 @@ from faceclust.cli.common import count, printable
 from faceclust.errors import PackError, UsageError
 
 if TYPE_CHECKING:
-    from faceclust.adding import Added
+    from faceclust.installer.add import Added
     from faceclust.packs.pack import Levels
 
 #: What says how a model of one's own is fed; each has to be said.
@@ -34,8 +34,8 @@ def put_in(
     **own: Any,
 ) -> Added:
     """Put in what the arguments say. Raises UsageError where they do not go together, PackError."""
-    from faceclust.adding import add_known, add_manifest
     from faceclust.cli.models.common import agree
+    from faceclust.installer.add import add_known, add_manifest
     from faceclust.packs.pack import Pack
 
     def agreed(asked: Pack) -> None:
@@ -60,9 +60,9 @@ def put_in(
 
 
 def _own(files: list[Path], name: str | None, own: dict[str, Any], how: dict[str, Any]) -> Added:
-    from faceclust.adding import add_own, known_by_content
     from faceclust.files.names import DEFAULT_PACK
-    from faceclust.packs.drafting import OwnModel
+    from faceclust.installer.add import add_own, known_by_content
+    from faceclust.installer.manifest_text import OwnModel
 
     lacking = [option for key, option in _FED.items() if own[key] is None]
     if lacking and (known := known_by_content(files[0])):

@@ -23,9 +23,9 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
     from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.evaluation.labelled_folders import labelled_photos
     from faceclust.evaluation.radius import find_radius
-    from faceclust.packs.drafting import with_radius
+    from faceclust.installer.manifest_text import with_radius
+    from faceclust.installer.staging import change_manifest, manifest_text
     from faceclust.packs.holding import hold_pack
-    from faceclust.packs.install import change_manifest, manifest_text
     from faceclust.packs.known import load_pack
 
     pack = load_pack(name)

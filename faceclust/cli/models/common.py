@@ -89,7 +89,7 @@ def agree(pack: Pack, *, yes: bool, ask: bool = True) -> None:
     """Say what the pack's licence forbids, and ask once whether that is right; nothing for a pack
     of which that is not said, or that was agreed to. Raises UsageError where nobody can be asked,
     FaceclustError for a no."""
-    from faceclust.packs.terms import is_agreed, note_agreement
+    from faceclust.installer.licence_terms import is_agreed, note_agreement
 
     if is_agreed(pack):
         return

@@ -32,8 +32,8 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
       faceclust models pull sface
       faceclust models pull buffalo_l --url https://mirror.example/models --yes
     """
+    from faceclust.installer.pull import files_to_pull, size_to_pull
     from faceclust.packs.known import load_pack
-    from faceclust.packs.pulling import files_to_pull, size_to_pull
 
     pack = load_pack(name)
     files = files_to_pull(pack)
@@ -53,7 +53,7 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
 def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
     from faceclust.cli.models.common import agree
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.packs.pulling import files_to_pull, pull_pack, size_to_pull
+    from faceclust.installer.pull import files_to_pull, pull_pack, size_to_pull
 
     agree(pack, yes=yes, ask=ask)
     files = files_to_pull(pack)

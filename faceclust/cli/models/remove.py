@@ -27,8 +27,8 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
       faceclust models remove buffalo_l
     """
     from faceclust.cli.models.common import pack_of_library
+    from faceclust.installer.remove import files_to_remove, remove_pack
     from faceclust.packs.known import load_pack
-    from faceclust.packs.removing import files_to_remove, remove_pack
 
     if as_json and not (yes or dry_run):
         raise UsageError("--json does not ask", hint="add --yes, or --dry-run to see what would go")

@@ -12,19 +12,19 @@ import numpy as np
 
 from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME
-from faceclust.packs.drafting import OwnModel, own_manifest, with_files
+from faceclust.installer.candidates import Supplied, match, of_pack, supplied
+from faceclust.installer.manifest_text import OwnModel, own_manifest, with_files
+from faceclust.installer.staging import check_name, put_in, shipped_manifest, staged
+from faceclust.installer.trial import Trial, try_pack
 from faceclust.packs.holding import hold_pack
-from faceclust.packs.install import check_name, put_in, shipped_manifest, staged
 from faceclust.packs.known import load_pack, pack_names
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel, shape_in_words
-from faceclust.packs.supply import Supplied, match, of_pack, supplied
 from faceclust.packs.tables import safe_file_name
 from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
 from faceclust.packs.verify import require_files
 from faceclust.vision.feeding import layout_of, output_of, vector_length
-from faceclust.vision.trial import Trial, try_pack
 
 #: Called with the pack whose terms hold, once all else is well; raises where they are not agreed to.
 Agree = Callable[[Pack], None]

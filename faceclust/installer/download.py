@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import httpx
 
 from faceclust.errors import PackError
+from faceclust.installer.partial_file import Origin, Part
 from faceclust.packs.addresses import is_here, is_secure, shown
-from faceclust.packs.parts import Origin, Part
 from faceclust.progress import Progress
 
 _MOST_REDIRECTS = 10

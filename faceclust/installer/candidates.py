@@ -13,8 +13,8 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from faceclust.errors import PackError
+from faceclust.installer.archives import opened_zip
 from faceclust.packs.pack import Pack, PackFile
-from faceclust.packs.zips import opened_zip
 
 _BLOCK = 1 << 20
 _LARGEST = 3 << 30  # bytes: ONNX files cannot have more than 2 GiB

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
+from faceclust.installer.partial_file import Part
 from faceclust.packs.holding import hold_pack
 from faceclust.packs.known import forget_packs
 from faceclust.packs.pack import Pack
-from faceclust.packs.parts import Part
 from faceclust.packs.tables import KEPT_NAMES
 
 
