@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from faceclust.errors import UsageError
-from faceclust.interview.asked import Asked, Presenter
+from faceclust.interview.planner import plan_questions
+from faceclust.interview.presenter import Asked, Presenter
+from faceclust.interview.questions import Kind, Standing
 from faceclust.library import Library
 from faceclust.people.describe import describe
 from faceclust.people.events import Event
 from faceclust.people.likeness import Likeness
-from faceclust.people.planner import plan_questions
-from faceclust.people.questions import Kind, Standing
 
 YES, NO = ("y", "yes"), ("n", "no", "none")
 #: Words that are hardly somebody's name; in quotes they may be.

@@ -25,8 +25,8 @@ from faceclust import Library
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.evaluation.thresholds import alike_at
+from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview
-from faceclust.people.questions import Kind
 from faceclust.types import ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -22,12 +22,12 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from faceclust import Library
-from faceclust.interview.asked import Asked
+from faceclust.interview.presenter import Asked
+from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview
 from faceclust.outputs.report.timeline import pictured_faces
 from faceclust.people.journal import Journal
 from faceclust.people.locate import overlap
-from faceclust.people.questions import Kind
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.terminal import LabelTerminal

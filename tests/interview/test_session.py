@@ -9,9 +9,9 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.interview.asked import Asked
+from faceclust.interview.presenter import Asked
+from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview, parse_answer
-from faceclust.people.questions import Kind
 from tests.synthetic_library import write_caches
 
 #: Person → how many faces; those of "x" are alone.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from faceclust.interview.planner import plan_questions
+from faceclust.interview.questions import Kind, Question, Standing
 from faceclust.people.likeness import NEAREST, Likeness, does_not_belong, same_person
 from faceclust.people.persons import build_persons
-from faceclust.people.planner import plan_questions
-from faceclust.people.questions import Kind, Question, Standing
 from faceclust.people.resolve import Resolved, Said
 from faceclust.types import Clustering, FaceTable
 from tests.people.made import clustering, groups_of

@@ -11,10 +11,10 @@ from faceclust.cli.common import count
 from faceclust.cli.terminal.pictures import face_strip, faces_that_fit
 from faceclust.cli.terminal.viewer import show_photo
 from faceclust.errors import UsageError
-from faceclust.interview.asked import Asked
+from faceclust.interview.presenter import Asked
+from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview, parse_answer
 from faceclust.library import Library
-from faceclust.people.questions import Kind
 
 _KEYS = {
     Kind.WHO: "a name · Enter later · n nobody I know · ? more",
