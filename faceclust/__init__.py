@@ -19,13 +19,13 @@ __all__ = ["FaceclustError", "Library", "__version__", "verify"]
 
 if TYPE_CHECKING:
     from faceclust.errors import FaceclustError
-    from faceclust.library import Library
-    from faceclust.recognition import verify
+    from faceclust.library.identification import verify
+    from faceclust.library.library import Library
 
 
 def __getattr__(name: str) -> object:
     if name == "Library":
-        from faceclust.library import Library
+        from faceclust.library.library import Library
 
         return Library
     if name == "FaceclustError":
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> object:
 
         return FaceclustError
     if name == "verify":
-        from faceclust.recognition import verify
+        from faceclust.library.identification import verify
 
         return verify
     raise AttributeError(f"module 'faceclust' has no attribute {name!r}")

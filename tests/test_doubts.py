@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from faceclust.doubts import find_doubts
+from faceclust.library.review import find_doubts
 from faceclust.people.resolve import Resolved
 from faceclust.types import FaceTable, Person
 from tests.samples import COLLINS, HOPPER

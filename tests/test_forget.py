@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from faceclust import Library
-from faceclust.checkup import library_status
 from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
+from faceclust.library.status import library_status
 from faceclust.people.forgotten import forgotten_by
 from tests.other_packs import install_other_boxes
 from tests.samples import COLLINS, HOPPER, save, variant
@@ -437,7 +437,7 @@ def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
 
 def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> list[str]:
     """Every write and removal from now on, the `crash_at`-th of which is not done."""
-    from faceclust import forget as conductor
+    from faceclust.library import forgetting as conductor
     from faceclust.people import journal
     from faceclust.store import clusters, folder_cache, traces
 
@@ -536,7 +536,7 @@ def test_an_older_cache_that_comes_back_is_swept(both: tuple[Library, dict[str, 
 def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from faceclust import forget as conductor
+    from faceclust.library import forgetting as conductor
 
     library, people = both
     part = Library(library.root / "2019")

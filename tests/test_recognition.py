@@ -13,8 +13,8 @@ import pytest
 import faceclust
 from faceclust import Library
 from faceclust.errors import UsageError
+from faceclust.library.identification import How, IdentifiedFace, IdentifiedPhoto
 from faceclust.photos.examine import PhotoExaminer
-from faceclust.recognition import How, IdentifiedFace, IdentifiedPhoto
 from tests.samples import COLLINS, HOPPER, portrait, save, scenery, together, variant
 
 Names = Callable[[Library], dict[str, str]]
@@ -64,7 +64,7 @@ def test_the_threshold_decides(collins: tuple[Library, int, set[str]], tmp_path:
 def test_known_faces_keep_their_names_and_their_photos_are_not_opened(
     collins: tuple[Library, int, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faceclust.single._MAX_BYTES", 0)  # nothing is read to see whether it is a copy
+    monkeypatch.setattr("faceclust.library.photo_faces._MAX_BYTES", 0)  # nothing is read to see whether it is a copy
     library, group, faces = collins
     shown = sorted(faces)[:2]
     library.name(faces, COLLINS, shown=shown)

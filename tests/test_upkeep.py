@@ -16,8 +16,8 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
+from faceclust.library.maintenance import check_caches, clear_caches, plan_clearing, prune_caches
 from faceclust.store.schema import parquet_bytes
-from faceclust.upkeep import check_caches, clear_caches, plan_clearing, prune_caches
 from tests.samples import COLLINS
 
 Rows = list[dict[str, Any]]

@@ -11,7 +11,7 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceclust.upkeep import Going, Pruning
+    from faceclust.library.maintenance import Going, Pruning
 
 
 @click.group("cache", short_help="Check the files kept of a library, and tidy them up.")
@@ -42,7 +42,7 @@ def check(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: 
       faceclust cache check
       faceclust cache check --hash --json
     """
-    from faceclust.upkeep import check_caches
+    from faceclust.library.maintenance import check_caches
 
     found = check_caches(open_library(library), hash_photos=hash_photos)
     print_json(found) if as_json else _print_check(found)
@@ -64,7 +64,7 @@ def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool
       faceclust cache prune --dry-run
       faceclust cache prune
     """
-    from faceclust.upkeep import prune_caches
+    from faceclust.library.maintenance import prune_caches
 
     opened = open_library(library)
     done = prune_caches(opened, dry_run=dry_run)
@@ -92,7 +92,7 @@ def clear(ctx: click.Context, pack: str | None, yes: bool, library: Path | None,
       faceclust cache clear
       faceclust cache clear --pack dlib --yes
     """
-    from faceclust.upkeep import clear_caches, plan_clearing
+    from faceclust.library.maintenance import clear_caches, plan_clearing
 
     if as_json and not yes:
         raise UsageError("--json does not ask", hint="add --yes")

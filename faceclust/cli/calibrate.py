@@ -12,7 +12,7 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
 
 @click.command("calibrate", short_help="Find the threshold for your own people.")

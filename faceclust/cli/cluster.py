@@ -10,7 +10,7 @@ import click
 from faceclust.cli.common import count, json_option, library_option, open_library, print_json
 
 if TYPE_CHECKING:
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
 
 class _Threshold(click.ParamType):  # type: ignore[type-arg] # of some versions of click
@@ -151,7 +151,7 @@ def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
 
 def _settle_threshold(context: click.Context, opened: Library, choices: dict[str, Any]) -> str:
     """Put the number in that "auto" stands for. Gives what to say of where the number is from."""
-    from faceclust.measuring import THRESHOLD
+    from faceclust.library.calibration import THRESHOLD
 
     if choices["threshold"] != "auto":
         said = context.get_parameter_source("threshold") is click.core.ParameterSource.DEFAULT_MAP

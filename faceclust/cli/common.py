@@ -15,7 +15,7 @@ import click
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: What a shell asks in.
@@ -43,7 +43,7 @@ def json_option(function: F) -> F:
 def open_library(named: Path | None) -> Library:
     """The library in use, named on the first line of stderr."""
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
     return announce(Library.find(named, progress=TerminalProgress()))
 
@@ -77,7 +77,7 @@ def print_json(value: Any) -> None:
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """For the shell: the names of the library in use that begin so."""
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
     try:
         people = Library.find(context.params.get("library")).people()

@@ -23,7 +23,7 @@ def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
     Example:
       faceclust doctor
     """
-    from faceclust.checkup import checkup
+    from faceclust.library.status import checkup
 
     findings = checkup(library)
     print_json(findings) if as_json else _print(findings)

@@ -12,7 +12,7 @@ from faceclust.cli.common import complete_names, count, json_option, library_opt
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
-    from faceclust.forget import ForgetPlan
+    from faceclust.library.forgetting import ForgetPlan
 
 
 @click.command("forget", short_help="Remove a person from all caches and journals.")

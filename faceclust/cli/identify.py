@@ -12,7 +12,7 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json, printable
 
 if TYPE_CHECKING:
-    from faceclust.recognition import IdentifiedFace, IdentifiedPhoto
+    from faceclust.library.identification import IdentifiedFace, IdentifiedPhoto
 
 
 @click.command("identify")

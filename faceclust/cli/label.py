@@ -12,7 +12,7 @@ from faceclust.cli.common import count, library_option, open_library, remind_of_
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
 
 @click.command("label", short_help="Name the people, with few questions.")

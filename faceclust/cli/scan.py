@@ -101,7 +101,7 @@ def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
 def _scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
     from faceclust.cli.terminal.interrupt import stop_on_interrupt
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
     opened = Library(root, cache_dir=cache_dir, progress=TerminalProgress())
     with stop_on_interrupt("finishing the photos in hand …") as stop_asked:

@@ -21,7 +21,7 @@ def command(library: Path | None, as_json: bool) -> None:
     Example:
       faceclust status
     """
-    from faceclust.checkup import library_status
+    from faceclust.library.status import library_status
 
     opened = open_library(library)
     status = library_status(opened)

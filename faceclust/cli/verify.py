@@ -12,7 +12,7 @@ from faceclust.cli.common import count, json_option, library_option, open_librar
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
-    from faceclust.recognition import Verification
+    from faceclust.library.identification import Verification
 
 
 @click.command("verify")
@@ -53,7 +53,7 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
 
 
 def _verify(a: str, b: str, threshold: float, library: Path | None) -> Verification:
-    from faceclust.recognition import is_face_id, verify
+    from faceclust.library.identification import is_face_id, verify
 
     opened = open_library(library) if library or is_face_id(a) or is_face_id(b) else None
     found = verify(a, b, threshold=threshold, library=opened)

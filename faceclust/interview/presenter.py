@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faceclust.interview.questions import Candidate, Kind, Question
-from faceclust.library import Library
+from faceclust.library.library import Library
 from faceclust.outputs.overview import date_range
 from faceclust.outputs.report.timeline import pictured_faces
 from faceclust.people.describe import alike_in_words

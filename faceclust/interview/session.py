@@ -15,7 +15,7 @@ from faceclust.errors import UsageError
 from faceclust.interview.planner import plan_questions
 from faceclust.interview.presenter import Asked, Presenter
 from faceclust.interview.questions import Kind, Standing
-from faceclust.library import Library
+from faceclust.library.library import Library
 from faceclust.people.describe import describe
 from faceclust.people.events import Event
 from faceclust.people.likeness import Likeness

@@ -121,6 +121,6 @@ def test_neither_measuring_nor_own_models_open_a_socket(tmp_path: Path) -> None:
 
 
 def test_only_a_scan_loads_the_model_runtime(tmp_path: Path) -> None:
-    code = "import sys, faceclust.library, faceclust.checkup; print('onnxruntime' in sys.modules)"
+    code = "import sys, faceclust.library.library, faceclust.library.status; print('onnxruntime' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     assert done.stdout.strip() == "False"

@@ -85,7 +85,7 @@ def test_ctrl_c_leaves_nothing_half(named: Library, tmp_path: Path, split: list[
 
 
 def test_too_many_pictures_are_told_of(named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.pages.PICTURES_IN_A_FILE", 4)
+    monkeypatch.setattr("faceclust.library.reporting.PICTURES_IN_A_FILE", 4)
     made = named.report_page(tmp_path / "r.html")
     assert made.pictures == 4 and made.unpictured == len(named.places_of) - 4
     assert b"faceclust report --split" in made.content

@@ -11,11 +11,11 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
+from faceclust.library.forgotten_filter import Watch, places_on
 from faceclust.people.events import JournalFace
 from faceclust.photos.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
 from faceclust.types import PhotoRef
-from faceclust.watch import Watch, places_on
 from tests.cli.program import ok
 from tests.samples import COLLINS, HOPPER, portrait, save
 from tests.scan.made import expected, face, held, is_unchanged, nobody, put, touch

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from faceclust import Library
 from faceclust.errors import CacheError
 from faceclust.files.names import CACHE_NAME
+from faceclust.library.maintenance import clear_caches, plan_clearing, prune_caches
 from faceclust.people.events import JournalFace
 from faceclust.photos import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
 from faceclust.store.seen import Seen, SeenFolder, read_seen, write_seen
-from faceclust.upkeep import clear_caches, plan_clearing, prune_caches
 from tests.cli.program import ok
 from tests.samples import COLLINS, HOPPER
 from tests.scan.made import expected, face, held, is_unchanged, make_photos, nobody, put, touch

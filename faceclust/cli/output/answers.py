@@ -11,7 +11,7 @@ from faceclust.cli.common import count, print_json
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceclust.library import Library
+    from faceclust.library.library import Library
     from faceclust.people.events import Event
 
 Counts = dict[str, tuple[int, int]]  # name → faces, of them confirmed

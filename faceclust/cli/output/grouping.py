@@ -14,7 +14,7 @@ from faceclust.errors import CacheError
 if TYPE_CHECKING:
     from faceclust.cluster.group import Grouping
     from faceclust.cluster.numbering import Changes
-    from faceclust.library import Library
+    from faceclust.library.library import Library
 
 _MOST = 5  # groups named in a line
 

@@ -12,7 +12,7 @@ from faceclust.cli.common import count, print_json, printable
 
 if TYPE_CHECKING:
     from faceclust.importers.plan import ImportPlan
-    from faceclust.library import Library
+    from faceclust.library.library import Library
     from faceclust.people.events import Event
 
 _MOST = 30  # lines of a kind

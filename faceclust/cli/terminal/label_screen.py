@@ -14,7 +14,7 @@ from faceclust.errors import UsageError
 from faceclust.interview.presenter import Asked
 from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview, parse_answer
-from faceclust.library import Library
+from faceclust.library.library import Library
 
 _KEYS = {
     Kind.WHO: "a name · Enter later · n nobody I know · ? more",

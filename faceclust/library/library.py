@@ -21,23 +21,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faceclust.answers import Answers
 from faceclust.catalogue.constraints import constraints_of, in_words
 from faceclust.cluster.group import Grouping, check, group_faces
 from faceclust.cluster.numbering import Changes, compare
 from faceclust.errors import PackError, UsageError
 from faceclust.files.names import PRECISIONS
-from faceclust.forget import Forgetting
-from faceclust.importing import Importing
-from faceclust.measuring import AUTO, Measuring
+from faceclust.library.calibration import AUTO, Measuring
+from faceclust.library.exporting import Sharing
+from faceclust.library.forgetting import Forgetting
+from faceclust.library.identification import IdentifiedPhoto, identify
+from faceclust.library.importing import Importing
+from faceclust.library.naming import Answers
+from faceclust.library.reporting import Pages
+from faceclust.library.searching import Searches
 from faceclust.packs.verify import require_files
-from faceclust.pages import Pages
 from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
 from faceclust.progress import Progress, StopAsked
-from faceclust.recognition import IdentifiedPhoto, identify
 from faceclust.scan.unchanged import scan_unchanged
-from faceclust.searches import Searches
-from faceclust.sharing import Sharing
 from faceclust.store.chosen import choose_precision, precision_in_use
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory

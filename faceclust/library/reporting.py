@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.doubts import find_doubts
 from faceclust.errors import CacheError
+from faceclust.library.review import find_doubts
 from faceclust.outputs.report.compose import Known, compose
 from faceclust.outputs.report.folder import WrittenFolder, check_folder, staging
 from faceclust.outputs.report.render import picture_path, render_pages, render_report

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from faceclust.errors import CacheError
 from faceclust.files.names import pack_of
+from faceclust.library.photo_faces import Eye, UnreadableError
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
-from faceclust.single import Eye, UnreadableError
 from faceclust.store.folder_cache import UnusableCacheError, photo_names
 from faceclust.store.home import LibraryHome
 

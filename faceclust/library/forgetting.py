@@ -14,6 +14,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, NothingScannedError
 from faceclust.files.atomic import remove, write_atomically
 from faceclust.files.names import pack_of
+from faceclust.library.forgotten_filter import Watch, still_held, sweep
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.forgetting import Erasure, Who, mentions, naming_of, plan_erasure
 from faceclust.people.forgotten import ForgottenFaces, forgotten_by
@@ -25,7 +26,6 @@ from faceclust.store.home import JOURNAL_NAME, journal_held
 from faceclust.store.thumbs import ThumbStore
 from faceclust.store.traces import Traces, erase_from_cache, erase_from_home, find_traces
 from faceclust.store.which import enclosing_library
-from faceclust.watch import Watch, still_held, sweep
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from faceclust.answers import Answers
 from faceclust.files.names import RAW_ENDINGS
 from faceclust.importers.plan import ImportPlan, Naming
 from faceclust.importers.reconcile import Known, judge
 from faceclust.importers.sources import sort_sources
+from faceclust.library.naming import Answers
 from faceclust.people.events import Event, JournalFace, effective
 from faceclust.people.names import person_key
 from faceclust.types import FacePlace, PhotoFacts

@@ -15,6 +15,7 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_used
 from faceclust.errors import UsageError
+from faceclust.library.photo_faces import Box, Eye, KnownPhotos, Seen, UnreadableError
 from faceclust.people.recognise import (
     IDENTIFY_THRESHOLD,
     NEIGHBOURS,
@@ -26,7 +27,6 @@ from faceclust.people.recognise import (
     certainty,
     nearest,
 )
-from faceclust.single import Box, Eye, KnownPhotos, Seen, UnreadableError
 
 Named = str | os.PathLike[str]
 

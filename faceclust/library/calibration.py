@@ -6,8 +6,8 @@ import hashlib
 from datetime import date
 from typing import TYPE_CHECKING
 
-from faceclust.answers import Answers
 from faceclust.errors import UsageError
+from faceclust.library.naming import Answers
 from faceclust.store.calibrations import Calibration, keep_calibration, read_calibration
 from faceclust.store.config import check_changeable
 
