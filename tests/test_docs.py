@@ -65,7 +65,7 @@ def test_the_python_example_runs(library: Library, tmp_path: Path, capsys: pytes
 @pytest.fixture
 def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     """A library with Anna in it, the files of `export` in its folder, which is the working folder."""
-    from faceclust.outputs.tables import FORMATS, write_rows
+    from faceclust.outputs.face_table import FORMATS, write_rows
 
     library.name(library.group(1), "Anna")
     for format in FORMATS:

@@ -17,7 +17,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.importers.collect import INSIDE, PICASA, SIDECARS, TABLE
 from faceclust.importers.picasa import rect64_of
-from faceclust.outputs.tables import write_rows
+from faceclust.outputs.face_table import write_rows
 from faceclust.photos.laid import how_laid
 from faceclust.photos.stored import turn_upright
 from faceclust.types import FacePlace

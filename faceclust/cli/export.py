@@ -41,7 +41,7 @@ def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any
       faceclust export -f xmp --where sidecar --dry-run
       faceclust export -f xmp --where ~/sidecars --confirmed
     """
-    from faceclust.outputs.tables import BINARY, write_rows
+    from faceclust.outputs.face_table import BINARY, write_rows
 
     if kind == "xmp":
         export_xmp(library, out, **xmp)
@@ -54,7 +54,7 @@ def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any
 
 
 def _by_ending(out: Path | None) -> str | None:
-    from faceclust.outputs.tables import ENDINGS, FORMATS
+    from faceclust.outputs.face_table import ENDINGS, FORMATS
 
     if out is None or out == STDOUT:
         return None

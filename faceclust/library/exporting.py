@@ -19,8 +19,8 @@ from faceclust.outputs.albums import (
     make_albums,
     plan_albums,
 )
+from faceclust.outputs.face_table import export_rows
 from faceclust.outputs.search import time_span
-from faceclust.outputs.tables import export_rows
 
 if TYPE_CHECKING:
     from faceclust.outputs.sidecars import SidecarPlan

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.outputs.page import photo_href, photo_hrefs
+from faceclust.outputs.html_page import photo_href, photo_hrefs
 
 
 def test_links_are_relative_and_quoted() -> None:

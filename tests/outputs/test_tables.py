@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.outputs.tables import BINARY, ENDINGS, FORMATS, SCHEMA, export_rows, write_rows
+from faceclust.outputs.face_table import BINARY, ENDINGS, FORMATS, SCHEMA, export_rows, write_rows
 from faceclust.types import FacePlace, Person, PhotoFacts
 
 TAKEN = datetime(2020, 6, 1, 12)

@@ -13,9 +13,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from faceclust.outputs.html_page import photo_href, render_page
 from faceclust.outputs.map.sprites import ACROSS, make_sheets, side_for
 from faceclust.outputs.overview import date_range
-from faceclust.outputs.page import photo_href, render_page
 from faceclust.progress import Progress, Silent
 from faceclust.types import FacePlace, Float32, Person
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from faceclust.outputs.page import data_uri, photo_hrefs, render_page
+from faceclust.outputs.html_page import data_uri, photo_hrefs, render_page
 from faceclust.outputs.report import words
 from faceclust.outputs.report.values import Entry, Report
 from faceclust.outputs.report.where import coordinates
