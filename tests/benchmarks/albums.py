@@ -23,7 +23,7 @@ from pathlib import Path
 from faceclust import Library
 from faceclust.files.names import ALBUMS_NOTES
 from faceclust.outputs.albums import KINDS
-from faceclust.outputs.albums.names import safe_name
+from faceclust.outputs.albums.safe_names import safe_name
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.interview import true_names

@@ -11,11 +11,11 @@ removed or replaced.
 
 from __future__ import annotations
 
-from faceclust.outputs.albums.choice import Album, Choice, Member, album_of, split_names
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS
 from faceclust.outputs.albums.links import KINDS
 from faceclust.outputs.albums.make import make_albums
 from faceclust.outputs.albums.plan import AlbumPlan, Left, plan_albums
+from faceclust.outputs.albums.selection import Album, Choice, Member, album_of, split_names
 
 __all__ = [
     "DEFAULT_LAYOUT",

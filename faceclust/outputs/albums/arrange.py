@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from faceclust.outputs.albums.choice import Album
 from faceclust.outputs.albums.layout import Layout, Step
-from faceclust.outputs.albums.names import LONGEST, Names, name_key, safe_name
+from faceclust.outputs.albums.safe_names import LONGEST, Names, name_key, safe_name
+from faceclust.outputs.albums.selection import Album
 from faceclust.types import PhotoFacts
 
 #: Bytes that a path below the albums' folder is kept to, so that programs of Windows, which stop

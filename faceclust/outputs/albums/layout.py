@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faceclust.errors import UsageError
-from faceclust.outputs.albums.names import split_ending
+from faceclust.outputs.albums.safe_names import split_ending
 from faceclust.types import PhotoFacts
 
 DEFAULT_LAYOUT = "{person}/{name}"

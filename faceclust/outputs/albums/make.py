@@ -11,11 +11,11 @@ from pathlib import Path
 
 from faceclust.errors import FaceclustError
 from faceclust.files.lock import locked
-from faceclust.outputs.albums.disk import CHANGED, Disk
+from faceclust.outputs.albums.existing import CHANGED, Disk
 from faceclust.outputs.albums.links import COPIES, failure, make_link, put
 from faceclust.outputs.albums.manifest import TEMPORARY, Manifest, Note, read_manifest, write_manifest
-from faceclust.outputs.albums.names import name_key
 from faceclust.outputs.albums.plan import AlbumPlan, Left
+from faceclust.outputs.albums.safe_names import name_key
 from faceclust.progress import Progress, Silent
 
 _LOCK = ".faceclust-albums.lock"

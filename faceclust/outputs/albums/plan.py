@@ -10,12 +10,12 @@ from pathlib import Path
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.names import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS
 from faceclust.outputs.albums.arrange import arrange
-from faceclust.outputs.albums.choice import Album
-from faceclust.outputs.albums.disk import CHANGED, Disk
+from faceclust.outputs.albums.existing import CHANGED, Disk
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
 from faceclust.outputs.albums.links import COPIES, Targets, check_kind
 from faceclust.outputs.albums.manifest import Manifest, Note, read_manifest
-from faceclust.outputs.albums.names import name_key
+from faceclust.outputs.albums.safe_names import name_key
+from faceclust.outputs.albums.selection import Album
 from faceclust.types import PhotoFacts
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
 from faceclust.outputs.albums.arrange import arrange
-from faceclust.outputs.albums.choice import Album
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS, parse_layout
+from faceclust.outputs.albums.selection import Album
 from tests.outputs.albums.made import facts
 from tests.outputs.albums.test_names import TEXTS, assert_safe
 

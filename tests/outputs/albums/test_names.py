@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.outputs.albums.names import LONGEST, Names, name_key, safe_name, split_ending
+from faceclust.outputs.albums.safe_names import LONGEST, Names, name_key, safe_name, split_ending
 
 #: Texts that are more trouble than arbitrary ones.
 TROUBLE = st.lists(

@@ -239,7 +239,7 @@ def test_a_folder_that_cannot_be_written(root: Path, out: Path, monkeypatch: pyt
 
 def test_a_disk_where_case_does_not_count(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A person is spelt another way: the disk says that the new link is there already, for it is the old."""
-    from faceclust.outputs.albums import disk
+    from faceclust.outputs.albums import existing
 
     def folded(path: str | Path) -> str:
         return str(path).replace("/Anna", "/anna")
@@ -261,7 +261,7 @@ def test_a_disk_where_case_does_not_count(root: Path, out: Path, monkeypatch: py
     make(root, out, {"anna": ("b.jpg",)})
     folding = Folding()
     folding.path = FoldingPath()  # type: ignore[attr-defined]
-    monkeypatch.setattr(disk, "os", folding)
+    monkeypatch.setattr(existing, "os", folding)
     done = plan(root, out, {"Anna": ("b.jpg",)})
     assert list(done.make) == ["Anna/b.jpg"] and list(done.remove) == ["anna/b.jpg"] and not done.left
 
