@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.map import layout
 from faceclust.outputs.map.layout import METHODS, lay_out, principal_plane, require_method
-from faceclust.outputs.map.neighbours import nearest_faces
+from faceclust.outputs.map.nearest_faces import nearest_faces
 from faceclust.progress import Silent
 from tests.benchmarks.synthetic import Faces, synthetic_faces
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.outputs.map.neighbours import nearest_faces
+from faceclust.outputs.map.nearest_faces import nearest_faces
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32
 
