@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from faceclust.outputs.overview import date_range, overview
-from faceclust.outputs.report.choice import chosen_pictures
-from faceclust.outputs.report.company import companions, matrix
-from faceclust.outputs.report.mentions import Mentions
+from faceclust.outputs.report.chosen_pictures import chosen_pictures
+from faceclust.outputs.report.companions import companions, matrix
+from faceclust.outputs.report.places import places_of_photos, spots
+from faceclust.outputs.report.review import Mentions
 from faceclust.outputs.report.skipped import grouped_skips
 from faceclust.outputs.report.timeline import shot_of, time_line
 from faceclust.outputs.report.values import Companion, Doubts, Entry, Line, Report
-from faceclust.outputs.report.where import places_of_photos, spots
 from faceclust.outputs.search import count_pairs
 from faceclust.types import FacePlace, Person, PhotoFacts
 

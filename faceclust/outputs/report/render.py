@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.outputs.html_page import data_uri, photo_hrefs, render_page
-from faceclust.outputs.report import words
+from faceclust.outputs.report import text
+from faceclust.outputs.report.places import coordinates
 from faceclust.outputs.report.values import Entry, Report
-from faceclust.outputs.report.where import coordinates
 
 #: Groups without a name on one page of a folder.
 GROUPS_A_PAGE = 120
@@ -108,6 +108,6 @@ def _page(template: str, report: Report, ways: _Ways, *, split: bool, **values: 
         avatar=avatar,
         avatars=lambda: [(name, ways.small[person]) for person, name in used.items()],
         coordinates=coordinates,
-        words=words,
+        text=text,
         **(defaults | values),
     )

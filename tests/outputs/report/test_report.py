@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.outputs.overview import date_range
-from faceclust.outputs.report.choice import chosen_pictures
-from faceclust.outputs.report.company import matrix
+from faceclust.outputs.report.chosen_pictures import chosen_pictures
+from faceclust.outputs.report.companions import matrix
+from faceclust.outputs.report.places import coordinates, places_of_photos, spots
 from faceclust.outputs.report.skipped import grouped_skips
+from faceclust.outputs.report.text import shade
 from faceclust.outputs.report.timeline import pictured_faces, time_line
 from faceclust.outputs.report.values import Spot
-from faceclust.outputs.report.where import coordinates, places_of_photos, spots
-from faceclust.outputs.report.words import shade
 from faceclust.outputs.search import Pair
 from faceclust.types import Person, SkipReason
 from tests.outputs.report.made import EVIL, everything, facts, html, place, report
