@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from faceclust.packs.known import forget_packs, load_pack, user_models
+from faceclust.packs.registry import forget_packs, load_pack, user_models
 
 #: In the manifest of the embedded pack → what it says instead.
 _NO_LONGER_EMBEDDED = {"embedded = true": "embedded = false"}

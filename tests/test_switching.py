@@ -120,7 +120,7 @@ def test_models_that_are_gone_stop_a_scan_but_not_what_reads_caches(named: Libra
         Library(named.root).scan(workers=0)
     assert "faceclust models add --pack second" in str(told.value.hint)
     shutil.rmtree(folder)
-    from faceclust.packs.known import forget_packs
+    from faceclust.packs.registry import forget_packs
 
     forget_packs()
     bare = Library(named.root)
@@ -268,7 +268,7 @@ def test_another_radius_of_the_same_models_is_taken_without_looking_again(named:
     switched(named, "second").scan(workers=0)
     manifest = folder / "pack.toml"
     manifest.write_text(manifest.read_text().replace("radius = 3.0", "radius = 2.5"))
-    from faceclust.packs.known import forget_packs
+    from faceclust.packs.registry import forget_packs
 
     forget_packs()
     (named.root / "2019/new.bmp").write_bytes(b"no photo")  # so that one cache is written

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceclust.errors import PackError
-from faceclust.packs.known import load_pack
 from faceclust.packs.pack import Pack
+from faceclust.packs.registry import load_pack
 from faceclust.store.chosen import pack_in_use
 
 

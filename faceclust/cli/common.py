@@ -90,7 +90,7 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
 
 def complete_packs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """For the shell: the packs of models whose names begin so."""
-    from faceclust.packs.known import pack_names
+    from faceclust.packs.registry import pack_names
 
     return [name for name in pack_names() if name.startswith(incomplete)]
 

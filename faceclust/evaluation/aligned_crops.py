@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from faceclust.packs.templates import template_points
+from faceclust.packs.alignment_templates import template_points
 from faceclust.photos.failure import UndecodableError
 from faceclust.types import Detections, SkipReason, UInt8
 

@@ -16,13 +16,13 @@ from faceclust.installer.candidates import Supplied, match, of_pack, supplied
 from faceclust.installer.manifest_text import OwnModel, own_manifest, with_files
 from faceclust.installer.staging import check_name, put_in, shipped_manifest, staged
 from faceclust.installer.trial import Trial, try_pack
+from faceclust.packs.alignment_templates import BOX, BOX_SIZE, TEMPLATES
 from faceclust.packs.holding import hold_pack
-from faceclust.packs.known import load_pack, pack_names
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
+from faceclust.packs.registry import load_pack, pack_names
 from faceclust.packs.session import OnnxModel, shape_in_words
-from faceclust.packs.tables import safe_file_name
-from faceclust.packs.templates import BOX, BOX_SIZE, TEMPLATES
+from faceclust.packs.toml_table import safe_file_name
 from faceclust.packs.verify import require_files
 from faceclust.vision.feeding import layout_of, output_of, vector_length
 

@@ -17,7 +17,7 @@ import httpx
 
 from faceclust.errors import PackError
 from faceclust.installer.partial_file import Origin, Part
-from faceclust.packs.addresses import is_here, is_secure, shown
+from faceclust.packs.urls import is_here, is_secure, shown
 from faceclust.progress import Progress
 
 _MOST_REDIRECTS = 10

@@ -6,7 +6,7 @@ import contextlib
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
-from faceclust.packs.tables import AGREEMENT_NAME
+from faceclust.packs.toml_table import AGREEMENT_NAME
 
 
 def is_agreed(pack: Pack) -> bool:

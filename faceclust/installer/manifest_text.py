@@ -9,10 +9,10 @@ from typing import Any
 
 import tomlkit
 
-from faceclust.packs.known import load_pack
+from faceclust.packs.alignment_templates import BOX
 from faceclust.packs.manifest import SCHEMA
 from faceclust.packs.pack import Levels, Pack
-from faceclust.packs.templates import BOX
+from faceclust.packs.registry import load_pack
 
 #: The radius of a pack of which none is known: distances are those of unit vectors.
 NO_RADIUS = 1.0

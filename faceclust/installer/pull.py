@@ -9,10 +9,10 @@ from pathlib import Path
 from faceclust.errors import PackError, UsageError
 from faceclust.installer.download import Patience, Wanted, download
 from faceclust.installer.partial_file import Part
-from faceclust.packs.addresses import check_mirror, mirrored
 from faceclust.packs.holding import hold_pack
 from faceclust.packs.pack import Archive, Pack, PackFile
 from faceclust.packs.unpacking import unpack_member
+from faceclust.packs.urls import check_mirror, mirrored
 from faceclust.packs.verify import check_files, how_to_get, sha256_of
 from faceclust.progress import Progress, Silent
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from faceclust.errors import PackError, UsageError
 from faceclust.installer.partial_file import Part
 from faceclust.packs.holding import hold_pack
-from faceclust.packs.known import forget_packs
 from faceclust.packs.pack import Pack
-from faceclust.packs.tables import KEPT_NAMES
+from faceclust.packs.registry import forget_packs
+from faceclust.packs.toml_table import KEPT_NAMES
 
 
 def files_to_remove(pack: Pack) -> list[Path]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from faceclust.errors import PackError
 from faceclust.files.names import MANIFEST_NAME, PACK_NAME
 from faceclust.installer.candidates import Supplied
-from faceclust.packs.known import forget_packs, user_models
-from faceclust.packs.shipped import shipped_folders
+from faceclust.packs.bundled import shipped_folders
+from faceclust.packs.registry import forget_packs, user_models
 
 _STAGE = ".adding-"
 _LEFT_BEHIND = 24 * 3600  # seconds after which a stage is one of a run that was killed

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from faceclust.errors import PackError
-from faceclust.packs.known import user_models
+from faceclust.packs.registry import user_models
 
 #: What file systems answer that know no locks: there it goes without.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from faceclust.errors import PackError
-from faceclust.packs.addresses import is_secure
+from faceclust.packs.alignment_templates import BOX, template_points
+from faceclust.packs.bundled import embedded_manifest
 from faceclust.packs.pack import COLOURS, LAYOUTS, Archive, DetectorSpec, EmbedderSpec, Levels, Pack, PackFile
-from faceclust.packs.shipped import embedded_manifest
-from faceclust.packs.tables import Table, check_file_name, is_number
-from faceclust.packs.templates import BOX, template_points
+from faceclust.packs.toml_table import Table, check_file_name, is_number
+from faceclust.packs.urls import is_secure
 
 SCHEMA = 1
 RADIUS_SOURCES = ("measured", "published", "none")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from faceclust.packs.shipped import embedded_manifest
+from faceclust.packs.bundled import embedded_manifest
 from faceclust.types import Float32, check_array
 
 

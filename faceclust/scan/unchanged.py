@@ -21,7 +21,7 @@ from faceclust.files.names import (
     MODELS_FOLDER,
     cache_name,
 )
-from faceclust.packs.shipped import shipped_folders
+from faceclust.packs.bundled import shipped_folders
 from faceclust.photos.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
 from faceclust.store.home import FOLDERS, LibraryHome

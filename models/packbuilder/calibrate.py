@@ -18,7 +18,7 @@ import onnxruntime
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import PhotoRef, UInt8
 from faceclust.vision.analyse import FaceAnalyser

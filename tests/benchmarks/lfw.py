@@ -28,8 +28,8 @@ from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.labelled_folders import labelled_photos
 from faceclust.evaluation.main_faces import main_faces
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
-from faceclust.packs.known import load_pack
 from faceclust.packs.manifest import read_manifest
+from faceclust.packs.registry import load_pack
 from faceclust.types import Clustering, ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

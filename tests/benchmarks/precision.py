@@ -29,8 +29,8 @@ from faceclust.evaluation.main_faces import MainFaces, main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.score_pairs import Pairs, pairs_of, score_pairs
 from faceclust.files.names import PRECISIONS
-from faceclust.packs.known import load_pack
 from faceclust.packs.pack import Pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos.face_ids import face_id
 from faceclust.store.precision import as_kept
 from faceclust.store.schema import CacheInfo, parquet_bytes, rows_to_table

@@ -34,7 +34,7 @@ from faceclust.evaluation.main_faces import Treatment
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import threshold_at_far
 from faceclust.evaluation.reject import area_under, error_versus_reject, rank_correlation
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
 from faceclust.vision.analyse import FaceAnalyser

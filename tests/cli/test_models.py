@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from faceclust.cli import cli
-from faceclust.packs.known import load_pack, pack_names, user_models
+from faceclust.packs.registry import load_pack, pack_names, user_models
 from tests.cli.program import COMMAND, ok, run, wait_for
 from tests.packs.made import MODEL, manifest_text, put_in
 from tests.packs.server import Server, serving, stall

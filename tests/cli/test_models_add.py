@@ -16,7 +16,7 @@ from faceclust import Library
 from faceclust.cli import cli
 from faceclust.errors import FaceclustError, PackError
 from faceclust.evaluation.metrics.clustering import bcubed
-from faceclust.packs.known import forget_packs, load_pack, pack_names, user_models
+from faceclust.packs.registry import forget_packs, load_pack, pack_names, user_models
 from faceclust.progress import Silent
 from faceclust.vision.analyse import FaceAnalyser
 from tests import made_models, made_people

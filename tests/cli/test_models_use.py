@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.packs.known import user_models
+from faceclust.packs.registry import user_models
 from faceclust.store.chosen import user_file
 from tests.cli.program import ok, run
 from tests.other_packs import install_other_boxes

@@ -15,7 +15,7 @@ from faceclust.evaluation.labelled_folders import LabelledPhotos
 from faceclust.evaluation.main_faces import MainFaces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.radius import Cut, RadiusFound, find_radius, plateau, sweep
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.progress import Silent
 
 

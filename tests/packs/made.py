@@ -8,7 +8,7 @@ import random
 import zipfile
 from pathlib import Path
 
-from faceclust.packs.known import forget_packs, user_models
+from faceclust.packs.registry import forget_packs, user_models
 
 #: What stands for a model: bytes that do not repeat.
 MODEL = random.Random(7).randbytes(400_000)

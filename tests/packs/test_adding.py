@@ -15,9 +15,9 @@ from faceclust.installer.add import Added, add_known, add_manifest, add_own, kno
 from faceclust.installer.candidates import Supplied, supplied
 from faceclust.installer.manifest_text import OwnModel, with_radius
 from faceclust.installer.staging import change_manifest, manifest_text
-from faceclust.packs import known
-from faceclust.packs.known import load_pack, pack_names, user_models
+from faceclust.packs import registry
 from faceclust.packs.manifest import read_manifest
+from faceclust.packs.registry import load_pack, pack_names, user_models
 from faceclust.packs.verify import check_files, require_files
 from tests import made_models, made_people
 from tests.packs.made import MODEL, zip_of
@@ -76,10 +76,10 @@ licence = "none"
 """
     )
     (folder / "marks.toml").write_text(text)
-    folders = known.shipped_folders()
-    for module in (known, staging):
+    folders = registry.shipped_folders()
+    for module in (registry, staging):
         monkeypatch.setattr(module, "shipped_folders", lambda: [*folders, folder])
-    known.forget_packs()
+    registry.forget_packs()
     return tmp_path / "source"
 
 

@@ -17,7 +17,7 @@ from faceclust.errors import PackError, UsageError
 from faceclust.installer import download
 from faceclust.installer.download import Patience
 from faceclust.installer.pull import pull_pack
-from faceclust.packs.known import load_pack, user_models
+from faceclust.packs.registry import load_pack, user_models
 from faceclust.packs.verify import check_files, state_of
 from tests.packs.made import MODEL, manifest_text, put_in, zip_of
 from tests.packs.server import (

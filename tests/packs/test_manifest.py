@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.errors import PackError
-from faceclust.packs.known import load_pack, pack_names
 from faceclust.packs.manifest import read_manifest
+from faceclust.packs.registry import load_pack, pack_names
 from tests.packs.made import MODEL, manifest_text, put_in, zip_of
 
 GOOD = manifest_text()
@@ -153,7 +153,7 @@ def test_any_value_anywhere_is_read_or_refused(data: st.DataObject, value: objec
     """No value in any place of a manifest is met by another error than ValueError or TypeError,
     which become a PackError."""
     from faceclust.packs import manifest
-    from faceclust.packs.tables import Table
+    from faceclust.packs.toml_table import Table
 
     raw = tomllib.loads(ZIPPED)
     *way, last = data.draw(st.sampled_from(_places(raw)))

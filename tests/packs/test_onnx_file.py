@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from faceclust.errors import PackError
-from faceclust.packs.known import load_pack
 from faceclust.packs.onnx_file import check_onnx
+from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from tests import made_models
 

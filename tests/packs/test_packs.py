@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import PackError
-from faceclust.packs.known import load_pack
 from faceclust.packs.manifest import read_manifest
+from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import check_files, require_files
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from faceclust.packs.known import load_pack, pack_names
 from faceclust.packs.pack import Pack
+from faceclust.packs.registry import load_pack, pack_names
 from faceclust.packs.verify import check_files, how_to_get, state_of
 from faceclust.vision.detect import detector_settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos import pool
 from faceclust.photos.examine import Look, Task
 from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from faceclust import Library
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos.crawl import crawl
 from faceclust.photos.examine import Look, PhotoExaminer
 from faceclust.photos.face_ids import content_hash

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos.examine import Look
 from faceclust.scan.copies import MOST_COMPARED, Copies
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto

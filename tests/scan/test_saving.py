@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from faceclust import Library
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.photos.crawl import crawl
 from faceclust.photos.examine import Look
 from faceclust.scan import folder as folders

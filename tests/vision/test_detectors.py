@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from faceclust.errors import PackError
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel, choose_device, providers
 from faceclust.photos.stored import turn_upright
 from faceclust.types import Detections

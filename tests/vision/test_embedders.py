@@ -12,9 +12,9 @@ import pytest
 
 from faceclust.errors import PackError
 from faceclust.installer.trial import try_pack
-from faceclust.packs.known import load_pack
+from faceclust.packs.alignment_templates import TEMPLATES, template_points
 from faceclust.packs.pack import Pack
-from faceclust.packs.templates import TEMPLATES, template_points
+from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import Embedder, load_embedder

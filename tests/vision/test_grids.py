@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from faceclust.errors import PackError
-from faceclust.packs.known import load_pack
 from faceclust.packs.pack import DetectorSpec, Pack
+from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
 from faceclust.vision.analyse import FaceAnalyser

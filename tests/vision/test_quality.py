@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from faceclust.evaluation.degradations import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.quality import Parts, face_quality, quality_parts

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from faceclust.packs.known import load_pack
+from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
 from faceclust.vision.align import chip_transforms, cut_with

@@ -26,7 +26,7 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
     from faceclust.installer.manifest_text import with_radius
     from faceclust.installer.staging import change_manifest, manifest_text
     from faceclust.packs.holding import hold_pack
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
 
     pack = load_pack(name)
     found = find_radius(labelled_photos(folder), pack, workers=workers, progress=TerminalProgress())

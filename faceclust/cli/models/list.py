@@ -26,7 +26,7 @@ def command(library: Path | None, as_json: bool) -> None:
       faceclust models list --json
     """
     from faceclust.cli.models.common import allowed, pack_of_library
-    from faceclust.packs.known import pack_names
+    from faceclust.packs.registry import pack_names
 
     used = pack_of_library(library)
     rows = [_row(name, used) for name in sorted({*pack_names(), used})]
@@ -46,7 +46,7 @@ def command(library: Path | None, as_json: bool) -> None:
 def _row(name: str, used: str) -> dict[str, Any]:
     from faceclust.cli.models.common import download_size, in_words
     from faceclust.errors import PackError
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
     from faceclust.packs.verify import check_files, state_of
 
     row: dict[str, Any] = {"name": name, "in_use": name == used}

@@ -33,7 +33,7 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
       faceclust models pull buffalo_l --url https://mirror.example/models --yes
     """
     from faceclust.installer.pull import files_to_pull, size_to_pull
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
 
     pack = load_pack(name)
     files = files_to_pull(pack)

@@ -28,7 +28,7 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """
     from faceclust.cli.models.common import pack_of_library
     from faceclust.installer.remove import files_to_remove, remove_pack
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
 
     if as_json and not (yes or dry_run):
         raise UsageError("--json does not ask", hint="add --yes, or --dry-run to see what would go")

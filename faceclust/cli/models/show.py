@@ -24,7 +24,7 @@ def command(name: str, as_json: bool) -> None:
       faceclust models show sface
       faceclust models show buffalo_l --json
     """
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
 
     record = _record(load_pack(name))
     if as_json:

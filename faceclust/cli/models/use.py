@@ -87,7 +87,7 @@ def _tell(home: LibraryHome | None, as_json: bool) -> None:
 
 def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
     from faceclust.library.model_switch import plan_switch, tried_out
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
     from faceclust.packs.verify import require_files
     from faceclust.store.chosen import choose_pack, pack_in_use
 

@@ -25,7 +25,7 @@ def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
       faceclust models verify sface dlib
     """
     from faceclust.cli.models.common import pack_of_library
-    from faceclust.packs.known import own_manifest_of, pack_names
+    from faceclust.packs.registry import own_manifest_of, pack_names
 
     found = [_verified(name, named=bool(names)) for name in names or pack_names()]
     if not names:  # of those that come with the program only what is here, or should be
@@ -50,7 +50,7 @@ def _verified(name: str, *, named: bool) -> dict[str, Any]:
     """A pack and its files; one that was `named` has to be here."""
     from faceclust.cli.models.common import file_records
     from faceclust.errors import PackError
-    from faceclust.packs.known import load_pack
+    from faceclust.packs.registry import load_pack
     from faceclust.packs.verify import check_files, how_to_get, state_of
 
     try:

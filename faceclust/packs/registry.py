@@ -15,9 +15,9 @@ import platformdirs
 
 from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME
+from faceclust.packs.bundled import shipped_folders
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
-from faceclust.packs.shipped import shipped_folders
 
 
 def user_models() -> Path:
