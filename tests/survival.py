@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from faceclust import Library
-from faceclust.people.locate import Box, overlap
+from faceclust.people.face_finder import Box, overlap
 from tests.samples import DATE_TAKEN, EXIF_IFD, ORIENTATION
 
 #: A photo's own name comes after this sign in a new one.

@@ -8,7 +8,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.library.review import find_doubts
-from faceclust.people.resolve import Resolved
+from faceclust.people.replay import Resolved
 from faceclust.types import FaceTable, Person
 from tests.samples import COLLINS, HOPPER
 

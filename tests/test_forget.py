@@ -17,7 +17,7 @@ from faceclust import Library
 from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
 from faceclust.library.status import library_status
-from faceclust.people.forgotten import forgotten_by
+from faceclust.people.forgotten_faces import forgotten_by
 from tests.other_packs import install_other_boxes
 from tests.samples import COLLINS, HOPPER, save, variant
 

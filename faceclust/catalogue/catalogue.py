@@ -23,7 +23,7 @@ from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key
 from faceclust.people.persons import build_persons
-from faceclust.people.resolve import Resolved, resolve
+from faceclust.people.replay import Resolved, resolve
 from faceclust.progress import Progress, Silent
 from faceclust.store.chosen import pack_in_use, precision_in_use
 from faceclust.store.clusters import read_clusters

@@ -16,7 +16,7 @@ from faceclust.cluster.constraints import Constraints, contradictions, one_perso
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.duplicates import same_faces
 from faceclust.cluster.labels import groups_of, joined
-from faceclust.people.resolve import Resolved
+from faceclust.people.replay import Resolved
 from faceclust.types import ClusterParams, FaceTable
 
 #: Of one split: a group's other faces are held together by likeness as well.

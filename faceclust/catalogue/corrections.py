@@ -14,7 +14,7 @@ from faceclust.catalogue.constraints import constraints_of
 from faceclust.cluster.group import ALGORITHMS
 from faceclust.people.groups import Groups
 from faceclust.people.persons import united_numbers
-from faceclust.people.resolve import FaceSet, Resolved, Said
+from faceclust.people.replay import FaceSet, Resolved, Said
 from faceclust.progress import Silent
 from faceclust.types import ClusterParams, FaceTable
 

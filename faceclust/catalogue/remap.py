@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from faceclust.people.events import JournalFace
-from faceclust.people.locate import FaceFinder
+from faceclust.people.face_finder import FaceFinder
 from faceclust.store.folder_cache import UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.traces import places_of_faces

@@ -57,7 +57,7 @@ def command(last: int | None, other: Path | None, library: Path | None, as_json:
 
 
 def _line(event: Event, standing: set[str]) -> str:
-    from faceclust.people.describe import describe
+    from faceclust.people.event_text import describe
 
     mark = " " if event.id in standing else "-"
     photos = sorted({face.photo for face in event.faces})

@@ -14,7 +14,7 @@ from faceclust.cluster.distances import Indices
 from faceclust.cluster.sweep import sweep
 from faceclust.errors import UsageError
 from faceclust.evaluation.metrics.clustering import Information, Score, bcubed, conflicts, information, pairwise
-from faceclust.people.resolve import Resolved
+from faceclust.people.replay import Resolved
 from faceclust.progress import Progress, Silent
 from faceclust.types import ClusterParams, FaceTable
 

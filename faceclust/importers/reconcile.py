@@ -13,7 +13,7 @@ from faceclust.importers.keywords import is_no_name
 from faceclust.importers.plan import Conflict, ImportPlan, Naming, Unplaced
 from faceclust.importers.values import Frame, Words
 from faceclust.people.names import clean_name, person_key
-from faceclust.people.resolve import Resolved
+from faceclust.people.replay import Resolved
 from faceclust.types import FacePlace, PhotoFacts
 
 if TYPE_CHECKING:

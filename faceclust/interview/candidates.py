@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from faceclust.interview.questions import Candidate, Kind, Standing, question_key
-from faceclust.people.likeness import Float64, Indices, Likeness, same_person
+from faceclust.people.similarity import Float64, Indices, Likeness, same_person
 from faceclust.types import Person
 
 #: What is less likely than this to be a known person is not asked about.

@@ -12,8 +12,8 @@ import numpy as np
 
 from faceclust.interview.candidates import LEAST_CHANCE, Likely, likely_people
 from faceclust.interview.questions import Candidate, Kind, Question, Standing, question_key
-from faceclust.people.likeness import Likeness, same_person
 from faceclust.people.names import person_key
+from faceclust.people.similarity import Likeness, same_person
 from faceclust.types import Person
 
 #: From this chance on a group is shown beside the person it may be, instead of "who is this?".

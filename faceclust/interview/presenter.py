@@ -10,8 +10,8 @@ from faceclust.interview.questions import Candidate, Kind, Question
 from faceclust.library.library import Library
 from faceclust.outputs.overview import date_range
 from faceclust.outputs.report.timeline import pictured_faces
-from faceclust.people.describe import alike_in_words
-from faceclust.people.likeness import Likeness
+from faceclust.people.event_text import alike_in_words
+from faceclust.people.similarity import Likeness
 from faceclust.types import FacePlace
 
 #: A face this likely to be somebody else is shown when its group is asked about.

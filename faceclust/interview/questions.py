@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from faceclust.people.resolve import Resolved
+from faceclust.people.replay import Resolved
 from faceclust.types import Person
 
 

@@ -16,9 +16,9 @@ from faceclust.interview.planner import plan_questions
 from faceclust.interview.presenter import Asked, Presenter
 from faceclust.interview.questions import Kind, Standing
 from faceclust.library.library import Library
-from faceclust.people.describe import describe
+from faceclust.people.event_text import describe
 from faceclust.people.events import Event
-from faceclust.people.likeness import Likeness
+from faceclust.people.similarity import Likeness
 
 YES, NO = ("y", "yes"), ("n", "no", "none")
 #: Words that are hardly somebody's name; in quotes they may be.

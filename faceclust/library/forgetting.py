@@ -15,11 +15,11 @@ from faceclust.errors import CacheError, NothingScannedError
 from faceclust.files.atomic import remove, write_atomically
 from faceclust.files.names import pack_of
 from faceclust.library.forgotten_filter import Watch, still_held, sweep
+from faceclust.people.erasure import Erasure, Who, mentions, naming_of, plan_erasure
 from faceclust.people.events import Event, JournalFace, effective
-from faceclust.people.forgetting import Erasure, Who, mentions, naming_of, plan_erasure
-from faceclust.people.forgotten import ForgottenFaces, forgotten_by
+from faceclust.people.face_finder import FaceFinder, found_before
+from faceclust.people.forgotten_faces import ForgottenFaces, forgotten_by
 from faceclust.people.journal import Journal
-from faceclust.people.locate import FaceFinder, found_before
 from faceclust.people.names import person_key
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import JOURNAL_NAME, journal_held

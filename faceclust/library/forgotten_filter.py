@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.people.events import JournalFace
-from faceclust.people.forgotten import ForgottenFaces, Maybe
+from faceclust.people.forgotten_faces import ForgottenFaces, Maybe
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.traces import faces_on, forgotten_in
 from faceclust.types import FacePlace, ScannedPhoto

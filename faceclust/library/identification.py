@@ -16,7 +16,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_used
 from faceclust.errors import UsageError
 from faceclust.library.photo_faces import Box, Eye, KnownPhotos, Seen, UnreadableError
-from faceclust.people.recognise import (
+from faceclust.people.identification import (
     IDENTIFY_THRESHOLD,
     NEIGHBOURS,
     VERIFY_THRESHOLD,

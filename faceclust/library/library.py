@@ -35,7 +35,7 @@ from faceclust.library.naming import Answers
 from faceclust.library.reporting import Pages
 from faceclust.library.searching import Searches
 from faceclust.packs.verify import require_files
-from faceclust.people.recognise import IDENTIFY_THRESHOLD, NEIGHBOURS
+from faceclust.people.identification import IDENTIFY_THRESHOLD, NEIGHBOURS
 from faceclust.progress import Progress, StopAsked
 from faceclust.scan.unchanged import scan_unchanged
 from faceclust.store.chosen import choose_precision, precision_in_use

@@ -15,8 +15,8 @@ from faceclust.catalogue.corrections import as_said
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import write_atomically
 from faceclust.people.events import Event, JournalFace
+from faceclust.people.face_finder import newly_found
 from faceclust.people.journal import Journal, merged_lines
-from faceclust.people.locate import newly_found
 from faceclust.people.names import clean_name, person_key
 
 

@@ -2,7 +2,7 @@
 
 The distance shown is the mean squared L2 over all pairs of faces, as in the grouping: with μ
 the mean of a group's faces and r² the square of their norm, 2r² − 2⟨μA, μB⟩. How sure it makes us is
-told by the fitted chances of `people.likeness`, which take half of each side's scatter off.
+told by the fitted chances of `people.similarity`, which take half of each side's scatter off.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from faceclust.cluster.blocked_pairs import near_pairs
 from faceclust.cluster.nearest_lists import Nearest
 from faceclust.outputs.report.values import Doubts, Likeness, Rift, Stray
-from faceclust.people.likeness import does_not_belong, same_person
 from faceclust.people.names import person_key
-from faceclust.people.resolve import Resolved
+from faceclust.people.replay import Resolved
+from faceclust.people.similarity import does_not_belong, same_person
 from faceclust.types import FaceTable, Float32, Person
 
 Float64 = NDArray[np.float64]

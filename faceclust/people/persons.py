@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from faceclust.people.groups import Groups
 from faceclust.people.names import person_key
-from faceclust.people.resolve import FaceSet, Resolved, Said
+from faceclust.people.replay import FaceSet, Resolved, Said
 from faceclust.types import Person
 
 

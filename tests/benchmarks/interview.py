@@ -26,8 +26,8 @@ from faceclust.interview.presenter import Asked
 from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview
 from faceclust.outputs.report.timeline import pictured_faces
+from faceclust.people.face_finder import overlap
 from faceclust.people.journal import Journal
-from faceclust.people.locate import overlap
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.terminal import LabelTerminal

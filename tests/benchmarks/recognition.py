@@ -25,7 +25,7 @@ from faceclust.cluster.two_passes import two_passes
 from faceclust.evaluation.labelled_folders import labelled_photos
 from faceclust.evaluation.metrics.verification import standard_error, verify_folds
 from faceclust.evaluation.pair_lists import read_pairs
-from faceclust.people.recognise import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
+from faceclust.people.identification import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 
 DRAWS = 5
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from faceclust.people.erasure import naming_of, plan_erasure
 from faceclust.people.events import Event, JournalFace, from_record, new_event, to_record
-from faceclust.people.forgetting import naming_of, plan_erasure
-from faceclust.people.forgotten import ForgottenFaces
+from faceclust.people.face_finder import newly_found
+from faceclust.people.forgotten_faces import ForgottenFaces
 from faceclust.people.journal import to_line
-from faceclust.people.locate import newly_found
 from faceclust.people.names import person_key
-from faceclust.people.resolve import Resolved, resolve
+from faceclust.people.replay import Resolved, resolve
 from faceclust.types import FacePlace
 
 FACES = "abcdef"

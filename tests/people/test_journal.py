@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.errors import CacheError
-from faceclust.people.describe import describe
+from faceclust.people.event_text import describe
 from faceclust.people.events import KINDS, LASTING, Event, effective, from_record, to_record
 from faceclust.people.journal import Journal, merged_lines, to_line
-from faceclust.people.resolve import resolve
+from faceclust.people.replay import resolve
 from tests.people.made import event, face, place
 
 FACES = [f"{n:016x}" for n in range(6)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from faceclust.people.groups import Groups
 from faceclust.people.persons import build_persons
-from faceclust.people.resolve import Resolved, Said
+from faceclust.people.replay import Resolved, Said
 from tests.people.made import clustering, groups_of
 
 

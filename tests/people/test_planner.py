@@ -7,9 +7,9 @@ import pytest
 
 from faceclust.interview.planner import plan_questions
 from faceclust.interview.questions import Kind, Question, Standing
-from faceclust.people.likeness import NEAREST, Likeness, does_not_belong, same_person
 from faceclust.people.persons import build_persons
-from faceclust.people.resolve import Resolved, Said
+from faceclust.people.replay import Resolved, Said
+from faceclust.people.similarity import NEAREST, Likeness, does_not_belong, same_person
 from faceclust.types import Clustering, FaceTable
 from tests.people.made import clustering, groups_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faceclust.people.recognise import ALLOWANCE, NEIGHBOURS, Gallery, Near, assign, certainty, nearest
+from faceclust.people.identification import ALLOWANCE, NEIGHBOURS, Gallery, Near, assign, certainty, nearest
 
 
 def gallery(names: list[str], embeddings: np.ndarray, photos: list[str] | None = None) -> Gallery:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from faceclust.people.events import Event
 from faceclust.people.names import clean_name, person_key
-from faceclust.people.resolve import Resolved, Said, resolve
+from faceclust.people.replay import Resolved, Said, resolve
 from tests.people.made import event, face, place
 
 

@@ -26,7 +26,7 @@ def answer(library: Library, as_json: bool, say: Callable[[], Event]) -> None:
 
 def tell(library: Library, as_json: bool, events: Sequence[Event], before: Counts, *, undone: bool = False) -> None:
     """What was said, or taken back, and how many faces who has by it."""
-    from faceclust.people.describe import describe
+    from faceclust.people.event_text import describe
 
     after = people_now(library)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

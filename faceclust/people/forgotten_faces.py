@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from faceclust.people.events import Event, JournalFace
-from faceclust.people.locate import FaceFinder
+from faceclust.people.face_finder import FaceFinder
 from faceclust.types import FacePlace
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, JournalFace, effective
-from faceclust.people.locate import FaceFinder, found_before
+from faceclust.people.face_finder import FaceFinder, found_before
 from faceclust.people.names import person_key
 from faceclust.types import FacePlace
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from faceclust.people.events import Event, JournalFace, effective, from_record
 from faceclust.people.journal import to_line
 from faceclust.people.names import person_key
-from faceclust.people.resolve import Replay
+from faceclust.people.replay import Replay
 
 #: The id here of a face of the journal; its own where it is not here.
 Who = Callable[[JournalFace], str]
