@@ -18,8 +18,8 @@ from faceclust.errors import UsageError
 from faceclust.importers.collect import INSIDE, PICASA, SIDECARS, TABLE
 from faceclust.importers.picasa import rect64_of
 from faceclust.outputs.face_table import write_rows
-from faceclust.photos.laid import how_laid
-from faceclust.photos.stored import turn_upright
+from faceclust.photos.decoders import turn_upright
+from faceclust.photos.orientation import how_laid
 from faceclust.types import FacePlace
 from faceclust.xmp.region import Box, stored_box, stored_size
 from tests.foreign.packets import packet

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from faceclust.packs.alignment_templates import template_points
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import Detections, SkipReason, UInt8
 
 _MOST = 2048  # pixels a side

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_ENDINGS
-from faceclust.foreign.embedded import embedded_packets
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, fractions_of, read_table
 from faceclust.importers.keywords import people_of
@@ -20,6 +19,7 @@ from faceclust.importers.small_files import UnreadableError, read_small
 from faceclust.importers.sources import Sources, usual_contacts
 from faceclust.importers.values import Frame, Region, Unread, Words
 from faceclust.people.names import clean_name
+from faceclust.photos.embedded_xmp import embedded_packets
 from faceclust.progress import Progress
 from faceclust.types import PhotoFacts
 from faceclust.xmp.packet import BadPacketError

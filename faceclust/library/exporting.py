@@ -92,10 +92,10 @@ class Sharing(Catalogue):
         """What XMP sidecars with the named faces need, beside the photos or, as the same tree, below
         `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
         `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
-        from faceclust.foreign.embedded import embedded_packets
         from faceclust.outputs.sidecars import UprightFace, plan_sidecars
+        from faceclust.photos.embedded_xmp import embedded_packets
         from faceclust.photos.iptc import iptc_keywords  # loads the decoders, as the next does
-        from faceclust.photos.laid import how_laid
+        from faceclust.photos.orientation import how_laid
 
         def laid(path: Path) -> tuple[int, tuple[int, int] | None] | None:
             self.progress.advance()

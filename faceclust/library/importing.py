@@ -84,7 +84,7 @@ class Importing(Answers):
         """The facts, with the orientation as other programs count it where that is not EXIF's."""
         if not facts.photo.lower().endswith(_TURNED_OTHERWISE):
             return facts
-        from faceclust.photos.laid import how_laid  # loads the decoders
+        from faceclust.photos.orientation import how_laid  # loads the decoders
 
         try:
             laid = how_laid(self.root / facts.photo)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.decoders import Stored, read_jpeg, read_picture, turn_upright
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD, Format, is_raw_tiff, recognise
 from faceclust.photos.jxl import read_jxl
 from faceclust.photos.metadata import read_metadata
 from faceclust.photos.raw import read_raw
 from faceclust.photos.reading import MAX_BYTES
-from faceclust.photos.stored import Stored, read_jpeg, read_picture, turn_upright
 from faceclust.types import Photo, PhotoRef, SkipReason
 
 __all__ = ["MAX_BYTES", "UndecodableError", "decode_photo"]

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from enum import StrEnum
 
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import SkipReason
 
 #: Bytes of a file's beginning that tell its format.

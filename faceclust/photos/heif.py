@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from faceclust.photos.stored import turn_upright
+from faceclust.photos.decoders import turn_upright
 
 _MOST_BOXES = 256
 _LARGEST = 16_000_000  # bytes of the box that describes the items

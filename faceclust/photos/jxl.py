@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from faceclust.photos.colour import eight_bits, to_rgb
-from faceclust.photos.extras import load_extra
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.decoders import Stored
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import Format
 from faceclust.photos.limits import require_size
-from faceclust.photos.stored import Stored
+from faceclust.photos.optional import load_extra
 from faceclust.types import SkipReason
 
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import Format
 from faceclust.types import SkipReason
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from faceclust.photos.extras import load_extra
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.decoders import Stored, read_jpeg, turn_upright
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.limits import require_size
-from faceclust.photos.stored import Stored, read_jpeg, turn_upright
+from faceclust.photos.optional import load_extra
 from faceclust.types import SkipReason, UInt8
 
 #: A preview whose sides' ratio differs by more is cut otherwise than the photo: a face would have

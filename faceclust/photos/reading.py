@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD, recognise
 from faceclust.types import PhotoRef, SkipReason
 

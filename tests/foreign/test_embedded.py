@@ -12,7 +12,7 @@ import pillow_heif
 import pytest
 import tifffile
 
-from faceclust.foreign.embedded import MOST_BYTES, embedded_packets
+from faceclust.photos.embedded_xmp import MOST_BYTES, embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.photos.files import dng, scene

@@ -19,7 +19,7 @@ from faceclust.evaluation.degradations import Jpeg, Smaller
 from faceclust.evaluation.main_faces import MainFaces, main_faces
 from faceclust.evaluation.score_pairs import Pairs, pair_distances, pairs_of, score_pairs
 from faceclust.packs.registry import load_pack
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.vision.align import chip_transforms, cut_with
 from faceclust.vision.analyse import FaceAnalyser
 from tests.measure.labelled import add_faceless, make_labelled, write_pairs

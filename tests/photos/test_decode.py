@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from faceclust.photos import jpeg
+from faceclust.photos import turbojpeg
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.types import PhotoRef, SkipReason
 from tests.photos.files import UPRIGHT, corners, encode, scene
@@ -45,7 +45,7 @@ def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_is_decoded_no_smaller_than_asked(orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jpeg, "_SMALL", 0)  # larger ones are reduced
+    monkeypatch.setattr(turbojpeg, "_SMALL", 0)  # larger ones are reduced
     turn = STORED_AS[orientation]
     stored = scene(960, 640) if turn is None else scene(960, 640).transpose(turn)
     exif = Image.Exif()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceclust.photos import jpeg
+from faceclust.photos import turbojpeg
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.jpeg import jpeg_pixels
-from faceclust.photos.stored import turn_upright
+from faceclust.photos.decoders import turn_upright
+from faceclust.photos.turbojpeg import jpeg_pixels
 from faceclust.types import PhotoRef
 from tests.samples import COLLINS, portrait
 
@@ -35,7 +35,7 @@ def encoded(mode: str = "RGB", size: tuple[int, int] = (403, 301), **options: ob
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"mode": "L"}], ids=str)
 @pytest.mark.parametrize("at_least", [None, 403, 300, 202, 101, 51, 1])
 def test_pixels_are_pillows(options: dict[str, object], at_least: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jpeg, "_SMALL", 0)
+    monkeypatch.setattr(turbojpeg, "_SMALL", 0)
     data = encoded(**options)  # type: ignore[arg-type]
     expected = Image.open(io.BytesIO(data))
     if at_least:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from faceclust.photos.decode import decode_photo
+from faceclust.photos.decoders import turn_upright
 from faceclust.photos.jxl import jxl_orientation
-from faceclust.photos.laid import Laid, how_laid
-from faceclust.photos.stored import turn_upright
+from faceclust.photos.orientation import Laid, how_laid
 from faceclust.types import PhotoRef
 from tests.photos.files import UPRIGHT, corners, dng, encode, scene
 from tests.samples import ORIENTATION

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.examine import PhotoExaminer
-from faceclust.photos.failure import UndecodableError
 from faceclust.types import SkipReason
 from tests.samples import COLLINS, variant
 

@@ -13,7 +13,7 @@ from PIL import Image
 from faceclust.errors import PackError
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel, choose_device, providers
-from faceclust.photos.stored import turn_upright
+from faceclust.photos.decoders import turn_upright
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from faceclust import Library
-from faceclust.photos.stored import turn_upright
+from faceclust.photos.decoders import turn_upright
 from faceclust.types import FacePlace
 from tests.photos.files import dng
 from tests.samples import COLLINS, HOPPER, ORIENTATION, save, together, variant

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceclust.foreign.embedded import embedded_packets
 from faceclust.importers.keywords import people_of
+from faceclust.photos.embedded_xmp import embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.foreign.packets import DIGIKAM, LIGHTROOM, PICASA, WINDOWS, packet

@@ -55,7 +55,7 @@ def require_not_kept(file: Path) -> None:
 
 def is_photo(file: Path) -> bool:
     """Is this a photo, by its content?"""
-    from faceclust.photos.failure import UndecodableError
+    from faceclust.photos.errors import UndecodableError
     from faceclust.photos.formats import HEAD, recognise
 
     try:

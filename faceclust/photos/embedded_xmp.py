@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faceclust.foreign.boxes import iso_packets
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD, Format, recognise
+from faceclust.photos.iso_boxes import iso_packets
 from faceclust.photos.reading import opened
 
 #: More is no packet. Several parts of one count together, and so do several packets in boxes.

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import EXTRAS, SkipReason
 
 

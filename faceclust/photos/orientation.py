@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from faceclust.photos.decoders import opened_picture
 from faceclust.photos.formats import HEAD, Format, is_raw_tiff, recognise
 from faceclust.photos.heif import heif_orientation
 from faceclust.photos.jxl import jxl_orientation
 from faceclust.photos.raw import raw_orientation
-from faceclust.photos.stored import opened_picture
 
 _JXL_HEADER = _TIFF_TAGS = 1 << 22  # bytes they begin within
 

@@ -13,10 +13,10 @@ import pi_heif
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from faceclust.photos.colour import has_profile, to_rgb
-from faceclust.photos.failure import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import Format
-from faceclust.photos.jpeg import jpeg_pixels
 from faceclust.photos.limits import MAX_PIXELS, require_decent, require_size
+from faceclust.photos.turbojpeg import jpeg_pixels
 from faceclust.types import SkipReason, UInt8
 
 pi_heif.register_heif_opener(thumbnails=False)
