@@ -255,9 +255,9 @@ def test_faces_found_otherwise_by_other_models_are_known(
 ) -> None:
     from dataclasses import replace
 
-    from faceclust.photos.examine import Examined
     from faceclust.photos.face_ids import face_id
     from faceclust.scan import run
+    from faceclust.scan.examine import Examined
 
     library, people = both
     collins, hopper = Person(library, people), Person(library, people, HOPPER)

@@ -14,7 +14,7 @@ import faceclust
 from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.library.identification import How, IdentifiedFace, IdentifiedPhoto
-from faceclust.photos.examine import PhotoExaminer
+from faceclust.scan.examine import PhotoExaminer
 from tests.samples import COLLINS, HOPPER, portrait, save, scenery, together, variant
 
 Names = Callable[[Library], dict[str, str]]

@@ -298,7 +298,7 @@ def test_a_large_change_says_how_long_it_takes_after_its_first_photos(
     named: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_tiny_embedder()
-    monkeypatch.setattr("faceclust.scan.change.FIRST", 4)
+    monkeypatch.setattr("faceclust.scan.model_change.FIRST", 4)
     result = switched(named, "tiny").scan(workers=0)
     assert [note.split(", at the pace")[0][:12] for note in result.notes] == ["11 photos kn", "all 11 take "]
     assert "at the pace of the first 4" in result.notes[1]

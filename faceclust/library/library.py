@@ -108,7 +108,7 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
             if unchanged := scan_unchanged(self.home, starts, self.pack_name, kept):
                 return unchanged
         from faceclust.packs.session import choose_device  # loads the model runtime
-        from faceclust.photos.examine import Look
+        from faceclust.scan.examine import Look
         from faceclust.scan.run import scan_folders
 
         require_files(self.pack)

@@ -20,7 +20,7 @@ from faceclust.packs.verify import require_files
 from faceclust.types import FacePlace, Float32, PhotoRef, SkippedPhoto, check_array
 
 if TYPE_CHECKING:
-    from faceclust.photos.examine import PhotoExaminer
+    from faceclust.scan.examine import PhotoExaminer
 
 Box = tuple[float, float, float, float]
 
@@ -81,7 +81,7 @@ class Eye:
 
     @cached_property
     def _examiner(self) -> PhotoExaminer:
-        from faceclust.photos.examine import Look, PhotoExaminer  # loads the model runtime
+        from faceclust.scan.examine import Look, PhotoExaminer  # loads the model runtime
 
         require_files(self._pack)
         return PhotoExaminer(Path(), Look(self._pack))  # below no folder: the paths given are whole ones

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from faceclust.photos.examine import Look, Task
+from faceclust.scan.examine import Look, Task
 from faceclust.scan.folder import ScanFolder
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.schema import KnownPhotoRow

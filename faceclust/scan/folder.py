@@ -9,8 +9,8 @@ from collections.abc import Callable
 from itertools import chain
 
 from faceclust.errors import CacheError
-from faceclust.photos.crawl import PhotoFolder
-from faceclust.photos.examine import Look
+from faceclust.scan.crawl import PhotoFolder
+from faceclust.scan.examine import Look
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome

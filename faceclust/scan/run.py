@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 from faceclust.files.names import PRECISIONS
-from faceclust.photos.examine import Examined, KnownPhoto, Look
-from faceclust.photos.pool import examine_photos
 from faceclust.progress import Progress, StopAsked
-from faceclust.scan.change import ModelChange
+from faceclust.scan.compare import Forgotten, known_contents, look_through
 from faceclust.scan.copies import Copies
+from faceclust.scan.examine import Examined, KnownPhoto, Look
+from faceclust.scan.examine_pool import examine_photos
 from faceclust.scan.folder import ScanFolder
-from faceclust.scan.look import Forgotten, known_contents, look_through
+from faceclust.scan.model_change import ModelChange
 from faceclust.scan.result import ScanResult
 from faceclust.scan.unchanged import note_seen, surroundings
 from faceclust.store.home import LibraryHome

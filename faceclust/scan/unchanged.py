@@ -22,7 +22,7 @@ from faceclust.files.names import (
     cache_name,
 )
 from faceclust.packs.bundled import shipped_folders
-from faceclust.photos.listing import Listing, list_folders
+from faceclust.scan.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
 from faceclust.store.home import FOLDERS, LibraryHome
 from faceclust.store.places import libraries_folder, notes_folder

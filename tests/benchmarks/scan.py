@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from faceclust.files.names import cache_name
 from faceclust.packs.manifest import read_manifest
-from faceclust.photos.examine import Look
 from faceclust.progress import Silent
+from faceclust.scan.examine import Look
 from faceclust.scan.run import scan_folders
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo

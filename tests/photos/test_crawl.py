@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faceclust.files.names import ALBUMS_NOTES
-from faceclust.photos.crawl import crawl
+from faceclust.scan.crawl import crawl
 from tests.photos.files import encode, scene
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from faceclust.packs.registry import load_pack
-from faceclust.photos import pool
-from faceclust.photos.examine import Look, Task
+from faceclust.scan import examine_pool
+from faceclust.scan.examine import Look, Task
 from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 from tests.samples import make_library
 
@@ -35,14 +35,14 @@ def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "Image.open, os.read = open, read\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)
-    monkeypatch.setattr(pool, "TIME_LIMIT", 5.0)
+    monkeypatch.setattr(examine_pool, "TIME_LIMIT", 5.0)
     root = tmp_path / "photos"
     names = {*make_library(root, photos_each=1), "hang.jpg", "never comes.jpg", "pipe.jpg"}
     for name in ("hang.jpg", "never comes.jpg"):
         (root / name).write_bytes(b"\xff\xd8\xff\xe0HANG")
     os.mkfifo(root / "pipe.jpg")
     tasks = [Task(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    examined = pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False)
+    examined = examine_pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False)
     done = {listed.rel_path: one.photo for listed, one in examined}
     assert done.keys() == names
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
@@ -58,9 +58,9 @@ def test_batches_give_what_single_photos_give(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     tasks = [Task(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
     look = Look(load_pack("dlib"))
-    singly = dict(pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
-    monkeypatch.setattr(pool, "_BATCHES", {"cpu": 3})
-    together = dict(pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
+    singly = dict(examine_pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
+    monkeypatch.setattr(examine_pool, "_BATCHES", {"cpu": 3})
+    together = dict(examine_pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
     assert together.keys() == singly.keys() == {task.ref for task in tasks}
     for ref, one in singly.items():
         other = together[ref].photo
@@ -87,11 +87,11 @@ def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path, monkeypatc
         "Image.open = open\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)
-    monkeypatch.setattr(pool, "_BATCHES", {"cpu": 4})
+    monkeypatch.setattr(examine_pool, "_BATCHES", {"cpu": 4})
     root = tmp_path / "photos"
     names = [*make_library(root, photos_each=1), "deadly.jpg"]
     (root / "deadly.jpg").write_bytes(b"\xff\xd8\xff\xe0DEADLY")
     tasks = [Task(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    done = dict(pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False))
+    done = dict(examine_pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False))
     lost = [ref.rel_path for ref, one in done.items() if isinstance(one.photo, SkippedPhoto)]
     assert lost == ["deadly.jpg"] and len(done) == len(names)

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from faceclust import Library
 from faceclust.packs.registry import load_pack
-from faceclust.photos.crawl import crawl
-from faceclust.photos.examine import Look, PhotoExaminer
 from faceclust.photos.face_ids import content_hash
+from faceclust.scan.crawl import crawl
+from faceclust.scan.examine import Look, PhotoExaminer
 from faceclust.scan.unchanged import unchanged_photos
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import rows_to_table

@@ -6,7 +6,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.files.names import cache_name
-from faceclust.scan import change
+from faceclust.scan import model_change
 from tests.other_packs import install_other_boxes
 from tests.scan.made import nobody, put
 
@@ -35,10 +35,10 @@ def test_it_counts_photos_also_where_the_change_was_broken_off(small: Library) -
 
 def test_few_photos_that_take_long_are_told_of_as_well(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     install_other_boxes()
-    monkeypatch.setattr(change, "SOON", 0.0)
+    monkeypatch.setattr(model_change, "SOON", 0.0)
     said = told(Library(small.root, pack="second"))
     assert len(said) == 2 and said[1].startswith("all 6 take about") and said[1].endswith("pace of the first 1")
     for cache in small.root.rglob(cache_name("second")):
         cache.unlink()
-    monkeypatch.setattr(change, "SOON", 600.0)
+    monkeypatch.setattr(model_change, "SOON", 600.0)
     assert len(told(Library(small.root, pack="second"))) == 1

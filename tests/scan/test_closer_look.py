@@ -8,7 +8,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.examine import PhotoExaminer
+from faceclust.scan.examine import PhotoExaminer
 from faceclust.types import SkipReason
 from tests.samples import COLLINS, variant
 

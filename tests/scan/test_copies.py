@@ -13,7 +13,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.library.forgotten_filter import Watch, places_on
 from faceclust.people.events import JournalFace
-from faceclust.photos.examine import PhotoExaminer
+from faceclust.scan.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
 from faceclust.types import PhotoRef
 from tests.cli.program import ok

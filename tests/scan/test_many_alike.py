@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from faceclust.packs.registry import load_pack
-from faceclust.photos.examine import Look
 from faceclust.scan.copies import MOST_COMPARED, Copies
+from faceclust.scan.examine import Look
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
 

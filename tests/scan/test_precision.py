@@ -32,7 +32,7 @@ def groups(library: Library) -> list[list[str]]:
 def test_all_caches_are_converted_without_a_look_at_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.name(library.group(1), COLLINS)
     names, before, kept = names_on_photos(library), library.faces, groups(library)
-    monkeypatch.setattr("faceclust.photos.examine.PhotoExaminer.__init__", None)  # no model may be opened
+    monkeypatch.setattr("faceclust.scan.examine.PhotoExaminer.__init__", None)  # no model may be opened
     result = library.scan(workers=0, precision="int8")
     assert (result.scanned, result.unchanged, result.converted) == (0, result.photos, 4) and result.notes == []
     assert precisions(library.root) == {"int8"} and check_caches(library)["problems"] == []

@@ -11,10 +11,10 @@ import pytest
 
 from faceclust import Library
 from faceclust.packs.registry import load_pack
-from faceclust.photos.crawl import crawl
-from faceclust.photos.examine import Look
 from faceclust.scan import folder as folders
 from faceclust.scan import run
+from faceclust.scan.crawl import crawl
+from faceclust.scan.examine import Look
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache

@@ -17,7 +17,7 @@ from faceclust.errors import CacheError
 from faceclust.files.names import CACHE_NAME
 from faceclust.library.maintenance import clear_caches, plan_clearing, prune_caches
 from faceclust.people.events import JournalFace
-from faceclust.photos import crawl as crawling
+from faceclust.scan import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
 from faceclust.store.seen import Seen, SeenFolder, read_seen, write_seen

@@ -113,7 +113,7 @@ def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
 
 
 def _tell_costs(plan: Any, name: str, before: str | None) -> None:
-    from faceclust.scan.change import in_words
+    from faceclust.scan.model_change import in_words
 
     if not plan.unknown:
         click.echo("all photos known are known by these models" if plan.photos else "next: faceclust scan")

@@ -9,7 +9,7 @@ import pytest
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.names import REPORT_NOTES
 from faceclust.outputs.report.folder import _LOCK, check_folder, staging
-from faceclust.photos.listing import list_folders
+from faceclust.scan.listing import list_folders
 
 Link = Callable[[Path, Path], None]
 FIRST = {"index.html": b"<p>one", "pictures/ab/ab1.jpg": b"jpeg", "person-1.html": b"<p>Anna"}

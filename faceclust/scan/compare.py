@@ -7,10 +7,10 @@ from typing import Protocol
 
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.files.names import pack_of
-from faceclust.photos.crawl import PhotoFolder, crawl
-from faceclust.photos.examine import Look
 from faceclust.progress import Progress
 from faceclust.scan.copies import Copies
+from faceclust.scan.crawl import PhotoFolder, crawl
+from faceclust.scan.examine import Look
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache, OutdatedCacheError, UnusableCacheError

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from faceclust.photos.formats import is_photo
-from faceclust.photos.listing import File, Listing, has_ending, list_folders
 from faceclust.photos.reading import read_head
+from faceclust.scan.listing import File, Listing, has_ending, list_folders
 from faceclust.types import PhotoRef
 
 
