@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from faceclust.photos.apart import run_apart
-from faceclust.photos.member import Cause, Lost
 from faceclust.progress import StopAsked
 from faceclust.scan.examine import Examined, Look, PhotoExaminer, Task
+from faceclust.scan.workers.pool import run_apart
+from faceclust.scan.workers.process import Cause, Lost
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
 #: Seconds a photo may take to be read, and again to be worked on.

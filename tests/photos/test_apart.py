@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from faceclust.errors import FaceclustError
-from faceclust.photos import apart
-from faceclust.photos.apart import run_apart
-from faceclust.photos.member import Cause, Lost
+from faceclust.scan.workers import pool
+from faceclust.scan.workers.pool import run_apart
+from faceclust.scan.workers.process import Cause, Lost
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -200,7 +200,7 @@ def test_a_task_that_hangs_is_given_up(tmp_path: Path, slow: str, cause: Cause) 
 
 
 def test_time_in_which_nobody_looked_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "_STEP", 0.01)
+    monkeypatch.setattr(pool, "_STEP", 0.01)
     outcomes = run(tmp_path, ["task", "until told"], 1, time_limit=0.5)
     next(outcomes)
     wait_for((tmp_path / "in hand").exists)
@@ -293,7 +293,7 @@ def test_the_first_worker_is_deaf_to_ctrl_c_from_its_birth(tmp_path: Path) -> No
     )
     (tmp_path / "scan.py").write_text(
         "import os, signal\n"
-        "from faceclust.photos.member import Member\n"
+        "from faceclust.scan.workers.process import Member\n"
         "from slow import Worker\n"
         "if __name__ == '__main__':\n"
         "    member = Member(Worker, 1 << 40)\n"

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from multiprocessing import resource_tracker
 from typing import Any, Generic, TypeVar
 
-from faceclust.photos.worker import OUT_OF_MEMORY, Worker, serve
+from faceclust.scan.workers.worker import OUT_OF_MEMORY, Worker, serve
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -15,9 +15,9 @@ from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
 from faceclust.errors import FaceclustError
-from faceclust.photos.member import Cause, Lost, Member
-from faceclust.photos.worker import Begun, Done, Failed, Ready, Worker
 from faceclust.progress import StopAsked
+from faceclust.scan.workers.process import Cause, Lost, Member
+from faceclust.scan.workers.worker import Begun, Done, Failed, Ready, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
