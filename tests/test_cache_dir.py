@@ -9,7 +9,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import CacheError
-from faceclust.store.which import enclosing_library
+from faceclust.store.find_library import enclosing_library
 from tests.samples import COLLINS, HOPPER, make_library, save, variant
 
 

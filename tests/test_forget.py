@@ -439,7 +439,7 @@ def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> 
     """Every write and removal from now on, the `crash_at`-th of which is not done."""
     from faceclust.library import forgetting as conductor
     from faceclust.people import journal
-    from faceclust.store import clusters, folder_cache, traces
+    from faceclust.store import clusters, erase, folder_cache
 
     done: list[str] = []
 
@@ -455,7 +455,7 @@ def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> 
     write, remove = counted(atomic.write_atomically, "write"), counted(atomic.remove, "remove")
     for module in (conductor, clusters, folder_cache):
         monkeypatch.setattr(module, "write_atomically", write)
-    for module in (conductor, clusters, traces):
+    for module in (conductor, clusters, erase):
         monkeypatch.setattr(module, "remove", remove)
     monkeypatch.setattr(journal.Journal, "say", counted(journal.Journal.say, "say"))
     return done

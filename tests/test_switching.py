@@ -16,8 +16,8 @@ from faceclust.files.names import cache_name
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clearing
 from faceclust.library.model_switch import plan_switch, tried_out
 from faceclust.scan.unchanged import unchanged_photos
-from faceclust.store.chosen import choose_pack, files_count, pack_in_use, precision_in_use, user_file
 from faceclust.store.config import read_config
+from faceclust.store.settings import choose_pack, files_count, pack_in_use, precision_in_use, user_file
 from tests.other_packs import install_other_boxes, install_tiny_embedder
 from tests.samples import COLLINS, HOPPER
 from tests.survival import names_on_photos, surviving

@@ -25,13 +25,13 @@ from faceclust.people.names import person_key
 from faceclust.people.persons import build_persons
 from faceclust.people.replay import Resolved, resolve
 from faceclust.progress import Progress, Silent
-from faceclust.store.chosen import pack_in_use, precision_in_use
 from faceclust.store.clusters import read_clusters
-from faceclust.store.faces import LibraryTable
+from faceclust.store.find_library import resolve_folder
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, made_by
 from faceclust.store.home import LibraryHome
+from faceclust.store.library_table import LibraryTable
 from faceclust.store.schema import CacheInfo
-from faceclust.store.which import resolve_folder
+from faceclust.store.settings import pack_in_use, precision_in_use
 from faceclust.types import Clustering, FacePlace, FaceTable, Person, PhotoFacts
 
 
@@ -61,7 +61,7 @@ class Catalogue:
     ) -> None:
         """`cache_dir`: a folder that all files are to be kept in from now on, instead of beside the
         photos. `pack`: the models that this object uses, by name, instead of those the library uses
-        (see `store.chosen`). Raises UsageError where `root` is no folder."""
+        (see `store.settings`). Raises UsageError where `root` is no folder."""
         self.root = resolve_folder(Path(root))
         self.progress: Progress = progress or Silent()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)

@@ -7,7 +7,7 @@ from pathlib import Path
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
-from faceclust.store.chosen import pack_in_use
+from faceclust.store.settings import pack_in_use
 
 
 def load_used(root: Path | None, named: str | None = None) -> Pack:

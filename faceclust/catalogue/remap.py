@@ -14,9 +14,9 @@ import numpy as np
 
 from faceclust.people.events import JournalFace
 from faceclust.people.face_finder import FaceFinder
+from faceclust.store.erase import places_of_faces
 from faceclust.store.folder_cache import UnusableCacheError
 from faceclust.store.home import LibraryHome
-from faceclust.store.traces import places_of_faces
 from faceclust.types import Clustering, FacePlace
 
 

@@ -66,7 +66,7 @@ def cli(ctx: click.Context, no_config: bool) -> None:
     Nothing is ever sent anywhere: only `faceclust models pull` uses the network, to download.
     """
     if no_config:
-        from faceclust.store.chosen import files_count
+        from faceclust.store.settings import files_count
 
         before = files_count.set(False)
         ctx.call_on_close(lambda: files_count.reset(before))

@@ -32,7 +32,7 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
       faceclust config --all > new.toml     a file to start from
     """
     from faceclust.cli.config_files import library_file, library_meant, library_of, read_settings, user_file
-    from faceclust.store.chosen import pack_in_use
+    from faceclust.store.settings import pack_in_use
 
     program = ctx.find_root().command
     assert isinstance(program, click.Group)

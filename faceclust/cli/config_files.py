@@ -38,14 +38,14 @@ Settings = dict[tuple[str, str], Setting]
 
 def user_file() -> Path:
     """Where the user's own file is, or would be."""
-    from faceclust.store.chosen import user_file
+    from faceclust.store.settings import user_file
 
     return user_file()
 
 
 def library_file(root: Path) -> Path:
     """Where the file of the library at `root` is, or would be: beside its other files."""
-    from faceclust.store.places import homes_of
+    from faceclust.store.locations import homes_of
 
     return config_in(homes_of(root))
 
@@ -105,7 +105,7 @@ def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
     content = read_config(file)
     content.pop("library" if own else TABLE, None)
     if "pack" in content:
-        from faceclust.store.chosen import checked_pack
+        from faceclust.store.settings import checked_pack
 
         checked_pack(content.pop("pack"), file)
     commands = dict(commands_of(program))
@@ -181,7 +181,7 @@ class ConfiguredGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if command and not ctx.resilient_parsing and not ctx.params.get("no_config"):
-            from faceclust.store.which import ENVIRONMENT_VARIABLE
+            from faceclust.store.find_library import ENVIRONMENT_VARIABLE
 
             if named := library_of(self):
                 os.environ.setdefault(ENVIRONMENT_VARIABLE, str(named))
@@ -209,7 +209,7 @@ def library_meant(command: click.Command, args: list[str], parent: click.Context
             return library_meant(below, rest[1:], context) if below else None
     if not any(option.name == "library" for option in command.params):
         return None
-    from faceclust.store.which import find_library, library_for_scan
+    from faceclust.store.find_library import find_library, library_for_scan
 
     named = Path(given["library"]) if given.get("library") else None
     folders = given.get("folders")  # click has a mark of its own for "none"

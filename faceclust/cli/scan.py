@@ -70,7 +70,7 @@ def command(
       faceclust scan --min-face 30       smaller faces too; takes longer
     """
     from faceclust.cli.config_files import is_typed
-    from faceclust.store.which import library_for_scan
+    from faceclust.store.find_library import library_for_scan
 
     root = library_for_scan(folders, library)
     click.echo(f"library: {root}", err=True)
@@ -90,9 +90,9 @@ def command(
 def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
     """Where nothing has changed, before anything heavy is loaded."""
     from faceclust.scan.unchanged import scan_unchanged
-    from faceclust.store.chosen import pack_in_use, precision_in_use
+    from faceclust.store.find_library import folder_in
     from faceclust.store.home import LibraryHome
-    from faceclust.store.which import folder_in
+    from faceclust.store.settings import pack_in_use, precision_in_use
 
     starts = [folder_in(root, folder) for folder in folders] or [""]
     return scan_unchanged(LibraryHome(root), starts, pack_in_use(root).value, precision_in_use(root).value)

@@ -21,11 +21,11 @@ from faceclust.people.face_finder import FaceFinder, found_before
 from faceclust.people.forgotten_faces import ForgottenFaces, forgotten_by
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key
+from faceclust.store.erase import Traces, erase_from_cache, erase_from_home, find_traces
+from faceclust.store.find_library import enclosing_library
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import JOURNAL_NAME, journal_held
 from faceclust.store.thumbs import ThumbStore
-from faceclust.store.traces import Traces, erase_from_cache, erase_from_home, find_traces
-from faceclust.store.which import enclosing_library
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from faceclust.people.events import JournalFace
 from faceclust.people.forgotten_faces import ForgottenFaces, Maybe
+from faceclust.store.erase import faces_on, forgotten_in
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
-from faceclust.store.traces import faces_on, forgotten_in
 from faceclust.types import FacePlace, ScannedPhoto
 
 

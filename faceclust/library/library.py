@@ -38,10 +38,10 @@ from faceclust.packs.verify import require_files
 from faceclust.people.identification import IDENTIFY_THRESHOLD, NEIGHBOURS
 from faceclust.progress import Progress, StopAsked
 from faceclust.scan.unchanged import scan_unchanged
-from faceclust.store.chosen import choose_precision, precision_in_use
 from faceclust.store.clusters import SavedClusterings
+from faceclust.store.find_library import find_library, folder_in, library_for_scan, remember_library
 from faceclust.store.schema import release_memory
-from faceclust.store.which import find_library, folder_in, library_for_scan, remember_library
+from faceclust.store.settings import choose_precision, precision_in_use
 from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:

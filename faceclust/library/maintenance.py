@@ -17,13 +17,13 @@ from faceclust.files.names import pack_of
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
 from faceclust.store.clusters import read_clusters
+from faceclust.store.erase import find_traces
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by, read_cache
 from faceclust.store.home import FOLDERS, JOURNAL_NAME, SET_ASIDE, LibraryHome
 from faceclust.store.inspection import Inspected, Problem, inspect_cache, listing
-from faceclust.store.places import CachePaths
+from faceclust.store.locations import CachePaths
 from faceclust.store.schema import parquet_bytes, without_photos
 from faceclust.store.thumbs import ThumbStore
-from faceclust.store.traces import find_traces
 
 _CACHES, _ASIDE, _UNFINISHED = "folder caches", "caches set aside", "unfinished files"
 _PICTURES, _GROUPINGS, _OTHER = "face pictures", "groupings", "notes of the last scan"

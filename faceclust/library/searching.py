@@ -19,7 +19,7 @@ from faceclust.outputs.search import (
     find_photos,
     time_span,
 )
-from faceclust.store.which import resolve_folder
+from faceclust.store.find_library import resolve_folder
 
 
 class Searches(Catalogue):

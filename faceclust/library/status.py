@@ -15,9 +15,9 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_used
 from faceclust.errors import FaceclustError
 from faceclust.packs.verify import check_files
-from faceclust.store.chosen import pack_in_use, precision_in_use
+from faceclust.store.find_library import find_library
 from faceclust.store.home import LibraryHome
-from faceclust.store.which import find_library
+from faceclust.store.settings import pack_in_use, precision_in_use
 
 _PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"

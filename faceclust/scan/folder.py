@@ -14,8 +14,8 @@ from faceclust.scan.examine import Look
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
+from faceclust.store.scan_snapshot import SeenFolder, file_stamp
 from faceclust.store.schema import KnownPhotoRow, stored_name
-from faceclust.store.seen import SeenFolder, file_stamp
 from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 
 #: Saving takes a part of the time at most: 1 in this many.

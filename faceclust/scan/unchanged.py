@@ -24,10 +24,10 @@ from faceclust.files.names import (
 from faceclust.packs.bundled import shipped_folders
 from faceclust.scan.listing import Listing, list_folders
 from faceclust.scan.result import ScanResult
+from faceclust.store.find_library import remember_library
 from faceclust.store.home import FOLDERS, LibraryHome
-from faceclust.store.places import libraries_folder, notes_folder
-from faceclust.store.seen import Seen, SeenFolder, file_stamp, read_seen, write_seen
-from faceclust.store.which import remember_library
+from faceclust.store.locations import libraries_folder, notes_folder
+from faceclust.store.scan_snapshot import Seen, SeenFolder, file_stamp, read_seen, write_seen
 
 
 def scan_unchanged(

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from faceclust.errors import CacheError, NewerCacheError
 from faceclust.files.atomic import TEMPORARY, private_folder, write_atomically
 from faceclust.files.names import is_cache_start
-from faceclust.store.places import CachePaths
+from faceclust.store.locations import CachePaths
 from faceclust.store.schema import (
     UNKNOWN,
     CacheInfo,

@@ -12,8 +12,8 @@ from pathlib import Path
 from faceclust.files.atomic import private_folder, write_atomically
 from faceclust.files.names import DEFAULT_PACK, HOME_MARK, NO_PHOTOS_HERE, SYSTEM_FOLDERS, cache_name, is_cache, pack_of
 from faceclust.store.config import FILE_NAME, config_in, read_config
-from faceclust.store.locks import Held, held
-from faceclust.store.places import (
+from faceclust.store.library_lock import Held, held
+from faceclust.store.locations import (
     CachePaths,
     PartHomes,
     cache_dirs,

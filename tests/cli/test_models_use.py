@@ -10,7 +10,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.packs.registry import user_models
-from faceclust.store.chosen import user_file
+from faceclust.store.settings import user_file
 from tests.cli.program import ok, run
 from tests.other_packs import install_other_boxes
 from tests.samples import COLLINS

@@ -13,8 +13,8 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.files.names import CACHE_NAME
 from faceclust.library.maintenance import check_caches
-from faceclust.store.chosen import precision_in_use
 from faceclust.store.folder_cache import made_by
+from faceclust.store.settings import precision_in_use
 from tests.cli.program import ok, run, start_scan
 from tests.samples import COLLINS
 from tests.scan.made import is_unchanged, put

@@ -20,7 +20,7 @@ from faceclust.people.events import JournalFace
 from faceclust.scan import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
-from faceclust.store.seen import Seen, SeenFolder, read_seen, write_seen
+from faceclust.store.scan_snapshot import Seen, SeenFolder, read_seen, write_seen
 from tests.cli.program import ok
 from tests.samples import COLLINS, HOPPER
 from tests.scan.made import expected, face, held, is_unchanged, make_photos, nobody, put, touch

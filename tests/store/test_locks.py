@@ -19,10 +19,10 @@ import filelock
 import pytest
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.store import locks
+from faceclust.store import library_lock
 from faceclust.store.home import LibraryHome
-from faceclust.store.locks import held
-from faceclust.store.owner import STALE_AFTER, OwnedError, Owner, OwnerNote
+from faceclust.store.library_lock import held
+from faceclust.store.lock_owner import STALE_AFTER, OwnedError, Owner, OwnerNote
 from tests.cli.program import run
 
 HOLD = """
@@ -174,7 +174,7 @@ def test_of_many_who_break_a_lock_one_wins(tmp_path: Path) -> None:
 
 
 def test_who_slept_too_long_learns_that_the_lock_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(library_lock, "HEARTBEAT", 0.01)
     note = tmp_path / "lock.owner"
     with pytest.raises(LibraryBusyError, match="anna@nas"), held(tmp_path / "lock", "scanning", "it", 0, print) as lock:
         before = note.stat().st_mtime_ns

@@ -18,10 +18,10 @@ from hypothesis.extra.numpy import arrays
 from faceclust.errors import NewerCacheError
 from faceclust.files.names import CACHE_NAME, PRECISIONS
 from faceclust.photos.face_ids import face_id
-from faceclust.store.faces import LibraryTable
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, made_by, read_cache
 from faceclust.store.inspection import inspect_cache
-from faceclust.store.places import CachePaths
+from faceclust.store.library_table import LibraryTable
+from faceclust.store.locations import CachePaths
 from faceclust.store.precision import embedding_matrix, embedding_type, encoded, recoded
 from faceclust.store.schema import CacheInfo, parquet_bytes, rows_to_table
 from faceclust.types import PhotoRef

@@ -23,12 +23,12 @@ from faceclust.errors import CacheError, LibraryBusyError, NoLibraryError, Usage
 from faceclust.files import atomic
 from faceclust.files.names import CACHE_NAME
 from faceclust.store.clusters import read_clusters, write_clusters
-from faceclust.store.faces import LibraryTable
+from faceclust.store.find_library import find_library, remember_library
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome
-from faceclust.store.places import CachePaths
+from faceclust.store.library_table import LibraryTable
+from faceclust.store.locations import CachePaths
 from faceclust.store.schema import STATUS_OK, CacheInfo, KnownPhotoRow, rows_to_table, stored_name
-from faceclust.store.which import find_library, remember_library
 from faceclust.types import (
     Clustering,
     ClusterParams,

@@ -27,8 +27,8 @@ def pack_of_library(library: Path | None) -> str:
     """The name of the pack that is used for the library that is meant, or, where there is none, by
     default. Raises UsageError for one that was named and is none."""
     from faceclust.errors import NoLibraryError
-    from faceclust.store.chosen import pack_in_use
-    from faceclust.store.which import find_library
+    from faceclust.store.find_library import find_library
+    from faceclust.store.settings import pack_in_use
 
     try:
         root = find_library(library)

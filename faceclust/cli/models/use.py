@@ -45,8 +45,8 @@ command.reads_no_config = True  # type: ignore[attr-defined] # it writes there, 
 
 def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
     from faceclust.errors import NoLibraryError
+    from faceclust.store.find_library import find_library
     from faceclust.store.home import LibraryHome
-    from faceclust.store.which import find_library
 
     try:
         root = find_library(library)
@@ -64,7 +64,7 @@ def _tell(home: LibraryHome | None, as_json: bool) -> None:
     from faceclust.catalogue.models_in_use import load_used
     from faceclust.errors import PackError
     from faceclust.packs.verify import require_files
-    from faceclust.store.chosen import pack_in_use
+    from faceclust.store.settings import pack_in_use
 
     root = home.root if home else None
     chosen = pack_in_use(root)
@@ -89,7 +89,7 @@ def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
     from faceclust.library.model_switch import plan_switch, tried_out
     from faceclust.packs.registry import load_pack
     from faceclust.packs.verify import require_files
-    from faceclust.store.chosen import choose_pack, pack_in_use
+    from faceclust.store.settings import choose_pack, pack_in_use
 
     pack = load_pack(name)
     require_files(pack)

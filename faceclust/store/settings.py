@@ -19,7 +19,7 @@ from faceclust.errors import UsageError
 from faceclust.files.names import DEFAULT_PACK, DEFAULT_PRECISION, PACK_NAME, PRECISIONS
 from faceclust.store.config import FILE_NAME, change_config, config_in, read_config
 from faceclust.store.home import LibraryHome
-from faceclust.store.places import homes_of
+from faceclust.store.locations import homes_of
 
 _PACK, _PRECISION = ("pack",), ("scan", "precision")
 #: Outside the tables stands what holds for every command that has such an option.

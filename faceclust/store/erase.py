@@ -15,10 +15,10 @@ from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY, remove
 from faceclust.files.names import HOME_MARK, HOME_NAME, is_cache
 from faceclust.store.clusters import forget_in_clusters
-from faceclust.store.faces import PLACE, face_places, is_forgotten
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished, made_by
 from faceclust.store.home import FOLDERS, SET_ASIDE, LibraryHome
-from faceclust.store.places import CachePaths, PartHomes
+from faceclust.store.library_table import PLACE, face_places, is_forgotten
+from faceclust.store.locations import CachePaths, PartHomes
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FacePlace
 

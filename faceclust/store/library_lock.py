@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from faceclust.errors import CacheError, LibraryBusyError
 from faceclust.files.atomic import PRIVATE_FILE
-from faceclust.store.owner import OwnedError, Owner, OwnerNote
+from faceclust.store.lock_owner import OwnedError, Owner, OwnerNote
 
 if TYPE_CHECKING:
     import filelock

@@ -12,7 +12,7 @@ import platformdirs
 from faceclust.errors import CacheError, NoLibraryError, UsageError
 from faceclust.files.atomic import private_folder, write_atomically
 from faceclust.store.home import LibraryHome
-from faceclust.store.places import homes_of, noted_cache_dirs
+from faceclust.store.locations import homes_of, noted_cache_dirs
 
 ENVIRONMENT_VARIABLE = "FACECLUST_LIBRARY"
 
