@@ -29,7 +29,7 @@ from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32, PhotoRef, UInt8, check_array
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 
 #: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of
 #: a module, since it goes to other processes. Its `repr` tells treatments apart.

@@ -24,7 +24,7 @@ from faceclust.packs.registry import load_pack, pack_names
 from faceclust.packs.session import OnnxModel, shape_in_words
 from faceclust.packs.toml_table import safe_file_name
 from faceclust.packs.verify import require_files
-from faceclust.vision.feeding import layout_of, output_of, vector_length
+from faceclust.vision.embedder_io import layout_of, output_of, vector_length
 
 #: Called with the pack whose terms hold, once all else is well; raises where they are not agreed to.
 Agree = Callable[[Pack], None]

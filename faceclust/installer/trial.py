@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from faceclust.errors import PackError
 from faceclust.packs.pack import EmbedderSpec, Pack
 from faceclust.types import UInt8
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 
 _SAME = 1e-3  # squared L2 of unit vectors: 8-bit models give as much for another batch
 _APART = 1e-5

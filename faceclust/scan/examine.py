@@ -25,7 +25,7 @@ from faceclust.types import (
     SkipReason,
     UInt8,
 )
-from faceclust.vision.analyse import EmbeddedFaces, FaceAnalyser
+from faceclust.vision.pipeline import EmbeddedFaces, FaceAnalyser
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from faceclust.errors import PackError
 from faceclust.packs.pack import COLOURS, Pack
 from faceclust.packs.session import OnnxModel, shape_in_words
 from faceclust.types import Detections, UInt8
-from faceclust.vision.grids import GridSettings
 from faceclust.vision.mtcnn import Mtcnn, MtcnnSettings
 from faceclust.vision.retinaface import Retinaface, RetinafaceSettings
 from faceclust.vision.scrfd import Scrfd
+from faceclust.vision.single_stage import GridSettings
 from faceclust.vision.yunet import Yunet
 
 #: Finds the faces of one RGB picture (H, W, 3), in its own pixels; those narrower than the second

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from faceclust.packs.pack import EmbedderSpec, Pack
 from faceclust.packs.session import Model, OnnxModel
 from faceclust.types import Float32, UInt8, check_array
-from faceclust.vision.entering import as_input
-from faceclust.vision.feeding import Feed, feed_of
+from faceclust.vision.embedder_io import Feed, feed_of
+from faceclust.vision.preprocess import as_input
 
 _BATCH = 8  # measured on one thread: smaller or larger ones gain nothing
 #: On a device of its own a batch has to keep it busy.

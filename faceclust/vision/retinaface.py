@@ -16,7 +16,7 @@ import numpy as np
 
 from faceclust.packs.pack import Levels
 from faceclust.types import Float32
-from faceclust.vision.grids import (
+from faceclust.vision.single_stage import (
     COARSEST,
     GRIDS,
     Candidates,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from faceclust.types import Float32
-from faceclust.vision.grids import COARSEST, GRIDS, Candidates, GridDetector, cells, joined, no_such_outputs
+from faceclust.vision.single_stage import COARSEST, GRIDS, Candidates, GridDetector, cells, joined, no_such_outputs
 
 _ANCHORS = 2
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import PhotoRef, UInt8
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 from packbuilder import float_embedder
 from packbuilder.quantise import measured_tensors
 

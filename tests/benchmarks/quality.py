@@ -37,7 +37,7 @@ from faceclust.evaluation.reject import area_under, error_versus_reject, rank_co
 from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.quality import Parts, model_quality, quality_parts
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

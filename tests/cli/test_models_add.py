@@ -18,7 +18,7 @@ from faceclust.errors import FaceclustError, PackError
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.registry import forget_packs, load_pack, pack_names, user_models
 from faceclust.progress import Silent
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 from tests import made_models, made_people
 from tests.cli.program import ok, run
 from tests.samples import COLLINS, HOPPER, portrait

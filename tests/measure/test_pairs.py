@@ -21,7 +21,7 @@ from faceclust.evaluation.score_pairs import Pairs, pair_distances, pairs_of, sc
 from faceclust.packs.registry import load_pack
 from faceclust.photos.errors import UndecodableError
 from faceclust.vision.align import chip_transforms, cut_with
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 from tests.measure.labelled import add_faceless, make_labelled, write_pairs
 from tests.samples import COLLINS, HOPPER, portrait, variant
 

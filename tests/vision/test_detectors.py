@@ -17,10 +17,10 @@ from faceclust.photos.decoders import turn_upright
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
-from faceclust.vision.grids import GridSettings
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.mtcnn import Mtcnn, _peaks
 from faceclust.vision.pyramid import Pyramid, _reduced, _rgb
+from faceclust.vision.single_stage import GridSettings
 from faceclust.vision.yunet import Yunet
 from tests.samples import COLLINS, HOPPER, portrait, scenery
 

@@ -16,9 +16,9 @@ from faceclust.packs.alignment_templates import TEMPLATES, template_points
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
-from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import Embedder, load_embedder
-from faceclust.vision.feeding import Feed
+from faceclust.vision.embedder_io import Feed
+from faceclust.vision.pipeline import FaceAnalyser
 from tests import made_models
 
 

@@ -17,10 +17,10 @@ from faceclust.packs.pack import DetectorSpec, Pack
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
-from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.detect import load_detector
-from faceclust.vision.grids import GridSettings
+from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.scrfd import Scrfd
+from faceclust.vision.single_stage import GridSettings
 from tests import made_models
 
 BOX = (2.0, 1.0, 3.0, 4.0)

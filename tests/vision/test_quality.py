@@ -15,7 +15,7 @@ from PIL import Image
 from faceclust.evaluation.degradations import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
 from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
-from faceclust.vision.analyse import FaceAnalyser
+from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.quality import Parts, face_quality, quality_parts
 from tests.samples import COLLINS, HOPPER, portrait
 

@@ -14,9 +14,9 @@ from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
 from faceclust.vision.align import chip_transforms, cut_with
-from faceclust.vision.analyse import FaceAnalyser
 from faceclust.vision.embed import Embedder
 from faceclust.vision.geometry import transform_scale
+from faceclust.vision.pipeline import FaceAnalyser
 from tests.samples import COLLINS, HOPPER, portrait, scenery, variant
 
 DATA = Path(__file__).parents[1] / "data"

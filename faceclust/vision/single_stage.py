@@ -17,8 +17,8 @@ from faceclust.errors import PackError
 from faceclust.packs.pack import Levels
 from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
-from faceclust.vision.entering import as_input
 from faceclust.vision.geometry import non_maximum_suppression
+from faceclust.vision.preprocess import as_input
 from faceclust.vision.pyramid import Pyramid
 
 GRIDS = (8, 16, 32)  # px of a cell
