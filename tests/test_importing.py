@@ -21,7 +21,7 @@ from faceclust.outputs.face_table import write_rows
 from faceclust.photos.decoders import turn_upright
 from faceclust.photos.orientation import how_laid
 from faceclust.types import FacePlace
-from faceclust.xmp.region import Box, stored_box, stored_size
+from faceclust.xmp.values import Box, stored_box, stored_size
 from tests.foreign.packets import packet
 from tests.programs import program
 from tests.samples import COLLINS, HOPPER, save, together, variant

@@ -24,7 +24,7 @@ from faceclust.progress import Progress
 from faceclust.types import PhotoFacts
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
-from faceclust.xmp.region import XmpFaces
+from faceclust.xmp.values import XmpFaces
 
 SIDECARS, INSIDE, PICASA, TABLE = "XMP sidecars", "XMP inside photos", "Picasa", "a table"
 _PACKET = 32_000_000  # bytes

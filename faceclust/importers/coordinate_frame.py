@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from faceclust.importers.box_matching import assign, fits
 from faceclust.importers.values import Box, Frame, Words
 from faceclust.types import PhotoFacts
-from faceclust.xmp.region import upright_box
+from faceclust.xmp.values import upright_box
 
 #: How much better another picture must fit, in overlaps, to go against the rule.
 _CLEARLY = 0.25

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from faceclust.xmp.region import XmpFaces
+from faceclust.xmp.values import XmpFaces
 
 #: digiKam and Lightroom's plug-ins file people below "People"; other languages have their word.
 BRANCHES = frozenset("people persons person personen menschen leute personnes personas persone pessoas who".split())

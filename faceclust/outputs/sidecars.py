@@ -19,10 +19,10 @@ from faceclust.files.names import RAW_ENDINGS
 from faceclust.files.safe_paths import is_among_photos, obstacle_to
 from faceclust.outputs.writing import write_whole
 from faceclust.types import PhotoFacts
-from faceclust.xmp.matching import NamedBox
+from faceclust.xmp.new_packet import seeded
 from faceclust.xmp.packet import NAMESPACES, BadPacketError
-from faceclust.xmp.region import Box, stored_box, stored_size
-from faceclust.xmp.seed import seeded
+from faceclust.xmp.region_plan import NamedBox
+from faceclust.xmp.values import Box, stored_box, stored_size
 from faceclust.xmp.write import Merged, merge_faces, without_ours
 
 #: How sidecars are called: as digiKam and darktable do, and as Adobe does.

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-from faceclust.xmp.region import Box
+from faceclust.xmp.values import Box
 
 #: The text of a field, by its name.
 Fields = Callable[[str], str | None]

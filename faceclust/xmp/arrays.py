@@ -8,8 +8,8 @@ from lxml import etree
 
 from faceclust.xmp.packet import BadPacketError, tag
 from faceclust.xmp.rdf import array, attributes, elements, items, properties, structure, text_of
+from faceclust.xmp.serialise import item, listing
 from faceclust.xmp.splice import Packet
-from faceclust.xmp.texts import item, listing
 
 
 def texts(packet: Packet, name: str) -> list[str]:

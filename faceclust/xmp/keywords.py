@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from faceclust.xmp.arrays import change_list, texts
-from faceclust.xmp.mine import KEYWORDS, noted_keywords
+from faceclust.xmp.ownership import KEYWORDS, noted_keywords
 from faceclust.xmp.splice import Packet
 
 #: The keyword that all persons' are below.

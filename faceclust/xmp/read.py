@@ -9,9 +9,9 @@ from lxml import etree
 
 from faceclust.xmp import areas
 from faceclust.xmp.areas import microsoft_box, mwg_box
-from faceclust.xmp.mine import SUGGESTED, NotedRegion, noted_keywords, noted_regions
+from faceclust.xmp.ownership import SUGGESTED, NotedRegion, noted_keywords, noted_regions
 from faceclust.xmp.packet import parse_packet, tag
-from faceclust.xmp.region import Box, XmpFaces, XmpRegion
+from faceclust.xmp.values import Box, XmpFaces, XmpRegion
 
 _RDF, _DESCRIPTION, _LI = tag("rdf:RDF"), tag("rdf:Description"), tag("rdf:li")
 _LISTS = frozenset(map(tag, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))

@@ -16,8 +16,8 @@ from lxml import etree
 from faceclust.xmp.areas import in_pixels, microsoft_box, mwg_box
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import field, field_names, field_text
-from faceclust.xmp.region import Box
-from faceclust.xmp.texts import attribute, element
+from faceclust.xmp.serialise import attribute, element
+from faceclust.xmp.values import Box
 
 _AREA = {tag(f"stArea:{name}") for name in ("x", "y", "w", "h", "unit")}
 _MWG = {tag(f"mwg-rs:{name}") for name in ("Name", "Type", "Area")}

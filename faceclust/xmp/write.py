@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.xmp.arrays import texts
+from faceclust.xmp.edit_regions import change_regions, listed_regions
 from faceclust.xmp.keywords import change_keywords, change_note
-from faceclust.xmp.matching import NamedBox, note_of, plan_regions, without_conflicts
-from faceclust.xmp.mine import KEYWORDS, REGIONS, SUGGESTED, noted_regions
+from faceclust.xmp.ownership import KEYWORDS, REGIONS, SUGGESTED, noted_regions
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import descriptions, elements, properties
-from faceclust.xmp.regions import change_regions, listed_regions
+from faceclust.xmp.region_plan import NamedBox, note_of, plan_regions, without_conflicts
 from faceclust.xmp.schemes import SCHEMES
+from faceclust.xmp.serialise import EMPTY, attribute, clean, element
 from faceclust.xmp.splice import Packet
-from faceclust.xmp.texts import EMPTY, attribute, clean, element
 
 _ABOUT = {tag("rdf:about"), "about"}
 

@@ -30,7 +30,7 @@ from faceclust.importers.plan import ImportPlan
 from faceclust.importers.reconcile import judge
 from faceclust.importers.sources import sort_sources
 from faceclust.types import FacePlace
-from faceclust.xmp.region import Box, stored_box, stored_size
+from faceclust.xmp.values import Box, stored_box, stored_size
 
 Truth = dict[str, list[tuple[str, Box]]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from faceclust.importers.coordinate_frame import Choice, choose, readings, usual_frames
 from faceclust.importers.values import Box, Frame, Region, Words
 from faceclust.types import PhotoFacts
-from faceclust.xmp.region import stored_box
+from faceclust.xmp.values import stored_box
 
 FACE, MIRRORED = (0.2, 0.4, 0.4, 0.6), (0.6, 0.4, 0.8, 0.6)
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.xmp.matching import NamedBox
+from faceclust.xmp.edit_regions import listed_regions
 from faceclust.xmp.packet import BadPacketError, parse_packet, tag
 from faceclust.xmp.rdf import array, descriptions, items, properties, text_of
 from faceclust.xmp.read import read_packet
-from faceclust.xmp.region import stored_box, upright_box
-from faceclust.xmp.regions import listed_regions
+from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.schemes import SCHEMES
+from faceclust.xmp.values import stored_box, upright_box
 from faceclust.xmp.write import merge_faces, without_ours
 from tests.xmp.packets import CLUTTER, bag, mwg, region, sidecar
 

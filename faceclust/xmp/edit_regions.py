@@ -8,12 +8,12 @@ from functools import partial
 from lxml import etree
 
 from faceclust.xmp import areas
-from faceclust.xmp.matching import RegionPlan
 from faceclust.xmp.packet import BadPacketError, tag
 from faceclust.xmp.rdf import array, elements, field, field_names, field_text, items, properties, structure
+from faceclust.xmp.region_plan import RegionPlan
 from faceclust.xmp.schemes import SCHEMES, Listed, Scheme, is_in_pixels
+from faceclust.xmp.serialise import element
 from faceclust.xmp.splice import Packet
-from faceclust.xmp.texts import element
 
 _SAME_SHAPE = 0.02  # of the ratio of width to height
 

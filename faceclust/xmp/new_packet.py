@@ -15,7 +15,7 @@ from faceclust.xmp.keywords import PROPERTIES
 from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_packet, tag
 from faceclust.xmp.rdf import attributes, elements, properties
 from faceclust.xmp.schemes import SCHEMES
-from faceclust.xmp.texts import EMPTY, clean
+from faceclust.xmp.serialise import EMPTY, clean
 
 
 def seeded(packet: bytes | None, keywords: Sequence[str], *, regions: bool = True) -> bytes:

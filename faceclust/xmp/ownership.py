@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from faceclust.xmp.rdf import items, properties, text_of
-from faceclust.xmp.region import Box, overlap
 from faceclust.xmp.schemes import centred
+from faceclust.xmp.values import Box, overlap
 
 REGIONS, KEYWORDS = "faceclust:WroteRegions", "faceclust:WroteKeywords"
 SUGGESTED = "faceclust:SuggestedRegions"

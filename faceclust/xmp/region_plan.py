@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceclust.xmp.mine import NotedRegion, region_note
-from faceclust.xmp.region import Box, overlap
+from faceclust.xmp.ownership import NotedRegion, region_note
 from faceclust.xmp.schemes import Listed, Scheme
+from faceclust.xmp.values import Box, overlap
 
 _SAME_FACE = 0.4  # of the area that either box has
 
