@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from faceclust.version import __version__
+
 __all__ = ["FaceclustError", "Library", "__version__", "verify"]
 
 if TYPE_CHECKING:

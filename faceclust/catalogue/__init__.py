@@ -1,0 +1,1 @@
+"""What is known of a library, read from disk: faces, groups, persons."""

@@ -8,7 +8,6 @@ import sys
 
 import click
 
-from faceclust import __version__
 from faceclust.cli import (
     albums,
     cache,
@@ -45,6 +44,7 @@ from faceclust.cli import (
 )
 from faceclust.cli.config_files import ConfiguredGroup
 from faceclust.errors import FaceclustError
+from faceclust.version import __version__
 
 #: What a full disk, or one that has failed, says. (Windows has no quota.)
 _OUTPUT_FULL = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}

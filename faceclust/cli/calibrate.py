@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.terminal.text import count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration

@@ -104,13 +104,3 @@ def require_folder(file: Path) -> Path:
             f"{file} cannot be written: there is no folder {file.parent}", hint="make it, or choose another"
         )
     return file
-
-
-def printable(text: str) -> str:
-    """Text from a file name, with characters a terminal would act on made visible."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """ "1 photo", "1,204 photos"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

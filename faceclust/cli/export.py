@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import count, library_option, open_library
+from faceclust.cli.common import library_option, open_library
 from faceclust.cli.config_files import is_typed
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.terminal.output_file import STDOUT, destination, write_out
+from faceclust.cli.terminal.text import count
 from faceclust.errors import UsageError
 
 _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]

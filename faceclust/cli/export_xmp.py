@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from faceclust.cli.common import count, json_option, open_library, print_json, printable
+from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_typed
+from faceclust.cli.terminal.text import count, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:

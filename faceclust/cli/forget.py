@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import complete_names, count, json_option, library_option, open_library, print_json, printable
+from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
+from faceclust.cli.terminal.text import count, printable
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:

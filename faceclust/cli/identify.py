@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json, printable
+from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.terminal.text import printable
 
 if TYPE_CHECKING:
     from faceclust.library.identification import IdentifiedFace, IdentifiedPhoto

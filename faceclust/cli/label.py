@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import count, library_option, open_library, remind_of_models
+from faceclust.cli.common import library_option, open_library, remind_of_models
+from faceclust.cli.terminal.text import count
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:

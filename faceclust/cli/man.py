@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from faceclust import __version__
+from faceclust.version import __version__
 
 _ENDS = """\
 .SH EXIT STATUS

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from faceclust.cli.common import count, library_option, open_library, remind_to_cluster
+from faceclust.cli.common import library_option, open_library, remind_to_cluster
 from faceclust.cli.terminal.output_file import destination, write_out
+from faceclust.cli.terminal.text import count
 
 
 @click.command("map", short_help="Write a page with every face as a point, alike ones together.")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json, remind_of_models
+from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_of_models
 from faceclust.cli.output.people import print_roster
+from faceclust.cli.terminal.text import count
 
 if TYPE_CHECKING:
     from faceclust.outputs.overview import Overview

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json, remind_to_cluster
+from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_typed
 from faceclust.cli.terminal.output_file import STDOUT, destination, write_out
+from faceclust.cli.terminal.text import count
 from faceclust.errors import UsageError
 
 _NAME = "faceclust-report"

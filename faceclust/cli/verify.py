@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json, printable
+from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.terminal.text import count, printable
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from faceclust import __version__
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.evaluation.aligned_crops import aligned_face, decode_held
 from faceclust.files.atomic import private_folder, write_atomically
@@ -29,6 +28,7 @@ from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.progress import Progress, Silent
 from faceclust.types import Float32, PhotoRef, UInt8, check_array
+from faceclust.version import __version__
 from faceclust.vision.pipeline import FaceAnalyser
 
 #: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of

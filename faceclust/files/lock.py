@@ -1,4 +1,4 @@
-"""One run at a time on a folder of albums or of a report."""
+"""Plain locks: one process at a time, without waiting."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from pathlib import Path
 
 from faceclust.errors import FaceclustError
 
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+#: What file systems without locks answer. On them the work goes on unlocked.
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
-def locked(file: Path, doing: str) -> Iterator[None]:
-    """Keep other runs away from the folder that this file, made where it is not there, lies in; `doing`:
-    what they do, as in "makes albums". Raises FaceclustError where one is at work on it, or the file
-    leads elsewhere; OSError where it cannot be made."""
-    import filelock
+def plain_lock(file: Path, busy: FaceclustError) -> Iterator[None]:
+    """Hold a lock on `file`, which is created if it is missing. Raises `busy` if another process
+    holds it, OSError if it cannot be created."""
+    import filelock  # slow to import, and most commands lock nothing
 
-    _check(file)
     lock = filelock.FileLock(file, timeout=0)
     try:
         lock.acquire()
     except TimeoutError:
-        raise FaceclustError(f"another faceclust {doing} in {file.parent}", hint="wait until it is done") from None
-    except NotImplementedError:  # a disk without locks
+        raise busy from None
+    except NotImplementedError:  # a file system without locks
         pass
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise
     try:
         yield
@@ -38,8 +37,19 @@ def locked(file: Path, doing: str) -> Iterator[None]:
         lock.release()
 
 
-def _check(file: Path) -> None:
-    """Some versions of filelock empty the file, which could be another name of a photo."""
+@contextmanager
+def locked(file: Path, doing: str) -> Iterator[None]:
+    """Keep other runs out of the folder of `file`, the lock, which is created if it is missing.
+    `doing` describes the other run, as in "makes albums". Raises FaceclustError if another run
+    is at work there or `file` is not an ordinary file of its own, OSError if it cannot be created."""
+    _require_own_file(file)
+    busy = FaceclustError(f"another faceclust {doing} in {file.parent}", hint="wait until it is done")
+    with plain_lock(file, busy):
+        yield
+
+
+def _require_own_file(file: Path) -> None:
+    """Some versions of filelock truncate the file, which could be another name of a photo."""
     try:
         status = os.lstat(file)
     except FileNotFoundError:

@@ -1,0 +1,1 @@
+"""Model packs onto this machine: pull, add, remove."""

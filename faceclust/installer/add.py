@@ -14,10 +14,9 @@ from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME
 from faceclust.installer.candidates import Supplied, match, of_pack, supplied
 from faceclust.installer.manifest_text import OwnModel, own_manifest, with_files
-from faceclust.installer.staging import check_name, put_in, shipped_manifest, staged
+from faceclust.installer.staging import check_name, hold_pack, put_in, shipped_manifest, staged
 from faceclust.installer.trial import Trial, try_pack
 from faceclust.packs.alignment_templates import BOX, BOX_SIZE, TEMPLATES
-from faceclust.packs.holding import hold_pack
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack, pack_names

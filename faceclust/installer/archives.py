@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import struct
 import zipfile
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import PackError
+from faceclust.installer.partial_file import Part
+from faceclust.packs.pack import PackFile
 
 #: What zipfile raises for a zip that is none, or is made in a way it does not know.
 _BROKEN = (
@@ -35,3 +38,29 @@ def opened_zip(path: Path, wanted: str, hint: str) -> Iterator[zipfile.ZipFile]:
             yield archive
     except _BROKEN as error:
         raise PackError(f"{wanted} cannot be taken out of {path}: {error}", hint=hint) from error
+
+
+_BLOCK = 1 << 20
+
+
+def unpack_member(archive: Path, file: PackFile, part: Part) -> None:
+    """Put the member `file.member` of a zip where `part` is to be, if its size and SHA-256 are those
+    of `file`. Raises PackError where they are not, OSError where the disk does not take it."""
+    digest, size = hashlib.sha256(), 0
+    part.drop()
+    try:
+        with opened_zip(archive, file.name, "another mirror: --url") as opened:
+            with opened.open(file.member or "") as member, part.path.open("wb") as out:
+                while block := member.read(_BLOCK):
+                    size += len(block)
+                    if size > (file.size or 0):
+                        raise zipfile.BadZipFile("it is larger than it should be")
+                    digest.update(block)
+                    out.write(block)
+            if digest.hexdigest() != file.sha256:
+                raise zipfile.BadZipFile("its SHA-256 is another")
+        part.finish()
+    except KeyError:
+        raise PackError(f"{archive.name} has no {file.member} in it", hint="another mirror: --url") from None
+    finally:
+        part.drop()

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
+from faceclust.installer.archives import unpack_member
 from faceclust.installer.download import Patience, Wanted, download
 from faceclust.installer.partial_file import Part
-from faceclust.packs.holding import hold_pack
+from faceclust.installer.staging import hold_pack
 from faceclust.packs.pack import Archive, Pack, PackFile
-from faceclust.packs.unpacking import unpack_member
 from faceclust.packs.urls import check_mirror, mirrored
 from faceclust.packs.verify import check_files, how_to_get, sha256_of
 from faceclust.progress import Progress, Silent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
 from faceclust.installer.partial_file import Part
-from faceclust.packs.holding import hold_pack
+from faceclust.installer.staging import hold_pack
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import forget_packs
 from faceclust.packs.toml_table import KEPT_NAMES

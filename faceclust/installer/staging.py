@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import PackError
+from faceclust.files.lock import plain_lock
 from faceclust.files.names import MANIFEST_NAME, PACK_NAME
 from faceclust.installer.candidates import Supplied
 from faceclust.packs.bundled import shipped_folders
@@ -126,3 +127,20 @@ def _clear(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def hold_pack(name: str) -> Iterator[None]:
+    """Lock the pack called `name`, so that one process at a time changes its folder. Raises
+    PackError if another process holds the lock or the folder of packs cannot be written."""
+    folder = user_models()
+    busy = PackError(f"another faceclust is at work on the pack {name!r}", hint="wait until it is done, then try again")
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(plain_lock(folder / f".{name}.lock", busy))
+        except OSError as error:
+            raise PackError(
+                f"{folder} cannot be written: {error.strerror or error}", hint="may you write there?"
+            ) from error
+        yield

@@ -1,0 +1,1 @@
+"""The library and its verbs, one module for each."""

@@ -10,7 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from faceclust import __version__
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_used
 from faceclust.errors import FaceclustError
@@ -18,6 +17,7 @@ from faceclust.packs.verify import check_files
 from faceclust.store.find_library import find_library
 from faceclust.store.home import LibraryHome
 from faceclust.store.settings import pack_in_use, precision_in_use
+from faceclust.version import __version__
 
 _PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"

@@ -15,9 +15,9 @@ from pathlib import Path
 from stat import S_ISREG
 
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.atomic import write_whole
 from faceclust.files.names import RAW_ENDINGS
 from faceclust.files.safe_paths import is_among_photos, obstacle_to
-from faceclust.outputs.writing import write_whole
 from faceclust.types import PhotoFacts
 from faceclust.xmp.new_packet import seeded
 from faceclust.xmp.packet import NAMESPACES, BadPacketError

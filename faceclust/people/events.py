@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from faceclust import __version__
 from faceclust.people.names import clean_name
 from faceclust.types import FacePlace
+from faceclust.version import __version__
 
 
 @dataclass(frozen=True)

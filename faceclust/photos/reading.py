@@ -64,3 +64,9 @@ def opened(path: Path) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+def single_photo(root: Path, rel_path: str) -> PhotoRef:
+    """The reference to one file. Raises OSError where it is not there."""
+    status = (root / rel_path).stat()
+    return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)

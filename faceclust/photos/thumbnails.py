@@ -12,8 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from faceclust.photos.decode import UndecodableError, decode_photo
-from faceclust.photos.reading import read_photo
-from faceclust.scan.crawl import single_photo
+from faceclust.photos.reading import read_photo, single_photo
 from faceclust.types import FacePlace, UInt8
 
 SIDE = 160  # px

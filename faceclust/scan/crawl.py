@@ -60,9 +60,3 @@ class PhotoFolder:
 def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = holds_photo) -> Iterator[PhotoFolder]:
     """Every folder from `start` (POSIX path below `root`) down, as `list_folders` gives them."""
     return (PhotoFolder(root, listing, sniff) for listing in list_folders(root, start))
-
-
-def single_photo(root: Path, rel_path: str) -> PhotoRef:
-    """The reference to one file. Raises OSError where it is not there."""
-    status = (root / rel_path).stat()
-    return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)

@@ -12,7 +12,6 @@ from importlib.util import find_spec
 
 import platformdirs
 
-from faceclust import __version__
 from faceclust.files.names import (
     DEFAULT_PACK,
     DEFAULT_PRECISION,
@@ -28,6 +27,7 @@ from faceclust.store.find_library import remember_library
 from faceclust.store.home import FOLDERS, LibraryHome
 from faceclust.store.locations import libraries_folder, notes_folder
 from faceclust.store.scan_snapshot import Seen, SeenFolder, file_stamp, read_seen, write_seen
+from faceclust.version import __version__
 
 
 def scan_unchanged(

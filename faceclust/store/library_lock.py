@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from faceclust.errors import CacheError, LibraryBusyError
 from faceclust.files.atomic import PRIVATE_FILE
+from faceclust.files.lock import NO_LOCKS
 from faceclust.store.lock_owner import OwnedError, Owner, OwnerNote
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 #: Seconds between two signs of life.
 HEARTBEAT = 20.0
 _RETRY = 0.1
-#: What file systems answer that know no locks; the note alone has to do there.
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Held:
@@ -91,7 +89,7 @@ def _acquired(lock: filelock.BaseFileLock, note: OwnerNote, what: str) -> bool:
     except TimeoutError:
         raise _busy(what, note.read()) from None
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise
         return False
     return True

@@ -224,7 +224,7 @@ def test_a_photo_without_an_ending_does_not_get_the_sidecar_of_another(tmp_path:
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = Photos(tmp_path, "shut/a.jpg", "b.jpg")
-    import faceclust.outputs.writing as writing
+    import faceclust.files.atomic as writing
 
     real = Path.open
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json
+from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.evaluate.clusters_output import TITLES
 from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
+from faceclust.cli.terminal.text import count
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:

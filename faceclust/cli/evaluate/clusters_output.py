@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count
+from faceclust.cli.terminal.text import count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.metrics.clustering import Score

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, json_option, library_option, open_library, print_json, printable
+from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.evaluate.clusters_output import score_record, short
+from faceclust.cli.terminal.text import count, printable
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_score import Interval, OwnPeople

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, printable
 from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table, rate
+from faceclust.cli.terminal.text import count, printable
 
 if TYPE_CHECKING:
     from faceclust.evaluation.score_pairs import PairScores, Rate

@@ -42,7 +42,7 @@ def plot_destination(named: Path | None) -> Path | None:
 
 def write_plot(file: Path | None, draw: Callable[[BinaryIO, str], None]) -> None:
     """Draw into the `plot_destination`, if there is one, and say so on stderr."""
-    from faceclust.outputs.writing import write_whole
+    from faceclust.files.atomic import write_whole
 
     if file is not None:
         write_whole(file, lambda stream: draw(stream, file.suffix.lower()), hint="choose another place with --plot")

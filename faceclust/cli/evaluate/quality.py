@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, json_option, print_json
+from faceclust.cli.common import json_option, print_json
 from faceclust.cli.evaluate.options import pack_option, workers_option
 from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
+from faceclust.cli.terminal.text import count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.sensitivity import Level

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from faceclust.cli.common import count
 from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table
+from faceclust.cli.terminal.text import count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.sensitivity import Level

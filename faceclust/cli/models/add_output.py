@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, printable
+from faceclust.cli.terminal.text import count, printable
 from faceclust.errors import PackError, UsageError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, print_json
+from faceclust.cli.common import print_json
 from faceclust.cli.models.common import SOURCES
+from faceclust.cli.terminal.text import count
 from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ def calibrate(name: str, folder: Path, workers: int | None, *, dry_run: bool, as
     from faceclust.evaluation.labelled_folders import labelled_photos
     from faceclust.evaluation.radius import find_radius
     from faceclust.installer.manifest_text import with_radius
-    from faceclust.installer.staging import change_manifest, manifest_text
-    from faceclust.packs.holding import hold_pack
+    from faceclust.installer.staging import change_manifest, hold_pack, manifest_text
     from faceclust.packs.registry import load_pack
 
     pack = load_pack(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import printable
+from faceclust.cli.terminal.text import printable
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:

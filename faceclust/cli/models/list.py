@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, print_json, printable
+from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.terminal.text import printable
 
 
 @click.command("list", short_help="List the models there are.")

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from faceclust.cli.common import complete_packs, count, json_option, print_json, printable
+from faceclust.cli.common import complete_packs, json_option, print_json
+from faceclust.cli.terminal.text import count, printable
 from faceclust.errors import UsageError
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import complete_packs, json_option, print_json, printable
+from faceclust.cli.common import complete_packs, json_option, print_json
+from faceclust.cli.terminal.text import printable
 
 if TYPE_CHECKING:
     from faceclust.packs.pack import Pack

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import complete_packs, count, json_option, library_option, print_json, printable
+from faceclust.cli.common import complete_packs, json_option, library_option, print_json
+from faceclust.cli.terminal.text import count, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:

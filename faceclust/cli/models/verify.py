@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import complete_packs, json_option, print_json, printable
+from faceclust.cli.common import complete_packs, json_option, print_json
+from faceclust.cli.terminal.text import printable
 
 
 @click.command("verify", short_help="Check the files of models against their hashes.")

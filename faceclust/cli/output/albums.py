@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, printable
+from faceclust.cli.terminal.text import count, printable
 
 if TYPE_CHECKING:
     from faceclust.outputs.albums import AlbumPlan, Left

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count, print_json
+from faceclust.cli.common import print_json
+from faceclust.cli.terminal.text import count
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:

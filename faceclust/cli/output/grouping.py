@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import count
+from faceclust.cli.terminal.text import count
 from faceclust.errors import CacheError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from faceclust.cli.common import count
+from faceclust.cli.terminal.text import count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import Distances

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import count, print_json, printable
+from faceclust.cli.common import print_json
+from faceclust.cli.terminal.text import count, printable
 
 if TYPE_CHECKING:
     from faceclust.importers.plan import ImportPlan

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import printable
+from faceclust.cli.terminal.text import printable
 
 _NUMBERS = ("faces", "confirmed", "suggested", "photos")
 _DATES = ("first", "last")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import printable
+from faceclust.cli.terminal.text import printable
 
 if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto

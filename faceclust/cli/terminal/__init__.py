@@ -1,0 +1,1 @@
+"""The terminal: progress, pictures, the label screen, output files, text."""

@@ -7,8 +7,8 @@ from prompt_toolkit.completion import WordCompleter
 from rich.console import Console
 from rich.text import Text
 
-from faceclust.cli.common import count
 from faceclust.cli.terminal.pictures import face_strip, faces_that_fit
+from faceclust.cli.terminal.text import count
 from faceclust.cli.terminal.viewer import show_photo
 from faceclust.errors import UsageError
 from faceclust.interview.presenter import Asked

@@ -68,7 +68,7 @@ def is_photo(file: Path) -> bool:
 
 def write_out(out: Path | None, write: Callable[[BinaryIO], object], what: str) -> None:
     """Write to the `destination`, and say on stderr `what` was written. Raises FaceclustError."""
-    from faceclust.outputs.writing import write_whole
+    from faceclust.files.atomic import write_whole
 
     if out is None:
         if sys.stdout is None:  # closed from the start, as by >&-

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from faceclust.cli.common import printable
+from faceclust.cli.terminal.text import printable
 
 _LINE_EVERY = 10.0  # seconds
 _BYTES = "bytes"  # the unit that is told in millions

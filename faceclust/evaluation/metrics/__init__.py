@@ -1,0 +1,1 @@
+"""The formulas of evaluation: verification, clustering, calibration."""

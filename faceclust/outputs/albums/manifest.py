@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import FaceclustError
+from faceclust.files.atomic import replace_whole
 from faceclust.files.names import ALBUMS_NOTES
-from faceclust.outputs.writing import replace_whole
 
 FORMAT = 2
 _ABOUT = "links made by faceclust albums; faceclust scan passes this folder by"

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.atomic import replace_whole
 from faceclust.files.lock import locked
 from faceclust.files.names import REPORT_NOTES
 from faceclust.files.safe_paths import is_path_below, obstacle_to
-from faceclust.outputs.writing import replace_whole
 
 #: Path → the digest of what was made there; while files are moved, those of before and after.
 Notes = dict[str, str]

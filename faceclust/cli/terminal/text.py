@@ -1,0 +1,13 @@
+"""Text for a terminal: printable file names, plural forms."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Text from a file name, with characters a terminal would act on made visible."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """ "1 photo", "1,204 photos"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
