@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.samples import COLLINS, make_library
+from tests.support.sample_photos import COLLINS, make_library
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from faceclust import Library
 from faceclust.errors import CacheError
 from faceclust.store.find_library import enclosing_library
-from tests.samples import COLLINS, HOPPER, make_library, save, variant
+from tests.support.sample_photos import COLLINS, HOPPER, make_library, save, variant
 
 
 def snapshot(folder: Path) -> dict[Path, int]:

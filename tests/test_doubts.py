@@ -10,7 +10,7 @@ from faceclust import Library
 from faceclust.library.review import find_doubts
 from faceclust.people.replay import Resolved
 from faceclust.types import FaceTable, Person
-from tests.samples import COLLINS, HOPPER
+from tests.support.sample_photos import COLLINS, HOPPER
 
 RADIUS = 2.0  # of the sphere all faces lie on
 

@@ -18,8 +18,8 @@ from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
 from faceclust.library.status import library_status
 from faceclust.people.forgotten_faces import forgotten_by
-from tests.other_packs import install_other_boxes
-from tests.samples import COLLINS, HOPPER, save, variant
+from tests.support.pack_scenarios import install_other_boxes
+from tests.support.sample_photos import COLLINS, HOPPER, save, variant
 
 NameOfFace = Callable[[Library], dict[str, str]]
 

@@ -22,10 +22,10 @@ from faceclust.photos.decoders import turn_upright
 from faceclust.photos.orientation import how_laid
 from faceclust.types import FacePlace
 from faceclust.xmp.values import Box, stored_box, stored_size
-from tests.foreign.packets import packet
-from tests.programs import program
-from tests.samples import COLLINS, HOPPER, save, together, variant
-from tests.xmp.measured import KINDS, RAW_ORIENTATIONS, make_oriented, named_library
+from tests.support.programs import program
+from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
+from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, make_oriented, named_library
+from tests.support.xmp_samples import packet
 
 _BACK = {6: 8, 8: 6}
 

@@ -15,7 +15,7 @@ import faceclust
 from faceclust import Library
 from faceclust.errors import CacheError, FaceclustError, NothingScannedError, UsageError
 from faceclust.evaluation.metrics.clustering import bcubed
-from tests.samples import COLLINS, HOPPER, make_library, save, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, make_library, save, scenery, variant
 
 NameOfFace = Callable[[Library], dict[str, str]]
 

@@ -8,8 +8,8 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import CacheError
-from tests.samples import COLLINS, HOPPER
-from tests.survival import SCENARIOS, names_on_photos, surviving
+from tests.support.photo_changes import SCENARIOS, names_on_photos, surviving
+from tests.support.sample_photos import COLLINS, HOPPER
 
 NameOfFace = Callable[[Library], dict[str, str]]
 

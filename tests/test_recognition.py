@@ -15,7 +15,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.library.identification import How, IdentifiedFace, IdentifiedPhoto
 from faceclust.scan.examine import PhotoExaminer
-from tests.samples import COLLINS, HOPPER, portrait, save, scenery, together, variant
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, scenery, together, variant
 
 Names = Callable[[Library], dict[str, str]]
 

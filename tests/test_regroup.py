@@ -12,7 +12,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from tests.synthetic_library import write_caches
+from tests.support.synthetic_library import write_caches
 
 #: Two faces of one person are 0.64 apart (squared L2), of the two who are mixed up 1.04.
 NOISE, LIKE = 0.18, 0.2

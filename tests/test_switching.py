@@ -18,9 +18,9 @@ from faceclust.library.model_switch import plan_switch, tried_out
 from faceclust.scan.unchanged import unchanged_photos
 from faceclust.store.config import read_config
 from faceclust.store.settings import choose_pack, files_count, pack_in_use, precision_in_use, user_file
-from tests.other_packs import install_other_boxes, install_tiny_embedder
-from tests.samples import COLLINS, HOPPER
-from tests.survival import names_on_photos, surviving
+from tests.support.pack_scenarios import install_other_boxes, install_tiny_embedder
+from tests.support.photo_changes import names_on_photos, surviving
+from tests.support.sample_photos import COLLINS, HOPPER
 
 NameOfFace = Callable[[Library], dict[str, str]]
 

@@ -18,7 +18,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clearing, prune_caches
 from faceclust.store.schema import parquet_bytes
-from tests.samples import COLLINS
+from tests.support.sample_photos import COLLINS
 
 Rows = list[dict[str, Any]]
 

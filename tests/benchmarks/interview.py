@@ -30,7 +30,7 @@ from faceclust.people.face_finder import overlap
 from faceclust.people.journal import Journal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.terminal import LabelTerminal
+from tests.support.terminal import LabelTerminal
 
 OFTEN = 3  # times somebody has to be seen to count
 ROW = 4  # pictures side by side on 80 columns

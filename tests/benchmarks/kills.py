@@ -22,7 +22,7 @@ from faceclust.people.events import from_record
 from faceclust.people.journal import _value
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.terminal import LabelTerminal
+from tests.support.terminal import LabelTerminal
 
 
 def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[list[str], list[str]]:

@@ -109,8 +109,8 @@ def measure_browser(n: int, keep: Path | None) -> None:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
-    from tests.drawn_faces import write_drawn_library
-    from tests.programs import program
+    from tests.support.drawn_faces import write_drawn_library
+    from tests.support.programs import program
 
     with tempfile.TemporaryDirectory() as folder:
         faces = synthetic_faces(n)

@@ -26,8 +26,8 @@ from PIL import Image, ImageCms
 
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.types import PhotoRef
-from tests.photos.files import dng, encode, jpeg_in_cmyk, moving
-from tests.samples import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, scenery
+from tests.support.photo_files import dng, encode, jpeg_in_cmyk, moving
+from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, scenery
 
 SIDE = 160  # px
 EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80", b"\xff\xff", b"\0\0\1\0")

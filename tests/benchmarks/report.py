@@ -21,7 +21,7 @@ import numpy as np
 
 from faceclust import Library
 from tests.benchmarks.synthetic import synthetic_faces
-from tests.drawn_faces import write_drawn_library
+from tests.support.drawn_faces import write_drawn_library
 
 FIRST = "Anna Ines David Clara Elif Farid Greta Hugo Ben Jonas Keiko Liam Mira Noor Otto Paula Quentin Rosa Samir Tilda"
 LAST = "Berg Costa Duarte Eriksen Fuchs Grant Haddad Ito Jansen Kaya Lindt Moreau Novak Okafor Park"

@@ -3,7 +3,7 @@
     python tests/benchmarks/survival.py PHOTOS
 
 A copy of the folder PHOTOS is scanned and grouped, every group of two faces and more gets a name,
-and then, each time on a copy of that, photos are moved, edited and so on (tests/survival.py).
+and then, each time on a copy of that, photos are moved, edited and so on (tests/support/photo_changes.py).
 Prints how many confirmed faces there were, how many have their name again, how many of those
 still count as confirmed.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from faceclust import Library
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.survival import SCENARIOS, names_on_photos, surviving
+from tests.support.photo_changes import SCENARIOS, names_on_photos, surviving
 
 
 def main(photos: Path) -> None:

@@ -13,7 +13,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from tests.xmp.measured import KINDS, RAW_ORIENTATIONS, Measured, make_oriented, named_library
+from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, Measured, make_oriented, named_library
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.samples import COLLINS, HOPPER, save, together, variant
+from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
 
 
 @pytest.fixture(scope="session")

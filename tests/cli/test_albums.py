@@ -12,8 +12,8 @@ from faceclust import Library
 from faceclust.cli.albums import _KINDS, _LAYOUT
 from faceclust.errors import UsageError
 from faceclust.outputs.albums import DEFAULT_LAYOUT, FIELDS, KINDS, split_names
-from tests.cli.program import ok, run
-from tests.samples import COLLINS, HOPPER
+from tests.support.command import ok, run
+from tests.support.sample_photos import COLLINS, HOPPER
 
 ALONE = ["2019/collins-0.jpg", "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
 BOTH = ["together/both 0.jpg", "together/both 1.jpg"]

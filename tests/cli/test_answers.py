@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.cli.program import ok, run
+from tests.support.command import ok, run
 
 Collins = tuple[Library, int, set[str]]
 

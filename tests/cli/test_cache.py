@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from faceclust import Library
-from tests.cli.program import ok, run
+from tests.support.command import ok, run
 
 
 def test_check_prune_and_clear(library: Library) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from tests.cli.program import ok, run
-from tests.measure.named import confirm, made_library
+from tests.support.command import ok, run
+from tests.support.named_library import confirm, made_library
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from faceclust.catalogue.constraints import constraints_of
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams
 from tests.benchmarks.synthetic import synthetic_faces
-from tests.cli.program import COMMAND, ok, run
-from tests.photos.files import dng, encode
-from tests.samples import COLLINS, HOPPER, portrait, save, together, variant
-from tests.synthetic_library import write_caches
+from tests.support.command import COMMAND, ok, run
+from tests.support.photo_files import dng, encode
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, together, variant
+from tests.support.synthetic_library import write_caches
 
 THRESHOLD = 1.1 * 3.15**2  # for synthetic faces, of norm 1, at the models' radius
 

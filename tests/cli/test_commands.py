@@ -15,8 +15,8 @@ import pytest
 import faceclust
 from faceclust import Library
 from faceclust.cli import cli
-from tests.cli.program import COMMAND, ok, run
-from tests.samples import COLLINS, make_library
+from tests.support.command import COMMAND, ok, run
+from tests.support.sample_photos import COLLINS, make_library
 
 HEAVY = ["numpy", "onnxruntime", "PIL", "pyarrow", "sklearn", "scipy", "hdbscan", "rich", "prompt_toolkit", "jinja2"]
 

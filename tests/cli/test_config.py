@@ -13,7 +13,7 @@ from faceclust import Library
 from faceclust.cli import cli
 from faceclust.cli.config_files import commands_of, default_map, options_of, read_settings
 from faceclust.errors import UsageError
-from tests.cli.program import ok, run
+from tests.support.command import ok, run
 
 
 @pytest.fixture

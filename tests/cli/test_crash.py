@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.cli.program import ok, run, start_scan, wait_for, wait_for_a_third
-from tests.samples import make_library
+from tests.support.command import ok, run, start_scan, wait_for, wait_for_a_third
+from tests.support.sample_photos import make_library
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

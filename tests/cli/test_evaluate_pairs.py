@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.program import ok, run
-from tests.measure.labelled import add_faceless, make_labelled, write_pairs
+from tests.support.command import ok, run
+from tests.support.labelled_photos import add_faceless, make_labelled, write_pairs
 
 
 @pytest.fixture(scope="module")

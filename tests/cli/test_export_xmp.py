@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.cli.program import ok, run
-from tests.samples import COLLINS, HOPPER
+from tests.support.command import ok, run
+from tests.support.sample_photos import COLLINS, HOPPER
 
 EXPORT = ("export", "--format", "xmp")
 

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from faceclust import Library
-from tests.cli.program import ok, run, start_scan, wait_for_a_third
-from tests.samples import COLLINS, make_library, save, variant
+from tests.support.command import ok, run, start_scan, wait_for_a_third
+from tests.support.sample_photos import COLLINS, make_library, save, variant
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts, limits and signals of Linux")
 

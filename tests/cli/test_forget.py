@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from faceclust import Library
-from tests.cli.program import COMMAND, ok, run
-from tests.samples import COLLINS, HOPPER
+from tests.support.command import COMMAND, ok, run
+from tests.support.sample_photos import COLLINS, HOPPER
 
 Named = tuple[Library, int, set[str]]
 

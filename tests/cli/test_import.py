@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from tests.cli.program import COMMAND, ok, run, wait_for
-from tests.synthetic_library import write_caches
+from tests.support.command import COMMAND, ok, run, wait_for
+from tests.support.synthetic_library import write_caches
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import COMMAND
+from tests.support.command import COMMAND
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:

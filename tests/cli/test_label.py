@@ -15,7 +15,7 @@ from faceclust.people.journal import Journal
 if sys.platform == "win32":
     pytest.skip("no pseudo-terminals", allow_module_level=True)
 
-from tests.terminal import LabelTerminal
+from tests.support.terminal import LabelTerminal
 
 
 def test_an_interview_from_first_to_last(library: Library) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from faceclust.cli import cli
 from faceclust.cli.man import manual_page
-from tests.cli.program import ok
-from tests.programs import program
+from tests.support.command import ok
+from tests.support.programs import program
 
 
 def shown(page: str) -> str:

@@ -15,8 +15,8 @@ from faceclust.cli import cli
 from faceclust.errors import FaceclustError
 from faceclust.outputs.map import layout
 from tests.benchmarks.synthetic import synthetic_faces
-from tests.cli.program import COMMAND, ok, run
-from tests.synthetic_library import write_caches
+from tests.support.command import COMMAND, ok, run
+from tests.support.synthetic_library import write_caches
 
 
 def test_a_file_or_standard_output(library: Library, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 
 from faceclust.cli import cli
 from faceclust.packs.registry import load_pack, pack_names, user_models
-from tests.cli.program import COMMAND, ok, run, wait_for
-from tests.packs.made import MODEL, manifest_text, put_in
-from tests.packs.server import Server, serving, stall
+from tests.support.command import COMMAND, ok, run, wait_for
+from tests.support.http_server import Server, serving, stall
+from tests.support.pack_builders import MODEL, manifest_text, put_in
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,9 @@ from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.registry import forget_packs, load_pack, pack_names, user_models
 from faceclust.progress import Silent
 from faceclust.vision.pipeline import FaceAnalyser
-from tests import made_models, made_people
-from tests.cli.program import ok, run
-from tests.samples import COLLINS, HOPPER, portrait
+from tests.support import synthetic_people, tiny_models
+from tests.support.command import ok, run
+from tests.support.sample_photos import COLLINS, HOPPER, portrait
 
 FED = ("--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "127.5")
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ PEOPLE = 24
 
 @pytest.fixture(scope="module")
 def all_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_people.write_people(tmp_path_factory.mktemp("people"), PEOPLE)
+    return synthetic_people.write_people(tmp_path_factory.mktemp("people"), PEOPLE)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def people(all_people: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """A folder with a detector of marks, put in, and an embedder that is not."""
-    made_models.embedder(tmp_path / "my.onnx")
-    command("add", made_people.write_detector(tmp_path / "marks"))
+    tiny_models.embedder(tmp_path / "my.onnx")
+    command("add", synthetic_people.write_detector(tmp_path / "marks"))
     return tmp_path
 
 
@@ -273,7 +273,7 @@ def test_in_a_terminal_a_folder_to_calibrate_on_is_asked_for(
 
 
 def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
-    few = made_people.write_people(tmp_path / "few", 3)
+    few = synthetic_people.write_people(tmp_path / "few", 3)
     command("add", made / "my.onnx", *FED, "--detector", "marks")
     said = run("models", "calibrate", "my", few)
     assert said.returncode == 2 and "faces of 3 people" in said.stderr

@@ -11,9 +11,9 @@ import pytest
 from faceclust import Library
 from faceclust.packs.registry import user_models
 from faceclust.store.settings import user_file
-from tests.cli.program import ok, run
-from tests.other_packs import install_other_boxes
-from tests.samples import COLLINS
+from tests.support.command import ok, run
+from tests.support.pack_scenarios import install_other_boxes
+from tests.support.sample_photos import COLLINS
 
 
 def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: Library, tmp_path: Path) -> None:

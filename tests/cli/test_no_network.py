@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import made_models
-from tests.measure.labelled import make_labelled, write_pairs
-from tests.samples import make_library
+from tests.support import tiny_models
+from tests.support.labelled_photos import make_labelled, write_pairs
+from tests.support.sample_photos import make_library
 
 SYSTEM_CALLS = {"x86_64": 41, "aarch64": 198}  # socket(2)
 
@@ -102,7 +102,7 @@ def test_neither_measuring_nor_own_models_open_a_socket(tmp_path: Path) -> None:
     photos, home, model = tmp_path / "photos", tmp_path / "home", tmp_path / "own.onnx"
     home.mkdir()
     make_labelled(photos)
-    made_models.embedder(model)
+    tiny_models.embedder(model)
     pairs = write_pairs(tmp_path / "pairs.txt")
     for code, arguments in (
         (0, ["scan", photos]),

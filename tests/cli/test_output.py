@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 from faceclust import Library
-from tests.cli.program import COMMAND, ok, run
+from tests.support.command import COMMAND, ok, run
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")

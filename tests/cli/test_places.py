@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import COMMAND
-from tests.samples import make_library
+from tests.support.command import COMMAND
+from tests.support.sample_photos import make_library
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 

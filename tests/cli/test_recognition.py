@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.cli.program import ok, run
-from tests.samples import COLLINS, HOPPER, save, scenery, together, variant
+from tests.support.command import ok, run
+from tests.support.sample_photos import COLLINS, HOPPER, save, scenery, together, variant
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.files.names import REPORT_NOTES
-from tests.cli.program import COMMAND, ok, run
+from tests.support.command import COMMAND, ok, run
 
 
 @pytest.fixture

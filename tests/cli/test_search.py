@@ -11,8 +11,8 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from tests.cli.program import COMMAND, ok, run
-from tests.samples import COLLINS, HOPPER
+from tests.support.command import COMMAND, ok, run
+from tests.support.sample_photos import COLLINS, HOPPER
 
 ALONE = ["2019/collins-0.jpg", "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
 BOTH = ["together/both 0.jpg", "together/both 1.jpg"]

@@ -15,8 +15,8 @@ import tifffile
 from faceclust.photos.embedded_xmp import MOST_BYTES, embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
-from tests.photos.files import dng, scene
-from tests.programs import program
+from tests.support.photo_files import dng, scene
+from tests.support.programs import program
 
 ENDINGS = ("jpg", "png", "webp", "tif", "heic", "avif", "dng")
 

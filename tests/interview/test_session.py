@@ -12,7 +12,7 @@ from faceclust.errors import UsageError
 from faceclust.interview.presenter import Asked
 from faceclust.interview.questions import Kind
 from faceclust.interview.session import Interview, parse_answer
-from tests.synthetic_library import write_caches
+from tests.support.synthetic_library import write_caches
 
 #: Person → how many faces; those of "x" are alone.
 PEOPLE = {"anna": 9, "ben": 6, "carl": 4, "dora": 3}

@@ -23,7 +23,7 @@ from faceclust.evaluation.ground_truth import labelled_faces
 from faceclust.evaluation.metrics.clustering import bcubed, conflicts, pairwise
 from faceclust.evaluation.thresholds import METHODS, Labelled, best_cuts, score_cuts, thresholds_of
 from tests.benchmarks.synthetic import face_table, synthetic_faces
-from tests.samples import COLLINS, HOPPER
+from tests.support.sample_photos import COLLINS, HOPPER
 
 RADIUS = 3.15
 

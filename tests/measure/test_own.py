@@ -14,7 +14,7 @@ from faceclust.evaluation.library_calibration import confirmed_faces, distances_
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.evaluation.thresholds import alike_at
 from faceclust.types import ClusterParams
-from tests.measure.named import confirm, made_library
+from tests.support.named_library import confirm, made_library
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from faceclust.packs.registry import load_pack
 from faceclust.photos.errors import UndecodableError
 from faceclust.vision.align import chip_transforms, cut_with
 from faceclust.vision.pipeline import FaceAnalyser
-from tests.measure.labelled import add_faceless, make_labelled, write_pairs
-from tests.samples import COLLINS, HOPPER, portrait, variant
+from tests.support.labelled_photos import add_faceless, make_labelled, write_pairs
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, variant
 
 
 def made_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> Pairs:

@@ -15,7 +15,7 @@ from faceclust.evaluation.degradations import Smaller
 from faceclust.evaluation.main_faces import MainFaces
 from faceclust.evaluation.sensitivity import _reduced, chosen_pairs, measure_levels
 from faceclust.packs.registry import load_pack
-from tests.measure.labelled import make_labelled, write_pairs
+from tests.support.labelled_photos import make_labelled, write_pairs
 
 
 @pytest.fixture

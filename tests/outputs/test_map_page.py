@@ -29,8 +29,8 @@ from faceclust import Library
 from faceclust.outputs.map.render import COLOURS, MUTED, SHAPES, VENDORED, in_page_order, render_map
 from faceclust.outputs.map.sprites import ACROSS, make_sheets, pictured, side_for
 from faceclust.types import FacePlace, Person
-from tests.drawn_faces import draw_face
-from tests.programs import program
+from tests.support.drawn_faces import draw_face
+from tests.support.programs import program
 
 VENDOR = resources.files("faceclust.outputs") / "web" / "vendor"
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7*7 }}\"' &lt;"

@@ -12,7 +12,7 @@ import pytest
 from faceclust.errors import UsageError
 from faceclust.outputs.sidecars import HowLaid, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
 from faceclust.types import PhotoFacts
-from tests.xmp.packets import CLUTTER, bag, mwg, region, sidecar
+from tests.support.xmp_packets import CLUTTER, bag, mwg, region, sidecar
 
 ANNA, BEN = UprightFace((0.1, 0.2, 0.3, 0.5), "Anna"), UprightFace((0.6, 0.2, 0.8, 0.5), "Ben")
 THEIRS = sidecar(CLUTTER).encode()

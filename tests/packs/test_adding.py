@@ -19,8 +19,8 @@ from faceclust.packs import registry
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models
 from faceclust.packs.verify import check_files, require_files
-from tests import made_models, made_people
-from tests.packs.made import MODEL, zip_of
+from tests.support import synthetic_people, tiny_models
+from tests.support.pack_builders import MODEL, zip_of
 
 TOLD = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
 
@@ -44,8 +44,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     embedder's nobody has said."""
     folder = tmp_path / "shipped"
     folder.mkdir()
-    manifest = made_people.write_detector(tmp_path / "source")
-    made_models.embedder(tmp_path / "source" / "vectors.onnx", batch=1)
+    manifest = synthetic_people.write_detector(tmp_path / "source")
+    tiny_models.embedder(tmp_path / "source" / "vectors.onnx", batch=1)
     text = manifest.read_text()
     text = (
         text[: text.index("[embedder]")]
@@ -115,7 +115,7 @@ def test_names_do_not_matter_where_the_hash_is_known(shipped: Path, tmp_path: Pa
 
 def test_files_that_are_in_already_need_not_be_named_again(shipped: Path) -> None:
     add_known("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
-    other = made_models.embedder(shipped / "other" / "vectors.onnx", batch=8)
+    other = tiny_models.embedder(shipped / "other" / "vectors.onnx", batch=8)
     with pytest.raises(PackError, match=r"is not the vectors\.onnx of the pack"):
         add_known("marks", [other])
     add_known("marks", [other], anew=True)
@@ -144,7 +144,7 @@ def test_a_wrong_file_is_refused_and_nothing_is_put_in(shipped: Path, tmp_path: 
 
 
 def test_a_file_that_is_no_model_of_the_pack_is_tried_before_it_is_put_in(shipped: Path) -> None:
-    wrong = made_models.embedder(shipped / "vectors.onnx", (96, 96))
+    wrong = tiny_models.embedder(shipped / "vectors.onnx", (96, 96))
     with pytest.raises(PackError, match=r"vectors\.onnx takes any×3×96×96; the manifest's chips are 112×112"):
         add_known("marks", [shipped / "marks.onnx", wrong])
     assert not (user_models() / "marks").exists() and left_over() == []
@@ -185,7 +185,7 @@ def test_a_broken_zip_is_one_line(shipped: Path, tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
-    manifest = made_people.write_detector(tmp_path / "own")
+    manifest = synthetic_people.write_detector(tmp_path / "own")
     added = add_manifest(manifest, [], dry_run=True)
     assert "marks" not in pack_names() and added.folder == user_models() / "marks"
     add_manifest(manifest, [])
@@ -200,7 +200,7 @@ def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> None:
-    manifest = made_people.write_detector(tmp_path / "own")
+    manifest = synthetic_people.write_detector(tmp_path / "own")
     (dlib,) = (file for file in load_pack("dlib").files if file.name == "dlib_resnet.onnx")
     text = manifest.read_text().replace('"dlib_resnet.onnx"', '"vectors.onnx"')
     text = text.replace("embedded = true", f'sha256 = "{dlib.sha256}"\nsize = 1\nlicence = "CC0"')
@@ -224,7 +224,7 @@ def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> N
     ],
 )
 def test_a_manifest_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
-    manifest = made_people.write_detector(tmp_path / "own")
+    manifest = synthetic_people.write_detector(tmp_path / "own")
     text = manifest.read_text()
     assert old in text
     manifest.write_text(text.replace(old, new))
@@ -234,7 +234,7 @@ def test_a_manifest_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str
 
 
 def added_own(tmp_path: Path, made: dict[str, object], **more: object) -> Added:
-    return add_own(made_models.embedder(tmp_path / "my.onnx", **made), own_model(**more))  # type: ignore[arg-type]
+    return add_own(tiny_models.embedder(tmp_path / "my.onnx", **made), own_model(**more))  # type: ignore[arg-type]
 
 
 def test_a_model_alone_becomes_a_pack(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_what_the_model_leaves_open_the_template_says(tmp_path: Path) -> None:
 
 
 def test_another_packs_detector_comes_along(tmp_path: Path) -> None:
-    add_manifest(made_people.write_detector(tmp_path / "own"), [])
+    add_manifest(synthetic_people.write_detector(tmp_path / "own"), [])
     added_own(tmp_path, {}, detector="marks", radius=1.234567)
     pack = load_pack("mine")
     require_files(pack)
@@ -273,7 +273,7 @@ def test_a_detector_that_is_not_here_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["my:model?.onnx", "é" * 100 + ".onnx", "agreed-to.txt", "x.part", " .onnx"])
 def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
-    add_own(made_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
+    add_own(tiny_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
     require_files(load_pack("mine"))
     assert load_pack("mine").embedder.file == "model.onnx"
 
@@ -291,13 +291,13 @@ def test_a_name_that_is_taken_meanwhile_is_seen(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_a_detectors_licence_forbids_holds_for_the_new_pack(tmp_path: Path) -> None:
-    manifest = made_people.write_detector(tmp_path / "own")
+    manifest = synthetic_people.write_detector(tmp_path / "own")
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nterms = "Look."'))
     asked: list[str] = []
     add_manifest(manifest, [], agree=lambda pack: asked.append(f"{pack.name} in {pack.folder}"))
     assert asked == [f"marks in {user_models() / 'marks'}"]
     add_own(
-        made_models.embedder(tmp_path / "my.onnx"),
+        tiny_models.embedder(tmp_path / "my.onnx"),
         own_model(detector="marks", licence="MIT"),
         agree=lambda pack: asked.append(pack.name),
     )

@@ -19,8 +19,7 @@ from faceclust.installer.download import Patience
 from faceclust.installer.pull import pull_pack
 from faceclust.packs.registry import load_pack, user_models
 from faceclust.packs.verify import check_files, state_of
-from tests.packs.made import MODEL, manifest_text, put_in, zip_of
-from tests.packs.server import (
+from tests.support.http_server import (
     Proxy,
     Server,
     Trick,
@@ -35,6 +34,7 @@ from tests.packs.server import (
     stall,
     whole,
 )
+from tests.support.pack_builders import MODEL, manifest_text, put_in, zip_of
 
 HASTY = Patience(stall=0.4, connect=2, tries=3, pause=0.01)
 HALF = len(MODEL) // 2

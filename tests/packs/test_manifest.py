@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names
-from tests.packs.made import MODEL, manifest_text, put_in, zip_of
+from tests.support.pack_builders import MODEL, manifest_text, put_in, zip_of
 
 GOOD = manifest_text()
 ZIPPED = manifest_text(archive=zip_of(MODEL))

@@ -18,7 +18,7 @@ from faceclust.errors import PackError
 from faceclust.packs.onnx_file import check_onnx
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
-from tests import made_models
+from tests.support import tiny_models
 
 
 def zipped() -> bytes:
@@ -142,7 +142,7 @@ def test_one_that_holds_its_weights_is_not(tmp_path: Path) -> None:
 
 
 def test_an_operator_nobody_knows_is_one_line(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx")
+    path = tiny_models.embedder(tmp_path / "own.onnx")
     model = onnx.load(path)
     model.graph.node[0].op_type, model.graph.node[0].domain = "ReadFile", "com.example"
     model.opset_import.append(helper.make_opsetid("com.example", 1))
@@ -153,7 +153,7 @@ def test_an_operator_nobody_knows_is_one_line(tmp_path: Path) -> None:
 
 
 def test_numbers_it_cannot_be_given_are_said(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx")
+    path = tiny_models.embedder(tmp_path / "own.onnx")
     model = onnx.load(path)
     cast = helper.make_node("Cast", ["bytes"], ["input"], to=TensorProto.FLOAT)
     model.graph.node.insert(0, cast)

@@ -17,7 +17,7 @@ from faceclust.people.event_text import describe
 from faceclust.people.events import KINDS, LASTING, Event, effective, from_record, to_record
 from faceclust.people.journal import Journal, merged_lines, to_line
 from faceclust.people.replay import resolve
-from tests.people.made import event, face, place
+from tests.support.people_builders import event, face, place
 
 FACES = [f"{n:016x}" for n in range(6)]
 PLACES = [place(id, photo=f"{id}.jpg", hash=id) for id in FACES]
@@ -134,7 +134,7 @@ def test_what_another_process_adds_is_seen(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from faceclust.people.journal import Journal
-from tests.people.made import face
+from tests.support.people_builders import face
 journal = Journal(__import__("pathlib").Path(sys.argv[1]))
 while True:
     event = journal.say("name", [face(f"{n:016x}") for n in range(40)], name="Anna")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from faceclust.people.groups import Groups
 from faceclust.people.persons import build_persons
 from faceclust.people.replay import Resolved, Said
-from tests.people.made import clustering, groups_of
+from tests.support.people_builders import clustering, groups_of
 
 
 def test_a_rejected_face_does_not_come_with_the_group() -> None:

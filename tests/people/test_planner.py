@@ -11,7 +11,7 @@ from faceclust.people.persons import build_persons
 from faceclust.people.replay import Resolved, Said
 from faceclust.people.similarity import NEAREST, Likeness, does_not_belong, same_person
 from faceclust.types import Clustering, FaceTable
-from tests.people.made import clustering, groups_of
+from tests.support.people_builders import clustering, groups_of
 
 RADIUS = 3.15
 

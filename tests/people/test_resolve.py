@@ -7,7 +7,7 @@ from datetime import datetime
 from faceclust.people.events import Event
 from faceclust.people.names import clean_name, person_key
 from faceclust.people.replay import Resolved, Said, resolve
-from tests.people.made import event, face, place
+from tests.support.people_builders import event, face, place
 
 
 def test_names_are_cleaned_and_compared() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from faceclust.photos import colour
 from faceclust.photos.decode import decode_photo
 from faceclust.types import PhotoRef
-from tests.photos.files import UPRIGHT, corners, encode, jpeg_in_cmyk, moving, scene, strange_inks, wide_gamut
+from tests.support.photo_files import UPRIGHT, corners, encode, jpeg_in_cmyk, moving, scene, strange_inks, wide_gamut
 
 REF = PhotoRef("photo", 1, 1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from faceclust.files.names import ALBUMS_NOTES
 from faceclust.scan.crawl import crawl
-from tests.photos.files import encode, scene
+from tests.support.photo_files import encode, scene
 
 
 def touch(root: Path, *paths: str) -> None:

@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 from faceclust.photos import turbojpeg
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.types import PhotoRef, SkipReason
-from tests.photos.files import UPRIGHT, corners, encode, scene
-from tests.samples import ORIENTATION
+from tests.support.photo_files import UPRIGHT, corners, encode, scene
+from tests.support.sample_photos import ORIENTATION
 
 REF = PhotoRef("photo", 1, 1)
 #: What a camera stores for each orientation of an upright scene.

@@ -9,7 +9,7 @@ import pytest
 from faceclust.photos.decode import UndecodableError
 from faceclust.photos.formats import HEAD, Format, is_photo, is_raw_tiff, recognise
 from faceclust.types import SkipReason
-from tests.photos.files import dng, encode, scene
+from tests.support.photo_files import dng, encode, scene
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL"])

@@ -18,8 +18,8 @@ from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.photos.limits import MAX_PIXELS_COPIED, MAX_SCANS, MIN_SIDE
 from faceclust.types import Metadata, Photo, PhotoRef, SkipReason
 from tests.benchmarks.mutants import mutant, originals, run
-from tests.photos.files import UPRIGHT, corners, dng, encode, moving, scene
-from tests.samples import ORIENTATION
+from tests.support.photo_files import UPRIGHT, corners, dng, encode, moving, scene
+from tests.support.sample_photos import ORIENTATION
 
 REF = PhotoRef("photo", 1, 1)
 

@@ -13,7 +13,7 @@ from faceclust.photos.decode import decode_photo
 from faceclust.photos.decoders import turn_upright
 from faceclust.photos.turbojpeg import jpeg_pixels
 from faceclust.types import PhotoRef
-from tests.samples import COLLINS, portrait
+from tests.support.sample_photos import COLLINS, portrait
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

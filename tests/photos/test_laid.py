@@ -13,8 +13,8 @@ from faceclust.photos.decoders import turn_upright
 from faceclust.photos.jxl import jxl_orientation
 from faceclust.photos.orientation import Laid, how_laid
 from faceclust.types import PhotoRef
-from tests.photos.files import UPRIGHT, corners, dng, encode, scene
-from tests.samples import ORIENTATION
+from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
+from tests.support.sample_photos import ORIENTATION
 
 
 def oriented(orientation: int) -> Image.Exif:

@@ -11,7 +11,7 @@ from PIL import Image
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.metadata import read_metadata
 from faceclust.types import Metadata, PhotoRef
-from tests.samples import DATE_TAKEN, EXIF_IFD, MAKE, MODEL, ORIENTATION
+from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, MODEL, ORIENTATION
 
 GPS_IFD, DATE_CHANGED = 0x8825, 0x0132
 

@@ -13,7 +13,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.scan import examine_pool
 from faceclust.scan.examine import Look, Task
 from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
-from tests.samples import make_library
+from tests.support.sample_photos import make_library
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the name of an open file")

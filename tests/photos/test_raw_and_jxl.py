@@ -15,9 +15,9 @@ from PIL import Image
 
 from faceclust.photos.decode import UndecodableError, decode_photo
 from faceclust.types import EXTRAS, PhotoRef, SkipReason
-from tests.cli.program import ok
-from tests.photos.files import UPRIGHT, corners, dng, encode, scene
-from tests.samples import COLLINS, ORIENTATION, portrait
+from tests.support.command import ok
+from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
+from tests.support.sample_photos import COLLINS, ORIENTATION, portrait
 
 REF = PhotoRef("photo", 1, 1)
 #: What a camera stores for each orientation that RAW files have.

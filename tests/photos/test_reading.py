@@ -13,7 +13,7 @@ from faceclust.photos import reading
 from faceclust.photos.decode import UndecodableError
 from faceclust.photos.reading import HEAD, MAX_BYTES, read_head, read_photo
 from faceclust.types import PhotoRef, SkipReason
-from tests.photos.files import encode, scene
+from tests.support.photo_files import encode, scene
 
 REF = PhotoRef("photo", 1, 1)
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")

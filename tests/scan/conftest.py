@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.scan.made import is_unchanged, make_photos
+from tests.support.scan_builders import is_unchanged, make_photos
 
 
 @pytest.fixture(scope="session")

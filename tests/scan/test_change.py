@@ -7,8 +7,8 @@ import pytest
 from faceclust import Library
 from faceclust.files.names import cache_name
 from faceclust.scan import model_change
-from tests.other_packs import install_other_boxes
-from tests.scan.made import nobody, put
+from tests.support.pack_scenarios import install_other_boxes
+from tests.support.scan_builders import nobody, put
 
 
 def told(library: Library) -> list[str]:

@@ -10,7 +10,7 @@ from faceclust import Library
 from faceclust.photos.errors import UndecodableError
 from faceclust.scan.examine import PhotoExaminer
 from faceclust.types import SkipReason
-from tests.samples import COLLINS, variant
+from tests.support.sample_photos import COLLINS, variant
 
 
 @pytest.mark.parametrize("reason", [SkipReason.TOO_SLOW, SkipReason.OUT_OF_MEMORY, SkipReason.CRASHED])

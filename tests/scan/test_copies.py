@@ -16,11 +16,11 @@ from faceclust.people.events import JournalFace
 from faceclust.scan.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
 from faceclust.types import PhotoRef
-from tests.cli.program import ok
-from tests.samples import COLLINS, HOPPER, portrait, save
-from tests.scan.made import expected, face, held, is_unchanged, nobody, put, touch
 from tests.store.test_schemas import caches, write_first_schema
 from tests.store.test_store import scanned
+from tests.support.command import ok
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, save
+from tests.support.scan_builders import expected, face, held, is_unchanged, nobody, put, touch
 
 
 def scan(library: Library, *parts: str, min_face: int | None = None) -> ScanResult:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from faceclust import Library
-from tests.samples import COLLINS, HOPPER, variant
+from tests.support.sample_photos import COLLINS, HOPPER, variant
 
 
 def test_forgetting_that_comes_in_from_elsewhere(tmp_path: Path) -> None:

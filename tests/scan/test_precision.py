@@ -15,10 +15,10 @@ from faceclust.files.names import CACHE_NAME
 from faceclust.library.maintenance import check_caches
 from faceclust.store.folder_cache import made_by
 from faceclust.store.settings import precision_in_use
-from tests.cli.program import ok, run, start_scan
-from tests.samples import COLLINS
-from tests.scan.made import is_unchanged, put
-from tests.survival import names_on_photos
+from tests.support.command import ok, run, start_scan
+from tests.support.photo_changes import names_on_photos
+from tests.support.sample_photos import COLLINS
+from tests.support.scan_builders import is_unchanged, put
 
 
 def precisions(root: Path) -> set[str]:

@@ -20,8 +20,8 @@ from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
-from tests.scan.made import expected, held, is_unchanged, nobody, put
 from tests.store.test_store import INFO, scanned
+from tests.support.scan_builders import expected, held, is_unchanged, nobody, put
 
 Photos = Mapping[PhotoRef, ScannedPhoto | SkippedPhoto]
 

@@ -18,8 +18,8 @@ from faceclust import Library
 from faceclust.files.names import CACHE_NAME
 from faceclust.photos.face_ids import content_hash
 from faceclust.scan.unchanged import unchanged_photos
-from tests.samples import COLLINS, HOPPER
-from tests.scan.made import contents, expected, face, held, nobody, put, touch
+from tests.support.sample_photos import COLLINS, HOPPER
+from tests.support.scan_builders import contents, expected, face, held, nobody, put, touch
 
 CONTENTS = [nobody(0), nobody(1), nobody(2), face(COLLINS, 0), face(HOPPER, 0), b"BM cut off", b""]
 Rows = dict[str, list[dict[str, Any]]]

@@ -21,9 +21,9 @@ from faceclust.scan import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
 from faceclust.store.scan_snapshot import Seen, SeenFolder, read_seen, write_seen
-from tests.cli.program import ok
-from tests.samples import COLLINS, HOPPER
-from tests.scan.made import expected, face, held, is_unchanged, make_photos, nobody, put, touch
+from tests.support.command import ok
+from tests.support.sample_photos import COLLINS, HOPPER
+from tests.support.scan_builders import expected, face, held, is_unchanged, make_photos, nobody, put, touch
 
 HEAVY = {"numpy", "pyarrow", "onnxruntime", "PIL", "scipy", "pandas"}
 

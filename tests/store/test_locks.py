@@ -23,7 +23,7 @@ from faceclust.store import library_lock
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_lock import held
 from faceclust.store.lock_owner import STALE_AFTER, OwnedError, Owner, OwnerNote
-from tests.cli.program import run
+from tests.support.command import run
 
 HOLD = """
 import sys, time

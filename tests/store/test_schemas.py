@@ -16,8 +16,8 @@ from faceclust.files.names import CACHE_NAME, cache_name, is_cache, pack_of
 from faceclust.store.folder_cache import is_unfinished
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.types import PhotoRef
-from tests.samples import COLLINS
 from tests.store.test_store import folder_cache, scanned
+from tests.support.sample_photos import COLLINS
 
 PACK = "arcface_x"
 

@@ -22,7 +22,7 @@ from faceclust.vision.mtcnn import Mtcnn, _peaks
 from faceclust.vision.pyramid import Pyramid, _reduced, _rgb
 from faceclust.vision.single_stage import GridSettings
 from faceclust.vision.yunet import Yunet
-from tests.samples import COLLINS, HOPPER, portrait, scenery
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, scenery
 
 
 @pytest.fixture(scope="module")

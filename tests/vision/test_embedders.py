@@ -19,7 +19,7 @@ from faceclust.types import Detections
 from faceclust.vision.embed import Embedder, load_embedder
 from faceclust.vision.embedder_io import Feed
 from faceclust.vision.pipeline import FaceAnalyser
-from tests import made_models
+from tests.support import tiny_models
 
 
 def pack_of(path: Path, size: tuple[int, int] = (112, 112), **spec: Any) -> Pack:
@@ -54,7 +54,7 @@ def quarters(chips: np.ndarray, colour: str, mean: Any, scale: Any) -> np.ndarra
 def test_chips_enter_as_the_manifest_says(
     tmp_path: Path, layout: str, batch: object, colour: str, mean: Any, scale: Any
 ) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", layout=layout, batch=batch)
+    path = tiny_models.embedder(tmp_path / "own.onnx", layout=layout, batch=batch)
     embedder = load_embedder(pack_of(path, colour=colour, mean=mean, scale=scale))
     for n in (0, 1, 3, 8, 11):
         chips = chips_of(n)
@@ -74,7 +74,7 @@ def test_chips_enter_as_the_manifest_says(
     ids=str,
 )
 def test_outputs_and_sides_of_every_kind(tmp_path: Path, made: dict[str, Any]) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", **made)
+    path = tiny_models.embedder(tmp_path / "own.onnx", **made)
     spec = {"layout": "nchw"} if "channels" in made else {}
     embedder = load_embedder(pack_of(path, mean=127.5, scale=128.0, **spec))
     chips = chips_of(3)
@@ -82,7 +82,7 @@ def test_outputs_and_sides_of_every_kind(tmp_path: Path, made: dict[str, Any]) -
 
 
 def test_half_precision_is_brought_to_single(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", half=True)
+    path = tiny_models.embedder(tmp_path / "own.onnx", half=True)
     vectors = load_embedder(pack_of(path, mean=127.5, scale=127.5)).raw(chips_of(2))
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, quarters(chips_of(2), "rgb", 127.5, 127.5), atol=2e-3)
@@ -101,14 +101,14 @@ def test_a_vector_without_a_direction_is_told(bad: float, mirror: bool, recwarn:
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_a_facenet_keeps_its_one_size(tmp_path: Path, layout: str) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", (160, 160), batch=1, layout=layout)
+    path = tiny_models.embedder(tmp_path / "own.onnx", (160, 160), batch=1, layout=layout)
     embedder = load_embedder(pack_of(path, (160, 160)))
     chips = chips_of(2, (160, 160))
     np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
 
 
 def test_a_chip_need_not_be_a_square(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", (96, 112))
+    path = tiny_models.embedder(tmp_path / "own.onnx", (96, 112))
     chips = chips_of(2, (96, 112))
     embedder = load_embedder(pack_of(path, (96, 112)))
     np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
@@ -130,7 +130,7 @@ def test_a_chip_need_not_be_a_square(tmp_path: Path) -> None:
 def test_what_is_not_as_the_manifest_says_is_one_line(
     tmp_path: Path, made: dict[str, Any], spec: dict[str, Any], words: str
 ) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", **made)
+    path = tiny_models.embedder(tmp_path / "own.onnx", **made)
     with pytest.raises(PackError, match=words) as failure:
         FaceAnalyser(pack_of(path, **spec))
     assert "\n" not in str(failure.value)
@@ -146,7 +146,7 @@ def test_what_comes_out_is_looked_at_where_the_file_does_not_tell() -> None:
 @pytest.mark.parametrize("batch", ["n", 1, 8])
 @pytest.mark.parametrize("tells_shape", [True, False])
 def test_the_norm_may_be_an_output_of_its_own(tmp_path: Path, batch: object, tells_shape: bool) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", batch=batch, with_norm=True, unit=True, tells_shape=tells_shape)
+    path = tiny_models.embedder(tmp_path / "own.onnx", batch=batch, with_norm=True, unit=True, tells_shape=tells_shape)
     pack = pack_of(path, mean=0.0, scale=1.0, norm=(0.0, 100.0), norm_output="norm")
     chips = chips_of(11)
     norms = np.linalg.norm(quarters(chips, "rgb", 0.0, 1.0), axis=1)
@@ -159,7 +159,7 @@ def test_the_norm_may_be_an_output_of_its_own(tmp_path: Path, batch: object, tel
 
 
 def test_a_norm_that_is_none_is_one_line(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", with_norm=True, unit=True)
+    path = tiny_models.embedder(tmp_path / "own.onnx", with_norm=True, unit=True)
     for more, words in (
         ({"norm_output": "length"}, "has no output 'length' beside the embedding; it has norm, embedding"),
         ({"norm_output": "embedding"}, "output 'embedding' is any×12; one number a face is a norm"),
@@ -185,7 +185,7 @@ def test_templates_are_scaled_by_the_height_about_the_middle() -> None:
 
 
 def test_a_boxs_chip_is_the_box_with_its_margin(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "own.onnx", (160, 160))
+    path = tiny_models.embedder(tmp_path / "own.onnx", (160, 160))
     analyser = FaceAnalyser(pack_of(path, (160, 160), margin=0.25))
     pixels = np.zeros((400, 400, 3), np.uint8)
     pixels[100:260, 140:260] = 200  # a box of 120×160: a square of 200, 40 from each end of the long side
@@ -200,7 +200,7 @@ def test_a_boxs_chip_is_the_box_with_its_margin(tmp_path: Path) -> None:
 
 
 def test_a_trial_tells_what_running_it_shows(tmp_path: Path) -> None:
-    trial = try_pack(pack_of(made_models.embedder(tmp_path / "own.onnx"), mean=127.5, scale=127.5))
+    trial = try_pack(pack_of(tiny_models.embedder(tmp_path / "own.onnx"), mean=127.5, scale=127.5))
     assert trial.dimension == 12 and 0 < trial.milliseconds < 1000 and min(trial.norms) > 0
     for spec, words in (
         ({"mean": 0.0, "scale": 1e-38}, "numbers that are not finite"),

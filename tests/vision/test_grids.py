@@ -21,7 +21,7 @@ from faceclust.vision.detect import load_detector
 from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.scrfd import Scrfd
 from faceclust.vision.single_stage import GridSettings
-from tests import made_models
+from tests.support import tiny_models
 
 BOX = (2.0, 1.0, 3.0, 4.0)
 POINTS = (-1.0, -0.5, 1.0, -0.5, 0.0, 0.25, -0.75, 1.0, 0.75, 1.5)
@@ -128,14 +128,14 @@ PICTURES = [
 
 @pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
 def test_scrfd_is_read_as_it_is_defined(tmp_path: Path, pixels: np.ndarray) -> None:
-    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     assert_same(detector(pixels, 10), scrfd_slowly(pixels))
     assert len(detector(pixels[:, :, ::-1], 10)) == 0  # red is the first channel
 
 
 def test_scrfd_says_what_one_cell_says(tmp_path: Path) -> None:
-    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     found = load_detector(pack_with(tmp_path, "scrfd"))(red_at((96, 64), (8, 3, 2)), 10)
     np.testing.assert_allclose(found.boxes, [[8, 8, 48, 48]])
     np.testing.assert_allclose(found.landmarks[0], np.array(POINTS).reshape(5, 2) * 8 + (24, 16))
@@ -161,14 +161,14 @@ def test_scrfds_outputs_may_have_a_leading_axis_and_any_order() -> None:
 @pytest.mark.parametrize("softmaxed", [True, False])
 @pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
 def test_retinaface_is_read_as_it_is_defined(tmp_path: Path, pixels: np.ndarray, softmaxed: bool) -> None:
-    made_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
+    tiny_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
     pack = pack_with(tmp_path, "retinaface", softmaxed=softmaxed, threshold=0.6)
     blue = np.ascontiguousarray(pixels[:, :, ::-1])  # blue is the first channel
     assert_same(load_detector(pack)(blue, 10), retinaface_slowly(blue, softmaxed=softmaxed))
 
 
 def test_a_means_and_colours_order_are_settings(tmp_path: Path) -> None:
-    made_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
+    tiny_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
     settings: dict[str, Any] = {"colour": "rgb", "mean": [255.0, 0.0, 0.0], "scale": [-2.55, 1.0, 1.0]}
     found = load_detector(pack_with(tmp_path, "retinaface", **settings))
     assert len(found(red_at((64, 64), (32, 0, 0)), 10)) > 0  # all that is not red
@@ -176,7 +176,7 @@ def test_a_means_and_colours_order_are_settings(tmp_path: Path) -> None:
 
 
 def test_a_network_of_one_size_gets_pictures_of_that_size(tmp_path: Path) -> None:
-    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
+    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     found = detector(red_at((192, 128), (16, 4, 3)), 10)  # twice as wide as it takes
     np.testing.assert_allclose(found.boxes, [[2 * 16, 2 * 16, 2 * 56, 2 * 56]])
@@ -184,7 +184,7 @@ def test_a_network_of_one_size_gets_pictures_of_that_size(tmp_path: Path) -> Non
 
 
 def test_a_small_face_is_looked_for_at_a_scale_that_shows_it(tmp_path: Path) -> None:
-    made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     picture = red_at((768, 512), (32, 6, 4))
     assert_same(
@@ -209,15 +209,15 @@ def without_detail(build: Callable[[Path], object]) -> Callable[[Path], Pack]:
 
 WRONG = {
     "another detector's outputs": (
-        without_detail(lambda path: made_models.retinaface(path, BOX, POINTS)),
+        without_detail(lambda path: tiny_models.retinaface(path, BOX, POINTS)),
         r"pack 'made': the model's outputs are not SCRFD's: expected nine.*found loc 1×840×4",
     ),
     "no detector": (
-        without_detail(lambda path: made_models.embedder(path, (160, 128))),
+        without_detail(lambda path: tiny_models.embedder(path, (160, 128))),
         "expected nine.*found embedding 1×12",
     ),
     "odd sides": (
-        without_detail(lambda path: made_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
+        without_detail(lambda path: tiny_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
         "sides should be free, or multiples of 32",
     ),
     "an unknown setting": (
@@ -248,19 +248,19 @@ def test_a_lacking_setting_or_file_is_named(tmp_path: Path) -> None:
 
 
 def test_yunets_outputs_are_checked(tmp_path: Path) -> None:
-    made_models.scrfd(tmp_path / "yunet.onnx", BOX, POINTS)
+    tiny_models.scrfd(tmp_path / "yunet.onnx", BOX, POINTS)
     with pytest.raises(PackError, match=r"not YuNet's: expected cls, obj, .*found 400 640×1"):
         FaceAnalyser(pack_with(tmp_path, "yunet"))
 
 
 def test_numbers_that_are_none_make_no_face(tmp_path: Path) -> None:
-    made_models.retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
+    tiny_models.retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
     detector = load_detector(pack_with(tmp_path, "retinaface"))
     assert len(detector(np.full((64, 64, 3), 255, np.uint8), 10)) == 0
 
 
 def test_only_a_detector_is_freed_of_its_size(tmp_path: Path) -> None:
-    path = made_models.embedder(tmp_path / "facenet.onnx", (160, 160), batch=1)
+    path = tiny_models.embedder(tmp_path / "facenet.onnx", (160, 160), batch=1)
     assert OnnxModel(path).input_shape == (1, 3, 160, 160)
-    path = made_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 640, 640))
+    path = tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 640, 640))
     assert OnnxModel(path, any_size=True).input_shape == (1, 3, None, None)

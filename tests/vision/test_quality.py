@@ -17,7 +17,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.quality import Parts, face_quality, quality_parts
-from tests.samples import COLLINS, HOPPER, portrait
+from tests.support.sample_photos import COLLINS, HOPPER, portrait
 
 SPEC = load_pack("dlib").embedder
 

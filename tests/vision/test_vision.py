@@ -17,7 +17,7 @@ from faceclust.vision.align import chip_transforms, cut_with
 from faceclust.vision.embed import Embedder
 from faceclust.vision.geometry import transform_scale
 from faceclust.vision.pipeline import FaceAnalyser
-from tests.samples import COLLINS, HOPPER, portrait, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, scenery, variant
 
 DATA = Path(__file__).parents[1] / "data"
 REFERENCE = json.loads((DATA / "dlib-reference.json").read_text())

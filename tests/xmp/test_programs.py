@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.programs import program
-from tests.samples import COLLINS, HOPPER
-from tests.xmp.measured import KINDS, RAW_ORIENTATIONS, Measured, exiftool_faces, make_oriented, named_library
+from tests.support.programs import program
+from tests.support.sample_photos import COLLINS, HOPPER
+from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, Measured, exiftool_faces, make_oriented, named_library
 
 ALL = [(ending, orientation) for ending, orientations in KINDS.items() for orientation in orientations]
 

@@ -14,8 +14,8 @@ from faceclust.importers.keywords import people_of
 from faceclust.photos.embedded_xmp import embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
-from tests.foreign.packets import DIGIKAM, LIGHTROOM, PICASA, WINDOWS, packet
-from tests.programs import program
+from tests.support.programs import program
+from tests.support.xmp_samples import DIGIKAM, LIGHTROOM, PICASA, WINDOWS, packet
 
 BOX = pytest.approx((0.2, 0.4, 0.3, 0.6))
 

@@ -20,7 +20,7 @@ from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.schemes import SCHEMES
 from faceclust.xmp.values import stored_box, upright_box
 from faceclust.xmp.write import merge_faces, without_ours
-from tests.xmp.packets import CLUTTER, bag, mwg, region, sidecar
+from tests.support.xmp_packets import CLUTTER, bag, mwg, region, sidecar
 
 SIZE = (4000, 3000)
 ANNA = NamedBox((0.1, 0.2, 0.3, 0.5), "Anna")

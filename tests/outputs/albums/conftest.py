@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outputs.albums.made import write_photos
+from tests.support.album_builders import write_photos
 
 
 @pytest.fixture

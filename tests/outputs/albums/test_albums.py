@@ -15,7 +15,7 @@ from faceclust.files.names import ALBUMS_NOTES
 from faceclust.files.safe_paths import FOLDER_IS_FILE, FOLDER_IS_LINK
 from faceclust.outputs.albums import Left, make_albums
 from faceclust.outputs.albums.existing import CHANGED, LAST, NOT_OURS, OTHER
-from tests.outputs.albums.made import EVERYBODY, PHOTOS, facts, make, plan, shown, tree, write_photos
+from tests.support.album_builders import EVERYBODY, PHOTOS, facts, make, plan, shown, tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.outputs.albums import make_albums
-from tests.outputs.albums.made import PHOTOS, plan, shown, write_photos
+from tests.support.album_builders import PHOTOS, plan, shown, write_photos
 
 NAMES = ["Anna", "anna", "Ben", "CON", "a.jpg", "b.jpg", "2020"]
 ALBUMS = st.dictionaries(st.sampled_from(NAMES), st.sets(st.sampled_from(PHOTOS), min_size=1).map(tuple), max_size=4)

@@ -20,7 +20,7 @@ from faceclust.errors import FaceclustError
 from faceclust.files.names import ALBUMS_NOTES
 from faceclust.outputs.albums import Left, links, make_albums
 from faceclust.outputs.albums.manifest import TEMPORARY, read_manifest
-from tests.outputs.albums.made import EVERYBODY, make, plan, shown, tree, write_photos
+from tests.support.album_builders import EVERYBODY, make, plan, shown, tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
 

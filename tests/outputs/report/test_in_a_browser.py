@@ -14,9 +14,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from faceclust.outputs.report.render import picture_path, render_pages
-from tests.drawn_faces import draw_face
-from tests.outputs.report.browser import asked_for, browser, media, size_of, write
-from tests.outputs.report.made import EVIL, everything, html, report
+from tests.support.browser import asked_for, browser, media, size_of, write
+from tests.support.drawn_faces import draw_face
+from tests.support.report_builders import EVIL, everything, html, report
 
 #: How many pictures cannot be shown.
 BROKEN = """

@@ -17,7 +17,7 @@ from faceclust.outputs.report.timeline import pictured_faces, time_line
 from faceclust.outputs.report.values import Spot
 from faceclust.outputs.search import Pair
 from faceclust.types import Person, SkipReason
-from tests.outputs.report.made import EVIL, everything, facts, html, place, report
+from tests.support.report_builders import EVIL, everything, facts, html, place, report
 
 
 class Elements(HTMLParser):

@@ -11,7 +11,7 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tests.programs import program
+from tests.support.programs import program
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 from faceclust import Library
 from faceclust.photos.decoders import turn_upright
 from faceclust.types import FacePlace
-from tests.photos.files import dng
-from tests.samples import COLLINS, HOPPER, ORIENTATION, save, together, variant
+from tests.support.photo_files import dng
+from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, save, together, variant
 
 #: Ending → the orientations it is made in. RAW files know no mirrored ones.
 KINDS = {"jpg": range(1, 9), "png": (1, 6), "tif": (1, 5, 6), "webp": (1, 8), "heic": range(1, 9), "avif": (1, 6, 7)}

@@ -9,7 +9,7 @@ from faceclust.outputs.report.compose import Known, compose
 from faceclust.outputs.report.render import render_report
 from faceclust.outputs.report.values import Doubts, Likeness, Report, Rift, Stray
 from faceclust.types import FacePlace, Person, PhotoFacts
-from tests.drawn_faces import draw_face
+from tests.support.drawn_faces import draw_face
 
 EVIL = "<img src=x onerror=alert(1)>"
 EVIL_FILE = "2020/\"'><script>document.title='broken'</script>#?%41 &amp; {{ 7*7 }}/javascript:alert(1).jpg"

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from faceclust import Library
 from faceclust.store.thumbs import ThumbStore
-from tests.synthetic_library import write_caches
+from tests.support.synthetic_library import write_caches
 
 SIDE = 160
 _SKIN = ["#f6d7c0", "#eec1a0", "#dba67c", "#b97f55", "#8c5a3a", "#5f3b27"]

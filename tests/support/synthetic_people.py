@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests import made_models
+from tests.support import tiny_models
 
 SIDE = 192
 #: From the mark, a cell of 8 pixels, to the box, and to the landmarks, in cells.
@@ -79,6 +79,6 @@ embedded = true
 
 def write_detector(folder: Path) -> Path:
     """A manifest whose detector finds the marks, with its model beside it."""
-    made_models.scrfd(folder / "marks.onnx", _BOX, _POINTS)
+    tiny_models.scrfd(folder / "marks.onnx", _BOX, _POINTS)
     (folder / "marks.toml").write_text(DETECTOR, encoding="utf-8")
     return folder / "marks.toml"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pyte
 
-from tests.cli.program import COMMAND
+from tests.support.command import COMMAND
 
 #: What stands at the end of every prompt, before the line that is typed on.
 PROMPT = "? more)"

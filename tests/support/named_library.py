@@ -8,7 +8,7 @@ import numpy as np
 
 from faceclust import Library
 from tests.benchmarks.synthetic import synthetic_faces
-from tests.synthetic_library import write_caches
+from tests.support.synthetic_library import write_caches
 
 SCALE = 3.15**2  # made faces are of norm 1: reading brings them to the models' radius
 

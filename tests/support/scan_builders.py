@@ -22,7 +22,7 @@ from faceclust.scan.unchanged import unchanged_photos
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import rows_to_table
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
-from tests.samples import COLLINS, HOPPER, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, scenery, variant
 
 #: Each file gets a time of its own: what a camera or an editor would do.
 _times = itertools.count(10**18, 10**9)

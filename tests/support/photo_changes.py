@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from faceclust import Library
 from faceclust.people.face_finder import Box, overlap
-from tests.samples import DATE_TAKEN, EXIF_IFD, ORIENTATION
+from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, ORIENTATION
 
 #: A photo's own name comes after this sign in a new one.
 MARK = "~"

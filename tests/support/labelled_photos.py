@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.samples import COLLINS, HOPPER, save, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, save, scenery, variant
 
 ENDINGS = ("jpg", "png", "webp", "JPG")
 PEOPLE = {"Collins": COLLINS, "Hopper": HOPPER}

@@ -1,0 +1,1 @@
+"""Helpers of the tests: sample photos, builders, programs to measure against."""
