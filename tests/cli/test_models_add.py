@@ -129,7 +129,7 @@ def test_faces_that_show_nothing_set_no_radius(
     words: str,
 ) -> None:
     from faceclust.evaluation import radius
-    from tests.measure.test_radius import faces_of
+    from tests.evaluation.test_radius import faces_of
 
     command("add", made / "my.onnx", *FED, "--detector", "marks")
     before = (user_models() / "my" / "pack.toml").read_text()
@@ -149,7 +149,7 @@ def test_the_embedded_packs_radius_stays(
     people: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from faceclust.evaluation import radius
-    from tests.measure.test_radius import faces_of
+    from tests.evaluation.test_radius import faces_of
 
     units, _ = faces_of(40, 3, 0.3)
     monkeypatch.setattr(radius, "main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))

@@ -10,7 +10,7 @@ from faceclust.errors import UsageError
 from faceclust.outputs.albums.arrange import arrange
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS, parse_layout
 from faceclust.outputs.albums.selection import Album
-from tests.outputs.albums.test_names import TEXTS, assert_safe
+from tests.outputs.albums.test_safe_names import TEXTS, assert_safe
 from tests.support.album_builders import facts
 
 TAKEN = datetime(2019, 5, 1, 14, 30, 5)
