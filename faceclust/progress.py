@@ -9,7 +9,7 @@ from typing import Protocol
 class Progress(Protocol):
     """Told of each step of a long run. Every method may be called from the main thread only."""
 
-    def start(self, what: str, total: int | None, unit: str = "") -> None:
+    def start(self, stage: str, total: int | None, unit: str = "") -> None:
         """A stage begins: `what` in words for a user, `total` steps where that is known, and
         what a step is, in the plural, where the rate is worth telling."""
 
@@ -23,10 +23,10 @@ class Progress(Protocol):
         """The stage is over."""
 
 
-class Silent:
+class SilentProgress:
     """The default: says nothing."""
 
-    def start(self, what: str, total: int | None, unit: str = "") -> None: ...
+    def start(self, stage: str, total: int | None, unit: str = "") -> None: ...
 
     def advance(self, steps: int = 1, **counts: int) -> None: ...
 
@@ -36,4 +36,4 @@ class Silent:
 
 
 #: Asked between photos: True ends a scan after the photos in hand.
-StopAsked = Callable[[], bool]
+ShouldStop = Callable[[], bool]

@@ -28,12 +28,12 @@ class PackBuildHook(BuildHookInterface):
             return
         shipped = [*onnx_files, *models.glob("*.toml"), *(models / "licences").iterdir()]
         page = models / "faceclust.1"
-        page.write_text(self._manual_page(), encoding="utf-8")
+        page.write_text(self._render_manual_page(), encoding="utf-8")
         build_data["shared_data"][str(page)] = "share/man/man1/faceclust.1"
         for path in shipped:
             build_data["force_include"][str(path)] = f"faceclust/models/{path.relative_to(models).as_posix()}"
 
-    def _manual_page(self) -> str:
+    def _render_manual_page(self) -> str:
         """The manual page, made from the help texts of the program that is being built."""
         sys.path.insert(0, self.root)
         try:

@@ -60,7 +60,7 @@ def name_of_face(truth: dict[str, list[str]]) -> Callable[[Library], dict[str, s
 
     def names(library: Library) -> dict[str, str]:
         by_photo: dict[str, list[str]] = {}
-        for place in sorted(library.places, key=lambda place: place.box):
+        for place in sorted(library.occurrences, key=lambda place: place.box):
             by_photo.setdefault(place.photo, []).append(place.face_id)
         return {
             face: person for photo, faces in by_photo.items() for face, person in zip(faces, truth[photo], strict=True)
@@ -73,5 +73,5 @@ def name_of_face(truth: dict[str, list[str]]) -> Callable[[Library], dict[str, s
 def collins(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> tuple[Library, int, set[str]]:
     """The library, and Eileen Collins' group number and face ids in it."""
     faces = {face for face, person in name_of_face(library).items() if person == COLLINS}
-    (group,) = {library.cluster_of[face] for face in faces}
+    (group,) = {library.group_of[face] for face in faces}
     return library, group, faces

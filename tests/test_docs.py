@@ -57,7 +57,7 @@ def test_every_command_is_in_the_readme() -> None:
 def test_the_python_example_runs(library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks("python", section("### From Python"))
     code = code.replace('"~/Pictures"', repr(str(library.root))).replace("library.scan()", "library.scan(workers=0)")
-    library.name(library.group(1), "Anna")
+    library.name(library.faces_in_group(1), "Anna")
     exec(code, {"__name__": "__main__"})
     assert "Anna" in capsys.readouterr().out
 
@@ -67,7 +67,7 @@ def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     """A library with Anna in it, the files of `export` in its folder, which is the working folder."""
     from faceclust.outputs.face_table import FORMATS, write_rows
 
-    library.name(library.group(1), "Anna")
+    library.name(library.faces_in_group(1), "Anna")
     for format in FORMATS:
         with (library.root / f"faces.{format}").open("wb") as stream:
             write_rows(library.export(), format, stream)
@@ -82,7 +82,7 @@ def test_the_sql_examples_run(exported: Library) -> None:
     answers = [duckdb.sql(query).fetchall() for query in block.split(";") if query.strip()]
     pairs, faces, years = answers
     assert pairs and [distance for *_, distance in pairs] == sorted(distance for *_, distance in pairs)
-    assert len(faces) == len(exported.places)
+    assert len(faces) == len(exported.occurrences)
     assert years and {person for person, *_ in years} == {"Anna"}
 
 
@@ -116,19 +116,19 @@ def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
 
 
 def test_the_configuration_shown_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from faceclust.cli.config_files import library_of, read_settings, user_file
+    from faceclust.cli.config_files import library_from_user_file, read_settings, user_config_file
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (text,) = blocks("toml", section("### Configuration"))
-    user_file().parent.mkdir(parents=True)
-    user_file().write_text(text, encoding="utf-8")
+    user_config_file().parent.mkdir(parents=True)
+    user_config_file().write_text(text, encoding="utf-8")
     found = {key: setting.value for key, setting in read_settings(cli, None).items() if key[1] != "json"}
     assert found == {
         ("cluster", "threshold"): 1.05,
         ("cluster", "second-pass"): False,
         ("cache check", "hash"): True,
     }
-    assert str(library_of(cli)).endswith("/Pictures")
+    assert str(library_from_user_file(cli)).endswith("/Pictures")
 
 
 def test_links_and_pictures_lead_somewhere() -> None:

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints, contradictions, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, find_contradictions, same_photo_exclusions
 from faceclust.cluster.distances import Indices
-from faceclust.cluster.duplicates import same_faces
-from faceclust.cluster.labels import groups_of, joined
-from faceclust.people.replay import Resolved
+from faceclust.cluster.duplicates import find_duplicate_faces
+from faceclust.cluster.labels import groups_of, label_linked
+from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import ClusterParams, FaceTable
 
 #: Of one split: a group's other faces are held together by likeness as well.
-_MOST_PAIRS = 20_000
+_MAX_SPLIT_PAIRS = 20_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Contradiction:
     same_photo: bool
 
 
-def in_words(contradiction: Contradiction, photos: Sequence[str]) -> str:
+def describe_contradiction(contradiction: Contradiction, photos: Sequence[str]) -> str:
     """What a user reads of it; `photos`: the path of each face's photo."""
     if contradiction.same_photo:
         return f"{contradiction.names[0]} was confirmed on {len(photos)} faces of {photos[0]}; kept, as you said"
@@ -43,8 +43,8 @@ def in_words(contradiction: Contradiction, photos: Sequence[str]) -> str:
     )
 
 
-def constraints_of(
-    faces: FaceTable, resolved: Resolved, params: ClusterParams
+def build_constraints(
+    faces: FaceTable, answers: ReplayedAnswers, params: ClusterParams
 ) -> tuple[Constraints, list[Contradiction]]:
     """The constraints on the groups, and what among them was contradictory.
 
@@ -52,52 +52,58 @@ def constraints_of(
     face seen twice. Confirmed faces of two people, the faces of one photo, a face and the person
     it was said not to be, and faces said to be apart exclude each other.
     """
-    position = {face: i for i, face in enumerate(faces.face_ids.tolist())} if resolved.known else {}
+    position = {face: i for i, face in enumerate(faces.face_ids.tolist())} if answers.has_answers else {}
     confirmed: dict[str, list[int]] = defaultdict(list)
-    for face, word in resolved.said.items():
+    for face, word in answers.labels.items():
         if word.name is not None and word.confirmed and face in position:
             confirmed[word.name].append(position[face])
     rejected = [
         np.array([position[face], confirmed[name][0]])
-        for face, names in resolved.rejected.items()
+        for face, names in answers.rejected.items()
         for name in sorted(names)
         if face in position and name in confirmed
     ]
     persons = {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
-    photos = [] if params.allow_same_photo else one_person_a_photo(faces.photo_ids)
+    photos = [] if params.allow_same_photo else same_photo_exclusions(faces.photo_ids)
     named = np.concatenate([np.empty(0, np.int64), *persons.values()])
-    apart = [np.array(pair) for pair in _apart(resolved, position, _names_of(persons))]
+    apart = [np.array(pair) for pair in _cannot_link_pairs(answers, position, _name_by_face(persons))]
     exclusions = [*photos, *rejected, *apart, *([named] if len(named) else [])]
-    twice = [] if params.allow_same_photo else _twice_on_a_photo(faces, persons)
+    twice = [] if params.allow_same_photo else _find_same_photo_contradictions(faces, persons)
     told = [group for group in persons.values() if len(group) > 1]
-    told = _with_unnamed(told, resolved, position, len(faces))
-    links, more = _with_duplicates(same_faces(faces, params.threshold), told, exclusions, persons, len(faces))
+    told = _add_unnamed_links(told, answers, position, len(faces))
+    links, more = _add_duplicate_links(
+        find_duplicate_faces(faces, params.threshold), told, exclusions, persons, len(faces)
+    )
     return Constraints(links, exclusions, named), twice + more
 
 
-def _names_of(persons: dict[str, Indices]) -> dict[int, str]:
+def _name_by_face(persons: dict[str, Indices]) -> dict[int, str]:
     return {face: name for name, group in persons.items() for face in group.tolist()}
 
 
-def _with_unnamed(told: list[Indices], resolved: Resolved, position: dict[str, int], n: int) -> list[Indices]:
+def _add_unnamed_links(
+    told: list[Indices], resolved: ReplayedAnswers, position: dict[str, int], n: int
+) -> list[Indices]:
     """The must-links, with those of faces said to be one person whose name nobody said."""
-    groups = (sorted(position[face] for face in together if face in position) for together in resolved.together)
+    groups = (sorted(position[face] for face in together if face in position) for together in resolved.merges)
     links = [np.array(group) for group in groups if len(group) > 1]
-    return groups_of(joined(n, [*told, *links])) if links else told
+    return groups_of(label_linked(n, [*told, *links])) if links else told
 
 
-def _apart(resolved: Resolved, position: dict[str, int], name_of: dict[int, str]) -> list[tuple[int, int]]:
+def _cannot_link_pairs(
+    resolved: ReplayedAnswers, position: dict[str, int], name_of: dict[int, str]
+) -> list[tuple[int, int]]:
     """Pairs of faces said to be two people, save where both were confirmed to be one."""
     pairs = []
-    for leaving, staying in resolved.apart:
+    for leaving, staying in resolved.splits:
         some = sorted(position[face] for face in leaving if face in position)
         others = sorted(position[face] for face in staying if face in position)
-        others = others[: max(1, _MOST_PAIRS // max(1, len(some)))]
+        others = others[: max(1, _MAX_SPLIT_PAIRS // max(1, len(some)))]
         pairs += [(a, b) for a in some for b in others if a not in name_of or name_of[a] != name_of.get(b)]
     return pairs
 
 
-def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Contradiction]:
+def _find_same_photo_contradictions(faces: FaceTable, persons: dict[str, Indices]) -> list[Contradiction]:
     found = []
     for name, group in persons.items():
         counts = Counter(faces.photo_ids[group].tolist())
@@ -107,20 +113,20 @@ def _twice_on_a_photo(faces: FaceTable, persons: dict[str, Indices]) -> list[Con
     return found
 
 
-def _with_duplicates(
+def _add_duplicate_links(
     pairs: list[Indices], told: list[Indices], exclusions: list[Indices], persons: dict[str, Indices], n: int
 ) -> tuple[list[Indices], list[Contradiction]]:
     """Must-links from what the user told and from faces seen twice; of the latter none that
     would bring together what excludes each other."""
     if not pairs:
         return told, []
-    own = joined(n, told)
-    links = joined(n, [*told, *pairs])
-    broken = {int(links[faces[0]]) for faces in contradictions(links, own, exclusions)}
-    name_of = _names_of(persons)
+    own = label_linked(n, told)
+    links = label_linked(n, [*told, *pairs])
+    broken = {int(links[faces[0]]) for faces in find_contradictions(links, own, exclusions)}
+    name_of = _name_by_face(persons)
     found = []
     for a, b in (pair.tolist() for pair in pairs if int(links[pair[0]]) in broken):
         if a in name_of and b in name_of and name_of[a] != name_of[b]:
             found.append(Contradiction((name_of[a], name_of[b]), (a, b), same_photo=False))
     good = [pair for pair in pairs if int(links[pair[0]]) not in broken]
-    return groups_of(joined(n, [*told, *good])), found
+    return groups_of(label_linked(n, [*told, *good])), found

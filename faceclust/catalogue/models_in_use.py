@@ -10,12 +10,12 @@ from faceclust.packs.registry import load_pack
 from faceclust.store.settings import pack_in_use
 
 
-def load_used(root: Path | None, named: str | None = None) -> Pack:
+def load_pack_in_use(root: Path | None, name: str | None = None) -> Pack:
     """The pack called `named`, else the one in use for the library at `root` (None: outside of
     libraries). Its files need not be there. Raises PackError, naming the file that asks for it,
     where there is no such pack, UsageError for a configuration file that cannot be read."""
-    if named is not None:
-        return load_pack(named)
+    if name is not None:
+        return load_pack(name)
     chosen = pack_in_use(root)
     try:
         return load_pack(chosen.value)

@@ -14,23 +14,23 @@ import numpy as np
 
 from faceclust.people.events import JournalFace
 from faceclust.people.face_finder import FaceFinder
-from faceclust.store.erase import places_of_faces
+from faceclust.store.erase import read_occurrences_of
 from faceclust.store.folder_cache import UnusableCacheError
 from faceclust.store.home import LibraryHome
-from faceclust.types import Clustering, FacePlace
+from faceclust.types import Clustering, FaceOccurrence
 
 
-def models_of(clustering: Clustering) -> str:
+def pack_of_clustering(clustering: Clustering) -> str:
     """The name of the pack that the grouped faces were found by."""
     return clustering.models.partition(" ")[0]
 
 
-def carried_over(clustering: Clustering, home: LibraryHome, places: Sequence[FacePlace]) -> Clustering:
+def remap_clustering(clustering: Clustering, home: LibraryHome, occurrences: Sequence[FaceOccurrence]) -> Clustering:
     """The clustering with the ids of the same faces among `places`, sorted; the others keep theirs.
     Where several faces are found as one, that of the largest group goes before."""
-    here = {place.face_id for place in places}
+    here = {place.face_id for place in occurrences}
     unknown = set(clustering.face_ids.tolist()) - here
-    became = _became(unknown, models_of(clustering), home, places) if unknown else {}
+    became = _map_face_ids(unknown, pack_of_clustering(clustering), home, occurrences) if unknown else {}
     ids = np.array([became.get(face, face) for face in clustering.face_ids.tolist()], dtype=np.str_)
     sizes = np.bincount(clustering.labels + 1)[clustering.labels + 1] * (clustering.labels >= 0)
     order = np.lexsort((clustering.face_ids, -sizes, ids))
@@ -39,13 +39,13 @@ def carried_over(clustering: Clustering, home: LibraryHome, places: Sequence[Fac
     return replace(clustering, face_ids=ids[first], **columns)
 
 
-def _became(unknown: set[str], pack: str, home: LibraryHome, places: Sequence[FacePlace]) -> dict[str, str]:
+def _map_face_ids(unknown: set[str], pack: str, home: LibraryHome, places: Sequence[FaceOccurrence]) -> dict[str, str]:
     finder, became = FaceFinder(places), dict[str, str]()
     for folder in home.cached_folders(pack):
-        if (path := home.folder_cache(folder, pack).existing) is None:
+        if (path := home.cache_paths(folder, pack).existing_path) is None:
             continue
         with contextlib.suppress(UnusableCacheError):
-            for place in places_of_faces(path, folder, unknown):
-                if found := finder.find(JournalFace.of(place, confirmed=True)):
+            for place in read_occurrences_of(path, folder, unknown):
+                if found := finder.find(JournalFace.from_occurrence(place, confirmed=True)):
                     became[place.face_id] = found[0]
     return became

@@ -47,7 +47,7 @@ from faceclust.errors import FaceclustError
 from faceclust.version import __version__
 
 #: What a full disk, or one that has failed, says. (Windows has no quota.)
-_OUTPUT_FULL = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_OUTPUT_ERRNOS = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @click.group(cls=ConfiguredGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
@@ -66,10 +66,10 @@ def cli(ctx: click.Context, no_config: bool) -> None:
     Nothing is ever sent anywhere: only `faceclust models pull` uses the network, to download.
     """
     if no_config:
-        from faceclust.store.settings import files_count
+        from faceclust.store.settings import user_config_enabled
 
-        before = files_count.set(False)
-        ctx.call_on_close(lambda: files_count.reset(before))
+        before = user_config_enabled.set(False)
+        ctx.call_on_close(lambda: user_config_enabled.reset(before))
 
 
 for _command in (
@@ -83,7 +83,7 @@ for _command in (
     merge.command,
     split.command,
     ignore.command,
-    ignore.unignore,
+    ignore.unignore_command,
     undo.command,
     journal.command,
     forget.command,
@@ -121,26 +121,28 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except FaceclustError as error:
-        _say(f"error: {error}", f"hint: {error.hint}" if error.hint else None)
+        _print_lines_to_stderr(f"error: {error}", f"hint: {error.hint}" if error.hint else None)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say("stopped")
+        _print_lines_to_stderr("stopped")
         code = 130
     except BrokenPipeError:
         # The reader of a pipe has gone: nothing is left to say, nor anywhere to say it.
-        _drop_output()
+        _discard_output()
         code = 141
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_FULL:
-            _drop_output()
-            _say(f"error: standard output cannot be written: {error.strerror}", "hint: is the disk full?")
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRNOS:
+            _discard_output()
+            _print_lines_to_stderr(
+                f"error: standard output cannot be written: {error.strerror}", "hint: is the disk full?"
+            )
             sys.exit(1)
-        if _interrupted(error):
-            _say("stopped")
+        if _is_interrupt(error):
+            _print_lines_to_stderr("stopped")
             sys.exit(130)
         if os.environ.get("FACECLUST_DEBUG"):
             raise
-        _say(
+        _print_lines_to_stderr(
             f"error: {type(error).__name__}: {error}",
             "hint: this is a fault in faceclust; FACECLUST_DEBUG=1 shows where, `faceclust doctor` what to report",
         )
@@ -148,12 +150,12 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _drop_output() -> None:
+def _discard_output() -> None:
     """What is left to print goes nowhere, or Python would try it again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupted(error: BaseException | None) -> bool:
+def _is_interrupt(error: BaseException | None) -> bool:
     """Did Ctrl-C cause this? Some libraries turn it into an error of their own."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
@@ -162,7 +164,7 @@ def _interrupted(error: BaseException | None) -> bool:
     return False
 
 
-def _say(*lines: str | None) -> None:
+def _print_lines_to_stderr(*lines: str | None) -> None:
     for line in lines:
         if line:
             click.echo(line, err=True)

@@ -8,19 +8,21 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.output.albums import as_record, print_plan
+from faceclust.cli.output.albums import album_plan_record, print_album_plan
 
-_LAYOUT = "{person}/{name}"  # outputs.albums.DEFAULT_LAYOUT, whose import would take time
-_KINDS = ("symlink", "hardlink", "copy", "reflink")
+_DEFAULT_LAYOUT = "{person}/{name}"  # outputs.albums.DEFAULT_LAYOUT, whose import would take time
+_LINK_KINDS = ("symlink", "hardlink", "copy", "reflink")
 
 
 @click.command("albums", short_help="Make a folder of links for each person.")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--layout", metavar="PATTERN", default=_LAYOUT, show_default=True, help="Where a photo goes below OUT.")
+@click.option(
+    "--layout", metavar="PATTERN", default=_DEFAULT_LAYOUT, show_default=True, help="Where a photo goes below OUT."
+)
 @click.option(
     "--link",
     "kind",
-    type=click.Choice(_KINDS),
+    type=click.Choice(_LINK_KINDS),
     default="symlink",
     show_default=True,
     help="What stands in an album for a photo; reflink: a copy that shares the photo's place on the disk.",
@@ -50,7 +52,7 @@ _KINDS = ("symlink", "hardlink", "copy", "reflink")
 @library_option
 @json_option
 def command(
-    out: Path, together: tuple[str, ...], dry_run: bool, library: Path | None, as_json: bool, **wishes: Any
+    out: Path, together: tuple[str, ...], dry_run: bool, library: Path | None, as_json: bool, **options: Any
 ) -> None:
     """Make a folder for each person below OUT, with links to their photos.
 
@@ -71,9 +73,9 @@ def command(
 
     groups = [split_names(names) for names in together]
     opened = open_library(library)
-    plan = opened.plan_albums(out, together=groups, **wishes)
+    plan = opened.plan_albums(out, together=groups, **options)
     also_left = () if dry_run else opened.make_albums(plan)
     if as_json:
-        print_json(as_record(plan, also_left, dry_run))
+        print_json(album_plan_record(plan, also_left, dry_run))
     else:
-        print_plan(plan, also_left, dry_run)
+        print_album_plan(plan, also_left, dry_run)

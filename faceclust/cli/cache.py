@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceclust.library.maintenance import Going, Pruning
+    from faceclust.library.maintenance import Deletion, PrunePlan
 
 
 @click.group("cache", short_help="Check the files kept of a library, and tidy them up.")
@@ -32,7 +32,7 @@ def command() -> None:
 @library_option
 @json_option
 @click.pass_context
-def check(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: bool) -> None:
+def check_command(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: bool) -> None:
     """Look whether every file kept of a library is whole and right.
 
     Each problem is one line that says what to do; the exit code is then 1. With --hash the
@@ -46,7 +46,7 @@ def check(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: 
     from faceclust.library.maintenance import check_caches
 
     found = check_caches(open_library(library), hash_photos=hash_photos)
-    print_json(found) if as_json else _print_check(found)
+    print_json(found) if as_json else _print_check_result(found)
     ctx.exit(1 if found["problems"] else 0)
 
 
@@ -55,7 +55,7 @@ def check(ctx: click.Context, hash_photos: bool, library: Path | None, as_json: 
 @library_option
 @json_option
 @click.pass_context
-def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool) -> None:
+def prune_command(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool) -> None:
     """Remove what is known of photos and folders that are gone, and files that are left over.
 
     What you said stays, also of these photos: names come back with them.
@@ -70,10 +70,10 @@ def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool
     opened = open_library(library)
     done = prune_caches(opened, dry_run=dry_run)
     if as_json:
-        print_json({"library": str(opened.root), **_pruned(done), "written": not dry_run})
+        print_json({"library": str(opened.root), **_prune_record(done), "written": not dry_run})
     else:
-        _print_pruned(done, dry_run)
-    ctx.exit(1 if done.failed else 0)
+        _print_prune_result(done, dry_run)
+    ctx.exit(1 if done.failures else 0)
 
 
 @command.command("clear", short_help="Delete all that can be made again.")
@@ -82,7 +82,7 @@ def prune(ctx: click.Context, dry_run: bool, library: Path | None, as_json: bool
 @library_option
 @json_option
 @click.pass_context
-def clear(ctx: click.Context, pack: str | None, yes: bool, library: Path | None, as_json: bool) -> None:
+def clear_command(ctx: click.Context, pack: str | None, yes: bool, library: Path | None, as_json: bool) -> None:
     """Delete all files that can be made again from the photos: caches, groupings, face pictures.
 
     people.jsonl, what you said, is kept: after `faceclust scan` and `faceclust cluster` names
@@ -93,27 +93,27 @@ def clear(ctx: click.Context, pack: str | None, yes: bool, library: Path | None,
       faceclust cache clear
       faceclust cache clear --pack dlib --yes
     """
-    from faceclust.library.maintenance import clear_caches, plan_clearing
+    from faceclust.library.maintenance import clear_caches, plan_clear
 
     if as_json and not yes:
         raise UsageError("--json does not ask", hint="add --yes")
     opened = open_library(library)
-    going = plan_clearing(opened, pack)
+    going = plan_clear(opened, pack)
     if not as_json:
-        _print_going("to go", going)
+        _print_deletions("to go", going)
         if opened.home.journal.exists():
             click.echo(f"kept: {printable(str(opened.home.journal))}, what you said; and your photos")
-    if not yes and going and not _agreed():
+    if not yes and going and not _confirm_deletion():
         click.echo("nothing was deleted")
         ctx.exit(1)
     clear_caches(opened, going)
     if as_json:
-        print_json({"library": str(opened.root), "files": _listed(going)})
+        print_json({"library": str(opened.root), "files": _deletion_records(going)})
     else:
         click.echo("cleared; next: faceclust scan" if going else "there is nothing to clear")
 
 
-def _agreed() -> bool:
+def _confirm_deletion() -> bool:
     try:
         return click.confirm("Delete these files?")
     except click.Abort:  # the end of the input; who cannot be asked has --yes
@@ -121,47 +121,52 @@ def _agreed() -> bool:
         return False
 
 
-def _print_check(found: dict[str, Any]) -> None:
-    for problem in found["problems"]:
+def _print_check_result(result: dict[str, Any]) -> None:
+    for problem in result["problems"]:
         click.echo(f"{printable(problem['where'])}: {printable(problem['what'])}; {problem['todo']}")
-    click.echo(f"{count(found['caches'], 'cache')}: {count(found['photos'], 'photo')}, {count(found['faces'], 'face')}")
-    if found["hashed"]:
-        click.echo(f"{count(found['hashed'], 'photo')} read again and compared")
-    if found["missing"] or found["changed"]:
-        click.echo(f"since the last scan: {count(found['missing'], 'photo')} gone, {found['changed']:,} changed")
-    click.echo(count(len(found["problems"]), "problem") if found["problems"] else "all is well")
+    click.echo(
+        f"{format_count(result['caches'], 'cache')}: {format_count(result['photos'], 'photo')}, "
+        f"{format_count(result['faces'], 'face')}"
+    )
+    if result["hashed"]:
+        click.echo(f"{format_count(result['hashed'], 'photo')} read again and compared")
+    if result["missing"] or result["changed"]:
+        click.echo(
+            f"since the last scan: {format_count(result['missing'], 'photo')} gone, {result['changed']:,} changed"
+        )
+    click.echo(format_count(len(result["problems"]), "problem") if result["problems"] else "all is well")
 
 
-def _print_pruned(done: Pruning, dry_run: bool) -> None:
-    rows = sum(map(len, done.rows.values()))
+def _print_prune_result(plan: PrunePlan, dry_run: bool) -> None:
+    rows = sum(map(len, plan.stale_photos.values()))
     if rows:
-        click.echo(f"{'would go' if dry_run else 'gone'}: what was known of {count(rows, 'photo')}")
-    _print_going("would go" if dry_run else "gone", done.files)
-    for failure in done.failed:
+        click.echo(f"{'would go' if dry_run else 'gone'}: what was known of {format_count(rows, 'photo')}")
+    _print_deletions("would go" if dry_run else "gone", plan.files)
+    for failure in plan.failures:
         click.echo(f"not done: {printable(failure)}", err=True)
     click.echo(
-        f"{'would free' if dry_run else 'freed'} {done.size:,} bytes" if rows or done.files else "nothing to prune"
+        f"{'would free' if dry_run else 'freed'} {plan.size:,} bytes" if rows or plan.files else "nothing to prune"
     )
     if dry_run:
         click.echo("nothing was written: --dry-run")
 
 
-def _print_going(word: str, files: list[Going]) -> None:
+def _print_deletions(verb: str, files: list[Deletion]) -> None:
     kinds: dict[str, list[int]] = {}
     for going in files:
         kinds.setdefault(going.kind, []).append(going.size)
     for kind, sizes in kinds.items():
-        click.echo(f"{word}: {count(len(sizes), kind.removesuffix('s'), kind)}, {sum(sizes):,} bytes")
+        click.echo(f"{verb}: {format_count(len(sizes), kind.removesuffix('s'), kind)}, {sum(sizes):,} bytes")
 
 
-def _pruned(done: Pruning) -> dict[str, Any]:
+def _prune_record(plan: PrunePlan) -> dict[str, Any]:
     return {
-        "photos": {str(path): photos for path, photos in done.rows.items()},
-        "files": _listed(done.files),
-        "bytes": done.size,
-        "failed": done.failed,
+        "photos": {str(path): photos for path, photos in plan.stale_photos.items()},
+        "files": _deletion_records(plan.files),
+        "bytes": plan.size,
+        "failed": plan.failures,
     }
 
 
-def _listed(files: list[Going]) -> list[dict[str, Any]]:
+def _deletion_records(files: list[Deletion]) -> list[dict[str, Any]]:
     return [{"file": str(going.path), "kind": going.kind, "bytes": going.size} for going in files]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.text import format_count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
@@ -42,57 +42,65 @@ def command(ctx: click.Context, far: float, dry_run: bool, reset: bool, library:
     """
     opened = open_library(library)
     if reset:
-        _reset(opened, dry_run, as_json)
+        _reset_calibration(opened, dry_run, as_json)
         return
     made = opened.calibrate(far, dry_run=dry_run)
     if as_json:
-        print_json({"library": str(opened.root), **_record(made), "written": made.found.kept and not dry_run})
+        print_json(
+            {
+                "library": str(opened.root),
+                **_library_calibration_record(made),
+                "written": made.calibrated.kept and not dry_run,
+            }
+        )
     else:
-        _print(opened, made, dry_run)
-    ctx.exit(0 if made.found.kept else 1)
+        _print_library_calibration(opened, made, dry_run)
+    ctx.exit(0 if made.calibrated.kept else 1)
 
 
-def _reset(opened: Library, dry_run: bool, as_json: bool) -> None:
-    there = opened.has_calibration() if dry_run else opened.reset_calibration()
+def _reset_calibration(library: Library, dry_run: bool, as_json: bool) -> None:
+    there = library.has_calibration() if dry_run else library.reset_calibration()
     if as_json:
-        print_json({"library": str(opened.root), "removed": there, "written": there and not dry_run})
+        print_json({"library": str(library.root), "removed": there, "written": there and not dry_run})
     elif not there:
         click.echo("there is no calibrated threshold")
     else:
         click.echo("the calibrated threshold would go" if dry_run else "the calibrated threshold is gone")
-        _tell_next(dry_run)
+        _print_calibration_next_step(dry_run)
 
 
-def _print(opened: Library, made: LibraryCalibration, dry_run: bool) -> None:
+def _print_library_calibration(library: Library, calibration: LibraryCalibration, dry_run: bool) -> None:
     from faceclust.cli.output.histogram import histogram_lines
-    from faceclust.store.calibrations import HIGHEST
+    from faceclust.store.calibrations import MAX_THRESHOLD
 
-    found = made.found
-    click.echo(f"{count(made.faces, 'confirmed face')} of {made.people} people")
-    for line in histogram_lines(made.distances, found.threshold):
+    found = calibration.calibrated
+    click.echo(f"{format_count(calibration.faces, 'confirmed face')} of {calibration.people} people")
+    for line in histogram_lines(calibration.distances, found.threshold):
         click.echo(line)
     if not found.kept:
-        click.echo(f"\nno threshold keeps wrong joins under {made.far:g}: are two names one person, or a name wrong?")
+        click.echo(
+            f"\nno threshold keeps wrong joins under {calibration.far:g}: are two names one person, or a name wrong?"
+        )
         click.echo("see: faceclust evaluate library; nothing was written")
         return
     click.echo(f"\nthreshold {found.threshold:g}")
     click.echo(f"  below {found.lowest:g}: fewer faces of one person come together")
-    if found.highest >= HIGHEST:
-        click.echo(f"  up to {HIGHEST:g}, the highest tried, your names speak against none")
+    if found.highest >= MAX_THRESHOLD:
+        click.echo(f"  up to {MAX_THRESHOLD:g}, the highest tried, your names speak against none")
     else:
         click.echo(f"  above {found.highest:g}: more wrong joins than asked for")
     click.echo(f"wrong joins, of the pairs of two people: {found.wrong:.5f}, surely under {found.bound:.5f} (95 %)")
-    click.echo(f"  of people left out of choosing: {found.held_out:.5f}; asked for: {made.far:g}")
+    click.echo(f"  of people left out of choosing: {found.held_out:.5f}; asked for: {calibration.far:g}")
     click.echo(f"joined, of the pairs of one person: {found.recall:.1%}")
     click.echo(f"  of people left out of choosing: {found.held_out_recall:.1%}")
     if dry_run:
         click.echo("nothing was written: --dry-run")
     else:
-        click.echo(f"wrote {opened.home.config}", err=True)
-    _tell_next(dry_run)
+        click.echo(f"wrote {library.home.config_file}", err=True)
+    _print_calibration_next_step(dry_run)
 
 
-def _tell_next(dry_run: bool) -> None:
+def _print_calibration_next_step(dry_run: bool) -> None:
     options = (click.get_current_context().find_root().default_map or {}).get("cluster") or {}
     typed = options.get("threshold", "auto")
     if typed != "auto":
@@ -101,12 +109,15 @@ def _tell_next(dry_run: bool) -> None:
         click.echo("next: faceclust cluster")
 
 
-def _record(made: LibraryCalibration) -> dict[str, Any]:
+def _library_calibration_record(calibration: LibraryCalibration) -> dict[str, Any]:
     return {
-        "far": made.far,
-        "people": made.people,
-        "faces": made.faces,
-        "pairs": made.pairs,
-        **{key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(made.found).items()},
-        "distances": {name: values.round(6).tolist() for name, values in vars(made.distances).items()},
+        "far": calibration.far,
+        "people": calibration.people,
+        "faces": calibration.faces,
+        "pairs": calibration.pairs,
+        **{
+            key: round(value, 6) if isinstance(value, float) else value
+            for key, value in asdict(calibration.calibrated).items()
+        },
+        "distances": {name: values.round(6).tolist() for name, values in vars(calibration.distances).items()},
     }

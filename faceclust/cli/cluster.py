@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.text import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
 
 
-class _Threshold(click.ParamType):  # type: ignore[type-arg] # of some versions of click
+class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versions of click
     """A distance, or "auto"."""
 
     name = "auto|n"
@@ -26,7 +26,7 @@ class _Threshold(click.ParamType):  # type: ignore[type-arg] # of some versions 
             self.fail(f"{value!r} is neither a number, such as 1.1, nor auto", param, ctx)
 
 
-_TYPED = click.core.ParameterSource.COMMANDLINE
+_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command("cluster")
@@ -34,7 +34,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option(
     "--threshold",
     "-t",
-    type=_Threshold(),
+    type=_ThresholdType(),
     metavar="auto|N",
     default="auto",
     show_default=True,
@@ -97,23 +97,23 @@ def command(
     from faceclust.cli.output.grouping import (
         grouping_record,
         names_of_groups,
-        tell_about_full,
-        tell_changes,
-        tell_since,
+        print_face_changes,
+        print_group_changes,
+        suggest_full_run,
     )
 
-    given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _TYPED]
+    given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _COMMAND_LINE]
     if undo and given:
         raise click.UsageError("--undo goes with --dry-run, --json and --library only")
     opened = open_library(library)
     if undo:
-        _undo(opened, dry_run, as_json)
+        _undo_clustering(opened, dry_run, as_json)
         return
     names = names_of_groups(opened)
-    told = _settle_threshold(context, opened, choices)
-    grouping = opened.cluster(anew=full, dry_run=dry_run, **choices)
+    told = _resolve_threshold(context, opened, choices)
+    grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
     labels = grouping.clustering.labels
-    sizes = _sizes(labels)
+    sizes = _group_sizes(labels)
     if as_json:
         run = {
             "library": str(opened.root),
@@ -126,66 +126,68 @@ def command(
         return
     if told:
         click.echo(told)
-    click.echo(f"{count(len(labels), 'face')}: {count(len(sizes), 'group')}, {len(labels) - sum(sizes):,} alone")
+    click.echo(
+        f"{format_count(len(labels), 'face')}: {format_count(len(sizes), 'group')}, {len(labels) - sum(sizes):,} alone"
+    )
     if sizes:
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
     if grouping.changes is not None:
-        tell_since(grouping, grouping.changes)
-        tell_changes(grouping.changes, names | names_of_groups(opened))
-    tell_about_full(grouping)
-    _tell_next(opened, dry_run, len(sizes))
+        print_face_changes(grouping, grouping.changes)
+        print_group_changes(grouping.changes, names | names_of_groups(opened))
+    suggest_full_run(grouping)
+    _print_clustering_next_step(opened, dry_run, len(sizes))
 
 
-def _undo(opened: Library, dry_run: bool, as_json: bool) -> None:
-    from faceclust.cli.output.grouping import changes_record, names_of_groups, tell_changes
+def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
+    from faceclust.cli.output.grouping import changes_record, names_of_groups, print_group_changes
 
-    names = names_of_groups(opened)
-    changes = opened.undo_cluster(dry_run=dry_run)
+    names = names_of_groups(library)
+    changes = library.undo_cluster(dry_run=dry_run)
     if as_json:
-        print_json({"library": str(opened.root), "written": not dry_run, "changes": changes_record(changes)})
+        print_json({"library": str(library.root), "written": not dry_run, "changes": changes_record(changes)})
         return
     click.echo(f"{'this would go' if dry_run else 'gone'} back to the grouping before; --undo again returns")
-    tell_changes(changes, names | names_of_groups(opened))
-    if changes.gone:
-        click.echo(f"{count(changes.gone, 'face')} came after that grouping; next: faceclust cluster")
+    print_group_changes(changes, names | names_of_groups(library))
+    if changes.removed:
+        click.echo(f"{format_count(changes.removed, 'face')} came after that grouping; next: faceclust cluster")
 
 
-def _settle_threshold(context: click.Context, opened: Library, choices: dict[str, Any]) -> str:
+def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> str:
     """Put the number in that "auto" stands for. Gives what to say of where the number is from."""
-    from faceclust.library.calibration import THRESHOLD
+    from faceclust.library.calibration import OPERATING_POINT
 
     if choices["threshold"] != "auto":
         said = context.get_parameter_source("threshold") is click.core.ParameterSource.DEFAULT_MAP
         return f"threshold {choices['threshold']:g}, as a configuration file says" if said else ""
-    choices["threshold"] = THRESHOLD
+    choices["threshold"] = OPERATING_POINT
     if context.find_root().params.get("no_config"):
         return ""
-    threshold = opened.usual_threshold(algorithm=choices["algorithm"], second_pass=choices["second_pass"])
-    known = opened.calibration
+    threshold = library.default_threshold(algorithm=choices["algorithm"], second_pass=choices["second_pass"])
+    known = library.calibration
     if known is None or threshold != known.threshold:
         return ""
     choices["threshold"] = threshold
-    return f"threshold {threshold:g}, calibrated on {count(known.people, 'person', 'people')} on {known.made}"
+    return f"threshold {threshold:g}, calibrated on {format_count(known.people, 'person', 'people')} on {known.made}"
 
 
-def _sizes(labels: Any) -> list[int]:
+def _group_sizes(labels: Any) -> list[int]:
     import numpy as np
 
     return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
 
 
-def _tell_next(opened: Library, dry_run: bool, groups: int) -> None:
-    from faceclust.cli.output.grouping import listed
+def _print_clustering_next_step(library: Library, dry_run: bool, groups: int) -> None:
+    from faceclust.cli.output.grouping import join_truncated
 
     if dry_run:
         click.echo("nothing was written: --dry-run")
         return
-    waiting = len(opened.unnamed_groups()) if opened.resolved.known else groups
+    waiting = len(library.unnamed_groups()) if library.answers.has_answers else groups
     new = {
-        person.label: sum(face not in opened.resolved.said for face in person.face_ids) for person in opened.people()
+        person.label: sum(face not in library.answers.labels for face in person.face_ids) for person in library.people()
     }
     told = [f"{number} to {name}" for name, number in new.items() if number]
     if told:
-        click.echo(f"suggested: {listed(told)} (faceclust label asks about them first)")
+        click.echo(f"suggested: {join_truncated(told)} (faceclust label asks about them first)")
     elif waiting:
-        click.echo(f"next: faceclust label ({count(waiting, 'group')} without a name)")
+        click.echo(f"next: faceclust label ({format_count(waiting, 'group')} without a name)")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: What a shell asks in.
-_COMPLETING = "_FACECLUST_COMPLETE"
+COMPLETION_VARIABLE = "_FACECLUST_COMPLETE"
 #: How Python holds such bytes in a text.
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_SURROGATE_ESCAPE = re.compile("[\udc80-\udcff]")
 
 
 def library_option(function: F) -> F:
@@ -40,15 +40,15 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
-def open_library(named: Path | None) -> Library:
+def open_library(folder: Path | None) -> Library:
     """The library in use, named on the first line of stderr."""
     from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.library.library import Library
 
-    return announce(Library.find(named, progress=TerminalProgress()))
+    return announce_library(Library.find(folder, progress=TerminalProgress()))
 
 
-def announce(library: Library) -> Library:
+def announce_library(library: Library) -> Library:
     """Say on stderr which library a command uses."""
     click.echo(f"library: {library.root}", err=True)
     return library
@@ -56,23 +56,23 @@ def announce(library: Library) -> Library:
 
 def remind_to_cluster(library: Library) -> None:
     """Say on stderr that nobody can be shown as a person yet, where faces are not grouped."""
-    if library.groups is None and library.places:
+    if library.groups is None and library.occurrences:
         click.echo("the faces are not grouped yet; type: faceclust cluster", err=True)
     else:
-        remind_of_models(library)
+        remind_to_regroup(library)
 
 
-def remind_of_models(library: Library) -> None:
+def remind_to_regroup(library: Library) -> None:
     """Say on stderr that the groups are those of other models, where these have not grouped yet."""
-    if library.groups is not None and library.grouped_by != library.pack_name:
-        click.echo(f"the groups are of faces that {library.grouped_by} found; type: faceclust cluster", err=True)
+    if library.groups is not None and library.clustering_pack != library.pack_name:
+        click.echo(f"the groups are of faces that {library.clustering_pack} found; type: faceclust cluster", err=True)
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout. Bytes of file names that are not UTF-8 are written as caches
     have them, as \\xNN."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str, allow_nan=False)
-    click.echo(_NOT_UTF8.sub(lambda found: rf"\\x{ord(found[0]) - 0xDC00:02x}", text))
+    click.echo(_SURROGATE_ESCAPE.sub(lambda found: rf"\\x{ord(found[0]) - 0xDC00:02x}", text))
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -85,7 +85,7 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
         return []
     names = [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
     # zsh and fish quote what they put in themselves.
-    return [shlex.quote(name) for name in names] if os.environ.get(_COMPLETING) == "bash_complete" else names
+    return [shlex.quote(name) for name in names] if os.environ.get(COMPLETION_VARIABLE) == "bash_complete" else names
 
 
 def complete_packs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -95,7 +95,7 @@ def complete_packs(context: click.Context, parameter: click.Parameter, incomplet
     return [name for name in pack_names() if name.startswith(incomplete)]
 
 
-def require_folder(file: Path) -> Path:
+def require_parent_folder(file: Path) -> Path:
     """The path without "~", once the folder it is to lie in is there. Raises UsageError, before
     the work whose outcome could not be kept."""
     file = file.expanduser()

@@ -32,86 +32,97 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
       faceclust config
       faceclust config --all > new.toml     a file to start from
     """
-    from faceclust.cli.config_files import library_file, library_meant, library_of, read_settings, user_file
+    from faceclust.cli.config_files import (
+        library_config_file,
+        library_from_arguments,
+        library_from_user_file,
+        read_settings,
+        user_config_file,
+    )
     from faceclust.store.settings import pack_in_use
 
     program = ctx.find_root().command
     assert isinstance(program, click.Group)
-    root = library_meant(command, ["--library", str(library)] if library else [], ctx)
-    files = {"yours": user_file(), "library": library_file(root) if root else None}
+    root = library_from_arguments(command, ["--library", str(library)] if library else [], ctx)
+    files = {"yours": user_config_file(), "library": library_config_file(root) if root else None}
     settings = read_settings(program, root)
-    named, pack = library_of(program), pack_in_use(root)
+    named, pack = library_from_user_file(program), pack_in_use(root)
     if as_json:
         said = {"pack": pack.value, "pack_file": str(pack.file) if pack.file else None}
-        print_json(_record(files, settings, named) | said)
+        print_json(_config_record(files, settings, named) | said)
         return
     for whose, file in files.items():
         there = "no library is in use" if file is None else f"{file}{'' if file.exists() else ' (not there)'}"
         click.echo(f"# {whose}: {there}")
     if named:
-        click.echo(f"library = {_toml(str(named))}  # yours")
+        click.echo(f"library = {_format_toml_value(str(named))}  # yours")
     elif everything:
         click.echo('#library = "~/Pictures"')
     if pack.file:
-        click.echo(f"pack = {_toml(pack.value)}  # {'library' if pack.file == files['library'] else 'yours'}")
+        click.echo(
+            f"pack = {_format_toml_value(pack.value)}  # {'library' if pack.file == files['library'] else 'yours'}"
+        )
     elif everything:
-        click.echo(f"#pack = {_toml(pack.value)}")
-    for line in [*_lines(program, settings, files["library"], everything), *_calibrations(files["library"])]:
+        click.echo(f"#pack = {_format_toml_value(pack.value)}")
+    for line in [
+        *_setting_lines(program, settings, files["library"], everything),
+        *_calibration_lines(files["library"]),
+    ]:
         click.echo(printable(line))
 
 
 command.reads_no_config = True  # type: ignore[attr-defined] # it shows what a command would get, and where it fails
 
 
-def _calibrated(of_library: Path | None) -> dict[str, Any]:
+def _calibration_tables(library_file: Path | None) -> dict[str, Any]:
     """What `faceclust calibrate` has written into the library's file."""
-    from faceclust.store.calibrations import TABLE
+    from faceclust.store.calibrations import CONFIG_TABLE
     from faceclust.store.config import read_config
 
-    found = read_config(of_library).get(TABLE) if of_library else None
+    found = read_config(library_file).get(CONFIG_TABLE) if library_file else None
     return {pack: table for pack, table in found.items() if isinstance(table, dict)} if isinstance(found, dict) else {}
 
 
-def _calibrations(of_library: Path | None) -> Iterator[str]:
-    for pack, table in _calibrated(of_library).items():
+def _calibration_lines(library_file: Path | None) -> Iterator[str]:
+    for pack, table in _calibration_tables(library_file).items():
         yield from ("", f"[calibration.{pack}]  # by faceclust calibrate")
         yield from (
-            f"{key} = {_toml(value) if isinstance(value, str | int | float) else value}  # library"
+            f"{key} = {_format_toml_value(value) if isinstance(value, str | int | float) else value}  # library"
             for key, value in table.items()
         )
 
 
-def _record(files: dict[str, Path | None], settings: Settings, named: Path | None) -> dict[str, Any]:
+def _config_record(files: dict[str, Path | None], settings: Settings, default_library: Path | None) -> dict[str, Any]:
     return {
         "files": {whose: str(file) if file else None for whose, file in files.items()},
-        "library": str(named) if named else None,
+        "library": str(default_library) if default_library else None,
         "settings": [
             {"command": path, "option": key, "value": setting.value, "file": str(setting.file)}
             for (path, key), setting in settings.items()
         ],
-        "calibration": _calibrated(files["library"]),
+        "calibration": _calibration_tables(files["library"]),
     }
 
 
-def _lines(program: click.Group, settings: Settings, of_library: Path | None, everything: bool) -> list[str]:
-    from faceclust.cli.config_files import commands_of, options_of
+def _setting_lines(program: click.Group, settings: Settings, library_file: Path | None, everything: bool) -> list[str]:
+    from faceclust.cli.config_files import configurable_commands, configurable_options
 
     lines: list[str] = []
-    for path, command in commands_of(program):
+    for path, command in configurable_commands(program):
         table = []
-        for key, option in options_of(command):
+        for key, option in configurable_options(command):
             if (setting := settings.get((path, key))) is not None:
-                whose = "library" if setting.file == of_library else "yours"
-                table.append(f"{key} = {_toml(setting.value)}  # {whose}")
+                whose = "library" if setting.file == library_file else "yours"
+                table.append(f"{key} = {_format_toml_value(setting.value)}  # {whose}")
             elif everything:
                 words = " ".join((option.help or "").split())
-                table.append(f"#{key} = {_toml(_default(option))}  # {words}".rstrip(" #"))
+                table.append(f"#{key} = {_format_toml_value(_default_value(option))}  # {words}".rstrip(" #"))
         if table:
             lines += ["", f"[{path.replace(' ', '.')}]", *table]
     return lines
 
 
-def _default(option: click.Option) -> Any:
+def _default_value(option: click.Option) -> Any:
     """What the option is where nothing is said; "" where that is nothing."""
     if option.multiple:
         return []
@@ -120,6 +131,6 @@ def _default(option: click.Option) -> Any:
     return option.default if isinstance(option.default, str | int | float) else ""
 
 
-def _toml(value: Any) -> str:
+def _format_toml_value(value: Any) -> str:
     # TOML writes these values as JSON does; but a text's delete character it wants escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

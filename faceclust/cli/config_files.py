@@ -18,10 +18,12 @@ import click
 from click.core import ParameterSource
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.store.calibrations import TABLE
-from faceclust.store.config import config_in, read_config
+from faceclust.store.calibrations import CONFIG_TABLE
+from faceclust.store.config import find_config_file, read_config
 
-_NOT_SET_THERE = "the file of a library cannot say where to read or write, nor answer questions: others may write it"
+_LIBRARY_FILE_LIMITS = (
+    "the file of a library cannot say where to read or write, nor answer questions: others may write it"
+)
 
 
 @dataclass(frozen=True)
@@ -36,50 +38,52 @@ class Setting:
 Settings = dict[tuple[str, str], Setting]
 
 
-def user_file() -> Path:
+def user_config_file() -> Path:
     """Where the user's own file is, or would be."""
-    from faceclust.store.settings import user_file
+    from faceclust.store.settings import user_config_file
 
-    return user_file()
+    return user_config_file()
 
 
-def library_file(root: Path) -> Path:
+def library_config_file(root: Path) -> Path:
     """Where the file of the library at `root` is, or would be: beside its other files."""
     from faceclust.store.locations import homes_of
 
-    return config_in(homes_of(root))
+    return find_config_file(homes_of(root))
 
 
 def read_settings(program: click.Group, root: Path | None) -> Settings:
     """What the files say, the library's last word before the user's. Raises UsageError for one that
     cannot be read, or has a key or value that no option takes."""
-    found = _from_file(program, user_file(), own=True)
-    return found | (_from_file(program, library_file(root), own=False) if root else {})
+    found = _read_settings_file(program, user_config_file(), is_user_file=True)
+    return found | (_read_settings_file(program, library_config_file(root), is_user_file=False) if root else {})
 
 
-def options_of(command: click.Command) -> Iterator[tuple[str, click.Option]]:
+def configurable_options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
     """The options of a command that a file may set, by their keys. Which library is meant a file
-    says for all commands together, see `library_of`."""
+    says for all commands together, see `library_from_user_file`."""
     for option in command.params:
         if isinstance(option, click.Option) and option.expose_value and option.name != "library":
             yield max(option.opts, key=len).lstrip("-"), option
 
 
-def commands_of(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+def configurable_commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
     """The commands that can be configured, in order, by their names as typed."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from commands_of(command, f"{before}{name} ")
+            yield from configurable_commands(command, f"{prefix}{name} ")
         elif not getattr(command, "reads_no_config", False):
-            yield before + name, command
+            yield prefix + name, command
 
 
-def default_map(program: click.Group, settings: Settings) -> dict[str, Any]:
+def build_default_map(program: click.Group, settings: Settings) -> dict[str, Any]:
     """The settings as click wants them: by command, and by the parameter's name."""
     tree: dict[str, Any] = {}
-    for path, command in commands_of(program):
+    for path, command in configurable_commands(program):
         values = {
-            option.name: settings[path, key].value for key, option in options_of(command) if (path, key) in settings
+            option.name: settings[path, key].value
+            for key, option in configurable_options(command)
+            if (path, key) in settings
         }
         *groups, name = path.split(" ")
         place = tree
@@ -89,64 +93,71 @@ def default_map(program: click.Group, settings: Settings) -> dict[str, Any]:
     return tree
 
 
-def library_of(program: click.Group) -> Path | None:
+def library_from_user_file(program: click.Group) -> Path | None:
     """The library that the user's file names with `library = "…"`, for all commands."""
-    content = read_config(user_file())
+    content = read_config(user_config_file())
     named = content.get("library")
     if named is not None and not isinstance(named, str):
-        raise UsageError(f"{user_file()}: library = {named!r} is no folder", hint='write library = "~/Pictures"')
+        raise UsageError(f"{user_config_file()}: library = {named!r} is no folder", hint='write library = "~/Pictures"')
     try:
         return Path(named).expanduser() if named else None
     except RuntimeError as error:  # no such user
-        raise UsageError(f"{user_file()}: library = {named!r}: {error}") from error
+        raise UsageError(f"{user_config_file()}: library = {named!r}: {error}") from error
 
 
-def _from_file(program: click.Group, file: Path, *, own: bool) -> Settings:
+def _read_settings_file(program: click.Group, file: Path, *, is_user_file: bool) -> Settings:
     content = read_config(file)
-    content.pop("library" if own else TABLE, None)
+    content.pop("library" if is_user_file else CONFIG_TABLE, None)
     if "pack" in content:
-        from faceclust.store.settings import checked_pack
+        from faceclust.store.settings import validate_pack_name
 
-        checked_pack(content.pop("pack"), file)
-    commands = dict(commands_of(program))
+        validate_pack_name(content.pop("pack"), file)
+    commands = dict(configurable_commands(program))
     found: Settings = {}
     for key, value in content.items():
         if not isinstance(value, dict):  # for all commands that have it
-            having = [path for path, command in commands.items() if key in dict(options_of(command))]
+            having = [path for path, command in commands.items() if key in dict(configurable_options(command))]
             if not having:
-                raise _unknown(file, key, "no command has such an option")
-            found |= {(path, key): _checked(commands[path], path, key, value, file, own=own) for path in having}
-    for path, table in _tables(content, commands, file):
+                raise _unknown_key_error(file, key, "no command has such an option")
+            found |= {
+                (path, key): _check_setting(commands[path], path, key, value, file, is_user_file=is_user_file)
+                for path in having
+            }
+    for path, table in _command_tables(content, commands, file):
         for key, value in table.items():
-            if key not in dict(options_of(commands[path])):
-                known = ", ".join(key for key, _ in options_of(commands[path]))
-                raise _unknown(file, f"[{path.replace(' ', '.')}] {key}", f"it knows {known}")
-            found[path, key] = _checked(commands[path], path, key, value, file, own=own)
+            if key not in dict(configurable_options(commands[path])):
+                known = ", ".join(key for key, _ in configurable_options(commands[path]))
+                raise _unknown_key_error(file, f"[{path.replace(' ', '.')}] {key}", f"it knows {known}")
+            found[path, key] = _check_setting(commands[path], path, key, value, file, is_user_file=is_user_file)
     return found
 
 
-def _tables(
-    content: dict[str, Any], commands: dict[str, click.Command], file: Path, before: str = ""
+def _command_tables(
+    content: dict[str, Any], commands: dict[str, click.Command], file: Path, prefix: str = ""
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, table in content.items():
-        path = before + name
+        path = prefix + name
         if not isinstance(table, dict):
-            if before:
-                raise _unknown(file, f"[{before.strip()}] {name}", "its commands have tables of their own")
+            if prefix:
+                raise _unknown_key_error(file, f"[{prefix.strip()}] {name}", "its commands have tables of their own")
         elif path in commands:
             yield path, table
         elif any(known.startswith(f"{path} ") for known in commands):
-            yield from _tables(table, commands, file, f"{path} ")
+            yield from _command_tables(table, commands, file, f"{path} ")
         else:
-            raise _unknown(file, f"[{path.replace(' ', '.')}]", "there is no such command")
+            raise _unknown_key_error(file, f"[{path.replace(' ', '.')}]", "there is no such command")
 
 
-def _checked(command: click.Command, path: str, key: str, value: Any, file: Path, *, own: bool) -> Setting:
+def _check_setting(
+    command: click.Command, path: str, key: str, value: Any, file: Path, *, is_user_file: bool
+) -> Setting:
     """The setting, once the option has taken the value."""
-    option = dict(options_of(command))[key]
+    option = dict(configurable_options(command))[key]
     where = f"{file}: [{path.replace(' ', '.')}] {key} = {value!r}"
-    if not own and (isinstance(option.type, click.Path) or key in ("yes", "url")):
-        raise UsageError(f"{where} is not taken from there: {_NOT_SET_THERE}", hint=f"put it into {user_file()}")
+    if not is_user_file and (isinstance(option.type, click.Path) or key in ("yes", "url")):
+        raise UsageError(
+            f"{where} is not taken from there: {_LIBRARY_FILE_LIMITS}", hint=f"put it into {user_config_file()}"
+        )
     if option.is_flag != isinstance(value, bool):
         raise UsageError(f"{where}: {'true or false is' if option.is_flag else 'a value is'} wanted")
     if isinstance(value, list) != option.multiple:
@@ -160,11 +171,11 @@ def _checked(command: click.Command, path: str, key: str, value: Any, file: Path
     return Setting(value, file)
 
 
-def _unknown(file: Path, what: str, known: str) -> UsageError:
-    return UsageError(f"{file}: {what} is not known: {known}", hint="faceclust config --all lists what can be set")
+def _unknown_key_error(file: Path, key: str, reason: str) -> UsageError:
+    return UsageError(f"{file}: {key} is not known: {reason}", hint="faceclust config --all lists what can be set")
 
 
-def is_typed(name: str) -> bool:
+def is_on_command_line(name: str) -> bool:
     """Was this parameter of the running command typed, and not found in a file?"""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
@@ -181,22 +192,24 @@ class ConfiguredGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if command and not ctx.resilient_parsing and not ctx.params.get("no_config"):
-            from faceclust.store.find_library import ENVIRONMENT_VARIABLE
+            from faceclust.store.find_library import LIBRARY_VARIABLE
 
-            if named := library_of(self):
-                os.environ.setdefault(ENVIRONMENT_VARIABLE, str(named))
-            if not getattr(_called(command, rest), "reads_no_config", False):
-                ctx.default_map = default_map(self, read_settings(self, library_meant(command, rest, ctx)))
+            if named := library_from_user_file(self):
+                os.environ.setdefault(LIBRARY_VARIABLE, str(named))
+            if not getattr(_resolve_subcommand(command, rest), "reads_no_config", False):
+                ctx.default_map = build_default_map(
+                    self, read_settings(self, library_from_arguments(command, rest, ctx))
+                )
         return name, command, rest
 
 
-def _called(command: click.Command, args: list[str]) -> click.Command:
+def _resolve_subcommand(command: click.Command, args: list[str]) -> click.Command:
     """The command itself, where the first of the arguments is its name in a group."""
     below = command.commands.get(args[0]) if isinstance(command, click.Group) and args else None
-    return _called(below, args[1:]) if below else command
+    return _resolve_subcommand(below, args[1:]) if below else command
 
 
-def library_meant(command: click.Command, args: list[str], parent: click.Context) -> Path | None:
+def library_from_arguments(command: click.Command, args: list[str], parent: click.Context) -> Path | None:
     """The root of the library that a command line is about; None where there is none, or it cannot
     be told yet: the command then says so itself."""
     with click.Context(command, parent, resilient_parsing=True) as context:
@@ -206,14 +219,14 @@ def library_meant(command: click.Command, args: list[str], parent: click.Context
             return None
         if isinstance(command, click.Group):
             below = command.commands.get(rest[0]) if rest else None
-            return library_meant(below, rest[1:], context) if below else None
+            return library_from_arguments(below, rest[1:], context) if below else None
     if not any(option.name == "library" for option in command.params):
         return None
-    from faceclust.store.find_library import find_library, library_for_scan
+    from faceclust.store.find_library import find_library, find_library_for_scan
 
     named = Path(given["library"]) if given.get("library") else None
     folders = given.get("folders")  # click has a mark of its own for "none"
     try:
-        return library_for_scan(folders, named) if folders and isinstance(folders, tuple) else find_library(named)
+        return find_library_for_scan(folders, named) if folders and isinstance(folders, tuple) else find_library(named)
     except FaceclustError:
         return None

@@ -27,18 +27,18 @@ def command(who: str, what: tuple[str, ...], library: Path | None, as_json: bool
       faceclust confirm Anna 31 4f1c0a9be2d85c11
       faceclust confirm 12
     """
-    from faceclust.cli.output.answers import answer, faces_of
+    from faceclust.cli.output.answers import faces_of, record_and_print
 
     opened = open_library(library)
-    target = opened.target(who)
-    named = [opened.person_of[face] for face in target.everyone or target.faces if face in opened.person_of]
+    target = opened.select_faces(who)
+    named = [opened.person_of[face] for face in target.all_faces or target.faces if face in opened.person_of]
     if len({person.id for person in named}) > 1:
         raise UsageError(f"{target.label} is several people's", hint="name the one: faceclust confirm NAME FACE...")
     if not named:
         raise UsageError(f"{target.label} has no name yet", hint=f'faceclust name {who} "NAME" gives one and confirms')
     person = named[0]
-    theirs = set(person.face_ids).intersection(target.everyone or target.faces) - person.confirmed
+    theirs = set(person.face_ids).intersection(target.all_faces or target.faces) - person.confirmed
     faces = faces_of(opened, what) if what else sorted(theirs)
     if not faces:
         raise UsageError(f"all faces of {target.label} are confirmed already")
-    answer(opened, as_json, lambda: opened.confirm(faces, person.label))
+    record_and_print(opened, as_json, lambda: opened.confirm(faces, person.label))

@@ -23,15 +23,15 @@ def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
     Example:
       faceclust doctor
     """
-    from faceclust.library.status import checkup
+    from faceclust.library.status import check_installation
 
-    findings = checkup(library)
-    print_json(findings) if as_json else _print(findings)
+    findings = check_installation(library)
+    print_json(findings) if as_json else _print_findings(findings)
     if findings["problems"]:
         ctx.exit(1)
 
 
-def _print(findings: dict[str, Any]) -> None:
+def _print_findings(findings: dict[str, Any]) -> None:
     for key in ("faceclust", "python", "system", "cores", "providers"):
         value = findings[key]
         click.echo(f"{key + ':':<12}{', '.join(value) if isinstance(value, list) else value}")

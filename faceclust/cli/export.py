@@ -8,17 +8,19 @@ from typing import Any
 import click
 
 from faceclust.cli.common import library_option, open_library
-from faceclust.cli.config_files import is_typed
+from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
-from faceclust.cli.terminal.output_file import STDOUT, destination, write_out
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
+from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 
 _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
 
 
 @click.command("export", short_help="Write a table with one row a face, or XMP sidecars.")
-@click.option("--format", "-f", "kind", type=click.Choice(_FORMATS), help="Default: by the file's ending, else csv.")
+@click.option(
+    "--format", "-f", "file_format", type=click.Choice(_FORMATS), help="Default: by the file's ending, else csv."
+)
 @click.option(
     "--out",
     "-o",
@@ -27,7 +29,7 @@ _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
 )
 @library_option
 @xmp_options
-def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any) -> None:
+def command(file_format: str | None, out: Path | None, library: Path | None, **xmp: Any) -> None:
     """Write a table with one row a face: photo, box, group, person; or XMP sidecars for other programs.
 
     Sidecars name the faces to digiKam, darktable, exiftool and others. No photo is written; a
@@ -42,25 +44,29 @@ def command(kind: str | None, out: Path | None, library: Path | None, **xmp: Any
       faceclust export -f xmp --where sidecar --dry-run
       faceclust export -f xmp --where ~/sidecars --confirmed
     """
-    from faceclust.outputs.face_table import BINARY, write_rows
+    from faceclust.outputs.face_table import BINARY_FORMATS, write_rows
 
-    if kind == "xmp":
+    if file_format == "xmp":
         export_xmp(library, out, **xmp)
         return
-    kind = kind or _by_ending(out) or ("json" if xmp["as_json"] and is_typed("as_json") else "csv")
-    refuse_xmp_options(kind, xmp)
-    file = destination(out, binary=kind in BINARY)
+    file_format = (
+        file_format
+        or _format_from_suffix(out)
+        or ("json" if xmp["as_json"] and is_on_command_line("as_json") else "csv")
+    )
+    refuse_xmp_options(file_format, xmp)
+    file = resolve_output_file(out, binary=file_format in BINARY_FORMATS)
     rows = open_library(library).export()
-    write_out(file, lambda stream: write_rows(rows, kind, stream), count(len(rows), "face"))
+    write_output(file, lambda stream: write_rows(rows, file_format, stream), format_count(len(rows), "face"))
 
 
-def _by_ending(out: Path | None) -> str | None:
-    from faceclust.outputs.face_table import ENDINGS, FORMATS
+def _format_from_suffix(out: Path | None) -> str | None:
+    from faceclust.outputs.face_table import FORMAT_BY_SUFFIX, FORMATS
 
     if out is None or out == STDOUT:
         return None
     ending = out.suffix.lstrip(".").lower()
-    kind = ENDINGS.get(ending, ending)
+    kind = FORMAT_BY_SUFFIX.get(ending, ending)
     if kind not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS)
         raise UsageError(

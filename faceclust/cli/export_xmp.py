@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from faceclust.cli.common import json_option, open_library, print_json
-from faceclust.cli.config_files import is_typed
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.config_files import is_on_command_line
+from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
     from faceclust.outputs.sidecars import SidecarPlan
 
 F = TypeVar("F", bound=Callable[..., Any])
-_BESIDE = "sidecar"
-_MOST_LINES = 20  # of one kind, that are not asked for
+_BESIDE_PHOTOS = "sidecar"
+_MAX_LINES = 20  # of one kind, that are not asked for
 
 
 def xmp_options(function: F) -> F:
@@ -40,11 +40,15 @@ def xmp_options(function: F) -> F:
     return function
 
 
-def refuse_xmp_options(kind: str, options: dict[str, Any]) -> None:
+def refuse_xmp_options(file_format: str, options: dict[str, Any]) -> None:
     """Raises UsageError where a table was asked for with options of sidecars."""
-    given = next((name for name, value in options.items() if value and name != "as_json" and is_typed(name)), None)
+    given = next(
+        (name for name, value in options.items() if value and name != "as_json" and is_on_command_line(name)), None
+    )
     if given:
-        raise UsageError(f"--{given.replace('_', '-')} is of no use for {kind}", hint="it belongs to --format xmp")
+        raise UsageError(
+            f"--{given.replace('_', '-')} is of no use for {file_format}", hint="it belongs to --format xmp"
+        )
 
 
 def export_xmp(
@@ -67,39 +71,39 @@ def export_xmp(
         )
     opened = open_library(library)
     plan = opened.plan_xmp(
-        None if where == _BESIDE else Path(where),
+        None if where == _BESIDE_PHOTOS else Path(where),
         names=names or "file.jpg.xmp",
         confirmed=confirmed,
         all_faces=all_faces,
     )
     if not dry_run:
         plan = opened.write_xmp(plan)
-    base = str(opened.root if where == _BESIDE else Path(where).expanduser().absolute())
+    base = str(opened.root if where == _BESIDE_PHOTOS else Path(where).expanduser().absolute())
     if as_json:
-        print_json({"library": str(opened.root), "where": base, "dry_run": dry_run} | _record(plan))
+        print_json({"library": str(opened.root), "where": base, "dry_run": dry_run} | _sidecar_plan_record(plan))
     else:
-        _print(plan, base, dry_run, bool(opened.people()) or all_faces)
+        _print_sidecar_plan(plan, base, dry_run, bool(opened.people()) or all_faces)
     if plan.with_action("leave"):
         click.get_current_context().exit(1)
 
 
-def _record(plan: SidecarPlan) -> dict[str, Any]:
+def _sidecar_plan_record(plan: SidecarPlan) -> dict[str, Any]:
     record: dict[str, Any] = {
         action: [{"photo": one.photo, "sidecar": str(one.path), "people": one.people} for one in found]
         for action in ("make", "change", "same")
         for found in [plan.with_action(action)]
     }
     record["left"] = [
-        {"photo": one.photo, "sidecar": str(one.path), "why": one.why} for one in plan.with_action("leave")
+        {"photo": one.photo, "sidecar": str(one.path), "why": one.reason} for one in plan.with_action("leave")
     ]
-    record["gone"] = list(plan.gone)
+    record["gone"] = list(plan.missing_photos)
     record["other_names"] = [
         {"photo": one.photo, "ours": ours, "theirs": theirs} for one in plan.sidecars for ours, theirs in one.conflicts
     ]
     return record
 
 
-def _print(plan: SidecarPlan, base: str, dry_run: bool, anybody: bool) -> None:
+def _print_sidecar_plan(plan: SidecarPlan, destination: str, dry_run: bool, has_names: bool) -> None:
     if dry_run:
         for one in plan.with_action("make", "change"):
             click.echo(f"{one.action:6}  {printable(str(one.path))}  {', '.join(one.people)}".rstrip())
@@ -108,18 +112,19 @@ def _print(plan: SidecarPlan, base: str, dry_run: bool, anybody: bool) -> None:
         for one in plan.sidecars
         for ours, theirs in one.conflicts
     ]
-    left = [f"left alone: {printable(str(one.path))}: {printable(one.why)}" for one in plan.with_action("leave")]
-    gone = [f"not there any more: {printable(photo)}" for photo in plan.gone]
+    left = [f"left alone: {printable(str(one.path))}: {printable(one.reason)}" for one in plan.with_action("leave")]
+    gone = [f"not there any more: {printable(photo)}" for photo in plan.missing_photos]
     for lines in (others, left, gone):
-        for line in lines[:_MOST_LINES]:
+        for line in lines[:_MAX_LINES]:
             click.echo(line, err=True)
-        if len(lines) > _MOST_LINES:
-            click.echo(f"… and {len(lines) - _MOST_LINES:,} more; --json has all", err=True)
+        if len(lines) > _MAX_LINES:
+            click.echo(f"… and {len(lines) - _MAX_LINES:,} more; --json has all", err=True)
     made, changed, same = (len(plan.with_action(action)) for action in ("make", "change", "same"))
     would = "would be " if dry_run else ""
     click.echo(
-        f"{base}: {count(len(plan.sidecars), 'sidecar')}; {would}made {made:,}, {would}changed {changed:,}, "
+        f"{destination}: {format_count(len(plan.sidecars), 'sidecar')}; {would}made {made:,}, {would}changed "
+        f"{changed:,}, "
         f"kept {same:,}, left alone {len(left):,}"
     )
-    if not anybody:
+    if not has_names:
         click.echo("nobody has a name yet; type: faceclust label")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.output.photos import as_records, print_paths
+from faceclust.cli.output.photos import photo_records, print_paths
 from faceclust.errors import UsageError
 
 
@@ -16,7 +16,7 @@ from faceclust.errors import UsageError
 @click.argument("who", metavar="[NAME]...", nargs=-1, shell_complete=complete_names)
 @click.option(
     "--with",
-    "also",
+    "with_names",
     metavar="NAME",
     multiple=True,
     shell_complete=complete_names,
@@ -39,7 +39,7 @@ from faceclust.errors import UsageError
 @library_option
 @json_option
 def command(
-    who: tuple[str, ...], also: tuple[str, ...], null: bool, as_json: bool, library: Path | None, **wishes: Any
+    who: tuple[str, ...], with_names: tuple[str, ...], null: bool, as_json: bool, library: Path | None, **filters: Any
 ) -> None:
     """Print the photos with everybody named NAME on them, one path a line.
 
@@ -54,15 +54,17 @@ def command(
       faceclust find Anna --alone --min-quality 0.8 -0 | xargs -0 cp -t ~/frame
       faceclust find --without Anna --folder 2019 --json
     """
-    if not (who or also or any(value is not None and value is not False and value != () for value in wishes.values())):
+    if not (
+        who or with_names or any(value is not None and value is not False and value != () for value in filters.values())
+    ):
         raise UsageError("find whom?", hint="faceclust find NAME; faceclust people lists the names")
     if null and as_json:
         raise UsageError("--json and -0 do not go together")
-    wishes["min_quality"] = wishes["min_quality"] or 0.0
+    filters["min_quality"] = filters["min_quality"] or 0.0
     opened = open_library(library)
-    found = opened.search(*who, *also, **wishes)
+    found = opened.search(*who, *with_names, **filters)
     if as_json:
-        print_json({"library": str(opened.root), "photos": as_records(found, opened.root, opened.cluster_of)})
+        print_json({"library": str(opened.root), "photos": photo_records(found, opened.root, opened.group_of)})
     else:
         print_paths([photo.photo for photo in found], opened.root, null)
     if not found:

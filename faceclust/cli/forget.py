@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
     opened = open_library(library)
     plan = opened.plan_forget(name, confirmed_only=confirmed)
     if not as_json:
-        _print(plan, dry_run)
+        _print_forget_plan(plan, dry_run)
     if not (dry_run or yes):
-        _ask(plan.name)
+        _require_typed_name(plan.name)
     if not dry_run:
         opened.forget(plan)
     if as_json:
-        print_json({"library": str(opened.root), **_as_dict(plan), "written": not dry_run})
+        print_json({"library": str(opened.root), **_forget_plan_record(plan), "written": not dry_run})
     else:
         click.echo("nothing was written: --dry-run" if dry_run else "forgotten; next: faceclust cluster")
 
 
-def _ask(name: str) -> None:
+def _require_typed_name(name: str) -> None:
     from faceclust.people.names import person_key
 
     if not sys.stdin.isatty():
@@ -61,40 +61,48 @@ def _ask(name: str) -> None:
         raise FaceclustError("that is not the name; nothing was forgotten")
 
 
-def _print(plan: ForgetPlan, dry_run: bool) -> None:
+def _print_forget_plan(plan: ForgetPlan, dry_run: bool) -> None:
     names = ", ".join(map(printable, plan.names)) or printable(plan.name)
     click.echo(f"{'would go' if dry_run else 'to go'}: {names}")
-    kinds = {"confirmed": plan.confirmed, "suggested": plan.suggested, "on photos that are not here now": plan.waiting}
+    kinds = {
+        "confirmed": plan.confirmed,
+        "suggested": plan.suggested,
+        "on photos that are not here now": plan.missing_count,
+    }
     faces = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number) or "none"
-    click.echo(f"  faces: {faces}; {count(plan.photos, 'photo')} (the photos stay)")
-    if plan.staying:
-        click.echo(f"  {count(plan.staying, 'suggested face')} will stay, without a name")
-    if plan.unfinished:
-        click.echo(f"  {count(plan.unfinished, 'face')} forgotten before and not yet gone from all caches")
-    click.echo(f"  embeddings from {count(len(plan.caches), 'cache')}, {count(plan.thumbnails, 'face picture')}")
-    click.echo(f"  {count(plan.answers, 'line')} of {count(len(plan.journals), 'journal')}")
+    click.echo(f"  faces: {faces}; {format_count(plan.photos, 'photo')} (the photos stay)")
+    if plan.kept_suggested:
+        click.echo(f"  {format_count(plan.kept_suggested, 'suggested face')} will stay, without a name")
+    if plan.still_cached:
+        click.echo(f"  {format_count(plan.still_cached, 'face')} forgotten before and not yet gone from all caches")
+    click.echo(
+        f"  embeddings from {format_count(len(plan.caches), 'cache')}, {format_count(plan.thumbnails, 'face picture')}"
+    )
+    click.echo(f"  {format_count(plan.journal_lines, 'line')} of {format_count(len(plan.journals), 'journal')}")
     for path in plan.leftovers:
         click.echo(f"  the unused file {printable(str(path))}")
     click.echo("not touched: your photos; reports, albums and exports made before; backups")
-    if plan.within:
-        click.echo(f"not touched: what the library {printable(str(plan.within))}, which this one lies in, knows")
+    if plan.enclosing_library:
+        click.echo(
+            f"not touched: what the library {printable(str(plan.enclosing_library))}, which this one lies in, knows"
+        )
 
 
-def _as_dict(plan: ForgetPlan) -> dict[str, Any]:
+def _forget_plan_record(plan: ForgetPlan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "names": list(plan.names),
         "confirmed": plan.confirmed,
         "suggested": plan.suggested,
-        "waiting": plan.waiting,
-        "staying": plan.staying,
-        "unfinished": plan.unfinished,
+        "waiting": plan.missing_count,
+        "staying": plan.kept_suggested,
+        "unfinished": plan.still_cached,
         "photos": plan.photos,
         "faces": sorted({face.face_id for face in plan.faces}),
         "thumbnails": plan.thumbnails,
-        "answers": plan.answers,
+        "answers": plan.journal_lines,
         "caches": list(map(str, plan.caches)),
         "journals": list(map(str, plan.journals)),
         "leftovers": list(map(str, plan.leftovers)),
-        "within": str(plan.within) if plan.within else None,
+        "within": str(plan.enclosing_library) if plan.enclosing_library else None,
     }

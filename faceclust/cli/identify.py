@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @library_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, /, photos: tuple[Path, ...], library: Path | None, as_json: bool, **how: Any) -> None:
+def command(
+    ctx: click.Context, /, photos: tuple[Path, ...], library: Path | None, as_json: bool, **options: Any
+) -> None:
     """Say who is on a photo, of the library or any other.
 
     One line a face: PHOTO#2 is the second from the left. A face of the library has the name you
@@ -45,28 +47,30 @@ def command(ctx: click.Context, /, photos: tuple[Path, ...], library: Path | Non
     """
     opened = open_library(library)
     seen = []
-    for photo in opened.identify(photos, **how):
+    for photo in opened.identify(photos, **options):
         seen.append(photo)
         if photo.problem:
             click.echo(f"{printable(str(photo.photo))}: {photo.problem}", err=True)
         elif not as_json:
-            click.echo("\n".join(_lines(photo)))
+            click.echo("\n".join(_identified_photo_lines(photo)))
     if as_json:
-        print_json({"library": str(opened.root), **how, "photos": [_record(photo) for photo in seen]})
+        print_json(
+            {"library": str(opened.root), **options, "photos": [_identified_photo_record(photo) for photo in seen]}
+        )
     ctx.exit(1 if any(photo.problem for photo in seen) else 0)
 
 
-def _lines(photo: IdentifiedPhoto) -> list[str]:
+def _identified_photo_lines(photo: IdentifiedPhoto) -> list[str]:
     where = printable(str(photo.photo))
     names = [face.name or face.how.value for face in photo.faces]
     width = max(map(len, names), default=0)
     pairs = enumerate(zip(names, photo.faces, strict=True), start=1)
-    return [f"{where}#{i}  {name:{width}}  {_how(face)}".rstrip() for i, (name, face) in pairs] or [
+    return [f"{where}#{i}  {name:{width}}  {_describe_match(face)}".rstrip() for i, (name, face) in pairs] or [
         f"{where}  no face found"
     ]
 
 
-def _how(face: IdentifiedFace) -> str:
+def _describe_match(face: IdentifiedFace) -> str:
     if face.name is None:
         nearest = [f"nearest: {near.name} {near.distance:.2f}" for near in face.nearest[:1] if face.how == "unknown"]
         group = [f"group {face.group}"] if face.group is not None else []
@@ -77,6 +81,6 @@ def _how(face: IdentifiedFace) -> str:
     return "  ".join([*distance, face.certainty or face.how.value, *doubt])
 
 
-def _record(photo: IdentifiedPhoto) -> dict[str, Any]:
+def _identified_photo_record(photo: IdentifiedPhoto) -> dict[str, Any]:
     name = os.fsencode(photo.photo).decode("utf-8", "replace")  # JSON has no other characters
     return {**asdict(photo), "photo": name, "faces": [asdict(face) for face in photo.faces]}

@@ -46,14 +46,14 @@ def command(
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
     """
-    from faceclust.cli.output.imports import print_import, tell_import
+    from faceclust.cli.output.imports import print_import_json, print_import_summary
 
     opened = open_library(library)
     plan = opened.plan_import(sources, contacts=contacts, keywords=keywords)
     events = [] if dry_run else opened.import_names(plan)
     if as_json:
-        print_import(opened, plan, events, dry_run)
+        print_import_json(opened, plan, events, dry_run)
     else:
-        tell_import(plan, events, dry_run, verbose)
+        print_import_summary(plan, events, dry_run, verbose)
     if plan.unread:
         click.get_current_context().exit(1)

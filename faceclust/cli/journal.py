@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 
 if TYPE_CHECKING:
     from faceclust.people.events import Event
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @click.option("-n", "--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
 @click.option(
     "--merge",
-    "other",
+    "other_journal",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Take in the journal of a copy of this library, used elsewhere.",
 )
 @library_option
 @json_option
-def command(last: int | None, other: Path | None, library: Path | None, as_json: bool) -> None:
+def command(last: int | None, other_journal: Path | None, library: Path | None, as_json: bool) -> None:
     """Show all that was said of the people, oldest first; "-" marks what was taken back.
 
     The journal is people.jsonl in the library's .faceclust folder: the file to back up.
@@ -35,38 +35,38 @@ def command(last: int | None, other: Path | None, library: Path | None, as_json:
       faceclust journal -n 20
       faceclust journal --merge /media/laptop/Pictures/.faceclust/people.jsonl
     """
-    from faceclust.people.events import effective
+    from faceclust.people.events import effective_events
 
     opened = open_library(library)
-    if other is not None:
-        taken = opened.merge_journal(other)
+    if other_journal is not None:
+        taken = opened.import_journal(other_journal)
         if as_json:
             print_json({"library": str(opened.root), "taken_in": taken})
         else:
-            click.echo(f"{count(taken, 'line')} taken in from {other}")
+            click.echo(f"{format_count(taken, 'line')} taken in from {other_journal}")
         return
     events = opened.journal.events()
-    standing = {event.id for event in effective(events)}
+    standing = {event.id for event in effective_events(events)}
     events = [event for event in events if as_json or event.kind != "undo"][-(last or 0) :]
     if as_json:
-        print_json({"library": str(opened.root), "events": [_record(event, standing) for event in events]})
+        print_json({"library": str(opened.root), "events": [_event_status_record(event, standing) for event in events]})
         return
     for event in events:
-        click.echo(_line(event, standing))
+        click.echo(_format_event(event, standing))
     if not events:
         click.echo("nothing was said yet; type: faceclust label")
 
 
-def _line(event: Event, standing: set[str]) -> str:
-    from faceclust.people.event_text import describe
+def _format_event(event: Event, effective_ids: set[str]) -> str:
+    from faceclust.people.event_text import describe_event
 
-    mark = " " if event.id in standing else "-"
+    mark = " " if event.id in effective_ids else "-"
     photos = sorted({face.photo for face in event.faces})
     where = f"  {photos[0]}{f' and {len(photos) - 1} more' if len(photos) > 1 else ''}" if photos else ""
-    return printable(f"{mark} {event.time[:19].replace('T', ' ')}  {describe(event)}{where}")
+    return printable(f"{mark} {event.time[:19].replace('T', ' ')}  {describe_event(event)}{where}")
 
 
-def _record(event: Event, standing: set[str]) -> dict[str, Any]:
+def _event_status_record(event: Event, effective_ids: set[str]) -> dict[str, Any]:
     from faceclust.people.events import to_record
 
-    return to_record(event) | {"standing": event.id in standing}
+    return to_record(event) | {"standing": event.id in effective_ids}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import library_option, open_library, remind_of_models
-from faceclust.cli.terminal.text import count
+from faceclust.cli.common import library_option, open_library, remind_to_regroup
+from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,25 +47,25 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
     opened = open_library(library)
     if opened.clustering is None:
         raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
-    remind_of_models(opened)
-    from faceclust.cli.terminal.label_screen import Screen
+    remind_to_regroup(opened)
+    from faceclust.cli.terminal.label_screen import LabelScreen
 
-    screen = Screen(opened, thorough=thorough)
+    screen = LabelScreen(opened, thorough=thorough)
     try:
         screen.run()
     finally:
-        _say_where_things_stand(opened, screen.answered)
+        _print_naming_progress(opened, screen.answer_count)
     if screen.interrupted:
         ctx.exit(130)
 
 
-def _say_where_things_stand(library: Library, answered: int) -> None:
+def _print_naming_progress(library: Library, answer_count: int) -> None:
     people = library.people()
     left, faces = len(library.unnamed_groups()), sum(len(person.face_ids) for person in people)
-    click.echo(f"{count(answered, 'answer')} saved")
+    click.echo(f"{format_count(answer_count, 'answer')} saved")
     click.echo(
-        f"{count(len(people), 'person', 'people')} named, on {count(faces, 'face')}; "
-        f"{count(left, 'group')} without a name"
+        f"{format_count(len(people), 'person', 'people')} named, on {format_count(faces, 'face')}; "
+        f"{format_count(left, 'group')} without a name"
     )
     if people:
         click.echo("next: faceclust report, or faceclust albums ~/People")

@@ -10,7 +10,7 @@ import click
 
 from faceclust.version import __version__
 
-_ENDS = """\
+_CLOSING_SECTIONS = """\
 .SH EXIT STATUS
 .TP
 .B 0
@@ -83,59 +83,59 @@ def manual_page(program: click.Group) -> str:
             ".SH NAME",
             "faceclust \\- group the faces in a photo library by person",
             ".SH SYNOPSIS",
-            f".B faceclust\n{_text(_usage(program, ctx))}",
+            f".B faceclust\n{_escape_roff(_usage_arguments(program, ctx))}",
             ".SH DESCRIPTION",
-            *_paragraphs(program.help or ""),
+            *_paragraph_lines(program.help or ""),
             ".SH OPTIONS",
-            *_options(program, ctx),
+            *_option_lines(program, ctx),
             ".SH COMMANDS",
-            *_commands(program, ctx),
+            *_command_sections(program, ctx),
         ]
-    return "\n".join(lines) + "\n" + _ENDS
+    return "\n".join(lines) + "\n" + _CLOSING_SECTIONS
 
 
-def _commands(group: click.Group, ctx: click.Context) -> Iterator[str]:
+def _command_sections(group: click.Group, ctx: click.Context) -> Iterator[str]:
     for name, sub in group.commands.items():
         with click.Context(sub, info_name=name, parent=ctx) as inner:
             path = inner.command_path
-            yield f".SS {_text(f'{path} {_usage(sub, inner)}')}"
-            yield from _paragraphs(sub.help or "")
-            yield from _options(sub, inner)
+            yield f".SS {_escape_roff(f'{path} {_usage_arguments(sub, inner)}')}"
+            yield from _paragraph_lines(sub.help or "")
+            yield from _option_lines(sub, inner)
             if isinstance(sub, click.Group):
-                yield from _commands(sub, inner)
+                yield from _command_sections(sub, inner)
 
 
-def _usage(command: click.Command, ctx: click.Context) -> str:
+def _usage_arguments(command: click.Command, ctx: click.Context) -> str:
     return " ".join(command.collect_usage_pieces(ctx))
 
 
-def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
+def _option_lines(command: click.Command, ctx: click.Context) -> Iterator[str]:
     for option in command.params:
         if isinstance(option, click.Option) and (record := option.get_help_record(ctx)):
             names, words = record
             yield ".TP"
-            yield f".B {_text(names)}"
-            yield from _filled(words)
+            yield f".B {_escape_roff(names)}"
+            yield from _wrapped_lines(words)
 
 
-def _paragraphs(words: str) -> Iterator[str]:
+def _paragraph_lines(text: str) -> Iterator[str]:
     """Paragraphs; those that begin with \\b, examples mostly, stay as they are."""
-    for number, paragraph in enumerate(inspect.cleandoc(words).split("\n\n")):
+    for number, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
         if number:
             yield ".PP"
         kept = paragraph.startswith("\b")
         lines = paragraph.removeprefix("\b").strip("\n").split("\n")
         if kept:
-            yield from (".nf", *map(_text, lines), ".fi")
+            yield from (".nf", *map(_escape_roff, lines), ".fi")
         else:
-            yield from _filled(paragraph)
+            yield from _wrapped_lines(paragraph)
 
 
-def _filled(words: str) -> Iterator[str]:
-    yield from map(_text, textwrap.wrap(words, 70, break_long_words=False, break_on_hyphens=False))
+def _wrapped_lines(text: str) -> Iterator[str]:
+    yield from map(_escape_roff, textwrap.wrap(text, 70, break_long_words=False, break_on_hyphens=False))
 
 
-def _text(words: str) -> str:
+def _escape_roff(text: str) -> str:
     """Words as roff takes them as they are: dashes that can be copied, no requests by accident."""
-    escaped = words.rstrip().replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+    escaped = text.rstrip().replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
     return f"\\&{escaped}" if escaped.startswith((".", " ")) or not escaped else escaped

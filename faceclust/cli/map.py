@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_cluster
-from faceclust.cli.terminal.output_file import destination, write_out
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.output_file import resolve_output_file, write_output
+from faceclust.cli.terminal.text import format_count
 
 
 @click.command("map", short_help="Write a page with every face as a point, alike ones together.")
@@ -48,12 +48,12 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
     from faceclust.outputs.map.layout import require_method
 
     require_method(method)
-    file = destination(out, binary=False)
+    file = resolve_output_file(out, binary=False)
     opened = open_library(library)
     remind_to_cluster(opened)
-    html = opened.map(file or Path("map.html"), method=method, pictures=pictures).encode()
-    write_out(
+    html = opened.map_page(file or Path("map.html"), method=method, pictures=pictures).encode()
+    write_output(
         file,
         lambda stream: stream.write(html),
-        f"{count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB",
+        f"{format_count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB",
     )

@@ -27,10 +27,10 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust merge 12 31 Anna
       faceclust merge 12 31
     """
-    from faceclust.cli.output.answers import answer, faces_of
+    from faceclust.cli.output.answers import faces_of, record_and_print
 
     opened = open_library(library)
-    targets = [opened.target(text) for text in what]
+    targets = [opened.select_faces(text) for text in what]
     if len(targets) > 1 and len({target.name for target in targets}) == 1 and targets[0].name is not None:
         raise UsageError(f"all of these are {targets[0].name} already")
     if len({target.faces for target in targets}) < 2:
@@ -45,8 +45,8 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
     if len(names) > 2 or (len(names) == 2 and rest):
         raise UsageError(f"{', '.join(names)} are {len(names)} people", hint="merge two of them at a time")
     if len(names) == 2:
-        answer(opened, as_json, lambda: opened.merge(*names))
+        record_and_print(opened, as_json, lambda: opened.merge(*names))
     elif names and rest:
-        answer(opened, as_json, lambda: opened.name(faces_of(opened, rest), names[0]))
+        record_and_print(opened, as_json, lambda: opened.name(faces_of(opened, rest), names[0]))
     else:
-        answer(opened, as_json, lambda: opened.link(faces_of(opened, rest)))
+        record_and_print(opened, as_json, lambda: opened.link(faces_of(opened, rest)))

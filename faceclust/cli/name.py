@@ -27,13 +27,13 @@ def command(what: tuple[str, ...], name: str, library: Path | None, as_json: boo
       faceclust name 3 17 4f1c0a9be2d85c11 Anna
       faceclust people --all             the names and group numbers
     """
-    from faceclust.cli.output.answers import answer, faces_of, refuse_named_groups
+    from faceclust.cli.output.answers import faces_of, record_and_print, refuse_named_groups
 
     opened = open_library(library)
-    for target in map(opened.target, what):
+    for target in map(opened.select_faces, what):
         if target.is_person:
             hint = f"faceclust rename gives another name, faceclust merge makes {target.label} and {name} one"
             raise UsageError(f"{target.label} is a person's name already", hint=hint)
     refuse_named_groups(opened, what, f"faceclust rename {{name}} …, or faceclust split {{name}} {what[0]} before")
     faces = faces_of(opened, what)
-    answer(opened, as_json, lambda: opened.name(faces, name))
+    record_and_print(opened, as_json, lambda: opened.name(faces, name))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_of_models
-from faceclust.cli.output.people import print_roster
-from faceclust.cli.terminal.text import count
+from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
+from faceclust.cli.output.people import print_people_table
+from faceclust.cli.terminal.text import format_count
 
 if TYPE_CHECKING:
     from faceclust.outputs.overview import Overview
@@ -31,33 +31,33 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
       faceclust people --all --json
     """
     opened = open_library(library)
-    rows = [_row(known) for known in opened.overview(everyone=everyone)]
-    waiting = opened.resolved.waiting
+    rows = [_person_record(known) for known in opened.overviews(include_unnamed=everyone)]
+    waiting = opened.answers.missing_count
     if as_json:
         print_json({"library": str(opened.root), "people": rows, "waiting": waiting})
         return
-    remind_of_models(opened)
+    remind_to_regroup(opened)
     if rows:
-        print_roster(rows)
+        print_people_table(rows)
     elif not waiting:
         click.echo("nobody has a name yet; type: faceclust label")
     if waiting:
-        click.echo(f"{count(waiting, 'named face')} on photos that are not here now; the names wait for them")
+        click.echo(f"{format_count(waiting, 'named face')} on photos that are not here now; the names wait for them")
 
 
-def _row(known: Overview) -> dict[str, Any]:
-    from faceclust.outputs.overview import date_range
+def _person_record(overview: Overview) -> dict[str, Any]:
+    from faceclust.outputs.overview import format_year_range
 
-    person, best = known.person, known.best
+    person, best = overview.person, overview.best
     return {
         "name": person.name,
         "faces": len(person.face_ids),
-        "confirmed": len(known.confirmed),
-        "suggested": len(known.suggested),
-        "photos": known.photos,
-        "years": date_range((known.first, known.last)),
-        "first": known.first.isoformat() if known.first else None,
-        "last": known.last.isoformat() if known.last else None,
+        "confirmed": len(overview.confirmed),
+        "suggested": len(overview.suggested),
+        "photos": overview.photos,
+        "years": format_year_range((overview.first, overview.last)),
+        "first": overview.first.isoformat() if overview.first else None,
+        "last": overview.last.isoformat() if overview.last else None,
         "best": {
             "face_id": best.face_id,
             "photo": best.photo,
@@ -68,6 +68,6 @@ def _row(known: Overview) -> dict[str, Any]:
         else None,
         "groups": list(person.clusters),
         "ignored": person.ignored,
-        "confirmed_faces": list(known.confirmed),
-        "suggested_faces": list(known.suggested),
+        "confirmed_faces": list(overview.confirmed),
+        "suggested_faces": list(overview.suggested),
     }

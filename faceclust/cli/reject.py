@@ -25,9 +25,9 @@ def command(name: str, what: tuple[str, ...], library: Path | None, as_json: boo
       faceclust reject Anna 4f1c0a9be2d85c11
       faceclust reject Anna 31
     """
-    from faceclust.cli.output.answers import answer, faces_of
+    from faceclust.cli.output.answers import faces_of, record_and_print
 
     opened = open_library(library)
-    person = opened.person(name)
+    person = opened.find_person(name)
     faces = faces_of(opened, what, person=person.label)
-    answer(opened, as_json, lambda: opened.reject(faces, person.label))
+    record_and_print(opened, as_json, lambda: opened.reject(faces, person.label))

@@ -24,7 +24,7 @@ def command(name: str, new_name: str, library: Path | None, as_json: bool) -> No
       faceclust rename Ana Anna
       faceclust rename "Anna Maria" "Anna Maria Schmidt"
     """
-    from faceclust.cli.output.answers import answer
+    from faceclust.cli.output.answers import record_and_print
 
     opened = open_library(library)
-    answer(opened, as_json, lambda: opened.rename(name, new_name))
+    record_and_print(opened, as_json, lambda: opened.rename(name, new_name))

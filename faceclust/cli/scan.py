@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, print_json
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
 
 if TYPE_CHECKING:
@@ -70,63 +70,67 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --min-face 30       smaller faces too; takes longer
     """
-    from faceclust.cli.config_files import is_typed
-    from faceclust.store.find_library import library_for_scan
+    from faceclust.cli.config_files import is_on_command_line
+    from faceclust.store.find_library import find_library_for_scan
 
-    root = library_for_scan(folders, library)
+    root = find_library_for_scan(folders, library)
     click.echo(f"library: {root}", err=True)
-    typed = precision if is_typed("precision") else None  # else the library knows it
-    result = None if cache_dir or min_face or typed else _at_once(root, folders)
+    typed = precision if is_on_command_line("precision") else None  # else the library knows it
+    result = None if cache_dir or min_face or typed else _scan_if_unchanged(root, folders)
     if result is None:
-        result = _scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, precision=typed)
-    print_json(_as_dict(root, result)) if as_json else _print(result, min_face)
+        result = _run_scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, precision=typed)
+    print_json(_scan_result_record(root, result)) if as_json else _print_scan_result(result, min_face)
     if result.unsaved:
-        raise FaceclustError(f"{count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again")
+        raise FaceclustError(
+            f"{format_count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again"
+        )
     if result.interrupted:
         again = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
         click.echo(f"stopped: what was done is saved; to go on, type: {again}", err=True)
         ctx.exit(130)
 
 
-def _at_once(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
+def _scan_if_unchanged(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
     """Where nothing has changed, before anything heavy is loaded."""
     from faceclust.scan.unchanged import scan_unchanged
-    from faceclust.store.find_library import folder_in
+    from faceclust.store.find_library import relative_folder
     from faceclust.store.home import LibraryHome
     from faceclust.store.settings import pack_in_use, precision_in_use
 
-    starts = [folder_in(root, folder) for folder in folders] or [""]
+    starts = [relative_folder(root, folder) for folder in folders] or [""]
     return scan_unchanged(LibraryHome(root), starts, pack_in_use(root).value, precision_in_use(root).value)
 
 
-def _scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
+def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
     from faceclust.cli.terminal.interrupt import stop_on_interrupt
     from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.library.library import Library
 
     opened = Library(root, cache_dir=cache_dir, progress=TerminalProgress())
     with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
-        return opened.scan(folders, stop_asked=stop_asked, **choices)
+        return opened.scan(folders, should_stop=stop_asked, **choices)
 
 
-def _print(result: ScanResult, min_face: int | None) -> None:
-    done = f"{count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
+def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
+    done = f"{format_count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
     for number, what in (
         (result.copied, "moved or copied (known by content)"),
         (result.removed, "gone since"),
-        (result.left, "left to do"),
+        (result.remaining, "left to do"),
     ):
         done += f", {number:,} {what}" if number else ""
     click.echo(done if result.photos or result.removed else "no photos found")
     if result.scanned:
-        rate = (result.scanned + len(result.skipped)) / max(result.elapsed, 1e-9)
-        click.echo(f"{count(result.faces, 'face')} found in {result.elapsed:.0f} s ({rate:.1f} photos/s)")
+        rate = (result.scanned + len(result.skipped)) / max(result.elapsed_seconds, 1e-9)
+        click.echo(
+            f"{format_count(result.faces, 'face')} found in {result.elapsed_seconds:.0f} s ({rate:.1f} photos/s)"
+        )
         smallest = f"{min_face} pixels" if min_face else "a 50th of their photo's longer side"
         click.echo(f"faces narrower than {smallest} are not looked for (--min-face)")
     if result.converted:
-        click.echo(f"embeddings stored anew in {count(result.converted, 'folder')}, in another precision")
+        click.echo(f"embeddings stored anew in {format_count(result.converted, 'folder')}, in another precision")
     if result.forgotten:
-        click.echo(f"{count(result.forgotten, 'forgotten face')} not taken in")
+        click.echo(f"{format_count(result.forgotten, 'forgotten face')} not taken in")
     _print_skipped(result)
     if result.scanned and not result.interrupted:
         click.echo("next: faceclust cluster")
@@ -135,17 +139,17 @@ def _print(result: ScanResult, min_face: int | None) -> None:
 def _print_skipped(result: ScanResult) -> None:
     if not result.skipped:
         return
-    from faceclust.types import EXTRAS
+    from faceclust.types import EXTRA_MODULE_BY_REASON
 
     reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
-    click.echo(f"{count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
-    for reason in EXTRAS:
+    click.echo(f"{format_count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
+    for reason in EXTRA_MODULE_BY_REASON:
         if number := result.skip_counts.get(reason.value):
             extra = reason.value.removeprefix("needs ")
             click.echo(f"{number:,} of these: pip install '{extra}', then faceclust scan")
 
 
-def _as_dict(root: Path, result: ScanResult) -> dict[str, Any]:
+def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:
     return {
         "library": str(root),
         "photos": result.photos,
@@ -153,14 +157,14 @@ def _as_dict(root: Path, result: ScanResult) -> dict[str, Any]:
         "unchanged": result.unchanged,
         "copied": result.copied,
         "removed": result.removed,
-        "left": result.left,
+        "left": result.remaining,
         "unsaved": result.unsaved,
         "converted": result.converted,
         "faces": result.faces,
         "forgotten": result.forgotten,
         "interrupted": result.interrupted,
-        "elapsed_s": round(result.elapsed, 3),
-        "cpu_s": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+        "elapsed_s": round(result.elapsed_seconds, 3),
+        "cpu_s": {stage: round(seconds, 3) for stage, seconds in result.stage_seconds.items()},
         "skipped": [
             {"photo": skip.ref.rel_path, "reason": skip.reason.value, "detail": skip.detail} for skip in result.skipped
         ],

@@ -26,10 +26,10 @@ def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bo
       faceclust split 12 4f1c0a9be2d85c11 09d2e7714c6a3b58
       faceclust split Anna 31
     """
-    from faceclust.cli.output.answers import answer, faces_of
+    from faceclust.cli.output.answers import faces_of, record_and_print
 
     opened = open_library(library)
-    target = opened.target(whole)
+    target = opened.select_faces(whole)
     leaving = faces_of(opened, what, person=target.name)
     strangers = [text for text in what if not set(faces_of(opened, [text], person=target.name)) <= set(target.faces)]
     if strangers:
@@ -39,9 +39,9 @@ def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bo
         raise UsageError(f"nothing would be left of {target.label}", hint="faceclust reject or ignore, perhaps?")
     if target.name is not None:
         name = target.name
-        answer(opened, as_json, lambda: opened.reject(leaving, name))
+        record_and_print(opened, as_json, lambda: opened.reject(leaving, name))
     else:
-        answer(opened, as_json, lambda: opened.split(leaving, staying))
-    new = {opened.cluster_of[face] for face in leaving if face in opened.cluster_of}
+        record_and_print(opened, as_json, lambda: opened.split(leaving, staying))
+    new = {opened.group_of[face] for face in leaving if face in opened.group_of}
     if new and not as_json:
         click.echo(f"  they are in group {' and '.join(map(str, sorted(new)))} now")

@@ -12,11 +12,11 @@ from faceclust.cli.common import complete_names, json_option, library_option, op
 
 @click.command("together")
 @click.argument("who", metavar="[NAME]...", nargs=-1, shell_complete=complete_names)
-@click.option("--min", "at_least", metavar="N", type=click.IntRange(1), default=1, help="On N photos or more.")
+@click.option("--min", "min_photos", metavar="N", type=click.IntRange(1), default=1, help="On N photos or more.")
 @click.option("--confirmed", is_flag=True, help="Count faces you confirmed only, no suggested ones.")
 @library_option
 @json_option
-def command(who: tuple[str, ...], at_least: int, confirmed: bool, library: Path | None, as_json: bool) -> None:
+def command(who: tuple[str, ...], min_photos: int, confirmed: bool, library: Path | None, as_json: bool) -> None:
     """List who is photographed with whom, how often.
 
     With a NAME, only who is photographed with them. A photo kept twice counts once. On
@@ -29,7 +29,7 @@ def command(who: tuple[str, ...], at_least: int, confirmed: bool, library: Path 
       faceclust together --confirmed --json
     """
     opened = open_library(library)
-    pairs = opened.together(*who, confirmed=confirmed, at_least=at_least)
+    pairs = opened.co_occurrences(*who, confirmed=confirmed, min_photos=min_photos)
     rows: list[dict[str, Any]] = [
         {"people": list(pair.names), "photos": pair.photos, "confirmed": pair.confirmed, "suggested": pair.suggested}
         for pair in pairs
@@ -37,7 +37,7 @@ def command(who: tuple[str, ...], at_least: int, confirmed: bool, library: Path 
     if as_json:
         print_json({"library": str(opened.root), "pairs": rows})
     elif not rows:
-        click.echo("no two people are together on so many photos" if at_least > 1 else "no two people are together")
+        click.echo("no two people are together on so many photos" if min_photos > 1 else "no two people are together")
     else:
         click.echo(click.style("photos  confirmed  suggested  people", bold=True))
         for row in rows:

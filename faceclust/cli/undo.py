@@ -25,13 +25,13 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
       faceclust undo
       faceclust undo 3
     """
-    from faceclust.cli.output.answers import people_now, tell
+    from faceclust.cli.output.answers import count_faces_by_name, print_changes
 
     opened = open_library(library)
     said = opened.journal.events()
     if said and said[-1].kind == "forget":
         click.echo("note: what was forgotten stays so; this takes back what was said before", err=True)
-    before = people_now(opened)
+    before = count_faces_by_name(opened)
     undone = []
     for _ in range(number):
         event = opened.undo()
@@ -40,6 +40,6 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
         undone.append(event)
     if not undone:
         raise FaceclustError("there is nothing to take back")
-    tell(opened, as_json, undone, before, undone=True)
+    print_changes(opened, as_json, undone, before, undone=True)
     if len(undone) < number and not as_json:
         click.echo(f"that was all: {len(undone)} of {number}")

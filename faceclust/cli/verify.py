@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
       faceclust verify party.jpg#2 old.jpg --threshold 1.45 --json
     """
     try:
-        found = _verify(a, b, threshold, library)
+        found = _verify_pair(a, b, threshold, library)
     except UsageError:
         raise
     except FaceclustError as error:  # the exit code must not say "different"
@@ -53,7 +53,7 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
     ctx.exit(0 if found.same else 1)
 
 
-def _verify(a: str, b: str, threshold: float, library: Path | None) -> Verification:
+def _verify_pair(a: str, b: str, threshold: float, library: Path | None) -> Verification:
     from faceclust.library.identification import is_face_id, verify
 
     opened = open_library(library) if library or is_face_id(a) or is_face_id(b) else None
@@ -61,5 +61,7 @@ def _verify(a: str, b: str, threshold: float, library: Path | None) -> Verificat
     for named, face in zip((a, b), found.faces, strict=True):
         if face.count > 1 and named == face.photo:
             photo = printable(face.photo)
-            click.echo(f"{photo}: {count(face.count, 'face')}; taken: the largest, {photo}#{face.number}", err=True)
+            click.echo(
+                f"{photo}: {format_count(face.count, 'face')}; taken: the largest, {photo}#{face.number}", err=True
+            )
     return found

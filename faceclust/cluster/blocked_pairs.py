@@ -19,24 +19,24 @@ from threadpoolctl import ThreadpoolController
 
 from faceclust.types import Float32
 
-Places = NDArray[np.int32]
-NearPairs = tuple[Places, Places, Float32]
+Positions = NDArray[np.int32]
+NearPairs = tuple[Positions, Positions, Float32]
 
-_ROWS, _COLUMNS = 512, 2048  # float32: 4 MB
+_TILE_ROWS, _TILE_COLUMNS = 512, 2048  # float32: 4 MB
 
 
 @cache
-def _libraries() -> ThreadpoolController:
+def _blas_controller() -> ThreadpoolController:
     """Looking for them takes longer than grouping a few faces."""
     return ThreadpoolController()
 
 
-def near_pairs(
+def find_near_pairs(
     probes: Callable[[slice], Float32],
     targets: Float32,
     row_limits: Float32,
     column_limits: Float32 | None = None,
-    hide: Callable[[Float32, slice, slice], None] | None = None,
+    mask: Callable[[Float32, slice, slice], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> Iterator[NearPairs]:
     """Row, column and product of the pairs whose product is at most the row's limit.
@@ -52,14 +52,17 @@ def near_pairs(
 
     def tile(left: Float32, r: int, c: int) -> NearPairs:
         if not hasattr(local, "product"):
-            local.product = np.empty(_ROWS * _COLUMNS, np.float32)
-            local.near, local.other = np.empty(_ROWS * _COLUMNS, np.bool_), np.empty(_ROWS * _COLUMNS, np.bool_)
-        right = targets[c : c + _COLUMNS]
+            local.product = np.empty(_TILE_ROWS * _TILE_COLUMNS, np.float32)
+            local.near, local.other = (
+                np.empty(_TILE_ROWS * _TILE_COLUMNS, np.bool_),
+                np.empty(_TILE_ROWS * _TILE_COLUMNS, np.bool_),
+            )
+        right = targets[c : c + _TILE_COLUMNS]
         shape, size = (len(left), len(right)), len(left) * len(right)
         product, near = local.product[:size].reshape(shape), local.near[:size].reshape(shape)
         np.matmul(left, right.T, out=product)
-        if hide is not None:
-            hide(product, slice(r, r + len(left)), slice(c, c + len(right)))
+        if mask is not None:
+            mask(product, slice(r, r + len(left)), slice(c, c + len(right)))
         np.less_equal(product, row_limits[r : r + len(left), None], out=near)
         if column_limits is not None:
             other = local.other[:size].reshape(shape)
@@ -70,18 +73,18 @@ def near_pairs(
         columns = (hits - rows.astype(np.int64) * len(right) + c).astype(np.int32)
         rows += np.int32(r)
         found = rows, columns, product.ravel()[hits]
-        if symmetric and c < r + _ROWS:
+        if symmetric and c < r + _TILE_ROWS:
             above = rows < columns
             found = found[0][above], found[1][above], found[2][above]
         return found
 
     threads = os.cpu_count() or 1
-    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[NearPairs]] = deque()
         try:
-            for r in range(0, len(row_limits), _ROWS):
-                left = probes(slice(r, min(r + _ROWS, len(row_limits))))
-                for c in range(r if symmetric else 0, len(targets), _COLUMNS):
+            for r in range(0, len(row_limits), _TILE_ROWS):
+                left = probes(slice(r, min(r + _TILE_ROWS, len(row_limits))))
+                for c in range(r if symmetric else 0, len(targets), _TILE_COLUMNS):
                     waiting.append(pool.submit(tile, left, r, c))
                     if len(waiting) > 2 * threads:
                         yield waiting.popleft().result()
@@ -94,7 +97,7 @@ def near_pairs(
                 future.cancel()
 
 
-def rows_of_half(advance: Callable[[int], None], n: int) -> Callable[[int], None]:
+def triangle_progress(advance: Callable[[int], None], n: int) -> Callable[[int], None]:
     """For `on_rows` of a symmetric product of n rows, of which the first take longest: tells
     `advance` of the share of n that the pairs done are of all pairs."""
     done = told = 0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from faceclust.cluster.distances import Indices
 from faceclust.types import Float32
 
-_WIDE = 4096  # pairs from which an exclusion is hidden as a block, not pair by pair
+_MIN_BLOCK_PAIRS = 4096  # pairs from which an exclusion is hidden as a block, not pair by pair
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Constraints:
     exclusions: Sequence[Indices] = field(default_factory=tuple)
     anchors: Indices = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def within(self, faces: Indices) -> Constraints:
+    def restrict_to(self, faces: Indices) -> Constraints:
         """The same constraints over a subset of the faces, renumbered by position in it."""
         if not len(faces):
             return Constraints()
@@ -38,7 +38,7 @@ class Constraints:
         position[faces] = np.arange(len(faces))
 
         def renumber(groups: Sequence[Indices]) -> list[Indices]:
-            number, members = _flat(groups)
+            number, members = _flatten_groups(groups)
             inside = position[members] >= 0
             several = np.bincount(number[inside], minlength=len(groups)) > 1
             inside &= several[number]
@@ -48,38 +48,38 @@ class Constraints:
         return Constraints(renumber(self.must_link), renumber(self.exclusions))
 
 
-def _flat(groups: Sequence[Indices]) -> tuple[Indices, Indices]:
+def _flatten_groups(groups: Sequence[Indices]) -> tuple[Indices, Indices]:
     """Each member's group, by number, and the members."""
     number = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     return number, np.concatenate([np.empty(0, np.int64), *groups])
 
 
-def one_person_a_photo(photo_ids: NDArray[np.str_]) -> list[Indices]:
+def same_photo_exclusions(photo_ids: NDArray[np.str_]) -> list[Indices]:
     """The exclusions that say: two faces of one photo are two people."""
     _, photo, counts = np.unique(photo_ids, return_inverse=True, return_counts=True)
     order = np.argsort(photo, kind="stable").astype(np.int64)
     return [group for group in np.split(order, np.cumsum(counts)[:-1]) if len(group) > 1]
 
 
-def _one_each(told: Indices, exclusions: Sequence[Indices]) -> tuple[Indices, Indices]:
-    """The exclusions' numbers and faces, of faces in one of the clusters `told` the first alone."""
-    number, faces = _flat(exclusions)
+def _one_face_per_cluster(told: Indices, exclusions: Sequence[Indices]) -> tuple[Indices, Indices]:
+    """The exclusions' numbers and faces, of faces in one of the clusters `describe_pack` the first alone."""
+    number, faces = _flatten_groups(exclusions)
     _, kept = np.unique(np.stack([number, told[faces]]), axis=1, return_index=True)
     kept.sort()
     return number[kept], faces[kept]
 
 
-def without_told(exclusions: Sequence[Indices], told: Indices) -> list[Indices]:
-    """The exclusions with one face standing for all that are in one of the clusters `told`."""
-    number, faces = _one_each(told, exclusions)
+def collapse_linked(exclusions: Sequence[Indices], linked: Indices) -> list[Indices]:
+    """The exclusions with one face standing for all that are in one of the clusters `describe_pack`."""
+    number, faces = _one_face_per_cluster(linked, exclusions)
     parts = np.split(faces, np.flatnonzero(np.diff(number)) + 1)
     return [part for part in parts if len(part) > 1]
 
 
-def contradictions(clusters: Indices, told: Indices, exclusions: Sequence[Indices]) -> list[Indices]:
+def find_contradictions(clusters: Indices, linked: Indices, exclusions: Sequence[Indices]) -> list[Indices]:
     """Faces of one cluster that exclude each other, a set for each time that happens. Faces that
-    are in one of the clusters `told` do not, and the first stands for all."""
-    number, faces = _one_each(told, exclusions)
+    are in one of the clusters `describe_pack` do not, and the first stands for all."""
+    number, faces = _one_face_per_cluster(linked, exclusions)
     order = np.lexsort((faces, clusters[faces], number))
     number, faces = number[order], faces[order]
     together = (np.diff(number) == 0) & (np.diff(clusters[faces]) == 0)
@@ -97,58 +97,58 @@ class ExclusionIndex:
     def __init__(self, exclusions: Sequence[Indices], find: Callable[[Indices], Indices], n: int) -> None:
         self._find = find
         self._faces = [np.asarray(group, dtype=np.int64) for group in exclusions]
-        self._held: dict[int, set[int]] = {}
-        self._holds = np.zeros(n, np.bool_)  # whether a cluster is in _held
+        self._exclusions_of: dict[int, set[int]] = {}
+        self._has_exclusions = np.zeros(n, np.bool_)  # whether a cluster is in _held
         # The same for blocks of clusters: each face in an exclusion, and the exclusion's number.
-        self._number, self._incident = _flat(self._faces)
-        for cluster, number in zip(find(self._incident).tolist(), self._number.tolist(), strict=True):
-            self._held.setdefault(cluster, set()).add(number)
-        self._holds[list(self._held)] = True
+        self._member_exclusions, self._members = _flatten_groups(self._faces)
+        for cluster, number in zip(find(self._members).tolist(), self._member_exclusions.tolist(), strict=True):
+            self._exclusions_of.setdefault(cluster, set()).add(number)
+        self._has_exclusions[list(self._exclusions_of)] = True
 
     def merge(self, into: int, others: Iterable[int]) -> None:
         for other in others:
-            if other in self._held:
-                held, more = self._held.pop(into, set()), self._held.pop(other)
+            if other in self._exclusions_of:
+                held, more = self._exclusions_of.pop(into, set()), self._exclusions_of.pop(other)
                 if len(held) < len(more):
                     held, more = more, held
                 held.update(more)
-                self._held[into] = held
-                self._holds[into] = True
+                self._exclusions_of[into] = held
+                self._has_exclusions[into] = True
 
     def conflicts(self, a: Indices, b: Indices) -> NDArray[np.bool_]:
         """Whether the clusters a[i] and b[i] may not meet; b[i] = −1 is none."""
-        out = self._holds[a] & self._holds[b] & (b >= 0)
+        out = self._has_exclusions[a] & self._has_exclusions[b] & (b >= 0)
         for i in np.flatnonzero(out).tolist():
-            out[i] = not self._held[int(a[i])].isdisjoint(self._held[int(b[i])])
+            out[i] = not self._exclusions_of[int(a[i])].isdisjoint(self._exclusions_of[int(b[i])])
         return out
 
-    def rivals(self, cluster: int) -> Indices:
+    def excluded_clusters(self, cluster: int) -> Indices:
         """The clusters this one may not merge with, sorted."""
-        held = self._held.get(cluster)
+        held = self._exclusions_of.get(cluster)
         if not held:
             return np.empty(0, np.int64)
         found = np.unique(self._find(np.concatenate([self._faces[number] for number in held])))
         return np.asarray(found[found != cluster], dtype=np.int64)
 
-    def contradicts(self, group: Indices) -> bool:
+    def has_contradiction(self, clusters: Indices) -> bool:
         """Whether some of these clusters may not meet."""
         seen: set[int] = set()
-        for cluster in group[self._holds[group]].tolist():
-            held = self._held[cluster]
+        for cluster in clusters[self._has_exclusions[clusters]].tolist():
+            held = self._exclusions_of[cluster]
             if not seen.isdisjoint(held):
                 return True
             seen |= held
         return False
 
-    def curtain(self, rows: Indices, columns: Indices) -> Callable[[Float32, slice, slice], None] | None:
+    def build_tile_mask(self, rows: Indices, columns: Indices) -> Callable[[Float32, slice, slice], None] | None:
         """Puts nan, which is below no limit, over the pairs of clusters `rows` and `columns`
         that may not meet, in a tile of the matrix of their distances. Both rise."""
-        clusters = self._find(self._incident)
-        row_numbers, row_places = self._held_by(clusters, rows)
-        column_numbers, column_places = self._held_by(clusters, columns)
+        clusters = self._find(self._members)
+        row_numbers, row_places = self._exclusions_held_by(clusters, rows)
+        column_numbers, column_places = self._exclusions_held_by(clusters, columns)
         first = np.searchsorted(column_numbers, row_numbers)
         many = np.searchsorted(column_numbers, row_numbers, side="right") - first
-        wide_ones = np.flatnonzero(np.bincount(row_numbers, many, len(self._faces)) > _WIDE)
+        wide_ones = np.flatnonzero(np.bincount(row_numbers, many, len(self._faces)) > _MIN_BLOCK_PAIRS)
         wide = [(row_places[row_numbers == k], column_places[column_numbers == k]) for k in wide_ones.tolist()]
         many[np.isin(row_numbers, wide_ones)] = 0
         hidden_rows = np.repeat(row_places, many)
@@ -171,11 +171,11 @@ class ExclusionIndex:
 
         return hide
 
-    def _held_by(self, clusters: Indices, some: Indices) -> tuple[Indices, Indices]:
+    def _exclusions_held_by(self, clusters: Indices, some: Indices) -> tuple[Indices, Indices]:
         """Which exclusions each of `some` clusters (rising) holds: numbers, rising, and places in
         `some`. `clusters` are those of `_incident`."""
         place = np.searchsorted(some, clusters)
         inside = place < len(some)
         inside[inside] = some[place[inside]] == clusters[inside]
-        pairs = np.unique(self._number[inside] * np.int64(len(some)) + place[inside])
+        pairs = np.unique(self._member_exclusions[inside] * np.int64(len(some)) + place[inside])
         return np.divmod(pairs, max(len(some), 1))

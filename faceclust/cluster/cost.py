@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust.cluster.nearest_lists import LENGTH
+from faceclust.cluster.nearest_lists import LIST_LENGTH
 
-_PROGRAM = 300_000_000  # bytes
+_BASE_MEMORY = 300_000_000  # bytes
 
 
 @dataclass(frozen=True)
-class Forecast:
+class CostEstimate:
     """`pairs` of faces to be compared; `memory` in bytes, at the peak; `seconds` of time."""
 
     pairs: int
@@ -22,26 +22,26 @@ class Forecast:
     seconds: float
 
 
-def forecast(faces: int, dimension: int) -> Forecast:
+def estimate_cost(face_count: int, dimension: int) -> CostEstimate:
     """For grouping all faces anew by average linkage. The time is from how fast this machine
     multiplies matrices just now, and from what merging took beside comparing in measurements
     (tests/benchmarks/cluster.py): about as long."""
-    pairs = faces * (faces - 1) // 2
+    pairs = face_count * (face_count - 1) // 2
     # Embeddings float32; sums float64; one side of the product float32; lists and their making;
     # ids, and what comes and goes. The program itself takes 0.3 GB.
-    each = dimension * (4 + 8 + 4) + LENGTH * (4 + 8 + 4) + LENGTH * 8 + 1000
-    comparing = pairs * 2 * dimension / _flops(dimension) / (os.cpu_count() or 1)
-    return Forecast(pairs, _PROGRAM + faces * each, 0.5 + faces * 2e-5 + 2 * comparing)
+    each = dimension * (4 + 8 + 4) + LIST_LENGTH * (4 + 8 + 4) + LIST_LENGTH * 8 + 1000
+    comparing = pairs * 2 * dimension / _measure_flops(dimension) / (os.cpu_count() or 1)
+    return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 2e-5 + 2 * comparing)
 
 
-def in_words(cost: Forecast, faces: int) -> str:
+def describe_cost(cost: CostEstimate, face_count: int) -> str:
     """ "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"."""
     time = f"{cost.seconds / 60:.0f} minutes" if cost.seconds >= 90 else f"{max(cost.seconds, 1):.0f} seconds"
     pairs = f"{cost.pairs / 1e9:,.1f} billion pairs"
-    return f"{faces:,} faces, {pairs} to compare: about {time} and {cost.memory / 1e9:.1f} GB of memory"
+    return f"{face_count:,} faces, {pairs} to compare: about {time} and {cost.memory / 1e9:.1f} GB of memory"
 
 
-def _flops(dimension: int) -> float:
+def _measure_flops(dimension: int) -> float:
     """Floating-point operations a second of one core, in float32 products."""
     from threadpoolctl import threadpool_limits
 

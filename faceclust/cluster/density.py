@@ -14,13 +14,13 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Indices
-from faceclust.cluster.labels import groups_of, joined
+from faceclust.cluster.labels import groups_of, label_linked
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
 from faceclust.types import Float32
 
 
-def hdbscan_groups(
+def cluster_hdbscan(
     embeddings: Float32,
     min_size: int,
     min_samples: int = 1,
@@ -37,24 +37,24 @@ def hdbscan_groups(
     n, constraints = len(embeddings), constraints or Constraints()
     if n == 0:
         return np.empty(0, np.int64)
-    labels = _hdbscan(embeddings, max(2, min_size), min_samples, progress)
+    labels = _hdbscan_labels(embeddings, max(2, min_size), min_samples, progress)
     alone = np.where(labels < 0, -1 - np.arange(n), labels)
-    out = joined(n, [*groups_of(alone), *constraints.must_link])
+    out = label_linked(n, [*groups_of(alone), *constraints.must_link])
     exclusions = ExclusionIndex(constraints.exclusions, lambda faces: faces, n)
     for faces in groups_of(out):
-        if exclusions.contradicts(faces):
-            out[faces] = faces[agglomerate(embeddings[faces], np.inf, constraints=constraints.within(faces))]
+        if exclusions.has_contradiction(faces):
+            out[faces] = faces[agglomerate(embeddings[faces], np.inf, constraints=constraints.restrict_to(faces))]
     return out
 
 
-def _hdbscan(embeddings: Float32, min_size: int, min_samples: int, progress: Progress | None) -> Indices:
+def _hdbscan_labels(embeddings: Float32, min_size: int, min_samples: int, progress: Progress | None) -> Indices:
     """Group numbers from 0, −1 for noise."""
     if len(embeddings) <= min_size:
         return np.full(len(embeddings), -1)
     from hdbscan._hdbscan_linkage import label  # slow to import, and few ask for it
     from hdbscan.hdbscan_ import _tree_to_labels
 
-    from faceclust.cluster.spanning_tree import spanning_tree
+    from faceclust.cluster.spanning_tree import build_spanning_tree
 
-    tree = np.stack(spanning_tree(embeddings, min_samples, progress), axis=1)
+    tree = np.stack(build_spanning_tree(embeddings, min_samples, progress), axis=1)
     return np.asarray(_tree_to_labels(None, label(tree), min_size)[0], dtype=np.int64)

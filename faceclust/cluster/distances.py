@@ -27,7 +27,7 @@ class ClusterMeans:
         values = points.astype(np.float64)
         # Distances do not change when all points move; small numbers round less. Moving by a
         # multiple of a power of two leaves what was exact exact.
-        step = _power_of_two(max(values.max(initial=0.0), -values.min(initial=0.0))) / 64
+        step = _ceil_power_of_two(max(values.max(initial=0.0), -values.min(initial=0.0))) / 64
         values -= np.rint(values.mean(axis=0) / step) * step if len(values) and step else 0.0
         self.sums = values
         self.square_sums = np.einsum("ij,ij->i", values, values)
@@ -36,9 +36,9 @@ class ClusterMeans:
         self.sizes = np.ones(len(values), np.int64)
         largest = 4 * float(self.square_sums.max(initial=0.0))
         #: Distances are multiples of this: equal ones stay equal, whatever the rounding.
-        self.grid = _power_of_two(largest) * 2.0**-46
+        self.distance_step = _ceil_power_of_two(largest) * 2.0**-46
         #: Bounds what a float32 distance, of `probes` and `targets`, is off by.
-        self.rounding32 = (values.shape[1] + 8) * largest * 2.0**-24
+        self.float32_error = (values.shape[1] + 8) * largest * 2.0**-24
 
     def merge(self, into: NDArray[np.integer], others: NDArray[np.integer]) -> None:
         """Unite pairs of clusters, element by element; no cluster may occur twice."""
@@ -46,13 +46,13 @@ class ClusterMeans:
         self.square_sums[into] += self.square_sums[others]
         self.sizes[into] += self.sizes[others]
 
-    def unite(self, group: Indices) -> None:
+    def merge_group(self, group: Indices) -> None:
         """Make one cluster, named by its smallest member, of several."""
         first = group.min()
         for total in (self.sums, self.square_sums, self.sizes):
             total[first] = total[np.sort(group)].sum(axis=0)
 
-    def distance(self, a: NDArray[np.integer], b: NDArray[np.integer]) -> Float64:
+    def pair_distances(self, a: NDArray[np.integer], b: NDArray[np.integer]) -> Float64:
         """Average squared distances of the pairs (a[i], b[i]), float64, symmetric to the bit."""
         out = np.empty(len(a), np.float64)
         for start in range(0, len(a), _CHUNK):
@@ -60,20 +60,20 @@ class ClusterMeans:
             products = np.einsum("ij,ij->i", self.sums[i], self.sums[j]) / (self.sizes[i] * self.sizes[j])
             squares = self.square_sums[i] / self.sizes[i] + self.square_sums[j] / self.sizes[j]
             out[start : start + _CHUNK] = squares - 2 * products
-        if self.grid:
-            np.rint(out / self.grid, out=out)
-            out *= self.grid
+        if self.distance_step:
+            np.rint(out / self.distance_step, out=out)
+            out *= self.distance_step
         return np.maximum(out, 0.0)
 
-    def distances(self, rows: Indices) -> Float64:
+    def distances_to_all(self, rows: Indices) -> Float64:
         """The same for all pairs of some points with all points, (rows, n)."""
         out = self.sums[rows] @ self.sums.T
         out *= -2
         out += self.square_sums[rows, None]
         out += self.square_sums
-        if self.grid:
-            np.rint(out / self.grid, out=out)
-            out *= self.grid
+        if self.distance_step:
+            np.rint(out / self.distance_step, out=out)
+            out *= self.distance_step
         return np.maximum(out, 0.0, out=out)
 
     def scatter(self) -> Float64:
@@ -99,6 +99,6 @@ class ClusterMeans:
         return rows
 
 
-def _power_of_two(value: float) -> float:
+def _ceil_power_of_two(value: float) -> float:
     """The smallest power of two from `value` on, 0 for 0."""
     return float(2.0 ** np.ceil(np.log2(value))) if value > 0 else 0.0

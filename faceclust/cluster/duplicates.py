@@ -8,19 +8,19 @@ from faceclust.cluster.distances import Indices
 from faceclust.types import FaceTable, Float32
 
 #: Photos that share a shot; more than this is no burst but a clock that stands still.
-_MOST_PHOTOS = 20
+_MAX_BURST_PHOTOS = 20
 #: Overlap of the boxes (intersection over union).
-_SAME_PLACE = 0.5
+_MIN_BOX_IOU = 0.5
 
 
-def same_faces(faces: FaceTable, threshold: float) -> list[Indices]:
+def find_duplicate_faces(faces: FaceTable, threshold: float) -> list[Indices]:
     """Pairs of faces (each an array of two positions) that are one face seen twice: on two photos
     of one shot, in the same place (boxes overlap by half), at squared L2 ≤ `threshold`."""
-    pairs = [_pairs_of_shot(faces, shot, threshold) for column in faces.shots.T for shot in _shots(column)]
+    pairs = [_duplicates_in_shot(faces, shot, threshold) for column in faces.shots.T for shot in _group_by_shot(column)]
     return list(np.unique(np.concatenate([np.empty((0, 2), np.int64), *pairs]), axis=0))
 
 
-def _shots(numbers: Indices) -> list[Indices]:
+def _group_by_shot(numbers: Indices) -> list[Indices]:
     """Positions of faces that share a shot number; −1 is none."""
     order = np.argsort(numbers, kind="stable")
     order = order[numbers[order] >= 0]
@@ -28,20 +28,20 @@ def _shots(numbers: Indices) -> list[Indices]:
     return [part for part in parts if len(part) > 1]
 
 
-def _pairs_of_shot(faces: FaceTable, shot: Indices, threshold: float) -> Indices:
+def _duplicates_in_shot(faces: FaceTable, shot: Indices, threshold: float) -> Indices:
     photos = faces.photo_ids[shot]
-    if not 1 < len(np.unique(photos)) <= _MOST_PHOTOS:
+    if not 1 < len(np.unique(photos)) <= _MAX_BURST_PHOTOS:
         return np.empty((0, 2), np.int64)
     i, j = np.triu_indices(len(shot), 1)
     apart = photos[i] != photos[j]
     i, j = np.sort(np.stack([shot[i[apart]], shot[j[apart]]]), axis=0)
-    overlap = _overlap(faces.boxes[i], faces.boxes[j]) >= _SAME_PLACE
+    overlap = _intersection_over_union(faces.boxes[i], faces.boxes[j]) >= _MIN_BOX_IOU
     i, j = i[overlap], j[overlap]
     same = ((faces.embeddings[i] - faces.embeddings[j]) ** 2).sum(axis=1) <= threshold
     return np.stack([i[same], j[same]], axis=1)
 
 
-def _overlap(a: Float32, b: Float32) -> Float32:
+def _intersection_over_union(a: Float32, b: Float32) -> Float32:
     """Intersection over union of boxes (k, 4): left, top, right, bottom."""
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     both = np.maximum(sides, 0).prod(axis=1)

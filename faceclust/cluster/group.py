@@ -10,36 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.cost import forecast, in_words
-from faceclust.cluster.density import hdbscan_groups
+from faceclust.cluster.cost import describe_cost, estimate_cost
+from faceclust.cluster.density import cluster_hdbscan
 from faceclust.cluster.distances import Indices
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.low_quality import poor_faces, take_in
-from faceclust.cluster.numbering import NEW, Changes, compare, earlier_groups, number_groups
-from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
-from faceclust.cluster.two_passes import two_passes
+from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
+from faceclust.cluster.numbering import NEW, Changes, compare_clusterings, earlier_groups, number_groups
+from faceclust.cluster.parts import parts_of, restore_removed, without_links
+from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.errors import UsageError
-from faceclust.progress import Progress, Silent
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Clustering, ClusterParams, FaceTable, Float32
 
 _CHUNK = 1 << 16  # faces at a time: bounds the memory
-_MANY = 20_000  # faces from which it is said beforehand what grouping will cost
+_MIN_FACES_FOR_ESTIMATE = 20_000  # faces from which it is said beforehand what grouping will cost
 
 _Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress], Indices]
 
 
-def _average(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> Indices:
+def _cluster_average(
+    embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
+) -> Indices:
     if params.second_pass:
-        return two_passes(embeddings, params.threshold, constraints, progress)
+        return cluster_in_two_passes(embeddings, params.threshold, constraints, progress)
     return agglomerate(embeddings, params.threshold, "average", constraints, progress)
 
 
 ALGORITHMS: dict[str, _Algorithm] = {
-    "average": _average,
+    "average": _cluster_average,
     "complete": lambda x, p, c, progress: agglomerate(x, p.threshold, "complete", c, progress),
     "single": lambda x, p, c, progress: agglomerate(x, p.threshold, "single", c, progress),
-    "hdbscan": lambda x, p, c, progress: hdbscan_groups(x, p.min_size, p.min_samples, c, progress),
+    "hdbscan": lambda x, p, c, progress: cluster_hdbscan(x, p.min_size, p.min_samples, c, progress),
 }
 
 
@@ -51,7 +53,7 @@ class Grouping:
 
     clustering: Clustering
     changes: Changes | None
-    anew: str
+    full_reason: str
     compared: int
     would_merge: int
 
@@ -64,7 +66,7 @@ def group_faces(
     *,
     history: Sequence[Clustering] = (),
     models: str = "",
-    anew: bool = False,
+    full: bool = False,
 ) -> Grouping:
     """Group faces by person.
 
@@ -74,13 +76,15 @@ def group_faces(
     Only average linkage can go on from there. Raises UsageError for an unknown algorithm or a
     senseless number.
     """
-    check(params)
+    check_params(params)
     earlier = history[0] if history else None
     known = earlier_groups(faces.face_ids, earlier, parts=True)
-    reason = _why_anew(earlier, params, models, known, asked=anew)
-    made = _made(faces, params, constraints, progress or Silent(), np.full_like(known, NEW) if reason else known)
+    reason = _reason_for_full_run(earlier, params, models, known, asked=full)
+    made = _compute_partition(
+        faces, params, constraints, progress or SilentProgress(), np.full_like(known, NEW) if reason else known
+    )
     runs = [earlier_groups(faces.face_ids, run) for run in history]
-    taken = max((run.highest for run in history), default=0)
+    taken = max((run.highest_number for run in history), default=0)
     labels = number_groups(made.clusters, params.min_size, runs, taken, constraints.anchors)
     clustering = Clustering(
         face_ids=faces.face_ids,
@@ -89,15 +93,15 @@ def group_faces(
         parts=number_groups(made.parts, 2),
         params=params,
         models=models,
-        whole=earlier.whole if earlier is not None and not reason else len(faces),
-        highest=max(taken, int(labels.max(initial=0))),
+        size_at_full_run=earlier.size_at_full_run if earlier is not None and not reason else len(faces),
+        highest_number=max(taken, int(labels.max(initial=0))),
     )
-    changes = None if earlier is None else compare(earlier, clustering)
+    changes = None if earlier is None else compare_clusterings(earlier, clustering)
     return Grouping(clustering, changes, reason, made.compared, made.would_merge)
 
 
 @dataclass(frozen=True)
-class Made:
+class Partition:
     """Clusters and parts (n,), named by a member's position; the rest as in `Grouping`."""
 
     clusters: Indices
@@ -106,25 +110,25 @@ class Made:
     would_merge: int = 0
 
 
-def _made(
+def _compute_partition(
     faces: FaceTable, params: ClusterParams, constraints: Constraints, progress: Progress, known: Indices
-) -> Made:
+) -> Partition:
     """From known parts (n,), anew where all are NEW: the faces but the poor ones grouped, then these
     taken in."""
-    poor = poor_faces(faces.quality, params.min_quality, constraints)
+    poor = select_low_quality(faces.quality, params.min_quality, constraints)
     good = np.flatnonzero(~poor)
-    make = partial(_go_on, known[good]) if (known != NEW).any() else _make_anew
+    make = partial(_extend_partition, known[good]) if (known != NEW).any() else _partition_from_scratch
     if not poor.any():
         return make(faces.embeddings, params, constraints, progress)
-    made = make(faces.embeddings[good], params, constraints.within(good), progress)
-    clusters, parts = with_poor(faces.embeddings, poor, made.clusters, made.parts, known, params, constraints)
+    made = make(faces.embeddings[good], params, constraints.restrict_to(good), progress)
+    clusters, parts = add_low_quality(faces.embeddings, poor, made.clusters, made.parts, known, params, constraints)
     compared = made.compared + int(np.count_nonzero(poor & (known == NEW)))
-    return Made(clusters, parts, compared, made.would_merge)
+    return Partition(clusters, parts, compared, made.would_merge)
 
 
-def with_poor(
+def add_low_quality(
     embeddings: Float32,
-    poor: NDArray[np.bool_],
+    low_quality: NDArray[np.bool_],
     good_clusters: Indices,
     good_parts: Indices,
     known: Indices,
@@ -133,51 +137,59 @@ def with_poor(
 ) -> tuple[Indices, Indices]:
     """Clusters and parts (n,) of all faces, from those of the ones that are not `poor` (n,), which are
     named by a position among these alone; `known` (n,): the parts of an earlier run."""
-    good = np.flatnonzero(~poor)
-    clusters, parts = np.arange(len(poor)), np.arange(len(poor))
+    good = np.flatnonzero(~low_quality)
+    clusters, parts = np.arange(len(low_quality)), np.arange(len(low_quality))
     clusters[good], parts[good] = good[good_clusters], good[good_parts]
     loosely = params.algorithm == "average" and params.second_pass
-    return take_in(embeddings, poor, clusters, parts, known, params.threshold, constraints, loosely=loosely)
+    return absorb_low_quality(
+        embeddings, low_quality, clusters, parts, known, params.threshold, constraints, subtract_scatter=loosely
+    )
 
 
-def _make_anew(embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress) -> Made:
-    if len(embeddings) >= _MANY:
-        progress.note(in_words(forecast(*embeddings.shape), len(embeddings)))
+def _partition_from_scratch(
+    embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
+) -> Partition:
+    if len(embeddings) >= _MIN_FACES_FOR_ESTIMATE:
+        progress.note(describe_cost(estimate_cost(*embeddings.shape), len(embeddings)))
     algorithm = ALGORITHMS[params.algorithm]
     if params.algorithm != "average":
         clusters = algorithm(embeddings, params, constraints, progress)
-        return Made(clusters, clusters, len(embeddings))
-    alike = algorithm(embeddings, params, likeness_alone(constraints, len(embeddings)), progress)
-    made = with_links(alike, embeddings, params, constraints, progress)
-    return Made(made.clusters, made.parts, len(embeddings))
+        return Partition(clusters, clusters, len(embeddings))
+    alike = algorithm(embeddings, params, without_links(constraints, len(embeddings)), progress)
+    made = apply_links(alike, embeddings, params, constraints, progress)
+    return Partition(made.clusters, made.parts, len(embeddings))
 
 
-def with_links(
-    alike: Indices,
+def apply_links(
+    unlinked: Indices,
     embeddings: Float32,
     params: ClusterParams,
     constraints: Constraints,
     progress: Progress | None = None,
-) -> Made:
+) -> Partition:
     """Clusters made by average linkage and likeness alone, `alike` (n,), joined by the links."""
-    return _go_on(number_groups(alike, 2).astype(np.int64), embeddings, params, constraints, progress or Silent())
+    return _extend_partition(
+        number_groups(unlinked, 2).astype(np.int64), embeddings, params, constraints, progress or SilentProgress()
+    )
 
 
-def _go_on(
+def _extend_partition(
     known: Indices, embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
-) -> Made:
+) -> Partition:
     """From known parts (n,): join them by the links, and find a place for new faces."""
 
     def group(some: Float32, limits: Constraints) -> Indices:
-        return ALGORITHMS[params.algorithm](some, params, limits, Silent())
+        return ALGORITHMS[params.algorithm](some, params, limits, SilentProgress())
 
     extended = extend_groups(embeddings, known, params.threshold, constraints, group, progress)
     parts = parts_of(embeddings, extended.clusters, constraints, np.where(extended.new, NEW, known))
-    parts = with_taken_out(parts, known, extended.new)
-    return Made(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
+    parts = restore_removed(parts, known, extended.new)
+    return Partition(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
 
 
-def _why_anew(earlier: Clustering | None, params: ClusterParams, models: str, known: Indices, *, asked: bool) -> str:
+def _reason_for_full_run(
+    earlier: Clustering | None, params: ClusterParams, models: str, known: Indices, *, asked: bool
+) -> str:
     """Why all faces are to be grouped; "": they are not."""
     if earlier is None:
         return "there is no grouping yet"
@@ -198,7 +210,7 @@ def _why_anew(earlier: Clustering | None, params: ClusterParams, models: str, kn
     return ""
 
 
-def check(params: ClusterParams) -> None:
+def check_params(params: ClusterParams) -> None:
     """Raises UsageError for an unknown algorithm or a senseless number."""
     if params.algorithm not in ALGORITHMS:
         raise UsageError(f"no algorithm {params.algorithm!r}", hint=f"choose one of {', '.join(ALGORITHMS)}")

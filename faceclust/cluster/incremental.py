@@ -19,22 +19,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.blocked_pairs import near_pairs
-from faceclust.cluster.constraints import Constraints, contradictions
+from faceclust.cluster.blocked_pairs import find_near_pairs
+from faceclust.cluster.constraints import Constraints, find_contradictions
 from faceclust.cluster.distances import ClusterMeans, Indices
-from faceclust.cluster.labels import groups_of, joined, united
+from faceclust.cluster.labels import groups_of, label_linked, merge_points
 from faceclust.cluster.numbering import NEW
-from faceclust.cluster.two_passes import SHARE
-from faceclust.progress import Progress, Silent
+from faceclust.cluster.two_passes import SCATTER_SHARE
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32
 
 #: How much farther than the threshold a new face may be from a group that is looked at again:
 #: more than the allowance for the scatter of the group it may end up in.
-_REACH = 1.25
+_REACH_FACTOR = 1.25
 
 
 @dataclass(frozen=True)
-class Extended:
+class ExtendedClusters:
     """`clusters` (n,): each face's cluster, named by a member's position. `new` (n,): which
     faces were compared with all others. `would_merge`: how many groups beside new faces would
     go into others if earlier groups were free to."""
@@ -49,9 +49,9 @@ def extend_groups(
     earlier: Indices,
     threshold: float,
     constraints: Constraints,
-    group: Callable[[Float32, Constraints], Indices],
+    cluster_faces: Callable[[Float32, Constraints], Indices],
     progress: Progress | None = None,
-) -> Extended:
+) -> ExtendedClusters:
     """Group new faces with each other and into groups of an earlier run.
 
     `earlier` (n,) int64: each face's group then, apart from must-links (or ALONE, NEW of
@@ -59,35 +59,35 @@ def extend_groups(
     an earlier group now breaks a constraint, faces are taken out of it, and count as new.
     Must-linked faces bring their groups together.
     """
-    clusters, new = _standing(earlier, constraints)
+    clusters, new = _restore_earlier_clusters(earlier, constraints)
     if not new.any():
-        return Extended(clusters, new, 0)
-    near = _near(embeddings, clusters, np.flatnonzero(new), threshold, progress or Silent())
+        return ExtendedClusters(clusters, new, 0)
+    near = _clusters_near_new_faces(embeddings, clusters, np.flatnonzero(new), threshold, progress or SilentProgress())
     subset = np.flatnonzero(near[clusters])
     seeds = groups_of(clusters[subset])
-    exclusions = constraints.within(subset).exclusions
+    exclusions = constraints.restrict_to(subset).exclusions
     standing = (earlier >= 0) & ~new
     kept = np.array([faces[0] for faces in seeds if standing[subset[faces]].any()], dtype=np.int64)
-    found = group(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
-    freely = group(embeddings[subset], Constraints(seeds, exclusions)) if len(kept) > 1 else found
+    found = cluster_faces(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
+    freely = cluster_faces(embeddings[subset], Constraints(seeds, exclusions)) if len(kept) > 1 else found
     clusters[subset] = subset[found]
-    return Extended(clusters, new, max(0, len(np.unique(found)) - len(np.unique(freely))))
+    return ExtendedClusters(clusters, new, max(0, len(np.unique(found)) - len(np.unique(freely))))
 
 
-def _standing(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDArray[np.bool_]]:
+def _restore_earlier_clusters(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDArray[np.bool_]]:
     """Earlier groups as clusters, named by their smallest member's position, joined where faces
     are must-linked; and which faces count as new: those that are, and those that had to be
     taken out of a group."""
     n = len(earlier)
     new = earlier == NEW
-    told = joined(n, constraints.must_link)
+    told = label_linked(n, constraints.must_link)
     told_with = np.bincount(told, minlength=n)[told]
     while True:
         kept = np.where((earlier >= 0) & ~new, earlier, NEW - 1 - np.arange(n))
-        clusters = joined(n, [*groups_of(kept), *constraints.must_link])
+        clusters = label_linked(n, [*groups_of(kept), *constraints.must_link])
         out = [
-            _taken_out(faces, told_with[faces] == 1, kept, clusters)
-            for faces in contradictions(clusters, told, constraints.exclusions)
+            _faces_to_remove(faces, told_with[faces] == 1, kept, clusters)
+            for faces in find_contradictions(clusters, told, constraints.exclusions)
         ]
         freed = np.concatenate([np.empty(0, np.int64), *out])
         freed = freed[kept[freed] >= 0]
@@ -96,7 +96,7 @@ def _standing(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDAr
         new[freed] = True
 
 
-def _taken_out(faces: Indices, untold: NDArray[np.bool_], kept: Indices, clusters: Indices) -> Indices:
+def _faces_to_remove(faces: Indices, untold: NDArray[np.bool_], kept: Indices, clusters: Indices) -> Indices:
     """Which faces to take out of their groups when these exclude each other. Those of which nothing
     was told, where that settles it; where a group is in itself of two minds, all of it."""
     if (untold.any() and not untold.all()) or (untold.any() and len(np.unique(kept[faces])) > 1):
@@ -104,22 +104,22 @@ def _taken_out(faces: Indices, untold: NDArray[np.bool_], kept: Indices, cluster
     return np.flatnonzero(clusters == clusters[faces[0]])
 
 
-def _near(
+def _clusters_near_new_faces(
     embeddings: Float32, clusters: Indices, new: Indices, threshold: float, progress: Progress
 ) -> NDArray[np.bool_]:
     """By name, the clusters that a new face may change: its own, single faces within the threshold
     of it, groups not much farther off than that."""
     points = ClusterMeans(embeddings)
     probes = points.probes(new)
-    means = united(points, clusters)
-    means.square_sums -= SHARE * means.scatter() * means.sizes
+    means = merge_points(points, clusters)
+    means.square_sums -= SCATTER_SHARE * means.scatter() * means.sizes
     names = np.unique(clusters)
-    reach = np.where(means.sizes[names] > 1, _REACH * threshold, threshold).astype(np.float32)
+    reach = np.where(means.sizes[names] > 1, _REACH_FACTOR * threshold, threshold).astype(np.float32)
     limits = np.full(len(new), reach.max(initial=0), np.float32)
     near = np.zeros(len(embeddings), np.bool_)
     near[clusters[new]] = True
     progress.start("comparing new faces", len(new), "faces")
-    pairs = near_pairs(lambda rows: probes[rows], means.targets(names), limits, on_rows=progress.advance)
+    pairs = find_near_pairs(lambda rows: probes[rows], means.targets(names), limits, on_rows=progress.advance)
     for _, columns, values in pairs:
         near[names[columns[values <= reach[columns]]]] = True
     progress.finish()

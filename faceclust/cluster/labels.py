@@ -9,7 +9,7 @@ import numpy as np
 from faceclust.cluster.distances import ClusterMeans, Indices
 
 
-def joined(n: int, links: Sequence[Indices]) -> Indices:
+def label_linked(n: int, links: Sequence[Indices]) -> Indices:
     """Clusters, named by their smallest member's position, of n faces linked in groups."""
     from scipy.sparse import coo_array  # slow to import, and most commands group nothing
     from scipy.sparse.csgraph import connected_components
@@ -21,10 +21,10 @@ def joined(n: int, links: Sequence[Indices]) -> Indices:
     return np.asarray(first[inverse], dtype=np.int64)
 
 
-def united(points: ClusterMeans, clusters: Indices) -> ClusterMeans:
+def merge_points(points: ClusterMeans, clusters: Indices) -> ClusterMeans:
     """Points as clusters, in place; `clusters` (n,): names, each a member's position."""
     for group in groups_of(clusters):
-        points.unite(group)
+        points.merge_group(group)
     return points
 
 

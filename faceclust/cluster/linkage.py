@@ -18,9 +18,9 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import Float64, Indices
-from faceclust.cluster.linkage_rules import RULES
-from faceclust.cluster.nearest_clusters import Neighbourhood
-from faceclust.progress import Progress, Silent
+from faceclust.cluster.linkage_rules import LINKAGE_RULES
+from faceclust.cluster.nearest_clusters import NearestClusters
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32
 
 
@@ -41,38 +41,38 @@ def agglomerate(
     cluster. `penalties` (n,), none below 0, are added to every squared distance for each of the
     two faces.
     """
-    rule = RULES[linkage](embeddings, penalties)
-    return _Agglomeration(rule, threshold, constraints or Constraints(), progress or Silent()).run()
+    rule = LINKAGE_RULES[linkage](embeddings, penalties)
+    return _Agglomeration(rule, threshold, constraints or Constraints(), progress or SilentProgress()).run()
 
 
-class _Agglomeration(Neighbourhood):
+class _Agglomeration(NearestClusters):
     def run(self) -> Indices:
-        if not self.rule.penalised:
-            self._unite_duplicates()
-        if len(self.live) > 1:
-            self.first_lists()
-            self.starting = len(self.live)
-            self.tell_progress()
-            changed = self.live
+        if not self.rule.has_penalties:
+            self._merge_duplicates()
+        if len(self.active) > 1:
+            self.build_lists()
+            self.start_count = len(self.active)
+            self.report_progress()
+            changed = self.active
             while len(changed):
-                changed = self._round(changed)
+                changed = self._run_round(changed)
             self.progress.finish()
         return self.find(np.arange(len(self.parent)))
 
-    def tell_progress(self) -> None:
+    def report_progress(self) -> None:
         """Begin the stage of merging, or go back to it."""
-        self.progress.start("grouping", self.starting)
-        self.progress.advance(self.starting - int(np.count_nonzero(self.alive)))
+        self.progress.start("grouping", self.start_count)
+        self.progress.advance(self.start_count - int(np.count_nonzero(self.alive)))
 
-    def _unite_duplicates(self) -> None:
+    def _merge_duplicates(self) -> None:
         """Equal points merge first in any case; done beforehand, they cost no rounds. Where some of
         them, or a must-linked cluster at their place, may not meet, the rounds settle who does."""
         _, inverse, counts = np.unique(
-            self.means.square_sums[self.live] / self.means.sizes[self.live],
+            self.means.square_sums[self.active] / self.means.sizes[self.active],
             return_inverse=True,
             return_counts=True,
         )
-        alike = self.live[counts[inverse] > 1]  # equal points have equal norms
+        alike = self.active[counts[inverse] > 1]  # equal points have equal norms
         rows = np.ascontiguousarray(self.means.sums[alike] / self.means.sizes[alike, None])
         keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
         _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
@@ -80,23 +80,23 @@ class _Agglomeration(Neighbourhood):
         several = several[np.argsort(inverse[several], kind="stable")]
         for place in np.split(alike[several], np.flatnonzero(np.diff(inverse[several])) + 1):
             group = place[self.means.sizes[place] == 1]
-            if len(group) > 1 and not self.exclusions.contradicts(place):
+            if len(group) > 1 and not self.exclusions.has_contradiction(place):
                 self.exclusions.merge(int(group.min()), group[group != group.min()].tolist())
-                self.unite(group)
+                self.merge_group(group)
                 self.alive[group[group != group.min()]] = False
-        self.live = self.live[self.alive[self.live]]
+        self.active = self.active[self.alive[self.active]]
 
-    def _round(self, changed: Indices) -> Indices:
+    def _run_round(self, changed: Indices) -> Indices:
         """Merge what may be merged; else make worn lists anew. Gives the clusters whose nearest
         neighbour was looked for again; none: all is done."""
         into, others = self._mutual_pairs(changed)
         if not len(into):
             # Whoever has nobody within the threshold is finished, and nobody has them.
-            finished = self.certain[self.live] & (self.nearest[self.live] < 0)
-            self.live = self.live[self.alive[self.live] & ~finished]
-            worn = self.live[~self.certain[self.live]]
+            finished = self.certain[self.active] & (self.nearest[self.active] < 0)
+            self.active = self.active[self.alive[self.active] & ~finished]
+            worn = self.active[~self.certain[self.active]]
             if len(worn):
-                self.refresh(worn)
+                self.rebuild_lists(worn)
                 return worn
             into, others = self._nearest_pair()
             if not len(into):
@@ -113,7 +113,7 @@ class _Agglomeration(Neighbourhood):
 
     def _nearest_pair(self) -> tuple[Indices, Indices]:
         """Ties can chase each other in a ring; the nearest pair of all is safe to merge."""
-        a = self.live[self.nearest[self.live] >= 0]
+        a = self.active[self.nearest[self.active] >= 0]
         b = self.nearest[a]
         low, high = np.minimum(a, b), np.maximum(a, b)
         first = np.lexsort((high, low, self.distance[a]))[:1]
@@ -130,12 +130,12 @@ class _Agglomeration(Neighbourhood):
         self.alive[others] = False
         gone = np.zeros(len(self.parent), np.bool_)
         gone[pair] = True
-        nearest = self.nearest[self.live]
-        lost = self.live[gone[nearest] & (nearest >= 0)]
+        nearest = self.nearest[self.active]
+        lost = self.active[gone[nearest] & (nearest >= 0)]
         lost = lost[self.alive[lost] & ~gone[lost]]
-        if np.count_nonzero(self.alive[self.live]) < 0.9 * len(self.live):
-            self.live = self.live[self.alive[self.live]]
-        self.evaluate(into, others)
-        self.evaluate(lost)
+        if np.count_nonzero(self.alive[self.active]) < 0.9 * len(self.active):
+            self.active = self.active[self.alive[self.active]]
+        self.update_lists(into, others)
+        self.update_lists(lost)
         self.progress.advance(len(into))
         return np.concatenate([into, lost])

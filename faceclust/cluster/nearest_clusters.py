@@ -5,45 +5,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.blocked_pairs import near_pairs, rows_of_half
+from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.distances import Float64, Indices
-from faceclust.cluster.linkage_rules import Members, Rule
-from faceclust.cluster.nearest_lists import LENGTH, Nearest, NeighbourLists
+from faceclust.cluster.linkage_rules import ClusterMembers, LinkageRule
+from faceclust.cluster.nearest_lists import LIST_LENGTH, NeighbourLists, SmallestEntries
 from faceclust.progress import Progress
 
 _CHUNK = 1 << 16  # lists brought up to date at a time: bounds the memory
-_LONG = 10**9  # pairs to compare that take long enough to be told of
+_MIN_REPORTED_PAIRS = 10**9  # pairs to compare that take long enough to be told of
 
 
-class Neighbourhood:
+class NearestClusters:
     """The clusters, their lists, and each one's nearest neighbour as far as that is certain.
 
     A list is brought up to date only where the cluster has merged or its nearest neighbour has;
     entries keep the names and sizes of the clusters they were made for until then.
     """
 
-    def __init__(self, rule: Rule, threshold: float, constraints: Constraints, progress: Progress) -> None:
+    def __init__(self, rule: LinkageRule, threshold: float, constraints: Constraints, progress: Progress) -> None:
         self.rule, self.means, self.progress = rule, rule.means, progress
         n = len(self.means.sizes)
-        self.limit = threshold + self.means.grid
+        self.limit = threshold + self.means.distance_step
         self.parent = np.arange(n)
         for group in constraints.must_link:
-            self.unite(group)
+            self.merge_group(group)
         self.exclusions = ExclusionIndex(constraints.exclusions, self.find, n)
         self.alive = self.parent == np.arange(n)
-        self.live: Indices = np.flatnonzero(self.alive)  # clusters that may still grow, and some dead ones
+        self.active: Indices = np.flatnonzero(self.alive)  # clusters that may still grow, and some dead ones
         self.lists = NeighbourLists.unknown(n)
         self.nearest = np.full(n, -1, np.int64)
         self.distance = np.full(n, np.inf)
         self.certain = np.zeros(n, np.bool_)
 
-    def tell_progress(self) -> None:
+    def report_progress(self) -> None:
         """Called when a long stage of comparing is over."""
 
-    def unite(self, group: Indices) -> None:
+    def merge_group(self, group: Indices) -> None:
         """Make one cluster of several, before lists are made."""
-        self.means.unite(group)
+        self.means.merge_group(group)
         self.parent[group] = group.min()
 
     def find(self, ids: NDArray[np.integer]) -> Indices:
@@ -57,101 +57,105 @@ class Neighbourhood:
         self.parent[ids] = roots
         return np.asarray(roots)
 
-    def first_lists(self) -> None:
+    def build_lists(self) -> None:
         """The lists of all clusters, from one pass over half of all pairs."""
         # Clusters compared by their points begin as points; so do their lists.
-        start = self.live if self.rule.by_means else np.arange(len(self.parent))
-        best = Nearest(len(start), self.limit + self.means.rounding32)
+        start = self.active if self.rule.uses_means else np.arange(len(self.parent))
+        best = SmallestEntries(len(start), self.limit + self.means.float32_error)
         self.progress.start("comparing faces", len(start), "faces")
-        points = self.rule.start
-        pairs = near_pairs(
+        points = self.rule.initial_means
+        pairs = find_near_pairs(
             lambda rows: points.probes(start[rows]),
             points.targets(start),
             best.limits,
             best.limits,
-            on_rows=rows_of_half(self.progress.advance, len(start)),
+            on_rows=triangle_progress(self.progress.advance, len(start)),
         )
         for rows, columns, values in pairs:
-            best.offer(rows, columns, values)
-            best.offer(columns, rows, values)
-        best.settle()
+            best.add(rows, columns, values)
+            best.add(columns, rows, values)
+        best.flush()
         self.progress.finish()
-        self._keep(start, start, best)
-        if not self.rule.by_means:
-            seeded = self.live[self.means.sizes[self.live] > 1]
+        self._store_exact_distances(start, start, best)
+        if not self.rule.uses_means:
+            seeded = self.active[self.means.sizes[self.active] > 1]
             self.lists.ids[seeded], self.lists.bound[seeded] = -1, -np.inf
-            self._choose(seeded)
+            self._choose_nearest(seeded)
 
-    def _keep(self, rows: Indices, columns: Indices, best: Nearest) -> None:
+    def _store_exact_distances(self, rows: Indices, columns: Indices, best: SmallestEntries) -> None:
         """Float32 lists of `rows` among `columns` as lists with exact distances."""
         # What was left out is no nearer than the worst kept one, up to rounding.
-        left_out = best.limits.astype(np.float64) - 2 * self.means.rounding32
-        self.lists.bound[rows] = np.where(best.full, left_out, np.inf)
+        left_out = best.limits.astype(np.float64) - 2 * self.means.float32_error
+        self.lists.bound[rows] = np.where(best.full_rows, left_out, np.inf)
         self.lists.ids[rows] = -1
         for first in range(0, len(rows), _CHUNK):
             some = rows[first : first + _CHUNK]
             found = best.columns[first : first + _CHUNK]
             row, slot = np.nonzero(found >= 0)
             near, row_ids = columns[found[row, slot]], some[row]
-            distances = self.rule.start.distance(row_ids, near)
+            distances = self.rule.initial_means.pair_distances(row_ids, near)
             good = (distances <= self.limit) & (near != row_ids)
             row_ids, slot, near = row_ids[good], slot[good], near[good]
             self.lists.ids[row_ids, slot] = near
             self.lists.distances[row_ids, slot] = distances[good]
-            self.lists.sizes[row_ids, slot] = self.rule.start.sizes[near]
-            self.evaluate(some[self.alive[some]])
+            self.lists.sizes[row_ids, slot] = self.rule.initial_means.sizes[near]
+            self.update_lists(some[self.alive[some]])
 
-    def refresh(self, worn: Indices) -> None:
+    def rebuild_lists(self, clusters: Indices) -> None:
         """Make these clusters' lists anew from all clusters that may still grow."""
-        if self.rule.by_means:
-            self._refresh_by_means(worn)
-            worn = worn[~self.certain[worn]]
-        if len(worn):
-            members = Members(self.find(np.arange(len(self.parent))))
-            for cluster in worn.tolist():
-                self._refresh_exactly(cluster, members)
-        self._choose(worn)
+        if self.rule.uses_means:
+            self._rebuild_by_means(clusters)
+            clusters = clusters[~self.certain[clusters]]
+        if len(clusters):
+            members = ClusterMembers(self.find(np.arange(len(self.parent))))
+            for cluster in clusters.tolist():
+                self._rebuild_exactly(cluster, members)
+        self._choose_nearest(clusters)
 
-    def _refresh_by_means(self, worn: Indices) -> None:
-        long = len(worn) * len(self.live) > _LONG
+    def _rebuild_by_means(self, worn: Indices) -> None:
+        long = len(worn) * len(self.active) > _MIN_REPORTED_PAIRS
         if long:
             self.progress.start("comparing groups", len(worn), "groups")
-        hide = self.exclusions.curtain(worn, self.live)
-        best = Nearest(len(worn), self.limit + self.means.rounding32)
-        pairs = near_pairs(
+        hide = self.exclusions.build_tile_mask(worn, self.active)
+        best = SmallestEntries(len(worn), self.limit + self.means.float32_error)
+        pairs = find_near_pairs(
             lambda rows: self.means.probes(worn[rows]),
-            self.means.targets(self.live),
+            self.means.targets(self.active),
             best.limits,
-            hide=hide,
+            mask=hide,
             on_rows=self.progress.advance if long else None,
         )
         for rows, columns, values in pairs:
-            best.offer(rows, columns, values)
-        best.settle()
-        self._keep(worn, self.live, best)
+            best.add(rows, columns, values)
+        best.flush()
+        self._store_exact_distances(worn, self.active, best)
         if long:
-            self.tell_progress()
+            self.report_progress()
 
-    def _refresh_exactly(self, cluster: int, members: Members) -> None:
+    def _rebuild_exactly(self, cluster: int, members: ClusterMembers) -> None:
         """One cluster's list in float64 alone, ties by name: for those whose neighbours are too
         alike for float32 to tell apart, and for clusters compared by their points."""
         lists = self.lists
-        others = np.setdiff1d(self.live, np.append(self.exclusions.rivals(cluster), cluster), assume_unique=True)
+        others = np.setdiff1d(
+            self.active, np.append(self.exclusions.excluded_clusters(cluster), cluster), assume_unique=True
+        )
         distances = self.rule.distances_from(cluster, others, members)
         order = np.lexsort((others, distances))
         order = order[: np.searchsorted(distances[order], self.limit, side="right")]
-        kept = order[:LENGTH]
+        kept = order[:LIST_LENGTH]
         lists.ids[cluster] = -1
         lists.ids[cluster, : len(kept)], lists.distances[cluster, : len(kept)] = others[kept], distances[kept]
         lists.sizes[cluster, : len(kept)] = self.means.sizes[others[kept]]
-        lists.bound[cluster] = np.nextafter(distances[order[LENGTH]], np.inf) if len(order) > LENGTH else np.inf
+        lists.bound[cluster] = (
+            np.nextafter(distances[order[LIST_LENGTH]], np.inf) if len(order) > LIST_LENGTH else np.inf
+        )
 
-    def evaluate(self, rows: Indices, others: Indices | None = None) -> None:
+    def update_lists(self, rows: Indices, others: Indices | None = None) -> None:
         """Bring the lists of clusters up to date, of those just merged with the lists of the
         `others` they took in, and choose their nearest neighbours."""
         for first in range(_CHUNK, len(rows), _CHUNK):
             part = slice(first, first + _CHUNK)
-            self.evaluate(rows[part], None if others is None else others[part])
+            self.update_lists(rows[part], None if others is None else others[part])
         rows, others = rows[:_CHUNK], None if others is None else others[:_CHUNK]
         sources = [rows] if others is None else [rows, others]
         ids = np.concatenate([self.lists.ids[source] for source in sources], axis=1)
@@ -165,32 +169,32 @@ class Neighbourhood:
         owner, roots = owner[order], roots[order]
         starts = np.flatnonzero((np.diff(owner, prepend=-1) != 0) | (np.diff(roots, prepend=-1) != 0))
         if len(starts):
-            distances = self.rule.combine(
+            distances = self.rule.combine_entries(
                 rows[owner[starts]], roots[starts], distances[order], sizes[order], starts, len(sources)
             )
         owner, roots = owner[starts], roots[starts]
         good = distances <= self.limit
         owner, roots, distances = owner[good], roots[good], distances[good]
-        self._store(rows, *self._shortened(rows, owner, roots, distances))
-        self._choose(rows)
+        self._write_lists(rows, *self._truncate_lists(rows, owner, roots, distances))
+        self._choose_nearest(rows)
 
-    def _shortened(
+    def _truncate_lists(
         self, rows: Indices, owner: Indices, roots: Indices, distances: Float64
     ) -> tuple[Indices, Indices, Float64]:
         """Entries, sorted by owner, with no more than LENGTH of one owner: the nearest."""
         counts = np.bincount(owner, minlength=len(rows))
-        if counts.max(initial=0) <= LENGTH:
+        if counts.max(initial=0) <= LIST_LENGTH:
             return owner, roots, distances
         order = np.lexsort((roots, distances, owner))
         owner, roots, distances = owner[order], roots[order], distances[order]
         rank = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-        first_out = rank == LENGTH
+        first_out = rank == LIST_LENGTH
         cut = rows[owner[first_out]]
         self.lists.bound[cut] = np.minimum(self.lists.bound[cut], distances[first_out])
-        kept = rank < LENGTH
+        kept = rank < LIST_LENGTH
         return owner[kept], roots[kept], distances[kept]
 
-    def _store(self, rows: Indices, owner: Indices, roots: Indices, distances: Float64) -> None:
+    def _write_lists(self, rows: Indices, owner: Indices, roots: Indices, distances: Float64) -> None:
         counts = np.bincount(owner, minlength=len(rows))
         slot = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         self.lists.ids[rows] = -1
@@ -198,7 +202,7 @@ class Neighbourhood:
         self.lists.distances[rows[owner], slot] = distances
         self.lists.sizes[rows[owner], slot] = self.means.sizes[roots]
 
-    def _choose(self, rows: Indices) -> None:
+    def _choose_nearest(self, rows: Indices) -> None:
         """The nearest listed neighbour that may be met, ties by the smaller, then the larger
         name of the pair. A neighbour that may not be met leaves the list."""
         lists = self.lists

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.blocked_pairs import Places
+from faceclust.cluster.blocked_pairs import Positions
 from faceclust.cluster.distances import Float64
 from faceclust.types import Float32
 
-LENGTH = 24  # neighbours a list holds; the answer is the same for any, the work is not
+LIST_LENGTH = 24  # neighbours a list holds; the answer is the same for any, the work is not
 _CHUNK = 1 << 17  # rows sorted at a time
 
 
@@ -32,14 +32,14 @@ class NeighbourLists:
     @classmethod
     def unknown(cls, n: int) -> NeighbourLists:
         return cls(
-            ids=np.full((n, LENGTH), -1, np.int32),
-            distances=np.full((n, LENGTH), np.inf),
-            sizes=np.zeros((n, LENGTH), np.int32),
+            ids=np.full((n, LIST_LENGTH), -1, np.int32),
+            distances=np.full((n, LIST_LENGTH), np.inf),
+            sizes=np.zeros((n, LIST_LENGTH), np.int32),
             bound=np.full(n, -np.inf),
         )
 
 
-class Nearest:
+class SmallestEntries:
     """The `length` smallest entries of each row of a matrix that comes in pieces.
 
     `columns` (rows, length), −1 where empty; `values` likewise, rising, inf where empty;
@@ -47,39 +47,39 @@ class Nearest:
     """
 
     def __init__(self, rows: int, limit: float, length: int | None = None) -> None:
-        length = LENGTH if length is None else length
+        length = LIST_LENGTH if length is None else length
         self.columns = np.full((rows, length), -1, np.int32)
         self.values = np.full((rows, length), np.inf, np.float32)
         self.limits = np.full(rows, limit, np.float32)
-        self._waiting: list[tuple[Places, Places, Float32]] = []
-        self._count = 0
+        self._pending: list[tuple[Positions, Positions, Float32]] = []
+        self._pending_count = 0
 
     @property
-    def full(self) -> NDArray[np.bool_]:
+    def full_rows(self) -> NDArray[np.bool_]:
         """Rows that may have left something out."""
         return self.columns[:, -1] >= 0
 
-    def offer(self, rows: Places, columns: Places, values: Float32) -> None:
+    def add(self, rows: Positions, columns: Positions, values: Float32) -> None:
         """Entries of the matrix; none may come twice."""
         good = values <= self.limits[rows]
-        self._waiting.append((rows[good], columns[good], values[good]))
-        self._count += int(np.count_nonzero(good))
-        if self._count > max(1 << 18, 8 * len(self.limits)):
-            self.settle()
+        self._pending.append((rows[good], columns[good], values[good]))
+        self._pending_count += int(np.count_nonzero(good))
+        if self._pending_count > max(1 << 18, 8 * len(self.limits)):
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Take in what was offered."""
-        if not self._count:
+        if not self._pending_count:
             return
-        rows, columns, values = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
-        self._waiting, self._count = [], 0
+        rows, columns, values = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
+        self._pending, self._pending_count = [], 0
         good = values <= self.limits[rows]
         for start in range(0, len(self.limits), _CHUNK):  # bounds the memory of the sort
             some = np.flatnonzero(good & (rows >= start) & (rows < start + _CHUNK))
             if len(some):
-                self._take(rows[some], columns[some], values[some])
+                self._merge_pending(rows[some], columns[some], values[some])
 
-    def _take(self, rows: Places, columns: Places, values: Float32) -> None:
+    def _merge_pending(self, rows: Positions, columns: Positions, values: Float32) -> None:
         touched = np.flatnonzero(np.bincount(rows))
         length = self.columns.shape[1]
         rows = np.concatenate([rows, np.repeat(touched, length)])

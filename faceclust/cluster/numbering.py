@@ -18,7 +18,11 @@ Numbers = NDArray[np.int32]
 
 
 def number_groups(
-    clusters: Indices, min_size: int, earlier: Sequence[Indices] = (), taken: int = 0, anchors: Indices | None = None
+    clusters: Indices,
+    min_size: int,
+    earlier: Sequence[Indices] = (),
+    highest_taken: int = 0,
+    anchors: Indices | None = None,
 ) -> Numbers:
     """Cluster names (a member's position) to group numbers; −1 for the members of clusters
     smaller than `min_size`, and for faces alone.
@@ -35,14 +39,14 @@ def number_groups(
     anchored = np.zeros(len(clusters), np.bool_)
     anchored[np.empty(0, np.int64) if anchors is None else anchors] = True
     for run in earlier:
-        taken = max(taken, int(run.max(initial=0)))
+        highest_taken = max(highest_taken, int(run.max(initial=0)))
         # Only groups without a number yet take part, and numbers not given yet.
         open_to = large[inverse] & (numbers[inverse] == ALONE) & ~np.isin(run, numbers[numbers != ALONE])
         for cluster, number in _best_matches(inverse, np.where(open_to, run, ALONE), anchored):
             numbers[cluster] = number
     order = np.lexsort((names, -counts))
     rest = order[large[order] & (numbers[order] == ALONE)]
-    numbers[rest] = np.arange(taken + 1, taken + len(rest) + 1)
+    numbers[rest] = np.arange(highest_taken + 1, highest_taken + len(rest) + 1)
     return np.asarray(numbers[inverse])
 
 
@@ -88,20 +92,28 @@ class Changes:
     """
 
     added: int
-    gone: int
+    removed: int
     joined: tuple[tuple[str, int], ...]
-    woken: tuple[tuple[str, int], ...]
-    new: tuple[int, ...]
+    no_longer_alone: tuple[tuple[str, int], ...]
+    new_groups: tuple[int, ...]
     merged: tuple[tuple[int, int], ...]
     split: tuple[tuple[int, int], ...]
     moved: tuple[tuple[str, int, int], ...]
-    left: tuple[tuple[str, int], ...]
+    now_alone: tuple[tuple[str, int], ...]
 
     def __bool__(self) -> bool:
-        return bool(self.joined or self.woken or self.new or self.merged or self.split or self.moved or self.left)
+        return bool(
+            self.joined
+            or self.no_longer_alone
+            or self.new_groups
+            or self.merged
+            or self.split
+            or self.moved
+            or self.now_alone
+        )
 
 
-def compare(earlier: Clustering, later: Clustering) -> Changes:
+def compare_clusterings(earlier: Clustering, later: Clustering) -> Changes:
     """What has changed from one run to the next. A group of the one and a group of the other are
     the same where their numbers are."""
     before = earlier_groups(later.face_ids, earlier)
@@ -109,8 +121,8 @@ def compare(earlier: Clustering, later: Clustering) -> Changes:
     ids = later.face_ids
     old, here = set(before[before >= 0].tolist()), set(now[now >= 0].tolist())
     # Where most of a group's faces come from, and where most of them have gone.
-    sources = _majorities(now, before, (now >= 0) & (before >= 0))
-    targets = _majorities(before, now, (now >= 0) & (before >= 0))
+    sources = _majority_groups(now, before, (now >= 0) & (before >= 0))
+    targets = _majority_groups(before, now, (now >= 0) & (before >= 0))
     fresh = here - old
     split = {(sources[number], number) for number in fresh if number in sources}
     merged = {(number, targets[number]) for number in old - here if targets.get(number) in old}
@@ -125,18 +137,20 @@ def compare(earlier: Clustering, later: Clustering) -> Changes:
     left = (before >= 0) & (now < 0)
     return Changes(
         added=int((before == NEW).sum()),
-        gone=int(len(earlier.face_ids) - (before != NEW).sum()),
+        removed=int(len(earlier.face_ids) - (before != NEW).sum()),
         joined=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == NEW)).tolist()),
-        woken=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == ALONE)).tolist()),
-        new=tuple(sorted(fresh - sources.keys())),
+        no_longer_alone=tuple(
+            (str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == ALONE)).tolist()
+        ),
+        new_groups=tuple(sorted(fresh - sources.keys())),
         merged=tuple(sorted(merged)),
         split=tuple(sorted(split)),
         moved=tuple(moved),
-        left=tuple((str(ids[i]), int(before[i])) for i in np.flatnonzero(left).tolist()),
+        now_alone=tuple((str(ids[i]), int(before[i])) for i in np.flatnonzero(left).tolist()),
     )
 
 
-def _majorities(groups: Indices, others: Indices, where: NDArray[np.bool_]) -> dict[int, int]:
+def _majority_groups(groups: Indices, others: Indices, where: NDArray[np.bool_]) -> dict[int, int]:
     """For each of `groups` the one of `others` most of its faces are in, ties by number."""
     counts: dict[int, Counter[int]] = {}
     for group, other in zip(groups[where].tolist(), others[where].tolist(), strict=True):

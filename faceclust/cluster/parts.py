@@ -11,17 +11,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.constraints import Constraints, without_told
+from faceclust.cluster.constraints import Constraints, collapse_linked
 from faceclust.cluster.distances import ClusterMeans, Indices
-from faceclust.cluster.labels import groups_of, joined, united
+from faceclust.cluster.labels import groups_of, label_linked, merge_points
 from faceclust.types import Float32
 
 
-def likeness_alone(constraints: Constraints, n: int) -> Constraints:
+def without_links(constraints: Constraints, n: int) -> Constraints:
     """The constraints that parts are made under: no links, and exclusions as far as they are not
     between faces told to be one."""
-    told = joined(n, constraints.must_link)
-    return Constraints((), without_told(constraints.exclusions, told))
+    told = label_linked(n, constraints.must_link)
+    return Constraints((), collapse_linked(constraints.exclusions, told))
 
 
 def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, known: Indices) -> Indices:
@@ -32,22 +32,22 @@ def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, k
     part of its own, others go with the nearest. Links and parts together make up the clusters.
     """
     parts = clusters.copy()
-    link_of = joined(len(clusters), constraints.must_link)
+    link_of = label_linked(len(clusters), constraints.must_link)
     linked = np.bincount(link_of, minlength=len(clusters))[link_of] > 1
     for name in np.unique(clusters[linked]).tolist():
         members = np.flatnonzero(clusters == name)
         own = np.where(known[members] >= 0, known[members], -1 - members)
         own = np.unique(own, return_inverse=True)[1].astype(np.int64)
         sure = (known[members] >= 0) | linked[members]
-        own = _with_nearest(embeddings[members], own, np.isin(own, own[sure]))
+        own = _assign_to_nearest(embeddings[members], own, np.isin(own, own[sure]))
         chains = [*groups_of(own), *groups_of(link_of[members])]
-        if len(np.unique(joined(len(members), chains))) == 1:
+        if len(np.unique(label_linked(len(members), chains))) == 1:
             _, first, inverse = np.unique(own, return_index=True, return_inverse=True)
             parts[members] = members[first[inverse]]
     return parts
 
 
-def with_taken_out(parts: Indices, known: Indices, new: NDArray[np.bool_]) -> Indices:
+def restore_removed(parts: Indices, known: Indices, new: NDArray[np.bool_]) -> Indices:
     """The parts, with faces that had to be taken out of their `known` part still counted to it:
     that is where they go when the constraint is taken back. `new` (n,): they, and new ones."""
     stayed = np.flatnonzero(~new & (known >= 0))
@@ -59,13 +59,13 @@ def with_taken_out(parts: Indices, known: Indices, new: NDArray[np.bool_]) -> In
     return parts
 
 
-def _with_nearest(embeddings: Float32, parts: Indices, settled: NDArray[np.bool_]) -> Indices:
+def _assign_to_nearest(embeddings: Float32, parts: Indices, settled: NDArray[np.bool_]) -> Indices:
     """The parts, those not settled gone: their faces are with the nearest part that is."""
     if settled.all():
         return parts
     points = ClusterMeans(embeddings)
     _, first, inverse = np.unique(parts, return_index=True, return_inverse=True)
-    means = united(ClusterMeans(embeddings), first[inverse])
+    means = merge_points(ClusterMeans(embeddings), first[inverse])
     names = np.unique(first[inverse][settled])
     loose = np.flatnonzero(~settled)
     means_of, points_of = means.targets(names), points.probes(loose)

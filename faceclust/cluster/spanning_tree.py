@@ -20,16 +20,16 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from faceclust.cluster.blocked_pairs import near_pairs, rows_of_half
+from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
-from faceclust.cluster.nearest_lists import LENGTH, Nearest
-from faceclust.progress import Progress, Silent
+from faceclust.cluster.nearest_lists import LIST_LENGTH, SmallestEntries
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32
 
 _CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's cache
 
 
-def spanning_tree(
+def build_spanning_tree(
     embeddings: Float32, min_samples: int = 1, progress: Progress | None = None
 ) -> tuple[Indices, Indices, Float64]:
     """Smaller end, larger end and weight of the n − 1 edges, lightest first; n is at least 1.
@@ -37,21 +37,21 @@ def spanning_tree(
     A face's core distance is that to its `min_samples`th nearest other face, as in the
     `hdbscan` package, or to the farthest where there are fewer. Weights are Euclidean, float64.
     """
-    first, kind = _distinct(embeddings)
+    first, kind = _distinct_points(embeddings)
     copies = np.bincount(kind, minlength=len(first))
-    tree = _Tree(embeddings[first], copies, min(min_samples, len(embeddings) - 1), progress or Silent())
+    tree = _SpanningTree(embeddings[first], copies, min(min_samples, len(embeddings) - 1), progress or SilentProgress())
     tree.grow()
     # No edge of a face is lighter than its core distance, so a copy hangs on the first of its
     # kind; before other edges of that weight, so that copies stay together.
     copy = np.setdiff1d(np.arange(len(embeddings)), first)
-    a = np.concatenate([first[tree.a], first[kind[copy]]])
-    b = np.concatenate([first[tree.b], copy])
-    weight = np.concatenate([tree.weight, tree.core[kind[copy]]])
-    order = np.lexsort((b, a, np.arange(len(a)) < len(tree.a), weight))
+    a = np.concatenate([first[tree.low_end], first[kind[copy]]])
+    b = np.concatenate([first[tree.high_end], copy])
+    weight = np.concatenate([tree.weight, tree.core_distance[kind[copy]]])
+    order = np.lexsort((b, a, np.arange(len(a)) < len(tree.low_end), weight))
     return a[order], b[order], weight[order]
 
 
-def _distinct(embeddings: Float32) -> tuple[Indices, Indices]:
+def _distinct_points(embeddings: Float32) -> tuple[Indices, Indices]:
     """The first face of each kind, rising, and each face's kind; of one kind are equal ones."""
     rows = np.ascontiguousarray(embeddings)
     keys = rows.view(np.dtype((np.void, max(1, rows.dtype.itemsize * rows.shape[1])))).ravel()
@@ -62,7 +62,7 @@ def _distinct(embeddings: Float32) -> tuple[Indices, Indices]:
     return first[order], rank[kind]
 
 
-class _Tree:
+class _SpanningTree:
     """Distinct points (n, d), the best forest of the edges known so far, and what is certain.
 
     `a` < `b`, `weight` and `certain`: the forest's edges, lightest first. `part` (n,): the tree
@@ -75,39 +75,41 @@ class _Tree:
         self.points = points
         self.progress = progress
         self.means = ClusterMeans(points)
-        self.a, self.b, self.weight = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        self.low_end, self.high_end, self.weight = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
         self.certain = np.empty(0, np.bool_)
-        self.part, self.parts = np.arange(n), n
-        self.core = np.zeros(n)
+        self.part, self.part_count = np.arange(n), n
+        self.core_distance = np.zeros(n)
         self.floor = np.zeros(n)
-        self._first_lists(copies, min_samples)
+        self._build_lists(copies, min_samples)
 
     def grow(self) -> None:
         """Make all of the tree certain."""
-        self._settle()
-        while self.parts > 1:
-            self._search()
-            self._settle()
+        self._run_boruvka()
+        while self.part_count > 1:
+            self._find_cheapest_edges()
+            self._run_boruvka()
 
     # -- lists ------------------------------------------------------------------
 
-    def _first_lists(self, copies: Indices, min_samples: int) -> None:
+    def _build_lists(self, copies: Indices, min_samples: int) -> None:
         """Every point's nearest others, from one pass over half of all pairs."""
         everything = np.arange(len(self.points))
-        best = Nearest(len(everything), np.inf, max(LENGTH, min_samples))
+        best = SmallestEntries(len(everything), np.inf, max(LIST_LENGTH, min_samples))
         self.progress.start("comparing faces", len(everything), "faces")
-        self._compare(best, everything, everything, on_rows=rows_of_half(self.progress.advance, len(everything)))
+        self._compare_points(
+            best, everything, everything, on_rows=triangle_progress(self.progress.advance, len(everything))
+        )
         self.progress.finish()
-        row, column = _pairs(best)
-        distance = self._distance(row, column)
-        self.floor = self._bound(best)
-        self._set_core(row, column, distance, copies, min_samples)
-        self.floor = np.maximum(self.floor, self.core)
-        self._add(row, column, distance)
+        row, column = _listed_pairs(best)
+        distance = self._euclidean_distances(row, column)
+        self.floor = self._list_bounds(best)
+        self._set_core_distances(row, column, distance, copies, min_samples)
+        self.floor = np.maximum(self.floor, self.core_distance)
+        self._add_edges(row, column, distance)
 
-    def _compare(
+    def _compare_points(
         self,
-        best: Nearest,
+        best: SmallestEntries,
         rows: Indices,
         columns: Indices,
         hide: Callable[[Float32, slice, slice], None] | None = None,
@@ -115,7 +117,7 @@ class _Tree:
     ) -> None:
         """Offer `best` the pairs of points; half of them are compared where both sides are one."""
         both = rows is columns
-        pairs = near_pairs(
+        pairs = find_near_pairs(
             lambda some: self.means.probes(rows[some]),
             self.means.targets(columns),
             best.limits,
@@ -124,30 +126,34 @@ class _Tree:
             on_rows,
         )
         for row, column, value in pairs:
-            best.offer(row, column, value)
+            best.add(row, column, value)
             if both:
-                best.offer(column, row, value)
-        best.settle()
+                best.add(column, row, value)
+        best.flush()
 
-    def _bound(self, best: Nearest) -> Float64:
+    def _list_bounds(self, best: SmallestEntries) -> Float64:
         """What the distances to points that a list leaves out are at least; inf: it has all."""
-        left_out = best.limits.astype(np.float64) - 2 * self.means.rounding32
-        return np.where(best.full, np.sqrt(np.maximum(left_out, 0)), np.inf)
+        left_out = best.limits.astype(np.float64) - 2 * self.means.float32_error
+        return np.where(best.full_rows, np.sqrt(np.maximum(left_out, 0)), np.inf)
 
-    def _set_core(self, row: Indices, column: Indices, distance: Float64, copies: Indices, min_samples: int) -> None:
+    def _set_core_distances(
+        self, row: Indices, column: Indices, distance: Float64, copies: Indices, min_samples: int
+    ) -> None:
         if min_samples <= 1:
             # No two faces are nearer than their nearest, so the first alone changes no weight;
             # a copy's is 0, and so is its distance.
             return
-        self.core = _core(row, distance, copies[column], copies, min_samples)
+        self.core_distance = _core_distances(row, distance, copies[column], copies, min_samples)
         everything = np.arange(len(self.points))
-        for point in np.flatnonzero(self.core > self.floor).tolist():  # too alike for float32
+        for point in np.flatnonzero(self.core_distance > self.floor).tolist():  # too alike for float32
             others = everything[everything != point]
-            distances = self._distance(np.full(len(others), point), others)
+            distances = self._euclidean_distances(np.full(len(others), point), others)
             alone = np.zeros(len(others), np.int64)
-            self.core[point] = _core(alone, distances, copies[others], copies[[point]], min_samples)[0]
+            self.core_distance[point] = _core_distances(alone, distances, copies[others], copies[[point]], min_samples)[
+                0
+            ]
 
-    def _distance(self, a: Indices, b: Indices) -> Float64:
+    def _euclidean_distances(self, a: Indices, b: Indices) -> Float64:
         """Euclidean distances of the pairs (a[i], b[i]), float64."""
         out = np.empty(len(a))
         for start in range(0, len(a), _CHUNK):
@@ -158,15 +164,15 @@ class _Tree:
 
     # -- edges --------------------------------------------------------------------
 
-    def _reachability(self, a: Indices, b: Indices, distance: Float64) -> Float64:
-        return np.maximum(distance, np.maximum(self.core[a], self.core[b]))
+    def _mutual_reachability(self, a: Indices, b: Indices, distance: Float64) -> Float64:
+        return np.maximum(distance, np.maximum(self.core_distance[a], self.core_distance[b]))
 
-    def _add(self, a: Indices, b: Indices, distance: Float64) -> None:
+    def _add_edges(self, a: Indices, b: Indices, distance: Float64) -> None:
         """The best forest of the edges so far and these. Certain edges stay in it: they are in
         the best tree of all edges, so in the best forest of any that include them."""
-        n, known = len(self.points), len(self.a)
-        low, high = np.concatenate([self.a, np.minimum(a, b)]), np.concatenate([self.b, np.maximum(a, b)])
-        weight = np.concatenate([self.weight, self._reachability(a, b, distance)])
+        n, known = len(self.points), len(self.low_end)
+        low, high = np.concatenate([self.low_end, np.minimum(a, b)]), np.concatenate([self.high_end, np.maximum(a, b)])
+        weight = np.concatenate([self.weight, self._mutual_reachability(a, b, distance)])
         keys, one = np.unique(low * n + high, return_index=True)  # of two that are alike the known one
         order = np.argsort(weight[one], kind="stable")
         one, (low, high) = one[order], np.divmod(keys[order], n)
@@ -174,22 +180,22 @@ class _Tree:
         rank = np.arange(1, len(one) + 1, dtype=np.float64)
         forest = minimum_spanning_tree(coo_array((rank, (low, high)), shape=(n, n)).tocsr())
         kept = np.sort(forest.data).astype(np.int64) - 1
-        self.a, self.b, self.weight = low[kept], high[kept], weight[one[kept]]
+        self.low_end, self.high_end, self.weight = low[kept], high[kept], weight[one[kept]]
         self.certain = np.append(self.certain, np.zeros(len(weight) - known, np.bool_))[one[kept]]
 
-    def _cheapest(self) -> tuple[Indices, Float64]:
+    def _cheapest_edges(self) -> tuple[Indices, Float64]:
         """Each part's first edge out of it in the forest, and its weight; beyond the last: none."""
         edges = np.flatnonzero(~self.certain)
-        first = np.full(self.parts, len(self.a))
-        for end in (self.a, self.b):
+        first = np.full(self.part_count, len(self.low_end))
+        for end in (self.low_end, self.high_end):
             np.minimum.at(first, self.part[end[edges]], edges)
         return first, np.append(self.weight, np.inf)[first]
 
-    def _settle(self) -> None:
+    def _run_boruvka(self) -> None:
         """Rounds of Borůvka's with the edges known, as far as they are certain."""
         while True:
-            first, weight = self._cheapest()
-            floor = np.full(self.parts, np.inf)
+            first, weight = self._cheapest_edges()
+            floor = np.full(self.part_count, np.inf)
             np.minimum.at(floor, self.part, self.floor)
             sure = first[weight < floor]
             if not len(sure):
@@ -198,16 +204,16 @@ class _Tree:
 
     def _make_certain(self, edges: Indices) -> None:
         self.certain[edges] = True
-        a, b = self.a[self.certain], self.b[self.certain]
+        a, b = self.low_end[self.certain], self.high_end[self.certain]
         graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(self.part), len(self.part)))
-        self.parts, part = connected_components(graph, directed=False)
+        self.part_count, part = connected_components(graph, directed=False)
         self.part = part.astype(np.int64)
 
     # -- worn lists -----------------------------------------------------------------
 
-    def _search(self) -> None:
+    def _find_cheapest_edges(self) -> None:
         """Find the cheapest edge out of every part but one."""
-        reach = self._cheapest()[1][self.part]
+        reach = self._cheapest_edges()[1][self.part]
         needy = self.floor <= reach
         # The others' edges join the part that is the most work; it need not look itself.
         spared = int(np.bincount(self.part[needy]).argmax())
@@ -218,40 +224,42 @@ class _Tree:
         rows, columns = (some[np.argsort(self.part[some], kind="stable")] for some in (rows, columns))
         if 2 * len(rows) > len(columns):
             rows = columns
-        self._refresh(rows, columns, limit)
-        cheapest = self._cheapest()[1]
+        self._rebuild_lists(rows, columns, limit)
+        cheapest = self._cheapest_edges()[1]
         stuck = rows[(self.floor[rows] <= cheapest[self.part[rows]]) & (self.part[rows] != spared)]
         if len(stuck):
-            self._search_exactly(stuck, columns, cheapest)
+            self._find_cheapest_exactly(stuck, columns, cheapest)
 
-    def _refresh(self, rows: Indices, columns: Indices, limit: float) -> None:
+    def _rebuild_lists(self, rows: Indices, columns: Indices, limit: float) -> None:
         """The nearest of `columns` outside their part, no farther than `limit`, for `rows`."""
-        best = Nearest(len(rows), limit**2 + 2 * self.means.rounding32)
+        best = SmallestEntries(len(rows), limit**2 + 2 * self.means.float32_error)
         self.progress.start("comparing groups", len(rows), "faces")
-        self._compare(best, rows, columns, self._hide_own_part(rows, columns), self.progress.advance)
+        self._compare_points(best, rows, columns, self._mask_same_part(rows, columns), self.progress.advance)
         self.progress.finish()
-        self.floor[rows] = np.maximum(self.floor[rows], np.minimum(self._bound(best), np.nextafter(limit, np.inf)))
-        row, column = _pairs(best)
+        self.floor[rows] = np.maximum(
+            self.floor[rows], np.minimum(self._list_bounds(best), np.nextafter(limit, np.inf))
+        )
+        row, column = _listed_pairs(best)
         row, column = rows[row], columns[column]
-        self._add(row, column, self._distance(row, column))
+        self._add_edges(row, column, self._euclidean_distances(row, column))
 
-    def _search_exactly(self, rows: Indices, columns: Indices, cheapest: Float64) -> None:
+    def _find_cheapest_exactly(self, rows: Indices, columns: Indices, cheapest: Float64) -> None:
         """The cheapest edges out of parts of which only `rows` can have a cheaper one than
         `cheapest` (parts,), in float64: for points too alike for float32 to tell apart, and for
         those whose nearest have large core distances."""
         part = self.part[rows]
-        slack = 2 * self.means.rounding32
+        slack = 2 * self.means.float32_error
         limits = (cheapest[part] ** 2 + slack).astype(np.float32)
-        pairs = near_pairs(
+        pairs = find_near_pairs(
             lambda some: self.means.probes(rows[some]),
             self.means.targets(columns),
             limits,
-            hide=self._hide_own_part(rows, columns),
+            mask=self._mask_same_part(rows, columns),
         )
         found = []
         for row, column, _ in pairs:
             a, b = rows[row], columns[column]
-            weight = self._reachability(a, b, self._distance(a, b))
+            weight = self._mutual_reachability(a, b, self._euclidean_distances(a, b))
             owner = self.part[a]
             order = np.lexsort((np.maximum(a, b), np.minimum(a, b), weight, owner))
             best = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
@@ -260,10 +268,10 @@ class _Tree:
             cheapest[owner[best]] = weight[best]
             limits[:] = cheapest[part] ** 2 + slack
         a, b = (np.concatenate(ends) for ends in zip(*found, strict=True))
-        self._add(a, b, self._distance(a, b))
-        self._make_certain(self._cheapest()[0][np.unique(part)])
+        self._add_edges(a, b, self._euclidean_distances(a, b))
+        self._make_certain(self._cheapest_edges()[0][np.unique(part)])
 
-    def _hide_own_part(self, rows: Indices, columns: Indices) -> Callable[[Float32, slice, slice], None]:
+    def _mask_same_part(self, rows: Indices, columns: Indices) -> Callable[[Float32, slice, slice], None]:
         """Puts nan over the pairs of one part; both are sorted by part."""
         row_part, column_part = self.part[rows], self.part[columns]
 
@@ -275,13 +283,13 @@ class _Tree:
         return hide
 
 
-def _pairs(best: Nearest) -> tuple[Indices, Indices]:
+def _listed_pairs(best: SmallestEntries) -> tuple[Indices, Indices]:
     """Row and column of all that the lists hold, rows rising."""
     row, slot = np.nonzero(best.columns >= 0)
     return row, best.columns[row, slot].astype(np.int64)
 
 
-def _core(row: Indices, distance: Float64, weight: Indices, own: Indices, min_samples: int) -> Float64:
+def _core_distances(row: Indices, distance: Float64, weight: Indices, own: Indices, min_samples: int) -> Float64:
     """Each row's distance to its `min_samples`th nearest other face, from its neighbours, which
     stand for `weight` faces each; a row stands for `own`, which are at 0 of each other. inf
     where too few are listed."""

@@ -16,18 +16,18 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import Indices
-from faceclust.cluster.group import ALGORITHMS, check, with_links, with_poor
+from faceclust.cluster.group import ALGORITHMS, add_low_quality, apply_links, check_params
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.low_quality import poor_faces
+from faceclust.cluster.low_quality import select_low_quality
 from faceclust.cluster.numbering import NEW
-from faceclust.cluster.parts import likeness_alone
-from faceclust.cluster.two_passes import second_pass
-from faceclust.progress import Silent
+from faceclust.cluster.parts import without_links
+from faceclust.cluster.two_passes import run_second_pass
+from faceclust.progress import SilentProgress
 from faceclust.types import ClusterParams, Float32
 
 
-def sweep(
+def sweep_thresholds(
     embeddings: Float32, quality: Float32, params: ClusterParams, constraints: Mapping[float, Constraints]
 ) -> Iterator[tuple[float, Indices]]:
     """Each threshold that there are `constraints` for, rising, and each face's cluster there, (n,)
@@ -37,43 +37,43 @@ def sweep(
     is given the constraints of the first; poor faces alone join its groups by the threshold. Raises
     UsageError for a senseless number."""
     for threshold in constraints:
-        check(replace(params, threshold=threshold))
-    cuts = _Average(embeddings) if params.algorithm == "average" else _Each(embeddings)
+        check_params(replace(params, threshold=threshold))
+    cuts = _AverageSweep(embeddings) if params.algorithm == "average" else _IndependentRuns(embeddings)
     unknown = np.full(len(embeddings), NEW)
     for threshold in sorted(constraints):
         now, limits = replace(params, threshold=threshold), constraints[threshold]
-        poor = poor_faces(quality, params.min_quality, limits)
+        poor = select_low_quality(quality, params.min_quality, limits)
         good = np.flatnonzero(~poor)
-        clusters, parts = cuts.at(good, now, limits.within(good) if poor.any() else limits)
+        clusters, parts = cuts.cluster_at(good, now, limits.restrict_to(good) if poor.any() else limits)
         if poor.any():
-            clusters, _ = with_poor(embeddings, poor, clusters, parts, unknown, now, limits)
+            clusters, _ = add_low_quality(embeddings, poor, clusters, parts, unknown, now, limits)
         yield threshold, clusters
 
 
-class _Average:
+class _AverageSweep:
     """Average linkage of some of the faces, at thresholds that rise from call to call."""
 
     def __init__(self, embeddings: Float32) -> None:
         self._embeddings = embeddings
         self._faces: Indices = np.empty(0, np.int64)
-        self._below: Sequence[Indices] = ()
+        self._lower_groups: Sequence[Indices] = ()
 
-    def at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> tuple[Indices, Indices]:
+    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> tuple[Indices, Indices]:
         """Clusters and parts of these faces, named by a position among them."""
         embeddings = self._embeddings[faces]
-        exclusions = likeness_alone(limits, len(faces)).exclusions
-        below = self._below if np.array_equal(faces, self._faces) else ()
+        exclusions = without_links(limits, len(faces)).exclusions
+        below = self._lower_groups if np.array_equal(faces, self._faces) else ()
         clusters = agglomerate(embeddings, params.threshold, "average", Constraints(below, exclusions))
-        self._faces, self._below = faces, groups_of(clusters)
+        self._faces, self._lower_groups = faces, groups_of(clusters)
         if params.second_pass:
-            clusters = second_pass(embeddings, clusters, params.threshold, Constraints((), exclusions))
+            clusters = run_second_pass(embeddings, clusters, params.threshold, Constraints((), exclusions))
         if not limits.must_link:
             return clusters, clusters
-        made = with_links(clusters, embeddings, params, limits)
+        made = apply_links(clusters, embeddings, params, limits)
         return made.clusters, made.parts
 
 
-class _Each:
+class _IndependentRuns:
     """Another algorithm, which begins anew at each threshold, if it knows one."""
 
     def __init__(self, embeddings: Float32) -> None:
@@ -81,9 +81,9 @@ class _Each:
         self._faces: Indices = np.empty(0, np.int64)
         self._clusters: Indices = np.empty(0, np.int64)
 
-    def at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> tuple[Indices, Indices]:
+    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> tuple[Indices, Indices]:
         """As `_Average.at`."""
         if params.algorithm != "hdbscan" or not np.array_equal(faces, self._faces):
             self._faces = faces
-            self._clusters = ALGORITHMS[params.algorithm](self._embeddings[faces], params, limits, Silent())
+            self._clusters = ALGORITHMS[params.algorithm](self._embeddings[faces], params, limits, SilentProgress())
         return self._clusters, self._clusters

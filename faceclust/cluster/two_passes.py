@@ -13,38 +13,38 @@ from __future__ import annotations
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import ClusterMeans, Float64, Indices
-from faceclust.cluster.labels import groups_of, united
+from faceclust.cluster.labels import groups_of, merge_points
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
 from faceclust.types import Float32
 
-SHARE = 0.5  # of the scatter that is taken off; .4 to .6 do the same on LFW and on made libraries
+SCATTER_SHARE = 0.5  # of the scatter that is taken off; .4 to .6 do the same on LFW and on made libraries
 
 
-def two_passes(
+def cluster_in_two_passes(
     embeddings: Float32, threshold: float, constraints: Constraints, progress: Progress | None = None
 ) -> Indices:
     """Each face's cluster, named by its smallest member's position, (n,) int64: average linkage
     cut at `threshold`, then average linkage of those clusters over the squared L2 less SHARE of
     the two clusters' scatter, cut there again."""
     first = agglomerate(embeddings, threshold, "average", constraints, progress)
-    return second_pass(embeddings, first, threshold, constraints, progress)
+    return run_second_pass(embeddings, first, threshold, constraints, progress)
 
 
-def second_pass(
+def run_second_pass(
     embeddings: Float32, first: Indices, threshold: float, constraints: Constraints, progress: Progress | None = None
 ) -> Indices:
     """The second of the two passes alone; `first` (n,): the clusters of the first, each named by a
     member's position."""
-    allowance = SHARE * scatter(embeddings, first)
+    allowance = SCATTER_SHARE * scatter_of_clusters(embeddings, first)
     most = float(allowance.max(initial=0.0))
     # Less an allowance is as good as plus a penalty and a higher threshold.
     linked = Constraints(groups_of(first), constraints.exclusions)
     return agglomerate(embeddings, threshold + 2 * most, "average", linked, progress, most - allowance)
 
 
-def scatter(embeddings: Float32, clusters: Indices) -> Float64:
+def scatter_of_clusters(embeddings: Float32, clusters: Indices) -> Float64:
     """For each face the mean squared L2 of its cluster's faces from their mean, (n,) float64; 0
     for a face alone. `clusters` (n,): names, each a member's position."""
-    means = united(ClusterMeans(embeddings), clusters)
+    means = merge_points(ClusterMeans(embeddings), clusters)
     return means.scatter()[clusters]

@@ -12,17 +12,17 @@ from faceclust.packs.alignment_templates import template_points
 from faceclust.photos.errors import UndecodableError
 from faceclust.types import Detections, SkipReason, UInt8
 
-_MOST = 2048  # pixels a side
+_MAX_SIDE = 2048  # pixels a side
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
 
-def decode_held(data: bytes) -> UInt8:
+def decode_crop(data: bytes) -> UInt8:
     """The pixels (H, W, 3) of an encoded picture of a face, which may be smaller than a photo is.
     Raises UndecodableError."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if max(image.size) > _MOST:
-                raise UndecodableError(SkipReason.TOO_LARGE, f"more than {_MOST} pixels a side")
+            if max(image.size) > _MAX_SIDE:
+                raise UndecodableError(SkipReason.TOO_LARGE, f"more than {_MAX_SIDE} pixels a side")
             return np.asarray(image.convert("RGB"))
     except UndecodableError:
         raise
@@ -30,7 +30,7 @@ def decode_held(data: bytes) -> UInt8:
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
 
 
-def aligned_face(pixels: UInt8) -> Detections:
+def crop_detections(pixels: UInt8) -> Detections:
     """The one face that fills a square picture, with its landmarks where ArcFace's template has them;
     none where the picture is no square."""
     height, width = pixels.shape[:2]

@@ -17,7 +17,7 @@ from faceclust.types import UInt8
 
 
 @dataclass(frozen=True)
-class Jpeg:
+class JpegCompression:
     """Saved as a JPEG of this quality (libjpeg's, 1 to 100), and read again."""
 
     quality: int
@@ -30,52 +30,52 @@ class Jpeg:
 
 
 @dataclass(frozen=True)
-class Smaller:
+class Downscaling:
     """Reduced to a `factor`-th of its sides; with `back` blown up again to the size it had."""
 
     factor: float
-    back: bool = False
+    restore_size: bool = False
 
     def __call__(self, pixels: UInt8) -> UInt8:
         image = Image.fromarray(pixels)
         width, height = (max(1, round(side / self.factor)) for side in image.size)
         small = image.resize((width, height), Image.Resampling.LANCZOS)
-        return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC) if self.back else small)
+        return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC) if self.restore_size else small)
 
 
 @dataclass(frozen=True)
-class Blurred:
+class GaussianBlur:
     """Out of focus: blurred by a Gaussian of this many pixels' standard deviation."""
 
-    radius: float
+    deviation: float
 
     def __call__(self, pixels: UInt8) -> UInt8:
-        return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(self.radius)))
+        return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(self.deviation)))
 
 
 @dataclass(frozen=True)
-class Noisy:
+class GaussianNoise:
     """Independent Gaussian noise of this standard deviation (of 255) in every channel."""
 
     deviation: float
 
     def __call__(self, pixels: UInt8) -> UInt8:
         noise = np.random.default_rng(int(pixels.sum())).normal(0, self.deviation, pixels.shape)
-        return _bytes(pixels + noise)
+        return _to_uint8(pixels + noise)
 
 
 @dataclass(frozen=True)
-class Exposed:
+class ExposureChange:
     """Every value times this: below 1 darker, with fewer steps left; above 1 lighter, cut off at white."""
 
     factor: float
 
     def __call__(self, pixels: UInt8) -> UInt8:
-        return _bytes(pixels * self.factor)
+        return _to_uint8(pixels * self.factor)
 
 
 @dataclass(frozen=True)
-class Cut:
+class LeftOcclusion:
     """Cut off on the left: this share of the width is black. At 0.5 half of a face in the middle."""
 
     share: float
@@ -87,7 +87,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Covered:
+class BandOcclusion:
     """A grey band right across, this share of the height tall, that ends at `end` of the height: what
     a scarf does to a face in the middle, from the chin up."""
 
@@ -101,5 +101,5 @@ class Covered:
         return out
 
 
-def _bytes(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> UInt8:
+def _to_uint8(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> UInt8:
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)

@@ -14,16 +14,18 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.evaluation.ground_truth import FOLDERS, read_ids
-from faceclust.evaluation.thresholds import Labelled
-from faceclust.store.schema import read_info
+from faceclust.evaluation.ground_truth import FOLDERS, read_persons_by_face_id
+from faceclust.evaluation.thresholds import LabelledFaces
+from faceclust.store.schema import parse_cache_info
 from faceclust.types import FaceTable, Float32
 
-_LABELS = ("label", "labels", "person", "name")
-_PHOTOS = ("photo_hash", "photo", "photos", "file", "path")
-_HINT = "an .npz holds embeddings (n, d) and labels (n); a .parquet a column embedding and one of " + ", ".join(_LABELS)
+_LABEL_COLUMNS = ("label", "labels", "person", "name")
+_PHOTO_COLUMNS = ("photo_hash", "photo", "photos", "file", "path")
+_HINT = "an .npz holds embeddings (n, d) and labels (n); a .parquet a column embedding and one of " + ", ".join(
+    _LABEL_COLUMNS
+)
 #: How far norms may be from their mean and still count as all the same.
-_SAME_NORM = 0.01
+_COMMON_NORM_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -39,23 +41,23 @@ class SavedFaces:
     photos_known: bool = True
 
 
-def read_saved(file: Path, radius: float | None, of_pack: float) -> SavedFaces:
+def read_embedding_file(file: Path, radius: float | None, pack_radius: float) -> SavedFaces:
     """The faces of an .npz or a .parquet file.
 
     All embeddings get one norm: `radius`; by default the one they were saved with, but unit vectors
-    and vectors of many lengths get `of_pack`, that of the models in use, on whose scale 1.1 is the
+    and vectors of many lengths get `installed_files`, that of the models in use, on whose scale 1.1 is the
     operating point. Raises UsageError for a file that holds no embeddings.
     """
-    read = {".npz": _from_npz, ".parquet": _from_parquet}.get(file.suffix.lower())
+    read = {".npz": _read_npz, ".parquet": _read_parquet}.get(file.suffix.lower())
     if read is None:
         raise UsageError(f"{file} is neither an .npz nor a .parquet", hint=_HINT)
     try:
         columns = read(file.expanduser())
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
         raise UsageError(f"{file} cannot be read: {error}", hint=_HINT) from error
-    embeddings, norm = _checked(columns.embeddings, file)
-    kept = norm if norm is not None and abs(norm - 1) > _SAME_NORM else None
-    radius = radius or columns.radius or kept or of_pack
+    embeddings, norm = _validate_embeddings(columns.embeddings, file)
+    kept = norm if norm is not None and abs(norm - 1) > _COMMON_NORM_TOLERANCE else None
+    radius = radius or columns.radius or kept or pack_radius
     ids, first, times = np.unique(columns.ids, return_index=True, return_counts=True)
     if columns.radius is None and len(ids) < len(columns.ids):  # in a cache of ours copies share an id
         again = str(ids[times > 1][0])
@@ -81,14 +83,14 @@ def read_saved(file: Path, radius: float | None, of_pack: float) -> SavedFaces:
     )
 
 
-def labelled(saved: SavedFaces, truth: str | Path | None) -> Labelled:
+def label_saved_faces(saved: SavedFaces, truth: str | Path | None) -> LabelledFaces:
     """The faces with the file's own labels, or, by face id, those of a CSV with the columns face_id and
     person. Raises UsageError where there are neither."""
     if truth is None:
         if saved.labels is None:
             raise UsageError("the file does not say who the faces are", hint=f"name a --truth; or: {_HINT}")
-        return Labelled(saved.faces, saved.labels, photos_known=saved.photos_known)
-    names = None if str(truth) == FOLDERS else read_ids(Path(truth))
+        return LabelledFaces(saved.faces, saved.labels, photos_known=saved.photos_known)
+    names = None if str(truth) == FOLDERS else read_persons_by_face_id(Path(truth))
     if names is None:
         raise UsageError(
             f"{truth} does not tell of faces by their ids, and of a saved file no more is known than these",
@@ -96,7 +98,7 @@ def labelled(saved: SavedFaces, truth: str | Path | None) -> Labelled:
         )
     here = saved.faces.face_ids.tolist()
     persons = np.array([names.get(face, "") for face in here], dtype=np.str_)
-    return Labelled(saved.faces, persons, missed=len(names.keys() - set(here)), photos_known=saved.photos_known)
+    return LabelledFaces(saved.faces, persons, missed=len(names.keys() - set(here)), photos_known=saved.photos_known)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class _Columns:
     quality: Float32 | None = None
 
 
-def _from_npz(file: Path) -> _Columns:
+def _read_npz(file: Path) -> _Columns:
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         if "embeddings" not in content:
             raise ValueError(f"it has no array embeddings (but {', '.join(content) or 'none'})")
@@ -117,15 +119,20 @@ def _from_npz(file: Path) -> _Columns:
         labels = content.get("labels", None)
         photos = content.get("photos", None)
         ids = content.get("face_ids", None)
-    return _columns(embeddings, labels, photos, ids)
+    return _validate_columns(embeddings, labels, photos, ids)
 
 
-def _from_parquet(file: Path) -> _Columns:
+def _read_parquet(file: Path) -> _Columns:
     schema = pq.read_schema(file)
     if "embedding" not in schema.names:
         raise ValueError("it has no column embedding")
-    names = {name: next((column for column in some if column in schema.names), None) for name, some in _FOUND.items()}
-    table = pq.read_table(file, columns=["embedding", *dict.fromkeys(filter(None, names.values())), *_quality(schema)])
+    names = {
+        name: next((column for column in some if column in schema.names), None)
+        for name, some in _COLUMN_CANDIDATES.items()
+    }
+    table = pq.read_table(
+        file, columns=["embedding", *dict.fromkeys(filter(None, names.values())), *_quality_columns(schema)]
+    )
     table = table.filter(table["embedding"].is_valid())
     lists = table["embedding"].combine_chunks()
     if not (
@@ -137,37 +144,37 @@ def _from_parquet(file: Path) -> _Columns:
         raise ValueError("its embeddings are not all of one dimension")
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     quality = None
-    if _quality(schema):  # null, as not a number, is the worst
+    if _quality_columns(schema):  # null, as not a number, is the worst
         quality = np.nan_to_num(np.asarray(table["quality"].to_numpy(), np.float32), nan=0.0)
-    found = {name: _words(table[column]) if column else None for name, column in names.items()}
-    return _columns(
+    found = {name: _column_to_text(table[column]) if column else None for name, column in names.items()}
+    return _validate_columns(
         flat.reshape(len(table), -1) if len(table) else flat.reshape(0, 0),
         **found,
-        radius=_radius(schema),
+        radius=_read_radius(schema),
         quality=quality,
     )
 
 
-_FOUND = {"labels": _LABELS, "photos": _PHOTOS, "ids": ("face_id",)}
+_COLUMN_CANDIDATES = {"labels": _LABEL_COLUMNS, "photos": _PHOTO_COLUMNS, "ids": ("face_id",)}
 
 
-def _quality(schema: pa.Schema) -> list[str]:
+def _quality_columns(schema: pa.Schema) -> list[str]:
     return ["quality"] if "quality" in schema.names and pa.types.is_floating(schema.field("quality").type) else []
 
 
-def _words(column: pa.ChunkedArray) -> NDArray[np.str_]:
+def _column_to_text(column: pa.ChunkedArray) -> NDArray[np.str_]:
     return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=np.str_)
 
 
-def _radius(schema: pa.Schema) -> float | None:
+def _read_radius(schema: pa.Schema) -> float | None:
     """That of a cache of faceclust; None for another file."""
     try:
-        return read_info(schema).radius
+        return parse_cache_info(schema).radius
     except (ValueError, FaceclustError):
         return None
 
 
-def _columns(
+def _validate_columns(
     embeddings: NDArray[Any],
     labels: NDArray[Any] | None,
     photos: NDArray[Any] | None,
@@ -183,7 +190,8 @@ def _columns(
             raise ValueError(f"it has {n} embeddings and {name} of shape {column.shape}")
     numbers = np.char.mod("%09d", np.arange(n))
     text = {
-        name: None if column is None else _text(column) for name, column in (("l", labels), ("p", photos), ("i", ids))
+        name: None if column is None else _array_to_text(column)
+        for name, column in (("l", labels), ("p", photos), ("i", ids))
     }
     return _Columns(
         embeddings.astype(np.float64),
@@ -195,13 +203,13 @@ def _columns(
     )
 
 
-def _text(column: NDArray[Any]) -> NDArray[np.str_]:
+def _array_to_text(column: NDArray[Any]) -> NDArray[np.str_]:
     """As text; "" for what is not a number, or no time."""
     nothing = column != column if column.dtype.kind in "fcmM" else np.zeros(len(column), np.bool_)
     return np.asarray(np.where(nothing, "", column.astype(np.str_)), np.str_)
 
 
-def _checked(embeddings: NDArray[np.float64], file: Path) -> tuple[NDArray[np.float64], float | None]:
+def _validate_embeddings(embeddings: NDArray[np.float64], file: Path) -> tuple[NDArray[np.float64], float | None]:
     """The embeddings, and the norm that all of them have, if they do."""
     with np.errstate(over="ignore", invalid="ignore"):  # infinite, and told below
         norms = np.linalg.norm(embeddings, axis=1)
@@ -211,4 +219,4 @@ def _checked(embeddings: NDArray[np.float64], file: Path) -> tuple[NDArray[np.fl
             f"{file}: row {bad[0]} is no embedding: its length is {norms[bad[0]]:g}", hint="leave such rows out"
         )
     mean = float(norms.mean())
-    return embeddings, mean if bool((np.abs(norms - mean) <= _SAME_NORM * mean).all()) else None
+    return embeddings, mean if bool((np.abs(norms - mean) <= _COMMON_NORM_TOLERANCE * mean).all()) else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.files.names import PHOTO_ENDINGS
+from faceclust.files.names import PHOTO_EXTENSIONS
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LabelledPhotos:
         return [self.folder / photo for photo in self.photos]
 
 
-def labelled_photos(folder: Path) -> LabelledPhotos:
+def find_labelled_photos(folder: Path) -> LabelledPhotos:
     """The photos in the folders of a folder, each named after the person its photos show. Raises
     UsageError where there is no such."""
     if not folder.is_dir():
@@ -36,7 +36,7 @@ def labelled_photos(folder: Path) -> LabelledPhotos:
     found = [
         path.relative_to(folder).as_posix()
         for path in folder.glob("*/*")
-        if path.suffix.lower() in PHOTO_ENDINGS and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in PHOTO_EXTENSIONS and not path.name.startswith(".") and path.is_file()
     ]
     if not found:
         raise UsageError(f"{folder} holds no labelled photos", hint="it should hold <person>/<photo>, as LFW does")

@@ -21,24 +21,24 @@ import platformdirs
 from numpy.typing import NDArray
 
 from faceclust.errors import CacheError, FaceclustError
-from faceclust.evaluation.aligned_crops import aligned_face, decode_held
-from faceclust.files.atomic import private_folder, write_atomically
+from faceclust.evaluation.aligned_crops import crop_detections, decode_crop
+from faceclust.files.atomic import make_private_folder, write_atomically
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.decode import UndecodableError, decode_photo
-from faceclust.progress import Progress, Silent
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, PhotoRef, UInt8, check_array
 from faceclust.version import __version__
 from faceclust.vision.pipeline import FaceAnalyser
 
 #: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of
 #: a module, since it goes to other processes. Its `repr` tells treatments apart.
-Treatment = Callable[[UInt8], UInt8]
+Degradation = Callable[[UInt8], UInt8]
 #: A file, or an encoded picture that another file holds.
 Picture = Path | bytes
 _CHUNK = 32  # pictures a worker takes at a time
-_PART = 256  # pictures kept together: what is lost at most where a run is stopped
-_KEPT = 3  # one more whenever the same pictures give other numbers, such as `quality`
+_PICTURES_PER_FILE = 256  # pictures kept together: what is lost at most where a run is stopped
+_CACHE_VERSION = 3  # one more whenever the same pictures give other numbers, such as `quality`
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class MainFaces:
         return np.asarray(vectors * (radius / np.maximum(norms, 1e-12)), np.float32)
 
 
-def main_faces(
+def find_main_faces(
     pictures: Sequence[Picture],
     pack: Pack,
     *,
-    treatment: Treatment | Sequence[Treatment | None] | None = None,
+    degradation: Degradation | Sequence[Degradation | None] | None = None,
     aligned: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
-    doing: str = "looking at pictures",
+    description: str = "looking at pictures",
 ) -> MainFaces:
     """The main face of each picture, in their order, from the cache where all is as it was.
 
@@ -98,16 +98,18 @@ def main_faces(
     default one a core. Raises PackError where the models cannot be used. A
     file that is no picture counts as one without a face.
     """
-    treatments = treatment if isinstance(treatment, Sequence) else [treatment] * len(pictures)
-    parts = [slice(start, start + _PART) for start in range(0, len(pictures), _PART)] or [slice(0)]
-    files = [_cache_folder() / f"{_key(pictures[part], pack, treatments[part], aligned)}.npz" for part in parts]
-    known = [_read(file) for file in files]
+    treatments = degradation if isinstance(degradation, Sequence) else [degradation] * len(pictures)
+    parts = [slice(start, start + _PICTURES_PER_FILE) for start in range(0, len(pictures), _PICTURES_PER_FILE)] or [
+        slice(0)
+    ]
+    files = [_cache_folder() / f"{_cache_key(pictures[part], pack, treatments[part], aligned)}.npz" for part in parts]
+    known = [_read_cached(file) for file in files]
     if missing := [number for number, faces in enumerate(known) if faces is None]:
         require_files(pack)
-        progress = progress or Silent()
-        progress.start(doing, sum(len(pictures[parts[number]]) for number in missing), "pictures")
+        progress = progress or SilentProgress()
+        progress.start(description, sum(len(pictures[parts[number]]) for number in missing), "pictures")
         count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _CHUNK))
-        look = partial(_main_face, aligned=aligned)
+        look = partial(_find_main_face, aligned=aligned)
         try:
             with ProcessPoolExecutor(count, initializer=_open_models, initargs=(pack,)) as pool:
                 begun = [
@@ -119,16 +121,16 @@ def main_faces(
                     for row in rows:
                         found.append(row)
                         progress.advance()
-                    faces = known[number] = _joined(found, pack.embedder.dimension)
-                    _write(files[number], faces)
+                    faces = known[number] = _stack_rows(found, pack.embedder.dimension)
+                    _write_cached(files[number], faces)
         except BrokenProcessPool as error:
             raise FaceclustError("a process looking at pictures died", hint="is there enough memory?") from error
         finally:
             progress.finish()
-    return _concatenated([faces for faces in known if faces is not None])
+    return _concatenate([faces for faces in known if faces is not None])
 
 
-_Row = tuple[Float32, Float32, Float32, Float32, float, float]
+_FaceRow = tuple[Float32, Float32, Float32, Float32, float, float]
 
 #: A worker's own, opened once.
 _analyser: FaceAnalyser | FaceclustError | None = None
@@ -142,37 +144,37 @@ def _open_models(pack: Pack) -> None:
         _analyser = error
 
 
-def _main_face(picture: Picture, treatment: Treatment | None, *, aligned: bool) -> _Row | None:
+def _find_main_face(picture: Picture, treatment: Degradation | None, *, aligned: bool) -> _FaceRow | None:
     """In a worker: the picture's main face, None where there is none."""
     if isinstance(_analyser, FaceclustError):
         raise _analyser
     assert _analyser is not None
     try:
-        pixels = decode_held(picture) if isinstance(picture, bytes) else _decode(picture)
+        pixels = decode_crop(picture) if isinstance(picture, bytes) else _decode_file(picture)
     except (OSError, UndecodableError):
         return None
     if treatment is not None:
         pixels = treatment(pixels)
-    seen = aligned_face(pixels) if aligned else _analyser.refine(pixels, _analyser.detect(pixels))
-    ((found, _, quality, _),) = _analyser.embed([seen], [_analyser.chips(pixels, seen)])
+    seen = crop_detections(pixels) if aligned else _analyser.refine(pixels, _analyser.detect(pixels))
+    ((found, _, quality, _),) = _analyser.embed([seen], [_analyser.align(pixels, seen)])
     if not len(found):
         return None
     middle = np.array(pixels.shape[1::-1]) / 2
     off = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2
     main = int(off.sum(axis=1).argmin())
     face = found.take(np.array([main]))
-    chip, mirror = _analyser.vectors(_analyser.chips(pixels, face))
+    chip, mirror = _analyser.raw_vectors(_analyser.align(pixels, face))
     if not np.isfinite([chip, mirror]).all():  # of a mirror image that the models do not look at otherwise
         return None
     return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[main])
 
 
-def _decode(path: Path) -> UInt8:
+def _decode_file(path: Path) -> UInt8:
     data = path.read_bytes()
     return decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
 
 
-def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
+def _stack_rows(rows: Sequence[_FaceRow | None], dimension: int) -> MainFaces:
     shapes: tuple[tuple[int, ...], ...] = ((dimension,), (dimension,), (4,), (5, 2), (), ())
     nothing = tuple(np.zeros(shape, np.float32) for shape in shapes)
     columns = zip(*(row or nothing for row in rows), strict=True) if rows else [()] * len(shapes)
@@ -183,17 +185,17 @@ def _joined(rows: Sequence[_Row | None], dimension: int) -> MainFaces:
     return MainFaces(np.array([row is not None for row in rows], np.bool_), *arrays)
 
 
-def _concatenated(parts: Sequence[MainFaces]) -> MainFaces:
+def _concatenate(parts: Sequence[MainFaces]) -> MainFaces:
     columns = (np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(MainFaces))
     return MainFaces(*columns)
 
 
-def _key(
-    pictures: Sequence[Picture], pack: Pack, treatment: Treatment | Sequence[Treatment | None] | None, aligned: bool
+def _cache_key(
+    pictures: Sequence[Picture], pack: Pack, treatment: Degradation | Sequence[Degradation | None] | None, aligned: bool
 ) -> str:
     """What the outcome depends on: the pictures by path, size and time, or by their bytes; the
     models; the treatment."""
-    how = f"{__version__} {_KEPT} {pack.fingerprint} {treatment!r}{' aligned' if aligned else ''}"
+    how = f"{__version__} {_CACHE_VERSION} {pack.fingerprint} {treatment!r}{' aligned' if aligned else ''}"
     digest = hashlib.blake2b(how.encode(), digest_size=16)
     for picture in pictures:
         if isinstance(picture, bytes):
@@ -210,7 +212,7 @@ def _cache_folder() -> Path:
     return platformdirs.user_cache_path("faceclust") / "measured"
 
 
-def _read(path: Path) -> MainFaces | None:
+def _read_cached(path: Path) -> MainFaces | None:
     try:
         with np.load(path, allow_pickle=False) as kept:
             return MainFaces(**{field.name: kept[field.name] for field in fields(MainFaces)})
@@ -218,8 +220,8 @@ def _read(path: Path) -> MainFaces | None:
         return None
 
 
-def _write(path: Path, faces: MainFaces) -> None:
+def _write_cached(path: Path, faces: MainFaces) -> None:
     arrays = {field.name: getattr(faces, field.name) for field in fields(MainFaces)}
     with contextlib.suppress(CacheError):  # it is measured again then
-        private_folder(path.parent)
+        make_private_folder(path.parent)
         write_atomically(path, lambda stream: np.savez(stream, **arrays), durable=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faceclust.errors import UsageError
 from faceclust.evaluation.safe_pickle import UnsafePickleError, read_pickle
 
-_LARGEST = 2_000_000_000  # bytes; the published files have up to 100 million
+_MAX_FILE_SIZE = 2_000_000_000  # bytes; the published files have up to 100 million
 _FOLDS = 10  # of a `.bin` file, as InsightFace's own verification makes them
 _HINT = "wanted: LFW's pairs.txt, or a .bin file of InsightFace's"
 
@@ -44,10 +44,10 @@ class PicturePairs:
 def holds_pictures(path: Path) -> bool:
     """Whether this is a `.bin` file, by its name or by its first byte. Raises UsageError where it
     cannot be read."""
-    return path.suffix.lower() == ".bin" or _read(path, 1) == b"\x80"
+    return path.suffix.lower() == ".bin" or _read_bytes(path, 1) == b"\x80"
 
 
-def read_pairs(path: Path) -> PairList:
+def read_pair_list(path: Path) -> PairList:
     """Read a list in the layout of LFW's `pairs.txt`: "folds  pairs", then for each fold that
     many lines "name i j" (same) and as many "name i other j" (different), tab-separated. With a
     single number on its first line, as in `pairsDevTest.txt`, it is one fold.
@@ -55,10 +55,10 @@ def read_pairs(path: Path) -> PairList:
     Raises UsageError that names the line.
     """
     try:
-        lines = _read(path).decode("utf-8-sig").rstrip().splitlines()
+        lines = _read_bytes(path).decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is no list of pairs: it is no text", hint=_HINT) from error
-    folds, pairs = _first_line(path, lines)
+    folds, pairs = _parse_header(path, lines)
     left, right = [], []
     for number, line in enumerate(lines[1:], start=2):
         parts = line.split("\t") if "\t" in line else line.split()
@@ -77,7 +77,7 @@ def read_pairs(path: Path) -> PairList:
     return PairList(tuple(left), tuple(right), same, np.repeat(np.arange(folds, dtype=np.int32), pairs * 2))
 
 
-def _first_line(path: Path, lines: list[str]) -> tuple[int, int]:
+def _parse_header(path: Path, lines: list[str]) -> tuple[int, int]:
     try:
         *folds, pairs = (int(part) for part in lines[0].split())
         (number,) = folds or [1]
@@ -98,10 +98,10 @@ def read_picture_pairs(path: Path) -> PicturePairs:
     Nothing in the pickle is run. Raises UsageError that says what is wrong.
     """
     try:
-        content = read_pickle(_read(path))
+        content = read_pickle(_read_bytes(path))
     except UnsafePickleError as error:
         raise UsageError(f"{path} is no file of pairs: {error}", hint=_HINT) from error
-    wrong = _wrong(content)
+    wrong = _describe_problem(content)
     if wrong:
         raise UsageError(f"{path} is no file of pairs: {wrong}", hint=_HINT)
     pictures, said = content
@@ -112,7 +112,7 @@ def read_picture_pairs(path: Path) -> PicturePairs:
     return PicturePairs(tuple(at), of[::2], of[1::2], np.array(said, dtype=np.bool_), folds)
 
 
-def _wrong(content: object) -> str | None:
+def _describe_problem(content: object) -> str | None:
     """What is wrong with what a `.bin` file holds."""
     if not isinstance(content, list | tuple) or len(content) != 2 or not all(isinstance(p, list) for p in content):
         return "it should hold two lists, the pictures and which pairs are one person"
@@ -126,13 +126,13 @@ def _wrong(content: object) -> str | None:
     return None
 
 
-def _read(path: Path, most: int | None = None) -> bytes:
+def _read_bytes(path: Path, most: int | None = None) -> bytes:
     """A file's bytes, or the first so many. Raises UsageError."""
     try:
         with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode) or (status.st_size > _LARGEST and most is None):
-                raise UsageError(f"{path} is no file of up to {_LARGEST:,} bytes", hint=_HINT)
+            if not stat.S_ISREG(status.st_mode) or (status.st_size > _MAX_FILE_SIZE and most is None):
+                raise UsageError(f"{path} is no file of up to {_MAX_FILE_SIZE:,} bytes", hint=_HINT)
             return stream.read(-1 if most is None else most)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}", hint=_HINT) from error

@@ -32,7 +32,7 @@ def error_versus_reject(errors: ArrayLike, left: ArrayLike, right: ArrayLike, sh
     return np.asarray(np.where(kept > 0, held[kept] / np.maximum(kept, 1), np.nan), np.float64)
 
 
-def area_under(shares: ArrayLike, values: ArrayLike) -> float:
+def area_under_curve(shares: ArrayLike, values: ArrayLike) -> float:
     """The mean height of a curve over the rising `shares`, by trapezoids: for an error-versus-reject
     curve the smaller, the better the quality."""
     x, y = np.asarray(shares, np.float64), np.asarray(values, np.float64)

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from faceclust.errors import CacheError, FaceclustError
 
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700
 #: How the names of unfinished files end.
-TEMPORARY = ".tmp"
+TEMPORARY_SUFFIX = ".tmp"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
@@ -32,7 +32,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
                 os.fsync(stream.fileno())
         temporary.replace(path)
         if durable:
-            sync_folder(path.parent)
+            fsync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -43,18 +43,18 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
 
 def temporary_beside(path: Path) -> Path:
     """A name in the same folder that no other process takes, on this machine or another."""
-    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
 
 
 def create_private(path: Path) -> int:
     """Make a file that is not there yet, its owner's only from the first moment and whatever the
     umask is; gives a descriptor to write by. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE_FILE)
-    _make_private(path, PRIVATE_FILE)  # a umask may have taken its owner's rights as well
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE_FILE_MODE)
+    _restrict_mode(path, PRIVATE_FILE_MODE)  # a umask may have taken its owner's rights as well
     return descriptor
 
 
-def remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Delete a file that may be gone already. Raises CacheError."""
     try:
         path.unlink(missing_ok=True)
@@ -62,7 +62,7 @@ def remove(path: Path) -> None:
         raise CacheError(f"{path} cannot be deleted: {error.strerror or error}") from error
 
 
-def private_folder(path: Path) -> Path:
+def make_private_folder(path: Path) -> Path:
     """Make the folder readable by its owner only, and those above it that are not there yet.
     Raises CacheError."""
     missing = [path]
@@ -70,20 +70,20 @@ def private_folder(path: Path) -> Path:
         missing.append(missing[-1].parent)
     try:
         for folder in reversed(missing):
-            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-            _make_private(folder, PRIVATE_FOLDER)
+            folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+            _restrict_mode(folder, PRIVATE_FOLDER_MODE)
     except OSError as error:
         raise CacheError(f"{path} cannot be made: {error.strerror or error}") from error
     return path
 
 
-def _make_private(path: Path, mode: int) -> None:
+def _restrict_mode(path: Path, mode: int) -> None:
     # Some file systems know no owners, and some folders are another user's.
     with contextlib.suppress(OSError):
         path.chmod(mode)
 
 
-def sync_folder(path: Path) -> None:
+def fsync_folder(path: Path) -> None:
     """Make a new name in a folder last through a power cut, where the system can."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -97,7 +97,9 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object], *, hint: str = "choose another place") -> None:
+def write_output_atomically(
+    path: Path, write: Callable[[BinaryIO], object], *, hint: str = "choose another place"
+) -> None:
     """Give `path` the content that `write` puts out, all of it or none. A file that is there keeps
     its permissions, a link stays one, and what is no ordinary file (a pipe, a device) is written
     into. Raises FaceclustError with the `hint` where that cannot be."""
@@ -125,7 +127,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object], *, hint: str = 
         raise FaceclustError(f"{path} cannot be written: {error.strerror or error}", hint=hint) from error
 
 
-def replace_whole(path: Path, content: bytes) -> None:
+def replace_atomically(path: Path, content: bytes) -> None:
     """Put a file of our own in place, all of it or as it was: a link there is replaced, not followed.
     One at a time may do that: what a killed run began is cleared away. Raises OSError."""
     for left in path.parent.glob(f"{path.name}.*.tmp"):

@@ -38,12 +38,12 @@ def plain_lock(file: Path, busy: FaceclustError) -> Iterator[None]:
 
 
 @contextmanager
-def locked(file: Path, doing: str) -> Iterator[None]:
+def hold_file_lock(file: Path, activity: str) -> Iterator[None]:
     """Keep other runs out of the folder of `file`, the lock, which is created if it is missing.
     `doing` describes the other run, as in "makes albums". Raises FaceclustError if another run
     is at work there or `file` is not an ordinary file of its own, OSError if it cannot be created."""
     _require_own_file(file)
-    busy = FaceclustError(f"another faceclust {doing} in {file.parent}", hint="wait until it is done")
+    busy = FaceclustError(f"another faceclust {activity} in {file.parent}", hint="wait until it is done")
     with plain_lock(file, busy):
         yield
 

@@ -27,14 +27,14 @@ def is_among_photos(folder: Path, root: Path, photos: Iterable[str]) -> bool:
     return any(home.is_relative_to(real) or (home != root and real.is_relative_to(home)) for home in homes)
 
 
-def obstacle_to(base: Path, path: str) -> str:
+def unsafe_parent(base: Path, path: str) -> str:
     """What is wrong with a folder on the way from `base` to the file at this POSIX path below it, in
     words; "" where nothing is. The folders need not be there."""
     folders = list(PurePosixPath(path).parents)[-2::-1]
-    return next((wrong for folder in folders if (wrong := wrong_with(str(base / folder)))), "")
+    return next((wrong for folder in folders if (wrong := unsafe_reason(str(base / folder)))), "")
 
 
-def wrong_with(folder: str) -> str:
+def unsafe_reason(folder: str) -> str:
     """Why this is no folder to go into, in words; "" where it is one, or is not there."""
     try:
         status = os.lstat(folder)

@@ -19,12 +19,12 @@ from faceclust.importers.values import Box
 
 #: Overlap (IoU) that two boxes brought to one size need: the centres are then no farther apart than
 #: about half a face.
-LEAST_FIT = 0.3
+MIN_OVERLAP = 0.3
 #: Sizes (square root of the area) may differ by this factor.
-LARGEST_RATIO = 3.0
+MAX_SIZE_RATIO = 3.0
 
 
-def fits(boxes: Sequence[Box], faces: Sequence[Box]) -> NDArray[np.float64]:
+def compute_fit(boxes: Sequence[Box], faces: Sequence[Box]) -> NDArray[np.float64]:
     """How well each box fits each face, 0 (not at all) to 1: shape (boxes, faces). The boxes of both
     are in units in which width and height count the same, such as pixels."""
     a, b = np.asarray(boxes, np.float64).reshape(-1, 1, 4), np.asarray(faces, np.float64).reshape(1, -1, 4)
@@ -36,10 +36,10 @@ def fits(boxes: Sequence[Box], faces: Sequence[Box]) -> NDArray[np.float64]:
     ratio = np.sqrt(sides_a.prod(axis=2) / np.maximum(sides_b.prod(axis=2), 1e-12))
     ratio = np.minimum(ratio, 1 / np.maximum(ratio, 1e-12))
     # A little less for another size: it decides between a face and another around or inside it.
-    return np.where((overlap >= LEAST_FIT) & (ratio * LARGEST_RATIO >= 1), overlap * ratio**0.25, 0.0)
+    return np.where((overlap >= MIN_OVERLAP) & (ratio * MAX_SIZE_RATIO >= 1), overlap * ratio**0.25, 0.0)
 
 
-def assign(fit: NDArray[np.float64]) -> dict[int, int]:
+def match_boxes(fit: NDArray[np.float64]) -> dict[int, int]:
     """Box → face, no face twice, so that the sum of `fit` is as large as can be; what does not fit
     is left out."""
     if not fit.size:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from faceclust.errors import UsageError
-from faceclust.importers.small_files import decoded
+from faceclust.importers.small_files import decode_text
 from faceclust.importers.values import Box
 
 SIDES = ("left", "top", "right", "bottom")
 #: How far from its photo's upper left corner a box may reach, in widths and heights of it.
-_FARTHEST = 10
-_OTHER_NAMES = {"person": "name", "file": "photo", "path": "photo"}
+_MAX_DISTANCE = 10
+_COLUMN_ALIASES = {"person": "name", "file": "photo", "path": "photo"}
 _HINT = "its columns are photo, left, top, right, bottom, name"
 
 
@@ -28,8 +28,8 @@ class TableRow:
     photo: str
     name: str
     box: Box
-    fractions: bool
-    sure: bool = True
+    is_fractional: bool
+    confirmed: bool = True
 
 
 def read_table(data: bytes, where: str) -> Iterator[TableRow]:
@@ -37,7 +37,7 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
     may come in any order and others beside them; without a line of headings they come in this one.
     Numbers are pixels, or fractions in a row where none is above 1. Raises UsageError with the line
     for the first row that cannot be meant so."""
-    text = decoded(data).replace("\0", "")
+    text = decode_text(data).replace("\0", "")
     first = text.partition("\n")[0]
     separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -47,10 +47,10 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
-                columns, is_heading = _columns(cells, where)
+                columns, is_heading = _locate_columns(cells, where)
                 if is_heading:
                     continue
-            if row := _row(cells, columns, where, reader.line_num):
+            if row := _parse_row(cells, columns, where, reader.line_num):
                 yield row
     except csv.Error as error:
         raise UsageError(f"{where}:{reader.line_num}: {error}", hint=_HINT) from error
@@ -58,13 +58,13 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
         raise UsageError(f"{where} is empty", hint=_HINT)
 
 
-def _columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:
+def _locate_columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:
     """Where each column stands, and whether these cells are headings."""
     headings = [cell.strip().lower() for cell in cells]
     known: dict[str, int] = {}
     for at, heading in enumerate(headings):
         known.setdefault(heading, at)
-    for other, name in _OTHER_NAMES.items():
+    for other, name in _COLUMN_ALIASES.items():
         if other in known:
             known.setdefault(name, known[other])
     wanted = ("photo", *SIDES, "name")
@@ -75,7 +75,7 @@ def _columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:
     return {column: known[column] for column in (*wanted, *({"confirmed"} & known.keys()))}, True
 
 
-def _row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -> TableRow | None:
+def _parse_row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -> TableRow | None:
     def cell(column: str) -> str:
         at = columns.get(column, len(cells))
         return cells[at].strip() if at < len(cells) else ""
@@ -99,13 +99,13 @@ def _row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -
     return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1, sure)
 
 
-def fractions_of(row: TableRow, size: tuple[int, int], where: str) -> Box:
-    """A row's box as fractions of its photo, whose width and height are `size`. Raises UsageError for
+def to_fractional_box(row: TableRow, size: tuple[int, int], where: str) -> Box:
+    """A row's box as fractions of its photo, whose width and height are `read_dimensions`. Raises UsageError for
     one that lies far outside of it."""
-    width, height = (1, 1) if row.fractions else size
+    width, height = (1, 1) if row.is_fractional else size
     left, top, right, bottom = row.box
     box = left / width, top / height, right / width, bottom / height
-    if max(map(abs, box)) > _FARTHEST:
+    if max(map(abs, box)) > _MAX_DISTANCE:
         numbers = ", ".join(f"{side:g}" for side in row.box)
         raise UsageError(
             f"{where}:{row.line}: {numbers} is no box in {row.photo}",

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from faceclust.importers.small_files import UnreadableError, decoded
+from faceclust.importers.small_files import UnreadableFileError, decode_text
 from faceclust.importers.values import Box
 
-NAMES = frozenset([".picasa.ini", "picasa.ini"])
-CONTACTS = "contacts.xml"
+INI_NAMES = frozenset([".picasa.ini", "picasa.ini"])
+CONTACTS_NAME = "contacts.xml"
 #: Whose face this is, Picasa has not been told.
-NOBODY = "ffffffffffffffff"
+UNNAMED_CONTACT = "ffffffffffffffff"
 
-_SECTION = re.compile(r"\s*\[(.+)\]\s*")
-_FACE = re.compile(r"rect64\(([0-9a-f]{1,16})\)\s*,\s*([0-9a-f]{1,16})", re.IGNORECASE)
-_STEPS = 65535
+_SECTION_PATTERN = re.compile(r"\s*\[(.+)\]\s*")
+_FACE_PATTERN = re.compile(r"rect64\(([0-9a-f]{1,16})\)\s*,\s*([0-9a-f]{1,16})", re.IGNORECASE)
+_RECT64_SCALE = 65535
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class PicasaIni:
 def read_ini(data: bytes) -> PicasaIni:
     """The faces and contacts in a `.picasa.ini`; lines that say something else are passed by."""
     ini, section = PicasaIni(), ""
-    for line in decoded(data).splitlines():
-        if header := _SECTION.fullmatch(line):
+    for line in decode_text(data).splitlines():
+        if header := _SECTION_PATTERN.fullmatch(line):
             section = header[1].strip()
             continue
         key, equals, value = line.partition("=")
@@ -47,9 +47,11 @@ def read_ini(data: bytes) -> PicasaIni:
             continue
         if section.lower() == "contacts2":  # number=name;address;…
             if name := value.partition(";")[0].strip():
-                ini.contacts[_number(key)] = name
+                ini.contacts[_normalise_contact_id(key)] = name
         elif key.strip().lower() == "faces":
-            found = ((box_of(rect), _number(contact)) for rect, contact in _FACE.findall(value))
+            found = (
+                (parse_rect64(rect), _normalise_contact_id(contact)) for rect, contact in _FACE_PATTERN.findall(value)
+            )
             ini.faces[section] = [(box, contact) for box, contact in found if box[0] < box[2] and box[1] < box[3]]
     return ini
 
@@ -60,36 +62,36 @@ def read_contacts(data: bytes) -> dict[str, str]:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableError(f"it is no XML: {error}") from error
+        raise UnreadableFileError(f"it is no XML: {error}") from error
     if root.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableError("it declares a document type, which Picasa's never does")
+        raise UnreadableFileError("it declares a document type, which Picasa's never does")
     contacts = {}
     for contact in root.iter("contact"):
         number, name = contact.get("id"), contact.get("name") or contact.get("display")
         if number and name and name.strip():
-            contacts[_number(str(number))] = str(name).strip()
+            contacts[_normalise_contact_id(str(number))] = str(name).strip()
     return contacts
 
 
-def box_of(rect64: str) -> Box:
+def parse_rect64(rect64: str) -> Box:
     """Four 16-bit numbers in hexadecimal digits, without leading zeros: left, top, right, bottom in
     65535ths."""
     digits = rect64.rjust(16, "0")
-    left, top, right, bottom = (int(digits[at : at + 4], 16) / _STEPS for at in (0, 4, 8, 12))
+    left, top, right, bottom = (int(digits[at : at + 4], 16) / _RECT64_SCALE for at in (0, 4, 8, 12))
     return left, top, right, bottom
 
 
-def rect64_of(box: Box) -> str:
+def format_rect64(box: Box) -> str:
     """The other way round, to 1/65535."""
-    return "".join(f"{round(side * _STEPS):04x}" for side in box).lstrip("0") or "0"
+    return "".join(f"{round(side * _RECT64_SCALE):04x}" for side in box).lstrip("0") or "0"
 
 
-def name_of(contact: str, own: Mapping[str, str], others: Mapping[str, str]) -> str | None:
+def resolve_contact(contact: str, folder_contacts: Mapping[str, str], other_contacts: Mapping[str, str]) -> str | None:
     """The name of a contact: "" for a face that has none in Picasa, None where it is not known."""
-    if contact == NOBODY:
+    if contact == UNNAMED_CONTACT:
         return ""
-    return own.get(contact) or others.get(contact)
+    return folder_contacts.get(contact) or other_contacts.get(contact)
 
 
-def _number(text: str) -> str:
+def _normalise_contact_id(text: str) -> str:
     return text.strip().lower().rjust(16, "0")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from faceclust.importers.values import Box, Unread
+from faceclust.importers.values import Box, UnreadableSource
 
 
 @dataclass(frozen=True)
-class Naming:
+class FaceNaming:
     """A found face gets a name. `fit`: how well the box fits it, 0 to 1; not `confirmed`: the name had
     no place, and was given to the photo's only face without one, or faceclust itself had suggested it."""
 
@@ -34,7 +34,7 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Unplaced:
+class UnplacedName:
     """A name that no found face was given. `box`: where the program says it is, fractions of the
     upright photo, None for a name without a place."""
 
@@ -54,21 +54,21 @@ class ImportPlan:
     not in the library; `nameless`: Picasa's contacts whose name stands nowhere; `read`: files of
     each kind that had something to say."""
 
-    namings: tuple[Naming, ...] = ()
+    namings: tuple[FaceNaming, ...] = ()
     known: int = 0
     conflicts: tuple[Conflict, ...] = ()
-    unmatched: tuple[Unplaced, ...] = ()
-    placeless: tuple[Unplaced, ...] = ()
+    unmatched: tuple[UnplacedName, ...] = ()
+    placeless: tuple[UnplacedName, ...] = ()
     upright: tuple[str, ...] = ()
     turned: tuple[str, ...] = ()
     passed_by: int = 0
     elsewhere: tuple[str, ...] = ()
     nameless: tuple[str, ...] = ()
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadableSource, ...] = ()
     read: dict[str, int] = field(default_factory=dict)
 
     @property
-    def people(self) -> dict[str, int]:
+    def faces_per_person(self) -> dict[str, int]:
         """Name → faces that would get it, most first."""
         counts = Counter(naming.name for naming in self.namings)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

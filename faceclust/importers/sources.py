@@ -10,7 +10,7 @@ from pathlib import Path
 from faceclust.errors import UsageError
 from faceclust.importers import picasa
 
-_TABLES = (".csv", ".tsv", ".txt")
+_TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 
 
 @dataclass
@@ -27,25 +27,25 @@ class Sources:
     contacts: list[Path] = field(default_factory=list)
 
 
-def sort_sources(root: Path, named: Iterable[Path], contacts: Path | None, photos: Collection[str]) -> Sources:
+def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, photos: Collection[str]) -> Sources:
     """What each named path is; without any, the whole library. Raises UsageError for what is not
     there, or nothing to read names from."""
     sources = Sources()
-    for given in named:
-        path = _existing(given)
+    for given in paths:
+        path = _resolve_existing(given)
         below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
         if path.is_dir():
             if below is None:
                 sources.mirrors.append(path)
             else:
                 sources.folders.append("" if below == "." else below)
-        elif path.name.lower() == picasa.CONTACTS:
+        elif path.name.lower() == picasa.CONTACTS_NAME:
             sources.contacts.append(path)
-        elif path.suffix.lower() in _TABLES:
+        elif path.suffix.lower() in _TABLE_ENDINGS:
             sources.tables.append(path)
         elif below is not None and below in photos:
             sources.photos.append(below)
-        elif path.suffix.lower() != ".xmp" and path.name.lower() not in picasa.NAMES:
+        elif path.suffix.lower() != ".xmp" and path.name.lower() not in picasa.INI_NAMES:
             raise UsageError(
                 f"{given}: names are not read from such a file, and it is no photo of the library",
                 hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini or a contacts.xml",
@@ -57,23 +57,23 @@ def sort_sources(root: Path, named: Iterable[Path], contacts: Path | None, photo
         else:
             sources.files.append(below)
     if contacts is not None:
-        sources.contacts.append(_existing(contacts))
+        sources.contacts.append(_resolve_existing(contacts))
     if not (sources.folders or sources.photos or sources.files or sources.mirrors or sources.tables):
         sources.folders.append("")
     return sources
 
 
-def usual_contacts(root: Path) -> list[Path]:
+def find_contacts_files(root: Path) -> list[Path]:
     """Where Picasa, or somebody who saved what it knew, may have put its contacts."""
-    places = [root / picasa.CONTACTS]
+    places = [root / picasa.CONTACTS_NAME]
     if local := os.environ.get("LOCALAPPDATA"):
-        places.append(Path(local, "Google", "Picasa2", "contacts", picasa.CONTACTS))
+        places.append(Path(local, "Google", "Picasa2", "contacts", picasa.CONTACTS_NAME))
     home = Path.home()
-    places.append(home / "Library/Application Support/Google/Picasa3/contacts" / picasa.CONTACTS)
+    places.append(home / "Library/Application Support/Google/Picasa3/contacts" / picasa.CONTACTS_NAME)
     return [place for place in places if place.is_file()]
 
 
-def _existing(path: Path) -> Path:
+def _resolve_existing(path: Path) -> Path:
     try:
         return path.expanduser().resolve(strict=True)
     except FileNotFoundError:

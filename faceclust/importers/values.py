@@ -13,7 +13,7 @@ class Frame(StrEnum):
 
     STORED = "stored"  # as the file holds it
     UPRIGHT = "upright"  # as it is shown
-    TURNED = "turned"  # as the file held it before somebody turned it
+    ROTATED = "turned"  # as the file held it before somebody turned it
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Region:
 
     name: str
     box: Box
-    sure: bool = True
+    confirmed: bool = True
 
 
 @dataclass(frozen=True)
-class Words:
+class PhotoNames:
     """What one program says of one photo at one place. `photo`: POSIX path below the root; `source`:
     what is told to the user, such as "XMP sidecars"; `scheme`: which of two ways to write regions;
     `where`: the file it stands in; `frame`: what the boxes relate to by the program's rules, and
@@ -42,13 +42,13 @@ class Words:
     regions: tuple[Region, ...] = ()
     people: tuple[str, ...] = ()
     frame: Frame = Frame.STORED
-    sure: bool = False
+    frame_certain: bool = False
     applied_to: tuple[int, int] | None = None
     orientation: int | None = None
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadableSource:
     """A file, or a part of it, that nothing could be made of."""
 
     where: str

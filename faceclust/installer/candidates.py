@@ -13,17 +13,17 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from faceclust.errors import PackError
-from faceclust.installer.archives import opened_zip
+from faceclust.installer.archives import open_zip
 from faceclust.packs.pack import Pack, PackFile
 
-_BLOCK = 1 << 20
-_LARGEST = 3 << 30  # bytes: ONNX files cannot have more than 2 GiB
-_MOST_MEMBERS = 64
-_AGAIN = "download it again"
+_BLOCK_SIZE = 1 << 20
+_MAX_FILE_SIZE = 3 << 30  # bytes: ONNX files cannot have more than 2 GiB
+_MAX_MEMBERS = 64
+_DOWNLOAD_HINT = "download it again"
 
 
 @dataclass(frozen=True)
-class Supplied:
+class CandidateFile:
     """A file, or the `member` of a zip, with its size in bytes and its SHA-256."""
 
     path: Path
@@ -39,9 +39,9 @@ class Supplied:
         """Copy it into a new file. Raises PackError where it is no longer what it was, or the disk
         does not take it."""
         try:
-            with _opened(self.path, self.member) as source, target.open("xb") as out:
+            with _open_candidate(self.path, self.member) as source, target.open("xb") as out:
                 digest = hashlib.sha256()
-                while block := source.read(_BLOCK):
+                while block := source.read(_BLOCK_SIZE):
                     digest.update(block)
                     out.write(block)
                 out.flush()
@@ -52,7 +52,7 @@ class Supplied:
             raise PackError(f"{self.path} has changed meanwhile", hint="try again")
 
 
-def supplied(paths: Sequence[Path]) -> list[Supplied]:
+def find_candidates(paths: Sequence[Path]) -> list[CandidateFile]:
     """What these files offer: themselves, or, of zips, each ONNX file in them. Raises PackError for
     one that cannot be read, or a zip without such."""
     found = []
@@ -60,27 +60,29 @@ def supplied(paths: Sequence[Path]) -> list[Supplied]:
         if path.is_dir():
             raise PackError(f"{path} is a folder", hint="name the files in it")
         try:
-            members = _members(path) if zipfile.is_zipfile(path) else [None]
+            members = _onnx_members(path) if zipfile.is_zipfile(path) else [None]
         except OSError as error:
             raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
-        found += [_hashed(path, member) for member in members]
+        found += [_hash_candidate(path, member) for member in members]
     return found
 
 
-def match(pack: Pack, offered: Sequence[Supplied], needed: Sequence[PackFile]) -> dict[str, Supplied]:
+def match_candidates(
+    pack: Pack, candidates: Sequence[CandidateFile], needed: Sequence[PackFile]
+) -> dict[str, CandidateFile]:
     """Which of those offered is which of the files needed, by name: the one of the right SHA-256;
     where nobody has said which that is, the one of the name, or the only one. Raises PackError for
     a file that is not the right one, is lacking, or is none of the pack's."""
-    chosen: dict[str, Supplied] = {}
+    chosen: dict[str, CandidateFile] = {}
     for file in needed:
-        right = [one for one in offered if one.sha256 == file.sha256]
-        named = [one for one in offered if one.name in _names(file)]
+        right = [one for one in candidates if one.sha256 == file.sha256]
+        named = [one for one in candidates if one.name in _possible_names(file)]
         if file.sha256 is not None and not right and named:
-            raise _wrong(named[0], file, pack)
+            raise _wrong_hash_error(named[0], file, pack)
         if take := right or (named if file.sha256 is None else []):
             chosen[file.name] = take[0]
     lacking = [file for file in needed if file.name not in chosen]
-    left = [one for one in offered if one not in chosen.values()]
+    left = [one for one in candidates if one not in chosen.values()]
     if len(lacking) == 1 and lacking[0].sha256 is None and len(left) == 1:
         chosen[lacking[0].name] = left[0]
         lacking = []
@@ -91,24 +93,25 @@ def match(pack: Pack, offered: Sequence[Supplied], needed: Sequence[PackFile]) -
             f"the pack {pack.name!r} needs {names} as well", hint=f"get {where}" if where else "add it to the command"
         )
     known = {file.sha256 for file in pack.files}
-    used = {one.path for one in [*chosen.values(), *(one for one in offered if one.sha256 in known)]}
-    for one in offered:
+    used = {one.path for one in [*chosen.values(), *(one for one in candidates if one.sha256 in known)]}
+    for one in candidates:
         if one.path not in used:
             for file in needed:
-                if one.name in _names(file):
-                    raise _wrong(one, file, pack)
-            raise PackError(f"{one.path} is none of the files of the pack {pack.name!r}", hint=_listed(pack))
+                if one.name in _possible_names(file):
+                    raise _wrong_hash_error(one, file, pack)
+            raise PackError(f"{one.path} is none of the files of the pack {pack.name!r}", hint=_list_pack_files(pack))
     return chosen
 
 
-def _wrong(one: Supplied, file: PackFile, pack: Pack) -> PackError:
+def _wrong_hash_error(candidate: CandidateFile, file: PackFile, pack: Pack) -> PackError:
     return PackError(
-        f"{one.path} is not the {file.name} of the pack {pack.name!r}: its SHA-256 is {one.sha256}, not {file.sha256}",
+        f"{candidate.path} is not the {file.name} of the pack {pack.name!r}: its SHA-256 is {candidate.sha256}, "
+        f"not {file.sha256}",
         hint="download it again, or another version of it",
     )
 
 
-def _names(file: PackFile) -> set[str]:
+def _possible_names(file: PackFile) -> set[str]:
     """What the file may be called where it comes from."""
     return {
         file.name,
@@ -117,48 +120,50 @@ def _names(file: PackFile) -> set[str]:
     }
 
 
-def _listed(pack: Pack) -> str:
+def _list_pack_files(pack: Pack) -> str:
     return f"it is made of {', '.join(file.name for file in pack.files if not file.embedded)}"
 
 
-def _members(path: Path) -> list[str | None]:
-    with opened_zip(path, "a model", _AGAIN) as opened:
+def _onnx_members(path: Path) -> list[str | None]:
+    with open_zip(path, "a model", _DOWNLOAD_HINT) as opened:
         members: list[str | None] = [
-            one.filename for one in opened.infolist() if one.filename.endswith(".onnx") and one.file_size <= _LARGEST
+            one.filename
+            for one in opened.infolist()
+            if one.filename.endswith(".onnx") and one.file_size <= _MAX_FILE_SIZE
         ]
     if not members:
         raise PackError(f"{path} is a zip without an ONNX file in it", hint="a PyTorch file has to be exported to ONNX")
-    return members[:_MOST_MEMBERS]
+    return members[:_MAX_MEMBERS]
 
 
-def _hashed(path: Path, member: str | None) -> Supplied:
+def _hash_candidate(path: Path, member: str | None) -> CandidateFile:
     digest, size = hashlib.sha256(), 0
     try:
-        with _opened(path, member) as stream:
-            while block := stream.read(_BLOCK):
+        with _open_candidate(path, member) as stream:
+            while block := stream.read(_BLOCK_SIZE):
                 digest.update(block)
                 size += len(block)
-                if size > _LARGEST:
+                if size > _MAX_FILE_SIZE:
                     raise PackError(f"{path} is larger than an ONNX file can be")
     except OSError as error:
         raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
-    return Supplied(path, member, size, digest.hexdigest())
+    return CandidateFile(path, member, size, digest.hexdigest())
 
 
 @contextmanager
-def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+def _open_candidate(path: Path, member: str | None) -> Iterator[IO[bytes]]:
     if member is None:
         with path.open("rb") as stream:
             yield stream
         return
-    with opened_zip(path, member, _AGAIN) as archive, archive.open(member) as inside:
+    with open_zip(path, member, _DOWNLOAD_HINT) as archive, archive.open(member) as inside:
         yield inside
 
 
-def of_pack(pack: Pack) -> Mapping[str, Supplied]:
+def installed_files(pack: Pack) -> Mapping[str, CandidateFile]:
     """A pack's own files that are there, by name, as they lie in its folder."""
     return {
-        file.name: _hashed(pack.path(file.name), None)
+        file.name: _hash_candidate(pack.path(file.name), None)
         for file in pack.files
         if not file.embedded and pack.path(file.name).is_file()
     }

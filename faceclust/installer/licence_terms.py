@@ -6,28 +6,28 @@ import contextlib
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
-from faceclust.packs.toml_table import AGREEMENT_NAME
+from faceclust.packs.toml_table import AGREEMENT_FILE_NAME
 
 
-def is_agreed(pack: Pack) -> bool:
+def has_accepted_terms(pack: Pack) -> bool:
     """Whether nothing has to be asked: nobody says that the pack is not free for every use, or its
     terms, as they are now, were agreed to."""
     if pack.commercial is not False:
         return True
     with contextlib.suppress(OSError, ValueError):
-        return (pack.folder / AGREEMENT_NAME).read_text(encoding="utf-8") == _terms(pack)
+        return (pack.folder / AGREEMENT_FILE_NAME).read_text(encoding="utf-8") == _agreement_text(pack)
     return False
 
 
-def note_agreement(pack: Pack) -> None:
+def record_agreement(pack: Pack) -> None:
     """Keep, in the pack's folder, which terms were agreed to. Raises PackError."""
-    file = pack.folder / AGREEMENT_NAME
+    file = pack.folder / AGREEMENT_FILE_NAME
     try:
         pack.folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(_terms(pack), encoding="utf-8")
+        file.write_text(_agreement_text(pack), encoding="utf-8")
     except OSError as error:
         raise PackError(f"{file} cannot be written: {error.strerror or error}", hint="may you write there?") from error
 
 
-def _terms(pack: Pack) -> str:
+def _agreement_text(pack: Pack) -> str:
     return f"{pack.licence}\n{pack.terms}\n"

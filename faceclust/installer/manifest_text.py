@@ -9,19 +9,19 @@ from typing import Any
 
 import tomlkit
 
-from faceclust.packs.alignment_templates import BOX
-from faceclust.packs.manifest import SCHEMA
-from faceclust.packs.pack import Levels, Pack
+from faceclust.packs.alignment_templates import BOX_TEMPLATE
+from faceclust.packs.manifest import SCHEMA_VERSION
+from faceclust.packs.pack import ChannelLevels, Pack
 from faceclust.packs.registry import load_pack
 
 #: The radius of a pack of which none is known: distances are those of unit vectors.
-NO_RADIUS = 1.0
+UNCALIBRATED_RADIUS = 1.0
 #: Squared L2 of unit vectors is at most 4: a face's asymmetry, see `vision.embed`, tells nothing.
-_NO_ASYMMETRY = 4.0
+_UNLIMITED_ASYMMETRY = 4.0
 
 
 @dataclass(frozen=True)
-class OwnModel:
+class UserModel:
     """What a user says of a model: its chips, as in `packs.pack.EmbedderSpec`; `template` by name.
     `radius`: None where it is not known; `detector`: the pack whose detector finds the faces."""
 
@@ -31,8 +31,8 @@ class OwnModel:
     chip_size: tuple[int, int]
     template: str
     colour: str
-    mean: Levels
-    scale: Levels
+    mean: ChannelLevels
+    scale: ChannelLevels
     mirror: bool = True
     margin: float | None = None
     layout: str | None = None
@@ -42,22 +42,24 @@ class OwnModel:
     licence: str = "not known"
 
 
-def own_manifest(own: OwnModel, files: Mapping[str, tuple[str, int]]) -> str:
+def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> str:
     """The manifest of a pack with the user's own embedder; `files`: the SHA-256 and size of each file
     that is to lie in its folder, by name. What the detector's licence forbids holds for the whole."""
-    source = load_pack(own.detector)
+    source = load_pack(model.detector)
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
-    document.update({"schema": SCHEMA, "name": own.name, "title": f"{own.file}, faces found as by {source.name}"})
-    document["licence"] = own.licence
+    document.update(
+        {"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, faces found as by {source.name}"}
+    )
+    document["licence"] = model.licence
     if source.commercial is False:  # what else the model's own licence allows, its text leaves open
         document["commercial"] = False
         if source.terms:
             document["terms"] = source.terms
-    document.update({"detector": _detector(source), "embedder": _embedder(own)})
+    document.update({"detector": _detector_table(source), "embedder": _embedder_table(model)})
     entries = tomlkit.aot()
     for file in (*source.files, None):
-        name = file.name if file else own.file
+        name = file.name if file else model.file
         if file and name not in (*source.detector.files.values(), source.detector.landmarks):
             continue
         entry = tomlkit.table()
@@ -66,13 +68,13 @@ def own_manifest(own: OwnModel, files: Mapping[str, tuple[str, int]]) -> str:
             entry["embedded"] = True
         else:
             entry["sha256"], entry["size"] = files[name]
-            entry["licence"] = file.licence if file else own.licence
+            entry["licence"] = file.licence if file else model.licence
         entries.append(entry)
     document["file"] = entries
     return tomlkit.dumps(document)
 
 
-def _detector(source: Pack) -> Any:
+def _detector_table(source: Pack) -> Any:
     spec, table = source.detector, tomlkit.table()
     table.update({"kind": spec.kind, "long_side": spec.long_side, "smallest": spec.smallest})
     if spec.landmarks:
@@ -85,26 +87,33 @@ def _detector(source: Pack) -> Any:
     return table
 
 
-def _embedder(own: OwnModel) -> Any:
+def _embedder_table(model: UserModel) -> Any:
     table = tomlkit.table()
-    table.update({"file": own.file, "dimension": own.dimension, "chip_size": list(own.chip_size)})
-    table.update({"colour": own.colour, "mean": _plain(own.mean), "scale": _plain(own.scale), "mirror": own.mirror})
-    table["radius"] = round(own.radius, 4) if own.radius else NO_RADIUS
-    table["radius_source"] = "published" if own.radius else "none"
-    table.update({"sure_score": 0.0, "max_asymmetry": _NO_ASYMMETRY, "template": own.template})
-    if own.template == BOX:
-        table["margin"] = own.margin if own.margin is not None else 0.0
+    table.update({"file": model.file, "dimension": model.dimension, "chip_size": list(model.chip_size)})
+    table.update(
+        {
+            "colour": model.colour,
+            "mean": _levels_value(model.mean),
+            "scale": _levels_value(model.scale),
+            "mirror": model.mirror,
+        }
+    )
+    table["radius"] = round(model.radius, 4) if model.radius else UNCALIBRATED_RADIUS
+    table["radius_source"] = "published" if model.radius else "none"
+    table.update({"sure_score": 0.0, "max_asymmetry": _UNLIMITED_ASYMMETRY, "template": model.template})
+    if model.template == BOX_TEMPLATE:
+        table["margin"] = model.margin if model.margin is not None else 0.0
     for key in ("layout", "output"):
-        if (value := getattr(own, key)) is not None:
+        if (value := getattr(model, key)) is not None:
             table[key] = value
     return table
 
 
-def _plain(levels: Levels) -> Any:
+def _levels_value(levels: ChannelLevels) -> Any:
     return list(levels) if isinstance(levels, tuple) else levels
 
 
-def with_files(text: str, found: Mapping[str, tuple[str, int]], embedded: Mapping[str, str], name: str) -> str:
+def with_file_hashes(text: str, hashes: Mapping[str, tuple[str, int]], embedded: Mapping[str, str], name: str) -> str:
     """A manifest for the pack called `name`, with the SHA-256 and size of files `found`, by name.
     Files whose SHA-256 is that of one of the embedded pack's (`embedded`: their names by SHA-256)
     are said to be that."""
@@ -118,8 +127,8 @@ def with_files(text: str, found: Mapping[str, tuple[str, int]], embedded: Mappin
                 if key != "name":
                     del entry[key]
             entry["name"], entry["embedded"] = renamed[entry["name"]], True
-        elif entry["name"] in found:
-            entry["sha256"], entry["size"] = found[entry["name"]]
+        elif entry["name"] in hashes:
+            entry["sha256"], entry["size"] = hashes[entry["name"]]
     detector, embedder = document["detector"], document["embedder"]
     embedder["file"] = renamed.get(embedder["file"], embedder["file"])
     if detector.get("landmarks") in renamed:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Origin:
+class PartialFileOrigin:
     """What a part is a part of: the SHA-256 that the whole file is to have, the address it came
     from, and the mark that server gave it (a strong ETag, RFC 9110, 8.8.3), None where it gave none."""
 
@@ -20,19 +20,19 @@ class Origin:
     etag: str | None
 
 
-class Part:
+class PartialFile:
     """`<name>.part`, and its note `<name>.part.json`. Every method raises OSError where the disk
     does not do it."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_name(f"{target.name}.part")
-        self._note = target.with_name(f"{target.name}.part.json")
+        self._origin_path = target.with_name(f"{target.name}.part.json")
 
     @property
-    def files(self) -> tuple[Path, Path]:
+    def paths(self) -> tuple[Path, Path]:
         """The files it may have on the disk."""
-        return self.path, self._note
+        return self.path, self._origin_path
 
     @property
     def size(self) -> int:
@@ -42,29 +42,29 @@ class Part:
         except OSError:
             return 0
 
-    def origin(self) -> Origin | None:
+    def read_origin(self) -> PartialFileOrigin | None:
         """What it is a part of; None where there is none, or nothing can be told of it."""
         try:
-            origin = Origin(**json.loads(self._note.read_text(encoding="utf-8")))
+            origin = PartialFileOrigin(**json.loads(self._origin_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
         known = isinstance(origin.sha256, str) and isinstance(origin.address, str)
         return origin if known and (origin.etag is None or isinstance(origin.etag, str)) else None
 
-    def begin(self, origin: Origin) -> None:
+    def restart(self, origin: PartialFileOrigin) -> None:
         """Start over, as a part of this. The old part goes first: a note never stands beside bytes
         that are not of what it says."""
         self.path.unlink(missing_ok=True)
-        temporary = self._note.with_name(f"{self._note.name}.{secrets.token_hex(4)}.tmp")
+        temporary = self._origin_path.with_name(f"{self._origin_path.name}.{secrets.token_hex(4)}.tmp")
         try:
             temporary.write_text(json.dumps(asdict(origin)), encoding="utf-8")
-            temporary.replace(self._note)
+            temporary.replace(self._origin_path)
         finally:
             temporary.unlink(missing_ok=True)
 
-    def drop(self) -> None:
+    def remove(self) -> None:
         """Remove it."""
-        for file in self.files:
+        for file in self.paths:
             file.unlink(missing_ok=True)
 
     def finish(self) -> None:
@@ -72,4 +72,4 @@ class Part:
         with self.path.open("rb+") as stream:
             os.fsync(stream.fileno())
         self.path.replace(self.target)
-        self.drop()
+        self.remove()

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
 from faceclust.installer.archives import unpack_member
-from faceclust.installer.download import Patience, Wanted, download
-from faceclust.installer.partial_file import Part
-from faceclust.installer.staging import hold_pack
+from faceclust.installer.download import RemoteFile, RetryPolicy, download
+from faceclust.installer.partial_file import PartialFile
+from faceclust.installer.staging import lock_pack
 from faceclust.packs.pack import Archive, Pack, PackFile
-from faceclust.packs.urls import check_mirror, mirrored
-from faceclust.packs.verify import check_files, how_to_get, sha256_of
-from faceclust.progress import Progress, Silent
+from faceclust.packs.urls import check_mirror, mirror_urls
+from faceclust.packs.verify import check_files, install_hint, sha256_of
+from faceclust.progress import Progress, SilentProgress
 
 #: Bytes that are to stay free on the disk.
-_SPARE = 10_000_000
+_RESERVED_BYTES = 10_000_000
 #: Times that a file is begun again whose pieces do not go together.
-_ROUNDS = 3
+_MAX_RESTARTS = 3
 
 
 def files_to_pull(pack: Pack) -> list[PackFile]:
@@ -27,47 +27,47 @@ def files_to_pull(pack: Pack) -> list[PackFile]:
     cannot be pulled, and says what else can be done."""
     if pack.embedded:
         return []
-    if not pack.pullable:
+    if not pack.is_pullable:
         known = all(file.sha256 for file in pack.own_files)
         why = "its manifest names no address" if known else "nobody has published which files are the right ones"
-        raise PackError(f"the pack {pack.name!r} cannot be pulled: {why}", hint=how_to_get(pack))
+        raise PackError(f"the pack {pack.name!r} cannot be pulled: {why}", hint=install_hint(pack))
     return [check.file for check in check_files(pack) if check.state != "ok" and not check.file.embedded]
 
 
 def size_to_pull(pack: Pack, files: list[PackFile]) -> int:
     """Bytes that are to come for these files, archives as a whole, without what has come already."""
     sources = _archives_of(pack, files) | {file.name: file for file in files if file.member is None}
-    return sum(max(0, (source.size or 0) - Part(pack.folder / name).size) for name, source in sources.items())
+    return sum(max(0, (source.size or 0) - PartialFile(pack.folder / name).size) for name, source in sources.items())
 
 
 def pull_pack(
-    pack: Pack, *, mirror: str | None = None, progress: Progress | None = None, patience: Patience | None = None
+    pack: Pack, *, mirror: str | None = None, progress: Progress | None = None, retry_policy: RetryPolicy | None = None
 ) -> list[Path]:
     """Download what is not there yet of a pack's files; gives their paths. `mirror`: the address of
-    a folder with the files in it, or of one of them (see `addresses.mirrored`).
+    a folder with the files in it, or of one of them (see `addresses.mirror_urls`).
 
     Stopped at any moment, it leaves each file either not there or whole and right, and beside it
     what the next call goes on from. Raises PackError where it cannot be done, UsageError for a
     mirror that is none.
     """
-    progress, patience = progress or Silent(), patience or Patience()
+    progress, retry_policy = progress or SilentProgress(), retry_policy or RetryPolicy()
     mirror = check_mirror(mirror) if mirror else None
     files_to_pull(pack)  # what cannot be pulled is told before there is a folder for it
-    with hold_pack(pack.name):
+    with lock_pack(pack.name):
         files = files_to_pull(pack)
-        wanted = _wanted(pack, files, mirror)
+        wanted = _plan_downloads(pack, files, mirror)
         try:
             pack.folder.mkdir(exist_ok=True)
-            _require_room(pack, files)
+            _require_free_space(pack, files)
             for one in wanted:
-                part = Part(pack.folder / one.name)
-                _fetch(one, part, progress, patience)
+                part = PartialFile(pack.folder / one.name)
+                _download_verified(one, part, progress, retry_policy)
                 members = [file for file in files if file.member and _archive_name(pack, file) == one.name]
                 for file in members:
                     progress.start(f"unpacking {file.name}", None)
-                    unpack_member(part.path, file, Part(pack.folder / file.name))
+                    unpack_member(part.path, file, PartialFile(pack.folder / file.name))
                     progress.finish()
-                part.drop() if members else part.finish()
+                part.remove() if members else part.finish()
         except OSError as error:
             raise PackError(
                 f"{pack.folder} cannot be written: {error.strerror or error}", hint="may you write there?"
@@ -75,16 +75,16 @@ def pull_pack(
     return [pack.path(file.name) for file in files]
 
 
-def _wanted(pack: Pack, files: list[PackFile], mirror: str | None) -> list[Wanted]:
+def _plan_downloads(pack: Pack, files: list[PackFile], mirror: str | None) -> list[RemoteFile]:
     """What is to be downloaded, and where from."""
     sources: dict[str, Archive | PackFile] = {**_archives_of(pack, files)}
     sources |= {file.name: file for file in files if file.member is None}
     wanted, mirrors = [], 0
     for name, source in sources.items():
         assert source.sha256 and source.size and source.url  # the pack is pullable
-        there = mirrored(mirror, pack.name, name) if mirror else None
+        there = mirror_urls(mirror, pack.name, name) if mirror else None
         mirrors += there is not None
-        wanted.append(Wanted(name, source.sha256, source.size, there or (source.url,)))
+        wanted.append(RemoteFile(name, source.sha256, source.size, there or (source.url,)))
     if mirror and wanted and not mirrors:
         raise UsageError(
             f"the mirror is the address of none of: {', '.join(sources)}", hint="or name the folder they are in"
@@ -102,9 +102,9 @@ def _archive_name(pack: Pack, file: PackFile) -> str:
     return next(archive.name for archive in pack.archives if archive.url == file.url)
 
 
-def _require_room(pack: Pack, files: list[PackFile]) -> None:
+def _require_free_space(pack: Pack, files: list[PackFile]) -> None:
     unpacked = sum(file.size or 0 for file in files if file.member is not None)
-    needed = size_to_pull(pack, files) + unpacked + _SPARE
+    needed = size_to_pull(pack, files) + unpacked + _RESERVED_BYTES
     free = shutil.disk_usage(pack.folder).free
     if free < needed:
         raise PackError(
@@ -113,18 +113,18 @@ def _require_room(pack: Pack, files: list[PackFile]) -> None:
         )
 
 
-def _fetch(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> None:
+def _download_verified(remote: RemoteFile, part: PartialFile, progress: Progress, retry_policy: RetryPolicy) -> None:
     """Download it into `part`, with the right SHA-256. Raises PackError for another, and removes it;
     one that came in pieces is begun again."""
-    for _ in range(_ROUNDS):
-        in_one_piece = download(wanted, part, progress, patience)
-        if sha256_of(part.path) == wanted.sha256:
+    for _ in range(_MAX_RESTARTS):
+        in_one_piece = download(remote, part, progress, retry_policy)
+        if sha256_of(part.path) == remote.sha256:
             return
-        part.drop()
+        part.remove()
         if in_one_piece:
             break
-        progress.note(f"the pieces that came of {wanted.name} do not go together: from the start, then")
+        progress.note(f"the pieces that came of {remote.name} do not go together: from the start, then")
     raise PackError(
-        f"what came as {wanted.name} is another file: its SHA-256 is not {wanted.sha256}; it was removed",
+        f"what came as {remote.name} is another file: its SHA-256 is not {remote.sha256}; it was removed",
         hint="another mirror: --url https://…",
     )

@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
-from faceclust.installer.partial_file import Part
-from faceclust.installer.staging import hold_pack
+from faceclust.installer.partial_file import PartialFile
+from faceclust.installer.staging import lock_pack
 from faceclust.packs.pack import Pack
-from faceclust.packs.registry import forget_packs
-from faceclust.packs.toml_table import KEPT_NAMES
+from faceclust.packs.registry import clear_pack_cache
+from faceclust.packs.toml_table import RESERVED_NAMES
 
 
 def files_to_remove(pack: Pack) -> list[Path]:
@@ -21,12 +21,12 @@ def files_to_remove(pack: Pack) -> list[Path]:
     cannot be read."""
     if pack.embedded:
         raise UsageError(f"the pack {pack.name!r} is a part of faceclust", hint="pip uninstall faceclust removes both")
-    names = {*KEPT_NAMES}
+    names = {*RESERVED_NAMES}
     for name in [file.name for file in pack.own_files] + [archive.name for archive in pack.archives]:
-        names |= {name, *(path.name for path in Part(pack.folder / name).files)}
+        names |= {name, *(path.name for path in PartialFile(pack.folder / name).paths)}
     try:
         there = sorted(pack.folder.iterdir()) if os.path.isdir(pack.folder) else []
-        mine = [path for path in there if _of_a_note(path.name) in names]
+        mine = [path for path in there if _strip_temporary_suffix(path.name) in names]
         return [path for path in mine if path.is_symlink() or path.is_file()]
     except OSError as error:
         raise PackError(f"{pack.folder} cannot be read: {error.strerror or error}") from error
@@ -37,7 +37,7 @@ def remove_pack(pack: Pack) -> list[Path]:
     `files_to_remove` does, and PackError where another faceclust is at work on it or the disk does not
     do it."""
     files_to_remove(pack)
-    with hold_pack(pack.name):
+    with lock_pack(pack.name):
         files = files_to_remove(pack)
         try:
             for path in files:
@@ -47,12 +47,12 @@ def remove_pack(pack: Pack) -> list[Path]:
                 f"{error.filename} cannot be deleted: {error.strerror or error}", hint="may you write there?"
             ) from error
         finally:
-            forget_packs()
+            clear_pack_cache()
         with contextlib.suppress(OSError):  # somebody's own file is in it, or the folder is a link
             pack.folder.rmdir()
     return files
 
 
-def _of_a_note(name: str) -> str:
+def _strip_temporary_suffix(name: str) -> str:
     """The name of the file that this one was to become, where a killed run left it behind."""
     return re.sub(r"(\.part\.json)\.[0-9a-f]{8}\.tmp$", r"\1", name)

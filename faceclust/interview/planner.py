@@ -10,36 +10,36 @@ from dataclasses import replace
 
 import numpy as np
 
-from faceclust.interview.candidates import LEAST_CHANCE, Likely, likely_people
-from faceclust.interview.questions import Candidate, Kind, Question, Standing, question_key
+from faceclust.interview.candidates import MIN_PROBABILITY, LikelyMatch, find_likely_people
+from faceclust.interview.questions import Candidate, InterviewState, Question, QuestionKind, question_key
 from faceclust.people.names import person_key
-from faceclust.people.similarity import Likeness, same_person
+from faceclust.people.similarity import GroupDistances, match_probability
 from faceclust.types import Person
 
 #: From this chance on a group is shown beside the person it may be, instead of "who is this?".
-LIKELY = 0.5
+PROPOSAL_PROBABILITY = 0.5
 #: What is this likely to be one person is asked about, where nothing better is known.
-_MAYBE_SAME = 0.3
+_MIN_SAME_PROBABILITY = 0.3
 #: Names this much alike (difflib's ratio) may be one name typed in two ways.
-_NAMES_ALIKE = 0.75
+_MIN_NAME_SIMILARITY = 0.75
 #: Groups of more faces are asked about one at a time: one picture would not tell of all.
-_SMALL = 3
+_MAX_BATCHED_FACES = 3
 #: As many answers as this the first guess of who is known counts.
-_TRUST = 4
+_PRIOR_WEIGHT = 4
 #: A name for somebody on one photo is worth this much: it finds nothing else.
-_SINGLE = 0.25
+_SINGLE_PHOTO_WEIGHT = 0.25
 #: Questions expected to settle less than this are not asked.
-_LEAST_GAIN = 0.5
+_MIN_GAIN = 0.5
 #: How many times less likely things a thorough interview asks about.
-_FURTHER = 5
+_THOROUGH_FACTOR = 5
 
 
 def plan_questions(
-    likeness: Likeness,
-    standing: Standing,
-    passed: frozenset[str] = frozenset(),
+    group_distances: GroupDistances,
+    state: InterviewState,
+    skipped: frozenset[str] = frozenset(),
     *,
-    room: int = 6,
+    max_candidates: int = 6,
     thorough: bool = False,
 ) -> list[Question]:
     """All questions there are, the most helpful first.
@@ -50,29 +50,34 @@ def plan_questions(
     suggested ones would find. At most `room` candidates a question. `passed`: keys of what was
     passed over; `thorough`: ask about the less likely as well, and who single faces are.
     """
-    named = [person for person in standing.persons if person.name is not None]
-    groups = [person for person in standing.persons if person.name is None and not person.ignored]
+    named = [person for person in state.persons if person.name is not None]
+    groups = [person for person in state.persons if person.name is None and not person.ignored]
     units = [Candidate(group.face_ids, group.clusters) for group in groups]
-    units += [Candidate((face,)) for face in standing.alone]
-    near = likely_people(
-        likeness, standing, units, named, passed, least=LEAST_CHANCE / _FURTHER if thorough else LEAST_CHANCE
+    units += [Candidate((face,)) for face in state.ungrouped]
+    near = find_likely_people(
+        group_distances,
+        state,
+        units,
+        named,
+        skipped,
+        min_probability=MIN_PROBABILITY / _THOROUGH_FACTOR if thorough else MIN_PROBABILITY,
     )
-    least = _LEAST_GAIN / _FURTHER if thorough else _LEAST_GAIN
+    least = _MIN_GAIN / _THOROUGH_FACTOR if thorough else _MIN_GAIN
     large_enough = [unit for unit in units if thorough or len(unit.faces) > 1]
     asked = [
-        *_who(likeness, _Acquaintance(standing), large_enough, near, passed),
-        *_too(standing, near, room, least),
-        *_odd(likeness, standing, named, passed, room, least),
-        *_same(likeness, standing, units, named, passed),
+        *_plan_who_questions(group_distances, NamingPrior(state), large_enough, near, skipped),
+        *_plan_also_questions(state, near, max_candidates, least),
+        *_plan_outlier_questions(group_distances, state, named, skipped, max_candidates, least),
+        *_plan_same_questions(group_distances, state, units, named, skipped),
     ]
-    return sorted(asked, key=lambda question: (not question.fresh, -question.gain, sorted(question.keys)))
+    return sorted(asked, key=lambda question: (not question.is_new, -question.expected_gain, sorted(question.keys)))
 
 
-class _Acquaintance:
+class NamingPrior:
     """How likely the user can say who a group is, by its number of faces: learnt from the groups
     answered so far. Whoever is on few photos may be a passer-by."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: InterviewState) -> None:
         self._named, self._ignored = Counter[int](), Counter[int]()
         size = Counter(standing.group_of.values())
         for person in standing.persons:
@@ -80,9 +85,9 @@ class _Acquaintance:
             if person.name is not None or person.ignored:
                 answered.update(_size_class(size[number]) for number in person.clusters if size[number] > 1)
 
-    def chance(self, faces: int) -> float:
-        known, unknown = self._named[_size_class(faces)], self._ignored[_size_class(faces)]
-        return (known + _TRUST * faces / (faces + 1.5)) / (known + unknown + _TRUST)
+    def probability(self, face_count: int) -> float:
+        known, unknown = self._named[_size_class(face_count)], self._ignored[_size_class(face_count)]
+        return (known + _PRIOR_WEIGHT * face_count / (face_count + 1.5)) / (known + unknown + _PRIOR_WEIGHT)
 
 
 def _size_class(faces: int) -> int:
@@ -90,54 +95,67 @@ def _size_class(faces: int) -> int:
     return bisect([2, 3, 4, 6, 12], faces)
 
 
-def _who(
-    likeness: Likeness,
-    acquaintance: _Acquaintance,
+def _plan_who_questions(
+    likeness: GroupDistances,
+    acquaintance: NamingPrior,
     units: Iterable[Candidate],
-    near: Mapping[str, Likely],
+    near: Mapping[str, LikelyMatch],
     passed: frozenset[str],
 ) -> list[Question]:
     """Who is this? Of units that are not likely enough somebody known."""
     asked = [
         unit
         for unit in units
-        if question_key(Kind.WHO, unit.key) not in passed
-        and not (unit.key in near and near[unit.key].unit.chance >= LIKELY)
+        if question_key(QuestionKind.WHO, unit.key) not in passed
+        and not (unit.key in near and near[unit.key].candidate.probability >= PROPOSAL_PROBABILITY)
     ]
     return [
         Question(
-            Kind.WHO,
+            QuestionKind.WHO,
             (unit,),
-            gain=(1 if len(unit.faces) > 1 else _SINGLE)
-            * acquaintance.chance(len(unit.faces))
-            * (len(unit.faces) - likeness.expected_strays(unit.faces)),
+            expected_gain=(1 if len(unit.faces) > 1 else _SINGLE_PHOTO_WEIGHT)
+            * acquaintance.probability(len(unit.faces))
+            * (len(unit.faces) - likeness.expected_outliers(unit.faces)),
         )
         for unit in asked
     ]
 
 
-def _too(standing: Standing, near: Mapping[str, Likely], room: int, least: float) -> Iterator[Question]:
+def _plan_also_questions(
+    standing: InterviewState, near: Mapping[str, LikelyMatch], room: int, least: float
+) -> Iterator[Question]:
     """Is this Anna too? Small groups and single faces near one person are asked about at once."""
     small: dict[str, list[Candidate]] = defaultdict(list)
     for found in near.values():
-        if len(found.unit.faces) <= _SMALL:
-            small[found.name].append(found.unit)
-        elif found.unit.chance >= LIKELY:  # who it is otherwise, the answer may say
-            yield Question(Kind.TOO, (found.unit,), (found.name,), len(found.unit.faces), _fresh(found.unit, standing))
+        if len(found.candidate.faces) <= _MAX_BATCHED_FACES:
+            small[found.name].append(found.candidate)
+        elif found.candidate.probability >= PROPOSAL_PROBABILITY:  # who it is otherwise, the answer may say
+            yield Question(
+                QuestionKind.ALSO,
+                (found.candidate,),
+                (found.name,),
+                len(found.candidate.faces),
+                _is_new(found.candidate, standing),
+            )
     for name, units in small.items():
-        units.sort(key=lambda unit: (not _fresh(unit, standing), -unit.chance, unit.key))
+        units.sort(key=lambda unit: (not _is_new(unit, standing), -unit.probability, unit.key))
         shown = tuple(units[:room])
-        gain = sum(unit.chance * len(unit.faces) for unit in shown)
+        gain = sum(unit.probability * len(unit.faces) for unit in shown)
         if gain >= least:
-            yield Question(Kind.TOO, shown, (name,), gain, _fresh(shown[0], standing))
+            yield Question(QuestionKind.ALSO, shown, (name,), gain, _is_new(shown[0], standing))
 
 
-def _fresh(unit: Candidate, standing: Standing) -> bool:
-    return unit.chance >= _MAYBE_SAME and standing.fresh.issuperset(unit.faces)
+def _is_new(unit: Candidate, standing: InterviewState) -> bool:
+    return unit.probability >= _MIN_SAME_PROBABILITY and standing.new_faces.issuperset(unit.faces)
 
 
-def _odd(
-    likeness: Likeness, standing: Standing, named: Iterable[Person], passed: frozenset[str], room: int, least: float
+def _plan_outlier_questions(
+    likeness: GroupDistances,
+    standing: InterviewState,
+    named: Iterable[Person],
+    passed: frozenset[str],
+    room: int,
+    least: float,
 ) -> Iterator[Question]:
     """Which of these do not belong? Of suggested faces: those that came since the person was named,
     else those that are likely enough somebody else."""
@@ -145,21 +163,21 @@ def _odd(
         suggested = [
             face
             for face in person.face_ids
-            if face not in person.confirmed and question_key(Kind.ODD, face, person.label) not in passed
+            if face not in person.confirmed and question_key(QuestionKind.OUTLIER, face, person.label) not in passed
         ]
-        chance = likeness.strays(suggested)
-        new = {face for face in suggested if face not in standing.resolved.said and face in standing.fresh}
+        chance = likeness.outlier_probabilities(suggested)
+        new = {face for face in suggested if face not in standing.answers.labels and face in standing.new_faces}
         order = sorted(new or suggested, key=lambda face: (-chance.get(face, 0.0), face))
-        candidates = tuple(Candidate((face,), chance=chance.get(face, 0.0)) for face in order[:room])
-        gain = len(new) if new else sum(candidate.chance for candidate in candidates)
+        candidates = tuple(Candidate((face,), probability=chance.get(face, 0.0)) for face in order[:room])
+        gain = len(new) if new else sum(candidate.probability for candidate in candidates)
         if new or gain >= least:
             others = tuple(order[room:]) if new else ()
-            yield Question(Kind.ODD, candidates, (person.label,), gain, bool(new), others)
+            yield Question(QuestionKind.OUTLIER, candidates, (person.label,), gain, bool(new), others)
 
 
-def _same(
-    likeness: Likeness,
-    standing: Standing,
+def _plan_same_questions(
+    likeness: GroupDistances,
+    standing: InterviewState,
     units: Iterable[Candidate],
     named: Iterable[Person],
     passed: frozenset[str],
@@ -167,9 +185,9 @@ def _same(
     """Are these two the same? Of groups the user could not name, and of people with like names."""
     known = {person.clusters: person.label for person in named if person.clusters}
     pool = [Candidate(person.face_ids, person.clusters) for person in named if person.clusters]
-    pool += [unit for unit in units if unit.groups and question_key(Kind.WHO, unit.key) in passed]
+    pool += [unit for unit in units if unit.groups and question_key(QuestionKind.WHO, unit.key) in passed]
     unit_of = {number: unit for unit in pool for number in unit.groups}
-    for small, *near in zip(pool, *likeness.near([unit.faces for unit in pool]), strict=True):
+    for small, *near in zip(pool, *likeness.nearest_groups([unit.faces for unit in pool]), strict=True):
         distances: dict[tuple[int, ...], float] = {}
         for number, distance in zip(*(line.tolist() for line in near), strict=True):
             if number >= 0 and number not in small.groups:
@@ -178,32 +196,37 @@ def _same(
             continue
         (groups, distance), *others = distances.items()
         large = unit_of.get(groups[0])
-        chance = float(same_person(np.array(distance), np.array(others[0][1] - distance if others else np.inf)))
-        if large is None or chance < _MAYBE_SAME or _size(large) < _size(small) or _apart(standing, small, large):
+        chance = float(match_probability(np.array(distance), np.array(others[0][1] - distance if others else np.inf)))
+        if (
+            large is None
+            or chance < _MIN_SAME_PROBABILITY
+            or _size_order(large) < _size_order(small)
+            or _are_different_people(standing, small, large)
+        ):
             continue
         names = tuple(known[unit.groups] for unit in (small, large) if unit.groups in known)
-        if len(names) == 1 or (names and not _names_alike(*names)):
+        if len(names) == 1 or (names and not _are_names_similar(*names)):
             continue  # a person and a group are asked about as such; two names are two people
-        candidates = (replace(small, distance=distance, chance=chance), large)
-        question = Question(Kind.SAME, candidates, names, chance * len(small.faces))
+        candidates = (replace(small, distance=distance, probability=chance), large)
+        question = Question(QuestionKind.SAME, candidates, names, chance * len(small.faces))
         if not question.keys <= passed:
             yield question
 
 
-def _size(unit: Candidate) -> tuple[int, str]:
+def _size_order(unit: Candidate) -> tuple[int, str]:
     return len(unit.faces), unit.key
 
 
-def _names_alike(a: str, b: str) -> bool:
+def _are_names_similar(a: str, b: str) -> bool:
     a, b = person_key(a), person_key(b)
-    return a.startswith(b) or b.startswith(a) or difflib.SequenceMatcher(None, a, b).ratio() >= _NAMES_ALIKE
+    return a.startswith(b) or b.startswith(a) or difflib.SequenceMatcher(None, a, b).ratio() >= _MIN_NAME_SIMILARITY
 
 
-def _apart(standing: Standing, a: Candidate, b: Candidate) -> bool:
+def _are_different_people(standing: InterviewState, a: Candidate, b: Candidate) -> bool:
     """Whether the user said that these are two people, or a photo shows both."""
     some, others = set(a.faces), set(b.faces)
     if {standing.photo_of[face] for face in some} & {standing.photo_of[face] for face in others}:
         return True
     return any(
-        (one & some and other & others) or (one & others and other & some) for one, other in standing.resolved.apart
+        (one & some and other & others) or (one & others and other & some) for one, other in standing.answers.splits
     )

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from faceclust.people.replay import Resolved
+from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import Person
 
 
-class Kind(StrEnum):
+class QuestionKind(StrEnum):
     """What is asked."""
 
     WHO = "who"  # who is this group?
-    TOO = "too"  # which of these are this person too?
-    ODD = "odd"  # which of this person's suggested faces do not belong?
+    ALSO = "too"  # which of these are this person too?
+    OUTLIER = "odd"  # which of this person's suggested faces do not belong?
     SAME = "same"  # are these two the same person?
 
 
@@ -27,7 +27,7 @@ class Candidate:
     faces: tuple[str, ...]
     groups: tuple[int, ...] = ()
     distance: float = 0.0
-    chance: float = 0.0
+    probability: float = 0.0
 
     @property
     def key(self) -> str:
@@ -41,34 +41,34 @@ class Question:
     to settle. `fresh`: whether it is about faces that came since. `others`: faces that came with
     the candidates and go with those that belong, unseen."""
 
-    kind: Kind
+    kind: QuestionKind
     candidates: tuple[Candidate, ...]
     names: tuple[str, ...] = ()
-    gain: float = 0.0
-    fresh: bool = False
-    others: tuple[str, ...] = ()
+    expected_gain: float = 0.0
+    is_new: bool = False
+    unshown_faces: tuple[str, ...] = ()
 
     @property
     def keys(self) -> frozenset[str]:
         """What is passed over when the question is."""
-        about = [*(candidate.key for candidate in self.candidates), *self.others]
+        about = [*(candidate.key for candidate in self.candidates), *self.unshown_faces]
         return frozenset(question_key(self.kind, key, *self.names) for key in about)
 
 
-def question_key(kind: Kind, candidate: str, *names: str) -> str:
+def question_key(kind: QuestionKind, candidate: str, *names: str) -> str:
     """The same for a question of this kind about the same."""
     return "\n".join((kind.value, candidate, *names))
 
 
 @dataclass(frozen=True)
-class Standing:
+class InterviewState:
     """How things stand. `alone`: the faces that are nobody's and in no group; `group_of` and
     `photo_of`: each face's group, if any, and photo; `fresh`: faces that came since the grouping
     before."""
 
     persons: Sequence[Person]
-    resolved: Resolved
-    alone: Sequence[str]
+    answers: ReplayedAnswers
+    ungrouped: Sequence[str]
     group_of: Mapping[str, int]
     photo_of: Mapping[str, str]
-    fresh: frozenset[str] = frozenset()
+    new_faces: frozenset[str] = frozenset()

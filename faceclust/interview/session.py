@@ -13,125 +13,135 @@ from functools import cached_property
 
 from faceclust.errors import UsageError
 from faceclust.interview.planner import plan_questions
-from faceclust.interview.presenter import Asked, Presenter
-from faceclust.interview.questions import Kind, Standing
+from faceclust.interview.presenter import PresentedQuestion, Presenter
+from faceclust.interview.questions import InterviewState, QuestionKind
 from faceclust.library.library import Library
-from faceclust.people.event_text import describe
+from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
-from faceclust.people.similarity import Likeness
+from faceclust.people.similarity import GroupDistances
 
-YES, NO = ("y", "yes"), ("n", "no", "none")
+YES_WORDS, NO_WORDS = ("y", "yes"), ("n", "no", "none")
 #: Words that are hardly somebody's name; in quotes they may be.
-_NO_NAMES = frozenset([*YES, *NO, "nobody", "unknown", "skip", "later", "all", "help", "undo", "back", "open"])
+_RESERVED_WORDS = frozenset(
+    [*YES_WORDS, *NO_WORDS, "nobody", "unknown", "skip", "later", "all", "help", "undo", "back", "open"]
+)
 
 
 class Interview:
     """Asks about the faces of a library. `row`: how many pictures go side by side, at least 2;
     `thorough`: ask about single faces and unlikely matches as well."""
 
-    def __init__(self, library: Library, *, row: int, thorough: bool = False) -> None:
-        self._library, self._row, self._thorough = library, row, thorough
-        self._passed: frozenset[str] = frozenset()
-        self._steps: list[tuple[Asked, Event | None]] = []  # None: passed over
-        self._again: Asked | None = None
-        self.answered = 0
+    def __init__(self, library: Library, *, pictures_per_row: int, thorough: bool = False) -> None:
+        self._library, self._pictures_per_row, self._thorough = library, pictures_per_row, thorough
+        self._skipped_keys: frozenset[str] = frozenset()
+        self._history: list[tuple[PresentedQuestion, Event | None]] = []  # None: passed over
+        self._repeated: PresentedQuestion | None = None
+        self.answer_count = 0
 
     @cached_property
-    def _likeness(self) -> Likeness:
-        return Likeness(self._library.faces, self._library.clustering)
+    def _group_distances(self) -> GroupDistances:
+        return GroupDistances(self._library.faces, self._library.clustering)
 
-    def ask(self) -> Asked | None:
+    def next_question(self) -> PresentedQuestion | None:
         """The next question; None when there is none. The same until it is answered."""
-        if self._again is not None:
-            return self._again
+        if self._repeated is not None:
+            return self._repeated
         found = plan_questions(
-            self._likeness, self._standing(), self._passed, room=self._row - 1, thorough=self._thorough
+            self._group_distances,
+            self._current_state(),
+            self._skipped_keys,
+            max_candidates=self._pictures_per_row - 1,
+            thorough=self._thorough,
         )
-        return Presenter(self._library, self._likeness, self._row).present(found[0], len(found)) if found else None
+        return (
+            Presenter(self._library, self._group_distances, self._pictures_per_row).present(found[0], len(found))
+            if found
+            else None
+        )
 
-    def _standing(self) -> Standing:
+    def _current_state(self) -> InterviewState:
         library = self._library
-        persons, resolved = library.persons, library.resolved
-        theirs = library.person_of.keys() | resolved.said.keys()
-        grouped = library.cluster_of
-        return Standing(
+        persons, resolved = library.persons, library.answers
+        theirs = library.person_of.keys() | resolved.labels.keys()
+        grouped = library.group_of
+        return InterviewState(
             persons=persons,
-            resolved=resolved,
-            alone=[face for face in library.places_of if face not in grouped and face not in theirs],
+            answers=resolved,
+            ungrouped=[face for face in library.occurrences_of if face not in grouped and face not in theirs],
             group_of=grouped,
             photo_of=library.photo_of,
-            fresh=library.newcomers,
+            new_faces=library.new_faces,
         )
 
-    def answer(self, asked: Asked, text: str) -> str:
+    def answer(self, question: PresentedQuestion, text: str) -> str:
         """Take an answer; gives what was saved, in words, "" for nothing. Raises UsageError for
         what is no answer to this question: it is then still asked."""
-        event = self._take(asked, text.strip()) if text.strip() else None
-        self._again = None
-        self._steps.append((asked, event))
+        event = self._apply_answer(question, text.strip()) if text.strip() else None
+        self._repeated = None
+        self._history.append((question, event))
         if event is None:
-            self._passed |= asked.question.keys
+            self._skipped_keys |= question.question.keys
             return ""
-        self.answered += 1
-        return f"saved: {describe(event)}{self._gone_along(asked, event)}"
+        self.answer_count += 1
+        return f"saved: {describe_event(event)}{self._describe_also_removed(question, event)}"
 
-    def _gone_along(self, asked: Asked, event: Event) -> str:
+    def _describe_also_removed(self, asked: PresentedQuestion, event: Event) -> str:
         """What went with faces that were said not to belong, in words."""
-        if event.name is None or not event.rest or not asked.takes_a_name:
+        if event.name is None or not event.rest or not asked.accepts_name:
             return ""
         more = len(asked.question.candidates[0].faces) - len(event.faces) - len(event.rest)
         return f"; {more} more went with those" if more > 0 else ""
 
     @property
-    def put_off(self) -> int:
+    def skipped_count(self) -> int:
         """How many questions were passed over and are still to be answered."""
-        return sum(event is None for _, event in self._steps)
+        return sum(event is None for _, event in self._history)
 
-    def back(self) -> str:
+    def go_back(self) -> str:
         """Ask the question before this one again; an answer to it is taken back."""
-        if not self._steps:
+        if not self._history:
             return "this is the first question"
-        asked, event = self._steps.pop()
-        self._again = asked
+        asked, event = self._history.pop()
+        self._repeated = asked
         if event is None:
-            self._passed -= asked.question.keys
+            self._skipped_keys -= asked.question.keys
             return ""
-        self.answered -= 1
-        return _taken_back(self._library.undo(event.id))
+        self.answer_count -= 1
+        return _describe_undo(self._library.undo(event.id))
 
     def undo(self) -> str:
         """Take back the last answer, of whenever. One of this interview is asked for again."""
         event = self._library.undo()
-        mine = [step for step in self._steps if step[1] and event and step[1].id == event.id]
-        self._again = None
+        mine = [step for step in self._history if step[1] and event and step[1].id == event.id]
+        self._repeated = None
         for step in mine:
-            self._steps.remove(step)
-            self._again = step[0]
-            self.answered -= 1
-        return _taken_back(event)
+            self._history.remove(step)
+            self._repeated = step[0]
+            self.answer_count -= 1
+        return _describe_undo(event)
 
-    def _take(self, asked: Asked, text: str) -> Event:
-        numbers, name = parse_answer(text, len(asked.numbered))
+    def _apply_answer(self, asked: PresentedQuestion, text: str) -> Event:
+        numbers, name = parse_answer(text, len(asked.numbered_faces))
         word, kind = name.casefold(), asked.question.kind
-        if kind is Kind.WHO or (asked.takes_a_name and name and word not in (*YES, *NO)):
-            return self._take_name(asked, numbers, name)
-        if word not in (*YES, *NO, "") or bool(numbers) == bool(name):
+        if kind is QuestionKind.WHO or (asked.accepts_name and name and word not in (*YES_WORDS, *NO_WORDS)):
+            return self._apply_name(asked, numbers, name)
+        if word not in (*YES_WORDS, *NO_WORDS, "") or bool(numbers) == bool(name):
             raise UsageError(f"{text!r} is no answer to this", hint="y, n or numbers; ? tells more")
-        if kind is Kind.SAME:
-            return self._take_same(asked, word)
-        no = set(asked.numbered) if word in NO else {asked.numbered[number - 1] for number in numbers}
-        return self._take_whether(asked, no) if asked.takes_a_name else self._take_which(asked, no)
+        if kind is QuestionKind.SAME:
+            return self._apply_same_person(asked, word)
+        no = set(asked.numbered_faces) if word in NO_WORDS else {asked.numbered_faces[number - 1] for number in numbers}
+        return self._apply_single_candidate(asked, no) if asked.accepts_name else self._apply_selection(asked, no)
 
-    def _take_name(self, asked: Asked, numbers: Sequence[int], name: str) -> Event:
+    def _apply_name(self, asked: PresentedQuestion, numbers: Sequence[int], name: str) -> Event:
         """A group's name, or that nobody knows it, or which faces do not belong to it, or which do
         not and the others' name."""
         library, unit = self._library, asked.question.candidates[0]
-        leaving = [asked.numbered[number - 1] for number in numbers]
-        seen = [face for face in asked.numbered if face not in leaving]
+        leaving = [asked.numbered_faces[number - 1] for number in numbers]
+        seen = [face for face in asked.numbered_faces if face not in leaving]
         if not numbers and name in ("n", "N"):
             return library.ignore(unit.faces)
         quoted = re.fullmatch('"(.*)"', name)
-        if not quoted and name and (len(name) == 1 or name.casefold() in _NO_NAMES) and name.isascii():
+        if not quoted and name and (len(name) == 1 or name.casefold() in _RESERVED_WORDS) and name.isascii():
             raise UsageError(f"{name!r} is no name", hint=f'? tells what can be typed; "{name}" in quotes is a name')
         if not quoted and name and re.fullmatch(r"[\d\s,;&-]+", name):
             raise UsageError(f"{name!r} is no name", hint="? tells how to type numbers of faces")
@@ -140,41 +150,43 @@ class Interview:
         if not name:
             return library.split(leaving, seen)
         called = quoted[1] if quoted else name
-        return library.name(self._with(unit.faces, leaving, seen), called, shown=seen, rest=leaving)
+        return library.name(self._faces_remaining(unit.faces, leaving, seen), called, confirmed=seen, rejected=leaving)
 
-    def _take_same(self, asked: Asked, word: str) -> Event:
+    def _apply_same_person(self, asked: PresentedQuestion, word: str) -> Event:
         (small, large), names = asked.question.candidates, asked.question.names
         if not word:
             raise UsageError("are they the same? y or n")
-        if word in YES:
+        if word in YES_WORDS:
             return self._library.merge(*names) if names else self._library.link([*small.faces, *large.faces])
-        shown = set(asked.numbered)
+        shown = set(asked.numbered_faces)
         return self._library.split(sorted(shown.intersection(small.faces)), sorted(shown.intersection(large.faces)))
 
-    def _take_whether(self, asked: Asked, no: set[str]) -> Event:
+    def _apply_single_candidate(self, asked: PresentedQuestion, no: set[str]) -> Event:
         """Whether one group or face is a person; `no`: the faces shown that are not."""
         name, unit = asked.question.names[0], asked.question.candidates[0]
-        seen = [face for face in asked.numbered if face not in no]
+        seen = [face for face in asked.numbered_faces if face not in no]
         if not seen:
             return self._library.reject(sorted(no), name)
-        return self._library.name(self._with(unit.faces, sorted(no), seen), name, shown=seen, rest=sorted(no))
+        return self._library.name(
+            self._faces_remaining(unit.faces, sorted(no), seen), name, confirmed=seen, rejected=sorted(no)
+        )
 
-    def _take_which(self, asked: Asked, no: set[str]) -> Event:
+    def _apply_selection(self, asked: PresentedQuestion, no: set[str]) -> Event:
         """Which of several are a person: each picture stands for its candidate."""
         name = asked.question.names[0]
-        pairs = zip(asked.question.candidates, asked.numbered, strict=True)
+        pairs = zip(asked.question.candidates, asked.numbered_faces, strict=True)
         yes = [(unit, face) for unit, face in pairs if face not in no]
         if not yes:
             return self._library.reject(sorted(no), name)
         faces, shown = [face for unit, _ in yes for face in unit.faces], [face for _, face in yes]
-        faces += self._with(asked.question.others, sorted(no), shown)
-        return self._library.name(faces, name, shown=shown, rest=sorted(no))
+        faces += self._faces_remaining(asked.question.unshown_faces, sorted(no), shown)
+        return self._library.name(faces, name, confirmed=shown, rejected=sorted(no))
 
-    def _with(self, faces: Sequence[str], leaving: Sequence[str], seen: Sequence[str]) -> list[str]:
+    def _faces_remaining(self, faces: Sequence[str], leaving: Sequence[str], seen: Sequence[str]) -> list[str]:
         """Those of the faces that stay with the ones seen when some are said not to belong."""
         if not leaving:
             return list(faces)
-        stay = set(self._library.staying(leaving, seen))
+        stay = set(self._library.faces_remaining(leaving, seen))
         return [face for face in faces if face in stay]
 
 
@@ -194,5 +206,5 @@ def parse_answer(text: str, count: int) -> tuple[list[int], str]:
     return list(dict.fromkeys(numbers)), rest
 
 
-def _taken_back(event: Event | None) -> str:
-    return f"taken back: {describe(event)}" if event else "nothing to take back"
+def _describe_undo(event: Event | None) -> str:
+    return f"taken back: {describe_event(event)}" if event else "nothing to take back"

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from faceclust.errors import UsageError
 from faceclust.library.naming import Answers
-from faceclust.store.calibrations import Calibration, keep_calibration, read_calibration
-from faceclust.store.config import check_changeable
+from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
+from faceclust.store.config import require_writable_config
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
-    from faceclust.evaluation.library_score import OwnPeople
+    from faceclust.evaluation.library_score import LibraryScore
 
 #: The models' operating point: what every pack's radius is set for.
-THRESHOLD = 1.1
+OPERATING_POINT = 1.1
 #: In place of a threshold: the calibrated one where there is one, else THRESHOLD.
-AUTO = "auto"
-FAR = 0.001
+AUTO_THRESHOLD = "auto"
+DEFAULT_FAR = 0.001
 
 
 class Measuring(Answers):
@@ -29,29 +29,29 @@ class Measuring(Answers):
     def calibration(self) -> Calibration | None:
         """The threshold found for the people of this library, with the models in use; None where there
         is none. Raises UsageError where the configuration file cannot be read."""
-        found = read_calibration(self.home.config, self.cache_info.pack)  # the models themselves may be gone
-        return found if found is not None and found.space == self._space else None
+        found = read_calibration(self.home.config_file, self.cache_info.pack)  # the models themselves may be gone
+        return found if found is not None and found.space == self._space_digest else None
 
     @property
-    def _space(self) -> str:
-        return hashlib.blake2b(self.models.encode(), digest_size=8).hexdigest()
+    def _space_digest(self) -> str:
+        return hashlib.blake2b(self.embedding_space.encode(), digest_size=8).hexdigest()
 
-    def usual_threshold(self, *, algorithm: str = "average", second_pass: bool = True) -> float:
+    def default_threshold(self, *, algorithm: str = "average", second_pass: bool = True) -> float:
         """What "auto" stands for. A calibration is of average linkage in two passes: it says nothing of
         other ways to group."""
         if algorithm != "average" or not second_pass:
-            return THRESHOLD
+            return OPERATING_POINT
         known = self.calibration
-        return THRESHOLD if known is None else known.threshold
+        return OPERATING_POINT if known is None else known.threshold
 
-    def evaluate(self) -> OwnPeople:
+    def evaluate(self) -> LibraryScore:
         """How good the grouping is, by the confirmed names: see `evaluation.library_score`. Raises
         FaceclustError where they are too few to say anything, or nothing is grouped."""
-        from faceclust.evaluation.library_score import evaluate_library
+        from faceclust.evaluation.library_score import score_library
 
-        return evaluate_library(self)
+        return score_library(self)
 
-    def calibrate(self, far: float = FAR, *, dry_run: bool = False) -> LibraryCalibration:
+    def calibrate(self, far: float = DEFAULT_FAR, *, dry_run: bool = False) -> LibraryCalibration:
         """Find the threshold that keeps the rate of wrong joins under `far`, by the confirmed names, and
         keep it in the library's configuration file: `cluster` goes by it from then on. Nothing is
         written where no threshold keeps it, or with `dry_run`. Raises UsageError for a senseless
@@ -59,25 +59,25 @@ class Measuring(Answers):
         from faceclust.evaluation.library_calibration import calibrate_library
 
         if not dry_run:
-            check_changeable(self.home.config)
-        made = calibrate_library(self, far, THRESHOLD)
-        if made.found.kept and not dry_run:
+            require_writable_config(self.home.config_file)
+        made = calibrate_library(self, far, OPERATING_POINT)
+        if made.calibrated.kept and not dry_run:
             kept = Calibration(
-                made.found.threshold,
+                made.calibrated.threshold,
                 far,
                 made.people,
                 made.faces,
-                round(made.found.held_out, 6),
+                round(made.calibrated.held_out, 6),
                 date.today(),
-                self._space,
+                self._space_digest,
             )
-            keep_calibration(self.home.config_to_change(), self.pack.name, kept)
+            save_calibration(self.home.writable_config_file(), self.pack.name, kept)
         return made
 
     def has_calibration(self) -> bool:
         """Whether there is a calibration of the models in use, if only one that cannot be read."""
         try:
-            return read_calibration(self.home.config, self.pack.name) is not None
+            return read_calibration(self.home.config_file, self.pack.name) is not None
         except UsageError:
             return True
 
@@ -85,5 +85,5 @@ class Measuring(Answers):
         """Take the calibration of the models in use out; gives whether there was one."""
         there = self.has_calibration()
         if there:
-            keep_calibration(self.home.config_to_change(), self.pack.name, None)
+            save_calibration(self.home.writable_config_file(), self.pack.name, None)
         return there

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
+    AlbumFilter,
+    AlbumMember,
     AlbumPlan,
-    Choice,
-    Left,
-    Member,
-    album_of,
+    SkippedPath,
+    build_album,
     make_albums,
     plan_albums,
 )
-from faceclust.outputs.face_table import export_rows
-from faceclust.outputs.search import time_span
+from faceclust.outputs.face_table import build_rows
+from faceclust.outputs.search import parse_date_range
 
 if TYPE_CHECKING:
     from faceclust.outputs.sidecars import SidecarPlan
@@ -53,12 +53,16 @@ class Sharing(Catalogue):
         `confirmed` are asked of the faces that bring a photo into an album, `since` and `until` of
         its date, as in `search`. Raises UsageError for what is not known or senseless.
         """
-        choice = Choice(min_quality, confirmed, *time_span(since, until))
-        wanted = [[self._member(who)] for who in people] + [[self._member(who) for who in group] for group in together]
+        choice = AlbumFilter(min_quality, confirmed, *parse_date_range(since, until))
+        wanted = [[self._find_album_member(who)] for who in people] + [
+            [self._find_album_member(who) for who in group] for group in together
+        ]
         everybody = () if wanted else self.people()
-        wanted += [[Member.of(person)] for person in (*everybody, *(self.unnamed_groups() if unnamed else ()))]
+        wanted += [
+            [AlbumMember.from_person(person)] for person in (*everybody, *(self.unnamed_groups() if unnamed else ()))
+        ]
         return plan_albums(
-            [album_of(members, self.places_of, choice) for members in wanted],
+            [build_album(members, self.occurrences_of, choice) for members in wanted],
             self.photos,
             self.root,
             [self.root / folder for folder in self.home.cached_folders()],
@@ -68,18 +72,18 @@ class Sharing(Catalogue):
             absolute=absolute,
         )
 
-    def make_albums(self, plan: AlbumPlan) -> tuple[Left, ...]:
+    def make_albums(self, plan: AlbumPlan) -> tuple[SkippedPath, ...]:
         """Carry out a plan of `plan_albums`. Gives what was left alone beside what the plan says."""
         return make_albums(plan, self.progress)
 
-    def _member(self, who: str) -> Member:
+    def _find_album_member(self, who: str) -> AlbumMember:
         """Somebody pointed at, for an album."""
-        target = self.target(who)
-        person = self.person(target.name) if target.name else None
+        target = self.select_faces(who)
+        person = self.find_person(target.name) if target.name else None
         if person and target.is_person:
-            return Member.of(person)
+            return AlbumMember.from_person(person)
         sure = person.confirmed.intersection(target.faces) if person else frozenset()
-        return Member(target.label, target.name or target.label, target.faces, sure)
+        return AlbumMember(target.label, target.name or target.label, target.faces, sure)
 
     def plan_xmp(
         self,
@@ -93,25 +97,25 @@ class Sharing(Catalogue):
         `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
         `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
         from faceclust.outputs.sidecars import UprightFace, plan_sidecars
-        from faceclust.photos.embedded_xmp import embedded_packets
-        from faceclust.photos.iptc import iptc_keywords  # loads the decoders, as the next does
-        from faceclust.photos.orientation import how_laid
+        from faceclust.photos.embedded_xmp import read_embedded_packets
+        from faceclust.photos.iptc import read_iptc_keywords  # loads the decoders, as the next does
+        from faceclust.photos.orientation import read_orientation
 
         def laid(path: Path) -> tuple[int, tuple[int, int] | None] | None:
             self.progress.advance()
-            found = how_laid(path)
+            found = read_orientation(path)
             return (found.orientation, found.size) if found else None
 
         def inside(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
             try:
-                packets = embedded_packets(path)
+                packets = read_embedded_packets(path)
             except OSError:  # it says nothing, then; that it is there was seen before
                 packets = []
-            return packets[0] if packets else None, iptc_keywords(path)
+            return packets[0] if packets else None, read_iptc_keywords(path)
 
         ignored = {face for person in self.persons if person.ignored for face in person.face_ids}
         faces: dict[str, list[UprightFace]] = {}
-        for place in self.places:
+        for place in self.occurrences:
             person = self.person_of.get(place.face_id)
             sure = person is not None and place.face_id in person.confirmed
             name = person.name if person and (sure or not confirmed) else None
@@ -140,4 +144,4 @@ class Sharing(Catalogue):
 
     def export(self) -> list[dict[str, Any]]:
         """One row a face on a photo, as `faceclust export` writes them."""
-        return export_rows(self.places, self.persons, self.cluster_of, self.photos)
+        return build_rows(self.occurrences, self.persons, self.group_of, self.photos)

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faceclust.catalogue.constraints import constraints_of, in_words
-from faceclust.cluster.group import Grouping, check, group_faces
-from faceclust.cluster.numbering import Changes, compare
+from faceclust.catalogue.constraints import build_constraints, describe_contradiction
+from faceclust.cluster.group import Grouping, check_params, group_faces
+from faceclust.cluster.numbering import Changes, compare_clusterings
 from faceclust.errors import PackError, UsageError
 from faceclust.files.names import PRECISIONS
-from faceclust.library.calibration import AUTO, Measuring
+from faceclust.library.calibration import AUTO_THRESHOLD, Measuring
 from faceclust.library.exporting import Sharing
 from faceclust.library.forgetting import Forgetting
 from faceclust.library.identification import IdentifiedPhoto, identify
@@ -36,12 +36,12 @@ from faceclust.library.reporting import Pages
 from faceclust.library.searching import Searches
 from faceclust.packs.verify import require_files
 from faceclust.people.identification import IDENTIFY_THRESHOLD, NEIGHBOURS
-from faceclust.progress import Progress, StopAsked
+from faceclust.progress import Progress, ShouldStop
 from faceclust.scan.unchanged import scan_unchanged
 from faceclust.store.clusters import SavedClusterings
-from faceclust.store.find_library import find_library, folder_in, library_for_scan, remember_library
+from faceclust.store.find_library import find_library, find_library_for_scan, relative_folder, remember_library
 from faceclust.store.schema import release_memory
-from faceclust.store.settings import choose_precision, precision_in_use
+from faceclust.store.settings import precision_in_use, set_precision
 from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:
@@ -57,16 +57,16 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
     """
 
     @classmethod
-    def find(cls, named: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Library:
+    def find(cls, path: str | os.PathLike[str] | None = None, *, progress: Progress | None = None) -> Library:
         """The library named, else that of FACECLUST_LIBRARY, of a parent folder, or the last one
         scanned. Raises NoLibraryError."""
-        return cls(find_library(Path(named) if named is not None else None), progress=progress)
+        return cls(find_library(Path(path) if path is not None else None), progress=progress)
 
     @classmethod
     def for_scan(
         cls,
         folders: Sequence[str | os.PathLike[str]] = (),
-        named: str | os.PathLike[str] | None = None,
+        path: str | os.PathLike[str] | None = None,
         *,
         cache_dir: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
@@ -74,7 +74,7 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         """The library that a scan of these folders belongs to: the one named, else the one the
         first folder lies in, else that folder itself, as a new library. `cache_dir`: where all its
         files are kept from then on. Raises UsageError."""
-        return cls(library_for_scan(folders, named), cache_dir=cache_dir, progress=progress)
+        return cls(find_library_for_scan(folders, path), cache_dir=cache_dir, progress=progress)
 
     # -- scan ---------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         device: str = "auto",
         min_face: int | None = None,
         precision: str | None = None,
-        stop_asked: StopAsked = lambda: False,
+        should_stop: ShouldStop = lambda: False,
     ) -> ScanResult:
         """Find the faces of new and changed photos; forget photos that are gone.
 
@@ -100,7 +100,7 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         folder outside the library, a senseless width or precision, LibraryBusyError while another
         process scans or clusters it, PackError for a device, or models, that are not there.
         """
-        starts = [folder_in(self.root, Path(folder)) for folder in folders] or [""]
+        starts = [relative_folder(self.root, Path(folder)) for folder in folders] or [""]
         if precision not in (None, *PRECISIONS):
             raise UsageError(f"no precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
         if min_face is None and precision is None:
@@ -108,14 +108,14 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
             if unchanged := scan_unchanged(self.home, starts, self.pack_name, kept):
                 return unchanged
         from faceclust.packs.session import choose_device  # loads the model runtime
-        from faceclust.scan.examine import Look
+        from faceclust.scan.examine import ScanSettings
         from faceclust.scan.run import scan_folders
 
         require_files(self.pack)
-        look = Look(self.pack, choose_device(device), min_face)
-        with self.home.locked("scanning") as lock, self._watching() as watch:
+        look = ScanSettings(self.pack, choose_device(device), min_face)
+        with self.home.lock("scanning") as lock, self._filter_forgotten_faces() as watch:
             if precision:  # first, so that the next scan goes on with it where this one is broken off
-                choose_precision(precision, self.home)
+                set_precision(precision, self.home)
             result = scan_folders(
                 self.home,
                 look,
@@ -123,19 +123,19 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
                 starts,
                 os.cpu_count() or 1 if workers is None else workers,
                 self.progress,
-                lambda: stop_asked() or lock.lost,
+                lambda: should_stop() or lock.lost,
                 watch,
             )
-            self.home.note_scan()
+            self.home.record_scan()
         remember_library(self.root)
-        self._forget()
-        self.note_found_faces()
+        self._invalidate()
+        self.record_relocated_faces()
         return result
 
     # -- cluster ------------------------------------------------------------
 
     def cluster(
-        self, threshold: float | str = AUTO, *, anew: bool = False, dry_run: bool = False, **choices: Any
+        self, threshold: float | str = AUTO_THRESHOLD, *, full: bool = False, dry_run: bool = False, **options: Any
     ) -> Grouping:
         """Group the faces by person and keep the result; the one before it can be brought back.
 
@@ -150,37 +150,37 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         Two faces of one photo never share a group, save where a name given by the user says so;
         faces confirmed to be one person always do. Raises UsageError for a senseless number.
         """
-        params = self._params(threshold, **choices)
-        check(params)
-        self._note_radius(params)
-        with self.home.locked("grouping faces"):  # from the start: to be told at the end would waste the work
-            self._forget()
+        params = self._cluster_params(threshold, **options)
+        check_params(params)
+        self._warn_unknown_radius(params)
+        with self.home.lock("grouping faces"):  # from the start: to be told at the end would waste the work
+            self._invalidate()
             faces = self.table.face_table()
-            present, before = self._saved.read()
-            constraints, contradictions = constraints_of(faces, self.resolved, params)
+            present, before = self._saved_clusterings.read()
+            constraints, contradictions = build_constraints(faces, self.answers, params)
             for contradiction in contradictions:
-                photos = [self.places_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
-                self.progress.note(in_words(contradiction, photos))
-            self._forget()  # the rows take as much memory as the embeddings
+                photos = [self.occurrences_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
+                self.progress.note(describe_contradiction(contradiction, photos))
+            self._invalidate()  # the rows take as much memory as the embeddings
             release_memory()
-            history = [known for run in (present, before) if (known := self._as_here(run))]
+            history = [known for run in (present, before) if (known := self._remap_to_current_faces(run))]
             grouping = group_faces(
                 faces,
                 params,
                 constraints,
                 self.progress,
                 history=history,
-                models=self.models,
-                anew=anew,
+                models=self.embedding_space,
+                full=full,
             )
             if not dry_run:
-                self._saved.keep(grouping.clustering, present)
-        self._forget()
+                self._saved_clusterings.save(grouping.clustering, present)
+        self._invalidate()
         if dry_run:
-            self.clustering = self._as_here(present)
+            self.clustering = self._remap_to_current_faces(present)
         return grouping
 
-    def _note_radius(self, params: ClusterParams) -> None:
+    def _warn_unknown_radius(self, params: ClusterParams) -> None:
         with suppress(PackError):  # the models may be gone: their embeddings are not
             if self.pack.radius_source == "none" and params.algorithm != "hdbscan":
                 self.progress.note(
@@ -188,33 +188,33 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
                     f"`faceclust models calibrate {self.pack.name} DIR` finds it on labelled photos"
                 )
 
-    def _params(self, threshold: float | str, **choices: Any) -> ClusterParams:
+    def _cluster_params(self, threshold: float | str, **choices: Any) -> ClusterParams:
         if isinstance(threshold, str):
-            if threshold != AUTO:
+            if threshold != AUTO_THRESHOLD:
                 raise UsageError(f"threshold {threshold!r} is no number", hint="or auto")
             ways = {name: choices[name] for name in ("algorithm", "second_pass") if name in choices}
-            threshold = self.usual_threshold(**ways)
+            threshold = self.default_threshold(**ways)
         return ClusterParams(threshold=threshold, **choices)
 
     @property
-    def _saved(self) -> SavedClusterings:
+    def _saved_clusterings(self) -> SavedClusterings:
         home = self.home
-        return SavedClusterings(home.clusters, home.clusters_before, home.known_clusters(), self.progress.note)
+        return SavedClusterings(home.clusters, home.previous_clusters, home.existing_clusters(), self.progress.note)
 
     def undo_cluster(self, *, dry_run: bool = False) -> Changes:
         """Bring the clustering before the last one back, and keep the last in its place. Gives what
         changes by it. Raises UsageError where there is none."""
-        with self.home.locked("grouping faces"):
-            self._forget()
-            present, before = self._saved.read()
+        with self.home.lock("grouping faces"):
+            self._invalidate()
+            present, before = self._saved_clusterings.read()
             if before is None:
                 raise UsageError("there is no earlier grouping to go back to")
             if not dry_run:
-                self._saved.keep(before, present)
-        self._forget()
-        here = np.array(sorted(self.places_of), dtype=np.str_)
-        now, then = (self._as_here(run) or before for run in (present, before))
-        return compare(now.among(here), then.among(here))
+                self._saved_clusterings.save(before, present)
+        self._invalidate()
+        here = np.array(sorted(self.occurrences_of), dtype=np.str_)
+        now, then = (self._remap_to_current_faces(run) or before for run in (present, before))
+        return compare_clusterings(now.restrict_to(here), then.restrict_to(here))
 
     # -- recognition --------------------------------------------------------
 

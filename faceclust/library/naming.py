@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.catalogue.corrections import as_said
+from faceclust.catalogue.corrections import apply_corrections
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import write_atomically
 from faceclust.people.events import Event, JournalFace
-from faceclust.people.face_finder import newly_found
-from faceclust.people.journal import Journal, merged_lines
+from faceclust.people.face_finder import find_changed_faces
+from faceclust.people.journal import Journal, merge_journals
 from faceclust.people.names import clean_name, person_key
 
 
@@ -29,100 +29,104 @@ class Answers(Catalogue):
     """
 
     def name(
-        self, faces: Iterable[str], name: str, *, shown: Iterable[str] | None = None, rest: Iterable[str] = ()
+        self, faces: Iterable[str], name: str, *, confirmed: Iterable[str] | None = None, rejected: Iterable[str] = ()
     ) -> Event:
-        """Give these faces a name. `shown`: those the user has seen, default all: they are
+        """Give these faces a name. `redact_url`: those the user has seen, default all: they are
         confirmed, the others are suggested. `rest`: faces that are not this person. A name somebody
         has keeps its spelling: `rename` gives it another."""
-        cleaned = _cleaned(name)
+        cleaned = _validate_name(name)
         known = {person_key(person.label): person.label for person in self.people()}
-        return self._say("name", faces, shown=shown, rest=rest, name=known.get(person_key(cleaned), cleaned))
+        return self._record_event(
+            "name", faces, shown=confirmed, rest=rejected, name=known.get(person_key(cleaned), cleaned)
+        )
 
-    def confirm(self, faces: Iterable[str], name: str, *, rest: Iterable[str] = ()) -> Event:
+    def confirm(self, faces: Iterable[str], name: str, *, rejected: Iterable[str] = ()) -> Event:
         """These faces are indeed the person of this name, and `rest` are not."""
-        return self._say("confirm", faces, rest=rest, name=_cleaned(name))
+        return self._record_event("confirm", faces, rest=rejected, name=_validate_name(name))
 
-    def staying(self, leaving: Iterable[str], staying: Iterable[str]) -> list[str]:
+    def faces_remaining(self, removed: Iterable[str], kept: Iterable[str]) -> list[str]:
         """The faces that would be with `staying`, in its groups, if `leaving` were said to be apart
         from them: what is more like the ones that leave goes with them."""
-        leaving, staying = frozenset(leaving), frozenset(staying)
-        if self._saved_groups is None or not leaving:
-            return [face for face in staying if face in self.places_of]
-        said = replace(self.resolved, apart=(*self.resolved.apart, (leaving, staying)))
-        groups = as_said(self._saved_groups, said, self.faces_of, self._regrouped)
-        numbers = {groups.number_of[face] for face in staying if face in groups.number_of}
-        return sorted({face for number in numbers for face in groups.members[number]} | staying)
+        removed, kept = frozenset(removed), frozenset(kept)
+        if self._uncorrected_groups is None or not removed:
+            return [face for face in kept if face in self.occurrences_of]
+        said = replace(self.answers, splits=(*self.answers.splits, (removed, kept)))
+        groups = apply_corrections(self._uncorrected_groups, said, self.faces_of, self._parts_cache)
+        numbers = {groups.number_of[face] for face in kept if face in groups.number_of}
+        return sorted({face for number in numbers for face in groups.members[number]} | kept)
 
     def reject(self, faces: Iterable[str], name: str) -> Event:
         """These faces are not the person of this name: they never go with that person's."""
-        return self._say("reject", faces, name=_cleaned(name))
+        return self._record_event("reject", faces, name=_validate_name(name))
 
     def rename(self, name: str, to: str) -> Event:
         """The person `name` is called `to` from now on. Raises UsageError where nobody is called
         `name`, or somebody else is called `to`."""
-        person, to = self.person(name), _cleaned(to)
+        person, to = self.find_person(name), _validate_name(to)
         if any(person_key(other.label) == person_key(to) and other.id != person.id for other in self.people()):
             raise UsageError(
                 f"somebody is called {to} already",
                 hint=f"one person: faceclust merge {shlex.quote(name)} {shlex.quote(to)}",
             )
-        if person_key(to) in set(map(person_key, self.resolved.away)) - {person_key(name)}:
+        if person_key(to) in set(map(person_key, self.answers.missing_names)) - {person_key(name)}:
             raise UsageError(f"somebody whose photos are not here now is called {to}", hint="choose another name")
-        return self._say("rename", (), name=person.label, to=to)
+        return self._record_event("rename", (), name=person.label, to=to)
 
     def merge(self, name: str, into: str) -> Event:
         """Two persons are one, who is called `into`. Raises UsageError where nobody is called so,
         or both are one already."""
-        person, target = self.person(name), self.person(into)
+        person, target = self.find_person(name), self.find_person(into)
         if person.id == target.id:
             raise UsageError(f"{target.label} is one person already")
-        return self._say("merge", (), name=person.label, to=target.label)
+        return self._record_event("merge", (), name=person.label, to=target.label)
 
     def link(self, faces: Iterable[str]) -> Event:
         """These faces are one person, whoever that is."""
-        return self._say("merge", faces)
+        return self._record_event("merge", faces)
 
-    def split(self, faces: Iterable[str], rest: Iterable[str]) -> Event:
+    def split(self, faces: Iterable[str], others: Iterable[str]) -> Event:
         """None of these faces is the person that the rest are. Where both have one name, that is said
         of the name: as `reject`."""
-        faces, rest = list(faces), list(rest)
-        words = [self.resolved.said.get(face) for face in rest]
+        faces, others = list(faces), list(others)
+        words = [self.answers.labels.get(face) for face in others]
         names = {word.name for word in words if word and word.confirmed and word.name}
-        said = {word.name for face in faces if (word := self.resolved.said.get(face)) and word.name}
+        said = {word.name for face in faces if (word := self.answers.labels.get(face)) and word.name}
         if len(names) == 1 and names & said:
             return self.reject(faces, names.pop())
-        return self._say("split", faces, rest=rest)
+        return self._record_event("split", faces, rest=others)
 
     def ignore(self, faces: Iterable[str]) -> Event:
         """Nobody the user wants to name: not asked about again."""
-        return self._say("ignore", faces)
+        return self._record_event("ignore", faces)
 
     def unignore(self, faces: Iterable[str]) -> Event:
         """Ask about these faces again."""
-        return self._say("unignore", faces)
+        return self._record_event("unignore", faces)
 
     def undo(self, event_id: str | None = None) -> Event | None:
         """Take back the last thing said, or the event of this id; gives it, None where there is
         nothing to take back."""
-        with self._writing():
+        with self._journal_transaction():
             return self.journal.undo(event_id)
 
-    def note_found_faces(self) -> None:
+    def record_relocated_faces(self) -> None:
         """Note in the journal where faces it knows were found after an edit of their photos: after
         the next one the trail would be lost. The next scan tries again where that fails."""
         events = self.journal.events()
         try:
-            found = newly_found(events, self.places) if events else []
+            found = find_changed_faces(events, self.occurrences) if events else []
             if found:
-                with self._writing():
-                    self.journal.say("found", [now for _, now in found], rest=[before for before, _ in found])
+                with self._journal_transaction():
+                    self.journal.record("found", [now for _, now in found], rest=[before for before, _ in found])
         except NothingScannedError:  # other models are in use, and were stopped before their first photo
             return
         except (CacheError, LibraryBusyError) as error:
-            self.home.seen_by(self.pack_name).unlink(missing_ok=True)  # or the next scan might find nothing to do
+            self.home.scan_snapshot_of(self.pack_name).unlink(
+                missing_ok=True
+            )  # or the next scan might find nothing to do
             self.progress.note(str(error))
 
-    def merge_journal(self, other: str | os.PathLike[str]) -> int:
+    def import_journal(self, other: str | os.PathLike[str]) -> int:
         """Take in the journal of a copy of this library, used elsewhere: its events come between the
         own ones by time, each once. Gives the number of lines taken in. Raises UsageError where
         `other` is no journal."""
@@ -133,13 +137,13 @@ class Answers(Catalogue):
             raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
         if content.strip() and not Journal(path).events():
             raise UsageError(f"{path} is not a journal", hint="it is called people.jsonl")
-        with self._writing():
+        with self._journal_transaction():
             own = self.journal.path.read_bytes() if self.journal.path.exists() else b""
-            merged = merged_lines([own, content])
+            merged = merge_journals([own, content])
             write_atomically(self.journal.path, lambda stream: stream.write(merged))
-        return merged.count(b"\n") - len(merged_lines([own]).splitlines())
+        return merged.count(b"\n") - len(merge_journals([own]).splitlines())
 
-    def _say(
+    def _record_event(
         self,
         kind: str,
         faces: Iterable[str],
@@ -153,20 +157,20 @@ class Answers(Catalogue):
         seen = set(faces if shown is None else shown)
 
         def known(face: str, confirmed: bool) -> JournalFace:
-            return JournalFace.of(self.places_of[face][0], confirmed=confirmed)
+            return JournalFace.from_occurrence(self.occurrences_of[face][0], confirmed=confirmed)
 
         said = [known(face, face in seen) for face in faces]
-        with self._writing():
-            return self.journal.say(kind, said, rest=[known(face, True) for face in rest], name=name, to=to)
+        with self._journal_transaction():
+            return self.journal.record(kind, said, rest=[known(face, True) for face in rest], name=name, to=to)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self.home.journal_locked():
+    def _journal_transaction(self) -> Iterator[None]:
+        with self.home.lock_journal():
             yield
-        self._forget_people()
+        self._invalidate_people()
 
 
-def _cleaned(name: str) -> str:
+def _validate_name(name: str) -> str:
     cleaned = clean_name(name)
     if not cleaned:
         raise UsageError("a name needs at least one letter")

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
-from faceclust.types import FacePlace, Float32, PhotoRef, SkippedPhoto, check_array
+from faceclust.types import FaceOccurrence, Float32, PhotoRef, SkippedPhoto, check_array
 
 if TYPE_CHECKING:
     from faceclust.scan.examine import PhotoExaminer
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 
 #: Files above this size are not read to see whether they are copies of a photo in the library.
-_MAX_BYTES = 200_000_000
+_MAX_HASHED_BYTES = 200_000_000
 
 
-class UnreadableError(Exception):
+class UnreadablePhotoError(Exception):
     """This file gives no faces; the message says why."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class PhotoFaces:
     """The faces of a photo from left to right: ids, boxes (left, top, right, bottom as fractions of
     the upright photo) and embeddings (n, d). `photo_id` is the hash of the file's content,
-    `full_size` the upright photo's width and height."""
+    `installed_size` the upright photo's width and height."""
 
     photo_id: str
     full_size: tuple[int, int]
@@ -48,30 +48,30 @@ class Seen:
         check_array("embeddings", self.embeddings, (len(self.face_ids), None), np.float32)
 
     @property
-    def largest(self) -> int:
+    def largest_index(self) -> int:
         """The number of the face with the largest box, from 0."""
         width, height = self.full_size
         areas = [(right - left) * width * (bottom - top) * height for left, top, right, bottom in self.boxes]
         return int(np.argmax(areas))
 
 
-class Eye:
+class FaceReader:
     """Looks at photo files anywhere. The pack's models are opened when they are first needed."""
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
 
-    def look(self, path: Path) -> Seen:
+    def read(self, path: Path) -> PhotoFaces:
         """Decode the photo, find its faces and embed them. Raises UnreadableError for a file that
         is no readable photo, PackError where the models cannot be used."""
-        status = file_status(path)
+        status = stat_regular_file(path)
         ref = PhotoRef(str(path.absolute()), status.st_size, status.st_mtime_ns)
         photo = self._examiner(ref)
         if isinstance(photo, SkippedPhoto):
-            raise UnreadableError(f"{photo.reason.value}: {photo.detail}")
+            raise UnreadablePhotoError(f"{photo.reason.value}: {photo.detail}")
         boxes: list[Box] = [tuple(box) for box in photo.boxes.tolist()]
         order = sorted(range(len(boxes)), key=lambda i: boxes[i])
-        return Seen(
+        return PhotoFaces(
             photo_id=photo.content_hash,
             full_size=photo.full_size,
             face_ids=tuple(photo.face_ids[i] for i in order),
@@ -81,65 +81,65 @@ class Eye:
 
     @cached_property
     def _examiner(self) -> PhotoExaminer:
-        from faceclust.scan.examine import Look, PhotoExaminer  # loads the model runtime
+        from faceclust.scan.examine import PhotoExaminer, ScanSettings  # loads the model runtime
 
         require_files(self._pack)
-        return PhotoExaminer(Path(), Look(self._pack))  # below no folder: the paths given are whole ones
+        return PhotoExaminer(Path(), ScanSettings(self._pack))  # below no folder: the paths given are whole ones
 
 
-def file_status(path: Path) -> os.stat_result:
+def stat_regular_file(path: Path) -> os.stat_result:
     """The size and times of an ordinary file. Raises UnreadableError for anything else: a pipe
     could keep its reader waiting for ever."""
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise UnreadableError("there is no such file") from None
+        raise UnreadablePhotoError("there is no such file") from None
     except (OSError, RuntimeError, ValueError) as error:  # no permission, a ring of links, a NUL in the name
-        raise UnreadableError(getattr(error, "strerror", None) or str(error)) from error
+        raise UnreadablePhotoError(getattr(error, "strerror", None) or str(error)) from error
     if stat.S_ISDIR(status.st_mode):
-        raise UnreadableError("it is a folder; name the photos in it")
+        raise UnreadablePhotoError("it is a folder; name the photos in it")
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableError("it is not an ordinary file")
+        raise UnreadablePhotoError("it is not an ordinary file")
     return status
 
 
-class KnownPhotos:
+class CachedPhotos:
     """What a library's cache knows of photos, by path and by content."""
 
     def __init__(self, library: Catalogue) -> None:
         self._library = library
 
-    def find(self, path: Path) -> Seen | None:
+    def find(self, path: Path) -> PhotoFaces | None:
         """The faces of a photo that lies in the library unchanged since it was scanned, or of a copy
         of one, wherever it lies. None for any other. Raises UnreadableError."""
-        status = file_status(path)
+        status = stat_regular_file(path)
         where = Path(os.path.realpath(path))
         root = self._library.root
         if where.is_relative_to(root):
             below = where.relative_to(root)
             folder = below.parent.as_posix()
-            row = self._row(
+            row = self._find_row(
                 folder="" if folder == "." else folder,
                 photo=below.name,
                 photo_size=status.st_size,
                 photo_mtime_ns=status.st_mtime_ns,
             )
             if row is not None:
-                return self._seen(row)
-        if status.st_size > _MAX_BYTES:
+                return self._load_faces(row)
+        if status.st_size > _MAX_HASHED_BYTES:
             return None
         try:
             digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
         except OSError as error:
-            raise UnreadableError(error.strerror or str(error)) from error
-        row = self._row(photo_hash=digest)
-        return self._seen(row) if row is not None else None
+            raise UnreadablePhotoError(error.strerror or str(error)) from error
+        row = self._find_row(photo_hash=digest)
+        return self._load_faces(row) if row is not None else None
 
-    def seen(self, place: FacePlace) -> Seen:
+    def find_by_face(self, occurrence: FaceOccurrence) -> PhotoFaces:
         """The photo a face of the library is on."""
-        return self._seen(_Row(place.photo_hash, place.photo_size))
+        return self._load_faces(_PhotoRow(occurrence.photo_hash, occurrence.photo_size))
 
-    def _row(self, **wanted: str | int) -> _Row | None:
+    def _find_row(self, **wanted: str | int) -> _PhotoRow | None:
         """The photo with these columns, None where there is none that could be read."""
         condition = pc.is_valid(pc.field("photo_hash"))
         try:
@@ -149,14 +149,14 @@ class KnownPhotos:
             return None
         found = self._library.table.rows.filter(condition).slice(0, 1)
         row = found.select(["photo_hash", "width", "height"]).to_pylist()
-        return _Row(row[0]["photo_hash"], (row[0]["width"], row[0]["height"])) if row else None
+        return _PhotoRow(row[0]["photo_hash"], (row[0]["width"], row[0]["height"])) if row else None
 
-    def _seen(self, row: _Row) -> Seen:
-        places = self._places.get(row.photo_id, ())
+    def _load_faces(self, row: _PhotoRow) -> PhotoFaces:
+        places = self._occurrences_by_photo.get(row.photo_id, ())
         faces = self._library.faces_of([place.face_id for place in places])
         position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
         order = np.array([position[place.face_id] for place in places], dtype=np.intp)
-        return Seen(
+        return PhotoFaces(
             photo_id=row.photo_id,
             full_size=row.full_size,
             face_ids=tuple(place.face_id for place in places),
@@ -165,15 +165,15 @@ class KnownPhotos:
         )
 
     @cached_property
-    def _places(self) -> dict[str, Sequence[FacePlace]]:
+    def _occurrences_by_photo(self) -> dict[str, Sequence[FaceOccurrence]]:
         """Content hash → the photo's faces, from the left to the right."""
-        found: dict[str, dict[str, FacePlace]] = {}
-        for place in self._library.places:
+        found: dict[str, dict[str, FaceOccurrence]] = {}
+        for place in self._library.occurrences:
             found.setdefault(place.photo_hash, {})[place.face_id] = place
         return {photo: sorted(places.values(), key=lambda place: place.box) for photo, places in found.items()}
 
 
 @dataclass(frozen=True)
-class _Row:
+class _PhotoRow:
     photo_id: str
     full_size: tuple[int, int]

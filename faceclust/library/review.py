@@ -15,33 +15,33 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.blocked_pairs import near_pairs
-from faceclust.cluster.nearest_lists import Nearest
-from faceclust.outputs.report.values import Doubts, Likeness, Rift, Stray
+from faceclust.cluster.blocked_pairs import find_near_pairs
+from faceclust.cluster.nearest_lists import SmallestEntries
+from faceclust.outputs.report.values import MergeCandidate, Outlier, ReviewFindings, SplitCandidate
 from faceclust.people.names import person_key
-from faceclust.people.replay import Resolved
-from faceclust.people.similarity import does_not_belong, same_person
+from faceclust.people.replay import ReplayedAnswers
+from faceclust.people.similarity import match_probability, outlier_probability
 from faceclust.types import FaceTable, Float32, Person
 
 Float64 = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-_BLOCK = 2048  # faces compared with all groups at a time
-_CLOSE = 0.6  # a face this near to the others of its group belongs there
-_WITHIN = 1.7  # pairs of groups farther apart than this are not looked at
-_KEPT = 4  # nearest others of each group
-_LIKELY = 0.5  # chance from which something is listed
-_RIFT = 1.35  # of the threshold: parts of one person farther apart than this are listed
+_BLOCK_SIZE = 2048  # faces compared with all groups at a time
+_MIN_OUTLIER_DISTANCE = 0.6  # a face this near to the others of its group belongs there
+_MAX_MERGE_DISTANCE = 1.7  # pairs of groups farther apart than this are not looked at
+_NEIGHBOURS_KEPT = 4  # nearest others of each group
+_MIN_PROBABILITY = 0.5  # chance from which something is listed
+_MIN_SPLIT_RATIO = 1.35  # of the threshold: parts of one person farther apart than this are listed
 
 
-def find_doubts(
+def review_grouping(
     faces: FaceTable,
     persons: Sequence[Person],
     group_of: Mapping[str, int],
-    resolved: Resolved,
+    answers: ReplayedAnswers,
     threshold: float = 1.1,
-    at_most: int = 30,
-) -> Doubts:
+    limit: int = 30,
+) -> ReviewFindings:
     """Faces far from their group, persons or groups that may be one, and parts of one person that
     are far apart: `at_most` of each, the most doubtful first. What the user confirmed or denied is
     not doubted. Memory grows with the number of faces, and of groups, not with its square."""
@@ -51,26 +51,26 @@ def find_doubts(
     kept = [i for i, found in enumerate(owners) if len(found)]
     persons, owners = [persons[i] for i in kept], [owners[i] for i in kept]
     if not persons:
-        return Doubts()
-    centres = _Centres.of(faces.embeddings, owners)
-    return Doubts(
-        strays=_strays(faces, persons, owners, centres, group_of, at_most),
-        alike=_alike(faces, persons, owners, centres, resolved, at_most),
-        rifts=_rifts(faces, persons, owners, group_of, threshold, at_most),
+        return ReviewFindings()
+    centres = _Centroids.of(faces.embeddings, owners)
+    return ReviewFindings(
+        outliers=_find_outliers(faces, persons, owners, centres, group_of, limit),
+        merge_candidates=_find_merge_candidates(faces, persons, owners, centres, answers, limit),
+        split_candidates=_find_split_persons(faces, persons, owners, group_of, threshold, limit),
     )
 
 
 @dataclass(frozen=True)
-class _Centres:
+class _Centroids:
     """Means (k, d) of sets of faces, their scatter (k,) (mean squared distance from the mean), and the
     mean square of all faces' norms."""
 
     means: Float32
     scatter: Float64
-    square: float
+    mean_square_norm: float
 
     @classmethod
-    def of(cls, embeddings: Float32, sets: Sequence[Indices]) -> _Centres:
+    def of(cls, embeddings: Float32, sets: Sequence[Indices]) -> _Centroids:
         square = float(np.einsum("ij,ij->", embeddings, embeddings, dtype=np.float64)) / len(embeddings)
         means = np.stack([embeddings[some].mean(axis=0, dtype=np.float64) for some in sets])
         scatter = np.maximum(square - np.einsum("ij,ij->i", means, means), 0)
@@ -78,18 +78,18 @@ class _Centres:
 
     def distances(self, means: Float32, scatter: Float64 | float) -> Float64:
         """(rows, k), half of each side's scatter taken off."""
-        plain = 2 * self.square - 2 * (means @ self.means.T).astype(np.float64)
+        plain = 2 * self.mean_square_norm - 2 * (means @ self.means.T).astype(np.float64)
         return np.asarray(plain - (np.reshape(scatter, (-1, 1)) + self.scatter) / 2)
 
 
-def _strays(
+def _find_outliers(
     faces: FaceTable,
     persons: Sequence[Person],
     owners: Sequence[Indices],
-    centres: _Centres,
+    centres: _Centroids,
     group_of: Mapping[str, int],
     at_most: int,
-) -> tuple[Stray, ...]:
+) -> tuple[Outlier, ...]:
     """Unconfirmed faces that most likely do not belong to their group, of three faces or more."""
     owner = np.full(len(faces), -1)
     for number, mine in enumerate(owners):
@@ -102,85 +102,91 @@ def _strays(
     for members in groups.values():
         if len(members) > 2:
             found = np.array(members, np.int64)
-            plain[found], own[found] = _to_the_others(faces.embeddings[found].astype(np.float64), centres.square)
+            plain[found], own[found] = _leave_one_out_distances(
+                faces.embeddings[found].astype(np.float64), centres.mean_square_norm
+            )
     sure = {face for person in persons for face in person.confirmed}
-    loose = np.array([i for i in np.flatnonzero(own > _CLOSE) if str(faces.face_ids[i]) not in sure], np.int64)
+    loose = np.array(
+        [i for i in np.flatnonzero(own > _MIN_OUTLIER_DISTANCE) if str(faces.face_ids[i]) not in sure], np.int64
+    )
     rows: list[tuple[float, int, int, float]] = []
-    for start in range(0, len(loose), _BLOCK):
-        some = loose[start : start + _BLOCK]
+    for start in range(0, len(loose), _BLOCK_SIZE):
+        some = loose[start : start + _BLOCK_SIZE]
         others = centres.distances(faces.embeddings[some], 0.0)
         others[np.arange(len(some)), owner[some]] = np.inf
         nearest = others.argmin(axis=1)
         away = others[np.arange(len(some)), nearest]
-        chance = does_not_belong(own[some], away - own[some])
-        for i in np.flatnonzero(chance > _LIKELY):
+        chance = outlier_probability(own[some], away - own[some])
+        for i in np.flatnonzero(chance > _MIN_PROBABILITY):
             rows.append((-float(chance[i]), int(some[i]), int(nearest[i]), float(away[i])))
     return tuple(
-        Stray(
+        Outlier(
             str(faces.face_ids[face]),
             persons[owner[face]].id,
             float(plain[face]),
             persons[other].id if np.isfinite(away) else None,
-            _plain(faces.embeddings[face], centres.means[other], centres.square),
+            _mean_pairwise_distance(faces.embeddings[face], centres.means[other], centres.mean_square_norm),
         )
         for _, face, other, away in sorted(rows)[:at_most]
     )
 
 
-def _to_the_others(x: Float64, square: float) -> tuple[Float64, Float64]:
+def _leave_one_out_distances(x: Float64, square: float) -> tuple[Float64, Float64]:
     """The distance of each face of a group to the other ones: plain, and less half of their scatter."""
     rest = (x.sum(axis=0) - x) / (len(x) - 1)
     plain = 2 * square - 2 * np.einsum("ij,ij->i", x, rest)
     return plain, plain - np.maximum(square - np.einsum("ij,ij->i", rest, rest), 0) / 2
 
 
-def _plain(a: NDArray[np.floating], b: NDArray[np.floating], square: float) -> float:
+def _mean_pairwise_distance(a: NDArray[np.floating], b: NDArray[np.floating], square: float) -> float:
     return max(0.0, 2 * square - 2 * float(a.astype(np.float64) @ b.astype(np.float64)))
 
 
-def _alike(
+def _find_merge_candidates(
     faces: FaceTable,
     persons: Sequence[Person],
     owners: Sequence[Indices],
-    centres: _Centres,
-    resolved: Resolved,
+    centres: _Centroids,
+    resolved: ReplayedAnswers,
     at_most: int,
-) -> tuple[Likeness, ...]:
+) -> tuple[MergeCandidate, ...]:
     """Pairs that are likely one person: near each other, and farther from everybody else."""
-    offset = centres.square - centres.scatter / 2
+    offset = centres.mean_square_norm - centres.scatter / 2
     ones = np.ones(len(persons))
     probes = np.column_stack([-2 * centres.means, offset, ones]).astype(np.float32)
     targets = np.column_stack([centres.means, ones, offset]).astype(np.float32)
-    best = Nearest(len(persons), _WITHIN, _KEPT)
-    for rows, columns, values in near_pairs(lambda rows: probes[rows], targets, best.limits, best.limits):
-        best.offer(rows, columns, values)
-        best.offer(columns, rows, values)
-    best.settle()
+    best = SmallestEntries(len(persons), _MAX_MERGE_DISTANCE, _NEIGHBOURS_KEPT)
+    for rows, columns, values in find_near_pairs(lambda rows: probes[rows], targets, best.limits, best.limits):
+        best.add(rows, columns, values)
+        best.add(columns, rows, values)
+    best.flush()
     distance, other = best.values.astype(np.float64), best.columns
-    distance = np.minimum(distance, _WITHIN)  # of none: at least as far
+    distance = np.minimum(distance, _MAX_MERGE_DISTANCE)  # of none: at least as far
     margin = distance[:, :1] - distance
     margin[:, 0] = distance[:, 1] - distance[:, 0]
-    chance = np.where(other >= 0, same_person(distance, margin), 0.0)
+    chance = np.where(other >= 0, match_probability(distance, margin), 0.0)
     pairs: dict[tuple[int, int], float] = defaultdict(float)
-    for i, k in np.argwhere(chance > _LIKELY).tolist():
+    for i, k in np.argwhere(chance > _MIN_PROBABILITY).tolist():
         pair = (min(i, int(other[i, k])), max(i, int(other[i, k])))
         pairs[pair] = max(pairs[pair], float(chance[i, k]))
-    found: list[Likeness] = []
+    found: list[MergeCandidate] = []
     for (a, b), likely in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):
         if len(found) == at_most:
             break
-        if not (_seen_together(faces, owners[a], owners[b]) or _denied(persons[a], persons[b], resolved)):
-            apart = _plain(centres.means[a], centres.means[b], centres.square)
-            found.append(Likeness((persons[a].id, persons[b].id), apart, likely))
+        if not (
+            _share_a_photo(faces, owners[a], owners[b]) or _are_declared_different(persons[a], persons[b], resolved)
+        ):
+            apart = _mean_pairwise_distance(centres.means[a], centres.means[b], centres.mean_square_norm)
+            found.append(MergeCandidate((persons[a].id, persons[b].id), apart, likely))
     return tuple(found)
 
 
-def _seen_together(faces: FaceTable, a: Indices, b: Indices) -> bool:
+def _share_a_photo(faces: FaceTable, a: Indices, b: Indices) -> bool:
     """On one photo they are two people."""
     return not set(faces.photo_ids[a].tolist()).isdisjoint(faces.photo_ids[b].tolist())
 
 
-def _denied(a: Person, b: Person, resolved: Resolved) -> bool:
+def _are_declared_different(a: Person, b: Person, resolved: ReplayedAnswers) -> bool:
     """Did the user say that these are two?"""
     for one, other in ((a, b), (b, a)):
         if one.name is not None:
@@ -190,18 +196,18 @@ def _denied(a: Person, b: Person, resolved: Resolved) -> bool:
     some, others = frozenset(a.face_ids), frozenset(b.face_ids)
     return any(
         not (some.isdisjoint(x) or others.isdisjoint(y)) or not (some.isdisjoint(y) or others.isdisjoint(x))
-        for x, y in resolved.apart
+        for x, y in resolved.splits
     )
 
 
-def _rifts(
+def _find_split_persons(
     faces: FaceTable,
     persons: Sequence[Person],
     owners: Sequence[Indices],
     group_of: Mapping[str, int],
     threshold: float,
     at_most: int,
-) -> tuple[Rift, ...]:
+) -> tuple[SplitCandidate, ...]:
     """For each named person the two groups, of two faces or more, that are farthest apart."""
     found = []
     for person, mine in zip(persons, owners, strict=True):
@@ -213,18 +219,22 @@ def _rifts(
         numbers = sorted(number for number, part in parts.items() if len(part) > 1)
         if len(numbers) < 2:
             continue
-        centres = _Centres.of(faces.embeddings, [np.array(parts[number]) for number in numbers])
+        centres = _Centroids.of(faces.embeddings, [np.array(parts[number]) for number in numbers])
         pairs = [
-            (_plain(centres.means[i], centres.means[j], centres.square), numbers[i], numbers[j])
+            (
+                _mean_pairwise_distance(centres.means[i], centres.means[j], centres.mean_square_norm),
+                numbers[i],
+                numbers[j],
+            )
             for i, j in combinations(range(len(numbers)), 2)
         ]
         apart, one, other = max(pairs, key=lambda pair: (pair[0], -pair[1], -pair[2]))
-        if apart > _RIFT * threshold:
-            sides = tuple(_best_first(faces, parts[number]) for number in (one, other))
-            found.append(Rift(person.id, (one, other), (sides[0], sides[1]), apart))
+        if apart > _MIN_SPLIT_RATIO * threshold:
+            sides = tuple(_sort_by_quality(faces, parts[number]) for number in (one, other))
+            found.append(SplitCandidate(person.id, (one, other), (sides[0], sides[1]), apart))
     return tuple(sorted(found, key=lambda rift: (-rift.distance, rift.person))[:at_most])
 
 
-def _best_first(faces: FaceTable, part: Sequence[int]) -> tuple[str, ...]:
+def _sort_by_quality(faces: FaceTable, part: Sequence[int]) -> tuple[str, ...]:
     ids = sorted((-float(faces.quality[face]), str(faces.face_ids[face])) for face in part)
     return tuple(face for _, face in ids)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
-from faceclust.outputs.overview import Overview, overview
+from faceclust.outputs.overview import Overview, build_overview
 from faceclust.outputs.search import (
     FoundPhoto,
-    Pair,
+    PersonPair,
     Query,
     Subject,
     count_pairs,
     find_photos,
-    time_span,
+    parse_date_range,
 )
 from faceclust.store.find_library import resolve_folder
 
@@ -27,7 +27,7 @@ class Searches(Catalogue):
 
     def search(
         self,
-        *who: str,
+        *people: str,
         without: Iterable[str] = (),
         alone: bool = False,
         since: str | None = None,
@@ -47,38 +47,41 @@ class Searches(Catalogue):
         """
         if not 0 <= min_quality <= 1:
             raise UsageError(f"quality {min_quality} is not between 0 and 1")
-        first, last = time_span(since, until)
+        first, last = parse_date_range(since, until)
         query = Query(
-            present=tuple(map(self._subject, who)),
-            absent=tuple(map(self._subject, without)),
+            present=tuple(map(self._find_subject, people)),
+            absent=tuple(map(self._find_subject, without)),
             alone=alone,
             since=first,
             until=last,
-            folder=self._folder(Path(folder)) if folder is not None else "",
+            folder=self._folder_below_root(Path(folder)) if folder is not None else "",
             min_quality=min_quality,
             confirmed=confirmed,
         )
-        return find_photos(self.places, self.people(), query)
+        return find_photos(self.occurrences, self.people(), query)
 
-    def together(self, *who: str, confirmed: bool = False, at_least: int = 1) -> list[Pair]:
+    def co_occurrences(self, *people: str, confirmed: bool = False, min_photos: int = 1) -> list[PersonPair]:
         """Named persons who are on a photo together, most photos first. `who`: only pairs with
         one of these. `confirmed`: confirmed faces alone count. `at_least`: on so many photos.
         Raises UsageError for an unknown name."""
-        of = {self.person(name).id for name in who}
-        pairs = count_pairs(self.places, self.people(), of, confirmed=confirmed)
-        return [pair for pair in pairs if pair.photos >= at_least]
+        of = {self.find_person(name).id for name in people}
+        pairs = count_pairs(self.occurrences, self.people(), of, confirmed=confirmed)
+        return [pair for pair in pairs if pair.photos >= min_photos]
 
-    def overview(self, *, everyone: bool = False) -> list[Overview]:
+    def overviews(self, *, include_unnamed: bool = False) -> list[Overview]:
         """The named persons, most faces first, each with counts, dates and the best face.
         `everyone`: also groups without a name."""
-        return [overview(person, self.places_of) for person in (self.persons if everyone else self.people())]
+        return [
+            build_overview(person, self.occurrences_of)
+            for person in (self.persons if include_unnamed else self.people())
+        ]
 
-    def _subject(self, text: str) -> Subject:
-        faces = frozenset(self.target(text).faces)
+    def _find_subject(self, text: str) -> Subject:
+        faces = frozenset(self.select_faces(text).faces)
         sure = (face for face in faces if face in self.person_of and face in self.person_of[face].confirmed)
         return Subject(faces, frozenset(sure))
 
-    def _folder(self, named: Path) -> str:
+    def _folder_below_root(self, named: Path) -> str:
         """A folder as a path below the root: as seen from here, else from the root."""
         for path in (named, self.root / named):
             with contextlib.suppress(UsageError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.catalogue.models_in_use import load_used
+from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import FaceclustError
 from faceclust.packs.verify import check_files
 from faceclust.store.find_library import find_library
@@ -19,41 +19,41 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.settings import pack_in_use, precision_in_use
 from faceclust.version import __version__
 
-_PACKAGES = (
+_REPORTED_PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"
 ).split()
 
 
 def library_status(library: Catalogue) -> dict[str, Any]:
     """What is known of a library, as `faceclust status --json` prints it."""
-    clustering, faces = library.clustering, library.places_of.keys()
+    clustering, faces = library.clustering, library.occurrences_of.keys()
     grouped = set(clustering.face_ids.tolist()) & faces if clustering else set()
     return {
         "library": str(library.root),
         "photos": library.table.photo_count,
-        "copies": library.table.copy_count,
+        "copies": library.table.duplicate_count,
         "faces": len(faces),
-        "forgotten_faces": len({place.face_id for place in library.table.forgotten()}),
-        "skipped": library.table.skips(),
-        "last_scanned": library.home.last_scan(),
+        "forgotten_faces": len({place.face_id for place in library.table.forgotten_occurrences()}),
+        "skipped": library.table.skipped_photos(),
+        "last_scanned": library.home.last_scan_time(),
         "pack": library.pack_name,
         "precision": precision_in_use(library.root).value,
-        "groups": len(library.members) if clustering else None,
-        "alone": len(grouped) - len(library.cluster_of),
+        "groups": len(library.group_members) if clustering else None,
+        "alone": len(grouped) - len(library.group_of),
         "not_grouped": len(faces - grouped),
         "threshold": clustering.params.threshold if clustering else None,
         "algorithm": clustering.params.algorithm if clustering else None,
-        "grouped_by": library.grouped_by,
+        "grouped_by": library.clustering_pack,
         "people": len(library.people()),
         "unnamed_groups": len(library.unnamed_groups()),
-        "waiting": library.resolved.waiting,
+        "waiting": library.answers.missing_count,
     }
 
 
-def checkup(library: Path | None = None) -> dict[str, Any]:
+def check_installation(library: Path | None = None) -> dict[str, Any]:
     """Look at the installation; `problems` lists what is wrong, in words. Raises nothing for
     what it finds."""
-    from faceclust.packs.session import providers  # loads the model runtime
+    from faceclust.packs.session import available_providers  # loads the model runtime
 
     problems: list[str] = []
     return {
@@ -61,15 +61,15 @@ def checkup(library: Path | None = None) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "system": platform.platform(),
         "cores": os.cpu_count(),
-        "providers": providers(),
-        "packages": {name: _version(name, problems) for name in _PACKAGES},
-        "pack": _pack(library, problems),
-        "library": _library(library, problems),
+        "providers": available_providers(),
+        "packages": {name: _installed_version(name, problems) for name in _REPORTED_PACKAGES},
+        "pack": _check_pack(library, problems),
+        "library": _check_library(library, problems),
         "problems": problems,
     }
 
 
-def _version(package: str, problems: list[str]) -> str:
+def _installed_version(package: str, problems: list[str]) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -77,7 +77,7 @@ def _version(package: str, problems: list[str]) -> str:
         return "missing"
 
 
-def _pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
+def _check_pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
     name = "unknown"
     try:
         try:
@@ -85,7 +85,7 @@ def _pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
         except FaceclustError:  # told with the library
             root = None
         name = pack_in_use(root).value
-        pack = load_used(root)
+        pack = load_pack_in_use(root)
     except FaceclustError as error:
         problems.append(str(error))
         return {"name": name, "title": "missing", "files": []}
@@ -95,7 +95,7 @@ def _pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
     return {"name": pack.name, "title": pack.title, "licence": pack.licence, "files": files}
 
 
-def _library(named: Path | None, problems: list[str]) -> dict[str, Any]:
+def _check_library(named: Path | None, problems: list[str]) -> dict[str, Any]:
     try:
         home = LibraryHome(find_library(named))
     except FaceclustError as error:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceclust.types import FacePlace, Person, PhotoFacts
+from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
 #: The columns, in their order. New ones come at the end; none is renamed or taken away.
 SCHEMA = pa.schema(
@@ -39,18 +39,18 @@ _SQLITE_TYPES = {"string": "TEXT", "timestamp[s]": "TEXT", "float": "REAL", "dou
 Row = dict[str, Any]
 
 
-def export_rows(
-    places: Iterable[FacePlace],
+def build_rows(
+    occurrences: Iterable[FaceOccurrence],
     persons: Iterable[Person],
     cluster_of: Mapping[str, int],
-    photos: Mapping[str, PhotoFacts],
+    photos: Mapping[str, PhotoInfo],
 ) -> list[Row]:
     """A row for each face on each photo, with a value for each column of SCHEMA: path below the
     library, box in pixels of the upright photo, group number (None: alone), person (None: not
     named). `photos`: what is known of each photo, by its path."""
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
     rows = []
-    for place in places:
+    for place in occurrences:
         person, facts = person_of.get(place.face_id), photos[place.photo]
         left, top, right, bottom = place.pixel_box
         rows.append(
@@ -152,6 +152,6 @@ FORMATS: dict[str, Callable[[list[Row], BinaryIO], None]] = {
     "sqlite": _write_sqlite,
 }
 #: The format that a file's ending means, where it is not the ending itself.
-ENDINGS = {"db": "sqlite", "sqlite3": "sqlite", "ndjson": "jsonl"}
+FORMAT_BY_SUFFIX = {"db": "sqlite", "sqlite3": "sqlite", "ndjson": "jsonl"}
 #: Formats that are not text.
-BINARY = frozenset({"parquet", "sqlite"})
+BINARY_FORMATS = frozenset({"parquet", "sqlite"})

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-_WEB = resources.files("faceclust.outputs") / "web"
+_WEB_FILES = resources.files("faceclust.outputs") / "web"
 
 
 def render_page(
@@ -34,13 +34,13 @@ def render_page(
     The template finds `policy` (for the meta element), `style` and `script` (to put inside
     elements) among its values.
     """
-    script = "\n".join(map(_read, scripts))
+    script = "\n".join(map(_read_asset, scripts))
     page = (
-        _environment()
+        _jinja_environment()
         .get_template(template)
         .render(
-            policy=_policy(script, images),
-            style=Markup("\n".join(map(_read, styles))),
+            policy=_content_security_policy(script, images),
+            style=Markup("\n".join(map(_read_asset, styles))),
             script=Markup(script),
             **values,
         )
@@ -62,7 +62,7 @@ def photo_href(photo: Path, page: Path) -> str:
     return "./" + quote(os.fsencode(relative))
 
 
-def photo_hrefs(root: Path, page: Path) -> Callable[[str], str]:
+def make_photo_href(root: Path, page: Path) -> Callable[[str], str]:
     """The same for many photos, each given by its POSIX path below `root`."""
     base = photo_href(root, page)
     base = "./" if base == "./." else base + "/"
@@ -70,9 +70,9 @@ def photo_hrefs(root: Path, page: Path) -> Callable[[str], str]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _jinja_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
+        loader=jinja2.FunctionLoader(_read_asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
@@ -81,11 +81,11 @@ def _environment() -> jinja2.Environment:
 
 
 @cache
-def _read(name: str) -> str:
-    return (_WEB / name).read_text(encoding="utf-8")
+def _read_asset(name: str) -> str:
+    return (_WEB_FILES / name).read_text(encoding="utf-8")
 
 
-def _policy(script: str, images: str) -> str:
+def _content_security_policy(script: str, images: str) -> str:
     """No request leaves the page: pictures are inside it or beside it, and only this very script runs."""
     allowed = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" if script else "'none'"
     parts = ["default-src 'none'", f"img-src {images}", "style-src 'unsafe-inline'", f"script-src {allowed}"]

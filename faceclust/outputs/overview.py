@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from faceclust.types import FacePlace, Person
+from faceclust.types import FaceOccurrence, Person
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Overview:
     photos: int
     first: date | None
     last: date | None
-    best: FacePlace | None
+    best: FaceOccurrence | None
 
 
-def overview(person: Person, places_of: Mapping[str, Sequence[FacePlace]]) -> Overview:
+def build_overview(person: Person, occurrences_of: Mapping[str, Sequence[FaceOccurrence]]) -> Overview:
     """What can be said of a person; `places_of`: face id → the photos it is on."""
-    mine = [place for face in person.face_ids for place in places_of.get(face, ())]
+    mine = [place for face in person.face_ids for place in occurrences_of.get(face, ())]
     days = [place.taken_at.date() for place in mine if place.taken_at]
 
-    def merit(place: FacePlace) -> tuple[bool, float, str, str]:
+    def merit(place: FaceOccurrence) -> tuple[bool, float, str, str]:
         return place.face_id not in person.confirmed, -place.quality, place.face_id, place.photo
 
     return Overview(
@@ -43,7 +43,7 @@ def overview(person: Person, places_of: Mapping[str, Sequence[FacePlace]]) -> Ov
     )
 
 
-def date_range(dates: Iterable[date | None]) -> str:
+def format_year_range(dates: Iterable[date | None]) -> str:
     """ "2019", "2019–2023", or "" where no date is known."""
     years = sorted({date.year for date in dates if date})
     if not years:

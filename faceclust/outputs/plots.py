@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: What a plot's file name may end in.
-FORMATS = (".png", ".svg", ".pdf")
-_MAKER = "faceclust"
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+_SOFTWARE = "faceclust"
 #: The same curve is to be the same file.
 _METADATA: dict[str, dict[str, Any]] = {
-    ".png": {"Software": _MAKER},
-    ".svg": {"Creator": _MAKER, "Date": None},
-    ".pdf": {"Creator": _MAKER, "Producer": _MAKER, "CreationDate": None},
+    ".png": {"Software": _SOFTWARE},
+    ".svg": {"Creator": _SOFTWARE, "Date": None},
+    ".pdf": {"Creator": _SOFTWARE, "Producer": _SOFTWARE, "CreationDate": None},
 }
 #: By which a drawing of ours is known again; a PNG is by its metadata.
-_MARKS = {".svg": b"<dc:title>%b</dc:title>" % _MAKER.encode(), ".pdf": b"/Creator (%b)" % _MAKER.encode()}
-_MOST = 50_000_000  # bytes that are read for it
+_PLOT_SIGNATURES = {
+    ".svg": b"<dc:title>%b</dc:title>" % _SOFTWARE.encode(),
+    ".pdf": b"/Creator (%b)" % _SOFTWARE.encode(),
+}
+_MAX_SIGNATURE_BYTES = 50_000_000  # bytes that are read for it
 _INK, _ACCENT, _PALE = "#222222", "#1f5fa8", "#bbbbbb"
 
 
@@ -38,40 +41,40 @@ def require_matplotlib() -> None:
         )
 
 
-def is_own(file: Path) -> bool:
+def is_own_plot(file: Path) -> bool:
     """Whether this picture was drawn here."""
     from PIL import Image
 
     try:
-        if (mark := _MARKS.get(file.suffix.lower())) is not None:
+        if (mark := _PLOT_SIGNATURES.get(file.suffix.lower())) is not None:
             with file.open("rb") as stream:
-                return mark in stream.read(_MOST)
+                return mark in stream.read(_MAX_SIGNATURE_BYTES)
         with Image.open(file, formats=("PNG",)) as image:
-            return image.info.get("Software") == _MAKER
+            return image.info.get("Software") == _SOFTWARE
     except OSError:
         return False
 
 
 def draw_roc(
     stream: BinaryIO,
-    ending: str,
+    suffix: str,
     far: NDArray[np.float64],
     val: NDArray[np.float64],
     *,
-    marks: Sequence[tuple[float, float]],
-    least: float,
+    highlighted: Sequence[tuple[float, float]],
+    min_far: float,
     title: str,
 ) -> None:
     """The curve of VAL over FAR (k,), both rising from 0 to 1, FAR on a logarithmic axis from `least`,
     which is one pair; the points `marks` (FAR, VAL) are set off and told by their value."""
-    figure = _figure()
+    figure = _new_figure()
     axes = figure.add_subplot()
-    start = least / 2
+    start = min_far / 2
     axes.plot(np.maximum(far, start), val, color=_ACCENT, linewidth=1.8)
     guess = np.geomspace(start, 1, 200)
     axes.plot(guess, guess, color=_PALE, linewidth=1, linestyle="--")
     axes.annotate("guessing", (0.3, 0.3), xytext=(-6, 4), textcoords="offset points", ha="right", color="#777777")
-    for x, y in marks:
+    for x, y in highlighted:
         axes.plot(x, y, "o", color=_ACCENT, markersize=5)
         axes.annotate(f"{100 * y:.1f} %", (x, y), xytext=(4, -13), textcoords="offset points", color=_INK)
     axes.set_xscale("log")
@@ -80,25 +83,25 @@ def draw_roc(
     axes.set_xlabel("FAR: pairs of two people accepted")
     axes.set_ylabel("VAL: pairs of one person accepted")
     axes.set_title(title, loc="left", fontsize=11)
-    _save(figure, stream, ending)
+    _save_figure(figure, stream, suffix)
 
 
-def draw_levels(
+def draw_degradations(
     stream: BinaryIO,
-    ending: str,
+    suffix: str,
     panels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
     *,
-    base: float,
+    baseline: float,
     title: str,
-    y: str,
+    y_label: str,
 ) -> None:
     """A panel beside another for each of `panels`: what its horizontal axis is, the levels there, and
     the share reached at each. `base` is the share reached at none of them, a dashed line."""
-    figure = _figure(width=4.2 * max(len(panels), 1))
+    figure = _new_figure(width=4.2 * max(len(panels), 1))
     figure.suptitle(title, x=0.02, ha="left", fontsize=11)
     for number, (x, levels, values) in enumerate(panels, start=1):
         axes = figure.add_subplot(1, len(panels), number)
-        axes.axhline(base, color=_PALE, linewidth=1, linestyle="--")
+        axes.axhline(baseline, color=_PALE, linewidth=1, linestyle="--")
         axes.plot(levels, values, "o-", color=_ACCENT, linewidth=1.8, markersize=5)
         for level, value in zip(levels, values, strict=True):
             said = f"{100 * value:.1f}"
@@ -108,14 +111,16 @@ def draw_levels(
         axes.minorticks_off()
         axes.set_ylim(0, 1.08)
         axes.set_xlabel(x)
-        axes.set_ylabel(y)
-    _save(figure, stream, ending)
+        axes.set_ylabel(y_label)
+    _save_figure(figure, stream, suffix)
 
 
-def draw_cuts(stream: BinaryIO, ending: str, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> None:
+def draw_threshold_curves(
+    stream: BinaryIO, suffix: str, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]
+) -> None:
     """BCubed F by threshold, a line each in a colour of its own: its name, the thresholds and F there;
     without thresholds it is one F, right across."""
-    figure = _figure(width=7.5)
+    figure = _new_figure(width=7.5)
     axes = figure.add_subplot()
     for number, (name, thresholds, values) in enumerate(curves):
         colour = f"C{number}"
@@ -126,21 +131,21 @@ def draw_cuts(stream: BinaryIO, ending: str, curves: Sequence[tuple[str, Sequenc
     axes.set_xlabel("threshold (squared L2)")
     axes.set_ylabel("BCubed F")
     axes.legend()
-    _save(figure, stream, ending)
+    _save_figure(figure, stream, suffix)
 
 
-def _figure(width: float = 6.4) -> Figure:
+def _new_figure(width: float = 6.4) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, 4.4), layout="constrained")
 
 
-def _save(figure: Figure, stream: BinaryIO, ending: str) -> None:
+def _save_figure(figure: Figure, stream: BinaryIO, suffix: str) -> None:
     import matplotlib
 
     for axes in figure.axes:
         axes.grid(color="#e5e5e5", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    with matplotlib.rc_context({"svg.hashsalt": _MAKER}):
-        figure.savefig(stream, format=ending[1:], dpi=150, metadata=_METADATA[ending])
+    with matplotlib.rc_context({"svg.hashsalt": _SOFTWARE}):
+        figure.savefig(stream, format=suffix[1:], dpi=150, metadata=_METADATA[suffix])

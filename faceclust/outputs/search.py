@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import combinations
 
 from faceclust.errors import UsageError
-from faceclust.types import FacePlace, Person
+from faceclust.types import FaceOccurrence, Person
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FoundFace:
     """A face on a photo that was found. `name` is None where it has none; `matched`: it is one
     of those that were looked for."""
 
-    place: FacePlace
+    occurrence: FaceOccurrence
     name: str | None
     confirmed: bool
     matched: bool
@@ -64,7 +64,7 @@ class FoundPhoto:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PersonPair:
     """Two named persons, and on how many photos both are: on `confirmed` of them both for
     certain, on the others one or both by a suggestion."""
 
@@ -77,31 +77,35 @@ class Pair:
         return self.photos - self.confirmed
 
 
-def find_photos(places: Iterable[FacePlace], persons: Iterable[Person], query: Query) -> list[FoundPhoto]:
+def find_photos(occurrences: Iterable[FaceOccurrence], persons: Iterable[Person], query: Query) -> list[FoundPhoto]:
     """The photos that are as asked for, by the time they were taken (those without one last),
     then by path. A photo kept twice is found twice."""
     person_of = {face: person for person in persons if person.name is not None for face in person.face_ids}
     confirmed = frozenset(face for face, person in person_of.items() if face in person.confirmed)
     found = []
-    for photo, faces in _by_photo(places, query).items():
-        matched = _matched(faces, query, confirmed)
+    for photo, faces in _faces_by_photo(occurrences, query).items():
+        matched = _matching_faces(faces, query, confirmed)
         if matched:
-            named = tuple(_named(face, person_of.get(face.face_id), matched) for face in faces)
+            named = tuple(_to_found_face(face, person_of.get(face.face_id), matched) for face in faces)
             found.append(FoundPhoto(photo, faces[0].taken_at, named))
     return sorted(found, key=lambda photo: (photo.taken_at or datetime.max, photo.photo))
 
 
 def count_pairs(
-    places: Iterable[FacePlace], persons: Iterable[Person], of: Collection[str] = (), *, confirmed: bool = False
-) -> list[Pair]:
+    occurrences: Iterable[FaceOccurrence],
+    persons: Iterable[Person],
+    person_ids: Collection[str] = (),
+    *,
+    confirmed: bool = False,
+) -> list[PersonPair]:
     """Pairs of named persons that are on one photo, most photos first. `of`: only pairs with one
     of these persons (by their ids), who comes first in them. `confirmed`: confirmed faces alone
     count. Copies of one photo are one."""
     named = [person for person in persons if person.name is not None]
-    wanted = {number for number, person in enumerate(named) if not of or person.id in of}
+    wanted = {number for number, person in enumerate(named) if not person_ids or person.id in person_ids}
     number_of = {face: number for number, person in enumerate(named) for face in person.face_ids}
     on_photo: dict[str, dict[int, bool]] = defaultdict(dict)
-    for place in places:
+    for place in occurrences:
         number = number_of.get(place.face_id)
         if number is None:
             continue
@@ -118,33 +122,33 @@ def count_pairs(
                 both_sure[pair] += here[pair[0]] and here[pair[1]]
     ranked = sorted(photos, key=lambda pair: (-photos[pair], -both_sure[pair], pair))
     ordered = [(pair, pair if pair[0] in wanted else pair[::-1]) for pair in ranked]
-    return [Pair((named[a].label, named[b].label), photos[pair], both_sure[pair]) for pair, (a, b) in ordered]
+    return [PersonPair((named[a].label, named[b].label), photos[pair], both_sure[pair]) for pair, (a, b) in ordered]
 
 
-def first_moment(text: str) -> datetime:
+def parse_range_start(text: str) -> datetime:
     """The first moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
-    year, month, day = _date(text)
+    year, month, day = _parse_partial_date(text)
     return datetime(year, month or 1, day or 1)
 
 
-def last_moment(text: str) -> datetime:
+def parse_range_end(text: str) -> datetime:
     """The last moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
-    year, month, day = _date(text)
+    year, month, day = _parse_partial_date(text)
     month = month or 12
     return datetime(year, month, day or calendar.monthrange(year, month)[1], 23, 59, 59, 999999)
 
 
-def time_span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+def parse_date_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """The first and the last moment of "2019", "2019-05" or "2019-05-17" each, None where there is no
     text. Raises UsageError for other text, and where the last is before the first."""
-    first = first_moment(since) if since is not None else None
-    last = last_moment(until) if until is not None else None
+    first = parse_range_start(since) if since is not None else None
+    last = parse_range_end(until) if until is not None else None
     if first and last and last < first:
         raise UsageError(f"{until} is before {since}", hint="since comes first, until last")
     return first, last
 
 
-def _date(text: str) -> tuple[int, int | None, int | None]:
+def _parse_partial_date(text: str) -> tuple[int, int | None, int | None]:
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?", text.strip())
     year, month, day = (int(part) if part else None for part in match.groups()) if match else (None, None, None)
     try:
@@ -156,13 +160,13 @@ def _date(text: str) -> tuple[int, int | None, int | None]:
     raise UsageError(f"{text!r} is no date", hint="write a year, month or day: 2019, 2019-05, 2019-05-17")
 
 
-def _by_photo(places: Iterable[FacePlace], query: Query) -> dict[str, list[FacePlace]]:
+def _faces_by_photo(occurrences: Iterable[FaceOccurrence], query: Query) -> dict[str, list[FaceOccurrence]]:
     """The faces of each photo that lies in the folder and was taken in the time."""
     below = f"{query.folder}/" if query.folder else ""
     dated = query.since is not None or query.until is not None
     since, until = query.since or datetime.min, query.until or datetime.max
-    faces: dict[str, list[FacePlace]] = defaultdict(list)
-    for place in places:
+    faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
+    for place in occurrences:
         if not place.photo.startswith(below):
             continue
         if dated and not (place.taken_at is not None and since <= place.taken_at <= until):
@@ -171,7 +175,7 @@ def _by_photo(places: Iterable[FacePlace], query: Query) -> dict[str, list[FaceP
     return faces
 
 
-def _matched(faces: Sequence[FacePlace], query: Query, confirmed: Collection[str]) -> frozenset[str]:
+def _matching_faces(faces: Sequence[FaceOccurrence], query: Query, confirmed: Collection[str]) -> frozenset[str]:
     """The faces of a photo that make it one asked for; none where it is not."""
     ids = frozenset(face.face_id for face in faces)
     if any(not subject.faces.isdisjoint(ids) for subject in query.absent):
@@ -186,10 +190,10 @@ def _matched(faces: Sequence[FacePlace], query: Query, confirmed: Collection[str
     return frozenset().union(*shown) if all(shown) else frozenset()
 
 
-def _named(place: FacePlace, person: Person | None, matched: Collection[str]) -> FoundFace:
+def _to_found_face(occurrence: FaceOccurrence, person: Person | None, matched: Collection[str]) -> FoundFace:
     return FoundFace(
-        place=place,
+        occurrence=occurrence,
         name=person.name if person else None,
-        confirmed=person is not None and place.face_id in person.confirmed,
-        matched=place.face_id in matched,
+        confirmed=person is not None and occurrence.face_id in person.confirmed,
+        matched=occurrence.face_id in matched,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from faceclust.errors import PackError
 
 #: For each message: the fields that hold further ones, by number.
-_HOLDS = {
+_NESTED_FIELDS = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node", 11: "attribute"},
@@ -22,12 +22,12 @@ _HOLDS = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
-_OPERATOR = 4  # of a node
-_OTHER_FILES = {b"EPContext"}  # operators that name files
-_DEEPEST = 64
+_EXTERNAL_DATA_FIELD, _DATA_LOCATION_FIELD = 13, 14  # of a tensor
+_OP_TYPE_FIELD = 4  # of a node
+_EXTERNAL_OPERATORS = {b"EPContext"}  # operators that name files
+_MAX_DEPTH = 64
 #: What other files of models begin with.
-_OTHERS = {
+_OTHER_SIGNATURES = {
     b"PK\x03\x04": "a zip archive, such as PyTorch's .pt: export it to ONNX first",
     b"\x80\x02": "a Python pickle, such as PyTorch's .pth: export it to ONNX first",
     b"\x80\x03": "a Python pickle: export it to ONNX first",
@@ -41,14 +41,14 @@ _OTHERS = {
 def check_onnx(data: bytes, name: str) -> None:
     """Raise PackError unless this is an ONNX file that is whole and holds all its weights: what it
     would read from elsewhere on the disk nobody has asked for."""
-    for start, what in _OTHERS.items():
+    for start, what in _OTHER_SIGNATURES.items():
         if data.lstrip()[: len(start)] == start:
             raise PackError(f"{name} is no ONNX file but {what}")
     if data[4:8] == b"TFL3":
         raise PackError(f"{name} is no ONNX file but a TensorFlow Lite model", hint="convert it with tf2onnx")
     try:
-        external = _look(memoryview(data), "model", 0)
-        whole = any(number == 7 for number, _ in _fields(memoryview(data)))
+        external = _references_files(memoryview(data), "model", 0)
+        whole = any(number == 7 for number, _ in _read_fields(memoryview(data)))
     except (ValueError, IndexError):
         raise PackError(f"{name} is no ONNX file, or not a whole one", hint="download or copy it again") from None
     if not whole:
@@ -70,43 +70,43 @@ def read_onnx(path: Path) -> bytes:
     return data
 
 
-def _look(message: memoryview, kind: str, depth: int) -> bool:
+def _references_files(message: memoryview, kind: str, depth: int) -> bool:
     """Whether anything below this message names another file."""
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise ValueError("too deep")
-    holds = _HOLDS[kind]
-    for number, value in _fields(message):
-        if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+    holds = _NESTED_FIELDS[kind]
+    for number, value in _read_fields(message):
+        if kind == "tensor" and (number == _EXTERNAL_DATA_FIELD or (number == _DATA_LOCATION_FIELD and value != 0)):
             return True
-        if kind == "node" and number == _OPERATOR and bytes(_bytes(value)) in _OTHER_FILES:
+        if kind == "node" and number == _OP_TYPE_FIELD and bytes(_require_bytes(value)) in _EXTERNAL_OPERATORS:
             return True
-        if number in holds and _look(_bytes(value), holds[number], depth + 1):
+        if number in holds and _references_files(_require_bytes(value), holds[number], depth + 1):
             return True
     return False
 
 
-def _bytes(value: memoryview | int) -> memoryview:
+def _require_bytes(value: memoryview | int) -> memoryview:
     if isinstance(value, int):
         raise ValueError("a number where a message belongs")
     return value
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+def _read_fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     """Each field's number and content: a varint as a number, all else as bytes. Raises ValueError or
     IndexError for what is no protocol buffer."""
     at, end = 0, len(message)
     while at < end:
         begun = at
-        key, at = _varint(message, at)
+        key, at = _read_varint(message, at)
         if key >> 32 or at - begun > 5:  # others read its lower 32 bits, and see another field
             raise ValueError("no tag")
         number, wire = key >> 3, key & 7
         if wire == 0:
-            value, at = _varint(message, at)
+            value, at = _read_varint(message, at)
             yield number, value
             continue
         if wire == 2:
-            size, at = _varint(message, at)
+            size, at = _read_varint(message, at)
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
@@ -117,7 +117,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
         at += size
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = message[at]

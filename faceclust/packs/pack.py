@@ -31,7 +31,7 @@ class PackFile:
     embedded: bool = False
 
     @property
-    def pinned(self) -> bool:
+    def is_pullable(self) -> bool:
         """Whether it can be had by an address, and known to be the right one."""
         return None not in (self.url, self.sha256, self.size)
 
@@ -50,12 +50,12 @@ class Archive:
 
 
 #: A number for all channels, or one for each.
-Levels = float | tuple[float, float, float]
+ChannelLevels = float | tuple[float, float, float]
 COLOURS = ("rgb", "bgr")
 LAYOUTS = ("nchw", "nhwc")
 
 #: What was added to `EmbedderSpec` since caches are made: in a fingerprint only where it is set.
-_LATER = ("layout", "margin", "norm", "output", "norm_output")
+_OPTIONAL_FIELDS = ("layout", "margin", "norm", "output", "norm_output")
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class EmbedderSpec:
     dimension: int
     chip_size: tuple[int, int]
     colour: str
-    mean: Levels
-    scale: Levels
+    mean: ChannelLevels
+    scale: ChannelLevels
     mirror: bool
     radius: float
     sure_score: float
@@ -163,9 +163,9 @@ class Pack:
         return tuple(file for file in self.files if not file.embedded)
 
     @property
-    def pullable(self) -> bool:
+    def is_pullable(self) -> bool:
         """Whether all its files can be downloaded."""
-        return not self.embedded and all(file.pinned for file in self.own_files)
+        return not self.embedded and all(file.is_pullable for file in self.own_files)
 
     def path(self, name: str) -> Path:
         """Where the model file of this name lies."""
@@ -179,7 +179,7 @@ class Pack:
         embeddings are brought to it when they are read."""
         files = [f"{file.name}={file.sha256}" for file in self.files]
         embedder = self.embedder if self.embedded else replace(self.embedder, radius=1.0)
-        later = [f"{name}={value}" for name in _LATER if (value := getattr(embedder, name)) is not None]
+        later = [f"{name}={value}" for name in _OPTIONAL_FIELDS if (value := getattr(embedder, name)) is not None]
         settings = hashlib.sha256("".join([repr(self.detector), repr(embedder), *later]).encode()).hexdigest()
         return " ".join([self.name, *files, f"settings={settings[:16]}"])
 

@@ -14,50 +14,50 @@ from pathlib import Path
 import platformdirs
 
 from faceclust.errors import PackError
-from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME
-from faceclust.packs.bundled import shipped_folders
+from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME_PATTERN
+from faceclust.packs.bundled import bundled_folders
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 
 
-def user_models() -> Path:
+def user_models_folder() -> Path:
     """The folder of the packs that the user has put in, each in a folder of its own."""
     return platformdirs.user_data_path("faceclust") / MODELS_FOLDER
 
 
-def own_manifest_of(name: str) -> Path:
+def user_manifest_path(name: str) -> Path:
     """Where the manifest of a pack stands that the user has put in."""
-    return user_models() / name / MANIFEST_NAME
+    return user_models_folder() / name / MANIFEST_NAME
 
 
 def pack_names() -> list[str]:
     """The packs there are manifests of."""
-    shipped = {path.stem for folder in shipped_folders() for path in folder.glob("*.toml")}
-    own = {path.parent.name for path in user_models().glob(f"*/{MANIFEST_NAME}")}
-    return sorted(shipped | {name for name in own if PACK_NAME.fullmatch(name)})
+    shipped = {path.stem for folder in bundled_folders() for path in folder.glob("*.toml")}
+    own = {path.parent.name for path in user_models_folder().glob(f"*/{MANIFEST_NAME}")}
+    return sorted(shipped | {name for name in own if PACK_NAME_PATTERN.fullmatch(name)})
 
 
 def load_pack(name: str) -> Pack:
     """The pack called `name`; its files need not be there. Raises PackError for an unknown name or
     an unreadable manifest."""
-    return _load(name, user_models())
+    return _load_cached(name, user_models_folder())
 
 
 @cache
-def _load(name: str, own: Path) -> Pack:
-    if PACK_NAME.fullmatch(name):
-        path = own / name / MANIFEST_NAME
+def _load_cached(name: str, user_folder: Path) -> Pack:
+    if PACK_NAME_PATTERN.fullmatch(name):
+        path = user_folder / name / MANIFEST_NAME
         if os.path.isfile(path) and name != DEFAULT_PACK:
-            return _of_that_name(read_manifest(path), name, path)
-        for folder in shipped_folders():
+            return _check_user_pack(read_manifest(path), name, path)
+        for folder in bundled_folders():
             path = folder / f"{name}.toml"
             if path.is_file():
                 pack = read_manifest(path)
-                return pack if pack.embedded else read_manifest(path, own / name)
+                return pack if pack.embedded else read_manifest(path, user_folder / name)
     raise PackError(f"no model pack called {name!r}", hint=f"known packs: {', '.join(pack_names()) or 'none'}")
 
 
-def _of_that_name(pack: Pack, name: str, path: Path) -> Pack:
+def _check_user_pack(pack: Pack, name: str, path: Path) -> Pack:
     """A pack that the user has put in, once it says so itself."""
     if pack.name != name or pack.embedded:
         claim = "one that comes with the program" if pack.embedded else repr(pack.name)
@@ -65,6 +65,6 @@ def _of_that_name(pack: Pack, name: str, path: Path) -> Pack:
     return pack
 
 
-def forget_packs() -> None:
+def clear_pack_cache() -> None:
     """What was read of manifests is read again: they have changed."""
-    _load.cache_clear()
+    _load_cached.cache_clear()

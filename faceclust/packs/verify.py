@@ -10,8 +10,8 @@ from pathlib import Path
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack, PackFile
 
-#: What a whole pack can be, and a user is told: see `state_of`.
-STATES = ("embedded", "installed", "damaged", "incomplete", "can be pulled", "add only")
+#: What a whole pack can be, and a user is told: see `pack_state`.
+PACK_STATES = ("embedded", "installed", "damaged", "incomplete", "can be pulled", "add only")
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class FileCheck:
 
 def check_files(pack: Pack) -> list[FileCheck]:
     """Look at every file of the pack; reads each once to hash it."""
-    return [FileCheck(file, str(pack.path(file.name)), _state(pack, file)) for file in pack.files]
+    return [FileCheck(file, str(pack.path(file.name)), _file_state(pack, file)) for file in pack.files]
 
 
-def state_of(pack: Pack, checks: list[FileCheck]) -> str:
+def pack_state(pack: Pack, checks: list[FileCheck]) -> str:
     """One word for the pack (see STATES), from what was found of its files."""
     own = [check.state for check in checks if not check.file.embedded] or ["ok"]
     states = {check.state for check in checks}
@@ -39,14 +39,14 @@ def state_of(pack: Pack, checks: list[FileCheck]) -> str:
         return "damaged"
     if set(own) != {"missing"}:
         return "incomplete"
-    return "can be pulled" if pack.pullable else "add only"
+    return "can be pulled" if pack.is_pullable else "add only"
 
 
-def how_to_get(pack: Pack) -> str:
+def install_hint(pack: Pack) -> str:
     """What to type for the files of a pack that is not whole."""
     if pack.embedded:
         return "install faceclust again (pip install --force-reinstall --no-cache-dir …)"
-    if pack.pullable:
+    if pack.is_pullable:
         return f"type: faceclust models pull {pack.name}"
     return f"get its files, then type: faceclust models add --pack {pack.name} FILE…"
 
@@ -57,7 +57,8 @@ def require_files(pack: Pack, names: Collection[str | None] | None = None) -> No
     for check in check_files(pack):
         if check.state != "ok" and (names is None or check.file.name in names):
             raise PackError(
-                f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used", hint=how_to_get(pack)
+                f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used",
+                hint=install_hint(pack),
             )
 
 
@@ -67,7 +68,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _state(pack: Pack, file: PackFile) -> str:
+def _file_state(pack: Pack, file: PackFile) -> str:
     path = pack.path(file.name)
     try:
         if not path.is_file():

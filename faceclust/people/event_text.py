@@ -5,13 +5,15 @@ from __future__ import annotations
 from faceclust.people.events import Event
 
 
-def describe(event: Event) -> str:
+def describe_event(event: Event) -> str:
     """ "Anna (12 faces)" or "not Anna (1 face)", "Anna is now called Anne", "ignored (3 faces)",
     "Anna (12 faces), from XMP sidecars"."""
-    return f"{_said(event)}, from {event.source}" if event.source else _said(event)
+    return (
+        f"{_describe_without_source(event)}, from {event.source}" if event.source else _describe_without_source(event)
+    )
 
 
-def _said(event: Event) -> str:
+def _describe_without_source(event: Event) -> str:
     number, sure = len({face.face_id for face in event.faces}), sum(face.confirmed for face in event.faces)
     suggested = f", {sure} of them confirmed" if event.kind == "name" and sure < number else ""
     faces = f"({number} face{'' if number == 1 else 's'}{suggested})"
@@ -35,7 +37,7 @@ def _said(event: Event) -> str:
     return f"{what} {faces}{rest}" if event.faces else str(what)
 
 
-def alike_in_words(distance: float) -> str:
+def describe_similarity(distance: float) -> str:
     """How alike two faces this far apart look, squared L2 on the scale on which 1.1 is the
     threshold."""
     for limit, words in ((0.8, "very alike"), (1.1, "alike"), (1.3, "somewhat alike")):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceclust.people.names import clean_name
-from faceclust.types import FacePlace
+from faceclust.types import FaceOccurrence
 from faceclust.version import __version__
 
 
@@ -27,7 +27,7 @@ class JournalFace:
     taken_at: str | None = None
 
     @classmethod
-    def of(cls, place: FacePlace, *, confirmed: bool) -> JournalFace:
+    def from_occurrence(cls, place: FaceOccurrence, *, confirmed: bool) -> JournalFace:
         taken = place.taken_at.isoformat() if place.taken_at else None
         return cls(place.face_id, place.photo_hash, place.photo, place.box, confirmed, taken)
 
@@ -70,7 +70,7 @@ class Event:
 
 
 #: Each kind of event, and which of name, to and undoes it has: "merge" has both names or none.
-KINDS: dict[str, tuple[frozenset[str], ...]] = {
+EVENT_KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "name": (frozenset({"name"}),),
     "confirm": (frozenset({"name"}),),
     "reject": (frozenset({"name"}),),
@@ -85,7 +85,7 @@ KINDS: dict[str, tuple[frozenset[str], ...]] = {
 }
 
 #: What cannot be taken back: it is lost for good, or was not said by the user.
-LASTING = ("forget", "found")
+IRREVERSIBLE_KINDS = ("forget", "found")
 
 
 def new_event(kind: str, **fields: Any) -> Event:
@@ -94,12 +94,16 @@ def new_event(kind: str, **fields: Any) -> Event:
     return Event(id=secrets.token_hex(6), time=time, kind=kind, **fields)
 
 
-def effective(events: Iterable[Event]) -> list[Event]:
+def effective_events(events: Iterable[Event]) -> list[Event]:
     """The events still standing, in order: neither undone nor undos. An undo counts wherever it
     stands: clocks of several computers do not agree."""
     events = list(events)
     undone = {event.undoes for event in events if event.kind == "undo"}
-    return [event for event in events if event.kind != "undo" and (event.id not in undone or event.kind in LASTING)]
+    return [
+        event
+        for event in events
+        if event.kind != "undo" and (event.id not in undone or event.kind in IRREVERSIBLE_KINDS)
+    ]
 
 
 def to_record(event: Event) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def to_record(event: Event) -> dict[str, Any]:
             record[field] = getattr(event, field)
     for field, faces in (("faces", event.faces), ("rest", event.rest)):
         if faces:
-            record[field] = [_face_record(face) for face in faces]
+            record[field] = [_face_to_record(face) for face in faces]
     return record
 
 
@@ -118,26 +122,26 @@ def from_record(record: dict[str, Any]) -> Event | None:
     """The event of a JSON object, None for a kind unknown here. Raises ValueError, KeyError,
     TypeError or AttributeError for what is no event."""
     kind = record["event"]
-    if kind not in KINDS:
+    if kind not in EVENT_KINDS:
         return None
     event = Event(
         id=str(record["id"]),
         time=str(record["time"]),
         kind=kind,
-        faces=tuple(_face(face) for face in record.get("faces", ())),
-        rest=tuple(_face(face) for face in record.get("rest", ())),
+        faces=tuple(_face_from_record(face) for face in record.get("faces", ())),
+        rest=tuple(_face_from_record(face) for face in record.get("rest", ())),
         name=_name_or_none(record.get("name")),
         to=_name_or_none(record.get("to")),
         undoes=_text_or_none(record.get("undoes")),
         source=_text_or_none(record.get("source")),
     )
     given = {field for field in ("name", "to", "undoes") if getattr(event, field) is not None}
-    if given not in KINDS[kind]:
+    if given not in EVENT_KINDS[kind]:
         raise ValueError(f"{kind} with {' and '.join(sorted(given)) or 'no name'}")
     return event
 
 
-def below(folder: str, events: list[Event]) -> list[Event]:
+def prefix_photo_paths(folder: str, events: list[Event]) -> list[Event]:
     """Events of a library that lies in a folder of this one, their paths as seen from here."""
     if not folder:
         return events
@@ -148,7 +152,7 @@ def below(folder: str, events: list[Event]) -> list[Event]:
     return [replace(event, faces=moved(event.faces), rest=moved(event.rest)) for event in events]
 
 
-def _face_record(face: JournalFace) -> dict[str, Any]:
+def _face_to_record(face: JournalFace) -> dict[str, Any]:
     return {
         "face": face.face_id,
         "hash": face.photo_hash,
@@ -159,7 +163,7 @@ def _face_record(face: JournalFace) -> dict[str, Any]:
     }
 
 
-def _face(record: dict[str, Any]) -> JournalFace:
+def _face_from_record(record: dict[str, Any]) -> JournalFace:
     left, top, right, bottom = (float(side) for side in record["box"])
     return JournalFace(
         face_id=str(record["face"]),

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import FaceFinder
-from faceclust.types import FacePlace
+from faceclust.types import FaceOccurrence
 
 
-def forgotten_by(events: Iterable[Event]) -> list[JournalFace]:
+def collect_forgotten_faces(events: Iterable[Event]) -> list[JournalFace]:
     """The faces that the journal says are forgotten."""
     return [face for event in events if event.kind == "forget" for face in event.faces]
 
 
 @dataclass(frozen=True)
-class Maybe:
+class PossibleMatch:
     """The face `face_id` of a photo may be the forgotten `face`. `here`: by the photo's path; else
     by the moment it was taken."""
 
     face_id: str
     face: JournalFace
-    here: bool
+    same_path: bool
 
 
 class ForgottenFaces:
@@ -34,43 +34,45 @@ class ForgottenFaces:
         self.ids = frozenset(face.face_id for face in self.faces)
         self._by_hash: dict[str, list[JournalFace]] = defaultdict(list)
         self._by_path: dict[str, list[JournalFace]] = defaultdict(list)
-        self._by_moment: dict[str, list[JournalFace]] = defaultdict(list)
+        self._by_time: dict[str, list[JournalFace]] = defaultdict(list)
         for face in self.faces:
             self._by_hash[face.photo_hash].append(face)
             self._by_path[face.photo].append(face)
             if face.taken_at:
-                self._by_moment[face.taken_at].append(face)
+                self._by_time[face.taken_at].append(face)
 
     @property
     def photo_hashes(self) -> Collection[str]:
         """The contents of the photos they are on."""
         return self._by_hash.keys()
 
-    def surely(self, photo: Sequence[FacePlace]) -> frozenset[str]:
+    def certain_matches(self, photo_faces: Sequence[FaceOccurrence]) -> frozenset[str]:
         """Which of one photo's faces are forgotten: by their ids, or by the photo's content and
         their boxes."""
-        faces = self._by_hash.get(photo[0].photo_hash, ()) if photo else ()
+        faces = self._by_hash.get(photo_faces[0].photo_hash, ()) if photo_faces else ()
         if not faces:
             return frozenset()
-        finder = FaceFinder(photo)
+        finder = FaceFinder(photo_faces)
         return frozenset(found[0] for face in faces if (found := finder.find(face)))
 
-    def perhaps(self, photo: Sequence[FacePlace]) -> list[Maybe]:
+    def possible_matches(self, photo_faces: Sequence[FaceOccurrence]) -> list[PossibleMatch]:
         """Which of one photo's faces may be forgotten ones, the photo's content having changed:
         as `FaceFinder` finds them, were this the only photo."""
-        if not photo:
+        if not photo_faces:
             return []
-        first = photo[0]
+        first = photo_faces[0]
         moment = first.taken_at.isoformat() if first.taken_at else ""
-        near = {*self._by_path.get(first.photo, ()), *self._by_moment.get(moment, ())}
-        finder = FaceFinder(photo)
+        near = {*self._by_path.get(first.photo, ()), *self._by_time.get(moment, ())}
+        finder = FaceFinder(photo_faces)
         return [
-            Maybe(found[0], face, face.photo == first.photo)
+            PossibleMatch(found[0], face, face.photo == first.photo)
             for face in sorted(near, key=lambda face: (face.photo, face.face_id))
             if face.photo_hash != first.photo_hash and (found := finder.find(face))
         ]
 
-    def settle(self, maybe: Iterable[Maybe], new: Collection[str], there: Callable[[str], bool]) -> frozenset[str]:
+    def confirm_matches(
+        self, matches: Iterable[PossibleMatch], new_hashes: Collection[str], photo_exists: Callable[[str], bool]
+    ) -> frozenset[str]:
         """Which of these are forgotten, once all photos have been seen. `new`: the contents of photos
         that are new at their path; `there`: whether a photo is at this path.
 
@@ -78,9 +80,9 @@ class ForgottenFaces:
         one; and where it is still there, so is what was taken in the same moment.
         """
 
-        def elsewhere(one: Maybe) -> bool:
-            if one.face.photo_hash in new:
+        def elsewhere(one: PossibleMatch) -> bool:
+            if one.face.photo_hash in new_hashes:
                 return True
-            return not one.here and any(there(face.photo) for face in self._by_hash[one.face.photo_hash])
+            return not one.same_path and any(photo_exists(face.photo) for face in self._by_hash[one.face.photo_hash])
 
-        return frozenset(one.face_id for one in maybe if not elsewhere(one))
+        return frozenset(one.face_id for one in matches if not elsewhere(one))

@@ -17,28 +17,28 @@ class Groups:
     members: Mapping[int, tuple[str, ...]]
     number_of: Mapping[str, int]
     strength: Mapping[str, float]
-    highest: int
+    highest_number: int
     params: ClusterParams
 
     @classmethod
-    def of(cls, clustering: Clustering, here: Collection[str]) -> Groups:
+    def from_clustering(cls, clustering: Clustering, present: Collection[str]) -> Groups:
         """The groups of a clustering as far as their faces are `here`; a group of which one face is
         left is none."""
         found: dict[int, list[str]] = defaultdict(list)
         for face, number in zip(clustering.face_ids.tolist(), clustering.labels.tolist(), strict=True):
-            if number >= 0 and face in here:
+            if number >= 0 and face in present:
                 found[number].append(face)
         members = {number: tuple(sorted(faces)) for number, faces in sorted(found.items()) if len(faces) > 1}
         strength = dict(zip(clustering.face_ids.tolist(), clustering.strength.tolist(), strict=True))
         number_of = {face: number for number, faces in members.items() for face in faces}
-        return cls(members, number_of, strength, clustering.highest, clustering.params)
+        return cls(members, number_of, strength, clustering.highest_number, clustering.params)
 
-    def taken_apart(self, parts: Mapping[int, Sequence[Sequence[str]]]) -> Groups:
+    def split_groups(self, parts: Mapping[int, Sequence[Sequence[str]]]) -> Groups:
         """With some groups in parts: the first keeps the number, the next ones of several faces get
         numbers above the highest, the others are in no group."""
         if not parts:
             return self
-        members, number_of, highest = dict(self.members), dict(self.number_of), self.highest
+        members, number_of, highest = dict(self.members), dict(self.number_of), self.highest_number
         for number in sorted(parts):
             for face in members.pop(number):
                 del number_of[face]
@@ -48,4 +48,4 @@ class Groups:
                     own = highest if i > 0 else number
                     members[own] = tuple(sorted(part))
                     number_of |= dict.fromkeys(part, own)
-        return replace(self, members=members, number_of=number_of, highest=highest)
+        return replace(self, members=members, number_of=number_of, highest_number=highest)

@@ -24,17 +24,17 @@ VERIFY_THRESHOLD = 1.8
 #: Faces of each person that count.
 NEIGHBOURS = 10
 #: Chosen on LFW from 0 to 0.3, with galleries from one face a person to 300.
-ALLOWANCE = 0.15
+MEAN_PENALTY = 0.15
 #: With as many strangers as known people, names up to this distance are right in 999 cases of 1,000, …
-_CLOSE = 0.8
+_CLOSE_DISTANCE = 0.8
 #: … up to this one in 95 to 98 of 100, by the number of people known, beyond it in 69 to 84; …
-_LIKELY = 1.0
+_LIKELY_DISTANCE = 1.0
 #: … but where the next person is not this much farther, in 30 to 90 of 100 whatever the distance.
-_CLEAR = 0.2
+_CLEAR_MARGIN = 0.2
 
 
 @dataclass(frozen=True)
-class Near:
+class PersonDistance:
     """A person, and how far a face is from them."""
 
     name: str
@@ -61,7 +61,7 @@ class Gallery:
         return [str(name) for name in np.unique(self.names)]
 
     def distances(
-        self, probes: Float32, k: int = NEIGHBOURS, *, photo_id: str | None = None, allowance: float = ALLOWANCE
+        self, probes: Float32, k: int = NEIGHBOURS, *, photo_id: str | None = None, mean_penalty: float = MEAN_PENALTY
     ) -> Float64:
         """How far each probe (m, d) is from each person: (m, people). Faces of the photo
         `photo_id`, the probes' own, are left out; a person without others is infinitely far.
@@ -74,11 +74,13 @@ class Gallery:
         distances = np.full((len(probes), len(names)), np.inf)
         if len(usable):
             for line, probe in zip(distances, probes, strict=True):
-                _fill(line, probe, faces, person, k, allowance)
+                _fill_distances(line, probe, faces, person, k, mean_penalty)
         return distances
 
 
-def _fill(line: Float64, probe: Float32, faces: Float32, person: NDArray[np.intp], k: int, allowance: float) -> None:
+def _fill_distances(
+    line: Float64, probe: Float32, faces: Float32, person: NDArray[np.intp], k: int, allowance: float
+) -> None:
     apart = ((faces - probe) ** 2).sum(axis=1)
     order = np.lexsort((apart, person))
     owner = person[order]
@@ -92,32 +94,34 @@ def _fill(line: Float64, probe: Float32, faces: Float32, person: NDArray[np.intp
     line[owner[first]] = ((means - probe) ** 2).sum(axis=1) + allowance * (1 - 1 / sizes)
 
 
-def assign(distances: Float64, threshold: float, *, once: bool = True, taken: Collection[int] = ()) -> list[int | None]:
+def assign_people(
+    distances: Float64, threshold: float, *, unique: bool = True, taken_people: Collection[int] = ()
+) -> list[int | None]:
     """The person (column) of each face (row) of a photo, None beyond the threshold.
 
     The nearest pair of face and person first, then the next. `once`: nobody is on a photo twice;
     the people in `taken` are on it already, whatever their distance.
     """
     found: list[int | None] = [None] * len(distances)
-    gone = set(taken) if once else set()
+    gone = set(taken_people) if unique else set()
     rows, columns = np.nonzero(distances <= threshold)
     for i in np.argsort(distances[rows, columns], kind="stable"):
         row, column = int(rows[i]), int(columns[i])
         if found[row] is None and column not in gone:
             found[row] = column
-            if once:
+            if unique:
                 gone.add(column)
     return found
 
 
-def nearest(distances: Float64, people: Sequence[str], count: int = 2) -> tuple[Near, ...]:
+def nearest_people(distances: Float64, people: Sequence[str], count: int = 2) -> tuple[PersonDistance, ...]:
     """The `count` nearest people to one face by its line (people,) of distances."""
     order = [i for i in np.argsort(distances, kind="stable")[:count] if np.isfinite(distances[i])]
-    return tuple(Near(people[i], float(distances[i])) for i in order)
+    return tuple(PersonDistance(people[i], float(distances[i])) for i in order)
 
 
-def certainty(distance: float, other: float = np.inf) -> str:
+def describe_certainty(distance: float, next_distance: float = np.inf) -> str:
     """In a word: how sure a name at this distance is, `other` being that of the next person."""
-    if other - distance < _CLEAR or distance > _LIKELY:
+    if next_distance - distance < _CLEAR_MARGIN or distance > _LIKELY_DISTANCE:
         return "possible"
-    return "close" if distance <= _CLOSE else "likely"
+    return "close" if distance <= _CLOSE_DISTANCE else "likely"

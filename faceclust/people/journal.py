@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 from faceclust.errors import CacheError
 from faceclust.people.events import (
-    LASTING,
+    IRREVERSIBLE_KINDS,
     Event,
     JournalFace,
-    below,
-    effective,
+    effective_events,
     from_record,
     new_event,
+    prefix_photo_paths,
     to_record,
 )
 
@@ -44,27 +44,29 @@ class Journal:
     ) -> None:
         self.path, self.others = path, others
         self._on_note = on_note or (lambda message: None)
-        self._read_before: dict[Path, _Read] = {}
+        self._read_states: dict[Path, _ReadState] = {}
 
     def events(self) -> list[Event]:
         """All usable events in order; with other journals, in the order of their times. Lines of
         a kind unknown here, written by a newer version, stay in the file and are passed by; so
         are damaged ones, which are told of."""
-        journals = [below(folder, self._read(path)) for path, folder in self.others] + [self._read(self.path)]
+        journals = [prefix_photo_paths(folder, self._read_file(path)) for path, folder in self.others] + [
+            self._read_file(self.path)
+        ]
         once: dict[str, Event] = {}
-        for event in interleaved(journals, lambda event: event.time):
+        for event in merge_by_time(journals, lambda event: event.time):
             once.setdefault(event.id, event)
         return list(once.values())
 
-    def _read(self, path: Path) -> list[Event]:
+    def _read_file(self, path: Path) -> list[Event]:
         """What is in the file. It only grows, so only what is new is parsed."""
         try:
             with path.open("rb") as stream:
                 identity = os.fstat(stream.fileno()).st_ino
-                known = self._read_before.get(path)
-                if known is None or known.identity != identity or known.end > os.fstat(stream.fileno()).st_size:
-                    known = self._read_before[path] = _Read(identity)
-                stream.seek(known.end)
+                known = self._read_states.get(path)
+                if known is None or known.inode != identity or known.offset > os.fstat(stream.fileno()).st_size:
+                    known = self._read_states[path] = _ReadState(identity)
+                stream.seek(known.offset)
                 new = stream.read()
         except FileNotFoundError:
             return []
@@ -72,13 +74,13 @@ class Journal:
             raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
         whole, end, torn = new.rpartition(b"\n")
         for line in whole.split(b"\n"):
-            known.lines += 1
-            known.events += self._parsed(line, f"{path}:{known.lines}")
-        known.lines -= not end
-        known.end += len(whole) + len(end)
-        return known.events + self._parsed(torn, f"{path}:{known.lines + 1}")
+            known.line_count += 1
+            known.events += self._parse_line(line, f"{path}:{known.line_count}")
+        known.line_count -= not end
+        known.offset += len(whole) + len(end)
+        return known.events + self._parse_line(torn, f"{path}:{known.line_count + 1}")
 
-    def _parsed(self, line: bytes, where: str) -> list[Event]:
+    def _parse_line(self, line: bytes, where: str) -> list[Event]:
         if not line.strip():
             return []
         try:
@@ -88,7 +90,7 @@ class Journal:
             return []
         return [event] if event is not None else []
 
-    def say(
+    def record(
         self,
         kind: str,
         faces: Iterable[JournalFace] = (),
@@ -105,7 +107,7 @@ class Journal:
     def undo(self, event_id: str | None = None) -> Event | None:
         """Take back the last event still standing, or the one of this id; gives that event, None
         where there is none."""
-        standing = [event for event in effective(self.events()) if event.kind not in LASTING]
+        standing = [event for event in effective_events(self.events()) if event.kind not in IRREVERSIBLE_KINDS]
         standing = [event for event in standing if event_id in (None, event.id)]
         if not standing:
             return None
@@ -113,7 +115,7 @@ class Journal:
         return standing[-1]
 
     def _append(self, event: Event) -> Event:
-        line = to_line(to_record(event))
+        line = encode_record(to_record(event))
         try:
             descriptor = _open_private(self.path)
             try:
@@ -144,30 +146,32 @@ class Journal:
         try:
             json.loads(torn)
         except (ValueError, RecursionError):
-            with os.fdopen(_open_private(self.torn_lines), "ab") as stream:
+            with os.fdopen(_open_private(self.torn_lines_path), "ab") as stream:
                 stream.write(torn + b"\n")
             os.ftruncate(descriptor, len(whole) + 1 if whole else 0)
-            self._on_note(f"{self.path}: the last line was cut off by a crash; it was moved to {self.torn_lines.name}")
+            self._on_note(
+                f"{self.path}: the last line was cut off by a crash; it was moved to {self.torn_lines_path.name}"
+            )
         else:
             _write_all(descriptor, b"\n")
 
     @property
-    def torn_lines(self) -> Path:
+    def torn_lines_path(self) -> Path:
         """Where half lines go."""
         return self.path.with_suffix(".torn")
 
 
 @dataclass
-class _Read:
+class _ReadState:
     """What was read of a file so far: `end` is where the line after the last one begins."""
 
-    identity: int
-    end: int = 0
-    lines: int = 0
+    inode: int
+    offset: int = 0
+    line_count: int = 0
     events: list[Event] = field(default_factory=list)
 
 
-def interleaved(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str | None]) -> list[T]:
+def merge_by_time(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str | None]) -> list[T]:
     """One sequence of several, by time, each keeping its own order: a clock that was set back
     makes nothing said later count as earlier. None: at the time of the one before."""
 
@@ -180,27 +184,27 @@ def interleaved(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str | N
     return [item for _, item in heapq.merge(*map(timed, sequences), key=lambda pair: pair[0])]
 
 
-def merged_lines(journals: Iterable[bytes]) -> bytes:
+def merge_journals(journals: Iterable[bytes]) -> bytes:
     """The lines of several journals of one library as one journal, each event once; what
     cannot be read stays where it is."""
 
     def line_time(line: bytes) -> str | None:
-        value = _value(line).get("time")
+        value = _parse_json_object(line).get("time")
         return value if isinstance(value, str) else None
 
     once: dict[object, bytes] = {}
-    for line in interleaved([content.split(b"\n") for content in journals], line_time):
-        known_by = _value(line).get("id")
+    for line in merge_by_time([content.split(b"\n") for content in journals], line_time):
+        known_by = _parse_json_object(line).get("id")
         once.setdefault(known_by if isinstance(known_by, str) else line, line)
     return b"".join(line + b"\n" for line in once.values() if line.strip())
 
 
-def to_line(record: dict[str, Any]) -> bytes:
+def encode_record(record: dict[str, Any]) -> bytes:
     """A record as the journal holds it."""
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _value(line: bytes) -> dict[str, Any]:
+def _parse_json_object(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from faceclust.people.events import Event, JournalFace, effective
-from faceclust.people.face_finder import FaceFinder, found_before
+from faceclust.people.events import Event, JournalFace, effective_events
+from faceclust.people.face_finder import FaceFinder, recorded_successors
 from faceclust.people.names import person_key
-from faceclust.types import FacePlace
+from faceclust.types import FaceOccurrence
 
 FaceSet = frozenset[str]
 
 
 @dataclass(frozen=True)
-class Said:
+class Label:
     """What the user said of one face: it is the person `name`, or (None) nobody to be named.
     `confirmed`: the user saw this very face, or pointed at it, when saying so."""
 
@@ -23,7 +23,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ReplayedAnswers:
     """What was said, by face id, for faces of the library.
 
     `rejected`: the names a face was said not to be. `together`: faces said to be one person,
@@ -32,20 +32,20 @@ class Resolved:
     it comes back; `away` are these names.
     """
 
-    said: dict[str, Said]
-    waiting: int = 0
+    labels: dict[str, Label]
+    missing_count: int = 0
     rejected: dict[str, FaceSet] = field(default_factory=dict)
-    together: tuple[FaceSet, ...] = ()
-    apart: tuple[tuple[FaceSet, FaceSet], ...] = ()
-    away: FaceSet = field(default=frozenset(), compare=False)
+    merges: tuple[FaceSet, ...] = ()
+    splits: tuple[tuple[FaceSet, FaceSet], ...] = ()
+    missing_names: FaceSet = field(default=frozenset(), compare=False)
 
     @property
-    def known(self) -> bool:
+    def has_answers(self) -> bool:
         """Whether anything was said of a face here."""
-        return bool(self.said or self.rejected or self.together or self.apart)
+        return bool(self.labels or self.rejected or self.merges or self.splits)
 
 
-def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
+def replay_events(events: Iterable[Event], places: Sequence[FaceOccurrence]) -> ReplayedAnswers:
     """Replay the events still standing over the faces of the library, the later word counting.
 
     A name and a rejection of it take each other back, and so do a merge and a split of the
@@ -54,20 +54,20 @@ def resolve(events: Iterable[Event], places: Sequence[FacePlace]) -> Resolved:
     Where a face is found again but not surely (see `FaceFinder`), it counts as not confirmed.
     A pure function of its arguments.
     """
-    standing = effective(events)
-    finder = FaceFinder(places, found_before(standing))
+    standing = effective_events(events)
+    finder = FaceFinder(places, recorded_successors(standing))
     forgotten = {face.face_id for event in standing if event.kind == "forget" for face in event.faces}
     replay = Replay()
     for event in standing:
-        here, rest = _here(event.faces, finder, forgotten), _here(event.rest, finder, forgotten)
-        replay.take(event, here, rest)
+        here, rest = _locate_faces(event.faces, finder, forgotten), _locate_faces(event.rest, finder, forgotten)
+        replay.apply(event, here, rest)
         if event.kind in ("name", "confirm") and event.name is not None:
             away = (face.face_id for face in event.faces if finder.find(face) is None)
             replay.missing |= dict.fromkeys(away, person_key(event.name))
-    return replay.outcome()
+    return replay.result()
 
 
-def _here(faces: Iterable[JournalFace], finder: FaceFinder, forgotten: set[str]) -> dict[str, bool]:
+def _locate_faces(faces: Iterable[JournalFace], finder: FaceFinder, forgotten: set[str]) -> dict[str, bool]:
     """Face id → confirmed, for those of the faces that are here. What resembles a forgotten face is
     somebody else."""
     located = ((face, finder.find(face)) for face in faces if face.face_id not in forgotten)
@@ -78,33 +78,33 @@ class Replay:
     """The state that events lead to, one after the other."""
 
     def __init__(self) -> None:
-        self.said: dict[str, Said] = {}  # by person key until the end
+        self.labels: dict[str, Label] = {}  # by person key until the end
         self.rejected: dict[str, set[str]] = {}
-        self.together: list[set[str]] = []
-        self.apart: list[tuple[set[str], set[str]]] = []
+        self.merges: list[set[str]] = []
+        self.splits: list[tuple[set[str], set[str]]] = []
         self.spelling: dict[str, str] = {}
         self.missing: dict[str, str] = {}  # face → person key
         self.forgotten: set[str] = set()
 
-    def take(self, event: Event, here: dict[str, bool], rest: dict[str, bool]) -> None:
+    def apply(self, event: Event, faces: dict[str, bool], rest: dict[str, bool]) -> None:
         if event.kind in ("name", "confirm") and event.name is not None:
-            self._name(event.name, here, spelt=event.kind == "name")
+            self._name(event.name, faces, spelt=event.kind == "name")
             self._reject(person_key(event.name), rest)
         elif event.kind == "reject" and event.name is not None:
             self.spelling.setdefault(person_key(event.name), event.name)
-            self._reject(person_key(event.name), here)
+            self._reject(person_key(event.name), faces)
         elif event.kind in ("rename", "merge") and event.name is not None and event.to is not None:
             self._rename(event.name, event.to)
         elif event.kind == "merge":
-            self._merge(set(here))
+            self._merge(set(faces))
         elif event.kind == "split":
-            self._split(set(here), set(rest))
+            self._split(set(faces), set(rest))
         elif event.kind == "ignore":
-            self.said |= {face: Said(None, seen) for face, seen in here.items()}
+            self.labels |= {face: Label(None, seen) for face, seen in faces.items()}
         elif event.kind == "unignore":
-            for face in here:
-                if face in self.said and self.said[face].name is None:
-                    del self.said[face]
+            for face in faces:
+                if face in self.labels and self.labels[face].name is None:
+                    del self.labels[face]
         elif event.kind == "forget":
             self.forgotten.update(face.face_id for face in event.faces)
 
@@ -113,9 +113,9 @@ class Replay:
         if spelt or key not in self.spelling:
             self.spelling[key] = name
         for face, confirmed in here.items():
-            self.said[face] = Said(key, confirmed)
+            self.labels[face] = Label(key, confirmed)
             self.rejected.get(face, set()).discard(key)
-        linked = self._linked({face for face, confirmed in here.items() if confirmed})
+        linked = self._linked_faces({face for face, confirmed in here.items() if confirmed})
         if self._names_of(linked) - {key}:  # the links said otherwise
             self._unlink(set(here), whole=True)
         self._unlink({face for face in linked if key in self.rejected.get(face, ())})
@@ -123,69 +123,69 @@ class Replay:
     def _reject(self, key: str, here: Iterable[str]) -> None:
         for face in here:
             self.rejected.setdefault(face, set()).add(key)
-            if face in self.said and self.said[face].name == key:
-                del self.said[face]
-        if key in self._names_of(self._linked(set(here))):
+            if face in self.labels and self.labels[face].name == key:
+                del self.labels[face]
+        if key in self._names_of(self._linked_faces(set(here))):
             self._unlink(set(here))
 
-    def _linked(self, faces: set[str]) -> set[str]:
+    def _linked_faces(self, faces: set[str]) -> set[str]:
         """The faces, and all that merges have made one person with them."""
         found, size = set(faces), -1
-        while self.together and size < len(found):
+        while self.merges and size < len(found):
             size = len(found)
-            found.update(*(group for group in self.together if not group.isdisjoint(found)))
+            found.update(*(group for group in self.merges if not group.isdisjoint(found)))
         return found
 
     def _names_of(self, faces: Iterable[str]) -> set[str]:
         """The names that any of the faces are confirmed to have."""
-        words = (self.said[face] for face in faces if face in self.said)
+        words = (self.labels[face] for face in faces if face in self.labels)
         return {word.name for word in words if word.confirmed and word.name is not None}
 
     def _unlink(self, faces: set[str], *, whole: bool = False) -> None:
         """Take faces out of the merges, or (`whole`) take back the merges they are in."""
-        for group in self.together:
+        for group in self.merges:
             group -= group if whole and not group.isdisjoint(faces) else faces
 
     def _rename(self, name: str, to: str) -> None:
         old, new = person_key(name), person_key(to)
         self.spelling[new] = to
         self.missing |= {face: new for face, key in self.missing.items() if key == old}
-        for face, word in self.said.items():
+        for face, word in self.labels.items():
             if word.name == old:
-                self.said[face] = Said(new, word.confirmed)
+                self.labels[face] = Label(new, word.confirmed)
                 self.rejected.get(face, set()).discard(new)
         for face, names in self.rejected.items():
             if old in names:
                 names.discard(old)
-                if face not in self.said or self.said[face].name != new:
+                if face not in self.labels or self.labels[face].name != new:
                     names.add(new)
 
     def _merge(self, faces: set[str]) -> None:
-        for leaving, staying in self.apart:
+        for leaving, staying in self.splits:
             if leaving & faces and staying & faces:
                 leaving -= faces
-        self.together.append(faces)
-        linked = self._linked(faces)
+        self.merges.append(faces)
+        linked = self._linked_faces(faces)
         names = self._names_of(linked)
         if len(names) > 1:
             faces.clear()  # names go before links, and so do rejections
         self._unlink({face for face in linked if not names.isdisjoint(self.rejected.get(face, ()))})
 
     def _split(self, leaving: set[str], staying: set[str]) -> None:
-        if not self._linked(leaving).isdisjoint(staying):
+        if not self._linked_faces(leaving).isdisjoint(staying):
             self._unlink(leaving)
-        self.apart.append((leaving, staying))
+        self.splits.append((leaving, staying))
 
-    def outcome(self) -> Resolved:
+    def result(self) -> ReplayedAnswers:
         def spelt(key: str) -> str:
             return self.spelling.get(key, key)
 
-        together = [faces - self.forgotten for faces in self.together]
-        apart = [(a - self.forgotten, b - self.forgotten) for a, b in self.apart]
-        return Resolved(
+        together = [faces - self.forgotten for faces in self.merges]
+        apart = [(a - self.forgotten, b - self.forgotten) for a, b in self.splits]
+        return ReplayedAnswers(
             {
-                face: Said(None if word.name is None else spelt(word.name), word.confirmed)
-                for face, word in self.said.items()
+                face: Label(None if word.name is None else spelt(word.name), word.confirmed)
+                for face, word in self.labels.items()
                 if face not in self.forgotten
             },
             len(self.missing.keys() - self.forgotten),

@@ -12,62 +12,64 @@ from PIL import Image, ImageCms
 from faceclust.types import UInt8
 
 #: Pictures of more pixels are made smaller as soon as they are decoded, where less is asked for.
-_HUGE = 50_000_000
-_BAND = 4_000_000  # pixels worked on at a time
-_SAMPLE = 2_000  # pixels a side looked at for the range of values
-_MAX_PROFILE = 4_000_000  # bytes
+_MAX_UNREDUCED_PIXELS = 50_000_000
+_BAND_PIXELS = 4_000_000  # pixels worked on at a time
+_SAMPLE_SIDE = 2_000  # pixels a side looked at for the range of values
+_MAX_PROFILE_BYTES = 4_000_000  # bytes
 
-_Step = Callable[[Image.Image], Image.Image]
+_ImageFilter = Callable[[Image.Image], Image.Image]
 
 
-def to_rgb(image: Image.Image, at_least: int | None) -> Image.Image:
+def convert_to_rgb(image: Image.Image, min_long_side: int | None) -> Image.Image:
     """The loaded picture in RGB, transparent parts on white, by its colour profile where it has
     one. A huge one is reduced by a whole factor, to no less than `at_least` pixels along the longer
     side, band by band, so that no second whole copy is made of it."""
-    convert, finish = _conversion(image), _colour(image)
-    factor = max(image.size) // at_least if at_least and image.width * image.height > _HUGE else 1
+    convert, finish = _choose_conversion(image), _choose_colour_transform(image)
+    factor = (
+        max(image.size) // min_long_side if min_long_side and image.width * image.height > _MAX_UNREDUCED_PIXELS else 1
+    )
     if factor <= 1:
         return finish(convert(image))
     width, height = image.size
     whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-    rows = factor * max(1, _BAND // (width * factor))
+    rows = factor * max(1, _BAND_PIXELS // (width * factor))
     for top in range(0, height, rows):
         band = image.crop((0, top, width, min(top + rows, height)))
         whole.paste(finish(convert(band).reduce(factor)), (0, top // factor))
     return whole
 
 
-def has_profile(image: Image.Image) -> bool:
+def needs_colour_transform(image: Image.Image) -> bool:
     """Whether the picture's colours are by a profile of its own other than sRGB."""
-    return _transform_of(image) is not None
+    return _image_transform(image) is not None
 
 
-def eight_bits(values: np.ndarray) -> UInt8:
+def to_eight_bits(values: np.ndarray) -> UInt8:
     """Grey values of another depth: bytes stay, 16-bit values keep their upper byte, larger and
     floating-point ones are stretched from their darkest to their brightest hundredth."""
-    return _levels(values)(values)
+    return _eight_bit_scaling(values)(values)
 
 
-def _conversion(image: Image.Image) -> _Step:
+def _choose_conversion(image: Image.Image) -> _ImageFilter:
     """To 8-bit RGB, or CMYK with a profile of its own."""
     if image.mode.startswith("I") or image.mode == "F":
-        step = -(-max(image.size) // _SAMPLE)
+        step = -(-max(image.size) // _SAMPLE_SIDE)
         sample = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
-        levels = _levels(np.asarray(sample))
+        levels = _eight_bit_scaling(np.asarray(sample))
         return lambda part: Image.fromarray(levels(np.asarray(part))).convert("RGB")
-    if image.mode == "RGB" or (image.mode == "CMYK" and _transform_of(image) is not None):
+    if image.mode == "RGB" or (image.mode == "CMYK" and _image_transform(image) is not None):
         return lambda part: part
     if image.has_transparency_data:
-        return _on_white
+        return _flatten_on_white
     return lambda part: part.convert("RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _flatten_on_white(image: Image.Image) -> Image.Image:
     layer = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
-def _levels(sample: np.ndarray) -> Callable[[np.ndarray], UInt8]:
+def _eight_bit_scaling(sample: np.ndarray) -> Callable[[np.ndarray], UInt8]:
     if sample.dtype.kind in "iu" and sample.min() >= 0 and sample.max() < 65536:
         shift = 8 if sample.dtype.itemsize == 2 or sample.max() > 255 else 0
         return lambda values: (values.astype(np.uint16) >> shift).astype(np.uint8)
@@ -81,22 +83,26 @@ def _levels(sample: np.ndarray) -> Callable[[np.ndarray], UInt8]:
     return stretched
 
 
-def _colour(image: Image.Image) -> _Step:
-    transform = _transform_of(image)
+def _choose_colour_transform(image: Image.Image) -> _ImageFilter:
+    transform = _image_transform(image)
     if transform is None:
         return lambda part: part
     return lambda part: ImageCms.applyTransform(part, transform) or part
 
 
-def _transform_of(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
+def _image_transform(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
     profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not 128 < len(profile) < _MAX_PROFILE or image.mode in ("L", "LA", "LAB", "1"):
+    if (
+        not isinstance(profile, bytes)
+        or not 128 < len(profile) < _MAX_PROFILE_BYTES
+        or image.mode in ("L", "LA", "LAB", "1")
+    ):
         return None
-    return _transform(profile, "CMYK" if image.mode == "CMYK" else "RGB")
+    return _build_transform(profile, "CMYK" if image.mode == "CMYK" else "RGB")
 
 
 @lru_cache(maxsize=8)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """To sRGB; None where the profile is that, is of other colours than `mode`, or is broken."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -105,12 +111,17 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         if mode == "RGB" and "srgb" in (source.profile.profile_description or "").lower():
             return None
         return ImageCms.buildTransform(
-            source, _srgb(), mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+            source,
+            _srgb_profile(),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except Exception:  # a broken profile is no reason to pass a photo by
         return None
 
 
 @lru_cache(maxsize=1)
-def _srgb() -> ImageCms.ImageCmsProfile:
+def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

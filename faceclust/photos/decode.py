@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
-from faceclust.photos.decoders import Stored, read_jpeg, read_picture, turn_upright
+from faceclust.photos.decoders import DecodedImage, apply_orientation, decode_jpeg, decode_picture
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.formats import HEAD, Format, is_raw_tiff, recognise
-from faceclust.photos.jxl import read_jxl
+from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, is_raw_tiff
+from faceclust.photos.jxl import decode_jxl
 from faceclust.photos.metadata import read_metadata
-from faceclust.photos.raw import read_raw
+from faceclust.photos.raw import decode_raw
 from faceclust.photos.reading import MAX_BYTES
 from faceclust.types import Photo, PhotoRef, SkipReason
 
 __all__ = ["MAX_BYTES", "UndecodableError", "decode_photo"]
 
 
-def decode_photo(data: bytes, ref: PhotoRef, at_least: int | None = None) -> Photo:
+def decode_photo(data: bytes, ref: PhotoRef, min_long_side: int | None = None) -> Photo:
     """Decode a photo file's bytes.
 
     `at_least`: pixels wanted along the longer side; a JPEG may then be decoded at 1/2, 1/4
@@ -24,9 +24,9 @@ def decode_photo(data: bytes, ref: PhotoRef, at_least: int | None = None) -> Pho
     below what is asked, or what there is. None: full size (of a RAW file: half of it).
     Raises UndecodableError.
     """
-    format = recognise(data[:HEAD])
+    format = detect_format(data[:HEAD_BYTES])
     try:
-        stored = _read(data, format, at_least)
+        stored = _decode_by_format(data, format, min_long_side)
     except UndecodableError:
         raise
     except MemoryError:
@@ -36,17 +36,17 @@ def decode_photo(data: bytes, ref: PhotoRef, at_least: int | None = None) -> Pho
     return Photo(
         ref=ref,
         content_hash=hashlib.blake2b(data, digest_size=16).hexdigest(),
-        pixels=turn_upright(stored.pixels, stored.orientation),
+        pixels=apply_orientation(stored.pixels, stored.orientation),
         full_size=stored.size[::-1] if stored.orientation in (5, 6, 7, 8) else stored.size,
-        metadata=read_metadata(*stored.metadata),
+        metadata=read_metadata(*stored.metadata_sources),
     )
 
 
-def _read(data: bytes, format: Format, at_least: int | None) -> Stored:
+def _decode_by_format(data: bytes, format: Format, min_long_side: int | None) -> DecodedImage:
     if format is Format.JPEG:
-        return read_jpeg(data, at_least)
+        return decode_jpeg(data, min_long_side)
     if format is Format.JXL:
-        return read_jxl(data, at_least)
+        return decode_jxl(data, min_long_side)
     if format is Format.RAW or (format is Format.TIFF and is_raw_tiff(data)):
-        return read_raw(data, at_least)
-    return read_picture(data, format, at_least)
+        return decode_raw(data, min_long_side)
+    return decode_picture(data, format, min_long_side)

@@ -12,11 +12,11 @@ import numpy as np
 import pi_heif
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from faceclust.photos.colour import has_profile, to_rgb
+from faceclust.photos.colour import convert_to_rgb, needs_colour_transform
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import Format
-from faceclust.photos.limits import MAX_PIXELS, require_decent, require_size
-from faceclust.photos.turbojpeg import jpeg_pixels
+from faceclust.photos.limits import MAX_PIXELS, check_picture_size, reject_decompression_bombs
+from faceclust.photos.turbojpeg import decode_with_turbojpeg
 from faceclust.types import SkipReason, UInt8
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -28,7 +28,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 _ORIENTATION_TAG = 0x0112
 #: EXIF orientations: whether the stored rows are the upright picture's columns, then the steps
 #: along its rows and columns.
-_UPRIGHT = {
+_ORIENTATION_STEPS = {
     2: (False, 1, -1),
     3: (False, -1, -1),
     4: (False, -1, 1),
@@ -40,91 +40,91 @@ _UPRIGHT = {
 
 
 @dataclass(frozen=True)
-class Stored:
-    """RGB pixels (h, w, 3), perhaps reduced, of a picture that is `size` (width, height) in full;
+class DecodedImage:
+    """RGB pixels (h, w, 3), perhaps reduced, of a picture that is `read_dimensions` (width, height) in full;
     the EXIF `orientation` it is still to be turned by; where its metadata may be read, best first."""
 
     pixels: UInt8
     size: tuple[int, int]
     orientation: int
-    metadata: tuple[bytes | None, ...]
+    metadata_sources: tuple[bytes | None, ...]
 
 
-def turn_upright(pixels: UInt8, orientation: int) -> UInt8:
+def apply_orientation(pixels: UInt8, orientation: int) -> UInt8:
     """The pixels turned by an EXIF orientation, without moving any; one out of 1..8 turns nothing."""
-    swapped, down, across = _UPRIGHT.get(orientation, (False, 1, 1))
+    swapped, down, across = _ORIENTATION_STEPS.get(orientation, (False, 1, 1))
     return (pixels.swapaxes(0, 1) if swapped else pixels)[::down, ::across]
 
 
-def read_jpeg(data: bytes, at_least: int | None) -> Stored:
+def decode_jpeg(data: bytes, min_long_side: int | None) -> DecodedImage:
     """A JPEG, decoded at 1/2, 1/4 or 1/8 of its size where that leaves `at_least` pixels along the
     longer side. Raises UndecodableError, or what the decoder raises."""
-    return read_picture(data, Format.JPEG, at_least)
+    return decode_picture(data, Format.JPEG, min_long_side)
 
 
-def read_picture(data: bytes, format: Format, at_least: int | None) -> Stored:
+def decode_picture(data: bytes, format: Format, min_long_side: int | None) -> DecodedImage:
     """A picture of any format that Pillow decodes; only of a JPEG, or where it is huge, fewer
     pixels than it has. Raises UndecodableError, or what the decoder raises."""
-    require_decent(data, format)
+    reject_decompression_bombs(data, format)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd tags
-        image = _open(data, format)
+        image = _open_image(data, format)
         size = image.size
-        require_size(*size, format)
-        _require_small_tiles(image)
+        check_picture_size(*size, format)
+        _reject_large_tiles(image)
         exif = image.info.get("exif")
-        pixels = _by_turbo(data, image, at_least) if format is Format.JPEG else None
+        pixels = _decode_jpeg_fast(data, image, min_long_side) if format is Format.JPEG else None
         if pixels is None:
-            if at_least:
-                _draft(image, at_least)
+            if min_long_side:
+                _request_reduced_size(image, min_long_side)
             image.load()
-            pixels = np.asarray(to_rgb(image, at_least))
-        orientation = _orientation(image)
+            pixels = np.asarray(convert_to_rgb(image, min_long_side))
+        orientation = _exif_orientation(image)
     # A TIFF turns itself while it is loaded: the loaded picture's shape tells.
     if size[0] != size[1] and image.size == size[::-1]:
         size = size[::-1]
     # Of a TIFF, Pillow gives no EXIF block: the file is one.
-    return Stored(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data))
+    return DecodedImage(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data))
 
 
-def opened_picture(file: BinaryIO, format: Format) -> tuple[int, tuple[int, int]]:
+def read_orientation_and_size(file: BinaryIO, format: Format) -> tuple[int, tuple[int, int]]:
     """The EXIF orientation of a picture that Pillow decodes, and its upright width and height; of
     most formats no more than the beginning is read. Raises what Pillow raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd tags
-        with Image.open(file, formats=_pillow_names(format)) as image:
-            orientation = _orientation(image)
+        with Image.open(file, formats=_pillow_formats(format)) as image:
+            orientation = _exif_orientation(image)
             tags = getattr(image, "tag_v2", {})
             width, height = (int(tags.get(tag, side)) for tag, side in zip((256, 257), image.size, strict=True))
     return orientation, (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
-def _by_turbo(data: bytes, image: Image.Image, at_least: int | None) -> UInt8 | None:
+def _decode_jpeg_fast(data: bytes, image: Image.Image, min_long_side: int | None) -> UInt8 | None:
     """The pixels of a JPEG that Pillow has opened and not loaded; None for one it has to load."""
     if image.mode not in ("RGB", "L"):
         return None
-    pixels = jpeg_pixels(data, image.size, at_least)
-    if pixels is None or not has_profile(image):
+    pixels = decode_with_turbojpeg(data, image.size, min_long_side)
+    if pixels is None or not needs_colour_transform(image):
         return pixels
     picture = Image.fromarray(pixels)
     picture.info = image.info
-    return np.asarray(to_rgb(picture, at_least))
+    return np.asarray(convert_to_rgb(picture, min_long_side))
 
 
-def _open(data: bytes, format: Format) -> Image.Image:
+def _open_image(data: bytes, format: Format) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=_pillow_names(format))
+        return Image.open(io.BytesIO(data), formats=_pillow_formats(format))
     except UnidentifiedImageError:
         raise UndecodableError(SkipReason.TRUNCATED, f"a broken {format.value} file") from None
     except Image.DecompressionBombError:
         raise UndecodableError(SkipReason.TOO_LARGE, f"more pixels than the limit of {MAX_PIXELS:,}") from None
 
 
-def _pillow_names(format: Format) -> list[str]:
+def _pillow_formats(format: Format) -> list[str]:
     return ["BMP", "DIB"] if format is Format.BMP else [format.value]
 
 
-def _require_small_tiles(image: Image.Image) -> None:
+def _reject_large_tiles(image: Image.Image) -> None:
     """A TIFF's decoder makes room for a whole tile or strip, however large it is said to be."""
     tags = getattr(image, "tag_v2", None)
     if tags is not None and {322, 323} <= tags.keys():
@@ -133,13 +133,13 @@ def _require_small_tiles(image: Image.Image) -> None:
             raise UndecodableError(SkipReason.TOO_LARGE, f"tiles of {width}×{height} pixels")
 
 
-def _draft(image: Image.Image, at_least: int) -> None:
-    scale = at_least / max(image.size)
+def _request_reduced_size(image: Image.Image, min_long_side: int) -> None:
+    scale = min_long_side / max(image.size)
     if scale < 1:
         image.draft(None, (math.ceil(image.size[0] * scale), math.ceil(image.size[1] * scale)))
 
 
-def _orientation(image: Image.Image) -> int:
+def _exif_orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF: the photo itself may be fine

@@ -13,80 +13,80 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.formats import HEAD, Format, recognise
-from faceclust.photos.iso_boxes import iso_packets
-from faceclust.photos.reading import opened
+from faceclust.photos.formats import HEAD_BYTES, Format, detect_format
+from faceclust.photos.iso_boxes import find_iso_packets
+from faceclust.photos.reading import open_without_blocking
 
 #: More is no packet. Several parts of one count together, and so do several packets in boxes.
-MOST_BYTES = 32_000_000
-_MOST_PARTS = 100_000
-_AHEAD = 1 << 16  # bytes: of most JPEGs, all that comes before the picture
+MAX_PACKET_BYTES = 32_000_000
+_MAX_SEGMENTS = 100_000
+_PREFETCH_BYTES = 1 << 16  # bytes: of most JPEGs, all that comes before the picture
 
-_MAIN, _MORE = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
-_IN_PNG = b"XML:com.adobe.xmp\0"
-_TIFF_XMP, _TIFF_KINDS = 700, {1: 1, 7: 1}  # tag; kinds of value (bytes) and their size
+_STANDARD_XMP_HEADER, _EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
+_PNG_XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+_TIFF_XMP_TAG, _TIFF_BYTE_TYPES = 700, {1: 1, 7: 1}  # tag; kinds of value (bytes) and their size
 
 #: Gives `count` bytes from an offset on, fewer at the file's end.
 Reader = Callable[[int, int], bytes]
 
 
-def embedded_packets(path: Path) -> list[bytes]:
+def read_embedded_packets(path: Path) -> list[bytes]:
     """The XMP packets in a photo: none or one, of a JPEG perhaps a second with what did not fit into
     the first. What is no photo, or of a format that is not looked into, has none. Raises OSError."""
-    with opened(path) as file:
+    with open_without_blocking(path) as file:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             return []
-        ahead = os.read(file, _AHEAD)
+        ahead = os.read(file, _PREFETCH_BYTES)
 
         def read(at: int, count: int) -> bytes:
             if at + count <= len(ahead):
                 return ahead[at : at + count]
-            if count > MOST_BYTES:
+            if count > MAX_PACKET_BYTES:
                 return b""
             os.lseek(file, at, os.SEEK_SET)
             return os.read(file, count)
 
         try:
-            packets = list(_packets(read, ahead[:HEAD], status.st_size))
+            packets = list(_read_packets_by_format(read, ahead[:HEAD_BYTES], status.st_size))
         except (struct.error, zlib.error, OverflowError, ValueError, IndexError):  # it ends too soon, or lies
             return []
     return [packet for packet in packets if packet.strip(b"\0 \t\r\n")]
 
 
-def _packets(read: Reader, head: bytes, size: int) -> Iterator[bytes]:
+def _read_packets_by_format(read: Reader, head: bytes, size: int) -> Iterator[bytes]:
     try:
-        format = recognise(head)
+        format = detect_format(head)
     except UndecodableError:
         return
     if format is Format.JPEG:
-        yield from _in_jpeg(read)
+        yield from _read_jpeg_packets(read)
     elif format is Format.PNG:
-        yield from _in_png(read)
+        yield from _read_png_packets(read)
     elif format is Format.WEBP:
-        yield from _in_webp(read)
+        yield from _read_webp_packets(read)
     elif head[4:8] == b"ftyp" or format is Format.JXL:
-        yield from iso_packets(read, size, MOST_BYTES)
+        yield from find_iso_packets(read, size, MAX_PACKET_BYTES)
     elif head[:2] in (b"II", b"MM"):  # TIFF, DNG, and most cameras' own formats
-        yield from _in_tiff(read)
+        yield from _read_tiff_packets(read)
 
 
-def _in_jpeg(read: Reader) -> Iterator[bytes]:
+def _read_jpeg_packets(read: Reader) -> Iterator[bytes]:
     main, more = b"", dict[bytes, dict[int, bytes]]()
     at, total = 2, 0
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         marker, code, length = struct.unpack(">BBH", read(at, 4))
         if marker != 0xFF or code in (0xDA, 0xD9):  # the picture begins, or it is over
             break
         if code == 0xFF:  # padding
             at += 1
             continue
-        if code == 0xE1 and (total := total + length) <= MOST_BYTES:
+        if code == 0xE1 and (total := total + length) <= MAX_PACKET_BYTES:
             content = read(at + 4, length - 2)
-            if content.startswith(_MAIN) and not main:
-                main = content[len(_MAIN) :]
-            elif content.startswith(_MORE):
-                rest = content[len(_MORE) :]
+            if content.startswith(_STANDARD_XMP_HEADER) and not main:
+                main = content[len(_STANDARD_XMP_HEADER) :]
+            elif content.startswith(_EXTENDED_XMP_HEADER):
+                rest = content[len(_EXTENDED_XMP_HEADER) :]
                 more.setdefault(rest[:32], {})[int.from_bytes(rest[36:40], "big")] = rest[40:]
         at += 2 + length
     if main:
@@ -96,30 +96,30 @@ def _in_jpeg(read: Reader) -> Iterator[bytes]:
             yield b"".join(parts[start] for start in sorted(parts))
 
 
-def _in_png(read: Reader) -> Iterator[bytes]:
+def _read_png_packets(read: Reader) -> Iterator[bytes]:
     at = 8
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         length, kind = struct.unpack(">I4s", read(at, 8))
         if kind == b"IEND":
             return
-        if kind == b"iTXt" and read(at + 8, len(_IN_PNG)) == _IN_PNG:
-            yield _text(read(at + 8, length))
+        if kind == b"iTXt" and read(at + 8, len(_PNG_XMP_KEYWORD)) == _PNG_XMP_KEYWORD:
+            yield _decode_itxt(read(at + 8, length))
             return
         at += 12 + length
 
 
-def _text(chunk: bytes) -> bytes:
+def _decode_itxt(chunk: bytes) -> bytes:
     """The text of an iTXt chunk, after keyword, two flags, language and translated keyword."""
-    flags, rest = chunk[len(_IN_PNG) : len(_IN_PNG) + 2], chunk[len(_IN_PNG) + 2 :]
+    flags, rest = chunk[len(_PNG_XMP_KEYWORD) : len(_PNG_XMP_KEYWORD) + 2], chunk[len(_PNG_XMP_KEYWORD) + 2 :]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]
     if flags[:1] == b"\1":
-        text = zlib.decompressobj().decompress(text, MOST_BYTES + 1)
-    return text if len(text) <= MOST_BYTES else b""
+        text = zlib.decompressobj().decompress(text, MAX_PACKET_BYTES + 1)
+    return text if len(text) <= MAX_PACKET_BYTES else b""
 
 
-def _in_webp(read: Reader) -> Iterator[bytes]:
+def _read_webp_packets(read: Reader) -> Iterator[bytes]:
     at = 12
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_SEGMENTS):
         kind, length = struct.unpack("<4sI", read(at, 8))
         if kind == b"XMP ":
             yield read(at + 8, length)
@@ -127,7 +127,7 @@ def _in_webp(read: Reader) -> Iterator[bytes]:
         at += 8 + length + length % 2
 
 
-def _in_tiff(read: Reader) -> Iterator[bytes]:
+def _read_tiff_packets(read: Reader) -> Iterator[bytes]:
     head = read(0, 16)
     order = "<" if head[:2] == b"II" else ">"
     large = head[2:4] in (b"+\0", b"\0+")  # BigTIFF
@@ -137,7 +137,7 @@ def _in_tiff(read: Reader) -> Iterator[bytes]:
     entries = read(start + struct.calcsize(order + number), width * min(count, 4096))
     for entry in range(0, len(entries) - width + 1, width):
         tag, kind, length = struct.unpack_from(order + "HH" + offset, entries, entry)
-        if tag == _TIFF_XMP and kind in _TIFF_KINDS:
+        if tag == _TIFF_XMP_TAG and kind in _TIFF_BYTE_TYPES:
             (at,) = struct.unpack_from(order + offset, entries, entry + width - struct.calcsize(offset))
             yield read(at, length)
             return

@@ -10,7 +10,7 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.types import SkipReason
 
 #: Bytes of a file's beginning that tell its format.
-HEAD = 32
+HEAD_BYTES = 32
 
 
 class Format(StrEnum):
@@ -28,7 +28,7 @@ class Format(StrEnum):
     RAW = "RAW"
 
 
-_BEGINNINGS = (
+_SIGNATURES = (
     (b"\xff\xd8\xff", Format.JPEG),
     (b"\x89PNG\r\n\x1a\n", Format.PNG),
     (b"GIF87a", Format.GIF),
@@ -51,10 +51,10 @@ _BRANDS = (
     | dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), Format.HEIF)
     | {b"crx ": Format.RAW}
 )
-_BROAD_BRANDS = (b"mif1", b"msf1", b"mif2")  # the same, of pictures coded in whatever way
-_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
+_GENERIC_BRANDS = (b"mif1", b"msf1", b"mif2")  # the same, of pictures coded in whatever way
+_BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
 
-_OTHERS = (
+_OTHER_SIGNATURES = (
     (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
     (b"PK\x05\x06", "a ZIP archive"),
@@ -78,37 +78,37 @@ _OTHERS = (
 )
 
 _SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
-_OF_A_SENSOR = (32803, 34892)  # photometric interpretations: colour filter array, linear raw
-_MOST_IFDS, _MOST_TAGS = 32, 512
+_RAW_PHOTOMETRICS = (32803, 34892)  # photometric interpretations: colour filter array, linear raw
+_MAX_IFDS, _MAX_TAGS = 32, 512
 
 
-def recognise(head: bytes) -> Format:
+def detect_format(head: bytes) -> Format:
     """The photo format whose file begins with `head` (HEAD bytes, or all there are); TIFF stands
     for the RAW formats built on it too (see `is_raw_tiff`). Raises UndecodableError, whose
     message says what the file is instead, as far as is known."""
-    for beginning, format in _BEGINNINGS:
+    for beginning, format in _SIGNATURES:
         if head.startswith(beginning):
             return format
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format.WEBP
-    if head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADERS:
+    if head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES:
         return Format.BMP
     if head[4:8] == b"ftyp":
         brands = [head[at : at + 4] for at in (8, *range(16, len(head) - 3, 4))]
         for brand in brands:
             if brand in _BRANDS:
                 return _BRANDS[brand]
-        if any(brand in _BROAD_BRANDS for brand in brands):
+        if any(brand in _GENERIC_BRANDS for brand in brands):
             return Format.HEIF
     if not head:
         raise UndecodableError(SkipReason.EMPTY, "the file has no bytes")
-    raise UndecodableError(SkipReason.NOT_A_PHOTO, _what_else(head))
+    raise UndecodableError(SkipReason.NOT_A_PHOTO, _describe_content(head))
 
 
-def is_photo(head: bytes) -> bool:
+def has_photo_signature(head: bytes) -> bool:
     """Whether a file that begins with `head` is a photo."""
     try:
-        recognise(head)
+        detect_format(head)
     except UndecodableError:
         return False
     return True
@@ -120,43 +120,43 @@ def is_raw_tiff(data: bytes) -> bool:
     if data[8:10] == b"CR":
         return True
     try:
-        for number, tags in enumerate(_ifds(data)):
-            if tags.get(_PHOTOMETRIC) in _OF_A_SENSOR or (number == 0 and _DNG_VERSION in tags):
+        for number, tags in enumerate(_iter_ifds(data)):
+            if tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS or (number == 0 and _DNG_VERSION in tags):
                 return True
     except struct.error:  # it ends, or points beyond its end
         pass
     return False
 
 
-def _ifds(data: bytes) -> Iterator[dict[int, int]]:
+def _iter_ifds(data: bytes) -> Iterator[dict[int, int]]:
     """Tag → value or offset, for each directory of a TIFF and those below it, few enough of each
     that no lie about them costs time. Raises struct.error."""
     order = "<" if data[:2] == b"II" else ">"
     waiting, seen = [struct.unpack_from(order + "I", data, 4)[0]], set[int]()
-    while waiting and len(seen) < _MOST_IFDS:
+    while waiting and len(seen) < _MAX_IFDS:
         start = waiting.pop(0)
         if not start or start in seen:
             continue
         seen.add(start)
-        count = min(struct.unpack_from(order + "H", data, start)[0], _MOST_TAGS)
+        count = min(struct.unpack_from(order + "H", data, start)[0], _MAX_TAGS)
         tags: dict[int, int] = {}
         for entry in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind, values = struct.unpack_from(order + "HHI", data, entry)
             tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)[0]
             if tag == _SUB_IFDS and values > 1:
-                waiting += struct.unpack_from(f"{order}{min(values, _MOST_IFDS)}I", data, tags[tag])
+                waiting += struct.unpack_from(f"{order}{min(values, _MAX_IFDS)}I", data, tags[tag])
             elif tag == _SUB_IFDS:
                 waiting.append(tags[tag])
         yield tags
         waiting += struct.unpack_from(order + "I", data, start + 2 + 12 * count)
 
 
-def _what_else(head: bytes) -> str:
+def _describe_content(head: bytes) -> str:
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
         return "it is a QuickTime video" if head[8:12] == b"qt  " or head[4:8] != b"ftyp" else "it is an MP4 video"
     if head[:4] == b"RIFF":
         return "it is an AVI video" if head[8:12] == b"AVI " else "it is a sound or another RIFF file"
-    for beginning, name in _OTHERS:
+    for beginning, name in _OTHER_SIGNATURES:
         if head.startswith(beginning):
             return f"it is {name}"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()

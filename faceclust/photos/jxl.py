@@ -5,80 +5,80 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from faceclust.photos.colour import eight_bits, to_rgb
-from faceclust.photos.decoders import Stored
+from faceclust.photos.colour import convert_to_rgb, to_eight_bits
+from faceclust.photos.decoders import DecodedImage
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import Format
-from faceclust.photos.limits import require_size
+from faceclust.photos.limits import check_picture_size
 from faceclust.photos.optional import load_extra
 from faceclust.types import SkipReason
 
-_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-_MOST_BOXES = 64
+_ASPECT_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_MAX_BOXES = 64
 
 
-def read_jxl(data: bytes, at_least: int | None) -> Stored:
+def decode_jxl(data: bytes, min_long_side: int | None) -> DecodedImage:
     """A JPEG XL file; its decoder turns it upright. A huge one is reduced to no less than
     `at_least` pixels along the longer side. Raises UndecodableError, or what the decoder raises."""
     imagecodecs = load_extra(SkipReason.NEEDS_JXL)
-    require_size(*_declared_size(data), Format.JXL)
+    check_picture_size(*_read_declared_size(data), Format.JXL)
     pixels = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
     if pixels.dtype.kind == "f":
         pixels = (np.clip(np.nan_to_num(pixels), 0, 1) * 255).round().astype(np.uint8)
     elif pixels.dtype != np.uint8:
-        pixels = eight_bits(pixels)
+        pixels = to_eight_bits(pixels)
     image = Image.fromarray(np.squeeze(pixels))
-    return Stored(np.asarray(to_rgb(image, at_least)), image.size, 1, (data,))
+    return DecodedImage(np.asarray(convert_to_rgb(image, min_long_side)), image.size, 1, (data,))
 
 
-def jxl_orientation(data: bytes) -> int:
+def read_jxl_orientation(data: bytes) -> int:
     """The orientation (as EXIF counts them) by which the decoder turns the picture (ISO/IEC 18181-1,
     section D.2). `data`: the file's beginning. Raises UndecodableError."""
-    bits = _Bits(_codestream(data)[2:40])
-    _read_size(bits)
-    all_default = bits.take(1)
-    extra_fields = 0 if all_default else bits.take(1)
-    return 1 + bits.take(3) if extra_fields else 1
+    bits = _BitReader(_find_codestream(data)[2:40])
+    _read_size_header(bits)
+    all_default = bits.read(1)
+    extra_fields = 0 if all_default else bits.read(1)
+    return 1 + bits.read(3) if extra_fields else 1
 
 
-def _declared_size(data: bytes) -> tuple[int, int]:
+def _read_declared_size(data: bytes) -> tuple[int, int]:
     """Width and height as the file's header has them. Raises UndecodableError."""
-    return _read_size(_Bits(_codestream(data)[2:40]))
+    return _read_size_header(_BitReader(_find_codestream(data)[2:40]))
 
 
-def _read_size(bits: _Bits) -> tuple[int, int]:
-    small = bits.take(1)
-    height = bits.side(small)
-    ratio = bits.take(3)
+def _read_size_header(bits: _BitReader) -> tuple[int, int]:
+    small = bits.read(1)
+    height = bits.read_side(small)
+    ratio = bits.read(3)
     if ratio:
-        across, down = _RATIOS[ratio - 1]
+        across, down = _ASPECT_RATIOS[ratio - 1]
         return height * across // down, height
-    return bits.side(small), height
+    return bits.read_side(small), height
 
 
-class _Bits:
+class _BitReader:
     """Numbers from bytes, lowest bit first."""
 
     def __init__(self, data: bytes) -> None:
-        self._left = int.from_bytes(data, "little")
+        self._remaining = int.from_bytes(data, "little")
 
-    def take(self, count: int) -> int:
-        value = self._left & ((1 << count) - 1)
-        self._left >>= count
+    def read(self, count: int) -> int:
+        value = self._remaining & ((1 << count) - 1)
+        self._remaining >>= count
         return value
 
-    def side(self, small: int) -> int:
+    def read_side(self, small: int) -> int:
         if small:
-            return 8 * (self.take(5) + 1)
-        return 1 + self.take((9, 13, 18, 30)[self.take(2)])
+            return 8 * (self.read(5) + 1)
+        return 1 + self.read((9, 13, 18, 30)[self.read(2)])
 
 
-def _codestream(data: bytes) -> bytes:
+def _find_codestream(data: bytes) -> bytes:
     """The beginning of the picture itself, out of its container where it has one."""
     if data.startswith(b"\xff\x0a"):
         return data[:64]
     at = 0
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         start = at + (16 if size == 1 else 8)
         if kind in (b"jxlc", b"jxlp"):

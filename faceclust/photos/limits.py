@@ -12,8 +12,8 @@ from faceclust.types import SkipReason
 MAX_PIXELS = 250_000_000
 #: The same for formats whose decoders hold a picture several times over, up to 15 bytes a
 #: pixel, or blow it up to the size it declares.
-MAX_PIXELS_COPIED = 100_000_000
-_COPIED = (Format.WEBP, Format.AVIF, Format.JXL)
+MAX_PIXELS_MEMORY_HEAVY = 100_000_000
+_MEMORY_HEAVY_FORMATS = (Format.WEBP, Format.AVIF, Format.JXL)
 #: Pixels along the shorter side from which on a picture is a photo and no icon or thumbnail.
 MIN_SIDE = 128
 #: Each scan of a progressive JPEG goes over the whole picture; encoders make some ten.
@@ -24,55 +24,55 @@ MAX_RLE_PIXELS = 25_000_000
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SOF_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _SOS, _EOI = 0xDA, 0xD9
-_RLE = (1, 2)
-_MOST_BOXES = 64
-_ITEM = re.compile(rb"infe[\x02\x03]")
+_RLE_COMPRESSIONS = (1, 2)
+_MAX_BOXES = 64
+_ITEM_INFO_ENTRY = re.compile(rb"infe[\x02\x03]")
 
 
-def require_size(width: int, height: int, format: Format | None = None) -> None:
+def check_picture_size(width: int, height: int, format: Format | None = None) -> None:
     """Raise UndecodableError unless a picture of this size is one to look for faces in."""
-    limit = MAX_PIXELS_COPIED if format in _COPIED else MAX_PIXELS
+    limit = MAX_PIXELS_MEMORY_HEAVY if format in _MEMORY_HEAVY_FORMATS else MAX_PIXELS
     if width * height > limit:
         raise UndecodableError(SkipReason.TOO_LARGE, f"{width}×{height} pixels, the limit is {limit:,}")
     if min(width, height) < MIN_SIDE:
         raise UndecodableError(SkipReason.TOO_SMALL, f"{width}×{height} pixels, photos have {MIN_SIDE} a side or more")
 
 
-def require_decent(data: bytes, format: Format) -> None:
+def reject_decompression_bombs(data: bytes, format: Format) -> None:
     """Raise UndecodableError for a file that would keep its decoder busy or full out of all
     proportion, where that shows before the decoder is asked."""
-    if format is Format.WEBP and (size := _webp_size(data)):
-        require_size(*size, format)
-    if format is Format.JPEG and _scans(data) > MAX_SCANS:
+    if format is Format.WEBP and (size := _read_webp_size(data)):
+        check_picture_size(*size, format)
+    if format is Format.JPEG and _count_scans(data) > MAX_SCANS:
         raise UndecodableError(SkipReason.TOO_LARGE, f"a JPEG of more than {MAX_SCANS} scans")
     if format is Format.HEIF:
-        _require_readable_items(data)
-    if format is Format.BMP and len(data) > 34 and struct.unpack_from("<I", data, 30)[0] in _RLE:
+        _reject_broken_items(data)
+    if format is Format.BMP and len(data) > 34 and struct.unpack_from("<I", data, 30)[0] in _RLE_COMPRESSIONS:
         width, height = struct.unpack_from("<ii", data, 18)
         if abs(width * height) > MAX_RLE_PIXELS or len(data) > MAX_RLE_PIXELS:
             raise UndecodableError(SkipReason.TOO_LARGE, "a large bitmap with run-length coding")
 
 
-def _require_readable_items(data: bytes) -> None:
+def _reject_broken_items(data: bytes) -> None:
     """libheif's binding crashes where the kind of an item is no text."""
     at = 0
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16], "big")
         end = at + size if size else len(data)
         if kind == b"meta":
-            for item in _ITEM.finditer(data, at, end):
+            for item in _ITEM_INFO_ENTRY.finditer(data, at, end):
                 box = int.from_bytes(data[item.start() - 4 : item.start()], "big")
                 words = data[item.start() + (12 if item[0][4] == 2 else 14) : item.start() - 4 + box]
-                if not _is_text(words):
+                if not _is_valid_item_type(words):
                     raise UndecodableError(SkipReason.TRUNCATED, "a HEIF file with broken items")
         if size < 8:
             break
         at = end
 
 
-def _is_text(words: bytes) -> bool:
+def _is_valid_item_type(words: bytes) -> bool:
     try:
         words.decode()
     except UnicodeDecodeError:
@@ -80,7 +80,7 @@ def _is_text(words: bytes) -> bool:
     return words[:4].isascii()
 
 
-def _webp_size(data: bytes) -> tuple[int, int] | None:
+def _read_webp_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in the first chunk; None where it has none."""
     if len(data) < 30:
         return None
@@ -96,7 +96,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _scans(data: bytes) -> int:
+def _count_scans(data: bytes) -> int:
     """How many scans a progressive JPEG has, counted to one above the limit; 0 for another JPEG."""
     progressive, scans, at = False, 0, 2
     while scans <= MAX_SCANS and (found := _MARKER.search(data, at)):

@@ -13,8 +13,8 @@ import exifread
 
 from faceclust.types import Metadata
 
-_FIRST_PHOTO = 1826  # before that year, and a year ahead, a date is no date
-_CLOCK_AHEAD = timedelta(days=366)
+_FIRST_PHOTO_YEAR = 1826  # before that year, and a year ahead, a date is no date
+_MAX_CLOCK_AHEAD = timedelta(days=366)
 
 # Odd tags in old photos are no news to the user.
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
@@ -41,47 +41,47 @@ def read_metadata(*sources: bytes | None) -> Metadata:
 
 def _from_tags(tags: Mapping[str, Any]) -> Metadata:
     return Metadata(
-        taken_at=_date(tags, "EXIF DateTimeOriginal", "EXIF DateTimeDigitized", "Image DateTime"),
-        camera=_camera(_text(tags, "Image Make"), _text(tags, "Image Model")),
-        orientation=_orientation(tags.get("Image Orientation")),
-        latitude=_degrees(tags, "GPS GPSLatitude", negative="S", limit=90),
-        longitude=_degrees(tags, "GPS GPSLongitude", negative="W", limit=180),
+        taken_at=_parse_exif_date(tags, "EXIF DateTimeOriginal", "EXIF DateTimeDigitized", "Image DateTime"),
+        camera=_camera_name(_tag_text(tags, "Image Make"), _tag_text(tags, "Image Model")),
+        orientation=_parse_orientation(tags.get("Image Orientation")),
+        latitude=_parse_degrees(tags, "GPS GPSLatitude", negative="S", limit=90),
+        longitude=_parse_degrees(tags, "GPS GPSLongitude", negative="W", limit=180),
     )
 
 
-def _text(tags: Mapping[str, Any], name: str) -> str:
+def _tag_text(tags: Mapping[str, Any], name: str) -> str:
     text = str(tags.get(name, ""))
     return "".join(c for c in text if c.isprintable()).strip()
 
 
-def _camera(make: str, model: str) -> str | None:
+def _camera_name(make: str, model: str) -> str | None:
     # Many models already begin with the maker's name.
     name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
     return name.strip() or None
 
 
-def _date(tags: Mapping[str, Any], *names: str) -> datetime | None:
+def _parse_exif_date(tags: Mapping[str, Any], *names: str) -> datetime | None:
     for name in names:
         try:
-            date = datetime.strptime(_text(tags, name)[:19], "%Y:%m:%d %H:%M:%S")
+            date = datetime.strptime(_tag_text(tags, name)[:19], "%Y:%m:%d %H:%M:%S")
         except ValueError:
             continue
-        if date.year >= _FIRST_PHOTO and date < datetime.now() + _CLOCK_AHEAD:
+        if date.year >= _FIRST_PHOTO_YEAR and date < datetime.now() + _MAX_CLOCK_AHEAD:
             return date
     return None
 
 
-def _orientation(tag: Any) -> int | None:
+def _parse_orientation(tag: Any) -> int | None:
     values = getattr(tag, "values", None)
     return values[0] if values and isinstance(values[0], int) and 1 <= values[0] <= 8 else None
 
 
-def _degrees(tags: Mapping[str, Any], name: str, negative: str, limit: int) -> float | None:
+def _parse_degrees(tags: Mapping[str, Any], name: str, negative: str, limit: int) -> float | None:
     try:
         parts = [float(part) for part in tags[name].values]
         degrees = sum(part / 60**i for i, part in enumerate(parts[:3]))
     except (KeyError, AttributeError, TypeError, ValueError, ZeroDivisionError):
         return None
-    if _text(tags, f"{name}Ref").upper().startswith(negative):
+    if _tag_text(tags, f"{name}Ref").upper().startswith(negative):
         degrees = -degrees
     return degrees if math.isfinite(degrees) and abs(degrees) <= limit else None

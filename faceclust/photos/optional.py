@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from faceclust.photos.errors import UndecodableError
-from faceclust.types import EXTRAS, SkipReason
+from faceclust.types import EXTRA_MODULE_BY_REASON, SkipReason
 
 
 def load_extra(reason: SkipReason) -> Any:
     """The module in whose absence a photo is passed by for this reason. Raises UndecodableError
     with it; one that is there but does not work is another matter."""
-    module = EXTRAS[reason]
+    module = EXTRA_MODULE_BY_REASON[reason]
     if find_spec(module) is None:
         extra = reason.value.removeprefix("needs ")
         raise UndecodableError(reason, f"type: pip install '{extra}'")

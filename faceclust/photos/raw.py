@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from faceclust.photos.decoders import Stored, read_jpeg, turn_upright
+from faceclust.photos.decoders import DecodedImage, apply_orientation, decode_jpeg
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.limits import require_size
+from faceclust.photos.limits import check_picture_size
 from faceclust.photos.optional import load_extra
 from faceclust.types import SkipReason, UInt8
 
 #: A preview whose sides' ratio differs by more is cut otherwise than the photo: a face would have
 #: another place in it.
-_SAME_SHAPE = 0.02
+_ASPECT_TOLERANCE = 0.02
 #: LibRaw's numbers for how a photo is to be turned, as EXIF orientations.
-_ORIENTATIONS = {3: 3, 5: 8, 6: 6}
-_CR3_HEADER = 65_536  # bytes its metadata begin within
+_LIBRAW_ORIENTATIONS = {3: 3, 5: 8, 6: 6}
+_CR3_HEADER_BYTES = 65_536  # bytes its metadata begin within
 
 
-def read_raw(data: bytes, at_least: int | None) -> Stored:
+def decode_raw(data: bytes, min_long_side: int | None) -> DecodedImage:
     """A RAW file, upright: its preview where that has `at_least` pixels along the longer side,
     else its sensor's values at half size where that is more. Raises UndecodableError, or what
     LibRaw raises."""
@@ -34,27 +34,27 @@ def read_raw(data: bytes, at_least: int | None) -> Stored:
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
             sizes = raw.sizes
-            require_size(sizes.raw_width, sizes.raw_height)
-            require_size(sizes.width, sizes.height)
-            turned = _ORIENTATIONS.get(sizes.flip, 1)
+            check_picture_size(sizes.raw_width, sizes.raw_height)
+            check_picture_size(sizes.width, sizes.height)
+            turned = _LIBRAW_ORIENTATIONS.get(sizes.flip, 1)
             size = (sizes.height, sizes.width) if turned in (6, 8) else (sizes.width, sizes.height)
-            preview, exif = _preview(raw, size, turned, at_least)
-            wanted = min(at_least or max(size), max(size))
+            preview, exif = _extract_preview(raw, size, turned, min_long_side)
+            wanted = min(min_long_side or max(size), max(size))
             enough = preview is not None and max(preview.shape) >= wanted
-            pixels = preview if preview is not None and enough else _larger(preview, raw, size)
+            pixels = preview if preview is not None and enough else _postprocess_or_preview(preview, raw, size)
     except rawpy.LibRawFileUnsupportedError:
         raise UndecodableError(SkipReason.NOT_A_PHOTO, "no RAW file that LibRaw knows") from None
-    return Stored(pixels, size, 1, (data, _cr3_tags(data), exif))
+    return DecodedImage(pixels, size, 1, (data, _find_cr3_tags(data), exif))
 
 
-def raw_orientation(path: Path) -> int:
+def read_raw_orientation(path: Path) -> int:
     """The EXIF orientation that LibRaw turns a RAW file by. Raises UndecodableError, or what LibRaw
     raises."""
     with load_extra(SkipReason.NEEDS_RAW).imread(str(path)) as raw:
-        return _ORIENTATIONS.get(raw.sizes.flip, 1)
+        return _LIBRAW_ORIENTATIONS.get(raw.sizes.flip, 1)
 
 
-def _larger(preview: UInt8 | None, raw: Any, size: tuple[int, int]) -> UInt8:
+def _postprocess_or_preview(preview: UInt8 | None, raw: Any, size: tuple[int, int]) -> UInt8:
     """The sensor's picture at half size, or the preview where that is larger or all there is."""
     if preview is not None and max(preview.shape) * 2 >= max(size):
         return preview
@@ -66,28 +66,30 @@ def _larger(preview: UInt8 | None, raw: Any, size: tuple[int, int]) -> UInt8:
         return preview
 
 
-def _preview(raw: Any, size: tuple[int, int], turned: int, at_least: int | None) -> tuple[UInt8 | None, bytes | None]:
+def _extract_preview(
+    raw: Any, size: tuple[int, int], libraw_orientation: int, min_long_side: int | None
+) -> tuple[UInt8 | None, bytes | None]:
     """The embedded preview, upright and of the photo's shape, and its EXIF block; None for what
     there is not. One that is broken is none."""
     try:
         found = raw.extract_thumb()
         if isinstance(found.data, bytes):
-            stored = read_jpeg(found.data, at_least)
-            pixels, orientation, exif = stored.pixels, stored.orientation, stored.metadata[0]
+            stored = decode_jpeg(found.data, min_long_side)
+            pixels, orientation, exif = stored.pixels, stored.orientation, stored.metadata_sources[0]
         else:
-            pixels, orientation, exif = np.asarray(Image.fromarray(found.data).convert("RGB")), turned, None
+            pixels, orientation, exif = np.asarray(Image.fromarray(found.data).convert("RGB")), libraw_orientation, None
     except Exception:
         return None, None
     # Some cameras turn the preview itself, some say in it how to turn it, most leave that to the
     # photo's own tag: what comes out in the photo's shape is right.
-    for way in (orientation, turned, 1):
-        upright = turn_upright(pixels, way)
-        if abs(upright.shape[1] * size[1] / (upright.shape[0] * size[0]) - 1) <= _SAME_SHAPE:
+    for way in (orientation, libraw_orientation, 1):
+        upright = apply_orientation(pixels, way)
+        if abs(upright.shape[1] * size[1] / (upright.shape[0] * size[0]) - 1) <= _ASPECT_TOLERANCE:
             return upright, exif
     return None, exif
 
 
-def _cr3_tags(data: bytes) -> bytes | None:
+def _find_cr3_tags(data: bytes) -> bytes | None:
     """The block of a Canon CR3 file that names the camera and the date: a TIFF of its own."""
-    at = data.find(b"CMT1", 0, _CR3_HEADER)
-    return data[at + 4 : at + 4 + _CR3_HEADER] if at > 0 else None
+    at = data.find(b"CMT1", 0, _CR3_HEADER_BYTES)
+    return data[at + 4 : at + 4 + _CR3_HEADER_BYTES] if at > 0 else None

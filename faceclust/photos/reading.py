@@ -10,17 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.formats import HEAD, recognise
+from faceclust.photos.formats import HEAD_BYTES, detect_format
 from faceclust.types import PhotoRef, SkipReason
 
 #: Larger files are no photos, and reading one into memory helps nobody.
 MAX_BYTES = 512_000_000
-_AT_ONCE = 1 << 22  # bytes
+_CHUNK_BYTES = 1 << 22  # bytes
 
 # A pipe without a writer would hold `open` up; a link put there since the crawl might lead anywhere.
-_FLAGS = os.O_RDONLY
+_OPEN_FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
-    _FLAGS |= getattr(os, _name, 0)
+    _OPEN_FLAGS |= getattr(os, _name, 0)
 
 
 def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
@@ -30,17 +30,17 @@ def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
     Raises OSError, or UndecodableError for what is no ordinary file or begins like no photo (no
     more than HEAD bytes of it are then read), is larger than MAX_BYTES, or changes meanwhile.
     """
-    with opened(path) as file:
+    with open_without_blocking(path) as file:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
             raise UndecodableError(SkipReason.NOT_A_PHOTO, "it is not an ordinary file")
-        head = os.read(file, HEAD)
-        recognise(head)
+        head = os.read(file, HEAD_BYTES)
+        detect_format(head)
         if before.st_size > MAX_BYTES:
             raise UndecodableError(SkipReason.TOO_LARGE, f"{before.st_size:,} bytes, the limit is {MAX_BYTES:,}")
         parts = [head]
         left = before.st_size - len(head)
-        while left > 0 and (part := os.read(file, min(left, _AT_ONCE))):
+        while left > 0 and (part := os.read(file, min(left, _CHUNK_BYTES))):
             parts.append(part)
             left -= len(part)
         after = os.fstat(file)
@@ -51,22 +51,22 @@ def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
 
 def read_head(path: Path) -> bytes:
     """The first HEAD bytes of an ordinary file; nothing of anything else. Raises OSError."""
-    with opened(path) as file:
-        return os.read(file, HEAD) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+    with open_without_blocking(path) as file:
+        return os.read(file, HEAD_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def open_without_blocking(path: Path) -> Iterator[int]:
     """A descriptor for reading a file, whatever it is (see `os.fstat`), that opening it cannot hold
     up. A symbolic link is not followed. Raises OSError."""
-    file = os.open(path, _FLAGS)
+    file = os.open(path, _OPEN_FLAGS)
     try:
         yield file
     finally:
         os.close(file)
 
 
-def single_photo(root: Path, rel_path: str) -> PhotoRef:
+def stat_photo(root: Path, rel_path: str) -> PhotoRef:
     """The reference to one file. Raises OSError where it is not there."""
     status = (root / rel_path).stat()
     return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)

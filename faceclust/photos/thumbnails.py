@@ -12,45 +12,45 @@ from pathlib import Path
 from PIL import Image
 
 from faceclust.photos.decode import UndecodableError, decode_photo
-from faceclust.photos.reading import read_photo, single_photo
-from faceclust.types import FacePlace, UInt8
+from faceclust.photos.reading import read_photo, stat_photo
+from faceclust.types import FaceOccurrence, UInt8
 
-SIDE = 160  # px
+THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
-_QUALITY = 82
+_JPEG_QUALITY = 82
 
 
-def face_pictures(root: Path, places: Iterable[FacePlace]) -> Iterator[tuple[str, bytes]]:
+def make_face_thumbnails(root: Path, places: Iterable[FaceOccurrence]) -> Iterator[tuple[str, bytes]]:
     """(face id, JPEG bytes of SIDE×SIDE) for each face whose photo can be read, each photo
     decoded once, several at a time. The pictures hold no metadata."""
-    by_photo: dict[str, list[FacePlace]] = defaultdict(list)
+    by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for place in places:
         by_photo[place.photo].append(place)
     with ThreadPoolExecutor(2) as threads:  # decoding leaves Python's lock
-        for cut in threads.map(lambda faces: _cut_photo(root, faces), by_photo.values()):
+        for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_photo.values()):
             yield from cut
 
 
-def _cut_photo(root: Path, places: list[FacePlace]) -> list[tuple[str, bytes]]:
+def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[tuple[str, bytes]]:
     width, height = places[0].photo_size
     sides = {place.face_id: _crop_side(place) for place in places}
-    wanted = SIDE / min(sides.values())
+    wanted = THUMBNAIL_SIDE / min(sides.values())
     try:
-        data, ref = read_photo(root / places[0].photo, single_photo(root, places[0].photo))
-        photo = decode_photo(data, ref, at_least=math.ceil(max(width, height) * min(1.0, wanted)))
+        data, ref = read_photo(root / places[0].photo, stat_photo(root, places[0].photo))
+        photo = decode_photo(data, ref, min_long_side=math.ceil(max(width, height) * min(1.0, wanted)))
     except (OSError, UndecodableError):  # moved or damaged since the scan: no picture of it
         return []
-    return [(place.face_id, _cut(photo.pixels, place, sides[place.face_id])) for place in places]
+    return [(place.face_id, _crop_thumbnail(photo.pixels, place, sides[place.face_id])) for place in places]
 
 
-def _crop_side(place: FacePlace) -> float:
+def _crop_side(place: FaceOccurrence) -> float:
     """Side of the square cut out, in pixels of the full photo."""
     width, height = place.photo_size
     left, top, right, bottom = place.box
     return max(1.0, max((right - left) * width, (bottom - top) * height) * (1 + 2 * _MARGIN))
 
 
-def _cut(pixels: UInt8, place: FacePlace, side: float) -> bytes:
+def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
     height, width = pixels.shape[:2]
     side = min(side * width / place.photo_size[0], width, height)
     left, top, right, bottom = place.box
@@ -60,15 +60,15 @@ def _cut(pixels: UInt8, place: FacePlace, side: float) -> bytes:
     i, j = int(x), int(y)
     part = Image.fromarray(pixels[j : math.ceil(y + side), i : math.ceil(x + side)])
     box = (x - i, y - j, x - i + side, y - j + side)
-    crop = part.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=box)
+    crop = part.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, box=box)
     out = io.BytesIO()
-    crop.save(out, "JPEG", quality=_QUALITY)
+    crop.save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()
 
 
-def smaller(picture: bytes, side: int = 56) -> bytes:
-    """A picture of `face_pictures`, side×side px: to stand beside a name."""
-    with Image.open(io.BytesIO(picture)) as image:
+def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:
+    """A picture of `make_face_thumbnails`, side×side px: to stand beside a name."""
+    with Image.open(io.BytesIO(thumbnail)) as image:
         out = io.BytesIO()
         image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(out, "JPEG", quality=75)
     return out.getvalue()

@@ -6,45 +6,45 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from faceclust.errors import CacheError, FaceclustError
-from faceclust.files.names import pack_of
+from faceclust.files.names import pack_of_cache_file
 from faceclust.progress import Progress
-from faceclust.scan.copies import Copies
+from faceclust.scan.copies import ContentIndex
 from faceclust.scan.crawl import PhotoFolder, crawl
-from faceclust.scan.examine import Look
+from faceclust.scan.examine import ScanSettings
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache, OutdatedCacheError, UnusableCacheError
 from faceclust.store.home import LibraryHome
-from faceclust.store.schema import CacheInfo, KnownPhotoRow
+from faceclust.store.schema import CachedPhoto, CacheInfo
 from faceclust.types import ScannedPhoto
 
-_OUTDATED = "made with an older version of the models: all photos are scanned again"
-Note = Callable[[str], None]
+_OUTDATED_MESSAGE = "made with an older version of the models: all photos are scanned again"
+NoteCallback = Callable[[str], None]
 
 
-class Forgotten(Protocol):
+class FaceFilter(Protocol):
     """Sees to it that a scan does not bring forgotten faces back."""
 
-    def look(self, cache: FolderCache, folder: str) -> None:
+    def add_cache(self, cache: FolderCache, folder: str) -> None:
         """Told of the cache of each folder, before any photo is looked at. May raise CacheError."""
 
-    def take(self, photo: ScannedPhoto) -> ScannedPhoto | None:
+    def mark_or_defer(self, photo: ScannedPhoto) -> ScannedPhoto | None:
         """The photo with its forgotten faces marked; None where that shows only once all photos
         have been seen."""
 
-    def rest(self) -> Iterable[ScannedPhoto]:
+    def deferred_photos(self) -> Iterable[ScannedPhoto]:
         """Those photos, marked."""
 
 
-def look_through(
+def compare_folders(
     home: LibraryHome,
     info: CacheInfo,
     starts: Iterable[str],
-    look: Look,
+    settings: ScanSettings,
     progress: Progress,
     result: ScanResult,
-    note: Note,
-    forgotten: Forgotten,
+    note: NoteCallback,
+    face_filter: FaceFilter,
 ) -> list[ScanFolder]:
     """The folders below `starts`, each once. Raises FaceclustError where the library's disk seems
     not to be there: its photos are not gone."""
@@ -57,57 +57,59 @@ def look_through(
             if found.error:
                 note(f"{home.root / found.rel_path}: not looked into: {found.error}")
             elif found.rel_path not in folders:
-                folder = folders[found.rel_path] = _compare(home, info, found, look, note, forgotten)
+                folder = folders[found.rel_path] = _compare_folder(home, info, found, settings, note, face_filter)
                 result.photos += len(found.photos)
-                result.unchanged += len(folder.known)
+                result.unchanged += len(folder.unchanged)
                 result.removed += len(folder.removed)
                 progress.advance(len(found.photos))
     progress.finish()
     return list(folders.values())
 
 
-def _compare(
+def _compare_folder(
     home: LibraryHome,
     info: CacheInfo,
     found: PhotoFolder,
-    look: Look,
-    note: Note,
-    forgotten: Forgotten,
+    look: ScanSettings,
+    note: NoteCallback,
+    forgotten: FaceFilter,
 ) -> ScanFolder:
-    cache = FolderCache(home.folder_cache(found.rel_path, info.pack), info)
+    cache = FolderCache(home.cache_paths(found.rel_path, info.pack), info)
     swept = True
     try:
-        forgotten.look(cache, found.rel_path)
+        forgotten.add_cache(cache, found.rel_path)
     except CacheError as error:
         swept = False
         note(str(error))
-    folder = ScanFolder(home, found, cache, _rows(cache, note), look)
-    folder.settled &= swept
+    folder = ScanFolder(home, found, cache, _read_index(cache, note), look)
+    folder.is_complete &= swept
     return folder
 
 
-def _rows(cache: FolderCache, note: Note) -> dict[str, KnownPhotoRow]:
+def _read_index(cache: FolderCache, note: NoteCallback) -> dict[str, CachedPhoto]:
     try:
         return cache.index()
     except OutdatedCacheError:
-        note(_OUTDATED)
-        return cache.start_over()
+        note(_OUTDATED_MESSAGE)
+        return cache.discard_outdated()
     except UnusableCacheError as error:
         cache.set_aside()
-        note(f"{error}; set aside as {cache.paths.aside}, its photos are scanned again")
+        note(f"{error}; set aside as {cache.paths.set_aside_path}, its photos are scanned again")
         return {}
 
 
-def known_contents(home: LibraryHome, info: CacheInfo, folders: Iterable[ScanFolder], look: Look) -> Copies:
+def build_content_index(
+    home: LibraryHome, info: CacheInfo, folders: Iterable[ScanFolder], settings: ScanSettings
+) -> ContentIndex:
     """What the caches know of contents that waiting photos may have."""
     folders = list(folders)
-    copies = Copies((ref for folder in folders for ref in folder.waiting), look)
-    if not any(folder.waiting for folder in folders):
+    copies = ContentIndex((ref for folder in folders for ref in folder.pending), settings)
+    if not any(folder.pending for folder in folders):
         return copies
     for folder in folders:
-        copies.learn_folder(folder)
-    others = {name for path, name in home.cache_files() if pack_of(path.name) == info.pack}
+        copies.add_folder(folder)
+    others = {name for path, name in home.cache_files() if pack_of_cache_file(path.name) == info.pack}
     # Parts that are not scanned now, and folders that are gone: their caches may be kept elsewhere.
     for name in sorted(others.difference(folder.name for folder in folders)):
-        copies.learn_cache(FolderCache(home.folder_cache(name, info.pack), info))
+        copies.add_cache(FolderCache(home.cache_paths(name, info.pack), info))
     return copies

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.photos.formats import is_photo
+from faceclust.photos.formats import has_photo_signature
 from faceclust.photos.reading import read_head
-from faceclust.scan.listing import File, Listing, has_ending, list_folders
+from faceclust.scan.listing import FileEntry, FolderListing, has_extension, list_folders
 from faceclust.types import PhotoRef
 
 
-def holds_photo(path: Path) -> bool:
+def is_photo_file(path: Path) -> bool:
     """Whether a file's first bytes are a photo's. No other byte is read. Raises OSError."""
-    return is_photo(read_head(path))
+    return has_photo_signature(read_head(path))
 
 
 class PhotoFolder:
@@ -25,9 +25,9 @@ class PhotoFolder:
     folder is `unread` then.
     """
 
-    def __init__(self, root: Path, listing: Listing, sniff: Callable[[Path], bool] = holds_photo) -> None:
+    def __init__(self, root: Path, listing: FolderListing, sniff: Callable[[Path], bool] = is_photo_file) -> None:
         self.listing, self._root, self._sniff = listing, root, sniff
-        self.unread = False
+        self.has_unreadable_files = False
 
     @property
     def rel_path(self) -> str:
@@ -42,21 +42,23 @@ class PhotoFolder:
     @cached_property
     def photos(self) -> tuple[PhotoRef, ...]:
         """References to the photos in it."""
-        return tuple(PhotoRef(self._path(file), *file[1:]) for file in self.listing.files if self._is_photo(file))
+        return tuple(
+            PhotoRef(self._rel_path_of(file), *file[1:]) for file in self.listing.files if self._is_photo(file)
+        )
 
-    def _is_photo(self, file: File) -> bool:
-        if has_ending(file[0]):
+    def _is_photo(self, file: FileEntry) -> bool:
+        if has_extension(file[0]):
             return True
         try:
-            return self._sniff(self._root / self._path(file))
+            return self._sniff(self._root / self._rel_path_of(file))
         except OSError:
-            self.unread = True
+            self.has_unreadable_files = True
             return False
 
-    def _path(self, file: File) -> str:
+    def _rel_path_of(self, file: FileEntry) -> str:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]
 
 
-def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = holds_photo) -> Iterator[PhotoFolder]:
+def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = is_photo_file) -> Iterator[PhotoFolder]:
     """Every folder from `start` (POSIX path below `root`) down, as `list_folders` gives them."""
     return (PhotoFolder(root, listing, sniff) for listing in list_folders(root, start))

@@ -29,7 +29,7 @@ from faceclust.vision.pipeline import EmbeddedFaces, FaceAnalyser
 
 
 @dataclass(frozen=True)
-class Look:
+class ScanSettings:
     """How photos are looked at: by which models, on which device (see `packs.session`), and from
     which width of a face in pixels of the photo on (None: by the photo's size)."""
 
@@ -44,24 +44,24 @@ class Look:
                 f"faces {self.min_face} pixels wide cannot be looked for", hint="choose 10 to 30,000 pixels"
             )
 
-    def smallest(self, long_side: int) -> float:
+    def smallest_face(self, long_side: int) -> float:
         """The smallest face looked for in a photo whose longer side is `long_side` pixels."""
         return self.min_face or self.pack.detector.min_face(long_side)
 
-    def is_enough(self, min_face: int | None, long_side: int) -> bool:
+    def is_satisfied_by(self, min_face: int | None, long_side: int) -> bool:
         """Whether a photo needs no other look, in which faces from `min_face` pixels on were looked
         for (None: that is not known)."""
         if min_face is None:
             return self.min_face is None
-        return min_face <= math.ceil(self.smallest(long_side))
+        return min_face <= math.ceil(self.smallest_face(long_side))
 
 
 @dataclass(frozen=True)
-class Task:
+class ExamineTask:
     """A photo to examine. Of a photo with one of these contents all is `known` already."""
 
     ref: PhotoRef
-    known: frozenset[str] = frozenset()
+    known_hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,22 +73,22 @@ class KnownPhoto:
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedPhoto:
     """What became of a photo, and the processor seconds each stage took. `unusable` faces were left
     out, of which the models gave nothing to tell them by."""
 
     photo: ScannedPhoto | SkippedPhoto | KnownPhoto
     seconds: dict[str, float] = field(default_factory=dict)
-    unusable: int = 0
+    unusable_count: int = 0
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _DetectedPhoto:
     """A photo's faces, cut out; its pixels are no longer needed."""
 
     photo: Photo
-    extent: Float32
-    found: Detections
+    size: Float32
+    detections: Detections
     chips: UInt8
 
 
@@ -96,40 +96,45 @@ class PhotoExaminer:
     """Holds a pack's opened models. Takes photos in batches, in two steps; a bad photo does not
     raise in either: the failure is a `SkippedPhoto`."""
 
-    def __init__(self, root: Path, look: Look) -> None:
-        self._root, self._look = root, look
-        self._analyser = FaceAnalyser(look.pack, look.device)
+    def __init__(self, root: Path, settings: ScanSettings) -> None:
+        self._root, self._settings = root, settings
+        self._analyser = FaceAnalyser(settings.pack, settings.device)
 
     def __call__(self, ref: PhotoRef) -> ScannedPhoto | SkippedPhoto:
         """One photo, at once."""
-        batch = (Task(ref),)
+        batch = (ExamineTask(ref),)
         photo = self.work(batch, self.prepare(batch))[0].photo
         assert not isinstance(photo, KnownPhoto)
         return photo
 
-    def prepare(self, batch: Sequence[Task]) -> list[tuple[bytes, PhotoRef] | SkippedPhoto]:
+    def prepare(self, batch: Sequence[ExamineTask]) -> list[tuple[bytes, PhotoRef] | SkippedPhoto]:
         """Read the photos' files."""
-        return [self._read(task.ref) for task in batch]
+        return [self._read_file(task.ref) for task in batch]
 
-    def work(self, batch: Sequence[Task], prepared: Sequence[tuple[bytes, PhotoRef] | SkippedPhoto]) -> list[Examined]:
+    def work(
+        self, batch: Sequence[ExamineTask], prepared: Sequence[tuple[bytes, PhotoRef] | SkippedPhoto]
+    ) -> list[ExaminedPhoto]:
         """Everything else. The faces of all the photos are embedded in one go."""
-        clocks = [_Clock() for _ in batch]
-        seen = [self._see(*pair, clock) for pair, clock in zip(zip(batch, prepared, strict=True), clocks, strict=True)]
-        looked_at = [one for one in seen if isinstance(one, _Seen)]
+        clocks = [_StageTimer() for _ in batch]
+        seen = [
+            self._detect_unless_known(*pair, clock)
+            for pair, clock in zip(zip(batch, prepared, strict=True), clocks, strict=True)
+        ]
+        looked_at = [one for one in seen if isinstance(one, _DetectedPhoto)]
         began = time.process_time()
-        embedded = iter(self._analyser.embed([one.found for one in looked_at], [one.chips for one in looked_at]))
+        embedded = iter(self._analyser.embed([one.detections for one in looked_at], [one.chips for one in looked_at]))
         share = (time.process_time() - began) / max(1, len(looked_at))
         out = []
         for one, clock in zip(seen, clocks, strict=True):
-            if isinstance(one, _Seen):
+            if isinstance(one, _DetectedPhoto):
                 clock.seconds["embed"] = clock.seconds.get("embed", 0.0) + share
                 faces = next(embedded)
-                out.append(Examined(self._scanned(one, faces), clock.seconds, faces.unusable))
+                out.append(ExaminedPhoto(self._build_scanned_photo(one, faces), clock.seconds, faces.unusable_count))
             else:
-                out.append(Examined(one, clock.seconds))
+                out.append(ExaminedPhoto(one, clock.seconds))
         return out
 
-    def _read(self, ref: PhotoRef) -> tuple[bytes, PhotoRef] | SkippedPhoto:
+    def _read_file(self, ref: PhotoRef) -> tuple[bytes, PhotoRef] | SkippedPhoto:
         try:
             ref.rel_path.encode()
         except UnicodeEncodeError:
@@ -137,58 +142,58 @@ class PhotoExaminer:
         try:
             return read_photo(self._root / ref.rel_path, ref)
         except Exception as error:
-            return _skipped(ref, error)
+            return _skip_failed_photo(ref, error)
 
-    def _see(
-        self, task: Task, prepared: tuple[bytes, PhotoRef] | SkippedPhoto, clock: _Clock
-    ) -> _Seen | SkippedPhoto | KnownPhoto:
+    def _detect_unless_known(
+        self, task: ExamineTask, prepared: tuple[bytes, PhotoRef] | SkippedPhoto, clock: _StageTimer
+    ) -> _DetectedPhoto | SkippedPhoto | KnownPhoto:
         if isinstance(prepared, SkippedPhoto):
             return prepared
         data, ref = prepared
         clock.start()
         try:
-            if task.known and (content := content_hash(data)) in task.known:
+            if task.known_hashes and (content := content_hash(data)) in task.known_hashes:
                 clock.lap("read")
                 return KnownPhoto(ref, content)
-            return self._find(ref, data, clock)
+            return self._detect_faces(ref, data, clock)
         except PackError:  # it would be so with every photo
             raise
         except Exception as error:  # one bad photo never stops a scan
-            return _skipped(ref, error)
+            return _skip_failed_photo(ref, error)
 
-    def _find(self, ref: PhotoRef, data: bytes, clock: _Clock) -> _Seen:
-        spec = self._look.pack.detector
-        photo = decode_photo(data, ref, at_least=spec.long_side)
+    def _detect_faces(self, ref: PhotoRef, data: bytes, clock: _StageTimer) -> _DetectedPhoto:
+        spec = self._settings.pack.detector
+        photo = decode_photo(data, ref, min_long_side=spec.long_side)
         full, before = max(photo.full_size), max(photo.pixels.shape)
-        min_face = self._look.smallest(full)
+        min_face = self._settings.smallest_face(full)
         wanted = math.ceil(full * spec.smallest / min_face)
         if before < min(wanted, full):
-            photo = decode_photo(data, ref, at_least=wanted)
+            photo = decode_photo(data, ref, min_long_side=wanted)
             before = max(photo.pixels.shape)
         clock.lap("decode")
         found = self._analyser.detect(photo.pixels, min_face * before / full)
         clock.lap("detect")
-        photo, found = self._sharpen(photo, found, data)
+        photo, found = self._redecode_larger(photo, found, data)
         clock.lap("decode")
         found = self._analyser.refine(photo.pixels, found)
         clock.lap("detect")
-        chips = self._analyser.chips(photo.pixels, found)
+        chips = self._analyser.align(photo.pixels, found)
         clock.lap("embed")
         height, width = photo.pixels.shape[:2]
-        return _Seen(photo.without_pixels(), np.array([width, height], np.float32), found, chips)
+        return _DetectedPhoto(photo.without_pixels(), np.array([width, height], np.float32), found, chips)
 
-    def _sharpen(self, photo: Photo, found: Detections, data: bytes) -> tuple[Photo, Detections]:
+    def _redecode_larger(self, photo: Photo, found: Detections, data: bytes) -> tuple[Photo, Detections]:
         """Decode again, larger, where a chip would have to be blown up from reduced pixels."""
         blow_up = self._analyser.chip_scales(found).max(initial=0.0)
         if photo.is_full_size or blow_up <= 1:
             return photo, found
         before = max(photo.pixels.shape)
-        sharper = decode_photo(data, photo.ref, at_least=math.ceil(before * blow_up))
+        sharper = decode_photo(data, photo.ref, min_long_side=math.ceil(before * blow_up))
         return sharper, found.scaled(max(sharper.pixels.shape) / before)
 
-    def _scanned(self, seen: _Seen, faces: EmbeddedFaces) -> ScannedPhoto:
-        photo, found = seen.photo, faces.found
-        boxes = np.clip(found.boxes / np.tile(seen.extent, 2), 0, 1).astype(np.float32)
+    def _build_scanned_photo(self, seen: _DetectedPhoto, faces: EmbeddedFaces) -> ScannedPhoto:
+        photo, found = seen.photo, faces.detections
+        boxes = np.clip(found.boxes / np.tile(seen.size, 2), 0, 1).astype(np.float32)
         return ScannedPhoto(
             ref=photo.ref,
             content_hash=photo.content_hash,
@@ -196,15 +201,15 @@ class PhotoExaminer:
             metadata=photo.metadata,
             face_ids=tuple(face_id(photo.content_hash, box) for box in boxes),
             boxes=boxes,
-            landmarks=(found.landmarks / seen.extent).astype(np.float32),
+            landmarks=(found.landmarks / seen.size).astype(np.float32),
             scores=found.scores,
             quality=faces.quality,
             embeddings=faces.embeddings,
-            min_face=math.ceil(self._look.smallest(max(photo.full_size))),
+            min_face=math.ceil(self._settings.smallest_face(max(photo.full_size))),
         )
 
 
-def _skipped(ref: PhotoRef, error: Exception) -> SkippedPhoto:
+def _skip_failed_photo(ref: PhotoRef, error: Exception) -> SkippedPhoto:
     if isinstance(error, UndecodableError):
         return SkippedPhoto(ref, error.reason, str(error))
     if isinstance(error, OSError):
@@ -215,7 +220,7 @@ def _skipped(ref: PhotoRef, error: Exception) -> SkippedPhoto:
     return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
 
 
-class _Clock:
+class _StageTimer:
     """Seconds of processor time of this process, by stage."""
 
     def __init__(self) -> None:

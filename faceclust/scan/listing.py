@@ -12,21 +12,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.files.names import HOME_NAME, NO_PHOTOS_HERE, PHOTO_ENDINGS, SYSTEM_FOLDERS, is_cache
+from faceclust.files.names import (
+    EXCLUDED_FOLDER_MARKERS,
+    HOME_FOLDER,
+    PHOTO_EXTENSIONS,
+    SYSTEM_FOLDERS,
+    is_cache_file_name,
+)
 
 #: (name, bytes, time of the last change in ns) of a file.
-File = tuple[str, int, int]
+FileEntry = tuple[str, int, int]
 
 
 @dataclass
-class Listing:
+class FolderListing:
     """One folder: POSIX path below the root ("" for the root), or `error`, in words, where it could
     not be listed. `files`, sorted by name, may be photos by their names; `caches` are faceclust's.
     `is_library`: it holds a library's home."""
 
     rel_path: str
-    files: list[File] = field(default_factory=list)
-    caches: list[File] = field(default_factory=list)
+    files: list[FileEntry] = field(default_factory=list)
+    caches: list[FileEntry] = field(default_factory=list)
     is_library: bool = False
     error: str | None = None
 
@@ -36,7 +42,7 @@ class Listing:
         return hashlib.blake2b(repr(self.files).encode(), digest_size=16).hexdigest()
 
 
-def list_folders(root: Path, start: str = "") -> Iterator[Listing]:
+def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
     """Every folder from `start` (POSIX path below `root`) down, parents first, sorted.
 
     Hidden and system folders are passed by. No symbolic link is followed: one inside the library
@@ -45,15 +51,15 @@ def list_folders(root: Path, start: str = "") -> Iterator[Listing]:
     base = f"{root}/"
     waiting = [start]
     while waiting:
-        folder = Listing(waiting.pop())
+        folder = FolderListing(waiting.pop())
         if not _is_utf8(folder.rel_path):
             folder.error = "its name is not UTF-8; rename it to have it scanned"
             yield folder
             continue
         try:
-            subfolders = _list(base + folder.rel_path, folder)
+            subfolders = _list_folder(base + folder.rel_path, folder)
         except OSError as error:
-            yield Listing(folder.rel_path, error=error.strerror or str(error))
+            yield FolderListing(folder.rel_path, error=error.strerror or str(error))
             continue
         if subfolders is None:
             continue
@@ -63,7 +69,7 @@ def list_folders(root: Path, start: str = "") -> Iterator[Listing]:
         waiting.extend(prefix + name for name in sorted(subfolders, reverse=True))
 
 
-def _list(path: str, folder: Listing) -> list[str] | None:
+def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
     """Fill in the folder; gives the subfolders to look at, None for a folder of albums or
     of what faceclust keeps of another library."""
     subfolders = []
@@ -73,19 +79,19 @@ def _list(path: str, folder: Listing) -> list[str] | None:
             if entry.is_dir(follow_symlinks=False):
                 if name[0] != "." and name not in SYSTEM_FOLDERS:
                     subfolders.append(name)
-                elif name == HOME_NAME:
+                elif name == HOME_FOLDER:
                     folder.is_library = True
-            elif name in NO_PHOTOS_HERE and folder.rel_path:
+            elif name in EXCLUDED_FOLDER_MARKERS and folder.rel_path:
                 return None
             elif may_be_photo(name):
                 if entry.is_file(follow_symlinks=False):
-                    _note(entry, folder.files)
-            elif is_cache(name):
-                _note(entry, folder.caches)
+                    _append_entry(entry, folder.files)
+            elif is_cache_file_name(name):
+                _append_entry(entry, folder.caches)
     return subfolders
 
 
-def _note(entry: os.DirEntry[str], files: list[File]) -> None:
+def _append_entry(entry: os.DirEntry[str], files: list[FileEntry]) -> None:
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:  # gone since it was listed
@@ -98,15 +104,15 @@ def may_be_photo(name: str) -> bool:
     if name[0] == ".":
         return False
     ending = name[name.rfind(".") :].lower() if "." in name else ""
-    return ending in PHOTO_ENDINGS or _is_no_ending(ending)
+    return ending in PHOTO_EXTENSIONS or _is_not_extension(ending)
 
 
-def has_ending(name: str) -> bool:
+def has_extension(name: str) -> bool:
     """Whether the name has an ending. In "12.5 km" and "photo.1" the dot begins none."""
-    return not _is_no_ending(name[name.rfind(".") :] if "." in name else "")
+    return not _is_not_extension(name[name.rfind(".") :] if "." in name else "")
 
 
-def _is_no_ending(ending: str) -> bool:
+def _is_not_extension(ending: str) -> bool:
     return not ending[1:].isalnum() or ending[1:].isdigit()
 
 

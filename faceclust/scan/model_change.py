@@ -6,38 +6,39 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from faceclust.files.names import pack_of
+from faceclust.files.names import pack_of_cache_file
 from faceclust.scan.folder import ScanFolder
-from faceclust.store.folder_cache import UnusableCacheError, photo_names
+from faceclust.store.folder_cache import UnusableCacheError, read_photo_names
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import stored_name
 
 #: Photos, or seconds, by whose pace the time for all is told: where as much again is left at least.
-FIRST = 50
-SOON = 30.0
+ESTIMATE_AFTER_PHOTOS = 50
+ESTIMATE_AFTER_SECONDS = 30.0
 
 
-class ModelChange:
+class ModelChangeReporter:
     """Says what a change of models costs: at the start, and, once the first photos are done, how
     long it takes. Says nothing where no photo is known by others alone."""
 
     def __init__(
         self, home: LibraryHome, pack: str, folders: Sequence[ScanFolder], note: Callable[[str], None]
     ) -> None:
-        self._note, self._done, self._told, self._began = note, 0, False, time.monotonic()
-        self._waiting = sum(len(folder.waiting) for folder in folders)
-        new = {one.name: {stored_name(ref) for ref in one.waiting} - one.rows.keys() for one in folders}
+        self._note, self._done, self._has_reported, self._began = note, 0, False, time.monotonic()
+        self._waiting = sum(len(folder.pending) for folder in folders)
+        new = {one.name: {stored_name(ref) for ref in one.pending} - one.cached_rows.keys() for one in folders}
         known: dict[str, set[str]] = {}
         for path, folder in home.cache_files() if any(new.values()) else []:
-            if new.get(folder) and (name := pack_of(path.name)) not in (None, pack):
+            if new.get(folder) and (name := pack_of_cache_file(path.name)) not in (None, pack):
                 with contextlib.suppress(UnusableCacheError):  # for a scan with these models to tell
-                    found = {f"{folder}/{photo}" for photo in new[folder] & photo_names(path)}
+                    found = {f"{folder}/{photo}" for photo in new[folder] & read_photo_names(path)}
                     known.setdefault(str(name), set()).update(found)
-        self._anew = len(set[str]().union(*known.values()))
-        if self._anew:
+        self._rescan_count = len(set[str]().union(*known.values()))
+        if self._rescan_count:
             names = ", ".join(sorted(name for name, photos in known.items() if photos))
             self._note(
-                f"{self._anew:,} photos known by the models {names} are looked at anew by {pack}; names stay with "
+                f"{self._rescan_count:,} photos known by the models {names} are looked at anew by {pack}; names "
+                f"stay with "
                 f"their faces, and what {names} found is kept"
             )
 
@@ -45,15 +46,21 @@ class ModelChange:
         """One more photo is done."""
         self._done += 1
         spent = time.monotonic() - self._began
-        if self._told or not self._anew or (self._done < FIRST and spent < SOON):
+        if (
+            self._has_reported
+            or not self._rescan_count
+            or (self._done < ESTIMATE_AFTER_PHOTOS and spent < ESTIMATE_AFTER_SECONDS)
+        ):
             return
-        self._told = True
-        if self._anew >= 2 * self._done:
+        self._has_reported = True
+        if self._rescan_count >= 2 * self._done:
             seconds = spent * self._waiting / self._done
-            self._note(f"all {self._waiting:,} take {in_words(seconds)}, at the pace of the first {self._done:,}")
+            self._note(
+                f"all {self._waiting:,} take {format_duration(seconds)}, at the pace of the first {self._done:,}"
+            )
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """ "about 40 minutes"; no more exactly than a forecast can be."""
     if seconds < 55:
         return f"about {max(5, 5 * round(seconds / 5))} seconds"

@@ -28,21 +28,21 @@ class ScanResult:
     removed: int = 0
     faces: int = 0
     forgotten: int = 0
-    left: int = 0
+    remaining: int = 0
     unsaved: int = 0
     converted: int = 0
     interrupted: bool = False
-    elapsed: float = 0.0
+    elapsed_seconds: float = 0.0
     skipped: list[SkippedPhoto] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def skip_counts(self) -> dict[str, int]:
         """Photos passed by in this scan, by reason."""
         return dict(sorted(Counter(photo.reason.value for photo in self.skipped).items()))
 
-    def add_seconds(self, seconds: dict[str, float]) -> None:
+    def add_stage_seconds(self, seconds: dict[str, float]) -> None:
         """Count processor time."""
         for stage, spent in seconds.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + spent

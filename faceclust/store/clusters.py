@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
-from faceclust.files.atomic import remove, write_atomically
-from faceclust.store.schema import parquet_bytes
+from faceclust.files.atomic import remove_file, write_atomically
+from faceclust.store.schema import encode_parquet
 from faceclust.types import Clustering, ClusterParams
 
-_KEY = b"faceclust"
+_METADATA_KEY = b"faceclust"
 #: What clusterings were made by before a field of `ClusterParams` was there.
-_EARLIER = {"min_quality": 0.0}
+_PARAM_DEFAULTS = {"min_quality": 0.0}
 _SCHEMA = pa.schema(
     [
         pa.field("face_id", pa.string(), nullable=False),
@@ -33,12 +33,12 @@ class SavedClusterings:
     """The last clustering, at `path`, and the one before it, at `before`. `known`: where the last
     one is read from, if not from `path`. `on_note` is told of files that cannot be read."""
 
-    def __init__(self, path: Path, before: Path, known: Path, on_note: Callable[[str], None]) -> None:
-        self._path, self._before, self._known, self._on_note = path, before, known, on_note
+    def __init__(self, path: Path, previous_path: Path, read_path: Path, on_note: Callable[[str], None]) -> None:
+        self._path, self._previous_path, self._read_path, self._on_note = path, previous_path, read_path, on_note
 
     def read(self) -> tuple[Clustering | None, Clustering | None]:
         """The last one and the one before it, as far as they can be read."""
-        return self._read(self._known), self._read(self._before)
+        return self._read(self._read_path), self._read(self._previous_path)
 
     def _read(self, path: Path) -> Clustering | None:
         try:
@@ -47,15 +47,15 @@ class SavedClusterings:
             self._on_note(f"{error}; passed by")
             return None
 
-    def keep(self, clustering: Clustering, present: Clustering | None) -> None:
+    def save(self, clustering: Clustering, current: Clustering | None) -> None:
         """Write a clustering; the present one goes before it, unless the two are the same. Raises
         CacheError where the disk does not take it."""
-        if present is not None and not _same(present, clustering):
-            write_clusters(self._before, present)
+        if current is not None and not _has_same_groups(current, clustering):
+            write_clusters(self._previous_path, current)
         write_clusters(self._path, clustering)
 
 
-def _same(a: Clustering, b: Clustering) -> bool:
+def _has_same_groups(a: Clustering, b: Clustering) -> bool:
     return np.array_equal(a.face_ids, b.face_ids) and np.array_equal(a.labels, b.labels)
 
 
@@ -64,8 +64,8 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
     notes = {
         "params": asdict(clustering.params),
         "models": clustering.models,
-        "whole": clustering.whole,
-        "highest": clustering.highest,
+        "whole": clustering.size_at_full_run,
+        "highest": clustering.highest_number,
     }
     table = pa.Table.from_arrays(
         [
@@ -74,26 +74,26 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
             pa.array(clustering.strength),
             pa.array(clustering.parts),
         ],
-        schema=_SCHEMA.with_metadata({_KEY: json.dumps(notes).encode()}),
+        schema=_SCHEMA.with_metadata({_METADATA_KEY: json.dumps(notes).encode()}),
     )
-    content = parquet_bytes(table)
+    content = encode_parquet(table)
     write_atomically(path, lambda stream: stream.write(content))
 
 
-def forget_in_clusters(path: Path, face_ids: Collection[str]) -> None:
+def erase_from_clusters(path: Path, face_ids: Collection[str]) -> None:
     """Take faces out of the clustering at `path`; the rest stays as it is. One that cannot be read
     goes: it can be made again. Raises CacheError where the disk does not take it."""
     try:
         clustering = read_clusters(path)
     except CacheError:
-        remove(path)
+        remove_file(path)
         return
     gone = np.array(sorted(face_ids), dtype=np.str_)
     if clustering is None or not np.isin(clustering.face_ids, gone).any():
         return
-    rest = clustering.among(np.setdiff1d(clustering.face_ids, gone))
+    rest = clustering.restrict_to(np.setdiff1d(clustering.face_ids, gone))
     lost = len(clustering.face_ids) - len(rest.face_ids)
-    write_clusters(path, replace(rest, whole=max(0, rest.whole - lost)))
+    write_clusters(path, replace(rest, size_at_full_run=max(0, rest.size_at_full_run - lost)))
 
 
 def read_clusters(path: Path) -> Clustering | None:
@@ -102,16 +102,16 @@ def read_clusters(path: Path) -> Clustering | None:
         return None
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        notes = json.loads(table.schema.metadata[_KEY])
+        notes = json.loads(table.schema.metadata[_METADATA_KEY])
         return Clustering(
             face_ids=np.array(table["face_id"].to_pylist(), dtype=np.str_),
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
             parts=table["part"].to_numpy().astype(np.int32),
-            params=ClusterParams(**_EARLIER | notes["params"]),
+            params=ClusterParams(**_PARAM_DEFAULTS | notes["params"]),
             models=str(notes["models"]),
-            whole=int(notes["whole"]),
-            highest=int(notes["highest"]),
+            size_at_full_run=int(notes["whole"]),
+            highest_number=int(notes["highest"]),
         )
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise CacheError(f"{path} cannot be read: {error}", hint="type: faceclust cluster") from error

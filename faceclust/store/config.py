@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import CacheError, UsageError
-from faceclust.files.atomic import private_folder, write_atomically
+from faceclust.files.atomic import make_private_folder, write_atomically
 
-FILE_NAME = "config.toml"
-_LARGEST = 1_000_000  # bytes
+CONFIG_FILE_NAME = "config.toml"
+_MAX_SIZE = 1_000_000  # bytes
 
 
-def config_in(homes: Sequence[Path]) -> Path:
+def find_config_file(homes: Sequence[Path]) -> Path:
     """Of the places where a library's files may be, the own one first: its configuration file, where it
     is, or would be."""
-    files = [home / FILE_NAME for home in homes]
+    files = [home / CONFIG_FILE_NAME for home in homes]
     return next(filter(os.path.exists, files), files[0])
 
 
@@ -27,8 +27,8 @@ def read_config(file: Path) -> dict[str, Any]:
     """What it says; nothing where there is none. Raises UsageError for one that cannot be read."""
     try:
         status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise ValueError(f"it is no text of up to {_LARGEST:,} bytes")
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
+            raise ValueError(f"it is no text of up to {_MAX_SIZE:,} bytes")
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
@@ -58,7 +58,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
         else:
             place[path[-1]] = value
     if not file.parent.exists():
-        private_folder(file.parent)
+        make_private_folder(file.parent)
     changed = tomlkit.dumps(content).replace("\r\n", "\n")
     if None in changes.values():  # the empty line that stood before what is gone
         changed = f"{changed.rstrip()}\n".lstrip("\n")
@@ -66,7 +66,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     write_atomically(file, lambda stream: stream.write(encoded))
 
 
-def check_changeable(file: Path) -> None:
+def require_writable_config(file: Path) -> None:
     """Raises, before a long work, what `change_config` would raise after it: UsageError, CacheError."""
     read_config(file)
     folder = Path(os.path.realpath(file)).parent

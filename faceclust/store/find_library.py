@@ -10,17 +10,17 @@ from pathlib import Path
 import platformdirs
 
 from faceclust.errors import CacheError, NoLibraryError, UsageError
-from faceclust.files.atomic import private_folder, write_atomically
+from faceclust.files.atomic import make_private_folder, write_atomically
 from faceclust.store.home import LibraryHome
-from faceclust.store.locations import homes_of, noted_cache_dirs
+from faceclust.store.locations import homes_of, saved_cache_dirs
 
-ENVIRONMENT_VARIABLE = "FACECLUST_LIBRARY"
+LIBRARY_VARIABLE = "FACECLUST_LIBRARY"
 
 
-def find_library(named: Path | None) -> Path:
+def find_library(library: Path | None) -> Path:
     """The library's root: the one named, else FACECLUST_LIBRARY, else the nearest folder from
     here up that holds `.faceclust/`, else the one last scanned. Raises NoLibraryError."""
-    chosen = named or (Path(env) if (env := os.environ.get(ENVIRONMENT_VARIABLE)) else None)
+    chosen = library or (Path(env) if (env := os.environ.get(LIBRARY_VARIABLE)) else None)
     if chosen is not None:
         root = resolve_folder(chosen)
         if not LibraryHome(root).exists():
@@ -29,27 +29,27 @@ def find_library(named: Path | None) -> Path:
     here = enclosing_library(_working_folder())
     if here is not None:
         return here
-    last = _last_scanned()
+    last = _last_scanned_library()
     if last is not None and LibraryHome(last).exists():
         return last
     raise NoLibraryError("no photo library is known yet", hint="type: faceclust scan FOLDER, or name one by --library")
 
 
-def library_for_scan(folders: Sequence[str | os.PathLike[str]], named: str | os.PathLike[str] | None) -> Path:
+def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: str | os.PathLike[str] | None) -> Path:
     """The root of the library that a scan of these folders belongs to: the one named, else the one
     the first folder lies in, else that folder itself, as a new library. Raises UsageError."""
-    if named is not None:
-        return resolve_folder(Path(named))
+    if library is not None:
+        return resolve_folder(Path(library))
     if not folders:
         return find_library(None)
     first = resolve_folder(Path(folders[0]))
-    known = chosen_library(first) or enclosing_library(first)
+    known = library_from_environment(first) or enclosing_library(first)
     if known is None and len(folders) > 1:
         raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
     return known or first
 
 
-def folder_in(root: Path, folder: Path) -> str:
+def relative_folder(root: Path, folder: Path) -> str:
     """The folder as a POSIX path below the library's root. Raises UsageError for one outside it."""
     resolved = resolve_folder(folder)
     if not resolved.is_relative_to(root):
@@ -61,9 +61,9 @@ def folder_in(root: Path, folder: Path) -> str:
     return "" if below == "." else below
 
 
-def chosen_library(folder: Path) -> Path | None:
+def library_from_environment(folder: Path) -> Path | None:
     """The library FACECLUST_LIBRARY names, where the folder lies in it."""
-    root = os.environ.get(ENVIRONMENT_VARIABLE)
+    root = os.environ.get(LIBRARY_VARIABLE)
     chosen = resolve_folder(Path(root)) if root else None
     return chosen if chosen and folder.is_relative_to(chosen) else None
 
@@ -71,7 +71,7 @@ def chosen_library(folder: Path) -> Path | None:
 def enclosing_library(path: Path) -> Path | None:
     """The nearest folder from `path` up that is a library's root."""
     for folder in (path, *path.parents):
-        if noted_cache_dirs(folder) or any(map(os.path.isdir, homes_of(folder))):
+        if saved_cache_dirs(folder) or any(map(os.path.isdir, homes_of(folder))):
             return folder
     return None
 
@@ -104,19 +104,19 @@ def resolve_folder(path: Path) -> Path:
 def remember_library(root: Path) -> None:
     """Note the library last scanned. Failing to is no reason to fail a scan."""
     try:
-        note = _last_scanned_note()
-        private_folder(note.parent)
+        note = _last_scanned_file()
+        make_private_folder(note.parent)
         write_atomically(note, lambda stream: stream.write(os.fsencode(root)))
     except (OSError, CacheError):
         return
 
 
-def _last_scanned() -> Path | None:
+def _last_scanned_library() -> Path | None:
     try:
-        return Path(os.fsdecode(_last_scanned_note().read_bytes()))
+        return Path(os.fsdecode(_last_scanned_file().read_bytes()))
     except OSError:
         return None
 
 
-def _last_scanned_note() -> Path:
+def _last_scanned_file() -> Path:
     return platformdirs.user_state_path("faceclust") / "last-library"

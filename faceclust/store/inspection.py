@@ -15,20 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from faceclust.errors import NewerCacheError
-from faceclust.files.names import pack_of
-from faceclust.store.folder_cache import UnusableCacheError, made_by, read_cache
-from faceclust.store.precision import LARGEST
-from faceclust.store.schema import LIKENESS, STATUS_OK, CacheInfo, stored_name
+from faceclust.files.names import pack_of_cache_file
+from faceclust.store.folder_cache import UnusableCacheError, read_cache, read_cache_info
+from faceclust.store.precision import INT8_PEAK
+from faceclust.store.schema import BIOMETRIC_COLUMNS, STATUS_OK, CacheInfo, stored_name
 from faceclust.types import Float32, PhotoRef
 
 #: By how much rounding to 16 bits may move a norm, as a part of it, with room to spare.
 _NORM_TOLERANCE = 2e-3
 _SIDES = ("left", "top", "right", "bottom")
-_OF_A_PHOTO = "photo_size photo_mtime_ns photo_hash width height orientation taken_at min_face status".split()
-_AGAIN = "delete the file, then type: faceclust scan"
+_PER_PHOTO_COLUMNS = "photo_size photo_mtime_ns photo_hash width height orientation taken_at min_face status".split()
+_RESCAN_HINT = "delete the file, then type: faceclust scan"
 
 #: Photo's content hash and a face's box → the face's id.
-FaceNamer = Callable[[str, Float32], str]
+FaceIdFunction = Callable[[str, Float32], str]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Problem:
 
 
 @dataclass
-class Inspected:
+class InspectionResult:
     """What a cache holds. `missing` photos are not there, `changed` ones have another size or time
     than when they were scanned; `hashed` ones were read again."""
 
@@ -53,31 +53,31 @@ class Inspected:
     problems: list[Problem] = field(default_factory=list)
 
 
-def inspect_cache(path: Path, folder: Path, name_face: FaceNamer, *, hash_photos: bool) -> Inspected:
+def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, hash_photos: bool) -> InspectionResult:
     """Look through the cache file of a folder. `hash_photos`: read those photos again that seem
     unchanged, and compare their contents."""
-    found = Inspected()
+    found = InspectionResult()
     try:
-        info = made_by(path)
+        info = read_cache_info(path)
         rows = read_cache(path, info)
     except NewerCacheError as error:
-        found.problems.append(Problem(str(path), _after(path, error), "update faceclust"))
+        found.problems.append(Problem(str(path), _strip_path(path, error), "update faceclust"))
         return found
     except UnusableCacheError as error:
-        found.problems.append(Problem(str(path), _after(path, error), "type: faceclust scan, which makes it anew"))
+        found.problems.append(Problem(str(path), _strip_path(path, error), "type: faceclust scan, which makes it anew"))
         return found
-    if info.pack != pack_of(path.name):
-        found.problems.append(Problem(str(path), f"it holds faces of the models {info.pack}", _AGAIN))
-    photos = _by_photo(rows)
+    if info.pack != pack_of_cache_file(path.name):
+        found.problems.append(Problem(str(path), f"it holds faces of the models {info.pack}", _RESCAN_HINT))
+    photos = _group_rows_by_photo(rows)
     found.photos, found.faces = len(photos), len(rows) - rows["face_id"].null_count
-    for what, names in _faults(photos, name_face).items():
-        found.problems.append(Problem(str(path), f"{what}: {_some(names)}", _AGAIN))
-    found.problems += [Problem(str(path), what, _AGAIN) for what in _bad_embeddings(rows, info)]
-    _look_at_photos(found, photos, folder, hash_photos)
+    for what, names in _find_row_faults(photos, make_face_id).items():
+        found.problems.append(Problem(str(path), f"{what}: {_abbreviate_names(names)}", _RESCAN_HINT))
+    found.problems += [Problem(str(path), what, _RESCAN_HINT) for what in _check_embeddings(rows, info)]
+    _check_photos(found, photos, folder, hash_photos)
     return found
 
 
-def listing(folder: Path) -> Mapping[str, os.stat_result]:
+def stat_files(folder: Path) -> Mapping[str, os.stat_result]:
     """The files of a folder, by the names that caches know them by. Raises OSError."""
     with os.scandir(folder) as entries:
         return {
@@ -87,9 +87,9 @@ def listing(folder: Path) -> Mapping[str, os.stat_result]:
         }
 
 
-def _by_photo(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    columns = rows.select(["photo", *_OF_A_PHOTO, "face", "face_id", *_SIDES, "score"])
-    for name in LIKENESS:
+def _group_rows_by_photo(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    columns = rows.select(["photo", *_PER_PHOTO_COLUMNS, "face", "face_id", *_SIDES, "score"])
+    for name in BIOMETRIC_COLUMNS:
         columns = columns.append_column(f"has {name}", pc.is_valid(rows[name]))
     photos: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for batch in columns.to_batches(max_chunksize=8192):
@@ -98,18 +98,18 @@ def _by_photo(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
     return photos
 
 
-def _faults(photos: Mapping[str, list[dict[str, Any]]], name_face: FaceNamer) -> dict[str, list[str]]:
+def _find_row_faults(photos: Mapping[str, list[dict[str, Any]]], make_face_id: FaceIdFunction) -> dict[str, list[str]]:
     """What is wrong → the photos it is wrong with."""
     found: dict[str, list[str]] = defaultdict(list)
     for photo, rows in photos.items():
-        for what in set(_faults_of(rows, name_face)):
+        for what in set(_check_photo_rows(rows, make_face_id)):
             found[what].append(photo)
     return dict(sorted(found.items()))
 
 
-def _faults_of(rows: list[dict[str, Any]], name_face: FaceNamer) -> Iterator[str]:
+def _check_photo_rows(rows: list[dict[str, Any]], make_face_id: FaceIdFunction) -> Iterator[str]:
     first = rows[0]
-    if any(row[name] != first[name] for row in rows for name in _OF_A_PHOTO):
+    if any(row[name] != first[name] for row in rows for name in _PER_PHOTO_COLUMNS):
         yield "its rows say different things of a photo"
     if first["status"] == STATUS_OK and None in (first["photo_hash"], first["width"], first["height"]):
         yield "the content's hash or the size of a photo is missing"
@@ -125,18 +125,18 @@ def _faults_of(rows: list[dict[str, Any]], name_face: FaceNamer) -> Iterator[str
     for row in faces:
         if None in (row["face_id"], row["photo_hash"], row["score"], *(row[side] for side in _SIDES)):
             yield "a face has no id, or no place"
-        elif row["face_id"] != name_face(row["photo_hash"], np.array([row[side] for side in _SIDES], np.float32)):
+        elif row["face_id"] != make_face_id(row["photo_hash"], np.array([row[side] for side in _SIDES], np.float32)):
             yield "a face's id is not that of its photo and place"
-        if len({row[f"has {name}"] for name in LIKENESS}) > 1:
+        if len({row[f"has {name}"] for name in BIOMETRIC_COLUMNS}) > 1:
             yield "a face has only some of landmarks, quality and embedding"
 
 
-def _bad_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
+def _check_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
     flat = rows["embedding"].drop_null().combine_chunks().flatten().to_numpy(zero_copy_only=False)
     flat = flat.reshape(-1, info.dimension)
     if info.precision == "int8":
-        if wrong := np.count_nonzero(np.abs(flat.astype(np.int16)).max(axis=1, initial=0) != LARGEST):
-            yield f"embeddings whose largest number is not {LARGEST}: {wrong:,}"
+        if wrong := np.count_nonzero(np.abs(flat.astype(np.int16)).max(axis=1, initial=0) != INT8_PEAK):
+            yield f"embeddings whose largest number is not {INT8_PEAK}: {wrong:,}"
         return
     norms = np.linalg.norm(flat.astype(np.float32), axis=1)
     finite = np.isfinite(norms)
@@ -146,11 +146,11 @@ def _bad_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
         yield f"embeddings that are not of norm {info.radius:g}: {wrong:,}"
 
 
-def _look_at_photos(
-    found: Inspected, photos: Mapping[str, list[dict[str, Any]]], folder: Path, hash_photos: bool
+def _check_photos(
+    found: InspectionResult, photos: Mapping[str, list[dict[str, Any]]], folder: Path, hash_photos: bool
 ) -> None:
     try:
-        there = listing(folder)
+        there = stat_files(folder)
     except OSError as error:
         if os.path.isdir(folder):
             found.problems.append(
@@ -166,10 +166,10 @@ def _look_at_photos(
             found.changed += 1
         elif hash_photos and rows[0]["photo_hash"] is not None:
             found.hashed += 1
-            found.problems += _differing(folder / photo, rows[0]["photo_hash"])
+            found.problems += _check_content_hash(folder / photo, rows[0]["photo_hash"])
 
 
-def _differing(photo: Path, content_hash: str) -> Iterator[Problem]:
+def _check_content_hash(photo: Path, content_hash: str) -> Iterator[Problem]:
     try:
         with photo.open("rb") as stream:
             digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -181,10 +181,10 @@ def _differing(photo: Path, content_hash: str) -> Iterator[Problem]:
         yield Problem(str(photo), what, "compare it with a backup; touch the file to have it scanned again")
 
 
-def _after(path: Path, error: Exception) -> str:
+def _strip_path(path: Path, error: Exception) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def _some(names: list[str]) -> str:
+def _abbreviate_names(names: list[str]) -> str:
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

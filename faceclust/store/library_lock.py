@@ -11,59 +11,61 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.files.atomic import PRIVATE_FILE
+from faceclust.files.atomic import PRIVATE_FILE_MODE
 from faceclust.files.lock import NO_LOCKS
-from faceclust.store.lock_owner import OwnedError, Owner, OwnerNote
+from faceclust.store.lock_owner import LockOwnedError, LockOwner, OwnerNote
 
 if TYPE_CHECKING:
     import filelock
 
 #: Seconds between two signs of life.
-HEARTBEAT = 20.0
-_RETRY = 0.1
+HEARTBEAT_SECONDS = 20.0
+_RETRY_SECONDS = 0.1
 
 
-class Held:
+class HeldLock:
     """A lock in hand. `lost` is true once another machine has taken it over: this one did not give
     a sign of life for minutes, as when it was asleep."""
 
-    def __init__(self, note: OwnerNote, mine: Owner) -> None:
-        self._note, self._mine = note, mine
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="faceclust lock", daemon=True)
+    def __init__(self, note: OwnerNote, owner: LockOwner) -> None:
+        self._note, self._owner = note, owner
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._send_heartbeats, name="faceclust lock", daemon=True)
         self.lost = False
         self._thread.start()
 
-    def _beat(self) -> None:
-        while not self.lost and not self._over.wait(HEARTBEAT):
+    def _send_heartbeats(self) -> None:
+        while not self.lost and not self._released.wait(HEARTBEAT_SECONDS):
             with contextlib.suppress(OSError):  # the network is away: the next beat tries again
-                self.lost = not self._note.confirm(self._mine)
+                self.lost = not self._note.refresh(self._owner)
 
     def release(self) -> None:
-        self._over.set()
+        self._released.set()
         self._thread.join(timeout=10)  # a file system that hangs is no reason to hang
-        self._note.give_up(self._mine)
+        self._note.release(self._owner)
 
 
 @contextmanager
-def held(path: Path, doing: str, what: str, wait: float, on_note: Callable[[str], None]) -> Iterator[Held]:
+def hold_lock(
+    path: Path, doing: str, resource: str, timeout: float, on_note: Callable[[str], None]
+) -> Iterator[HeldLock]:
     """Hold the lock at `path`, waiting for at most `wait` seconds. `doing` is told to others, as in
     "has been scanning"; `what` the lock is over. `on_note` is told of a lock that was left behind.
 
     Raises LibraryBusyError where another process holds it, here or on another machine, or took it
     over in the meantime; CacheError where no lock can be made.
     """
-    until = time.monotonic() + wait
+    until = time.monotonic() + timeout
     note = OwnerNote(path.with_name(f"{path.name}.owner"))
     import filelock  # what only reads need not wait for its import
 
-    lock = filelock.FileLock(path, timeout=wait, mode=PRIVATE_FILE)
-    with _told_of(path):
-        locked = _acquired(lock, note, what)
+    lock = filelock.FileLock(path, timeout=timeout, mode=PRIVATE_FILE_MODE)
+    with _translate_lock_errors(path):
+        locked = _try_acquire(lock, note, resource)
     try:
-        with _told_of(path):
-            mine = _noted(note, Owner.myself(doing), locked, what, until, on_note)
-        held = Held(note, mine)
+        with _translate_lock_errors(path):
+            mine = _claim_ownership(note, LockOwner.current_process(doing), locked, resource, until, on_note)
+        held = HeldLock(note, mine)
         try:
             yield held
         finally:
@@ -71,23 +73,23 @@ def held(path: Path, doing: str, what: str, wait: float, on_note: Callable[[str]
     finally:
         lock.release()
     if held.lost:
-        raise _busy(what, note.read())
+        raise _busy_error(resource, note.read())
 
 
 @contextmanager
-def _told_of(path: Path) -> Iterator[None]:
+def _translate_lock_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise CacheError(f"{path} cannot be locked: {error.strerror or error}") from error
 
 
-def _acquired(lock: filelock.BaseFileLock, note: OwnerNote, what: str) -> bool:
+def _try_acquire(lock: filelock.BaseFileLock, note: OwnerNote, resource: str) -> bool:
     """Hold this machine's lock; False where the file system knows none."""
     try:
         lock.acquire()
     except TimeoutError:
-        raise _busy(what, note.read()) from None
+        raise _busy_error(resource, note.read()) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
@@ -95,24 +97,28 @@ def _acquired(lock: filelock.BaseFileLock, note: OwnerNote, what: str) -> bool:
     return True
 
 
-def _noted(
-    note: OwnerNote, mine: Owner, locked: bool, what: str, until: float, on_note: Callable[[str], None]
-) -> Owner:
+def _claim_ownership(
+    note: OwnerNote, owner: LockOwner, locked: bool, resource: str, deadline: float, on_note: Callable[[str], None]
+) -> LockOwner:
     while True:
         try:
-            gone = note.take(mine, locked=locked)
-        except OwnedError as error:
-            if time.monotonic() >= until:
-                raise _busy(what, error.owner) from None
-            time.sleep(_RETRY)
+            gone = note.take(owner, locked=locked)
+        except LockOwnedError as error:
+            if time.monotonic() >= deadline:
+                raise _busy_error(resource, error.owner) from None
+            time.sleep(_RETRY_SECONDS)
         else:
             if gone is not None:
-                on_note(f"{gone.in_words()}, but is gone: its lock on {what} is taken over")
-            return mine
+                on_note(f"{gone.describe()}, but is gone: its lock on {resource} is taken over")
+            return owner
 
 
-def _busy(what: str, owner: Owner | None) -> LibraryBusyError:
+def _busy_error(resource: str, owner: LockOwner | None) -> LibraryBusyError:
     if owner is None:
-        return LibraryBusyError(f"{what} is in use by another faceclust", hint="wait until it is done, then try again")
-    off = "" if owner.is_here else f"; if {owner.host} was switched off, in two minutes"
-    return LibraryBusyError(f"{what} is in use: {owner.in_words()}", hint=f"wait until it is done, then try again{off}")
+        return LibraryBusyError(
+            f"{resource} is in use by another faceclust", hint="wait until it is done, then try again"
+        )
+    off = "" if owner.is_local else f"; if {owner.host} was switched off, in two minutes"
+    return LibraryBusyError(
+        f"{resource} is in use: {owner.describe()}", hint=f"wait until it is done, then try again{off}"
+    )

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from faceclust.files.names import PRECISIONS
-from faceclust.store.precision import embedding_matrix
-from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, folder_schema, in_precision, precision_in
-from faceclust.types import FacePlace, FaceTable, PhotoFacts
+from faceclust.store.precision import decode_embeddings
+from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, convert_table, folder_schema, table_precision
+from faceclust.types import FaceOccurrence, FaceTable, PhotoInfo
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class LibraryTable:
     info: CacheInfo
 
     @classmethod
-    def join(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
+    def from_folders(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
         """From (folder, its cache's rows) pairs; of several precisions all take the most exact."""
-        found = {precision_in(table) for _, table in folders} or {info.precision}
+        found = {table_precision(table) for _, table in folders} or {info.precision}
         info = replace(info, precision=max(found, key=PRECISIONS.index))
-        folders = [(folder, in_precision(table, info)) for folder, table in folders]
+        folders = [(folder, convert_table(table, info)) for folder, table in folders]
         parts = [
             table.add_column(0, "folder", pa.array([folder] * len(table), pa.string())) for folder, table in folders
         ]
@@ -38,14 +38,14 @@ class LibraryTable:
         return cls(concatenate([empty, *parts]), info)
 
     @cached_property
-    def _faces(self) -> pa.Table:
+    def _face_rows(self) -> pa.Table:
         return self.rows.filter(pc.is_valid(self.rows["embedding"]))
 
-    def face_table(self, among: Sequence[str] | None = None) -> FaceTable:
+    def face_table(self, face_ids: Sequence[str] | None = None) -> FaceTable:
         """The distinct faces, sorted by id; `among`: only those with these ids."""
-        rows = self._faces
-        if among is not None:
-            rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(among, pa.string())))
+        rows = self._face_rows
+        if face_ids is not None:
+            rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
         ids = np.array(rows["face_id"].to_pylist(), dtype="U16")
         unique, first = np.unique(ids, return_index=True)
         columns = "folder photo photo_hash taken_at camera embedding quality left top right bottom".split()
@@ -53,32 +53,32 @@ class LibraryTable:
         return FaceTable(
             face_ids=unique,
             photo_ids=np.array(faces["photo_hash"].to_pylist(), dtype="U32"),
-            embeddings=embedding_matrix(faces["embedding"], self.info.dimension, self.info.radius),
+            embeddings=decode_embeddings(faces["embedding"], self.info.dimension, self.info.radius),
             quality=faces["quality"].to_numpy().astype(np.float32),
             taken_at=faces["taken_at"].to_numpy().astype("datetime64[s]"),
             boxes=np.stack([faces[side].to_numpy() for side in ("left", "top", "right", "bottom")], axis=1).astype(
                 np.float32
             ),
-            shots=np.stack([_numbered(_moment(faces)), _numbered(_version(faces))], axis=1),
+            shots=np.stack([_factorize(_capture_keys(faces)), _factorize(_base_name_keys(faces))], axis=1),
         )
 
-    def places(self) -> Iterator[FacePlace]:
+    def occurrences(self) -> Iterator[FaceOccurrence]:
         """Every face on every photo, by photo path, then face; a face of a photo kept twice
         comes twice."""
-        return face_places(self._faces)
+        return iter_occurrences(self._face_rows)
 
-    def forgotten(self) -> Iterator[FacePlace]:
+    def forgotten_occurrences(self) -> Iterator[FaceOccurrence]:
         """Every forgotten face on every photo, in the same order; its quality is 0."""
-        return face_places(self.rows.filter(is_forgotten(self.rows)))
+        return iter_occurrences(self.rows.filter(is_forgotten(self.rows)))
 
-    def photos(self) -> Iterator[PhotoFacts]:
+    def photos(self) -> Iterator[PhotoInfo]:
         """Every photo that could be read, by path; one kept twice comes twice."""
-        rows = self.rows.filter(pc.equal(self.rows["status"].cast(pa.string()), STATUS_OK)).select(_FACTS)
+        rows = self.rows.filter(pc.equal(self.rows["status"].cast(pa.string()), STATUS_OK)).select(_PHOTO_COLUMNS)
         before = None
         for batch in rows.sort_by([("folder", "ascending"), ("photo", "ascending")]).to_batches(max_chunksize=8192):
             for row in batch.to_pylist():
-                if (path := _path(row)) != before:
-                    yield PhotoFacts(
+                if (path := _photo_path(row)) != before:
+                    yield PhotoInfo(
                         photo=path,
                         photo_hash=row["photo_hash"],
                         size=(row["width"], row["height"]),
@@ -95,18 +95,18 @@ class LibraryTable:
         return len(self.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([]))
 
     @property
-    def copy_count(self) -> int:
+    def duplicate_count(self) -> int:
         """How many photos have the content of another one."""
         known = self.rows.filter(pc.is_valid(self.rows["photo_hash"])).select(["folder", "photo", "photo_hash"])
         photos = known.group_by(["folder", "photo", "photo_hash"]).aggregate([])
         return len(photos) - len(pc.unique(photos["photo_hash"]))
 
-    def skips(self) -> list[dict[str, str]]:
+    def skipped_photos(self) -> list[dict[str, str]]:
         """Photos passed by: path, reason, detail."""
         rows = self.rows.filter(pc.not_equal(self.rows["status"].cast(pa.string()), STATUS_OK))
         return [
             {
-                "photo": _path(row),
+                "photo": _photo_path(row),
                 "reason": row["status"],
                 "detail": row["detail"],
             }
@@ -114,19 +114,23 @@ class LibraryTable:
         ]
 
 
-_FACTS = "folder photo photo_hash width height orientation taken_at camera latitude longitude".split()
-#: What `face_places` needs of a row.
-PLACE = "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
+_PHOTO_COLUMNS = "folder photo photo_hash width height orientation taken_at camera latitude longitude".split()
+#: What `iter_occurrences` needs of a row.
+OCCURRENCE_COLUMNS = (
+    "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
+)
 
 
-def face_places(rows: pa.Table) -> Iterator[FacePlace]:
+def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
     """The places of rows that have a face, by photo path, then face."""
-    rows = rows.select(PLACE).sort_by([("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")])
+    rows = rows.select(OCCURRENCE_COLUMNS).sort_by(
+        [("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")]
+    )
     for batch in rows.to_batches(max_chunksize=8192):
         for row in batch.to_pylist():
-            yield FacePlace(
+            yield FaceOccurrence(
                 face_id=row["face_id"],
-                photo=_path(row),
+                photo=_photo_path(row),
                 photo_hash=row["photo_hash"],
                 box=(row["left"], row["top"], row["right"], row["bottom"]),
                 photo_size=(row["width"], row["height"]),
@@ -141,14 +145,14 @@ def is_forgotten(rows: pa.Table) -> pa.ChunkedArray:
     return pc.and_(pc.is_valid(rows["face_id"]), pc.is_null(rows["quality"]))
 
 
-def _moment(faces: pa.Table) -> pa.Array:
+def _capture_keys(faces: pa.Table) -> pa.Array:
     """Camera and second of each photo, null where one is not known."""
     return pc.binary_join_element_wise(
         faces["camera"].cast(pa.string()), faces["taken_at"].cast(pa.int64()).cast(pa.string()), "\n"
     )
 
 
-def _version(faces: pa.Table) -> pa.Array:
+def _base_name_keys(faces: pa.Table) -> pa.Array:
     """Folder and file name without its ending (a RAW file and a Live Photo's still have the name of
     the JPEG beside them) and what editors add to it: at its end, or, on Apple's cameras, an E
     before the number."""
@@ -158,11 +162,11 @@ def _version(faces: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(faces["folder"], names, "\n")
 
 
-def _numbered(words: pa.ChunkedArray) -> NDArray[np.int64]:
+def _factorize(values: pa.ChunkedArray) -> NDArray[np.int64]:
     """A number for each word, the same for equal ones; −1 for null."""
-    codes = words.combine_chunks().dictionary_encode().indices
+    codes = values.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _path(row: dict[str, Any]) -> str:
+def _photo_path(row: dict[str, Any]) -> str:
     return f"{row['folder']}/{row['photo']}" if row["folder"] else str(row["photo"])

@@ -14,8 +14,8 @@ from pathlib import Path
 import platformdirs
 
 from faceclust.errors import CacheError, UsageError
-from faceclust.files.atomic import private_folder, write_atomically
-from faceclust.files.names import HOME_NAME
+from faceclust.files.atomic import make_private_folder, write_atomically
+from faceclust.files.names import HOME_FOLDER
 
 CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
 
@@ -25,23 +25,23 @@ class CachePaths:
     """Where a folder's cache is written, where else one may be read from, and where one goes
     that cannot be used. Those of the others in `kept` are never removed."""
 
-    write: Path
-    others: tuple[Path, ...]
-    aside: Path
-    kept: frozenset[Path] = frozenset()
+    write_path: Path
+    other_paths: tuple[Path, ...]
+    set_aside_path: Path
+    protected_paths: frozenset[Path] = frozenset()
 
     @property
-    def existing(self) -> Path | None:
+    def existing_path(self) -> Path | None:
         """The file that is read."""
-        return next((path for path in (self.write, *self.others) if os.path.exists(path)), None)
+        return next((path for path in (self.write_path, *self.other_paths) if os.path.exists(path)), None)
 
 
 def homes_of(root: Path) -> list[Path]:
     """Every folder that may be the home of the library at `root`, the one to write to first."""
-    inside, outside = root / HOME_NAME, outside_home(root)
+    inside, outside = root / HOME_FOLDER, outside_home(root)
     writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
     usual = [inside, outside] if writable else [outside, inside]
-    return list(dict.fromkeys([*(home_below(folder, root) for folder in cache_dirs(root)), *usual]))
+    return list(dict.fromkeys([*(home_below(folder, root) for folder in cache_dirs_of(root)), *usual]))
 
 
 def outside_home(root: Path) -> Path:
@@ -51,53 +51,53 @@ def outside_home(root: Path) -> Path:
 
 def home_below(folder: Path, root: Path) -> Path:
     """The home of the library at `root` in a folder that may hold several."""
-    return folder / _known_as(str(root))
+    return folder / _home_name(str(root))
 
 
-class PartHomes:
+class NestedHomes:
     """Finds the homes of folders that were libraries of their own: made once for a walk through many."""
 
     def __init__(self) -> None:
         named = os.environ.get(CACHE_DIR_VARIABLE)
-        self._away = {
+        self._external_names = {
             name
-            for folder in (libraries_folder(), notes_folder(), *([Path(named)] if named else []))
-            for name in _names_in(folder)
+            for folder in (libraries_folder(), saved_cache_dirs_folder(), *([Path(named)] if named else []))
+            for name in _list_names(folder)
         }
 
-    def of(self, folder: str, subfolders: Collection[str]) -> list[Path]:
+    def find(self, folder: str, subfolders: Collection[str]) -> list[Path]:
         """Those that the folder may have, which holds these subfolders."""
-        if _known_as(folder) in self._away:
+        if _home_name(folder) in self._external_names:
             return homes_of(Path(folder))
-        return [Path(folder) / HOME_NAME] if HOME_NAME in subfolders else []
+        return [Path(folder) / HOME_FOLDER] if HOME_FOLDER in subfolders else []
 
 
-def cache_dirs(root: Path) -> list[Path]:
+def cache_dirs_of(root: Path) -> list[Path]:
     """The folders chosen for the caches of the library at `root`: by FACECLUST_CACHE_DIR, then the
     noted ones, the last one chosen first."""
     named = os.environ.get(CACHE_DIR_VARIABLE)
     chosen = [Path(named).expanduser().absolute()] if named else []
-    return list(dict.fromkeys([*chosen, *noted_cache_dirs(root)]))
+    return list(dict.fromkeys([*chosen, *saved_cache_dirs(root)]))
 
 
-def noted_cache_dirs(root: Path) -> list[Path]:
+def saved_cache_dirs(root: Path) -> list[Path]:
     """Those that are noted."""
     try:
-        return [Path(os.fsdecode(line)) for line in _note_of(root).read_bytes().split(b"\0") if line]
+        return [Path(os.fsdecode(line)) for line in _saved_cache_dirs_file(root).read_bytes().split(b"\0") if line]
     except OSError:
         return []
 
 
-def note_cache_dir(root: Path, folder: Path) -> None:
+def save_cache_dir(root: Path, folder: Path) -> None:
     """Note that the caches of the library at `root` go below `folder`. Raises CacheError."""
-    noted = noted_cache_dirs(root)
+    noted = saved_cache_dirs(root)
     if noted[:1] != [folder]:
         lines = [folder, *(known for known in noted if known != folder)]
-        private_folder(_note_of(root).parent)
-        write_atomically(_note_of(root), lambda stream: stream.write(b"\0".join(map(os.fsencode, lines))))
+        make_private_folder(_saved_cache_dirs_file(root).parent)
+        write_atomically(_saved_cache_dirs_file(root), lambda stream: stream.write(b"\0".join(map(os.fsencode, lines))))
 
 
-def checked_cache_dir(root: Path, folder: Path) -> Path:
+def resolve_cache_dir(root: Path, folder: Path) -> Path:
     """The folder as a whole path. Raises UsageError where it cannot hold the caches of `root`."""
     try:
         folder = folder.expanduser().resolve()
@@ -115,7 +115,7 @@ def require_cache_dir(root: Path) -> None:
     without what it holds would look as if all names were lost."""
     if os.environ.get(CACHE_DIR_VARIABLE):
         return
-    for folder in noted_cache_dirs(root)[:1]:
+    for folder in saved_cache_dirs(root)[:1]:
         if not os.path.isdir(folder):
             raise CacheError(
                 f"what is known of {root} lies in {folder}, which is not there",
@@ -123,11 +123,11 @@ def require_cache_dir(root: Path) -> None:
             )
 
 
-def _note_of(root: Path) -> Path:
-    return home_below(notes_folder(), root)
+def _saved_cache_dirs_file(root: Path) -> Path:
+    return home_below(saved_cache_dirs_folder(), root)
 
 
-def notes_folder() -> Path:
+def saved_cache_dirs_folder() -> Path:
     """Where it is noted which folders were chosen for the caches of which libraries."""
     return platformdirs.user_data_path("faceclust") / "cache-dirs"
 
@@ -137,12 +137,12 @@ def libraries_folder() -> Path:
     return platformdirs.user_data_path("faceclust") / "libraries"
 
 
-def _known_as(root: str) -> str:
+def _home_name(root: str) -> str:
     digest = hashlib.blake2b(root.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     return f"{os.path.basename(root) or 'root'}-{digest}"  # noqa: PTH119 - called for every folder
 
 
-def _names_in(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:

@@ -13,47 +13,51 @@ from pathlib import Path
 from faceclust.errors import CacheError
 from faceclust.files.atomic import write_atomically
 
-_SCHEMA = 1
+_SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class SeenFolder:
+class FolderSnapshot:
     """A folder all of whose photos are in its cache: the digest of its listing, the number of its
     photos, and size and time of the cache (None where no photo is in it)."""
 
     digest: str
-    photos: int
-    cache: tuple[int, int] | None
+    photo_count: int
+    cache_stamp: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScanSnapshot:
     """Folders by POSIX path below the root. `stamp` stands for all else that was looked at: what
     was seen under another one counts for nothing."""
 
-    stamp: str
-    folders: Mapping[str, SeenFolder]
+    environment: str
+    folders: Mapping[str, FolderSnapshot]
 
 
-def read_seen(path: Path) -> Seen | None:
+def read_scan_snapshot(path: Path) -> ScanSnapshot | None:
     """None where there is nothing to be read."""
     try:
         raw = json.loads(path.read_bytes())
-        if raw["schema"] != _SCHEMA:
+        if raw["schema"] != _SCHEMA_VERSION:
             return None
         folders = {
-            name: SeenFolder(digest, index(photos), tuple(cache) if cache else None)
+            name: FolderSnapshot(digest, index(photos), tuple(cache) if cache else None)
             for name, (digest, photos, cache) in raw["folders"].items()
         }
-        return Seen(raw["stamp"], folders)
+        return ScanSnapshot(raw["stamp"], folders)
     except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
-def write_seen(path: Path, seen: Seen) -> None:
+def write_scan_snapshot(path: Path, snapshot: ScanSnapshot) -> None:
     """Failing to costs the next scan some time, and nothing else."""
-    folders = {name: (folder.digest, folder.photos, folder.cache) for name, folder in seen.folders.items()}
-    content = json.dumps({"schema": _SCHEMA, "stamp": seen.stamp, "folders": folders}, separators=(",", ":"))
+    folders = {
+        name: (folder.digest, folder.photo_count, folder.cache_stamp) for name, folder in snapshot.folders.items()
+    }
+    content = json.dumps(
+        {"schema": _SCHEMA_VERSION, "stamp": snapshot.environment, "folders": folders}, separators=(",", ":")
+    )
     with contextlib.suppress(CacheError):
         write_atomically(path, lambda stream: stream.write(content.encode()), durable=False)
 

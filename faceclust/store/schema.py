@@ -29,9 +29,9 @@ _FLOAT16_SCHEMA = 2
 #: `status` of a photo that was read; any other value is a `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that a face is known by; null for a forgotten one.
-LIKENESS = ("landmarks", "quality", "embedding")
+BIOMETRIC_COLUMNS = ("landmarks", "quality", "embedding")
 _METADATA_KEY = b"faceclust"
-_METADATA = [field.name for field in fields(Metadata)]
+_METADATA_FIELDS = [field.name for field in fields(Metadata)]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CacheInfo:
     precision: str = DEFAULT_PRECISION
 
     @property
-    def notes(self) -> bytes:
+    def encoded_metadata(self) -> bytes:
         """As it stands in the metadata."""
         notes: dict[str, Any] = asdict(self) | {"schema": SCHEMA_VERSION}
         if self.precision == DEFAULT_PRECISION:
@@ -84,10 +84,10 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("quality", pa.float32()),
         pa.field("embedding", precisions.embedding_type(info.precision, info.dimension)),
     ]
-    return pa.schema(fields, metadata={_METADATA_KEY: info.notes})
+    return pa.schema(fields, metadata={_METADATA_KEY: info.encoded_metadata})
 
 
-def read_info(schema: pa.Schema) -> CacheInfo:
+def parse_cache_info(schema: pa.Schema) -> CacheInfo:
     """Who made this file. Raises ValueError where it is no cache, NewerCacheError where it is one
     of a schema that only a newer faceclust knows."""
     raw = (schema.metadata or {}).get(_METADATA_KEY)
@@ -102,21 +102,21 @@ def read_info(schema: pa.Schema) -> CacheInfo:
                 hint="update faceclust",
             )
         info = CacheInfo(**found)
-        if not (isinstance(version, int) and _is_sound(info)):
+        if not (isinstance(version, int) and _is_valid(info)):
             raise ValueError(f"schema {version!r:.20}, {found!s:.200}")
         return info
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"its metadata cannot be read ({error})") from error
 
 
-def _is_sound(info: CacheInfo) -> bool:
+def _is_valid(info: CacheInfo) -> bool:
     """Whether every note is what it can be: the file may come from anywhere."""
     numbers = type(info.dimension) is int and 1 <= info.dimension <= 65_536
     norm = type(info.radius) in (int, float) and 0 < info.radius < math.inf
     return {type(info.pack), type(info.fingerprint)} == {str} and numbers and norm and info.precision in PRECISIONS
 
 
-def migrated(table: pa.Table, info: CacheInfo) -> pa.Table:
+def migrate_table(table: pa.Table, info: CacheInfo) -> pa.Table:
     """Rows of any schema up to the present one, as the present one has them, with embeddings of
     `info.precision`. Raises ValueError, ArrowException for other columns."""
     wanted = folder_schema(info)
@@ -129,30 +129,30 @@ def migrated(table: pa.Table, info: CacheInfo) -> pa.Table:
     return table.cast(wanted)
 
 
-def in_precision(table: pa.Table, info: CacheInfo, *, rescaled: bool = False) -> pa.Table:
+def convert_table(table: pa.Table, info: CacheInfo, *, rescale: bool = False) -> pa.Table:
     """The rows with embeddings in the precision of `info`. `rescaled`: also brought to its radius."""
     place = table.schema.get_field_index("embedding")
-    if not rescaled and precision_in(table) == info.precision:
-        return table.replace_schema_metadata({_METADATA_KEY: info.notes})
-    column = precisions.recoded(table["embedding"], info.precision, info.dimension, info.radius)
+    if not rescale and table_precision(table) == info.precision:
+        return table.replace_schema_metadata({_METADATA_KEY: info.encoded_metadata})
+    column = precisions.convert_precision(table["embedding"], info.precision, info.dimension, info.radius)
     changed = table.set_column(place, pa.field("embedding", column.type), column)
-    return changed.replace_schema_metadata({_METADATA_KEY: info.notes})
+    return changed.replace_schema_metadata({_METADATA_KEY: info.encoded_metadata})
 
 
-def precision_in(table: pa.Table) -> str:
+def table_precision(table: pa.Table) -> str:
     """What numbers the embeddings of these rows are. Raises ValueError for other columns."""
     return precisions.precision_of(table.schema.field("embedding").type)
 
 
-def rows_to_table(photos: Iterable[ScannedPhoto | SkippedPhoto], info: CacheInfo) -> pa.Table:
+def photos_to_table(photos: Iterable[ScannedPhoto | SkippedPhoto], info: CacheInfo) -> pa.Table:
     """The photos' rows, in the order given."""
     schema = folder_schema(info)
-    rows = [row for photo in photos for row in _rows(photo, info.precision)]
+    rows = [row for photo in photos for row in _photo_to_rows(photo, info.precision)]
     columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterator[dict[str, Any]]:
+def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterator[dict[str, Any]]:
     base = {
         "photo": stored_name(photo.ref),
         "photo_size": photo.ref.size,
@@ -184,12 +184,12 @@ def _rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterator[dict[s
         likeness = {
             "landmarks": photo.landmarks[i].ravel(),
             "quality": float(photo.quality[i]),
-            "embedding": precisions.encoded(photo.embeddings[i], precision),
+            "embedding": precisions.encode_embeddings(photo.embeddings[i], precision),
         }
         yield base | place | ({} if face_id in photo.forgotten else likeness)
 
 
-class KnownPhotoRow(NamedTuple):
+class CachedPhoto(NamedTuple):
     """What a cache knows of a photo without its faces."""
 
     size: int
@@ -207,29 +207,27 @@ class KnownPhotoRow(NamedTuple):
 
 
 #: A photo of which nothing is known but that there is one.
-UNKNOWN = KnownPhotoRow(-1, -1, None, "", None, None, None)
+UNKNOWN_PHOTO = CachedPhoto(-1, -1, None, "", None, None, None)
 
 
-def known_photos(table: pa.Table) -> dict[str, KnownPhotoRow]:
+def read_cached_photos(table: pa.Table) -> dict[str, CachedPhoto]:
     """The photos of a cache by file name."""
     names = ("photo", "photo_size", "photo_mtime_ns", "photo_hash", "status", "min_face", "width", "height")
-    return {
-        name: KnownPhotoRow(*rest) for name, *rest in zip(*(table[name].to_pylist() for name in names), strict=True)
-    }
+    return {name: CachedPhoto(*rest) for name, *rest in zip(*(table[name].to_pylist() for name in names), strict=True)}
 
 
-def scanned_photos(table: pa.Table, names: Iterable[str] | None, info: CacheInfo) -> Iterator[ScannedPhoto]:
+def read_scanned_photos(table: pa.Table, names: Iterable[str] | None, info: CacheInfo) -> Iterator[ScannedPhoto]:
     """The photos of a cache that were scanned, with these file names (None: all)."""
     table = table.filter(pc.equal(table["status"].cast(pa.string()), STATUS_OK))
     if names is not None:
         table = table.filter(pc.is_in(table["photo"], value_set=pa.array(list(names), pa.string())))
     if info.precision == "int8":  # which has directions alone
-        table = in_precision(table, replace(info, precision="float32"))
+        table = convert_table(table, replace(info, precision="float32"))
     for _, rows in itertools.groupby(table.to_pylist(), key=lambda row: row["photo"]):
-        yield _photo(list(rows), info.dimension)
+        yield _rows_to_photo(list(rows), info.dimension)
 
 
-def _photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
+def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
     first = rows[0]
     faces = [row for row in rows if row["face_id"] is not None]
     forgotten = frozenset(row["face_id"] for row in faces if row["quality"] is None)
@@ -241,7 +239,7 @@ def _photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
         ref=PhotoRef(first["photo"], first["photo_size"], first["photo_mtime_ns"]),
         content_hash=first["photo_hash"],
         full_size=(first["width"], first["height"]),
-        metadata=Metadata(**{name: first[name] for name in _METADATA}),
+        metadata=Metadata(**{name: first[name] for name in _METADATA_FIELDS}),
         face_ids=tuple(row["face_id"] for row in faces),
         boxes=column(([row[side] for side in ("left", "top", "right", "bottom")] for row in faces), 4),
         landmarks=column((row["landmarks"] or [0.0] * 10 for row in faces), 5, 2),
@@ -253,20 +251,20 @@ def _photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
     )
 
 
-def without_likeness(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
+def without_biometrics(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
     """The rows with only the places kept of these faces: they are forgotten."""
     chosen = pc.fill_null(pc.is_in(table["face_id"], value_set=pa.array(list(face_ids), pa.string())), False)
     rest, places = table.filter(pc.invert(chosen)), table.filter(chosen)
-    for name in LIKENESS:
+    for name in BIOMETRIC_COLUMNS:
         column = table.schema.get_field_index(name)
         field = table.schema.field(column)
         places = places.set_column(column, field, pa.nulls(len(places), field.type))
     return concatenate([rest, places])
 
 
-def without_photos(table: pa.Table, photos: Iterable[str]) -> pa.Table:
+def without_photos(table: pa.Table, names: Iterable[str]) -> pa.Table:
     """The rows but those of the photos with these names."""
-    chosen = pc.is_in(table["photo"], value_set=pa.array(list(photos), pa.string()))
+    chosen = pc.is_in(table["photo"], value_set=pa.array(list(names), pa.string()))
     return table.filter(pc.invert(chosen))
 
 
@@ -275,7 +273,7 @@ def stored_name(ref: PhotoRef) -> str:
     return ref.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def parquet_bytes(table: pa.Table) -> memoryview:
+def encode_parquet(table: pa.Table) -> memoryview:
     """The table as a Parquet file, with a checksum for each page.
 
     Made in Arrow's own memory: its threads must hold nothing of Python's, for one that lets go
@@ -283,7 +281,7 @@ def parquet_bytes(table: pa.Table) -> memoryview:
     """
     sink = pa.BufferOutputStream()
     names: list[str] | bool = True
-    if "embedding" in table.column_names and precision_in(table) == "float32":
+    if "embedding" in table.column_names and table_precision(table) == "float32":
         # Hardly two such numbers are the same: a list of all there are takes more than it saves.
         names = [name for name in table.column_names if name != "embedding"]
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=names)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from faceclust.files.atomic import private_folder, write_atomically
+from faceclust.files.atomic import make_private_folder, write_atomically
 
 
 class ThumbStore:
@@ -24,12 +24,12 @@ class ThumbStore:
         except OSError:
             return None
 
-    def kept(self) -> Iterator[str]:
+    def face_ids(self) -> Iterator[str]:
         """The ids of the faces there is a picture of."""
         for _, _, files in os.walk(self._folder):
             yield from (name.removesuffix(".jpg") for name in files if name.endswith(".jpg"))
 
     def put(self, face_id: str, picture: bytes) -> None:
-        private_folder(self._folder)
-        private_folder(self.path(face_id).parent)
+        make_private_folder(self._folder)
+        make_private_folder(self.path(face_id).parent)
         write_atomically(self.path(face_id), lambda stream: stream.write(picture), durable=False)

@@ -2,10 +2,10 @@
 
 from faceclust.types.arrays import Float32, UInt8, check_array
 from faceclust.types.faces import Clustering, ClusterParams, FaceTable
-from faceclust.types.people import FacePlace, Person, PhotoFacts
+from faceclust.types.people import FaceOccurrence, Person, PhotoInfo
 from faceclust.types.photos import (
-    EXTRAS,
-    PASSING_REASONS,
+    EXTRA_MODULE_BY_REASON,
+    TRANSIENT_REASONS,
     Detections,
     Metadata,
     Photo,
@@ -16,18 +16,18 @@ from faceclust.types.photos import (
 )
 
 __all__ = [
-    "EXTRAS",
-    "PASSING_REASONS",
+    "EXTRA_MODULE_BY_REASON",
+    "TRANSIENT_REASONS",
     "ClusterParams",
     "Clustering",
     "Detections",
-    "FacePlace",
+    "FaceOccurrence",
     "FaceTable",
     "Float32",
     "Metadata",
     "Person",
     "Photo",
-    "PhotoFacts",
+    "PhotoInfo",
     "PhotoRef",
     "ScannedPhoto",
     "SkipReason",

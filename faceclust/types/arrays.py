@@ -12,7 +12,7 @@ UInt8 = NDArray[np.uint8]
 
 
 def check_array(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: type | str) -> None:
-    """Raise ValueError unless `array` has this dtype and shape (None: any size)."""
+    """Raise ValueError unless `find_array` has this dtype and shape (None: any size)."""
     fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
     if not fits or array.dtype != np.dtype(dtype):
         wanted = tuple("any" if size is None else size for size in shape)

@@ -72,8 +72,8 @@ class Clustering:
     parts: NDArray[np.int32]
     params: ClusterParams = field(default_factory=ClusterParams)
     models: str = ""
-    whole: int = 0
-    highest: int = 0
+    size_at_full_run: int = 0
+    highest_number: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
@@ -81,7 +81,7 @@ class Clustering:
         check_array("strength", self.strength, (n,), np.float32)
         check_array("parts", self.parts, (n,), np.int32)
 
-    def among(self, face_ids: NDArray[np.str_]) -> Clustering:
+    def restrict_to(self, face_ids: NDArray[np.str_]) -> Clustering:
         """The part of it that is about these faces."""
         some = np.isin(self.face_ids, face_ids)
         columns = {name: getattr(self, name)[some] for name in ("face_ids", "labels", "strength", "parts")}

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
-class FacePlace:
+class FaceOccurrence:
     """One face on one photo of the library, where outputs and the journal need to find it."""
 
     face_id: str
@@ -28,9 +28,9 @@ class FacePlace:
 
 
 @dataclass(frozen=True)
-class PhotoFacts:
+class PhotoInfo:
     """What is known of a photo of the library apart from its faces. `photo`: POSIX path below the
-    root; `photo_hash`: of its bytes; `size`: width and height of the upright photo, px;
+    root; `photo_hash`: of its bytes; `read_dimensions`: width and height of the upright photo, px;
     `orientation`: the EXIF orientation (1 to 8) by which the stored picture becomes upright;
     `latitude`, `longitude`: degrees, north and east."""
 

@@ -45,7 +45,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo, upright. `pixels` may be a reduced copy of `full_size` (width, height)."""
+    """A decoded photo, upright. `pixels` may be a reduced copy of `installed_size` (width, height)."""
 
     ref: PhotoRef
     content_hash: str
@@ -113,10 +113,10 @@ class SkipReason(StrEnum):
 
 
 #: What the optional extras bring, by the reason given without it.
-EXTRAS = {SkipReason.NEEDS_RAW: EXTRA_MODULES["raw"], SkipReason.NEEDS_JXL: EXTRA_MODULES["jxl"]}
-_EXTRAS_THERE = {reason for reason, module in EXTRAS.items() if find_spec(module)}
+EXTRA_MODULE_BY_REASON = {SkipReason.NEEDS_RAW: EXTRA_MODULES["raw"], SkipReason.NEEDS_JXL: EXTRA_MODULES["jxl"]}
+_REASONS_RESOLVED_BY_EXTRAS = {reason for reason, module in EXTRA_MODULE_BY_REASON.items() if find_spec(module)}
 #: Reasons that lie with the moment, or with an extra that has come since: the next scan tries again.
-PASSING_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE}) | _EXTRAS_THERE
+TRANSIENT_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE}) | _REASONS_RESOLVED_BY_EXTRAS
 
 
 @dataclass(frozen=True)

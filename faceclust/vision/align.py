@@ -30,7 +30,7 @@ def chip_transforms(landmarks: Float32, template: Float32) -> list[Float64]:
 
 def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list[Float64]:
     """For each face's box (n, 4), the 2×3 matrix from picture to chip pixels that brings a square
-    about its middle, its longer side grown by the share `margin`, to the chip's height. `size` =
+    about its middle, its longer side grown by the share `margin`, to the chip's height. `read_dimensions` =
     (width, height) of a chip."""
     matrices = []
     for left, top, right, bottom in boxes.astype(np.float64):
@@ -40,12 +40,12 @@ def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list
     return matrices
 
 
-def cut_with(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int]) -> UInt8:
+def cut_chips(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int]) -> UInt8:
     """Chips uint8 (n, height, width, 3), black beyond the picture's edge, of a picture (H, W, 3) by
-    the matrices from its pixels to theirs. `size` = (width, height) of a chip."""
+    the matrices from its pixels to theirs. `read_dimensions` = (width, height) of a chip."""
     chips = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
     for chip, matrix in zip(chips, matrices, strict=True):
-        chip[:] = _cut(pixels, invert_transform(matrix), size)
+        chip[:] = _warp_region(pixels, invert_transform(matrix), size)
     return chips
 
 
@@ -55,11 +55,11 @@ def cut_squares(pixels: UInt8, boxes: Float32, side: int) -> UInt8:
     crops = np.empty((len(boxes), side, side, 3), np.uint8)
     for crop, (left, top, right, _) in zip(crops, boxes.astype(np.float64), strict=True):
         scale = (right - left) / side
-        crop[:] = _cut(pixels, np.array([[scale, 0, left], [0, scale, top]]), (side, side), outside=127)
+        crop[:] = _warp_region(pixels, np.array([[scale, 0, left], [0, scale, top]]), (side, side), fill=127)
     return crops
 
 
-def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int], outside: int = 0) -> UInt8:
+def _warp_region(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int], fill: int = 0) -> UInt8:
     width, height = size
     corners = transform_points(chip_to_picture, np.array([(0, 0), (width, 0), (0, height), (width, height)]))
     # Pillow's transform takes single samples: shrink the region by whole pixels first, so
@@ -68,7 +68,7 @@ def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int], outside
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - step, 0)
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, pixels.shape[1::-1])
     if right <= left or bottom <= top:
-        return np.full((height, width, 3), outside, np.uint8)
+        return np.full((height, width, 3), fill, np.uint8)
     region = Image.fromarray(pixels[top:bottom, left:right]).reduce(step)
     to_region = chip_to_picture.copy()
     to_region[:, 2] -= (left, top)
@@ -79,6 +79,6 @@ def _cut(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int], outside
             Image.Transform.AFFINE,
             to_region.ravel().tolist(),
             Image.Resampling.BILINEAR,
-            fillcolor=(outside, outside, outside),
+            fillcolor=(fill, fill, fill),
         )
     )

@@ -51,10 +51,10 @@ def transform_scale(matrix: NDArray[np.floating]) -> float:
 
 
 def non_maximum_suppression(
-    boxes: Float32, scores: Float32, overlap: float, *, over_smaller: bool = False
+    boxes: Float32, scores: Float32, overlap: float, *, over_smaller_area: bool = False
 ) -> NDArray[np.intp]:
     """Indices of the boxes kept, best score first (ties: lower index first): greedily, a box
-    is dropped whose overlap with a better one exceeds `overlap`, measured as IoU or, with
+    is dropped whose overlap with a better one exceeds `intersection_over_union`, measured as IoU or, with
     `over_smaller`, as intersection over the smaller area (MTCNN's last stage)."""
     order = np.argsort(-scores, kind="stable")
     left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
@@ -67,7 +67,7 @@ def non_maximum_suppression(
         width = np.minimum(right[i], right[rest]) - np.maximum(left[i], left[rest])
         height = np.minimum(bottom[i], bottom[rest]) - np.maximum(top[i], top[rest])
         both = np.maximum(width, 0) * np.maximum(height, 0)
-        base = np.minimum(area[i], area[rest]) if over_smaller else area[i] + area[rest] - both
+        base = np.minimum(area[i], area[rest]) if over_smaller_area else area[i] + area[rest] - both
         kept[rest] &= both <= overlap * base
     return order[kept]
 

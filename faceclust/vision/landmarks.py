@@ -11,7 +11,7 @@ from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.align import cut_squares
 from faceclust.vision.geometry import square_boxes
-from faceclust.vision.mtcnn import landmarks_in, run_in_batches
+from faceclust.vision.mtcnn import decode_landmarks, run_in_batches
 
 
 class LandmarkRefiner:
@@ -28,5 +28,5 @@ class LandmarkRefiner:
         boxes = square_boxes(detections.boxes)
         out = run_in_batches(self._onet, cut_squares(pixels, boxes, 48))
         sure = (out["face"] > 0.5)[:, None, None]
-        landmarks: Float32 = np.where(sure, landmarks_in(boxes, out["landmarks"]), detections.landmarks)
+        landmarks: Float32 = np.where(sure, decode_landmarks(boxes, out["landmarks"]), detections.landmarks)
         return replace(detections, landmarks=landmarks.astype(np.float32))

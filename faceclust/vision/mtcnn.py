@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.geometry import non_maximum_suppression, square_boxes
-from faceclust.vision.pyramid import Pyramid
+from faceclust.vision.pyramid import ImagePyramid
 
 _CELL, _STRIDE = 12, 2  # P-Net sees 12×12 pixels, a step every 2
-_STRIP = 64  # rows P-Net is run on at a time: what it keeps between layers then stays in the cache
-_ROUGH = 1.25  # R-Net makes do with pixels blown up by this
-_BATCH = 128
+_STRIP_ROWS = 64  # rows P-Net is run on at a time: what it keeps between layers then stays in the cache
+_RNET_MAX_UPSCALE = 1.25  # R-Net makes do with pixels blown up by this
+_BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
 class MtcnnSettings:
     """`factor`: between two levels of the pyramid. `thresholds`: face probability each network
-    asks for. `overlap`: IoU above which the less probable of two proposals is dropped."""
+    asks for. `intersection_over_union`: IoU above which the less probable of two proposals is dropped."""
 
     factor: float
     thresholds: tuple[float, float, float]
@@ -43,15 +43,15 @@ class Mtcnn:
         self._settings = settings
 
     def __call__(self, pixels: UInt8, min_face: float) -> Detections:
-        pyramid = Pyramid(pixels)
+        pyramid = ImagePyramid(pixels)
         boxes = self._refine(pyramid, self._propose(pyramid, min_face))
-        return self._decide(pyramid, boxes)
+        return self._finalise(pyramid, boxes)
 
-    def _propose(self, pyramid: Pyramid, min_face: float) -> Float32:
+    def _propose(self, pyramid: ImagePyramid, min_face: float) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         for scale in self._scales(pyramid.size, min_face):
-            box_map, face_map = self._slide(pyramid.resized(scale))
-            rows, columns = _peaks(face_map, self._settings.thresholds[0])
+            box_map, face_map = self._run_pnet(pyramid.resize(scale))
+            rows, columns = _find_local_maxima(face_map, self._settings.thresholds[0])
             corner = np.stack([columns, rows], axis=1).astype(np.float32) * _STRIDE
             cell = np.concatenate([corner, corner + _CELL], axis=1)
             boxes.append((cell + box_map[:, rows, columns].T * _CELL) / np.float32(scale))
@@ -66,40 +66,40 @@ class Mtcnn:
             yield scale
             scale *= self._settings.factor
 
-    def _slide(self, level: UInt8) -> tuple[Float32, Float32]:
+    def _run_pnet(self, level: UInt8) -> tuple[Float32, Float32]:
         """P-Net's boxes (4, rows, columns) and face probabilities (rows, columns) over a copy."""
         images = _to_batch(level[None])
         overlap = _CELL - _STRIDE
-        starts = range(0, max(1, images.shape[2] - overlap), _STRIP)
-        strips = [self._pnet(np.ascontiguousarray(images[:, :, y : y + _STRIP + overlap])) for y in starts]
+        starts = range(0, max(1, images.shape[2] - overlap), _STRIP_ROWS)
+        strips = [self._pnet(np.ascontiguousarray(images[:, :, y : y + _STRIP_ROWS + overlap])) for y in starts]
         box, face = (np.concatenate([strip[name][0] for strip in strips], axis=-2) for name in ("box", "face"))
         return box, face
 
-    def _refine(self, pyramid: Pyramid, boxes: Float32) -> Float32:
-        out = run_in_batches(self._rnet, pyramid.crops(boxes, 24, blow_up=_ROUGH))
+    def _refine(self, pyramid: ImagePyramid, boxes: Float32) -> Float32:
+        out = run_in_batches(self._rnet, pyramid.crop(boxes, 24, max_upscale=_RNET_MAX_UPSCALE))
         passed = out["face"] > self._settings.thresholds[1]
-        boxes, score = _shift(boxes[passed], out["box"][passed]), out["face"][passed]
+        boxes, score = _apply_offsets(boxes[passed], out["box"][passed]), out["face"][passed]
         return square_boxes(boxes[non_maximum_suppression(boxes, score, 0.7)])
 
-    def _decide(self, pyramid: Pyramid, boxes: Float32) -> Detections:
-        out = run_in_batches(self._onet, pyramid.crops(boxes, 48))
+    def _finalise(self, pyramid: ImagePyramid, boxes: Float32) -> Detections:
+        out = run_in_batches(self._onet, pyramid.crop(boxes, 48))
         passed = out["face"] > self._settings.thresholds[2]
         boxes, score = boxes[passed], out["face"][passed]
-        landmarks = landmarks_in(boxes, out["landmarks"][passed])
-        boxes = _shift(boxes, out["box"][passed])
-        kept = non_maximum_suppression(boxes, score, 0.7, over_smaller=True)
+        landmarks = decode_landmarks(boxes, out["landmarks"][passed])
+        boxes = _apply_offsets(boxes, out["box"][passed])
+        kept = non_maximum_suppression(boxes, score, 0.7, over_smaller_area=True)
         return Detections(boxes[kept], score[kept], landmarks[kept])
 
 
-def landmarks_in(boxes: Float32, points: Float32) -> Float32:
+def decode_landmarks(boxes: Float32, onet_points: Float32) -> Float32:
     """O-Net's points (n, 10), five x, then five y, as fractions of its crops, as (n, 5, 2) in the
     pixels the boxes (n, 4) of those crops are in."""
-    fractions = points.reshape(-1, 2, 5).transpose(0, 2, 1)
+    fractions = onet_points.reshape(-1, 2, 5).transpose(0, 2, 1)
     size = (boxes[:, 2:] - boxes[:, :2])[:, None, :]
     return np.asarray(boxes[:, None, :2] + fractions * size, dtype=np.float32)
 
 
-def _peaks(face_map: Float32, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _find_local_maxima(face_map: Float32, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of the cells above the threshold that no neighbour is above: a face stands
     out in a patch of cells, and the networks to come need its best one only."""
     rows, columns = np.nonzero(face_map > threshold)
@@ -109,7 +109,7 @@ def _peaks(face_map: Float32, threshold: float) -> tuple[NDArray[np.intp], NDArr
     return rows[kept], columns[kept]
 
 
-def _shift(boxes: Float32, offsets: Float32) -> Float32:
+def _apply_offsets(boxes: Float32, offsets: Float32) -> Float32:
     """Boxes moved by offsets given as fractions of their width and height."""
     size = boxes[:, 2:] - boxes[:, :2]
     return np.asarray(boxes + offsets * np.concatenate([size, size], axis=1), dtype=np.float32)
@@ -117,7 +117,7 @@ def _shift(boxes: Float32, offsets: Float32) -> Float32:
 
 def run_in_batches(model: Model, crops: UInt8) -> dict[str, Float32]:
     """The model over all crops, in batches that bound its memory (at least one, maybe empty)."""
-    parts = [model(_to_batch(crops[i : i + _BATCH])) for i in range(0, max(len(crops), 1), _BATCH)]
+    parts = [model(_to_batch(crops[i : i + _BATCH_SIZE])) for i in range(0, max(len(crops), 1), _BATCH_SIZE)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

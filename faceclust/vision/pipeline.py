@@ -11,7 +11,7 @@ from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections, Float32, UInt8
-from faceclust.vision.align import box_transforms, chip_transforms, cut_with
+from faceclust.vision.align import box_transforms, chip_transforms, cut_chips
 from faceclust.vision.detect import load_detector
 from faceclust.vision.embed import load_embedder
 from faceclust.vision.geometry import Float64, transform_scale
@@ -23,10 +23,10 @@ class EmbeddedFaces(NamedTuple):
     """Faces of one photo, their embeddings float32 (n, d) and their quality float32 (n,), 0 to 1.
     `unusable` faces more are left out: of them the model gives no finite numbers, or none but 0."""
 
-    found: Detections
+    detections: Detections
     embeddings: Float32
     quality: Float32
-    unusable: int
+    unusable_count: int
 
 
 class FaceAnalyser:
@@ -41,9 +41,9 @@ class FaceAnalyser:
         self._refiner = LandmarkRefiner(OnnxModel(pack.path(onet), device)) if onet else None
         self._embedder = load_embedder(pack, device)
         if not pack.embedded:
-            self._try_out()
+            self._test_on_blank_picture()
 
-    def _try_out(self) -> None:
+    def _test_on_blank_picture(self) -> None:
         face = np.array([[20, 20, 100, 100]], np.float32)
         points = self.pack.embedder.template / np.array(self.pack.embedder.chip_size, np.float32) * 80 + 20
         found = Detections(face, np.ones(1, np.float32), points[None].astype(np.float32))
@@ -51,7 +51,7 @@ class FaceAnalyser:
         try:
             with np.errstate(all="ignore"):
                 self.detect(blank, 20.0)
-                self.embed([found], [self.chips(blank, self.refine(blank, found))])
+                self.embed([found], [self.align(blank, self.refine(blank, found))])
         except PackError as error:
             raise PackError(f"pack {self.pack.name!r}: {error}", hint=error.hint) from error
         except MemoryError:
@@ -83,9 +83,9 @@ class FaceAnalyser:
         """Chip pixels for one picture pixel, (n,): over 1, more resolution would help."""
         return np.array([transform_scale(matrix) for matrix in self._transforms(detections)])
 
-    def chips(self, pixels: UInt8, detections: Detections) -> UInt8:
+    def align(self, pixels: UInt8, detections: Detections) -> UInt8:
         """The faces aligned and cut out, uint8 (n, h, w, 3)."""
-        return cut_with(pixels, self._transforms(detections), self.pack.embedder.chip_size)
+        return cut_chips(pixels, self._transforms(detections), self.pack.embedder.chip_size)
 
     def _transforms(self, detections: Detections) -> list[Float64]:
         spec = self.pack.embedder
@@ -93,14 +93,14 @@ class FaceAnalyser:
             return box_transforms(detections.boxes, spec.margin, spec.chip_size)
         return chip_transforms(detections.landmarks, spec.template)
 
-    def embed(self, found: Sequence[Detections], chips: Sequence[UInt8]) -> list[EmbeddedFaces]:
+    def embed(self, detections: Sequence[Detections], chips: Sequence[UInt8]) -> list[EmbeddedFaces]:
         """For the faces of each of some photos and their chips, in one go: the faces that are
         ones by what the embedder makes of them."""
         spec = self.pack.embedder
         embedded = self._embedder(np.concatenate([np.empty((0, *spec.chip_size[::-1], 3), np.uint8), *chips]))
-        ends = np.cumsum([len(faces) for faces in found], dtype=np.intp)
+        ends = np.cumsum([len(faces) for faces in detections], dtype=np.intp)
         out = []
-        for faces, own, end in zip(found, chips, ends, strict=True):
+        for faces, own, end in zip(detections, chips, ends, strict=True):
             mine = slice(end - len(faces), end)
             doubtful = faces.scores < spec.sure_score
             usable = embedded.usable[mine]
@@ -111,10 +111,10 @@ class FaceAnalyser:
             out.append(EmbeddedFaces(sure, embedded.vectors[mine][kept], quality, unusable))
         return out
 
-    def norms(self, chips: UInt8) -> Float32:
+    def raw_norms(self, chips: UInt8) -> Float32:
         """The lengths (n,) of the embedder's own vectors, as it tells them."""
-        return self._embedder.raw_with_norms(chips)[1]
+        return self._embedder.raw_vectors_and_norms(chips)[1]
 
-    def vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
+    def raw_vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
         """The embedder's own vectors of chips and of their mirror images, (n, d) each, not scaled."""
-        return self._embedder.raw(chips), self._embedder.raw(chips[:, :, ::-1])
+        return self._embedder.raw_vectors(chips), self._embedder.raw_vectors(chips[:, :, ::-1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceclust.packs.pack import Levels
+from faceclust.packs.pack import ChannelLevels
 from faceclust.types import Float32, UInt8
 
 
-def as_input(pixels: UInt8, colour: str, mean: Levels, scale: Levels, layout: str = "nchw") -> Float32:
+def to_model_input(
+    pixels: UInt8, colour: str, mean: ChannelLevels, scale: ChannelLevels, layout: str = "nchw"
+) -> Float32:
     """Pictures uint8 (n, h, w, 3) RGB → float32 (n, 3, h, w), or (n, h, w, 3) with `layout` "nhwc":
     each channel, RGB or BGR (`colour`), as (value − mean) / scale. `mean` and `scale` are a number,
     or three in the order of the channels."""
@@ -19,9 +21,9 @@ def as_input(pixels: UInt8, colour: str, mean: Levels, scale: Levels, layout: st
     if (mean, scale) == (0.0, 1.0):
         return images
     with np.errstate(over="ignore"):  # senseless numbers show in what comes out
-        return np.asarray((images - _spread(mean, layout)) / _spread(scale, layout))
+        return np.asarray((images - _reshape_levels(mean, layout)) / _reshape_levels(scale, layout))
 
 
-def _spread(levels: Levels, layout: str) -> Float32:
+def _reshape_levels(levels: ChannelLevels, layout: str) -> Float32:
     values = np.asarray(levels, dtype=np.float32)
     return values.reshape(-1, 1, 1) if values.ndim and layout == "nchw" else values

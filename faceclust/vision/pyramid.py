@@ -9,50 +9,50 @@ from PIL import Image
 
 from faceclust.types import Float32, UInt8
 
-_OUTSIDE = 127  # what a crop shows beyond the picture: about what the networks take for zero
+_FILL_VALUE = 127  # what a crop shows beyond the picture: about what the networks take for zero
 
 
-class Pyramid:
+class ImagePyramid:
     """A picture and its copies at 1/2, 1/4, …, each made when it is first needed. A smaller picture
     is made from the smallest copy that is large enough: what it costs hangs on its own size, not on
     that of the picture."""
 
     def __init__(self, pixels: UInt8) -> None:
         self._pixels = pixels
-        self._copies: dict[int, Image.Image] = {}  # by how often they were halved
+        self._halved_copies: dict[int, Image.Image] = {}  # by how often they were halved
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture, px."""
         return self._pixels.shape[1], self._pixels.shape[0]
 
-    def resized(self, scale: float) -> UInt8:
+    def resize(self, scale: float) -> UInt8:
         """The picture at `scale` (at most 1), uint8 (h, w, 3); sides are rounded up."""
         size = math.ceil(self.size[0] * scale), math.ceil(self.size[1] * scale)
-        halvings = _halvings(1 / scale)
-        copy = self._copy(halvings)
+        halvings = _count_halvings(1 / scale)
+        copy = self._halved_copy(halvings)
         if copy.size == size:
-            return _rgb(copy)
+            return _to_rgb_array(copy)
         shrunk = 0.5**halvings
         # A copy's last column may stand for a part of one: only what the picture covers is taken.
         covered = (0.0, 0.0, self.size[0] * shrunk, self.size[1] * shrunk)
-        return _rgb(copy.resize(size, Image.Resampling.BILINEAR, box=covered))
+        return _to_rgb_array(copy.resize(size, Image.Resampling.BILINEAR, box=covered))
 
-    def crops(self, boxes: Float32, side: int, blow_up: float = 1.0) -> UInt8:
+    def crop(self, boxes: Float32, side: int, max_upscale: float = 1.0) -> UInt8:
         """The square boxes (n, 4) cut out and resized to (n, side, side, 3), grey beyond the
         picture's edge. They may be blown up by as much as this where that spares work."""
-        out = np.full((len(boxes), side, side, 3), _OUTSIDE, np.uint8)
+        out = np.full((len(boxes), side, side, 3), _FILL_VALUE, np.uint8)
         for crop, box in zip(out, boxes.tolist(), strict=True):
-            self._cut(crop, box, blow_up)
+            self._fill_crop(crop, box, max_upscale)
         return out
 
-    def _cut(self, crop: UInt8, box: list[float], blow_up: float) -> None:
+    def _fill_crop(self, crop: UInt8, box: list[float], max_upscale: float) -> None:
         side = len(crop)
         left, top, right, bottom = box
         if not (right - left >= 1 and bottom - top >= 1):
             return
-        halvings = _halvings(blow_up * (right - left) / side)
-        if halvings == 1 and 1 not in self._copies:
+        halvings = _count_halvings(max_upscale * (right - left) / side)
+        if halvings == 1 and 1 not in self._halved_copies:
             halvings = 0  # what has to be taken over is little beside a whole copy
         shrunk = 0.5**halvings
         left, top, right, bottom = left * shrunk, top * shrunk, right * shrunk, bottom * shrunk
@@ -67,33 +67,33 @@ class Pyramid:
         columns = min(max(round((x1 - left) * across) - column, 1), side - column)
         rows = min(max(round((y1 - top) * down) - row, 1), side - row)
         if halvings:
-            source = self._copy(halvings)
+            source = self._halved_copy(halvings)
         else:
             i, j = int(x0), int(y0)
             source = Image.fromarray(self._pixels[j : math.ceil(y1), i : math.ceil(x1)])
             x0, y0, x1, y1 = x0 - i, y0 - j, x1 - i, y1 - j
         part = source.resize((columns, rows), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
-        crop[row : row + rows, column : column + columns] = _rgb(part)
+        crop[row : row + rows, column : column + columns] = _to_rgb_array(part)
 
-    def _copy(self, halvings: int) -> Image.Image:
-        if halvings not in self._copies:
-            if halvings - 1 in self._copies or halvings > 2:
-                self._copies[halvings] = self._copy(halvings - 1).reduce(2)
+    def _halved_copy(self, halvings: int) -> Image.Image:
+        if halvings not in self._halved_copies:
+            if halvings - 1 in self._halved_copies or halvings > 2:
+                self._halved_copies[halvings] = self._halved_copy(halvings - 1).reduce(2)
             else:
-                self._copies[halvings] = _reduced(self._pixels, 2**halvings)
-        return self._copies[halvings]
+                self._halved_copies[halvings] = _reduce_pixels(self._pixels, 2**halvings)
+        return self._halved_copies[halvings]
 
 
-def _halvings(reduction: float) -> int:
+def _count_halvings(reduction: float) -> int:
     """How often a picture can be halved and still be shrunk to 1/`reduction` from there."""
     return max(0, math.floor(math.log2(reduction)))
 
 
-def _rgb(image: Image.Image) -> UInt8:
+def _to_rgb_array(image: Image.Image) -> UInt8:
     return np.asarray(image)[:, :, :3]
 
 
-def _reduced(pixels: UInt8, factor: int) -> Image.Image:
+def _reduce_pixels(pixels: UInt8, factor: int) -> Image.Image:
     """A picture (h, w, 3) at 1/`factor`. Pixels turned upright lie in memory as they were stored:
     they are shrunk so, and turned then, which moves fewer of them."""
     rows, columns = (-1 if stride < 0 else 1 for stride in pixels.strides[:2])
@@ -104,7 +104,7 @@ def _reduced(pixels: UInt8, factor: int) -> Image.Image:
     swapped = as_stored.strides[0] < as_stored.strides[1]
     if swapped:
         as_stored = as_stored.swapaxes(0, 1)
-    small = _as_image(as_stored).reduce(factor)
+    small = _to_pillow_image(as_stored).reduce(factor)
     if not swapped and (rows, columns) == (1, 1):
         return small
     turned = np.asarray(small)
@@ -112,7 +112,7 @@ def _reduced(pixels: UInt8, factor: int) -> Image.Image:
     return Image.fromarray(turned[::rows, ::columns, :3])
 
 
-def _as_image(pixels: UInt8) -> Image.Image:
+def _to_pillow_image(pixels: UInt8) -> Image.Image:
     """Pixels (h, w, 3) as Pillow's. Where four bytes are kept of each, as Pillow does, nothing is
     copied."""
     height, width, _ = pixels.shape

@@ -13,32 +13,42 @@ from collections.abc import Mapping
 import numpy as np
 
 from faceclust.types import Float32
-from faceclust.vision.single_stage import COARSEST, GRIDS, Candidates, GridDetector, cells, joined, no_such_outputs
+from faceclust.vision.single_stage import (
+    COARSEST_STRIDE,
+    STRIDES,
+    Candidates,
+    SingleStageDetector,
+    cell_coordinates,
+    concatenate_candidates,
+    unexpected_outputs_error,
+)
 
-_ANCHORS = 2
+_ANCHORS_PER_CELL = 2
 
 
-class Scrfd(GridDetector):
+class Scrfd(SingleStageDetector):
     """A detector by an SCRFD model with nine outputs: of each grid scores (n, 1), boxes (n, 4) and
     landmarks (n, 10), maybe with a leading 1. Which is which their shapes say: exports call them by
     numbers that differ."""
 
     mean, scale = 127.5, 128.0
 
-    def decode(self, out: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
-        by_shape = {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in out.values() if value.ndim >= 2}
+    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
+        by_shape = {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in outputs.values() if value.ndim >= 2}
         parts = []
-        for grid in GRIDS:
-            n = rows * columns * (COARSEST // grid) ** 2 * _ANCHORS
-            if any((n, numbers) not in by_shape for numbers in (1, 4, 10)) or len(out) != 9:
-                raise no_such_outputs("SCRFD", f"nine, for cells of {grid} pixels {n}×1, {n}×4 and {n}×10", out)
-            parts.append(self._of_grid([by_shape[n, numbers] for numbers in (1, 4, 10)], grid, columns))
-        return joined(parts)
+        for grid in STRIDES:
+            n = rows * columns * (COARSEST_STRIDE // grid) ** 2 * _ANCHORS_PER_CELL
+            if any((n, numbers) not in by_shape for numbers in (1, 4, 10)) or len(outputs) != 9:
+                raise unexpected_outputs_error(
+                    "SCRFD", f"nine, for cells of {grid} pixels {n}×1, {n}×4 and {n}×10", outputs
+                )
+            parts.append(self._decode_grid([by_shape[n, numbers] for numbers in (1, 4, 10)], grid, columns))
+        return concatenate_candidates(parts)
 
-    def _of_grid(self, answers: list[Float32], grid: int, columns: int) -> Candidates:
+    def _decode_grid(self, answers: list[Float32], grid: int, columns: int) -> Candidates:
         scores, sides, points = answers
         found = np.flatnonzero(scores[:, 0] > self._settings.threshold)
-        anchor = cells(found, columns * COARSEST // grid, _ANCHORS) * grid
+        anchor = cell_coordinates(found, columns * COARSEST_STRIDE // grid, _ANCHORS_PER_CELL) * grid
         box = sides[found] * grid
         boxes = np.concatenate([anchor - box[:, :2], anchor + box[:, 2:]], axis=1)
         landmarks = anchor[:, None] + points[found].reshape(-1, 5, 2) * grid

@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import PackError
-from faceclust.packs.pack import Levels
+from faceclust.packs.pack import ChannelLevels
 from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.geometry import non_maximum_suppression
-from faceclust.vision.preprocess import as_input
-from faceclust.vision.pyramid import Pyramid
+from faceclust.vision.preprocess import to_model_input
+from faceclust.vision.pyramid import ImagePyramid
 
-GRIDS = (8, 16, 32)  # px of a cell
-COARSEST = GRIDS[-1]
-_MOST = 5000  # candidates looked at, the best first: a network gone wrong sees a face in every cell
+STRIDES = (8, 16, 32)  # px of a cell
+COARSEST_STRIDE = STRIDES[-1]
+_MAX_CANDIDATES = 5000  # candidates looked at, the best first: a network gone wrong sees a face in every cell
 
 
 @dataclass(frozen=True)
-class GridSettings:
+class SingleStageSettings:
     """`smallest`: width in pixels of the smallest face the network finds. `threshold`: the score a
-    face needs. `overlap`: IoU above which the worse of two detections is dropped."""
+    face needs. `intersection_over_union`: IoU above which the worse of two detections is dropped."""
 
     smallest: int
     threshold: float
@@ -44,70 +44,72 @@ class Candidates(NamedTuple):
     landmarks: Float32
 
 
-class GridDetector(ABC):
+class SingleStageDetector(ABC):
     """A detector: `detector(pixels, min_face)` gives the `Detections` in a picture (H, W, 3);
-    `min_face` is the width, in its pixels, of the smallest face looked for. Of `size` (width,
+    `min_face` is the width, in its pixels, of the smallest face looked for. Of `read_dimensions` (width,
     height): what the network takes, None where it takes any.
 
     Each kind says how pixels enter (`colour`, `mean`, `scale`) and reads the answers (`decode`).
     """
 
     colour = "rgb"
-    mean: Levels = 0.0
-    scale: Levels = 1.0
+    mean: ChannelLevels = 0.0
+    scale: ChannelLevels = 1.0
 
-    def __init__(self, model: Model, settings: GridSettings, size: tuple[int, int] | None = None) -> None:
-        self._model, self._settings, self._size = model, settings, size
+    def __init__(self, model: Model, settings: SingleStageSettings, size: tuple[int, int] | None = None) -> None:
+        self._model, self._settings, self._fixed_size = model, settings, size
 
     def __call__(self, pixels: UInt8, min_face: float) -> Detections:
         scale = min(1.0, self._settings.smallest / min_face)
-        if self._size:
-            scale = min(scale, self._size[0] / pixels.shape[1], self._size[1] / pixels.shape[0])
-        padded = self._padded(Pyramid(pixels).resized(scale))
-        out = self._model(as_input(padded[None], self.colour, self.mean, self.scale))
-        found = _best(self.decode(out, padded.shape[0] // COARSEST, padded.shape[1] // COARSEST))
+        if self._fixed_size:
+            scale = min(scale, self._fixed_size[0] / pixels.shape[1], self._fixed_size[1] / pixels.shape[0])
+        padded = self._pad(ImagePyramid(pixels).resize(scale))
+        out = self._model(to_model_input(padded[None], self.colour, self.mean, self.scale))
+        found = _select_best(self.decode(out, padded.shape[0] // COARSEST_STRIDE, padded.shape[1] // COARSEST_STRIDE))
         kept = non_maximum_suppression(found.boxes, found.scores, self._settings.overlap)
         return Detections(*(column[kept].astype(np.float32) for column in found)).scaled(1 / scale)
 
     @abstractmethod
-    def decode(self, out: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
+    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
         """The faces above the threshold, from the network's outputs; `rows` and `columns` are those
         of the coarsest grid. Raises PackError for outputs that are not what this detector's are."""
 
-    def _padded(self, copy: UInt8) -> UInt8:
+    def _pad(self, copy: UInt8) -> UInt8:
         """With black to whole cells of the coarsest grid, or to the one size the network takes."""
-        rows, columns = (-(-side // COARSEST) for side in copy.shape[:2])
-        height, width = self._size[::-1] if self._size else (rows * COARSEST, columns * COARSEST)
+        rows, columns = (-(-side // COARSEST_STRIDE) for side in copy.shape[:2])
+        height, width = (
+            self._fixed_size[::-1] if self._fixed_size else (rows * COARSEST_STRIDE, columns * COARSEST_STRIDE)
+        )
         padded = np.zeros((height, width, 3), np.uint8)
         padded[: copy.shape[0], : copy.shape[1]] = copy[:height, :width]
         return padded
 
 
-def cells(found: NDArray[np.intp], columns: int, anchors: int = 1) -> Float32:
+def cell_coordinates(indices: NDArray[np.intp], columns: int, anchors_per_cell: int = 1) -> Float32:
     """The cells (column, row), (n, 2), of answers by their position: grids go row by row, the
     `anchors` of a cell one after the other."""
-    cell = found // anchors
+    cell = indices // anchors_per_cell
     return np.stack([cell % columns, cell // columns], axis=1).astype(np.float32)
 
 
-def joined(parts: list[Candidates]) -> Candidates:
+def concatenate_candidates(parts: list[Candidates]) -> Candidates:
     """The candidates of several grids."""
     return Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _best(found: Candidates) -> Candidates:
+def _select_best(found: Candidates) -> Candidates:
     usable = np.isfinite(found.scores) & np.isfinite(found.boxes).all(axis=1)
     usable &= np.isfinite(found.landmarks).all(axis=(1, 2))
     order = np.flatnonzero(usable)
-    order = np.sort(order[np.argsort(-found.scores[order], kind="stable")[:_MOST]])
+    order = np.sort(order[np.argsort(-found.scores[order], kind="stable")[:_MAX_CANDIDATES]])
     return Candidates(*(column[order] for column in found))
 
 
-def no_such_outputs(kind: str, expected: str, out: Mapping[str, Float32]) -> PackError:
+def unexpected_outputs_error(kind: str, expected: str, outputs: Mapping[str, Float32]) -> PackError:
     """What to raise for outputs that a decoder cannot read."""
-    shapes = ", ".join(f"{name} {_shape(value)}" for name, value in out.items())
+    shapes = ", ".join(f"{name} {_format_shape(value)}" for name, value in outputs.items())
     return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {shapes}")
 
 
-def _shape(value: Float32) -> str:
+def _format_shape(value: Float32) -> str:
     return "×".join(map(str, value.shape)) or "one number"

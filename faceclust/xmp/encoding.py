@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before that of UTF-16, which is its beginning
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -15,16 +15,16 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 #: Without a mark, the first character is still "<" (XML 1.0, appendix F).
-_FIRST = (
+_FIRST_CHARACTERS = (
     (b"<\0\0\0", "utf-32-le"),
     (b"\0\0\0<", "utf-32-be"),
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
 )
-_DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_ENCODING_DECLARATION = re.compile(rb"""^\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 #: Codecs that XML may be in; Python has others, for other ends.
-_USUAL = re.compile("utf-(8|16|32)|iso8859-|cp[0-9]|ascii|mac-|koi8-|gb|big5|shift_jis|euc_")
-_AROUND = "\0 \t\r\n\ufeff"
+_ALLOWED_CODECS = re.compile("utf-(8|16|32)|iso8859-|cp[0-9]|ascii|mac-|koi8-|gb|big5|shift_jis|euc_")
+_PADDING = "\0 \t\r\n\ufeff"
 
 
 @dataclass(frozen=True)
@@ -32,31 +32,31 @@ class PacketText:
     """A packet's characters, without the white space before and after them (`before` has the byte
     order mark as well), and the codec that makes bytes of them."""
 
-    core: str
+    content: str
     codec: str = "utf-8"
     before: bytes = b""
     after: bytes = b""
 
     @cached_property
     def utf8(self) -> bytes:
-        return self.core.encode()
+        return self.content.encode()
 
-    def with_utf8(self, core: bytes) -> bytes:
+    def encode_file(self, content: bytes) -> bytes:
         """A whole file of these characters, in the packet's own encoding. Raises UnicodeError."""
-        return self.before + core.decode().encode(self.codec) + self.after
+        return self.before + content.decode().encode(self.codec) + self.after
 
 
-def packet_text(data: bytes) -> PacketText:
+def decode_packet(data: bytes) -> PacketText:
     """The characters of a packet or sidecar. Raises UnicodeError for bytes that no known encoding
     gives, or does not give back."""
-    mark, codec = next(((mark, codec) for mark, codec in _MARKS if data.startswith(mark)), (b"", ""))
+    mark, codec = next(((mark, codec) for mark, codec in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", ""))
     rest = data[len(mark) :]
     if not codec:
-        codec = next((codec for first, codec in _FIRST if rest.startswith(first)), "")
-    declared = _DECLARED.match(rest)
+        codec = next((codec for first, codec in _FIRST_CHARACTERS if rest.startswith(first)), "")
+    declared = _ENCODING_DECLARATION.match(rest)
     codec = codec or (declared[1].decode() if declared else "utf-8")
     try:
-        known = _USUAL.match(codecs.lookup(codec).name)
+        known = _ALLOWED_CODECS.match(codecs.lookup(codec).name)
     except LookupError:
         known = None
     if not known:
@@ -64,7 +64,7 @@ def packet_text(data: bytes) -> PacketText:
     text = rest.decode(codec)
     if text.encode(codec) != rest:
         raise UnicodeError(f"the encoding {codec} has several ways to write it")
-    core = text.strip(_AROUND)
+    core = text.strip(_PADDING)
     start = text.find(core)
     before, after = text[:start], text[start + len(core) :]
     return PacketText(core, codec, mark + before.encode(codec), after.encode(codec))

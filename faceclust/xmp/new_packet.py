@@ -11,39 +11,41 @@ from copy import deepcopy
 
 from lxml import etree
 
-from faceclust.xmp.keywords import PROPERTIES
+from faceclust.xmp.keywords import KEYWORD_PROPERTY_NAMES
 from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_packet, tag
-from faceclust.xmp.rdf import attributes, elements, properties
+from faceclust.xmp.rdf import child_elements, property_attributes, property_elements
 from faceclust.xmp.schemes import SCHEMES
-from faceclust.xmp.serialise import EMPTY, clean
+from faceclust.xmp.serialise import EMPTY_PACKET, clean_xml_text
 
 
-def seeded(packet: bytes | None, keywords: Sequence[str], *, regions: bool = True) -> bytes:
+def build_new_packet(packet: bytes | None, keywords: Sequence[str], *, regions: bool = True) -> bytes:
     """A packet with what another one says by the properties that faceclust writes too, and nothing
     else; with IPTC's `keywords` where it has none of its own. A broken one says nothing."""
     block = etree.Element(tag("rdf:Description"), {tag("rdf:about"): ""}, nsmap={"rdf": NAMESPACES["rdf"]})
-    root = _root(packet)
-    for name in (*PROPERTIES, *(scheme.property for scheme in SCHEMES if regions)):
-        for found in properties(root, name)[:1]:
+    root = _parse_or_empty(packet)
+    for name in (*KEYWORD_PROPERTY_NAMES, *(scheme.property_name for scheme in SCHEMES if regions)):
+        for found in property_elements(root, name)[:1]:
             copied = deepcopy(found)
             copied.tail = None
             block.append(copied)
-        for _, text in attributes(root, name)[:1]:
+        for _, text in property_attributes(root, name)[:1]:
             _add_list(block, name, [text])
     if block.find(tag("dc:subject")) is None:
-        _add_list(block, "dc:subject", [text for text in map(clean, keywords) if text])
-    if not elements(block):
-        return EMPTY
+        _add_list(block, "dc:subject", [text for text in map(clean_xml_text, keywords) if text])
+    if not child_elements(block):
+        return EMPTY_PACKET
     etree.cleanup_namespaces(block)
     etree.indent(block, " ", level=2)
-    return EMPTY.replace(b" </rdf:RDF>", b"  " + etree.tostring(block, encoding="unicode").encode() + b"\n </rdf:RDF>")
+    return EMPTY_PACKET.replace(
+        b" </rdf:RDF>", b"  " + etree.tostring(block, encoding="unicode").encode() + b"\n </rdf:RDF>"
+    )
 
 
-def _root(packet: bytes | None) -> etree._Element:
+def _parse_or_empty(packet: bytes | None) -> etree._Element:
     try:
-        return parse_packet(packet or EMPTY).getroot()
+        return parse_packet(packet or EMPTY_PACKET).getroot()
     except BadPacketError:
-        return parse_packet(EMPTY).getroot()
+        return parse_packet(EMPTY_PACKET).getroot()
 
 
 def _add_list(block: etree._Element, name: str, texts: Sequence[str]) -> None:

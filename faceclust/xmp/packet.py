@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from faceclust.xmp.encoding import PacketText, packet_text
+from faceclust.xmp.encoding import PacketText, decode_packet
 
 #: Prefix → namespace. The spellings are those of the MWG's guidelines 2.0, Microsoft's "People
 #: Tagging", IPTC's photo metadata standard 2023.2, Adobe's XMP specification and digiKam's schema;
@@ -26,7 +26,7 @@ NAMESPACES = {
     "faceclust": "urn:faceclust:xmp:1.0/",
 }
 #: A packet is some kilobytes; one of a large photo with its history is seldom above one megabyte.
-_MOST_BYTES = 32_000_000
+_MAX_PACKET_BYTES = 32_000_000
 
 
 class BadPacketError(ValueError):
@@ -42,15 +42,15 @@ def tag(prefixed: str) -> str:
 def parse_packet(data: bytes) -> etree._ElementTree:
     """The packet as a tree, comments and white space kept. Nothing outside it is read, and a packet
     that declares a document type, as entity bombs have to, is refused. Raises BadPacketError."""
-    if len(data) > _MOST_BYTES:
-        raise BadPacketError(f"larger than {_MOST_BYTES:,} bytes")
+    if len(data) > _MAX_PACKET_BYTES:
+        raise BadPacketError(f"larger than {_MAX_PACKET_BYTES:,} bytes")
     try:
-        return parse_text(packet_text(data))
+        return parse_packet_text(decode_packet(data))
     except UnicodeError as error:
         raise BadPacketError(f"no text: {error}") from error
 
 
-def parse_text(text: PacketText) -> etree._ElementTree:
+def parse_packet_text(text: PacketText) -> etree._ElementTree:
     """The same from a packet's characters."""
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, strip_cdata=False

@@ -17,7 +17,7 @@ _DESCRIPTION, _VALUE, _ITEM = tag("rdf:Description"), tag("rdf:value"), tag("rdf
 _ARRAYS = (tag("rdf:Bag"), tag("rdf:Seq"), tag("rdf:Alt"))
 
 
-def elements(element: etree._Element) -> list[etree._Element]:
+def child_elements(element: etree._Element) -> list[etree._Element]:
     """The elements right below, without comments and instructions."""
     return [child for child in element if isinstance(child.tag, str)]
 
@@ -27,66 +27,66 @@ def descriptions(root: etree._Element) -> Iterator[etree._Element]:
     picture tells of its parts, say nothing of this picture."""
     rdf = root if root.tag == tag("rdf:RDF") else next(root.iter(tag("rdf:RDF")), None)
     if rdf is not None:
-        yield from (child for child in elements(rdf) if child.tag == _DESCRIPTION)
+        yield from (child for child in child_elements(rdf) if child.tag == _DESCRIPTION)
 
 
-def properties(root: etree._Element, name: str) -> list[etree._Element]:
+def property_elements(root: etree._Element, name: str) -> list[etree._Element]:
     """The elements of a property ("dc:subject"), of which there should be one."""
-    return [child for block in descriptions(root) for child in elements(block) if child.tag == tag(name)]
+    return [child for block in descriptions(root) for child in child_elements(block) if child.tag == tag(name)]
 
 
-def attributes(root: etree._Element, name: str) -> list[tuple[etree._Element, str]]:
+def property_attributes(root: etree._Element, name: str) -> list[tuple[etree._Element, str]]:
     """A property written as an attribute: the block, and the value."""
     return [(block, str(block.attrib[tag(name)])) for block in descriptions(root) if tag(name) in block.attrib]
 
 
-def structure(element: etree._Element) -> etree._Element:
+def structure_element(element: etree._Element) -> etree._Element:
     """The element whose children and attributes are the fields of a structure."""
-    inner = elements(element)
+    inner = child_elements(element)
     return inner[0] if len(inner) == 1 and inner[0].tag == _DESCRIPTION else element
 
 
-def field(element: etree._Element, name: str) -> etree._Element | None:
+def field_element(element: etree._Element, name: str) -> etree._Element | None:
     """The element that is a field of a structure, where it is written as one."""
-    return next((child for child in elements(structure(element)) if child.tag == tag(name)), None)
+    return next((child for child in child_elements(structure_element(element)) if child.tag == tag(name)), None)
 
 
 def field_text(element: etree._Element, name: str) -> str | None:
     """The text of a field, however it is written; None where there is none."""
-    found = field(element, name)
+    found = field_element(element, name)
     if found is not None:
         return text_of(found)
-    value = structure(element).get(tag(name))
+    value = structure_element(element).get(tag(name))
     return value if value is not None else element.get(tag(name))
 
 
 def field_names(element: etree._Element) -> set[str]:
     """The names of all fields of a structure, as lxml spells them, without what belongs to RDF."""
-    inner = structure(element)
-    names = {str(child.tag) for child in elements(inner)} | {str(name) for name in inner.attrib}
+    inner = structure_element(element)
+    names = {str(child.tag) for child in child_elements(inner)} | {str(name) for name in inner.attrib}
     rdf = tag("rdf:li").removesuffix("li")
     return {name for name in names | {str(name) for name in element.attrib} if not name.startswith(rdf)}
 
 
-def array(element: etree._Element) -> etree._Element | None:
+def find_array(element: etree._Element) -> etree._Element | None:
     """The rdf:Bag, rdf:Seq or rdf:Alt in a property."""
-    return next((child for child in elements(element) if child.tag in _ARRAYS), None)
+    return next((child for child in child_elements(element) if child.tag in _ARRAYS), None)
 
 
-def items(element: etree._Element) -> list[etree._Element]:
+def array_items(element: etree._Element) -> list[etree._Element]:
     """The items of a property that is an array; none where it is no array."""
-    holder = array(element)
-    return [] if holder is None else [child for child in elements(holder) if child.tag == _ITEM]
+    holder = find_array(element)
+    return [] if holder is None else [child for child in child_elements(holder) if child.tag == _ITEM]
 
 
 def text_of(element: etree._Element) -> str:
     """The text of a value, without white space around it; "" for a structure."""
-    inner = structure(element)
-    value = next((child for child in elements(inner) if child.tag == _VALUE), None)
+    inner = structure_element(element)
+    value = next((child for child in child_elements(inner) if child.tag == _VALUE), None)
     if value is not None:
         return text_of(value)
     if inner.get(_VALUE) is not None:
         return str(inner.get(_VALUE)).strip()
-    if elements(element):
+    if child_elements(element):
         return ""
     return "".join([element.text or "", *(child.tail or "" for child in element)]).strip()

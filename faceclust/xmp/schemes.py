@@ -13,19 +13,19 @@ from functools import partial
 
 from lxml import etree
 
-from faceclust.xmp.areas import in_pixels, microsoft_box, mwg_box
+from faceclust.xmp.areas import parse_microsoft_box, parse_mwg_box, uses_pixels
 from faceclust.xmp.packet import tag
-from faceclust.xmp.rdf import field, field_names, field_text
-from faceclust.xmp.serialise import attribute, element
+from faceclust.xmp.rdf import field_element, field_names, field_text
+from faceclust.xmp.serialise import format_attribute, format_element
 from faceclust.xmp.values import Box
 
-_AREA = {tag(f"stArea:{name}") for name in ("x", "y", "w", "h", "unit")}
-_MWG = {tag(f"mwg-rs:{name}") for name in ("Name", "Type", "Area")}
-_MP = {tag(f"MPReg:{name}") for name in ("Rectangle", "PersonDisplayName")}
+_AREA_FIELDS = {tag(f"stArea:{name}") for name in ("x", "y", "w", "h", "unit")}
+_MWG_FIELDS = {tag(f"mwg-rs:{name}") for name in ("Name", "Type", "Area")}
+_MICROSOFT_FIELDS = {tag(f"MPReg:{name}") for name in ("Rectangle", "PersonDisplayName")}
 
 
 @dataclass(frozen=True)
-class Listed:
+class PacketRegion:
     """A region in a packet: its element, its `box` (None where it is no rectangle) and
     name. `plain`: it says nothing of a face that we do not write."""
 
@@ -33,7 +33,7 @@ class Listed:
     box: Box | None
     name: str | None
     is_face: bool
-    plain: bool
+    has_only_own_fields: bool
 
 
 @dataclass(frozen=True)
@@ -42,53 +42,58 @@ class Scheme:
     size of the picture it is of, where known; `text` writes one."""
 
     name: str
-    property: str
-    list: str
-    read: Callable[[etree._Element, tuple[int, int] | None], Listed]
-    text: Callable[[Box, str | None], str]
+    property_name: str
+    list_name: str
+    read: Callable[[etree._Element, tuple[int, int] | None], PacketRegion]
+    to_xml: Callable[[Box, str | None], str]
 
 
-def _read_mwg(item: etree._Element, size: tuple[int, int] | None) -> Listed:
-    area = field(item, "mwg-rs:Area")
+def _read_mwg(item: etree._Element, size: tuple[int, int] | None) -> PacketRegion:
+    area = field_element(item, "mwg-rs:Area")
     fields = partial(field_text, area) if area is not None else None
     kind = field_text(item, "mwg-rs:Type")
-    return Listed(
+    return PacketRegion(
         item,
-        mwg_box(fields, size) if fields else None,
+        parse_mwg_box(fields, size) if fields else None,
         field_text(item, "mwg-rs:Name") or None,
         (kind or "Face").strip().lower() == "face",
-        area is not None and field_names(item) <= _MWG and field_names(area) <= _AREA and not is_in_pixels(item),
+        area is not None
+        and field_names(item) <= _MWG_FIELDS
+        and field_names(area) <= _AREA_FIELDS
+        and not is_region_in_pixels(item),
     )
 
 
-def is_in_pixels(item: etree._Element) -> bool:
+def is_region_in_pixels(item: etree._Element) -> bool:
     """Is the area of this region of the MWG in pixels, as we write none?"""
-    area = field(item, "mwg-rs:Area")
-    return area is not None and in_pixels(partial(field_text, area))
+    area = field_element(item, "mwg-rs:Area")
+    return area is not None and uses_pixels(partial(field_text, area))
 
 
-def _text_mwg(box: Box, name: str | None) -> str:
-    x, y, width, height = centred(box)
+def _format_mwg(box: Box, name: str | None) -> str:
+    x, y, width, height = format_centre_and_size(box)
     area = f' stArea:x="{x}" stArea:y="{y}" stArea:w="{width}" stArea:h="{height}" stArea:unit="normalized"'
-    named = (attribute("mwg-rs:Name", name) if name else "") + ' mwg-rs:Type="Face"'
-    inner = element("mwg-rs:Area", attributes=area)
-    return element("rdf:li", element("rdf:Description", inner, attributes=named))
+    named = (format_attribute("mwg-rs:Name", name) if name else "") + ' mwg-rs:Type="Face"'
+    inner = format_element("mwg-rs:Area", attributes=area)
+    return format_element("rdf:li", format_element("rdf:Description", inner, attributes=named))
 
 
-def _read_mp(item: etree._Element, size: tuple[int, int] | None) -> Listed:
-    box = microsoft_box(field_text(item, "MPReg:Rectangle"))
-    return Listed(item, box, field_text(item, "MPReg:PersonDisplayName") or None, True, field_names(item) <= _MP)
+def _read_microsoft(item: etree._Element, size: tuple[int, int] | None) -> PacketRegion:
+    box = parse_microsoft_box(field_text(item, "MPReg:Rectangle"))
+    return PacketRegion(
+        item, box, field_text(item, "MPReg:PersonDisplayName") or None, True, field_names(item) <= _MICROSOFT_FIELDS
+    )
 
 
-def _text_mp(box: Box, name: str | None) -> str:
+def _format_microsoft(box: Box, name: str | None) -> str:
     left, top, right, bottom = box
     rectangle = ", ".join(f"{value:.6f}" for value in (left, top, right - left, bottom - top))
-    named = attribute("MPReg:PersonDisplayName", name) if name else ""
-    fields = attribute("MPReg:Rectangle", rectangle) + named
-    return element("rdf:li", element("rdf:Description", attributes=fields))
+    named = format_attribute("MPReg:PersonDisplayName", name) if name else ""
+    fields = format_attribute("MPReg:Rectangle", rectangle) + named
+    return format_element("rdf:li", format_element("rdf:Description", attributes=fields))
 
 
-def centred(box: Box) -> tuple[str, str, str, str]:
+def format_centre_and_size(box: Box) -> tuple[str, str, str, str]:
     """Centre, width and height of a box, as they are written: a millionth is a fiftieth of a pixel
     in a picture 20,000 pixels wide."""
     left, top, right, bottom = box
@@ -99,6 +104,6 @@ def centred(box: Box) -> tuple[str, str, str, str]:
 
 
 SCHEMES = (
-    Scheme("mwg-rs", "mwg-rs:Regions", "mwg-rs:RegionList", _read_mwg, _text_mwg),
-    Scheme("MP", "MP:RegionInfo", "MPRI:Regions", _read_mp, _text_mp),
+    Scheme("mwg-rs", "mwg-rs:Regions", "mwg-rs:RegionList", _read_mwg, _format_mwg),
+    Scheme("MP", "MP:RegionInfo", "MPRI:Regions", _read_microsoft, _format_microsoft),
 )

@@ -14,15 +14,15 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from faceclust.xmp.encoding import packet_text
-from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_text
-from faceclust.xmp.rdf import elements
+from faceclust.xmp.encoding import decode_packet
+from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_packet_text
+from faceclust.xmp.rdf import child_elements
 
-_TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
-_OPENING = re.compile(rb"<[^\s/>]+")
-_ATTRIBUTE = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
-_SPACE = b" \t\r\n"
-_NAME = re.compile(r"</?([A-Za-z_][\w.-]*):|\s([A-Za-z_][\w.-]*):[\w.-]+=")
+_TAG_PATTERN = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
+_OPENING_PATTERN = re.compile(rb"<[^\s/>]+")
+_ATTRIBUTE_PATTERN = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_WHITESPACE = b" \t\r\n"
+_PREFIX_PATTERN = re.compile(r"</?([A-Za-z_][\w.-]*):|\s([A-Za-z_][\w.-]*):[\w.-]+=")
 
 
 @dataclass(frozen=True)
@@ -31,80 +31,82 @@ class _Span:
     closing one, and the one after its end. Of `<a/>`, `inside` and `close` are its end."""
 
     start: int
-    inside: int
-    close: int
+    content_start: int
+    content_end: int
     end: int
 
 
-class Packet:
+class EditablePacket:
     """A packet, its tree, and the changes to it so far. Elements are those of the `root`; a change
     does not show in the tree."""
 
     def __init__(self, data: bytes) -> None:
         """Raises BadPacketError for what is no XMP, or cannot be written back as it was."""
         try:
-            self._text = packet_text(data)
+            self._text = decode_packet(data)
         except UnicodeError as error:
             raise BadPacketError(f"no text: {error}") from error
-        self.root = parse_text(self._text).getroot()
+        self.root = parse_packet_text(self._text).getroot()
         self._data = data
         self._source = self._text.utf8
-        spans = _spans(self._source)
+        spans = _element_spans(self._source)
         found = [element for element in self.root.iter() if isinstance(element.tag, str)]
         if len(found) != len(spans):
             raise BadPacketError("no XML that two readers understand alike")
-        self._span = dict(zip(found, spans, strict=True))
+        self._span_of = dict(zip(found, spans, strict=True))
         self._changes: list[tuple[int, int, bytes]] = []
-        self._gone: set[etree._Element] = set()
+        self._removed: set[etree._Element] = set()
         self._line_end = b"\r\n" if b"\r\n" in self._source else b"\n"
 
-    def cut(self, element: etree._Element) -> None:
+    def remove(self, element: etree._Element) -> None:
         """Take an element out, with the white space before it."""
-        start = self._span[element].start
-        while start and self._source[start - 1] in _SPACE:
+        start = self._span_of[element].start
+        while start and self._source[start - 1] in _WHITESPACE:
             start -= 1
-        self._change(start, self._span[element].end, b"")
-        self._gone.add(element)
+        self._change(start, self._span_of[element].end, b"")
+        self._removed.add(element)
 
-    def is_cut(self, element: etree._Element) -> bool:
+    def is_removed(self, element: etree._Element) -> bool:
         """Has the element been taken out?"""
-        return element in self._gone
+        return element in self._removed
 
     def replace(self, element: etree._Element, text: str) -> None:
         """Put an element in another's place; see `append` for its text."""
-        span = self._span[element]
+        span = self._span_of[element]
         around = element.getparent()
-        self._change(span.start, span.end, self._laid_out(text, element if around is None else around, span.start))
+        self._change(
+            span.start, span.end, self._format_insertion(text, element if around is None else around, span.start)
+        )
 
     def append(self, element: etree._Element, *texts: str) -> None:
         """Add elements as the last ones below an element. Each is XML, indented from 0 on, with the
         prefixes of NAMESPACES; those that do not mean the same there are declared in it."""
-        span, inner = self._span[element], elements(element)
+        span, inner = self._span_of[element], child_elements(element)
         last = self._line_end + self._indent(span.start)
-        indent = self._line_end + self._indent(self._span[inner[0]].start) if inner else last + b" "
-        new = b"".join(indent + self._laid_out(text, element, indent=indent) for text in texts)
+        indent = self._line_end + self._indent(self._span_of[inner[0]].start) if inner else last + b" "
+        new = b"".join(indent + self._format_insertion(text, element, indent=indent) for text in texts)
         if inner:
-            at = self._span[inner[-1]].end
+            at = self._span_of[inner[-1]].end
             self._change(at, at, new)
-        elif span.inside == span.end:
+        elif span.content_start == span.end:
             opened = self._source[span.start : span.end].removesuffix(b"/>").rstrip()
             name = opened[1:].split(None, 1)[0]
             self._change(span.start, span.end, opened + b">" + new + last + b"</" + name + b">")
-        elif self._source[span.inside : span.close].strip():
-            self._change(span.close, span.close, new + last)
+        elif self._source[span.content_start : span.content_end].strip():
+            self._change(span.content_end, span.content_end, new + last)
         else:
-            self._change(span.inside, span.close, new + last)
+            self._change(span.content_start, span.content_end, new + last)
 
-    def drop_attribute(self, element: etree._Element, name: str) -> None:
+    def remove_attribute(self, element: etree._Element, name: str) -> None:
         """Take out an attribute by its name ("dc:subject"). Raises BadPacketError."""
-        span = self._span[element]
-        opening = self._source[span.start : span.inside]
+        span = self._span_of[element]
+        opening = self._source[span.start : span.content_start]
         prefix, _, local = name.partition(":")
         known = [known for known, uri in element.nsmap.items() if known and uri == NAMESPACES[prefix]]
         written = {f"{one}:{local}".encode() for one in known}
-        found = _OPENING.match(opening)
+        found = _OPENING_PATTERN.match(opening)
         # One after the other: what looks like an attribute may be in the value of another.
-        while found and (found := _ATTRIBUTE.match(opening, found.end())):
+        while found and (found := _ATTRIBUTE_PATTERN.match(opening, found.end())):
             if found[1] in written:
                 self._change(span.start + found.start(), span.start + found.end(), b"")
                 return
@@ -125,7 +127,7 @@ class Packet:
             at = end
         out.append(self._source[at:])
         try:
-            return self._text.with_utf8(b"".join(out))
+            return self._text.encode_file(b"".join(out))
         except UnicodeError as error:
             raise BadPacketError(f"a name cannot be written in its encoding: {error}") from error
 
@@ -137,13 +139,13 @@ class Packet:
         line = self._source[self._source.rfind(b"\n", 0, at) + 1 : at]
         return line if not line.strip() else b""
 
-    def _laid_out(self, text: str, around: etree._Element, at: int = 0, *, indent: bytes = b"") -> bytes:
+    def _format_insertion(self, text: str, context: etree._Element, at: int = 0, *, indent: bytes = b"") -> bytes:
         indent = indent or self._line_end + self._indent(at)
-        known = {prefix: uri for prefix, uri in around.nsmap.items() if prefix}
-        return declared(text, known).encode().replace(b"\n", indent)
+        known = {prefix: uri for prefix, uri in context.nsmap.items() if prefix}
+        return declare_prefixes(text, known).encode().replace(b"\n", indent)
 
 
-def _spans(source: bytes) -> list[_Span]:
+def _element_spans(source: bytes) -> list[_Span]:
     """Where the elements are, in the order of their opening tags."""
     parser = expat.ParserCreate("utf-8")
     starts: list[tuple[int, int]] = []
@@ -152,7 +154,7 @@ def _spans(source: bytes) -> list[_Span]:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         at = parser.CurrentByteIndex
-        found = _TAG.match(source, at)
+        found = _TAG_PATTERN.match(source, at)
         opened.append(len(starts))
         starts.append((at, found.end() if found else at))
 
@@ -170,10 +172,10 @@ def _spans(source: bytes) -> list[_Span]:
     return [_Span(*starts[number], *ends[number]) for number in range(len(starts))]
 
 
-def declared(text: str, known: Mapping[str, str]) -> str:
+def declare_prefixes(text: str, in_scope: Mapping[str, str]) -> str:
     """An element as text, with declarations of the prefixes of NAMESPACES that `known` has not."""
-    used = dict.fromkeys(first or second for first, second in _NAME.findall(text))
-    missing = [prefix for prefix in used if prefix in NAMESPACES and known.get(prefix) != NAMESPACES[prefix]]
+    used = dict.fromkeys(first or second for first, second in _PREFIX_PATTERN.findall(text))
+    missing = [prefix for prefix in used if prefix in NAMESPACES and in_scope.get(prefix) != NAMESPACES[prefix]]
     if not missing:
         return text
     end = re.search(r"[\s/>]", text)

@@ -18,7 +18,7 @@ class XmpRegion:
     box: Box
     scheme: str
     applied_to: tuple[int, int] | None = None
-    sure: bool = True
+    confirmed: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def stored_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return size[::-1] if orientation in (5, 6, 7, 8) else size
 
 
-def overlap(a: Box, b: Box) -> float:
+def intersection_over_union(a: Box, b: Box) -> float:
     """The area that both have, as part of the area that either has."""
     width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))

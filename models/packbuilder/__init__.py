@@ -14,9 +14,9 @@ from pathlib import Path
 
 from packbuilder import dlib_resnet, mtcnn
 from packbuilder.quantise import quantise
-from packbuilder.sources import PackBuildError, source_bytes
+from packbuilder.sources import PackBuildError, read_source
 
-__all__ = ["PackBuildError", "build_pack", "float_embedder"]
+__all__ = ["PackBuildError", "build_float_embedder", "build_pack"]
 
 
 def build_pack(manifest: Path, target: Path) -> list[Path]:
@@ -47,19 +47,19 @@ def build_pack(manifest: Path, target: Path) -> list[Path]:
 
 
 def _convert(entry: dict[str, str]) -> bytes:
-    source = source_bytes(entry["distribution"], entry["source"], entry["source_sha256"])
+    source = read_source(entry["distribution"], entry["source"], entry["source_sha256"])
     if entry["converter"] == "dlib_resnet":
         ranges = json.loads(Path(__file__).with_name("dlib_ranges.json").read_text(encoding="utf-8"))
         return quantise(dlib_resnet.convert(source), ranges)
     return mtcnn.convert(source, network=entry["converter"].removeprefix("mtcnn_"))
 
 
-def float_embedder() -> bytes:
+def build_float_embedder() -> bytes:
     """The embedder as it is before its convolutions are made integers: what the embedded pack's
     is measured against. Raises PackBuildError."""
     pack = tomllib.loads((Path(__file__).parents[1] / "dlib.toml").read_text(encoding="utf-8"))
     entry = next(entry for entry in pack["file"] if entry["converter"] == "dlib_resnet")
-    return dlib_resnet.convert(source_bytes(entry["distribution"], entry["source"], entry["source_sha256"]))
+    return dlib_resnet.convert(read_source(entry["distribution"], entry["source"], entry["source_sha256"]))
 
 
 def _sha256(data: bytes) -> str:

@@ -22,17 +22,17 @@ from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import PhotoRef, UInt8
 from faceclust.vision.pipeline import FaceAnalyser
-from packbuilder import float_embedder
-from packbuilder.quantise import measured_tensors
+from packbuilder import build_float_embedder
+from packbuilder.quantise import tensors_to_measure
 
-_FACES = 256
+_FACE_COUNT = 256
 
 
-def measure(chips: UInt8) -> dict[str, tuple[float, float]]:
+def measure_ranges(chips: UInt8) -> dict[str, tuple[float, float]]:
     """Ranges of the embedder's tensors over chips uint8 (n, h, w, 3), rounded outwards to four
     digits."""
-    model = onnx.load_from_string(float_embedder())
-    names = measured_tensors(model)
+    model = onnx.load_from_string(build_float_embedder())
+    names = tensors_to_measure(model)
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     ranges = dict.fromkeys(names, (0.0, 0.0))
@@ -44,17 +44,17 @@ def measure(chips: UInt8) -> dict[str, tuple[float, float]]:
     return {name: (float(f"{low:.4g}"), float(f"{high:.4g}")) for name, (low, high) in ranges.items()}
 
 
-def _one_face_each(folder: Path) -> UInt8:
+def _cut_one_face_per_photo(folder: Path) -> UInt8:
     analyser = FaceAnalyser(load_pack("dlib"))
     paths = sorted(folder.rglob("*.jpg"))
     chips = []
-    for path in paths[:: max(1, len(paths) // (2 * _FACES))]:
+    for path in paths[:: max(1, len(paths) // (2 * _FACE_COUNT))]:
         pixels = decode_photo(path.read_bytes(), PhotoRef(path.name, 0, 0)).pixels
         found = analyser.detect(pixels)
-        chips += list(analyser.chips(pixels, found)[:1])
-    return np.stack(chips[:_FACES])
+        chips += list(analyser.align(pixels, found)[:1])
+    return np.stack(chips[:_FACE_COUNT])
 
 
 if __name__ == "__main__":
-    measured = measure(_one_face_each(Path(sys.argv[1])))
+    measured = measure_ranges(_cut_one_face_per_photo(Path(sys.argv[1])))
     print("{\n" + ",\n".join(f"  {json.dumps(name)}: {list(limits)}" for name, limits in measured.items()) + "\n}")

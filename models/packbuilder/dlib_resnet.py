@@ -19,7 +19,7 @@ _BLOCK = ["affine", "con", "relu", "affine", "con"]
 _RESIDUAL = ["relu", "add_prev", *_BLOCK, "tag1"]
 _RESIDUAL_DOWN = ["relu", "add_prev", "avg_pool", "skip1", "tag2", *_BLOCK, "tag1"]
 #: The layers from the output to the input, the order in which dlib writes their versions.
-_OUTERMOST_FIRST = [
+_LAYERS_OUTPUT_FIRST = [
     "fc", "avg_pool",
     *_RESIDUAL_DOWN, *_RESIDUAL * 2, *_RESIDUAL_DOWN, *_RESIDUAL * 2, *_RESIDUAL_DOWN,
     *_RESIDUAL * 3, *_RESIDUAL_DOWN, *_RESIDUAL * 3,
@@ -37,121 +37,123 @@ class _Layer:
     pad: int = 0
 
 
-class _Reader:
+class _DlibReader:
     """dlib's portable binary format, one value at a time."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = memoryview(data), 0
+        self.data, self.position = memoryview(data), 0
 
-    def take(self, count: int) -> memoryview:
-        part = self.data[self.at : self.at + count]
+    def read_bytes(self, count: int) -> memoryview:
+        part = self.data[self.position : self.position + count]
         if len(part) != count:
             raise PackBuildError(f"dlib file ends at byte {len(self.data)}, in the middle of a value")
-        self.at += count
+        self.position += count
         return part
 
-    def integer(self) -> int:
-        header = self.take(1)[0]
+    def read_integer(self) -> int:
+        header = self.read_bytes(1)[0]
         size = header & 0x0F
         if header & 0x70 or not 1 <= size <= 8:
-            raise PackBuildError(f"not a dlib integer at byte {self.at - 1}")
-        value = int.from_bytes(self.take(size), "little")
+            raise PackBuildError(f"not a dlib integer at byte {self.position - 1}")
+        value = int.from_bytes(self.read_bytes(size), "little")
         return -value if header & 0x80 else value
 
-    def integers(self, count: int) -> list[int]:
-        return [self.integer() for _ in range(count)]
+    def read_integers(self, count: int) -> list[int]:
+        return [self.read_integer() for _ in range(count)]
 
-    def real(self) -> float:
-        mantissa, exponent = self.integers(2)
+    def read_float(self) -> float:
+        mantissa, exponent = self.read_integers(2)
         if exponent >= 32000:  # dlib's marks for inf, -inf and nan
-            raise PackBuildError(f"a number at byte {self.at} is not finite")
+            raise PackBuildError(f"a number at byte {self.position} is not finite")
         return mantissa * 2.0**exponent
 
     def expect(self, *values: int | str) -> None:
         for value in values:
-            got = bytes(self.take(self.integer())).decode() if isinstance(value, str) else self.integer()
+            got = (
+                bytes(self.read_bytes(self.read_integer())).decode() if isinstance(value, str) else self.read_integer()
+            )
             if got != value:
-                raise PackBuildError(f"expected {value!r} in the dlib file before byte {self.at}, found {got!r}")
+                raise PackBuildError(f"expected {value!r} in the dlib file before byte {self.position}, found {got!r}")
 
-    def tensor(self) -> np.ndarray:
+    def read_tensor(self) -> np.ndarray:
         self.expect(2)
-        shape = self.integers(4)
-        return np.frombuffer(self.take(4 * int(np.prod(shape))), "<f4").reshape(shape)
+        shape = self.read_integers(4)
+        return np.frombuffer(self.read_bytes(4 * int(np.prod(shape))), "<f4").reshape(shape)
 
-    def multipliers(self) -> None:
+    def skip_multipliers(self) -> None:
         for _ in range(4):  # of learning rate and weight decay, for weights and bias
-            self.real()
+            self.read_float()
 
-    def alias_shape(self) -> list[int]:
+    def read_alias_shape(self) -> list[int]:
         self.expect(1)
-        return self.integers(4)
+        return self.read_integers(4)
 
 
 def convert(source: bytes) -> bytes:
     """The ONNX bytes for `dlib_face_recognition_resnet_model_v1.dat`."""
-    means, side, layers = _read(source)
-    return _build(means, side, layers)
+    means, side, layers = _read_network(source)
+    return _build_graph(means, side, layers)
 
 
-def _read(source: bytes) -> tuple[np.ndarray, int, list[_Layer]]:
-    r = _Reader(source)
+def _read_network(source: bytes) -> tuple[np.ndarray, int, list[_Layer]]:
+    r = _DlibReader(source)
     r.expect(1, "loss_metric_2")
-    r.real(), r.real()  # margin and threshold of the training loss
-    innermost = len(_OUTERMOST_FIRST) - 1
-    for i, kind in enumerate(_OUTERMOST_FIRST):
+    r.read_float(), r.read_float()  # margin and threshold of the training loss
+    innermost = len(_LAYERS_OUTPUT_FIRST) - 1
+    for i, kind in enumerate(_LAYERS_OUTPUT_FIRST):
         r.expect(1 if kind.startswith(("tag", "skip")) else 3 if i == innermost else 2)
     r.expect("input_rgb_image_sized")
-    means = np.array([r.real() for _ in range(3)])
-    height, width = r.integers(2)
+    means = np.array([r.read_float() for _ in range(3)])
+    height, width = r.read_integers(2)
     if height != width:
         raise PackBuildError(f"the dlib network's input is {height}x{width}, expected a square")
     layers = []
-    for i, kind in enumerate(reversed(_OUTERMOST_FIRST)):
+    for i, kind in enumerate(reversed(_LAYERS_OUTPUT_FIRST)):
         if kind.startswith(("tag", "skip")):
             layers.append(_Layer(kind))
             continue
         layers.append(_read_layer(r, kind))
-        r.take(3)  # three booleans of training state
+        r.read_bytes(3)  # three booleans of training state
         for _ in range(3):  # gradients and cached output, empty in a cleaned network
-            r.tensor()
+            r.read_tensor()
         if i == 0:
-            r.integer()  # sample expansion factor
+            r.read_integer()  # sample expansion factor
     return means, height, layers
 
 
-def _read_layer(r: _Reader, kind: str) -> _Layer:
+def _read_layer(r: _DlibReader, kind: str) -> _Layer:
     if kind == "con":
         r.expect("con_4")
-        parameters = r.tensor().ravel()
-        _, height, width, stride, _, pad, _ = r.integers(7)
-        shape, _ = r.alias_shape(), r.alias_shape()
-        r.multipliers()
+        parameters = r.read_tensor().ravel()
+        _, height, width, stride, _, pad, _ = r.read_integers(7)
+        shape, _ = r.read_alias_shape(), r.read_alias_shape()
+        r.skip_multipliers()
         count = int(np.prod(shape))
         return _Layer(kind, parameters[:count].reshape(shape), parameters[count:], (height, width), stride, pad)
     if kind == "affine":
         r.expect("affine_")
-        parameters = r.tensor().ravel()
-        gamma, _ = r.alias_shape(), r.alias_shape()
+        parameters = r.read_tensor().ravel()
+        gamma, _ = r.read_alias_shape(), r.read_alias_shape()
         r.expect(0)  # convolution mode: one gain and offset a channel
         count = int(np.prod(gamma))
         return _Layer(kind, parameters[:count], parameters[count:])
     if kind.endswith("_pool"):
         r.expect(f"{kind}_2")
-        height, width, stride, _, pad, _ = r.integers(6)
+        height, width, stride, _, pad, _ = r.read_integers(6)
         return _Layer(kind, kernel=(height, width), stride=stride, pad=pad)
     if kind == "fc":
         r.expect("fc_2")
-        outputs, inputs = r.integers(2)
-        matrix = r.tensor().reshape(inputs, outputs)
-        r.alias_shape(), r.alias_shape()
+        outputs, inputs = r.read_integers(2)
+        matrix = r.read_tensor().reshape(inputs, outputs)
+        r.read_alias_shape(), r.read_alias_shape()
         r.expect(1)  # no bias
-        r.multipliers()
+        r.skip_multipliers()
         return _Layer(kind, matrix)
     r.expect(f"{kind}_")
     return _Layer(kind)
 
 
-def _build(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
+def _build_graph(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
     g = Graph("dlib_face_recognition_resnet_v1")
     centred = g.node("Sub", "input", g.constant(means.astype(np.float32).reshape(1, 3, 1, 1)))
     x = g.node("Mul", centred, g.constant(np.float32(1 / 256)))
@@ -160,14 +162,14 @@ def _build(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
     for before, layer, after in zip([None, *layers], layers, [*layers[1:], None], strict=False):
         match layer.kind:
             case "con":
-                x = g.conv(x, *_fold(layer, after), stride=layer.stride, pad=layer.pad)
-                shape = (len(layer.weights), _shrink(shape[1], layer))
+                x = g.conv(x, *_fold_affine(layer, after), stride=layer.stride, pad=layer.pad)
+                shape = (len(layer.weights), _output_size(shape[1], layer))
             case "relu":
                 x = g.node("Relu", x)
             case "max_pool" | "avg_pool" if layer.kernel != (0, 0):
                 op = {"max_pool": "MaxPool", "avg_pool": "AveragePool"}[layer.kind]
                 x = g.node(op, x, kernel_shape=layer.kernel, strides=[layer.stride] * 2, pads=[layer.pad] * 4)
-                shape = (shape[0], _shrink(shape[1], layer))
+                shape = (shape[0], _output_size(shape[1], layer))
             case "avg_pool":
                 x = g.node("Flatten", g.node("GlobalAveragePool", x), axis=1)
             case "tag1" | "tag2":
@@ -185,7 +187,7 @@ def _build(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
     return g.serialise({"input": ["n", 3, side, side]}, {"embedding": ["n", layers[-1].weights.shape[1]]})
 
 
-def _fold(con: _Layer, affine: _Layer | None) -> tuple[np.ndarray, np.ndarray]:
+def _fold_affine(con: _Layer, affine: _Layer | None) -> tuple[np.ndarray, np.ndarray]:
     """Convolution weights and bias with the affine layer after it multiplied in."""
     if affine is None or affine.kind != "affine":
         raise PackBuildError("a convolution without its affine layer in the dlib file")
@@ -193,7 +195,7 @@ def _fold(con: _Layer, affine: _Layer | None) -> tuple[np.ndarray, np.ndarray]:
     return con.weights * gain[:, None, None, None], con.bias * gain + affine.bias
 
 
-def _shrink(size: int, layer: _Layer) -> int:
+def _output_size(size: int, layer: _Layer) -> int:
     return (size + 2 * layer.pad - layer.kernel[0]) // layer.stride + 1
 
 

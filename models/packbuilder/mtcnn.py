@@ -37,7 +37,7 @@ def _pnet(weights: Iterator[np.ndarray]) -> bytes:
     box, box_bias, score, score_bias = (next(weights) for _ in range(4))
     # The probability of the second of two classes is the sigmoid of their scores' difference:
     # one more channel beside the box's, and no softmax over the whole map.
-    filters = np.concatenate([_filters(box), _filters(score[..., 1:] - score[..., :1])])
+    filters = np.concatenate([_to_onnx_filters(box), _to_onnx_filters(score[..., 1:] - score[..., :1])])
     both = g.conv(x, filters, np.append(box_bias, score_bias[1] - score_bias[0]))
     g.node("Slice", both, *(g.constant(np.array([i], np.int64)) for i in (0, 4, 1)), out="box")
     logit = g.node("Gather", both, g.constant(np.array(4, np.int64)), axis=1)
@@ -51,9 +51,9 @@ def _rnet(weights: Iterator[np.ndarray]) -> bytes:
     x = _max_pool(g, _conv_prelu(g, "input", weights, scale_input=True), 3, same=True)
     x = _max_pool(g, _conv_prelu(g, x, weights), 3, same=False)
     x = _conv_prelu(g, x, weights)
-    x = _dense_prelu_on_maps(g, x, weights, height=3, width=3)
+    x = _flatten_dense_prelu(g, x, weights, height=3, width=3)
     _dense(g, x, weights, out="box")
-    _face_probability(g, _dense(g, x, weights))
+    _add_face_probability(g, _dense(g, x, weights))
     return g.serialise({"input": ["n", 3, 24, 24]}, {"box": ["n", 4], "face": ["n"]})
 
 
@@ -63,19 +63,19 @@ def _onet(weights: Iterator[np.ndarray]) -> bytes:
     x = _max_pool(g, _conv_prelu(g, x, weights), 3, same=False)
     x = _max_pool(g, _conv_prelu(g, x, weights), 2, same=True)
     x = _conv_prelu(g, x, weights)
-    x = _dense_prelu_on_maps(g, x, weights, height=3, width=3)
+    x = _flatten_dense_prelu(g, x, weights, height=3, width=3)
     _dense(g, x, weights, out="box")
     _dense(g, x, weights, out="landmarks")
-    _face_probability(g, _dense(g, x, weights))
+    _add_face_probability(g, _dense(g, x, weights))
     return g.serialise({"input": ["n", 3, 48, 48]}, {"box": ["n", 4], "landmarks": ["n", 10], "face": ["n"]})
 
 
-def _filters(keras: np.ndarray) -> np.ndarray:
+def _to_onnx_filters(keras: np.ndarray) -> np.ndarray:
     return keras.transpose(3, 2, 0, 1)  # (h, w, in, out) → (out, in, h, w)
 
 
 def _conv_prelu(g: Graph, x: str, weights: Iterator[np.ndarray], *, scale_input: bool = False) -> str:
-    filters, bias = _filters(next(weights)).astype(np.float64), next(weights).astype(np.float64)
+    filters, bias = _to_onnx_filters(next(weights)).astype(np.float64), next(weights).astype(np.float64)
     if scale_input:
         bias = bias - filters.sum(axis=(1, 2, 3)) * (127.5 / 128)
         filters = filters / 128
@@ -91,7 +91,7 @@ def _dense(g: Graph, x: str, weights: Iterator[np.ndarray], out: str | None = No
     return g.node("Gemm", x, g.constant(next(weights)), g.constant(next(weights)), out=out)
 
 
-def _dense_prelu_on_maps(g: Graph, x: str, weights: Iterator[np.ndarray], *, height: int, width: int) -> str:
+def _flatten_dense_prelu(g: Graph, x: str, weights: Iterator[np.ndarray], *, height: int, width: int) -> str:
     # Keras flattens (width, height, channels), ONNX (channels, height, width): reorder the rows.
     matrix = next(weights)
     channels = matrix.shape[0] // (height * width)
@@ -100,6 +100,6 @@ def _dense_prelu_on_maps(g: Graph, x: str, weights: Iterator[np.ndarray], *, hei
     return g.prelu(x, next(weights).reshape(-1))
 
 
-def _face_probability(g: Graph, scores: str) -> str:
+def _add_face_probability(g: Graph, scores: str) -> str:
     both = g.node("Softmax", scores, axis=1)
     return g.node("Gather", both, g.constant(np.array(1, np.int64)), out="face", axis=1)

@@ -15,11 +15,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-_LARGEST_WEIGHT = 127
-_STEPS = 255
+_MAX_WEIGHT = 127
+_MAX_ACTIVATION = 255
 
 
-def measured_tensors(model: onnx.ModelProto) -> list[str]:
+def tensors_to_measure(model: onnx.ModelProto) -> list[str]:
     """The tensors whose range `quantise` needs: what goes into each convolution, and what comes
     out of it, after its ReLU where it has one."""
     nodes = model.graph.node
@@ -34,11 +34,11 @@ def measured_tensors(model: onnx.ModelProto) -> list[str]:
 
 def quantise(model: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
     """The same network with its convolutions in integers. `ranges`: least and greatest value of
-    each of `measured_tensors`. Raises KeyError where one is missing."""
+    each of `tensors_to_measure`. Raises KeyError where one is missing."""
     before = onnx.load_from_string(model)
-    after = _Rewriter(before, ranges)
+    after = _ModelQuantiser(before, ranges)
     for node in before.graph.node:
-        after.add(node)
+        after.add_node(node)
     graph = helper.make_graph(
         after.nodes, before.graph.name, before.graph.input, before.graph.output, list(after.constants.values())
     )
@@ -49,25 +49,25 @@ def quantise(model: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
     return bytes(out.SerializeToString(deterministic=True))
 
 
-class _Rewriter:
+class _ModelQuantiser:
     """Takes nodes one after the other; gathers those of the new network."""
 
     def __init__(self, model: onnx.ModelProto, ranges: Mapping[str, tuple[float, float]]) -> None:
         nodes = model.graph.node
         self._outputs = {node.output[0] for node in nodes if node.op_type == "Conv"}
         self._outputs |= {node.output[0] for node in nodes if node.op_type == "Relu" and node.input[0] in self._outputs}
-        self._measured = set(measured_tensors(model))
+        self._measured = set(tensors_to_measure(model))
         self._ranges = ranges
         self.nodes: list[onnx.NodeProto] = []
         self.constants = {constant.name: constant for constant in model.graph.initializer}
 
-    def add(self, node: onnx.NodeProto) -> None:
+    def add_node(self, node: onnx.NodeProto) -> None:
         """Copy a node; round what it gives where that is measured."""
         inputs = list(node.input)
         if node.op_type == "Conv":
             x, weights, bias = inputs
-            scales = self._round_weights(weights)
-            self._round_bias(bias, scales * self._grid(x)[0])
+            scales = self._quantise_weights(weights)
+            self._quantise_bias(bias, scales * self._quantisation_parameters(x)[0])
             inputs = [f"{name}_rounded" for name in inputs]
         else:
             # What a convolution gives is at hand as rounded only; other tensors stay as they are.
@@ -80,42 +80,42 @@ class _Rewriter:
         self.nodes.append(copy)
         for name in node.output:
             if name in self._measured:
-                scale, zero = self._grid(name)
-                self._round_trip(name, np.float32(scale), np.uint8(zero))
+                scale, zero = self._quantisation_parameters(name)
+                self._add_quantise_dequantise(name, np.float32(scale), np.uint8(zero))
 
-    def _grid(self, name: str) -> tuple[float, int]:
+    def _quantisation_parameters(self, name: str) -> tuple[float, int]:
         """Scale and zero point of a tensor's 256 steps; zero itself is one of them."""
         low, high = self._ranges[name]
         low, high = min(low, 0.0), max(high, 0.0)
-        scale = float(np.float32((high - low) / _STEPS))
+        scale = float(np.float32((high - low) / _MAX_ACTIVATION))
         return scale, round(-low / scale)
 
-    def _round_trip(self, name: str, scale: np.float32, zero: np.uint8) -> None:
-        grid = [self._constant(f"{name}_scale", scale), self._constant(f"{name}_zero", zero)]
+    def _add_quantise_dequantise(self, name: str, scale: np.float32, zero: np.uint8) -> None:
+        grid = [self._add_constant(f"{name}_scale", scale), self._add_constant(f"{name}_zero", zero)]
         self.nodes.append(helper.make_node("QuantizeLinear", [name, *grid], [f"{name}_steps"]))
         self.nodes.append(helper.make_node("DequantizeLinear", [f"{name}_steps", *grid], [f"{name}_rounded"]))
 
-    def _round_weights(self, name: str) -> np.ndarray:
+    def _quantise_weights(self, name: str) -> np.ndarray:
         """One scale a filter; gives them."""
         weights = numpy_helper.to_array(self.constants.pop(name))
         largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
-        scales = (np.maximum(largest, 1e-12) / _LARGEST_WEIGHT).astype(np.float32)
+        scales = (np.maximum(largest, 1e-12) / _MAX_WEIGHT).astype(np.float32)
         steps = np.rint(weights / scales[:, None, None, None]).astype(np.int8)
-        self._dequantised(name, steps, scales)
+        self._add_dequantise(name, steps, scales)
         return scales.astype(np.float64)
 
-    def _round_bias(self, name: str, scales: np.ndarray) -> None:
+    def _quantise_bias(self, name: str, scales: np.ndarray) -> None:
         bias = numpy_helper.to_array(self.constants.pop(name)).astype(np.float64)
-        self._dequantised(name, np.rint(bias / scales).astype(np.int32), scales.astype(np.float32))
+        self._add_dequantise(name, np.rint(bias / scales).astype(np.int32), scales.astype(np.float32))
 
-    def _dequantised(self, name: str, steps: np.ndarray, scales: np.ndarray) -> None:
+    def _add_dequantise(self, name: str, steps: np.ndarray, scales: np.ndarray) -> None:
         zeros = np.zeros(len(scales), steps.dtype)
         inputs = [
-            self._constant(f"{name}_{part}", value)
+            self._add_constant(f"{name}_{part}", value)
             for part, value in (("steps", steps), ("scale", scales), ("zero", zeros))
         ]
         self.nodes.append(helper.make_node("DequantizeLinear", inputs, [f"{name}_rounded"], axis=0))
 
-    def _constant(self, name: str, value: np.ndarray | np.generic) -> str:
+    def _add_constant(self, name: str, value: np.ndarray | np.generic) -> str:
         self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name

@@ -15,7 +15,7 @@ class PackBuildError(Exception):
     """The embedded pack cannot be built; the message says why and what to do."""
 
 
-def source_bytes(distribution: str, name: str, sha256: str) -> bytes:
+def read_source(distribution: str, name: str, sha256: str) -> bytes:
     """The bytes of file `name` of an installed distribution, once its SHA-256 agrees."""
     path = _locate(distribution, name)
     data = path.read_bytes()

@@ -21,8 +21,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from faceclust import Library
-from faceclust.files.names import ALBUMS_NOTES
-from faceclust.outputs.albums import KINDS
+from faceclust.files.names import ALBUMS_MARKER
+from faceclust.outputs.albums import LINK_KINDS
 from faceclust.outputs.albums.safe_names import safe_name
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -31,10 +31,10 @@ from tests.benchmarks.interview import true_names
 
 def name_groups(library: Library, truth: dict[str, str]) -> None:
     """Each group after the person most of its faces are of; groups of nobody stay without a name."""
-    for number, faces in sorted(library.members.items()):
+    for number, faces in sorted(library.group_members.items()):
         people = Counter(truth[face] for face in faces if face in truth)
         if len(faces) >= 2 and people:
-            library.name(library.group(number), people.most_common(1)[0][0], shown=())
+            library.name(library.faces_in_group(number), people.most_common(1)[0][0], confirmed=())
 
 
 def followed(library: Library, out: Path, kind: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def main() -> None:
     ask = argparse.ArgumentParser()
     ask.add_argument("library", type=Path)
     ask.add_argument("truth", type=Path)
-    ask.add_argument("--link", choices=KINDS, default="symlink")
+    ask.add_argument("--link", choices=LINK_KINDS, default="symlink")
     ask.add_argument("--confirmed", action="store_true")
     arguments = ask.parse_args()
     library = Library(arguments.library)
@@ -71,9 +71,9 @@ def main() -> None:
             on_photo[row["photo"]].add(row["person"].replace("_", " "))
     with tempfile.TemporaryDirectory(dir=library.root.parent) as folder:
         plan = library.plan_albums(Path(folder) / "People", kind=arguments.link, confirmed=arguments.confirmed)
-        left = (*plan.left, *library.make_albums(plan))
+        left = (*plan.skipped, *library.make_albums(plan))
         links = followed(library, plan.out, arguments.link)
-        assert (plan.out / ALBUMS_NOTES).exists() and not left and links.keys() == plan.make.keys()
+        assert (plan.out / ALBUMS_MARKER).exists() and not left and links.keys() == plan.make.keys()
         again = library.plan_albums(plan.out, kind=arguments.link, confirmed=arguments.confirmed)
         assert not again.make and not again.remove and again.keep.keys() == links.keys()
     label_of = {safe_name(label): label for label in plan.albums}
@@ -84,14 +84,14 @@ def main() -> None:
     print(f"right: {len(right)} of {len(shown)}, precision {len(right) / max(1, len(shown)):.4f}")
     print(f"of {len(real)} photos with these people, recall {len(right) / max(1, len(real)):.4f}")
     for person, photo in sorted(shown.keys() - real):
-        faces = [place.face_id for place in library.places if place.photo == photo]
-        mine = [truth.get(face, "no known face") for face in faces if face in library.person(person).face_ids]
+        faces = [place.face_id for place in library.occurrences if place.photo == photo]
+        mine = [truth.get(face, "no known face") for face in faces if face in library.find_person(person).face_ids]
         print(f"  wrong: {shown[person, photo]} -> {photo}: the face is of {', '.join(mine)}")
     missing = Counter(
         next(
             (
                 "in another person's group" if place.face_id in library.person_of else "in no group"
-                for place in library.places
+                for place in library.occurrences
                 if place.photo == photo and truth.get(place.face_id) == person
             ),
             "face not found by the scan",

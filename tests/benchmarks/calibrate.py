@@ -24,8 +24,8 @@ import numpy as np
 from faceclust import Library
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
-from faceclust.evaluation.thresholds import alike_at
-from faceclust.interview.questions import Kind
+from faceclust.evaluation.thresholds import cluster_unconstrained
+from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview
 from faceclust.types import ClusterParams
 
@@ -42,21 +42,24 @@ def copied(root: Path, to: Path) -> Library:
         shutil.copy(cache, to / cache.relative_to(root))
     library = Library(to)
     library.home.create()
-    library.home.note_scan()
+    library.home.record_scan()
     library.cluster(threshold=DEFAULT)
     return library
 
 
 def name_people(library: Library, user: User, people: int) -> int:
     """Answers until `people` have a name and nothing is left to ask of them. Gives how many."""
-    interview, answers = Interview(library, row=ROW), 0
-    while asked := interview.ask():
+    interview, answers = Interview(library, pictures_per_row=ROW), 0
+    while asked := interview.next_question():
         named = {person.label for person in library.people()}
         answer = user.answer(asked)
-        new = asked.question.kind is Kind.WHO and answer.split(" ")[-1] not in ("n", *(n.split(" ")[-1] for n in named))
-        if asked.question.kind is Kind.SAME and not asked.question.names:
+        new = asked.question.kind is QuestionKind.WHO and answer.split(" ")[-1] not in (
+            "n",
+            *(n.split(" ")[-1] for n in named),
+        )
+        if asked.question.kind is QuestionKind.SAME and not asked.question.names:
             answer = ""  # of groups without a name; those who stop after some people do not look at them
-        elif len(named) >= people and (new or answer == "n") and asked.question.kind is Kind.WHO:
+        elif len(named) >= people and (new or answer == "n") and asked.question.kind is QuestionKind.WHO:
             answer = ""
         interview.answer(asked, answer)
         answers += bool(answer)
@@ -66,7 +69,9 @@ def name_people(library: Library, user: User, people: int) -> int:
 def confirm_right_ones(library: Library, user: User) -> None:
     for person in library.people():
         right = [face for face in person.face_ids if user.who(face) == person.label]
-        library.confirm(right, person.label, rest=[face for face in person.face_ids if user.who(face) != person.label])
+        library.confirm(
+            right, person.label, rejected=[face for face in person.face_ids if user.who(face) != person.label]
+        )
 
 
 def main() -> None:
@@ -87,7 +92,7 @@ def main() -> None:
         confirmed = sum(len(person.confirmed) for person in library.people())
         print(f"{arguments.library.name}: {len(library.people())} people named, {answers} answers, {confirmed} faces")
         try:
-            found = library.calibrate(arguments.far, dry_run=True).found
+            found = library.calibrate(arguments.far, dry_run=True).calibrated
         except FaceclustError as error:
             sys.exit(str(error))
         print(
@@ -102,7 +107,7 @@ def main() -> None:
         thresholds = sorted({DEFAULT, found.threshold, found.highest, *np.arange(1.0, 1.61, 0.02).round(2).tolist()})
         for what, among in groups.items():
             scores = {}
-            for threshold, clusters in alike_at(library.faces, ClusterParams(), thresholds):
+            for threshold, clusters in cluster_unconstrained(library.faces, ClusterParams(), thresholds):
                 scores[threshold] = bcubed(clusters[among], persons[among]), pairwise(clusters[among], persons[among])
             best = max(scores, key=lambda threshold: scores[threshold][0].f)
             for name, threshold in (

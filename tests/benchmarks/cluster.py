@@ -33,17 +33,17 @@ MATRIX = 12_000  # faces that a matrix of all pairs is made for
 
 def two_passes(faces: Faces, threshold: float) -> np.ndarray:
     from faceclust.cluster.constraints import Constraints
-    from faceclust.cluster.two_passes import two_passes
+    from faceclust.cluster.two_passes import cluster_in_two_passes
 
-    return two_passes(faces.embeddings, threshold, Constraints())
+    return cluster_in_two_passes(faces.embeddings, threshold, Constraints())
 
 
 def two_passes_photos(faces: Faces, threshold: float) -> np.ndarray:
-    from faceclust.cluster.constraints import Constraints, one_person_a_photo
-    from faceclust.cluster.two_passes import two_passes
+    from faceclust.cluster.constraints import Constraints, same_photo_exclusions
+    from faceclust.cluster.two_passes import cluster_in_two_passes
 
-    photos = one_person_a_photo(np.char.mod("%d", faces.photo))
-    labels = two_passes(faces.embeddings, threshold, Constraints(exclusions=photos))
+    photos = same_photo_exclusions(np.char.mod("%d", faces.photo))
+    labels = cluster_in_two_passes(faces.embeddings, threshold, Constraints(exclusions=photos))
     pairs = np.stack([labels, faces.photo])
     assert np.unique(pairs, axis=1).shape == pairs.shape, "two faces of one photo in a group"
     return labels
@@ -59,9 +59,9 @@ def linkage(method: str) -> Callable[[Faces, float], np.ndarray]:
 
 
 def density(faces: Faces, threshold: float) -> np.ndarray:
-    from faceclust.cluster.density import hdbscan_groups
+    from faceclust.cluster.density import cluster_hdbscan
 
-    return hdbscan_groups(faces.embeddings, 2)
+    return cluster_hdbscan(faces.embeddings, 2)
 
 
 def scipy_average(faces: Faces, threshold: float) -> np.ndarray:

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from faceclust import Library
-from faceclust.importers.collect import gather
+from faceclust.importers.collect import collect_names
 from faceclust.importers.plan import ImportPlan
-from faceclust.importers.reconcile import judge
-from faceclust.importers.sources import sort_sources
-from faceclust.types import FacePlace
+from faceclust.importers.reconcile import reconcile
+from faceclust.importers.sources import classify_sources
+from faceclust.types import FaceOccurrence
 from faceclust.xmp.values import Box, stored_box, stored_size
 
 Truth = dict[str, list[tuple[str, Box]]]
@@ -107,19 +107,19 @@ def score(library: Library, truth: Truth, case: Case) -> tuple[int, int, int, in
     """Names whose face was found, right, wrong, and on none."""
     with tempfile.TemporaryDirectory() as folder:
         write_sidecars(library, truth, case, Path(folder))
-        sources = sort_sources(library.root, [Path(folder)], None, library.photos)
-        gathered = gather(library.root, library.photos, sources, library.progress)
+        sources = classify_sources(library.root, [Path(folder)], None, library.photos)
+        gathered = collect_names(library.root, library.photos, sources, library.progress)
     chance = random.Random(1)
-    known = library._known_of_faces()
+    known = library._collect_library_names()
     faces = {photo: [face for face in here if chance.random() >= case.missing] for photo, here in known.faces.items()}
-    plan: ImportPlan = judge(gathered, replace(known, faces=faces))
+    plan: ImportPlan = reconcile(gathered, replace(known, faces=faces))
     place_of = {place.face_id: place for here in faces.values() for place in here}
     right = sum(naming.name in people_at(place_of[naming.face_id], truth) for naming in plan.namings)
     found = sum(bool(people_at(place, truth)) for place in place_of.values())
     return found, right, len(plan.namings) - right, len(plan.unmatched) + len(plan.conflicts)
 
 
-def people_at(place: FacePlace, truth: Truth) -> list[str]:
+def people_at(place: FaceOccurrence, truth: Truth) -> list[str]:
     left, top, right, bottom = place.pixel_box
     x, y = (left + right) / 2, (top + bottom) / 2
     return [name for name, box in truth[place.photo] if box[0] <= x <= box[2] and box[1] <= y <= box[3]]

@@ -22,11 +22,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from faceclust import Library
-from faceclust.interview.presenter import Asked
-from faceclust.interview.questions import Kind
+from faceclust.interview.presenter import PresentedQuestion
+from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview
-from faceclust.outputs.report.timeline import pictured_faces
-from faceclust.people.face_finder import overlap
+from faceclust.outputs.report.timeline import select_faces_across_years
+from faceclust.people.face_finder import intersection_over_union
 from faceclust.people.journal import Journal
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -45,12 +45,14 @@ def true_names(library: Library, table: Path) -> dict[str, str]:
             box = tuple(float(row[side]) for side in ("left", "top", "right", "bottom"))
             rows[row["photo"]].append((box, row["person"].replace("_", " ")))
     by_photo = defaultdict(list)
-    for place in library.places:
+    for place in library.occurrences:
         by_photo[place.photo].append(place)
     found: dict[str, str] = {}
     for photo, places in by_photo.items():
         pairs = [
-            (overlap(box, place.pixel_box), i, place) for i, (box, _) in enumerate(rows[photo]) for place in places
+            (intersection_over_union(box, place.pixel_box), i, place)
+            for i, (box, _) in enumerate(rows[photo])
+            for place in places
         ]
         taken = set()
         for shared, i, place in sorted(pairs, key=lambda pair: -pair[0]):
@@ -72,13 +74,13 @@ class User:
         name = self.truth.get(face)
         return name if name is not None and self._times[name] >= self._knows else None
 
-    def answer(self, asked: Asked) -> str:
+    def answer(self, asked: PresentedQuestion) -> str:
         """What they type."""
-        shown = [self.who(face) for face in asked.numbered]
+        shown = [self.who(face) for face in asked.numbered_faces]
         kind, names = asked.question.kind, asked.question.names
-        if kind is Kind.SAME:
+        if kind is QuestionKind.SAME:
             return "y" if len(set(shown)) == 1 and shown[0] is not None else "n"
-        if kind is Kind.WHO:
+        if kind is QuestionKind.WHO:
             most = Counter(shown).most_common(1)[0][0]
             others = [str(number) for number, name in enumerate(shown, start=1) if name != most]
             return " ".join([*others, *([most] if most is not None else [] if others else ["n"])])
@@ -87,7 +89,7 @@ class User:
             return "y"
         if len(wrong) < len(shown):
             return " ".join(wrong)
-        return shown[0] if asked.takes_a_name and shown[0] is not None and len(set(shown)) == 1 else "n"
+        return shown[0] if asked.accepts_name and shown[0] is not None and len(set(shown)) == 1 else "n"
 
 
 class Score:
@@ -128,12 +130,17 @@ def by_size(root: Path, user: User) -> None:
         library.journal = Journal(Path(folder) / "people.jsonl")
         while groups := [group for group in library.unnamed_groups() if len(group.face_ids) > 1]:
             group = groups[0]
-            shown = [place.face_id for place in pictured_faces(group, library.places_of, ROW)]
+            shown = [
+                place.face_id
+                for place in select_faces_across_years(
+                    [library.occurrences_of[face][0] for face in group.face_ids], ROW
+                )
+            ]
             most = Counter(user.who(face) for face in shown).most_common(1)[0][0]
             if most is None:
                 library.ignore(group.face_ids)
             else:
-                library.name(group.face_ids, most, shown=[face for face in shown if user.who(face) == most])
+                library.name(group.face_ids, most, confirmed=[face for face in shown if user.who(face) == most])
             answers += 1
             score.take(library, answers)
     score.tell("by size only", answers)
@@ -142,10 +149,10 @@ def by_size(root: Path, user: User) -> None:
 def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
     """`faceclust label`, answered key by key."""
     library, score, answers, kinds = Library(root), Score(user.truth), 0, Counter[str]()
-    interview = Interview(library, row=ROW, thorough=thorough)
+    interview = Interview(library, pictures_per_row=ROW, thorough=thorough)
     terminal = LabelTerminal(root, *(["--thorough"] if thorough else []))
-    while (asked := interview.ask()) and score.now < MARKS[-1]:
-        terminal.question(asked.words)
+    while (asked := interview.next_question()) and score.now < MARKS[-1]:
+        terminal.question(asked.text)
         saved = len(library.journal.events())
         terminal.type(user.answer(asked) + "\r")
         answers += 1
@@ -154,8 +161,8 @@ def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
         while len(library.journal.events()) == saved:
             terminal.read(0.02)
             if time.monotonic() > end:
-                raise TimeoutError(f"no answer to {asked.words!r} was saved:\n{terminal.text}")
-        library._forget_people()
+                raise TimeoutError(f"no answer to {asked.text!r} was saved:\n{terminal.text}")
+        library._invalidate_people()
         score.take(library, answers)
         if answers % 50 == 0:
             print(f"  {answers} answers: {score.now:.1%}", flush=True)

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.density import hdbscan_groups
+from faceclust.cluster.density import cluster_hdbscan
 from faceclust.cluster.group import group_faces
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.two_passes import two_passes
-from faceclust.evaluation.labelled_folders import labelled_photos
-from faceclust.evaluation.main_faces import main_faces
+from faceclust.cluster.two_passes import cluster_in_two_passes
+from faceclust.evaluation.labelled_folders import find_labelled_photos
+from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack
@@ -44,8 +44,8 @@ def main() -> None:
     ask.add_argument("--pack", type=Path)
     arguments = ask.parse_args()
     pack = read_manifest(arguments.pack) if arguments.pack else load_pack("dlib")
-    photos = labelled_photos(arguments.folder)
-    faces = main_faces(photos.paths, pack, workers=arguments.workers)
+    photos = find_labelled_photos(arguments.folder)
+    faces = find_main_faces(photos.paths, pack, workers=arguments.workers)
     mirrored, plain = (faces.embeddings(pack.embedder.radius, mirrored=both) for both in (True, False))
     if arguments.embeddings:
         np.savez(arguments.embeddings, mirrored=mirrored, plain=plain)
@@ -80,11 +80,11 @@ def _likeness_at_far(impostors: np.ndarray, far: float) -> float:
 
 
 METHODS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    "average": lambda vectors, t: two_passes(vectors, t, Constraints()),
+    "average": lambda vectors, t: cluster_in_two_passes(vectors, t, Constraints()),
     "average, one pass": lambda vectors, t: agglomerate(vectors, t),
     "complete": lambda vectors, t: agglomerate(vectors, t, "complete"),
     "single": lambda vectors, t: agglomerate(vectors, t, "single"),
-    "hdbscan": lambda vectors, t: hdbscan_groups(vectors, 2),
+    "hdbscan": lambda vectors, t: cluster_hdbscan(vectors, 2),
 }
 
 

@@ -80,7 +80,7 @@ def by_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
 
 
 def lay_out_one(n: int, method: str, threads: int) -> None:
-    from faceclust.outputs.map.layout import lay_out
+    from faceclust.outputs.map.layout import compute_layout
 
     faces = synthetic_faces(n)
     embeddings = faces.embeddings * RADIUS
@@ -88,7 +88,7 @@ def lay_out_one(n: int, method: str, threads: int) -> None:
     if method == "scikit-learn":
         points = by_scikit_learn(embeddings, threads)
     else:
-        points = lay_out(embeddings, method, threads=threads)
+        points = compute_layout(embeddings, method, threads=threads)
     cpu, elapsed = time.process_time() - cpu, time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     kept, same, in_space = quality(faces, points)
@@ -116,11 +116,11 @@ def measure_browser(n: int, keep: Path | None) -> None:
         faces = synthetic_faces(n)
         library = write_drawn_library(Path(folder) / "library", faces.embeddings, faces.person, faces.photo, pool=400)
         library.cluster(1.1 * library.pack.embedder.radius**2)  # of vectors of norm 1
-        for number in sorted(library.members)[:60]:
-            library.name(library.group(number), f"Person {number}")
+        for number in sorted(library.group_members)[:60]:
+            library.name(library.faces_in_group(number), f"Person {number}")
         started = time.process_time()
         page = (keep or Path(folder)) / f"map-{n}.html"
-        page.write_text(library.map(page), encoding="utf-8")
+        page.write_text(library.map_page(page), encoding="utf-8")
         print(f"{n:,} faces: {time.process_time() - started:.0f} CPU s, {page.stat().st_size / 1e6:.1f} MB")
         options = webdriver.ChromeOptions()
         options.binary_location = program("chromium")

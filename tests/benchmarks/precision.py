@@ -23,17 +23,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import two_passes
-from faceclust.evaluation.labelled_folders import LabelledPhotos, labelled_photos
-from faceclust.evaluation.main_faces import MainFaces, main_faces
+from faceclust.cluster.two_passes import cluster_in_two_passes
+from faceclust.evaluation.labelled_folders import LabelledPhotos, find_labelled_photos
+from faceclust.evaluation.main_faces import MainFaces, find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
-from faceclust.evaluation.score_pairs import Pairs, pairs_of, score_pairs
+from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, score_pairs
 from faceclust.files.names import PRECISIONS
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
 from faceclust.photos.face_ids import face_id
-from faceclust.store.precision import as_kept
-from faceclust.store.schema import CacheInfo, parquet_bytes, rows_to_table
+from faceclust.store.precision import quantise_embeddings
+from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -50,11 +50,11 @@ def main() -> None:
     ask.add_argument("pairs", type=Path)
     ask.add_argument("--pack", default="dlib")
     arguments = ask.parse_args()
-    labelled, pack = labelled_photos(arguments.folder), load_pack(arguments.pack)
-    faces = main_faces(labelled.paths, pack)
+    labelled, pack = find_labelled_photos(arguments.folder), load_pack(arguments.pack)
+    faces = find_main_faces(labelled.paths, pack)
     radius = pack.embedder.radius
     exact = faces.embeddings(radius, mirrored=pack.embedder.mirror)
-    pairs = _among(labelled, pairs_of(arguments.folder, arguments.pairs))
+    pairs = _among(labelled, load_pairs(arguments.folder, arguments.pairs))
     print(
         "| embeddings as | bytes a face | cache of 10,000 faces | accuracy, ten folds | VAL at FAR 0.001 "
         "| all pairs, TAR at FAR 0.00001 | grouping at 1.1, BCubed F |\n|---|---|---|---|---|---|---|"
@@ -73,10 +73,10 @@ def main() -> None:
 
 
 def _as_kept(precision: str, radius: float, vectors: np.ndarray) -> np.ndarray:
-    return as_kept(vectors, precision, radius)
+    return quantise_embeddings(vectors, precision, radius)
 
 
-def _among(labelled: LabelledPhotos, pairs: Pairs) -> Pairs:
+def _among(labelled: LabelledPhotos, pairs: VerificationPairs) -> VerificationPairs:
     """The pairs, of all the labelled photos instead of those in pairs."""
     at = {photo: i for i, photo in enumerate(labelled.photos)}
     of = np.array([at[name] for name in pairs.names])
@@ -85,14 +85,16 @@ def _among(labelled: LabelledPhotos, pairs: Pairs) -> Pairs:
     )
 
 
-def _line(name: str, sizes: str, pairs: Pairs, faces: MainFaces, people: np.ndarray, pack: Pack, read: Read) -> None:
+def _line(
+    name: str, sizes: str, pairs: VerificationPairs, faces: MainFaces, people: np.ndarray, pack: Pack, read: Read
+) -> None:
     spec = pack.embedder
-    s = score_pairs(pairs, faces, spec.radius, mirrored=spec.mirror, rounded=read).protocol
+    s = score_pairs(pairs, faces, spec.radius, mirrored=spec.mirror, quantise=read).protocol
     error = "" if s.accuracy_error is None else f" ± {100 * s.accuracy_error:.2f}"
     found = faces.found
     vectors = read(faces.embeddings(spec.radius, mirrored=spec.mirror))[found]
     accepted = _true_accept_rate(vectors, people[found], 1e-5)
-    f = bcubed(two_passes(vectors, 1.1, Constraints()), people[found]).f
+    f = bcubed(cluster_in_two_passes(vectors, 1.1, Constraints()), people[found]).f
     print(
         f"| {name} | {sizes} | {100 * s.accuracy:.2f}{error} % | {100 * s.val:.1f} % | {100 * accepted:.1f} % "
         f"| {f:.4f} |",
@@ -111,7 +113,7 @@ def _sizes(faces: MainFaces, exact: np.ndarray, pack: Pack, precision: str) -> t
     spec = pack.embedder
     info = replace(CacheInfo(pack.name, pack.fingerprint, spec.dimension, spec.radius), precision=precision)
     photos = (_photo(i, int(first[i]), faces, vectors[i : i + 1]) for i in range(COUNT))
-    content = parquet_bytes(rows_to_table(photos, info))
+    content = encode_parquet(photos_to_table(photos, info))
     group = pq.read_metadata(pa.BufferReader(content)).row_group(0)
     columns = [group.column(i) for i in range(group.num_columns)]
     (size,) = [column.total_compressed_size for column in columns if column.path_in_schema.startswith("embedding")]

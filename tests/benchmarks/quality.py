@@ -28,35 +28,43 @@ from scipy.optimize import minimize
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.group import group_faces
-from faceclust.evaluation.degradations import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
-from faceclust.evaluation.labelled_folders import LabelledPhotos, labelled_photos
-from faceclust.evaluation.main_faces import Treatment
+from faceclust.evaluation.degradations import (
+    BandOcclusion,
+    Downscaling,
+    ExposureChange,
+    GaussianBlur,
+    GaussianNoise,
+    JpegCompression,
+    LeftOcclusion,
+)
+from faceclust.evaluation.labelled_folders import LabelledPhotos, find_labelled_photos
+from faceclust.evaluation.main_faces import Degradation
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import threshold_at_far
-from faceclust.evaluation.reject import area_under, error_versus_reject, rank_correlation
+from faceclust.evaluation.reject import area_under_curve, error_versus_reject, rank_correlation
 from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
 from faceclust.vision.pipeline import FaceAnalyser
-from faceclust.vision.quality import Parts, model_quality, quality_parts
+from faceclust.vision.quality import QualityFactors, measure_quality_factors, predict_quality
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.synthetic import face_table
 
-WAYS: dict[str, list[Treatment]] = {
-    "blurred, σ 1 to 4 px": [Blurred(radius) for radius in (1, 2, 3, 4)],
-    "smaller, 1.5 to 4 times": [Smaller(factor) for factor in (1.5, 2, 3, 4)],
-    "blown up, 2 to 4 times": [Smaller(factor, back=True) for factor in (2, 3, 4)],
-    "JPEG 30, 10, 5": [Jpeg(quality) for quality in (30, 10, 5)],
-    "noise, σ 15, 30, 50": [Noisy(deviation) for deviation in (15, 30, 50)],
-    "cut off at 40, 45, 50 %": [Cut(share) for share in (0.4, 0.45, 0.5)],
-    "covered, 8 to 24 %": [Covered(share) for share in (0.08, 0.16, 0.24)],
-    "dark, × 0.3, 0.1, 0.05": [Exposed(factor) for factor in (0.3, 0.1, 0.05)],
-    "light, × 2, 4": [Exposed(factor) for factor in (2, 4)],
+WAYS: dict[str, list[Degradation]] = {
+    "blurred, σ 1 to 4 px": [GaussianBlur(radius) for radius in (1, 2, 3, 4)],
+    "smaller, 1.5 to 4 times": [Downscaling(factor) for factor in (1.5, 2, 3, 4)],
+    "blown up, 2 to 4 times": [Downscaling(factor, restore_size=True) for factor in (2, 3, 4)],
+    "JPEG 30, 10, 5": [JpegCompression(quality) for quality in (30, 10, 5)],
+    "noise, σ 15, 30, 50": [GaussianNoise(deviation) for deviation in (15, 30, 50)],
+    "cut off at 40, 45, 50 %": [LeftOcclusion(share) for share in (0.4, 0.45, 0.5)],
+    "covered, 8 to 24 %": [BandOcclusion(share) for share in (0.08, 0.16, 0.24)],
+    "dark, × 0.3, 0.1, 0.05": [ExposureChange(factor) for factor in (0.3, 0.1, 0.05)],
+    "light, × 2, 4": [ExposureChange(factor) for factor in (2, 4)],
 }
 LEVELS = [(way, level, do) for way, levels in WAYS.items() for level, do in enumerate(levels, start=1)]
 SHARES = np.arange(0, 0.51, 0.05)
-PARTS = [field.name for field in fields(Parts)]
+PARTS = [field.name for field in fields(QualityFactors)]
 #: Limits from below in the fit. On LFW size tells little beside sharpness, and heads are hardly turned;
 #: elsewhere both are other.
 AT_LEAST = {"size": 0.2, "pose": 0.5}
@@ -85,7 +93,7 @@ class Looked:
 
     @property
     def quality(self) -> np.ndarray:
-        return model_quality(Parts(*self.parts.T), mirrored=True)
+        return predict_quality(QualityFactors(*self.parts.T), mirrored=True)
 
 
 def _open_models() -> None:
@@ -93,7 +101,7 @@ def _open_models() -> None:
     _analyser = FaceAnalyser(load_pack("dlib"))
 
 
-def _look(job: tuple[Path, Treatment | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:
+def _look(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:
     path, treatment = job
     data = path.read_bytes()
     pixels = decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
@@ -103,12 +111,12 @@ def _look(job: tuple[Path, Treatment | None]) -> tuple[np.ndarray, np.ndarray, f
         return None
     off = ((faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2 - np.array(pixels.shape[1::-1]) / 2) ** 2
     face = faces.take(np.array([off.sum(axis=1).argmin()]))
-    chips, scales, spec = _analyser.chips(pixels, face), _analyser.chip_scales(face), _analyser.pack.embedder
+    chips, scales, spec = _analyser.align(pixels, face), _analyser.chip_scales(face), _analyser.pack.embedder
     seen = _analyser._embedder(chips)
-    parts = quality_parts(face, scales, chips, seen.asymmetry, spec)
+    parts = measure_quality_factors(face, scales, chips, seen.asymmetry, spec)
     row = np.array([getattr(parts, name)[0] for name in PARTS])
     old = float(face.scores[0] * min(1, 1 / scales[0]))
-    return seen.vectors[0], row, float(seen.norms[0]), old, float(model_quality(parts, mirrored=False)[0])
+    return seen.vectors[0], row, float(seen.norms[0]), old, float(predict_quality(parts, mirrored=False)[0])
 
 
 def look(photos: LabelledPhotos, count: int) -> Looked:
@@ -215,7 +223,7 @@ def main() -> None:
         with np.load(arguments.kept) as kept:
             looked = Looked(**kept)
     else:
-        looked = look(labelled_photos(arguments.folder), arguments.photos)
+        looked = look(find_labelled_photos(arguments.folder), arguments.photos)
         if arguments.kept:
             np.savez(arguments.kept, **{field.name: getattr(looked, field.name) for field in fields(Looked)})
     accepted, distance = likeness(looked)
@@ -248,7 +256,7 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|")
         for name, curve in drawn[title].items():
             cells = " | ".join(f"{curve[k]:.1%}" for k in (0, 2, 4, 6, 10))
-            print(f"| {name} | {cells} | {area_under(SHARES, curve):.1%} |")
+            print(f"| {name} | {cells} | {area_under_curve(SHARES, curve):.1%} |")
     _grouping(looked)
     if arguments.plot:
         _plot(drawn, arguments.plot)

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import two_passes
-from faceclust.evaluation.labelled_folders import labelled_photos
+from faceclust.cluster.two_passes import cluster_in_two_passes
+from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.metrics.verification import standard_error, verify_folds
-from faceclust.evaluation.pair_lists import read_pairs
-from faceclust.people.identification import ALLOWANCE, IDENTIFY_THRESHOLD, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
+from faceclust.evaluation.pair_lists import read_pair_list
+from faceclust.people.identification import IDENTIFY_THRESHOLD, MEAN_PENALTY, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 
 DRAWS = 5
 
@@ -114,7 +114,7 @@ def local_mean(k: int, allowance: float) -> Rule:
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         no_photos = np.full(len(names), "")
-        return Gallery(names, no_photos, faces).distances(probes, k, allowance=allowance)
+        return Gallery(names, no_photos, faces).distances(probes, k, mean_penalty=allowance)
 
     return rule
 
@@ -128,7 +128,7 @@ RULES: dict[str, Rule] = {
     "mean of all faces": local_mean(10**6, 0.0),
     "mean of the 5 nearest": local_mean(5, 0.0),
     f"mean of the {NEIGHBOURS} nearest": local_mean(NEIGHBOURS, 0.0),
-    CHOSEN: local_mean(NEIGHBOURS, ALLOWANCE),
+    CHOSEN: local_mean(NEIGHBOURS, MEAN_PENALTY),
 }
 
 
@@ -218,7 +218,7 @@ def galleries(faces: np.ndarray, persons: np.ndarray, shown: int = 3) -> None:
     for seed in range(DRAWS):
         rng = np.random.default_rng(seed)
         library, rest = np.split(rng.permutation(len(faces)), [len(faces) // 2])
-        groups = two_passes(faces[library], IDENTIFY_THRESHOLD, Constraints())
+        groups = cluster_in_two_passes(faces[library], IDENTIFY_THRESHOLD, Constraints())
         confirmed: dict[int, str] = {}
         suggested: dict[int, str] = {}
         for number in np.flatnonzero(np.bincount(groups[groups >= 0]) > 1):
@@ -237,7 +237,7 @@ def galleries(faces: np.ndarray, persons: np.ndarray, shown: int = 3) -> None:
 
 
 def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None:
-    pairs = read_pairs(pairs_file)
+    pairs = read_pair_list(pairs_file)
     at = {path.stem: i for i, path in enumerate(paths)}
     left, right = (np.array([at[f"{name}_{i:04d}"] for name, i in side]) for side in (pairs.left, pairs.right))
     apart = ((faces[left] - faces[right]) ** 2).sum(axis=1)
@@ -259,7 +259,7 @@ def main() -> None:
     for name in ("folder", "pairs", "embeddings"):
         ask.add_argument(name, type=Path)
     arguments = ask.parse_args()
-    paths = labelled_photos(arguments.folder).paths
+    paths = find_labelled_photos(arguments.folder).paths
     faces = np.load(arguments.embeddings)["mirrored"]
     if len(faces) != len(paths):
         sys.exit(f"{arguments.embeddings} is of {len(faces)} photos, {arguments.folder} has {len(paths)}")

@@ -45,7 +45,9 @@ def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Libra
         name = f"{first[number % len(first)]} {last[(number % len(first) + number // len(first)) % len(last)]}"
         known = {person.label for person in library.people()} if number >= 300 else set()
         shown = [face for face in group.face_ids if rng.random() < 0.6]
-        library.name(group.face_ids, f"{name} {number}" if name in known else name, shown=shown or group.face_ids[:1])
+        library.name(
+            group.face_ids, f"{name} {number}" if name in known else name, confirmed=shown or group.face_ids[:1]
+        )
     return library
 
 
@@ -118,7 +120,9 @@ def main() -> None:
     arguments = ask.parse_args()
     root = arguments.folder.resolve()
     library = make_library(root, arguments.faces, arguments.named, arguments.pool)
-    print(f"{len(library.places_of):,} faces, {len(library.people())} people, {len(library.unnamed_groups())} groups")
+    print(
+        f"{len(library.occurrences_of):,} faces, {len(library.people())} people, {len(library.unnamed_groups())} groups"
+    )
     page, folder = root / "report.html", root / "report"
     print("one file: ", run("report", "-l", root, "-o", page), f"{page.stat().st_size / 1e6:.1f} MB")
     print("          ", opened(page))

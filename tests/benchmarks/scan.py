@@ -32,10 +32,10 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from faceclust.files.names import cache_name
+from faceclust.files.names import cache_file_name
 from faceclust.packs.manifest import read_manifest
-from faceclust.progress import Silent
-from faceclust.scan.examine import Look
+from faceclust.progress import SilentProgress
+from faceclust.scan.examine import ScanSettings
 from faceclust.scan.run import scan_folders
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo
@@ -74,15 +74,15 @@ def scan_with(manifest: Path, folder: Path, workers: int) -> None:
     home.create()
     result = scan_folders(
         home,
-        Look(pack),
+        ScanSettings(pack),
         info,
         [""],
         workers,
-        Silent(),
+        SilentProgress(),
         lambda: False,
         _NothingForgotten(),  # type: ignore[arg-type]
     )
-    print(" ".join(f"{stage}={seconds:.3f}" for stage, seconds in result.seconds.items()))
+    print(" ".join(f"{stage}={seconds:.3f}" for stage, seconds in result.stage_seconds.items()))
 
 
 def linked(photos: list[str], album: Path, folder: Path, flat: bool) -> None:
@@ -119,7 +119,7 @@ def run_pack(measured: Measured, manifest: Path, photos: list[str], album: Path,
 
 def cached_boxes(root: Path, pack: str) -> Boxes:
     boxes: Boxes = defaultdict(list)
-    for path in root.rglob(cache_name(pack)):
+    for path in root.rglob(cache_file_name(pack)):
         folder = path.parent.relative_to(root).as_posix()
         for row in pq.read_table(path).to_pylist():
             if row["face_id"]:

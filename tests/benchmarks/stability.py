@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.group import group_faces
 from faceclust.types import ClusterParams, FaceTable
 from tests.benchmarks.synthetic import Faces, face_table, synthetic_faces
@@ -42,7 +42,7 @@ def main() -> None:
     photos = [p for p in photos if (np.flatnonzero(faces.photo == p) >= arguments.faces).all()]
     params = ClusterParams()
     library = table(faces, there)
-    before = group_faces(library, params, Constraints(exclusions=one_person_a_photo(library.photo_ids))).clustering
+    before = group_faces(library, params, Constraints(exclusions=same_photo_exclusions(library.photo_ids))).clustering
     print("| grouping | additions that change other faces' groups | faces changed within the threshold | beyond it |")
     print("|---|---|---|---|")
     told = []
@@ -51,8 +51,8 @@ def main() -> None:
         for photo in photos[: arguments.additions]:
             new = np.flatnonzero(faces.photo == photo)
             now = table(faces, np.append(there, new))
-            photos_apart = Constraints(exclusions=one_person_a_photo(now.photo_ids))
-            after = group_faces(now, params, photos_apart, history=[before], anew=anew).clustering
+            photos_apart = Constraints(exclusions=same_photo_exclusions(now.photo_ids))
+            after = group_faces(now, params, photos_apart, history=[before], full=anew).clustering
             changed = np.flatnonzero(after.labels[: len(there)] != before.labels)
             apart = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
             near = apart.min(axis=1, initial=np.inf) <= params.threshold

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.cli.albums import _KINDS, _LAYOUT
+from faceclust.cli.albums import _DEFAULT_LAYOUT, _LINK_KINDS
 from faceclust.errors import UsageError
-from faceclust.outputs.albums import DEFAULT_LAYOUT, FIELDS, KINDS, split_names
+from faceclust.outputs.albums import DEFAULT_LAYOUT, FIELDS, LINK_KINDS, split_names
 from tests.support.command import ok, run
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -25,8 +25,8 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
     faces = name_of_face(library)
     for person in (COLLINS, HOPPER):
         mine = [face for face, name in faces.items() if name == person]
-        sure = [face for face in mine if library.places_of[face][0].photo in ALONE[:2]]
-        library.name(mine, person, shown=sure)
+        sure = [face for face in mine if library.occurrences_of[face][0].photo in ALONE[:2]]
+        library.name(mine, person, confirmed=sure)
     return library
 
 
@@ -59,13 +59,13 @@ def test_who_and_which_photos(named: Library, tmp_path: Path) -> None:
 
     assert photos(albums("--person", "eileen collins"), COLLINS) == sorted(ALONE + BOTH)
     assert sorted(path.name for path in albums("--person", COLLINS).iterdir() if path.name[0] != ".") == [COLLINS]
-    number = str(named.cluster_of[named.person(COLLINS).face_ids[0]])
+    number = str(named.group_of[named.find_person(COLLINS).face_ids[0]])
     assert photos(albums("--person", number), COLLINS) == sorted(ALONE + BOTH)
     assert photos(albums("--confirmed"), COLLINS) == ALONE[:2] and not photos(albums("--confirmed"), HOPPER)
     out = albums("--together", f"{COLLINS},{HOPPER}")
     assert set(photos(out, f"{COLLINS} + {HOPPER}")) == set(BOTH) == set(made(out).values())
     assert photos(albums("--since", "2020", "--until", "2020-12"), COLLINS) == ["2020/collins-1.jpg"]
-    best = max(place.quality for place in named.places if place.face_id in named.person(COLLINS).face_ids)
+    best = max(place.quality for place in named.occurrences if place.face_id in named.find_person(COLLINS).face_ids)
     assert 1 <= len(photos(albums("--min-quality", str(best)), COLLINS)) < 6
     assert made(albums("--min-quality", "1", "--confirmed")) == {}
 
@@ -149,4 +149,4 @@ def test_texts_that_do_not_name_several(text: str) -> None:
 
 
 def test_the_command_knows_what_the_library_does() -> None:
-    assert _LAYOUT == DEFAULT_LAYOUT and _KINDS == KINDS
+    assert _DEFAULT_LAYOUT == DEFAULT_LAYOUT and _LINK_KINDS == LINK_KINDS

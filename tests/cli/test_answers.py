@@ -65,7 +65,7 @@ def test_groups_without_a_name_are_merged_and_named_together(library: Library) -
     (person,) = Library(library.root).unnamed_groups()
     assert person.clusters == (1, 2) and len(person.face_ids) == 12
     say(library, "cluster")
-    assert len(set(Library(library.root).cluster_of.values())) == 1  # and they stay together
+    assert len(set(Library(library.root).group_of.values())) == 1  # and they stay together
     say(library, "name", "1", "Anna")
     assert people(library) == {"Anna": (12, 12)}
 
@@ -80,13 +80,13 @@ def test_split_takes_faces_out_of_a_group_and_of_a_person(collins: Collins) -> N
     library, group, faces = collins
     first, second, *rest = sorted(faces)
     assert "taken out of a group (2 faces)" in say(library, "split", str(group), first, second)
-    assert not {first, second} & set(Library(library.root).members[group])
+    assert not {first, second} & set(Library(library.root).group_members[group])
     say(library, "undo")
     say(library, "name", str(group), "Eileen")
     assert "not Eileen (1 face)" in say(library, "split", "Eileen", first)
     assert people(library) == {"Eileen": (5, 5)}
     say(library, "cluster")
-    assert Library(library.root).cluster_of.get(first) != Library(library.root).cluster_of[rest[0]]
+    assert Library(library.root).group_of.get(first) != Library(library.root).group_of[rest[0]]
     assert "is not in Eileen" in refused(library, "split", "Eileen", first)
     assert "nothing would be left" in refused(library, "split", "Eileen", "Eileen")
 

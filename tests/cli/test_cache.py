@@ -10,7 +10,7 @@ from tests.support.command import ok, run
 
 def test_check_prune_and_clear(library: Library) -> None:
     root = library.root
-    library.name(library.group(1), "Anna")
+    library.name(library.faces_in_group(1), "Anna")
     assert json.loads(ok("cache", "check", "--json", "-l", root))["problems"] == []
     (root / "2019/collins-0.jpg").unlink()
     cache = root / "2020/.faceclust.parquet"

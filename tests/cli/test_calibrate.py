@@ -40,12 +40,12 @@ def threshold(*arguments: str | Path) -> tuple[float, bool]:
 def test_calibrate_cluster_and_back(made: Library) -> None:
     root = made.root
     said = ok("calibrate", "-l", root, "--dry-run")
-    assert "nothing was written" in said and not made.home.config.exists()
+    assert "nothing was written" in said and not made.home.config_file.exists()
     assert all(len(line) <= 80 for line in said.splitlines()[:30])
     assert threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
     done = run("calibrate", "-l", root)
-    assert done.returncode == 0 and f"wrote {made.home.config}" in done.stderr
-    (kept,) = tomllib.loads(made.home.config.read_text())["calibration"].values()
+    assert done.returncode == 0 and f"wrote {made.home.config_file}" in done.stderr
+    (kept,) = tomllib.loads(made.home.config_file.read_text())["calibration"].values()
     found = kept["threshold"]
     assert f"threshold {found:g}\n  below" in done.stdout and found > 1.1
     assert threshold("cluster", "-l", root, "--dry-run") == (found, True)
@@ -59,12 +59,12 @@ def test_calibrate_cluster_and_back(made: Library) -> None:
     assert "[calibration.dlib]" in ok("config", "-l", root)
     assert json.loads(ok("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
     tomllib.loads(ok("config", "-l", root))
-    made.home.config.write_text(f"{made.home.config.read_text()}[cluster]\nthreshold = 1.05\n")
+    made.home.config_file.write_text(f"{made.home.config_file.read_text()}[cluster]\nthreshold = 1.05\n")
     assert threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
     assert "would go" in ok("calibrate", "-l", root, "--reset", "--dry-run")
     assert "gone" in ok("calibrate", "-l", root, "--reset")
     assert "there is no calibrated threshold" in ok("calibrate", "-l", root, "--reset")
-    assert made.home.config.read_text().strip() == "[cluster]\nthreshold = 1.05"
+    assert made.home.config_file.read_text().strip() == "[cluster]\nthreshold = 1.05"
 
 
 def test_the_histograms_are_plain_where_they_must_be(made: Library) -> None:
@@ -80,12 +80,12 @@ def test_too_few_names_are_said_and_nothing_is_written(library: Library) -> None
     for words in (["calibrate"], ["evaluate", "library"]):
         done = run(*words, "-l", library.root)
         assert done.returncode == 1 and "too few names" in done.stderr and "hint: " in done.stderr
-    assert not library.home.config.exists()
+    assert not library.home.config_file.exists()
     assert run("calibrate", "-l", library.root, "--far", "2").returncode == 2
 
 
 def test_a_calibration_that_cannot_be_read_is_said(made: Library) -> None:
-    made.home.config.write_text("[calibration.dlib]\nthreshold = 'high'\n")
+    made.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
     done = run("cluster", "-l", made.root)
     assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
     assert ok("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")

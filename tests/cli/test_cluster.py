@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from faceclust.catalogue.constraints import constraints_of
+from faceclust.catalogue.constraints import build_constraints
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams
 from tests.benchmarks.synthetic import synthetic_faces
@@ -28,33 +28,33 @@ THRESHOLD = 1.1 * 3.15**2  # for synthetic faces, of norm 1, at the models' radi
 
 
 def test_new_photos_go_to_the_groups_that_are_there(library: Library) -> None:
-    before = dict(library.cluster_of)
+    before = dict(library.group_of)
     save(together(variant(COLLINS, 4), variant(HOPPER, 3)), library.root / "new.jpg")
     library.scan(workers=0)
     said = ok("cluster", "--library", library.root, "--dry-run")
     assert "since the last grouping: 2 new faces" in said
     assert "joined: 2 new faces to groups" in said and "nothing was written" in said
-    assert Library(library.root).cluster_of == before
+    assert Library(library.root).group_of == before
     record = json.loads(ok("cluster", "--library", library.root, "--json"))
     assert (record["anew"], record["compared"], record["written"]) == ("", 2, True)
     assert sorted(joined["group"] for joined in record["changes"]["joined"]) == sorted(set(before.values()))
-    after = Library(library.root).cluster_of
+    after = Library(library.root).group_of
     assert before.items() <= after.items() and len(after) == len(before) + 2
     said = ok("cluster", "--library", library.root, "--full")
     assert "the same faces; all were grouped anew: --full" in said and "no group has changed" in said
 
 
 def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(library: Library) -> None:
-    before = dict(library.cluster_of)
+    before = dict(library.group_of)
     said = ok("cluster", "--library", library.root, "--threshold", "0.02")
     assert "now alone: " in said and "all were grouped anew: the threshold was 1.1" in said
-    assert Library(library.root).cluster_of != before
+    assert Library(library.root).group_of != before
     assert "gone back to the grouping before" in ok("cluster", "--library", library.root, "--undo")
-    assert Library(library.root).cluster_of == before
+    assert Library(library.root).group_of == before
     changes = json.loads(ok("cluster", "--library", library.root, "--undo", "--json"))["changes"]
-    assert changes["left"] and Library(library.root).cluster_of != before
+    assert changes["left"] and Library(library.root).group_of != before
     assert ok("cluster", "--library", library.root)
-    assert sorted(Library(library.root).cluster_of) == sorted(before)
+    assert sorted(Library(library.root).group_of) == sorted(before)
 
 
 def test_names_are_told_with_the_groups_they_belong_to(collins: tuple[Library, int, set[str]]) -> None:
@@ -81,13 +81,13 @@ def test_nothing_to_go_back_to_is_said(library: Library) -> None:
 
 
 def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library) -> None:
-    first = dict(library.cluster_of)
+    first = dict(library.group_of)
     ok("cluster", "--library", library.root, "-t", "0.02")
     for command in (["cluster"], ["cluster", "--undo"]):
         library.home.clusters.write_bytes(b"PAR1 nonsense")
         done = run(*command, "--library", library.root, "--json")
         assert done.returncode == 0 and "clusters.parquet cannot be read" in done.stderr
-        assert json.loads(done.stdout) and Library(library.root).cluster_of == first
+        assert json.loads(done.stdout) and Library(library.root).group_of == first
     library.home.clusters.write_bytes(b"PAR1 nonsense")
     dry = run("cluster", "--library", library.root, "--dry-run", "--json")
     assert dry.returncode == 0 and json.loads(dry.stdout)["written"] is False
@@ -96,7 +96,7 @@ def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library)
 
 def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> None:
     ok("cluster", "--library", library.root, "-t", "0.02")
-    files = [library.home.clusters, library.home.clusters_before]
+    files = [library.home.clusters, library.home.previous_clusters]
     before = [file.read_bytes() for file in files]
     assert "this would go back" in ok("cluster", "--library", library.root, "--undo", "-n")
     assert [file.read_bytes() for file in files] == before
@@ -107,36 +107,36 @@ def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> No
 
 
 def test_a_run_that_changes_nothing_leaves_the_undo_alone(library: Library) -> None:
-    before = dict(library.cluster_of)
+    before = dict(library.group_of)
     for _ in range(3):
         ok("cluster", "--library", library.root, "-t", "0.02")
     ok("cluster", "--library", library.root, "--undo")
-    assert Library(library.root).cluster_of == before
+    assert Library(library.root).group_of == before
 
 
 def test_numbers_are_not_given_twice(library: Library) -> None:
-    last = library.places_of[library.group(max(library.members))[0]][0].photo
+    last = library.occurrences_of[library.faces_in_group(max(library.group_members))[0]][0].photo
     person = COLLINS if "collins" in last else HOPPER
     for photo in library.root.rglob(f"*{person.split()[1].lower()}*"):
         photo.unlink()
     for photo in (library.root / "together").iterdir():
         photo.unlink()
-    before = set(library.members)
+    before = set(library.group_members)
     library.scan(workers=0)
     library.cluster()
-    assert len(library.members) == 1
+    assert len(library.group_members) == 1
     for number in range(3):
         save(variant(person, number), library.root / f"back-{number}.jpg")
     library.scan(workers=0)
     library.cluster()
-    assert set(library.members) - before == {max(before) + 1}
+    assert set(library.group_members) - before == {max(before) + 1}
 
 
 def test_a_group_goes_by_the_person_most_of_it_is(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     odd, *others = sorted(faces)
-    library.name([odd], "Ben", shown=[])
-    library.name(others, COLLINS, shown=others[:1])
+    library.name([odd], "Ben", confirmed=[])
+    library.name(others, COLLINS, confirmed=others[:1])
     save(variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
     assert f"group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
@@ -144,25 +144,27 @@ def test_a_group_goes_by_the_person_most_of_it_is(collins: tuple[Library, int, s
 
 @pytest.mark.parametrize("anew", [False, True])
 def test_a_name_taken_back_lets_go_of_what_it_brought_together(library: Library, anew: bool) -> None:
-    before = dict(library.cluster_of)
-    first, second = (library.group(number) for number in sorted(set(before.values())))
+    before = dict(library.group_of)
+    first, second = (library.faces_in_group(number) for number in sorted(set(before.values())))
     # Not of the two photos with both people on them: these faces cannot go together.
-    one, other = (next(f for f in faces if library.places_of[f][0].photo.startswith("2")) for faces in (first, second))
+    one, other = (
+        next(f for f in faces if library.occurrences_of[f][0].photo.startswith("2")) for faces in (first, second)
+    )
     library.name([one, other], "Zed")
-    library.cluster(anew=anew)
-    assert library.cluster_of[one] == library.cluster_of[other]
+    library.cluster(full=anew)
+    assert library.group_of[one] == library.group_of[other]
     library.cluster()
-    assert library.cluster_of[one] == library.cluster_of[other]
+    assert library.group_of[one] == library.group_of[other]
     library.undo()
     library.cluster()
-    assert library.cluster_of == before
+    assert library.group_of == before
 
 
 def test_numbers_come_back_after_a_detour(library: Library) -> None:
-    before = dict(library.cluster_of)
+    before = dict(library.group_of)
     library.cluster(0.001)
     library.cluster()
-    assert library.cluster_of == before
+    assert library.group_of == before
     (library.root / "2019").rename(library.root.parent / "away")
     (library.root / "together").rename(library.root.parent / "away too")
     library.scan(workers=0)
@@ -171,7 +173,7 @@ def test_numbers_come_back_after_a_detour(library: Library) -> None:
     (library.root.parent / "away too").rename(library.root / "together")
     library.scan(workers=0)
     library.cluster()
-    assert library.cluster_of == before
+    assert library.group_of == before
 
 
 def test_an_unknown_group_is_said(library: Library) -> None:
@@ -188,20 +190,20 @@ def test_undo_says_what_came_after(library: Library) -> None:
 
 
 def test_a_group_of_which_one_face_is_left_is_none(library: Library) -> None:
-    group, *others = sorted(set(library.cluster_of.values()))
-    keep, *gone = library.group(group)
-    for photo in {place.photo for face in gone for place in library.places_of[face]}:
+    group, *others = sorted(set(library.group_of.values()))
+    keep, *gone = library.faces_in_group(group)
+    for photo in {place.photo for face in gone for place in library.occurrences_of[face]}:
         (library.root / photo).unlink()
     library.scan(workers=0)
-    assert keep in library.places_of and set(library.members) == set(others)
+    assert keep in library.occurrences_of and set(library.group_members) == set(others)
     assert len(library.unnamed_groups()) == len(others)
     library.cluster()
     library.undo_cluster()
-    assert set(library.members) == set(others)
+    assert set(library.group_members) == set(others)
 
 
 def test_undo_tells_of_no_face_that_is_gone(library: Library) -> None:
-    gone = [place.face_id for place in library.places if place.photo == "together/both 0.jpg"]
+    gone = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     (library.root / "together/both 0.jpg").unlink()
     library.scan(workers=0)
     library.cluster()
@@ -211,7 +213,7 @@ def test_undo_tells_of_no_face_that_is_gone(library: Library) -> None:
 
 def test_a_rejection_needs_a_name(library: Library) -> None:
     with pytest.raises(UsageError, match="letter"):
-        library.reject([library.places[0].face_id], " ")
+        library.reject([library.occurrences[0].face_id], " ")
     assert not library.home.journal.exists()
 
 
@@ -221,7 +223,7 @@ def test_a_group_now_two_named_people_is_taken_apart(collins: tuple[Library, int
     library.name([first], "Anna")
     library.name([second], "Ben")
     for _ in range(2):  # at once, and when all is grouped again
-        groups = {library.cluster_of.get(first, -1), library.cluster_of.get(second, -2)}
+        groups = {library.group_of.get(first, -1), library.group_of.get(second, -2)}
         assert len(groups) == 2
         library.cluster()
 
@@ -236,11 +238,11 @@ def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int,
     (person,) = library.people()
     assert odd not in person.face_ids
     for anew in (False, True):
-        library.cluster(anew=anew)
-        assert library.cluster_of.get(odd) != group and {library.cluster_of[face] for face in others} == {group}
+        library.cluster(full=anew)
+        assert library.group_of.get(odd) != group and {library.group_of[face] for face in others} == {group}
     library.name([odd], COLLINS)  # the newest word counts
     library.cluster()
-    assert library.cluster_of[odd] == group
+    assert library.group_of[odd] == group
     library.undo()
     library.undo()
     (person,) = library.people()
@@ -248,12 +250,12 @@ def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int,
 
 
 def test_the_same_name_twice_on_a_photo_is_kept_and_told(library: Library) -> None:
-    faces = [place.face_id for place in library.places if place.photo == "together/both 0.jpg"]
+    faces = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     library.name(faces, "Twin")
     done = run("cluster", "--library", library.root)
     assert "Twin was confirmed on 2 faces of together/both 0.jpg" in done.stderr
     after = Library(library.root)
-    assert after.cluster_of[faces[0]] == after.cluster_of[faces[1]]
+    assert after.group_of[faces[0]] == after.group_of[faces[1]]
     assert "confirmed on" not in run("cluster", "--allow-same-photo", "--library", library.root).stderr
 
 
@@ -275,9 +277,9 @@ def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
     faces = library.table.face_table()
     versions = faces.shots[:, 1].tolist()
     assert sorted(versions.count(version) for version in set(versions)) == [1, 2]
-    links = constraints_of(faces, library.resolved, ClusterParams())[0].must_link
+    links = build_constraints(faces, library.answers, ClusterParams())[0].must_link
     assert [sorted(versions[face] for face in link) for link in links] == [[max(versions, key=versions.count)] * 2]
-    named = {place.photo: place.face_id for place in library.places}
+    named = {place.photo: place.face_id for place in library.occurrences}
     library.name([named["IMG_1.jpg"]], "Grace")
     library.name([named["IMG_1-edited.png"]], "Not Grace")
     assert "look like one shot, was confirmed as" in run("cluster", "--library", tmp_path).stderr
@@ -293,7 +295,7 @@ def test_a_raw_file_beside_its_jpeg_is_one_moment(tmp_path: Path) -> None:
     library = Library(tmp_path)
     assert library.scan(workers=0).faces == 3
     faces = library.table.face_table()
-    links = constraints_of(faces, library.resolved, ClusterParams())[0].must_link
+    links = build_constraints(faces, library.answers, ClusterParams())[0].must_link
     assert sorted({int(face) for link in links for face in link}) == [0, 1, 2]
     assert library.cluster().clustering.labels.tolist() == [1, 1, 1]
 
@@ -329,5 +331,5 @@ def test_a_library_without_photos_at_hand_is_grouped_by_its_caches(tmp_path: Pat
     labels = grouping.clustering.labels
     photos = library.table.face_table().photo_ids
     together_ = [(label, photo) for label, photo in zip(labels.tolist(), photos.tolist(), strict=True) if label >= 0]
-    assert len(together_) == len(set(together_)) and grouping.anew
+    assert len(together_) == len(set(together_)) and grouping.full_reason
     assert np.unique(labels).tolist() == [-1, *range(1, grouping.clustering.group_count + 1)]

@@ -11,7 +11,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.cli import cli
-from faceclust.cli.config_files import commands_of, default_map, options_of, read_settings
+from faceclust.cli.config_files import build_default_map, configurable_commands, configurable_options, read_settings
 from faceclust.errors import UsageError
 from tests.support.command import ok, run
 
@@ -172,14 +172,14 @@ def test_every_option_is_offered_and_its_default_can_be_set(own: Path) -> None:
     # Taken out of its comment each line is a setting, and none of them changes anything.
     lines = [line.removeprefix("#") for line in offered if not line.startswith("# ") and "~/Pictures" not in line]
     own.write_text("\n".join(line for line in lines if ' = ""' not in line))
-    count = sum(1 for _, command in commands_of(cli) for _ in options_of(command))
+    count = sum(1 for _, command in configurable_commands(cli) for _ in configurable_options(command))
     assert sum(" = " in line for line in lines) == count + 1 > 60  # and the models
-    chosen = default_map(cli, read_settings(cli, None))
-    for path, command in commands_of(cli):
+    chosen = build_default_map(cli, read_settings(cli, None))
+    for path, command in configurable_commands(cli):
         values = chosen
         for name in path.split():
             values = values[name]
-        defaults = {option.name: str(option.default) for _, option in options_of(command)}
+        defaults = {option.name: str(option.default) for _, option in configurable_options(command)}
         assert all(str(value) in (defaults[name], "False", "[]") for name, value in values.items()), (path, values)
 
 

@@ -135,7 +135,7 @@ def test_a_photo_that_kills_its_decoder_is_skipped_alone(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "5 scanned" in done.stdout and "1 file skipped: 1 decoder crashed" in done.stdout
     assert "Traceback" not in done.stderr
-    (skip,) = Library(photos).table.skips()
+    (skip,) = Library(photos).table.skipped_photos()
     assert (skip["photo"], skip["reason"]) == ("2019/deadly.jpg", "decoder crashed")
     assert "2019/deadly.jpg" in (told := ok("status", "--library", photos)) and "SIGSEGV" in told
     assert json.loads(ok("scan", photos, "--json"))["scanned"] == 0  # not tried again until it changes

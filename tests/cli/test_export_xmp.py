@@ -20,8 +20,8 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
     """Collins is confirmed on one photo and suggested on the others; Hopper is confirmed on all."""
     faces = name_of_face(library)
     collins = [face for face, person in faces.items() if person == COLLINS]
-    shown = [face for face in collins if library.places_of[face][0].photo == "2019/collins-0.jpg"]
-    library.name(collins, COLLINS, shown=shown)
+    shown = [face for face in collins if library.occurrences_of[face][0].photo == "2019/collins-0.jpg"]
+    library.name(collins, COLLINS, confirmed=shown)
     library.name([face for face, person in faces.items() if person == HOPPER], HOPPER)
     return library
 

@@ -18,9 +18,9 @@ Named = tuple[Library, int, set[str]]
 def named(collins: Named) -> Named:
     """The library, the number of other people's faces, and Eileen Collins' face ids."""
     library, group, faces = collins
-    library.name(library.group(group), COLLINS, shown=sorted(faces)[:2])
-    library.name(library.group(3 - group), HOPPER)
-    return library, len(library.places_of) - len(faces), faces
+    library.name(library.faces_in_group(group), COLLINS, confirmed=sorted(faces)[:2])
+    library.name(library.faces_in_group(3 - group), HOPPER)
+    return library, len(library.occurrences_of) - len(faces), faces
 
 
 def test_a_dry_run_says_what_would_go_and_writes_nothing(named: Named) -> None:
@@ -49,7 +49,7 @@ def test_confirmed_faces_alone(named: Named) -> None:
     library, others, faces = named
     said = ok("forget", COLLINS, "--confirmed", "--yes", "--library", library.root)
     assert f"{len(faces) - 2} suggested faces will stay, without a name" in said
-    assert len(Library(library.root).places_of) == others + len(faces) - 2
+    assert len(Library(library.root).occurrences_of) == others + len(faces) - 2
 
 
 @pytest.mark.parametrize(

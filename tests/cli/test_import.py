@@ -19,7 +19,9 @@ def table(library: Library, tmp_path: Path) -> Path:
     """A table with a name for each face: its photo's folder."""
     path = tmp_path / "faces.csv"
     rows = [
-        (place.photo, *place.pixel_box, f"P{place.photo[:2]}") for place in library.places if "both" not in place.photo
+        (place.photo, *place.pixel_box, f"P{place.photo[:2]}")
+        for place in library.occurrences
+        if "both" not in place.photo
     ]
     path.write_text("\n".join(["photo,left,top,right,bottom,name", *(",".join(map(str, row)) for row in rows)]))
     return path
@@ -46,7 +48,7 @@ def test_json_has_the_plan(library: Library, table: Path) -> None:
 
 
 def test_conflicts_and_what_was_left_are_listed(library: Library, table: Path) -> None:
-    face = next(place for place in library.places if "both" not in place.photo)
+    face = next(place for place in library.occurrences if "both" not in place.photo)
     library.name([face.face_id], "Somebody")
     with table.open("a") as file:
         file.write(f"\n{face.photo},1,1,9,9,Nobody\nelsewhere\x1b[31m.jpg,1,1,9,9,Carl\n")
@@ -78,7 +80,7 @@ def test_a_bad_table_is_one_clear_line(library: Library, tmp_path: Path, content
 def test_killed_in_the_middle_the_journal_has_whole_lines_and_the_next_import_goes_on(tmp_path: Path) -> None:
     people = 2000
     library = write_caches(tmp_path / "library", np.random.default_rng(0).normal(size=(people, 128)), np.arange(people))
-    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:04}" for number, place in enumerate(library.places)]
+    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:04}" for number, place in enumerate(library.occurrences)]
     (tmp_path / "faces.csv").write_text("\n".join(["photo,left,top,right,bottom,name", *rows]))
     journal = library.journal.path
     command = [*COMMAND, "import", str(tmp_path / "faces.csv"), "--library", str(library.root)]

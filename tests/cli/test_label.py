@@ -81,7 +81,7 @@ def test_the_nearest_known_person_is_shown_beside_with_words_for_the_distance(
 ) -> None:
     library, _, faces = collins
     library.cluster(0.02)  # her faces lie in several groups now, or alone
-    (largest, *_) = sorted((f for f in library.members.values() if set(f) <= faces), key=len, reverse=True)
+    (largest, *_) = sorted((f for f in library.group_members.values() if set(f) <= faces), key=len, reverse=True)
     library.name(largest, "Eileen Collins")
     terminal = LabelTerminal(library.root)
     screen = terminal.question("Eileen Collins too?")
@@ -90,11 +90,11 @@ def test_the_nearest_known_person_is_shown_beside_with_words_for_the_distance(
     terminal.wait("saved: Eileen Collins (")
     terminal.type("q\r")
     terminal.end()
-    assert len(Library(library.root).person("Eileen Collins").confirmed) > len(largest)
+    assert len(Library(library.root).find_person("Eileen Collins").confirmed) > len(largest)
 
 
 def test_tab_completes_a_known_name(library: Library) -> None:
-    library.name(library.group(1), "Eileen Collins")
+    library.name(library.faces_in_group(1), "Eileen Collins")
     terminal = LabelTerminal(library.root)
     terminal.question("(group ")
     terminal.type("eile")
@@ -156,10 +156,10 @@ def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
     from rich.console import Console
     from textual_image import renderable
 
-    from faceclust.cli.terminal.pictures import face_strip
+    from faceclust.cli.terminal.pictures import render_faces
 
-    places = library.places[:3]
-    pictures = list(library.pictures(places).values())
+    places = library.occurrences[:3]
+    pictures = list(library.thumbnails(places).values())
     seen = {}
     original = renderable.Image
     try:
@@ -168,7 +168,7 @@ def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
             console = Console(
                 file=io.StringIO(), force_terminal=True, width=80, color_system="truecolor", no_color=False
             )
-            console.print(face_strip([(picture, "words") for picture in pictures], console))
+            console.print(render_faces([(picture, "words") for picture in pictures], console))
             seen[kind] = console.file.getvalue()  # type: ignore[attr-defined]
     finally:
         renderable.Image = original

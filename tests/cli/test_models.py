@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from faceclust.cli import cli
-from faceclust.packs.registry import load_pack, pack_names, user_models
+from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from tests.support.command import COMMAND, ok, run, wait_for
 from tests.support.http_server import Server, serving, stall
 from tests.support.pack_builders import MODEL, manifest_text, put_in
@@ -48,7 +48,7 @@ def test_list_tells_all_and_which_is_used(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(MODEL)
     put_in("nonsense", "broken")
     put_in(manifest_text("halfway"), "halfway")
-    (user_models() / "halfway/model.onnx").write_bytes(b"damaged")
+    (user_models_folder() / "halfway/model.onnx").write_bytes(b"damaged")
     found = json.loads(ok("models", "list", "--json"))
     assert found["in_use"] == "dlib"
     states = {pack["name"]: pack["state"] for pack in found["packs"]}
@@ -112,7 +112,7 @@ def test_verify_misses_what_should_be_here(folder: Path) -> None:
     done = run("models", "verify")
     assert done.returncode == 1 and "alone: add only" in done.stdout and "mine: can be pulled" in done.stdout
     for name in ("alone", "mine"):
-        shutil.rmtree(user_models() / name)
+        shutil.rmtree(user_models_folder() / name)
     assert "sface" not in ok("models", "verify")
     config = Path(os.environ["XDG_CONFIG_HOME"]) / "faceclust" / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
@@ -234,9 +234,9 @@ def test_a_folder_that_cannot_be_written(server: Server, folder: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["a file where the folder should be", "a device"])
 def test_a_place_that_cannot_be_written(server: Server, wrong: str) -> None:
-    shutil.rmtree(user_models(), ignore_errors=True)
-    user_models().parent.mkdir(parents=True, exist_ok=True)
-    user_models().symlink_to("/dev/full" if "device" in wrong else __file__)
+    shutil.rmtree(user_models_folder(), ignore_errors=True)
+    user_models_folder().parent.mkdir(parents=True, exist_ok=True)
+    user_models_folder().symlink_to("/dev/full" if "device" in wrong else __file__)
     done = run("models", "pull", "sface", "--url", server.url)
     assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
 

@@ -16,8 +16,8 @@ from faceclust import Library
 from faceclust.cli import cli
 from faceclust.errors import FaceclustError, PackError
 from faceclust.evaluation.metrics.clustering import bcubed
-from faceclust.packs.registry import forget_packs, load_pack, pack_names, user_models
-from faceclust.progress import Silent
+from faceclust.packs.registry import clear_pack_cache, load_pack, pack_names, user_models_folder
+from faceclust.progress import SilentProgress
 from faceclust.vision.pipeline import FaceAnalyser
 from tests.support import synthetic_people, tiny_models
 from tests.support.command import ok, run
@@ -48,7 +48,7 @@ def made(tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Notes(Silent):
+class Notes(SilentProgress):
     """Keeps what is noted."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Notes(Silent):
 
 def command(*arguments: str | Path) -> None:
     """A command of `models`, in this process."""
-    forget_packs()
+    clear_pack_cache()
     cli.main(["models", *map(str, arguments)], standalone_mode=False)
 
 
@@ -70,7 +70,7 @@ def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
     assert "12 numbers a face" in said.stdout and "BCubed F" in said.stdout
     assert "1.1 means nothing for it until it is calibrated" in said.stdout
     assert "wrote " in said.stderr and "with fewer than 200 people" in said.stderr
-    forget_packs()
+    clear_pack_cache()
     pack = load_pack("my")
     assert pack.radius_source == "measured" and pack.embedder.radius != 1.0
     library = Library(people)
@@ -78,7 +78,7 @@ def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
     result = library.scan(workers=2)
     assert result.faces == 4 * PEOPLE and not result.skipped
     clustering = library.cluster().clustering
-    person_of = {place.face_id: place.photo.partition("/")[0] for place in library.places}
+    person_of = {place.face_id: place.photo.partition("/")[0] for place in library.occurrences}
     score = bcubed(clustering.labels, [person_of[face] for face in clustering.face_ids.tolist()])
     assert score.f > 0.95
     vectors = library.faces.embeddings
@@ -92,15 +92,15 @@ def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: 
     library.scan(workers=0)
     before = library.cluster()
     assert not library.progress.notes  # type: ignore[attr-defined]
-    assert library.cluster().anew == ""
+    assert library.cluster().full_reason == ""
     command("calibrate", "my", people)
-    forget_packs()
+    clear_pack_cache()
     again = Library(people)
     again.pack = load_pack("my")
     assert again.pack.fingerprint == library.pack.fingerprint
     assert again.scan(workers=0).scanned == 0
     grouping = again.cluster()
-    assert grouping.anew == "the models are others"
+    assert grouping.full_reason == "the models are others"
     assert len(grouping.clustering.labels) == len(before.clustering.labels)
 
 
@@ -108,7 +108,7 @@ def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys:
     command("add", made / "my.onnx", *FED, "--detector", "marks", "--dry-run")
     assert "my" not in pack_names()
     command("add", made / "my.onnx", *FED, "--detector", "marks", "--name", "one")
-    manifest = user_models() / "one" / "pack.toml"
+    manifest = user_models_folder() / "one" / "pack.toml"
     before = manifest.read_text()
     capsys.readouterr()
     command("calibrate", "one", people, "--dry-run", "--json")
@@ -132,9 +132,9 @@ def test_faces_that_show_nothing_set_no_radius(
     from tests.evaluation.test_radius import faces_of
 
     command("add", made / "my.onnx", *FED, "--detector", "marks")
-    before = (user_models() / "my" / "pack.toml").read_text()
+    before = (user_models_folder() / "my" / "pack.toml").read_text()
     units, _ = faces_of(40, 4, spread)
-    monkeypatch.setattr(radius, "main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
+    monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
     capsys.readouterr()
     with pytest.raises(FaceclustError, match=words):
         command("calibrate", "my", people, "--json")
@@ -142,7 +142,7 @@ def test_faces_that_show_nothing_set_no_radius(
     command("calibrate", "my", people, "--dry-run")
     said = capsys.readouterr()
     assert "would set no radius" in said.err and "BCubed" in said.out
-    assert (user_models() / "my" / "pack.toml").read_text() == before
+    assert (user_models_folder() / "my" / "pack.toml").read_text() == before
 
 
 def test_the_embedded_packs_radius_stays(
@@ -152,11 +152,11 @@ def test_the_embedded_packs_radius_stays(
     from tests.evaluation.test_radius import faces_of
 
     units, _ = faces_of(40, 3, 0.3)
-    monkeypatch.setattr(radius, "main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
+    monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
     command("calibrate", "dlib", people)
     said = capsys.readouterr()
     assert "the radius of the embedded models stays 3.15" in said.err and "BCubed" in said.out
-    assert not (user_models() / "dlib").exists()
+    assert not (user_models_folder() / "dlib").exists()
 
 
 def faces_on(units: np.ndarray) -> object:
@@ -210,7 +210,7 @@ def test_what_cannot_be_is_one_line_and_nothing_is_put_in(
     with pytest.raises((FaceclustError, click.UsageError), match=words) as failure:
         command("add", *arguments)
     assert "\n" not in str(failure.value)
-    assert "my" not in pack_names() and not list(user_models().glob(".adding*"))
+    assert "my" not in pack_names() and not list(user_models_folder().glob(".adding*"))
 
 
 def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
@@ -219,10 +219,10 @@ def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
     manifest.write_text(manifest.read_text().replace('name = "marks"\n', "", 1))
     said = run("models", "add", manifest)
     assert said.returncode == 2 and "not free for commercial use" in said.stderr and "add --yes" in said.stderr
-    assert not (user_models() / "bound").exists()
+    assert not (user_models_folder() / "bound").exists()
     ok("models", "add", manifest, "--dry-run")
     ok("models", "add", manifest, "--yes")
-    assert (user_models() / "bound" / "agreed-to.txt").is_file()
+    assert (user_models_folder() / "bound" / "agreed-to.txt").is_file()
     ok("models", "add", made / "my.onnx", *FED, "--detector", "bound")  # agreed to already
     ok("models", "add", made / "my.onnx", *FED, "--name", "free")
     allows = {pack["name"]: pack["commercial"] for pack in json.loads(ok("models", "list", "--json"))["packs"]}
@@ -230,17 +230,17 @@ def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
     (line,) = [line for line in ok("models", "list").splitlines() if line.startswith("  free ")]
     assert line.endswith("?") and "allows:   not known" in ok("models", "show", "free")
     assert run("models", "add", "--pack", "magface", made / "my.onnx", made / "my.onnx").returncode != 0
-    assert not (user_models() / "magface").exists()
+    assert not (user_models_folder() / "magface").exists()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_scan_with_models_that_do_not_fit_ends_with_one_line(made: Path, people: Path, workers: int) -> None:
     command("add", made / "my.onnx", *FED, "--detector", "marks")
-    manifest = user_models() / "my" / "pack.toml"
+    manifest = user_models_folder() / "my" / "pack.toml"
     manifest.write_text(
         manifest.read_text().replace('kind = "scrfd"', 'kind = "retinaface"').replace("scrfd =", "retinaface =")
     )
-    forget_packs()
+    clear_pack_cache()
     library = Library(people)
     library.pack = load_pack("my")
     with pytest.raises(
@@ -268,7 +268,7 @@ def test_in_a_terminal_a_folder_to_calibrate_on_is_asked_for(
     monkeypatch.setattr(click, "prompt", answer)
     command("add", made / "my.onnx", *FED, "--detector", "marks")
     assert len(asked) == 1 and "<person>/<photo>" in asked[0]
-    forget_packs()
+    clear_pack_cache()
     assert load_pack("my").radius_source == "measured"
 
 
@@ -290,7 +290,7 @@ def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
 def test_yunet_itself(tmp_path: Path) -> None:
     ok("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
-    forget_packs()
+    clear_pack_cache()
     analyser, dlib = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("dlib"))
     for person in (COLLINS, HOPPER):
         pixels = np.asarray(portrait(person))
@@ -298,6 +298,6 @@ def test_yunet_itself(tmp_path: Path) -> None:
         assert len(found) == len(expected) == 1
         eyes = np.linalg.norm(expected.landmarks[0, 1] - expected.landmarks[0, 0])
         assert np.abs(found.landmarks - expected.landmarks).max() < 0.25 * eyes
-        ((_, ours, *_),) = analyser.embed([found], [analyser.chips(pixels, analyser.refine(pixels, found))])
-        ((_, theirs, *_),) = dlib.embed([expected], [dlib.chips(pixels, expected)])
+        ((_, ours, *_),) = analyser.embed([found], [analyser.align(pixels, analyser.refine(pixels, found))])
+        ((_, theirs, *_),) = dlib.embed([expected], [dlib.align(pixels, expected)])
         assert ((ours - theirs) ** 2).sum() < 0.3

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.packs.registry import user_models
-from faceclust.store.settings import user_file
+from faceclust.packs.registry import user_models_folder
+from faceclust.store.settings import user_config_file
 from tests.support.command import ok, run
 from tests.support.pack_scenarios import install_other_boxes
 from tests.support.sample_photos import COLLINS
@@ -23,8 +23,8 @@ def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: L
         == "dlib: MTCNN detector, dlib ResNet-29 embedder\nno configuration file says otherwise\n"
     )
     ok("models", "use", "second", "--default")
-    assert user_file().read_text() == 'pack = "second"\n'
-    assert f"as {user_file()} says" in ok("models", "use", "-l", library.root)
+    assert user_config_file().read_text() == 'pack = "second"\n'
+    assert f"as {user_config_file()} says" in ok("models", "use", "-l", library.root)
     assert ok("models", "use", "--default", cwd=tmp_path).startswith("second:")
     ok("models", "use", "dlib", "-l", library.root)
     found = json.loads(ok("models", "use", "-l", library.root, "--json"))
@@ -34,7 +34,7 @@ def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: L
 
 
 def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> None:
-    library.name(library.group(1), COLLINS)
+    library.name(library.faces_in_group(1), COLLINS)
     install_other_boxes()
     said = ok("models", "use", "second", "-l", library.root)
     assert said.startswith("second from now on: ")
@@ -69,7 +69,7 @@ def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Pat
     said = refused("models", "use", "second", "-l", library.root)
     assert "is damaged" in said and "faceclust models add" in said
     assert not (library.home.home / "config.toml").exists()
-    shutil.rmtree(user_models())
+    shutil.rmtree(user_models_folder())
     (library.home.home / "config.toml").write_text('pack = "second"')
     photo = library.root / "2019/collins-0.jpg"
     for arguments in (["scan", library.root], ["identify", photo], ["people"], ["models", "use"], ["status"]):
@@ -77,16 +77,16 @@ def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Pat
         said = refused(*arguments, *rest)
         assert "config.toml: pack = 'second'" in said and "faceclust models use" in said, arguments
     assert "pack = 'second'" in run("doctor", "-l", library.root).stdout
-    user_file().parent.mkdir(parents=True, exist_ok=True)
-    user_file().write_text('pack = "second"')
+    user_config_file().parent.mkdir(parents=True, exist_ok=True)
+    user_config_file().write_text('pack = "second"')
     said = run("verify", photo, photo)
-    assert said.returncode == 2 and str(user_file()) in said.stderr
+    assert said.returncode == 2 and str(user_config_file()) in said.stderr
     assert ok("--no-config", "verify", photo, photo).startswith("same person")
-    user_file().write_text("pack = 7")
+    user_config_file().write_text("pack = 7")
     said = run("status", "-l", library.root)
     assert said.returncode == 2 and "pack = 7 is no name of models" in said.stderr
     ok("models", "use", "dlib", "--default")
-    assert user_file().read_text() == 'pack = "dlib"'
+    assert user_config_file().read_text() == 'pack = "dlib"'
 
 
 def test_verify_outside_of_libraries_goes_by_the_users_default(library: Library) -> None:

@@ -122,7 +122,7 @@ def test_verify_says_which_face_it_took_and_speaks_json(pictures: Path) -> None:
 def test_verify_faces_of_the_library(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
     library, _, faces = collins
     face = min(faces)
-    stranger = min(library.places_of.keys() - faces)
+    stranger = min(library.occurrences_of.keys() - faces)
     assert "same person" in ok("verify", face, "collins.jpg", "--library", library.root, cwd=pictures)
     assert run("verify", face, stranger, cwd=library.root).returncode == 1
     done = run("verify", face, "0123456789abcdef", cwd=library.root)

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.files.names import REPORT_NOTES
+from faceclust.files.names import REPORT_MARKER
 from tests.support.command import COMMAND, ok, run
 
 
 @pytest.fixture
 def named(library: Library) -> Library:
-    library.name(library.group(1), "Anna")
+    library.name(library.faces_in_group(1), "Anna")
     return library
 
 
 def test_one_file_or_standard_output(named: Library, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
     told = json.loads(ok("report", "-o", out, "--json", "-l", named.root))
-    assert told["bytes"] == out.stat().st_size and told["pictures"] == len(named.places_of) and not told["split"]
+    assert told["bytes"] == out.stat().st_size and told["pictures"] == len(named.occurrences_of) and not told["split"]
     done = run("report", "-o", "-", "-l", named.root, cwd=tmp_path)
     assert done.stdout.startswith("<!doctype html>") and done.stdout.rstrip().endswith("</html>")
     assert "wrote" not in done.stderr and [path.name for path in tmp_path.glob("*.html")] == ["r.html"]
@@ -37,7 +37,7 @@ def test_a_folder_is_made_again_and_its_pictures_are_no_photos(named: Library) -
     out = named.root / "report"
     first = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
     assert first["new"] == first["pages"] + first["pictures"] and first["pages"] == 3
-    assert (out / "index.html").exists() and (out / REPORT_NOTES).exists()
+    assert (out / "index.html").exists() and (out / REPORT_MARKER).exists()
     pages = {path.name: path.read_bytes() for path in out.glob("person-*.html")}
     ok("rename", "Anna", "Berta", "-l", named.root)
     again = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
@@ -85,9 +85,9 @@ def test_ctrl_c_leaves_nothing_half(named: Library, tmp_path: Path, split: list[
 
 
 def test_too_many_pictures_are_told_of(named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.library.reporting.PICTURES_IN_A_FILE", 4)
+    monkeypatch.setattr("faceclust.library.reporting.MAX_PICTURES_PER_FILE", 4)
     made = named.report_page(tmp_path / "r.html")
-    assert made.pictures == 4 and made.unpictured == len(named.places_of) - 4
+    assert made.pictures == 4 and made.omitted_pictures == len(named.occurrences_of) - 4
     assert b"faceclust report --split" in made.content
     distinct = set(re.findall(rb'src="(data:image/jpeg[^"]+)"', made.content))
     assert len(distinct) == 4

@@ -22,8 +22,8 @@ BOTH = ["together/both 0.jpg", "together/both 1.jpg"]
 def named(collins: tuple[Library, int, set[str]]) -> Library:
     """Collins is confirmed on the photos of 2019 and on one with Hopper, who has no name."""
     library, _, faces = collins
-    shown = [face for face in faces if library.places_of[face][0].photo in (*ALONE[:2], BOTH[0])]
-    library.name(faces, COLLINS, shown=shown)
+    shown = [face for face in faces if library.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])]
+    library.name(faces, COLLINS, confirmed=shown)
     return library
 
 
@@ -82,7 +82,7 @@ def test_boxes_as_json(named: Library) -> None:
         left, right = sorted(photo["faces"], key=lambda face: face["box"]["left"])
         assert (left["name"], left["confirmed"], left["matched"]) == (COLLINS, sure, True)
         assert (right["name"], right["confirmed"], right["matched"]) == (None, False, True)
-        place = named.places_of[left["face_id"]][0]
+        place = named.occurrences_of[left["face_id"]][0]
         assert tuple(left["box"][side] for side in ("left", "top", "right", "bottom")) == place.pixel_box
         assert left["quality"] == pytest.approx(place.quality, abs=1e-4)
 
@@ -142,8 +142,8 @@ def test_a_folder_is_one_of_here_else_of_the_library(
 
 
 def test_a_face_can_be_looked_for_by_its_id(named: Library) -> None:
-    face = named.places[0].face_id
-    assert [photo.photo for photo in named.search(face)] == [place.photo for place in named.places_of[face]]
+    face = named.occurrences[0].face_id
+    assert [photo.photo for photo in named.search(face)] == [place.photo for place in named.occurrences_of[face]]
 
 
 def test_suggested_faces_do_not_count_where_confirmed_is_asked(named: Library) -> None:
@@ -158,8 +158,8 @@ def test_who_is_with_whom(both_named: Library) -> None:
     heading, line = ok("together", "grace  hopper", "--library", both_named.root).splitlines()
     assert heading.split() == ["photos", "confirmed", "suggested", "people"]
     assert line.split(maxsplit=3) == ["2", "1", "1", f"{HOPPER} and {COLLINS}"]
-    assert [pair.photos for pair in both_named.together(COLLINS, confirmed=True)] == [1]
-    assert both_named.together(at_least=2) and not both_named.together(at_least=3)
+    assert [pair.photos for pair in both_named.co_occurrences(COLLINS, confirmed=True)] == [1]
+    assert both_named.co_occurrences(min_photos=2) and not both_named.co_occurrences(min_photos=3)
     done = run("together", "Grace Hoper", "--library", both_named.root)
     assert done.returncode == 2 and f"hint: {HOPPER}?" in done.stderr
 
@@ -173,11 +173,11 @@ def test_people_as_json_say_which_faces_are_confirmed(
 ) -> None:
     row, other = json.loads(ok("people", "--all", "--json", "--library", named.root))["people"]
     faces = {face for face, person in name_of_face(named).items() if person == COLLINS}
-    sure = {face for face in faces if named.places_of[face][0].photo in (*ALONE[:2], BOTH[0])}
+    sure = {face for face in faces if named.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])}
     assert (set(row["confirmed_faces"]), set(row["suggested_faces"])) == (sure, faces - sure)
     assert (row["name"], row["faces"], row["confirmed"], row["suggested"], row["photos"]) == (COLLINS, 6, 3, 3, 6)
     assert (row["years"], row["first"], row["last"]) == ("2019–2021", "2019-05-01", "2021-05-04")
-    best = max((named.places_of[face][0] for face in sure), key=lambda place: place.quality)
+    best = max((named.occurrences_of[face][0] for face in sure), key=lambda place: place.quality)
     assert (row["best"]["face_id"], row["best"]["photo"], row["best"]["confirmed"]) == (best.face_id, best.photo, True)
     assert (other["name"], other["groups"], other["confirmed"]) == (None, [int(hopper_group(named))], 0)
 

@@ -5,29 +5,29 @@ import pytest
 
 from faceclust.cluster import group
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.cost import Forecast, forecast, in_words
-from faceclust.progress import Silent
+from faceclust.cluster.cost import CostEstimate, describe_cost, estimate_cost
+from faceclust.progress import SilentProgress
 from faceclust.types import ClusterParams
 from tests.cluster.test_group import table
 
 
 def test_pairs_memory_and_time_grow_as_they_should() -> None:
-    small, large = forecast(100_000, 128), forecast(1_000_000, 128)
+    small, large = estimate_cost(100_000, 128), estimate_cost(1_000_000, 128)
     assert small.pairs == 100_000 * 99_999 // 2
     assert small.memory < 1e9 and large.memory < 4.5e9
-    assert 9 * (large.memory - small.memory) == 9 * 900_000 * (small.memory - forecast(0, 128).memory) // 100_000
+    assert 9 * (large.memory - small.memory) == 9 * 900_000 * (small.memory - estimate_cost(0, 128).memory) // 100_000
     assert 10 * small.seconds < large.seconds
 
 
 def test_it_is_said_in_words_a_user_reads() -> None:
-    assert in_words(Forecast(1_249_975_000, 400_000_000, 10.2), 50_000) == (
+    assert describe_cost(CostEstimate(1_249_975_000, 400_000_000, 10.2), 50_000) == (
         "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"
     )
-    assert "about 20 minutes" in in_words(Forecast(10**11, 10**9, 1200), 10**6)
+    assert "about 20 minutes" in describe_cost(CostEstimate(10**11, 10**9, 1200), 10**6)
 
 
 def test_large_libraries_are_told_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Noting(Silent):
+    class Noting(SilentProgress):
         def __init__(self) -> None:
             self.said: list[str] = []
 
@@ -41,7 +41,7 @@ def test_large_libraries_are_told_beforehand(monkeypatch: pytest.MonkeyPatch) ->
     faces = table(np.eye(8, dtype=np.float32))
     group.group_faces(faces, ClusterParams(), Constraints(), noting)
     assert noting.said[0] == "comparing faces"
-    monkeypatch.setattr(group, "_MANY", 8)
+    monkeypatch.setattr(group, "_MIN_FACES_FOR_ESTIMATE", 8)
     noting.said.clear()
     group.group_faces(faces, ClusterParams(), Constraints(), noting)
     assert noting.said[0].startswith("8 faces,") and noting.said[1] == "comparing faces"

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
-from faceclust.cluster.density import hdbscan_groups
-from faceclust.cluster.spanning_tree import spanning_tree
-from faceclust.progress import Silent
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
+from faceclust.cluster.density import cluster_hdbscan
+from faceclust.cluster.spanning_tree import build_spanning_tree
+from faceclust.progress import SilentProgress
 
 
 def canonical(labels: np.ndarray) -> list[int]:
@@ -64,7 +64,7 @@ def edges_by_search(points: np.ndarray, min_samples: int) -> list[tuple[float, i
 
 
 def check_tree(points: np.ndarray, min_samples: int, weights_only: bool = False) -> None:
-    a, b, weight = spanning_tree(points, min_samples)
+    a, b, weight = build_spanning_tree(points, min_samples)
     expected = edges_by_search(points, min_samples)
     assert weight == pytest.approx([w for w, _, _ in expected], rel=1e-12, abs=0)
     assert (a < b).all()
@@ -89,8 +89,8 @@ def test_the_tree_is_the_lightest_of_all_pairs(
     seed: int, n: int, d: int, spread: float, cluster_size: int, min_samples: int, length: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faceclust.cluster.spanning_tree.LENGTH", length)
-        patch.setattr("faceclust.cluster.nearest_lists.LENGTH", length)
+        patch.setattr("faceclust.cluster.spanning_tree.LIST_LENGTH", length)
+        patch.setattr("faceclust.cluster.nearest_lists.LIST_LENGTH", length)
         check_tree(clustered_points(seed, n, d, spread, cluster_size), min_samples)
 
 
@@ -109,8 +109,8 @@ def test_ties_go_to_the_smallest_ends_and_copies_to_the_first(
     points = np.random.default_rng(seed).integers(-side, side + 1, (n, d)).astype(np.float32)
     copies = len(np.unique(points, axis=0)) < n
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("faceclust.cluster.spanning_tree.LENGTH", length)
-        patch.setattr("faceclust.cluster.nearest_lists.LENGTH", length)
+        patch.setattr("faceclust.cluster.spanning_tree.LIST_LENGTH", length)
+        patch.setattr("faceclust.cluster.nearest_lists.LIST_LENGTH", length)
         # Among copies the tree with core distances is one of several that weigh the same.
         check_tree(points, min_samples, weights_only=copies and min_samples > 1)
 
@@ -131,7 +131,7 @@ def test_faces_too_alike_for_float32(min_samples: int) -> None:
 def test_the_tree_weighs_what_scipys_does_on_thousands(d: int, min_samples: int) -> None:
     points = clustered_points(11, 2600, d, 0.5, 60)
     expected = np.sort(minimum_spanning_tree(reachability(points, min_samples)).data)
-    a, b, weight = spanning_tree(points, min_samples)
+    a, b, weight = build_spanning_tree(points, min_samples)
     assert weight.tolist() == pytest.approx(expected.tolist(), rel=1e-12)
     assert len(np.unique(a * len(points) + b)) == len(points) - 1
 
@@ -139,12 +139,12 @@ def test_the_tree_weighs_what_scipys_does_on_thousands(d: int, min_samples: int)
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     points = clustered_points(5, 700, 10, 0.1, 80)
-    expected = [part.tolist() for part in spanning_tree(points, 3)]
+    expected = [part.tolist() for part in build_spanning_tree(points, 3)]
     monkeypatch.setattr("os.cpu_count", lambda: threads)
-    monkeypatch.setattr("faceclust.cluster.blocked_pairs._ROWS", 37)
-    monkeypatch.setattr("faceclust.cluster.blocked_pairs._COLUMNS", 90)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._TILE_ROWS", 37)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._TILE_COLUMNS", 90)
     monkeypatch.setattr("faceclust.cluster.spanning_tree._CHUNK", 11)
-    assert [part.tolist() for part in spanning_tree(points, 3)] == expected
+    assert [part.tolist() for part in build_spanning_tree(points, 3)] == expected
 
 
 # -- groups ----------------------------------------------------------------------------
@@ -164,12 +164,12 @@ def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, thre
 def test_equals_the_package(seed: int, n: int, d: int, spread: float, cluster_size: int, min_size: int) -> None:
     points = clustered_points(seed, n, d, spread, cluster_size)
     expected = package(points, min_size, 1).labels_ if n > min_size else np.full(n, -1)
-    assert hdbscan_groups(points, min_size).tolist() == canonical(expected)
+    assert cluster_hdbscan(points, min_size).tolist() == canonical(expected)
 
 
 def test_equals_the_package_on_thousands() -> None:
     points = clustered_points(12, 4000, 96, 0.6, 90)
-    groups = hdbscan_groups(points, 3)
+    groups = cluster_hdbscan(points, 3)
     assert groups.tolist() == canonical(package(points, 3, 1).labels_)
     assert 20 < len(np.unique(groups)) < 1000
 
@@ -190,12 +190,12 @@ def test_core_distances_are_the_packages(
     and the groups at such a height are a matter of choice; the heights are not."""
     points = clustered_points(seed, n, d, spread, 20)
     heights = package(points, min_size, min_samples).single_linkage_tree_.to_numpy()[:, 2]
-    assert spanning_tree(points, min_samples)[2].tolist() == pytest.approx(heights.tolist(), rel=1e-9)
+    assert build_spanning_tree(points, min_samples)[2].tolist() == pytest.approx(heights.tolist(), rel=1e-9)
 
 
 def test_nearly_all_faces_are_grouped_as_by_the_package_with_core_distances() -> None:
     points = clustered_points(3, 1500, 64, 0.4, 30)
-    groups = hdbscan_groups(points, 4, 5)
+    groups = cluster_hdbscan(points, 4, 5)
     same = groups == np.array(canonical(package(points, 4, 5).labels_))
     assert same.mean() > 0.97
 
@@ -211,7 +211,7 @@ def test_nearly_all_faces_are_grouped_as_by_the_package_with_core_distances() ->
 def test_copies_of_a_face_share_its_fate(seed: int, n: int, d: int, min_size: int, min_samples: int) -> None:
     rng = np.random.default_rng(seed)
     points = clustered_points(seed, n, d, 0.3)[rng.integers(0, n, n)]
-    groups = hdbscan_groups(points, min_size, min_samples)
+    groups = cluster_hdbscan(points, min_size, min_samples)
     sizes = np.bincount(groups, minlength=n)
     assert all(size == 0 or size == 1 or size >= min_size for size in sizes.tolist())
     kinds = np.unique(points, axis=0, return_inverse=True)[1].ravel()
@@ -225,13 +225,13 @@ def test_copies_of_a_face_share_its_fate(seed: int, n: int, d: int, min_size: in
 def test_more_copies_than_a_list_holds() -> None:
     points = np.repeat(np.eye(8, dtype=np.float32)[:4], 50, axis=0)
     for min_samples in (1, 5, 49):
-        assert hdbscan_groups(points, 3, min_samples).tolist() == np.repeat([0, 50, 100, 150], 50).tolist()
+        assert cluster_hdbscan(points, 3, min_samples).tolist() == np.repeat([0, 50, 100, 150], 50).tolist()
 
 
 @pytest.mark.parametrize("min_samples", [1, 3])
 def test_degenerate_input(min_samples: int) -> None:
     def groups(points: np.ndarray, min_size: int) -> list[int]:
-        return hdbscan_groups(points.astype(np.float32), min_size, min_samples).tolist()
+        return cluster_hdbscan(points.astype(np.float32), min_size, min_samples).tolist()
 
     for min_size in (1, 2, 3, 100):
         assert groups(np.empty((0, 4)), min_size) == []
@@ -246,13 +246,13 @@ def test_degenerate_input(min_samples: int) -> None:
 
 def test_groups_have_two_faces_and_the_smallest_size() -> None:
     points = clustered_points(1, 300, 10, 0.2)
-    assert hdbscan_groups(points, 1).tolist() == hdbscan_groups(points, 2).tolist()
-    counts = np.unique(np.unique(hdbscan_groups(points, 5), return_counts=True)[1])
+    assert cluster_hdbscan(points, 1).tolist() == cluster_hdbscan(points, 2).tolist()
+    counts = np.unique(np.unique(cluster_hdbscan(points, 5), return_counts=True)[1])
     assert counts[counts > 1].min() >= 5
 
 
 def test_progress_counts_every_face() -> None:
-    class Told(Silent):
+    class Told(SilentProgress):
         def __init__(self) -> None:
             self.stages: list[list[Any]] = []
             self.open = 0
@@ -268,7 +268,7 @@ def test_progress_counts_every_face() -> None:
             self.open -= 1
 
     told = Told()
-    hdbscan_groups(clustered_points(2, 900, 16, 0.1, 90), 3, progress=told)
+    cluster_hdbscan(clustered_points(2, 900, 16, 0.1, 90), 3, progress=told)
     assert told.stages[0] == ["comparing faces", 900, 900]
     assert len(told.stages) > 1
     assert all(total == done for _, total, done in told.stages)
@@ -281,7 +281,7 @@ def test_progress_counts_every_face() -> None:
 def test_two_faces_of_a_photo_never_share_a_group() -> None:
     points = clustered_points(8, 400, 12, 0.3)
     photos = np.array([str(i // 3) for i in range(400)])
-    labels = hdbscan_groups(points, 2, constraints=Constraints(exclusions=one_person_a_photo(photos)))
+    labels = cluster_hdbscan(points, 2, constraints=Constraints(exclusions=same_photo_exclusions(photos)))
     pairs = list(zip(labels.tolist(), photos.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
     assert len(set(labels.tolist())) < 250
@@ -290,7 +290,7 @@ def test_two_faces_of_a_photo_never_share_a_group() -> None:
 def test_must_links_hold_even_across_a_photo() -> None:
     points = clustered_points(9, 100, 12, 0.1)
     links = [np.array([5, 50, 99]), np.array([1, 2])]
-    labels = hdbscan_groups(points, 2, constraints=Constraints(links, [np.array([1, 2, 5])]))
+    labels = cluster_hdbscan(points, 2, constraints=Constraints(links, [np.array([1, 2, 5])]))
     assert labels[5] == labels[50] == labels[99] != labels[1] == labels[2]
 
 
@@ -302,7 +302,7 @@ def test_constraints_always_hold(seed: int, n: int, min_size: int, spread: float
     link = np.sort(rng.permutation(n)[:3]).astype(np.int64)
     photos = np.array([str(photo) for photo in rng.integers(0, n, n)])
     photos[link] = ["a", "b", "c"][: len(link)]
-    labels = hdbscan_groups(points, min_size, constraints=Constraints([link], one_person_a_photo(photos)))
+    labels = cluster_hdbscan(points, min_size, constraints=Constraints([link], same_photo_exclusions(photos)))
     assert len(set(labels[link].tolist())) == 1
     pairs = list(zip(labels.tolist(), photos.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)

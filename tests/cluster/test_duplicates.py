@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceclust.cluster.duplicates import same_faces
+from faceclust.cluster.duplicates import find_duplicate_faces
 from faceclust.types import FaceTable
 
 HERE, THERE = (0.1, 0.1, 0.3, 0.4), (0.6, 0.1, 0.8, 0.4)
@@ -23,7 +23,7 @@ def faces(*rows: tuple[str, float, tuple[float, ...], tuple[int, int]]) -> FaceT
 
 
 def pairs(table: FaceTable) -> list[list[int]]:
-    return [pair.tolist() for pair in same_faces(table, 1.0)]
+    return [pair.tolist() for pair in find_duplicate_faces(table, 1.0)]
 
 
 def test_a_face_seen_twice_needs_one_shot_one_place_and_likeness() -> None:
@@ -56,4 +56,4 @@ def test_no_faces() -> None:
         np.empty((0, 4), np.float32),
         np.empty((0, 2), np.int64),
     )
-    assert same_faces(empty, 1.0) == []
+    assert find_duplicate_faces(empty, 1.0) == []

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.numbering import ALONE, NEW, number_groups
-from faceclust.cluster.two_passes import two_passes
+from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.types import Float32
 from tests.cluster.test_linkage import canonical
 
@@ -17,7 +17,7 @@ T = 1.1
 
 
 def group(embeddings: Float32, constraints: Constraints) -> np.ndarray:
-    return two_passes(embeddings, T, constraints)
+    return cluster_in_two_passes(embeddings, T, constraints)
 
 
 def people(seed: int, n: int, dimension: int = 16) -> np.ndarray:
@@ -33,9 +33,9 @@ def people(seed: int, n: int, dimension: int = 16) -> np.ndarray:
 def test_only_faces_within_the_threshold_of_a_new_one_change(seed: int, n: int, new: int, same_photos: bool) -> None:
     points = people(seed, n + new)
     photos = np.random.default_rng(seed).integers(0, n if same_photos else 10**6, n + new).astype(str)
-    old = Constraints(exclusions=one_person_a_photo(photos[:n]))
+    old = Constraints(exclusions=same_photo_exclusions(photos[:n]))
     earlier = np.append(number_groups(group(points[:n], old), 2), np.full(new, NEW)).astype(np.int64)
-    everyone = Constraints(exclusions=one_person_a_photo(photos))
+    everyone = Constraints(exclusions=same_photo_exclusions(photos))
     extended = extend_groups(points, earlier, T, everyone, group)
     assert extended.new.sum() == new
     now = number_groups(extended.clusters, 2, [earlier])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from faceclust.cluster import nearest_lists
-from faceclust.cluster.blocked_pairs import rows_of_half
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.blocked_pairs import triangle_progress
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.linkage import agglomerate
 
 METHODS = ("average", "complete", "single")
@@ -113,7 +113,7 @@ def test_ties_and_thresholds_at_distances_are_settled_exactly(
     constraints = Constraints()
     if constrained:
         links = [np.sort(rng.permutation(n)[:3]).astype(np.int64)] if n > 6 else []
-        constraints = Constraints(links, one_person_a_photo(np.array([str(i) for i in rng.integers(0, n, n)])))
+        constraints = Constraints(links, same_photo_exclusions(np.array([str(i) for i in rng.integers(0, n, n)])))
     threshold = Fraction(data.draw(st.integers(0, 4 * d * side * side)), data.draw(st.integers(1, 3)))
     expected = in_exact_numbers(points, threshold, constraints)
     assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
@@ -124,7 +124,7 @@ def test_a_linked_cluster_among_equal_points_has_its_turn(seed: int, n: int, sid
     rng = np.random.default_rng(seed)
     points = rng.integers(-side, side + 1, (n, 1)).astype(np.float32)
     links = [np.sort(rng.permutation(n)[:3]).astype(np.int64)]
-    constraints = Constraints(links, one_person_a_photo(np.array([str(i) for i in rng.integers(0, n, n)])))
+    constraints = Constraints(links, same_photo_exclusions(np.array([str(i) for i in rng.integers(0, n, n)])))
     for threshold in (Fraction(0), Fraction(3, 2)):
         expected = in_exact_numbers(points, threshold, constraints)
         assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
@@ -153,23 +153,23 @@ def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_short_lists_change_the_work_not_the_answer(monkeypatch: pytest.MonkeyPatch, method: str, length: int) -> None:
     points = clustered_points(3, 500, 16, 0.4)
-    photos = one_person_a_photo(np.array([str(i // 2) for i in range(500)]))
+    photos = same_photo_exclusions(np.array([str(i // 2) for i in range(500)]))
     expected = agglomerate(points, 8.0, method, Constraints(exclusions=photos))
-    monkeypatch.setattr(nearest_lists, "LENGTH", length)
-    monkeypatch.setattr("faceclust.cluster.nearest_clusters.LENGTH", length)
+    monkeypatch.setattr(nearest_lists, "LIST_LENGTH", length)
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters.LIST_LENGTH", length)
     assert agglomerate(points, 8.0, method, Constraints(exclusions=photos)).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("rows", [3, 64])
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     points = clustered_points(4, 300, 8, 0.4)
-    photos = Constraints(exclusions=one_person_a_photo(np.array([str(i // 20) for i in range(300)])))
+    photos = Constraints(exclusions=same_photo_exclusions(np.array([str(i // 20) for i in range(300)])))
     expected = agglomerate(points, 4.0, "average", photos)
-    monkeypatch.setattr("faceclust.cluster.blocked_pairs._ROWS", rows)
-    monkeypatch.setattr("faceclust.cluster.blocked_pairs._COLUMNS", 17)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._TILE_ROWS", rows)
+    monkeypatch.setattr("faceclust.cluster.blocked_pairs._TILE_COLUMNS", 17)
     monkeypatch.setattr("faceclust.cluster.nearest_lists._CHUNK", 50)
     monkeypatch.setattr("faceclust.cluster.nearest_clusters._CHUNK", 7)
-    monkeypatch.setattr("faceclust.cluster.constraints._WIDE", 10)
+    monkeypatch.setattr("faceclust.cluster.constraints._MIN_BLOCK_PAIRS", 10)
     assert agglomerate(points, 4.0, "average", photos).tolist() == expected.tolist()
 
 
@@ -236,7 +236,7 @@ def test_constraints_equal_a_full_search(
     points = rng.normal(size=(n, d)).astype(np.float32)
     photos = np.array([str(photo) for photo in rng.integers(0, max(2, n // 2), n)])
     links: Sequence[np.ndarray] = [rng.permutation(n)[:3].astype(np.int64)] if linked and n > 6 else []
-    constraints = Constraints(links, one_person_a_photo(photos))
+    constraints = Constraints(links, same_photo_exclusions(photos))
     expected = canonical(by_search(points, threshold, method, constraints))
     assert canonical(agglomerate(points, threshold, method, constraints)) == expected
 
@@ -245,7 +245,7 @@ def test_constraints_equal_a_full_search(
 def test_two_faces_of_a_photo_never_share_a_group(method: str) -> None:
     points = clustered_points(8, 400, 12, 0.3)
     photos = np.array([str(i // 3) for i in range(400)])
-    constraints = Constraints(exclusions=one_person_a_photo(photos))
+    constraints = Constraints(exclusions=same_photo_exclusions(photos))
     labels = agglomerate(points, 6.0, method, constraints)
     pairs = list(zip(labels.tolist(), photos.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
@@ -268,16 +268,16 @@ def test_penalties_keep_equal_points_apart() -> None:
 
 def test_constraints_over_a_subset() -> None:
     whole = Constraints([np.array([1, 5, 7])], [np.array([0, 1, 2]), np.array([5, 6]), np.array([2, 7])])
-    within = whole.within(np.array([7, 1, 2, 5]))
+    within = whole.restrict_to(np.array([7, 1, 2, 5]))
     assert [group.tolist() for group in within.must_link] == [[1, 3, 0]]
     assert [group.tolist() for group in within.exclusions] == [[1, 2], [2, 0]]
-    nothing = whole.within(np.array([], np.int64))
+    nothing = whole.restrict_to(np.array([], np.int64))
     assert not nothing.must_link and not nothing.exclusions
 
 
 def test_progress_through_half_of_the_pairs_is_even() -> None:
     told: list[int] = []
-    on_rows = rows_of_half(told.append, 1000)
+    on_rows = triangle_progress(told.append, 1000)
     for _ in range(4):
         on_rows(250)
     assert told == [438, 312, 188, 62] and sum(told) == 1000

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.group import ALGORITHMS, group_faces
-from faceclust.cluster.low_quality import poor_faces
+from faceclust.cluster.low_quality import select_low_quality
 from faceclust.errors import UsageError
 from faceclust.types import Clustering, ClusterParams, FaceTable
 from tests.cluster.test_group import table
@@ -24,7 +24,7 @@ LOW = 0.1
 @pytest.fixture(autouse=True)
 def _as_many_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small examples: more than a fifth of the faces may be poor."""
-    monkeypatch.setattr("faceclust.cluster.low_quality.MOST", 1)
+    monkeypatch.setattr("faceclust.cluster.low_quality.MAX_SHARE", 1)
 
 
 def faces(points: list[float] | np.ndarray, poor: list[int], ids: list[int] | None = None) -> FaceTable:
@@ -71,7 +71,7 @@ def test_poor_faces_left_over_make_groups_of_their_own_more_strictly() -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_people_of_whom_there_are_poor_photos_only_are_groups(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.cluster.low_quality.MOST", 0.2)
+    monkeypatch.setattr("faceclust.cluster.low_quality.MAX_SHARE", 0.2)
     rng = np.random.default_rng(0)
     person = np.repeat(np.arange(40), 8)
     points = np.eye(128)[person] + 0.02 * rng.normal(size=(320, 128))
@@ -88,8 +88,8 @@ def test_groups_of_poor_faces_stay_and_take_in_poor_ones() -> None:
     # Poor faces go with those that are there, and wake one another; what good ones come stay beside them.
     now = faces([0, 0.1, 5, 5.1, 50, 60, 0.2, 5.2, 5.2], [0, 1, 2, 3, 6])
     made = group_faces(now, ClusterParams(), Constraints(), history=before)
-    assert not made.anew and made.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 3, 3]
-    anew = group_faces(now, ClusterParams(), Constraints(), history=before, anew=True)
+    assert not made.full_reason and made.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 3, 3]
+    anew = group_faces(now, ClusterParams(), Constraints(), history=before, full=True)
     assert anew.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 2, 2]
     # Once one is confirmed, the group is as any other.
     told = Constraints(anchors=np.array([2]))
@@ -100,7 +100,7 @@ def test_groups_of_poor_faces_stay_and_take_in_poor_ones() -> None:
 def test_what_is_confirmed_takes_part() -> None:
     links = Constraints([np.array([0, 1])], [], np.array([3]))
     some = faces([0, 9, 0.1, 20, 20.1], [0, 1, 2, 3, 4])
-    assert poor_faces(some.quality, 0.5, links).tolist() == [False, False, True, False, True]
+    assert select_low_quality(some.quality, 0.5, links).tolist() == [False, False, True, False, True]
     assert labels(some, links) == [1, 1, 1, 2, 2]
 
 
@@ -125,10 +125,10 @@ def test_the_others_are_grouped_as_if_poor_faces_were_not_there(seed: int, n: in
     points, poor = people(seed, n), rng.random(n) < share
     photo = rng.integers(0, n, n).astype(str)
     some = replace(faces(points, np.flatnonzero(poor).tolist()), photo_ids=photo)
-    exclusions = one_person_a_photo(photo) if photos else []
+    exclusions = same_photo_exclusions(photo) if photos else []
     found = np.array(labels(some, Constraints(exclusions=exclusions)))
     good = np.flatnonzero(~poor)
-    alone = Constraints(exclusions=exclusions).within(good)
+    alone = Constraints(exclusions=exclusions).restrict_to(good)
     expected = np.array(labels(faces(points[good], []), alone, min_quality=0.0), int)
     mine = np.where(found[good] < 0, -1 - good, found[good])
     # A good face by itself may have got a poor one beside it: the same partition all the same.
@@ -164,8 +164,8 @@ def test_a_poor_face_stays_where_it_was() -> None:
     before = [0, 0.02, 1.0, 20, 30, 40, 50]
     now = faces([*before, -0.5, -0.5, -0.5, -0.5, -0.5], [2])
     made = group_faces(now, ClusterParams(), Constraints(), history=history(faces(before, [2])))
-    assert not made.anew and made.clustering.labels.tolist() == [1, 1, 1, *[-1] * 4, *[1] * 5]
-    anew = group_faces(now, ClusterParams(), Constraints(), anew=True).clustering
+    assert not made.full_reason and made.clustering.labels.tolist() == [1, 1, 1, *[-1] * 4, *[1] * 5]
+    anew = group_faces(now, ClusterParams(), Constraints(), full=True).clustering
     assert anew.labels.tolist() == [1, 1, -1, *[-1] * 4, *[1] * 5]
 
 
@@ -176,8 +176,8 @@ def test_a_lone_poor_face_is_not_woken_by_what_is_far_from_it() -> None:
     earlier = history(faces(np.array(before), [4]))
     assert earlier[0].labels[4] == -1
     made = group_faces(now, ClusterParams(), Constraints(), history=earlier)
-    assert not made.anew and made.clustering.labels[[0, 4, 11]].tolist() == [1, -1, 1]
-    assert group_faces(now, ClusterParams(), Constraints(), anew=True).clustering.labels[4] == 1
+    assert not made.full_reason and made.clustering.labels[[0, 4, 11]].tolist() == [1, -1, 1]
+    assert group_faces(now, ClusterParams(), Constraints(), full=True).clustering.labels[4] == 1
 
 
 def test_new_poor_faces_join_and_known_ones_stay() -> None:
@@ -185,7 +185,7 @@ def test_new_poor_faces_join_and_known_ones_stay() -> None:
     assert before[0].labels.tolist() == [1, 1, 2, 2, 1, 3, 3]
     now = faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6, 5.3, 30], [4, 6, 7, 8], list(range(9)))
     made = group_faces(now, ClusterParams(), Constraints(), history=before)
-    assert not made.anew and made.compared == 2
+    assert not made.full_reason and made.compared == 2
     assert made.clustering.labels.tolist() == [1, 1, 2, 2, 1, 3, 3, 2, -1]
 
 
@@ -214,24 +214,24 @@ def test_a_word_takes_a_poor_face_out_and_gives_it_back() -> None:
     out = group_faces(some, ClusterParams(), apart, history=before).clustering
     assert out.labels.tolist() == [1, 1, -1]
     back = group_faces(some, ClusterParams(), Constraints(), history=[out, *before])
-    assert not back.anew and back.clustering.labels.tolist() == [1, 1, 1]
+    assert not back.full_reason and back.clustering.labels.tolist() == [1, 1, 1]
 
 
 def test_no_more_than_a_fifth_is_left_out_and_the_worst_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("faceclust.cluster.low_quality.MOST", 0.2)
+    monkeypatch.setattr("faceclust.cluster.low_quality.MAX_SHARE", 0.2)
     quality = np.linspace(0.4, 0.1, 10, dtype=np.float32)
-    assert np.flatnonzero(poor_faces(quality, 0.5, Constraints())).tolist() == [8, 9]
-    assert np.flatnonzero(poor_faces(quality, 0.12, Constraints())).tolist() == [9]
+    assert np.flatnonzero(select_low_quality(quality, 0.5, Constraints())).tolist() == [8, 9]
+    assert np.flatnonzero(select_low_quality(quality, 0.12, Constraints())).tolist() == [9]
     told = Constraints([np.array([9, 0])])
-    assert np.flatnonzero(poor_faces(quality, 0.5, told)).tolist() == [7, 8]
-    assert np.flatnonzero(poor_faces(np.full(10, 0.3, np.float32), 0.5, Constraints())).tolist() == [0, 1]
+    assert np.flatnonzero(select_low_quality(quality, 0.5, told)).tolist() == [7, 8]
+    assert np.flatnonzero(select_low_quality(np.full(10, 0.3, np.float32), 0.5, Constraints())).tolist() == [0, 1]
     assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2, 3, 4])) == [1, 1, 1, 2, 2]
 
 
 def test_another_least_quality_groups_anew() -> None:
     some = faces(BRIDGE, [4, 5])
     again = group_faces(some, ClusterParams(min_quality=0.05), Constraints(), history=history(some))
-    assert again.anew == "other choices than last time"
+    assert again.full_reason == "other choices than last time"
     for senseless in (-0.1, 1.1, float("nan")):
         with pytest.raises(UsageError, match="between 0 and 1"):
             group_faces(some, ClusterParams(min_quality=senseless), Constraints())

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.cluster.numbering import ALONE, NEW, Changes, compare, earlier_groups, number_groups
+from faceclust.cluster.numbering import ALONE, NEW, Changes, compare_clusterings, earlier_groups, number_groups
 from faceclust.types import Clustering
 
 
@@ -67,36 +67,36 @@ def test_earlier_groups_of_faces_that_stayed_came_and_went() -> None:
 
 def test_nothing_changed() -> None:
     same = clustering(a=1, b=1, c=-1)
-    assert compare(same, same) == NOTHING and not compare(same, same)
+    assert compare_clusterings(same, same) == NOTHING and not compare_clusterings(same, same)
 
 
 def test_joined_new_and_gone() -> None:
-    found = compare(clustering(a=1, b=1, c=-1, z=1), clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1))
-    assert (found.added, found.gone) == (4, 1)
-    assert found.joined == (("d", 1),) and found.woken == (("c", 1),)
-    assert found.new == (2,)
-    assert not (found.merged or found.split or found.moved or found.left)
+    found = compare_clusterings(clustering(a=1, b=1, c=-1, z=1), clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1))
+    assert (found.added, found.removed) == (4, 1)
+    assert found.joined == (("d", 1),) and found.no_longer_alone == (("c", 1),)
+    assert found.new_groups == (2,)
+    assert not (found.merged or found.split or found.moved or found.now_alone)
 
 
 def test_merged_split_moved_and_left() -> None:
     before = clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=3, h=3, i=3, j=3, k=3)
     after = clustering(a=1, b=1, c=1, d=-1, e=1, f=1, g=3, h=3, i=1, j=4, k=4)
-    found = compare(before, after)
+    found = compare_clusterings(before, after)
     assert found.merged == ((2, 1),)
     assert found.split == ((3, 4),)
     assert found.moved == (("i", 3, 1),)
-    assert found.left == (("d", 1),)
-    assert not (found.joined or found.woken or found.new)
+    assert found.now_alone == (("d", 1),)
+    assert not (found.joined or found.no_longer_alone or found.new_groups)
 
 
 def test_a_face_that_joins_a_part_split_off_is_told() -> None:
-    found = compare(clustering(a=1, b=1, c=1, d=1, x=-1), clustering(a=1, b=1, c=2, d=2, x=2, y=2))
-    assert found.split == ((1, 2),) and found.joined == (("y", 2),) and found.woken == (("x", 2),)
-    assert found.new == ()
+    found = compare_clusterings(clustering(a=1, b=1, c=1, d=1, x=-1), clustering(a=1, b=1, c=2, d=2, x=2, y=2))
+    assert found.split == ((1, 2),) and found.joined == (("y", 2),) and found.no_longer_alone == (("x", 2),)
+    assert found.new_groups == ()
 
 
 def test_new_groups_get_numbers_never_used() -> None:
-    assert number_groups(np.array([0, 0]), 2, [np.array([NEW, NEW])], taken=6).tolist() == [7, 7]
+    assert number_groups(np.array([0, 0]), 2, [np.array([NEW, NEW])], highest_taken=6).tolist() == [7, 7]
 
 
 def test_a_number_comes_back_from_the_run_before_the_last() -> None:

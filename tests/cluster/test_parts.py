@@ -7,14 +7,14 @@ import numpy as np
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.numbering import ALONE, NEW
-from faceclust.cluster.parts import likeness_alone, parts_of, with_taken_out
-from faceclust.cluster.two_passes import two_passes
+from faceclust.cluster.parts import parts_of, restore_removed, without_links
+from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.types import Float32
 from tests.cluster.test_linkage import canonical
 
 
 def group(embeddings: Float32, constraints: Constraints) -> np.ndarray:
-    return two_passes(embeddings, 1.0, constraints)
+    return cluster_in_two_passes(embeddings, 1.0, constraints)
 
 
 def line(*places: float) -> np.ndarray:
@@ -50,12 +50,12 @@ def test_what_the_links_do_not_hold_together_is_one_part() -> None:
 def test_parts_are_made_without_links_and_what_contradicts_them() -> None:
     # 0, 1 and 2 are one person, 3 another, and 2 and 4 are on one photo.
     constraints = Constraints([np.array([0, 1, 2])], [np.array([0, 1, 2, 3]), np.array([2, 4]), np.array([0, 1])])
-    alone = likeness_alone(constraints, 5)
+    alone = without_links(constraints, 5)
     assert not alone.must_link
     assert [group.tolist() for group in alone.exclusions] == [[0, 3], [2, 4]]
 
 
 def test_faces_taken_out_are_still_counted_to_where_they_were() -> None:
     new = np.array([False, False, True, True, True])
-    made_of = with_taken_out(np.array([0, 0, 2, 3, 4]), np.array([5, 5, 5, 6, NEW]), new)
+    made_of = restore_removed(np.array([0, 0, 2, 3, 4]), np.array([5, 5, 5, 6, NEW]), new)
     assert made_of.tolist() == [0, 0, 0, 3, 4]

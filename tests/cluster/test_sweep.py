@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.group import group_faces
-from faceclust.cluster.sweep import sweep
+from faceclust.cluster.sweep import sweep_thresholds
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams
 from tests.benchmarks.synthetic import face_table, synthetic_faces
@@ -37,7 +37,7 @@ def test_each_cut_is_what_grouping_there_gives(params: ClusterParams, kind: str)
     quality = np.ones(400, np.float32)
     if kind == "poor":  # two of them are linked, at the higher cuts
         quality[::7] = np.linspace(0, 0.6, len(quality[::7]))
-    exclusions = [] if kind == "free" else one_person_a_photo(made.photo.astype(str))
+    exclusions = [] if kind == "free" else same_photo_exclusions(made.photo.astype(str))
     constraints = {}
     for cut in CUTS:
         links = [np.array([i, i + 150]) for i in range(0, 40, 4) if cut >= 1.0] if kind in ("linked", "poor") else []
@@ -45,7 +45,7 @@ def test_each_cut_is_what_grouping_there_gives(params: ClusterParams, kind: str)
         constraints[cut] = Constraints(kept, exclusions)
     if params.algorithm == "hdbscan":
         constraints = dict.fromkeys(CUTS, constraints[0.7])
-    found = list(sweep(made.embeddings, quality, params, constraints))
+    found = list(sweep_thresholds(made.embeddings, quality, params, constraints))
     assert [cut for cut, _ in found] == sorted(CUTS)
     faces = replace(face_table(np.arange(400), made.embeddings, made.photo), quality=quality)
     for cut, clusters in found:
@@ -55,4 +55,8 @@ def test_each_cut_is_what_grouping_there_gives(params: ClusterParams, kind: str)
 
 def test_a_senseless_threshold_is_said() -> None:
     with pytest.raises(UsageError, match="threshold 0 is not"):
-        list(sweep(synthetic_faces(5).embeddings, np.ones(5, np.float32), ClusterParams(), {0.0: Constraints()}))
+        list(
+            sweep_thresholds(
+                synthetic_faces(5).embeddings, np.ones(5, np.float32), ClusterParams(), {0.0: Constraints()}
+            )
+        )

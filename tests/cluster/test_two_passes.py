@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.cluster.constraints import Constraints, one_person_a_photo
+from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.two_passes import SHARE, scatter, two_passes
+from faceclust.cluster.two_passes import SCATTER_SHARE, cluster_in_two_passes, scatter_of_clusters
 from tests.cluster.test_linkage import canonical, clustered_points
 
 
@@ -22,7 +22,7 @@ def by_definition(points: np.ndarray, threshold: float, constraints: Constraints
     for faces in members.values():
         loose[faces] = ((points[faces] - points[faces].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
     apart = ((points[:, None].astype(float) - points[None].astype(float)) ** 2).sum(axis=2)
-    apart -= SHARE * (loose[:, None] + loose[None])
+    apart -= SCATTER_SHARE * (loose[:, None] + loose[None])
     while True:
         pairs = [
             (apart[np.ix_(members[a], members[b])].mean(), a, b)
@@ -45,9 +45,11 @@ def by_definition(points: np.ndarray, threshold: float, constraints: Constraints
 def test_two_passes_equal_their_definition(seed: int, n: int, d: int, spread: float) -> None:
     points = clustered_points(seed, n, d, spread)
     photos = np.random.default_rng(seed).integers(0, n, n).astype(str)
-    constraints = Constraints(exclusions=one_person_a_photo(photos))
+    constraints = Constraints(exclusions=same_photo_exclusions(photos))
     threshold = 1.5 * spread * d
-    assert canonical(two_passes(points, threshold, constraints)) == by_definition(points, threshold, constraints)
+    assert canonical(cluster_in_two_passes(points, threshold, constraints)) == by_definition(
+        points, threshold, constraints
+    )
 
 
 def test_a_loose_group_takes_in_a_face_that_a_tight_one_does_not() -> None:
@@ -57,7 +59,7 @@ def test_a_loose_group_takes_in_a_face_that_a_tight_one_does_not() -> None:
     tight = np.vstack([np.zeros((5, 6)), [0, 0, 0, 0, 0, np.sqrt(2.2)]]).astype(np.float32)
     for points, together in ((loose, 0), (tight, 5)):
         assert agglomerate(points, 2.1).tolist() == [0, 0, 0, 0, 0, 5]
-        assert two_passes(points, 2.1, Constraints()).tolist() == [0, 0, 0, 0, 0, together]
+        assert cluster_in_two_passes(points, 2.1, Constraints()).tolist() == [0, 0, 0, 0, 0, together]
 
 
 def test_scatter_is_the_mean_squared_distance_from_the_centre() -> None:
@@ -67,10 +69,10 @@ def test_scatter_is_the_mean_squared_distance_from_the_centre() -> None:
         ((points[clusters == name] - points[clusters == name].mean(axis=0)) ** 2).sum(axis=1).mean()
         for name in clusters
     ]
-    np.testing.assert_allclose(scatter(points, clusters), expected, atol=1e-6)
+    np.testing.assert_allclose(scatter_of_clusters(points, clusters), expected, atol=1e-6)
     assert [group.tolist() for group in groups_of(clusters)] == [[0, 1, 2], [3, 4], [5, 6, 7, 8]]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_next_to_nothing(n: int) -> None:
-    assert two_passes(np.ones((n, 3), np.float32), 1.0, Constraints()).tolist() == [0] * n
+    assert cluster_in_two_passes(np.ones((n, 3), np.float32), 1.0, Constraints()).tolist() == [0] * n

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import homogeneity_completeness_v_measure, normalized_mutual_info_score
 
-from faceclust.evaluation.metrics.clustering import conflicts, information
+from faceclust.evaluation.metrics.clustering import count_conflicts, information_scores
 
 faces = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=25)
 
@@ -35,7 +35,7 @@ def test_information_is_what_its_definition_says(faces: list[tuple[int, int]]) -
     homogeneity = 1 - entropy(Counter(zip(persons, groups, strict=True)), of_groups) / h_person if h_person else 1
     completeness = 1 - entropy(Counter(zip(groups, persons, strict=True)), of_persons) / h_group if h_group else 1
     shared = h_person - entropy(Counter(zip(persons, groups, strict=True)), of_groups)
-    found = information([group for group, _ in faces], persons)
+    found = information_scores([group for group, _ in faces], persons)
     assert found.homogeneity == pytest.approx(homogeneity, abs=1e-9)
     assert found.completeness == pytest.approx(completeness, abs=1e-9)
     if h_person and h_group:
@@ -45,7 +45,7 @@ def test_information_is_what_its_definition_says(faces: list[tuple[int, int]]) -
 @given(faces)
 def test_information_is_what_scikit_learn_says(faces: list[tuple[int, int]]) -> None:
     groups, persons = apart([group for group, _ in faces]), [person for _, person in faces]
-    found = information([group for group, _ in faces], persons)
+    found = information_scores([group for group, _ in faces], persons)
     expected = homogeneity_completeness_v_measure(persons, groups)
     assert (found.homogeneity, found.completeness, found.v_measure) == pytest.approx(expected, abs=1e-9)
     nmi = normalized_mutual_info_score(persons, groups, average_method="geometric")
@@ -56,8 +56,8 @@ def test_information_is_what_scikit_learn_says(faces: list[tuple[int, int]]) -> 
 def test_a_conflict_is_a_group_with_two_faces_of_a_photo(faces: list[tuple[int, int]]) -> None:
     groups, photos = apart([group for group, _ in faces]), [photo for _, photo in faces]
     twice = {group for (group, _), count in Counter(zip(groups, photos, strict=True)).items() if count > 1}
-    assert conflicts([group for group, _ in faces], photos) == len(twice)
+    assert count_conflicts([group for group, _ in faces], photos) == len(twice)
 
 
 def test_nothing_is_in_conflict_with_nothing() -> None:
-    assert conflicts([], []) == 0
+    assert count_conflicts([], []) == 0

@@ -10,9 +10,9 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.evaluation.library_calibration import confirmed_faces, distances_of, people_needed
+from faceclust.evaluation.library_calibration import build_distance_histogram, label_confirmed_faces, min_people
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
-from faceclust.evaluation.thresholds import alike_at
+from faceclust.evaluation.thresholds import cluster_unconstrained
 from faceclust.types import ClusterParams
 from tests.support.named_library import confirm, made_library
 
@@ -36,14 +36,14 @@ def made(grouped: tuple[Path, dict[str, str]], tmp_path: Path) -> tuple[Library,
 
 def test_only_confirmed_names_count(made: tuple[Library, dict[str, str]]) -> None:
     library, _ = made
-    group = library.group(1)
-    library.name(group, "Anna", shown=group[:2])
-    found = confirmed_faces(library)
+    group = library.faces_in_group(1)
+    library.name(group, "Anna", confirmed=group[:2])
+    found = label_confirmed_faces(library)
     assert found.faces.face_ids[found.known].tolist() == sorted(group[:2])
     assert set(found.persons[found.known]) == {"Anna"}
-    library.name(library.group(2)[:1], "Ben")
-    assert set(confirmed_faces(library).persons) == {"", "Anna", "Ben"}
-    assert set(confirmed_faces(library, fewest=2).persons) == {"", "Anna"}
+    library.name(library.faces_in_group(2)[:1], "Ben")
+    assert set(label_confirmed_faces(library).persons) == {"", "Anna", "Ben"}
+    assert set(label_confirmed_faces(library, min_faces=2).persons) == {"", "Anna"}
 
 
 def test_what_is_scored_is_likeness_alone(made: tuple[Library, dict[str, str]]) -> None:
@@ -51,8 +51,8 @@ def test_what_is_scored_is_likeness_alone(made: tuple[Library, dict[str, str]]) 
     confirm(library, truth, 30)
     library.cluster(threshold=1.1)  # now the names take part, and make all of it right
     found = library.evaluate()
-    labelled = confirmed_faces(library)
-    ((_, clusters),) = alike_at(library.faces, ClusterParams(), [1.1])
+    labelled = label_confirmed_faces(library)
+    ((_, clusters),) = cluster_unconstrained(library.faces, ClusterParams(), [1.1])
     expected = bcubed(clusters[labelled.known], labelled.persons[labelled.known])
     assert [side.value for side in found.bcubed] == [expected.precision, expected.recall]
     pairs = pairwise(clusters[labelled.known], labelled.persons[labelled.known])
@@ -60,15 +60,15 @@ def test_what_is_scored_is_likeness_alone(made: tuple[Library, dict[str, str]]) 
     assert found.bcubed[1].value < 0.95 and found.people == 30 and found.faces == int(labelled.known.sum())
     for interval in (*found.bcubed, *found.pairwise):
         assert 0 <= interval.low <= interval.value <= interval.high <= 1 and interval.low < interval.high
-    assert found.spread and found.spread[0][1] > 1
-    assert found.best is not None and found.best.threshold > 1.1 and found.best.better >= 0.95
+    assert found.split_people and found.split_people[0][1] > 1
+    assert found.best is not None and found.best.threshold > 1.1 and found.best.better_share >= 0.95
     assert library.evaluate() == found
 
 
 def test_two_people_taken_for_one_are_told(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 10)
-    group = max(library.members.values(), key=len)
+    group = max(library.group_members.values(), key=len)
     names = {truth[face] for face in group}
     assert len(names) == 1
     library.name(group[-3:], "Somebody Else")  # as if likeness had put these faces with them
@@ -88,7 +88,7 @@ def test_too_few_names_are_said_to_be(made: tuple[Library, dict[str, str]], tmp_
         library.evaluate()
     with pytest.raises(FaceclustError, match="too few names to calibrate: 4 people"):
         library.calibrate()
-    assert not library.home.config.exists()
+    assert not library.home.config_file.exists()
     confirm(library, truth, 12, most=2)  # enough people, too few pairs
     with pytest.raises(FaceclustError, match="too few"):
         library.calibrate(0.01)
@@ -101,24 +101,24 @@ def test_a_senseless_rate_is_said(made: tuple[Library, dict[str, str]], far: flo
 
 
 def test_people_needed_for_a_rate() -> None:
-    assert (people_needed(0.001), people_needed(0.01), people_needed(0.1)) == (29, 10, 10)
+    assert (min_people(0.001), min_people(0.01), min_people(0.1)) == (29, 10, 10)
     for far in (0.0005, 0.001, 0.003):
-        people = people_needed(far)
+        people = min_people(far)
         assert people * (people - 1) / 2 >= 0.4 / far > (people - 1) * (people - 2) / 2
 
 
 def test_cluster_goes_by_the_calibrated_threshold(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 40)
-    assert library.usual_threshold() == 1.1 and library.calibration is None
-    found = library.calibrate(dry_run=True).found
-    assert not library.home.config.exists() and found.threshold > 1.1
-    library.home.config.write_text("# mine\n[report]\nfaces = 8 # few\n")
-    assert library.calibrate().found == found
+    assert library.default_threshold() == 1.1 and library.calibration is None
+    found = library.calibrate(dry_run=True).calibrated
+    assert not library.home.config_file.exists() and found.threshold > 1.1
+    library.home.config_file.write_text("# mine\n[report]\nfaces = 8 # few\n")
+    assert library.calibrate().calibrated == found
     kept = library.calibration
     assert kept is not None and (kept.threshold, kept.people, kept.far) == (found.threshold, 40, 0.001)
     assert kept.made == datetime.date.today()
-    assert library.home.config.read_text().startswith("# mine\n[report]\nfaces = 8 # few\n")
+    assert library.home.config_file.read_text().startswith("# mine\n[report]\nfaces = 8 # few\n")
     assert Library(library.root).cluster().clustering.params.threshold == found.threshold
     assert library.cluster("auto", dry_run=True).clustering.params.threshold == found.threshold
     assert library.cluster(1.05, dry_run=True).clustering.params.threshold == 1.05
@@ -127,27 +127,29 @@ def test_cluster_goes_by_the_calibrated_threshold(made: tuple[Library, dict[str,
     with pytest.raises(UsageError, match="'low' is no number"):
         library.cluster("low")
     persons = np.array([truth[face] for face in library.faces.face_ids.tolist()])
-    before, after = (bcubed(c, persons).f for _, c in alike_at(library.faces, ClusterParams(), [1.1, found.threshold]))
+    before, after = (
+        bcubed(c, persons).f for _, c in cluster_unconstrained(library.faces, ClusterParams(), [1.1, found.threshold])
+    )
     assert after > before  # also for the people nobody has named
     assert library.reset_calibration() and not library.reset_calibration()
-    assert library.home.config.read_text().rstrip() == "# mine\n[report]\nfaces = 8 # few"
-    assert library.usual_threshold() == 1.1
+    assert library.home.config_file.read_text().rstrip() == "# mine\n[report]\nfaces = 8 # few"
+    assert library.default_threshold() == 1.1
 
 
 def test_a_calibration_of_other_models_does_not_count(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 40)
     library.calibrate()
-    config = library.home.config
+    config = library.home.config_file
     space = library.calibration.space if library.calibration else ""
     config.write_text(config.read_text().replace(space, "0" * 16))
-    assert library.calibration is None and library.usual_threshold() == 1.1
+    assert library.calibration is None and library.default_threshold() == 1.1
 
 
 def test_distances_are_counted_by_pairs() -> None:
     rng = np.random.default_rng(0)
     points, persons = rng.standard_normal((40, 3)).astype(np.float32), rng.integers(0, 5, 40).astype(str)
-    found = distances_of(points, persons)
+    found = build_distance_histogram(points, persons)
     same, different = [], []
     for i in range(40):
         for j in range(i):

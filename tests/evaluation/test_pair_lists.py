@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
-from faceclust.evaluation.pair_lists import holds_pictures, read_pairs, read_picture_pairs
+from faceclust.evaluation.pair_lists import holds_pictures, read_pair_list, read_picture_pairs
 from faceclust.evaluation.safe_pickle import UnsafePickleError, read_pickle
 
 PICTURES = [b"\xff\xd8one", b"\x89PNGtwo", b"\xff\xd8one", b"three\n'\\"]
@@ -26,7 +26,7 @@ PAIRS = (PICTURES, [False, True])
 def test_pairs_are_read_and_bad_lines_named(tmp_path: Path) -> None:
     path = tmp_path / "pairs.txt"
     path.write_text("2\t1\nAnna\t1\t2\nAnna\t1\tBen\t4\nCarl\t3\t1\nBen\t1\tCarl\t2\n\n", encoding="utf-8-sig")
-    pairs = read_pairs(path)
+    pairs = read_pair_list(path)
     assert pairs.left == (("Anna", 1), ("Anna", 1), ("Carl", 3), ("Ben", 1))
     assert pairs.right == (("Anna", 2), ("Ben", 4), ("Carl", 1), ("Carl", 2))
     assert pairs.same.tolist() == [True, False, True, False] and pairs.folds.tolist() == [0, 0, 1, 1]
@@ -43,14 +43,14 @@ def test_pairs_are_read_and_bad_lines_named(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(UsageError, match=where) as failure:
-            read_pairs(path)
+            read_pair_list(path)
         assert len(str(failure.value)) < 400
 
 
 def test_one_number_is_one_fold(tmp_path: Path) -> None:
     path = tmp_path / "pairsDevTest.txt"
     path.write_text("2\nAnna\t1\t2\nBen\t1\t2\nAnna\t1\tBen\t4\nAnna 2 Ben 4\n")
-    pairs = read_pairs(path)
+    pairs = read_pair_list(path)
     assert pairs.folds.tolist() == [0] * 4 and pairs.same.tolist() == [True, True, False, False]
     assert pairs.right[3] == ("Ben", 4)
 
@@ -59,7 +59,7 @@ def test_what_is_no_text_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "photo").write_bytes(b"\xff\xd8\xff\xe0")
     for name in ("photo", "nothing", "."):
         with pytest.raises(UsageError) as failure:
-            read_pairs(tmp_path / name)
+            read_pair_list(tmp_path / name)
         assert failure.value.hint
 
 

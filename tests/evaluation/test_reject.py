@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.evaluation.reject import area_under, error_versus_reject, rank_correlation
+from faceclust.evaluation.reject import area_under_curve, error_versus_reject, rank_correlation
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9)
 
@@ -42,8 +42,8 @@ def test_a_quality_that_knows_the_errors_puts_them_away_first() -> None:
     np.testing.assert_allclose(curve, [0.1, 5 / 95, 0, 0])
     blind = error_versus_reject(errors, np.ones(100), np.ones(100), shares)
     np.testing.assert_allclose(blind, [0.1] * 4)
-    assert area_under(shares, blind) == pytest.approx(0.1)
-    assert area_under([0, 1], [0, 1]) == pytest.approx(0.5)
+    assert area_under_curve(shares, blind) == pytest.approx(0.1)
+    assert area_under_curve([0, 1], [0, 1]) == pytest.approx(0.5)
 
 
 def test_senseless_shares_are_refused() -> None:

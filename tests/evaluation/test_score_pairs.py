@@ -14,23 +14,23 @@ from PIL import Image
 
 from faceclust.errors import UsageError
 from faceclust.evaluation import main_faces as faces_module
-from faceclust.evaluation.aligned_crops import aligned_face, decode_held
-from faceclust.evaluation.degradations import Jpeg, Smaller
-from faceclust.evaluation.main_faces import MainFaces, main_faces
-from faceclust.evaluation.score_pairs import Pairs, pair_distances, pairs_of, score_pairs
+from faceclust.evaluation.aligned_crops import crop_detections, decode_crop
+from faceclust.evaluation.degradations import Downscaling, JpegCompression
+from faceclust.evaluation.main_faces import MainFaces, find_main_faces
+from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, pair_distances, score_pairs
 from faceclust.packs.registry import load_pack
 from faceclust.photos.errors import UndecodableError
-from faceclust.vision.align import chip_transforms, cut_with
+from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.pipeline import FaceAnalyser
 from tests.support.labelled_photos import add_faceless, make_labelled, write_pairs
 from tests.support.sample_photos import COLLINS, HOPPER, portrait, variant
 
 
-def made_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> Pairs:
+def made_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> VerificationPairs:
     """Pairs of pictures 0 and 1, 2 and 3 …"""
     names = tuple(str(i) for i in range(2 * n))
     left, right = np.arange(0, 2 * n, 2), np.arange(1, 2 * n, 2)
-    return Pairs(
+    return VerificationPairs(
         tuple(map(Path, names)), names, left, right, np.array(same), np.array(folds or [0] * n, dtype=np.int32)
     )
 
@@ -52,7 +52,7 @@ def made_faces(chip: np.ndarray, found: Sequence[bool] | None = None) -> MainFac
 def test_photos_are_found_whatever_their_ending(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
     (folder / "Collins" / "Collins_0001.txt").write_text("no photo")
-    pairs = pairs_of(folder, write_pairs(tmp_path / "pairs.txt"))
+    pairs = load_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
     assert {Path(name).suffix for name in pairs.names} == {".jpg", ".png", ".webp", ".JPG"}
     assert all(Path(str(path)).is_file() for path in pairs.pictures)
     assert len(set(pairs.names)) == len(pairs.names) == 8
@@ -64,12 +64,12 @@ def test_photos_that_are_not_there_are_counted_and_the_first_named(tmp_path: Pat
     folder = make_labelled(tmp_path / "photos", each=3)
     file = write_pairs(tmp_path / "pairs.txt")
     with pytest.raises(UsageError) as failure:
-        pairs_of(folder, file)
+        load_pairs(folder, file)
     assert "names 2 photos not in" in str(failure.value)
     assert f"the first is 'Collins_0004' ({file}:3)" in str(failure.value)
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\t../photos/Hopper\t1\n")
     with pytest.raises(UsageError, match="a photo not in"):
-        pairs_of(folder, file)  # nothing outside the folder is looked at
+        load_pairs(folder, file)  # nothing outside the folder is looked at
 
 
 def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
@@ -77,15 +77,15 @@ def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "pairs.txt"
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tCollins\t2\n")
     with pytest.raises(UsageError, match="one kind only"):
-        pairs_of(folder, file)
+        load_pairs(folder, file)
     with pytest.raises(UsageError, match="which folder"):
-        pairs_of(None, file)
+        load_pairs(None, file)
     with pytest.raises(UsageError, match="is not a folder"):
-        pairs_of(file, file)
+        load_pairs(file, file)
     held = tmp_path / "x.bin"
     held.write_bytes(pickle.dumps(([b"1", b"2", b"3", b"4"], [True, False])))
     with pytest.raises(UsageError, match="holds its pictures itself"):
-        pairs_of(folder, held)
+        load_pairs(folder, held)
 
 
 def test_distances_from_their_definition() -> None:
@@ -98,7 +98,7 @@ def test_distances_from_their_definition() -> None:
         distances = pair_distances(pairs, faces, 3.0, mirrored=mirrored)
         assert distances[0] == pytest.approx(float(((vectors[0] - vectors[1]) ** 2).sum()), rel=1e-5)
         assert distances[1] == np.inf
-    coarse = pair_distances(pairs, faces, 3.0, mirrored=False, rounded=lambda v: np.round(v))
+    coarse = pair_distances(pairs, faces, 3.0, mirrored=False, quantise=lambda v: np.round(v))
     assert coarse[0] == int(coarse[0])
 
 
@@ -107,11 +107,11 @@ def test_missing_faces_are_errors_or_left_out_and_always_told() -> None:
     found = [True] * 4 + [False] + [True] * 3
     faces, pairs = made_faces(chip, found), made_pairs(4, [True, False, True, False])
     scores = score_pairs(pairs, faces, 1.0, mirrored=False)
-    assert scores.not_found == ("4",) and scores.uncompared == (1, 0)
+    assert scores.not_found == ("4",) and scores.pairs_without_face == (1, 0)
     assert scores.protocol.accuracy == 0.75 and (scores.same, scores.different) == (2, 2)
     assert scores.curve.val[-2] == 0.5
-    scores = score_pairs(pairs, faces, 1.0, mirrored=False, leave_out=True)
-    assert scores.not_found == ("4",) and scores.uncompared == (1, 0) and scores.left_out
+    scores = score_pairs(pairs, faces, 1.0, mirrored=False, exclude_missing=True)
+    assert scores.not_found == ("4",) and scores.pairs_without_face == (1, 0) and scores.missing_excluded
     assert scores.protocol.accuracy == 1 and (scores.same, scores.different) == (1, 2)
     with pytest.raises(UsageError, match="nothing to compare"):
         score_pairs(pairs, made_faces(chip, [False] * 8), 1.0, mirrored=False)
@@ -122,10 +122,10 @@ def test_a_rate_that_so_few_pairs_cannot_tell_is_none() -> None:
     pairs = made_pairs(40, [True, False] * 20, [0] * 20 + [1] * 20)
     scores = score_pairs(pairs, made_faces(rng.normal(size=(80, 4))), 1.0, mirrored=False, fars=(0.1, 0.05, 0.01))
     tenth, twentieth, hundredth = scores.rates
-    assert tenth.folds and tenth.folds.target_far == 0.1
+    assert tenth.by_folds and tenth.by_folds.target_far == 0.1
     assert tenth.val is not None and tenth.far is not None and tenth.far <= 0.1
-    assert twentieth.folds is None and twentieth.val is not None  # 20 pairs in all, 10 to choose by
-    assert (hundredth.folds, hundredth.val, hundredth.threshold) == (None, None, None)
+    assert twentieth.by_folds is None and twentieth.val is not None  # 20 pairs in all, 10 to choose by
+    assert (hundredth.by_folds, hundredth.val, hundredth.threshold) == (None, None, None)
 
 
 def held(pictures: Sequence[Image.Image], quality: int = 95) -> list[bytes]:
@@ -141,61 +141,61 @@ def held(pictures: Sequence[Image.Image], quality: int = 95) -> list[bytes]:
 def cut() -> list[bytes]:
     """Four portraits cut as InsightFace cuts them, by its template at 112×112."""
     analyser = FaceAnalyser(load_pack("dlib"))
-    template = aligned_face(np.zeros((112, 112, 3), np.uint8)).landmarks[0]
+    template = crop_detections(np.zeros((112, 112, 3), np.uint8)).landmarks[0]
     chips = []
     for person, number in ((COLLINS, 0), (COLLINS, 2), (HOPPER, 0), (HOPPER, 2)):
         pixels = np.asarray(variant(person, number))
         face = analyser.refine(pixels, analyser.detect(pixels))
         matrices = chip_transforms(face.landmarks[:1], template)
-        chips.append(Image.fromarray(cut_with(pixels, matrices, (112, 112))[0]))
+        chips.append(Image.fromarray(cut_chips(pixels, matrices, (112, 112))[0]))
     return held(chips)
 
 
 def test_faces_cut_already_are_taken_as_cut(tmp_path: Path, cut: list[bytes]) -> None:
     file, pack = tmp_path / "cfp_fp.bin", load_pack("dlib")
     file.write_bytes(pickle.dumps((cut[:2] + cut[2:] + cut[::2], [True, True, False])))
-    pairs = pairs_of(None, file)
+    pairs = load_pairs(None, file)
     assert pairs.aligned and len(pairs.pictures) == 4
-    faces = main_faces(pairs.pictures, pack, aligned=True, workers=1)
+    faces = find_main_faces(pairs.pictures, pack, aligned=True, workers=1)
     assert faces.found.all() and faces.boxes[0].tolist() == [0, 0, 112, 112]
     scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=True)
     assert scores.protocol.accuracy == 1
     # The chip that is cut again is the one that the whole portrait gives, but for its pixels.
     pixels = np.asarray(portrait(COLLINS).resize((360, 360)))
     analyser = FaceAnalyser(pack)
-    whole = analyser.vectors(analyser.chips(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
+    whole = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
     apart = pack.embedder.radius * (whole[0] / np.linalg.norm(whole) - faces.chip[0] / np.linalg.norm(faces.chip[0]))
     assert (apart**2).sum() < 1.1
 
 
 def test_what_was_measured_is_kept_also_of_pictures_held(cut: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     pack, pictures = load_pack("dlib"), cut[:2]
-    first = main_faces(pictures, pack, aligned=True, workers=1)
+    first = find_main_faces(pictures, pack, aligned=True, workers=1)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("looked again")
 
     monkeypatch.setattr(faces_module, "ProcessPoolExecutor", refuse)
-    again = main_faces(list(pictures), pack, aligned=True)
+    again = find_main_faces(list(pictures), pack, aligned=True)
     for field in dataclasses.fields(MainFaces):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))
     others = (
         {"pictures": pictures, "aligned": False},
         {"pictures": pictures[::-1], "aligned": True},
-        {"pictures": pictures, "aligned": True, "treatment": Jpeg(10)},
-        {"pictures": pictures, "aligned": True, "treatment": [Jpeg(10), None]},
+        {"pictures": pictures, "aligned": True, "degradation": JpegCompression(10)},
+        {"pictures": pictures, "aligned": True, "degradation": [JpegCompression(10), None]},
         {"pictures": [pictures[0], pictures[1] + b"1"], "aligned": True},
     )
     for other in others:
         with pytest.raises(AssertionError, match="looked again"):
-            main_faces(pack=pack, **other)  # type: ignore[arg-type]
+            find_main_faces(pack=pack, **other)  # type: ignore[arg-type]
 
 
 def test_each_picture_can_have_a_treatment_of_its_own(tmp_path: Path) -> None:
     folder, pack = make_labelled(tmp_path, each=1), load_pack("dlib")
     paths = sorted(folder.glob("*/*.jpg"))
-    plain = main_faces(paths, pack, workers=1)
-    treated = main_faces(paths, pack, treatment=[Smaller(2.0), None], workers=1)
+    plain = find_main_faces(paths, pack, workers=1)
+    treated = find_main_faces(paths, pack, degradation=[Downscaling(2.0), None], workers=1)
     widths, others = (faces.boxes[:, 2] - faces.boxes[:, 0] for faces in (plain, treated))
     assert others[0] == pytest.approx(widths[0] / 2, rel=0.1) and others[1] == widths[1]
     np.testing.assert_array_equal(plain.chip[1], treated.chip[1])
@@ -204,17 +204,17 @@ def test_each_picture_can_have_a_treatment_of_its_own(tmp_path: Path) -> None:
 def test_held_pictures_that_are_none(tmp_path: Path) -> None:
     for data in (b"", b"\xff\xd8\xff", b"GIF89a", held([Image.new("RGB", (2100, 20))])[0]):
         with pytest.raises(UndecodableError):
-            decode_held(data)
-    assert decode_held(held([Image.new("L", (112, 112), 200)])[0]).shape == (112, 112, 3)
-    assert len(aligned_face(np.zeros((112, 96, 3), np.uint8))) == 0
-    faces = main_faces([b"none", *held([Image.new("RGB", (112, 96))])], load_pack("dlib"), aligned=True, workers=1)
+            decode_crop(data)
+    assert decode_crop(held([Image.new("L", (112, 112), 200)])[0]).shape == (112, 112, 3)
+    assert len(crop_detections(np.zeros((112, 96, 3), np.uint8))) == 0
+    faces = find_main_faces([b"none", *held([Image.new("RGB", (112, 96))])], load_pack("dlib"), aligned=True, workers=1)
     assert not faces.found.any()
 
 
 def test_faces_are_looked_for_where_that_is_wished(tmp_path: Path) -> None:
     add_faceless(tmp_path)
     pictures = [*held([portrait(HOPPER).resize((240, 300))]), (tmp_path / "Nobody/Nobody_0001.jpg").read_bytes()]
-    faces = main_faces(pictures, load_pack("dlib"), workers=1)
+    faces = find_main_faces(pictures, load_pack("dlib"), workers=1)
     assert faces.found.tolist() == [True, False] and faces.boxes[0, 0] > 20
 
 
@@ -223,4 +223,4 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     file = tmp_path / "pairs.txt"
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tAbdullah\t1\n")
     with pytest.raises(UsageError, match="no photos in a folder 'Abdullah' at all"):
-        pairs_of(folder, file)
+        load_pairs(folder, file)

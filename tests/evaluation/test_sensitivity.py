@@ -11,9 +11,9 @@ from PIL import Image
 
 from faceclust.errors import UsageError
 from faceclust.evaluation import sensitivity
-from faceclust.evaluation.degradations import Smaller
+from faceclust.evaluation.degradations import Downscaling
 from faceclust.evaluation.main_faces import MainFaces
-from faceclust.evaluation.sensitivity import _reduced, chosen_pairs, measure_levels
+from faceclust.evaluation.sensitivity import _downscale_to_width, choose_pairs, measure_degradations
 from faceclust.packs.registry import load_pack
 from tests.support.labelled_photos import make_labelled, write_pairs
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_pairs_are_drawn_the_same_way_each_time(folder: Path) -> None:
-    pairs, again = chosen_pairs(folder, None), chosen_pairs(folder, None)
+    pairs, again = choose_pairs(folder, None), choose_pairs(folder, None)
     assert pairs.names == again.names and pairs.left.tolist() == again.left.tolist()
     one, two = int(pairs.same.sum()), int((~pairs.same).sum())
     people = {name: name.partition("/")[0] for name in pairs.names}
@@ -44,19 +44,19 @@ def test_pairs_are_drawn_the_same_way_each_time(folder: Path) -> None:
 
 
 def test_a_sample_has_no_more_photos(folder: Path) -> None:
-    pairs = chosen_pairs(folder, None, photos=100)
+    pairs = choose_pairs(folder, None, max_photos=100)
     assert 80 < len(pairs.pictures) <= 100 and (~pairs.same).sum() >= 1000
     with pytest.raises(UsageError, match="too few to compare"):
-        chosen_pairs(folder, None, photos=4)
+        choose_pairs(folder, None, max_photos=4)
 
 
 def test_a_list_is_taken_and_sampled(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
     file = write_pairs(tmp_path / "pairs.txt", times=200)
-    pairs = chosen_pairs(folder, file)
+    pairs = choose_pairs(folder, file)
     assert len(pairs.same) == 2400 and len(pairs.pictures) == 8
     file = write_pairs(tmp_path / "pairs.txt", times=1000)
-    fewer = chosen_pairs(folder, file, photos=5)
+    fewer = choose_pairs(folder, file, max_photos=5)
     assert len(fewer.pictures) == 5 < len(pairs.pictures)
     names = {frozenset((fewer.names[a], fewer.names[b])) for a, b in zip(fewer.left, fewer.right, strict=True)}
     assert names <= {frozenset((pairs.names[a], pairs.names[b])) for a, b in zip(pairs.left, pairs.right, strict=True)}
@@ -65,37 +65,42 @@ def test_a_list_is_taken_and_sampled(tmp_path: Path) -> None:
 def test_too_few_pairs_are_told_before_any_work(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
     with pytest.raises(UsageError, match="too few to measure VAL at FAR 1e-3"):
-        chosen_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
+        choose_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
     with pytest.raises(UsageError, match="too few to measure"):
-        chosen_pairs(folder, None)  # two people, eight photos
+        choose_pairs(folder, None)  # two people, eight photos
     file = tmp_path / "x.bin"
     file.write_bytes(pickle.dumps(([b"1", b"2"], [True])))
     with pytest.raises(UsageError, match="cut and reduced already"):
-        chosen_pairs(folder, file)
+        choose_pairs(folder, file)
 
 
 def test_faces_are_reduced_and_never_blown_up() -> None:
-    assert _reduced(np.array([80.0, 40.0, 30.0, 0.0], np.float32), 40) == [Smaller(2.0), None, None, None]
-    assert repr(Smaller(2.0)) == "Smaller(factor=2.0, back=False)"  # by which what was measured is kept
-    small = Smaller(2.0)(np.asarray(Image.new("RGB", (250, 200))))
+    assert _downscale_to_width(np.array([80.0, 40.0, 30.0, 0.0], np.float32), 40) == [
+        Downscaling(2.0),
+        None,
+        None,
+        None,
+    ]
+    assert repr(Downscaling(2.0)) == "Smaller(factor=2.0, back=False)"  # by which what was measured is kept
+    small = Downscaling(2.0)(np.asarray(Image.new("RGB", (250, 200))))
     assert small.shape == (100, 125, 3)
 
 
 def test_where_most_are_too_small_or_nobody_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_labelled(tmp_path / "photos")
-    pairs = chosen_pairs(folder, write_pairs(tmp_path / "pairs.txt", times=200))
+    pairs = choose_pairs(folder, write_pairs(tmp_path / "pairs.txt", times=200))
     n = len(pairs.pictures)
 
-    def looked(*_: object, doing: str, **__: object) -> MainFaces:
-        found = np.full(n, not doing.endswith("JPEG quality 10"))
+    def looked(*_: object, description: str, **__: object) -> MainFaces:
+        found = np.full(n, not description.endswith("JPEG quality 10"))
         boxes = np.tile(np.array([0, 0, 70, 70], np.float32), (n, 1))
         vectors = np.random.default_rng(0).normal(size=(n, 128)).astype(np.float32) * found[:, None]
         nothing = np.zeros(n, np.float32)
         return MainFaces(found, vectors, vectors, boxes, np.zeros((n, 5, 2), np.float32), nothing, nothing)
 
-    monkeypatch.setattr(sensitivity, "main_faces", looked)
-    levels = {(level.kind, level.value): level for level in measure_levels(pairs, load_pack("dlib"))}
+    monkeypatch.setattr(sensitivity, "find_main_faces", looked)
+    levels = {(level.kind, level.value): level for level in measure_degradations(pairs, load_pack("dlib"))}
     lost = levels["jpeg", 10]
     assert lost.rate is not None and lost.rate.val == 0 and lost.not_found == n
     assert levels["width", 64].rate is not None and levels["width", 80].rate is None
-    assert levels["width", 80].short == n
+    assert levels["width", 80].narrower == n

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.evaluation.embedding_files import labelled, read_saved
-from faceclust.evaluation.ground_truth import labelled_faces
-from faceclust.evaluation.metrics.clustering import bcubed, conflicts, pairwise
-from faceclust.evaluation.thresholds import METHODS, Labelled, best_cuts, score_cuts, thresholds_of
+from faceclust.evaluation.embedding_files import label_saved_faces, read_embedding_file
+from faceclust.evaluation.ground_truth import label_library_faces
+from faceclust.evaluation.metrics.clustering import bcubed, count_conflicts, pairwise
+from faceclust.evaluation.thresholds import METHODS, LabelledFaces, best_groupings, parse_thresholds, score_groupings
 from tests.benchmarks.synthetic import face_table, synthetic_faces
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -29,42 +29,42 @@ RADIUS = 3.15
 
 
 @pytest.fixture(scope="module")
-def made() -> Labelled:
+def made() -> LabelledFaces:
     faces = synthetic_faces(300, seed=2)
-    return Labelled(
+    return LabelledFaces(
         face_table(np.arange(300), faces.embeddings, faces.photo), np.char.mod("p%d", faces.person).astype(np.str_)
     )
 
 
-def test_each_method_is_scored_at_each_threshold(made: Labelled) -> None:
-    found = list(score_cuts(made, list(METHODS), [0.9, 1.1]))
+def test_each_method_is_scored_at_each_threshold(made: LabelledFaces) -> None:
+    found = list(score_groupings(made, list(METHODS), [0.9, 1.1]))
     assert [(cut.method, cut.threshold) for cut in found] == [
         *((method, cut) for method in ("average", "one-pass", "complete", "single") for cut in (0.9, 1.1)),
         ("hdbscan", None),
     ]
-    library = Labelled(made.faces, made.persons)
-    again = next(iter(score_cuts(library, ["average"], [1.1])))
+    library = LabelledFaces(made.faces, made.persons)
+    again = next(iter(score_groupings(library, ["average"], [1.1])))
     assert again == found[1]
-    assert all(cut.conflicts == 0 for cut in found) and all(cut.groups + cut.alone <= 300 for cut in found)
-    best = best_cuts(found)
+    assert all(cut.conflicts == 0 for cut in found) and all(cut.groups + cut.singletons <= 300 for cut in found)
+    best = best_groupings(found)
     assert best["average"]["BCubed F"] is max(found[:2], key=lambda cut: cut.bcubed.f)
 
 
-def test_two_faces_of_a_photo_are_told_where_they_may_be_one(made: Labelled) -> None:
-    (cut,) = score_cuts(made, ["average"], [1.9], allow_same_photo=True)
+def test_two_faces_of_a_photo_are_told_where_they_may_be_one(made: LabelledFaces) -> None:
+    (cut,) = score_groupings(made, ["average"], [1.9], allow_same_photo=True)
     assert cut.conflicts > 0
 
 
-def test_faces_nobody_is_known_of_are_grouped_and_not_scored(made: Labelled) -> None:
-    half = Labelled(made.faces, np.where(np.arange(300) % 2 == 0, made.persons, ""))
-    (cut,) = score_cuts(half, ["average"], [1.1])
-    (whole,) = score_cuts(made, ["average"], [1.1])
-    assert (cut.groups, cut.alone) == (whole.groups, whole.alone) and cut.bcubed != whole.bcubed
+def test_faces_nobody_is_known_of_are_grouped_and_not_scored(made: LabelledFaces) -> None:
+    half = LabelledFaces(made.faces, np.where(np.arange(300) % 2 == 0, made.persons, ""))
+    (cut,) = score_groupings(half, ["average"], [1.1])
+    (whole,) = score_groupings(made, ["average"], [1.1])
+    assert (cut.groups, cut.singletons) == (whole.groups, whole.singletons) and cut.bcubed != whole.bcubed
     with pytest.raises(UsageError, match="of none of these faces"):
-        list(score_cuts(Labelled(made.faces, np.full(300, "")), ["average"], [1.1]))
+        list(score_groupings(LabelledFaces(made.faces, np.full(300, "")), ["average"], [1.1]))
 
 
-def test_whole_people_are_drawn(made: Labelled) -> None:
+def test_whole_people_are_drawn(made: LabelledFaces) -> None:
     some = made.sample(60)
     assert 60 <= len(some.faces) < 150
     for name in np.unique(some.persons):
@@ -74,8 +74,8 @@ def test_whole_people_are_drawn(made: Labelled) -> None:
 
 
 def test_thresholds_are_read() -> None:
-    assert thresholds_of("0.6:1.6:0.05") == [round(0.6 + 0.05 * i, 2) for i in range(21)]
-    assert thresholds_of("1.1,0.9,1.1") == [0.9, 1.1] and thresholds_of("1") == [1.0]
+    assert parse_thresholds("0.6:1.6:0.05") == [round(0.6 + 0.05 * i, 2) for i in range(21)]
+    assert parse_thresholds("1.1,0.9,1.1") == [0.9, 1.1] and parse_thresholds("1") == [1.0]
     for bad in (
         "",
         "a",
@@ -91,7 +91,7 @@ def test_thresholds_are_read() -> None:
         "1e-9:1:1e-9",
     ):
         with pytest.raises(UsageError, match="names no thresholds"):
-            thresholds_of(bad)
+            parse_thresholds(bad)
 
 
 # -- the truth of a library ---------------------------------------------------
@@ -105,9 +105,9 @@ def test_the_truth_of_a_library_by_its_faces(
     table.write_text(
         "face_id,person\n" + "".join(f"{face},{name}\n" for face, name in names.items()) + "0" * 16 + ",X\n"
     )
-    found = labelled_faces(library, table)
+    found = label_library_faces(library, table)
     assert dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True)) == names
-    assert (found.missed, found.elsewhere) == (1, 0)
+    assert (found.missed, found.unknown_photos) == (1, 0)
 
 
 @pytest.mark.parametrize("fractions", [False, True])
@@ -118,21 +118,21 @@ def test_the_truth_of_a_library_by_boxes(
     stream = io.StringIO()
     rows = csv.writer(stream)
     rows.writerow(["photo", "left", "top", "right", "bottom", "person"])
-    for place in library.places:
+    for place in library.occurrences:
         box = place.box if fractions else [side + 4 for side in place.pixel_box]
         rows.writerow([place.photo, *box, names[place.face_id]])
     rows.writerow(["together/nobody.jpg", *((0.1, 0.1, 0.2, 0.2) if fractions else (10, 10, 90, 90)), "Nobody"])
     rows.writerow(["not/here.jpg", 1, 2, 30, 40, "Somebody"])
     table = tmp_path / "boxes.csv"
     table.write_text(stream.getvalue())
-    found = labelled_faces(library, table)
+    found = label_library_faces(library, table)
     assert dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True)) == names
-    assert (found.missed, found.elsewhere) == (1, 1)
+    assert (found.missed, found.unknown_photos) == (1, 1)
 
 
 def test_the_truth_by_folders(library: Library) -> None:
-    found = labelled_faces(library, "folders")
-    folders = {place.face_id: place.photo.partition("/")[0] for place in library.places}
+    found = label_library_faces(library, "folders")
+    folders = {place.face_id: place.photo.partition("/")[0] for place in library.occurrences}
     known = dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True))
     assert all(known[face] in ("", folder) for face, folder in folders.items())
     assert sum(name == "" for name in known.values()) == 2  # the second faces of two photos
@@ -150,11 +150,11 @@ def test_a_table_that_is_none_is_said(library: Library, tmp_path: Path) -> None:
     ):
         table.write_text(text)
         with pytest.raises(UsageError, match=said):
-            labelled_faces(library, table)
+            label_library_faces(library, table)
     with pytest.raises(UsageError, match="cannot be read"):
-        labelled_faces(library, tmp_path / "none.csv")
+        label_library_faces(library, tmp_path / "none.csv")
     with pytest.raises(UsageError, match="cannot be read"):
-        labelled_faces(library, tmp_path)
+        label_library_faces(library, tmp_path)
 
 
 # -- saved embeddings -----------------------------------------------------------
@@ -175,13 +175,13 @@ def test_what_is_saved_is_read(
     else:
         columns = {"embedding": list(embeddings), "label": labels, "photo": photos.astype(str)}
         pq.write_table(pa.table(columns), file)
-    saved = read_saved(file, None, RADIUS)
+    saved = read_embedding_file(file, None, RADIUS)
     kept = RADIUS if norm == 1 else norm
     assert saved.radius == pytest.approx(kept, rel=1e-5) and saved.norm == pytest.approx(norm, rel=1e-5)
     assert np.allclose(saved.faces.embeddings, embeddings * (kept / norm), atol=1e-5)
-    assert labelled(saved, None).persons.tolist() == labels.astype(str).tolist()
+    assert label_saved_faces(saved, None).persons.tolist() == labels.astype(str).tolist()
     assert saved.faces.photo_ids.tolist() == photos.astype(str).tolist()
-    assert np.allclose(np.linalg.norm(read_saved(file, 7.0, RADIUS).faces.embeddings, axis=1), 7, atol=1e-4)
+    assert np.allclose(np.linalg.norm(read_embedding_file(file, 7.0, RADIUS).faces.embeddings, axis=1), 7, atol=1e-4)
 
 
 def test_a_saved_file_scores_as_the_definitions_do(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_a_saved_file_scores_as_the_definitions_do(tmp_path: Path) -> None:
     points = np.repeat([[1.0, 0, 0], [0, 1.0, 0]], 3, axis=0)
     labels = np.array(["a", "a", "b", "b", "b", "b"])
     np.savez(tmp_path / "x.npz", embeddings=points, labels=labels)
-    found = labelled(read_saved(tmp_path / "x.npz", None, RADIUS), None)
-    (cut,) = score_cuts(found, ["average"], [1.1])
+    found = label_saved_faces(read_embedding_file(tmp_path / "x.npz", None, RADIUS), None)
+    (cut,) = score_groupings(found, ["average"], [1.1])
     assert cut.bcubed == bcubed([0, 0, 0, 1, 1, 1], labels) and cut.pairwise == pairwise([0, 0, 0, 1, 1, 1], labels)
-    assert (cut.groups, cut.alone, cut.conflicts) == (2, 0, None) and conflicts([0, 0], ["p", "p"]) == 1
+    assert (cut.groups, cut.singletons, cut.conflicts) == (2, 0, None) and count_conflicts([0, 0], ["p", "p"]) == 1
 
 
 def test_a_folders_cache_is_read_with_the_truth_of_a_table(
@@ -203,13 +203,13 @@ def test_a_folders_cache_is_read_with_the_truth_of_a_table(
     copied.write_bytes(cache.read_bytes())
     table = tmp_path / "who.csv"
     table.write_text("face_id,person\n" + "".join(f"{face},{name}\n" for face, name in name_of_face(library).items()))
-    saved = read_saved(copied, None, 1.0)
+    saved = read_embedding_file(copied, None, 1.0)
     assert saved.radius == pytest.approx(library.pack.embedder.radius)
-    assert sorted(labelled(saved, table).persons.tolist()) == sorted([COLLINS, HOPPER] * 2)
+    assert sorted(label_saved_faces(saved, table).persons.tolist()) == sorted([COLLINS, HOPPER] * 2)
     with pytest.raises(UsageError, match="does not say who the faces are"):
-        labelled(saved, None)
+        label_saved_faces(saved, None)
     with pytest.raises(UsageError, match="by their ids"):
-        labelled(saved, "folders")
+        label_saved_faces(saved, "folders")
 
 
 @pytest.mark.parametrize(
@@ -229,20 +229,20 @@ def test_a_folders_cache_is_read_with_the_truth_of_a_table(
 def test_a_file_of_something_else_is_said(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(UsageError, match=said):
-        read_saved(tmp_path / "x.npz", None, RADIUS)
+        read_embedding_file(tmp_path / "x.npz", None, RADIUS)
 
 
 def test_files_that_are_none_are_said(tmp_path: Path) -> None:
     for name, content in (("a.npz", b"no"), ("a.npz", b""), ("b.parquet", b"no"), ("b.parquet", b"")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UsageError, match="cannot be read"):
-            read_saved(tmp_path / name, None, RADIUS)
+            read_embedding_file(tmp_path / name, None, RADIUS)
     whole = io.BytesIO()
     np.savez_compressed(whole, embeddings=np.ones((50, 4)))
     for end in range(0, len(whole.getvalue()), 17):
         (tmp_path / "cut.npz").write_bytes(whole.getvalue()[:end])
         with pytest.raises(UsageError):
-            read_saved(tmp_path / "cut.npz", None, RADIUS)
+            read_embedding_file(tmp_path / "cut.npz", None, RADIUS)
     for table, said in (
         (pa.table({"x": [1]}), "no column embedding"),
         (pa.table({"embedding": [1.0]}), "no lists of numbers"),
@@ -252,35 +252,35 @@ def test_files_that_are_none_are_said(tmp_path: Path) -> None:
     ):
         pq.write_table(table, tmp_path / "c.parquet")
         with pytest.raises(UsageError, match=said):
-            read_saved(tmp_path / "c.parquet", None, RADIUS)
+            read_embedding_file(tmp_path / "c.parquet", None, RADIUS)
     for file in (tmp_path / "none.npz", tmp_path / "faces.txt"):
         with pytest.raises(UsageError):
-            read_saved(file, None, RADIUS)
+            read_embedding_file(file, None, RADIUS)
 
 
-def test_hdbscan_hangs_on_no_sweep(made: Labelled) -> None:
+def test_hdbscan_hangs_on_no_sweep(made: LabelledFaces) -> None:
     poor = np.where(np.arange(300) % 3 == 0, 0.0, 1.0).astype(np.float32)
-    faces = Labelled(dataclasses.replace(made.faces, quality=poor), made.persons)
-    (low,), (high,) = (list(score_cuts(faces, ["hdbscan"], [first, 1.9])) for first in (0.1, 1.7))
+    faces = LabelledFaces(dataclasses.replace(made.faces, quality=poor), made.persons)
+    (low,), (high,) = (list(score_groupings(faces, ["hdbscan"], [first, 1.9])) for first in (0.1, 1.7))
     assert low == high
 
 
 def test_what_a_file_does_not_say_is_not_made_up(tmp_path: Path) -> None:
     embeddings = np.eye(4)
     np.savez(tmp_path / "x.npz", embeddings=embeddings, labels=np.array([1.0, 1.0, np.nan, 2.0]))
-    found = labelled(read_saved(tmp_path / "x.npz", None, RADIUS), None)
+    found = label_saved_faces(read_embedding_file(tmp_path / "x.npz", None, RADIUS), None)
     assert found.persons.tolist() == ["1.0", "1.0", "", "2.0"]
-    (cut,) = score_cuts(found, ["average"], [1.1])
+    (cut,) = score_groupings(found, ["average"], [1.1])
     assert cut.conflicts is None
     np.savez(tmp_path / "x.npz", embeddings=embeddings, labels=np.arange(4), face_ids=list("abca"))
     with pytest.raises(UsageError, match="1 rows have a face id of others; the first is 'a'"):
-        read_saved(tmp_path / "x.npz", None, RADIUS)
+        read_embedding_file(tmp_path / "x.npz", None, RADIUS)
     np.savez(tmp_path / "x.npz", embeddings=embeddings * 1e200)
     with warnings.catch_warnings(action="error"), pytest.raises(UsageError, match="row 0 is no embedding"):
-        read_saved(tmp_path / "x.npz", None, RADIUS)
+        read_embedding_file(tmp_path / "x.npz", None, RADIUS)
 
 
 def test_the_quality_of_a_cache_counts(tmp_path: Path) -> None:
     table = {"embedding": list(np.eye(3)), "label": list("abc"), "quality": [0.25, 0.5, 1.0]}
     pq.write_table(pa.table(table), tmp_path / "x.parquet")
-    assert read_saved(tmp_path / "x.parquet", None, RADIUS).faces.quality.tolist() == [0.25, 0.5, 1.0]
+    assert read_embedding_file(tmp_path / "x.parquet", None, RADIUS).faces.quality.tolist() == [0.25, 0.5, 1.0]

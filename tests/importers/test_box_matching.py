@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.importers.box_matching import assign, fits
+from faceclust.importers.box_matching import compute_fit, match_boxes
 
 SIDE = st.floats(1, 200)
 BOXES = st.lists(st.tuples(st.floats(0, 800), st.floats(0, 800), SIDE, SIDE), max_size=6).map(
@@ -20,21 +20,21 @@ BOXES = st.lists(st.tuples(st.floats(0, 800), st.floats(0, 800), SIDE, SIDE), ma
 @settings(max_examples=300, deadline=None)
 @given(BOXES, BOXES, st.randoms(use_true_random=False))
 def test_the_order_of_boxes_and_faces_does_not_matter(boxes: list, faces: list, random: object) -> None:
-    fit = fits(boxes, faces)
+    fit = compute_fit(boxes, faces)
     rows, columns = list(range(len(boxes))), list(range(len(faces)))
     random.shuffle(rows)  # type: ignore[attr-defined]
     random.shuffle(columns)  # type: ignore[attr-defined]
-    shuffled = fits([boxes[row] for row in rows], [faces[column] for column in columns])
+    shuffled = compute_fit([boxes[row] for row in rows], [faces[column] for column in columns])
     assert np.array_equal(shuffled, fit[np.ix_(rows, columns)])
-    straight = sum(fit[pair] for pair in assign(fit).items())
-    assert sum(shuffled[pair] for pair in assign(shuffled).items()) == pytest.approx(straight)
+    straight = sum(fit[pair] for pair in match_boxes(fit).items())
+    assert sum(shuffled[pair] for pair in match_boxes(shuffled).items()) == pytest.approx(straight)
 
 
 @settings(max_examples=300, deadline=None)
 @given(BOXES, BOXES)
 def test_no_face_twice_nothing_that_does_not_fit_and_none_better(boxes: list, faces: list) -> None:
-    fit = fits(boxes, faces)
-    pairs = assign(fit)
+    fit = compute_fit(boxes, faces)
+    pairs = match_boxes(fit)
     assert len(set(pairs.values())) == len(pairs)
     assert all(fit[pair] > 0 for pair in pairs.items())
     if boxes and faces and len(boxes) <= len(faces) <= 5:
@@ -47,7 +47,7 @@ def test_no_face_twice_nothing_that_does_not_fit_and_none_better(boxes: list, fa
 @given(BOXES.filter(bool), st.floats(0.01, 100), st.floats(-500, 500))
 def test_neither_scale_nor_place_of_the_picture_matters(boxes: list, scale: float, shift: float) -> None:
     moved = [tuple(side * scale + shift for side in box) for box in boxes]
-    assert fits(moved, moved) == pytest.approx(fits(boxes, boxes), abs=1e-6)
+    assert compute_fit(moved, moved) == pytest.approx(compute_fit(boxes, boxes), abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.7, 1, 1.5, 2, 2.5])
@@ -57,11 +57,11 @@ def test_a_face_is_known_in_a_box_of_another_size(scale: float, shift: float) ->
     width, height = 100 * scale, 120 * scale
     x, y = 150 + shift * width, 160 + shift * height
     box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    assert assign(fits([box], [beside, face])) == {0: 1}
-    assert assign(fits([box], [beside])) == {}  # nor is the neighbour taken for it
+    assert match_boxes(compute_fit([box], [beside, face])) == {0: 1}
+    assert match_boxes(compute_fit([box], [beside])) == {}  # nor is the neighbour taken for it
 
 
 def test_a_body_and_a_nose_are_no_face() -> None:
     face = (100, 100, 200, 200)
-    assert assign(fits([(0, 0, 400, 400), (140, 140, 160, 160)], [face])) == {}
-    assert assign(fits([], [face])) == assign(fits([face], [])) == {}
+    assert match_boxes(compute_fit([(0, 0, 400, 400), (140, 140, 160, 160)], [face])) == {}
+    assert match_boxes(compute_fit([], [face])) == match_boxes(compute_fit([face], [])) == {}

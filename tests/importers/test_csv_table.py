@@ -15,7 +15,7 @@ ROWS = "photo,left,top,right,bottom,name\na/1.jpg,10,20,30,40,Zoë\nb.jpg,0.1,0.
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_table_in_any_encoding(encoding: str, separator: str, end: str) -> None:
     rows = list(read_table(ROWS.replace(",", separator).replace("\n", end).encode(encoding), "t.csv"))
-    assert [(row.photo, row.name, row.box, row.fractions) for row in rows] == [
+    assert [(row.photo, row.name, row.box, row.is_fractional) for row in rows] == [
         ("a/1.jpg", "Zoë", (10, 20, 30, 40), False),
         ("b.jpg", "Ben", (0.1, 0.2, 0.3, 1), True),
     ]

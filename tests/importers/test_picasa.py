@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.importers.picasa import NOBODY, box_of, name_of, read_contacts, read_ini, rect64_of
-from faceclust.importers.small_files import UnreadableError
+from faceclust.importers.picasa import (
+    UNNAMED_CONTACT,
+    format_rect64,
+    parse_rect64,
+    read_contacts,
+    read_ini,
+    resolve_contact,
+)
+from faceclust.importers.small_files import UnreadableFileError
 
 SIDE = st.integers(0, 65535).map(lambda step: step / 65535)
 INI = """[Picasa]
@@ -26,13 +33,13 @@ faces=rect64(zz),1;nonsense;rect64(80008000ffffffff),1111111111111111
 
 @given(st.tuples(SIDE, SIDE, SIDE, SIDE))
 def test_a_box_comes_back_from_its_digits(box: tuple[float, float, float, float]) -> None:
-    assert box_of(rect64_of(box)) == box
+    assert parse_rect64(format_rect64(box)) == box
 
 
 def test_leading_zeros_are_left_out() -> None:
-    assert box_of("1000200030004000") == pytest.approx((0.0625, 0.125, 0.1875, 0.25), abs=1e-5)
-    assert box_of("200030004000") == pytest.approx((0, 0.125, 0.1875, 0.25), abs=1e-5)
-    assert rect64_of((0.0, 0.0, 0.0, 1.0)) == "ffff" and rect64_of((0.0,) * 4) == "0"
+    assert parse_rect64("1000200030004000") == pytest.approx((0.0625, 0.125, 0.1875, 0.25), abs=1e-5)
+    assert parse_rect64("200030004000") == pytest.approx((0, 0.125, 0.1875, 0.25), abs=1e-5)
+    assert format_rect64((0.0, 0.0, 0.0, 1.0)) == "ffff" and format_rect64((0.0,) * 4) == "0"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -43,10 +50,10 @@ def test_an_ini_in_any_encoding(encoding: str) -> None:
     (box, anna), (_, ben) = ini.faces["IMG [1].jpg"]  # a box without height is none
     assert box == pytest.approx((0.25, 0.25, 0.5, 0.5), abs=1e-4)
     others = {"1111111111111111": "Carl"}
-    assert [name_of(who, ini.contacts, others) for who in (anna, ben)] == ["Anna Bäcker", "Ben"]
+    assert [resolve_contact(who, ini.contacts, others) for who in (anna, ben)] == ["Anna Bäcker", "Ben"]
     ((_, carl),) = ini.faces["b.jpg"]
-    assert name_of(carl, ini.contacts, others) == "Carl"
-    assert name_of(carl, ini.contacts, {}) is None and name_of(NOBODY, {}, {}) == ""
+    assert resolve_contact(carl, ini.contacts, others) == "Carl"
+    assert resolve_contact(carl, ini.contacts, {}) is None and resolve_contact(UNNAMED_CONTACT, {}, {}) == ""
 
 
 @given(st.binary(max_size=300) | st.text().map(str.encode))
@@ -61,5 +68,5 @@ def test_contacts() -> None:
     <contact id="42" display="Ben"/><contact id="43" name=" "/><contact name="nobody"/></contacts>"""
     assert read_contacts(xml) == {"8e62398ebda8c1a5": "Anna & Co", "0000000000000042": "Ben"}
     for bad in (b"", b"<contacts", b'<!DOCTYPE c [<!ENTITY a "b">]><contacts><contact id="1" name="&a;"/></contacts>'):
-        with pytest.raises(UnreadableError):
+        with pytest.raises(UnreadableFileError):
             read_contacts(bad)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from faceclust.importers.sidecar_owner import Owners
+from faceclust.importers.sidecar_owner import PhotoLookup
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,12 @@ from faceclust.importers.sidecar_owner import Owners
 )
 def test_whose_a_sidecar_is(photos: str, sidecar: str, owners: str) -> None:
     for order in (photos.split(), photos.split()[::-1]):
-        assert list(Owners(order).of_sidecar(sidecar)) == owners.split()
+        assert list(PhotoLookup(order).find_by_sidecar(sidecar)) == owners.split()
 
 
 def test_a_name_is_that_of_a_photo_in_other_capitals_only_where_no_other_is_meant() -> None:
-    owners = Owners(["2019/A.jpg", "2019/a.jpg", "2019/b.jpg"])
-    assert list(owners.of_name("2019/A.jpg")) == ["2019/A.jpg"] and list(owners.of_name("2019/B.JPG")) == ["2019/b.jpg"]
-    assert list(owners.of_name("2019/A.JPG")) == ["2019/A.jpg", "2019/a.jpg"] and not owners.of_name("A.jpg")
+    owners = PhotoLookup(["2019/A.jpg", "2019/a.jpg", "2019/b.jpg"])
+    assert list(owners.find_by_name("2019/A.jpg")) == ["2019/A.jpg"] and list(owners.find_by_name("2019/B.JPG")) == [
+        "2019/b.jpg"
+    ]
+    assert list(owners.find_by_name("2019/A.JPG")) == ["2019/A.jpg", "2019/a.jpg"] and not owners.find_by_name("A.jpg")

@@ -11,13 +11,13 @@ import pytest
 
 from faceclust.errors import PackError
 from faceclust.installer import add, staging
-from faceclust.installer.add import Added, add_known, add_manifest, add_own, known_by_content
-from faceclust.installer.candidates import Supplied, supplied
-from faceclust.installer.manifest_text import OwnModel, with_radius
-from faceclust.installer.staging import change_manifest, manifest_text
+from faceclust.installer.add import AddedPack, add_custom_model, add_known_pack, add_pack_from_manifest, find_known_pack
+from faceclust.installer.candidates import CandidateFile, find_candidates
+from faceclust.installer.manifest_text import UserModel, with_radius
+from faceclust.installer.staging import read_manifest_text, save_manifest
 from faceclust.packs import registry
 from faceclust.packs.manifest import read_manifest
-from faceclust.packs.registry import load_pack, pack_names, user_models
+from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from faceclust.packs.verify import check_files, require_files
 from tests.support import synthetic_people, tiny_models
 from tests.support.pack_builders import MODEL, zip_of
@@ -25,8 +25,8 @@ from tests.support.pack_builders import MODEL, zip_of
 TOLD = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
 
 
-def own_model(name: str = "mine", **more: object) -> OwnModel:
-    return OwnModel(**{"name": name, "file": "", "dimension": 0, "chip_size": (0, 0)} | TOLD | more)  # type: ignore[arg-type]
+def own_model(name: str = "mine", **more: object) -> UserModel:
+    return UserModel(**{"name": name, "file": "", "dimension": 0, "chip_size": (0, 0)} | TOLD | more)  # type: ignore[arg-type]
 
 
 def sha256(path: Path) -> str:
@@ -35,7 +35,7 @@ def sha256(path: Path) -> str:
 
 def left_over() -> list[str]:
     """What lies in the user's folder beside whole packs."""
-    return sorted(path.name for path in user_models().glob(".adding*"))
+    return sorted(path.name for path in user_models_folder().glob(".adding*"))
 
 
 @pytest.fixture
@@ -76,21 +76,21 @@ licence = "none"
 """
     )
     (folder / "marks.toml").write_text(text)
-    folders = registry.shipped_folders()
+    folders = registry.bundled_folders()
     for module in (registry, staging):
         monkeypatch.setattr(module, "shipped_folders", lambda: [*folders, folder])
-    registry.forget_packs()
+    registry.clear_pack_cache()
     return tmp_path / "source"
 
 
 def test_a_known_packs_files_are_put_in_and_their_hashes_noted(shipped: Path) -> None:
-    added = add_known("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
+    added = add_known_pack("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
     pack = load_pack("marks")
     require_files(pack)
-    assert pack.folder == added.folder == user_models() / "marks"
+    assert pack.folder == added.folder == user_models_folder() / "marks"
     assert [file.sha256 for file in pack.files] == [sha256(shipped / "marks.onnx"), sha256(shipped / "vectors.onnx")]
     assert pack.embedder.mean == (1.0, 2.0, 3.0) and added.trial.dimension == 12
-    assert "# nobody has published a hash" in manifest_text("marks")
+    assert "# nobody has published a hash" in read_manifest_text("marks")
     assert left_over() == []
 
 
@@ -99,7 +99,7 @@ def test_the_zip_they_come_in_will_do(shipped: Path, tmp_path: Path) -> None:
         archive.writestr("models/readme.txt", "hello")
         for name in ("marks.onnx", "vectors.onnx"):
             archive.write(shipped / name, f"models/{name}")
-    added = add_known("marks", [tmp_path / "all.zip"])
+    added = add_known_pack("marks", [tmp_path / "all.zip"])
     assert {name: path.name for name, path in added.files.items()} == dict.fromkeys(
         ["marks.onnx", "vectors.onnx"], "all.zip"
     )
@@ -109,17 +109,17 @@ def test_the_zip_they_come_in_will_do(shipped: Path, tmp_path: Path) -> None:
 def test_names_do_not_matter_where_the_hash_is_known(shipped: Path, tmp_path: Path) -> None:
     shutil.copy(shipped / "marks.onnx", tmp_path / "a download (1).onnx")
     shutil.copy(shipped / "vectors.onnx", tmp_path / "resnet.onnx")
-    add_known("marks", [tmp_path / "resnet.onnx", tmp_path / "a download (1).onnx"])
+    add_known_pack("marks", [tmp_path / "resnet.onnx", tmp_path / "a download (1).onnx"])
     require_files(load_pack("marks"))
 
 
 def test_files_that_are_in_already_need_not_be_named_again(shipped: Path) -> None:
-    add_known("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
+    add_known_pack("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
     other = tiny_models.embedder(shipped / "other" / "vectors.onnx", batch=8)
     with pytest.raises(PackError, match=r"is not the vectors\.onnx of the pack"):
-        add_known("marks", [other])
-    add_known("marks", [other], anew=True)
-    assert sha256(user_models() / "marks" / "vectors.onnx") == sha256(other)
+        add_known_pack("marks", [other])
+    add_known_pack("marks", [other], overwrite=True)
+    assert sha256(user_models_folder() / "marks" / "vectors.onnx") == sha256(other)
     require_files(load_pack("marks"))
 
 
@@ -137,24 +137,24 @@ def test_a_wrong_file_is_refused_and_nothing_is_put_in(shipped: Path, tmp_path: 
         ([shipped / "marks.onnx", shipped / "vectors.onnx", shipped / "marks.toml"], "marks.toml is none of the files"),
     ):
         with pytest.raises(PackError, match=words):
-            add_known("marks", files)
-        assert not (user_models() / "marks").exists() and left_over() == []
+            add_known_pack("marks", files)
+        assert not (user_models_folder() / "marks").exists() and left_over() == []
     with pytest.raises(PackError, match="comes with faceclust"):
-        add_known("dlib", [spoilt])
+        add_known_pack("dlib", [spoilt])
 
 
 def test_a_file_that_is_no_model_of_the_pack_is_tried_before_it_is_put_in(shipped: Path) -> None:
     wrong = tiny_models.embedder(shipped / "vectors.onnx", (96, 96))
     with pytest.raises(PackError, match=r"vectors\.onnx takes any×3×96×96; the manifest's chips are 112×112"):
-        add_known("marks", [shipped / "marks.onnx", wrong])
-    assert not (user_models() / "marks").exists() and left_over() == []
+        add_known_pack("marks", [shipped / "marks.onnx", wrong])
+    assert not (user_models_folder() / "marks").exists() and left_over() == []
 
 
 def test_a_zip_without_models_says_so(shipped: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
         archive.writestr("archive/data.pkl", "x")
     with pytest.raises(PackError, match="is a zip without an ONNX file"):
-        add_known("marks", [tmp_path / "net.pt"])
+        add_known_pack("marks", [tmp_path / "net.pt"])
     whole = (tmp_path / "net.zip", tmp_path / "cut.zip")
     with zipfile.ZipFile(whole[0], "w") as archive:
         archive.write(shipped / "marks.onnx", "marks.onnx")
@@ -162,7 +162,7 @@ def test_a_zip_without_models_says_so(shipped: Path, tmp_path: Path) -> None:
     data[200] ^= 0xFF
     whole[1].write_bytes(data)
     with pytest.raises(PackError, match="cannot be taken out of"):
-        add_known("marks", [whole[1]])
+        add_known_pack("marks", [whole[1]])
 
 
 def spoilt_zips(folder: Path) -> list[Path]:
@@ -180,23 +180,23 @@ def spoilt_zips(folder: Path) -> list[Path]:
 def test_a_broken_zip_is_one_line(shipped: Path, tmp_path: Path) -> None:
     for path in spoilt_zips(tmp_path):
         with pytest.raises(PackError) as failure:
-            add_known("marks", [path])
+            add_known_pack("marks", [path])
         assert "\n" not in str(failure.value)
 
 
 def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
-    added = add_manifest(manifest, [], dry_run=True)
-    assert "marks" not in pack_names() and added.folder == user_models() / "marks"
-    add_manifest(manifest, [])
+    added = add_pack_from_manifest(manifest, [], dry_run=True)
+    assert "marks" not in pack_names() and added.folder == user_models_folder() / "marks"
+    add_pack_from_manifest(manifest, [])
     pack = load_pack("marks")
     require_files(pack)
     assert [check.file.embedded for check in check_files(pack)] == [False, True]
     with pytest.raises(PackError, match="there is a pack called 'marks' already"):
-        add_manifest(manifest, [])
-    add_manifest(manifest, [], "other")
+        add_pack_from_manifest(manifest, [])
+    add_pack_from_manifest(manifest, [], "other")
     assert load_pack("other").name == "other"
-    add_manifest(manifest, [], anew=True)
+    add_pack_from_manifest(manifest, [], overwrite=True)
 
 
 def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> N
     text = manifest.read_text().replace('"dlib_resnet.onnx"', '"vectors.onnx"')
     text = text.replace("embedded = true", f'sha256 = "{dlib.sha256}"\nsize = 1\nlicence = "CC0"')
     manifest.write_text(text)
-    add_manifest(manifest, [])
+    add_pack_from_manifest(manifest, [])
     pack = load_pack("marks")
     assert pack.embedder.file == "dlib_resnet.onnx" and pack.files[1].embedded
     assert sorted(path.name for path in pack.folder.iterdir()) == ["marks.onnx", "pack.toml"]
@@ -229,12 +229,12 @@ def test_a_manifest_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str
     assert old in text
     manifest.write_text(text.replace(old, new))
     with pytest.raises(PackError, match=words):
-        add_manifest(manifest, [])
-    assert left_over() == [] and not (user_models() / "marks").exists()
+        add_pack_from_manifest(manifest, [])
+    assert left_over() == [] and not (user_models_folder() / "marks").exists()
 
 
-def added_own(tmp_path: Path, made: dict[str, object], **more: object) -> Added:
-    return add_own(tiny_models.embedder(tmp_path / "my.onnx", **made), own_model(**more))  # type: ignore[arg-type]
+def added_own(tmp_path: Path, made: dict[str, object], **more: object) -> AddedPack:
+    return add_custom_model(tiny_models.embedder(tmp_path / "my.onnx", **made), own_model(**more))  # type: ignore[arg-type]
 
 
 def test_a_model_alone_becomes_a_pack(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_model_alone_becomes_a_pack(tmp_path: Path) -> None:
     assert pack.radius_source == "none" and pack.detector.kind == "mtcnn" and added.trial.dimension == 12
     assert pack.embedder.radius == 1.0 and not pack.embedded and pack.space != pack.fingerprint
     assert sorted(path.name for path in pack.folder.iterdir()) == ["my.onnx", "pack.toml"]
-    assert known_by_content(tmp_path / "my.onnx") == "mine"
+    assert find_known_pack(tmp_path / "my.onnx") == "mine"
 
 
 def test_what_the_model_leaves_open_the_template_says(tmp_path: Path) -> None:
@@ -255,12 +255,12 @@ def test_what_the_model_leaves_open_the_template_says(tmp_path: Path) -> None:
 
 
 def test_another_packs_detector_comes_along(tmp_path: Path) -> None:
-    add_manifest(synthetic_people.write_detector(tmp_path / "own"), [])
+    add_pack_from_manifest(synthetic_people.write_detector(tmp_path / "own"), [])
     added_own(tmp_path, {}, detector="marks", radius=1.234567)
     pack = load_pack("mine")
     require_files(pack)
     assert pack.detector.kind == "scrfd" and pack.radius_source == "published" and pack.embedder.radius == 1.2346
-    shutil.rmtree(user_models() / "marks")
+    shutil.rmtree(user_models_folder() / "marks")
     require_files(pack)
 
 
@@ -268,23 +268,23 @@ def test_a_detector_that_is_not_here_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"face_detection_yunet_2023mar\.onnx is missing") as failure:
         added_own(tmp_path, {}, detector="sface")
     assert failure.value.hint == "type: faceclust models pull sface"
-    assert not user_models().exists()
+    assert not user_models_folder().exists()
 
 
 @pytest.mark.parametrize("name", ["my:model?.onnx", "é" * 100 + ".onnx", "agreed-to.txt", "x.part", " .onnx"])
 def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
-    add_own(tiny_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
+    add_custom_model(tiny_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
     require_files(load_pack("mine"))
     assert load_pack("mine").embedder.file == "model.onnx"
 
 
 def test_a_name_that_is_taken_meanwhile_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(paths: list[Path]) -> list[Supplied]:
+    def meanwhile(paths: list[Path]) -> list[CandidateFile]:
         monkeypatch.undo()
         added_own(tmp_path / "other", {})
-        return supplied(paths)
+        return find_candidates(paths)
 
-    monkeypatch.setattr(add, "supplied", meanwhile)
+    monkeypatch.setattr(add, "find_candidates", meanwhile)
     with pytest.raises(PackError, match="there is a pack called 'mine' already"):
         added_own(tmp_path, {"size": (96, 112)})
     assert load_pack("mine").embedder.chip_size == (112, 112)
@@ -294,12 +294,12 @@ def test_what_a_detectors_licence_forbids_holds_for_the_new_pack(tmp_path: Path)
     manifest = synthetic_people.write_detector(tmp_path / "own")
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nterms = "Look."'))
     asked: list[str] = []
-    add_manifest(manifest, [], agree=lambda pack: asked.append(f"{pack.name} in {pack.folder}"))
-    assert asked == [f"marks in {user_models() / 'marks'}"]
-    add_own(
+    add_pack_from_manifest(manifest, [], accept_terms=lambda pack: asked.append(f"{pack.name} in {pack.folder}"))
+    assert asked == [f"marks in {user_models_folder() / 'marks'}"]
+    add_custom_model(
         tiny_models.embedder(tmp_path / "my.onnx"),
         own_model(detector="marks", licence="MIT"),
-        agree=lambda pack: asked.append(pack.name),
+        accept_terms=lambda pack: asked.append(pack.name),
     )
     assert asked[1:] == ["marks"]
     assert (load_pack("mine").commercial, load_pack("mine").terms) == (False, "Look.")
@@ -309,12 +309,12 @@ def test_what_a_detectors_licence_forbids_holds_for_the_new_pack(tmp_path: Path)
 
 def test_the_radius_is_changed_and_nothing_else(tmp_path: Path) -> None:
     added_own(tmp_path, {})
-    before, text = load_pack("mine"), manifest_text("mine")
-    change_manifest("mine", with_radius(text, 2.5))
+    before, text = load_pack("mine"), read_manifest_text("mine")
+    save_manifest("mine", with_radius(text, 2.5))
     after = load_pack("mine")
     assert (after.embedder.radius, after.radius_source) == (2.5, "measured")
     assert after.fingerprint == before.fingerprint and after.space != before.space
-    changed = set(text.splitlines()) ^ set(manifest_text("mine").splitlines())
+    changed = set(text.splitlines()) ^ set(read_manifest_text("mine").splitlines())
     assert all(line.startswith("radius") for line in changed) and len(changed) == 4
 
 
@@ -322,7 +322,7 @@ def test_the_radius_is_changed_and_nothing_else(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(PackError):
         added_own(tmp_path, {}, name=name)
-    assert not user_models().exists() or not list(user_models().iterdir())
+    assert not user_models_folder().exists() or not list(user_models_folder().iterdir())
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,5 +337,5 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     added_own(tmp_path, {}, mean=(1.0, 2.0, 3.0), scale=57.5, colour="bgr", mirror=False, licence="MIT")
-    spec = read_manifest(user_models() / "mine" / "pack.toml").embedder
+    spec = read_manifest(user_models_folder() / "mine" / "pack.toml").embedder
     assert (spec.mean, spec.scale, spec.colour, spec.mirror) == ((1.0, 2.0, 3.0), 57.5, "bgr", False)

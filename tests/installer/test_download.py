@@ -15,10 +15,10 @@ import pytest
 
 from faceclust.errors import PackError, UsageError
 from faceclust.installer import download
-from faceclust.installer.download import Patience
+from faceclust.installer.download import RetryPolicy
 from faceclust.installer.pull import pull_pack
-from faceclust.packs.registry import load_pack, user_models
-from faceclust.packs.verify import check_files, state_of
+from faceclust.packs.registry import load_pack, user_models_folder
+from faceclust.packs.verify import check_files, pack_state
 from tests.support.http_server import (
     Proxy,
     Server,
@@ -36,7 +36,7 @@ from tests.support.http_server import (
 )
 from tests.support.pack_builders import MODEL, manifest_text, put_in, zip_of
 
-HASTY = Patience(stall=0.4, connect=2, tries=3, pause=0.01)
+HASTY = RetryPolicy(read_timeout=0.4, connect_timeout=2, max_attempts=3, initial_delay=0.01)
 HALF = len(MODEL) // 2
 Disk = namedtuple("Disk", "total used free")
 
@@ -81,7 +81,7 @@ class Told:
 
 def pull(server: Server, *tricks: Trick, told: Told | None = None, mirror: str | None = None) -> None:
     server.tricks[:] = tricks
-    pull_pack(load_pack("mine"), mirror=mirror or server.url, patience=HASTY, progress=told)
+    pull_pack(load_pack("mine"), mirror=mirror or server.url, retry_policy=HASTY, progress=told)
 
 
 def here(folder: Path) -> list[str]:
@@ -98,7 +98,7 @@ def test_a_pull_brings_what_the_manifest_names(server: Server, folder: Path) -> 
     assert (folder / "model.onnx").read_bytes() == MODEL
     assert here(folder) == WHOLE and told.done == told.total == len(MODEL) and not told.notes
     pack = load_pack("mine")
-    assert state_of(pack, check_files(pack)) == "installed"
+    assert pack_state(pack, check_files(pack)) == "installed"
     pull(server)
     assert len(server.asked) == 1  # the second time nothing is asked for
 
@@ -243,14 +243,14 @@ def test_https_leads_to_https_only(monkeypatch: pytest.MonkeyPatch, folder: Path
             return httpx.Response(302, headers={"Location": next(places)})
         return httpx.Response(200, stream=httpx.ByteStream(MODEL))
 
-    monkeypatch.setattr(download, "_client", lambda patience: httpx.Client(transport=httpx.MockTransport(answers)))
+    monkeypatch.setattr(download, "_make_client", lambda patience: httpx.Client(transport=httpx.MockTransport(answers)))
     for place in ("http://cdn.example/x", "http://127.0.0.1/x"):
         places = iter([place])
         with pytest.raises(PackError, match="not https"):
-            pull_pack(load_pack("mine"), patience=HASTY)
+            pull_pack(load_pack("mine"), retry_policy=HASTY)
     assert asked == ["https://models.example/mine/model.onnx"] * 2
     places = iter(["https://cdn.example/x?signature=1"])
-    pull_pack(load_pack("mine"), patience=HASTY)
+    pull_pack(load_pack("mine"), retry_policy=HASTY)
     assert here(folder) == WHOLE
 
 
@@ -268,24 +268,24 @@ def test_a_proxy_is_used_and_left_out_as_the_environment_says(
         (folder / "model.onnx").unlink()
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(PackError, match="could not be had"):
-            pull_pack(load_pack("mine"), patience=HASTY)
-        assert proxy.paths[1:] == ["models.example:443"] * HASTY.tries
+            pull_pack(load_pack("mine"), retry_policy=HASTY)
+        assert proxy.paths[1:] == ["models.example:443"] * HASTY.max_attempts
 
 
 @pytest.mark.parametrize("proxy", ["socks9://127.0.0.1:1", "http://127.0.0.1:port"])
 def test_a_proxy_that_is_none_is_one_clear_line(folder: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(PackError) as failure:
-        pull_pack(load_pack("mine"), patience=HASTY)
+        pull_pack(load_pack("mine"), retry_policy=HASTY)
     assert "ALL_PROXY" in str(failure.value.hint)
 
 
 def test_a_server_that_is_not_there(folder: Path) -> None:
     told = Told()
     with pytest.raises(PackError) as failure:
-        pull_pack(load_pack("mine"), mirror="http://127.0.0.1:1", patience=HASTY, progress=told)
+        pull_pack(load_pack("mine"), mirror="http://127.0.0.1:1", retry_policy=HASTY, progress=told)
     assert "127.0.0.1" in str(failure.value) and "HTTPS_PROXY" in str(failure.value.hint)
-    assert len(told.notes) == HASTY.tries - 1
+    assert len(told.notes) == HASTY.max_attempts - 1
 
 
 def test_a_pack_without_an_address_is_for_adding(folder: Path) -> None:
@@ -420,12 +420,12 @@ def test_a_folder_that_cannot_be_one(server: Server, wrong: str) -> None:
     shutil.rmtree(pack.folder)
     pack.folder.write_text("in the way") if wrong == "a file" else pack.folder.symlink_to("/nowhere/at/all")
     with pytest.raises(PackError, match=r"cannot be written|cannot be used"):
-        pull_pack(pack, mirror=server.url, patience=HASTY)
+        pull_pack(pack, mirror=server.url, retry_policy=HASTY)
     assert not server.asked
 
 
 def test_two_at_once_is_one_too_many(server: Server, folder: Path) -> None:
-    with filelock.FileLock(user_models() / ".mine.lock"), pytest.raises(PackError, match="another faceclust"):
+    with filelock.FileLock(user_models_folder() / ".mine.lock"), pytest.raises(PackError, match="another faceclust"):
         pull(server)
     assert not server.asked
     pull(server)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from faceclust.interview.planner import plan_questions
-from faceclust.interview.questions import Kind, Question, Standing
+from faceclust.interview.questions import InterviewState, Question, QuestionKind
 from faceclust.people.persons import build_persons
-from faceclust.people.replay import Resolved, Said
-from faceclust.people.similarity import NEAREST, Likeness, does_not_belong, same_person
+from faceclust.people.replay import Label, ReplayedAnswers
+from faceclust.people.similarity import NEAREST_GROUPS, GroupDistances, match_probability, outlier_probability
 from faceclust.types import Clustering, FaceTable
 from tests.support.people_builders import clustering, groups_of
 
@@ -55,11 +55,11 @@ class World:
     def groups(self) -> Clustering:
         return clustering(self.labels)
 
-    def ask(self, resolved: Resolved | None = None, *passed: Question, **choices: bool | int) -> list[Question]:
-        resolved = resolved or Resolved({})
+    def ask(self, resolved: ReplayedAnswers | None = None, *passed: Question, **choices: bool | int) -> list[Question]:
+        resolved = resolved or ReplayedAnswers({})
         persons = build_persons(groups_of(self.labels), resolved, self.photo_of)
-        theirs = {face for person in persons for face in person.face_ids} | resolved.said.keys()
-        standing = Standing(
+        theirs = {face for person in persons for face in person.face_ids} | resolved.labels.keys()
+        standing = InterviewState(
             persons,
             resolved,
             [face for face in self.labels if face not in theirs],
@@ -68,104 +68,104 @@ class World:
             choices.pop("fresh", frozenset()),  # type: ignore[arg-type]
         )
         keys = frozenset(key for question in passed for key in question.keys)
-        return plan_questions(Likeness(self.table(), self.groups()), standing, keys, **choices)  # type: ignore[arg-type]
+        return plan_questions(GroupDistances(self.table(), self.groups()), standing, keys, **choices)  # type: ignore[arg-type]
 
 
-def named(**faces: str) -> dict[str, Said]:
-    return {face: Said(name, True) for name, all_of_them in faces.items() for face in all_of_them.split()}
+def named(**faces: str) -> dict[str, Label]:
+    return {face: Label(name, True) for name, all_of_them in faces.items() for face in all_of_them.split()}
 
 
 def test_large_groups_come_first() -> None:
     world = World({1: "a1 a2", 2: "b1 b2 b3 b4", 3: "c1 c2 c3"}, alone="d1")
     asked = world.ask()
-    assert [(q.kind, q.candidates[0].groups) for q in asked] == [(Kind.WHO, (n,)) for n in (2, 3, 1)]
+    assert [(q.kind, q.candidates[0].groups) for q in asked] == [(QuestionKind.WHO, (n,)) for n in (2, 3, 1)]
     assert [q.candidates[0].key for q in world.ask(thorough=True)] == ["group 2", "group 3", "group 1", "d1"]
 
 
 def test_a_loose_group_counts_less_than_a_tight_one_of_its_size() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 c1", 3: "c2 c3"})
     world.nearer["c1"] = ("b", 0.4)
-    gain = {question.candidates[0].groups: question.gain for question in world.ask()}
+    gain = {question.candidates[0].groups: question.expected_gain for question in world.ask()}
     assert gain[(1,)] > gain[(2,)] + 0.5
 
 
 def test_what_is_like_a_known_person_is_shown_beside_them_at_once() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", 2: "b1 b2 b3"}, alone="a7 a8 a9 c1")
     world.noise |= {"a7": 0.7, "a8": 0.8, "a9": 0.9}
-    too, who = world.ask(Resolved(named(Anna="a1 a2 a3 a4 a5 a6")))
+    too, who = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")))
     assert (too.kind, too.names, {unit.faces[0] for unit in too.candidates}) == (
-        Kind.TOO,
+        QuestionKind.ALSO,
         ("Anna",),
         {"a7", "a8", "a9"},
     )
-    assert (who.kind, who.candidates[0].groups) == (Kind.WHO, (2,))
-    chances = [unit.chance for unit in too.candidates]
+    assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
+    chances = [unit.probability for unit in too.candidates]
     assert chances == sorted(chances, reverse=True)
     # No more than there is room for; the rest next time.
-    small = world.ask(Resolved(named(Anna="a1 a2 a3 a4 a5 a6")), room=2)
+    small = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")), room=2)
     assert max(len(question.candidates) for question in small) == 2
 
 
 def test_a_likely_group_is_asked_about_beside_the_person_and_by_itself() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", 2: "a7 a8 a9 a0 aa"})
-    (too,) = world.ask(Resolved(named(Anna="a1 a2 a3 a4 a5 a6")))
-    assert (too.kind, too.candidates[0].groups, too.gain) == (Kind.TOO, (2,), 5)
+    (too,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")))
+    assert (too.kind, too.candidates[0].groups, too.expected_gain) == (QuestionKind.ALSO, (2,), 5)
     # Passed over, it is still asked who that is.
-    (who,) = world.ask(Resolved(named(Anna="a1 a2 a3 a4 a5 a6")), too)
-    assert (who.kind, who.candidates[0].groups) == (Kind.WHO, (2,))
+    (who,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")), too)
+    assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
 
 
 def test_nobody_is_asked_about_who_was_rejected_or_is_on_the_photo_already() -> None:
     anna = named(Anna="a1 a2 a3 a4")
     world = World({1: "a1 a2 a3 a4"}, alone="a5 a6")
-    assert world.ask(Resolved(anna))
-    assert not world.ask(Resolved(anna, 0, {"a5": frozenset({"Anna"}), "a6": frozenset({"Anna"})}))
+    assert world.ask(ReplayedAnswers(anna))
+    assert not world.ask(ReplayedAnswers(anna, 0, {"a5": frozenset({"Anna"}), "a6": frozenset({"Anna"})}))
     twice = World({1: "a1 a2 a3 a4"}, alone="a5 a6", photos={"a5": "a1", "a6": "a2"})
-    assert not twice.ask(Resolved(anna))
+    assert not twice.ask(ReplayedAnswers(anna))
 
 
 def test_a_group_without_a_name_is_somebody_a_face_may_be_too() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 b4"}, alone="b5")
     world.nearer["b5"] = ("a", 0.3)
-    (only,) = world.ask(Resolved(named(Anna="a1 a2 a3 a4")))
-    assert only.kind is Kind.WHO  # b5 is nearer to the second group than to Anna
+    (only,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4")))
+    assert only.kind is QuestionKind.WHO  # b5 is nearer to the second group than to Anna
 
 
 def test_new_faces_of_known_people_come_before_all_else() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 b4 b5 b6 b7"}, alone="c1")
-    said = named(Anna="a1 a2") | {"a3": Said("Anna", False)}
-    first, *_ = world.ask(Resolved(said), fresh=frozenset({"a3", "a4"}))
-    assert (first.kind, first.names, first.fresh, first.gain) == (Kind.ODD, ("Anna",), True, 1)
+    said = named(Anna="a1 a2") | {"a3": Label("Anna", False)}
+    first, *_ = world.ask(ReplayedAnswers(said), fresh=frozenset({"a3", "a4"}))
+    assert (first.kind, first.names, first.is_new, first.expected_gain) == (QuestionKind.OUTLIER, ("Anna",), True, 1)
     assert first.candidates[0].faces == ("a4",)  # a3 was there when Anna was named
-    assert not world.ask(Resolved(said))[0].fresh  # nothing is new, if not all is
+    assert not world.ask(ReplayedAnswers(said))[0].is_new  # nothing is new, if not all is
     alone = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 b4 b5 b6 b7"}, alone="a5")
-    first, *_ = alone.ask(Resolved(named(Anna="a1 a2 a3 a4")), fresh=frozenset({"a5"}))
-    assert (first.kind, first.candidates[0].faces, first.fresh) == (Kind.TOO, ("a5",), True)
+    first, *_ = alone.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4")), fresh=frozenset({"a5"}))
+    assert (first.kind, first.candidates[0].faces, first.is_new) == (QuestionKind.ALSO, ("a5",), True)
 
 
 def test_suggested_faces_that_look_like_somebody_else_are_asked_about() -> None:
     world = World({1: "a1 a2 a3 a4 a5 b1 b2", 2: "b3 b4 b5"})
-    said = named(Anna="a1 a2", Ben="b3 b4 b5") | {face: Said("Anna", False) for face in "a3 a4 a5 b1 b2".split()}
-    (odd,) = world.ask(Resolved(said))
-    assert (odd.kind, odd.names, odd.fresh) == (Kind.ODD, ("Anna",), False)
+    said = named(Anna="a1 a2", Ben="b3 b4 b5") | {face: Label("Anna", False) for face in "a3 a4 a5 b1 b2".split()}
+    (odd,) = world.ask(ReplayedAnswers(said))
+    assert (odd.kind, odd.names, odd.is_new) == (QuestionKind.OUTLIER, ("Anna",), False)
     assert {unit.faces[0] for unit in odd.candidates[:2]} == {"b1", "b2"}
-    assert not world.ask(Resolved(said | named(Anna="a1 a2 a3 a4 a5 b1 b2")))  # seen and confirmed
+    assert not world.ask(ReplayedAnswers(said | named(Anna="a1 a2 a3 a4 a5 b1 b2")))  # seen and confirmed
 
 
 def test_groups_passed_over_may_be_the_same_person() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "a5 a6 a7", 3: "c1 c2 c3"})
     passed = world.ask()
     (same,) = world.ask(None, *passed)
-    assert (same.kind, [unit.groups for unit in same.candidates]) == (Kind.SAME, [(2,), (1,)])
-    assert not world.ask(Resolved({}, apart=((frozenset({"a5"}), frozenset({"a1"})),)), *passed)
+    assert (same.kind, [unit.groups for unit in same.candidates]) == (QuestionKind.SAME, [(2,), (1,)])
+    assert not world.ask(ReplayedAnswers({}, splits=((frozenset({"a5"}), frozenset({"a1"})),)), *passed)
     assert not world.ask(None, *passed, same)
 
 
 def test_people_with_like_names_and_faces_may_be_one() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "a5 a6 a7", 3: "c1 c2 c3"})
-    (same,) = world.ask(Resolved(named(Anna="a1 a2 a3 a4", Ana="a5 a6 a7", Annie="c1 c2 c3")))
-    assert (same.kind, same.names) == (Kind.SAME, ("Ana", "Anna"))  # Annie looks different
-    assert not world.ask(Resolved(named(Anna="a1 a2 a3 a4", Ben="a5 a6 a7", Carl="c1 c2 c3")))
+    (same,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4", Ana="a5 a6 a7", Annie="c1 c2 c3")))
+    assert (same.kind, same.names) == (QuestionKind.SAME, ("Ana", "Anna"))  # Annie looks different
+    assert not world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4", Ben="a5 a6 a7", Carl="c1 c2 c3")))
 
 
 def test_who_is_never_known_is_asked_later() -> None:
@@ -173,23 +173,23 @@ def test_who_is_never_known_is_asked_later() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", **pairs}, alone="a7 a8")
     world.noise |= {"a7": 1.0, "a8": 1.0}
     anna = named(Anna="a1 a2 a3 a4 a5 a6")
-    gain = world.ask(Resolved(anna))[-1].gain
-    strangers = {face: Said(None, False) for letter in "bcdefg" for face in (f"{letter}1", f"{letter}2")}
-    assert world.ask(Resolved(anna | strangers))[-1].gain < gain / 1.5
+    gain = world.ask(ReplayedAnswers(anna))[-1].expected_gain
+    strangers = {face: Label(None, False) for letter in "bcdefg" for face in (f"{letter}1", f"{letter}2")}
+    assert world.ask(ReplayedAnswers(anna | strangers))[-1].expected_gain < gain / 1.5
 
 
 def test_the_same_is_asked_whatever_the_order() -> None:
     world = World({1: "a1 a2 a3", 2: "b1 b2 b3", 3: "c1 c2 c3"}, alone="a4 b4 c4")
     said = named(Anna="a1 a2 a3", Ben="b1 b2 b3")
-    assert world.ask(Resolved(said)) == world.ask(Resolved(dict(reversed(said.items()))))
+    assert world.ask(ReplayedAnswers(said)) == world.ask(ReplayedAnswers(dict(reversed(said.items()))))
 
 
 def test_without_faces_or_groups_nothing_is_asked() -> None:
     assert World({}, alone="a1").ask() == []
-    assert [q.kind for q in World({}, alone="a1").ask(thorough=True)] == [Kind.WHO]
+    assert [q.kind for q in World({}, alone="a1").ask(thorough=True)] == [QuestionKind.WHO]
 
 
-@pytest.mark.parametrize("count", [1, NEAREST - 1, NEAREST, 40])
+@pytest.mark.parametrize("count", [1, NEAREST_GROUPS - 1, NEAREST_GROUPS, 40])
 def test_the_nearest_groups_are_those_of_a_search_over_all(count: int) -> None:
     rng = np.random.default_rng(1)
     letters = [chr(ord("a") + n) if n < 26 else chr(ord("A") + n - 26) for n in range(count)]
@@ -198,7 +198,7 @@ def test_the_nearest_groups_are_those_of_a_search_over_all(count: int) -> None:
     )
     table, groups = world.table(), world.groups()
     units = [("_1",), *((f"{letter}0", f"{letter}1", f"{letter}2") for letter in rng.permutation(letters)[:5])]
-    numbers, distances = Likeness(table, groups).near(units)
+    numbers, distances = GroupDistances(table, groups).nearest_groups(units)
     position = {face: i for i, face in enumerate(table.face_ids.tolist())}
     points = table.embeddings.astype(np.float64)
     for unit, found, far in zip(units, numbers, distances, strict=True):
@@ -211,7 +211,7 @@ def test_the_nearest_groups_are_those_of_a_search_over_all(count: int) -> None:
             pairs = ((some[:, None] - others) ** 2).sum(axis=2).mean()
             scatter = ((some - some.mean(0)) ** 2).sum(1).mean() + ((others - others.mean(0)) ** 2).sum(1).mean()
             expected.append((pairs - scatter / 2, number))
-        expected = sorted(expected)[:NEAREST]
+        expected = sorted(expected)[:NEAREST_GROUPS]
         assert found[: len(expected)].tolist() == [number for _, number in expected]
         np.testing.assert_allclose(far[: len(expected)], [d for d, _ in expected], atol=1e-4)
         assert (found[len(expected) :] == -1).all() and np.isinf(far[len(expected) :]).all()
@@ -219,7 +219,14 @@ def test_the_nearest_groups_are_those_of_a_search_over_all(count: int) -> None:
 
 def test_chances_fall_and_rise_as_they_should() -> None:
     d = np.linspace(0.2, 2.0, 50)
-    assert (np.diff(same_person(d, np.full(50, 0.1))) < 0).all()
-    assert (np.diff(does_not_belong(d, np.full(50, 0.1))) > 0).all()
-    assert same_person(np.array(0.8), np.array(np.inf)) > 0.9 > 0.1 > same_person(np.array(1.5), np.array(0.1))
-    assert does_not_belong(np.array(0.5), np.array(0.6)) < 0.01 < 0.5 < does_not_belong(np.array(1.2), np.array(0.0))
+    assert (np.diff(match_probability(d, np.full(50, 0.1))) < 0).all()
+    assert (np.diff(outlier_probability(d, np.full(50, 0.1))) > 0).all()
+    assert (
+        match_probability(np.array(0.8), np.array(np.inf)) > 0.9 > 0.1 > match_probability(np.array(1.5), np.array(0.1))
+    )
+    assert (
+        outlier_probability(np.array(0.5), np.array(0.6))
+        < 0.01
+        < 0.5
+        < outlier_probability(np.array(1.2), np.array(0.0))
+    )

@@ -23,14 +23,14 @@ def people(library: Library) -> set[str | None]:
 
 def test_names_and_caches_of_before_are_still_read(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     save(variant(HOPPER, 1), library.root / "2019/new.jpg")
     before = snapshot(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "one")
     result = moved.scan(workers=0)
     assert result.scanned == 1 and result.unchanged == result.photos - 1
     moved.cluster()
-    moved.name(moved.group(3 - group), HOPPER)
+    moved.name(moved.faces_in_group(3 - group), HOPPER)
     assert people(library) == {COLLINS, HOPPER}
     again = Library(library.root, cache_dir=tmp_path / "two")
     assert again.scan(workers=0).scanned == 0 and again.home.home.is_relative_to(tmp_path / "two")
@@ -46,7 +46,7 @@ def test_photos_that_are_gone_stay_so_though_old_caches_stand(library: Library, 
     moved = Library(library.root, cache_dir=tmp_path / "caches")
     assert moved.scan(workers=0).removed == 4
     for _ in range(2):
-        assert not [place for place in Library(library.root).places if place.photo.startswith("2019")]
+        assert not [place for place in Library(library.root).occurrences if place.photo.startswith("2019")]
         assert Library(library.root).scan(workers=0).removed == 0
     assert snapshot(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
 
@@ -62,7 +62,7 @@ def test_a_damaged_cache_in_the_library_is_left_where_it_is(library: Library, tm
 
 def test_forgetting_reaches_every_place(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, _ = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     Library(library.root, cache_dir=tmp_path / "one").scan(workers=0)
     moved = Library(library.root, cache_dir=tmp_path / "two")
     moved.scan(workers=0)
@@ -84,7 +84,7 @@ def test_a_library_is_known_by_its_folder_of_choice(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="not there"):
         Library.for_scan([photos / "deep"])
     Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)  # chosen again: made anew
-    assert len(Library(photos).places) == 1
+    assert len(Library(photos).occurrences) == 1
 
 
 def test_a_disk_that_is_not_mounted_is_told_from_an_empty_library(library: Library, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from faceclust import Library
 from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
 from faceclust.library.status import library_status
-from faceclust.people.forgotten_faces import forgotten_by
+from faceclust.people.forgotten_faces import collect_forgotten_faces
 from tests.support.pack_scenarios import install_other_boxes
 from tests.support.sample_photos import COLLINS, HOPPER, save, variant
 
@@ -48,9 +48,9 @@ def both(library: Library, name_of_face: NameOfFace) -> tuple[Library, dict[str,
     people = name_of_face(library)
     for person in (COLLINS, HOPPER):
         faces = sorted(face for face, who in people.items() if who == person)
-        library.name(faces, person, shown=faces[:2])
+        library.name(faces, person, confirmed=faces[:2])
     library.cluster(1.05)
-    library.report(library.root / "r.html")
+    library.report_html(library.root / "r.html")
     return library, people
 
 
@@ -60,7 +60,7 @@ class Person:
     def __init__(self, library: Library, people: dict[str, str], who: str = COLLINS) -> None:
         self.name = who
         self.faces = {face for face, person in people.items() if person == who}
-        self.photos = {place.photo for face in self.faces for place in library.places_of[face]}
+        self.photos = {place.photo for face in self.faces for place in library.occurrences_of[face]}
         rows = library.table.rows.to_pylist()
         self.embeddings = [
             np.array(row["embedding"], np.float16).tobytes() for row in rows if row["face_id"] in self.faces
@@ -81,11 +81,11 @@ class Person:
 
     def is_known(self, library: Library) -> bool:
         again = Library(library.root)
-        return bool(self.faces & again.places_of.keys()) or self.name in {person.name for person in again.people()}
+        return bool(self.faces & again.occurrences_of.keys()) or self.name in {person.name for person in again.people()}
 
 
 def faces_known(library: Library) -> int:
-    return len({place.face_id for place in Library(library.root).places})
+    return len({place.face_id for place in Library(library.root).occurrences})
 
 
 def forget(library: Library, name: str = COLLINS) -> None:
@@ -98,15 +98,15 @@ def test_nothing_is_left_and_others_are_as_before(both: tuple[Library, dict[str,
     before = {person.name: person for person in library.people()}[HOPPER]
     pictures = set((library.home.thumbs).rglob("*.jpg"))
     plan = library.plan_forget("eileen  collins")
-    assert (plan.name, plan.confirmed, plan.suggested, plan.waiting) == (COLLINS, 2, len(collins.faces) - 2, 0)
+    assert (plan.name, plan.confirmed, plan.suggested, plan.missing_count) == (COLLINS, 2, len(collins.faces) - 2, 0)
     assert {face.face_id for face in plan.faces} == collins.faces and plan.photos == len(collins.photos)
-    assert len(plan.caches) == 4 and plan.answers == 1 and plan.journals == (library.home.journal,)
+    assert len(plan.caches) == 4 and plan.journal_lines == 1 and plan.journals == (library.home.journal,)
     assert plan.thumbnails == len(collins.faces)
     library.forget(plan)
     collins.is_gone(library)
     (after,) = Library(library.root).people()
     assert after == before
-    assert set(library.places_of) == hopper.faces
+    assert set(library.occurrences_of) == hopper.faces
     assert set(library.home.thumbs.rglob("*.jpg")) == {path for path in pictures if path.stem in hopper.faces}
     assert library_status(library)["forgotten_faces"] == len(collins.faces)
     assert library.table.photo_count == 11
@@ -119,11 +119,11 @@ def test_what_is_unfinished_is_what_was_forgotten_before(both: tuple[Library, di
     install_other_boxes()
     Library(library.root, pack="second").scan(workers=0)
     plan = library.plan_forget(COLLINS)
-    assert plan.unfinished == 0 and len(plan.caches) == 8
-    library.journal.say("forget", plan.faces)  # and no further
+    assert plan.still_cached == 0 and len(plan.caches) == 8
+    library.journal.record("forget", plan.faces)  # and no further
     again = Library(library.root)
     for person in (COLLINS, HOPPER):
-        assert again.plan_forget(person).unfinished == len(Person(library, people).faces)
+        assert again.plan_forget(person).still_cached == len(Person(library, people).faces)
 
 
 def test_it_cannot_be_taken_back(both: tuple[Library, dict[str, str]]) -> None:
@@ -131,7 +131,7 @@ def test_it_cannot_be_taken_back(both: tuple[Library, dict[str, str]]) -> None:
     forget(library)
     assert library.undo().name == HOPPER  # type: ignore[union-attr]
     assert library.undo() is None
-    assert len(library.places_of) == sum(who == HOPPER for who in people.values())
+    assert len(library.occurrences_of) == sum(who == HOPPER for who in people.values())
 
 
 def test_other_commands_go_on(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ def test_other_commands_go_on(both: tuple[Library, dict[str, str]], tmp_path: Pa
     for options in ({}, {"anew": True}, {"threshold": 1.0}, {"algorithm": "hdbscan"}):
         grouping = library.cluster(**options)  # type: ignore[arg-type]
         assert not set(grouping.clustering.face_ids.tolist()) & collins.faces
-        assert grouping.clustering.whole <= len(library.places_of)
+        assert grouping.clustering.size_at_full_run <= len(library.occurrences_of)
     library.undo_cluster()
-    assert COLLINS not in library.report(tmp_path / "r.html")
+    assert COLLINS not in library.report_html(tmp_path / "r.html")
     assert not {row["face_id"] for row in library.export()} & collins.faces
     library.make_albums(library.plan_albums(tmp_path / "albums", unnamed=True))
     assert [path.name for path in (tmp_path / "albums").iterdir() if path.is_dir()] == [HOPPER]
@@ -257,7 +257,7 @@ def test_faces_found_otherwise_by_other_models_are_known(
 
     from faceclust.photos.face_ids import face_id
     from faceclust.scan import run
-    from faceclust.scan.examine import Examined
+    from faceclust.scan.examine import ExaminedPhoto
 
     library, people = both
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
@@ -265,7 +265,7 @@ def test_faces_found_otherwise_by_other_models_are_known(
     forget(library)
     real = run.examine_photos
 
-    def other_boxes(*arguments: object) -> Iterator[tuple[object, Examined]]:
+    def other_boxes(*arguments: object) -> Iterator[tuple[object, ExaminedPhoto]]:
         for listed, examined in real(*arguments):  # type: ignore[arg-type]
             photo = examined.photo
             boxes = np.clip(photo.boxes + np.float32([-0.01, 0.01, 0.01, 0.02]), 0, 1)  # type: ignore[union-attr]
@@ -278,7 +278,7 @@ def test_faces_found_otherwise_by_other_models_are_known(
     result = again.scan(workers=0)
     assert (result.faces, result.forgotten) == (len(hopper.faces), len(collins.faces))
     (person,) = again.people()
-    assert person.name == HOPPER and len(again.places) == len(hopper.faces)
+    assert person.name == HOPPER and len(again.occurrences) == len(hopper.faces)
     assert not collins.is_known(again)
 
 
@@ -288,17 +288,17 @@ def test_another_photo_at_the_old_path_is_another(both: tuple[Library, dict[str,
     for number in range(2):
         variant(COLLINS, number).save(library.root / f"{number + 1}.png")
     library.scan(workers=0)
-    first = next(place.face_id for place in library.places if place.photo == "1.png")
-    second = next(place.face_id for place in library.places if place.photo == "2.png")
+    first = next(place.face_id for place in library.occurrences if place.photo == "1.png")
+    second = next(place.face_id for place in library.occurrences if place.photo == "2.png")
     library.name([first], "Xaver")
     forget(library, "Xaver")
     (library.root / "2.png").rename(library.root / "3.png")
     (library.root / "1.png").rename(library.root / "2.png")
     variant(COLLINS, 2).save(library.root / "1.png")
     library.scan(workers=0)
-    photos = {place.photo for place in library.places}
+    photos = {place.photo for place in library.occurrences}
     assert "1.png" in photos and "2.png" not in photos
-    assert second in library.places_of and first not in library.places_of
+    assert second in library.occurrences_of and first not in library.occurrences_of
 
 
 def test_a_stopped_scan_decides_nothing_too_early(both: tuple[Library, dict[str, str]]) -> None:
@@ -313,11 +313,11 @@ def test_a_stopped_scan_decides_nothing_too_early(both: tuple[Library, dict[str,
         return len(asked) > 3
 
     journal = library.home.journal.read_bytes()
-    result = library.scan(workers=0, stop_asked=stop)
-    assert result.interrupted and result.scanned + result.left == 7
+    result = library.scan(workers=0, should_stop=stop)
+    assert result.interrupted and result.scanned + result.remaining == 7
     assert library.home.journal.read_bytes() == journal and not collins.is_known(library)
-    assert library.scan(workers=0).left == 0
-    assert not any("collins" in place.photo for place in library.places)
+    assert library.scan(workers=0).remaining == 0
+    assert not any("collins" in place.photo for place in library.occurrences)
 
 
 # -- more than one name, and more than one place ------------------------------
@@ -343,11 +343,11 @@ def test_all_names_go_and_those_of_others_stay(both: tuple[Library, dict[str, st
 def test_only_confirmed_faces_on_request(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins = Person(library, people)
-    confirmed = library.person(COLLINS).confirmed
+    confirmed = library.find_person(COLLINS).confirmed
     plan = library.plan_forget(COLLINS, confirmed_only=True)
-    assert (plan.confirmed, plan.suggested, plan.staying) == (2, 0, len(collins.faces) - 2)
+    assert (plan.confirmed, plan.suggested, plan.kept_suggested) == (2, 0, len(collins.faces) - 2)
     library.forget(plan)
-    assert not confirmed & library.places_of.keys() and collins.faces - confirmed <= library.places_of.keys()
+    assert not confirmed & library.occurrences_of.keys() and collins.faces - confirmed <= library.occurrences_of.keys()
     assert [person.name for person in library.people()] == [HOPPER]
     assert COLLINS not in library.home.journal.read_text()
 
@@ -360,7 +360,7 @@ def test_a_name_whose_photos_are_away_can_be_forgotten(both: tuple[Library, dict
         shutil.move(library.root / photo, tmp_path / "away" / photo)
     library.scan(workers=0)
     plan = library.plan_forget(COLLINS)
-    assert (plan.confirmed, plan.suggested, plan.waiting) == (0, 0, len(collins.faces))
+    assert (plan.confirmed, plan.suggested, plan.missing_count) == (0, 0, len(collins.faces))
     library.forget(plan)
     for photo in collins.photos:
         shutil.move(tmp_path / "away" / photo, library.root / photo)
@@ -385,14 +385,14 @@ def test_leftovers_go_too(both: tuple[Library, dict[str, str]]) -> None:
     other = library.root / "#recycle/.faceclust/people.jsonl"
     other.parent.mkdir()
     other.write_bytes(library.home.journal.read_bytes())
-    library.journal.torn_lines.write_text('{"time": "2024", "event": "name", "name": "Eileen Coll\n')
-    library.pictures([place for place in library.places if place.face_id in collins.faces])
+    library.journal.torn_lines_path.write_text('{"time": "2024", "event": "name", "name": "Eileen Coll\n')
+    library.thumbnails([place for place in library.occurrences if place.face_id in collins.faces])
     orphan = library.home.thumbs / "00" / "00112233445566aa.jpg"  # as other models saw somebody
     orphan.parent.mkdir(exist_ok=True)
     orphan.write_bytes(b"x")
     forget(library)
     collins.is_gone(library)
-    assert not any(path.exists() for path in (aside, damaged, orphan, library.journal.torn_lines))
+    assert not any(path.exists() for path in (aside, damaged, orphan, library.journal.torn_lines_path))
     assert len(pq.read_table(hidden / ".faceclust.parquet")) == 4
     assert HOPPER in other.read_text()
 
@@ -405,8 +405,8 @@ def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
     part = Library(library.root / "2019")
     part.scan(workers=0)
     part.cluster()
-    part.name([place.face_id for place in part.places if "collins" in place.photo], "Astronaut")
-    part.pictures(part.places)
+    part.name([place.face_id for place in part.occurrences if "collins" in place.photo], "Astronaut")
+    part.thumbnails(part.occurrences)
     library = Library(library.root)
     library.merge("Astronaut", COLLINS)
     real, inside = os.access, str(library.root)
@@ -416,13 +416,13 @@ def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
         save(variant(COLLINS, 7), library.root / "2020/new.jpg")
         away.scan(workers=0)
         away.cluster(1.05)
-        new = next(place.face_id for place in away.places if place.photo == "2020/new.jpg")
+        new = next(place.face_id for place in away.occurrences if place.photo == "2020/new.jpg")
         away.name([new], COLLINS)
-        away.pictures(away.places_of[new])
+        away.thumbnails(away.occurrences_of[new])
         own = Library(library.root / "2020")
         own.scan(workers=0)
         own.name([new], COLLINS)
-        own.pictures(own.places)
+        own.thumbnails(own.occurrences)
     library = Library(library.root)
     people = people | {new: COLLINS}
     collins = Person(library, people)
@@ -452,12 +452,12 @@ def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> 
 
         return step
 
-    write, remove = counted(atomic.write_atomically, "write"), counted(atomic.remove, "remove")
+    write, remove = counted(atomic.write_atomically, "write"), counted(atomic.remove_file, "remove")
     for module in (conductor, clusters, folder_cache):
         monkeypatch.setattr(module, "write_atomically", write)
     for module in (conductor, clusters, erase):
         monkeypatch.setattr(module, "remove", remove)
-    monkeypatch.setattr(journal.Journal, "say", counted(journal.Journal.say, "say"))
+    monkeypatch.setattr(journal.Journal, "record", counted(journal.Journal.record, "say"))
     return done
 
 
@@ -502,7 +502,7 @@ def test_broken_off_it_still_leads_from_older_names_to_the_last(
     library.name(faces, "Commander")
     part = Library(library.root / "2019")
     part.scan(workers=0)
-    part.name([face for face in faces if face in part.places_of], "Commander")
+    part.name([face for face in faces if face in part.occurrences_of], "Commander")
     part.rename("Commander", "Pilot")
     whole = tmp_path / "whole"
     shutil.copytree(library.root, whole)
@@ -541,12 +541,12 @@ def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
     library, people = both
     part = Library(library.root / "2019")
     part.scan(workers=0)
-    undone = next(place.face_id for place in library.places if "hopper" in place.photo)
+    undone = next(place.face_id for place in library.occurrences if "hopper" in place.photo)
     part.name([undone], COLLINS)
     library = Library(library.root)
     assert library.undo().name == COLLINS  # type: ignore[union-attr]
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
-    assert library.person(HOPPER)
+    assert library.find_person(HOPPER)
     real = atomic.write_atomically
 
     def refuses(path: Path, *arguments: object) -> None:
@@ -559,7 +559,7 @@ def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
         with pytest.raises(CacheError, match=r"2019/\.faceclust/people\.jsonl cannot be written"):
             forget(library)
     assert COLLINS not in library.home.journal.read_text() and not collins.is_known(library)
-    assert set(library.person(HOPPER).face_ids) == hopper.faces  # what was undone stays so
+    assert set(library.find_person(HOPPER).face_ids) == hopper.faces  # what was undone stays so
     library.forget(library.plan_forget(COLLINS))
     collins.is_gone(library)
 
@@ -589,5 +589,5 @@ def test_the_journal_says_what_is_forgotten_without_a_name(both: tuple[Library, 
     records = [json.loads(line) for line in library.home.journal.read_bytes().splitlines()]
     (event,) = [record for record in records if record["event"] == "forget"]
     assert event.keys() == {"time", "event", "id", "version", "faces"}
-    assert {face.face_id for face in forgotten_by(library.journal.events())} == collins.faces
+    assert {face.face_id for face in collect_forgotten_faces(library.journal.events())} == collins.faces
     assert not any(face["confirmed"] for face in event["faces"])

@@ -13,7 +13,7 @@ import pytest
 import faceclust
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.library.identification import How, IdentifiedFace, IdentifiedPhoto
+from faceclust.library.identification import IdentificationStatus, IdentifiedFace, IdentifiedPhoto
 from faceclust.scan.examine import PhotoExaminer
 from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, scenery, together, variant
 
@@ -42,9 +42,9 @@ def test_a_photo_from_outside(collins: tuple[Library, int, set[str]], tmp_path: 
     new = save(together(variant(HOPPER, 7), variant(COLLINS, 8)), tmp_path / "new.jpg")
     before = new.read_bytes()
     hopper, found = only(library, new)
-    assert (found.name, found.how) == (COLLINS, How.RECOGNISED)
+    assert (found.name, found.how) == (COLLINS, IdentificationStatus.RECOGNISED)
     assert found.distance is not None and found.distance < 1.1 and found.certainty in ("close", "likely")
-    assert (hopper.name, hopper.how, hopper.certainty) == (None, How.UNKNOWN, None)
+    assert (hopper.name, hopper.how, hopper.certainty) == (None, IdentificationStatus.UNKNOWN, None)
     assert hopper.nearest[0].name == COLLINS and hopper.nearest[0].distance > 1.1
     assert hopper.box[2] < found.box[2]  # from the left to the right
     assert new.read_bytes() == before
@@ -64,15 +64,17 @@ def test_the_threshold_decides(collins: tuple[Library, int, set[str]], tmp_path:
 def test_known_faces_keep_their_names_and_their_photos_are_not_opened(
     collins: tuple[Library, int, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faceclust.library.photo_faces._MAX_BYTES", 0)  # nothing is read to see whether it is a copy
+    monkeypatch.setattr(
+        "faceclust.library.photo_faces._MAX_HASHED_BYTES", 0
+    )  # nothing is read to see whether it is a copy
     library, group, faces = collins
     shown = sorted(faces)[:2]
-    library.name(faces, COLLINS, shown=shown)
+    library.name(faces, COLLINS, confirmed=shown)
     for face in faces:
-        place = library.places_of[face][0]
+        place = library.occurrences_of[face][0]
         found = {seen.face_id: seen for seen in only(library, library.root / place.photo)}[face]
         assert found.name == COLLINS and found.group == group
-        assert found.how is (How.CONFIRMED if face in shown else How.SUGGESTED)
+        assert found.how is (IdentificationStatus.CONFIRMED if face in shown else IdentificationStatus.SUGGESTED)
         assert found.distance is not None and found.distance > 0  # it is not compared with itself
 
 
@@ -82,15 +84,15 @@ def test_the_only_face_of_somebody_is_compared_with_nothing(collins: tuple[Libra
     alone = min(faces)
     library.cluster(threshold=0.0001)
     library.name([alone], COLLINS)
-    photo = library.root / library.places_of[alone][0].photo
+    photo = library.root / library.occurrences_of[alone][0].photo
     found = {seen.face_id: seen for seen in only(library, photo)}[alone]
-    assert (found.name, found.how, found.distance) == (COLLINS, How.CONFIRMED, None)
+    assert (found.name, found.how, found.distance) == (COLLINS, IdentificationStatus.CONFIRMED, None)
 
 
 @pytest.mark.usefixtures("no_models")
 def test_copies_and_links_are_known_by_their_content(library: Library, tmp_path: Path) -> None:
-    library.name(library.group(1), "Anna")
-    place = library.places_of[library.group(1)[0]][0]
+    library.name(library.faces_in_group(1), "Anna")
+    place = library.occurrences_of[library.faces_in_group(1)[0]][0]
     copied = tmp_path / "elsewhere.bin"
     shutil.copyfile(library.root / place.photo, copied)
     linked = tmp_path / "link.jpg"
@@ -98,7 +100,7 @@ def test_copies_and_links_are_known_by_their_content(library: Library, tmp_path:
     os.utime(library.root / place.photo)  # another time, the same content
     for photo in (copied, linked, library.root / place.photo):
         found = {face.face_id: face for face in only(library, photo)}[place.face_id]
-        assert (found.name, found.how) == ("Anna", How.CONFIRMED)
+        assert (found.name, found.how) == ("Anna", IdentificationStatus.CONFIRMED)
 
 
 def test_a_photo_changed_since_the_scan_is_looked_at_anew(library: Library, name_of_face: Names) -> None:
@@ -108,7 +110,7 @@ def test_a_photo_changed_since_the_scan_is_looked_at_anew(library: Library, name
     photo = library.root / "2019/collins-0.jpg"
     save(variant(HOPPER, 6), photo)
     (face,) = only(library, photo)
-    assert (face.name, face.how) == (HOPPER, How.RECOGNISED)
+    assert (face.name, face.how) == (HOPPER, IdentificationStatus.RECOGNISED)
 
 
 def test_nobody_is_named_twice_on_a_photo(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_nobody_is_named_twice_on_a_photo(collins: tuple[Library, int, set[str]]
 def test_a_confirmed_name_is_taken_on_its_photo(library: Library, name_of_face: Names) -> None:
     names = name_of_face(library)
     hoppers = [face for face, name in names.items() if name == HOPPER]
-    both = {place.face_id for place in library.places if place.photo == "together/both 0.jpg"}
+    both = {place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"}
     (collins_here,) = both - set(hoppers)
     library.name([face for face in hoppers if face not in both], HOPPER)
     library.name([collins_here], HOPPER)
@@ -145,34 +147,34 @@ def test_what_was_rejected_or_ignored_gets_no_name(library: Library, name_of_fac
     library.ignore([second])
 
     def look(face: str) -> IdentifiedFace:
-        photo = library.root / library.places_of[face][0].photo
+        photo = library.root / library.occurrences_of[face][0].photo
         return {seen.face_id: seen for seen in only(library, photo)}[face]
 
-    assert (look(first).name, look(first).how) == (None, How.UNKNOWN)
+    assert (look(first).name, look(first).how) == (None, IdentificationStatus.UNKNOWN)
     assert look(first).nearest[0].distance < 1.1
-    assert (look(second).name, look(second).how) == (None, How.IGNORED)
+    assert (look(second).name, look(second).how) == (None, IdentificationStatus.IGNORED)
 
 
 def test_suggested_faces_count_only_for_people_without_confirmed_ones(
     collins: tuple[Library, int, set[str]], tmp_path: Path
 ) -> None:
     library, _, faces = collins
-    stranger = min(library.places_of.keys() - faces)
+    stranger = min(library.occurrences_of.keys() - faces)
     collins_photo = save(variant(COLLINS, 8), tmp_path / "c.jpg")
     hopper_photo = save(variant(HOPPER, 8), tmp_path / "h.jpg")
 
     def names() -> list[str | None]:
         return [face.name for photo in library.identify([collins_photo, hopper_photo]) for face in photo.faces]
 
-    library.name([stranger], COLLINS, shown=[])  # by mistake: the other group comes along
+    library.name([stranger], COLLINS, confirmed=[])  # by mistake: the other group comes along
     assert names() == [None, COLLINS]
     library.name(faces, COLLINS)
-    assert len(library.person(COLLINS).face_ids) > len(faces)
+    assert len(library.find_person(COLLINS).face_ids) > len(faces)
     assert names() == [COLLINS, None]
 
 
 def test_problems_are_values_and_the_others_are_still_done(library: Library, tmp_path: Path) -> None:
-    library.name(library.group(1), "Anna")
+    library.name(library.faces_in_group(1), "Anna")
     (tmp_path / "text.jpg").write_text("hello")
     save(scenery(), tmp_path / "nobody.jpg")
     names = ["no.jpg", ".", "text.jpg", "nobody.jpg"]
@@ -189,7 +191,7 @@ def test_problems_are_values_and_the_others_are_still_done(library: Library, tmp
 )
 def test_senseless_wishes(library: Library, named: bool, options: dict[str, float], words: str) -> None:
     if named:
-        library.name(library.group(1), "Anna")
+        library.name(library.faces_in_group(1), "Anna")
     with pytest.raises(UsageError, match=words):
         library.identify([], **options)  # type: ignore[arg-type]
 
@@ -235,7 +237,7 @@ def test_face_ids_of_a_library(collins: tuple[Library, int, set[str]]) -> None:
     library, _, faces = collins
     one, other, *_ = sorted(faces)
     assert faceclust.verify(one, other.upper(), library=library).same
-    photo = library.root / library.places_of[one][0].photo
+    photo = library.root / library.occurrences_of[one][0].photo
     assert faceclust.verify(photo, other, library=library).faces[1].face_id == other
     with pytest.raises(UsageError, match="no face 0123456789abcdef"):
         faceclust.verify(one, "0123456789abcdef", library=library)

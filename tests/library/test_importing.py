@@ -15,12 +15,12 @@ from PIL import Image
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.importers.collect import INSIDE, PICASA, SIDECARS, TABLE
-from faceclust.importers.picasa import rect64_of
+from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
+from faceclust.importers.picasa import format_rect64
 from faceclust.outputs.face_table import write_rows
-from faceclust.photos.decoders import turn_upright
-from faceclust.photos.orientation import how_laid
-from faceclust.types import FacePlace
+from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.orientation import read_orientation
+from faceclust.types import FaceOccurrence
 from faceclust.xmp.values import Box, stored_box, stored_size
 from tests.support.programs import program
 from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
@@ -36,13 +36,13 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("turned") / "photos"
     upright = np.asarray(together(variant(COLLINS, 1), variant(HOPPER, 2)))
     for orientation in range(1, 9):
-        stored = turn_upright(upright, _BACK.get(orientation, orientation))
+        stored = apply_orientation(upright, _BACK.get(orientation, orientation))
         picture = Image.fromarray(np.ascontiguousarray(stored))
         for number, ending in enumerate(("jpg", "png", "tif", "webp")):
             picture.putpixel((0, 0), (orientation, number, 0))  # no two of one content
             save(picture, root / f"{orientation}.{ending}", orientation=orientation)
     for orientation in (1, 6):  # of these the decoder turns the picture itself
-        stored = turn_upright(upright, _BACK.get(orientation, orientation))
+        stored = apply_orientation(upright, _BACK.get(orientation, orientation))
         save(Image.fromarray(np.ascontiguousarray(stored)), root / f"{orientation}.heic", orientation=orientation)
     library = Library(root)
     library.scan(workers=0)
@@ -55,16 +55,16 @@ def photos(turned: Path, tmp_path: Path) -> Library:
     return Library(tmp_path / "photos")
 
 
-def people_on(library: Library) -> dict[str, list[tuple[FacePlace, str]]]:
+def people_on(library: Library) -> dict[str, list[tuple[FaceOccurrence, str]]]:
     """Photo → its faces with who they really are: Collins is on the left."""
-    by_photo: dict[str, list[FacePlace]] = {}
-    for place in sorted(library.places, key=lambda place: place.box):
+    by_photo: dict[str, list[FaceOccurrence]] = {}
+    for place in sorted(library.occurrences, key=lambda place: place.box):
         by_photo.setdefault(place.photo, []).append(place)
     return {photo: list(zip(places, (COLLINS, HOPPER), strict=True)) for photo, places in by_photo.items()}
 
 
 def orientation_of(library: Library, photo: str) -> int:
-    laid = how_laid(library.root / photo)
+    laid = read_orientation(library.root / photo)
     assert laid
     return laid.orientation
 
@@ -114,7 +114,7 @@ def write_by_exiftool(
 
 def names_right(library: Library) -> bool:
     """Whether every face has the name of who it is, confirmed."""
-    said = Library(library.root).resolved.said
+    said = Library(library.root).answers.labels
     return all(
         place.face_id in said and (said[place.face_id].name, said[place.face_id].confirmed) == (name, True)
         for faces in people_on(library).values()
@@ -134,12 +134,12 @@ def test_names_of_regions_written_by_exiftool_come_out_right(
     write_by_exiftool(photos, scheme, sidecars=sidecars, upright=upright, size=size)
     plan = photos.plan_import()
     assert (plan.conflicts, plan.unmatched, plan.unread) == ((), (), ())
-    assert plan.read[SIDECARS if sidecars else INSIDE] == len(people_on(photos)) == 34
+    assert plan.read[SIDECARS if sidecars else EMBEDDED] == len(people_on(photos)) == 34
     turned = {photo for photo in photos.photos if orientation_of(photos, photo) != 1}
     assert set(plan.upright) == (turned if upright else set())
     events = photos.import_names(plan)
     assert [(event.name, event.source) for event in events] == [
-        (name, SIDECARS if sidecars else INSIDE) for name in (COLLINS, HOPPER)
+        (name, SIDECARS if sidecars else EMBEDDED) for name in (COLLINS, HOPPER)
     ]
     assert names_right(photos)
 
@@ -154,12 +154,12 @@ def test_an_import_again_enters_nothing_and_undo_takes_all_of_it_back(photos: Li
     assert photos.import_names(again) == [] and photos.journal.path.read_bytes() == before
     for _ in events:
         photos.undo()
-    assert not photos.resolved.said
+    assert not photos.answers.labels
     assert len(photos.import_names(photos.plan_import())) == len(events) and names_right(photos)
 
 
 @pytest.fixture
-def one(photos: Library) -> Iterator[tuple[Library, str, FacePlace, FacePlace]]:
+def one(photos: Library) -> Iterator[tuple[Library, str, FaceOccurrence, FaceOccurrence]]:
     """The library, a photo that is not turned, and its two faces."""
     (collins, _), (hopper, _) = people_on(photos)["1.jpg"]
     yield photos, "1.jpg", collins, hopper
@@ -198,7 +198,7 @@ def alike(tmp_path: Path) -> Library:
 
 
 def test_a_sidecar_names_no_face_of_another_photo(alike: Library) -> None:
-    boxes = {place.photo: place.box for place in alike.places}
+    boxes = {place.photo: place.box for place in alike.occurrences}
     write_sidecar(alike, "IMG_1.JPG", [(boxes["IMG_1.JPG"], COLLINS)])
     write_sidecar(alike, "img_1.jpg", [(boxes["img_1.jpg"], HOPPER)])
     write_sidecar(alike, "IMG_2", [(boxes["IMG_2.JPG"], COLLINS), ((0.0, 0.0, 0.1, 0.1), "")])
@@ -213,10 +213,10 @@ def test_a_sidecar_names_no_face_of_another_photo(alike: Library) -> None:
 
 
 def test_picasa_names_no_face_of_another_photo(alike: Library) -> None:
-    boxes = {place.photo: tuple(min(max(side, 0.0), 1.0) for side in place.box) for place in alike.places}
+    boxes = {place.photo: tuple(min(max(side, 0.0), 1.0) for side in place.box) for place in alike.occurrences}
     told = {"IMG_1.JPG": boxes["IMG_1.JPG"], "img_1.jpg": boxes["img_1.jpg"], "Img_1.jpg": boxes["img_1.jpg"]}
     lines = [
-        f"[{file}]\nfaces=rect64({rect64_of(box)}),{'2a' if file[0] == 'i' else '1'}" for file, box in told.items()
+        f"[{file}]\nfaces=rect64({format_rect64(box)}),{'2a' if file[0] == 'i' else '1'}" for file, box in told.items()
     ]
     lines += ["[Contacts2]", f"1={COLLINS};;", f"2a={HOPPER};;", ""]
     (alike.root / ".picasa.ini").write_text("\n".join(lines))
@@ -227,7 +227,7 @@ def test_picasa_names_no_face_of_another_photo(alike: Library) -> None:
     assert conflict.why == "[Img_1.jpg] may be the faces of this photo, or of img_1.jpg"
 
 
-def test_what_the_user_said_stands(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_what_the_user_said_stands(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     library, photo, collins, hopper = one
     write_sidecar(library, photo, [(collins.box, "anna"), (hopper.box, "Ben")])
     library.name([collins.face_id], "Eileen")
@@ -236,7 +236,7 @@ def test_what_the_user_said_stands(one: tuple[Library, str, FacePlace, FacePlace
     (conflict,) = plan.conflicts
     assert (conflict.photo, conflict.names, conflict.why) == (photo, ("anna",), "you said it is Eileen")
     library.undo()
-    library.name([collins.face_id], "Anna", shown=[])  # only suggested: it gives way, the spelling stays
+    library.name([collins.face_id], "Anna", confirmed=[])  # only suggested: it gives way, the spelling stays
     plan = library.plan_import()
     assert {naming.face_id: naming.name for naming in plan.namings} == {collins.face_id: "Anna", hopper.face_id: "Ben"}
     library.undo()
@@ -253,7 +253,7 @@ def test_what_the_user_said_stands(one: tuple[Library, str, FacePlace, FacePlace
 
 
 def test_names_that_contradict_each_other_are_listed_and_not_guessed(
-    one: tuple[Library, str, FacePlace, FacePlace],
+    one: tuple[Library, str, FaceOccurrence, FaceOccurrence],
 ) -> None:
     library, photo, collins, hopper = one
     write_sidecar(library, photo, [(collins.box, "Anna"), (larger(collins.box), "Ben"), (hopper.box, "Carl")])
@@ -271,7 +271,7 @@ def test_names_that_contradict_each_other_are_listed_and_not_guessed(
     assert [conflict.names for conflict in plan.conflicts] == [("123",)]
 
 
-def test_no_names_and_no_faces(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_no_names_and_no_faces(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     library, photo, collins, hopper = one
     nowhere = (0.0, 0.9, 0.05, 1.0)
     write_sidecar(
@@ -282,7 +282,7 @@ def test_no_names_and_no_faces(one: tuple[Library, str, FacePlace, FacePlace]) -
     assert [(unplaced.name, unplaced.box) for unplaced in plan.unmatched] == [("Carl", pytest.approx(nowhere))]
 
 
-def test_a_person_renamed_here_stays_so(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_a_person_renamed_here_stays_so(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     library, photo, collins, _ = one
     write_sidecar(library, photo, [(collins.box, "Anna")])
     library.import_names(library.plan_import())
@@ -292,7 +292,7 @@ def test_a_person_renamed_here_stays_so(one: tuple[Library, str, FacePlace, Face
 
 
 def test_a_name_without_a_place_is_suggested_only_where_asked(
-    one: tuple[Library, str, FacePlace, FacePlace],
+    one: tuple[Library, str, FaceOccurrence, FaceOccurrence],
 ) -> None:
     library, photo, collins, hopper = one
     people = "<e:PersonInImage><rdf:Bag><rdf:li>Anna</rdf:li><rdf:li>Ben</rdf:li></rdf:Bag></e:PersonInImage>"
@@ -320,12 +320,16 @@ def test_picasa(photos: Library) -> None:
         (left, right) = (tuple(min(max(side, 0.0), 1.0) for side in box) for box in boxes)
         lines += [
             f"[{photo.upper()}]",
-            f"faces=rect64({rect64_of(left)}),1111111111111111;rect64({rect64_of(right)}),2a",
+            f"faces=rect64({format_rect64(left)}),1111111111111111;rect64({format_rect64(right)}),2a",
         ]
     (photos.root / ".picasa.ini").write_text("\n".join([*lines, "[gone.jpg]", "faces=rect64(1000),2a"]))
     plan = photos.plan_import()
     assert plan.upright == plan.turned == ()  # Picasa's boxes, too, relate to the stored picture of a JPEG
-    assert plan.people == {COLLINS: 34} and plan.nameless == ("000000000000002a",) and plan.elsewhere == ("gone.jpg",)
+    assert (
+        plan.faces_per_person == {COLLINS: 34}
+        and plan.nameless == ("000000000000002a",)
+        and plan.elsewhere == ("gone.jpg",)
+    )
     contacts = photos.root.parent / "contacts.xml"
     contacts.write_text('<contacts><contact id="2a" name="Grace Hopper"/></contacts>')
     events = photos.import_names(photos.plan_import(contacts=contacts))
@@ -391,7 +395,7 @@ def test_what_is_named_is_what_is_read(photos: Library, tmp_path: Path) -> None:
             photos.plan_import([wrong])
 
 
-def test_a_photo_turned_after_its_faces_were_marked(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_a_photo_turned_after_its_faces_were_marked(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     library, photo, collins, hopper = one
     boxes = [(stored_box(place.box, 6), name) for place, name in ((collins, COLLINS), (hopper, HOPPER))]
     subprocess.run(
@@ -424,7 +428,7 @@ def test_a_picture_whose_decoder_turns_it(photos: Library) -> None:
     assert [(naming.face_id, naming.name) for naming in plan.namings] == [(place.face_id, name)]
 
 
-def test_broken_files_are_told_and_stop_nothing(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_broken_files_are_told_and_stop_nothing(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     library, photo, collins, _ = one
     write_sidecar(library, photo, [(collins.box, "Anna")])
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x xmlns="adobe:ns:meta/">&b;</x>'
@@ -437,7 +441,7 @@ def test_broken_files_are_told_and_stop_nothing(one: tuple[Library, str, FacePla
     assert [unread.where.rpartition("/")[2] for unread in plan.unread] == ["2.jpg.xmp", "3.jpg.xmp"]
 
 
-def test_a_face_named_meanwhile_is_left_alone(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_a_face_named_meanwhile_is_left_alone(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     library, photo, collins, hopper = one
     write_sidecar(library, photo, [(collins.box, "Anna"), (hopper.box, "Ben")])
     plan = library.plan_import()
@@ -447,7 +451,7 @@ def test_a_face_named_meanwhile_is_left_alone(one: tuple[Library, str, FacePlace
     assert library.import_names(gone) == []
 
 
-def test_a_plan_is_a_value_that_json_takes(one: tuple[Library, str, FacePlace, FacePlace]) -> None:
+def test_a_plan_is_a_value_that_json_takes(one: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     from dataclasses import asdict
 
     library, photo, collins, _ = one
@@ -471,11 +475,11 @@ def test_what_was_exported_comes_back_in_every_orientation_and_format(tmp_path: 
 
 
 def test_suggestions_that_were_exported_come_back_as_suggestions(
-    one: tuple[Library, str, FacePlace, FacePlace],
+    one: tuple[Library, str, FaceOccurrence, FaceOccurrence],
 ) -> None:
     photos, _, collins, _ = one
     faces = [place.face_id for people in people_on(photos).values() for place, name in people if name == COLLINS]
-    photos.name(faces, "Anna", shown=[collins.face_id])
+    photos.name(faces, "Anna", confirmed=[collins.face_id])
     (anna,) = photos.people()
     assert anna.confirmed == {collins.face_id} and len(anna.face_ids) > 1
     photos.write_xmp(photos.plan_xmp())
@@ -496,7 +500,7 @@ def test_suggestions_that_were_exported_come_back_as_suggestions(
 def test_what_was_only_suggested_comes_back_so_in_the_own_table_and_sidecars(photos: Library, tmp_path: Path) -> None:
     """And a name that keywords cannot hold as it is makes no second person."""
     faces = [place.face_id for on_photo in people_on(photos).values() for place, name in on_photo if name == COLLINS]
-    photos.name(faces, "Jean / Collins", shown=faces[:3])
+    photos.name(faces, "Jean / Collins", confirmed=faces[:3])
     with (tmp_path / "faces.csv").open("wb") as stream:
         write_rows(photos.export(), "csv", stream)
     photos.write_xmp(photos.plan_xmp())
@@ -504,7 +508,7 @@ def test_what_was_only_suggested_comes_back_so_in_the_own_table_and_sidecars(pho
     for sources in ([tmp_path / "faces.csv"], []):
         library = Library(photos.root)
         plan = library.plan_import(sources, keywords=True)
-        assert plan.people == {"Jean / Collins": len(faces)}
+        assert plan.faces_per_person == {"Jean / Collins": len(faces)}
         library.import_names(plan)
         (person,) = library.people()
         assert person.confirmed == set(faces[:3]) and set(person.face_ids) >= set(faces)

@@ -25,7 +25,7 @@ def test_every_face_is_found_and_grouped_by_person(
 ) -> None:
     people = name_of_face(library)  # fails unless each photo shows as many faces as there are people
     assert len(people) == sum(map(len, truth.values()))
-    groups = [library.cluster_of.get(face, -1) for face in people]
+    groups = [library.group_of.get(face, -1) for face in people]
     assert bcubed(groups, list(people.values())).f == 1.0
     assert library.table.photo_count == len(truth)
 
@@ -37,36 +37,36 @@ def test_the_answer_does_not_depend_on_workers_or_order(
     make_library(other)
     again = Library(other)
     result = again.scan(workers=2)
-    assert result.faces == len(library.places) and not result.skipped
+    assert result.faces == len(library.occurrences) and not result.skipped
     assert again.table.rows.to_pylist() == library.table.rows.to_pylist()
     again.cluster()
-    assert again.cluster_of == library.cluster_of
+    assert again.group_of == library.group_of
 
 
 def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(path: Path, *_: object) -> int:
         raise AssertionError(f"{path} was opened")
 
-    monkeypatch.setattr("faceclust.photos.reading.opened", opened)
+    monkeypatch.setattr("faceclust.photos.reading.open_without_blocking", opened)
     for min_face in (1000, None):  # 1000: every cache is read; None: the listing is known, after that scan
         result = library.scan(workers=0, min_face=min_face)
         assert (result.scanned, result.unchanged) == (0, result.photos) and result.photos > 10
 
 
 def test_changed_photos_are_done_again_and_deleted_ones_leave(library: Library) -> None:
-    before = {place.photo for place in library.places}
+    before = {place.photo for place in library.occurrences}
     (library.root / "together/both 0.jpg").unlink()
     save(scenery(5), library.root / "together/both 1.jpg")
     (library.root / "together/both 1.jpg").touch()
     save(variant(HOPPER, 3), library.root / "new/hopper.jpg")
     result = library.scan(workers=0)
     assert (result.scanned, result.removed, result.faces) == (2, 1, 1)
-    after = {place.photo for place in library.places}
+    after = {place.photo for place in library.occurrences}
     assert before - after == {"together/both 0.jpg", "together/both 1.jpg"}
     assert after - before == {"new/hopper.jpg"}
     shutil.rmtree(library.root / "together")
     assert library.scan(workers=0).scanned == 0
-    assert not any(place.photo.startswith("together") for place in library.places)
+    assert not any(place.photo.startswith("together") for place in library.occurrences)
 
 
 def test_bad_photos_are_skipped_once_with_reasons(library: Library) -> None:
@@ -79,11 +79,11 @@ def test_bad_photos_are_skipped_once_with_reasons(library: Library) -> None:
         "empty.jpg": "empty file", "text.png": "not a photo", "cut.jpg": "truncated file",
     }  # fmt: skip
     assert library.scan(workers=0).skipped == []
-    assert {skip["photo"] for skip in library.table.skips()} == bad.keys()
+    assert {skip["photo"] for skip in library.table.skipped_photos()} == bad.keys()
     (library.root / "text.png").unlink()
     Image.new("RGB", (160, 160)).save(library.root / "text.png")
     assert library.scan(workers=0).scanned == 1
-    assert {skip["photo"] for skip in library.table.skips()} == {"empty.jpg", "cut.jpg"}
+    assert {skip["photo"] for skip in library.table.skipped_photos()} == {"empty.jpg", "cut.jpg"}
 
 
 def test_part_of_a_library_is_scanned(library: Library, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_a_stop_keeps_what_was_done(tmp_path: Path) -> None:
         asked.append(True)
         return len(asked) > 3
 
-    first = library.scan(workers=0, stop_asked=stop)
-    assert first.interrupted and first.scanned == 3 and first.left == 8
+    first = library.scan(workers=0, should_stop=stop)
+    assert first.interrupted and first.scanned == 3 and first.remaining == 8
     second = library.scan(workers=0)
     assert (second.unchanged, second.scanned, second.interrupted) == (3, 8, False)
 
@@ -130,20 +130,20 @@ def named(library: Library) -> dict[str, set[str]]:
 
 def test_names_wait_for_photos_that_are_away(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     shutil.move(library.root / "2019", tmp_path / "away")
     library.scan(workers=0)
-    assert len(named(library)[COLLINS]) < len(faces) and library.resolved.waiting > 0
+    assert len(named(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
     shutil.move(tmp_path / "away", library.root / "back again")
     library.scan(workers=0)
-    assert named(library)[COLLINS] >= faces and library.resolved.waiting == 0
+    assert named(library)[COLLINS] >= faces and library.answers.missing_count == 0
 
 
 def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_face: NameOfFace) -> None:
     people = name_of_face(library)
     for person in (COLLINS, HOPPER):
         faces = [face for face, who in people.items() if who == person]
-        library.name(faces, person, shown=faces[:1])
+        library.name(faces, person, confirmed=faces[:1])
     library.cluster(17.9)
     for person in library.people():
         assert {people[face] for face in person.face_ids} == {person.name}
@@ -153,39 +153,39 @@ def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_
 def test_undo_and_ignore(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     assert library.undo() is None
-    library.name(library.group(group), "Wrong")
+    library.name(library.faces_in_group(group), "Wrong")
     event = library.undo()
     assert event is not None and event.name == "Wrong" and not library.people()
-    library.ignore(library.group(group))
+    library.ignore(library.faces_in_group(group))
     assert group not in {person.clusters[0] for person in library.unnamed_groups()}
     library.cluster(1.0)
     assert not {face for person in library.unnamed_groups() for face in person.face_ids} & faces
 
 
 def test_a_name_given_twice_is_one_person(library: Library) -> None:
-    library.name(library.group(1), "Someone")
-    library.name(library.group(2), "SOMEONE ")
+    library.name(library.faces_in_group(1), "Someone")
+    library.name(library.faces_in_group(2), "SOMEONE ")
     (person,) = library.people()
     assert person.name == "Someone" and person.clusters == (1, 2)  # as it was; rename spells anew
     for senseless in (" \n ", "17", "0123456789abcdef"):
         with pytest.raises(UsageError):
-            library.name(library.group(1), senseless)
+            library.name(library.faces_in_group(1), senseless)
     with pytest.raises(UsageError, match="no group 99"):
-        library.group(99)
+        library.faces_in_group(99)
 
 
 def test_naming_a_group_leaves_another_persons_faces_alone(
     collins: tuple[Library, int, set[str]], name_of_face: NameOfFace
 ) -> None:
     library, group, faces = collins
-    on_both = {place.face_id for place in library.places if place.photo == "together/both 0.jpg"}
+    on_both = {place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"}
     # Anna owns the group, but is already somebody else on one photo of it: that face is left over.
     left_over = on_both & faces
     library.name([*sorted(faces - on_both)[:2], *(on_both - faces)], "Anna")
-    rest = set(library.group(group))  # and what is like it
+    rest = set(library.faces_in_group(group))  # and what is like it
     assert left_over <= rest <= faces
-    library.name(library.group(group), "Ben")
-    anna, ben = (library.person(name) for name in ("Anna", "Ben"))
+    library.name(library.faces_in_group(group), "Ben")
+    anna, ben = (library.find_person(name) for name in ("Anna", "Ben"))
     assert ben.confirmed == rest and anna.confirmed >= on_both - faces
     # What is more like Ben's face than like Anna's may come with it; nobody loses a face.
     assert faces <= {*anna.face_ids, *ben.face_ids} and not set(anna.face_ids) & set(ben.face_ids)
@@ -193,8 +193,8 @@ def test_naming_a_group_leaves_another_persons_faces_alone(
 
 def test_an_answer_can_be_saved_while_a_scan_runs(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
-    with Library(library.root).home.locked():
-        library.name(library.group(group), COLLINS)
+    with Library(library.root).home.lock():
+        library.name(library.faces_in_group(group), COLLINS)
     assert [person.name for person in Library(library.root).people()] == [COLLINS]
 
 
@@ -202,7 +202,7 @@ def test_a_part_scanned_by_itself_keeps_its_names_in_the_whole(tmp_path: Path) -
     make_library(tmp_path / "photos", photos_each=2)
     part = Library(tmp_path / "photos/2019")
     part.scan(workers=0)
-    part.name([place.face_id for place in part.places if "collins" in place.photo], COLLINS)
+    part.name([place.face_id for place in part.occurrences if "collins" in place.photo], COLLINS)
     whole = Library(tmp_path / "photos")
     assert whole.scan(workers=0).unchanged == 2
     assert [person.name for person in whole.people()] == [COLLINS]
@@ -212,7 +212,7 @@ def test_a_library_that_becomes_read_only_keeps_its_names(
     collins: tuple[Library, int, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, group, faces = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     real = os.access
     monkeypatch.setattr(
         os, "access", lambda path, mode: not str(path).startswith(str(library.root)) and real(path, mode)
@@ -222,7 +222,7 @@ def test_a_library_that_becomes_read_only_keeps_its_names(
     assert locked.scan(workers=0).unchanged == locked.table.photo_count
     assert named(locked)[COLLINS] >= faces
     locked.cluster(1.0)
-    locked.name(locked.group(3 - group), HOPPER)
+    locked.name(locked.faces_in_group(3 - group), HOPPER)
     assert {path: path.stat().st_mtime_ns for path in library.root.rglob("*")} == before
     monkeypatch.setattr(os, "access", real)
     assert named(Library(library.root)).keys() == {COLLINS, HOPPER}
@@ -241,7 +241,7 @@ def test_what_was_cached_elsewhere_does_not_come_back(library: Library, monkeypa
     (library.root / "2019/new.jpg").unlink()
     assert library.scan(workers=0).removed == 1
     assert library.scan(workers=0).removed == 0
-    assert not [place for place in library.places if place.photo.startswith("2019")]
+    assert not [place for place in library.occurrences if place.photo.startswith("2019")]
 
 
 def test_caches_in_folders_that_are_passed_by_are_not_read(library: Library) -> None:
@@ -250,7 +250,7 @@ def test_caches_in_folders_that_are_passed_by_are_not_read(library: Library) -> 
     (library.root / "2019").rename(library.root / "#recycle/2019")
     library.scan(workers=0)
     assert library.table.photo_count == count - 4
-    assert not [place for place in library.places if "#recycle" in place.photo]
+    assert not [place for place in library.occurrences if "#recycle" in place.photo]
 
 
 def test_what_could_not_be_read_for_the_moment_is_tried_again(
@@ -269,7 +269,7 @@ def test_what_could_not_be_read_for_the_moment_is_tried_again(
         for _ in range(2):
             assert library.scan(workers=0).skip_counts == {"cannot be read": 1}
     assert library.scan(workers=0).scanned == 1
-    assert library.scan(workers=0).scanned == 0 and not library.table.skips()
+    assert library.scan(workers=0).scanned == 0 and not library.table.skipped_photos()
 
 
 def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,24 +296,24 @@ def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, m
 
 def test_report_pictures_everyone_without_the_photos_later(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
-    library.name(library.group(group), COLLINS)
-    html = library.report(library.root / "page.html")
+    library.name(library.faces_in_group(group), COLLINS)
+    html = library.report_html(library.root / "page.html")
     pictures = set(re.findall(r'src="(data:image/jpeg[^"]*)"', html))
-    assert len(pictures) == len(library.cluster_of)
+    assert len(pictures) == len(library.group_of)
     assert COLLINS in html and "./2019/collins-0.jpg" in html
     shutil.rmtree(library.root / "2020")
-    again = Library(library.root).report("page.html")
+    again = Library(library.root).report_html("page.html")
     left = set(re.findall(r'src="(data:image/jpeg[^"]*)"', again))
     assert left < pictures and len(left) >= len(pictures) - 4  # that folder's cache is gone with it
 
 
 def test_albums_of_named_people(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     out = tmp_path / "People"
     library.make_albums(library.plan_albums(out))
     assert len(list((out / COLLINS).iterdir())) == len(faces)
-    assert len(library.plan_albums(out, unnamed=True).make) == len(library.group(3 - group))
+    assert len(library.plan_albums(out, unnamed=True).make) == len(library.faces_in_group(3 - group))
 
 
 def test_a_library_without_anything(tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_a_library_without_anything(tmp_path: Path) -> None:
     save(scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
     assert library.cluster().clustering.group_count == 0 and library.people() == () and library.export() == []
-    assert "nobody was found" in library.report(tmp_path / "r.html")
+    assert "nobody was found" in library.report_html(tmp_path / "r.html")
 
 
 def test_only_the_promised_files_are_made_in_a_library(truth_and_scanned: tuple[dict[str, list[str]], Path]) -> None:

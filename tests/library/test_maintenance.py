@@ -16,8 +16,8 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.library.maintenance import check_caches, clear_caches, plan_clearing, prune_caches
-from faceclust.store.schema import parquet_bytes
+from faceclust.library.maintenance import check_caches, clear_caches, plan_clear, prune_caches
+from faceclust.store.schema import encode_parquet
 from tests.support.sample_photos import COLLINS
 
 Rows = list[dict[str, Any]]
@@ -29,7 +29,7 @@ def rewritten(cache: Path, change: Callable[[Rows], object]) -> None:
     rows = table.to_pylist()
     change(rows)
     columns = [pa.array([row[field.name] for row in rows], field.type) for field in table.schema]
-    cache.write_bytes(parquet_bytes(pa.Table.from_arrays(columns, schema=table.schema)))
+    cache.write_bytes(encode_parquet(pa.Table.from_arrays(columns, schema=table.schema)))
 
 
 def files(library: Library) -> dict[Path, bytes]:
@@ -48,7 +48,7 @@ def with_pack(library: Library, name: str) -> Library:
 
 def test_a_sound_library_has_no_problems(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     library.forget(library.plan_forget(COLLINS))
     with_pack(library, "other").scan(workers=0)
     before = files(library)
@@ -87,7 +87,7 @@ def test_what_is_wrong_in_a_cache_is_found(library: Library, kind: str) -> None:
 
 
 def test_damaged_files_are_found(library: Library) -> None:
-    library.name(library.group(1), COLLINS)
+    library.name(library.faces_in_group(1), COLLINS)
     cache = library.root / "2020/.faceclust.parquet"
     flipped = bytearray(cache.read_bytes())
     flipped[flipped.index(b"Canon")] ^= 1  # only the checksum of the page tells
@@ -120,15 +120,15 @@ def test_photos_are_compared_with_what_is_known(library: Library) -> None:
 
 def test_prune_removes_what_is_of_no_use_and_no_word(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     with_pack(library, "other").scan(workers=0)
-    library.pictures(library.places)
+    library.thumbnails(library.occurrences)
     aside = library.home.home / "set-aside/2019/faceclust.parquet"
     aside.parent.mkdir(parents=True)
     aside.write_bytes(b"x" * 100)
     for name in ("2019/.faceclust.parquet.0badcafe.tmp", ".faceclust/clusters.parquet.0badcafe.tmp"):
         (library.root / name).write_bytes(b"half")
-    torn = library.journal.torn_lines
+    torn = library.journal.torn_lines_path
     torn.write_bytes(b"half a line")
     for photo in (
         library.root / "2019/collins-0.jpg",
@@ -136,22 +136,22 @@ def test_prune_removes_what_is_of_no_use_and_no_word(collins: tuple[Library, int
         library.root / "2020/hopper-1.png",
     ):
         photo.unlink()
-    gone_faces = {place.face_id for place in library.places if not (library.root / place.photo).exists()}
+    gone_faces = {place.face_id for place in library.occurrences if not (library.root / place.photo).exists()}
     said, kept, before = library.home.journal.read_bytes(), photos(library), files(library)
     plan = prune_caches(library, dry_run=True)
     assert files(library) == before
     done = prune_caches(library)
-    assert done == plan and not done.failed
-    assert {path.parent.name: names for path, names in done.rows.items()} == {"2019": ["collins-0.jpg"]}
-    assert len(done.rows) == 2  # of both packs
-    assert done.kinds == {
+    assert done == plan and not done.failures
+    assert {path.parent.name: names for path, names in done.stale_photos.items()} == {"2019": ["collins-0.jpg"]}
+    assert len(done.stale_photos) == 2  # of both packs
+    assert done.count_by_kind == {
         "folder caches": 2, "caches set aside": 1, "unfinished files": 2, "face pictures": len(gone_faces),
     }  # fmt: skip
     lost = sum(map(len, before.values())) - sum(map(len, files(library).values()))
     assert done.size == lost
     assert library.home.journal.read_bytes() == said and torn.exists() and photos(library) == kept
     again = Library(library.root)
-    assert not gone_faces & again.places_of.keys() and [person.name for person in again.people()] == [COLLINS]
+    assert not gone_faces & again.occurrences_of.keys() and [person.name for person in again.people()] == [COLLINS]
     assert again.scan(workers=0).removed == 0 and check_caches(again)["problems"] == []
     assert prune_caches(again).size == 0
 
@@ -178,17 +178,17 @@ def test_prune_removes_caches_of_folders_that_are_gone(library: Library, tmp_pat
     moved.scan(workers=0)
     inside = files(library)
     shutil.move(library.root / "2019", tmp_path / "2019")
-    assert prune_caches(moved).kinds == {"folder caches": 1}
+    assert prune_caches(moved).count_by_kind == {"folder caches": 1}
     assert not (moved.home.home / "folders" / "2019").exists()
     assert files(library) == {path: content for path, content in inside.items() if path.exists()}
 
 
 def test_clear_keeps_what_was_said(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
-    library.name(library.group(group), COLLINS)
-    library.pictures(library.places)
+    library.name(library.faces_in_group(group), COLLINS)
+    library.thumbnails(library.occurrences)
     said, kept = library.home.journal.read_bytes(), photos(library)
-    going = plan_clearing(library)
+    going = plan_clear(library)
     assert {one.kind for one in going} >= {"folder caches", "groupings", "face pictures"}
     clear_caches(library, going)
     left = {path.name for path in files(library).keys() - kept.keys()}
@@ -197,16 +197,16 @@ def test_clear_keeps_what_was_said(collins: tuple[Library, int, set[str]]) -> No
     again = Library(library.root)
     again.scan(workers=0)
     again.cluster()
-    assert set(again.person(COLLINS).face_ids) >= faces
+    assert set(again.find_person(COLLINS).face_ids) >= faces
 
 
 def test_clear_of_one_pack_leaves_the_other(library: Library) -> None:
     other = with_pack(library, "other")
     other.scan(workers=0)
     before = files(library)
-    going = plan_clearing(library, "other")
+    going = plan_clear(library, "other")
     assert {one.path.name for one in going} == {".faceclust.other.parquet"}
     clear_caches(library, going)
     assert files(library).keys() == before.keys() - {one.path for one in going}
-    assert {one.kind for one in plan_clearing(library, "dlib")} == {"folder caches", "groupings"}
-    assert plan_clearing(library, "nothing") == []
+    assert {one.kind for one in plan_clear(library, "dlib")} == {"folder caches", "groupings"}
+    assert plan_clear(library, "nothing") == []

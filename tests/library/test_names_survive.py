@@ -34,13 +34,13 @@ def test_every_confirmed_face_has_its_name_again(library: Library, name_of_face:
 def test_a_scan_does_not_fail_for_a_journal_that_cannot_be_written(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library.name(library.group(1), COLLINS)
+    library.name(library.faces_in_group(1), COLLINS)
     before = names_on_photos(library)
 
     def refuse(*_: object, **__: object) -> None:
         raise CacheError("the disk is full")
 
-    monkeypatch.setattr("faceclust.people.journal.Journal.say", refuse)
+    monkeypatch.setattr("faceclust.people.journal.Journal.record", refuse)
     after = SCENARIOS["a comment added in place"](library)
     assert surviving(before, after)[1] == 6
     assert [event.kind for event in after.journal.events()] == ["name"]

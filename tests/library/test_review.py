@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from faceclust.library.review import find_doubts
-from faceclust.people.replay import Resolved
+from faceclust.library.review import review_grouping
+from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import FaceTable, Person
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -58,23 +58,23 @@ def squared(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
 def test_a_face_among_strangers_is_far_from_its_group() -> None:
     faces = table(np.concatenate([around([0, 1]), around([1], each=1)]))
     anna, ben = someone(1, "Anna", (*ids(0, 6), "f012")), someone(2, "Ben", ids(6, 12))
-    found = find_doubts(faces, [anna, ben], in_groups(anna, ben), Resolved({}))
-    (stray,) = found.strays
-    assert (stray.face_id, stray.person, stray.nearest) == ("f012", "id1", "id2")
+    found = review_grouping(faces, [anna, ben], in_groups(anna, ben), ReplayedAnswers({}))
+    (stray,) = found.outliers
+    assert (stray.face_id, stray.person, stray.nearest_person) == ("f012", "id1", "id2")
     assert stray.distance == pytest.approx(squared(faces, ("f012",), ids(0, 6)), rel=1e-4)
     assert stray.nearest_distance == pytest.approx(squared(faces, ("f012",), ids(6, 12)), rel=0.1)
     confirmed = someone(1, "Anna", ("f012", *ids(0, 6)), confirmed=1)
-    assert find_doubts(faces, [confirmed, ben], in_groups(confirmed, ben), Resolved({})).strays == ()
+    assert review_grouping(faces, [confirmed, ben], in_groups(confirmed, ben), ReplayedAnswers({})).outliers == ()
 
 
 def test_groups_near_each_other_may_be_one_person() -> None:
     faces = table(around([0, 0, 1, 2]))
     persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(4)]
-    (pair,) = find_doubts(faces, persons, in_groups(*persons), Resolved({})).alike
-    assert pair.persons == ("id1", "id2") and pair.chance > 0.9
+    (pair,) = review_grouping(faces, persons, in_groups(*persons), ReplayedAnswers({})).merge_candidates
+    assert pair.persons == ("id1", "id2") and pair.probability > 0.9
     assert pair.distance == pytest.approx(squared(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
     ignored = [someone(1, None, ids(0, 6), ignored=True), *persons[1:]]
-    assert find_doubts(faces, ignored, in_groups(*persons), Resolved({})).alike == ()
+    assert review_grouping(faces, ignored, in_groups(*persons), ReplayedAnswers({})).merge_candidates == ()
 
 
 def test_groups_seen_together_or_said_to_be_apart_are_two() -> None:
@@ -83,12 +83,12 @@ def test_groups_seen_together_or_said_to_be_apart_are_two() -> None:
     persons = [anna, other, someone(3, None, ids(12, 18)), someone(4, None, ids(18, 24))]
     groups = in_groups(*persons)
     together = table(points, ["both" if i in (0, 6) else f"p{i}" for i in range(24)])
-    assert find_doubts(together, persons, groups, Resolved({})).alike == ()
-    rejected = Resolved({}, rejected={"f007": frozenset(["ANNA"])})
-    assert find_doubts(table(points), persons, groups, rejected).alike == ()
-    apart = Resolved({}, apart=((frozenset(["f006"]), frozenset(["f001"])),))
-    assert find_doubts(table(points), persons, groups, apart).alike == ()
-    assert len(find_doubts(table(points), persons, groups, Resolved({})).alike) == 1
+    assert review_grouping(together, persons, groups, ReplayedAnswers({})).merge_candidates == ()
+    rejected = ReplayedAnswers({}, rejected={"f007": frozenset(["ANNA"])})
+    assert review_grouping(table(points), persons, groups, rejected).merge_candidates == ()
+    apart = ReplayedAnswers({}, splits=((frozenset(["f006"]), frozenset(["f001"])),))
+    assert review_grouping(table(points), persons, groups, apart).merge_candidates == ()
+    assert len(review_grouping(table(points), persons, groups, ReplayedAnswers({})).merge_candidates) == 1
 
 
 def test_one_name_in_two_far_groups() -> None:
@@ -96,39 +96,42 @@ def test_one_name_in_two_far_groups() -> None:
     anna = someone(1, "Anna", ids(0, 12), groups=(1, 2))
     ben = someone(3, "Ben", ids(12, 18))
     groups = {**dict.fromkeys(ids(0, 6), 1), **dict.fromkeys(ids(6, 12), 2), **dict.fromkeys(ids(12, 18), 3)}
-    (rift,) = find_doubts(faces, [anna, ben], groups, Resolved({})).rifts
+    (rift,) = review_grouping(faces, [anna, ben], groups, ReplayedAnswers({})).split_candidates
     assert (rift.person, rift.groups) == ("id1", (1, 2))
     assert rift.distance == pytest.approx(squared(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
     assert rift.faces[0][0] == "f005" and set(rift.faces[1]) == set(ids(6, 12))  # the best first
-    assert find_doubts(faces, [anna, ben], groups, Resolved({}), threshold=9.0).rifts == ()
+    assert review_grouping(faces, [anna, ben], groups, ReplayedAnswers({}), threshold=9.0).split_candidates == ()
 
 
 def test_nobody_and_somebody_alone_are_not_doubted() -> None:
-    assert find_doubts(table(np.empty((0, 16))), [], {}, Resolved({})).strays == ()
+    assert review_grouping(table(np.empty((0, 16))), [], {}, ReplayedAnswers({})).outliers == ()
     faces = table(around([0], each=2))
     both = someone(1, None, ids(0, 2))
-    found = find_doubts(faces, [both], in_groups(both), Resolved({}))
-    assert not found.strays and not found.alike and not found.rifts
+    found = review_grouping(faces, [both], in_groups(both), ReplayedAnswers({}))
+    assert not found.outliers and not found.merge_candidates and not found.split_candidates
 
 
 def test_at_most_so_many_and_the_same_in_any_order() -> None:
     faces = table(around([c for c in range(8) for _ in (0, 1)]))
     persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(16)]
     groups = in_groups(*persons)
-    found = find_doubts(faces, persons, groups, Resolved({}))
-    assert len(found.alike) == 8
-    assert find_doubts(faces, persons, groups, Resolved({}), at_most=3).alike == found.alike[:3]
-    chances = [pair.chance for pair in found.alike]
+    found = review_grouping(faces, persons, groups, ReplayedAnswers({}))
+    assert len(found.merge_candidates) == 8
+    assert (
+        review_grouping(faces, persons, groups, ReplayedAnswers({}), limit=3).merge_candidates
+        == found.merge_candidates[:3]
+    )
+    chances = [pair.probability for pair in found.merge_candidates]
     assert chances == sorted(chances, reverse=True)
 
 
 def test_of_a_real_library_one_name_for_two_people(
     library: Library, name_of_face: Callable[[Library], dict[str, str]]
 ) -> None:
-    assert not library.doubts().rifts
+    assert not library.review().split_candidates
     people = name_of_face(library)
     library.name([face for face in people if people[face] in (COLLINS, HOPPER)], "Both")
-    (rift,) = library.doubts().rifts
+    (rift,) = library.review().split_candidates
     assert rift.distance > 1.5 and {people[face] for face in rift.faces[0]} != {people[face] for face in rift.faces[1]}
-    page = library.report(library.root / "page.html")
+    page = library.report_html(library.root / "page.html")
     assert "One person, far apart" in page and "faceclust split Both" in page

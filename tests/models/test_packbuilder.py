@@ -47,34 +47,34 @@ def test_a_source_with_another_hash_fails_the_build_clearly(tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("_builder_on_path")
 def test_a_missing_build_requirement_is_named() -> None:
-    from packbuilder.sources import PackBuildError, source_bytes
+    from packbuilder.sources import PackBuildError, read_source
 
     with pytest.raises(PackBuildError, match="no-such-package"):
-        source_bytes("no-such-package", "weights.bin", "0" * 64)
+        read_source("no-such-package", "weights.bin", "0" * 64)
 
 
 @pytest.mark.usefixtures("_builder_on_path")
 def test_a_cut_off_dlib_file_is_refused_by_name() -> None:
     from packbuilder import dlib_resnet
-    from packbuilder.sources import PackBuildError, source_bytes
+    from packbuilder.sources import PackBuildError, read_source
 
     entry = tomllib.loads((MODELS / "dlib.toml").read_text())["file"][0]
-    data = source_bytes(entry["distribution"], entry["source"], entry["source_sha256"])
+    data = read_source(entry["distribution"], entry["source"], entry["source_sha256"])
     with pytest.raises(PackBuildError):
         dlib_resnet.convert(data[: len(data) // 2])
 
 
 @pytest.mark.usefixtures("_builder_on_path")
 def test_the_integer_network_is_the_float_one_but_for_rounding() -> None:
-    from packbuilder import float_embedder
-    from packbuilder.quantise import measured_tensors, quantise
+    from packbuilder import build_float_embedder
+    from packbuilder.quantise import quantise, tensors_to_measure
 
-    model = onnx.load_from_string(float_embedder())
+    model = onnx.load_from_string(build_float_embedder())
     ranges = json.loads((MODELS / "packbuilder" / "dlib_ranges.json").read_text())
-    assert set(measured_tensors(model)) == ranges.keys()
-    integers = onnx.load_from_string(quantise(float_embedder(), ranges))
+    assert set(tensors_to_measure(model)) == ranges.keys()
+    integers = onnx.load_from_string(quantise(build_float_embedder(), ranges))
     convolutions = [node for node in integers.graph.node if node.op_type == "Conv"]
     assert len(convolutions) == 29 and all(name.endswith("_rounded") for node in convolutions for name in node.input)
     del ranges["relu_3"]
     with pytest.raises(KeyError, match="relu_3"):
-        quantise(float_embedder(), ranges)
+        quantise(build_float_embedder(), ranges)

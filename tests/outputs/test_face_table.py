@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.outputs.face_table import BINARY, ENDINGS, FORMATS, SCHEMA, export_rows, write_rows
-from faceclust.types import FacePlace, Person, PhotoFacts
+from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, SCHEMA, build_rows, write_rows
+from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
 TAKEN = datetime(2020, 6, 1, 12)
 
@@ -68,13 +68,13 @@ def as_held(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
 
 
 def test_rows_say_who_is_where() -> None:
-    place = FacePlace("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
-    facts = PhotoFacts("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
+    place = FaceOccurrence("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
+    facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
     anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
     unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
-    assert export_rows([place], [anna], {"1": 1}, {facts.photo: facts}) == [row()]
+    assert build_rows([place], [anna], {"1": 1}, {facts.photo: facts}) == [row()]
     nobody = row(person=None, confirmed=False, cluster=None)
-    assert export_rows([place], [unnamed], {}, {facts.photo: facts}) == [nobody]
+    assert build_rows([place], [unnamed], {}, {facts.photo: facts}) == [nobody]
     assert list(row()) == SCHEMA.names
 
 
@@ -115,8 +115,8 @@ def test_an_empty_library_still_has_its_columns(format: str) -> None:
 
 
 def test_what_is_said_of_formats_is_so() -> None:
-    assert FORMATS.keys() > BINARY and set(ENDINGS.values()) < FORMATS.keys()
-    for format in FORMATS.keys() - BINARY:
+    assert FORMATS.keys() > BINARY_FORMATS and set(FORMAT_BY_SUFFIX.values()) < FORMATS.keys()
+    for format in FORMATS.keys() - BINARY_FORMATS:
         written([row()], format).decode()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.outputs.html_page import photo_href, photo_hrefs
+from faceclust.outputs.html_page import make_photo_href, photo_href
 
 
 def test_links_are_relative_and_quoted() -> None:
@@ -20,7 +20,7 @@ def test_links_are_relative_and_quoted() -> None:
 def test_links_to_many_photos_are_those_to_each(page: str, name: str) -> None:
     if name in (".", ".."):
         return
-    many = photo_hrefs(Path("/lib"), Path(page))
+    many = make_photo_href(Path("/lib"), Path(page))
     photo = f"2020/{name}.jpg"
     one, other = photo_href(Path("/lib") / photo, Path(page)), many(photo)
     base = Path(page).parent
@@ -31,4 +31,4 @@ def test_links_to_many_photos_are_those_to_each(page: str, name: str) -> None:
 def test_a_name_that_is_not_utf8_is_linked_by_its_bytes() -> None:
     name = os.fsdecode(b"caf\xe9.jpg")
     assert photo_href(Path("/lib") / name, Path("/lib/page.html")) == "./caf%E9.jpg"
-    assert photo_hrefs(Path("/lib"), Path("/lib/page.html"))(name) == "./caf%E9.jpg"
+    assert make_photo_href(Path("/lib"), Path("/lib/page.html"))(name) == "./caf%E9.jpg"

@@ -11,9 +11,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.map import layout
-from faceclust.outputs.map.layout import METHODS, lay_out, principal_plane, require_method
-from faceclust.outputs.map.nearest_faces import nearest_faces
-from faceclust.progress import Silent
+from faceclust.outputs.map.layout import METHODS, compute_layout, principal_plane, require_method
+from faceclust.outputs.map.nearest_faces import find_nearest_faces
+from faceclust.progress import SilentProgress
 from tests.benchmarks.synthetic import Faces, synthetic_faces
 
 _PLACES = """
@@ -39,7 +39,7 @@ def faces() -> Faces:
 
 @pytest.fixture(scope="module")
 def points(faces: Faces) -> np.ndarray:
-    return lay_out(faces.embeddings)
+    return compute_layout(faces.embeddings)
 
 
 def same_person_beside(faces: Faces, points: np.ndarray) -> float:
@@ -76,7 +76,7 @@ def test_faces_of_one_person_lie_side_by_side(faces: Faces, points: np.ndarray) 
 
 def test_umap_lays_faces_out_too(faces: Faces) -> None:
     pytest.importorskip("umap")
-    assert same_person_beside(faces, lay_out(faces.embeddings, "umap")) > 0.6
+    assert same_person_beside(faces, compute_layout(faces.embeddings, "umap")) > 0.6
 
 
 def test_points_fill_the_unit_square_in_proportion(points: np.ndarray) -> None:
@@ -93,25 +93,25 @@ def test_few_faces_have_places_too(n: int, method: str) -> None:
     if method == "umap":
         pytest.importorskip("umap")
     embeddings = synthetic_faces(max(n, 5)).embeddings[:n]
-    points = lay_out(embeddings, method)
+    points = compute_layout(embeddings, method)
     assert points.shape == (n, 2) and np.isfinite(points).all()
     assert len(np.unique(points, axis=0)) == n
 
 
 def test_faces_that_are_all_alike_are_one_point() -> None:
-    points = lay_out(np.tile(synthetic_faces(5).embeddings[:1], (200, 1)))
+    points = compute_layout(np.tile(synthetic_faces(5).embeddings[:1], (200, 1)))
     assert np.isfinite(points).all()
 
 
 def test_copies_of_a_face_do_no_harm() -> None:
     few = synthetic_faces(30).embeddings
-    points = lay_out(np.repeat(few, 8, axis=0))
+    points = compute_layout(np.repeat(few, 8, axis=0))
     assert np.isfinite(points).all() and np.ptp(points, axis=0).min() > 0.1
 
 
 def test_faces_beyond_the_most_are_put_beside_those_like_them(faces: Faces) -> None:
-    points = lay_out(faces.embeddings, most=600)
-    alone = lay_out(faces.embeddings[:600])
+    points = compute_layout(faces.embeddings, max_faces=600)
+    alone = compute_layout(faces.embeddings[:600])
     first = points[:600]
     assert np.corrcoef(first[:, 0], alone[:, 0])[0, 1] > 0.999999  # the others move nobody
     here = np.bincount(faces.person[:600], minlength=faces.person.max() + 1)
@@ -122,25 +122,25 @@ def test_faces_beyond_the_most_are_put_beside_those_like_them(faces: Faces) -> N
 
 def test_neighbours_are_those_of_scikit_learn(faces: Faces) -> None:
     embeddings = faces.embeddings * np.float32(2.7)
-    near, gaps = nearest_faces(embeddings, 20, threads=2)
+    near, gaps = find_nearest_faces(embeddings, 20, threads=2)
     expected_gaps, expected = NearestNeighbors(n_neighbors=20, algorithm="brute").fit(embeddings).kneighbors()
     assert gaps == pytest.approx(expected_gaps, abs=1e-3)
     assert np.mean(near == expected) > 0.999  # but for those equally near
-    among, _ = nearest_faces(embeddings, 5, among=50)
+    among, _ = find_nearest_faces(embeddings, 5, candidate_count=50)
     assert among.max() < 50 and not np.any(among[:50] == np.arange(50)[:, None])
 
 
 def test_progress_comes_to_its_end(faces: Faces) -> None:
     told: dict[str, list[int]] = {}
 
-    class Told(Silent):
+    class Told(SilentProgress):
         def start(self, what: str, total: int | None, unit: str = "") -> None:
             told[what] = [total or 0, 0]
 
         def advance(self, steps: int = 1, **counts: int) -> None:
             told[list(told)[-1]][1] += steps
 
-    lay_out(faces.embeddings[:200], progress=Told())
+    compute_layout(faces.embeddings[:200], progress=Told())
     assert list(told) == ["comparing faces", "laying out"]
     assert all(total == done > 0 for total, done in told.values()), told
 
@@ -150,5 +150,5 @@ def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         require_method("pca")
     monkeypatch.setattr(layout, "find_spec", lambda name: None)
     with pytest.raises(FaceclustError, match="umap-learn is not installed") as told:
-        lay_out(np.zeros((3, 4), np.float32), "umap")
+        compute_layout(np.zeros((3, 4), np.float32), "umap")
     assert "pip install 'faceclust[umap]'" in str(told.value.hint)

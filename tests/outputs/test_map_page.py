@@ -26,9 +26,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from faceclust import Library
-from faceclust.outputs.map.render import COLOURS, MUTED, SHAPES, VENDORED, in_page_order, render_map
-from faceclust.outputs.map.sprites import ACROSS, make_sheets, pictured, side_for
-from faceclust.types import FacePlace, Person
+from faceclust.outputs.map.render import COLOURS, MUTED_COLOURS, SHAPES, VENDORED, render_map, sort_by_z_order
+from faceclust.outputs.map.sprites import CELLS_PER_ROW, choose_map_pictures, choose_side, make_sheets
+from faceclust.types import FaceOccurrence, Person
 from tests.support.drawn_faces import draw_face
 from tests.support.programs import program
 
@@ -39,7 +39,7 @@ CORNERS = {"Anna": (0.1, 0.1), EVIL: (0.9, 0.1), None: (0.1, 0.9)}
 EACH = 12
 
 
-def made_faces() -> tuple[list[FacePlace], np.ndarray, list[int], list[Person]]:
+def made_faces() -> tuple[list[FaceOccurrence], np.ndarray, list[int], list[Person]]:
     rng = np.random.default_rng(0)
     places, points, numbers, persons = [], [], [], []
     for number, (name, corner) in enumerate(CORNERS.items()):
@@ -47,18 +47,18 @@ def made_faces() -> tuple[list[FacePlace], np.ndarray, list[int], list[Person]]:
         for i, face in enumerate(ids):
             photo = f"2020/{EVIL.replace('/', '')} {i}#.jpg" if name == EVIL else f"2020/{number} {i}.jpg"
             taken = datetime(2015 + i % 3, 6, 1, 12)
-            places.append(FacePlace(face, photo, "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), i / 20, 0.99, taken))
+            places.append(FaceOccurrence(face, photo, "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), i / 20, 0.99, taken))
             points.append(np.array(corner) + rng.uniform(-0.04, 0.04, 2))
             numbers.append(number)
         confirmed = frozenset(ids[:5]) if name else frozenset()
         persons.append(Person(f"p{number}", name, tuple(ids), confirmed, (number + 1,)))
-    places.append(FacePlace("f" * 16, "alone.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.5, 0.99, None))
+    places.append(FaceOccurrence("f" * 16, "alone.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.5, 0.99, None))
     return places, np.array([*points, (0.5, 0.5)], np.float32), [*numbers, -1], persons
 
 
 def made_page(pictures: bool = True) -> str:
     places, points, numbers, persons = made_faces()
-    faces = in_page_order(places, points, numbers)
+    faces = sort_by_z_order(places, points, numbers)
     shot = enumerate(zip(places, numbers, strict=True))
     drawn = {place.face_id: draw_face(person, i) for i, (place, person) in shot if person >= 0}
     return render_map("/lib", "tsne", faces, persons, drawn if pictures else {}, Path("/lib"), Path("/lib/map.html"))
@@ -127,8 +127,8 @@ def test_sheets_hold_the_pictures_in_order() -> None:
     sheets, shown = make_sheets([*colours, "gone"], pictures, 64)
     assert shown == colours.keys() - {"005"} and len(sheets) == 2
     for cell, face in enumerate(sorted(shown)):
-        sheet = Image.open(io.BytesIO(sheets[cell // ACROSS**2]))
-        column, row = cell % ACROSS, cell % ACROSS**2 // ACROSS
+        sheet = Image.open(io.BytesIO(sheets[cell // CELLS_PER_ROW**2]))
+        column, row = cell % CELLS_PER_ROW, cell % CELLS_PER_ROW**2 // CELLS_PER_ROW
         got = np.array(sheet)[row * 64 + 2 : row * 64 + 62, column * 64 + 2 : column * 64 + 62].astype(int)
         assert np.abs(got - colours[face]).max() < 12, face  # no neighbour shines through
     assert make_sheets([], {}, 64) == ([], set())
@@ -136,38 +136,40 @@ def test_sheets_hold_the_pictures_in_order() -> None:
 
 def test_pictures_go_to_everybodys_best_faces_first() -> None:
     places, _, numbers, _ = made_faces()
-    best = pictured(places, numbers, 4)
+    best = choose_map_pictures(places, numbers, 4)
     assert best == {f"{person}{EACH - 1:015x}" for person in range(3)} | {"f" * 16}
-    assert len(pictured(places, numbers, 10**6)) == len(places) and not pictured(places, numbers, 0)
-    assert [side_for(count) for count in (1, 5_000, 20_000, 10**6)] == [128, 96, 64, 48]
+    assert len(choose_map_pictures(places, numbers, 10**6)) == len(places) and not choose_map_pictures(
+        places, numbers, 0
+    )
+    assert [choose_side(count) for count in (1, 5_000, 20_000, 10**6)] == [128, 96, 64, 48]
 
 
 def test_the_page_and_its_script_agree_on_colours_and_shapes() -> None:
     web = resources.files("faceclust.outputs") / "web"
     script, style = ((web / name).read_text(encoding="utf-8") for name in ("map.js", "map.css"))
-    assert f"COLOURS = {COLOURS}, MUTED = {MUTED}, SHAPES = {SHAPES};" in script
-    for name in [*(f"c{i}" for i in range(COLOURS)), *(f"m{i}" for i in range(MUTED))]:
+    assert f"COLOURS = {COLOURS}, MUTED = {MUTED_COLOURS}, SHAPES = {SHAPES};" in script
+    for name in [*(f"c{i}" for i in range(COLOURS)), *(f"m{i}" for i in range(MUTED_COLOURS))]:
         assert style.count(f"--{name}:") == 2 and f".{name} {{" in style  # light and dark
     assert all(f".s{i} {{" in style for i in range(SHAPES))
 
 
 def test_a_library_makes_its_map(library: Library, tmp_path: Path) -> None:
-    library.name(library.group(1), "Anna")
-    html = library.map(tmp_path / "map.html")
-    assert html == Library(library.root).map(tmp_path / "map.html")
+    library.name(library.faces_in_group(1), "Anna")
+    html = library.map_page(tmp_path / "map.html")
+    assert html == Library(library.root).map_page(tmp_path / "map.html")
     data = data_of(html)
-    assert len(data["photos"]) == len({place.photo for place in library.places})
+    assert len(data["photos"]) == len({place.photo for place in library.occurrences})
     assert data["people"][0][0] == "Anna"
     assert all(value & 1 for value in unpacked(data["state"], "u1"))
     assert (tmp_path / data["base"]).resolve() == library.root
-    assert data_of(library.map("map.html", pictures=0))["x"] == data["x"]
+    assert data_of(library.map_page("map.html", pictures=0))["x"] == data["x"]
 
 
 def test_a_library_without_faces_makes_a_page(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "dark.png")
     library = Library(tmp_path)
     library.scan(workers=0)
-    assert "Nobody was found" in library.map(tmp_path / "map.html")
+    assert "Nobody was found" in library.map_page(tmp_path / "map.html")
 
 
 # ---- What a browser makes of it.

@@ -11,18 +11,25 @@ from PIL import Image
 
 from faceclust.errors import FaceclustError
 from faceclust.outputs import plots
-from faceclust.outputs.plots import FORMATS, draw_cuts, draw_levels, draw_roc, is_own, require_matplotlib
+from faceclust.outputs.plots import (
+    PLOT_SUFFIXES,
+    draw_degradations,
+    draw_roc,
+    draw_threshold_curves,
+    is_own_plot,
+    require_matplotlib,
+)
 
 FAR, VAL = np.array([0, 0, 0.01, 0.1, 1.0]), np.array([0, 0.6, 0.8, 0.9, 1.0])
 
 
 def drawn(ending: str) -> bytes:
     stream = io.BytesIO()
-    draw_roc(stream, ending, FAR, VAL, marks=[(0.01, 0.8)], least=0.001, title="pairs.txt: AUC 0.9")
+    draw_roc(stream, ending, FAR, VAL, highlighted=[(0.01, 0.8)], min_far=0.001, title="pairs.txt: AUC 0.9")
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", PLOT_SUFFIXES)
 def test_the_same_curve_is_the_same_file(ending: str) -> None:
     first = drawn(ending)
     assert first == drawn(ending)
@@ -45,7 +52,7 @@ def test_the_curve_and_what_it_is_called_are_in_it() -> None:
 def test_levels_are_drawn_with_their_values() -> None:
     stream = io.BytesIO()
     panels = [("JPEG quality", [10, 90], [0.673, 0.865]), ("face width", [40], [0.378])]
-    draw_levels(stream, ".svg", panels, base=0.87, title="VAL", y="VAL")
+    draw_degradations(stream, ".svg", panels, baseline=0.87, title="VAL", y_label="VAL")
     svg = stream.getvalue().decode()
     for text in ("67.3", "86.5", "37.8", "JPEG quality", "face width", "10", "90"):
         assert f"<!-- {text} -->" in svg
@@ -55,19 +62,19 @@ def test_only_our_own_pictures_are_known_as_such(tmp_path: Path) -> None:
     own, other = tmp_path / "own.png", tmp_path / "other.png"
     own.write_bytes(drawn(".png"))
     Image.new("RGB", (300, 300)).save(other)
-    assert is_own(own) and not is_own(other) and not is_own(tmp_path / "nothing.png")
+    assert is_own_plot(own) and not is_own_plot(other) and not is_own_plot(tmp_path / "nothing.png")
     for ending, text in ((".svg", b"<svg>faceclust</svg>"), (".pdf", b"%PDF-1.4 faceclust")):
         own, other = tmp_path / f"own{ending}", tmp_path / f"other{ending}"
         own.write_bytes(drawn(ending))
         other.write_bytes(text)
-        assert is_own(own) and not is_own(other)
+        assert is_own_plot(own) and not is_own_plot(other)
 
 
 def test_every_way_to_group_has_a_colour_of_its_own() -> None:
     curves = [("average", [0.9, 1.1], [0.8, 0.9]), ("single", [0.9, 1.1], [0.7, 0.6]), ("HDBSCAN", [], [0.85])]
     streams = [io.BytesIO(), io.BytesIO()]
     for stream in streams:
-        draw_cuts(stream, ".svg", curves)
+        draw_threshold_curves(stream, ".svg", curves)
     svg = streams[0].getvalue()
     assert svg == streams[1].getvalue()
     for text in (b"<!-- HDBSCAN -->", b"<!-- BCubed F -->", b"#1f77b4", b"#ff7f0e", b"#2ca02c"):

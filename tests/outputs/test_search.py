@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
-from faceclust.outputs.overview import overview
-from faceclust.outputs.search import Query, Subject, count_pairs, find_photos, first_moment, last_moment
-from faceclust.types import FacePlace, Person
+from faceclust.outputs.overview import build_overview
+from faceclust.outputs.search import Query, Subject, count_pairs, find_photos, parse_range_end, parse_range_start
+from faceclust.types import FaceOccurrence, Person
 
 
-def place(photo: str, face: str, taken: datetime | None = datetime(2020, 6, 1, 12), quality: float = 0.5) -> FacePlace:
-    return FacePlace(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
+def place(
+    photo: str, face: str, taken: datetime | None = datetime(2020, 6, 1, 12), quality: float = 0.5
+) -> FaceOccurrence:
+    return FaceOccurrence(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
 
 
 def person(name: str | None, faces: str, confirmed: str = "") -> Person:
@@ -77,12 +79,12 @@ def found(**wishes: Any) -> list[str]:
         ({"min_quality": 0.9, "confirmed": True}, "1"),
         ({"folder": "2019"}, "1"),
         ({"folder": "2019 b"}, "4"),
-        ({"since": first_moment("2020")}, "2 3 6"),
-        ({"until": last_moment("2019")}, "4 1"),
-        ({"since": first_moment("2019"), "until": last_moment("2021-05")}, "1 2 3"),
-        ({"since": first_moment("2021-05-31"), "until": last_moment("2021-05-31")}, "3"),
-        ({"since": first_moment("2019-12-31"), "until": last_moment("2019-12-31")}, "1"),
-        ({"since": first_moment("0001"), "until": last_moment("9999")}, "4 1 2 3 6"),
+        ({"since": parse_range_start("2020")}, "2 3 6"),
+        ({"until": parse_range_end("2019")}, "4 1"),
+        ({"since": parse_range_start("2019"), "until": parse_range_end("2021-05")}, "1 2 3"),
+        ({"since": parse_range_start("2021-05-31"), "until": parse_range_end("2021-05-31")}, "3"),
+        ({"since": parse_range_start("2019-12-31"), "until": parse_range_end("2019-12-31")}, "1"),
+        ({"since": parse_range_start("0001"), "until": parse_range_end("9999")}, "4 1 2 3 6"),
     ],
 )
 def test_what_is_found_in_which_order(wishes: dict[str, Any], photos: str) -> None:
@@ -97,7 +99,7 @@ def test_suggested_without_keeps_a_photo_out_even_where_confirmed_is_asked() -> 
 
 def test_every_face_of_a_photo_is_told_with_what_is_known_of_it() -> None:
     (photo,) = find_photos(PLACES, PEOPLE, Query(present=(subject(BEN), subject(ANNA)), min_quality=0.5))
-    assert [(face.place.face_id, face.name, face.confirmed, face.matched) for face in photo.faces] == [
+    assert [(face.occurrence.face_id, face.name, face.confirmed, face.matched) for face in photo.faces] == [
         ("a3", "Anna", False, True),
         ("b3", "Ben", False, True),
         ("x3", None, False, False),
@@ -120,7 +122,7 @@ def test_a_photo_kept_twice_is_found_twice() -> None:
     ],
 )
 def test_dates(text: str, first: datetime, last: datetime) -> None:
-    assert (first_moment(text), last_moment(text)) == (first, last)
+    assert (parse_range_start(text), parse_range_end(text)) == (first, last)
 
 
 BAD_DATES = [
@@ -131,7 +133,7 @@ BAD_DATES = [
 
 @pytest.mark.parametrize("text", BAD_DATES)
 def test_what_is_no_date_is_said_with_what_is(text: str) -> None:
-    for moment in (first_moment, last_moment):
+    for moment in (parse_range_start, parse_range_end):
         with pytest.raises(UsageError, match="is no date") as error:
             moment(text)
         assert error.value.hint and "2019-05-17" in error.value.hint
@@ -175,26 +177,26 @@ def test_pairs_are_those_of_counting_by_hand(photos: list[list[int]]) -> None:
     assert len(of_one) == sum("P3" in names for names in expected)
 
 
-def by_face(*places: FacePlace) -> dict[str, list[FacePlace]]:
-    known: dict[str, list[FacePlace]] = {}
+def by_face(*places: FaceOccurrence) -> dict[str, list[FaceOccurrence]]:
+    known: dict[str, list[FaceOccurrence]] = {}
     for each in places:
         known.setdefault(each.face_id, []).append(each)
     return known
 
 
 def test_an_overview_counts_and_picks_the_best_confirmed_face() -> None:
-    known = overview(ANNA, by_face(*PLACES, place("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4)))
+    known = build_overview(ANNA, by_face(*PLACES, place("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4)))
     assert (known.confirmed, known.suggested, known.photos) == (("a1", "a2"), ("a3", "a5"), 5)
     assert (known.first, known.last) == (date(2019, 12, 31), date(2021, 5, 31))
     assert known.best and known.best.face_id == "a1"
-    better = overview(ANNA, by_face(*PLACES[1:], place("7.jpg", "a3", quality=0.99)))
+    better = build_overview(ANNA, by_face(*PLACES[1:], place("7.jpg", "a3", quality=0.99)))
     assert better.best and better.best.face_id == "a2", "the confirmed one, though others are clearer"
-    nobody_sure = overview(person("Carl", "b3 x3"), by_face(*PLACES))
+    nobody_sure = build_overview(person("Carl", "b3 x3"), by_face(*PLACES))
     assert nobody_sure.best and nobody_sure.best.face_id == "x3"
 
 
 def test_an_overview_of_what_has_no_date_or_is_not_here() -> None:
-    undated = overview(person("Anna", "a5", "a5"), by_face(*PLACES))
+    undated = build_overview(person("Anna", "a5", "a5"), by_face(*PLACES))
     assert (undated.first, undated.last) == (None, None) and undated.best
-    away = overview(person("Anna", "z1"), by_face(*PLACES))
+    away = build_overview(person("Anna", "z1"), by_face(*PLACES))
     assert (away.photos, away.best, away.suggested) == (0, None, ("z1",))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import UsageError
-from faceclust.outputs.sidecars import HowLaid, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
-from faceclust.types import PhotoFacts
+from faceclust.outputs.sidecars import OrientationReader, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
+from faceclust.types import PhotoInfo
 from tests.support.xmp_packets import CLUTTER, bag, mwg, region, sidecar
 
 ANNA, BEN = UprightFace((0.1, 0.2, 0.3, 0.5), "Anna"), UprightFace((0.6, 0.2, 0.8, 0.5), "Ben")
@@ -28,11 +28,11 @@ class Photos:
         for name in names:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(b"the photo")
-            self.facts[name] = PhotoFacts(name, "h", (4000, 3000), 1, None, None, None, None)
+            self.facts[name] = PhotoInfo(name, "h", (4000, 3000), 1, None, None, None, None)
             self.faces[name] = (ANNA, BEN)
 
     def plan(
-        self, out: Path | None = None, laid: HowLaid = lambda path: None, names: str = "file.jpg.xmp"
+        self, out: Path | None = None, laid: OrientationReader = lambda path: None, names: str = "file.jpg.xmp"
     ) -> SidecarPlan:
         inside = {self.root / name: (packet, ("IPTC",)) for name, packet in self.inside.items()}
         return plan_sidecars(
@@ -42,8 +42,8 @@ class Photos:
     def write(self, out: Path | None = None, names: str = "file.jpg.xmp") -> dict[str, str]:
         """What became of each sidecar that was to be written."""
         plan = self.plan(out, names=names)
-        left = {one.path.name: f"leave: {one.why}" for one in plan.with_action("leave")}
-        return left | {one.path.name: ": ".join(filter(None, (one.action, one.why))) for one in write_sidecars(plan)}
+        left = {one.path.name: f"leave: {one.reason}" for one in plan.with_action("leave")}
+        return left | {one.path.name: ": ".join(filter(None, (one.action, one.reason))) for one in write_sidecars(plan)}
 
 
 def snapshot(root: Path) -> Mapping[str, tuple[bytes, int]]:
@@ -154,7 +154,7 @@ def test_photos_that_are_gone_or_have_changed_get_no_sidecar(tmp_path: Path) -> 
     (tmp_path / "gone.jpg").unlink()
     sizes = {"changed.jpg": (3000, 4000), "fine.jpg": (4000, 3000)}
     plan = photos.plan(laid=lambda path: (1, sizes[path.name]))
-    assert plan.gone == ("gone.jpg",)
+    assert plan.missing_photos == ("gone.jpg",)
     assert {one.photo: one.action for one in plan.sidecars} == {"changed.jpg": "leave", "fine.jpg": "make"}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack, pack_names
-from faceclust.packs.verify import check_files, how_to_get, state_of
+from faceclust.packs.verify import check_files, install_hint, pack_state
 from faceclust.vision.detect import detector_settings
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -38,9 +38,9 @@ def test_each_is_told_of_and_can_be_opened(pack: Pack) -> None:
 
 
 def test_where_each_stands_at_first(pack: Pack) -> None:
-    state = state_of(pack, check_files(pack))
-    assert state == ("embedded" if pack.embedded else "can be pulled" if pack.pullable else "add only")
-    assert pack.name in how_to_get(pack) or pack.embedded
+    state = pack_state(pack, check_files(pack))
+    assert state == ("embedded" if pack.embedded else "can be pulled" if pack.is_pullable else "add only")
+    assert pack.name in install_hint(pack) or pack.embedded
     assert (state == "add only") == (pack.name in ("facenet", "magface"))
 
 

@@ -22,7 +22,7 @@ def test_the_made_ones_are_read(tmp_path: Path) -> None:
     path = tmp_path / "pack.toml"
     path.write_text(ZIPPED)
     pack = read_manifest(path)
-    assert pack.pullable and [file.name for file in pack.own_files] == ["model.onnx"]
+    assert pack.is_pullable and [file.name for file in pack.own_files] == ["model.onnx"]
     assert pack.archives[0].name == "all.zip" and pack.files[0].member == "in/m.onnx"
     assert pack.files[1].sha256 == load_pack("dlib").files[1].sha256
     assert pack.path("mtcnn_onet.onnx").is_file() and pack.path("model.onnx").parent == tmp_path
@@ -153,7 +153,7 @@ def test_any_value_anywhere_is_read_or_refused(data: st.DataObject, value: objec
     """No value in any place of a manifest is met by another error than ValueError or TypeError,
     which become a PackError."""
     from faceclust.packs import manifest
-    from faceclust.packs.toml_table import Table
+    from faceclust.packs.toml_table import TomlTable
 
     raw = tomllib.loads(ZIPPED)
     *way, last = data.draw(st.sampled_from(_places(raw)))
@@ -162,7 +162,7 @@ def test_any_value_anywhere_is_read_or_refused(data: st.DataObject, value: objec
         place = place[step]  # type: ignore[index]
     place[last] = value  # type: ignore[index]
     try:
-        manifest._pack(Table(raw, "the manifest"), Path("/nowhere"))
+        manifest._parse_pack(TomlTable(raw, "the manifest"), Path("/nowhere"))
     except (ValueError, TypeError, OverflowError) as error:
         assert str(error)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faceclust.people.identification import ALLOWANCE, NEIGHBOURS, Gallery, Near, assign, certainty, nearest
+from faceclust.people.identification import (
+    MEAN_PENALTY,
+    NEIGHBOURS,
+    Gallery,
+    PersonDistance,
+    assign_people,
+    describe_certainty,
+    nearest_people,
+)
 
 
 def gallery(names: list[str], embeddings: np.ndarray, photos: list[str] | None = None) -> Gallery:
@@ -23,7 +31,7 @@ def test_a_person_is_as_far_as_the_mean_of_the_k_nearest_faces() -> None:
             mine = faces[np.array(names) == name]
             for row, probe in enumerate(probes):
                 near = mine[np.argsort(((mine - probe) ** 2).sum(axis=1))[:k]]
-                expected = ((near.mean(axis=0) - probe) ** 2).sum() + ALLOWANCE * (1 - 1 / len(near))
+                expected = ((near.mean(axis=0) - probe) ** 2).sum() + MEAN_PENALTY * (1 - 1 / len(near))
                 assert found[row, column] == pytest.approx(expected, abs=1e-5)
 
 
@@ -75,12 +83,12 @@ def test_the_order_of_the_gallery_does_not_matter() -> None:
     ],
 )
 def test_assignment(distances: list[list[float]], options: dict[str, object], expected: list[int | None]) -> None:
-    assert assign(np.array(distances).reshape(-1, 2), 1.1, **options) == expected  # type: ignore[arg-type]
+    assert assign_people(np.array(distances).reshape(-1, 2), 1.1, **options) == expected  # type: ignore[arg-type]
 
 
 def test_nearest_people() -> None:
-    found = nearest(np.array([0.9, 0.3, np.inf]), ["Anna", "Ben", "Carl"], 3)
-    assert found == (Near("Ben", 0.3), Near("Anna", 0.9))
+    found = nearest_people(np.array([0.9, 0.3, np.inf]), ["Anna", "Ben", "Carl"], 3)
+    assert found == (PersonDistance("Ben", 0.3), PersonDistance("Anna", 0.9))
 
 
 @pytest.mark.parametrize(
@@ -95,4 +103,4 @@ def test_nearest_people() -> None:
     ],
 )
 def test_how_sure_in_a_word(distance: float, other: float, word: str) -> None:
-    assert certainty(distance, other) == word
+    assert describe_certainty(distance, other) == word

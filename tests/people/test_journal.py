@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.errors import CacheError
-from faceclust.people.event_text import describe
-from faceclust.people.events import KINDS, LASTING, Event, effective, from_record, to_record
-from faceclust.people.journal import Journal, merged_lines, to_line
-from faceclust.people.replay import resolve
+from faceclust.people.event_text import describe_event
+from faceclust.people.events import EVENT_KINDS, IRREVERSIBLE_KINDS, Event, effective_events, from_record, to_record
+from faceclust.people.journal import Journal, encode_record, merge_journals
+from faceclust.people.replay import replay_events
 from tests.support.people_builders import event, face, place
 
 FACES = [f"{n:016x}" for n in range(6)]
@@ -27,10 +27,10 @@ NAMES = ["Anna", "anna", "Ben", "Zoë"]
 @st.composite
 def said(draw: st.DrawFn) -> Event:
     """Any event but an undo."""
-    kind = draw(st.sampled_from(sorted(KINDS.keys() - {"undo", *LASTING})))
+    kind = draw(st.sampled_from(sorted(EVENT_KINDS.keys() - {"undo", *IRREVERSIBLE_KINDS})))
     faces = draw(st.lists(st.tuples(st.sampled_from(FACES), st.booleans()), max_size=4, unique_by=lambda f: f[0]))
     known = [face(id, confirmed=seen, photo=f"{id}.jpg", hash=id) for id, seen in faces]
-    rest, fields = [], draw(st.sampled_from(KINDS[kind]))
+    rest, fields = [], draw(st.sampled_from(EVENT_KINDS[kind]))
     if kind in ("split", "name", "confirm"):
         cut = draw(st.integers(0, len(known)))
         known, rest = known[:cut], known[cut:]
@@ -46,7 +46,7 @@ def said(draw: st.DrawFn) -> Event:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(said(), max_size=12))
 def test_events_come_back_as_they_went(events: list[Event]) -> None:
-    assert [from_record(json.loads(to_line(to_record(event)))) for event in events] == events
+    assert [from_record(json.loads(encode_record(to_record(event)))) for event in events] == events
 
 
 @settings(max_examples=300, deadline=None)
@@ -62,9 +62,9 @@ def test_any_sequence_with_undos_equals_the_shorter_one(
             assert (undone is None) == (not shorter)
             shorter[-1:] = []
         else:
-            shorter.append(journal.say(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to))
-    assert effective(journal.events()) == shorter
-    assert resolve(journal.events(), PLACES) == resolve(shorter, PLACES)
+            shorter.append(journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to))
+    assert effective_events(journal.events()) == shorter
+    assert replay_events(journal.events(), PLACES) == replay_events(shorter, PLACES)
     assert Journal(journal.path).events() == journal.events()  # read at once as bit by bit
 
 
@@ -75,7 +75,7 @@ def test_every_kind_of_event_is_taken_back_wherever_it_stands(
 ) -> None:
     undo = event("undo", undoes=middle.id)
     for events in ([*before, middle, undo, *after], [*before, middle, *after, undo], [undo, *before, middle, *after]):
-        assert resolve(events, PLACES) == resolve([*before, *after], PLACES)
+        assert replay_events(events, PLACES) == replay_events([*before, *after], PLACES)
 
 
 @settings(max_examples=200, deadline=None)
@@ -83,20 +83,20 @@ def test_every_kind_of_event_is_taken_back_wherever_it_stands(
 def test_replay_depends_on_nothing_but_the_events_and_the_faces(events: list[Event], random: object) -> None:
     shuffled = list(PLACES)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert resolve(events, PLACES) == resolve(list(events), shuffled)
+    assert replay_events(events, PLACES) == replay_events(list(events), shuffled)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(said(), st.sampled_from(["first", "second", "both"])), max_size=12))
 def test_two_journals_of_one_library_become_one(said_where: list[tuple[Event, str]]) -> None:
     lines = {
-        which: b"".join(to_line(to_record(event)) for event, where in said_where if where in (which, "both"))
+        which: b"".join(encode_record(to_record(event)) for event, where in said_where if where in (which, "both"))
         for which in ("first", "second")
     }
-    merged = merged_lines(lines.values())
+    merged = merge_journals(lines.values())
     assert [from_record(json.loads(line)) for line in merged.splitlines()] == [event for event, _ in said_where]
-    assert merged_lines([lines["second"], lines["first"]]) == merged
-    assert merged_lines([merged, lines["first"]]) == merged
+    assert merge_journals([lines["second"], lines["first"]]) == merged
+    assert merge_journals([merged, lines["first"]]) == merged
     # What `sort -u` does to both files.
     assert b"".join(sorted({line + b"\n" for line in b"".join(lines.values()).splitlines()})) == merged
 
@@ -105,17 +105,17 @@ def test_a_clock_set_back_makes_nothing_said_later_count_as_earlier(tmp_path: Pa
     journal, other = Journal(tmp_path / "people.jsonl"), tmp_path / "other.jsonl"
     first, second, between = (event("name", FACES[0], name=name) for name in ("Anna", "Ben", "Carl"))
     early = Event(**{**vars(second), "time": "000000000"})
-    journal.path.write_bytes(to_line(to_record(first)) + to_line(to_record(early)))
-    other.write_bytes(to_line(to_record(between)))
-    journal.path.write_bytes(merged_lines([journal.path.read_bytes(), other.read_bytes(), b"{not json}\n"]))
+    journal.path.write_bytes(encode_record(to_record(first)) + encode_record(to_record(early)))
+    other.write_bytes(encode_record(to_record(between)))
+    journal.path.write_bytes(merge_journals([journal.path.read_bytes(), other.read_bytes(), b"{not json}\n"]))
     assert [event.name for event in journal.events()] == ["Anna", "Ben", "Carl"]
     assert b"{not json}" in journal.path.read_bytes()
 
 
 def test_a_journal_put_together_by_cat_counts_each_event_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
-    journal.say("name", [face(FACES[0])], name="Anna")
-    journal.say("reject", [face(FACES[0])], name="Anna")
+    journal.record("name", [face(FACES[0])], name="Anna")
+    journal.record("reject", [face(FACES[0])], name="Anna")
     once = journal.path.read_bytes()
     journal.path.write_bytes(once + once)
     assert [event.kind for event in Journal(journal.path).events()] == ["name", "reject"]
@@ -123,9 +123,9 @@ def test_a_journal_put_together_by_cat_counts_each_event_once(tmp_path: Path) ->
 
 def test_what_another_process_adds_is_seen(tmp_path: Path) -> None:
     mine, theirs = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "people.jsonl")
-    mine.say("name", [face(FACES[0])], name="Anna")
+    mine.record("name", [face(FACES[0])], name="Anna")
     assert len(theirs.events()) == len(mine.events()) == 1
-    theirs.say("name", [face(FACES[1])], name="Ben")
+    theirs.record("name", [face(FACES[1])], name="Ben")
     assert [event.name for event in mine.events()] == ["Anna", "Ben"]
     mine.path.write_bytes(mine.path.read_bytes().splitlines(keepends=True)[1])
     assert [event.name for event in mine.events()] == ["Ben"]
@@ -163,8 +163,8 @@ def test_kill_9_at_any_moment_leaves_whole_lines_and_all_that_was_answered(tmp_p
 def test_events_round_trip_as_readable_lines(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     assert journal.events() == []
-    journal.say("name", [face("1", confirmed=False), face("2")], name="Zoë")
-    journal.say("ignore", [face("3")])
+    journal.record("name", [face("1", confirmed=False), face("2")], name="Zoë")
+    journal.record("ignore", [face("3")])
     assert [(e.kind, e.name, [f.face_id for f in e.faces]) for e in journal.events()] == [
         ("name", "Zoë", ["1", "2"]),
         ("ignore", None, ["3"]),
@@ -178,12 +178,12 @@ def test_events_round_trip_as_readable_lines(tmp_path: Path) -> None:
 
 def test_undo_takes_back_one_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
-    journal.say("name", [face("1")], name="Anna")
-    journal.say("name", [face("2"), face("3")], name="Ben")
+    journal.record("name", [face("1")], name="Anna")
+    journal.record("name", [face("2"), face("3")], name="Ben")
     assert journal.undo().name == "Ben"  # type: ignore[union-attr]
-    assert [e.name for e in effective(journal.events())] == ["Anna"]
+    assert [e.name for e in effective_events(journal.events())] == ["Anna"]
     undone = journal.undo()
-    assert undone is not None and describe(undone) == "Anna (1 face)"
+    assert undone is not None and describe_event(undone) == "Anna (1 face)"
     assert journal.undo() is None
     assert len(journal.path.read_text().splitlines()) == 4
 
@@ -192,15 +192,15 @@ def test_undo_takes_back_one_after_the_other_and_is_a_line_too(tmp_path: Path) -
 def test_a_torn_last_line_is_set_aside_and_nothing_else_is_lost(tmp_path: Path, cut: int) -> None:
     notes: list[str] = []
     journal = Journal(tmp_path / "people.jsonl", on_note=notes.append)
-    journal.say("name", [face("1")], name="Anna")
+    journal.record("name", [face("1")], name="Anna")
     whole = journal.path.read_bytes()
-    journal.say("name", [face("2")], name="Ben")
+    journal.record("name", [face("2")], name="Ben")
     journal.path.write_bytes(journal.path.read_bytes()[:-cut])
     if cut == 1:  # only the line's end is missing: the line itself is whole
         assert [e.name for e in journal.events()] == ["Anna", "Ben"]
     else:
         assert [e.name for e in journal.events()] == ["Anna"] and notes
-    journal.say("name", [face("3")], name="Carl")
+    journal.record("name", [face("3")], name="Carl")
     names = [e.name for e in Journal(journal.path).events()]
     assert names == (["Anna", "Ben", "Carl"] if cut == 1 else ["Anna", "Carl"])
     assert journal.path.read_bytes().startswith(whole)
@@ -210,7 +210,7 @@ def test_a_torn_last_line_is_set_aside_and_nothing_else_is_lost(tmp_path: Path, 
 def test_damaged_lines_are_passed_by_and_newer_ones_kept(tmp_path: Path) -> None:
     notes: list[str] = []
     journal = Journal(tmp_path / "people.jsonl", on_note=notes.append)
-    journal.say("name", [face("1")], name="Anna")
+    journal.record("name", [face("1")], name="Anna")
     newer = json.dumps({"time": "2031", "event": "marry", "id": "x", "version": "9"})
     strange = [
         b"[1, 2]",
@@ -231,7 +231,7 @@ def test_damaged_lines_are_passed_by_and_newer_ones_kept(tmp_path: Path) -> None
     ]
     with journal.path.open("ab") as stream:
         stream.write(newer.encode() + b"\n" + b"".join(line + b"\n" for line in strange))
-    journal.say("name", [face("2")], name="Ben")
+    journal.record("name", [face("2")], name="Ben")
     assert [e.name for e in journal.events()] == ["Anna", "Ben"]
     assert len(notes) == len(strange)
     assert newer in journal.path.read_text(errors="replace")
@@ -239,44 +239,44 @@ def test_damaged_lines_are_passed_by_and_newer_ones_kept(tmp_path: Path) -> None
 
 def test_an_answer_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="not saved"):
-        Journal(tmp_path / "no such folder" / "people.jsonl").say("name", [face("1")], name="Anna")
+        Journal(tmp_path / "no such folder" / "people.jsonl").record("name", [face("1")], name="Anna")
 
 
 def test_a_rejection_round_trips_in_words(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
-    journal.say("reject", [face("1")], name="Anna")
+    journal.record("reject", [face("1")], name="Anna")
     (event,) = journal.events()
-    assert (event.kind, event.name, describe(event)) == ("reject", "Anna", "not Anna (1 face)")
+    assert (event.kind, event.name, describe_event(event)) == ("reject", "Anna", "not Anna (1 face)")
 
 
 def test_the_journal_of_a_part_is_read_with_its_paths_and_in_time(tmp_path: Path) -> None:
     part, whole = Journal(tmp_path / "part.jsonl"), tmp_path / "whole.jsonl"
-    part.say("name", [face("1", photo="a.jpg")], name="Anna")
+    part.record("name", [face("1", photo="a.jpg")], name="Anna")
     journal = Journal(whole, [(part.path, "2019")])
-    journal.say("name", [face("1", photo="2019/a.jpg")], name="Ben")
+    journal.record("name", [face("1", photo="2019/a.jpg")], name="Ben")
     assert [(e.name, e.faces[0].photo) for e in journal.events()] == [("Anna", "2019/a.jpg"), ("Ben", "2019/a.jpg")]
     assert len(part.events()) == 1
     assert journal.undo().name == "Ben"  # type: ignore[union-attr]
     assert journal.undo().name == "Anna"  # type: ignore[union-attr]
-    assert effective(journal.events()) == [] and len(part.events()) == 1
+    assert effective_events(journal.events()) == [] and len(part.events()) == 1
 
 
 def test_undo_works_whatever_the_clocks_say(tmp_path: Path) -> None:
     other = Journal(tmp_path / "other.jsonl")
-    other.say("name", [face("1")], name="Anna")
+    other.record("name", [face("1")], name="Anna")
     other.path.write_text(other.path.read_text().replace('"time": "20', '"time": "30'))
     journal = Journal(tmp_path / "people.jsonl", [(other.path, "")])
     assert journal.undo().name == "Anna"  # type: ignore[union-attr]
-    assert effective(journal.events()) == [] and journal.undo() is None
+    assert effective_events(journal.events()) == [] and journal.undo() is None
 
 
 def test_where_a_name_came_from_is_kept_shown_and_merged_and_old_journals_read(tmp_path: Path) -> None:
     journal, other = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "other.jsonl")
     old = '{"time": "2020", "event": "name", "id": "a", "version": "0", "name": "Anna", "faces": []}\n'
     journal.path.write_text(old)
-    said = other.say("name", [face("1")], name="Ben", source="XMP sidecars")
-    assert describe(said) == "Ben (1 face), from XMP sidecars"
-    journal.path.write_bytes(merged_lines([journal.path.read_bytes(), other.path.read_bytes()]))
+    said = other.record("name", [face("1")], name="Ben", source="XMP sidecars")
+    assert describe_event(said) == "Ben (1 face), from XMP sidecars"
+    journal.path.write_bytes(merge_journals([journal.path.read_bytes(), other.path.read_bytes()]))
     assert [(event.name, event.source) for event in journal.events()] == [("Anna", None), ("Ben", "XMP sidecars")]
     assert "source" not in to_record(journal.events()[0])
-    assert from_record(json.loads(to_line(to_record(said)))) == said
+    assert from_record(json.loads(encode_record(to_record(said)))) == said

@@ -6,28 +6,28 @@ from dataclasses import replace
 
 from faceclust.people.groups import Groups
 from faceclust.people.persons import build_persons
-from faceclust.people.replay import Resolved, Said
+from faceclust.people.replay import Label, ReplayedAnswers
 from tests.support.people_builders import clustering, groups_of
 
 
 def test_a_rejected_face_does_not_come_with_the_group() -> None:
     groups = groups_of({"1": 1, "2": 1, "3": 1})
-    said = {"1": Said("Anna", True)}
-    anna, rest = build_persons(groups, Resolved(said, 0, {"3": frozenset({"Anna"})}), {i: i for i in "123"})
+    said = {"1": Label("Anna", True)}
+    anna, rest = build_persons(groups, ReplayedAnswers(said, 0, {"3": frozenset({"Anna"})}), {i: i for i in "123"})
     assert anna.face_ids == ("1", "2") and rest.face_ids == ("3",) and rest.name is None
 
 
 def test_persons_from_groups_and_words() -> None:
     groups = groups_of({"a1": 1, "a2": 1, "a3": 1, "b1": 2, "b2": 2, "x1": 3, "x2": 3, "lone": -1})
     said = {
-        "a1": Said("Anna", True),
-        "b1": Said("Ben", True),
-        "lone": Said("Anna", True),
-        "x1": Said(None, False),
-        "x2": Said(None, False),
+        "a1": Label("Anna", True),
+        "b1": Label("Ben", True),
+        "lone": Label("Anna", True),
+        "x1": Label(None, False),
+        "x2": Label(None, False),
     }
     photo_of = {id: f"photo of {id}" for id in ("a1", "a2", "a3", "b1", "b2", "x1", "x2", "lone")}
-    anna, ben, ignored = build_persons(groups, Resolved(said), photo_of)
+    anna, ben, ignored = build_persons(groups, ReplayedAnswers(said), photo_of)
     assert (anna.name, set(anna.face_ids), anna.confirmed, anna.clusters) == (
         "Anna",
         {"a1", "a2", "a3", "lone"},
@@ -41,37 +41,38 @@ def test_persons_from_groups_and_words() -> None:
 def test_ignored_faces_stay_ignored_and_do_not_hide_others() -> None:
     groups = groups_of({"a": 1, "b": 1, "x": 1, "y": 2, "z": 2, "w": 2})
     photo_of = {face: face for face in "abxyzw"}
-    said = {"x": Said(None, False), "y": Said(None, False), "z": Said(None, False)}
-    found = {(person.ignored, person.face_ids) for person in build_persons(groups, Resolved(said), photo_of)}
+    said = {"x": Label(None, False), "y": Label(None, False), "z": Label(None, False)}
+    found = {(person.ignored, person.face_ids) for person in build_persons(groups, ReplayedAnswers(said), photo_of)}
     assert found == {(False, ("a", "b")), (True, ("x",)), (True, ("w", "y", "z"))}
 
 
 def test_nobody_is_suggested_twice_on_one_photo() -> None:
     groups = groups_of({"a1": 1, "a2": 1, "other": 1})
     photo_of = {"a1": "p", "a2": "q", "other": "p"}
-    anna, rest = build_persons(groups, Resolved({"a1": Said("Anna", True)}), photo_of)
+    anna, rest = build_persons(groups, ReplayedAnswers({"a1": Label("Anna", True)}), photo_of)
     assert set(anna.face_ids) == {"a1", "a2"}
     assert rest.name is None and rest.face_ids == ("other",)
 
 
 def test_a_group_of_two_named_people_belongs_to_the_one_confirmed_more() -> None:
     groups = groups_of({"1": 1, "2": 1, "3": 1, "4": 1})
-    said = {"1": Said("Anna", True), "2": Said("Ben", True), "3": Said("Ben", True)}
+    said = {"1": Label("Anna", True), "2": Label("Ben", True), "3": Label("Ben", True)}
     persons = {
-        person.name: set(person.face_ids) for person in build_persons(groups, Resolved(said), {i: i for i in "1234"})
+        person.name: set(person.face_ids)
+        for person in build_persons(groups, ReplayedAnswers(said), {i: i for i in "1234"})
     }
     assert persons == {"Anna": {"1"}, "Ben": {"2", "3", "4"}}
 
 
 def test_names_need_no_groups_of() -> None:
-    (anna,) = build_persons(None, Resolved({"1": Said("Anna", True)}), {"1": "p"})
+    (anna,) = build_persons(None, ReplayedAnswers({"1": Label("Anna", True)}), {"1": "p"})
     assert anna.face_ids == ("1",) and anna.clusters == ()
 
 
 def test_a_suggestion_gives_way_to_confirmed_faces_of_its_group() -> None:
     groups = groups_of({"1": 1, "2": 1, "3": 2, "4": 2})
-    said = {"1": Said("Ben", True), "2": Said("Anna", False), "3": Said("Anna", False)}
-    persons = {p.name: p for p in build_persons(groups, Resolved(said), {i: i for i in "1234"})}
+    said = {"1": Label("Ben", True), "2": Label("Anna", False), "3": Label("Anna", False)}
+    persons = {p.name: p for p in build_persons(groups, ReplayedAnswers(said), {i: i for i in "1234"})}
     assert set(persons["Ben"].face_ids) == {"1", "2"} and persons["Ben"].confirmed == {"1"}
     # Nothing surer is known of the other group: it stays Anna's, and takes the fourth face along.
     assert set(persons["Anna"].face_ids) == {"3", "4"} and not persons["Anna"].confirmed
@@ -81,11 +82,11 @@ def test_of_two_faces_of_a_photo_the_one_that_fits_better_is_suggested() -> None
     groups = groups_of({"1": 1, "2": 1, "3": 1})
     groups = replace(groups, strength={"1": 0.9, "2": 0.2, "3": 0.8})
     photo_of = {"1": "p", "2": "q", "3": "q"}
-    anna, rest = build_persons(groups, Resolved({"1": Said("Anna", True)}), photo_of)
+    anna, rest = build_persons(groups, ReplayedAnswers({"1": Label("Anna", True)}), photo_of)
     assert set(anna.face_ids) == {"1", "3"} and rest.face_ids == ("2",)
     # Also where both came along with a group when it was named.
-    said = {"1": Said("Anna", True), "2": Said("Anna", False), "3": Said("Anna", False)}
-    anna, rest = build_persons(groups, Resolved(said), photo_of)
+    said = {"1": Label("Anna", True), "2": Label("Anna", False), "3": Label("Anna", False)}
+    anna, rest = build_persons(groups, ReplayedAnswers(said), photo_of)
     assert set(anna.face_ids) == {"1", "3"} and rest.face_ids == ("2",) and not rest.ignored
 
 
@@ -93,15 +94,15 @@ def test_groups_said_to_be_one_person_are_one_and_get_a_name_together() -> None:
     groups = groups_of({"1": 1, "2": 1, "3": 2, "4": 2, "5": 3, "6": 3})
     photo_of = {i: i for i in "123456"}
     together = (frozenset("13"),)
-    one, other = build_persons(groups, Resolved({}, together=together), photo_of)
+    one, other = build_persons(groups, ReplayedAnswers({}, merges=together), photo_of)
     assert one.face_ids == ("1", "2", "3", "4") and one.clusters == (1, 2) and other.clusters == (3,)
-    (anna, _) = build_persons(groups, Resolved({"4": Said("Anna", True)}, together=together), photo_of)
+    (anna, _) = build_persons(groups, ReplayedAnswers({"4": Label("Anna", True)}, merges=together), photo_of)
     assert anna.face_ids == ("1", "2", "3", "4") and anna.clusters == (1, 2)
 
 
 def test_faces_that_are_gone_leave_their_groups() -> None:
     labels = {"1": 1, "2": 1, "3": 2, "4": 2}
-    groups = Groups.of(clustering(labels), {"1", "2", "3"})
+    groups = Groups.from_clustering(clustering(labels), {"1", "2", "3"})
     assert groups.members == {1: ("1", "2")} and groups.number_of == {"1": 1, "2": 1}
-    parts = groups.taken_apart({1: [["1"], ["2"]]})
+    parts = groups.split_groups({1: [["1"], ["2"]]})
     assert parts.members == {} and parts.number_of == {} and groups.members == {1: ("1", "2")}

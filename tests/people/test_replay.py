@@ -6,7 +6,7 @@ from datetime import datetime
 
 from faceclust.people.events import Event
 from faceclust.people.names import clean_name, person_key
-from faceclust.people.replay import Resolved, Said, resolve
+from faceclust.people.replay import Label, ReplayedAnswers, replay_events
 from tests.support.people_builders import event, face, place
 
 
@@ -21,16 +21,16 @@ def test_names_are_cleaned_and_compared() -> None:
 
 def test_faces_are_found_by_id_then_content_then_path() -> None:
     events = [event("name", face("1"), name="Anna")]
-    assert resolve(events, [place("1", photo="moved/b.jpg", hash="other")]).said == {"1": Said("Anna", True)}
+    assert replay_events(events, [place("1", photo="moved/b.jpg", hash="other")]).labels == {"1": Label("Anna", True)}
     nearly = (0.11, 0.1, 0.31, 0.29)
-    assert resolve(events, [place("9", photo="moved/b.jpg", box=nearly)]).said == {"9": Said("Anna", True)}
+    assert replay_events(events, [place("9", photo="moved/b.jpg", box=nearly)]).labels == {"9": Label("Anna", True)}
     # By path alone it may be another photo: the name comes along, but is not confirmed.
-    assert resolve(events, [place("9", hash="edited", box=nearly)]).said == {"9": Said("Anna", False)}
+    assert replay_events(events, [place("9", hash="edited", box=nearly)]).labels == {"9": Label("Anna", False)}
     here_too = [place("9", hash="edited", box=nearly), place("8", photo="moved.jpg", box=(0.8, 0.8, 0.9, 0.9))]
-    assert resolve(events, here_too).said == {}
-    elsewhere = resolve(events, [place("9", box=(0.6, 0.6, 0.8, 0.8))])
-    assert elsewhere.said == {} and elsewhere.waiting == 1
-    assert resolve(events, []).waiting == 1
+    assert replay_events(events, here_too).labels == {}
+    elsewhere = replay_events(events, [place("9", box=(0.6, 0.6, 0.8, 0.8))])
+    assert elsewhere.labels == {} and elsewhere.missing_count == 1
+    assert replay_events(events, []).missing_count == 1
 
 
 def test_the_later_word_counts_also_for_the_spelling() -> None:
@@ -39,17 +39,19 @@ def test_the_later_word_counts_also_for_the_spelling() -> None:
         event("name", face("2"), name="Ben"),
         event("name", face("3"), name="ANNA"),
     ]
-    said = resolve(events, [place("1"), place("2"), place("3")]).said
+    said = replay_events(events, [place("1"), place("2"), place("3")]).labels
     assert {id: word.name for id, word in said.items()} == {"1": "ANNA", "2": "Ben", "3": "ANNA"}
 
 
 def test_a_name_and_its_rejection_take_each_other_back() -> None:
     here = [place("1"), place("2")]
-    found = resolve([event("name", face("1"), face("2"), name="Anna"), event("reject", face("1"), name="anna")], here)
-    assert found.said == {"2": Said("Anna", True)} and found.rejected == {"1": frozenset({"Anna"})}
-    found = resolve([event("reject", face("1"), name="anna"), event("name", face("1"), name="Anna")], here)
-    assert found.said == {"1": Said("Anna", True)} and found.rejected == {}
-    found = resolve(
+    found = replay_events(
+        [event("name", face("1"), face("2"), name="Anna"), event("reject", face("1"), name="anna")], here
+    )
+    assert found.labels == {"2": Label("Anna", True)} and found.rejected == {"1": frozenset({"Anna"})}
+    found = replay_events([event("reject", face("1"), name="anna"), event("name", face("1"), name="Anna")], here)
+    assert found.labels == {"1": Label("Anna", True)} and found.rejected == {}
+    found = replay_events(
         [
             event("name", face("1"), name="Ben"),
             event("reject", face("1"), name="Anna"),
@@ -57,9 +59,9 @@ def test_a_name_and_its_rejection_take_each_other_back() -> None:
         ],
         here,
     )
-    assert found.said == {"1": Said("Ben", True)} and found.rejected == {"1": frozenset({"Anna", "Cleo"})}
+    assert found.labels == {"1": Label("Ben", True)} and found.rejected == {"1": frozenset({"Anna", "Cleo"})}
     # A face that is not there is waited for where it has a name, not where it has none.
-    assert resolve([event("reject", face("9", hash="x", photo="x"), name="Anna")], here).waiting == 0
+    assert replay_events([event("reject", face("9", hash="x", photo="x"), name="Anna")], here).missing_count == 0
 
 
 def test_another_photo_at_the_path_is_not_the_edited_one() -> None:
@@ -67,20 +69,20 @@ def test_another_photo_at_the_path_is_not_the_edited_one() -> None:
     moved = (0.12, 0.1, 0.32, 0.3)
     other = place("9", hash="other", box=moved, taken=datetime(2021, 5, 5))
     edited = place("9", hash="other", taken=datetime(2020, 1, 1))
-    assert resolve(events, [other]).said == {}
-    assert resolve(events, [edited]).said == {"9": Said("Anna", True)}
+    assert replay_events(events, [other]).labels == {}
+    assert replay_events(events, [edited]).labels == {"9": Label("Anna", True)}
 
 
 def test_a_photo_is_known_again_after_edits_of_its_metadata() -> None:
     events = [event("name", face("1", taken="2020-01-01T00:00:00"), name="Anna")]
     redated = place("9", hash="other", taken=datetime(2021, 5, 5))
-    assert resolve(events, [redated]).said == {"9": Said("Anna", False)}
+    assert replay_events(events, [redated]).labels == {"9": Label("Anna", False)}
     renamed_too = place("9", "new name.jpg", "other", taken=datetime(2020, 1, 1))
-    assert resolve(events, [renamed_too]).said == {"9": Said("Anna", False)}
+    assert replay_events(events, [renamed_too]).labels == {"9": Label("Anna", False)}
     another_face = place("8", "new name.jpg", "other", (0.5, 0.5, 0.7, 0.7), datetime(2020, 1, 1))
-    assert resolve(events, [another_face]).said == {}
+    assert replay_events(events, [another_face]).labels == {}
     undated = [event("name", face("1"), name="Anna")]
-    assert resolve(undated, [place("9", hash="other")]).said == {"9": Said("Anna", True)}
+    assert replay_events(undated, [place("9", hash="other")]).labels == {"9": Label("Anna", True)}
 
 
 def test_a_renamed_person_takes_all_along_and_the_old_name_is_free_again() -> None:
@@ -90,11 +92,11 @@ def test_a_renamed_person_takes_all_along_and_the_old_name_is_free_again() -> No
         event("reject", "2", name="Anna"),
         event("rename", name="anna", to="Anne"),
     ]
-    found = resolve(events, here)
-    assert found.said == {"1": Said("Anne", True)} and found.rejected == {"2": frozenset({"Anne"})}
-    found = resolve([*events, event("name", "3", name="Anna")], here)
-    assert found.said == {"1": Said("Anne", True), "3": Said("Anna", True)}
-    assert resolve([*events, event("rename", name="Anne", to="ANNE")], here).said == {"1": Said("ANNE", True)}
+    found = replay_events(events, here)
+    assert found.labels == {"1": Label("Anne", True)} and found.rejected == {"2": frozenset({"Anne"})}
+    found = replay_events([*events, event("name", "3", name="Anna")], here)
+    assert found.labels == {"1": Label("Anne", True), "3": Label("Anna", True)}
+    assert replay_events([*events, event("rename", name="Anne", to="ANNE")], here).labels == {"1": Label("ANNE", True)}
 
 
 def test_merged_people_are_one_whatever_was_rejected_between_them() -> None:
@@ -105,49 +107,49 @@ def test_merged_people_are_one_whatever_was_rejected_between_them() -> None:
         event("reject", "1", "3", name="Ana"),
         event("merge", name="Ana", to="Anna"),
     ]
-    found = resolve(events, here)
-    assert found.said == {"1": Said("Anna", True), "2": Said("Anna", True)}
+    found = replay_events(events, here)
+    assert found.labels == {"1": Label("Anna", True), "2": Label("Anna", True)}
     assert found.rejected == {"3": frozenset({"Anna"})}
 
 
 def test_confirming_keeps_the_spelling_and_ignoring_is_taken_back_by_unignore_alone() -> None:
     here = [place("1"), place("2")]
     events = [event("name", face("1", confirmed=False), name="Anna"), event("confirm", "1", name="ANNA")]
-    assert resolve(events, here).said == {"1": Said("Anna", True)}
+    assert replay_events(events, here).labels == {"1": Label("Anna", True)}
     events += [event("ignore", "1", "2")]
-    assert resolve(events, here).said == {"1": Said(None, True), "2": Said(None, True)}
+    assert replay_events(events, here).labels == {"1": Label(None, True), "2": Label(None, True)}
     events += [event("unignore", "2")]
-    assert resolve(events, here).said == {"1": Said(None, True)}
+    assert replay_events(events, here).labels == {"1": Label(None, True)}
     events += [event("name", "1", name="Anna"), event("unignore", "1")]
-    assert resolve(events, here).said == {"1": Said("Anna", True)}
+    assert replay_events(events, here).labels == {"1": Label("Anna", True)}
 
 
 def test_a_name_says_of_the_rest_that_they_are_not() -> None:
     here = [place("1"), place("2")]
     events = [event("name", "1", "2", name="Anna"), event("name", "1", rest=("2",), name="Anna")]
-    assert resolve(events, here) == Resolved({"1": Said("Anna", True)}, 0, {"2": frozenset({"Anna"})})
+    assert replay_events(events, here) == ReplayedAnswers({"1": Label("Anna", True)}, 0, {"2": frozenset({"Anna"})})
 
 
 def test_a_merge_and_a_split_of_the_same_faces_take_each_other_back() -> None:
     here = [place(id) for id in "123"]
     merge, split = event("merge", "1", "2", "3"), event("split", "3", rest=("1", "2"))
     one, two, three = frozenset("1"), frozenset("2"), frozenset("3")
-    assert resolve([merge], here).together == (one | two | three,)
-    assert resolve([merge, split], here).together == (one | two,)
-    assert resolve([merge, split], here).apart == ((three, one | two),)
-    assert resolve([split, merge], here) == Resolved({}, 0, {}, (one | two | three,))
+    assert replay_events([merge], here).merges == (one | two | three,)
+    assert replay_events([merge, split], here).merges == (one | two,)
+    assert replay_events([merge, split], here).splits == ((three, one | two),)
+    assert replay_events([split, merge], here) == ReplayedAnswers({}, 0, {}, (one | two | three,))
 
 
 def test_a_forgotten_face_is_nobodys() -> None:
     events = [event("name", "1", "2", name="Anna"), event("reject", "1", name="Ben"), event("forget", "1")]
-    assert resolve(events, [place("1"), place("2")]) == Resolved({"2": Said("Anna", True)})
+    assert replay_events(events, [place("1"), place("2")]) == ReplayedAnswers({"2": Label("Anna", True)})
 
 
 def test_links_give_way_to_names_rejections_and_splits_through_any_chain() -> None:
     here = [place(id) for id in "12345"]
 
     def together(*events: Event) -> list[set[str]]:
-        return [set(faces) for faces in resolve(events, here).together]
+        return [set(faces) for faces in replay_events(events, here).merges]
 
     first, second = event("merge", "1", "3"), event("merge", "3", "4")
     anna, carl = event("name", "1", name="Anna"), event("name", "4", name="Carl")
@@ -159,19 +161,19 @@ def test_links_give_way_to_names_rejections_and_splits_through_any_chain() -> No
     # What is said not to be somebody leaves the links to them, whichever is said first.
     assert together(first, second, anna, event("reject", "4", name="Anna")) == [{"1", "3"}]
     assert together(event("reject", "4", name="Anna"), event("merge", "1", "3", "4"), anna) == [{"1", "3"}]
-    found = resolve([anna, event("reject", "4", name="Anna"), event("merge", "1", "4")], here)
-    assert found.together == () and found.rejected == {"4": frozenset({"Anna"})}
+    found = replay_events([anna, event("reject", "4", name="Anna"), event("merge", "1", "4")], here)
+    assert found.merges == () and found.rejected == {"4": frozenset({"Anna"})}
     # A split holds through a chain.
     assert together(first, second, event("split", "1", rest=("4",))) == [{"3", "4"}]
 
 
 def test_people_whose_photos_are_away_are_known_by_name() -> None:
     events = [event("name", face("9", hash="x", photo="x"), name="Anna"), event("rename", name="Anna", to="Anne")]
-    assert resolve(events, [place("1", hash="h", photo="b.jpg")]).away == {"Anne"}
+    assert replay_events(events, [place("1", hash="h", photo="b.jpg")]).missing_names == {"Anne"}
 
 
 def test_a_link_to_somebody_leaves_behind_who_was_said_not_to_be_them() -> None:
     here = [place(id) for id in "123"]
     events = [event("reject", "1", name="Anna"), event("merge", "1", "2"), event("name", "3", name="Anna")]
-    found = resolve([*events, event("merge", "2", "3")], here)
-    assert found.together == (frozenset("23"),) and found.rejected == {"1": frozenset({"Anna"})}
+    found = replay_events([*events, event("merge", "2", "3")], here)
+    assert found.merges == (frozenset("23"),) and found.rejected == {"1": frozenset({"Anna"})}

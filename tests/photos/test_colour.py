@@ -109,11 +109,11 @@ def test_a_huge_picture_is_reduced_at_once_and_looks_the_same(mode: str, monkeyp
     else:
         image = gentle.convert("RGB").convert(mode)
     data = encode(image, "TIFF")
-    whole = decode_photo(data, REF, at_least=150)
+    whole = decode_photo(data, REF, min_long_side=150)
     assert whole.is_full_size
-    monkeypatch.setattr(colour, "_HUGE", 10_000)
-    monkeypatch.setattr(colour, "_BAND", 20_000)
-    reduced = decode_photo(data, REF, at_least=150)
+    monkeypatch.setattr(colour, "_MAX_UNREDUCED_PIXELS", 10_000)
+    monkeypatch.setattr(colour, "_BAND_PIXELS", 20_000)
+    reduced = decode_photo(data, REF, min_long_side=150)
     assert reduced.pixels.shape == (101, 151, 3) and reduced.full_size == (603, 401)
     expected = np.asarray(Image.fromarray(whole.pixels).reduce(4)).astype(int)
     assert np.abs(reduced.pixels.astype(int) - expected).max() <= 2

@@ -45,17 +45,17 @@ def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_is_decoded_no_smaller_than_asked(orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turbojpeg, "_SMALL", 0)  # larger ones are reduced
+    monkeypatch.setattr(turbojpeg, "_MAX_FULL_DECODE_PIXELS", 0)  # larger ones are reduced
     turn = STORED_AS[orientation]
     stored = scene(960, 640) if turn is None else scene(960, 640).transpose(turn)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    photo = decode_photo(encode(stored, "JPEG", exif), REF, at_least=400)
+    photo = decode_photo(encode(stored, "JPEG", exif), REF, min_long_side=400)
     assert photo.pixels.shape == (320, 480, 3)
     assert photo.full_size == (960, 640)
     assert not photo.is_full_size
     assert corners(photo.pixels) == UPRIGHT
-    assert decode_photo(encode(stored, "JPEG", exif), REF, at_least=5000).is_full_size
+    assert decode_photo(encode(stored, "JPEG", exif), REF, min_long_side=5000).is_full_size
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "1", "RGBA", "LA", "YCbCr"])

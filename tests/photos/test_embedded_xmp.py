@@ -12,7 +12,7 @@ import pillow_heif
 import pytest
 import tifffile
 
-from faceclust.photos.embedded_xmp import MOST_BYTES, embedded_packets
+from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.support.photo_files import dng, scene
@@ -43,7 +43,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_packet_is_found_in_every_format(photos: dict[str, Path], ending: str) -> None:
-    (packet,) = embedded_packets(photos[ending])
+    (packet,) = read_embedded_packets(photos[ending])
     assert [region.name for region in read_packet(packet).regions] == ["Zoë"]
 
 
@@ -52,7 +52,7 @@ def test_a_picture_is_not_read_for_it(photos: dict[str, Path], monkeypatch: pyte
     monkeypatch.setattr(os, "read", lambda file, count: counted.append(len(data := read(file, count))) or data)
     with photos["jpg"].open("ab") as file:
         file.write(bytes(10_000_000))
-    assert embedded_packets(photos["jpg"])
+    assert read_embedded_packets(photos["jpg"])
     assert sum(counted) < 100_000
 
 
@@ -60,7 +60,7 @@ def test_a_large_tiff(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
     tifffile.imwrite(path, np.zeros((8, 8), np.uint8), bigtiff=True, extratags=[(700, 1, len(packet), packet, True)])
-    assert embedded_packets(path) == [packet]
+    assert read_embedded_packets(path) == [packet]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -73,8 +73,8 @@ def test_damaged_files_have_a_packet_or_none(photos: dict[str, Path], ending: st
         for at in random.integers(min(len(data), 4000), size=4) if len(data) else ():
             data[at] = random.integers(256)
         path.write_bytes(data)
-        for packet in embedded_packets(path):
-            assert len(packet) <= MOST_BYTES
+        for packet in read_embedded_packets(path):
+            assert len(packet) <= MAX_PACKET_BYTES
             try:
                 read_packet(packet)
             except BadPacketError:
@@ -86,10 +86,10 @@ def test_a_compressed_packet_may_not_blow_up(tmp_path: Path) -> None:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
     path = tmp_path / "a.png"
-    for text, found in ((b"<x/>", [b"<x/>"]), (bytes(MOST_BYTES + 1), [])):
+    for text, found in ((b"<x/>", [b"<x/>"]), (bytes(MAX_PACKET_BYTES + 1), [])):
         content = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(text, 9)
         path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", content) + chunk(b"IEND", b""))
-        assert embedded_packets(path) == found
+        assert read_embedded_packets(path) == found
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -127,7 +127,7 @@ def test_empty_boxes(tmp_path: Path, empty: bytes, version: bytes) -> None:
     path = tmp_path / "a.heic"
     for order in (list(boxes), list(boxes)[::-1]):
         path.write_bytes(heif(*(boxes[kind] for kind in order)))
-        assert embedded_packets(path) == []
+        assert read_embedded_packets(path) == []
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -137,8 +137,8 @@ def test_a_small_file_may_not_say_much(tmp_path: Path, inside: bool) -> None:
     for count, extents, found in ((1, 1, 1), (2, 3, 2), (40, 64, 2), (200, 1, 160)):
         parts = [items(count), places(count, extents, len(data), inside=inside)]
         path.write_bytes(heif(*parts, box(b"idat", data)) if inside else heif(*parts, end=data))
-        packets = embedded_packets(path)
-        assert len(packets) == found and sum(map(len, packets)) <= MOST_BYTES
+        packets = read_embedded_packets(path)
+        assert len(packets) == found and sum(map(len, packets)) <= MAX_PACKET_BYTES
         assert all(len(packet) == extents * len(data) for packet in packets)
 
 
@@ -152,14 +152,14 @@ def test_parts_of_an_earlier_packet_are_passed_by(tmp_path: Path) -> None:
     main = segment(b"http://ns.adobe.com/xap/1.0/\0" + b"<x/>" + b"A" * 32)
     parts = [more(b"A" * 32, 3, b"def"), more(b"B" * 32, 0, b"old"), main, more(b"A" * 32, 0, b"abc")]
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + b"".join(parts) + b"\xff\xda\0\2")
-    assert embedded_packets(tmp_path / "a.jpg") == [b"<x/>" + b"A" * 32, b"abcdef"]
+    assert read_embedded_packets(tmp_path / "a.jpg") == [b"<x/>" + b"A" * 32, b"abcdef"]
 
 
 def test_what_is_no_ordinary_file_or_no_photo_has_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert embedded_packets(tmp_path / "pipe.jpg") == []
+    assert read_embedded_packets(tmp_path / "pipe.jpg") == []
     (tmp_path / "a.jpg").write_bytes(b"no photo")
-    assert embedded_packets(tmp_path / "a.jpg") == []
+    assert read_embedded_packets(tmp_path / "a.jpg") == []
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
     with pytest.raises(OSError):
-        embedded_packets(tmp_path / "link.jpg")
+        read_embedded_packets(tmp_path / "link.jpg")

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from faceclust.photos.decode import UndecodableError
-from faceclust.photos.formats import HEAD, Format, is_photo, is_raw_tiff, recognise
+from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, has_photo_signature, is_raw_tiff
 from faceclust.types import SkipReason
 from tests.support.photo_files import dng, encode, scene
 
@@ -15,8 +15,8 @@ from tests.support.photo_files import dng, encode, scene
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL"])
 def test_a_photo_is_known_by_its_first_bytes(format: str) -> None:
     data = encode(scene(), format)
-    assert recognise(data[:HEAD]) is Format[format]
-    assert is_photo(data[:HEAD])
+    assert detect_format(data[:HEAD_BYTES]) is Format[format]
+    assert has_photo_signature(data[:HEAD_BYTES])
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_photo_is_known_by_its_first_bytes(format: str) -> None:
     ],
 )
 def test_formats_by_signature(head: bytes, format: Format) -> None:
-    assert recognise(head) is format
+    assert detect_format(head) is format
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_formats_by_signature(head: bytes, format: Format) -> None:
 )
 def test_what_is_no_photo_is_named(head: bytes, said: str) -> None:
     with pytest.raises(UndecodableError, match=said) as failure:
-        recognise(head)
+        detect_format(head)
     assert failure.value.reason is SkipReason.NOT_A_PHOTO
-    assert not is_photo(head)
+    assert not has_photo_signature(head)
 
 
 def test_a_raw_file_is_told_from_a_finished_tiff() -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from faceclust.photos.decode import UndecodableError, decode_photo
-from faceclust.photos.limits import MAX_PIXELS_COPIED, MAX_SCANS, MIN_SIDE
+from faceclust.photos.limits import MAX_PIXELS_MEMORY_HEAVY, MAX_SCANS, MIN_SIDE
 from faceclust.types import Metadata, Photo, PhotoRef, SkipReason
 from tests.benchmarks.mutants import mutant, originals, run
 from tests.support.photo_files import UPRIGHT, corners, dng, encode, moving, scene
@@ -190,7 +190,7 @@ def test_sizes_are_refused_by_what_a_file_declares() -> None:
         assert outcome(BOMBS[name]()) is SkipReason.TOO_LARGE, name
     assert outcome(encode(Image.new("RGB", (MIN_SIDE - 1, 4000)), "PNG")) is SkipReason.TOO_SMALL
     assert isinstance(outcome(encode(Image.new("RGB", (MIN_SIDE, 4000)), "PNG")), Photo)
-    assert MAX_PIXELS_COPIED < 16383**2  # what a WebP may declare
+    assert MAX_PIXELS_MEMORY_HEAVY < 16383**2  # what a WebP may declare
 
 
 # Lies in the EXIF block.

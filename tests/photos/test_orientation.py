@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.decoders import turn_upright
-from faceclust.photos.jxl import jxl_orientation
-from faceclust.photos.orientation import Laid, how_laid
+from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.jxl import read_jxl_orientation
+from faceclust.photos.orientation import Orientation, read_orientation
 from faceclust.types import PhotoRef
 from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
 from tests.support.sample_photos import ORIENTATION
@@ -30,10 +30,10 @@ def test_turning_the_scene_that_is_stored_gives_what_decoding_gives(
 ) -> None:
     path = tmp_path / "photo"
     path.write_bytes(encode(scene(200, 128), format, oriented(orientation)))
-    laid = how_laid(path)
+    laid = read_orientation(path)
     assert laid is not None and laid.orientation == orientation
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo", 0, 0))
-    assert corners(turn_upright(np.asarray(scene(200, 128)), laid.orientation)) == corners(decoded.pixels)
+    assert corners(apply_orientation(np.asarray(scene(200, 128)), laid.orientation)) == corners(decoded.pixels)
     assert laid.size in (decoded.full_size, None)
     assert (laid.size is None) == (format in ("HEIF", "AVIF"))
 
@@ -42,7 +42,7 @@ def test_turning_the_scene_that_is_stored_gives_what_decoding_gives(
 def test_a_raw_file_is_turned_as_libraw_turns_it(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "photo.dng"
     path.write_bytes(dng(scene(), orientation=orientation))
-    assert how_laid(path) == Laid(orientation)
+    assert read_orientation(path) == Orientation(orientation)
 
 
 def test_a_jpeg_whose_xmp_alone_says_how_to_turn_it(tmp_path: Path) -> None:
@@ -50,28 +50,28 @@ def test_a_jpeg_whose_xmp_alone_says_how_to_turn_it(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(encode(scene(200, 128), "JPEG", xmp=xmp))
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo.jpg", 0, 0))
-    assert how_laid(path) == Laid(6, decoded.full_size) == Laid(6, (128, 200))
+    assert read_orientation(path) == Orientation(6, decoded.full_size) == Orientation(6, (128, 200))
 
 
 def test_a_jpeg_xl_says_so_in_its_codestream() -> None:
-    assert jxl_orientation(encode(scene(), "JXL")) == 1
+    assert read_jxl_orientation(encode(scene(), "JXL")) == 1
     # small=1, 5 bits of height, ratio 1:1, all_default=0, extra_fields=1, orientation 6.
     bits = "1" + "11000" + "100" + "0" + "1" + "101"
     number = sum(int(bit) << place for place, bit in enumerate(bits))
-    assert jxl_orientation(b"\xff\x0a" + number.to_bytes(8, "little")) == 6
+    assert read_jxl_orientation(b"\xff\x0a" + number.to_bytes(8, "little")) == 6
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\xff\xd8\xff", b"\0\0\0\x18ftypheic" + bytes(100)])
 def test_what_does_not_tell(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "photo").write_bytes(data)
-    assert how_laid(tmp_path / "photo") is None
+    assert read_orientation(tmp_path / "photo") is None
 
 
 def test_heif_cut_off_anywhere_is_no_crash(tmp_path: Path) -> None:
     data = encode(scene(), "HEIF", oriented(6))
     for length in range(0, 700, 7):
         (tmp_path / "photo").write_bytes(data[:length])
-        assert how_laid(tmp_path / "photo") in (None, Laid(6), Laid(1))
+        assert read_orientation(tmp_path / "photo") in (None, Orientation(6), Orientation(1))
 
 
 def test_upright_is_upright() -> None:

@@ -14,7 +14,7 @@ import rawpy
 from PIL import Image
 
 from faceclust.photos.decode import UndecodableError, decode_photo
-from faceclust.types import EXTRAS, PhotoRef, SkipReason
+from faceclust.types import EXTRA_MODULE_BY_REASON, PhotoRef, SkipReason
 from tests.support.command import ok
 from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
 from tests.support.sample_photos import COLLINS, ORIENTATION, portrait
@@ -80,7 +80,7 @@ def test_the_preview_comes_upright_once(orientation: int, turned_by: str) -> Non
         "the camera": encode(upright, "JPEG"),
         "the camera, which says so": camera_jpeg(upright, 1),
     }[turned_by]
-    photo = decode_photo(dng(stored(orientation), preview, orientation), REF, at_least=384)
+    photo = decode_photo(dng(stored(orientation), preview, orientation), REF, min_long_side=384)
     assert corners(photo.pixels) == UPRIGHT
     assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
 
@@ -135,16 +135,16 @@ def test_jpeg_xl(kind: str, options: dict[str, object]) -> None:
 def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(Image.new("RGB", size), "JXL")
     assert decode_photo(data, REF).full_size == size
-    monkeypatch.setattr("faceclust.photos.limits.MAX_PIXELS_COPIED", size[0] * size[1] - 1)
+    monkeypatch.setattr("faceclust.photos.limits.MAX_PIXELS_MEMORY_HEAVY", size[0] * size[1] - 1)
     monkeypatch.setattr(imagecodecs, "jpegxl_decode", None)  # not asked
     with pytest.raises(UndecodableError, match=f"{size[0]}×{size[1]} pixels"):
         decode_photo(data, REF)
 
 
-@pytest.mark.parametrize("reason", EXTRAS)
+@pytest.mark.parametrize("reason", EXTRA_MODULE_BY_REASON)
 def test_without_the_extra_it_is_said_what_to_install(reason: SkipReason, monkeypatch: pytest.MonkeyPatch) -> None:
     data = dng(scene()) if reason is SkipReason.NEEDS_RAW else encode(scene(), "JXL")
-    monkeypatch.setitem(EXTRAS, reason, "no_such_module_anywhere")
+    monkeypatch.setitem(EXTRA_MODULE_BY_REASON, reason, "no_such_module_anywhere")
     with pytest.raises(UndecodableError, match=r"pip install 'faceclust\[") as failure:
         decode_photo(data, REF)
     assert failure.value.reason is reason

@@ -11,7 +11,7 @@ import pytest
 
 from faceclust.photos import reading
 from faceclust.photos.decode import UndecodableError
-from faceclust.photos.reading import HEAD, MAX_BYTES, read_head, read_photo
+from faceclust.photos.reading import HEAD_BYTES, MAX_BYTES, read_head, read_photo
 from faceclust.types import PhotoRef, SkipReason
 from tests.support.photo_files import encode, scene
 
@@ -85,7 +85,7 @@ def test_of_what_is_no_photo_only_the_beginning_is_read(tmp_path: Path, monkeypa
         file.write(b"\xff\xd8\xff\xe0")
     too_large = refused(sparse)
     assert too_large.reason is SkipReason.TOO_LARGE and f"{MAX_BYTES:,}" in str(too_large)
-    assert sum(read) == 3 * HEAD
+    assert sum(read) == 3 * HEAD_BYTES
 
 
 @posix

@@ -6,29 +6,29 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceclust.photos.thumbnails import SIDE, face_pictures
-from faceclust.types import FacePlace
+from faceclust.photos.thumbnails import THUMBNAIL_SIDE, make_face_thumbnails
+from faceclust.types import FaceOccurrence
 
 
 def place(
     photo: str, box: tuple[float, float, float, float], size: tuple[int, int], face_id: str = "0" * 16
-) -> FacePlace:
-    return FacePlace(face_id, photo, "hash", box, size, 1.0, 1.0, None)
+) -> FaceOccurrence:
+    return FaceOccurrence(face_id, photo, "hash", box, size, 1.0, 1.0, None)
 
 
 def test_the_face_is_in_the_middle_of_its_picture(tmp_path: Path) -> None:
     pixels = np.zeros((1200, 1600, 3), np.uint8)
     pixels[300:500, 1000:1200] = (250, 30, 30)
     Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=95, exif=_tagged())
-    ((face_id, jpeg),) = face_pictures(
+    ((face_id, jpeg),) = make_face_thumbnails(
         tmp_path, [place("a.jpg", (1000 / 1600, 300 / 1200, 1200 / 1600, 500 / 1200), (1600, 1200))]
     )
     with Image.open(io.BytesIO(jpeg)) as picture:
-        assert picture.size == (SIDE, SIDE)
+        assert picture.size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         assert not picture.getexif()
         red = np.asarray(picture)[:, :, 0] > 128
     rows, columns = np.nonzero(red)
-    assert abs(rows.mean() - SIDE / 2) < 2 and abs(columns.mean() - SIDE / 2) < 2
+    assert abs(rows.mean() - THUMBNAIL_SIDE / 2) < 2 and abs(columns.mean() - THUMBNAIL_SIDE / 2) < 2
     assert 0.5 < red.any(axis=0).mean() < 0.75
     assert face_id == "0" * 16
 
@@ -40,7 +40,7 @@ def test_faces_at_the_edge_and_photos_that_are_gone(tmp_path: Path) -> None:
         place("strip.png", (0.95, 0.5, 1.0, 1.0), (300, 130), "b" * 16),
         place("gone.png", (0.1, 0.1, 0.2, 0.2), (300, 130), "c" * 16),
     ]
-    assert sorted(dict(face_pictures(tmp_path, places))) == ["a" * 16, "b" * 16]
+    assert sorted(dict(make_face_thumbnails(tmp_path, places))) == ["a" * 16, "b" * 16]
 
 
 def _tagged() -> Image.Exif:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from faceclust.photos import turbojpeg
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.decoders import turn_upright
-from faceclust.photos.turbojpeg import jpeg_pixels
+from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.turbojpeg import decode_with_turbojpeg
 from faceclust.types import PhotoRef
 from tests.support.sample_photos import COLLINS, portrait
 
@@ -35,13 +35,13 @@ def encoded(mode: str = "RGB", size: tuple[int, int] = (403, 301), **options: ob
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"mode": "L"}], ids=str)
 @pytest.mark.parametrize("at_least", [None, 403, 300, 202, 101, 51, 1])
 def test_pixels_are_pillows(options: dict[str, object], at_least: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turbojpeg, "_SMALL", 0)
+    monkeypatch.setattr(turbojpeg, "_MAX_FULL_DECODE_PIXELS", 0)
     data = encoded(**options)  # type: ignore[arg-type]
     expected = Image.open(io.BytesIO(data))
     if at_least:
         reduction = next((by for by in (8, 4, 2) if -(-403 // by) >= at_least), 1)
         expected.draft(None, (403 // reduction, 301 // reduction))
-    pixels = jpeg_pixels(data, (403, 301), at_least)
+    pixels = decode_with_turbojpeg(data, (403, 301), at_least)
     assert pixels is not None and max(pixels.shape) >= (at_least or 403)
     difference = np.abs(pixels.astype(int) - np.asarray(expected.convert("RGB")).astype(int))
     assert difference.mean() < 0.5 and difference.max() <= 8
@@ -51,11 +51,11 @@ def test_pixels_are_pillows(options: dict[str, object], at_least: int | None, mo
 def test_turning_moves_pixels_as_pillow_does(orientation: int) -> None:
     picture = portrait(COLLINS).resize((40, 30))
     expected = picture.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else picture
-    np.testing.assert_array_equal(turn_upright(np.asarray(picture), orientation), np.asarray(expected))
+    np.testing.assert_array_equal(apply_orientation(np.asarray(picture), orientation), np.asarray(expected))
 
 
 def test_what_is_damaged_or_in_other_colours_is_left_to_pillow() -> None:
     whole = encoded()
-    assert jpeg_pixels(whole[: len(whole) // 2], (403, 301), None) is None
-    assert jpeg_pixels(whole, (400, 300), None) is None  # not the size it says
+    assert decode_with_turbojpeg(whole[: len(whole) // 2], (403, 301), None) is None
+    assert decode_with_turbojpeg(whole, (400, 300), None) is None  # not the size it says
     assert decode_photo(encoded("CMYK"), PhotoRef("a.jpg", 1, 1)).full_size == (403, 301)

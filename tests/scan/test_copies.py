@@ -11,7 +11,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
-from faceclust.library.forgotten_filter import Watch, places_on
+from faceclust.library.forgotten_filter import ForgottenFilter, occurrences_on
 from faceclust.people.events import JournalFace
 from faceclust.scan.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
@@ -58,7 +58,7 @@ def test_moved_photos_need_no_model(
 ) -> None:
     move(small.root, old, new)
     with monkeypatch.context() as patch:
-        patch.setattr(PhotoExaminer, "_find", None)  # any use of a model fails
+        patch.setattr(PhotoExaminer, "_detect_faces", None)  # any use of a model fails
         result = scan(small)
     assert counts(result) == (0, moved, 0) and not result.skipped
     assert result.photos == 6 and result.faces == 0
@@ -145,7 +145,7 @@ def test_what_could_not_be_used_is_not_taken_over(small: Library) -> None:
 
 
 def test_a_forgotten_face_stays_forgotten_on_copies(small: Library) -> None:
-    (collins,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.name([collins.face_id], COLLINS)
     small.forget(small.plan_forget(COLLINS))
     scan(small)
@@ -156,7 +156,7 @@ def test_a_forgotten_face_stays_forgotten_on_copies(small: Library) -> None:
     for folder in ("b", "c"):
         (row,) = (row for row in held(small)[folder] if row["face_id"] == collins.face_id)
         assert row["embedding"] is row["landmarks"] is row["quality"] is None
-    assert [place.photo for place in Library(small.root).places] == ["b/hopper.bmp"]
+    assert [place.photo for place in Library(small.root).occurrences] == ["b/hopper.bmp"]
 
 
 def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) -> None:
@@ -164,7 +164,7 @@ def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) ->
     put(small.root / "b/both.bmp", face(COLLINS, 1))
     scan(small)
     library = Library(small.root)
-    faces = {place.photo: place.face_id for place in library.places}
+    faces = {place.photo: place.face_id for place in library.occurrences}
     library.name([faces["a/collins.bmp"], faces["b/both.bmp"]], COLLINS)
     library.forget(library.plan_forget(COLLINS))
     library.home.journal.unlink()
@@ -176,13 +176,13 @@ def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) ->
 
 def test_what_is_known_as_forgotten_stays_so_beside_another_forgotten_face(small: Library) -> None:
     photo = replace(scanned(PhotoRef("b/copy.bmp", 1, 1), 2), forgotten=frozenset({f"{0:016x}"}))
-    place = places_on(photo)[1]
-    marked = Watch(small.root, [JournalFace.of(place, confirmed=False)]).take(photo)
+    place = occurrences_on(photo)[1]
+    marked = ForgottenFilter(small.root, [JournalFace.from_occurrence(place, confirmed=False)]).mark_or_defer(photo)
     assert marked is not None and marked.forgotten == set(photo.face_ids)
 
 
 def test_names_come_along(small: Library) -> None:
-    (collins,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.name([collins.face_id], COLLINS)
     move(small.root, "a/collins.bmp", "c/eileen.bmp")
     copy(small.root, "c/eileen.bmp", "b/copy.bmp")
@@ -190,7 +190,7 @@ def test_names_come_along(small: Library) -> None:
     library = Library(small.root)
     (person,) = library.people()
     assert (person.name, person.confirmed) == (COLLINS, {collins.face_id})
-    assert sorted(place.photo for place in library.places_of[collins.face_id]) == ["b/copy.bmp", "c/eileen.bmp"]
+    assert sorted(place.photo for place in library.occurrences_of[collins.face_id]) == ["b/copy.bmp", "c/eileen.bmp"]
 
 
 def test_the_program_says_so(small: Library) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faceclust.files.names import ALBUMS_NOTES
+from faceclust.files.names import ALBUMS_MARKER
 from faceclust.scan.crawl import crawl
 from tests.support.photo_files import encode, scene
 
@@ -36,7 +36,7 @@ def test_hidden_and_system_folders_are_passed_by(tmp_path: Path) -> None:
 
 
 def test_albums_made_by_faceclust_are_passed_by(tmp_path: Path) -> None:
-    touch(tmp_path, "1.jpg", f"People/{ALBUMS_NOTES}", "People/Anna/1.jpg")
+    touch(tmp_path, "1.jpg", f"People/{ALBUMS_MARKER}", "People/Anna/1.jpg")
     assert found(tmp_path) == ["1.jpg"]
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from faceclust.packs.registry import load_pack
 from faceclust.scan import examine_pool
-from faceclust.scan.examine import Look, Task
-from faceclust.types import PASSING_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
+from faceclust.scan.examine import ExamineTask, ScanSettings
+from faceclust.types import TRANSIENT_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 from tests.support.sample_photos import make_library
 
 
@@ -35,14 +35,14 @@ def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "Image.open, os.read = open, read\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)
-    monkeypatch.setattr(examine_pool, "TIME_LIMIT", 5.0)
+    monkeypatch.setattr(examine_pool, "PHOTO_TIME_LIMIT", 5.0)
     root = tmp_path / "photos"
     names = {*make_library(root, photos_each=1), "hang.jpg", "never comes.jpg", "pipe.jpg"}
     for name in ("hang.jpg", "never comes.jpg"):
         (root / name).write_bytes(b"\xff\xd8\xff\xe0HANG")
     os.mkfifo(root / "pipe.jpg")
-    tasks = [Task(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    examined = examine_pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False)
+    tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in sorted(names)]
+    examined = examine_pool.examine_photos(root, ScanSettings(load_pack("dlib")), tasks, 2, lambda: False)
     done = {listed.rel_path: one.photo for listed, one in examined}
     assert done.keys() == names
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
@@ -50,16 +50,16 @@ def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "never comes.jpg": (SkipReason.UNREADABLE, "reading it took longer than 5 seconds"),
         "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not an ordinary file"),
     }
-    assert SkipReason.UNREADABLE in PASSING_REASONS and SkipReason.TOO_SLOW not in PASSING_REASONS
+    assert SkipReason.UNREADABLE in TRANSIENT_REASONS and SkipReason.TOO_SLOW not in TRANSIENT_REASONS
 
 
 def test_batches_give_what_single_photos_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = sorted(make_library(tmp_path, photos_each=1))
     (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    tasks = [Task(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
-    look = Look(load_pack("dlib"))
+    tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
+    look = ScanSettings(load_pack("dlib"))
     singly = dict(examine_pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
-    monkeypatch.setattr(examine_pool, "_BATCHES", {"cpu": 3})
+    monkeypatch.setattr(examine_pool, "_BATCH_SIZES", {"cpu": 3})
     together = dict(examine_pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
     assert together.keys() == singly.keys() == {task.ref for task in tasks}
     for ref, one in singly.items():
@@ -87,11 +87,11 @@ def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path, monkeypatc
         "Image.open = open\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)
-    monkeypatch.setattr(examine_pool, "_BATCHES", {"cpu": 4})
+    monkeypatch.setattr(examine_pool, "_BATCH_SIZES", {"cpu": 4})
     root = tmp_path / "photos"
     names = [*make_library(root, photos_each=1), "deadly.jpg"]
     (root / "deadly.jpg").write_bytes(b"\xff\xd8\xff\xe0DEADLY")
-    tasks = [Task(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    done = dict(examine_pool.examine_photos(root, Look(load_pack("dlib")), tasks, 2, lambda: False))
+    tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in sorted(names)]
+    done = dict(examine_pool.examine_photos(root, ScanSettings(load_pack("dlib")), tasks, 2, lambda: False))
     lost = [ref.rel_path for ref, one in done.items() if isinstance(one.photo, SkippedPhoto)]
     assert lost == ["deadly.jpg"] and len(done) == len(names)

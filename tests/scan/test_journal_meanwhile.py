@@ -18,15 +18,15 @@ def test_forgetting_that_comes_in_from_elsewhere(tmp_path: Path) -> None:
     Library(root).scan(workers=0)
     shutil.copytree(root, copy)
     elsewhere = Library(copy)
-    elsewhere.name(list(elsewhere.places_of), COLLINS)
+    elsewhere.name(list(elsewhere.occurrences_of), COLLINS)
     elsewhere.forget(elsewhere.plan_forget(COLLINS))
     variant(HOPPER, 0).save(root / "new/hopper.jpg")
 
     def merge() -> bool:
-        Library(root).merge_journal(elsewhere.home.journal)
+        Library(root).import_journal(elsewhere.home.journal)
         return False
 
-    assert Library(root).scan(workers=0, stop_asked=merge).scanned == 1
+    assert Library(root).scan(workers=0, should_stop=merge).scanned == 1
     Library(root).scan(workers=0)
     (row,) = pq.read_table(root / ".faceclust.parquet").to_pylist()
     assert row["face_id"] is not None and row["embedding"] is None

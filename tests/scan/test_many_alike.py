@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from faceclust.packs.registry import load_pack
-from faceclust.scan.copies import MOST_COMPARED, Copies
-from faceclust.scan.examine import Look
+from faceclust.scan.copies import MAX_COMPARED_CONTENTS, ContentIndex
+from faceclust.scan.examine import ScanSettings
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
 
@@ -30,36 +30,36 @@ def photo(number: int, size: int = 1000) -> ScannedPhoto:
 
 
 def test_of_very_many_contents_those_of_its_name_or_time_are_compared() -> None:
-    known = [photo(number) for number in range(5 * MOST_COMPARED)]
+    known = [photo(number) for number in range(5 * MAX_COMPARED_CONTENTS)]
     last = known[-1]
     moved, renamed = replace(last.ref, rel_path="b/499.bmp", mtime_ns=-1), replace(last.ref, rel_path="b/x")
     new = PhotoRef("b/new.bmp", 1000, -2)
-    copies = Copies([moved, renamed, new], Look(load_pack("dlib")))
+    copies = ContentIndex([moved, renamed, new], ScanSettings(load_pack("dlib")))
     for one in known:
-        copies.learn(one)
-    compared = {task.ref: task.known for task in copies.tasks([moved, renamed, new])}
+        copies.add(one)
+    compared = {task.ref: task.known_hashes for task in copies.iter_tasks([moved, renamed, new])}
     assert compared == {moved: {last.content_hash}, renamed: {last.content_hash}, new: frozenset()}
-    assert copies.photo(moved, last.content_hash) == replace(last, ref=moved)
+    assert copies.copy_for(moved, last.content_hash) == replace(last, ref=moved)
 
 
 def test_no_task_carries_more_than_the_limit() -> None:
-    waiting = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MOST_COMPARED)]
-    copies = Copies(waiting, Look(load_pack("dlib")))
+    waiting = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MAX_COMPARED_CONTENTS)]
+    copies = ContentIndex(waiting, ScanSettings(load_pack("dlib")))
     most = 0
-    for number, task in enumerate(copies.tasks(waiting)):
-        most = max(most, len(task.known))
-        copies.learn(replace(photo(number), ref=task.ref))
-    assert most == MOST_COMPARED
+    for number, task in enumerate(copies.iter_tasks(waiting)):
+        most = max(most, len(task.known_hashes))
+        copies.add(replace(photo(number), ref=task.ref))
+    assert most == MAX_COMPARED_CONTENTS
 
 
 def test_a_content_no_other_photo_may_have_is_not_remembered() -> None:
     alone, first, second = PhotoRef("alone", 7, 0), PhotoRef("first", 8, 0), PhotoRef("second", 8, 0)
-    copies = Copies([alone, first, second], Look(load_pack("dlib")))
+    copies = ContentIndex([alone, first, second], ScanSettings(load_pack("dlib")))
     known = {}
-    for number, task in enumerate(copies.tasks([alone, first, second])):
-        known[task.ref] = task.known
-        copies.learn(replace(photo(number), ref=task.ref))
+    for number, task in enumerate(copies.iter_tasks([alone, first, second])):
+        known[task.ref] = task.known_hashes
+        copies.add(replace(photo(number), ref=task.ref))
     assert known == {alone: frozenset(), first: frozenset(), second: {photo(1).content_hash}}
     for ref, number in ((alone, 0), (second, 2)):
         with pytest.raises(KeyError):
-            copies.photo(ref, photo(number).content_hash)
+            copies.copy_for(ref, photo(number).content_hash)

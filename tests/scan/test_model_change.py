@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from faceclust import Library
-from faceclust.files.names import cache_name
+from faceclust.files.names import cache_file_name
 from faceclust.scan import model_change
 from tests.support.pack_scenarios import install_other_boxes
 from tests.support.scan_builders import nobody, put
@@ -24,7 +24,7 @@ def test_it_counts_photos_also_where_the_change_was_broken_off(small: Library) -
         asked.append(True)
         return len(asked) > 1
 
-    assert other.scan(workers=0, stop_asked=stop).left == 5
+    assert other.scan(workers=0, should_stop=stop).remaining == 5
     put(small.root / "a/new.bmp", nobody(9))  # known by no models
     again = Library(small.root, pack="second")
     assert [note.partition(" are")[0] for note in told(again)] == ["5 photos known by the models dlib"]
@@ -35,10 +35,10 @@ def test_it_counts_photos_also_where_the_change_was_broken_off(small: Library) -
 
 def test_few_photos_that_take_long_are_told_of_as_well(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     install_other_boxes()
-    monkeypatch.setattr(model_change, "SOON", 0.0)
+    monkeypatch.setattr(model_change, "ESTIMATE_AFTER_SECONDS", 0.0)
     said = told(Library(small.root, pack="second"))
     assert len(said) == 2 and said[1].startswith("all 6 take about") and said[1].endswith("pace of the first 1")
-    for cache in small.root.rglob(cache_name("second")):
+    for cache in small.root.rglob(cache_file_name("second")):
         cache.unlink()
-    monkeypatch.setattr(model_change, "SOON", 600.0)
+    monkeypatch.setattr(model_change, "ESTIMATE_AFTER_SECONDS", 600.0)
     assert len(told(Library(small.root, pack="second"))) == 1

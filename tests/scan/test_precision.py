@@ -13,7 +13,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.files.names import CACHE_NAME
 from faceclust.library.maintenance import check_caches
-from faceclust.store.folder_cache import made_by
+from faceclust.store.folder_cache import read_cache_info
 from faceclust.store.settings import precision_in_use
 from tests.support.command import ok, run, start_scan
 from tests.support.photo_changes import names_on_photos
@@ -22,15 +22,15 @@ from tests.support.scan_builders import is_unchanged, put
 
 
 def precisions(root: Path) -> set[str]:
-    return {made_by(path).precision for path in root.rglob(CACHE_NAME)}
+    return {read_cache_info(path).precision for path in root.rglob(CACHE_NAME)}
 
 
 def groups(library: Library) -> list[list[str]]:
-    return sorted(map(sorted, library.members.values()))
+    return sorted(map(sorted, library.group_members.values()))
 
 
 def test_all_caches_are_converted_without_a_look_at_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    library.name(library.group(1), COLLINS)
+    library.name(library.faces_in_group(1), COLLINS)
     names, before, kept = names_on_photos(library), library.faces, groups(library)
     monkeypatch.setattr("faceclust.scan.examine.PhotoExaminer.__init__", None)  # no model may be opened
     result = library.scan(workers=0, precision="int8")
@@ -39,7 +39,7 @@ def test_all_caches_are_converted_without_a_look_at_a_photo(library: Library, mo
     again = Library(library.root)
     assert np.array_equal(again.faces.face_ids, before.face_ids)
     assert np.abs(again.faces.embeddings - before.embeddings).max() < 0.02
-    assert again.cluster(anew=True).clustering.params and groups(again) == kept and names_on_photos(again) == names
+    assert again.cluster(full=True).clustering.params and groups(again) == kept and names_on_photos(again) == names
     assert is_unchanged(library.root) is False  # of float16
     assert again.scan(workers=0).converted == 0 and precisions(library.root) == {"int8"}
 
@@ -48,7 +48,7 @@ def test_the_same_cache_gives_the_same_groups(library: Library) -> None:
     library.scan(workers=0, precision="int8")
     copy = library.root.with_name("copy")
     shutil.copytree(library.root, copy)
-    runs = [Library(root).cluster(anew=True).clustering for root in (library.root, copy)]
+    runs = [Library(root).cluster(full=True).clustering for root in (library.root, copy)]
     assert np.array_equal(runs[0].labels, runs[1].labels) and np.array_equal(runs[0].strength, runs[1].strength)
 
 
@@ -120,7 +120,7 @@ def test_killed_in_the_middle_the_next_scan_goes_on(small: Library, monkeypatch:
 
 def test_ctrl_c_while_caches_are_converted_saves_what_is_done(small: Library) -> None:
     asked = iter([False, False, True, True, True, True])
-    result = small.scan(workers=0, precision="int8", stop_asked=lambda: next(asked))
+    result = small.scan(workers=0, precision="int8", should_stop=lambda: next(asked))
     assert result.interrupted and result.converted == 2 and not is_unchanged(small.root)
     result = small.scan(workers=0)
     assert (result.interrupted, result.converted) == (False, 2) and precisions(small.root) == {"int8"}
@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_written_is_tried_again(small: Library, monkeypa
     real = FolderCache._write
 
     def write(self: FolderCache, table: object) -> None:
-        if self.paths.write.parent.name == "a":
+        if self.paths.write_path.parent.name == "a":
             raise CacheError("read-only")
         real(self, table)  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.scan import folder as folders
 from faceclust.scan import run
 from faceclust.scan.crawl import crawl
-from faceclust.scan.examine import Look
+from faceclust.scan.examine import ScanSettings
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
@@ -31,7 +31,7 @@ def make_folder(root: Path, photos: int) -> ScanFolder:
         put(root / f"{number:03}.bmp", b"BM")
     (found,) = crawl(root)
     home = LibraryHome(root)
-    return ScanFolder(home, found, FolderCache(home.folder_cache(""), INFO), {}, Look(load_pack("dlib")))
+    return ScanFolder(home, found, FolderCache(home.cache_paths(""), INFO), {}, ScanSettings(load_pack("dlib")))
 
 
 @pytest.mark.parametrize("cost", [0.01, 2.0, 4.0])
@@ -48,25 +48,25 @@ def test_saving_takes_a_part_of_the_time_at_most(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(FolderCache, "update", update)
     folder, result, asked = make_folder(tmp_path, 200), ScanResult(), 0
-    for number, ref in enumerate(sorted(folder.waiting)):
+    for number, ref in enumerate(sorted(folder.pending)):
         folder.add(ref, scanned(ref, 1, number))
         now[0] += 1.0
         if number % 5 == 4:
-            folder.save(result, pytest.fail, at_once=False)
+            folder.save(result, pytest.fail, force=False)
             asked += 1
     between = [later - earlier - cost for earlier, later in itertools.pairwise(saves)]
     assert min(between) >= 5 * cost
     assert len(saves) == asked if cost < 0.1 else 4 <= len(saves) <= asked
-    assert result.seconds["write"] == pytest.approx(cost * len(saves))
+    assert result.stage_seconds["write"] == pytest.approx(cost * len(saves))
     folder.save(result, pytest.fail)
-    assert len(folder.cache.index()) == 200 and not folder.done
+    assert len(folder.cache.index()) == 200 and not folder.unsaved
 
 
 def test_a_stop_saves_what_was_not_saved_for_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
         put(tmp_path / f"{number}.bmp", nobody(number))
-    monkeypatch.setattr(run, "SAVE_EVERY", 0.0)  # asked after each photo
-    monkeypatch.setattr(folders, "_SHARE", 1e9)  # after the first time it is too early for ever
+    monkeypatch.setattr(run, "SAVE_INTERVAL_SECONDS", 0.0)  # asked after each photo
+    monkeypatch.setattr(folders, "_SAVE_TIME_RATIO", 1e9)  # after the first time it is too early for ever
     saved: list[int] = []
     real = FolderCache.update
 
@@ -76,8 +76,8 @@ def test_a_stop_saves_what_was_not_saved_for_its_cost(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(FolderCache, "update", update)
     asked = iter([False] * 6)
-    first = Library(tmp_path).scan(workers=0, stop_asked=lambda: next(asked, True))
-    assert (first.scanned, first.left, first.unsaved, first.interrupted) == (6, 4, 0, True)
+    first = Library(tmp_path).scan(workers=0, should_stop=lambda: next(asked, True))
+    assert (first.scanned, first.remaining, first.unsaved, first.interrupted) == (6, 4, 0, True)
     assert saved == [1, 5] and not is_unchanged(tmp_path)
     second = Library(tmp_path).scan(workers=0)
     assert (second.unchanged, second.scanned) == (6, 4)
@@ -86,16 +86,16 @@ def test_a_stop_saves_what_was_not_saved_for_its_cost(tmp_path: Path, monkeypatc
 
 def test_photos_held_back_for_a_forgotten_face_are_done_again_after_a_stop(small: Library) -> None:
     # Whether a cropped copy shows a forgotten face is only known once all photos have been seen.
-    (collins,) = (place for place in small.places if place.photo == "a/collins.bmp")
+    (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.name([collins.face_id], "Eileen")
     small.forget(small.plan_forget("Eileen"))
     put(small.root / "a/collins.bmp", (small.root / "a/collins.bmp").read_bytes() + b"\0")
     put(small.root / "b/new.bmp", nobody(9))
     asked = iter([False])
-    first = Library(small.root).scan(workers=0, stop_asked=lambda: next(asked, True))
-    assert (first.scanned, first.left) == (0, 2)
+    first = Library(small.root).scan(workers=0, should_stop=lambda: next(asked, True))
+    assert (first.scanned, first.remaining) == (0, 2)
     second = Library(small.root).scan(workers=0)
-    assert (second.scanned, second.left, second.forgotten) == (2, 0, 1)
-    assert [place.photo for place in Library(small.root).places] == ["b/hopper.bmp"]
+    assert (second.scanned, second.remaining, second.forgotten) == (2, 0, 1)
+    assert [place.photo for place in Library(small.root).occurrences] == ["b/hopper.bmp"]
     Library(small.root).scan(workers=0)
     assert is_unchanged(small.root)

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from faceclust import Library
 from faceclust.files.names import CACHE_NAME
 from faceclust.photos.face_ids import content_hash
-from faceclust.scan.unchanged import unchanged_photos
+from faceclust.scan.unchanged import count_unchanged_photos
 from tests.support.sample_photos import COLLINS, HOPPER
 from tests.support.scan_builders import contents, expected, face, held, nobody, put, touch
 
@@ -121,7 +121,7 @@ class Scans(RuleBasedStateMachine):
         assert result.scanned == len((contents(self.root / part) & GOOD) - known)
         assert result.photos == result.scanned + result.copied + result.unchanged + len(result.skipped)
         assert self._within(part, held(library)) == self._within(part, expected(library))
-        assert unchanged_photos(library.home, [part]) == result.photos
+        assert count_unchanged_photos(library.home, [part]) == result.photos
 
     def _within(self, part: str, rows: Rows) -> Rows:
         return {name: found for name, found in rows.items() if not part or f"{name}/".startswith(f"{part}/")}

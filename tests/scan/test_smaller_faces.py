@@ -25,13 +25,13 @@ def test_a_closer_look_that_fails(
     library = Library(tmp_path)
     if scanned_before:
         library.scan(workers=0)
-        before = library.places
+        before = library.occurrences
     with monkeypatch.context() as patch:
-        patch.setattr(PhotoExaminer, "_find", fail)
+        patch.setattr(PhotoExaminer, "_detect_faces", fail)
         result = library.scan(workers=0, min_face=10)
-    assert [skip.reason for skip in result.skipped] == [reason] and result.unsaved == result.left == 0
+    assert [skip.reason for skip in result.skipped] == [reason] and result.unsaved == result.remaining == 0
     if scanned_before:
-        assert library.places == before
+        assert library.occurrences == before
         assert Library(tmp_path).scan(workers=0).unchanged == 1
     else:
         again = Library(tmp_path).scan(workers=0)

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from faceclust import Library
 from faceclust.errors import CacheError
 from faceclust.files.names import CACHE_NAME
-from faceclust.library.maintenance import clear_caches, plan_clearing, prune_caches
+from faceclust.library.maintenance import clear_caches, plan_clear, prune_caches
 from faceclust.people.events import JournalFace
 from faceclust.scan import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
-from faceclust.store.scan_snapshot import Seen, SeenFolder, read_seen, write_seen
+from faceclust.store.scan_snapshot import FolderSnapshot, ScanSnapshot, read_scan_snapshot, write_scan_snapshot
 from tests.support.command import ok
 from tests.support.sample_photos import COLLINS, HOPPER
 from tests.support.scan_builders import expected, face, held, is_unchanged, make_photos, nobody, put, touch
@@ -94,16 +94,17 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "cache truncated": lambda root: os.truncate(root / "a" / CACHE_NAME, 100),
     "cache emptied": lambda root: damage(root / "a" / CACHE_NAME, b""),
     "one bit of a cache": lambda root: flip(root / "a" / CACHE_NAME),
-    "seen.json deleted": lambda root: LibraryHome(root).seen.unlink(),
-    "seen.json emptied": lambda root: damage(LibraryHome(root).seen, b""),
-    "seen.json cut": lambda root: os.truncate(LibraryHome(root).seen, 50),
+    "seen.json deleted": lambda root: LibraryHome(root).scan_snapshot.unlink(),
+    "seen.json emptied": lambda root: damage(LibraryHome(root).scan_snapshot, b""),
+    "seen.json cut": lambda root: os.truncate(LibraryHome(root).scan_snapshot, 50),
     "seen.json of another schema": lambda root: damage(
-        LibraryHome(root).seen, LibraryHome(root).seen.read_bytes().replace(b'"schema":1', b'"schema":2')
+        LibraryHome(root).scan_snapshot,
+        LibraryHome(root).scan_snapshot.read_bytes().replace(b'"schema":1', b'"schema":2'),
     ),
     "seen.json of another shape": lambda root: damage(
-        LibraryHome(root).seen, b'{"schema": 1, "stamp": "", "folders": []}'
+        LibraryHome(root).scan_snapshot, b'{"schema": 1, "stamp": "", "folders": []}'
     ),
-    "an answer": lambda root: (library := Library(root)).name([library.places[0].face_id], COLLINS),
+    "an answer": lambda root: (library := Library(root)).name([library.occurrences[0].face_id], COLLINS),
 }
 
 
@@ -134,8 +135,8 @@ def test_parts_named_twice_count_once(small: Library) -> None:
 
 def test_a_face_forgotten_elsewhere_is_taken_out(small: Library) -> None:
     # Another machine, say, has added a line to the journal: no photo and no cache has changed.
-    (place,) = (place for place in small.places if place.photo == "a/collins.bmp")
-    small.journal.say("forget", [JournalFace.of(place, confirmed=False)])
+    (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
+    small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
     (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
@@ -147,8 +148,8 @@ def test_a_face_forgotten_elsewhere_is_taken_out(small: Library) -> None:
 def test_a_forgotten_face_that_cannot_be_taken_out_is_tried_again(
     small: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (place,) = (place for place in small.places if place.photo == "a/collins.bmp")
-    small.journal.say("forget", [JournalFace.of(place, confirmed=False)])
+    (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
+    small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     with monkeypatch.context() as patch:
         patch.setattr(folder_cache, "write_atomically", refuses)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
@@ -203,7 +204,7 @@ def test_a_part_that_becomes_a_library_of_its_own(
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
     part = Library(small.root / "b")
-    part.name([part.places[0].face_id], HOPPER)
+    part.name([part.occurrences[0].face_id], HOPPER)
     part.forget(part.plan_forget(HOPPER))
     Library(small.root).scan(workers=0)
     (row,) = (row for row in held(Library(small.root))["b"] if row["face_id"])
@@ -240,10 +241,10 @@ def test_clearing_and_pruning(small: Library) -> None:
     prune_caches(small)
     Library(small.root).scan(workers=0)
     assert held(small) == expected(small)
-    going = plan_clearing(small)
-    assert small.home.seen in {one.path for one in going}
+    going = plan_clear(small)
+    assert small.home.scan_snapshot in {one.path for one in going}
     clear_caches(small, going)
-    assert not small.home.seen.exists() and not is_unchanged(small.root)
+    assert not small.home.scan_snapshot.exists() and not is_unchanged(small.root)
     assert Library(small.root).scan(workers=0).scanned == 5
     assert held(small) == expected(small)
 
@@ -252,7 +253,7 @@ def test_a_stopped_scan_is_not_taken_for_a_whole_one(small: Library) -> None:
     for number in range(3):
         put(small.root / f"a/new {number}.bmp", nobody(20 + number))
     asked = iter([False, True])
-    assert Library(small.root).scan(workers=0, stop_asked=lambda: next(asked, True)).left > 0
+    assert Library(small.root).scan(workers=0, should_stop=lambda: next(asked, True)).remaining > 0
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
     assert held(small) == expected(small)
@@ -281,15 +282,17 @@ def test_a_photo_replaced_after_it_was_listed_is_looked_at_again(
 
 stamps = st.none() | st.tuples(st.integers(0, 2**62), st.integers(-(2**62), 2**62))
 seen = st.builds(
-    Seen, st.text(), st.dictionaries(st.text(), st.builds(SeenFolder, st.text(), st.integers(0, 10**6), stamps))
+    ScanSnapshot,
+    st.text(),
+    st.dictionaries(st.text(), st.builds(FolderSnapshot, st.text(), st.integers(0, 10**6), stamps)),
 )
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seen)
-def test_what_was_seen_is_read_again(tmp_path: Path, seen: Seen) -> None:
-    write_seen(tmp_path / "seen.json", seen)
-    assert read_seen(tmp_path / "seen.json") == seen
+def test_what_was_seen_is_read_again(tmp_path: Path, seen: ScanSnapshot) -> None:
+    write_scan_snapshot(tmp_path / "seen.json", seen)
+    assert read_scan_snapshot(tmp_path / "seen.json") == seen
 
 
 json_values = st.recursive(
@@ -303,5 +306,5 @@ json_values = st.recursive(
 @given(st.binary() | json_values.map(lambda value: json.dumps({"schema": 1, "stamp": "", "folders": value}).encode()))
 def test_anything_else_is_not_taken_for_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "seen.json").write_bytes(content)
-    found = read_seen(tmp_path / "seen.json")
-    assert found is None or all(isinstance(folder.photos, int) for folder in found.folders.values())
+    found = read_scan_snapshot(tmp_path / "seen.json")
+    assert found is None or all(isinstance(folder.photo_count, int) for folder in found.folders.values())

@@ -18,8 +18,8 @@ import pytest
 
 from faceclust.errors import FaceclustError
 from faceclust.scan.workers import pool
-from faceclust.scan.workers.pool import run_apart
-from faceclust.scan.workers.process import Cause, Lost
+from faceclust.scan.workers.pool import run_isolated
+from faceclust.scan.workers.process import LossCause, LostTask
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -92,7 +92,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 def run(folder: Path, tasks: list[str], workers: int = 2, **more: Any) -> Iterator[tuple[str, Any]]:
     more = {"stop_asked": lambda: False, "time_limit": 60.0} | more
-    return run_apart(partial(Doer, folder), tasks, workers, **more)
+    return run_isolated(partial(Doer, folder), tasks, workers, **more)
 
 
 def gone(pid: int) -> bool:
@@ -129,7 +129,7 @@ def test_tasks_are_taken_as_they_are_needed(tmp_path: Path) -> None:
             taken.append(1)
             yield "task"
 
-    outcomes = run_apart(partial(Doer, tmp_path), endless(), 2, lambda: False, 60.0)
+    outcomes = run_isolated(partial(Doer, tmp_path), endless(), 2, lambda: False, 60.0)
     for number in range(1, 30):
         next(outcomes)
         assert len(taken) <= number + 8  # two a worker, a result of each, one a worker in waiting
@@ -140,17 +140,17 @@ def test_tasks_are_taken_as_they_are_needed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("deadly", "cause", "detail"),
     [
-        ("segfault", Cause.CRASHED, "signal SIGSEGV"),
-        ("abort", Cause.CRASHED, "signal SIGABRT"),
-        ("leave", Cause.CRASHED, "exit code 3"),
-        ("killed", Cause.KILLED, "signal SIGKILL"),
-        ("no memory", Cause.KILLED, "no memory left"),
+        ("segfault", LossCause.CRASHED, "signal SIGSEGV"),
+        ("abort", LossCause.CRASHED, "signal SIGABRT"),
+        ("leave", LossCause.CRASHED, "exit code 3"),
+        ("killed", LossCause.KILLED, "signal SIGKILL"),
+        ("no memory", LossCause.KILLED, "no memory left"),
     ],
 )
-def test_a_deadly_task_costs_no_other(tmp_path: Path, deadly: str, cause: Cause, detail: str) -> None:
+def test_a_deadly_task_costs_no_other(tmp_path: Path, deadly: str, cause: LossCause, detail: str) -> None:
     tasks = [f"task {number}" for number in range(12)]
     outcomes = dict(run(tmp_path, [*tasks[:5], deadly, *tasks[5:]]))
-    assert outcomes.pop(deadly) == Lost(cause, detail)
+    assert outcomes.pop(deadly) == LostTask(cause, detail)
     assert {task: done[0] for task, done in outcomes.items()} == {task: task.upper() for task in tasks}
 
 
@@ -171,7 +171,7 @@ def test_what_was_killed_is_tried_again_when_nothing_else_is_in_hand(tmp_path: P
 def test_many_deadly_tasks_among_good_ones(tmp_path: Path) -> None:
     tasks = [f"{'segfault' if number % 3 else 'task'} {number}" for number in range(9)]
     outcomes = dict(run(tmp_path, tasks, 3))
-    assert {task for task, done in outcomes.items() if isinstance(done, Lost)} == {
+    assert {task for task, done in outcomes.items() if isinstance(done, LostTask)} == {
         task for task in tasks if task.startswith("segfault")
     }
     assert outcomes.keys() == set(tasks)
@@ -191,16 +191,16 @@ def test_a_worker_killed_from_outside_costs_no_task(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("slow", "cause"), [("work slowly", Cause.SLOW_TO_WORK), ("prepare slowly", Cause.SLOW_TO_PREPARE)]
+    ("slow", "cause"), [("work slowly", LossCause.WORK_TIMEOUT), ("prepare slowly", LossCause.PREPARE_TIMEOUT)]
 )
-def test_a_task_that_hangs_is_given_up(tmp_path: Path, slow: str, cause: Cause) -> None:
+def test_a_task_that_hangs_is_given_up(tmp_path: Path, slow: str, cause: LossCause) -> None:
     outcomes = dict(run(tmp_path, [slow, "task 1", "task 2"], 1, time_limit=0.5))
-    assert outcomes.pop(slow) == Lost(cause, "0.5 seconds")
+    assert outcomes.pop(slow) == LostTask(cause, "0.5 seconds")
     assert sorted(outcomes) == ["task 1", "task 2"]
 
 
 def test_time_in_which_nobody_looked_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_STEP", 0.01)
+    monkeypatch.setattr(pool, "_MAX_CLOCK_STEP", 0.01)
     outcomes = run(tmp_path, ["task", "until told"], 1, time_limit=0.5)
     next(outcomes)
     wait_for((tmp_path / "in hand").exists)
@@ -327,7 +327,7 @@ def _dies() -> Doer:
 )
 def test_workers_that_cannot_start_end_the_run(opener: Callable[[], Doer], message: str) -> None:
     with pytest.raises(FaceclustError, match=message):
-        list(run_apart(opener, ["task"], 2, lambda: False, 60.0))
+        list(run_isolated(opener, ["task"], 2, lambda: False, 60.0))
 
 
 @POSIX_ONLY

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
-from faceclust.store.calibrations import Calibration, keep_calibration, read_calibration
+from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
 
 SOME = Calibration(1.16, 0.001, 32, 132, 0.000986, date(2026, 2, 3), "7260855bd300cafe")
 
@@ -18,30 +18,30 @@ SOME = Calibration(1.16, 0.001, 32, 132, 0.000986, date(2026, 2, 3), "7260855bd3
 def test_what_is_kept_is_read_and_the_rest_stays(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("# mine\n[cluster]\nmin-size = 3 # three\n")
-    keep_calibration(file, "dlib", SOME)
-    keep_calibration(file, "sface", Calibration(1.2, 0.01, 12, 40, 0.0, date(2026, 2, 4), "a"))
+    save_calibration(file, "dlib", SOME)
+    save_calibration(file, "sface", Calibration(1.2, 0.01, 12, 40, 0.0, date(2026, 2, 4), "a"))
     assert read_calibration(file, "dlib") == SOME and read_calibration(file, "other") is None
-    keep_calibration(file, "sface", None)
+    save_calibration(file, "sface", None)
     assert read_calibration(file, "sface") is None and read_calibration(file, "dlib") == SOME
-    keep_calibration(file, "dlib", None)
+    save_calibration(file, "dlib", None)
     assert file.read_text().rstrip() == "# mine\n[cluster]\nmin-size = 3 # three"
-    keep_calibration(file, "dlib", None)
+    save_calibration(file, "dlib", None)
     assert read_calibration(tmp_path / "none.toml", "dlib") is None
 
 
 def test_a_file_stays_as_it_is_written(tmp_path: Path) -> None:
     inline = tmp_path / "inline.toml"
     inline.write_text("calibration = {other={threshold=1.2}} # mine\n")
-    keep_calibration(inline, "dlib", SOME)
+    save_calibration(inline, "dlib", SOME)
     assert read_calibration(inline, "dlib") == SOME and "other={threshold=1.2}" in inline.read_text()
     crlf = b"# mine\r\n[cluster]\r\nmin-size = 3 # three\r\n"
     kept, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
     kept.write_bytes(crlf)
     link.symlink_to(kept)
-    keep_calibration(link, "dlib", SOME)
+    save_calibration(link, "dlib", SOME)
     assert link.is_symlink() and kept.read_bytes().count(b"\n") == kept.read_bytes().count(b"\r\n")
     assert read_calibration(link, "dlib") == SOME
-    keep_calibration(link, "dlib", None)
+    save_calibration(link, "dlib", None)
     assert link.is_symlink() and kept.read_bytes() == crlf
 
 
@@ -51,7 +51,7 @@ def test_any_is_read_back(
 ) -> None:
     file = tmp_path_factory.mktemp("kept") / "config.toml"
     some = Calibration(threshold, far, people, people * 2, far / 3, date(2026, 2, 3), space)
-    keep_calibration(file, "dlib", some)
+    save_calibration(file, "dlib", some)
     assert read_calibration(file, "dlib") == some
 
 
@@ -79,8 +79,8 @@ def test_what_is_none_is_said_and_can_be_taken_out(tmp_path: Path, text: str, sa
     file.write_text(text)
     with pytest.raises(UsageError, match=said):
         read_calibration(file, "dlib")
-    keep_calibration(file, "dlib", SOME)
+    save_calibration(file, "dlib", SOME)
     assert read_calibration(file, "dlib") == SOME
     file.write_text(text)
-    keep_calibration(file, "dlib", None)
+    save_calibration(file, "dlib", None)
     assert read_calibration(file, "dlib") is None

@@ -21,8 +21,8 @@ import pytest
 from faceclust.errors import CacheError, LibraryBusyError
 from faceclust.store import library_lock
 from faceclust.store.home import LibraryHome
-from faceclust.store.library_lock import held
-from faceclust.store.lock_owner import STALE_AFTER, OwnedError, Owner, OwnerNote
+from faceclust.store.library_lock import hold_lock
+from faceclust.store.lock_owner import STALE_AFTER, LockOwnedError, LockOwner, OwnerNote
 from tests.support.command import run
 
 HOLD = """
@@ -47,15 +47,17 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.stdout.close()
 
 
-def elsewhere(**changes: object) -> Owner:
+def elsewhere(**changes: object) -> LockOwner:
     """Who scans on another machine."""
-    return replace(Owner.myself("scanning"), user="anna", host="nas", machine="another", pid=4711, **changes)  # type: ignore[arg-type]
+    return replace(
+        LockOwner.current_process("scanning"), user="anna", host="nas", machine="another", pid=4711, **changes
+    )  # type: ignore[arg-type]
 
 
-def leave(home: LibraryHome, owner: Owner, *, seconds_ago: float = 0) -> Path:
+def leave(home: LibraryHome, owner: LockOwner, *, seconds_ago: float = 0) -> Path:
     home.create()
     path = home.home / "lock.owner"
-    path.write_bytes(owner.content)
+    path.write_bytes(owner.encoded)
     then = path.stat().st_mtime - seconds_ago
     os.utime(path, (then, then))
     return path
@@ -70,7 +72,7 @@ def test_a_second_program_is_told_who_is_at_work(tmp_path: Path, holder: subproc
 
 
 def test_an_answer_does_not_wait_for_a_scan(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    with LibraryHome(tmp_path).journal_locked():
+    with LibraryHome(tmp_path).lock_journal():
         assert holder.poll() is None
 
 
@@ -89,16 +91,16 @@ def test_a_lock_left_by_kill_9_is_free_at_once(tmp_path: Path, holder: subproces
 def test_a_machine_that_is_at_work_is_left_in_peace(tmp_path: Path) -> None:
     note = leave(LibraryHome(tmp_path), elsewhere(), seconds_ago=STALE_AFTER - 60)
     with pytest.raises(LibraryBusyError, match=r"anna@nas \(process 4711\) has been scanning since \d\d:\d\d$") as told:
-        LibraryHome(tmp_path).locked("scanning").__enter__()
+        LibraryHome(tmp_path).lock("scanning").__enter__()
     assert "nas was switched off" in str(told.value.hint)
-    assert Owner.read(note.read_bytes()).user == "anna"
+    assert LockOwner.parse(note.read_bytes()).user == "anna"
 
 
 def test_a_lock_a_machine_left_behind_is_taken_over_and_that_is_said(tmp_path: Path) -> None:
     note = leave(LibraryHome(tmp_path), elsewhere(), seconds_ago=STALE_AFTER + 60)
     told: list[str] = []
-    with LibraryHome(tmp_path, on_note=told.append).locked("scanning"):
-        assert Owner.read(note.read_bytes()).pid == os.getpid()
+    with LibraryHome(tmp_path, on_note=told.append).lock("scanning"):
+        assert LockOwner.parse(note.read_bytes()).pid == os.getpid()
     assert len(told) == 1 and "anna@nas (process 4711)" in told[0] and "taken over" in told[0]
     assert sorted(path.name for path in note.parent.iterdir()) == [".faceclust-home", "lock"]
 
@@ -107,7 +109,7 @@ def test_a_lock_a_machine_left_behind_is_taken_over_and_that_is_said(tmp_path: P
 def test_the_clock_of_another_machine_does_not_matter(tmp_path: Path, year: str) -> None:
     leave(LibraryHome(tmp_path), elsewhere(since=f"{year}-01-01T12:00:00+00:00"))
     with pytest.raises(LibraryBusyError, match=f"since {year}-01-01"):
-        LibraryHome(tmp_path).locked().__enter__()
+        LibraryHome(tmp_path).lock().__enter__()
 
 
 def test_the_own_clock_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,12 +117,12 @@ def test_the_own_clock_does_not_matter(tmp_path: Path, monkeypatch: pytest.Monke
     for shift in (-(10**6), 10**6):
         monkeypatch.setattr(time, "time", lambda shift=shift: 1.7e9 + shift)
         with pytest.raises(LibraryBusyError, match="anna@nas"):
-            LibraryHome(tmp_path).locked().__enter__()
+            LibraryHome(tmp_path).lock().__enter__()
 
 
 def test_a_servers_clock_set_back_leaves_no_lock_for_ever(tmp_path: Path) -> None:
     leave(LibraryHome(tmp_path), elsewhere(), seconds_ago=-7 * 24 * 3600)
-    with LibraryHome(tmp_path).locked():
+    with LibraryHome(tmp_path).lock():
         pass
 
 
@@ -129,28 +131,28 @@ def test_a_note_that_cannot_be_read_counts_while_it_is_fresh(tmp_path: Path) -> 
     for content in (b"", b"{}", b"\0", note.read_bytes().replace(b"4711", b'"x"')):
         note.write_bytes(content)
         with pytest.raises(LibraryBusyError, match="somebody on another machine"):
-            LibraryHome(tmp_path).locked().__enter__()
+            LibraryHome(tmp_path).lock().__enter__()
     os.utime(note, (1, 1))
-    with LibraryHome(tmp_path).locked():
+    with LibraryHome(tmp_path).lock():
         pass
 
 
 def test_a_note_leads_nowhere_and_draws_nothing(tmp_path: Path) -> None:
     path = tmp_path / "lock.owner"
     hostile = elsewhere(token="../../x")
-    path.write_bytes(hostile.content)
+    path.write_bytes(hostile.encoded)
     os.utime(path, (1, 1))
-    assert OwnerNote(path).take(Owner.myself("scanning"), locked=True) is not None
-    assert "\x1b" not in Owner.read(replace(hostile, token="ab", user="\x1b[31m").content).in_words()
+    assert OwnerNote(path).take(LockOwner.current_process("scanning"), locked=True) is not None
+    assert "\x1b" not in LockOwner.parse(replace(hostile, token="ab", user="\x1b[31m").encoded).describe()
 
 
 def _break(path: Path, start: object, winners: object) -> None:
-    mine = Owner.myself("scanning")
+    mine = LockOwner.current_process("scanning")
     start.wait()  # type: ignore[attr-defined]
     try:
         # As on machines whose own locks do not reach each other.
         OwnerNote(path).take(replace(mine, machine=mine.token), locked=True)
-    except OwnedError:
+    except LockOwnedError:
         return
     winners.put(mine.token)  # type: ignore[attr-defined]
 
@@ -158,7 +160,7 @@ def _break(path: Path, start: object, winners: object) -> None:
 def test_of_many_who_break_a_lock_one_wins(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     path = tmp_path / "lock.owner"
-    for content in (elsewhere().content, b""):
+    for content in (elsewhere().encoded, b""):
         path.write_bytes(content)
         os.utime(path, (1, 1))
         start, winners = context.Barrier(4), context.Queue()
@@ -167,16 +169,19 @@ def test_of_many_who_break_a_lock_one_wins(tmp_path: Path) -> None:
             process.start()
         for process in breakers:
             process.join()
-        assert Owner.read(path.read_bytes()).token == winners.get(timeout=10)
+        assert LockOwner.parse(path.read_bytes()).token == winners.get(timeout=10)
         assert winners.empty()
         winners.close()
         winners.join_thread()
 
 
 def test_who_slept_too_long_learns_that_the_lock_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_lock, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(library_lock, "HEARTBEAT_SECONDS", 0.01)
     note = tmp_path / "lock.owner"
-    with pytest.raises(LibraryBusyError, match="anna@nas"), held(tmp_path / "lock", "scanning", "it", 0, print) as lock:
+    with (
+        pytest.raises(LibraryBusyError, match="anna@nas"),
+        hold_lock(tmp_path / "lock", "scanning", "it", 0, print) as lock,
+    ):
         before = note.stat().st_mtime_ns
         while note.stat().st_mtime_ns == before:  # signs of life
             time.sleep(0.01)
@@ -187,22 +192,22 @@ def test_who_slept_too_long_learns_that_the_lock_is_lost(tmp_path: Path, monkeyp
         (tmp_path / "other").replace(note)
         while not lock.lost:
             time.sleep(0.01)
-    assert Owner.read(note.read_bytes()).user == "anna"  # whose lock it is now
+    assert LockOwner.parse(note.read_bytes()).user == "anna"  # whose lock it is now
 
 
 def test_a_lock_is_waited_for(tmp_path: Path) -> None:
     note = leave(LibraryHome(tmp_path), elsewhere())
     threading.Timer(0.3, note.unlink).start()
-    with held(note.with_name("lock"), "writing", "it", 10, print):
-        assert Owner.read(note.read_bytes()).pid == os.getpid()
+    with hold_lock(note.with_name("lock"), "writing", "it", 10, print):
+        assert LockOwner.parse(note.read_bytes()).pid == os.getpid()
 
 
 def test_what_fails_under_a_lock_is_not_taken_for_the_lock(tmp_path: Path) -> None:
-    with pytest.raises(BrokenPipeError), held(tmp_path / "lock", "writing", "it", 0, print):
+    with pytest.raises(BrokenPipeError), hold_lock(tmp_path / "lock", "writing", "it", 0, print):
         raise BrokenPipeError
     (tmp_path / "file").touch()
     with pytest.raises(CacheError, match="cannot be locked"):
-        held(tmp_path / "file" / "lock", "writing", "it", 0, print).__enter__()
+        hold_lock(tmp_path / "file" / "lock", "writing", "it", 0, print).__enter__()
 
 
 def test_without_locks_of_the_system_the_note_alone_keeps_others_out(
@@ -213,8 +218,8 @@ def test_without_locks_of_the_system_the_note_alone_keeps_others_out(
 
     monkeypatch.setattr(filelock.FileLock, "acquire", refuses)
     with pytest.raises(LibraryBusyError, match=f"process {holder.pid}"):
-        LibraryHome(tmp_path).locked().__enter__()
+        LibraryHome(tmp_path).lock().__enter__()
     holder.kill()
     holder.wait()
-    with LibraryHome(tmp_path).locked(), pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"):
-        LibraryHome(tmp_path).locked().__enter__()
+    with LibraryHome(tmp_path).lock(), pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"):
+        LibraryHome(tmp_path).lock().__enter__()

@@ -18,12 +18,12 @@ from hypothesis.extra.numpy import arrays
 from faceclust.errors import NewerCacheError
 from faceclust.files.names import CACHE_NAME, PRECISIONS
 from faceclust.photos.face_ids import face_id
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError, made_by, read_cache
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_cache, read_cache_info
 from faceclust.store.inspection import inspect_cache
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.locations import CachePaths
-from faceclust.store.precision import embedding_matrix, embedding_type, encoded, recoded
-from faceclust.store.schema import CacheInfo, parquet_bytes, rows_to_table
+from faceclust.store.precision import convert_precision, decode_embeddings, embedding_type, encode_embeddings
+from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
 from faceclust.types import PhotoRef
 from tests.store.test_store import scanned
 
@@ -35,7 +35,7 @@ _vectors = arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), 
 
 
 def column(values: np.ndarray, precision: str) -> pa.ChunkedArray:
-    kept = encoded(values, precision)
+    kept = encode_embeddings(values, precision)
     return pa.chunked_array([pa.array(list(kept), embedding_type(precision, values.shape[1]))])
 
 
@@ -54,18 +54,18 @@ def cache(folder: Path, precision: str, **changes: object) -> FolderCache:
 def test_a_round_trip_is_as_exact_as_it_can_be_and_the_second_changes_nothing(precision: str, raw: np.ndarray) -> None:
     raw[np.abs(raw).max(axis=1) < 1e-3, 0] = 1  # no vector of nothing
     vectors = raw * (RADIUS / np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)).astype(np.float32)
-    once = embedding_matrix(column(vectors, precision), vectors.shape[1], RADIUS)
+    once = decode_embeddings(column(vectors, precision), vectors.shape[1], RADIUS)
     assert np.allclose(np.linalg.norm(once.astype(np.float64), axis=1), RADIUS, rtol=1e-6)
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     # In int8 every component moves by half a step at most; bringing the norm back moves all together.
     slack = 1 + (np.sqrt(vectors.shape[1]) if precision == "int8" else 0)
     assert (np.abs(once - vectors) <= _OFF[precision] * slack * largest).all()
     if precision == "int8":
-        whole = encoded(vectors, "int8")
+        whole = encode_embeddings(vectors, "int8")
         assert (np.abs(whole - vectors * (127 / largest)) <= 0.5 + 1e-4).all()  # to the nearest
-        assert np.array_equal(encoded(once, "int8"), whole)
-        half = embedding_matrix(column(once, "float16"), vectors.shape[1], RADIUS)
-        assert np.array_equal(encoded(half, "int8"), whole)  # nor does a stay in float16
+        assert np.array_equal(encode_embeddings(once, "int8"), whole)
+        half = decode_embeddings(column(once, "float16"), vectors.shape[1], RADIUS)
+        assert np.array_equal(encode_embeddings(half, "int8"), whole)  # nor does a stay in float16
 
 
 @pytest.mark.parametrize("before", PRECISIONS)
@@ -74,15 +74,15 @@ def test_a_column_in_another_precision_keeps_its_rows_and_its_nulls(before: str,
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(5, 16))
     vectors = (vectors * RADIUS / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    kept = encoded(vectors, before)
+    kept = encode_embeddings(vectors, before)
     rows = [None, kept[0], kept[1], None, kept[2], kept[3], None, kept[4]]
     here = pa.chunked_array([pa.array(part, embedding_type(before, 16)) for part in (rows[:3], rows[3:])])
-    there = recoded(here, after, 16, RADIUS)
+    there = convert_precision(here, after, 16, RADIUS)
     assert there.type == embedding_type(after, 16)
     assert there.is_valid().to_pylist() == here.is_valid().to_pylist()
-    read = embedding_matrix(there.drop_null(), 16, RADIUS)
+    read = decode_embeddings(there.drop_null(), 16, RADIUS)
     assert np.abs(read - vectors).max() < (0.05 if "int8" in (before, after) else 5e-3)
-    nothing = recoded(pa.chunked_array([pa.array([None, None], here.type)]), after, 16, RADIUS)
+    nothing = convert_precision(pa.chunked_array([pa.array([None, None], here.type)]), after, 16, RADIUS)
     assert nothing.null_count == 2 and nothing.type == there.type
 
 
@@ -92,7 +92,7 @@ def test_a_face_takes_128_bytes_at_int8_and_twice_and_four_times_as_many_else(tm
     sizes = {}
     for precision in PRECISIONS:
         rows = pa.table({"embedding": column(vectors, precision)})
-        (path := tmp_path / precision).write_bytes(parquet_bytes(rows))
+        (path := tmp_path / precision).write_bytes(encode_parquet(rows))
         group = pq.read_metadata(path).row_group(0)
         sizes[precision] = group.column(0).total_compressed_size / len(vectors)
     assert sizes["int8"] <= 130 and sizes["float16"] <= 260 and sizes["float32"] <= 520
@@ -103,7 +103,7 @@ def test_a_face_takes_128_bytes_at_int8_and_twice_and_four_times_as_many_else(tm
 def test_rows_come_back_and_the_file_says_what_it_holds(tmp_path: Path, precision: str) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     cache(tmp_path, precision).update([], {ref: scanned(ref, 3)})
-    assert made_by(tmp_path / CACHE_NAME) == info(precision)
+    assert read_cache_info(tmp_path / CACHE_NAME) == info(precision)
     (photo,) = cache(tmp_path, precision).photos()
     assert np.abs(photo.embeddings - scanned(ref, 3).embeddings).max() < 0.03
     assert np.allclose(np.linalg.norm(photo.embeddings, axis=1), RADIUS, rtol=1e-3)
@@ -153,9 +153,9 @@ def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
     folders, vectors = [], {}
     for seed, precision in enumerate(PRECISIONS):
         ref = PhotoRef(f"{precision}/a.jpg", 1, 1)
-        folders.append((precision, rows_to_table([scanned(ref, 2, seed)], info(precision))))
+        folders.append((precision, photos_to_table([scanned(ref, 2, seed)], info(precision))))
         vectors |= dict(zip(scanned(ref, 2, seed).face_ids, scanned(ref, 2, seed).embeddings, strict=True))
-    joined = LibraryTable.join(folders, info("float16"))
+    joined = LibraryTable.from_folders(folders, info("float16"))
     table = joined.face_table()
     assert len(table) == 6 and joined.info.precision == "float32"  # nothing is lost of any
     exact = [
@@ -165,9 +165,9 @@ def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
     assert sum(exact) == 2
     for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True):
         assert np.abs(vector - vectors[face]).max() < 0.03
-    alone = LibraryTable.join(folders[:1], info("float32"))
+    alone = LibraryTable.from_folders(folders[:1], info("float32"))
     assert alone.info.precision == "int8"  # nothing is made larger for nothing
-    assert len(LibraryTable.join([], info("int8")).face_table()) == 0
+    assert len(LibraryTable.from_folders([], info("int8")).face_table()) == 0
 
 
 def problems(path: Path) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import NewerCacheError
-from faceclust.files.names import CACHE_NAME, cache_name, is_cache, pack_of
-from faceclust.store.folder_cache import is_unfinished
+from faceclust.files.names import CACHE_NAME, cache_file_name, is_cache_file_name, pack_of_cache_file
+from faceclust.store.folder_cache import is_unfinished_cache
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.types import PhotoRef
 from tests.store.test_store import folder_cache, scanned
@@ -62,7 +62,7 @@ def test_the_first_schema_is_read_without_scanning_again(library: Library) -> No
     assert again.table.rows.to_pylist() == before
     result = again.scan(workers=0)
     assert (result.scanned, result.unchanged, result.notes) == (0, len({row_photo(row) for row in before}), [])
-    again.name(again.group(1), COLLINS)
+    again.name(again.faces_in_group(1), COLLINS)
     again.forget(again.plan_forget(COLLINS))  # rewrites the caches that know her
     rewritten = [cache for cache in caches(library) if written_schema(cache) > 1]
     assert rewritten and all("min_face" in pq.read_schema(cache).names for cache in rewritten)
@@ -80,7 +80,7 @@ def test_caches_of_a_newer_faceclust_are_left_alone(library: Library) -> None:
         rows = rows.append_column("new", pa.nulls(len(rows), pa.int8()))
         pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(info).encode()}), cache)
     before = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
-    for use in (lambda: Library(library.root).scan(workers=0), lambda: Library(library.root).places):
+    for use in (lambda: Library(library.root).scan(workers=0), lambda: Library(library.root).occurrences):
         with pytest.raises(NewerCacheError, match=r"\.faceclust\.parquet: it was made by a newer faceclust") as told:
             use()
         assert told.value.hint == "update faceclust"
@@ -110,14 +110,14 @@ def test_caches_of_another_pack_stay_beside(library: Library) -> None:
     assert {cache: cache.read_bytes() for cache in mine} == mine
     assert [cache.name for cache in caches(library)].count(f".faceclust.{PACK}.parquet") == len(mine)
     assert other.scan(workers=0).scanned == 0 and library.scan(workers=0).scanned == 0
-    assert len(other.places) == len(library.places)
+    assert len(other.occurrences) == len(library.occurrences)
 
 
 def test_forgetting_reaches_the_caches_of_every_pack(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     other = with_pack(library, name=PACK)
     other.scan(workers=0)
-    library.name(library.group(group), COLLINS)
+    library.name(library.faces_in_group(group), COLLINS)
     library.forget(library.plan_forget(COLLINS))
     for cache in caches(library):
         for row in pq.read_table(cache).to_pylist():
@@ -147,13 +147,13 @@ def test_an_outdated_cache_of_a_folder_without_photos_goes(library: Library) -> 
 
 
 def test_names_of_caches() -> None:
-    assert cache_name("dlib") == CACHE_NAME and pack_of(CACHE_NAME) == "dlib"
+    assert cache_file_name("dlib") == CACHE_NAME and pack_of_cache_file(CACHE_NAME) == "dlib"
     for pack in ("sface", "buffalo_l", "arcface-r50.v2"):
-        assert is_cache(cache_name(pack)) and pack_of(cache_name(pack)) == pack
+        assert is_cache_file_name(cache_file_name(pack)) and pack_of_cache_file(cache_file_name(pack)) == pack
     for name in (".faceclust", ".faceclust-albums.json", "x.parquet", "faceclust.parquet", ".faceclust.parquet.tmp"):
-        assert not is_cache(name) and pack_of(name) is None
-    assert is_unfinished(".faceclust.parquet.tmp") and is_unfinished(".faceclust.sface.parquet.0a1b.tmp")
-    assert not is_unfinished(".faceclust-album.tmp")
+        assert not is_cache_file_name(name) and pack_of_cache_file(name) is None
+    assert is_unfinished_cache(".faceclust.parquet.tmp") and is_unfinished_cache(".faceclust.sface.parquet.0a1b.tmp")
+    assert not is_unfinished_cache(".faceclust-album.tmp")
 
 
 def test_the_smallest_face_looked_for_is_kept(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.locations import CachePaths
-from faceclust.store.schema import STATUS_OK, CacheInfo, KnownPhotoRow, rows_to_table, stored_name
+from faceclust.store.schema import STATUS_OK, CachedPhoto, CacheInfo, photos_to_table, stored_name
 from faceclust.types import (
     Clustering,
     ClusterParams,
@@ -77,11 +77,11 @@ def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[
     }
     cache.update([], made)
     assert cache.index() == {
-        ref.name: KnownPhotoRow(ref.size, ref.mtime_ns, photo.content_hash, STATUS_OK, photo.min_face, *photo.full_size)
+        ref.name: CachedPhoto(ref.size, ref.mtime_ns, photo.content_hash, STATUS_OK, photo.min_face, *photo.full_size)
         for ref, photo in made.items()
     }
-    table = LibraryTable.join([("sub", cache.read())], INFO)
-    places = {place.face_id: place for place in table.places()}
+    table = LibraryTable.from_folders([("sub", cache.read())], INFO)
+    places = {place.face_id: place for place in table.occurrences()}
     faces = table.face_table()
     assert table.photo_count == len(photos)
     assert faces.face_ids.tolist() == sorted(places)
@@ -138,7 +138,7 @@ def test_photos_round_trip(
             assert found.quality[face] == photo.quality[face] * kept
             np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * kept, atol=2e-3)
         # Put in again, as a copy is, not one bit differs.
-        again = rows_to_table([replace(found, ref=photo.ref)], INFO).to_pylist()
+        again = photos_to_table([replace(found, ref=photo.ref)], INFO).to_pylist()
         assert again == [row for row in cache.read().to_pylist() if row["photo"] == photo.ref.name]
     some = data.draw(st.sets(st.sampled_from(sorted(back)))) if back else set()
     assert {photo.ref.name for photo in cache.photos(some)} == some
@@ -148,7 +148,7 @@ def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
     cache = folder_cache(tmp_path)
     a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
     cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
-    assert cache.index()["c.jpg"] == KnownPhotoRow(1, 1, None, SkipReason.EMPTY.value, None, None, None)
+    assert cache.index()["c.jpg"] == CachedPhoto(1, 1, None, SkipReason.EMPTY.value, None, None, None)
     changed = PhotoRef("b.jpg", 2, 2)
     cache.update([a], {changed: scanned(changed, 0, 3)})
     assert {name: row[:3] for name, row in cache.index().items()} == {
@@ -157,7 +157,7 @@ def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
     }
     assert [row["face"] for row in cache.read().to_pylist()] == [0, 1, None]
     cache.update([], {})
-    assert not cache.paths.write.exists()
+    assert not cache.paths.write_path.exists()
 
 
 def test_the_same_photos_give_the_same_rows_in_any_order(tmp_path: Path) -> None:
@@ -173,9 +173,11 @@ def test_the_same_photos_give_the_same_rows_in_any_order(tmp_path: Path) -> None
 
 def test_photos_skipped_are_rows_with_reasons(tmp_path: Path) -> None:
     ref = PhotoRef(os.fsdecode(b"bad\xff.jpg"), 1, 1)
-    table = rows_to_table([SkippedPhoto(ref, SkipReason.BAD_NAME, "rename it")], INFO)
-    library = LibraryTable.join([("2020", table)], INFO)
-    assert library.skips() == [{"photo": r"2020/bad\xff.jpg", "reason": "name is not UTF-8", "detail": "rename it"}]
+    table = photos_to_table([SkippedPhoto(ref, SkipReason.BAD_NAME, "rename it")], INFO)
+    library = LibraryTable.from_folders([("2020", table)], INFO)
+    assert library.skipped_photos() == [
+        {"photo": r"2020/bad\xff.jpg", "reason": "name is not UTF-8", "detail": "rename it"}
+    ]
     assert stored_name(ref) == r"bad\xff.jpg"
 
 
@@ -184,18 +186,18 @@ def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damag
     ref = PhotoRef("a.jpg", 1, 1)
     cache = folder_cache(tmp_path)
     cache.update([], {ref: scanned(ref, 1)})
-    content = cache.paths.write.read_bytes()
+    content = cache.paths.write_path.read_bytes()
     if damage == "other pack":
         cache = FolderCache(cache.paths, CacheInfo("other", "another-fingerprint", 4, 3.0))
     else:
         flipped = bytearray(content)
         flipped[content.index(b"Canon")] ^= 1  # in a column, not in the file's own structure
         damaged = {"truncate": content[:-20], "text": b"hello", "empty": b"", "one byte": bytes(flipped)}
-        cache.paths.write.write_bytes(damaged[damage])
+        cache.paths.write_path.write_bytes(damaged[damage])
     with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
         cache.index()
     cache.set_aside()
-    assert cache.paths.aside.exists() and cache.index() == {}
+    assert cache.paths.set_aside_path.exists() and cache.index() == {}
 
 
 @pytest.mark.parametrize(
@@ -210,11 +212,11 @@ def test_a_cache_whose_notes_are_not_true_cannot_be_used(tmp_path: Path, notes: 
     ref = PhotoRef("a.jpg", 1, 1)
     cache = folder_cache(tmp_path)
     cache.update([], {ref: scanned(ref, 1)})
-    rows = pq.read_table(cache.paths.write)
+    rows = pq.read_table(cache.paths.write_path)
     said = json.loads(rows.schema.metadata[b"faceclust"])
     said = said | notes if isinstance(notes, dict) else notes
-    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(said)}), cache.paths.write)
-    for use in (cache.read_as_kept, cache.read):
+    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(said)}), cache.paths.write_path)
+    for use in (cache.read_stored, cache.read):
         with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
             use()
 
@@ -254,13 +256,13 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
         np.array([4, -1], np.int32),
         ClusterParams("single", 0.9, 3, allow_same_photo=True),
         models="abc",
-        whole=2,
-        highest=7,
+        size_at_full_run=2,
+        highest_number=7,
     )
     write_clusters(path, made)
     found = read_clusters(path)
     assert found is not None and (found.params, found.models) == (made.params, "abc")
-    assert (found.whole, found.highest, found.parts.tolist()) == (2, 7, [4, -1])
+    assert (found.size_at_full_run, found.highest_number, found.parts.tolist()) == (2, 7, [4, -1])
     assert (found.face_ids.tolist(), found.labels.tolist(), found.strength.tolist()) == (["a", "b"], [1, -1], [0.5, 0])
     table = pq.read_table(path)
     notes = json.loads(table.schema.metadata[b"faceclust"])
@@ -298,10 +300,10 @@ def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         home = LibraryHome(tmp_path)
-        with home.locked():
+        with home.lock():
             atomic.write_atomically(home.clusters, write)
             seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
-        deep = atomic.private_folder(tmp_path / "a" / "b" / "c")
+        deep = atomic.make_private_folder(tmp_path / "a" / "b" / "c")
     finally:
         os.umask(before)
     assert seen == {0o600}
@@ -322,7 +324,7 @@ def test_two_who_write_the_same_file_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_told(tmp_path: Path) -> None:
-    with LibraryHome(tmp_path).locked(), pytest.raises(LibraryBusyError), LibraryHome(tmp_path).locked():
+    with LibraryHome(tmp_path).lock(), pytest.raises(LibraryBusyError), LibraryHome(tmp_path).lock():
         pass
 
 
@@ -355,7 +357,7 @@ def test_a_library_that_cannot_be_written_has_its_files_elsewhere(
     (tmp_path / "photos" / "2019").mkdir(parents=True)
     home = LibraryHome(tmp_path / "photos")
     assert not home.home.is_relative_to(tmp_path / "photos")
-    cache = FolderCache(home.folder_cache("2019"), INFO)
+    cache = FolderCache(home.cache_paths("2019"), INFO)
     ref = PhotoRef("2019/a.jpg", 1, 1)
     cache.update([], {ref: scanned(ref, 1)})
     assert home.cached_folders() == ["2019"]
@@ -368,7 +370,7 @@ def versions_of(*photos: str) -> list[list[str]]:
     for number, photo in enumerate(photos):
         ref = PhotoRef(photo, 1, 1)
         folders.setdefault(ref.folder, []).append(scanned(ref, 1, seed=number))
-    table = LibraryTable.join([(folder, rows_to_table(rows, INFO)) for folder, rows in folders.items()], INFO)
+    table = LibraryTable.from_folders([(folder, photos_to_table(rows, INFO)) for folder, rows in folders.items()], INFO)
     faces = table.face_table()
     found: dict[int, list[str]] = {}
     for photo_id, version in zip(faces.photo_ids.tolist(), faces.shots[:, 1].tolist(), strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.outputs.albums import Album, AlbumPlan, make_albums, plan_albums
-from faceclust.types import PhotoFacts
+from faceclust.types import PhotoInfo
 
 PHOTOS = ("2019/a.jpg", "2020/a.jpg", "2020/A.JPG", "b.jpg")
 EVERYBODY = {"Anna": PHOTOS[:3], "Ben": ("b.jpg",), "Anna + Ben": ("2019/a.jpg",)}
@@ -24,8 +24,8 @@ def write_photos(root: Path, photos: tuple[str, ...] = PHOTOS) -> Path:
     return root
 
 
-def facts(photo: str, taken: datetime | None = None, camera: str | None = None) -> PhotoFacts:
-    return PhotoFacts(photo, f"hash of {photo}", (40, 30), 1, taken, camera, None, None)
+def facts(photo: str, taken: datetime | None = None, camera: str | None = None) -> PhotoInfo:
+    return PhotoInfo(photo, f"hash of {photo}", (40, 30), 1, taken, camera, None, None)
 
 
 def plan(

@@ -8,7 +8,7 @@ import random
 import zipfile
 from pathlib import Path
 
-from faceclust.packs.registry import forget_packs, user_models
+from faceclust.packs.registry import clear_pack_cache, user_models_folder
 
 #: What stands for a model: bytes that do not repeat.
 MODEL = random.Random(7).randbytes(400_000)
@@ -83,10 +83,10 @@ def manifest_text(
 
 def put_in(text: str, name: str = "mine") -> Path:
     """Make this manifest one of the user's; gives the pack's folder."""
-    folder = user_models() / name
+    folder = user_models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pack.toml").write_text(text, encoding="utf-8")
-    forget_packs()
+    clear_pack_cache()
     return folder
 
 

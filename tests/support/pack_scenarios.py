@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from faceclust.packs.registry import forget_packs, load_pack, user_models
+from faceclust.packs.registry import clear_pack_cache, load_pack, user_models_folder
 
 #: In the manifest of the embedded pack → what it says instead.
 _NO_LONGER_EMBEDDED = {"embedded = true": "embedded = false"}
@@ -52,13 +52,13 @@ def install_tiny_embedder(name: str = "tiny", *, blind_to_light: bool = False) -
     (file,) = [file for file in load_pack("dlib").files if file.name == path.name]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest.write_text(manifest.read_text().replace(str(file.sha256), digest))
-    forget_packs()
+    clear_pack_cache()
     return folder
 
 
 def _install(name: str, changes: dict[str, str]) -> Path:
     embedded = load_pack("dlib")
-    folder = user_models() / name
+    folder = user_models_folder() / name
     folder.mkdir(parents=True)
     text = (embedded.folder / "dlib.toml").read_text(encoding="utf-8")
     for before, after in ({'name = "dlib"': f'name = "{name}"'} | _NO_LONGER_EMBEDDED | changes).items():
@@ -67,5 +67,5 @@ def _install(name: str, changes: dict[str, str]) -> Path:
     (folder / "pack.toml").write_text(text, encoding="utf-8")
     for file in embedded.files:
         shutil.copy(embedded.path(file.name), folder)
-    forget_packs()
+    clear_pack_cache()
     return folder

@@ -9,7 +9,7 @@ import numpy as np
 
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.groups import Groups
-from faceclust.types import Clustering, FacePlace
+from faceclust.types import Clustering, FaceOccurrence
 
 BOX = (0.1, 0.1, 0.3, 0.3)
 _numbers = itertools.count()
@@ -25,8 +25,8 @@ def face(
 
 def place(
     id: str, photo: str = "a.jpg", hash: str = "h", box: Box = BOX, taken: datetime | None = None, quality: float = 1.0
-) -> FacePlace:
-    return FacePlace(id, photo, hash, box, (100, 100), quality, 1.0, taken)
+) -> FaceOccurrence:
+    return FaceOccurrence(id, photo, hash, box, (100, 100), quality, 1.0, taken)
 
 
 def event(
@@ -54,10 +54,10 @@ def clustering(labels: dict[str, int]) -> Clustering:
         np.array([labels[i] for i in ids], np.int32),
         np.zeros(len(ids), np.float32),
         np.zeros(len(ids), np.int32),
-        highest=max(labels.values()),
+        highest_number=max(labels.values()),
     )
 
 
 def groups_of(labels: dict[str, int]) -> Groups:
     """The groups of such a clustering."""
-    return Groups.of(clustering(labels), labels.keys())
+    return Groups.from_clustering(clustering(labels), labels.keys())

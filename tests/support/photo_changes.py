@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from faceclust import Library
-from faceclust.people.face_finder import Box, overlap
+from faceclust.people.face_finder import Box, intersection_over_union
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, ORIENTATION
 
 #: A photo's own name comes after this sign in a new one.
@@ -25,7 +25,7 @@ def names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
     found: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
     for person in library.people():
         for face in person.face_ids:
-            for place in library.places_of[face]:
+            for place in library.occurrences_of[face]:
                 name = Path(place.photo).name.rpartition(MARK)[2]
                 found[name].append((place.box, person.label, face in person.confirmed))
     return found
@@ -38,7 +38,12 @@ def surviving(before: dict[str, list[tuple[Box, str, bool]]], library: Library) 
     confirmed = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
     again = [
         max(
-            (sure for box, name, sure in now.get(photo, ()) if name == said and overlap(box, where) > 0.4), default=None
+            (
+                sure
+                for box, name, sure in now.get(photo, ())
+                if name == said and intersection_over_union(box, where) > 0.4
+            ),
+            default=None,
         )
         for photo, where, said in confirmed
     ]
@@ -46,11 +51,11 @@ def surviving(before: dict[str, list[tuple[Box, str, bool]]], library: Library) 
 
 
 def _photos(library: Library) -> list[Path]:
-    return sorted({library.root / place.photo for place in library.places})
+    return sorted({library.root / place.photo for place in library.occurrences})
 
 
 def _scan(library: Library) -> Library:
-    library.scan(workers=0 if len(library.places) < 100 else None)
+    library.scan(workers=0 if len(library.occurrences) < 100 else None)
     return library
 
 
@@ -127,7 +132,7 @@ def away_and_back(library: Library) -> Library:
     for folder in folders:
         folder.rename(aside / folder.name)
     _scan(library)
-    assert not library.people() and library.resolved.waiting
+    assert not library.people() and library.answers.missing_count
     for folder in folders:
         (aside / folder.name).rename(folder)
     return _scan(library)
@@ -204,9 +209,9 @@ def other_models(library: Library) -> Library:
         detector=replace(pack.detector, settings=settings),
         embedder=replace(pack.embedder, radius=3.0, mirror=False),
     )
-    ids = set(library.places_of)
+    ids = set(library.occurrences_of)
     other.scan(workers=0 if len(ids) < 100 else None)
-    assert len(ids.intersection(other.places_of)) < len(ids) / 3  # boxes, and so ids, are others
+    assert len(ids.intersection(other.occurrences_of)) < len(ids) / 3  # boxes, and so ids, are others
     other.cluster()
     return other
 
@@ -218,7 +223,7 @@ def delete_caches(library: Library) -> Library:
 
 
 def delete_the_grouping(library: Library) -> Library:
-    for path in (library.home.clusters, library.home.clusters_before):
+    for path in (library.home.clusters, library.home.previous_clusters):
         path.unlink(missing_ok=True)
     library.cluster()
     return library

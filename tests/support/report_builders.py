@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.outputs.report.compose import Known, compose
+from faceclust.outputs.report.compose import ReportInput, compose_report
 from faceclust.outputs.report.render import render_report
-from faceclust.outputs.report.values import Doubts, Likeness, Report, Rift, Stray
-from faceclust.types import FacePlace, Person, PhotoFacts
+from faceclust.outputs.report.values import MergeCandidate, Outlier, Report, ReviewFindings, SplitCandidate
+from faceclust.types import FaceOccurrence, Person, PhotoInfo
 from tests.support.drawn_faces import draw_face
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -16,27 +16,31 @@ EVIL_FILE = "2020/\"'><script>document.title='broken'</script>#?%41 &amp; {{ 7*7
 MADE = datetime(2024, 5, 6, 7, 8)
 
 
-def place(face: str, photo: str = "a.jpg", when: tuple[int, int] | None = (2020, 6), quality: float = 0.5) -> FacePlace:
+def place(
+    face: str, photo: str = "a.jpg", when: tuple[int, int] | None = (2020, 6), quality: float = 0.5
+) -> FaceOccurrence:
     taken = datetime(*when, 3, 12) if when else None
-    return FacePlace(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
+    return FaceOccurrence(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
 
 
-def facts(place: FacePlace, at: tuple[float, float] | None = None) -> PhotoFacts:
+def facts(place: FaceOccurrence, at: tuple[float, float] | None = None) -> PhotoInfo:
     north, east = at or (None, None)
-    return PhotoFacts(place.photo, place.photo_hash, place.photo_size, 1, place.taken_at, None, north, east)
+    return PhotoInfo(place.photo, place.photo_hash, place.photo_size, 1, place.taken_at, None, north, east)
 
 
-def known(persons: list[Person], places: list[FacePlace], **more: object) -> Known:
+def known(persons: list[Person], places: list[FaceOccurrence], **more: object) -> ReportInput:
     """What is known where these faces are on these photos."""
-    places_of: dict[str, list[FacePlace]] = {}
+    places_of: dict[str, list[FaceOccurrence]] = {}
     for one in places:
         places_of.setdefault(one.face_id, []).append(one)
     photos = {one.photo: facts(one, (48.14, 11.58)) for one in places}
-    return Known("/photos", persons, places_of, photos, len(photos), **more)  # type: ignore[arg-type]
+    return ReportInput("/photos", persons, places_of, photos, len(photos), **more)  # type: ignore[arg-type]
 
 
-def report(persons: list[Person], places: list[FacePlace], **more: object) -> Report:
-    return compose(known(persons, places, **more), made_at=MADE, faces=24, groups=None, pictures=None)
+def report(persons: list[Person], places: list[FaceOccurrence], **more: object) -> Report:
+    return compose_report(
+        known(persons, places, **more), made_at=MADE, faces_per_person=24, max_groups=None, max_pictures=None
+    )
 
 
 def html(made: Report) -> str:
@@ -45,7 +49,7 @@ def html(made: Report) -> str:
     return render_report(made, pictures, best, Path("/photos"), Path("/photos/page.html"))
 
 
-def everything() -> tuple[list[Person], list[FacePlace], dict[str, object]]:
+def everything() -> tuple[list[Person], list[FaceOccurrence], dict[str, object]]:
     """Two dozen people, one of them called EVIL, groups, doubts of each kind, and skipped files."""
     persons, places = [], []
     names = [EVIL, "Åsa Öberg", "Zoë", *(f"Person {number}" for number in range(21))]
@@ -59,10 +63,10 @@ def everything() -> tuple[list[Person], list[FacePlace], dict[str, object]]:
         faces = [f"e{number}{i}" for i in range(3)]
         persons.append(Person(f"group-{100 + number}", None, tuple(faces), frozenset(), (100 + number,)))
         places += [place(face, f"group/{number} {i}.jpg") for i, face in enumerate(faces)]
-    doubts = Doubts(
-        (Stray("0f5", persons[0].id, 1.4, persons[1].id, 0.9),),
-        (Likeness((persons[0].id, persons[-1].id), 1.15, 0.8),),
-        (Rift(persons[0].id, (1, 7), (("0f1", "0f2"), ("0f3", "0f4")), 1.7),),
+    doubts = ReviewFindings(
+        (Outlier("0f5", persons[0].id, 1.4, persons[1].id, 0.9),),
+        (MergeCandidate((persons[0].id, persons[-1].id), 1.15, 0.8),),
+        (SplitCandidate(persons[0].id, (1, 7), (("0f1", "0f2"), ("0f3", "0f4")), 1.7),),
     )
     skipped = [
         {"photo": EVIL_FILE, "reason": "truncated file", "detail": EVIL},

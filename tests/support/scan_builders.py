@@ -17,10 +17,10 @@ from faceclust import Library
 from faceclust.packs.registry import load_pack
 from faceclust.photos.face_ids import content_hash
 from faceclust.scan.crawl import crawl
-from faceclust.scan.examine import Look, PhotoExaminer
-from faceclust.scan.unchanged import unchanged_photos
+from faceclust.scan.examine import PhotoExaminer, ScanSettings
+from faceclust.scan.unchanged import count_unchanged_photos
 from faceclust.store.home import LibraryHome
-from faceclust.store.schema import rows_to_table
+from faceclust.store.schema import photos_to_table
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 from tests.support.sample_photos import COLLINS, HOPPER, scenery, variant
 
@@ -71,8 +71,8 @@ def make_photos(root: Path) -> Path:
 
 
 @cache
-def _look() -> Look:
-    return Look(load_pack("dlib"))
+def _look() -> ScanSettings:
+    return ScanSettings(load_pack("dlib"))
 
 
 @cache
@@ -87,7 +87,7 @@ def expected(library: Library) -> dict[str, list[dict[str, Any]]]:
     rows = {}
     for folder in crawl(library.root):
         photos = (replace(_examined((library.root / ref.rel_path).read_bytes()), ref=ref) for ref in folder.photos)
-        if found := rows_to_table(photos, library.cache_info).to_pylist():
+        if found := photos_to_table(photos, library.cache_info).to_pylist():
             rows[folder.rel_path] = in_order(found)
     return rows
 
@@ -112,4 +112,4 @@ def contents(root: Path) -> set[str]:
 
 def is_unchanged(root: Path, *starts: str) -> bool:
     """Would a scan do nothing?"""
-    return unchanged_photos(LibraryHome(root), starts or [""]) is not None
+    return count_unchanged_photos(LibraryHome(root), starts or [""]) is not None

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from faceclust import Library
-from faceclust.store.schema import folder_schema, parquet_bytes
+from faceclust.store.schema import encode_parquet, folder_schema
 
 
 def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folder: str = "photos") -> Library:
@@ -50,8 +50,8 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
             arrays.append(pa.array(columns[field.name]).cast(field.type))
         else:
             arrays.append(pa.nulls(n, field.type))
-    content = parquet_bytes(pa.Table.from_arrays(arrays, schema=schema))
+    content = encode_parquet(pa.Table.from_arrays(arrays, schema=schema))
     (root / folder / ".faceclust.parquet").write_bytes(content)
     library.home.create()
-    library.home.note_scan()
+    library.home.record_scan()
     return library

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from faceclust import Library
-from faceclust.photos.decoders import turn_upright
-from faceclust.types import FacePlace
+from faceclust.photos.decoders import apply_orientation
+from faceclust.types import FaceOccurrence
 from tests.support.photo_files import dng
 from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, save, together, variant
 
@@ -38,7 +38,7 @@ def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = KINDS) -> None:
     for ending, orientations in kinds.items():
         for orientation in orientations:
             way = {6: 8, 8: 6}.get(orientation, orientation)
-            stored = Image.fromarray(np.ascontiguousarray(turn_upright(np.asarray(upright), way)))
+            stored = Image.fromarray(np.ascontiguousarray(apply_orientation(np.asarray(upright), way)))
             path = root / f"{ending}-{orientation}.{ending}"
             if ending == "dng":
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def named_library(root: Path) -> Library:
     library = Library(root)
     library.scan(workers=0)
     for name, is_left in ((COLLINS, True), (HOPPER, False)):
-        faces = [place.face_id for place in library.places if (place.box[0] + place.box[2] < 1) == is_left]
+        faces = [place.face_id for place in library.occurrences if (place.box[0] + place.box[2] < 1) == is_left]
         library.name(faces, name)
     return library
 
@@ -108,7 +108,7 @@ class Measured:
         """Person → the largest distance of a side from the found face's, in pixels of the upright
         photo. `scheme`: "mwg" or "mp"."""
         faces = {face.name: face for face in self._read[photo][scheme]}
-        places = [place for place in self._library.places if place.photo == photo]
+        places = [place for place in self._library.occurrences if place.photo == photo]
         assert len(places) == len(faces) == len(self._read[photo][scheme])
         return {
             person.label: _error(faces[person.name], place, int(photo.partition("-")[2][0]))
@@ -117,6 +117,6 @@ class Measured:
         }
 
 
-def _error(read: ReadFace, place: FacePlace, orientation: int) -> int:
+def _error(read: ReadFace, place: FaceOccurrence, orientation: int) -> int:
     stored = place.photo_size[::-1] if orientation > 4 else place.photo_size
     return max(abs(a - b) for a, b in zip(shown(read.box, stored, orientation), place.pixel_box, strict=True))

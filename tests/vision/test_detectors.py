@@ -12,15 +12,15 @@ from PIL import Image
 
 from faceclust.errors import PackError
 from faceclust.packs.registry import load_pack
-from faceclust.packs.session import OnnxModel, choose_device, providers
-from faceclust.photos.decoders import turn_upright
+from faceclust.packs.session import OnnxModel, available_providers, choose_device
+from faceclust.photos.decoders import apply_orientation
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
 from faceclust.vision.landmarks import LandmarkRefiner
-from faceclust.vision.mtcnn import Mtcnn, _peaks
-from faceclust.vision.pyramid import Pyramid, _reduced, _rgb
-from faceclust.vision.single_stage import GridSettings
+from faceclust.vision.mtcnn import Mtcnn, _find_local_maxima
+from faceclust.vision.pyramid import ImagePyramid, _reduce_pixels, _to_rgb_array
+from faceclust.vision.single_stage import SingleStageSettings
 from faceclust.vision.yunet import Yunet
 from tests.support.sample_photos import COLLINS, HOPPER, portrait, scenery
 
@@ -36,22 +36,22 @@ def mtcnn() -> Mtcnn:
 def test_strips_give_what_the_whole_picture_gives(mtcnn: Mtcnn, height: int) -> None:
     level = np.asarray(portrait(COLLINS).resize((160, height)))
     whole = mtcnn._pnet(np.ascontiguousarray(level.transpose(2, 0, 1)[None], dtype=np.float32))
-    box, face = mtcnn._slide(level)
+    box, face = mtcnn._run_pnet(level)
     np.testing.assert_allclose(box, whole["box"][0], atol=1e-5)
     np.testing.assert_allclose(face, whole["face"][0], atol=1e-5)
 
 
 def test_a_peak_is_a_cell_no_neighbour_is_above() -> None:
     face_map = np.array([[0.9, 0.95, 0.1, 0.1], [0.2, 0.3, 0.1, 0.9], [0.99, 0.1, 0.1, 0.9]], np.float32)
-    rows, columns = _peaks(face_map, 0.5)
+    rows, columns = _find_local_maxima(face_map, 0.5)
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 3), (2, 0), (2, 3)]
-    assert len(_peaks(face_map, 0.995)[0]) == 0
+    assert len(_find_local_maxima(face_map, 0.995)[0]) == 0
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6, 0.5, 0.31, 0.124])
 def test_a_pyramids_copy_is_the_picture_at_that_scale(scale: float) -> None:
     picture = scenery(3).resize((803, 601))
-    copy = Pyramid(np.asarray(picture)).resized(scale)
+    copy = ImagePyramid(np.asarray(picture)).resize(scale)
     expected = picture.resize((copy.shape[1], copy.shape[0]), Image.Resampling.BOX)
     assert copy.shape[:2] == (int(np.ceil(601 * scale)), int(np.ceil(803 * scale)))
     assert np.abs(copy.astype(int) - np.asarray(expected).astype(int)).mean() < 2
@@ -65,15 +65,15 @@ def test_turned_pixels_are_reduced_as_if_they_lay_so(
 ) -> None:
     stored = np.zeros((size[1], size[0], channels), np.uint8)
     stored[:, :, :3] = np.asarray(scenery(3).resize(size))
-    pixels = turn_upright(stored[:, :, :3], orientation)
+    pixels = apply_orientation(stored[:, :, :3], orientation)
     expected = Image.fromarray(np.ascontiguousarray(pixels)).reduce(factor)
-    np.testing.assert_array_equal(_rgb(_reduced(pixels, factor)), np.asarray(expected))
+    np.testing.assert_array_equal(_to_rgb_array(_reduce_pixels(pixels, factor)), np.asarray(expected))
 
 
 def test_a_few_squares_are_cut_as_many_are() -> None:
     pixels = np.asarray(scenery(3))
     boxes = np.array([[30, 40, 130, 140], [-20, -30, 60, 50], [5000, 0, 5100, 100]], np.float32)
-    few, many = cut_squares(pixels, boxes, 48), Pyramid(pixels).crops(boxes, 48)
+    few, many = cut_squares(pixels, boxes, 48), ImagePyramid(pixels).crop(boxes, 48)
     assert np.abs(few.astype(int) - many.astype(int)).mean() < 4
     assert (few[2] == 127).all() and (few[1, 0, 0] == 127).all()
 
@@ -82,7 +82,7 @@ def test_crops_show_their_part_of_the_picture_and_grey_beyond() -> None:
     pixels = np.zeros((400, 400, 3), np.uint8)
     pixels[100:200, 200:300] = 255
     boxes = np.array([[200, 100, 300, 200], [150, 50, 350, 250], [-50, -50, 50, 50], [500, 500, 600, 600]], np.float32)
-    exact, around, corner, beyond = Pyramid(pixels).crops(boxes, 24)
+    exact, around, corner, beyond = ImagePyramid(pixels).crop(boxes, 24)
     assert exact[1:-1, 1:-1].min() == 255
     assert around[7:17, 7:17].min() == 255 and around[:5].max() == 0
     assert (corner[:11] == 127).all() and (corner[13:, 13:] == 0).all()
@@ -132,7 +132,7 @@ def test_yunets_answers_become_boxes_and_landmarks() -> None:
     model = _Grid({8: (5, 2), 16: (7, 1), 32: (1, 1)})
     pixels = np.zeros((70, 250, 3), np.uint8)
     pixels[:, :, 0] = 200  # red
-    found = Yunet(model, GridSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
+    found = Yunet(model, SingleStageSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
     assert model.given.shape == (1, 3, 64, 128)  # half of it, in whole cells of 32
     assert model.given[0, 2, :35, :125].min() == 200 and model.given[0, 0].max() == 0  # BGR
     by_width = np.argsort(found.boxes[:, 2] - found.boxes[:, 0])
@@ -163,7 +163,7 @@ def test_a_device_that_is_not_there_is_said_with_what_to_install() -> None:
     with pytest.raises(PackError, match="no device called 'gpu'") as unknown:
         choose_device("gpu")
     assert "cuda" in str(unknown.value.hint)
-    if "OpenVINOExecutionProvider" not in providers():
+    if "OpenVINOExecutionProvider" not in available_providers():
         with pytest.raises(PackError, match="cannot use openvino") as missing:
             choose_device("openvino")
         assert "onnxruntime-openvino" in str(missing.value.hint)

@@ -17,7 +17,7 @@ from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.embed import Embedder, load_embedder
-from faceclust.vision.embedder_io import Feed
+from faceclust.vision.embedder_io import EmbedderIO
 from faceclust.vision.pipeline import FaceAnalyser
 from tests.support import tiny_models
 
@@ -58,7 +58,9 @@ def test_chips_enter_as_the_manifest_says(
     embedder = load_embedder(pack_of(path, colour=colour, mean=mean, scale=scale))
     for n in (0, 1, 3, 8, 11):
         chips = chips_of(n)
-        np.testing.assert_allclose(embedder.raw(chips), quarters(chips, colour, mean, scale), rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(
+            embedder.raw_vectors(chips), quarters(chips, colour, mean, scale), rtol=1e-4, atol=1e-3
+        )
 
 
 @pytest.mark.parametrize(
@@ -78,12 +80,12 @@ def test_outputs_and_sides_of_every_kind(tmp_path: Path, made: dict[str, Any]) -
     spec = {"layout": "nchw"} if "channels" in made else {}
     embedder = load_embedder(pack_of(path, mean=127.5, scale=128.0, **spec))
     chips = chips_of(3)
-    np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 127.5, 128.0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(embedder.raw_vectors(chips), quarters(chips, "rgb", 127.5, 128.0), rtol=1e-4, atol=1e-3)
 
 
 def test_half_precision_is_brought_to_single(tmp_path: Path) -> None:
     path = tiny_models.embedder(tmp_path / "own.onnx", half=True)
-    vectors = load_embedder(pack_of(path, mean=127.5, scale=127.5)).raw(chips_of(2))
+    vectors = load_embedder(pack_of(path, mean=127.5, scale=127.5)).raw_vectors(chips_of(2))
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, quarters(chips_of(2), "rgb", 127.5, 127.5), atol=2e-3)
 
@@ -104,14 +106,14 @@ def test_a_facenet_keeps_its_one_size(tmp_path: Path, layout: str) -> None:
     path = tiny_models.embedder(tmp_path / "own.onnx", (160, 160), batch=1, layout=layout)
     embedder = load_embedder(pack_of(path, (160, 160)))
     chips = chips_of(2, (160, 160))
-    np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
+    np.testing.assert_allclose(embedder.raw_vectors(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
 
 
 def test_a_chip_need_not_be_a_square(tmp_path: Path) -> None:
     path = tiny_models.embedder(tmp_path / "own.onnx", (96, 112))
     chips = chips_of(2, (96, 112))
     embedder = load_embedder(pack_of(path, (96, 112)))
-    np.testing.assert_allclose(embedder.raw(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
+    np.testing.assert_allclose(embedder.raw_vectors(chips), quarters(chips, "rgb", 0.0, 1.0), rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +140,9 @@ def test_what_is_not_as_the_manifest_says_is_one_line(
 
 def test_what_comes_out_is_looked_at_where_the_file_does_not_tell() -> None:
     with pytest.raises(PackError, match="for 2 faces the embedder gives 2×12; 2×512 was expected"):
-        Feed().vectors({"embedding": np.zeros((2, 12), np.float32)}, 2, 512)
+        EmbedderIO().read_vectors({"embedding": np.zeros((2, 12), np.float32)}, 2, 512)
     with pytest.raises(PackError, match="for 2 faces the embedder gives 3×8; 2×12 was expected"):
-        Feed().vectors({"embedding": np.zeros((3, 8), np.float32)}, 2, 12)
+        EmbedderIO().read_vectors({"embedding": np.zeros((3, 8), np.float32)}, 2, 12)
 
 
 @pytest.mark.parametrize("batch", ["n", 1, 8])
@@ -170,7 +172,9 @@ def test_a_norm_that_is_none_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="norm_output goes with norm"):
             pack_of(path, **more)
     with pytest.raises(PackError, match="'norm' gives 3×2; one number a face"):
-        Feed(output="v", norm="norm").norms({"norm": np.zeros((3, 2), np.float32)}, np.zeros((3, 4), np.float32))
+        EmbedderIO(vector_output="v", norm_output="norm").read_norms(
+            {"norm": np.zeros((3, 2), np.float32)}, np.zeros((3, 4), np.float32)
+        )
 
 
 def test_templates_are_scaled_by_the_height_about_the_middle() -> None:
@@ -193,7 +197,7 @@ def test_a_boxs_chip_is_the_box_with_its_margin(tmp_path: Path) -> None:
         np.array([[140, 100, 260, 260]], np.float32), np.ones(1, np.float32), np.zeros((1, 5, 2), np.float32)
     )
     assert analyser.chip_scales(found)[0] == pytest.approx(160 / 200)
-    (chip,) = analyser.chips(pixels, found)
+    (chip,) = analyser.align(pixels, found)
     bright = np.argwhere(chip[:, :, 0] > 100)
     assert np.abs(bright.min(axis=0) - (16, 32)).max() <= 1  # row, column
     assert np.abs(bright.max(axis=0) - (143, 127)).max() <= 1

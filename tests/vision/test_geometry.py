@@ -59,7 +59,7 @@ def test_suppression_keeps_the_best_and_breaks_ties_by_order() -> None:
     assert non_maximum_suppression(boxes, scores, 0.5).tolist() == [1, 2]
     inner = np.array([[0, 0, 100, 100], [40, 40, 50, 50]], np.float32)
     assert non_maximum_suppression(inner, np.array([0.9, 0.8], np.float32), 0.7).tolist() == [0, 1]
-    assert non_maximum_suppression(inner, np.array([0.9, 0.8], np.float32), 0.7, over_smaller=True).tolist() == [0]
+    assert non_maximum_suppression(inner, np.array([0.9, 0.8], np.float32), 0.7, over_smaller_area=True).tolist() == [0]
     assert non_maximum_suppression(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5).tolist() == []
 
 

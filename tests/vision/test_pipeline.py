@@ -13,7 +13,7 @@ from PIL import Image
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
-from faceclust.vision.align import chip_transforms, cut_with
+from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.embed import Embedder
 from faceclust.vision.geometry import transform_scale
 from faceclust.vision.pipeline import FaceAnalyser
@@ -36,16 +36,16 @@ def chip(name: str) -> np.ndarray:
 
 def look(analyser: FaceAnalyser, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
     found = analyser.detect(pixels)
-    return analyser.embed([found], [analyser.chips(pixels, found)])[0][:2]
+    return analyser.embed([found], [analyser.align(pixels, found)])[0][:2]
 
 
 @pytest.mark.parametrize("name", PEOPLE)
 @pytest.mark.usefixtures("_builder_on_path")
 def test_embedding_equals_dlibs_own(name: str) -> None:
-    from packbuilder import float_embedder
+    from packbuilder import build_float_embedder
 
     pixels = chip(name).transpose(2, 0, 1)[None].astype(np.float32)
-    session = onnxruntime.InferenceSession(float_embedder(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(build_float_embedder(), providers=["CPUExecutionProvider"])
     dlibs = np.array(REFERENCE[name]["embedding"])
     np.testing.assert_allclose(session.run(None, {"input": pixels})[0][0], dlibs, atol=1e-5)
     # In integers: by squared L2 of unit vectors, where two people are at least .1 apart.
@@ -105,7 +105,7 @@ def test_size_lighting_and_turning_leave_a_face_itself(analyser: FaceAnalyser) -
 def test_faces_of_several_photos_are_embedded_as_each_alone(analyser: FaceAnalyser) -> None:
     pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
-    chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
+    chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     for pixels, (faces, vectors, *_) in zip(pictures, analyser.embed(found, chips), strict=True):
         alone, expected = look(analyser, pixels)
         np.testing.assert_array_equal(faces.boxes, alone.boxes)
@@ -136,7 +136,7 @@ def test_a_chip_shows_the_landmarks_where_the_template_says() -> None:
     for x, y in landmarks.round().astype(int):
         pixels[y - 12 : y + 12, x - 12 : x + 12] = 255
     matrices = chip_transforms(landmarks[None], template)
-    (cut,) = cut_with(pixels, matrices, (150, 150))
+    (cut,) = cut_chips(pixels, matrices, (150, 150))
     for x, y in template.round().astype(int):
         assert cut[y, x].min() > 200
     assert (cut[:, :, 0] > 128).sum() < 5 * 81
@@ -147,7 +147,7 @@ def test_chips_beyond_the_edge_are_black_not_an_error() -> None:
     template = load_pack("dlib").embedder.template
     far_away = template[None] + np.float32(5000)
     white = np.full((50, 50, 3), 255, np.uint8)
-    assert cut_with(white, chip_transforms(far_away, template), (150, 150)).max() == 0
+    assert cut_chips(white, chip_transforms(far_away, template), (150, 150)).max() == 0
 
 
 def test_detections_check_their_shapes() -> None:

@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from faceclust.evaluation.degradations import Blurred, Covered, Cut, Exposed, Jpeg, Noisy, Smaller
+from faceclust.evaluation.degradations import (
+    BandOcclusion,
+    Downscaling,
+    ExposureChange,
+    GaussianBlur,
+    GaussianNoise,
+    JpegCompression,
+    LeftOcclusion,
+)
 from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.pipeline import FaceAnalyser
-from faceclust.vision.quality import Parts, face_quality, quality_parts
+from faceclust.vision.quality import QualityFactors, face_quality, measure_quality_factors
 from tests.support.sample_photos import COLLINS, HOPPER, portrait
 
 SPEC = load_pack("dlib").embedder
@@ -30,7 +38,7 @@ def analyser() -> FaceAnalyser:
 def quality_of(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
     """Of the surest face; 0 where none is found."""
     found = analyser.detect(pixels)
-    ((faces, _, quality, _),) = analyser.embed([found], [analyser.chips(pixels, found)])
+    ((faces, _, quality, _),) = analyser.embed([found], [analyser.align(pixels, found)])
     return float(quality[faces.scores.argmax()]) if len(faces) else 0.0
 
 
@@ -43,12 +51,12 @@ def small(person: str) -> np.ndarray:
 @pytest.mark.parametrize(
     "treatments",
     [
-        [Blurred(2), Blurred(4), Blurred(7)],
-        [Smaller(2), Smaller(3.5)],
-        [Smaller(3, back=True), Smaller(5, back=True)],
-        [Jpeg(10), Jpeg(4)],
-        [Noisy(30), Noisy(60)],
-        [Exposed(0.02)],
+        [GaussianBlur(2), GaussianBlur(4), GaussianBlur(7)],
+        [Downscaling(2), Downscaling(3.5)],
+        [Downscaling(3, restore_size=True), Downscaling(5, restore_size=True)],
+        [JpegCompression(10), JpegCompression(4)],
+        [GaussianNoise(30), GaussianNoise(60)],
+        [ExposureChange(0.02)],
     ],
     ids=str,
 )
@@ -66,15 +74,15 @@ def test_half_a_face_is_worth_less(analyser: FaceAnalyser, person: str) -> None:
     whole = quality_of(analyser, pixels)
     middle = found.landmarks[found.scores.argmax(), 2]
     width, height = pixels.shape[1], pixels.shape[0]
-    assert quality_of(analyser, Cut(float(middle[0]) / width)(pixels)) < whole - 0.05
+    assert quality_of(analyser, LeftOcclusion(float(middle[0]) / width)(pixels)) < whole - 0.05
     below = float(found.landmarks[found.scores.argmax(), 3:, 1].max()) / height + 0.05
-    assert quality_of(analyser, Covered(0.15, below)(pixels)) < whole - 0.05
+    assert quality_of(analyser, BandOcclusion(0.15, below)(pixels)) < whole - 0.05
 
 
 def test_it_is_the_same_whatever_faces_are_looked_at_beside(analyser: FaceAnalyser) -> None:
     pictures = [small(COLLINS), np.zeros((200, 200, 3), np.uint8), small(HOPPER)]
     found = [analyser.detect(pixels) for pixels in pictures]
-    chips = [analyser.chips(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
+    chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     together = analyser.embed(found, chips)
     for one, cut, (_, _, quality, _) in zip(found, chips, together, strict=True):
         assert quality.dtype == np.float32 and quality.shape == (len(one),)
@@ -92,10 +100,12 @@ def parts_of(
     scale: float = 1.0,
     asymmetry: float = 0.0,
     score: float = 0.9,
-) -> Parts:
+) -> QualityFactors:
     n = len(chips)
     landmarks = np.tile(SPEC.template, (n, 1, 1)) if landmarks is None else landmarks
-    return quality_parts(faces(landmarks, score), np.full(n, scale), chips, np.full(n, asymmetry, np.float32), SPEC)
+    return measure_quality_factors(
+        faces(landmarks, score), np.full(n, scale), chips, np.full(n, asymmetry, np.float32), SPEC
+    )
 
 
 GREY = np.full((1, 150, 150, 3), 128, np.uint8)
@@ -173,8 +183,10 @@ def test_whatever_comes_it_is_between_0_and_1(
 ) -> None:
     spec = replace(SPEC, norm=carried, mirror=mirror)
     found, one = faces(landmarks, score), np.float32([asymmetry])
-    for field in fields(Parts):
-        assert np.isfinite(getattr(quality_parts(found, np.array([scale]), chip[None], one, spec), field.name)).all()
+    for field in fields(QualityFactors):
+        assert np.isfinite(
+            getattr(measure_quality_factors(found, np.array([scale]), chip[None], one, spec), field.name)
+        ).all()
     quality = face_quality(found, np.array([scale]), chip[None], one, np.float32([norm]), spec)
     assert quality.shape == (1,) and quality.dtype == np.float32 and 0 <= quality[0] <= 1
 

@@ -20,7 +20,7 @@ from faceclust.types import Detections
 from faceclust.vision.detect import load_detector
 from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.scrfd import Scrfd
-from faceclust.vision.single_stage import GridSettings
+from faceclust.vision.single_stage import SingleStageSettings
 from tests.support import tiny_models
 
 BOX = (2.0, 1.0, 3.0, 4.0)
@@ -154,7 +154,7 @@ def test_scrfds_outputs_may_have_a_leading_axis_and_any_order() -> None:
             out["16-4"][0, 5] = BOX
             return out
 
-    found = Scrfd(Model(), GridSettings(20, 0.5, 0.4))(np.zeros((64, 96, 3), np.uint8), 10)
+    found = Scrfd(Model(), SingleStageSettings(20, 0.5, 0.4))(np.zeros((64, 96, 3), np.uint8), 10)
     np.testing.assert_allclose(found.boxes, [[0, -16, 80, 64]])
 
 

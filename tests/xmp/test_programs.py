@@ -118,7 +118,7 @@ def test_what_other_programs_rewrite_is_known_again(oriented: Library, tmp_path:
         assert sorted(face.name or "" for face in faces["mwg"]) == ["Eileen", HOPPER]
         assert sorted(face.name or "" for face in faces["mp"]) == ["Eileen", HOPPER]
     assert sorted(_subjects(one)) == ["Eileen", HOPPER, "holiday"]
-    library.ignore([place.face_id for place in library.places])
+    library.ignore([place.face_id for place in library.occurrences])
     library.write_xmp(library.plan_xmp())
     assert _subjects(one) == ["holiday"] and b"xmp:Rating" in other.read_bytes()
     for path in (one, other):

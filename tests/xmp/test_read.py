@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceclust.importers.keywords import people_of
-from faceclust.photos.embedded_xmp import embedded_packets
+from faceclust.importers.keywords import unplaced_people_of
+from faceclust.photos.embedded_xmp import read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.support.programs import program
@@ -44,13 +44,13 @@ def test_names_without_a_place() -> None:
     digikam = read_packet(DIGIKAM)
     assert digikam.keywords[:2] == (("Places", "Rome"), ("People", "Anna"))
     assert digikam.orientation == 6
-    assert people_of(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor the folder of a family
-    assert people_of(read_packet(LIGHTROOM)) == ("Anna",)
+    assert unplaced_people_of(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor the folder of a family
+    assert unplaced_people_of(read_packet(LIGHTROOM)) == ("Anna",)
     iptc = packet(
         '<rdf:Description rdf:about="" xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
         "<e:PersonInImage><rdf:Bag><rdf:li>Zoë</rdf:li><rdf:li> </rdf:li></rdf:Bag></e:PersonInImage></rdf:Description>"
     )
-    assert people_of(read_packet(iptc)) == ("Zoë",)
+    assert unplaced_people_of(read_packet(iptc)) == ("Zoë",)
 
 
 def area(**fields: str) -> bytes:
@@ -126,6 +126,6 @@ def test_more_regions_than_one_segment_holds(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(photo)
     options.write_text(f"-RegionInfo={{RegionList=[{regions}]}}\n")
     subprocess.run([program("exiftool"), "-q", "-@", options, photo], check=True)
-    packets = embedded_packets(photo)
+    packets = read_embedded_packets(photo)
     assert len(packets) == 2 and len(photo.read_bytes()) > 65536
     assert [region.name for data in packets for region in read_packet(data).regions] == people

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.xmp.edit_regions import listed_regions
+from faceclust.xmp.edit_regions import read_regions
 from faceclust.xmp.packet import BadPacketError, parse_packet, tag
-from faceclust.xmp.rdf import array, descriptions, items, properties, text_of
+from faceclust.xmp.rdf import array_items, descriptions, find_array, property_elements, text_of
 from faceclust.xmp.read import read_packet
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.schemes import SCHEMES
 from faceclust.xmp.values import stored_box, upright_box
-from faceclust.xmp.write import merge_faces, without_ours
+from faceclust.xmp.write import merge_faces, strip_own_data
 from tests.support.xmp_packets import CLUTTER, bag, mwg, region, sidecar
 
 SIZE = (4000, 3000)
@@ -30,11 +30,13 @@ LISTS = ("digiKam:TagsList", "lr:hierarchicalSubject", "dc:subject", "Iptc4xmpEx
 
 
 def names(data: bytes, scheme: int) -> list[str | None]:
-    return [found.name for found in listed_regions(parse_packet(data).getroot(), SCHEMES[scheme])]
+    return [found.name for found in read_regions(parse_packet(data).getroot(), SCHEMES[scheme])]
 
 
 def listed(data: bytes, name: str) -> list[str]:
-    return [text_of(item) for found in properties(parse_packet(data).getroot(), name) for item in items(found)]
+    return [
+        text_of(item) for found in property_elements(parse_packet(data).getroot(), name) for item in array_items(found)
+    ]
 
 
 def test_a_new_sidecar_has_regions_by_both_schemes_and_every_keyword() -> None:
@@ -47,8 +49,10 @@ def test_a_new_sidecar_has_regions_by_both_schemes_and_every_keyword() -> None:
         ["Anna", "Ben"],
         ["Anna", "Ben"],
     ]
-    assert without_ours(data) is None
-    kinds = [array(properties(parse_packet(data).getroot(), name)[0]).tag.rpartition("}")[2] for name in LISTS]
+    assert strip_own_data(data) is None
+    kinds = [
+        find_array(property_elements(parse_packet(data).getroot(), name)[0]).tag.rpartition("}")[2] for name in LISTS
+    ]
     assert kinds == ["Seq", "Bag", "Bag", "Bag"]
 
 
@@ -65,7 +69,7 @@ def test_boxes_come_back_to_the_pixel(
     faces = [NamedBox(stored_box(box, orientation), name) for name, box in boxes.items()]
     data = merge_faces(None, faces, size).data
     for scheme in SCHEMES:
-        read = {found.name: found.box for found in listed_regions(parse_packet(data).getroot(), scheme)}
+        read = {found.name: found.box for found in read_regions(parse_packet(data).getroot(), scheme)}
         assert read.keys() == boxes.keys()
         for name, box in read.items():
             assert box is not None
@@ -133,7 +137,7 @@ def test_what_was_there_is_there_to_the_byte_once_ours_is_taken_out(old: str, en
         assert {text.rpartition("/")[2].rpartition("|")[2] for text in listed(merged.data, name)} >= {"Anna", "Ben"}
     assert merge_faces(merged.data, [ANNA, BEN], SIZE).data == merged.data  # nothing more to do
     assert merge_faces(merged.data, [], SIZE).data == before
-    assert without_ours(merged.data) is not None
+    assert strip_own_data(merged.data) is not None
     blocks = list(descriptions(parse_packet(merged.data).getroot()))
     assert len({block.get(tag("rdf:about")) for block in blocks}) == 1
 
@@ -321,18 +325,18 @@ def test_packets_damaged_at_random_are_refused_or_changed_once() -> None:
 def test_a_suggested_name_is_told_from_a_confirmed_one_when_read_again() -> None:
     guess = replace(BEN, confirmed=False)
     data = merge_faces(None, [ANNA, guess, NOBODY], SIZE).data
-    assert {(found.name, found.sure) for found in read_packet(data).regions} == {
+    assert {(found.name, found.confirmed) for found in read_packet(data).regions} == {
         ("Anna", True),
         ("Ben", False),
         (None, True),
     }
-    assert merge_faces(data, [ANNA, guess, NOBODY], SIZE).data == data and without_ours(data) is None
+    assert merge_faces(data, [ANNA, guess, NOBODY], SIZE).data == data and strip_own_data(data) is None
     moved = data.replace(b"0.350000", b"0.350400")  # rounded by another program
-    assert moved != data and {found.sure for found in read_packet(moved).regions if found.name == "Ben"} == {False}
+    assert moved != data and {found.confirmed for found in read_packet(moved).regions if found.name == "Ben"} == {False}
     changed = data.replace(b'"Ben"', b'"Carla"')  # what somebody else made of it is theirs
-    assert all(found.sure for found in read_packet(changed).regions)
+    assert all(found.confirmed for found in read_packet(changed).regions)
     confirmed = merge_faces(data, [ANNA, BEN, NOBODY], SIZE).data
-    assert all(found.sure for found in read_packet(confirmed).regions) and b"Suggested" not in confirmed
+    assert all(found.confirmed for found in read_packet(confirmed).regions) and b"Suggested" not in confirmed
     assert confirmed == merge_faces(None, [ANNA, BEN, NOBODY], SIZE).data
 
 

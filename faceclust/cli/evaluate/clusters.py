@@ -8,35 +8,37 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.evaluate.clusters_output import TITLES
-from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
-from faceclust.cli.terminal.text import count
+from faceclust.cli.evaluate.clusters_output import METHOD_TITLES
+from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
+from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.thresholds import Labelled
+    from faceclust.evaluation.thresholds import LabelledFaces
 
 _FILE = click.Path(path_type=Path)
 
 
 @click.command("clusters", short_help="How well faces are grouped, by people you know.")
 @click.option("--truth", type=_FILE, metavar="FILE", help="A CSV that says who the faces are; or: folders.")
-@click.option("--sweep", "cuts", default="0.9:1.3:0.05", show_default=True, help="Thresholds: from, to, step.")
-@click.option("--algorithm", "-a", "methods", type=click.Choice(list(TITLES)), multiple=True, help="Only this one.")
+@click.option("--sweep", default="0.9:1.3:0.05", show_default=True, help="Thresholds: from, to, step.")
+@click.option(
+    "--algorithm", "-a", "algorithms", type=click.Choice(list(METHOD_TITLES)), multiple=True, help="Only this one."
+)
 @click.option("--embeddings", type=_FILE, metavar="FILE", help="Faces of this .npz or .parquet, not of the library.")
 @click.option("--radius", type=click.FloatRange(0, min_open=True), help="The length to give to --embeddings.")
-@click.option("--faces", "most", type=click.IntRange(2), metavar="N", help="Whole people by lot, some N faces.")
+@click.option("--faces", "max_faces", type=click.IntRange(2), metavar="N", help="Whole people by lot, some N faces.")
 @click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person.")
 @plot_option
 @library_option
 @json_option
 def command(
     truth: Path | None,
-    cuts: str,
-    methods: tuple[str, ...],
+    sweep: str,
+    algorithms: tuple[str, ...],
     embeddings: Path | None,
     radius: float | None,
-    most: int | None,
+    max_faces: int | None,
     allow_same_photo: bool,
     plot: Path | None,
     library: Path | None,
@@ -55,47 +57,49 @@ def command(
       faceclust evaluate clusters --truth folders --sweep 0.6:1.6:0.05 -a average
       faceclust evaluate clusters --embeddings faces.npz --json
     """
-    from faceclust.cli.evaluate.clusters_output import curves, cuts_record, print_cuts
+    from faceclust.cli.evaluate.clusters_output import bcubed_curves, cuts_record, print_cuts
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.evaluation.thresholds import score_cuts, thresholds_of
-    from faceclust.outputs.plots import draw_cuts
+    from faceclust.evaluation.thresholds import parse_thresholds, score_groupings
+    from faceclust.outputs.plots import draw_threshold_curves
 
-    thresholds, target = thresholds_of(cuts), plot_destination(plot)
-    labelled = _labelled(truth, embeddings, radius, library)
-    labelled = labelled.sample(most) if most else labelled
-    methods = tuple(dict.fromkeys(methods)) or tuple(TITLES)
-    _warn(len(labelled.faces), methods)
+    thresholds, target = parse_thresholds(sweep), resolve_plot_file(plot)
+    labelled = _load_labelled_faces(truth, embeddings, radius, library)
+    labelled = labelled.sample(max_faces) if max_faces else labelled
+    algorithms = tuple(dict.fromkeys(algorithms)) or tuple(METHOD_TITLES)
+    _warn_if_slow(len(labelled.faces), algorithms)
     options = {"allow_same_photo": allow_same_photo}
-    scores = list(score_cuts(labelled, methods, thresholds, TerminalProgress(), **options))
+    scores = list(score_groupings(labelled, algorithms, thresholds, TerminalProgress(), **options))
     print_json(cuts_record(labelled, scores)) if as_json else print_cuts(labelled, scores)
-    write_plot(target, lambda stream, ending: draw_cuts(stream, ending, curves(scores)))
+    write_plot(target, lambda stream, ending: draw_threshold_curves(stream, ending, bcubed_curves(scores)))
 
 
-def _labelled(truth: Path | None, file: Path | None, radius: float | None, named: Path | None) -> Labelled:
-    from faceclust.catalogue.models_in_use import load_used
-    from faceclust.evaluation.embedding_files import labelled, read_saved
-    from faceclust.evaluation.ground_truth import labelled_faces
+def _load_labelled_faces(
+    truth: Path | None, embeddings: Path | None, radius: float | None, library: Path | None
+) -> LabelledFaces:
+    from faceclust.catalogue.models_in_use import load_pack_in_use
+    from faceclust.evaluation.embedding_files import label_saved_faces, read_embedding_file
+    from faceclust.evaluation.ground_truth import label_library_faces
 
-    if file is None:
+    if embeddings is None:
         if truth is None:
             raise UsageError("nothing says who the faces are", hint="name a --truth FILE, or --truth folders")
         if radius is not None:
             raise UsageError("--radius is for --embeddings", hint="a library's embeddings have that of its models")
-        return labelled_faces(open_library(named), truth)
-    pack = open_library(named).pack if named else load_used(None)
-    saved = read_saved(file, radius, pack.embedder.radius)
+        return label_library_faces(open_library(library), truth)
+    pack = open_library(library).pack if library else load_pack_in_use(None)
+    saved = read_embedding_file(embeddings, radius, pack.embedder.radius)
     if saved.norm is None or abs(saved.norm - saved.radius) > 0.01 * saved.radius:
         was = "of many lengths" if saved.norm is None else f"of length {saved.norm:.3g}"
         click.echo(f"embeddings {was} brought to {saved.radius:.3g}; --radius says another", err=True)
-    return labelled(saved, truth)
+    return label_saved_faces(saved, truth)
 
 
-def _warn(faces: int, methods: tuple[str, ...]) -> None:
-    from faceclust.evaluation.thresholds import SLOW, SLOW_FROM
+def _warn_if_slow(faces: int, algorithms: tuple[str, ...]) -> None:
+    from faceclust.evaluation.thresholds import SLOW_FROM_FACES, SLOW_METHODS
 
-    if faces > SLOW_FROM and (slow := [name for name in methods if name in SLOW]):
+    if faces > SLOW_FROM_FACES and (slow := [name for name in algorithms if name in SLOW_METHODS]):
         click.echo(
-            f"note: {' and '.join(slow)} linkage take long over {count(faces, 'face')}, at each threshold anew; "
+            f"note: {' and '.join(slow)} linkage take long over {format_count(faces, 'face')}, at each threshold anew; "
             "--faces 10000 draws some people, --algorithm chooses",
             err=True,
         )

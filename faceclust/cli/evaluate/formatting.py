@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-NONE = "–"
+NO_VALUE = "–"
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -26,23 +26,23 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(line(row))
 
 
-def percent(value: float | None, error: float | None = None) -> str:
+def format_percent(value: float | None, standard_error: float | None = None) -> str:
     """ "98.88 ± 0.13 %"; a dash for what is not known."""
     if value is None or value != value:
-        return NONE
-    return f"{100 * value:.2f} %" if error is None else f"{100 * value:.2f} ± {100 * error:.2f} %"
+        return NO_VALUE
+    return f"{100 * value:.2f} %" if standard_error is None else f"{100 * value:.2f} ± {100 * standard_error:.2f} %"
 
 
-def rate(far: float) -> str:
+def format_far(far: float) -> str:
     """A false accept rate: "1e-3"."""
     return f"{far:.0e}".replace("e-0", "e-")
 
 
-def finite(value: float | None) -> float | None:
+def finite_or_none(value: float | None) -> float | None:
     """As JSON can say it: None for what is infinite or not a number."""
     return value if value is not None and math.isfinite(value) else None
 
 
-def distance(threshold: float | None) -> str:
+def format_threshold(threshold: float | None) -> str:
     """A threshold; a dash for what is not known."""
-    return NONE if threshold is None else f"{threshold:.3f}"
+    return NO_VALUE if threshold is None else f"{threshold:.3f}"

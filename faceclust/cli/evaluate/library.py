@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.evaluate.clusters_output import score_record, short
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.evaluate.clusters_output import format_score, score_record
+from faceclust.cli.terminal.text import format_count, printable
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.library_score import Interval, OwnPeople
+    from faceclust.evaluation.library_score import ConfidenceInterval, LibraryScore
 
-_AROUND = 0.3  # thresholds this near to the present one are shown
+_SHOWN_THRESHOLD_RANGE = 0.3  # thresholds this near to the present one are shown
 
 
 @click.command("library", short_help="How well your own people are grouped.")
@@ -38,86 +38,88 @@ def command(library: Path | None, as_json: bool) -> None:
     opened = open_library(library)
     found = opened.evaluate()
     if as_json:
-        print_json({"library": str(opened.root), **_record(found)})
+        print_json({"library": str(opened.root), **_library_score_record(found)})
     else:
-        _print(found)
+        _print_library_score(found)
 
 
-def _print(found: OwnPeople) -> None:
-    params = found.params
+def _print_library_score(score: LibraryScore) -> None:
+    params = score.params
     how = "hdbscan" if params.algorithm == "hdbscan" else f"{params.algorithm} linkage at {params.threshold:g}"
-    click.echo(f"{count(found.faces, 'confirmed face')} of {found.people} people, grouped by likeness alone: {how}\n")
+    click.echo(
+        f"{format_count(score.faces, 'confirmed face')} of {score.people} people, grouped by likeness alone: {how}\n"
+    )
     click.echo(click.style("            precision            recall", bold=True))
-    for title, (precision, recall) in (("BCubed", found.bcubed), ("pairs", found.pairwise)):
-        click.echo(f"  {title:8}  {_interval(precision)}  {_interval(recall)}")
-    if found.pairwise[1].value == 1:
+    for title, (precision, recall) in (("BCubed", score.bcubed), ("pairs", score.pairwise)):
+        click.echo(f"  {title:8}  {_format_interval(precision)}  {_format_interval(recall)}")
+    if score.pairwise[1].value == 1:
         click.echo("everybody's confirmed faces lie in one group each, as when groups are named as a whole:")
         click.echo("what the groups lack these names cannot tell")
-    if found.confusions:
+    if score.confusions:
         click.echo(f"\n{click.style('taken for one person', bold=True)}")
-    for one in found.confusions:
+    for one in score.confusions:
         some = "group" if len(one.groups) == 1 else "groups"
         numbers = f", now in {some} {', '.join(map(str, one.groups))}" if one.groups else ""
         click.echo(
-            f"  {printable(one.names[0])} ({count(one.faces[0], 'face')}) and {printable(one.names[1])} "
+            f"  {printable(one.names[0])} ({format_count(one.faces[0], 'face')}) and {printable(one.names[1])} "
             f"({one.faces[1]}){numbers}: {one.command}"
         )
-    if found.spread:
+    if score.split_people:
         click.echo(f"\n{click.style('in several groups', bold=True)}, which their names hold together")
-        told = ", ".join(f"{printable(name)} {groups}" for name, groups in found.spread)
+        told = ", ".join(f"{printable(name)} {groups}" for name, groups in score.split_people)
         click.echo(click.wrap_text(told, 78, "  ", "  "))
-    _print_cuts(found)
+    _print_other_thresholds(score)
 
 
-def _print_cuts(found: OwnPeople) -> None:
-    if not found.cuts:
+def _print_other_thresholds(score: LibraryScore) -> None:
+    if not score.comparisons:
         return
     click.echo("\n" + click.style("other thresholds", bold=True))
     click.echo("          BCubed         pairs\n   cut    P    R    F     P    R")
-    for cut in found.cuts:
-        if abs(cut.threshold - found.params.threshold) > _AROUND + 1e-9 and cut is not found.best:
+    for cut in score.comparisons:
+        if abs(cut.threshold - score.params.threshold) > _SHOWN_THRESHOLD_RANGE + 1e-9 and cut is not score.best:
             continue
-        marks = "  now" if cut.threshold == found.params.threshold else "  better" if cut is found.best else ""
+        marks = "  now" if cut.threshold == score.params.threshold else "  better" if cut is score.best else ""
         values = [cut.bcubed.precision, cut.bcubed.recall, cut.bcubed.f, cut.pairwise.precision, cut.pairwise.recall]
-        p, r, f, pairs_p, pairs_r = (f"{short(value):>4}" for value in values)
+        p, r, f, pairs_p, pairs_r = (f"{format_score(value):>4}" for value in values)
         click.echo(f"{cut.threshold:>6g} {p} {r} {f}  {pairs_p} {pairs_r}{marks}")
-    if found.best is None:
+    if score.best is None:
         click.echo("no other threshold is better beyond chance")
     else:
         click.echo(
-            f"better beyond chance: {found.best.threshold:g}; faceclust calibrate chooses with care for strangers"
+            f"better beyond chance: {score.best.threshold:g}; faceclust calibrate chooses with care for strangers"
         )
 
 
-def _interval(interval: Interval) -> str:
-    return f"{short(interval.value):>4} ({short(interval.low)} to {short(interval.high)})"
+def _format_interval(interval: ConfidenceInterval) -> str:
+    return f"{format_score(interval.value):>4} ({format_score(interval.low)} to {format_score(interval.high)})"
 
 
-def _record(found: OwnPeople) -> dict[str, Any]:
+def _library_score_record(score: LibraryScore) -> dict[str, Any]:
     return {
-        "people": found.people,
-        "faces": found.faces,
-        "pairs": found.pairs,
-        "params": asdict(found.params),
-        "bcubed": _intervals(found.bcubed),
-        "pairwise": _intervals(found.pairwise),
-        "confusions": [asdict(one) for one in found.confusions],
-        "spread": [{"name": name, "groups": groups} for name, groups in found.spread],
+        "people": score.people,
+        "faces": score.faces,
+        "pairs": score.pairs,
+        "params": asdict(score.params),
+        "bcubed": _interval_records(score.bcubed),
+        "pairwise": _interval_records(score.pairwise),
+        "confusions": [asdict(one) for one in score.confusions],
+        "spread": [{"name": name, "groups": groups} for name, groups in score.split_people],
         "thresholds": [
             {
                 "threshold": cut.threshold,
                 "bcubed": score_record(cut.bcubed),
                 "pairwise": score_record(cut.pairwise),
-                "better": round(cut.better, 4),
+                "better": round(cut.better_share, 4),
             }
-            for cut in found.cuts
+            for cut in score.comparisons
         ],
-        "best": found.best.threshold if found.best else None,
+        "best": score.best.threshold if score.best else None,
     }
 
 
-def _intervals(both: tuple[Interval, Interval]) -> dict[str, Any]:
+def _interval_records(precision_recall: tuple[ConfidenceInterval, ConfidenceInterval]) -> dict[str, Any]:
     return {
         name: {key: round(value, 6) for key, value in asdict(interval).items()}
-        for name, interval in zip(("precision", "recall"), both, strict=True)
+        for name, interval in zip(("precision", "recall"), precision_recall, strict=True)
     }

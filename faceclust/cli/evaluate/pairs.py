@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, print_json
-from faceclust.cli.evaluate.options import kept_option, pack_option, workers_option
-from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
+from faceclust.cli.evaluate.options import pack_option, precision_option, workers_option
+from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
 
 
 @click.command("pairs", short_help="Are two photos one person? By the protocol of LFW.")
@@ -32,7 +32,7 @@ from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, wr
     help="What pairs are with a photo on which no face is found.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="List the photos on which no face is found.")
-@kept_option
+@precision_option
 @pack_option
 @workers_option
 @plot_option
@@ -54,19 +54,21 @@ def command(
       faceclust evaluate pairs --pairs cfp_fp.bin --json
     """
     from faceclust.cli.evaluate.options import measure_pairs
-    from faceclust.cli.evaluate.pairs_output import pairs_record, tell_pairs
+    from faceclust.cli.evaluate.pairs_output import pair_scores_record, print_pair_scores
     from faceclust.outputs.plots import draw_roc
 
-    target = plot_destination(plot)
-    scores, how = measure_pairs(folder, file, leave_out=missing == "leave-out", **choices)
+    target = resolve_plot_file(plot)
+    scores, how = measure_pairs(folder, file, leave_out_missing=missing == "leave-out", **choices)
     if as_json:
-        print_json({"folder": folder, "pairs_file": file, **how, **pairs_record(scores)})
+        print_json({"folder": folder, "pairs_file": file, **how, **pair_scores_record(scores)})
     else:
-        tell_pairs(scores, verbose)
+        print_pair_scores(scores, verbose)
     marks = [(rate.far, rate.val) for rate in scores.rates if rate.far and rate.val is not None]
-    title = f"{file.name}: AUC {scores.area:.4f}, EER {100 * scores.equal_error[0]:.2f} %"
+    title = f"{file.name}: AUC {scores.auc:.4f}, EER {100 * scores.equal_error_point[0]:.2f} %"
     curve, least = scores.curve, 1 / scores.different
     write_plot(
         target,
-        lambda stream, ending: draw_roc(stream, ending, curve.far, curve.val, marks=marks, least=least, title=title),
+        lambda stream, ending: draw_roc(
+            stream, ending, curve.far, curve.val, highlighted=marks, min_far=least, title=title
+        ),
     )

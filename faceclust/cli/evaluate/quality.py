@@ -9,11 +9,11 @@ import click
 
 from faceclust.cli.common import json_option, print_json
 from faceclust.cli.evaluate.options import pack_option, workers_option
-from faceclust.cli.evaluate.plot_option import plot_destination, plot_option, write_plot
-from faceclust.cli.terminal.text import count
+from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
+from faceclust.cli.terminal.text import format_count
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.sensitivity import Level
+    from faceclust.evaluation.sensitivity import DegradationResult
 
 
 @click.command("quality", short_help="What JPEG and small faces cost, on labelled photos.")
@@ -51,20 +51,22 @@ def command(
       faceclust evaluate quality lfw --photos 1500
       faceclust evaluate quality lfw --pairs pairs.txt --plot quality.png
     """
-    from faceclust.catalogue.models_in_use import load_used
-    from faceclust.cli.evaluate.quality_output import draw, level_record, tell_levels
+    from faceclust.catalogue.models_in_use import load_pack_in_use
+    from faceclust.cli.evaluate.quality_output import draw_level_curves, level_record, print_levels
     from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.evaluation.sensitivity import chosen_pairs, measure_levels
+    from faceclust.evaluation.sensitivity import choose_pairs, measure_degradations
 
-    target, models = plot_destination(plot), load_used(None, pack)
-    pairs = chosen_pairs(folder, file, photos)
+    target, models = resolve_plot_file(plot), load_pack_in_use(None, pack)
+    pairs = choose_pairs(folder, file, photos)
     one, two = int(pairs.same.sum()), int((~pairs.same).sum())
-    said = f"{count(len(pairs.pictures), 'photo')}: {one:,} pairs of one person, {two:,} of two"
+    said = f"{format_count(len(pairs.pictures), 'photo')}: {one:,} pairs of one person, {two:,} of two"
     click.echo(said, err=True)
-    levels: list[Level] = list(measure_levels(pairs, models, workers=workers, progress=TerminalProgress()))
+    levels: list[DegradationResult] = list(
+        measure_degradations(pairs, models, workers=workers, progress=TerminalProgress())
+    )
     if as_json:
         run: dict[str, Any] = {"folder": folder, "pairs_file": file, "pack": models.name, "photos": len(pairs.pictures)}
         print_json(run | {"same": one, "different": two, "levels": [level_record(level) for level in levels]})
     else:
-        tell_levels(levels, len(pairs.pictures))
-    write_plot(target, lambda stream, ending: draw(stream, ending, levels))
+        print_levels(levels, len(pairs.pictures))
+    write_plot(target, lambda stream, ending: draw_level_curves(stream, ending, levels))

@@ -7,61 +7,65 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from faceclust.cli.evaluate.formatting import NONE, distance, finite, percent, print_table
-from faceclust.cli.terminal.text import count
+from faceclust.cli.evaluate.formatting import NO_VALUE, finite_or_none, format_percent, format_threshold, print_table
+from faceclust.cli.terminal.text import format_count
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.sensitivity import Level
+    from faceclust.evaluation.sensitivity import DegradationResult
 
 _HEADINGS = ["VAL at FAR 1e-3", "threshold", "no face found"]
 
 
-def tell_levels(levels: Sequence[Level], photos: int) -> None:
+def print_levels(levels: Sequence[DegradationResult], photo_count: int) -> None:
     """A table for JPEG and one for the faces' width, the photos as they are first in each."""
     plain = [level for level in levels if level.kind == "none"]
     jpeg = [level for level in levels if level.kind == "jpeg"]
     widths = [level for level in levels if level.kind == "width"]
-    rows = [[_name(level), *_cells(level)] for level in plain + jpeg]
+    rows = [[_level_title(level), *_level_cells(level)] for level in plain + jpeg]
     print_table(["JPEG quality", *_HEADINGS], rows)
     click.echo()
-    rows = [[_name(level), *_cells(level), f"{level.short:,}" if level.short else NONE] for level in plain + widths]
+    rows = [
+        [_level_title(level), *_level_cells(level), f"{level.narrower:,}" if level.narrower else NO_VALUE]
+        for level in plain + widths
+    ]
     print_table(["face width", *_HEADINGS, "narrower"], rows)
-    if any(level.short for level in widths):
+    if any(level.narrower for level in widths):
         click.echo(
-            f"narrower: of {count(photos, 'photo')}, those whose face has not the width: they are taken as they are; "
-            f"where they are most, nothing is measured ({NONE})"
+            f"narrower: of {format_count(photo_count, 'photo')}, those whose face has not the width: they are "
+            f"taken as they are; "
+            f"where they are most, nothing is measured ({NO_VALUE})"
         )
 
 
-def _name(level: Level) -> str:
+def _level_title(level: DegradationResult) -> str:
     if level.kind == "none":
         return "as they are"
     return f"{level.value} px" if level.kind == "width" else str(level.value)
 
 
-def _cells(level: Level) -> list[str]:
+def _level_cells(level: DegradationResult) -> list[str]:
     if level.rate is None:
-        return [NONE] * 3
-    return [percent(level.rate.val), distance(level.rate.threshold), f"{level.not_found:,}"]
+        return [NO_VALUE] * 3
+    return [format_percent(level.rate.val), format_threshold(level.rate.threshold), f"{level.not_found:,}"]
 
 
-def level_record(level: Level) -> dict[str, Any]:
+def level_record(level: DegradationResult) -> dict[str, Any]:
     """A level as JSON has it."""
     rate = level.rate
     return {
         "kind": level.kind,
         "value": level.value or None,
-        "val": finite(rate.val) if rate else None,
-        "far": finite(rate.far) if rate else None,
-        "threshold": finite(rate.threshold) if rate else None,
+        "val": finite_or_none(rate.val) if rate else None,
+        "far": finite_or_none(rate.far) if rate else None,
+        "threshold": finite_or_none(rate.threshold) if rate else None,
         "not_found": level.not_found if rate else None,
-        "narrower": level.short,
+        "narrower": level.narrower,
     }
 
 
-def draw(stream: BinaryIO, ending: str, levels: Sequence[Level]) -> None:
+def draw_level_curves(stream: BinaryIO, suffix: str, levels: Sequence[DegradationResult]) -> None:
     """Both tables as curves."""
-    from faceclust.outputs.plots import draw_levels
+    from faceclust.outputs.plots import draw_degradations
 
     panels = []
     for kind, x in (("jpeg", "JPEG quality"), ("width", "face width in pixels")):
@@ -69,5 +73,5 @@ def draw(stream: BinaryIO, ending: str, levels: Sequence[Level]) -> None:
         points = [(value, val) for value, val in known if val is not None]
         panels.append((x, [value for value, _ in points], [val for _, val in points]))
     (plain,) = (level.rate.val or 0.0 for level in levels if level.kind == "none" and level.rate)
-    title = f"VAL at FAR 1e-3; photos as they are, dashed: {percent(plain)}"
-    draw_levels(stream, ending, panels, base=plain, title=title, y="VAL: pairs of one person accepted")
+    title = f"VAL at FAR 1e-3; photos as they are, dashed: {format_percent(plain)}"
+    draw_degradations(stream, suffix, panels, baseline=plain, title=title, y_label="VAL: pairs of one person accepted")

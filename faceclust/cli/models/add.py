@@ -62,20 +62,25 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
       faceclust models add my.onnx --template arcface --input rgb --mean 127.5 --scale 127.5
       faceclust models add my.toml
     """
-    from faceclust.cli.models.add_output import as_record, calibrate_after, print_added, put_in
+    from faceclust.cli.models.add_output import (
+        added_pack_record,
+        calibrate_added_pack,
+        install_from_options,
+        print_added_pack,
+    )
 
     if folder is not None:
-        from faceclust.evaluation.labelled_folders import labelled_photos
+        from faceclust.evaluation.labelled_folders import find_labelled_photos
 
         if dry_run:
             raise UsageError("--calibrate and --dry-run do not go together", hint="leave one out")
-        labelled_photos(folder.expanduser())  # before there is anything to undo
-    added = put_in([file.expanduser() for file in files], dry_run=dry_run, as_json=as_json, **choices)
+        find_labelled_photos(folder.expanduser())  # before there is anything to undo
+    added = install_from_options([file.expanduser() for file in files], dry_run=dry_run, as_json=as_json, **choices)
     if as_json and folder is None:
         from faceclust.cli.common import print_json
 
-        print_json(as_record(added, written=not dry_run))
+        print_json(added_pack_record(added, written=not dry_run))
         return
-    print_added(added, dry_run, err=as_json)
+    print_added_pack(added, dry_run, err=as_json)
     if not dry_run:
-        calibrate_after(added, folder, as_json=as_json)
+        calibrate_added_pack(added, folder, as_json=as_json)

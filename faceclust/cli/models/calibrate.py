@@ -29,6 +29,6 @@ def command(pack: str, folder: Path, workers: int | None, dry_run: bool, as_json
       faceclust models calibrate sface ~/lfw
       faceclust models calibrate dlib ~/lfw --dry-run
     """
-    from faceclust.cli.models.calibrate_output import calibrate
+    from faceclust.cli.models.calibrate_output import calibrate_pack
 
-    calibrate(pack, folder.expanduser(), workers, dry_run=dry_run, as_json=as_json)
+    calibrate_pack(pack, folder.expanduser(), workers, dry_run=dry_run, as_json=as_json)

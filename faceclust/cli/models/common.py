@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from faceclust.packs.pack import Pack
     from faceclust.packs.verify import FileCheck
 
-SOURCES = {
+RADIUS_SOURCES = {
     "measured": "measured on labelled faces",
     "published": "derived from a published threshold",
     "none": "a guess",
 }
 
 
-def pack_of_library(library: Path | None) -> str:
+def pack_name_for_library(library: Path | None) -> str:
     """The name of the pack that is used for the library that is meant, or, where there is none, by
     default. Raises UsageError for one that was named and is none."""
     from faceclust.errors import NoLibraryError
@@ -39,14 +39,14 @@ def pack_of_library(library: Path | None) -> str:
     return pack_in_use(root).value
 
 
-def in_words(size: int | None) -> str:
+def format_size(size: int | None) -> str:
     """A file's size: "5.8 MB"."""
     if size is None:
         return "?"
     return f"{size / 1e6:.1f} MB" if 1e5 <= size < 1e8 else f"{size / 1e6:.0f} MB" if size >= 1e8 else f"{size:,} bytes"
 
 
-def full_size(pack: Pack) -> int | None:
+def installed_size(pack: Pack) -> int | None:
     """Bytes of its files; None where that is not known."""
     sizes = [file.size for file in pack.files]
     return None if None in sizes else sum(size or 0 for size in sizes)
@@ -55,14 +55,14 @@ def full_size(pack: Pack) -> int | None:
 def download_size(pack: Pack) -> int | None:
     """Bytes that are downloaded for the whole pack, archives and all; where it cannot be pulled, of
     its files."""
-    if not pack.pullable:
-        return full_size(pack)
+    if not pack.is_pullable:
+        return installed_size(pack)
     archives = {archive.url for archive in pack.archives}
     single = sum(file.size or 0 for file in pack.own_files if file.url not in archives)
     return single + sum(archive.size for archive in pack.archives)
 
 
-def allowed(commercial: bool | None) -> str:
+def describe_allowed_use(commercial: bool | None) -> str:
     """What a pack may be used for."""
     return "not known" if commercial is None else "every use" if commercial else "no commercial use"
 
@@ -85,21 +85,21 @@ def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
     ]
 
 
-def agree(pack: Pack, *, yes: bool, ask: bool = True) -> None:
+def require_licence_agreement(pack: Pack, *, yes: bool, can_ask: bool = True) -> None:
     """Say what the pack's licence forbids, and ask once whether that is right; nothing for a pack
     of which that is not said, or that was agreed to. Raises UsageError where nobody can be asked,
     FaceclustError for a no."""
-    from faceclust.installer.licence_terms import is_agreed, note_agreement
+    from faceclust.installer.licence_terms import has_accepted_terms, record_agreement
 
-    if is_agreed(pack):
+    if has_accepted_terms(pack):
         return
     said = printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}")
     click.echo(click.wrap_text(said, shutil.get_terminal_size().columns), err=True)
     if not yes:
-        if not ask or not sys.stdin.isatty():
+        if not can_ask or not sys.stdin.isatty():
             raise UsageError(
                 f"whether {pack.name} may be used so has to be answered once", hint="if these terms suit you, add --yes"
             )
         if not click.confirm("Do you agree?", err=True):
             raise FaceclustError("not agreed to: nothing was put in")
-    note_agreement(pack)
+    record_agreement(pack)

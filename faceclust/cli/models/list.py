@@ -26,31 +26,31 @@ def command(library: Path | None, as_json: bool) -> None:
       faceclust models list
       faceclust models list --json
     """
-    from faceclust.cli.models.common import allowed, pack_of_library
+    from faceclust.cli.models.common import describe_allowed_use, pack_name_for_library
     from faceclust.packs.registry import pack_names
 
-    used = pack_of_library(library)
-    rows = [_row(name, used) for name in sorted({*pack_names(), used})]
+    used = pack_name_for_library(library)
+    rows = [_pack_row(name, used) for name in sorted({*pack_names(), used})]
     if as_json:
         print_json({"in_use": used, "packs": rows})
         return
     click.echo(click.style("  name        numbers       size  state          licence allows", bold=True))
     for row in rows:
         mark, size = "*" if row["in_use"] else " ", row["size_in_words"]
-        allows = "?" if row["commercial"] is None else allowed(row["commercial"])
+        allows = "?" if row["commercial"] is None else describe_allowed_use(row["commercial"])
         numbers = row["dimension"] or "?"
         click.echo(f"{mark} {row['name']:<10}  {numbers:>7}  {size:>9}  {row['state']:<13}  {allows}")
         click.echo(f"    {printable(row['title'])}")
     click.echo("faceclust models show NAME says more")
 
 
-def _row(name: str, used: str) -> dict[str, Any]:
-    from faceclust.cli.models.common import download_size, in_words
+def _pack_row(name: str, name_in_use: str) -> dict[str, Any]:
+    from faceclust.cli.models.common import download_size, format_size
     from faceclust.errors import PackError
     from faceclust.packs.registry import load_pack
-    from faceclust.packs.verify import check_files, state_of
+    from faceclust.packs.verify import check_files, pack_state
 
-    row: dict[str, Any] = {"name": name, "in_use": name == used}
+    row: dict[str, Any] = {"name": name, "in_use": name == name_in_use}
     try:
         pack = load_pack(name)
     except PackError as error:
@@ -64,6 +64,6 @@ def _row(name: str, used: str) -> dict[str, Any]:
         "commercial": pack.commercial,
         "dimension": pack.embedder.dimension,
         "size": size,
-        "size_in_words": in_words(size),
-        "state": state_of(pack, check_files(pack)),
+        "size_in_words": format_size(size),
+        "state": pack_state(pack, check_files(pack)),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 
 if TYPE_CHECKING:
     from faceclust.packs.pack import Pack
@@ -40,7 +40,7 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
     files = files_to_pull(pack)
     size = size_to_pull(pack, files)
     if files and not dry_run:
-        _pull(pack, url, yes=yes, ask=not as_json)
+        _download_pack(pack, url, yes=yes, ask=not as_json)
     done: dict[str, Any] = {
         "name": name,
         "folder": str(pack.folder),
@@ -48,15 +48,15 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
         "bytes": size,
         "written": bool(files) and not dry_run,
     }
-    print_json(done) if as_json else _tell(pack, done, dry_run)
+    print_json(done) if as_json else _print_pull_result(pack, done, dry_run)
 
 
-def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
-    from faceclust.cli.models.common import agree
+def _download_pack(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
+    from faceclust.cli.models.common import require_licence_agreement
     from faceclust.cli.terminal.progress import TerminalProgress
     from faceclust.installer.pull import files_to_pull, pull_pack, size_to_pull
 
-    agree(pack, yes=yes, ask=ask)
+    require_licence_agreement(pack, yes=yes, can_ask=ask)
     files = files_to_pull(pack)
     whole = sum(archive.size for archive in pack.archives)
     whole += sum(file.size or 0 for file in files if file.member is None)
@@ -69,15 +69,15 @@ def _pull(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
         raise
 
 
-def _tell(pack: Pack, done: dict[str, Any], dry_run: bool) -> None:
-    from faceclust.cli.models.common import in_words
+def _print_pull_result(pack: Pack, result: dict[str, Any], dry_run: bool) -> None:
+    from faceclust.cli.models.common import format_size
 
-    if not done["files"]:
+    if not result["files"]:
         click.echo(f"{pack.name} {'comes with faceclust' if pack.embedded else 'is here already'}: nothing to download")
     elif dry_run:
-        click.echo(printable(f"would download {in_words(done['bytes'])} into {pack.folder}"))
+        click.echo(printable(f"would download {format_size(result['bytes'])} into {pack.folder}"))
         click.echo("nothing was written: --dry-run")
         return
     else:
-        click.echo(printable(f"{pack.name}: {count(len(done['files']), 'file')} in {pack.folder}"))
+        click.echo(printable(f"{pack.name}: {format_count(len(result['files']), 'file')} in {pack.folder}"))
     click.echo(f"next: faceclust models use {pack.name}")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import UsageError
 
 
@@ -27,7 +27,7 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
       faceclust models remove buffalo_l --dry-run
       faceclust models remove buffalo_l
     """
-    from faceclust.cli.models.common import pack_of_library
+    from faceclust.cli.models.common import pack_name_for_library
     from faceclust.installer.remove import files_to_remove, remove_pack
     from faceclust.packs.registry import load_pack
 
@@ -35,14 +35,14 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
         raise UsageError("--json does not ask", hint="add --yes, or --dry-run to see what would go")
     pack = load_pack(name)
     files = files_to_remove(pack)
-    if files and pack_of_library(None) == name:
+    if files and pack_name_for_library(None) == name:
         click.echo(f"note: {name} is in use here; another: faceclust models use NAME", err=True)
     sizes = {str(path): path.lstat().st_size for path in files}
     for path, size in {} if as_json else sizes.items():
         click.echo(printable(f"{'would go' if dry_run else 'to go'}: {path} ({size:,} bytes)"))
     if files and not dry_run:
         if not yes:
-            _ask(name)
+            _confirm_removal(name)
         remove_pack(pack)
     if as_json:
         print_json({"name": name, "files": sizes, "bytes": sum(sizes.values()), "written": not dry_run})
@@ -51,10 +51,10 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     elif dry_run:
         click.echo("nothing was written: --dry-run")
     else:
-        click.echo(f"{name}: {count(len(files), 'file')} deleted; names stay, and what is known of your photos")
+        click.echo(f"{name}: {format_count(len(files), 'file')} deleted; names stay, and what is known of your photos")
 
 
-def _ask(name: str) -> None:
+def _confirm_removal(name: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("remove asks before it does so, and needs a terminal", hint="without one: --yes or --dry-run")
     if not click.confirm(f"Delete the files of {name}?"):

@@ -27,30 +27,30 @@ def command(name: str, as_json: bool) -> None:
     """
     from faceclust.packs.registry import load_pack
 
-    record = _record(load_pack(name))
+    record = _pack_record(load_pack(name))
     if as_json:
         print_json(record)
         return
-    for line in _lines(record):
+    for line in _pack_lines(record):
         click.echo(printable(line))
 
 
-def _record(pack: Pack) -> dict[str, Any]:
-    from faceclust.cli.models.common import SOURCES, file_records, full_size
-    from faceclust.packs.verify import check_files, how_to_get, state_of
+def _pack_record(pack: Pack) -> dict[str, Any]:
+    from faceclust.cli.models.common import RADIUS_SOURCES, file_records, installed_size
+    from faceclust.packs.verify import check_files, install_hint, pack_state
 
     checks, face, eye = check_files(pack), pack.embedder, pack.detector
-    state = state_of(pack, checks)
+    state = pack_state(pack, checks)
     return {
         "name": pack.name,
         "title": pack.title,
         "state": state,
-        "todo": None if state in ("embedded", "installed") else how_to_get(pack),
+        "todo": None if state in ("embedded", "installed") else install_hint(pack),
         "licence": pack.licence,
         "terms": pack.terms,
         "commercial": pack.commercial,
         "folder": str(pack.folder),
-        "size": full_size(pack),
+        "size": installed_size(pack),
         "detector": {"kind": eye.kind, "long_side": eye.long_side, "smallest": eye.smallest, **eye.settings},
         "landmarks": eye.landmarks,
         "dimension": face.dimension,
@@ -63,13 +63,13 @@ def _record(pack: Pack) -> dict[str, Any]:
         "mirror": face.mirror,
         "radius": face.radius,
         "radius_source": pack.radius_source,
-        "radius_in_words": SOURCES[pack.radius_source],
+        "radius_in_words": RADIUS_SOURCES[pack.radius_source],
         "files": file_records(checks),
         "archives": [{"url": archive.url, "sha256": archive.sha256, "size": archive.size} for archive in pack.archives],
     }
 
 
-def _lines(pack: dict[str, Any]) -> list[str]:
-    from faceclust.cli.models.pack_text import told
+def _pack_lines(pack: dict[str, Any]) -> list[str]:
+    from faceclust.cli.models.pack_text import describe_pack
 
-    return told(pack)
+    return describe_pack(pack)

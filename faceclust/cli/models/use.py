@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_packs, json_option, library_option, print_json
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ def command(name: str | None, default: bool, library: Path | None, as_json: bool
     """
     if default and library:
         raise UsageError("--default is for all libraries, --library for one", hint="leave one of them out")
-    home = None if default else _home(library, required=name is not None)
+    home = None if default else _find_home(library, required=name is not None)
     if name is None:
-        _tell(home, as_json)
+        _print_pack_in_use(home, as_json)
     else:
-        _choose(name, home, as_json)
+        _switch_pack(name, home, as_json)
 
 
 command.reads_no_config = True  # type: ignore[attr-defined] # it writes there, and mends what is wrong
 
 
-def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
+def _find_home(library: Path | None, *, required: bool) -> LibraryHome | None:
     from faceclust.errors import NoLibraryError
     from faceclust.store.find_library import find_library
     from faceclust.store.home import LibraryHome
@@ -61,8 +61,8 @@ def _home(library: Path | None, *, required: bool) -> LibraryHome | None:
     return LibraryHome(root)
 
 
-def _tell(home: LibraryHome | None, as_json: bool) -> None:
-    from faceclust.catalogue.models_in_use import load_used
+def _print_pack_in_use(home: LibraryHome | None, as_json: bool) -> None:
+    from faceclust.catalogue.models_in_use import load_pack_in_use
     from faceclust.errors import PackError
     from faceclust.packs.verify import require_files
     from faceclust.store.settings import pack_in_use
@@ -71,7 +71,7 @@ def _tell(home: LibraryHome | None, as_json: bool) -> None:
     chosen = pack_in_use(root)
     problem = hint = title = None
     try:
-        pack = load_used(root)
+        pack = load_pack_in_use(root)
         title = pack.title
         require_files(pack)
     except PackError as error:
@@ -86,11 +86,11 @@ def _tell(home: LibraryHome | None, as_json: bool) -> None:
         raise PackError(problem, hint)
 
 
-def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
-    from faceclust.library.model_switch import plan_switch, tried_out
+def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
+    from faceclust.library.model_switch import plan_switch, with_time_estimate
     from faceclust.packs.registry import load_pack
     from faceclust.packs.verify import require_files
-    from faceclust.store.settings import choose_pack, pack_in_use
+    from faceclust.store.settings import pack_in_use, set_pack
 
     pack = load_pack(name)
     require_files(pack)
@@ -98,31 +98,31 @@ def _choose(name: str, home: LibraryHome | None, as_json: bool) -> None:
         before = pack_in_use(home.root if home else None).value
     except UsageError:  # what stands there is no name: it is mended now
         before = None
-    plan = tried_out(home, pack, plan_switch(home, pack)) if home else None
-    file = choose_pack(pack.name, home)
+    plan = with_time_estimate(home, pack, plan_switch(home, pack)) if home else None
+    file = set_pack(pack.name, home)
     record = {"pack": pack.name, "before": before, "file": str(file)}
     if as_json:
-        costs = {"photos": plan.photos, "anew": len(plan.unknown), "seconds": plan.seconds} if plan else {}
+        costs = {"photos": plan.photos, "anew": len(plan.unscanned), "seconds": plan.estimated_seconds} if plan else {}
         print_json({"library": str(home.root) if home else None, **record, **costs})
         return
     click.echo(f"{pack.name} from now on: {pack.title}")
     if plan:
-        _tell_costs(plan, pack.name, before)
+        _print_switch_cost(plan, pack.name, before)
     else:
         click.echo("for every library of which nothing else was said")
     click.echo(printable(f"wrote {file}"), err=True)
 
 
-def _tell_costs(plan: Any, name: str, before: str | None) -> None:
-    from faceclust.scan.model_change import in_words
+def _print_switch_cost(plan: Any, name: str, previous: str | None) -> None:
+    from faceclust.scan.model_change import format_duration
 
     if not plan.unknown:
         click.echo("all photos known are known by these models" if plan.photos else "next: faceclust scan")
     else:
-        click.echo(f"{count(len(plan.unknown), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
-        tried = f", {in_words(plan.seconds)} by a try on {plan.tried}" if plan.seconds else ""
+        click.echo(f"{format_count(len(plan.unknown), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
+        tried = f", {format_duration(plan.seconds)} by a try on {plan.tried}" if plan.seconds else ""
         click.echo(f"{tried}; next: faceclust scan")
-    if before != name and before in plan.others:
+    if previous != name and previous in plan.others:
         if plan.unknown:
             click.echo("until that is done the library has nothing to show; then: faceclust cluster")
-        click.echo(f"names stay; what {before} found is kept, to go back at once: faceclust models use {before}")
+        click.echo(f"names stay; what {previous} found is kept, to go back at once: faceclust models use {previous}")

@@ -25,17 +25,17 @@ def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
       faceclust models verify
       faceclust models verify sface dlib
     """
-    from faceclust.cli.models.common import pack_of_library
-    from faceclust.packs.registry import own_manifest_of, pack_names
+    from faceclust.cli.models.common import pack_name_for_library
+    from faceclust.packs.registry import pack_names, user_manifest_path
 
-    found = [_verified(name, named=bool(names)) for name in names or pack_names()]
+    found = [_verify_pack(name, required=bool(names)) for name in names or pack_names()]
     if not names:  # of those that come with the program only what is here, or should be
-        used = pack_of_library(None)
+        used = pack_name_for_library(None)
         away = ("can be pulled", "add only")
         found = [
             pack
             for pack in found
-            if pack["state"] not in away or pack["name"] == used or own_manifest_of(pack["name"]).is_file()
+            if pack["state"] not in away or pack["name"] == used or user_manifest_path(pack["name"]).is_file()
         ]
     wrong = [pack["name"] for pack in found if not pack["well"]]
     if as_json:
@@ -47,21 +47,21 @@ def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     ctx.exit(1 if wrong else 0)
 
 
-def _verified(name: str, *, named: bool) -> dict[str, Any]:
+def _verify_pack(name: str, *, required: bool) -> dict[str, Any]:
     """A pack and its files; one that was `named` has to be here."""
     from faceclust.cli.models.common import file_records
     from faceclust.errors import PackError
     from faceclust.packs.registry import load_pack
-    from faceclust.packs.verify import check_files, how_to_get, state_of
+    from faceclust.packs.verify import check_files, install_hint, pack_state
 
     try:
         pack = load_pack(name)
     except PackError as error:
-        if named:
+        if required:
             raise
         return {"name": name, "state": "unreadable", "well": False, "todo": str(error), "files": []}
     checks = check_files(pack)
-    state = state_of(pack, checks)
+    state = pack_state(pack, checks)
     well = state in ("embedded", "installed")
     files = file_records(checks)
-    return {"name": name, "state": state, "well": well, "todo": None if well else how_to_get(pack), "files": files}
+    return {"name": name, "state": state, "well": well, "todo": None if well else install_hint(pack), "files": files}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.terminal.text import count, printable
+from faceclust.cli.terminal.text import format_count, printable
 
 if TYPE_CHECKING:
-    from faceclust.outputs.albums import AlbumPlan, Left
+    from faceclust.outputs.albums import AlbumPlan, SkippedPath
 
 
-def as_record(plan: AlbumPlan, also_left: Sequence[Left], dry_run: bool) -> dict[str, Any]:
+def album_plan_record(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: bool) -> dict[str, Any]:
     """The plan as `--json` has it; paths are below "out", those of photos below "library"."""
     return {
         "library": str(plan.root),
@@ -27,22 +27,22 @@ def as_record(plan: AlbumPlan, also_left: Sequence[Left], dry_run: bool) -> dict
         ],
         "keep": sorted(plan.keep),
         "remove": sorted(plan.remove),
-        "left_alone": [{"path": left.path, "reason": left.reason} for left in (*plan.left, *also_left)],
+        "left_alone": [{"path": left.path, "reason": left.reason} for left in (*plan.skipped, *skipped)],
     }
 
 
-def print_plan(plan: AlbumPlan, also_left: Sequence[Left], dry_run: bool) -> None:
+def print_album_plan(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: bool) -> None:
     """Print what was made, or each thing that would be, and say what was left alone."""
     if dry_run:
         for path in plan.remove:
             click.echo(printable(f"remove  {path}"))
         for path, note in plan.make.items():
             click.echo(printable(f"{'replace' if path in plan.replace else 'make   '} {path} -> {note.photo}"))
-    for one in (*plan.left, *also_left):
+    for one in (*plan.skipped, *skipped):
         click.echo(printable(f"left alone: {plan.out / one.path}: {one.reason}"), err=True)
     would = "would be " if dry_run else ""
     click.echo(
-        f"{plan.out}: {count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(also_left):,}, "
+        f"{plan.out}: {format_count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(skipped):,}, "
         f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
     )
     if not plan.albums:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.text import format_count
 from faceclust.errors import CacheError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faceclust.cluster.numbering import Changes
     from faceclust.library.library import Library
 
-_MOST = 5  # groups named in a line
+_MAX_LISTED_GROUPS = 5  # groups named in a line
 
 
 def changes_record(changes: Changes | None) -> dict[str, Any] | None:
@@ -25,14 +25,14 @@ def changes_record(changes: Changes | None) -> dict[str, Any] | None:
         return None
     return {
         "added": changes.added,
-        "gone": changes.gone,
+        "gone": changes.removed,
         "joined": [{"face": face, "group": group} for face, group in changes.joined],
-        "woken": [{"face": face, "group": group} for face, group in changes.woken],
-        "new": list(changes.new),
+        "woken": [{"face": face, "group": group} for face, group in changes.no_longer_alone],
+        "new": list(changes.new_groups),
         "merged": [{"group": group, "into": into} for group, into in changes.merged],
         "split": [{"group": group, "new": new} for group, new in changes.split],
         "moved": [{"face": face, "from": before, "to": now} for face, before, now in changes.moved],
-        "left": [{"face": face, "from": before} for face, before in changes.left],
+        "left": [{"face": face, "from": before} for face, before in changes.now_alone],
     }
 
 
@@ -44,35 +44,35 @@ def grouping_record(grouping: Grouping, sizes: list[int]) -> dict[str, Any]:
         "groups": len(sizes),
         "alone": faces - sum(sizes),
         "sizes": sizes,
-        "anew": grouping.anew,
+        "anew": grouping.full_reason,
         "compared": grouping.compared,
         "would_merge": grouping.would_merge,
-        "whole": grouping.clustering.whole,
+        "whole": grouping.clustering.size_at_full_run,
         "changes": changes_record(grouping.changes),
     }
 
 
-def tell_since(grouping: Grouping, changes: Changes) -> None:
+def print_face_changes(grouping: Grouping, changes: Changes) -> None:
     """What there is to group that was not there, and whether all was grouped."""
-    faces = [count(changes.added, "new face")] if changes.added else []
-    faces += [f"{count(changes.gone, 'face')} no longer there"] if changes.gone else []
-    anew = f"; all were grouped anew: {grouping.anew}" if grouping.anew else ""
+    faces = [format_count(changes.added, "new face")] if changes.added else []
+    faces += [f"{format_count(changes.removed, 'face')} no longer there"] if changes.removed else []
+    anew = f"; all were grouped anew: {grouping.full_reason}" if grouping.full_reason else ""
     click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{anew}")
 
 
-def tell_about_full(grouping: Grouping) -> None:
+def suggest_full_run(grouping: Grouping) -> None:
     """Where grouping all faces anew is worth a thought."""
-    faces, whole = len(grouping.clustering.labels), grouping.clustering.whole
+    faces, whole = len(grouping.clustering.labels), grouping.clustering.size_at_full_run
     reasons = []
     if grouping.would_merge:
-        reasons.append(f"{count(grouping.would_merge, 'group')} would now go into others")
+        reasons.append(f"{format_count(grouping.would_merge, 'group')} would now go into others")
     if 2 * faces > 3 * whole:
         reasons.append(f"{faces - whole:,} of {faces:,} faces came after all were last grouped anew")
     if reasons:
         click.echo(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
 
 
-def tell_changes(changes: Changes, names: Mapping[int, str]) -> None:
+def print_group_changes(changes: Changes, names: Mapping[int, str]) -> None:
     """A line for each kind of change there is. `names`: those of the groups that have one."""
 
     def name(group: int) -> str:
@@ -85,28 +85,33 @@ def tell_changes(changes: Changes, names: Mapping[int, str]) -> None:
         click.echo("  no group has changed")
     if changes.joined:
         told = counted(group for _, group in changes.joined)
-        click.echo(f"  joined: {count(len(changes.joined), 'new face')} to {_some(told, 'group')}")
-    if changes.woken:
-        told = counted(group for _, group in changes.woken)
-        click.echo(f"  no longer alone: {count(len(changes.woken), 'face')} to {_some(told, 'group')}")
-    if changes.new:
-        click.echo(f"  new: {_some([name(group) for group in changes.new], 'group')}")
+        click.echo(f"  joined: {format_count(len(changes.joined), 'new face')} to {_join_with_noun(told, 'group')}")
+    if changes.no_longer_alone:
+        told = counted(group for _, group in changes.no_longer_alone)
+        click.echo(
+            f"  no longer alone: {format_count(len(changes.no_longer_alone), 'face')} to "
+            f"{_join_with_noun(told, 'group')}"
+        )
+    if changes.new_groups:
+        click.echo(f"  new: {_join_with_noun([name(group) for group in changes.new_groups], 'group')}")
     if changes.merged:
         told = [f"{name(group)} into {name(into)}" for group, into in changes.merged]
-        click.echo(f"  merged: {_some(told, 'group')}")
+        click.echo(f"  merged: {_join_with_noun(told, 'group')}")
     if changes.split:
         parts: dict[int, list[str]] = {}
         for group, new in changes.split:
             parts.setdefault(group, []).append(name(new))
         told = [f"{name(group)} into itself and {' and '.join(new)}" for group, new in parts.items()]
-        click.echo(f"  split: {_some(told, 'group')}")
+        click.echo(f"  split: {_join_with_noun(told, 'group')}")
     if changes.moved:
         ways = Counter((before, now) for _, before, now in changes.moved).most_common()
-        told = [f"{count(number, 'face')} from {name(before)} to {name(now)}" for (before, now), number in ways]
-        click.echo(f"  moved: {listed(told)}")
-    if changes.left:
-        told = [f"{number} of {name(group)}" for group, number in Counter(g for _, g in changes.left).most_common()]
-        click.echo(f"  now alone: {count(len(changes.left), 'face')}: {listed(told)}")
+        told = [f"{format_count(number, 'face')} from {name(before)} to {name(now)}" for (before, now), number in ways]
+        click.echo(f"  moved: {join_truncated(told)}")
+    if changes.now_alone:
+        told = [
+            f"{number} of {name(group)}" for group, number in Counter(g for _, g in changes.now_alone).most_common()
+        ]
+        click.echo(f"  now alone: {format_count(len(changes.now_alone), 'face')}: {join_truncated(told)}")
 
 
 def names_of_groups(library: Library) -> dict[int, str]:
@@ -117,17 +122,17 @@ def names_of_groups(library: Library) -> dict[int, str]:
         return {}  # of a damaged grouping, which the command itself tells of
     most: dict[int, tuple[int, str]] = {}
     for person in people:
-        counts = Counter(library.cluster_of[face] for face in person.face_ids if face in library.cluster_of)
+        counts = Counter(library.group_of[face] for face in person.face_ids if face in library.group_of)
         for group, number in counts.items():
             most[group] = max(most.get(group, (0, "")), (number, person.label))
     return {group: name for group, (_, name) in most.items()}
 
 
-def _some(told: list[str], what: str) -> str:
-    return f"{what if len(told) == 1 else what + 's'} {listed(told)}"
+def _join_with_noun(items: list[str], noun: str) -> str:
+    return f"{noun if len(items) == 1 else noun + 's'} {join_truncated(items)}"
 
 
-def listed(told: list[str]) -> str:
+def join_truncated(items: list[str]) -> str:
     """The first of them, and how many more there are."""
-    more = f" and {len(told) - _MOST:,} more" if len(told) > _MOST else ""
-    return ", ".join(told[:_MOST]) + more
+    more = f" and {len(items) - _MAX_LISTED_GROUPS:,} more" if len(items) > _MAX_LISTED_GROUPS else ""
+    return ", ".join(items[:_MAX_LISTED_GROUPS]) + more

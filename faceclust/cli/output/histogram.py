@@ -6,35 +6,38 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from faceclust.cli.terminal.text import count
+from faceclust.cli.terminal.text import format_count
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.library_calibration import Distances
+    from faceclust.evaluation.library_calibration import DistanceHistogram
 
-_WIDTH = 30  # columns of the longest bar, on each side
+_BAR_WIDTH = 30  # columns of the longest bar, on each side
 
 
-def histogram_lines(distances: Distances, threshold: float) -> Iterator[str]:
+def histogram_lines(distances: DistanceHistogram, threshold: float) -> Iterator[str]:
     """A line for each bin, 80 columns at most: pairs of one person to the left, of different people to
     the right, each side by its own scale; the threshold is marked where it lies."""
     plain = not _can_print("█▌┄")
     middle, rule, full = ("|", "-", "#") if plain else ("│", "┄", "█")
     same, different = distances.same, distances.different
-    titles = f"{count(int(same.sum()), 'pair')} of one person", f"{count(int(different.sum()), 'pair')} of two people"
-    yield f"{titles[0]:>{_WIDTH}}  distance  {titles[1]}"
+    titles = (
+        f"{format_count(int(same.sum()), 'pair')} of one person",
+        f"{format_count(int(different.sum()), 'pair')} of two people",
+    )
+    yield f"{titles[0]:>{_BAR_WIDTH}}  distance  {titles[1]}"
     marked = False
     for low, high, left, right in zip(distances.edges[:-1], distances.edges[1:], same, different, strict=True):
-        bars = f"{_bar(left, same.max(), full):>{_WIDTH}}", _bar(right, different.max(), full)
+        bars = f"{_draw_bar(left, same.max(), full):>{_BAR_WIDTH}}", _draw_bar(right, different.max(), full)
         yield f"{bars[0]} {middle} {low:4.1f}  {middle} {bars[1]}".rstrip()
         if not marked and low <= threshold < high:
             marked = True
-            yield f"{rule * _WIDTH} {rule} {threshold:5.2f} {rule} {rule * (_WIDTH // 2)} threshold"
+            yield f"{rule * _BAR_WIDTH} {rule} {threshold:5.2f} {rule} {rule * (_BAR_WIDTH // 2)} threshold"
 
 
-def _bar(value: int, largest: int, full: str) -> str:
+def _draw_bar(value: int, largest: int, block: str) -> str:
     """As long as the value is of the largest; what there is is seen."""
-    length = round(_WIDTH * value / largest) if largest else 0
-    return full * length if length else "." if value else ""
+    length = round(_BAR_WIDTH * value / largest) if largest else 0
+    return block * length if length else "." if value else ""
 
 
 def _can_print(text: str) -> bool:

@@ -16,44 +16,44 @@ if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto
 
 
-def as_records(photos: Iterable[FoundPhoto], root: Path, group_of: Mapping[str, int]) -> list[dict[str, Any]]:
+def photo_records(photos: Iterable[FoundPhoto], root: Path, group_of: Mapping[str, int]) -> list[dict[str, Any]]:
     """Photos as `--json` has them, each with every face on it; boxes in pixels of the upright photo."""
-    return [_record(photo, root, group_of) for photo in photos]
+    return [_photo_record(photo, root, group_of) for photo in photos]
 
 
-def print_paths(photos: Sequence[str], root: Path, null: bool) -> None:
+def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> None:
     """Photos (paths below the library's root) a line each, or each ended by NUL: byte for byte as
     the files are called, save on a terminal, which might act on some characters."""
-    paths = _as_seen_from_here(photos, root)
-    if sys.stdout.isatty() and not null:
+    paths = _paths_from_working_folder(photos, root)
+    if sys.stdout.isatty() and not null_terminated:
         click.echo("".join(f"{printable(path)}\n" for path in paths), nl=False)
     else:
-        click.echo(b"".join(os.fsencode(path) + (b"\0" if null else b"\n") for path in paths), nl=False)
+        click.echo(b"".join(os.fsencode(path) + (b"\0" if null_terminated else b"\n") for path in paths), nl=False)
 
 
-def _record(photo: FoundPhoto, root: Path, group_of: Mapping[str, int]) -> dict[str, Any]:
+def _photo_record(photo: FoundPhoto, root: Path, group_of: Mapping[str, int]) -> dict[str, Any]:
     return {
         "path": str(root / photo.photo),
         "photo": photo.photo,
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
-        "faces": [_face(face, group_of.get(face.place.face_id)) for face in photo.faces],
+        "faces": [_found_face_record(face, group_of.get(face.occurrence.face_id)) for face in photo.faces],
     }
 
 
-def _face(face: FoundFace, group: int | None) -> dict[str, Any]:
-    sides = zip(("left", "top", "right", "bottom"), face.place.pixel_box, strict=True)
+def _found_face_record(face: FoundFace, group: int | None) -> dict[str, Any]:
+    sides = zip(("left", "top", "right", "bottom"), face.occurrence.pixel_box, strict=True)
     return {
         "name": face.name,
         "confirmed": face.confirmed,
         "matched": face.matched,
         "group": group,
-        "face_id": face.place.face_id,
+        "face_id": face.occurrence.face_id,
         "box": dict(sides),
-        "quality": round(face.place.quality, 4),
+        "quality": round(face.occurrence.quality, 4),
     }
 
 
-def _as_seen_from_here(photos: Sequence[str], root: Path) -> list[str]:
+def _paths_from_working_folder(photos: Sequence[str], root: Path) -> list[str]:
     """Paths that work from the working folder: relative in and above the library, else absolute."""
     try:
         here = Path.cwd()

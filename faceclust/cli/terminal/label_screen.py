@@ -7,42 +7,42 @@ from prompt_toolkit.completion import WordCompleter
 from rich.console import Console
 from rich.text import Text
 
-from faceclust.cli.terminal.pictures import face_strip, faces_that_fit
-from faceclust.cli.terminal.text import count
-from faceclust.cli.terminal.viewer import show_photo
+from faceclust.cli.terminal.pictures import faces_per_screen, render_faces
+from faceclust.cli.terminal.text import format_count
+from faceclust.cli.terminal.viewer import open_photo
 from faceclust.errors import UsageError
-from faceclust.interview.presenter import Asked
-from faceclust.interview.questions import Kind
+from faceclust.interview.presenter import PresentedQuestion
+from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview, parse_answer
 from faceclust.library.library import Library
 
 _KEYS = {
-    Kind.WHO: "a name · Enter later · n nobody I know · ? more",
-    Kind.TOO: "y yes · n no · a name · Enter later · ? more",
-    Kind.ODD: "y all · 2 3 not these · n none · Enter later · ? more",
-    Kind.SAME: "y yes · n no · Enter later · ? more",
+    QuestionKind.WHO: "a name · Enter later · n nobody I know · ? more",
+    QuestionKind.ALSO: "y yes · n no · a name · Enter later · ? more",
+    QuestionKind.OUTLIER: "y all · 2 3 not these · n none · Enter later · ? more",
+    QuestionKind.SAME: "y yes · n no · Enter later · ? more",
 }
-_KEYS_WHICH = "y all · 2 3 not these · n none · Enter later · ? more"
+_FACE_SELECTION_KEYS = "y all · 2 3 not these · n none · Enter later · ? more"
 _HELP = {
-    Kind.WHO: """\
+    QuestionKind.WHO: """\
 a name   this is who it is; Tab completes names you gave before
 n        nobody I know: never asked again
 2 3      the faces 2 and 3 do not belong to the others; also 2,3 and 2-4
 2 3 Anna the faces 2 and 3 do not belong to the others, who are Anna""",
-    Kind.TOO: """\
+    QuestionKind.ALSO: """\
 y        yes, all of them
 n        no, none of them ("nobody I know" can be said when asked who it is)
 2 3      all but the faces 2 and 3
 a name   it is somebody else (where one group is asked about)""",
-    Kind.ODD: """\
+    QuestionKind.OUTLIER: """\
 y        yes, all of them
 2 3      all but the faces 2 and 3
 n        none of them""",
-    Kind.SAME: """\
+    QuestionKind.SAME: """\
 y        yes: they are made one
 n        no: never asked again""",
 }
-_HELP_ALWAYS = """\
+_COMMON_HELP = """\
 Enter    later: asked again the next time
 b        back to the question before; its answer is taken back
 u        undo the last answer; again for the one before it
@@ -50,59 +50,60 @@ o, o 2   open the photo, of face 2
 q        quit; the next time goes on from here"""
 
 
-class Screen:
+class LabelScreen:
     """Asks until there is no question or the user stops."""
 
     def __init__(self, library: Library, *, thorough: bool) -> None:
         self._library, self._thorough = library, thorough
         self._console = Console(highlight=False)
         self._session: PromptSession[str] = PromptSession()
-        self._interview = Interview(library, row=faces_that_fit(self._console), thorough=thorough)
+        self._interview = Interview(library, pictures_per_row=faces_per_screen(self._console), thorough=thorough)
         self.interrupted = False  # by Ctrl-C
 
     @property
-    def answered(self) -> int:
+    def answer_count(self) -> int:
         """The answers saved and not taken back."""
-        return self._interview.answered
+        return self._interview.answer_count
 
     def run(self) -> None:
         """Until there is nothing more to ask, or the user stops."""
         self._library.progress.start("comparing faces", None)
-        first = self._interview.ask()
+        first = self._interview.next_question()
         self._library.progress.finish()
-        while asked := first or self._interview.ask():
+        while asked := first or self._interview.next_question():
             first = None
-            self._draw(asked)
+            self._draw_question(asked)
             try:
-                while not self._take(asked, self._read(asked)):
+                while not self._handle_input(asked, self._read_input(asked)):
                     pass
             except KeyboardInterrupt:
                 self.interrupted = True
                 return
             except EOFError:
                 return
-        put_off = self._interview.put_off
-        later = f" {count(put_off, 'question')} put off: faceclust label asks again." if put_off else ""
+        put_off = self._interview.skipped_count
+        later = f" {format_count(put_off, 'question')} put off: faceclust label asks again." if put_off else ""
         self._console.print(f"No more questions.{later}")
         if not self._thorough:
             self._console.print("(faceclust label --thorough asks about single faces and unlikely matches, too)")
 
-    def _draw(self, asked: Asked) -> None:
+    def _draw_question(self, prompt: PresentedQuestion) -> None:
         console = self._console
-        pictures = self._library.pictures([picture.place for picture in asked.pictures])
-        left = f"{count(self.answered, 'answer')}, {count(asked.left, 'question')} left"
+        pictures = self._library.thumbnails([picture.occurrence for picture in prompt.pictures])
+        left = f"{format_count(self.answer_count, 'answer')}, {format_count(prompt.remaining, 'question')} left"
         console.rule(Text(left), align="left")
         console.print(
-            face_strip([(pictures.get(p.place.face_id), p.caption) for p in asked.pictures], console), markup=False
+            render_faces([(pictures.get(p.occurrence.face_id), p.caption) for p in prompt.pictures], console),
+            markup=False,
         )
-        console.print(Text.assemble((asked.words, "bold"), f"  {asked.facts}"))
+        console.print(Text.assemble((prompt.text, "bold"), f"  {prompt.summary}"))
 
-    def _read(self, asked: Asked) -> str:
-        kind = asked.question.kind
-        keys = _KEYS_WHICH if kind is Kind.TOO and not asked.takes_a_name else _KEYS[kind]
-        if kind is Kind.ODD and len(asked.numbered) == 1:
-            keys = _KEYS[Kind.SAME]
-        names = [person.label for person in self._library.people()] if asked.takes_a_name else []
+    def _read_input(self, prompt: PresentedQuestion) -> str:
+        kind = prompt.question.kind
+        keys = _FACE_SELECTION_KEYS if kind is QuestionKind.ALSO and not prompt.accepts_name else _KEYS[kind]
+        if kind is QuestionKind.OUTLIER and len(prompt.numbered_faces) == 1:
+            keys = _KEYS[QuestionKind.SAME]
+        names = [person.label for person in self._library.people()] if prompt.accepts_name else []
         completer = WordCompleter(names, ignore_case=True, sentence=True, match_middle=True)
         # Room for four names keeps the pictures on a screen of 24 lines.
         return self._session.prompt(
@@ -111,32 +112,32 @@ class Screen:
             reserve_space_for_menu=4,
         ).strip()
 
-    def _take(self, asked: Asked, text: str) -> bool:
+    def _handle_input(self, prompt: PresentedQuestion, text: str) -> bool:
         """Whether the answer leads to another question."""
         word, _, number = text.partition(" ")
         if text.casefold() in ("q", "quit", "exit"):
             raise EOFError
         if text in ("?", "help"):
-            self._say(f"{_HELP[asked.question.kind]}\n{_HELP_ALWAYS}")
+            self._print_message(f"{_HELP[prompt.question.kind]}\n{_COMMON_HELP}")
             return False
         try:
-            if word == "o" and parse_answer(number, len(asked.numbered))[1] == "":
-                self._open(asked, number)
+            if word == "o" and parse_answer(number, len(prompt.numbered_faces))[1] == "":
+                self._open_photo(prompt, number)
                 return False
-            back, undo = self._interview.back, self._interview.undo
+            back, undo = self._interview.go_back, self._interview.undo
             special = {"b": back, "back": back, "u": undo, "undo": undo}.get(text)
-            self._say(special() if special else self._interview.answer(asked, text))
+            self._print_message(special() if special else self._interview.answer(prompt, text))
         except UsageError as error:
-            self._say(f"{error}" + (f" ({error.hint})" if error.hint else ""))
+            self._print_message(f"{error}" + (f" ({error.hint})" if error.hint else ""))
             return False
         return True
 
-    def _open(self, asked: Asked, number: str) -> None:
-        numbers, _ = parse_answer(number, len(asked.numbered))
-        face = asked.numbered[numbers[0] - 1 if numbers else 0]
-        photo = self._library.root / self._library.places_of[face][0].photo
-        self._say(f"{photo}{'' if show_photo(photo) else ': no program here opens photos'}")
+    def _open_photo(self, prompt: PresentedQuestion, selection: str) -> None:
+        numbers, _ = parse_answer(selection, len(prompt.numbered_faces))
+        face = prompt.numbered_faces[numbers[0] - 1 if numbers else 0]
+        photo = self._library.root / self._library.occurrences_of[face][0].photo
+        self._print_message(f"{photo}{'' if open_photo(photo) else ': no program here opens photos'}")
 
-    def _say(self, words: str) -> None:
-        if words:
-            self._console.print(Text(words))
+    def _print_message(self, text: str) -> None:
+        if text:
+            self._console.print(Text(text))

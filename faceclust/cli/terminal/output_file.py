@@ -10,19 +10,19 @@ from typing import BinaryIO
 
 import click
 
-from faceclust.cli.common import require_folder
+from faceclust.cli.common import require_parent_folder
 from faceclust.errors import UsageError
 
 #: What `-o` takes for standard output.
 STDOUT = Path("-")
 
 
-def destination(out: Path | None, *, binary: bool) -> Path | None:
+def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
     """The file to write, None for standard output ("-", or none named). To be called before the
     work whose outcome could not be kept. Raises UsageError where there is no such folder, or
     something `binary` would go to a terminal."""
     if out is not None and out != STDOUT:
-        file = require_folder(out)
+        file = require_parent_folder(out)
         _require_replaceable(file)
         return file
     if binary and sys.stdout and sys.stdout.isatty():
@@ -33,42 +33,42 @@ def destination(out: Path | None, *, binary: bool) -> Path | None:
 def _require_replaceable(file: Path) -> None:
     """Raises UsageError for a photo, and for what faceclust keeps of a library: neither is to be lost
     by a slip of the keyboard."""
-    from faceclust.files.names import PHOTO_ENDINGS
+    from faceclust.files.names import PHOTO_EXTENSIONS
 
-    require_not_kept(file)
+    refuse_library_file(file)
     real = Path(os.path.realpath(file))
-    if real.suffix.lower() in PHOTO_ENDINGS or (real.is_file() and is_photo(real)):
+    if real.suffix.lower() in PHOTO_EXTENSIONS or (real.is_file() and has_photo_content(real)):
         raise UsageError(f"{file} is a photo, or is called as one", hint="name another file with -o")
 
 
-def require_not_kept(file: Path) -> None:
+def refuse_library_file(file: Path) -> None:
     """Raises UsageError for what faceclust keeps of a library."""
-    from faceclust.files.names import HOME_MARK, HOME_NAME, is_cache_start
+    from faceclust.files.names import HOME_FOLDER, HOME_MARKER, has_cache_prefix
 
     real = Path(os.path.realpath(file))
-    kept = is_cache_start(real.name) or any(
-        folder.name == HOME_NAME or (folder / HOME_MARK).exists() for folder in real.parents
+    kept = has_cache_prefix(real.name) or any(
+        folder.name == HOME_FOLDER or (folder / HOME_MARKER).exists() for folder in real.parents
     )
     if kept:
         raise UsageError(f"{file} is where faceclust keeps what it knows", hint="name another file")
 
 
-def is_photo(file: Path) -> bool:
+def has_photo_content(file: Path) -> bool:
     """Is this a photo, by its content?"""
     from faceclust.photos.errors import UndecodableError
-    from faceclust.photos.formats import HEAD, recognise
+    from faceclust.photos.formats import HEAD_BYTES, detect_format
 
     try:
         with file.open("rb") as stream:
-            recognise(stream.read(HEAD))
+            detect_format(stream.read(HEAD_BYTES))
     except (UndecodableError, OSError):
         return False
     return True
 
 
-def write_out(out: Path | None, write: Callable[[BinaryIO], object], what: str) -> None:
-    """Write to the `destination`, and say on stderr `what` was written. Raises FaceclustError."""
-    from faceclust.files.atomic import write_whole
+def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:
+    """Write to the `resolve_output_file`, and say on stderr `what` was written. Raises FaceclustError."""
+    from faceclust.files.atomic import write_output_atomically
 
     if out is None:
         if sys.stdout is None:  # closed from the start, as by >&-
@@ -76,5 +76,5 @@ def write_out(out: Path | None, write: Callable[[BinaryIO], object], what: str) 
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    write_whole(out, write, hint="choose another place with -o")
-    click.echo(f"wrote {out}: {what}", err=True)
+    write_output_atomically(out, write, hint="choose another place with -o")
+    click.echo(f"wrote {out}: {summary}", err=True)

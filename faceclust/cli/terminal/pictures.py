@@ -12,42 +12,48 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 #: Terminal columns a face takes, from which on and up to which, by what there is room for.
-_COLUMNS = {"graphics": (12, 18), "blocks": (16, 26)}
-_AROUND = 0.15  # of a picture's width, on each side, is not face
-_IN_A_ROW = {"graphics": 6, "blocks": 4}  # faces that there is room for on 80 columns
-_LINES_OF_WORDS = 10  # around the pictures, on the same screen
+_COLUMN_RANGES = {"graphics": (12, 18), "blocks": (16, 26)}
+_MARGIN = 0.15  # of a picture's width, on each side, is not face
+_DEFAULT_FACES_PER_ROW = {"graphics": 6, "blocks": 4}  # faces that there is room for on 80 columns
+_TEXT_LINES = 10  # around the pictures, on the same screen
 
 
-def faces_that_fit(console: Console) -> int:
+def faces_per_screen(console: Console) -> int:
     """How many faces go on a screen: 2 to 8 side by side, in up to three rows."""
-    columns = _columns(console, _IN_A_ROW[_family(console)])
-    rows = (console.height - _LINES_OF_WORDS) // (columns // 2 + 2)
-    return _side_by_side(console) * max(1, min(3, rows))
+    columns = _columns_per_face(console, _DEFAULT_FACES_PER_ROW[_graphics_family(console)])
+    rows = (console.height - _TEXT_LINES) // (columns // 2 + 2)
+    return _faces_per_row(console) * max(1, min(3, rows))
 
 
-def _side_by_side(console: Console) -> int:
-    return max(2, min(8, (console.width + 1) // (_columns(console, _IN_A_ROW[_family(console)]) + 1)))
+def _faces_per_row(console: Console) -> int:
+    return max(
+        2,
+        min(
+            8,
+            (console.width + 1) // (_columns_per_face(console, _DEFAULT_FACES_PER_ROW[_graphics_family(console)]) + 1),
+        ),
+    )
 
 
-def face_strip(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
+def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
     """Faces side by side, in rows, the words under each: JPEG pictures, all square; None where there
     is none."""
     from rich.console import Group
 
-    row = _side_by_side(console)
-    columns = _columns(console, min(row, len(pictures)))
-    return Group(*(_row(pictures[i : i + row], columns, console) for i in range(0, len(pictures), row)))
+    row = _faces_per_row(console)
+    columns = _columns_per_face(console, min(row, len(pictures)))
+    return Group(*(_render_row(pictures[i : i + row], columns, console) for i in range(0, len(pictures), row)))
 
 
-def _row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
+def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
     from PIL import Image
     from rich.console import Group
     from rich.table import Table
     from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage
 
     images = [Image.open(io.BytesIO(jpeg)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
-    if _family(console) == "blocks":
-        images = [image and _closer(image) for image in images]
+    if _graphics_family(console) == "blocks":
+        images = [image and _crop_to_face(image) for image in images]
     side = next((image.width for image in images if image), columns)
     gap = max(1, side // columns)  # one column
     strip = Image.new("RGB", (len(images) * (side + gap) - gap, side), (0, 0, 0))
@@ -65,27 +71,27 @@ def _row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Co
     for _ in pictures:
         captions.add_column(width=columns, overflow="fold")
     captions.add_row(*(f"{words} (no picture)".strip() if jpeg is None else words for jpeg, words in pictures))
-    return Group(known[_kind(console)](strip, width=width, height="auto"), captions)
+    return Group(known[_detect_graphics(console)](strip, width=width, height="auto"), captions)
 
 
-def _closer(image: Image.Image) -> Image.Image:
+def _crop_to_face(image: Image.Image) -> Image.Image:
     """The middle of a picture: blocks are too coarse to spend on what is around a face."""
-    edge = round(image.width * _AROUND)
+    edge = round(image.width * _MARGIN)
     return image.crop((edge, edge, image.width - edge, image.height - edge))
 
 
-def _columns(console: Console, faces: int) -> int:
+def _columns_per_face(console: Console, faces: int) -> int:
     """How many columns a face takes where so many are side by side."""
-    least, most = _COLUMNS[_family(console)]
-    room = min((console.width + 1) // max(faces, 1) - 1, 2 * (console.height - _LINES_OF_WORDS))
+    least, most = _COLUMN_RANGES[_graphics_family(console)]
+    room = min((console.width + 1) // max(faces, 1) - 1, 2 * (console.height - _TEXT_LINES))
     return max(least, min(most, room))
 
 
-def _family(console: Console) -> str:
-    return "graphics" if _kind(console).startswith("graphics") else "blocks"
+def _graphics_family(console: Console) -> str:
+    return "graphics" if _detect_graphics(console).startswith("graphics") else "blocks"
 
 
-def _kind(console: Console) -> str:
+def _detect_graphics(console: Console) -> str:
     """What this terminal can show. The library asks the terminal itself, once, on import."""
     # It asks the terminal for the size of a character; one that keeps silent is no news.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)

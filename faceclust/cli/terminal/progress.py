@@ -21,8 +21,8 @@ from rich.progress import (
 
 from faceclust.cli.terminal.text import printable
 
-_LINE_EVERY = 10.0  # seconds
-_BYTES = "bytes"  # the unit that is told in millions
+_LINE_INTERVAL = 10.0  # seconds
+_BYTE_UNIT = "bytes"  # the unit that is told in millions
 
 
 class TerminalProgress:
@@ -32,14 +32,14 @@ class TerminalProgress:
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._what, self._unit, self._total, self._done = "", "", 0, 0
+        self._stage, self._unit, self._total, self._done = "", "", 0, 0
         self._started = self._last_line = 0.0
         self._counts: dict[str, int] = {}
 
     def start(self, what: str, total: int | None, unit: str = "") -> None:
         self.finish()
         self._unit = unit
-        self._what, self._total, self._done, self._counts = what, total or 0, 0, {}
+        self._stage, self._total, self._done, self._counts = what, total or 0, 0, {}
         self._started = self._last_line = time.monotonic()
         if total == 0:
             return
@@ -48,7 +48,7 @@ class TerminalProgress:
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(),
-                *self._columns(),
+                *self._bar_columns(),
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
@@ -60,46 +60,46 @@ class TerminalProgress:
         self._done += steps
         self._counts = counts
         if self._bar:
-            self._bar.update(self._task, advance=steps, extra=self._extra())
-        elif self._total and time.monotonic() - self._last_line >= _LINE_EVERY:
+            self._bar.update(self._task, advance=steps, extra=self._format_counts())
+        elif self._total and time.monotonic() - self._last_line >= _LINE_INTERVAL:
             self._last_line = time.monotonic()
             left = (self._total - self._done) / max(self._rate(), 1e-9)
-            done = f"{self._in_units(self._done)} of {self._in_units(self._total)}"
-            parts = [f"{self._what}: {done}", self._extra(), f"{_clock(left)} left"]
-            self._line(", ".join(part for part in parts if part))
+            done = f"{self._format_amount(self._done)} of {self._format_amount(self._total)}"
+            parts = [f"{self._stage}: {done}", self._format_counts(), f"{_format_clock(left)} left"]
+            self._print_line(", ".join(part for part in parts if part))
 
     def note(self, message: str) -> None:
-        self._line(f"note: {printable(message)}")
+        self._print_line(f"note: {printable(message)}")
 
     def finish(self) -> None:
         if self._bar:
             self._bar.stop()
             self._bar = None
 
-    def _columns(self) -> list[ProgressColumn]:
-        if self._unit == _BYTES:
+    def _bar_columns(self) -> list[ProgressColumn]:
+        if self._unit == _BYTE_UNIT:
             return [DownloadColumn(), TransferSpeedColumn()]
         return [MofNCompleteColumn(), TextColumn("{task.fields[extra]}")]
 
-    def _in_units(self, number: float, digits: int = 0) -> str:
-        return f"{number / 1e6:.1f} MB" if self._unit == _BYTES else f"{number:.{digits}f}"
+    def _format_amount(self, number: float, digits: int = 0) -> str:
+        return f"{number / 1e6:.1f} MB" if self._unit == _BYTE_UNIT else f"{number:.{digits}f}"
 
     def _rate(self) -> float:
         return self._done / max(time.monotonic() - self._started, 1e-9)
 
-    def _extra(self) -> str:
+    def _format_counts(self) -> str:
         counts = [f"{number} {what}" for what, number in self._counts.items() if number]
-        rate = [f"{self._in_units(self._rate(), 1)} {self._unit}/s".replace(" bytes/", "/")] if self._unit else []
+        rate = [f"{self._format_amount(self._rate(), 1)} {self._unit}/s".replace(" bytes/", "/")] if self._unit else []
         return ", ".join(counts + rate)
 
-    def _line(self, text: str) -> None:
+    def _print_line(self, text: str) -> None:
         if self._bar:
             self._bar.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
 
 
-def _clock(seconds: float) -> str:
+def _format_clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-_SECONDS = 2.0  # an opener that fails does so soon; one that works may go on as long as the viewer
+_OPENER_TIMEOUT = 2.0  # an opener that fails does so soon; one that works may go on as long as the viewer
 
 
-def show_photo(photo: Path) -> bool:
+def open_photo(photo: Path) -> bool:
     """Whether a program opened it. What the program prints would spoil the screen."""
     if sys.platform == "win32":
         try:
@@ -27,7 +27,7 @@ def show_photo(photo: Path) -> bool:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        return started.wait(_SECONDS) == 0
+        return started.wait(_OPENER_TIMEOUT) == 0
     except subprocess.TimeoutExpired:
         return True
     except OSError:

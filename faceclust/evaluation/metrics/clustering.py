@@ -49,7 +49,7 @@ def pairwise(groups: ArrayLike, persons: ArrayLike) -> Score:
 
 
 @dataclass(frozen=True)
-class Information:
+class InformationScores:
     """What groups tell of persons, by entropies over the faces: `homogeneity`, 1 where no group holds
     two persons, `completeness`, 1 where no person is in two groups, and `nmi`, the mutual information
     over the geometric mean of the two entropies."""
@@ -65,7 +65,7 @@ class Information:
         return 2 * self.homogeneity * self.completeness / total if total else 0.0
 
 
-def information(groups: ArrayLike, persons: ArrayLike) -> Information:
+def information_scores(groups: ArrayLike, persons: ArrayLike) -> InformationScores:
     """Homogeneity 1 − H(person | group) / H(person), completeness 1 − H(group | person) / H(group)
     and V-measure (Rosenberg & Hirschberg 2007); NMI = I / √(H(group) H(person)) (Strehl & Ghosh 2002).
     Over the arithmetic mean of the entropies NMI is the V-measure itself. An entropy of 0 counts
@@ -74,20 +74,20 @@ def information(groups: ArrayLike, persons: ArrayLike) -> Information:
     of_groups, of_persons = _entropy(group), _entropy(person)
     shared = max(0.0, of_groups + of_persons - _entropy(both.counts))
     mean = float(np.sqrt(of_groups * of_persons))
-    return Information(
+    return InformationScores(
         homogeneity=min(1.0, shared / of_persons) if of_persons else 1.0,
         completeness=min(1.0, shared / of_groups) if of_groups else 1.0,
         nmi=min(1.0, shared / mean) if mean else float(of_groups == of_persons),
     )
 
 
-def conflicts(groups: ArrayLike, photos: ArrayLike) -> int:
+def count_conflicts(groups: ArrayLike, photos: ArrayLike) -> int:
     """How many groups hold two faces of one photo; a negative group is a face alone."""
     both, group, _ = _contingency(groups, photos)
     return len(np.unique(both.groups[both.counts > 1])) if len(group) else 0
 
 
-def alone_apart(groups: ArrayLike) -> NDArray[np.int64]:
+def separate_singletons(groups: ArrayLike) -> NDArray[np.int64]:
     """The groups, with one of its own for every face that is alone: whose group is negative."""
     group = np.array(groups, dtype=np.int64)
     alone = np.flatnonzero(group < 0)
@@ -102,16 +102,18 @@ def _entropy(counts: NDArray[np.float64]) -> float:
 
 
 @dataclass(frozen=True)
-class _Cells:
+class _ContingencyCells:
     groups: NDArray[np.intp]
     persons: NDArray[np.intp]
     counts: NDArray[np.float64]
 
 
-def _contingency(groups: ArrayLike, persons: ArrayLike) -> tuple[_Cells, NDArray[np.float64], NDArray[np.float64]]:
-    _, group = np.unique(alone_apart(groups), return_inverse=True)
+def _contingency(
+    groups: ArrayLike, persons: ArrayLike
+) -> tuple[_ContingencyCells, NDArray[np.float64], NDArray[np.float64]]:
+    _, group = np.unique(separate_singletons(groups), return_inverse=True)
     _, person = np.unique(np.asarray(persons), return_inverse=True)
     width = int(person.max(initial=0)) + 1
     cells, counts = np.unique(group * width + person, return_counts=True)
-    found = _Cells(cells // width, cells % width, counts.astype(np.float64))
+    found = _ContingencyCells(cells // width, cells % width, counts.astype(np.float64))
     return found, np.bincount(group).astype(np.float64), np.bincount(person).astype(np.float64)

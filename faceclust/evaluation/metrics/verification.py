@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Distances = NDArray[np.floating]
-Bools = NDArray[np.bool_]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class VerificationScores:
     val: float
     val_error: float | None
     far: float
-    strict: float
+    far_threshold: float
     target_far: float
 
 
 def verify_folds(
-    distances: Distances, same: Bools, folds: NDArray[np.int32], target_far: float = 1e-3
+    distances: Distances, same: BoolArray, folds: NDArray[np.int32], target_far: float = 1e-3
 ) -> VerificationScores:
     """Score pairs by the protocol of LFW (Huang et al. 2007), "view 2": for each fold, the thresholds
     that are best on all others. Of a single fold they are chosen on the fold itself.
@@ -58,15 +58,15 @@ def verify_folds(
         accuracy=float(np.mean(accuracy)),
         accuracy_error=standard_error(accuracy),
         threshold=float(np.mean(thresholds)),
-        val=_mean(vals),
+        val=_mean_without_nan(vals),
         val_error=standard_error(vals),
-        far=_mean(fars),
-        strict=float(np.mean(stricts)),
+        far=_mean_without_nan(fars),
+        far_threshold=float(np.mean(stricts)),
         target_far=target_far,
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean_without_nan(values: Sequence[float]) -> float:
     """Over the folds that have a value: one without pairs of one kind has no VAL or no FAR."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
@@ -79,19 +79,19 @@ def standard_error(values: Sequence[float]) -> float | None:
     return float(np.std(known, ddof=1) / np.sqrt(len(known))) if len(known) > 1 else None
 
 
-def val_and_far(distances: Distances, same: Bools, threshold: float) -> tuple[float, float]:
+def val_and_far(distances: Distances, same: BoolArray, threshold: float) -> tuple[float, float]:
     """The validation rate and the false accept rate at a threshold (Schroff, Kalenichenko and Philbin
     2015, FaceNet, §4): with TA the pairs of one person that are accepted, FA those of two people,
     VAL = |TA| / |same| (equation 5) and FAR = |FA| / |different| (equation 6); not a number of no pairs."""
     accepted = distances.astype(np.float64) < threshold
-    return _share(accepted[same]), _share(accepted[~same])
+    return _accepted_share(accepted[same]), _accepted_share(accepted[~same])
 
 
-def _share(of: Bools) -> float:
+def _accepted_share(of: BoolArray) -> float:
     return float(of.mean()) if len(of) else float("nan")
 
 
-def best_threshold(distances: Distances, same: Bools) -> float:
+def best_threshold(distances: Distances, same: BoolArray) -> float:
     """The threshold with most right answers; of several, the one in the middle of the list."""
     order = np.argsort(distances, kind="stable")
     ordered = distances[order].astype(np.float64)
@@ -132,7 +132,7 @@ class Roc:
     thresholds: NDArray[np.float64]
 
     @property
-    def area(self) -> float:
+    def auc(self) -> float:
         """The area under the curve, by trapezoids. It equals the statistic of Mann and Whitney (1947):
         the probability that a pair of one person, drawn at random, is nearer than one of two people;
         a tie counts one half (Hanley and McNeil 1982)."""
@@ -140,7 +140,7 @@ class Roc:
         return float((steps * (self.val[1:] + self.val[:-1]) / 2).sum())
 
     @property
-    def equal_error(self) -> tuple[float, float]:
+    def equal_error_point(self) -> tuple[float, float]:
         """The equal error rate, where as many pairs of two people are accepted as of one person are
         not (FAR = 1 − VAL), on the straight line between two points of the curve; and the threshold
         there, that of the point before the crossing."""
@@ -152,7 +152,7 @@ class Roc:
         return float(rate), float(self.thresholds[after if part == 1 else before])
 
 
-def roc(distances: Distances, same: Bools) -> Roc:
+def roc(distances: Distances, same: BoolArray) -> Roc:
     """The curve (Fawcett 2006, algorithm 1: equal distances are one step). Raises ValueError unless
     there are pairs of both kinds."""
     if not same.any() or same.all():

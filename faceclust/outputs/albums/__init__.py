@@ -12,21 +12,21 @@ removed or replaced.
 from __future__ import annotations
 
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS
-from faceclust.outputs.albums.links import KINDS
+from faceclust.outputs.albums.links import LINK_KINDS
 from faceclust.outputs.albums.make import make_albums
-from faceclust.outputs.albums.plan import AlbumPlan, Left, plan_albums
-from faceclust.outputs.albums.selection import Album, Choice, Member, album_of, split_names
+from faceclust.outputs.albums.plan import AlbumPlan, SkippedPath, plan_albums
+from faceclust.outputs.albums.selection import Album, AlbumFilter, AlbumMember, build_album, split_names
 
 __all__ = [
     "DEFAULT_LAYOUT",
     "FIELDS",
-    "KINDS",
+    "LINK_KINDS",
     "Album",
+    "AlbumFilter",
+    "AlbumMember",
     "AlbumPlan",
-    "Choice",
-    "Left",
-    "Member",
-    "album_of",
+    "SkippedPath",
+    "build_album",
     "make_albums",
     "plan_albums",
     "split_names",

@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faceclust.errors import UsageError
-from faceclust.outputs.albums.safe_names import split_ending
-from faceclust.types import PhotoFacts
+from faceclust.outputs.albums.safe_names import split_suffix
+from faceclust.types import PhotoInfo
 
 DEFAULT_LAYOUT = "{person}/{name}"
 #: Where photos go whose date is not known.
 UNDATED = "undated"
 NO_CAMERA = "unknown camera"
-_TIMES = {"date": "%Y-%m-%d", "year": "%Y", "month": "%m", "day": "%d"}
-_FIELDS: dict[str, Callable[[str, PhotoFacts], str]] = {
+_DATE_FORMATS = {"date": "%Y-%m-%d", "year": "%Y", "month": "%m", "day": "%d"}
+_FIELD_VALUES: dict[str, Callable[[str, PhotoInfo], str]] = {
     "person": lambda person, photo: person,
-    "name": lambda person, photo: _name(photo),
-    "stem": lambda person, photo: split_ending(_name(photo))[0],
-    "ext": lambda person, photo: split_ending(_name(photo))[1].removeprefix("."),
+    "name": lambda person, photo: _file_name(photo),
+    "stem": lambda person, photo: split_suffix(_file_name(photo))[0],
+    "ext": lambda person, photo: split_suffix(_file_name(photo))[1].removeprefix("."),
     "folder": lambda person, photo: photo.photo.rpartition("/")[0],
     "camera": lambda person, photo: photo.camera or NO_CAMERA,
 }
 #: What can stand in braces.
-FIELDS = (*_FIELDS, *_TIMES)
+FIELDS = (*_FIELD_VALUES, *_DATE_FORMATS)
 _HINT = "fields: " + ", ".join(f"{{{name}}}" for name in FIELDS) + "; a date in other forms: {date:%Y-%m-%d %H.%M}"
 #: Of the directives of strftime those that every system knows, and that hold no ":" or "/".
 _DIRECTIVE = re.compile("%(.?)", re.S)
@@ -39,7 +39,7 @@ _SEPARATORS = " -_.,"
 
 
 @dataclass(frozen=True)
-class _Part:
+class _LayoutPart:
     """A text as it is (no field), or a field with the form its date is to have."""
 
     field: str
@@ -47,38 +47,38 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """A folder or file on the way to a photo. `of_person`: it is one person's, who shares it with
     nobody."""
 
     text: str
-    of_person: bool
+    is_personal: bool
 
 
 @dataclass(frozen=True)
 class Layout:
     """A pattern, taken apart; `parse_layout` makes one."""
 
-    steps: tuple[tuple[_Part, ...], ...]
+    steps: tuple[tuple[_LayoutPart, ...], ...]
 
-    def path(self, person: str, photo: PhotoFacts) -> list[Step]:
+    def build_path(self, person: str, photo: PhotoInfo) -> list[PathStep]:
         """The folders a photo of this person goes into, and its name there last; none of them made
         safe yet. The name always ends as the photo's does."""
-        path: list[Step] = []
+        path: list[PathStep] = []
         undated = photo.taken_at is None
         for parts in self.steps:
             of_person = any(part.field == "person" for part in parts)
-            if undated and _is_date(parts):
-                if Step(UNDATED, False) not in path:
-                    path.append(Step(UNDATED, False))
+            if undated and _is_date_only(parts):
+                if PathStep(UNDATED, False) not in path:
+                    path.append(PathStep(UNDATED, False))
             elif [part.field for part in parts] == ["folder"]:
-                path += [Step(folder, False) for folder in photo.photo.split("/")[:-1]]
+                path += [PathStep(folder, False) for folder in photo.photo.split("/")[:-1]]
             else:
-                said = Step(UNDATED, False) in path
-                path.append(Step("".join(_texts(parts, person, photo, said)), of_person))
-        ending = split_ending(_name(photo))[1]
+                said = PathStep(UNDATED, False) in path
+                path.append(PathStep("".join(_render_parts(parts, person, photo, said)), of_person))
+        ending = split_suffix(_file_name(photo))[1]
         if not path[-1].text.endswith(ending):
-            path[-1] = Step(path[-1].text + ending, path[-1].of_person)
+            path[-1] = PathStep(path[-1].text + ending, path[-1].is_personal)
         return path
 
 
@@ -86,9 +86,9 @@ def parse_layout(text: str) -> Layout:
     """A layout from its pattern: steps with "/" between them, fields in braces, "{{" for a brace.
     Raises UsageError, with the fields there are, for one that is senseless or leads elsewhere."""
     try:
-        steps = [tuple(step) for step in _steps(text)]
+        steps = [tuple(step) for step in _split_steps(text)]
         for step in steps:
-            _check(step)
+            _check_step(step)
         if not any(part.field in ("name", "stem") for part in steps[-1]):
             raise ValueError("its last part needs {name} or {stem}")
     except ValueError as error:
@@ -96,13 +96,13 @@ def parse_layout(text: str) -> Layout:
     return Layout(tuple(steps))
 
 
-def _steps(text: str) -> Iterator[list[_Part]]:
+def _split_steps(text: str) -> Iterator[list[_LayoutPart]]:
     """The parts between one "/" and the next, also where that stands in the form of a date."""
-    step: list[_Part] = []
+    step: list[_LayoutPart] = []
     for literal, field, form, conversion in string.Formatter().parse(text):
-        parts = [_Part("", literal)] if literal else []
+        parts = [_LayoutPart("", literal)] if literal else []
         if field is not None:
-            parts.append(_part(field, form or "", conversion))
+            parts.append(_parse_part(field, form or "", conversion))
         for part in parts:
             if not part.text:
                 step.append(part)
@@ -112,26 +112,26 @@ def _steps(text: str) -> Iterator[list[_Part]]:
                     yield step
                     step = []
                 if between:
-                    step.append(_Part(part.field, between))
+                    step.append(_LayoutPart(part.field, between))
     yield step
 
 
-def _part(field: str, form: str, conversion: str | None) -> _Part:
+def _parse_part(field: str, date_format: str, conversion: str | None) -> _LayoutPart:
     if field not in FIELDS:
         raise ValueError(f"there is no field {{{field}}}")
-    if conversion or (form and field != "date"):
+    if conversion or (date_format and field != "date"):
         raise ValueError(f"{{{field}}} takes no form")
-    if field not in _TIMES:
-        return _Part(field, "")
-    for directive in _DIRECTIVE.findall(form):
+    if field not in _DATE_FORMATS:
+        return _LayoutPart(field, "")
+    for directive in _DIRECTIVE.findall(date_format):
         if directive not in _DIRECTIVES:
             raise ValueError(f"a date has no %{directive}")
-    if form and "%" not in form:
-        raise ValueError(f"{form!r} is no form of a date")
-    return _Part("date", form or _TIMES[field])
+    if date_format and "%" not in date_format:
+        raise ValueError(f"{date_format!r} is no form of a date")
+    return _LayoutPart("date", date_format or _DATE_FORMATS[field])
 
 
-def _check(step: tuple[_Part, ...]) -> None:
+def _check_step(step: tuple[_LayoutPart, ...]) -> None:
     if not step:
         raise ValueError('a part is empty (an album cannot begin or end with "/", nor have "//")')
     literal = "".join(part.text for part in step if part.field in ("", "date"))
@@ -142,20 +142,22 @@ def _check(step: tuple[_Part, ...]) -> None:
         raise ValueError(f"{literal!r} is no name for a folder")
 
 
-def _is_date(parts: tuple[_Part, ...]) -> bool:
+def _is_date_only(parts: tuple[_LayoutPart, ...]) -> bool:
     """Is a date all that this step is about?"""
     return {part.field for part in parts if part.field} == {"date"}
 
 
-def _texts(parts: tuple[_Part, ...], person: str, photo: PhotoFacts, undated_said: bool) -> list[str]:
+def _render_parts(parts: tuple[_LayoutPart, ...], person: str, photo: PhotoInfo, already_undated: bool) -> list[str]:
     """What stands for each part. A date that is not known leaves no separators of its own behind."""
     texts: list[str] = []
     for number, part in enumerate(parts):
         if part.field == "date":
-            texts.append(_in_form(photo.taken_at, part.text) if photo.taken_at else "" if undated_said else UNDATED)
+            texts.append(
+                _format_date(photo.taken_at, part.text) if photo.taken_at else "" if already_undated else UNDATED
+            )
             continue
-        text = _FIELDS[part.field](person, photo) if part.field else part.text
-        if not part.field and photo.taken_at is None and undated_said:
+        text = _FIELD_VALUES[part.field](person, photo) if part.field else part.text
+        if not part.field and photo.taken_at is None and already_undated:
             if number and parts[number - 1].field == "date":
                 text = text.lstrip(_SEPARATORS)
             elif [after.field for after in parts[number + 1 :]] == ["date"]:
@@ -164,10 +166,10 @@ def _texts(parts: tuple[_Part, ...], person: str, photo: PhotoFacts, undated_sai
     return texts
 
 
-def _in_form(taken: datetime, form: str) -> str:
+def _format_date(taken: datetime, date_format: str) -> str:
     """Directive by directive: what else is in the form never reaches the system."""
-    return _DIRECTIVE.sub(lambda directive: taken.strftime(directive[0]), form)
+    return _DIRECTIVE.sub(lambda directive: taken.strftime(directive[0]), date_format)
 
 
-def _name(photo: PhotoFacts) -> str:
+def _file_name(photo: PhotoInfo) -> str:
     return photo.photo.rpartition("/")[2]

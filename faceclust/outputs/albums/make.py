@@ -10,19 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceclust.errors import FaceclustError
-from faceclust.files.lock import locked
-from faceclust.outputs.albums.existing import CHANGED, Disk
-from faceclust.outputs.albums.links import COPIES, failure, make_link, put
-from faceclust.outputs.albums.manifest import TEMPORARY, Manifest, Note, read_manifest, write_manifest
-from faceclust.outputs.albums.plan import AlbumPlan, Left
+from faceclust.files.lock import hold_file_lock
+from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
+from faceclust.outputs.albums.links import COPY_KINDS, link_error, make_link, move_into_place
+from faceclust.outputs.albums.manifest import TEMPORARY_NAME, Manifest, ManifestEntry, read_manifest, write_manifest
+from faceclust.outputs.albums.plan import AlbumPlan, SkippedPath
 from faceclust.outputs.albums.safe_names import name_key
-from faceclust.progress import Progress, Silent
+from faceclust.progress import Progress, SilentProgress
 
-_LOCK = ".faceclust-albums.lock"
-_MEANWHILE = "something else has come there in the meantime"
+_ALBUMS_LOCK = ".faceclust-albums.lock"
+_APPEARED_MEANWHILE = "something else has come there in the meantime"
 
 
-def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Left, ...]:
+def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[SkippedPath, ...]:
     """Do what the plan says. Gives what was left alone, beside what the plan says of it, for it had
     changed in the meantime or its photo could not be read.
 
@@ -30,32 +30,32 @@ def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Left
     FaceclustError where a link cannot be made, or the folder is not as it was planned for.
     """
     try:
-        if not (plan.make or plan.remove) and plan.found in (Manifest(), _outcome(plan)):
+        if not (plan.make or plan.remove) and plan.previous_manifest in (Manifest(), _expected_manifest(plan)):
             return ()
         plan.out.mkdir(parents=True, exist_ok=True)
-        with locked(plan.out / _LOCK, "makes albums"):
-            if read_manifest(plan.out) != plan.found:
+        with hold_file_lock(plan.out / _ALBUMS_LOCK, "makes albums"):
+            if read_manifest(plan.out) != plan.previous_manifest:
                 raise FaceclustError(f"{plan.out} was changed by another faceclust", hint="run it again")
-            return _Work(plan, progress or Silent()).do()
+            return _AlbumWriter(plan, progress or SilentProgress()).run()
     except OSError as error:
-        raise failure(error, plan.kind, plan.out) from error
+        raise link_error(error, plan.kind, plan.out) from error
 
 
-class _Work:
+class _AlbumWriter:
     def __init__(self, plan: AlbumPlan, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
-        self._disk = Disk(plan.root, plan.out, plan.photos)
-        self._known = {**plan.keep, **plan.stay, **plan.remove, **plan.replace}
+        self._disk = ExistingFiles(plan.root, plan.out, plan.photos)
+        self._entries = {**plan.keep, **plan.retained, **plan.remove, **plan.replace}
         self._to_make = dict(plan.make)
-        self._needed = _folders_of((*plan.make, *plan.keep, *plan.stay))
-        self._new = self._folders_to_make()
-        self._ready: set[str] = set()
-        self._left: list[Left] = []
-        self._temporary = self._disk.at(TEMPORARY)
+        self._needed_folders = _parent_folders((*plan.make, *plan.keep, *plan.retained))
+        self._new_folders = self._folders_to_make()
+        self._created_folders: set[str] = set()
+        self._skipped: list[SkippedPath] = []
+        self._temporary = self._disk.album_path(TEMPORARY_NAME)
 
-    def do(self) -> tuple[Left, ...]:
-        self._clear()
-        self._note()
+    def run(self) -> tuple[SkippedPath, ...]:
+        self._remove_temporary()
+        self._save_manifest()
         try:
             for path, note in self._plan.remove.items():
                 self._remove(path, note)
@@ -63,63 +63,65 @@ class _Work:
             self._make_all()
         except BaseException:
             with contextlib.suppress(OSError):  # what was noted before holds all of it as well
-                self._clear()
-                self._note()
+                self._remove_temporary()
+                self._save_manifest()
             raise
         self._to_make.clear()
-        self._note(done=True)
-        return tuple(self._left)
+        self._save_manifest(done=True)
+        return tuple(self._skipped)
 
     def _folders_to_make(self) -> set[str]:
         """Also those that are there by another spelling, on a disk that does not tell cases apart, and
         will have gone."""
-        keys = set(map(name_key, self._plan.found.folders))
+        keys = set(map(name_key, self._plan.previous_manifest.folders))
         return {
             folder
-            for folder in self._needed - self._plan.found.folders
-            if not os.path.lexists(self._disk.at(folder))
-            or (name_key(folder) in keys and not self._disk.is_spelt_so(folder))
+            for folder in self._needed_folders - self._plan.previous_manifest.folders
+            if not os.path.lexists(self._disk.album_path(folder))
+            or (name_key(folder) in keys and not self._disk.has_exact_spelling(folder))
         }
 
-    def _note(self, *, done: bool = False) -> None:
-        folders = self._plan.found.folders | self._new
+    def _save_manifest(self, *, done: bool = False) -> None:
+        folders = self._plan.previous_manifest.folders | self._new_folders
         if done:
-            folders = frozenset(folder for folder in folders if os.path.isdir(self._disk.at(folder)))
-        write_manifest(self._plan.out, Manifest(self._plan.library, self._known, self._to_make, folders))
+            folders = frozenset(folder for folder in folders if os.path.isdir(self._disk.album_path(folder)))
+        write_manifest(self._plan.out, Manifest(self._plan.library, self._entries, self._to_make, folders))
 
-    def _clear(self) -> None:
+    def _remove_temporary(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             Path(self._temporary).unlink()
 
-    def _remove(self, path: str, note: Note) -> None:
-        if self._is_free(path, note):
-            Path(self._disk.at(path)).unlink()
-        elif os.path.lexists(self._disk.at(path)):
-            self._left.append(Left(path, CHANGED))
-        del self._known[path]
+    def _remove(self, path: str, entry: ManifestEntry) -> None:
+        if self._is_replaceable(path, entry):
+            Path(self._disk.album_path(path)).unlink()
+        elif os.path.lexists(self._disk.album_path(path)):
+            self._skipped.append(SkippedPath(path, CHANGED))
+        del self._entries[path]
 
-    def _is_free(self, path: str, note: Note) -> bool:
+    def _is_replaceable(self, path: str, entry: ManifestEntry) -> bool:
         """Is what stands there still ours to remove, or to put something in its place?"""
-        return self._disk.own(path, [note]) is not None and not self._disk.held_by(path, note)
+        return self._disk.find_own_entry(path, [entry]) is not None and not self._disk.keep_reason(path, entry)
 
     def _remove_folders(self) -> None:
         """Remove the empty folders that were made for what is no longer there, the deepest first."""
-        for folder in sorted(self._plan.found.folders - self._needed, key=lambda path: (-path.count("/"), path)):
-            if not self._disk.folder(folder):
+        for folder in sorted(
+            self._plan.previous_manifest.folders - self._needed_folders, key=lambda path: (-path.count("/"), path)
+        ):
+            if not self._disk.unsafe_folder_reason(folder):
                 with contextlib.suppress(OSError):  # something of the user's is in it
-                    Path(self._disk.at(folder)).rmdir()
+                    Path(self._disk.album_path(folder)).rmdir()
 
     def _make_all(self) -> None:
-        slow = self._plan.kind in COPIES and self._to_make
+        slow = self._plan.kind in COPY_KINDS and self._to_make
         if slow:
             self._progress.start("copying photos", len(self._to_make), "photos")
         try:
             for path, note in self._plan.make.items():
                 try:
-                    self._known[path] = self._make(path, note)
+                    self._entries[path] = self._make_one(path, note)
                 except OSError as error:
-                    self._left.append(Left(path, self._reason(error, path, note)))
-                    self._clear()
+                    self._skipped.append(SkippedPath(path, self._skip_reason(error, path, note)))
+                    self._remove_temporary()
                 del self._to_make[path]
                 if slow:
                     self._progress.advance()
@@ -127,51 +129,55 @@ class _Work:
             if slow:
                 self._progress.finish()
 
-    def _make(self, path: str, note: Note) -> Note:
+    def _make_one(self, path: str, entry: ManifestEntry) -> ManifestEntry:
         """Put a link or copy in its place; gives what it is known by."""
         folder = path.rpartition("/")[0]
-        if self._disk.folder(folder):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._disk.at(folder))
-        if folder not in self._ready:
-            Path(self._disk.at(folder)).mkdir(parents=True, exist_ok=True)
-            self._ready.add(folder)
-        link, photo, before = self._disk.at(path), self._disk.photo(note.photo), self._plan.replace.get(path)
-        if before is not None and self._is_free(path, before):
-            make_link(photo, self._temporary, note.kind, note.to)
+        if self._disk.unsafe_folder_reason(folder):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._disk.album_path(folder))
+        if folder not in self._created_folders:
+            Path(self._disk.album_path(folder)).mkdir(parents=True, exist_ok=True)
+            self._created_folders.add(folder)
+        link, photo, before = (
+            self._disk.album_path(path),
+            self._disk.photo_path(entry.photo),
+            self._plan.replace.get(path),
+        )
+        if before is not None and self._is_replaceable(path, before):
+            make_link(photo, self._temporary, entry.kind, entry.to)
             Path(self._temporary).replace(link)
-            self._clear()  # a name for the file that stood there is still left where both were the same
-        elif note.kind in COPIES:
-            make_link(photo, self._temporary, note.kind, note.to)
-            put(self._temporary, link)
+            self._remove_temporary()  # a name for the file that stood there is still left where both were the same
+        elif entry.kind in COPY_KINDS:
+            make_link(photo, self._temporary, entry.kind, entry.to)
+            move_into_place(self._temporary, link)
         else:
-            make_link(photo, link, note.kind, note.to)
-        if note.kind not in COPIES:
-            return note
+            make_link(photo, link, entry.kind, entry.to)
+        if entry.kind not in COPY_KINDS:
+            return entry
         status = os.lstat(link)
-        return replace(note, size=status.st_size, made_mtime_ns=status.st_mtime_ns)
+        return replace(entry, size=status.st_size, made_mtime_ns=status.st_mtime_ns)
 
-    def _reason(self, error: OSError, path: str, note: Note) -> str:
+    def _skip_reason(self, error: OSError, path: str, entry: ManifestEntry) -> str:
         """Why one link could not be made; raises the error again where no other can be either."""
         if isinstance(error, FileExistsError):
-            return _MEANWHILE
-        photo = self._disk.photo(note.photo)
+            return _APPEARED_MEANWHILE
+        photo = self._disk.photo_path(entry.photo)
         if not os.path.exists(photo):
             return "its photo is gone"
-        if note.kind in COPIES and not os.access(photo, os.R_OK):
+        if entry.kind in COPY_KINDS and not os.access(photo, os.R_OK):
             return "its photo cannot be read"
         if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
             return error.strerror or str(error)
-        raise OSError(error.errno, error.strerror or str(error), self._disk.at(path)) from error
+        raise OSError(error.errno, error.strerror or str(error), self._disk.album_path(path)) from error
 
 
-def _outcome(plan: AlbumPlan) -> Manifest:
+def _expected_manifest(plan: AlbumPlan) -> Manifest:
     """What will be noted where nothing is to be made or removed."""
-    known = {**plan.keep, **plan.stay}
-    idle = plan.found.folders - _folders_of(known)
-    return Manifest(plan.library, known, {}, plan.found.folders - idle)
+    known = {**plan.keep, **plan.retained}
+    idle = plan.previous_manifest.folders - _parent_folders(known)
+    return Manifest(plan.library, known, {}, plan.previous_manifest.folders - idle)
 
 
-def _folders_of(paths: Iterable[str]) -> set[str]:
+def _parent_folders(paths: Iterable[str]) -> set[str]:
     """Every folder that these paths lie in, below the albums' own."""
     folders: set[str] = set()
     for path in paths:

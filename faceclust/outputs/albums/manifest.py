@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import FaceclustError
-from faceclust.files.atomic import replace_whole
-from faceclust.files.names import ALBUMS_NOTES
+from faceclust.files.atomic import replace_atomically
+from faceclust.files.names import ALBUMS_MARKER
 
-FORMAT = 2
+FORMAT_VERSION = 2
 _ABOUT = "links made by faceclust albums; faceclust scan passes this folder by"
 #: Where a link is made before it takes its place.
-TEMPORARY = ".faceclust-albums.tmp"
+TEMPORARY_NAME = ".faceclust-albums.tmp"
 
 
 @dataclass(frozen=True)
-class Note:
+class ManifestEntry:
     """What a link is known by. `photo`: POSIX path below the library (a full one in files of the
     first format); `to`: what a symbolic link says. For others: `inode` of a hard link, 0 for copies;
-    `size` and `mtime_ns` of the photo; the time that its copy was given, 0 before it is made; `hash`
+    `read_dimensions` and `mtime_ns` of the photo; the time that its copy was given, 0 before it is made; `hash`
     of the photo's bytes, "" where not known."""
 
     kind: str
@@ -46,11 +46,11 @@ class Manifest:
     path below `out`, and the folders made for them. `library`: as seen from `out`."""
 
     library: str = ""
-    links: Mapping[str, Note] = field(default_factory=dict)
-    making: Mapping[str, Note] = field(default_factory=dict)
+    links: Mapping[str, ManifestEntry] = field(default_factory=dict)
+    making: Mapping[str, ManifestEntry] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
 
-    def notes(self, path: str) -> list[Note]:
+    def entries_for(self, path: str) -> list[ManifestEntry]:
         """All that may be known of what stands there."""
         return [known[path] for known in (self.links, self.making) if path in known]
 
@@ -58,14 +58,14 @@ class Manifest:
 def read_manifest(out: Path) -> Manifest:
     """What was made in this folder; nothing where that is not noted. Raises FaceclustError where it
     cannot be read or was written by a newer faceclust."""
-    file = out / ALBUMS_NOTES
+    file = out / ALBUMS_MARKER
     try:
         content = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
-        if content.get("format", 1) > FORMAT:
+        if content.get("format", 1) > FORMAT_VERSION:
             raise FaceclustError(f"{file} was written by a newer faceclust", hint="use that one, or another folder")
-        links, making = _notes(content["links"]), _notes(content.get("making", {}))
+        links, making = _parse_entries(content["links"]), _parse_entries(content.get("making", {}))
         if "folders" in content:
-            folders = frozenset(map(_checked, content["folders"]))
+            folders = frozenset(map(_require_safe_path, content["folders"]))
         else:  # the first format, which had one folder a person
             folders = frozenset(path.rpartition("/")[0] for path in links)
         return Manifest(str(content.get("library", "")), links, making, folders)
@@ -79,38 +79,40 @@ def read_manifest(out: Path) -> Manifest:
 
 def write_manifest(out: Path, manifest: Manifest) -> None:
     """Note what was made: the file is there as a whole, or as it was. A line a link. Raises OSError."""
-    head = {"about": _ABOUT, "format": FORMAT, "library": manifest.library, "folders": sorted(manifest.folders)}
+    head = {"about": _ABOUT, "format": FORMAT_VERSION, "library": manifest.library, "folders": sorted(manifest.folders)}
     text = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")
-    text += "".join(f',\n "{name}": {_lines(getattr(manifest, name))}' for name in ("links", "making")) + "\n}\n"
-    replace_whole(out / ALBUMS_NOTES, text.encode(errors="surrogateescape"))
+    text += (
+        "".join(f',\n "{name}": {_format_entries(getattr(manifest, name))}' for name in ("links", "making")) + "\n}\n"
+    )
+    replace_atomically(out / ALBUMS_MARKER, text.encode(errors="surrogateescape"))
 
 
-def _lines(notes: Mapping[str, Note]) -> str:
-    def line(path: str, note: Note) -> str:
+def _format_entries(entries: Mapping[str, ManifestEntry]) -> str:
+    def line(path: str, note: ManifestEntry) -> str:
         known = {name: value for name, value in vars(note).items() if value not in ("", 0)}
         return f"\n  {json.dumps(path, ensure_ascii=False)}: {json.dumps(known, ensure_ascii=False)}"
 
-    return "{" + ",".join(line(path, notes[path]) for path in sorted(notes)) + "\n }"
+    return "{" + ",".join(line(path, entries[path]) for path in sorted(entries)) + "\n }"
 
 
-_TYPES = {entry.name: int if entry.type == "int" else str for entry in fields(Note)}
+_FIELD_TYPES = {entry.name: int if entry.type == "int" else str for entry in fields(ManifestEntry)}
 
 
-def _notes(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Note]:
+def _parse_entries(content: Mapping[str, Mapping[str, Any]]) -> dict[str, ManifestEntry]:
     notes = {}
     for path, known in content.items():
-        values = {name: known[name] for name in _TYPES if name in known}
+        values = {name: known[name] for name in _FIELD_TYPES if name in known}
         for name, value in values.items():
-            if type(value) is not _TYPES[name]:
+            if type(value) is not _FIELD_TYPES[name]:
                 raise ValueError(f"{name} of {path!r} is {value!r}")
-        note = Note(**values)
+        note = ManifestEntry(**values)
         if note.kind == "symlink" and not note.to:  # the first format: links led to full paths
-            note = Note(note.kind, note.photo, note.photo)
-        notes[_checked(path)] = note
+            note = ManifestEntry(note.kind, note.photo, note.photo)
+        notes[_require_safe_path(path)] = note
     return notes
 
 
-def _checked(path: str) -> str:
+def _require_safe_path(path: str) -> str:
     """A path that leads nowhere but below the folder: the file may have been changed by anybody."""
     parts = path.replace(os.sep, "/").split("/")
     if any(part in ("", ".", "..") for part in parts) or os.path.splitdrive(path)[0] or "\0" in path:

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.names import ALBUMS_NOTES, HOME_NAME, PHOTO_ENDINGS
-from faceclust.outputs.albums.arrange import arrange
-from faceclust.outputs.albums.existing import CHANGED, Disk
+from faceclust.files.names import ALBUMS_MARKER, HOME_FOLDER, PHOTO_EXTENSIONS
+from faceclust.outputs.albums.arrange import arrange_albums
+from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
-from faceclust.outputs.albums.links import COPIES, Targets, check_kind
-from faceclust.outputs.albums.manifest import Manifest, Note, read_manifest
+from faceclust.outputs.albums.links import COPY_KINDS, LinkTargets, require_link_kind
+from faceclust.outputs.albums.manifest import Manifest, ManifestEntry, read_manifest
 from faceclust.outputs.albums.safe_names import name_key
 from faceclust.outputs.albums.selection import Album
-from faceclust.types import PhotoFacts
+from faceclust.types import PhotoInfo
 
 
 @dataclass(frozen=True)
-class Left:
+class SkippedPath:
     """Something that stands in the albums' folder and is left as it is, and why."""
 
     path: str
@@ -39,20 +39,20 @@ class AlbumPlan:
     out: Path
     kind: str
     library: str
-    found: Manifest
+    previous_manifest: Manifest
     albums: tuple[str, ...] = ()
-    make: dict[str, Note] = field(default_factory=dict)
-    replace: dict[str, Note] = field(default_factory=dict)
-    keep: dict[str, Note] = field(default_factory=dict)
-    remove: dict[str, Note] = field(default_factory=dict)
-    stay: dict[str, Note] = field(default_factory=dict)
-    left: tuple[Left, ...] = ()
-    photos: Mapping[str, PhotoFacts] = field(default_factory=dict, repr=False)
+    make: dict[str, ManifestEntry] = field(default_factory=dict)
+    replace: dict[str, ManifestEntry] = field(default_factory=dict)
+    keep: dict[str, ManifestEntry] = field(default_factory=dict)
+    remove: dict[str, ManifestEntry] = field(default_factory=dict)
+    retained: dict[str, ManifestEntry] = field(default_factory=dict)
+    skipped: tuple[SkippedPath, ...] = ()
+    photos: Mapping[str, PhotoInfo] = field(default_factory=dict, repr=False)
 
 
 def plan_albums(
     albums: Iterable[Album],
-    photos: Mapping[str, PhotoFacts],
+    photos: Mapping[str, PhotoInfo],
     root: Path,
     folders: Iterable[Path],
     out: Path,
@@ -65,53 +65,55 @@ def plan_albums(
     `folders`: where they lie; `absolute`: symbolic links hold full paths. Raises UsageError for a
     senseless layout and where `out` cannot hold albums; FaceclustError where what was noted of it
     cannot be read, or no photo is there."""
-    check_kind(kind)
+    require_link_kind(kind)
     pattern = parse_layout(layout)
     root = root.resolve()
-    out = _checked(out, root, folders)
+    out = _resolve_out_folder(out, root, folders)
     found = read_manifest(out)
-    disk, targets = Disk(root, out, photos), Targets(root, out, absolute=absolute)
-    shown = _there(albums, disk, root)
-    paths = arrange(shown, photos, pattern)
+    disk, targets = ExistingFiles(root, out, photos), LinkTargets(root, out, absolute=absolute)
+    shown = _available_albums(albums, disk, root)
+    paths = arrange_albums(shown, photos, pattern)
     own, left = {}, {}
     for path in found.links.keys() | found.making.keys():
-        note = disk.own(path, (_below(note, root) for note in found.notes(path)))
+        note = disk.find_own_entry(path, (_relative_to_library(note, root) for note in found.entries_for(path)))
         if note is not None:
             own[path] = note
-        elif os.path.lexists(disk.at(path)):
-            left[path] = disk.folder(path.rpartition("/")[0]) or CHANGED
+        elif os.path.lexists(disk.album_path(path)):
+            left[path] = disk.unsafe_folder_reason(path.rpartition("/")[0]) or CHANGED
     # What is at a path by another spelling, on a disk that looks past it, will be gone by then.
     leaving = {name_key(path) for path in own.keys() - paths.keys()}
-    plan = AlbumPlan(root, out, kind, targets.library, found, tuple(album.label for album in shown), photos=photos)
+    plan = AlbumPlan(root, out, kind, targets.library_path, found, tuple(album.label for album in shown), photos=photos)
     for path, photo in paths.items():
-        wanted = _note(disk, photo, kind, targets.to(path, photo) if kind == "symlink" else "", photos[photo])
+        wanted = _make_entry(
+            disk, photo, kind, targets.target_for(path, photo) if kind == "symlink" else "", photos[photo]
+        )
         if path not in own:
-            obstacle = left.get(path) or disk.obstacle(path)
-            if obstacle is None or (name_key(path) in leaving and not disk.is_spelt_so(path)):
+            obstacle = left.get(path) or disk.blocked_reason(path)
+            if obstacle is None or (name_key(path) in leaving and not disk.has_exact_spelling(path)):
                 plan.make[path] = wanted
             else:
                 left[path] = obstacle
-        elif _is_right(own[path], wanted):
-            copied = kind in COPIES  # a copy is known by the time it was given
+        elif _is_up_to_date(own[path], wanted):
+            copied = kind in COPY_KINDS  # a copy is known by the time it was given
             plan.keep[path] = replace(wanted, made_mtime_ns=own[path].made_mtime_ns) if copied else wanted
-        elif held := disk.held_by(path, own[path]):
-            left[path], plan.stay[path] = held, own[path]
+        elif held := disk.keep_reason(path, own[path]):
+            left[path], plan.retained[path] = held, own[path]
         else:
             plan.make[path], plan.replace[path] = wanted, own[path]
     for path in sorted(own.keys() - paths.keys()):
-        if held := disk.held_by(path, own[path]):
-            left[path], plan.stay[path] = held, own[path]
+        if held := disk.keep_reason(path, own[path]):
+            left[path], plan.retained[path] = held, own[path]
         else:
             plan.remove[path] = own[path]
-    return replace(plan, left=tuple(Left(path, left[path]) for path in sorted(left)))
+    return replace(plan, skipped=tuple(SkippedPath(path, left[path]) for path in sorted(left)))
 
 
-def _checked(out: Path, root: Path, folders: Iterable[Path]) -> Path:
+def _resolve_out_folder(out: Path, root: Path, folders: Iterable[Path]) -> Path:
     """The folder without links in its path, for they would lead relative links astray."""
     try:
         real = out.resolve()
         holds_library = any(folder.is_relative_to(real) for folder in (root, *folders))
-        in_home = real.is_relative_to(root) and HOME_NAME in real.relative_to(root).parts
+        in_home = real.is_relative_to(root) and HOME_FOLDER in real.relative_to(root).parts
         nearest = next(path for path in (real, *real.parents) if os.path.lexists(path))
         if nearest.is_dir() and not (holds_library or in_home or _holds_photos(real)):
             return real
@@ -122,20 +124,20 @@ def _checked(out: Path, root: Path, folders: Iterable[Path]) -> Path:
 
 def _holds_photos(folder: Path) -> bool:
     """Is this a folder of photos, or of a scanned library, rather than one for albums?"""
-    if not folder.is_dir() or (folder / ALBUMS_NOTES).exists():
+    if not folder.is_dir() or (folder / ALBUMS_MARKER).exists():
         return False
     return any(
         (entry.name.startswith(".faceclust") and not entry.name.startswith(".faceclust-albums"))
-        or (entry.suffix.lower() in PHOTO_ENDINGS and not entry.is_symlink())
+        or (entry.suffix.lower() in PHOTO_EXTENSIONS and not entry.is_symlink())
         for entry in folder.iterdir()
     )
 
 
-def _there(albums: Iterable[Album], disk: Disk, root: Path) -> Sequence[Album]:
+def _available_albums(albums: Iterable[Album], disk: ExistingFiles, root: Path) -> Sequence[Album]:
     """The albums with those of their photos that have not gone since the scan."""
     albums = [album for album in albums if album.photos]
     there = [
-        Album(album.id, album.label, frozenset(photo for photo in album.photos if disk.status(photo) is not None))
+        Album(album.id, album.label, frozenset(photo for photo in album.photos if disk.stat_photo(photo) is not None))
         for album in albums
     ]
     if albums and not any(album.photos for album in there):
@@ -143,16 +145,18 @@ def _there(albums: Iterable[Album], disk: Disk, root: Path) -> Sequence[Album]:
     return [album for album in there if album.photos]
 
 
-def _note(disk: Disk, photo: str, kind: str, to: str, facts: PhotoFacts) -> Note:
+def _make_entry(disk: ExistingFiles, photo: str, kind: str, to: str, facts: PhotoInfo) -> ManifestEntry:
     if kind == "symlink":
-        return Note(kind, photo, to)
-    status = disk.status(photo)
+        return ManifestEntry(kind, photo, to)
+    status = disk.stat_photo(photo)
     assert status is not None  # photos that are gone are in no album
     inode = status.st_ino if kind == "hardlink" else 0
-    return Note(kind, photo, inode=inode, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=facts.photo_hash)
+    return ManifestEntry(
+        kind, photo, inode=inode, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=facts.photo_hash
+    )
 
 
-def _is_right(own: Note, wanted: Note) -> bool:
+def _is_up_to_date(own: ManifestEntry, wanted: ManifestEntry) -> bool:
     """Does a link of ours show this photo as it is now? A copy may have been left behind."""
     if (own.kind, own.photo, own.to) != (wanted.kind, wanted.photo, wanted.to):
         return False
@@ -161,8 +165,8 @@ def _is_right(own: Note, wanted: Note) -> bool:
     return own.kind == "symlink" or (own.size, own.mtime_ns) == (wanted.size, wanted.mtime_ns)
 
 
-def _below(note: Note, root: Path) -> Note:
+def _relative_to_library(entry: ManifestEntry, root: Path) -> ManifestEntry:
     """A note with its photo's path seen from the library: the first format had full ones."""
-    if not note.photo.startswith(f"{root}{os.sep}"):
-        return note
-    return replace(note, photo=Path(note.photo).relative_to(root).as_posix())
+    if not entry.photo.startswith(f"{root}{os.sep}"):
+        return entry
+    return replace(entry, photo=Path(entry.photo).relative_to(root).as_posix())

@@ -12,42 +12,42 @@ import unicodedata
 from faceclust.files.names import SYSTEM_FOLDERS
 
 #: Bytes of UTF-8 of a name: fewer than the 255 that file systems take, for some take fewer.
-LONGEST = 150
-_REFUSED = frozenset('<>:"/\\|?*')
+MAX_NAME_BYTES = 150
+_UNSAFE_CHARACTERS = frozenset('<>:"/\\|?*')
 #: Joiners that Persian, Indic and emoji names are spelt with.
 _JOINERS = frozenset("\u200c\u200d")
 #: Characters that some file systems look past when they compare names, beside those of category Cf.
-_OVERLOOKED = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
+_IGNORED_CHARACTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
     chr(code)
     for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
     for code in range(first, last + 1)
 }
 #: Devices in the eyes of Windows, whatever ending they have.
-_DEVICES = frozenset("CON PRN AUX NUL CONIN$ CONOUT$ CLOCK$".split()) | {
+_WINDOWS_DEVICES = frozenset("CON PRN AUX NUL CONIN$ CONOUT$ CLOCK$".split()) | {
     f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"
 }
 #: Files of NTFS itself in the top folder of a disk, and folders of systems.
-_SYSTEMS = frozenset(
+_SYSTEM_NAMES = frozenset(
     "$mft $mftmirr $logfile $volume $attrdef $bitmap $boot $badclus $secure $upcase $extend".split()
 ) | {name.casefold() for name in SYSTEM_FOLDERS}
 
 
-def safe_name(text: str, room: int = LONGEST) -> str:
+def safe_name(text: str, max_bytes: int = MAX_NAME_BYTES) -> str:
     """A text as the name of a file or folder, of at most `room` bytes of UTF-8 (24 or more); an
     ending such as ".jpg" outlives cutting. A safe name stays as it is."""
     kept = text
-    if not (text.isascii() and text.isprintable() and _REFUSED.isdisjoint(text)):  # few names need more
-        kept = "".join(_safe(character) for character in unicodedata.normalize("NFC", text))
+    if not (text.isascii() and text.isprintable() and _UNSAFE_CHARACTERS.isdisjoint(text)):  # few names need more
+        kept = "".join(_safe_character(character) for character in unicodedata.normalize("NFC", text))
         kept = unicodedata.normalize("NFC", kept)
-    kept = _cut(kept.strip(" ."), room)
+    kept = _truncate(kept.strip(" ."), max_bytes)
     if kept.startswith("-"):  # programs would take it for an option
         kept = f"_{kept[1:]}"
     if not name_key(kept):
         return "_"
     base, dot, rest = kept.partition(".")
-    if base.rstrip(" ").upper() in _DEVICES:
-        return _cut(f"{base.rstrip(' ')}_{dot}{rest}", room)
-    return f"_{kept}" if kept.casefold() in _SYSTEMS else kept
+    if base.rstrip(" ").upper() in _WINDOWS_DEVICES:
+        return _truncate(f"{base.rstrip(' ')}_{dot}{rest}", max_bytes)
+    return f"_{kept}" if kept.casefold() in _SYSTEM_NAMES else kept
 
 
 def name_key(name: str) -> str:
@@ -57,44 +57,44 @@ def name_key(name: str) -> str:
         return name.lower()
     for _ in range(2):  # letters that one step makes alike with others may need another
         name = unicodedata.normalize("NFD", name).upper().casefold()
-    seen = "".join(c for c in name if c not in _OVERLOOKED and unicodedata.category(c) != "Cf")
+    seen = "".join(c for c in name if c not in _IGNORED_CHARACTERS and unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFD", seen)
 
 
-def split_ending(name: str) -> tuple[str, str]:
+def split_suffix(name: str) -> tuple[str, str]:
     """A file name's stem and its ending with the dot: "a.b", ".jpg"; the latter "" where it has none."""
     stem, dot, ending = name.rpartition(".")
     return (stem, dot + ending) if stem and ending.isalnum() and len(ending) <= 8 else (name, "")
 
 
-class Names:
+class NameAllocator:
     """Names given out folder by folder, no two of which are one to any file system."""
 
     def __init__(self) -> None:
-        self._given: dict[tuple[str, str], str] = {}
+        self._allocated: dict[tuple[str, str], str] = {}
         self._taken: set[tuple[str, str]] = set()
 
-    def give(self, folder: str, identity: str, text: str, room: int = LONGEST) -> str:
+    def allocate(self, folder: str, identity: str, text: str, max_bytes: int = MAX_NAME_BYTES) -> str:
         """The name in `folder` of what has this identity, like `text`. The first to ask for a name
         has it; the others have some digits as well, by their identity, that stay the same."""
-        if (folder, identity) in self._given:
-            return self._given[folder, identity]
-        plain = name = safe_name(text, room)
+        if (folder, identity) in self._allocated:
+            return self._allocated[folder, identity]
+        plain = name = safe_name(text, max_bytes)
         digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
         digits = 6
         while (folder, name_key(name)) in self._taken:
-            stem, ending = split_ending(plain)
+            stem, ending = split_suffix(plain)
             mark = f"~{digest[:digits]}{ending}"
-            name = f"{_shortened(stem, room - len(mark.encode())).rstrip(' .')}{mark}"
+            name = f"{_truncate_stem(stem, max_bytes - len(mark.encode())).rstrip(' .')}{mark}"
             digits += 1
         self._taken.add((folder, name_key(name)))
-        self._given[folder, identity] = name
+        self._allocated[folder, identity] = name
         return name
 
 
-def _safe(character: str) -> str:
+def _safe_character(character: str) -> str:
     """What stands for a character in a name."""
-    if character in _REFUSED:
+    if character in _UNSAFE_CHARACTERS:
         return "_"
     if character.isprintable() or character in _JOINERS:
         return character
@@ -103,15 +103,15 @@ def _safe(character: str) -> str:
     return "" if unicodedata.category(character) == "Cf" else "_"  # marks of direction do not show
 
 
-def _cut(name: str, room: int) -> str:
-    if len(name.encode()) <= room:
+def _truncate(name: str, max_bytes: int) -> str:
+    if len(name.encode()) <= max_bytes:
         return name.rstrip(" .")
-    stem, ending = split_ending(name)
-    return _shortened(stem, room - len(ending.encode())).rstrip(" .") + ending
+    stem, ending = split_suffix(name)
+    return _truncate_stem(stem, max_bytes - len(ending.encode())).rstrip(" .") + ending
 
 
-def _shortened(name: str, room: int) -> str:
+def _truncate_stem(name: str, max_bytes: int) -> str:
     """The name cut between characters, and not before what belongs to the one before."""
-    while len(name.encode()) > room:
-        name = name[: max(0, room)] if len(name) > room else name[:-1]
+    while len(name.encode()) > max_bytes:
+        name = name[: max(0, max_bytes)] if len(name) > max_bytes else name[:-1]
     return name.rstrip("".join(_JOINERS))

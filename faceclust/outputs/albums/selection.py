@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faceclust.errors import UsageError
-from faceclust.types import FacePlace, Person
+from faceclust.types import FaceOccurrence, Person
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Album:
 
 
 @dataclass(frozen=True)
-class Member:
+class AlbumMember:
     """Somebody an album is of: what they are called, the faces, and which of them are confirmed."""
 
     id: str
@@ -31,13 +31,13 @@ class Member:
     confirmed: frozenset[str]
 
     @classmethod
-    def of(cls, person: Person) -> Member:
+    def from_person(cls, person: Person) -> AlbumMember:
         """A named person, or a group without a name."""
         return cls(person.id, person.label, person.face_ids, person.confirmed)
 
 
 @dataclass(frozen=True)
-class Choice:
+class AlbumFilter:
     """Which faces count: those of `min_quality` (0 to 1) or better, confirmed ones where that is
     asked for, on photos taken from `since` to `until`, both inclusive."""
 
@@ -50,17 +50,19 @@ class Choice:
         if not 0 <= self.min_quality <= 1:
             raise UsageError(f"quality {self.min_quality} is not between 0 and 1")
 
-    def counts(self, place: FacePlace) -> bool:
+    def accepts(self, occurrence: FaceOccurrence) -> bool:
         """Whether a face on a photo is as asked for, leaving aside who it is."""
-        if place.quality < self.min_quality:
+        if occurrence.quality < self.min_quality:
             return False
         if self.since is None and self.until is None:
             return True
-        taken = place.taken_at
+        taken = occurrence.taken_at
         return taken is not None and (self.since or taken) <= taken <= (self.until or taken)
 
 
-def album_of(members: Sequence[Member], places_of: Mapping[str, Iterable[FacePlace]], choice: Choice) -> Album:
+def build_album(
+    members: Sequence[AlbumMember], occurrences_of: Mapping[str, Iterable[FaceOccurrence]], album_filter: AlbumFilter
+) -> Album:
     """The album of the photos with all of these people on them, called "Anna + Ben". Raises
     UsageError where somebody is named twice."""
     if len({member.id for member in members}) < len(members):
@@ -69,9 +71,9 @@ def album_of(members: Sequence[Member], places_of: Mapping[str, Iterable[FacePla
         {
             place.photo
             for face in member.faces
-            if not choice.confirmed or face in member.confirmed
-            for place in places_of.get(face, ())
-            if choice.counts(place)
+            if not album_filter.confirmed or face in member.confirmed
+            for place in occurrences_of.get(face, ())
+            if album_filter.accepts(place)
         }
         for member in members
     ]

@@ -20,19 +20,19 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.outputs.map.nearest_faces import nearest_faces
-from faceclust.progress import Progress, Silent
+from faceclust.outputs.map.nearest_faces import find_nearest_faces
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32
 
 METHODS = ("tsne", "umap")
 #: More faces than these are put beside the ones most like them that were laid out.
-MOST = 100_000
+MAX_LAYOUT_FACES = 100_000
 _PERPLEXITY = 30.0  # how many neighbours count, of t-SNE; it looks at three times as many
 _UMAP_NEIGHBOURS = 15
-_PLACED_BY = 5  # nearest faces whose middle is where one lies that was not laid out
-_BY_TREE = 10_000  # faces up to which Barnes and Hut's tree is faster than interpolation
+_PLACEMENT_NEIGHBOURS = 5  # nearest faces whose middle is where one lies that was not laid out
+_BARNES_HUT_LIMIT = 10_000  # faces up to which Barnes and Hut's tree is faster than interpolation
 #: The iterations of t-SNE, as in Belkina et al. 2019: with neighbours drawn together, then without.
-_EARLY, _LATE, _EXAGGERATION = 250, 500, 12.0
+_EARLY_ITERATIONS, _LATE_ITERATIONS, _EXAGGERATION = 250, 500, 12.0
 
 Float64 = NDArray[np.float64]
 
@@ -47,12 +47,12 @@ def require_method(method: str) -> None:
         )
 
 
-def lay_out(
+def compute_layout(
     embeddings: Float32,
     method: str = "tsne",
     *,
     threads: int | None = None,
-    most: int = MOST,
+    max_faces: int = MAX_LAYOUT_FACES,
     progress: Progress | None = None,
 ) -> Float32:
     """The faces' points in the plane, (n, 2), for vectors (n, d) of one norm: each coordinate from
@@ -63,25 +63,25 @@ def lay_out(
     nearest faces among them are. Raises as `require_method` does.
     """
     require_method(method)
-    progress, threads = progress or Silent(), threads or os.cpu_count() or 1
-    points = _spread_out(np.ascontiguousarray(embeddings[:most], np.float32), method, threads, progress)
-    if len(embeddings) > most:
-        k = min(_PLACED_BY, most - 1)
-        near, _ = nearest_faces(embeddings, k, among=most, threads=threads, progress=progress)
+    progress, threads = progress or SilentProgress(), threads or os.cpu_count() or 1
+    points = _project_to_plane(np.ascontiguousarray(embeddings[:max_faces], np.float32), method, threads, progress)
+    if len(embeddings) > max_faces:
+        k = min(_PLACEMENT_NEIGHBOURS, max_faces - 1)
+        near, _ = find_nearest_faces(embeddings, k, candidate_count=max_faces, threads=threads, progress=progress)
         # The median: not between two groups where the neighbours lie in both.
-        points = np.concatenate([points, np.median(points[near[most:]], axis=1)])
-    return _fitted(points)
+        points = np.concatenate([points, np.median(points[near[max_faces:]], axis=1)])
+    return _fit_unit_square(points)
 
 
-def _spread_out(embeddings: Float32, method: str, threads: int, progress: Progress) -> Float64:
+def _project_to_plane(embeddings: Float32, method: str, threads: int, progress: Progress) -> Float64:
     n = len(embeddings)
     start = principal_plane(embeddings)
     if n < 4 or not np.ptp(start, axis=0).any():  # nothing to lay out, or all the same
         return start
     neighbours = int(3 * _PERPLEXITY) if method == "tsne" else _UMAP_NEIGHBOURS
-    near, gaps = nearest_faces(embeddings, min(neighbours, n - 1), threads=threads, progress=progress)
+    near, gaps = find_nearest_faces(embeddings, min(neighbours, n - 1), threads=threads, progress=progress)
     with threadpool_limits(1, user_api="blas"):
-        layout: Callable[..., Float64] = _by_tsne if method == "tsne" else _by_umap
+        layout: Callable[..., Float64] = _run_tsne if method == "tsne" else _run_umap
         return layout(embeddings, start, near, gaps, threads, progress)
 
 
@@ -96,42 +96,52 @@ def principal_plane(embeddings: Float32) -> Float64:
         return np.asarray(centred @ axes)
 
 
-def _by_tsne(
-    embeddings: Float32, start: Float64, near: NDArray[np.int32], gaps: Float32, threads: int, progress: Progress
+def _run_tsne(
+    embeddings: Float32,
+    start: Float64,
+    neighbours: NDArray[np.int32],
+    distances: Float32,
+    threads: int,
+    progress: Progress,
 ) -> Float64:
     tsne: Any = import_module("openTSNE")
-    n, k = near.shape
-    index = import_module("openTSNE.nearest_neighbors").PrecomputedNeighbors(near, gaps)
+    n, k = neighbours.shape
+    index = import_module("openTSNE.nearest_neighbors").PrecomputedNeighbors(neighbours, distances)
     affinities = tsne.affinity.PerplexityBasedNN(perplexity=min(_PERPLEXITY, k / 3), knn_index=index, n_jobs=threads)
     every = 10
-    progress.start("laying out", _EARLY + _LATE)
+    progress.start("laying out", _EARLY_ITERATIONS + _LATE_ITERATIONS)
     points = tsne.TSNEEmbedding(
         start * (1e-4 / start[:, 0].std()),  # small, as the method wants it
         affinities,
-        negative_gradient_method="bh" if n <= _BY_TREE else "fft",
+        negative_gradient_method="bh" if n <= _BARNES_HUT_LIMIT else "fft",
         n_jobs=threads,
         callbacks=lambda *_: progress.advance(every),
         callbacks_every_iters=every,
     )
-    for iterations, exaggeration in ((_EARLY, _EXAGGERATION), (_LATE, 1.0)):
+    for iterations, exaggeration in ((_EARLY_ITERATIONS, _EXAGGERATION), (_LATE_ITERATIONS, 1.0)):
         points.optimize(iterations, exaggeration=exaggeration, learning_rate="auto", momentum=0.8, inplace=True)
     progress.finish()
     return np.asarray(points, dtype=np.float64)
 
 
-def _by_umap(
-    embeddings: Float32, start: Float64, near: NDArray[np.int32], gaps: Float32, threads: int, progress: Progress
+def _run_umap(
+    embeddings: Float32,
+    start: Float64,
+    neighbours: NDArray[np.int32],
+    distances: Float32,
+    threads: int,
+    progress: Progress,
 ) -> Float64:
     progress.note("UMAP cannot say how far it is: a minute for 20,000 faces, several for 100,000")
-    own = np.arange(len(near), dtype=np.int32)[:, None]  # it counts a face among its neighbours
-    near, gaps = np.hstack([own, near]), np.hstack([np.zeros_like(gaps[:, :1]), gaps])
+    own = np.arange(len(neighbours), dtype=np.int32)[:, None]  # it counts a face among its neighbours
+    neighbours, distances = np.hstack([own, neighbours]), np.hstack([np.zeros_like(distances[:, :1]), distances])
     with warnings.catch_warnings():  # that new faces could not be added, and of its packages' own
         warnings.simplefilter("ignore")
         umap: Any = import_module("umap")
         model = umap.UMAP(
-            n_neighbors=near.shape[1],
+            n_neighbors=neighbours.shape[1],
             init=start * (10 / np.abs(start).max()),
-            precomputed_knn=(near, gaps, None),
+            precomputed_knn=(neighbours, distances, None),
             force_approximation_algorithm=True,  # else it would compare small libraries again
             random_state=0,
             n_jobs=1,
@@ -139,7 +149,7 @@ def _by_umap(
         return np.asarray(model.fit_transform(embeddings), dtype=np.float64)
 
 
-def _fitted(points: Float64) -> Float32:
+def _fit_unit_square(points: Float64) -> Float32:
     """Into the unit square, without a change of proportions."""
     if not len(points):
         return np.empty((0, 2), np.float32)

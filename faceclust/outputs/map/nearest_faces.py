@@ -9,23 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from faceclust.progress import Progress, Silent
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32
 
-_ENTRIES = 1 << 22  # of the distance matrix looked at at a time, by each thread: 16 MB, and their order
+_BLOCK_ENTRIES = 1 << 22  # of the distance matrix looked at at a time, by each thread: 16 MB, and their order
 
 
-def nearest_faces(
-    embeddings: Float32, k: int, *, among: int | None = None, threads: int = 1, progress: Progress | None = None
+def find_nearest_faces(
+    embeddings: Float32,
+    k: int,
+    *,
+    candidate_count: int | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
 ) -> tuple[NDArray[np.int32], Float32]:
     """For each of the vectors (n, d), all of one norm, the rows of the `k` nearest others and the
     L2 distances to them, both (n, k), nearest first. `among`: only the first so many are
     neighbours, at least k + 1. Of vectors equally near, which come does not depend on `threads`."""
-    progress = progress or Silent()
-    targets = np.ascontiguousarray(embeddings[:among])
+    progress = progress or SilentProgress()
+    targets = np.ascontiguousarray(embeddings[:candidate_count])
     n, m = len(embeddings), len(targets)
     norms = np.einsum("ij,ij->i", targets, targets)
-    rows = min(1024, max(1, _ENTRIES // m))  # by the number of faces alone: other pieces round otherwise
+    rows = min(1024, max(1, _BLOCK_ENTRIES // m))  # by the number of faces alone: other pieces round otherwise
 
     def piece(start: int) -> tuple[NDArray[np.int32], Float32]:
         some = embeddings[start : start + rows]

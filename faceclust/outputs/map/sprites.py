@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from PIL import Image, UnidentifiedImageError
 
-from faceclust.types import FacePlace
+from faceclust.types import FaceOccurrence
 
-ACROSS = 8  # pictures in a row of a sheet, and rows
+CELLS_PER_ROW = 8  # pictures in a row of a sheet, and rows
 #: Up to this many pictures have this side, px: multiples of 16, or a JPEG's blocks would mix
 #: neighbours. 20,000 make a page of some 25 MB.
-_SIDES = ((1_500, 128), (5_000, 96), (20_000, 64))
-_SMALLEST = 48
-_QUALITY = 70
+_SIDE_BY_COUNT = ((1_500, 128), (5_000, 96), (20_000, 64))
+_MIN_SIDE = 48
+_SPRITE_QUALITY = 70
 
 
-def side_for(count: int) -> int:
+def choose_side(count: int) -> int:
     """The side of a picture where there are so many, px."""
-    return next((side for most, side in _SIDES if count <= most), _SMALLEST)
+    return next((side for most, side in _SIDE_BY_COUNT if count <= most), _MIN_SIDE)
 
 
-def pictured(faces: Sequence[FacePlace], persons: Sequence[int], count: int) -> set[str]:
+def choose_map_pictures(faces: Sequence[FaceOccurrence], persons: Sequence[int], count: int) -> set[str]:
     """The ids of the `count` faces to show pictures of: everybody's best first, then everybody's
     second best. `persons`: a number for each face, negative for one that is alone."""
-    by_person: dict[int, list[FacePlace]] = {}
+    by_person: dict[int, list[FaceOccurrence]] = {}
     for face, person in zip(faces, persons, strict=True):
         by_person.setdefault(person if person >= 0 else -1, []).append(face)
     ranked: list[tuple[float, float, str]] = []
@@ -36,29 +36,29 @@ def pictured(faces: Sequence[FacePlace], persons: Sequence[int], count: int) -> 
 
 
 def make_sheets(
-    order: Iterable[str], pictures: Mapping[str, bytes], side: int, on_picture: Callable[[], None] = lambda: None
+    face_ids: Iterable[str], pictures: Mapping[str, bytes], side: int, on_picture: Callable[[], None] = lambda: None
 ) -> tuple[list[bytes], set[str]]:
     """The pictures (JPEG by face id) in this order as sheets, JPEG too, of ACROSS × ACROSS cells of
     `side` px, row by row; and the faces that are in them: one whose picture is damaged is left out."""
     sheets: list[bytes] = []
     shown: list[str] = []
-    sheet = Image.new("RGB", (ACROSS * side, ACROSS * side))
-    for face in order:
-        if face not in pictures or (small := _shrunk(pictures[face], side)) is None:
+    sheet = Image.new("RGB", (CELLS_PER_ROW * side, CELLS_PER_ROW * side))
+    for face in face_ids:
+        if face not in pictures or (small := _shrink(pictures[face], side)) is None:
             continue
-        cell = len(shown) % ACROSS**2
+        cell = len(shown) % CELLS_PER_ROW**2
         if shown and cell == 0:
-            sheets.append(_encoded(sheet))
+            sheets.append(_encode_sheet(sheet))
             sheet = Image.new("RGB", sheet.size)
-        sheet.paste(small, (cell % ACROSS * side, cell // ACROSS * side))
+        sheet.paste(small, (cell % CELLS_PER_ROW * side, cell // CELLS_PER_ROW * side))
         shown.append(face)
         on_picture()
     if shown:
-        sheets.append(_encoded(sheet))
+        sheets.append(_encode_sheet(sheet))
     return sheets, set(shown)
 
 
-def _shrunk(jpeg: bytes, side: int) -> Image.Image | None:
+def _shrink(jpeg: bytes, side: int) -> Image.Image | None:
     try:
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as picture:
             picture.draft("RGB", (side, side))
@@ -67,7 +67,7 @@ def _shrunk(jpeg: bytes, side: int) -> Image.Image | None:
         return None
 
 
-def _encoded(sheet: Image.Image) -> bytes:
+def _encode_sheet(sheet: Image.Image) -> bytes:
     out = io.BytesIO()
-    sheet.save(out, "JPEG", quality=_QUALITY)
+    sheet.save(out, "JPEG", quality=_SPRITE_QUALITY)
     return out.getvalue()

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.atomic import replace_whole
-from faceclust.files.lock import locked
-from faceclust.files.names import REPORT_NOTES
-from faceclust.files.safe_paths import is_path_below, obstacle_to
+from faceclust.files.atomic import replace_atomically
+from faceclust.files.lock import hold_file_lock
+from faceclust.files.names import REPORT_MARKER
+from faceclust.files.safe_paths import is_path_below, unsafe_parent
 
 #: Path → the digest of what was made there; while files are moved, those of before and after.
-Notes = dict[str, str]
-_LOCK = ".faceclust-report.lock"
-_STAGE = ".faceclust-report-"  # hidden: no scan looks into it
+Digests = dict[str, str]
+_REPORT_LOCK = ".faceclust-report.lock"
+_REPORT_STAGING_PREFIX = ".faceclust-report-"  # hidden: no scan looks into it
 _HINT = "is the disk full or the folder read-only?"
 
 
@@ -45,52 +45,52 @@ class WrittenFolder:
     removed: int
 
 
-class Staging:
+class StagedFolder:
     """Files on their way into the folder. Paths are POSIX ones below it."""
 
-    def __init__(self, out: Path, stage: Path, notes: Notes) -> None:
+    def __init__(self, out: Path, stage: Path, previous: Digests) -> None:
         self._out = out
         self._stage = stage
-        self._notes = notes
-        self._made: Notes = {}
-        self._waiting: list[str] = []
+        self._previous = previous
+        self._current: Digests = {}
+        self._pending: list[str] = []
         self._size = 0
 
     def add(self, path: str, content: bytes) -> None:
         """A file that is to be there."""
         digest = _digest(content)
         self._size += len(content)
-        if digest in self._notes.get(path, "").split() and _digest_of(self._out, path) == digest:
-            self._made[path] = digest
+        if digest in self._previous.get(path, "").split() and _digest_on_disk(self._out, path) == digest:
+            self._current[path] = digest
             return
-        _check_free(self._out, path, self._notes.get(path))
+        _require_free_or_own(self._out, path, self._previous.get(path))
         staged = self._stage / path
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.write_bytes(content)
-        self._made[path] = digest
-        self._waiting.append(path)
+        self._current[path] = digest
+        self._pending.append(path)
 
     def finish(self) -> WrittenFolder:
         """Move all into place, and remove what an earlier run made and this one did not."""
-        left = {path: digest for path, digest in self._notes.items() if path not in self._made}
-        either = {path: f"{self._notes.get(path, '')} {digest}".strip() for path, digest in self._made.items()}
-        for path in self._waiting:  # some of them were looked at long ago
-            _check_free(self._out, path, self._notes.get(path))
-        _write_notes(self._out, self._notes | either)
-        for path in self._waiting:
-            _check_free(self._out, path, self._notes.get(path))
+        left = {path: digest for path, digest in self._previous.items() if path not in self._current}
+        either = {path: f"{self._previous.get(path, '')} {digest}".strip() for path, digest in self._current.items()}
+        for path in self._pending:  # some of them were looked at long ago
+            _require_free_or_own(self._out, path, self._previous.get(path))
+        _write_digests(self._out, self._previous | either)
+        for path in self._pending:
+            _require_free_or_own(self._out, path, self._previous.get(path))
             (self._out / path).parent.mkdir(parents=True, exist_ok=True)
             (self._stage / path).replace(self._out / path)
-        gone = [path for path, digest in left.items() if _is_ours(self._out, path, digest)]
+        gone = [path for path, digest in left.items() if _is_own_file(self._out, path, digest)]
         for path in gone:
-            _remove(self._out, path)
-        _write_notes(self._out, self._made)
-        pages = sum(path.endswith(".html") for path in self._made)
-        pictures = len(self._made) - pages
-        return WrittenFolder(self._out, pages, pictures, self._size, len(self._waiting), len(gone))
+            _remove_with_empty_parents(self._out, path)
+        _write_digests(self._out, self._current)
+        pages = sum(path.endswith(".html") for path in self._current)
+        pictures = len(self._current) - pages
+        return WrittenFolder(self._out, pages, pictures, self._size, len(self._pending), len(gone))
 
 
-def check_folder(out: Path) -> None:
+def require_report_folder(out: Path) -> None:
     """Raises UsageError where `out` cannot hold a report: it is a file, there is no folder to make it
     in, or there are files in it and no notes of an earlier report."""
     if not out.exists() and not os.path.lexists(out):
@@ -101,78 +101,78 @@ def check_folder(out: Path) -> None:
         return
     if not out.is_dir():
         raise UsageError(f"{out} is no folder", hint="with --split, name a folder with -o")
-    if not (out / REPORT_NOTES).exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+    if not (out / REPORT_MARKER).exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise UsageError(f"there are other files in {out}", hint="name a new folder, or an empty one, with -o")
 
 
 @contextmanager
-def staging(out: Path) -> Iterator[Staging]:
+def stage_folder(out: Path) -> Iterator[StagedFolder]:
     """A place to make files in that go to `out` by `finish`; without it all stays as it was. Raises
-    UsageError as `check_folder` does, FaceclustError where something cannot be written or another run
+    UsageError as `require_report_folder` does, FaceclustError where something cannot be written or another run
     is at work on the folder."""
-    check_folder(out)
+    require_report_folder(out)
     was_there = out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with locked(out / _LOCK, "writes a report"):
-            check_folder(out)
-            stage = out / f"{_STAGE}{secrets.token_hex(4)}"
+        with hold_file_lock(out / _REPORT_LOCK, "writes a report"):
+            require_report_folder(out)
+            stage = out / f"{_REPORT_STAGING_PREFIX}{secrets.token_hex(4)}"
             try:
-                notes = _read_notes(out)
-                _clear_stages(out)
+                notes = _read_digests(out)
+                _remove_stale_staging(out)
                 stage.mkdir()
-                yield Staging(out, stage, notes)
+                yield StagedFolder(out, stage, notes)
             finally:
                 shutil.rmtree(stage, ignore_errors=True)
                 if not was_there:
-                    _remove_unused(out)
+                    _remove_empty_output(out)
     except OSError as error:
         raise FaceclustError(f"{error.filename or out}: {error.strerror or error}", hint=_HINT) from error
 
 
-def _remove_unused(out: Path) -> None:
+def _remove_empty_output(out: Path) -> None:
     """Remove a new folder where nothing came of it."""
     with contextlib.suppress(OSError):
-        if [entry.name for entry in out.iterdir()] == [_LOCK]:
-            (out / _LOCK).unlink()
+        if [entry.name for entry in out.iterdir()] == [_REPORT_LOCK]:
+            (out / _REPORT_LOCK).unlink()
             out.rmdir()
 
 
-def _clear_stages(out: Path) -> None:
+def _remove_stale_staging(out: Path) -> None:
     """Remove what runs left that were killed."""
-    for left in out.glob(f"{_STAGE}*"):
-        if re.fullmatch(f"{re.escape(_STAGE)}[0-9a-f]{{8}}", left.name) and not left.is_symlink():
+    for left in out.glob(f"{_REPORT_STAGING_PREFIX}*"):
+        if re.fullmatch(f"{re.escape(_REPORT_STAGING_PREFIX)}[0-9a-f]{{8}}", left.name) and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _check_free(out: Path, path: str, noted: str | None) -> None:
+def _require_free_or_own(out: Path, path: str, known_digests: str | None) -> None:
     """Raises FaceclustError where something foreign is in the place of a file to be, or on the way there."""
-    if wrong := obstacle_to(out, path):
+    if wrong := unsafe_parent(out, path):
         raise FaceclustError(f"{out / path}: {wrong}", hint="move it away, or name another folder with -o")
-    if os.path.lexists(out / path) and not _is_ours(out, path, noted):
+    if os.path.lexists(out / path) and not _is_own_file(out, path, known_digests):
         raise FaceclustError(
             f"{out / path} was not made by faceclust, or was changed since",
             hint="move it away, or name another folder with -o",
         )
 
 
-def _is_ours(out: Path, path: str, noted: str | None) -> bool:
-    return noted is not None and _digest_of(out, path) in noted.split()
+def _is_own_file(out: Path, path: str, known_digests: str | None) -> bool:
+    return known_digests is not None and _digest_on_disk(out, path) in known_digests.split()
 
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _digest_of(out: Path, path: str) -> str | None:
+def _digest_on_disk(out: Path, path: str) -> str | None:
     """None for what is not there, or no file of its own in the folder."""
     file = out / path
-    if obstacle_to(out, path) or file.is_symlink() or not file.is_file():
+    if unsafe_parent(out, path) or file.is_symlink() or not file.is_file():
         return None
     return _digest(file.read_bytes())
 
 
-def _remove(out: Path, path: str) -> None:
+def _remove_with_empty_parents(out: Path, path: str) -> None:
     (out / path).unlink()
     for parent in list(Path(path).parents)[:-1]:
         try:
@@ -181,19 +181,19 @@ def _remove(out: Path, path: str) -> None:
             return
 
 
-def _read_notes(out: Path) -> Notes:
+def _read_digests(out: Path) -> Digests:
     try:
-        files = json.loads((out / REPORT_NOTES).read_text(encoding="utf-8"))["files"]
+        files = json.loads((out / REPORT_MARKER).read_text(encoding="utf-8"))["files"]
         return {path: digest for path, digest in files.items() if isinstance(digest, str) and is_path_below(path)}
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FaceclustError(
-            f"{out / REPORT_NOTES} cannot be read: {error}", hint="name another folder with -o, or move this one away"
+            f"{out / REPORT_MARKER} cannot be read: {error}", hint="name another folder with -o, or move this one away"
         ) from error
 
 
-def _write_notes(out: Path, notes: Mapping[str, str]) -> None:
-    content = {"about": "made by faceclust report; faceclust scan passes this folder by", "files": notes}
+def _write_digests(out: Path, digests: Mapping[str, str]) -> None:
+    content = {"about": "made by faceclust report; faceclust scan passes this folder by", "files": digests}
     text = json.dumps(content, indent=0, ensure_ascii=False, sort_keys=True)
-    replace_whole(out / REPORT_NOTES, text.encode())
+    replace_atomically(out / REPORT_MARKER, text.encode())

@@ -5,88 +5,105 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 
-from faceclust.outputs.overview import date_range, overview
-from faceclust.outputs.report.timeline import shot_of
-from faceclust.outputs.report.values import Doubt, Doubts, Likeness, Mention, Rift, Shot, Stray
-from faceclust.types import FacePlace, Person
+from faceclust.outputs.overview import build_overview, format_year_range
+from faceclust.outputs.report.timeline import to_face_picture
+from faceclust.outputs.report.values import (
+    FacePicture,
+    MergeCandidate,
+    Outlier,
+    PersonReference,
+    ReviewFindings,
+    ReviewItem,
+    SplitCandidate,
+)
+from faceclust.types import FaceOccurrence, Person
 
-_Side = tuple[Mention, Shot, str]
+_ReviewSide = tuple[PersonReference, FacePicture, str]
 
 
-class Mentions:
-    """Speaks of persons by id. `pictured`: the faces it has shown so far. `here`: the ids of those who
+class ReviewBuilder:
+    """Speaks of persons by id. `choose_map_pictures`: the faces it has shown so far. `here`: the ids of those who
     have a place in the report."""
 
     def __init__(
-        self, persons: Sequence[Person], places_of: Mapping[str, Sequence[FacePlace]], here: Collection[str]
+        self,
+        persons: Sequence[Person],
+        occurrences_of: Mapping[str, Sequence[FaceOccurrence]],
+        listed_ids: Collection[str],
     ) -> None:
         self._persons = {person.id: person for person in persons}
-        self._places_of = places_of
-        self._here = here
-        self._known: dict[str, Mention] = {}
+        self._occurrences_of = occurrences_of
+        self._listed_ids = listed_ids
+        self._references: dict[str, PersonReference] = {}
         self.pictured: dict[str, None] = {}
 
-    def doubts(self, doubts: Doubts) -> tuple[tuple[Doubt, ...], tuple[Doubt, ...], tuple[Doubt, ...]]:
+    def build_items(
+        self, findings: ReviewFindings
+    ) -> tuple[tuple[ReviewItem, ...], tuple[ReviewItem, ...], tuple[ReviewItem, ...]]:
         """Strays, pairs that may be one person, and people in far parts."""
         return (
-            tuple(map(self._stray, doubts.strays)),
-            tuple(map(self._alike, doubts.alike)),
-            tuple(map(self._rift, doubts.rifts)),
+            tuple(map(self._outlier_item, findings.outliers)),
+            tuple(map(self._merge_item, findings.merge_candidates)),
+            tuple(map(self._split_item, findings.split_candidates)),
         )
 
-    def _stray(self, stray: Stray) -> Doubt:
-        owner = self._persons[stray.person]
-        about = self._mention(owner)
-        sides = [self._side(about, stray.face_id, "this face")]
-        sides += self._best(about, "the best of the others")
-        words = f"{stray.distance:.2f} from the other faces of {about.title}"
-        advice = [f"faceclust reject {shlex.quote(owner.name)} {stray.face_id}"] if owner.name else []
-        advice = advice or [f"faceclust split {owner.clusters[0]} {stray.face_id}"]
-        if stray.nearest is not None:
-            other = self._mention(self._persons[stray.nearest])
-            if stray.nearest_distance < stray.distance:
-                sides += self._best(other, "nearer by looks")
-                words += f", but {stray.nearest_distance:.2f} from {other.title}"
-        return Doubt(tuple(sides), words, tuple(advice))
+    def _outlier_item(self, outlier: Outlier) -> ReviewItem:
+        owner = self._persons[outlier.person]
+        about = self._reference_to(owner)
+        sides = [self._make_side(about, outlier.face_id, "this face")]
+        sides += self._best_side(about, "the best of the others")
+        words = f"{outlier.distance:.2f} from the other faces of {about.title}"
+        advice = [f"faceclust reject {shlex.quote(owner.name)} {outlier.face_id}"] if owner.name else []
+        advice = advice or [f"faceclust split {owner.clusters[0]} {outlier.face_id}"]
+        if outlier.nearest_person is not None:
+            other = self._reference_to(self._persons[outlier.nearest_person])
+            if outlier.nearest_distance < outlier.distance:
+                sides += self._best_side(other, "nearer by looks")
+                words += f", but {outlier.nearest_distance:.2f} from {other.title}"
+        return ReviewItem(tuple(sides), words, tuple(advice))
 
-    def _alike(self, pair: Likeness) -> Doubt:
+    def _merge_item(self, pair: MergeCandidate) -> ReviewItem:
         both = [self._persons[person] for person in pair.persons]
-        sides = [side for person in both for side in self._best(self._mention(person), self._size(person))]
+        sides = [
+            side
+            for person in both
+            for side in self._best_side(self._reference_to(person), self._format_face_count(person))
+        ]
         both.sort(key=lambda person: person.name is not None)  # the name is what it becomes
         one, other = (shlex.quote(person.name) if person.name else str(person.clusters[0]) for person in both)
         words = f"{pair.distance:.2f} apart"
-        return Doubt(tuple(sides), words, (f"faceclust merge {one} {other}",))
+        return ReviewItem(tuple(sides), words, (f"faceclust merge {one} {other}",))
 
-    def _rift(self, rift: Rift) -> Doubt:
-        about = self._mention(self._persons[rift.person])
+    def _split_item(self, candidate: SplitCandidate) -> ReviewItem:
+        about = self._reference_to(self._persons[candidate.person])
         sides = []
-        for number, faces in zip(rift.groups, rift.faces, strict=True):
-            days = [place.taken_at for face in faces for place in self._places_of.get(face, ())]
-            years = date_range(days)
+        for number, faces in zip(candidate.groups, candidate.faces, strict=True):
+            days = [place.taken_at for face in faces for place in self._occurrences_of.get(face, ())]
+            years = format_year_range(days)
             words = f"group {number}, {len(faces)} faces" + (f", {years}" if years else "")
-            sides.append(self._side(about, faces[0], words))
-        advice = f"faceclust split {shlex.quote(about.title)} {rift.groups[1]}"
-        return Doubt(tuple(sides), f"{rift.distance:.2f} apart, under one name", (advice,))
+            sides.append(self._make_side(about, faces[0], words))
+        advice = f"faceclust split {shlex.quote(about.title)} {candidate.groups[1]}"
+        return ReviewItem(tuple(sides), f"{candidate.distance:.2f} apart, under one name", (advice,))
 
-    def _best(self, about: Mention, words: str) -> list[_Side]:
-        return [self._side(about, about.best.face_id, words)] if about.best else []
+    def _best_side(self, reference: PersonReference, caption: str) -> list[_ReviewSide]:
+        return [self._make_side(reference, reference.best.face_id, caption)] if reference.best else []
 
-    def _side(self, about: Mention, face: str, words: str) -> _Side:
+    def _make_side(self, reference: PersonReference, face: str, caption: str) -> _ReviewSide:
         self.pictured[face] = None
-        return about, shot_of(self._places_of[face][0], self._persons[about.id].confirmed), words
+        return reference, to_face_picture(self._occurrences_of[face][0], self._persons[reference.id].confirmed), caption
 
-    def _mention(self, person: Person) -> Mention:
-        if person.id not in self._known:
-            best = overview(person, self._places_of).best
+    def _reference_to(self, person: Person) -> PersonReference:
+        if person.id not in self._references:
+            best = build_overview(person, self._occurrences_of).best
             title = person.name or f"Group {person.clusters[0]}"
-            self._known[person.id] = Mention(
+            self._references[person.id] = PersonReference(
                 person.id,
                 title,
                 len(person.face_ids),
-                shot_of(best, person.confirmed) if best else None,
-                person.id in self._here,
+                to_face_picture(best, person.confirmed) if best else None,
+                person.id in self._listed_ids,
             )
-        return self._known[person.id]
+        return self._references[person.id]
 
-    def _size(self, person: Person) -> str:
+    def _format_face_count(self, person: Person) -> str:
         return f"{len(person.face_ids)} face{'' if len(person.face_ids) == 1 else 's'}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from faceclust.outputs.report.values import Skips
+from faceclust.outputs.report.values import SkipGroup
 from faceclust.types import SkipReason
 
-_LISTED = 200  # photos of a reason
-_MEANING: dict[str, str] = {
+_MAX_LISTED_PHOTOS = 200  # photos of a reason
+_EXPLANATIONS: dict[str, str] = {
     SkipReason.EMPTY: "There is nothing in these files.",
     SkipReason.TRUNCATED: "These files end too early: copying them was cut short, or the card failed.",
     SkipReason.NOT_A_PHOTO: "Their names are those of photos; what is in them is not.",
@@ -26,12 +26,12 @@ _MEANING: dict[str, str] = {
 }
 
 
-def grouped_skips(skipped: Iterable[Mapping[str, str]]) -> tuple[Skips, ...]:
+def group_skips(skipped: Iterable[Mapping[str, str]]) -> tuple[SkipGroup, ...]:
     """By reason, the most frequent first; each item has `photo`, `reason` and `detail`."""
     reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for skip in skipped:
         reasons[skip["reason"]].append((skip["photo"], skip["detail"] or ""))
     return tuple(
-        Skips(reason, len(photos), _MEANING.get(reason, ""), tuple(sorted(photos)[:_LISTED]))
+        SkipGroup(reason, len(photos), _EXPLANATIONS.get(reason, ""), tuple(sorted(photos)[:_MAX_LISTED_PHOTOS]))
         for reason, photos in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0]))
     )

@@ -13,16 +13,16 @@ def month_name(number: int) -> str:
     return _MONTHS[number - 1]
 
 
-def day(when: date | None) -> str:
+def format_day(when: date | None) -> str:
     """ "12 May 2019"; "no date" for None."""
     return f"{when.day} {month_name(when.month)} {when.year}" if when else "no date"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def format_count(number: int, singular: str, plural: str | None = None) -> str:
     """ "1 face", "1,204 faces"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def shade(number: int, highest: int) -> int:
+def shade_level(number: int, max_count: int) -> int:
     """How dark a cell of the matrix is, 0 (none) to 5."""
-    return 0 if number <= 0 else 1 + min(4, number * 5 // (highest + 1))
+    return 0 if number <= 0 else 1 + min(4, number * 5 // (max_count + 1))

@@ -7,23 +7,23 @@ from datetime import date, datetime
 
 
 @dataclass(frozen=True)
-class Shot:
+class FacePicture:
     """A face on a photo (POSIX path below the library), and whether the user confirmed it."""
 
     face_id: str
     photo: str
-    when: datetime | None
+    taken_at: datetime | None
     confirmed: bool
 
 
 @dataclass(frozen=True)
 class Month:
     """The faces of a month that are pictured, the best first, and how many `more` there are.
-    `number`: 1 to 12, None where no date is known."""
+    `parse_number`: 1 to 12, None where no date is known."""
 
     number: int | None
-    shots: tuple[Shot, ...]
-    more: int
+    pictures: tuple[FacePicture, ...]
+    omitted: int
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Year:
 
 
 @dataclass(frozen=True)
-class Spot:
+class GeoPlace:
     """A place of some kilometres: the mean of where its photos were taken, degrees north and east,
     how many of them show somebody, and the years of these."""
 
@@ -58,16 +58,16 @@ class Companion:
 
 
 @dataclass(frozen=True)
-class Line:
+class ListedPhoto:
     """A photo in a list. `confirmed`: the user confirmed that the person is on it."""
 
     photo: str
-    when: datetime | None
+    taken_at: datetime | None
     confirmed: bool
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReportEntry:
     """A person, or a group without a name. `best` is None where no photo is here. `advice`: what to
     type to name a group."""
 
@@ -76,15 +76,15 @@ class Entry:
     named: bool
     faces: int
     confirmed: int
-    photos: tuple[Line, ...]
+    photos: tuple[ListedPhoto, ...]
     first: date | None
     last: date | None
     years: str
-    best: Shot | None
+    best: FacePicture | None
     timeline: tuple[Year, ...]
-    spots: tuple[Spot, ...] = ()
-    company: tuple[Companion, ...] = ()
-    advice: str = ""
+    places: tuple[GeoPlace, ...] = ()
+    companions: tuple[Companion, ...] = ()
+    command: str = ""
 
     @property
     def suggested(self) -> int:
@@ -92,29 +92,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Stray:
+class Outlier:
     """A face far from its group: `distance` is the mean squared L2 to the group's other faces.
     `nearest`: the id of the person or group that it is nearest to besides, None where there is none."""
 
     face_id: str
     person: str
     distance: float
-    nearest: str | None
+    nearest_person: str | None
     nearest_distance: float
 
 
 @dataclass(frozen=True)
-class Likeness:
+class MergeCandidate:
     """Two persons or groups, by id, that may be one. `distance`: mean squared L2 of their faces;
     `chance`, 0 to 1, that they are."""
 
     persons: tuple[str, str]
     distance: float
-    chance: float
+    probability: float
 
 
 @dataclass(frozen=True)
-class Rift:
+class SplitCandidate:
     """Two groups of one person that are far apart: the numbers, the faces of each, the best first,
     and the mean squared L2 between them."""
 
@@ -125,52 +125,52 @@ class Rift:
 
 
 @dataclass(frozen=True)
-class Doubts:
+class ReviewFindings:
     """What is worth a look, the most doubtful first."""
 
-    strays: tuple[Stray, ...] = ()
-    alike: tuple[Likeness, ...] = ()
-    rifts: tuple[Rift, ...] = ()
+    outliers: tuple[Outlier, ...] = ()
+    merge_candidates: tuple[MergeCandidate, ...] = ()
+    split_candidates: tuple[SplitCandidate, ...] = ()
 
 
 @dataclass(frozen=True)
-class Mention:
+class PersonReference:
     """A person or group that is spoken of; `here`: it has a place of its own in the report."""
 
     id: str
     title: str
     faces: int
-    best: Shot | None
-    here: bool
+    best: FacePicture | None
+    has_entry: bool
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ReviewItem:
     """Something to look at: faces side by side, each with its words, and what to type."""
 
-    sides: tuple[tuple[Mention, Shot, str], ...]
-    words: str
-    advice: tuple[str, ...]
+    sides: tuple[tuple[PersonReference, FacePicture, str], ...]
+    explanation: str
+    commands: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Skips:
+class SkipGroup:
     """Photos passed by for one reason: how many, what that means, and the first of them with details."""
 
     reason: str
     count: int
-    meaning: str
+    explanation: str
     photos: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Matrix:
+class CooccurrenceMatrix:
     """On how many photos each two of some people are: `counts[i][j]`, the diagonal being how many
     show person i at all; `highest` is the highest of the others."""
 
     people: tuple[tuple[str, str], ...]
     counts: tuple[tuple[int, ...], ...]
-    highest: int
+    max_count: int
 
 
 @dataclass(frozen=True)
@@ -185,24 +185,24 @@ class Report:
     faces: int
     alone: int
     years: str
-    named: tuple[Entry, ...]
-    groups: tuple[Entry, ...]
-    left_out: int = 0
-    strays: tuple[Doubt, ...] = ()
-    alike: tuple[Doubt, ...] = ()
-    rifts: tuple[Doubt, ...] = ()
-    matrix: Matrix | None = None
+    named: tuple[ReportEntry, ...]
+    groups: tuple[ReportEntry, ...]
+    omitted_groups: int = 0
+    outliers: tuple[ReviewItem, ...] = ()
+    merge_candidates: tuple[ReviewItem, ...] = ()
+    split_candidates: tuple[ReviewItem, ...] = ()
+    matrix: CooccurrenceMatrix | None = None
     pairs: tuple[tuple[Companion, Companion], ...] = ()
     pair_count: int = 0
-    spots: tuple[Spot, ...] = ()
-    skips: tuple[Skips, ...] = ()
+    places: tuple[GeoPlace, ...] = ()
+    skip_groups: tuple[SkipGroup, ...] = ()
     pictures: frozenset[str] = field(default_factory=frozenset)
-    unpictured: int = 0
+    omitted_pictures: int = 0
 
     @property
-    def skipped(self) -> int:
-        return sum(skips.count for skips in self.skips)
+    def skipped_count(self) -> int:
+        return sum(skips.count for skips in self.skip_groups)
 
     @property
-    def doubts(self) -> int:
-        return len(self.strays) + len(self.alike) + len(self.rifts)
+    def review_count(self) -> int:
+        return len(self.outliers) + len(self.merge_candidates) + len(self.split_candidates)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 #: Exit code of a worker that ran out of memory and noticed: that of a shell for SIGKILL.
-OUT_OF_MEMORY = 137
+OUT_OF_MEMORY_EXIT_CODE = 137
 
 T_contra = TypeVar("T_contra", contravariant=True)
 P = TypeVar("P")
@@ -35,51 +35,53 @@ class Worker(Protocol[T_contra, P, R_co]):
 
 
 @dataclass(frozen=True)
-class Ready:
+class WorkerReady:
     """The worker is open and waits for its first task."""
 
 
 @dataclass(frozen=True)
-class Begun:
+class TaskStarted:
     """The task in hand is prepared and now worked on; the next may be sent."""
 
 
 @dataclass(frozen=True)
-class Done(Generic[R]):
+class TaskFinished(Generic[R]):
     """The task in hand is finished. `grown`: the process holds more memory than it should keep."""
 
     result: R
-    grown: bool
+    exceeds_memory: bool
 
 
 @dataclass(frozen=True)
-class Failed:
+class WorkerFailed:
     """The worker could not be opened, or a step of a task raised."""
 
     error: Exception
-    opening: bool
+    during_startup: bool
 
 
-def serve(pipe: Connection[Any, Any], open_worker: Callable[[], Worker[Any, Any, Any]], growth_limit: int) -> None:
+def run_worker(
+    pipe: Connection[Any, Any], create_worker: Callable[[], Worker[Any, Any, Any]], growth_limit: int
+) -> None:
     """Work until the process is killed or its parent goes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     opened = False
     try:
-        worker = open_worker()
+        worker = create_worker()
         opened = True
-        _silence()
-        pipe.send(Ready())
-        _work_on(pipe, worker, _memory() + growth_limit)
+        _silence_stderr()
+        pipe.send(WorkerReady())
+        _run_tasks(pipe, worker, _memory_in_use() + growth_limit)
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)
+        os._exit(OUT_OF_MEMORY_EXIT_CODE)
     except (EOFError, BrokenPipeError):
         os._exit(1)  # the parent is gone
     except Exception as error:
-        pipe.send(Failed(_portable(error), opening=not opened))
+        pipe.send(WorkerFailed(_make_picklable(error), during_startup=not opened))
 
 
-def _work_on(pipe: Connection[Any, Any], worker: Worker[Any, Any, Any], memory_limit: int) -> None:
+def _run_tasks(pipe: Connection[Any, Any], worker: Worker[Any, Any, Any], memory_limit: int) -> None:
     def receive() -> tuple[Any, Any]:
         task = pipe.recv()
         return task, worker.prepare(task)
@@ -89,12 +91,12 @@ def _work_on(pipe: Connection[Any, Any], worker: Worker[Any, Any, Any], memory_l
     while True:
         task, prepared = coming.result()
         coming = thread.submit(receive)
-        pipe.send(Begun())
+        pipe.send(TaskStarted())
         result = worker.work(task, prepared)
-        pipe.send(Done(result, _memory() > memory_limit))
+        pipe.send(TaskFinished(result, _memory_in_use() > memory_limit))
 
 
-def _silence() -> None:
+def _silence_stderr() -> None:
     """Decoders written in C remark on odd files on stderr, in the midst of the user's progress. What
     matters comes by the pipe."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -102,7 +104,7 @@ def _silence() -> None:
     os.close(nowhere)
 
 
-def _memory() -> int:
+def _memory_in_use() -> int:
     """Bytes of memory this process holds; 0 where the system has no simple way to tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -110,7 +112,7 @@ def _memory() -> int:
         return 0
 
 
-def _portable(error: Exception) -> Exception:
+def _make_picklable(error: Exception) -> Exception:
     """The exception with where it came from, as one that is sure to get through a pipe."""
     where = "in a worker process:\n" + "".join(traceback.format_exception(error))
     try:
@@ -121,7 +123,7 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     """A parent that was killed outright cannot end its workers: they watch for it."""
     parent = multiprocessing.parent_process()
     if parent is not None:

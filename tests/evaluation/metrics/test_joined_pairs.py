@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
-from faceclust.evaluation.metrics.joined_pairs import Joins, bcubed_by_people, drawn_people
+from faceclust.evaluation.metrics.joined_pairs import JoinedPairs, bootstrap_people, weighted_bcubed
 
 faces = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=20)
 
@@ -28,14 +28,14 @@ def test_rates_are_those_of_copied_people(faces: list[tuple[int, int]], data: st
     pairs = [(a, b) for i, a in enumerate(copies) for b in copies[:i]]
     wrong = [a[0] == b[0] for a, b in pairs if a[1] != b[1]]
     right = [a[0] == b[0] for a, b in pairs if a[1:] == b[1:]]
-    joins = Joins.of([group for group, _ in faces], persons)
-    assert joins.wrongly_joined(weights) == sum(wrong) and joins.different(weights) == len(wrong)
+    joins = JoinedPairs.from_groups([group for group, _ in faces], persons)
+    assert joins.count_wrongly_joined(weights) == sum(wrong) and joins.count_different_pairs(weights) == len(wrong)
     assert joins.wrong_rate(weights) == pytest.approx(np.mean(wrong) if wrong else np.nan, nan_ok=True)
     assert joins.recall(weights) == pytest.approx(np.mean(right) if right else np.nan, nan_ok=True)
     together = sum(wrong) + sum(right)
     assert joins.precision(weights) == pytest.approx(sum(right) / together if together else np.nan, nan_ok=True)
     if copies:
-        precision, recall = bcubed_by_people([group for group, _ in faces], persons, weights[None])
+        precision, recall = weighted_bcubed([group for group, _ in faces], persons, weights[None])
 
         def compared(a: tuple[int, int, int]) -> list[tuple[int, int, int]]:
             return [b for b in copies if b[0] == a[0] and (b[1] != a[1] or b[2] == a[2])]
@@ -48,13 +48,13 @@ def test_rates_are_those_of_copied_people(faces: list[tuple[int, int]], data: st
 @given(faces)
 def test_everyone_counting_once_gives_the_plain_scores(faces: list[tuple[int, int]]) -> None:
     groups, persons = [group for group, _ in faces], [person for _, person in faces]
-    joins = Joins.of(groups, persons)
+    joins = JoinedPairs.from_groups(groups, persons)
     assert joins.score() == pairwise(groups, persons)
-    precision, recall = bcubed_by_people(groups, persons, joins.everyone[None])
+    precision, recall = weighted_bcubed(groups, persons, joins.unit_weights[None])
     expected = bcubed(groups, persons)
     assert (precision[0], recall[0]) == pytest.approx((expected.precision, expected.recall))
 
 
 def test_people_are_drawn_the_same_each_time() -> None:
-    draws = drawn_people(7, draws=50, seed=3)
-    assert (draws.sum(axis=1) == 7).all() and np.array_equal(draws, drawn_people(7, draws=50, seed=3))
+    draws = bootstrap_people(7, draws=50, seed=3)
+    assert (draws.sum(axis=1) == 7).all() and np.array_equal(draws, bootstrap_people(7, draws=50, seed=3))

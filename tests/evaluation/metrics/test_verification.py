@@ -54,14 +54,14 @@ def test_the_curve_is_scikit_learns(made: list[tuple[float, bool]]) -> None:
     np.testing.assert_allclose(curve.val, val)
     finite = np.isfinite(curve.thresholds[1:])
     np.testing.assert_allclose(curve.thresholds[1:][finite], -thresholds[1:][finite], atol=1e-12)
-    assert curve.area == pytest.approx(roc_auc_score(same, scores))
+    assert curve.auc == pytest.approx(roc_auc_score(same, scores))
 
 
 @given(pairs)
 def test_the_area_is_mann_and_whitneys(made: list[tuple[float, bool]]) -> None:
     distances, same = arrays(made)
     wins = [1.0 if a < b else 0.5 if a == b else 0.0 for a in distances[same] for b in distances[~same]]
-    assert roc(distances, same).area == pytest.approx(np.mean(wins))
+    assert roc(distances, same).auc == pytest.approx(np.mean(wins))
 
 
 @given(pairs)
@@ -81,7 +81,7 @@ def test_every_point_of_the_curve_is_val_and_far_at_its_threshold(made: list[tup
 def test_at_the_equal_error_rate_both_errors_are_alike(made: list[tuple[float, bool]]) -> None:
     distances, same = arrays(made)
     curve = roc(distances, same)
-    rate, threshold = curve.equal_error
+    rate, threshold = curve.equal_error_point
     # On the curve of straight lines, the point with this FAR has this share of misses: search for it.
     low, high = 0.0, float(len(curve.far) - 1)
     for _ in range(80):
@@ -98,7 +98,7 @@ def test_at_the_equal_error_rate_both_errors_are_alike(made: list[tuple[float, b
 def test_the_equal_error_rate_of_known_pairs() -> None:
     distances = np.array([1.0, 2, 3, 4, 2.5, 5, 6, 7])
     same = np.arange(8) < 4
-    rate, threshold = roc(distances, same).equal_error  # below 3 one of four is accepted, two are not
+    rate, threshold = roc(distances, same).equal_error_point  # below 3 one of four is accepted, two are not
     assert rate == pytest.approx(0.25)
     assert 3 < threshold < 4.0001
 

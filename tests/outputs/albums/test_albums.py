@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.names import ALBUMS_NOTES
+from faceclust.files.names import ALBUMS_MARKER
 from faceclust.files.safe_paths import FOLDER_IS_FILE, FOLDER_IS_LINK
-from faceclust.outputs.albums import Left, make_albums
-from faceclust.outputs.albums.existing import CHANGED, LAST, NOT_OURS, OTHER
+from faceclust.outputs.albums import SkippedPath, make_albums
+from faceclust.outputs.albums.existing import CHANGED, LAST_COPY, NOT_OURS, UNKNOWN_CONTENT
 from tests.support.album_builders import EVERYBODY, PHOTOS, facts, make, plan, shown, tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
@@ -41,10 +41,10 @@ def test_albums_hold_the_photos_and_can_be_made_again(root: Path, out: Path, kin
     assert (out / "Ben/b.jpg").is_symlink() == (kind == "symlink")
     assert (out / "Ben/b.jpg").samefile(root / "b.jpg") == (kind != "copy")
     before = tree(out)
-    stamp = (out / ALBUMS_NOTES).stat().st_mtime_ns
+    stamp = (out / ALBUMS_MARKER).stat().st_mtime_ns
     again = make(root, out, EVERYBODY, kind)
-    assert not again.make and not again.remove and len(again.keep) == 5 and not again.left
-    assert tree(out) == before and (out / ALBUMS_NOTES).stat().st_mtime_ns == stamp  # not even noted anew
+    assert not again.make and not again.remove and len(again.keep) == 5 and not again.skipped
+    assert tree(out) == before and (out / ALBUMS_MARKER).stat().st_mtime_ns == stamp  # not even noted anew
 
 
 def test_links_are_relative_and_survive_a_move_of_both(root: Path, out: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_albums_copied_to_another_disk_without_their_times_are_known_by_content(
     shutil.copytree(out, tmp_path / "copied", copy_function=shutil.copyfile)
     (tmp_path / "copied/Anna/A.JPG").write_text("EDITED/a.j")  # as long as it was
     done = make(root, tmp_path / "copied", {"Ben": ("b.jpg",)}, kind)
-    assert done.left == (Left("Anna/A.JPG", CHANGED),)
+    assert done.skipped == (SkippedPath("Anna/A.JPG", CHANGED),)
     assert sorted(shown(tmp_path / "copied").values()) == ["EDITED/a.j", "b.jpg"]
 
 
@@ -117,12 +117,12 @@ def test_only_own_links_are_ever_removed(root: Path, out: Path, kind: str) -> No
     (out / "empty").mkdir()
     (out / "Carl").write_text("a file")
     done = make(root, out, EVERYBODY | {"Carl": ("b.jpg",)}, kind)
-    assert done.left == (Left("Ben/b.jpg", NOT_OURS), Left("Carl/b.jpg", FOLDER_IS_FILE))
+    assert done.skipped == (SkippedPath("Ben/b.jpg", NOT_OURS), SkippedPath("Carl/b.jpg", FOLDER_IS_FILE))
     changed = next(path for path in sorted(out.glob("Anna/*")) if path.name != "mine.txt")
     changed.unlink()
     changed.write_text("edited by the user")
     done = make(root, out, {}, kind)
-    assert done.left == (Left(changed.relative_to(out).as_posix(), CHANGED),)
+    assert done.skipped == (SkippedPath(changed.relative_to(out).as_posix(), CHANGED),)
     assert sorted(shown(out).values()) == ["a file", "edited by the user", "mine", "not made by faceclust"]
     assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["Anna", "Ben", "empty"]
 
@@ -132,7 +132,7 @@ def test_a_copy_the_user_edited_is_neither_replaced_nor_removed(root: Path, out:
     make(root, out, EVERYBODY, "copy")
     (out / "Ben/b.jpg").write_text("retouched")
     for _ in range(2):
-        assert make(root, out, EVERYBODY, kind).left[0].path == "Ben/b.jpg"
+        assert make(root, out, EVERYBODY, kind).skipped[0].path == "Ben/b.jpg"
         assert (out / "Ben/b.jpg").read_text() == "retouched"
     make(root, out, {"Anna": PHOTOS[:3]}, kind)
     assert (out / "Ben/b.jpg").read_text() == "retouched"
@@ -150,10 +150,10 @@ def test_the_copy_of_a_photo_as_it_was_stays(root: Path, out: Path) -> None:
     make(root, out, EVERYBODY, "copy")
     (root / "b.jpg").write_text("edited and longer")
     for _ in range(2):
-        assert make(root, out, EVERYBODY, "copy").left == (Left("Ben/b.jpg", OTHER),)
+        assert make(root, out, EVERYBODY, "copy").skipped == (SkippedPath("Ben/b.jpg", UNKNOWN_CONTENT),)
         assert shown(out)["Ben/b.jpg"] == "b.jpg"
     (out / "Ben/b.jpg").unlink()
-    assert not make(root, out, EVERYBODY, "copy").left and shown(out)["Ben/b.jpg"] == "edited and longer"
+    assert not make(root, out, EVERYBODY, "copy").skipped and shown(out)["Ben/b.jpg"] == "edited and longer"
 
 
 @pytest.mark.parametrize("kind", ["copy", "reflink", "hardlink"])
@@ -169,13 +169,13 @@ def test_planted_notes_cost_no_photo(root: Path, kind: str, photo: str, wanted: 
     status = (out / "mine.webp").stat()
     note = {"kind": kind, "photo": photo, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "hash": "x"}
     note |= {"inode": status.st_ino} if kind == "hardlink" else {}
-    (out / ALBUMS_NOTES).write_text(json.dumps({"format": 2, "folders": [], "links": {"mine.webp": note}}))
+    (out / ALBUMS_MARKER).write_text(json.dumps({"format": 2, "folders": [], "links": {"mine.webp": note}}))
     (root / "mine.webp").write_text("of the same name")
     albums = {"Ben": ("mine.webp",)} if wanted == "another" else {}
     for _ in range(2):
         done = plan(root, out, albums, "copy", layout="{name}")
         make_albums(done)
-        assert [left.path for left in done.left] == ["mine.webp"] and not done.remove and not done.replace
+        assert [left.path for left in done.skipped] == ["mine.webp"] and not done.remove and not done.replace
         assert (out / "mine.webp").read_text() == "the only one"
 
 
@@ -188,13 +188,13 @@ def test_a_photo_changed_since_the_plan_keeps_its_copy(root: Path, out: Path, ki
     (root / "new.jpg").write_text("B.JPG")  # as large, and with the same time
     os.utime(root / "new.jpg", ns=(times.st_atime_ns, times.st_mtime_ns))
     (root / "new.jpg").replace(root / "b.jpg")
-    assert make_albums(done) == (Left("Ben/b.jpg", CHANGED),) and shown(out) == {"Ben/b.jpg": "b.jpg"}
+    assert make_albums(done) == (SkippedPath("Ben/b.jpg", CHANGED),) and shown(out) == {"Ben/b.jpg": "b.jpg"}
 
 
 def test_every_kind_replaces_every_other(root: Path, out: Path) -> None:
     for kind in (*KINDS, "hardlink", "symlink", "copy", "symlink"):
         done = make(root, out, EVERYBODY, kind)
-        assert not done.left and len(shown(out)) == 5
+        assert not done.skipped and len(shown(out)) == 5
         assert (out / "Ben/b.jpg").is_symlink() == (kind == "symlink")
         assert (out / "Ben/b.jpg").samefile(root / "b.jpg") == (kind != "copy")
 
@@ -216,7 +216,7 @@ def test_a_folder_swapped_for_a_link_to_the_photos_costs_no_photo(root: Path, ou
     shutil.rmtree(out / "Anna")
     (out / "Anna").symlink_to(root)
     done = make(root, out, EVERYBODY, kind, layout="{person}/{folder}/{name}")
-    assert {left.reason for left in done.left} == {FOLDER_IS_LINK}
+    assert {left.reason for left in done.skipped} == {FOLDER_IS_LINK}
     make(root, out, {}, kind)
     assert all((root / photo).read_text() == photo for photo in PHOTOS)
     assert (out / "Anna").is_symlink()
@@ -228,9 +228,9 @@ def test_the_last_copy_of_a_photo_is_neither_removed_nor_replaced(root: Path, ou
     (root / "2019/a.jpg").unlink()
     other = {"Anna": ("2020/a.jpg", "b.jpg")}  # it would have the name that is free now
     for _ in range(2):
-        assert make(root, out, other, kind).left == (Left("Anna/a.jpg", LAST),)
+        assert make(root, out, other, kind).skipped == (SkippedPath("Anna/a.jpg", LAST_COPY),)
     assert shown(out) == {"Anna/a.jpg": "2019/a.jpg", "Anna/b.jpg": "b.jpg"}
-    assert make(root, out, {}, kind).left == (Left("Anna/a.jpg", LAST),)
+    assert make(root, out, {}, kind).skipped == (SkippedPath("Anna/a.jpg", LAST_COPY),)
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "copy"])
@@ -240,7 +240,7 @@ def test_a_photo_that_only_moved_in_the_library_is_not_gone(root: Path, out: Pat
     moved = facts("2019/a.jpg").photo_hash
     known = {"2020/moved.jpg": facts("2020/moved.jpg")}
     known["2020/moved.jpg"] = type(known["2020/moved.jpg"])(**{**vars(known["2020/moved.jpg"]), "photo_hash": moved})
-    assert not make(root, out, {"Anna": ("2020/moved.jpg",)}, kind, photos=known).left
+    assert not make(root, out, {"Anna": ("2020/moved.jpg",)}, kind, photos=known).skipped
     assert shown(out) == {"Anna/moved.jpg": "2019/a.jpg"}
 
 
@@ -289,15 +289,15 @@ def test_places_that_cannot_hold_albums(root: Path, tmp_path: Path) -> None:
 )
 def test_notes_that_cannot_be_used_stop_everything(root: Path, out: Path, broken: str) -> None:
     out.mkdir()
-    (out / ALBUMS_NOTES).write_text(broken)
+    (out / ALBUMS_MARKER).write_text(broken)
     with pytest.raises(FaceclustError, match=r"cannot be read|newer"):
         plan(root, out, EVERYBODY)
-    assert [path.name for path in out.iterdir()] == [ALBUMS_NOTES]
+    assert [path.name for path in out.iterdir()] == [ALBUMS_MARKER]
 
 
 def test_notes_are_a_line_a_link(root: Path, out: Path) -> None:
     make(root, out, {"Änne \u202e": ("b.jpg",)}, "copy")
-    text = (out / ALBUMS_NOTES).read_text()
+    text = (out / ALBUMS_MARKER).read_text()
     assert json.loads(text)["folders"] == ["Änne"]
     (line,) = [line for line in text.splitlines() if "b.jpg" in line]
     assert json.loads(f"{{{line}}}")["Änne/b.jpg"]["photo"] == "b.jpg"
@@ -319,12 +319,12 @@ def test_notes_of_the_first_format_are_understood(root: Path, out: Path, kind: s
         status = (root / photo).stat()
         notes[link] = {"photo": str(root / photo), "kind": kind, "inode": status.st_ino, "size": status.st_size}
         notes[link] |= {"mtime_ns": status.st_mtime_ns, "made_mtime_ns": status.st_mtime_ns}
-    (out / ALBUMS_NOTES).write_text(json.dumps({"about": "…", "links": notes}))
+    (out / ALBUMS_MARKER).write_text(json.dumps({"about": "…", "links": notes}))
     done = make(root, out, {"Anna": ("2019/a.jpg",), "Ben": ("b.jpg",)}, kind)
-    assert list(done.remove) == ["Carl/gone.jpg"] and not (out / "Carl").exists() and not done.left
+    assert list(done.remove) == ["Carl/gone.jpg"] and not (out / "Carl").exists() and not done.skipped
     assert len(done.replace) == (2 if kind == "symlink" else 0)
     assert shown(out) == {"Anna/a.jpg": "2019/a.jpg", "Ben/b.jpg": "b.jpg"}
-    assert json.loads((out / ALBUMS_NOTES).read_text())["format"] == 2
+    assert json.loads((out / ALBUMS_MARKER).read_text())["format"] == 2
     if kind == "symlink":
         assert (out / "Ben/b.jpg").readlink() == Path("../../photos/b.jpg")
 

@@ -65,7 +65,7 @@ def test_any_runs(before: list[tuple[object, ...]], last: tuple[dict[str, tuple[
         make_albums(plan(root, fresh, albums, kind, layout=layout, absolute=absolute))
         found, wanted = (shown(out) if out.exists() else {}), (shown(fresh) if fresh.exists() else {})
         assert {path for path, text in found.items() if text.startswith("mine: ")} == mine
-        blocked = {left.path for left in done.left}
+        blocked = {left.path for left in done.skipped}
         assert {path: text for path, text in found.items() if path not in mine} == {
             path: text for path, text in wanted.items() if path not in blocked
         }

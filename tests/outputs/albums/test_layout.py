@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
-from faceclust.outputs.albums.arrange import arrange
+from faceclust.outputs.albums.arrange import arrange_albums
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS, parse_layout
 from faceclust.outputs.albums.selection import Album
 from tests.outputs.albums.test_safe_names import TEXTS, assert_safe
@@ -18,7 +18,7 @@ PHOTO = facts("Trips/2019 Rome/IMG_1.JPG", TAKEN, "Canon EOS 80D")
 
 
 def path(layout: str, photo=PHOTO, person: str = "Anna") -> str:  # type: ignore[no-untyped-def]
-    return "/".join(step.text for step in parse_layout(layout).path(person, photo))
+    return "/".join(step.text for step in parse_layout(layout).build_path(person, photo))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_any_text_is_a_layout_or_an_error(text: str) -> None:
     except UsageError:
         return
     for photo in (PHOTO, facts("b.jpg")):
-        steps = layout.path("Anna", photo)
+        steps = layout.build_path("Anna", photo)
         assert steps and all(isinstance(step.text, str) for step in steps)
 
 
@@ -152,7 +152,7 @@ def test_every_part_of_a_path_is_safe_and_no_photo_is_lost(
         Album(str(number), label, frozenset(f"{name}.jpg" for name in names))
         for number, (label, names) in enumerate(people)
     ]
-    paths = arrange(albums, photos, parse_layout(layout))
+    paths = arrange_albums(albums, photos, parse_layout(layout))
     assert set(paths.values()) == photos.keys()
     if "{person}" in layout:
         assert len(paths) == sum(len(album.photos) for album in albums)
@@ -161,7 +161,7 @@ def test_every_part_of_a_path_is_safe_and_no_photo_is_lost(
             assert_safe(part)
     folders = {"/".join(placed.split("/")[:depth]) for placed in paths for depth in range(1, placed.count("/") + 1)}
     assert not folders & paths.keys()  # nothing is both a folder and a file
-    assert arrange(reversed(albums), photos, parse_layout(layout)) == paths
+    assert arrange_albums(reversed(albums), photos, parse_layout(layout)) == paths
 
 
 def test_people_with_names_alike_have_folders_of_their_own() -> None:
@@ -171,25 +171,25 @@ def test_people_with_names_alike_have_folders_of_their_own() -> None:
         Album("y", "a:b", frozenset(["b.jpg"])),
         Album("z", "a_B", frozenset(["a.jpg"])),
     ]
-    paths = arrange(albums, photos, parse_layout("{person}/{name}"))
+    paths = arrange_albums(albums, photos, parse_layout("{person}/{name}"))
     assert len({placed.split("/")[0].casefold() for placed in paths}) == 3
 
 
 def test_folders_that_are_nobodys_become_one_whatever_their_case() -> None:
     photos = {photo: facts(photo) for photo in ("Rome/a.jpg", "rome/a.jpg", "ROME/b.jpg")}
-    paths = arrange([Album("x", "Anna", frozenset(photos))], photos, parse_layout("{folder}/{name}"))
+    paths = arrange_albums([Album("x", "Anna", frozenset(photos))], photos, parse_layout("{folder}/{name}"))
     assert len({placed.split("/")[0] for placed in paths}) == 1 and len(paths) == 3
 
 
 def test_a_photo_of_two_people_stands_once_where_both_would_have_it() -> None:
     photos = {"a.jpg": facts("a.jpg")}
     albums = [Album(name, name, frozenset(photos)) for name in ("Anna", "Ben")]
-    assert arrange(albums, photos, parse_layout("{year}/{name}")) == {"undated/a.jpg": "a.jpg"}
+    assert arrange_albums(albums, photos, parse_layout("{year}/{name}")) == {"undated/a.jpg": "a.jpg"}
 
 
 def test_long_folders_leave_room_for_the_name() -> None:
     photo = "/".join(["long folder " * 9] * 12) + "/" + "x" * 240 + ".jpg"
-    (placed,) = arrange(
+    (placed,) = arrange_albums(
         [Album("x", "A" * 200, frozenset([photo]))], {photo: facts(photo)}, parse_layout("{person}/{folder}/{name}")
     )
     assert len(placed.encode()) < 500 and placed.endswith(".jpg") and len(placed.split("/")[0]) == 100

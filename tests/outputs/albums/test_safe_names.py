@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.outputs.albums.safe_names import LONGEST, Names, name_key, safe_name, split_ending
+from faceclust.outputs.albums.safe_names import MAX_NAME_BYTES, NameAllocator, name_key, safe_name, split_suffix
 
 #: Texts that are more trouble than arbitrary ones.
 TROUBLE = st.lists(
@@ -26,7 +26,7 @@ DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 }
 
 
-def assert_safe(name: str, room: int = LONGEST) -> None:
+def assert_safe(name: str, room: int = MAX_NAME_BYTES) -> None:
     """Every rule of every file system, each said anew."""
     assert 0 < len(name.encode("utf-8")) <= room <= 255  # ext4 and APFS count bytes
     assert len(name.encode("utf-16-le")) // 2 <= 255  # NTFS and exFAT count these
@@ -38,7 +38,7 @@ def assert_safe(name: str, room: int = LONGEST) -> None:
     assert not name.casefold().startswith(("$mft", "$bitmap", "$extend")) or len(name) > 8
 
 
-@given(TEXTS, st.integers(24, LONGEST))
+@given(TEXTS, st.integers(24, MAX_NAME_BYTES))
 def test_any_text_makes_a_safe_name_that_stays_as_it_is(text: str, room: int) -> None:
     name = safe_name(text, room)
     assert_safe(name, room)
@@ -101,13 +101,13 @@ ALIKE: list[Callable[[str], str]] = [
 
 @given(st.lists(TEXTS, max_size=12))
 def test_names_given_out_stay_apart_on_every_disk(texts: list[str]) -> None:
-    names = Names()
-    given = [names.give("", f"{number}", text) for number, text in enumerate(texts)]
+    names = NameAllocator()
+    given = [names.allocate("", f"{number}", text) for number, text in enumerate(texts)]
     for name in given:
         assert_safe(name)
     for alike in ALIKE:
         assert len(set(map(alike, given))) == len(given), alike
-    assert [names.give("", f"{number}", text) for number, text in enumerate(texts)] == given
+    assert [names.allocate("", f"{number}", text) for number, text in enumerate(texts)] == given
 
 
 @given(TROUBLE)
@@ -119,8 +119,8 @@ def test_names_alike_to_some_disk_have_one_key(text: str) -> None:
 
 def test_digits_stay_the_same_and_come_before_the_ending() -> None:
     def given(*identities: str) -> list[str]:
-        names = Names()
-        return [names.give("Anna/", identity, "IMG_1.jpg") for identity in identities]
+        names = NameAllocator()
+        return [names.allocate("Anna/", identity, "IMG_1.jpg") for identity in identities]
 
     first, second, third = given("2019/IMG_1.jpg", "2020/IMG_1.jpg", "2021/IMG_1.jpg")
     assert first == "IMG_1.jpg" and second.startswith("IMG_1~") and second.endswith(".jpg")
@@ -128,15 +128,15 @@ def test_digits_stay_the_same_and_come_before_the_ending() -> None:
 
 
 def test_digits_that_are_taken_themselves_are_made_more() -> None:
-    names = Names()
-    names.give("", "1", "a.jpg")
-    other = Names()
-    other.give("", "1", "a.jpg")
-    with_digits = other.give("", "2", "a.jpg")
-    names.give("", "3", with_digits)
-    assert names.give("", "2", "a.jpg") not in ("a.jpg", with_digits)
+    names = NameAllocator()
+    names.allocate("", "1", "a.jpg")
+    other = NameAllocator()
+    other.allocate("", "1", "a.jpg")
+    with_digits = other.allocate("", "2", "a.jpg")
+    names.allocate("", "3", with_digits)
+    assert names.allocate("", "2", "a.jpg") not in ("a.jpg", with_digits)
 
 
 def test_stem_and_ending() -> None:
-    assert split_ending("a.b.JPG") == ("a.b", ".JPG")
-    assert split_ending(".jpg") == (".jpg", "") and split_ending("Dr. Anna") == ("Dr. Anna", "")
+    assert split_suffix("a.b.JPG") == ("a.b", ".JPG")
+    assert split_suffix(".jpg") == (".jpg", "") and split_suffix("Dr. Anna") == ("Dr. Anna", "")

@@ -17,9 +17,9 @@ import filelock
 import pytest
 
 from faceclust.errors import FaceclustError
-from faceclust.files.names import ALBUMS_NOTES
-from faceclust.outputs.albums import Left, links, make_albums
-from faceclust.outputs.albums.manifest import TEMPORARY, read_manifest
+from faceclust.files.names import ALBUMS_MARKER
+from faceclust.outputs.albums import SkippedPath, links, make_albums
+from faceclust.outputs.albums.manifest import TEMPORARY_NAME, read_manifest
 from tests.support.album_builders import EVERYBODY, make, plan, shown, tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
@@ -52,8 +52,8 @@ def test_a_full_disk_is_said_and_what_was_made_is_known(
     assert "make room" in str(caught.value.hint) and caught.value.exit_code == 1
     monkeypatch.undo()
     again = plan(root, out, EVERYBODY, kind)
-    assert len(again.keep) == number - 1 and len(again.make) == 6 - number and not again.left
-    assert not (out / TEMPORARY).exists()
+    assert len(again.keep) == number - 1 and len(again.make) == 6 - number and not again.skipped
+    assert not (out / TEMPORARY_NAME).exists()
     make_albums(again)
     assert len(shown(out)) == 5
 
@@ -78,7 +78,7 @@ def test_a_disk_so_full_that_nothing_can_be_noted_any_more(
         make_albums(plan(root, out, EVERYBODY, "hardlink"))
     monkeypatch.undo()
     again = plan(root, out, EVERYBODY, "hardlink")
-    assert len(again.keep) == 5 and not again.left and not again.make
+    assert len(again.keep) == 5 and not again.skipped and not again.make
     make_albums(again)
     assert not read_manifest(out).making
 
@@ -139,9 +139,9 @@ def test_what_a_killed_run_left_half_made_goes_and_is_never_written_into(
 ) -> None:
     make(root, out, {"Anna": ("b.jpg",)}, before)
     for left in ("hardlink", "symlink"):
-        (os.link if left == "hardlink" else os.symlink)(root / "b.jpg", out / TEMPORARY)
+        (os.link if left == "hardlink" else os.symlink)(root / "b.jpg", out / TEMPORARY_NAME)
         make(root, out, EVERYBODY, kind)
-        assert not (out / TEMPORARY).is_symlink() and not (out / TEMPORARY).exists()
+        assert not (out / TEMPORARY_NAME).is_symlink() and not (out / TEMPORARY_NAME).exists()
         make(root, out, {"Anna": ("b.jpg",)}, before)
     assert (root / "b.jpg").read_text() == "b.jpg"
 
@@ -181,7 +181,7 @@ def test_an_own_link_that_changed_before_it_was_replaced(root: Path, out: Path) 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="rights do not bind everybody")
 def test_a_photo_that_cannot_be_read_stops_no_other(root: Path, out: Path) -> None:
     (root / "b.jpg").chmod(0)
-    assert make_albums(plan(root, out, EVERYBODY, "copy")) == (Left("Ben/b.jpg", "its photo cannot be read"),)
+    assert make_albums(plan(root, out, EVERYBODY, "copy")) == (SkippedPath("Ben/b.jpg", "its photo cannot be read"),)
     assert len(shown(out)) == 4
 
 
@@ -189,7 +189,7 @@ def test_a_photo_gone_since_the_plan_stops_no_other(root: Path, out: Path) -> No
     for kind in ("copy", "hardlink"):
         done = plan(root, out, EVERYBODY, kind)
         (root / "b.jpg").unlink()
-        assert make_albums(done) == (Left("Ben/b.jpg", "its photo is gone"),)
+        assert make_albums(done) == (SkippedPath("Ben/b.jpg", "its photo is gone"),)
         assert len(shown(out)) == 4
         write_photos(root)
 
@@ -202,7 +202,7 @@ def test_a_second_run_at_the_same_time_is_told_so(root: Path, out: Path) -> None
     assert shown(out) == {}
 
 
-@pytest.mark.parametrize("name", [f"{ALBUMS_NOTES}.tmp", TEMPORARY, ".faceclust-albums.lock"])
+@pytest.mark.parametrize("name", [f"{ALBUMS_MARKER}.tmp", TEMPORARY_NAME, ".faceclust-albums.lock"])
 @pytest.mark.parametrize("link", [os.link, os.symlink])
 def test_links_at_the_names_of_own_files_are_not_written_through(
     root: Path, out: Path, name: str, link: Callable[[Path, Path], None]
@@ -215,7 +215,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(
         (out / name).unlink()
     make(root, out, EVERYBODY, "copy")
     assert (root / "b.jpg").read_text() == "b.jpg" and len(shown(out)) == 5
-    assert not [path for path in out.glob(f"{ALBUMS_NOTES}.*") if path.name != f"{ALBUMS_NOTES}.tmp"]
+    assert not [path for path in out.glob(f"{ALBUMS_MARKER}.*") if path.name != f"{ALBUMS_MARKER}.tmp"]
 
 
 def test_a_plan_made_before_another_run_is_not_carried_out(root: Path, out: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_disk_where_case_does_not_count(root: Path, out: Path, monkeypatch: py
     folding.path = FoldingPath()  # type: ignore[attr-defined]
     monkeypatch.setattr(existing, "os", folding)
     done = plan(root, out, {"Anna": ("b.jpg",)})
-    assert list(done.make) == ["Anna/b.jpg"] and list(done.remove) == ["anna/b.jpg"] and not done.left
+    assert list(done.make) == ["Anna/b.jpg"] and list(done.remove) == ["anna/b.jpg"] and not done.skipped
 
 
 REFUSED = [
@@ -359,7 +359,7 @@ def test_killed_at_any_moment_the_next_run_makes_it_as_if_nothing_had_been(
     trees = [tree(albums[name]) for name in albums]
     notes = [read_manifest(albums[name]) for name in albums]
     for found in trees:
-        del found[ALBUMS_NOTES]
+        del found[ALBUMS_MARKER]
     assert trees[0] == trees[1]
     assert notes[0] == notes[1]
     run(root, albums["killed"], "first", before, PATTERNS[0], None)

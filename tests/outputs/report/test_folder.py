@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.names import REPORT_NOTES
-from faceclust.outputs.report.folder import _LOCK, check_folder, staging
+from faceclust.files.names import REPORT_MARKER
+from faceclust.outputs.report.folder import _REPORT_LOCK, require_report_folder, stage_folder
 from faceclust.scan.listing import list_folders
 
 Link = Callable[[Path, Path], None]
@@ -16,7 +16,7 @@ FIRST = {"index.html": b"<p>one", "pictures/ab/ab1.jpg": b"jpeg", "person-1.html
 
 
 def write(out: Path, files: dict[str, bytes]) -> tuple[int, int]:
-    with staging(out) as stage:
+    with stage_folder(out) as stage:
         for path, content in files.items():
             stage.add(path, content)
         made = stage.finish()
@@ -25,9 +25,11 @@ def write(out: Path, files: dict[str, bytes]) -> tuple[int, int]:
 
 
 def there(out: Path) -> dict[str, bytes]:
-    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in (REPORT_NOTES, _LOCK))
+    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in (REPORT_MARKER, _REPORT_LOCK))
     return {
-        path.relative_to(out).as_posix(): path.read_bytes() for path in paths if path.name not in (REPORT_NOTES, _LOCK)
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in paths
+        if path.name not in (REPORT_MARKER, _REPORT_LOCK)
     }
 
 
@@ -38,7 +40,7 @@ def test_a_folder_is_made_and_brought_up_to_date(tmp_path: Path) -> None:
     second = {"index.html": b"<p>two", "person-2.html": b"<p>Ben"}
     assert write(out, second) == (2, 2) and there(out) == second
     assert not (out / "pictures").exists()
-    assert {path.name for path in out.iterdir()} - {_LOCK} == {REPORT_NOTES, *second}
+    assert {path.name for path in out.iterdir()} - {_REPORT_LOCK} == {REPORT_MARKER, *second}
 
 
 def test_what_others_put_there_is_never_touched(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no folder"):
         write(tmp_path / "photos/a.jpg", FIRST)
     with pytest.raises(UsageError, match="no folder"):
-        check_folder(tmp_path / "no/such")
+        require_report_folder(tmp_path / "no/such")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 
 
@@ -90,7 +92,7 @@ def test_cut_short_it_leaves_all_as_it_was(tmp_path: Path, error: BaseException)
     new, old = tmp_path / "new", tmp_path / "old"
     write(old, FIRST)
     for out in (new, old):
-        with pytest.raises((KeyboardInterrupt, FaceclustError)), staging(out) as stage:
+        with pytest.raises((KeyboardInterrupt, FaceclustError)), stage_folder(out) as stage:
             stage.add("index.html", b"<p>half")
             raise error
     assert not new.exists() and there(old) == FIRST
@@ -122,13 +124,13 @@ def test_notes_that_lead_out_of_the_folder_are_not_believed(tmp_path: Path) -> N
     out = tmp_path / "report"
     write(out, {"index.html": b"x"})
     (tmp_path / "victim").write_bytes(b"x")
-    notes = json.loads((out / REPORT_NOTES).read_text())
+    notes = json.loads((out / REPORT_MARKER).read_text())
     digest = notes["files"]["index.html"]
     notes["files"] |= {"../victim": digest, str(tmp_path / "victim"): digest}
-    (out / REPORT_NOTES).write_text(json.dumps(notes))
+    (out / REPORT_MARKER).write_text(json.dumps(notes))
     write(out, {"person-1.html": b"x"})
     assert (tmp_path / "victim").exists()
-    (out / REPORT_NOTES).write_text("nonsense")
+    (out / REPORT_MARKER).write_text("nonsense")
     with pytest.raises(FaceclustError, match="cannot be read"):
         write(out, FIRST)
 
@@ -139,7 +141,7 @@ def test_a_scan_passes_by_a_report_in_the_library(tmp_path: Path) -> None:
     assert [[name for name, *_ in folder.files] for folder in list_folders(tmp_path)] == [["a.jpg"]]
 
 
-@pytest.mark.parametrize("name", [f"{REPORT_NOTES}.tmp", _LOCK])
+@pytest.mark.parametrize("name", [f"{REPORT_MARKER}.tmp", _REPORT_LOCK])
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
 def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path, name: str, link: Link) -> None:
     out = tmp_path / "report"
@@ -147,7 +149,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path,
     (tmp_path / "photo.jpg").write_bytes(b"photo")
     (out / name).unlink(missing_ok=True)
     link(out / name, tmp_path / "photo.jpg")
-    if name == _LOCK:
+    if name == _REPORT_LOCK:
         with pytest.raises(FaceclustError, match="no file of faceclust"):
             write(out, {"index.html": b"<p>two"})
     else:
@@ -170,9 +172,9 @@ def test_no_folder_on_the_way_may_be_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["../victim", "pics/../../victim", "..\\victim", "", "pics//a", "./index.html", "/a"])
 def test_noted_paths_that_are_none_below_are_passed_by(tmp_path: Path, path: str) -> None:
     write(tmp_path / "report", FIRST)
-    notes = json.loads((tmp_path / "report" / REPORT_NOTES).read_text())
+    notes = json.loads((tmp_path / "report" / REPORT_MARKER).read_text())
     notes["files"] = {path: notes["files"]["index.html"]}
-    (tmp_path / "report" / REPORT_NOTES).write_text(json.dumps(notes))
+    (tmp_path / "report" / REPORT_MARKER).write_text(json.dumps(notes))
     (tmp_path / "victim").write_bytes(FIRST["index.html"])
     assert write(tmp_path / "report", {"other.html": b"x"}) == (1, 0)
     assert (tmp_path / "victim").exists() and (tmp_path / "report/index.html").exists()
@@ -180,9 +182,9 @@ def test_noted_paths_that_are_none_below_are_passed_by(tmp_path: Path, path: str
 
 def test_a_second_run_at_the_same_time_is_told_so(tmp_path: Path) -> None:
     out = tmp_path / "report"
-    with staging(out) as first:
+    with stage_folder(out) as first:
         first.add("index.html", b"A")
-        with pytest.raises(FaceclustError, match="another faceclust writes a report") as caught, staging(out):
+        with pytest.raises(FaceclustError, match="another faceclust writes a report") as caught, stage_folder(out):
             pass
         assert "wait" in str(caught.value.hint)
         first.add("pictures/aa/1.jpg", b"1")
@@ -204,7 +206,7 @@ def test_a_file_that_comes_meanwhile_is_not_replaced(
             (out / "index.html").write_bytes(b"mine")
         return real(self, target)
 
-    with pytest.raises(FaceclustError, match=r"index.html was not made"), staging(out) as stage:
+    with pytest.raises(FaceclustError, match=r"index.html was not made"), stage_folder(out) as stage:
         stage.add("first.html", b"1")
         stage.add("index.html", b"2")
         if while_moving:

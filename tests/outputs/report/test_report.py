@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.outputs.overview import date_range
-from faceclust.outputs.report.chosen_pictures import chosen_pictures
-from faceclust.outputs.report.companions import matrix
-from faceclust.outputs.report.places import coordinates, places_of_photos, spots
-from faceclust.outputs.report.skipped import grouped_skips
-from faceclust.outputs.report.text import shade
-from faceclust.outputs.report.timeline import pictured_faces, time_line
-from faceclust.outputs.report.values import Spot
-from faceclust.outputs.search import Pair
+from faceclust.outputs.overview import format_year_range
+from faceclust.outputs.report.chosen_pictures import choose_pictures
+from faceclust.outputs.report.companions import build_matrix
+from faceclust.outputs.report.places import assign_places, format_coordinates, summarise_places
+from faceclust.outputs.report.skipped import group_skips
+from faceclust.outputs.report.text import shade_level
+from faceclust.outputs.report.timeline import build_timeline, select_faces_across_years
+from faceclust.outputs.report.values import GeoPlace
+from faceclust.outputs.search import PersonPair
 from faceclust.types import Person, SkipReason
 from tests.support.report_builders import EVIL, everything, facts, html, place, report
 
@@ -72,7 +72,7 @@ def test_the_page_says_who_how_many_when_where_and_with_whom() -> None:
         '<bdi>Anna</bdi></a> and <a href="#p2"><bdi>Ben</bdi></a>',
     ):
         assert words in page, words
-    (companion,) = made.named[0].company
+    (companion,) = made.named[0].companions
     assert (companion.name, companion.photos, companion.confirmed) == ("Ben", 1, 1)
     assert "nobody was found" in html(report([], []))
 
@@ -97,9 +97,9 @@ def test_a_copy_of_a_photo_is_as_sure_as_the_photo() -> None:
 
 def test_pictures_are_the_best_of_each_year() -> None:
     places = [place(f"{year}-{i}", when=(year, 1), quality=i / 10) for year in (2018, 2019) for i in range(5)]
-    chosen = [found.face_id for found in pictured_faces(places, 4)]
+    chosen = [found.face_id for found in select_faces_across_years(places, 4)]
     assert chosen == ["2018-4", "2019-4", "2018-3", "2019-3"]
-    assert len(pictured_faces(places, 99)) == 10
+    assert len(select_faces_across_years(places, 99)) == 10
 
 
 def test_a_time_line_is_by_month_the_best_first_and_what_has_no_date_last() -> None:
@@ -111,12 +111,12 @@ def test_a_time_line_is_by_month_the_best_first_and_what_has_no_date_last() -> N
         place("summer", when=(2019, 8)),
         place("some day", when=None),
     ]
-    years = time_line(places, {found.face_id for found in places} - {"left out"}, {"old"})
+    years = build_timeline(places, {found.face_id for found in places} - {"left out"}, {"old"})
     assert [year.number for year in years] == [2018, 2019, None]
     assert [month.number for month in years[1].months] == [2, 8]
-    assert [shot.face_id for shot in years[1].months[0].shots] == ["better", "good"]
-    assert (years[1].faces, years[1].share, years[1].months[0].more) == (4, 1.0, 1)
-    assert years[0].months[0].shots[0].confirmed and years[0].share == 0.25
+    assert [shot.face_id for shot in years[1].months[0].pictures] == ["better", "good"]
+    assert (years[1].faces, years[1].share, years[1].months[0].omitted) == (4, 1.0, 1)
+    assert years[0].months[0].pictures[0].confirmed and years[0].share == 0.25
 
 
 def test_fewer_pictures_of_everybody_where_there_are_too_many() -> None:
@@ -125,65 +125,65 @@ def test_fewer_pictures_of_everybody_where_there_are_too_many() -> None:
         for i, size in enumerate((50, 50, 2))
     ]
     places = {face: [place(face)] for person in persons for face in person.face_ids}
-    everyone = chosen_pictures(persons, places, ["0 7"], 20, None)
-    assert (len(everyone.faces), everyone.left_out) == (43, 0)
-    some = chosen_pictures(persons, places, ["0 49"], 20, 15)
-    assert len(some.faces) == 15 and some.left_out > 0 and "0 49" in some.faces
+    everyone = choose_pictures(persons, places, ["0 7"], 20, None)
+    assert (len(everyone.faces), everyone.omitted) == (43, 0)
+    some = choose_pictures(persons, places, ["0 49"], 20, 15)
+    assert len(some.faces) == 15 and some.omitted > 0 and "0 49" in some.faces
     counts = [len(some.faces.intersection(person.face_ids)) for person in persons]
     assert counts[2] == 2 and abs(counts[0] - counts[1]) <= 1
-    assert len(chosen_pictures(persons, places, [], 20, 2).faces) == 2
+    assert len(choose_pictures(persons, places, [], 20, 2).faces) == 2
 
 
 def test_places_are_towns_wherever_a_grid_would_cut_them() -> None:
     north = [(48.149, 11.5), (48.151, 11.5), (48.15, 11.501), (48.4, 11.5)]
     photos = [facts(place(f"{i}", f"{i}.jpg", (2019 + i, 1)), at) for i, at in enumerate(north)]
-    found = places_of_photos(photos)
+    found = assign_places(photos)
     assert len(set(found.values())) == 2 and len({found[f"{i}.jpg"] for i in range(3)}) == 1
-    town, hut = spots(photos, found)
-    assert (coordinates(town), town.photos, town.years) == ("48.15° N, 11.50° E", 3, "2019–2021")
-    assert (coordinates(hut), hut.photos) == ("48.40° N, 11.50° E", 1)
+    town, hut = summarise_places(photos, found)
+    assert (format_coordinates(town), town.photos, town.years) == ("48.15° N, 11.50° E", 3, "2019–2021")
+    assert (format_coordinates(hut), hut.photos) == ("48.40° N, 11.50° E", 1)
 
 
 def test_a_place_may_lie_on_the_date_line_and_nonsense_is_none() -> None:
     across = [facts(place("1", "1.jpg"), (-17.0, 179.999)), facts(place("2", "2.jpg"), (-17.0, -179.999))]
-    (spot,) = spots(across, places_of_photos(across))
-    assert coordinates(spot) in ("17.00° S, 180.00° E", "17.00° S, 180.00° W")
+    (spot,) = summarise_places(across, assign_places(across))
+    assert format_coordinates(spot) in ("17.00° S, 180.00° E", "17.00° S, 180.00° W")
     for odd in ((91.0, 0.0), (float("nan"), 0.0), (0.0, 181.0)):
-        assert places_of_photos([facts(place("1"), odd)]) == {}
-    assert places_of_photos([]) == {} and spots([], {}) == ()
-    assert coordinates(Spot(-0.001, -0.004, 1, "")) == "0.00° N, 0.00° E"
+        assert assign_places([facts(place("1"), odd)]) == {}
+    assert assign_places([]) == {} and summarise_places([], {}) == ()
+    assert format_coordinates(GeoPlace(-0.001, -0.004, 1, "")) == "0.00° N, 0.00° E"
 
 
 @given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=30))
 def test_every_photo_with_coordinates_has_one_place(points: list[tuple[float, float]]) -> None:
     photos = [facts(place(str(i), f"{i}.jpg"), at) for i, at in enumerate(points)]
-    found = places_of_photos(photos)
+    found = assign_places(photos)
     assert len(found) == len(points)
-    assert sum(spot.photos for spot in spots(photos, found)) == len(points)
+    assert sum(spot.photos for spot in summarise_places(photos, found)) == len(points)
 
 
 def test_a_matrix_has_those_seen_together_most() -> None:
-    pairs = [Pair(("Anna", "Ben"), 5, 2), Pair(("Ben", "Clara"), 1, 0)]
+    pairs = [PersonPair(("Anna", "Ben"), 5, 2), PersonPair(("Ben", "Clara"), 1, 0)]
     ids = {"Anna": "a", "Ben": "b", "Clara": "c"}
-    made = matrix(pairs, ids, {"Anna": 9, "Ben": 7, "Clara": 3})
-    assert made is not None and made.highest == 5
+    made = build_matrix(pairs, ids, {"Anna": 9, "Ben": 7, "Clara": 3})
+    assert made is not None and made.max_count == 5
     assert [name for _, name in made.people] == ["Ben", "Anna", "Clara"]
     assert made.counts == ((7, 5, 1), (5, 9, 0), (1, 0, 3))
-    assert matrix([], {}, {}) is None
-    assert [shade(n, 5) for n in (0, 1, 5)] == [0, 1, 5]
+    assert build_matrix([], {}, {}) is None
+    assert [shade_level(n, 5) for n in (0, 1, 5)] == [0, 1, 5]
 
 
 def test_every_reason_for_skipping_is_explained() -> None:
     skipped = [{"photo": f"{i} {reason}", "reason": reason, "detail": ""} for reason in SkipReason for i in range(2)]
-    made = grouped_skips([*skipped, {"photo": "x", "reason": "empty file", "detail": ""}])
+    made = group_skips([*skipped, {"photo": "x", "reason": "empty file", "detail": ""}])
     assert made[0].reason == "empty file" and made[0].count == 3
-    assert all(skips.meaning for skips in made) and len(made) == len(SkipReason)
-    (unknown,) = grouped_skips([{"photo": "x", "reason": "of tomorrow", "detail": "y"}])
-    assert unknown.meaning == "" and unknown.photos == (("x", "y"),)
+    assert all(skips.explanation for skips in made) and len(made) == len(SkipReason)
+    (unknown,) = group_skips([{"photo": "x", "reason": "of tomorrow", "detail": "y"}])
+    assert unknown.explanation == "" and unknown.photos == (("x", "y"),)
 
 
 @pytest.mark.parametrize(
     ("years", "words"), [([], ""), ([None], ""), ([2019], "2019"), ([2021, None, 2019], "2019–2021")]
 )
 def test_date_range(years: list[int | None], words: str) -> None:
-    assert date_range(datetime(y, 1, 1) if y else None for y in years) == words
+    assert format_year_range(datetime(y, 1, 1) if y else None for y in years) == words
