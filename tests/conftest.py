@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,15 +12,34 @@ import pytest
 from faceclust import Library
 from tests.support.sample_photos import COLLINS, make_library
 
+#: Where programs look for the user's own folders, on all systems.
+_HOME_VARIABLES = (
+    *("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"),
+    *("USERPROFILE", "APPDATA", "LOCALAPPDATA"),
+)
+_OWN_VARIABLES = ("FACECLUST_LIBRARY", "FACECLUST_CACHE_DIR", "FACECLUST_MODELS_URL")
+_SESSION_HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Replace the user's home before anything is collected: fixtures of any scope, and code that
+    runs while test modules are imported, see only this one."""
+    config.stash[_SESSION_HOME] = folder = tempfile.TemporaryDirectory(prefix="faceclust-tests-home-")
+    os.environ.update(dict.fromkeys(_HOME_VARIABLES, folder.name))
+    for variable in _OWN_VARIABLES:
+        os.environ.pop(variable, None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_SESSION_HOME].cleanup()
+
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing a test does reaches the user's own folders, nor hangs on them."""
+    """Give each test an empty home of its own."""
     home = tmp_path_factory.mktemp("home")
-    for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"):
+    for variable in _HOME_VARIABLES:
         monkeypatch.setenv(variable, str(home))
-    for variable in ("FACECLUST_LIBRARY", "FACECLUST_CACHE_DIR", "FACECLUST_MODELS_URL"):
-        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.fixture

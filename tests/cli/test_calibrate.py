@@ -71,7 +71,7 @@ def test_the_histograms_are_plain_where_they_must_be(made: Library) -> None:
     record = json.loads(ok("calibrate", "-l", made.root, "--dry-run", "--json"))
     assert record["written"] is False and record["kept"] is True and record["people"] == 40
     assert sum(record["distances"]["same"]) == record["pairs"]
-    plain = run("calibrate", "-l", made.root, "-n", env={"PYTHONIOENCODING": "ascii"})
+    plain = run("calibrate", "-l", made.root, "-n", env={"PYTHONIOENCODING": "ascii"}, process=True)
     assert plain.returncode == 0 and "#" in plain.stdout and "threshold" in plain.stdout
     assert "\x1b" not in ok("calibrate", "-l", made.root, "-n", env={"NO_COLOR": "1"})
 

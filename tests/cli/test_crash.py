@@ -131,7 +131,12 @@ def test_a_photo_that_kills_its_decoder_is_skipped_alone(tmp_path: Path) -> None
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
     (photos / "2019/deadly.jpg").write_bytes(b"\xff\xd8\xff" + b"KILL THE DECODER" * 4)
-    done = run("scan", photos, env={"PYTHONPATH": os.pathsep.join([str(patch), os.environ.get("PYTHONPATH", "")])})
+    done = run(
+        "scan",
+        photos,
+        env={"PYTHONPATH": os.pathsep.join([str(patch), os.environ.get("PYTHONPATH", "")])},
+        process=True,
+    )
     assert done.returncode == 0, done.stderr
     assert "5 scanned" in done.stdout and "1 file skipped: 1 decoder crashed" in done.stdout
     assert "Traceback" not in done.stderr

@@ -201,7 +201,7 @@ def test_a_photo_that_changes_while_it_is_read(tmp_path: Path, how: str) -> None
         "os.open, os.read = open_and_watch, read_and_change\n"
     )
     path = os.pathsep.join([str(patch.parent), os.environ.get("PYTHONPATH", "")])
-    done = run("scan", photos, env={"PYTHONPATH": path})
+    done = run("scan", photos, env={"PYTHONPATH": path}, process=True)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert not new.exists()
     rows(photos)

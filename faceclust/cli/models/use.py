@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
+    from faceclust.library.model_switch import SwitchPlan
     from faceclust.store.home import LibraryHome
 
 
@@ -113,16 +114,17 @@ def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
     click.echo(printable(f"wrote {file}"), err=True)
 
 
-def _print_switch_cost(plan: Any, name: str, previous: str | None) -> None:
+def _print_switch_cost(plan: SwitchPlan, name: str, previous: str | None) -> None:
     from faceclust.scan.model_change import format_duration
 
-    if not plan.unknown:
+    if not plan.unscanned:
         click.echo("all photos known are known by these models" if plan.photos else "next: faceclust scan")
     else:
-        click.echo(f"{format_count(len(plan.unknown), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
-        tried = f", {format_duration(plan.seconds)} by a try on {plan.tried}" if plan.seconds else ""
-        click.echo(f"{tried}; next: faceclust scan")
-    if previous != name and previous in plan.others:
-        if plan.unknown:
+        click.echo(f"{format_count(len(plan.unscanned), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
+        seconds = plan.estimated_seconds
+        estimate = f", {format_duration(seconds)} by a try on {plan.sample_size}" if seconds else ""
+        click.echo(f"{estimate}; next: faceclust scan")
+    if previous != name and previous in plan.other_packs:
+        if plan.unscanned:
             click.echo("until that is done the library has nothing to show; then: faceclust cluster")
         click.echo(f"names stay; what {previous} found is kept, to go back at once: faceclust models use {previous}")

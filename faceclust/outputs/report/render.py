@@ -108,6 +108,6 @@ def _render_template(template: str, report: Report, links: _PageLinks, *, split:
         avatar=avatar,
         avatars=lambda: [(name, links.avatars[person]) for person, name in used.items()],
         coordinates=format_coordinates,
-        text=text,
+        words=text,
         **(defaults | values),
     )
