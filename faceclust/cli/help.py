@@ -140,16 +140,17 @@ def _rendered(markdown: str) -> str:
     out = io.StringIO()
     width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
     console = Console(file=out, force_terminal=True, legacy_windows=False, width=width)
-    console.print(Markdown(_links_as_topics(markdown), code_theme="ansi_dark", hyperlinks=False))
+    console.print(Markdown(_for_terminal(markdown), code_theme="ansi_dark", hyperlinks=False))
     return out.getvalue()
 
 
-def _links_as_topics(markdown: str) -> str:
-    """Replace links, which a terminal cannot follow, by the command that shows their chapter."""
+def _for_terminal(markdown: str) -> str:
+    """Remove pictures, and replace links by the command that shows their chapter."""
 
     def replace(link: re.Match[str]) -> str:
         text, target = link.groups()
         name = target.partition("#")[0].removesuffix(".md")
         return f"{text} (`faceclust help {name}`)" if name in CHAPTERS else text
 
-    return re.sub(r"\[([^]]+)\]\(((?!http)[^)]+)\)", replace, markdown)
+    without_pictures = re.sub(r"!\[[^]]*\]\([^)]*\)\n*", "", markdown)
+    return re.sub(r"\[([^]]+)\]\(((?!http)[^)]+)\)", replace, without_pictures)

@@ -21,10 +21,11 @@ Generated from the commands' help: do not edit. To write it again, type in the r
 -->
 # Command reference
 
-Every command with all its options, as `faceclust COMMAND --help` shows them.
+Every command with all its options.
 
-Every command also has `-h`, `--help`. A word in capitals stands for something of yours;
-what is in brackets may be left out, and `...` means that more may follow.
+`faceclust COMMAND --help` shows the same on the terminal. Every command also has `-h`, `--help`.
+A word in capitals stands for a value of yours. Parts in brackets are optional, and `...` means that
+more values may follow.
 """
 #: Options that most commands share: described once, at the top.
 _SHARED = ("library", "as_json")
