@@ -39,6 +39,11 @@ def test_a_topic_can_be_a_command() -> None:
     assert "--min-face" in shown("scan")
 
 
+def test_topics_are_completed() -> None:
+    env = {"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust help na", "COMP_CWORD": "2"}
+    assert run(env=env).stdout.split() == ["plain,naming", "plain,name"]
+
+
 def test_no_chapter_hides_behind_a_command() -> None:
     assert not set(CHAPTERS) & set(cli.list_commands(click.Context(cli)))
 
