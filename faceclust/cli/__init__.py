@@ -21,6 +21,7 @@ from faceclust.cli import (
     export,
     find,
     forget,
+    help,
     identify,
     ignore,
     import_,
@@ -105,6 +106,7 @@ for _command in (
     config.command,
     doctor.command,
     completion.command,
+    help.command,
     man.command,
 ):
     cli.add_command(_command)

@@ -15,7 +15,7 @@ from faceclust.vision.detect import detector_settings
 
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = ["adaface", "auraface", "buffalo_l", "buffalo_s", "dlib", "facenet", "magface", "sface"]
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+CHAPTER = MODELS.parent / "faceclust" / "manual" / "model-packs.md"
 #: Squared L2 of unit vectors that is published, and becomes 1.1.
 PUBLISHED = {"sface": 2 - 2 * 0.363, "buffalo_l": 2 - 2 * 0.38, "buffalo_s": 2 - 2 * 0.38, "facenet": 1.046**2}
 
@@ -34,7 +34,7 @@ def test_each_is_told_of_and_can_be_opened(pack: Pack) -> None:
     detector_settings(pack)  # knows all its settings
     size = pack.embedder.chip_size
     assert ((pack.embedder.template > 0) & (pack.embedder.template < size)).all()
-    assert re.search(rf"^\| `{pack.name}` \|", README, re.M)
+    assert re.search(rf"^\| `{pack.name}` \|", CHAPTER.read_text(encoding="utf-8"), re.M)
 
 
 def test_where_each_stands_at_first(pack: Pack) -> None:
