@@ -1,4 +1,4 @@
-"""Were the right faces grouped? Reads what the main job left in the folder named."""
+"""Check that the main job grouped the right faces, by the files it left in the given folder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ with (work / "faces.csv").open(newline="") as file:
 for row in rows:
     if not row["photo"].startswith("together/"):
         groups[row["cluster"]].add(Path(row["photo"]).stem.split("-")[0])
-both = defaultdict(set)
+shared: dict[str, set[str]] = defaultdict(set)
 for row in rows:
     if row["photo"].startswith("together/"):
-        both[row["photo"]].add(row["cluster"])
+        shared[row["photo"]].add(row["cluster"])
 
 assert sorted(map(sorted, groups.values())) == [["collins"], ["hopper"]], groups
-assert len(both) == 2 and all(clusters == set(groups) for clusters in both.values()), both
+assert len(shared) == 2 and all(clusters == set(groups) for clusters in shared.values()), shared
 assert len(rows) == 10, len(rows)
 report = (work / "faceclust-report.html").read_text()
 assert report.count("data:image/jpeg") >= 10 and "Somebody" in report
