@@ -293,7 +293,7 @@ def test_the_first_worker_is_deaf_to_ctrl_c_from_its_birth(tmp_path: Path) -> No
     )
     (tmp_path / "scan.py").write_text(
         "import os, signal\n"
-        "from faceclust.scan.workers.process import Member\n"
+        "from faceclust.scan.workers.process import WorkerProcess\n"
         "from slow import Worker\n"
         "if __name__ == '__main__':\n"
         "    member = Member(Worker, 1 << 40)\n"

@@ -240,5 +240,5 @@ class _Pool(Generic[T, R]):
 def _startup_error(why: str) -> FaceclustError:
     return FaceclustError(
         f"the worker processes end before they begin{why}",
-        hint="run `faceclust doctor`; from a script, call scan() under `if __name__ == '__main__':`",
+        hint="run `faceclust doctor`; in a script, start the work under `if __name__ == '__main__':`",
     )
