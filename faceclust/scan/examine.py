@@ -12,7 +12,8 @@ import numpy as np
 
 from faceclust.errors import PackError, UsageError
 from faceclust.packs.pack import Pack
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
 from faceclust.types import (

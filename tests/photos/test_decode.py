@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from faceclust.photos import turbojpeg
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import PhotoRef, SkipReason
 from tests.support.photo_files import UPRIGHT, corners, encode, scene
 from tests.support.sample_photos import ORIENTATION

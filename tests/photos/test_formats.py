@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from faceclust.photos.decode import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, has_photo_signature, is_raw_tiff
 from faceclust.types import SkipReason
 from tests.support.photo_files import dng, encode, scene

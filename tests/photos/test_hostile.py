@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.limits import MAX_PIXELS_MEMORY_HEAVY, MAX_SCANS, MIN_SIDE
 from faceclust.types import Metadata, Photo, PhotoRef, SkipReason
 from tests.benchmarks.mutants import mutant, originals, run

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.orientation import Orientation, read_orientation
 from faceclust.types import PhotoRef

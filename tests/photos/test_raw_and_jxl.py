@@ -13,7 +13,8 @@ import pytest
 import rawpy
 from PIL import Image
 
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import EXTRA_MODULE_BY_REASON, PhotoRef, SkipReason
 from tests.support.command import ok
 from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faceclust.photos import reading
-from faceclust.photos.decode import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import HEAD_BYTES, MAX_BYTES, read_head, read_photo
 from faceclust.types import PhotoRef, SkipReason
 from tests.support.photo_files import encode, scene

@@ -10,7 +10,7 @@ from PIL import Image
 
 from faceclust.photos import turbojpeg
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.turbojpeg import decode_with_turbojpeg
 from faceclust.types import PhotoRef
 from tests.support.sample_photos import COLLINS, portrait

@@ -13,7 +13,7 @@ from PIL import Image
 from faceclust.errors import PackError
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel, available_providers, choose_device
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
