@@ -1,4 +1,4 @@
-"""Finds the photo files of a library, folder by folder, always in the same order."""
+"""Find the photo files of a library, folder by folder, always in the same order."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from faceclust.types import PhotoRef
 
 
 def is_photo_file(path: Path) -> bool:
-    """Whether a file's first bytes are a photo's. No other byte is read. Raises OSError."""
+    """Return whether a file begins like a photo, reading only its first bytes. Raises OSError."""
     return has_photo_signature(read_head(path))
 
 
 class PhotoFolder:
     """One folder of a library and its photos, sorted by name.
 
-    A photo is known by its name's ending; a file whose name has none is one where `sniff` says so,
-    which is asked when the photos are first looked at. One that cannot be read is none, and the
-    folder is `unread` then.
+    Photos are recognised by their extension. Files without one are checked by `sniff` when `photos`
+    is first used. If that fails, the file is left out and `has_unreadable_files` becomes true.
     """
 
     def __init__(self, root: Path, listing: FolderListing, sniff: Callable[[Path], bool] = is_photo_file) -> None:
@@ -36,12 +35,12 @@ class PhotoFolder:
 
     @property
     def error(self) -> str | None:
-        """Why it could not be listed, in words."""
+        """The reason why the folder could not be listed, None if it was."""
         return self.listing.error
 
     @cached_property
     def photos(self) -> tuple[PhotoRef, ...]:
-        """References to the photos in it."""
+        """References to the photos in the folder."""
         return tuple(
             PhotoRef(self._rel_path_of(file), *file[1:]) for file in self.listing.files if self._is_photo(file)
         )
@@ -60,5 +59,5 @@ class PhotoFolder:
 
 
 def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = is_photo_file) -> Iterator[PhotoFolder]:
-    """Every folder from `start` (POSIX path below `root`) down, as `list_folders` gives them."""
+    """Yield every folder from `start` (POSIX path below `root`) down, in the order of `list_folders`."""
     return (PhotoFolder(root, listing, sniff) for listing in list_folders(root, start))
