@@ -18,7 +18,7 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CachedPhoto, CacheInfo
 from faceclust.types import ScannedPhoto
 
-_OUTDATED_MESSAGE = "cached by an older version of the models: all photos are scanned again"
+_OUTDATED_MESSAGE = "the cache is from an older version of the models: all photos are scanned again"
 NoteCallback = Callable[[str], None]
 
 
@@ -96,7 +96,7 @@ def _read_index(cache: FolderCache, note: NoteCallback) -> dict[str, CachedPhoto
         return cache.discard_outdated()
     except UnusableCacheError as error:
         cache.set_aside()
-        note(f"{error}; moved to {cache.paths.set_aside_path}, its photos are scanned again")
+        note(f"{error}; set aside as {cache.paths.set_aside_path}, its photos are scanned again")
         return {}
 
 

@@ -43,7 +43,7 @@ class ScanSettings:
     def __post_init__(self) -> None:
         """Raises UsageError if `min_face` is out of range."""
         if self.min_face is not None and not 10 <= self.min_face <= 30_000:
-            raise UsageError(f"the smallest face must have 10 to 30,000 pixels, not {self.min_face:,}")
+            raise UsageError(f"the smallest face must have 10 to 30,000 pixels, not {self.min_face}")
 
     def smallest_face(self, long_side: int) -> float:
         """Return the width of the smallest face to look for in a photo of this size, in pixels."""

@@ -49,9 +49,9 @@ def test_formats_by_signature(head: bytes, format: Format) -> None:
         (b"\n <!DOCTYPE html><html>", "a web page"),
         (b"\xef\xbb\xbf<HTML>", "a web page"),
         (b"8BPS\0\1", "a Photoshop document"),
-        (bytes(32), "nothing but zeros"),
-        (b"BMW, that was the car of", "no image format"),
-        (b"Dear diary", "no image format"),
+        (bytes(32), "zeros only"),
+        (b"BMW, that was the car of", "not an image format"),
+        (b"Dear diary", "not an image format"),
     ],
 )
 def test_what_is_no_photo_is_named(head: bytes, said: str) -> None:

@@ -46,9 +46,9 @@ def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     done = {listed.rel_path: one.photo for listed, one in examined}
     assert done.keys() == names
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
-        "hang.jpg": (SkipReason.TOO_SLOW, "it was given 5 seconds"),
-        "never comes.jpg": (SkipReason.UNREADABLE, "reading it took longer than 5 seconds"),
-        "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not an ordinary file"),
+        "hang.jpg": (SkipReason.TOO_SLOW, "more than 5 seconds"),
+        "never comes.jpg": (SkipReason.UNREADABLE, "reading it took more than 5 seconds"),
+        "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not a regular file"),
     }
     assert SkipReason.UNREADABLE in TRANSIENT_REASONS and SkipReason.TOO_SLOW not in TRANSIENT_REASONS
 

@@ -12,7 +12,7 @@ from tests.support.scan_builders import nobody, put
 
 
 def told(library: Library) -> list[str]:
-    return [note for note in library.scan(workers=0).notes if "looked at anew" in note or "take about" in note]
+    return [note for note in library.scan(workers=0).notes if "will be rescanned" in note or "take about" in note]
 
 
 def test_it_counts_photos_also_where_the_change_was_broken_off(small: Library) -> None:
@@ -25,9 +25,9 @@ def test_it_counts_photos_also_where_the_change_was_broken_off(small: Library) -
         return len(asked) > 1
 
     assert other.scan(workers=0, should_stop=stop).remaining == 5
-    put(small.root / "a/new.bmp", nobody(9))  # known by no models
+    put(small.root / "a/new.bmp", nobody(9))  # never scanned
     again = Library(small.root, pack="second")
-    assert [note.partition(" are")[0] for note in told(again)] == ["5 photos known by the models dlib"]
+    assert [note.partition(" will")[0] for note in told(again)] == ["5 photos scanned with dlib"]
     assert told(Library(small.root, pack="second")) == []
     put(small.root / "a/newer.bmp", nobody(8))
     assert told(Library(small.root, pack="second")) == []

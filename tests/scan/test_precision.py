@@ -56,7 +56,7 @@ def test_what_was_made_less_exact_stays_so_and_is_said_once(library: Library) ->
     library.scan(workers=0, precision="int8")
     coarse = library.table.face_table().embeddings
     result = library.scan(workers=0, precision="float32")
-    assert len(result.notes) == 1 and "become no more exact" in result.notes[0]
+    assert len(result.notes) == 1 and "do not become more exact" in result.notes[0]
     assert precisions(library.root) == {"float32"}
     assert np.abs(library.faces.embeddings - coarse).max() < 1e-6
     assert library.scan(workers=0).notes == []

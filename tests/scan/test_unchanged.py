@@ -233,7 +233,7 @@ def test_a_folder_that_cannot_be_listed_is_said_each_time(small: Library, monkey
 
     monkeypatch.setattr(os, "scandir", refused)
     for _ in range(2):
-        assert "not looked into" in Library(small.root).scan(workers=0).notes[0]
+        assert "skipped" in Library(small.root).scan(workers=0).notes[0]
 
 
 def test_clearing_and_pruning(small: Library) -> None:

@@ -296,13 +296,13 @@ def test_the_first_worker_is_deaf_to_ctrl_c_from_its_birth(tmp_path: Path) -> No
         "from faceclust.scan.workers.process import WorkerProcess\n"
         "from slow import Worker\n"
         "if __name__ == '__main__':\n"
-        "    member = Member(Worker, 1 << 40)\n"
-        "    os.kill(member.process.pid, signal.SIGINT)\n"
-        "    print(type(member.pipe.recv()).__name__)\n"
-        "    member.process.kill()\n"
+        "    worker = WorkerProcess(Worker, 1 << 40)\n"
+        "    os.kill(worker.process.pid, signal.SIGINT)\n"
+        "    print(type(worker.pipe.recv()).__name__)\n"
+        "    worker.process.kill()\n"
     )
     done = subprocess.run([sys.executable, tmp_path / "scan.py"], capture_output=True, text=True, timeout=60)
-    assert (done.stdout, done.stderr) == ("Ready\n", "")
+    assert (done.stdout, done.stderr) == ("WorkerReady\n", "")
 
 
 def _cannot_open() -> Doer:
@@ -320,9 +320,9 @@ def _dies() -> Doer:
 @pytest.mark.parametrize(
     ("opener", "message"),
     [
-        (_cannot_open, "before they begin: OSError: no models here"),
+        (_cannot_open, "cannot start: OSError: no models here"),
         (_says_what_to_do, "a file is missing"),
-        (_dies, r"before they begin \(exit code 7\)"),
+        (_dies, r"cannot start \(exit code 7\)"),
     ],
 )
 def test_workers_that_cannot_start_end_the_run(opener: Callable[[], Doer], message: str) -> None:

@@ -120,13 +120,13 @@ def test_a_chip_need_not_be_a_square(tmp_path: Path) -> None:
     ("made", "spec", "words"),
     [
         ({"size": (96, 112)}, {}, r"takes any×3×112×96; the manifest's chips are 112×112"),
-        ({}, {"dimension": 512}, "gives 12 numbers a face; the manifest says 512"),
+        ({}, {"dimension": 512}, "returns 12 numbers a face; the manifest says 512"),
         ({}, {"layout": "nhwc"}, "takes any×3×112×112, which is not nhwc"),
         ({"channels": "c", "sides": ("h", "w")}, {}, "takes any×any×any×any"),
         ({}, {"output": "norm"}, "has no output 'norm'; it has embedding"),
-        ({"with_norm": True}, {"output": "norm"}, "gives 1 numbers a face; the manifest says 12"),
+        ({"with_norm": True}, {"output": "norm"}, "returns 1 numbers a face; the manifest says 12"),
         ({"more_inputs": ["phase"]}, {}, r"has 2 inputs \(input, phase\)"),
-        ({"channels": 1}, {}, "takes any×1×112×112, which is no picture in colour"),
+        ({"channels": 1}, {}, "takes any×1×112×112, which is not a colour picture"),
     ],
 )
 def test_what_is_not_as_the_manifest_says_is_one_line(
@@ -139,9 +139,9 @@ def test_what_is_not_as_the_manifest_says_is_one_line(
 
 
 def test_what_comes_out_is_looked_at_where_the_file_does_not_tell() -> None:
-    with pytest.raises(PackError, match="for 2 faces the embedder gives 2×12; 2×512 was expected"):
+    with pytest.raises(PackError, match="for 2 faces the embedder returned 2×12; expected 2×512"):
         EmbedderIO().read_vectors({"embedding": np.zeros((2, 12), np.float32)}, 2, 512)
-    with pytest.raises(PackError, match="for 2 faces the embedder gives 3×8; 2×12 was expected"):
+    with pytest.raises(PackError, match="for 2 faces the embedder returned 3×8; expected 2×12"):
         EmbedderIO().read_vectors({"embedding": np.zeros((3, 8), np.float32)}, 2, 12)
 
 
@@ -164,14 +164,14 @@ def test_a_norm_that_is_none_is_one_line(tmp_path: Path) -> None:
     path = tiny_models.embedder(tmp_path / "own.onnx", with_norm=True, unit=True)
     for more, words in (
         ({"norm_output": "length"}, "has no output 'length' beside the embedding; it has norm, embedding"),
-        ({"norm_output": "embedding"}, "output 'embedding' is any×12; one number a face is a norm"),
+        ({"norm_output": "embedding"}, "output 'embedding' is any×12; a norm must be one number a face"),
     ):
         with pytest.raises(PackError, match=words):
             load_embedder(pack_of(path, norm=(0.0, 1.0), **more))
     for more in ({"norm_output": "norm"}, {"norm_output": "x", "output": "x", "norm": (0.0, 1.0)}):
         with pytest.raises(ValueError, match="norm_output goes with norm"):
             pack_of(path, **more)
-    with pytest.raises(PackError, match="'norm' gives 3×2; one number a face"):
+    with pytest.raises(PackError, match="'norm' returned 3×2; expected one number a face"):
         EmbedderIO(vector_output="v", norm_output="norm").read_norms(
             {"norm": np.zeros((3, 2), np.float32)}, np.zeros((3, 4), np.float32)
         )

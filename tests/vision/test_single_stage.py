@@ -218,13 +218,13 @@ WRONG = {
     ),
     "odd sides": (
         without_detail(lambda path: tiny_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
-        "sides should be free, or multiples of 32",
+        "sides must be free, or multiples of 32",
     ),
     "an unknown setting": (
         lambda folder: pack_with(folder, "scrfd", treshold=1),
         "pack 'made': its detector scrfd does not know treshold",
     ),
-    "no number": (lambda folder: pack_with(folder, "scrfd", overlap="much"), "overlap = 'much' is not what it should"),
+    "no number": (lambda folder: pack_with(folder, "scrfd", overlap="much"), "overlap must be a number from 0 to 1, not 'much'"),
 }
 
 
