@@ -108,8 +108,8 @@ def may_be_photo(name: str) -> bool:
     """Return whether a file name has a photo's extension, or none."""
     if name[0] == ".":
         return False
-    ending = name[name.rfind(".") :].lower() if "." in name else ""
-    return ending in PHOTO_EXTENSIONS or _is_not_extension(ending)
+    extension = name[name.rfind(".") :].lower() if "." in name else ""
+    return extension in PHOTO_EXTENSIONS or _is_not_extension(extension)
 
 
 def has_extension(name: str) -> bool:
@@ -117,8 +117,8 @@ def has_extension(name: str) -> bool:
     return not _is_not_extension(name[name.rfind(".") :] if "." in name else "")
 
 
-def _is_not_extension(ending: str) -> bool:
-    return not ending[1:].isalnum() or ending[1:].isdigit()
+def _is_not_extension(extension: str) -> bool:
+    return not extension[1:].isalnum() or extension[1:].isdigit()
 
 
 def _is_utf8(name: str) -> bool:

@@ -74,8 +74,8 @@ class _ScanRun:
         )
         copies = build_content_index(self._home, self._info, found, self._settings)
         self._save_unchanged_folders(found, should_stop)
-        waiting = [ref for folder in found for ref in sorted(folder.pending)]
-        self._examine(waiting, copies, workers, should_stop)
+        pending = [ref for folder in found for ref in sorted(folder.pending)]
+        self._examine(pending, copies, workers, should_stop)
         result.interrupted |= result.remaining > 0
         result.unsaved = sum(len(folder.unsaved) for folder in found)
         if not result.remaining:
@@ -109,12 +109,12 @@ class _ScanRun:
                 "more exact (to compute them again: faceclust cache clear, then faceclust scan)"
             )
 
-    def _examine(self, waiting: list[PhotoRef], copies: ContentIndex, workers: int, should_stop: ShouldStop) -> None:
+    def _examine(self, pending: list[PhotoRef], copies: ContentIndex, workers: int, should_stop: ShouldStop) -> None:
         result, progress = self._result, self._progress
         last_saved = time.monotonic()
         change = ModelChangeReporter(self._home, self._info.pack, list(self._folders.values()), self._note)
-        progress.start("scanning", len(waiting), "photos")
-        tasks = copies.iter_tasks(waiting)
+        progress.start("scanning", len(pending), "photos")
+        tasks = copies.iter_tasks(pending)
         for listed, examined in examine_photos(self._home.root, self._settings, tasks, workers, should_stop):
             folder = self._folders[listed.folder]
             self._record_outcome(folder, listed, examined, copies)
@@ -123,23 +123,24 @@ class _ScanRun:
             if not folder.pending:
                 self._save_folder(folder)
             if time.monotonic() - last_saved > SAVE_INTERVAL_SECONDS:
-                for folder in self._folders.values():
-                    if folder.unsaved:
-                        self._save_folder(folder, force=False)
+                self._save_unsaved_folders(force=False)
                 last_saved = time.monotonic()
         self._note_unusable()
-        result.remaining = len(waiting) - result.scanned - result.copied - len(result.skipped)
-        if result.remaining:  # deferred photos need all others first: the next scan examines them again
+        result.remaining = len(pending) - result.scanned - result.copied - len(result.skipped)
+        self._settle_deferred_photos()
+        self._save_unsaved_folders()
+        progress.finish()
+
+    def _settle_deferred_photos(self) -> None:
+        """Record deferred photos if all others are examined; else leave them to the next scan."""
+        result = self._result
+        if result.remaining:
             result.scanned -= self._deferred_counts["scanned"]
             result.copied -= self._deferred_counts["copied"]
             result.remaining += len(self._deferred)
-        else:
-            for photo in self._face_filter.deferred_photos():
-                self._record_scanned(self._folders[photo.ref.folder], self._deferred[photo.ref], photo, found=True)
-        for folder in self._folders.values():
-            if folder.unsaved:
-                self._save_folder(folder)
-        progress.finish()
+            return
+        for photo in self._face_filter.deferred_photos():
+            self._record_scanned(self._folders[photo.ref.folder], self._deferred[photo.ref], photo, found=True)
 
     def _record_outcome(
         self, folder: ScanFolder, listed: PhotoRef, examined: ExaminedPhoto, copies: ContentIndex
@@ -175,6 +176,11 @@ class _ScanRun:
 
     def _save_folder(self, folder: ScanFolder, *, force: bool = True) -> None:
         folder.save(self._result, self._note, force=force)
+
+    def _save_unsaved_folders(self, *, force: bool = True) -> None:
+        for folder in self._folders.values():
+            if folder.unsaved:
+                self._save_folder(folder, force=force)
 
     def _note_unusable(self) -> None:
         photos = sorted(+self._unusable_faces)

@@ -64,7 +64,7 @@ def infer_embedder_io(name: str, input_shape: Shape, outputs: Mapping[str, Shape
     vector_output = infer_vector_output(name, vectors, spec.output, spec.dimension)
     dimension = vector_length(outputs[vector_output])
     if dimension not in (None, spec.dimension):
-        raise PackError(f"{name} returns {dimension} numbers a face; the manifest says {spec.dimension}")
+        raise PackError(f"{name} returns {dimension} numbers a face; the manifest declares {spec.dimension}")
     return EmbedderIO(layout, input_shape[0], vector_output, spec.norm_output)
 
 

@@ -27,25 +27,27 @@ _MAX_FACTOR = 1e4  # bound on every factor, whatever the measurements
 
 @dataclass(frozen=True)
 class QualityFactors:
-    """The factors of n faces, float64 (n,) each, finite; more is better, and all but the first are
-    at most 0.
+    """The factors of n faces, float64 (n,) each, finite; more is better.
 
-    `certainty`: −ln(1 − score) of the detector, up to 6.9 (a score of .999).
-    `size`: −(chip pixels per photo pixel − 1), from 0 down to −5: the upscaling of the face.
-    `sharpness`: log2 of the energy of fine detail over that of coarse detail, at most −2. Detail is
-    measured by three octaves of the Haar wavelet (Mallat 1989) on the middle of the face, at 64×64
-    grey pixels, horizontally and vertically. Octave 2, less the share of `noise`, is compared with
-    octaves 3 and 4.
-    `noise`: −(half the standard deviation of independent noise on those pixels, in grey levels),
-    down to −20. The deviation is the median magnitude of the finest diagonal detail, (a − b − c +
-    d) / 4 of four pixels, over 0.6745 (Donoho & Johnstone 1994). Edges hardly affect it.
-    `pose`: −(deviation of the landmarks from those of a frontal face, the pack's template). It adds
-    two parts. The first is the eye distance relative to the distance from eyes to mouth, beyond a
-    deviation of 0.1 (smaller: turned sideways; larger: nodding). The second is the sideways offset
-    of the nose, in the same unit, beyond 0.3. Rotation in the image plane affects neither.
-    `symmetry`: −(squared L2 between the embeddings of the chip and of its mirror image, at the
-    pack's radius), down to −2.5. An embedding that changes so much is unreliable (in the spirit of
-    SER-FIQ, Terhörst et al. 2020). 0 if the pack does not mirror.
+    All but the first are at most 0.
+
+    - `certainty`: −ln(1 − score) of the detector, up to 6.9 (a score of .999).
+    - `size`: −(chip pixels per photo pixel − 1), from 0 down to −5: the upscaling of the face.
+    - `sharpness`: log2 of the energy of fine detail over that of coarse detail, at most −2. Detail
+      is measured by three octaves of the Haar wavelet (Mallat 1989) on the middle of the face, at
+      64×64 grey pixels, horizontally and vertically. Octave 2, less the share of `noise`, is
+      compared with octaves 3 and 4.
+    - `noise`: −(half the standard deviation of independent noise on those pixels, in grey levels),
+      down to −20. The deviation is the median magnitude of the finest diagonal detail, (a − b − c +
+      d) / 4 of four pixels, over 0.6745 (Donoho & Johnstone 1994). Edges hardly affect it.
+    - `pose`: −(deviation of the landmarks from those of a frontal face, the pack's template). It
+      adds two parts. The first is the eye distance relative to the distance from eyes to mouth,
+      beyond a deviation of 0.1 (smaller: turned sideways; larger: nodding). The second is the
+      sideways offset of the nose, in the same unit, beyond 0.3. Rotation in the image plane affects
+      neither.
+    - `symmetry`: −(squared L2 between the embeddings of the chip and of its mirror image, at the
+      pack's radius), down to −2.5. An embedding that changes so much is unreliable (in the spirit
+      of SER-FIQ, Terhörst et al. 2020). 0 if the pack does not mirror.
     """
 
     certainty: Float64

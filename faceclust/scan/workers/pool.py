@@ -22,7 +22,7 @@ from faceclust.scan.workers.worker import TaskFinished, TaskStarted, Worker, Wor
 T = TypeVar("T")
 R = TypeVar("R")
 
-_POLL_INTERVAL = 0.2  # seconds between checks of `stop_asked` and the clock
+_POLL_INTERVAL = 0.2  # seconds between checks of `should_stop` and the clock
 _MAX_CLOCK_STEP = 1.0  # seconds; longer steps mean that the machine, or the program, was suspended
 _DEFAULT_GROWTH_LIMIT = 1 << 30
 _MAX_FAILED_STARTS = 3  # in a row, before the run is given up
@@ -34,7 +34,7 @@ def run_isolated(
     create_worker: Callable[[], Worker[T, Any, R]],
     tasks: Iterable[T],
     workers: int,
-    stop_asked: ShouldStop,
+    should_stop: ShouldStop,
     time_limit: float,
     growth_limit: int = _DEFAULT_GROWTH_LIMIT,
 ) -> Iterator[tuple[T, R | LostTask]]:
@@ -45,14 +45,14 @@ def run_isolated(
     `LostTask` if that dies too. A task that takes longer than `time_limit` seconds to prepare, or
     to work on, is lost at once. Processes that have grown by `growth_limit` bytes are replaced.
 
-    Once `stop_asked()` is true, current tasks are finished and the rest is left. Closing the
+    Once `should_stop()` is true, current tasks are finished and the rest is left. Closing the
     iterator kills all processes. `workers=0` works in this process, without any of that protection.
     Raises FaceclustError if processes cannot start, and exceptions of a worker.
     """
     if workers == 0:
         local = None
         for task in tasks:
-            if stop_asked():
+            if should_stop():
                 return
             local = local or create_worker()
             yield task, local.work(task, local.prepare(task))
@@ -61,7 +61,7 @@ def run_isolated(
         lambda: WorkerProcess(create_worker, growth_limit),
         iter(tasks),
         min(workers, _MAX_WORKERS),
-        stop_asked,
+        should_stop,
         time_limit,
     )
     try:
@@ -78,11 +78,11 @@ class _Pool(Generic[T, R]):
         start: Callable[[], WorkerProcess[T, R]],
         tasks: Iterator[T],
         size: int,
-        stop_asked: ShouldStop,
+        should_stop: ShouldStop,
         time_limit: float,
     ) -> None:
         self._start_process, self._tasks, self._size = start, tasks, size
-        self._stop_asked, self._time_limit = stop_asked, time_limit
+        self._should_stop, self._time_limit = should_stop, time_limit
         self._processes: list[WorkerProcess[T, R]] = []
         self._exiting: list[WorkerProcess[T, R]] = []
         self._queue: deque[T] = deque()
@@ -114,7 +114,7 @@ class _Pool(Generic[T, R]):
     # -- sending --------------------------------------------------------------
 
     def _assign_work(self) -> None:
-        self._stopping = self._stopping or self._stop_asked()
+        self._stopping = self._stopping or self._should_stop()
         if not self._stopping:
             self._adjust_processes()
             self._distribute_tasks()
