@@ -23,6 +23,7 @@ from faceclust.vision.single_stage import (
     SingleStageDetector,
     SingleStageSettings,
     cell_coordinates,
+    outputs_by_shape,
     unexpected_outputs_error,
 )
 
@@ -54,7 +55,7 @@ class Retinaface(SingleStageDetector):
 
     def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
         priors = _make_priors(rows, columns)
-        by_shape = {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in outputs.values() if value.ndim >= 2}
+        by_shape = outputs_by_shape(outputs)
         try:
             offsets, pairs, landmark_offsets = (by_shape[len(priors), size] for size in (4, 2, 10))
         except KeyError:

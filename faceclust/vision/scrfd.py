@@ -21,6 +21,7 @@ from faceclust.vision.single_stage import (
     SingleStageDetector,
     cell_coordinates,
     concatenate_candidates,
+    outputs_by_shape,
     unexpected_outputs_error,
 )
 
@@ -37,7 +38,7 @@ class Scrfd(SingleStageDetector):
     mean, scale = 127.5, 128.0
 
     def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
-        by_shape = {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in outputs.values() if value.ndim >= 2}
+        by_shape = outputs_by_shape(outputs)
         parts = []
         for stride in STRIDES:
             n = rows * columns * (COARSEST_STRIDE // stride) ** 2 * _ANCHORS_PER_CELL

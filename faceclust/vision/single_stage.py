@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import ChannelLevels
-from faceclust.packs.session import Model
+from faceclust.packs.session import Model, format_shape
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.geometry import non_maximum_suppression
 from faceclust.vision.preprocess import to_model_input
@@ -106,6 +106,11 @@ def concatenate_candidates(parts: list[Candidates]) -> Candidates:
     return Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
+def outputs_by_shape(outputs: Mapping[str, Float32]) -> dict[tuple[int, ...], Float32]:
+    """Return outputs by the shape of their last two axes, with leading axes of 1 removed."""
+    return {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in outputs.values() if value.ndim >= 2}
+
+
 def _select_best(found: Candidates) -> Candidates:
     usable = np.isfinite(found.scores) & np.isfinite(found.boxes).all(axis=1)
     usable &= np.isfinite(found.landmarks).all(axis=(1, 2))
@@ -116,9 +121,7 @@ def _select_best(found: Candidates) -> Candidates:
 
 def unexpected_outputs_error(kind: str, expected: str, outputs: Mapping[str, Float32]) -> PackError:
     """Return the error for outputs that a decoder cannot read."""
-    shapes = ", ".join(f"{name} {_format_shape(value)}" for name, value in outputs.items())
+    shapes = ", ".join(
+        f"{name} {format_shape(value.shape) if value.ndim else 'one number'}" for name, value in outputs.items()
+    )
     return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {shapes}")
-
-
-def _format_shape(value: Float32) -> str:
-    return "×".join(map(str, value.shape)) or "one number"
