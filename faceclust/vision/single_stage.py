@@ -121,7 +121,6 @@ def _select_best(found: Candidates) -> Candidates:
 
 def unexpected_outputs_error(kind: str, expected: str, outputs: Mapping[str, Float32]) -> PackError:
     """Return the error for outputs that a decoder cannot read."""
-    shapes = ", ".join(
-        f"{name} {format_shape(value.shape) if value.ndim else 'one number'}" for name, value in outputs.items()
-    )
-    return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {shapes}")
+    shapes = {name: format_shape(value.shape) if value.ndim else "one number" for name, value in outputs.items()}
+    found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {found}")
