@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faceclust.photos.decoders import DecodedImage, decode_jpeg, decode_picture
+from faceclust.photos.decoders import DecodedImage, decode_picture
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.exif_orientation import apply_orientation, upright_size
 from faceclust.photos.face_ids import content_hash
@@ -40,8 +40,6 @@ def decode_photo(data: bytes, ref: PhotoRef, min_long_side: int | None = None) -
 
 
 def _decode_by_format(data: bytes, format: Format, min_long_side: int | None) -> DecodedImage:
-    if format is Format.JPEG:
-        return decode_jpeg(data, min_long_side)
     if format is Format.JXL:
         return decode_jxl(data, min_long_side)
     if format is Format.RAW or (format is Format.TIFF and is_raw_tiff(data)):

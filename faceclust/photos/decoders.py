@@ -44,18 +44,12 @@ class DecodedImage:
     metadata_sources: tuple[bytes | None, ...]
 
 
-def decode_jpeg(data: bytes, min_long_side: int | None) -> DecodedImage:
-    """Decode a JPEG, at 1/2, 1/4 or 1/8 of its size if that leaves `min_long_side` pixels.
-
-    Raises UndecodableError, or an exception of the decoder.
-    """
-    return decode_picture(data, Format.JPEG, min_long_side)
-
-
 def decode_picture(data: bytes, format: Format, min_long_side: int | None) -> DecodedImage:
     """Decode a picture of any format that Pillow reads.
 
-    Only JPEGs and huge pictures are reduced. Raises UndecodableError, or an exception of the decoder.
+    Only huge pictures and large JPEGs are reduced, the latter to 1/2, 1/4 or 1/8 (DCT scaling). The
+    result keeps `min_long_side` pixels along the longer side. Raises UndecodableError, or an
+    exception of the decoder.
     """
     reject_decompression_bombs(data, format)
     with warnings.catch_warnings():

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from faceclust.photos.decoders import DecodedImage, decode_jpeg
+from faceclust.photos.decoders import DecodedImage, decode_picture
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.exif_orientation import apply_orientation, upright_size
+from faceclust.photos.formats import Format
 from faceclust.photos.limits import check_picture_size
 from faceclust.photos.optional import load_extra
 from faceclust.types import SkipReason, UInt8
@@ -81,7 +82,7 @@ def _extract_preview(
     try:
         found = raw.extract_thumb()
         if isinstance(found.data, bytes):
-            stored = decode_jpeg(found.data, min_long_side)
+            stored = decode_picture(found.data, Format.JPEG, min_long_side)
             pixels, orientation, exif = stored.pixels, stored.orientation, stored.metadata_sources[0]
         else:
             pixels, orientation, exif = np.asarray(Image.fromarray(found.data).convert("RGB")), libraw_orientation, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -20,12 +20,12 @@ def is_photo_file(path: Path) -> bool:
 class PhotoFolder:
     """One folder of a library and its photos, sorted by name.
 
-    Photos are recognised by their extension. Files without one are checked by `sniff` when `photos`
+    Photos are recognised by their extension. Files without one are checked by content when `photos`
     is first used. If that fails, the file is left out and `has_unreadable_files` becomes true.
     """
 
-    def __init__(self, root: Path, listing: FolderListing, sniff: Callable[[Path], bool] = is_photo_file) -> None:
-        self.listing, self._root, self._sniff = listing, root, sniff
+    def __init__(self, root: Path, listing: FolderListing) -> None:
+        self.listing, self._root = listing, root
         self.has_unreadable_files = False
 
     @property
@@ -49,7 +49,7 @@ class PhotoFolder:
         if has_extension(file[0]):
             return True
         try:
-            return self._sniff(self._root / self._rel_path_of(file))
+            return is_photo_file(self._root / self._rel_path_of(file))
         except OSError:
             self.has_unreadable_files = True
             return False
@@ -58,6 +58,6 @@ class PhotoFolder:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]
 
 
-def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = is_photo_file) -> Iterator[PhotoFolder]:
+def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
     """Yield every folder from `start` (POSIX path below `root`) down, in the order of `list_folders`."""
-    return (PhotoFolder(root, listing, sniff) for listing in list_folders(root, start))
+    return (PhotoFolder(root, listing) for listing in list_folders(root, start))

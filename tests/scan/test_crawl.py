@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from faceclust.files.names import ALBUMS_MARKER
+from faceclust.scan import crawl as crawling
 from faceclust.scan.crawl import crawl
 from tests.support.photo_files import encode, scene
 
@@ -76,16 +77,16 @@ def test_photos_without_an_extension_are_detected_by_content(tmp_path: Path) -> 
     assert found(tmp_path) == ["12.5 km", "IMG_1", "a", "photo.1"]
 
 
-def test_only_files_without_an_extension_are_sniffed(tmp_path: Path) -> None:
+def test_only_files_without_an_extension_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a.jpg", "b", "c.txt", "sub/d", "sub/e.cr2")
-    sniffed: list[str] = []
+    opened: list[str] = []
 
-    def sniff(path: Path) -> bool:
-        sniffed.append(path.name)
+    def is_photo_file(path: Path) -> bool:
+        opened.append(path.name)
         return path.name == "d"
 
-    photos = [photo.rel_path for folder in crawl(tmp_path, sniff=sniff) for photo in folder.photos]
-    assert (photos, sniffed) == (["a.jpg", "sub/d", "sub/e.cr2"], ["b", "d"])
+    monkeypatch.setattr(crawling, "is_photo_file", is_photo_file)
+    assert (found(tmp_path), opened) == (["a.jpg", "sub/d", "sub/e.cr2"], ["b", "d"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX names")
