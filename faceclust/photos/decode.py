@@ -16,10 +16,10 @@ from faceclust.types import Photo, PhotoRef, SkipReason
 def decode_photo(data: bytes, ref: PhotoRef, min_long_side: int | None = None) -> Photo:
     """Decode a photo file's bytes.
 
-    `min_long_side`: pixels needed along the longer side. A JPEG may then be decoded at 1/2, 1/4
-    or 1/8 of its size (DCT scaling), a huge picture reduced, a RAW file's preview used. The result
-    has at least that many pixels, if the photo does. None: full size (half size for RAW files).
-    Raises UndecodableError.
+    `min_long_side`: pixels needed along the longer side. It allows smaller results: a JPEG at 1/2,
+    1/4 or 1/8 of its size (DCT scaling), a reduced huge picture, or a RAW file's preview. The
+    result has at least that many pixels, if the photo does. None: full size (half size for RAW
+    files). Raises UndecodableError.
     """
     format = detect_format(data[:HEAD_BYTES])
     try:

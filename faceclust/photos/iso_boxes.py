@@ -48,7 +48,7 @@ def bytes_reader(data: bytes) -> Reader:
 
 
 def file_reader(file: BinaryIO) -> Reader:
-    """Return a reader of an open file, which it moves."""
+    """Return a reader of an open file, whose position it changes."""
 
     def read(at: int, count: int) -> bytes:
         file.seek(at)

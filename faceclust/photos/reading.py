@@ -24,12 +24,12 @@ for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
 
 
 def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
-    """Return the whole file, and `ref` with its size and time, which may have changed since the
-    crawl.
+    """Return the whole file, and `ref` with the file's present size and time.
 
-    A symbolic link is not followed. Raises OSError. Raises UndecodableError if the path is not a
-    regular file, does not begin like a photo (only HEAD_BYTES are then read), is larger than
-    MAX_BYTES, or changes while it is read.
+    They may have changed since the crawl. A symbolic link is not followed. Raises OSError. Raises
+    UndecodableError if the path is not a regular file, is larger than MAX_BYTES, or changes while
+    it is read. The same error is raised if the file does not begin like a photo, after reading only
+    HEAD_BYTES.
     """
     with open_without_blocking(path) as file:
         before = os.fstat(file)

@@ -22,8 +22,7 @@ _BATCH_SIZES = {"cuda": 16, "directml": 16}
 def examine_photos(
     root: Path, settings: ScanSettings, tasks: Iterable[ExamineTask], workers: int, should_stop: ShouldStop
 ) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
-    """Examine photos in `workers` processes; yield each result with its task's reference, in any
-    order.
+    """Examine photos in `workers` processes; yield (reference as listed, result), in any order.
 
     Once `should_stop()` is true, photos in progress are finished and the rest is left. A photo is
     skipped if a worker dies on it twice or takes too long. `workers=0` examines them in this

@@ -56,10 +56,10 @@ def cut_chips(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int])
 
 
 def cut_squares(pixels: UInt8, boxes: Float32, side: int) -> UInt8:
-    """Cut square boxes (n, 4) from a picture and resize them to (n, side, side, 3), grey beyond its
-    edge.
+    """Cut square boxes (n, 4) from a picture and resize them to (n, side, side, 3).
 
-    Meant for a few boxes of a large picture: only their pixels are read.
+    Pixels beyond the picture's edge are grey. Meant for a few boxes of a large picture: only their
+    pixels are read.
     """
     crops = np.empty((len(boxes), side, side, 3), np.uint8)
     for crop, (left, top, right, _) in zip(crops, boxes.astype(np.float64), strict=True):

@@ -69,8 +69,7 @@ class FaceAnalyser:
             ) from error
 
     def detect(self, pixels: UInt8, min_face: float | None = None) -> Detections:
-        """Return the faces in a picture (H, W, 3), in its pixels, sorted from left to right, then
-        down.
+        """Return the faces in a picture (H, W, 3), in its pixels, from left to right, then down.
 
         That order is independent of scores, whose last bits may differ between machines.
         `min_face`: width of the smallest face to look for in pixels, None for the pack's default.

@@ -41,10 +41,10 @@ class ImagePyramid:
         return _to_rgb_array(copy.resize(size, Image.Resampling.BILINEAR, box=covered))
 
     def crop(self, boxes: Float32, side: int, max_upscale: float = 1.0) -> UInt8:
-        """Cut square boxes (n, 4) and resize them to (n, side, side, 3), grey beyond the picture's
-        edge.
+        """Cut square boxes (n, 4) and resize them to (n, side, side, 3).
 
-        They may be upscaled by up to `max_upscale` if that saves work.
+        Pixels beyond the picture's edge are grey. Boxes may be upscaled by up to `max_upscale` if
+        that saves work.
         """
         out = np.full((len(boxes), side, side, 3), _FILL_VALUE, np.uint8)
         for crop, box in zip(out, boxes.tolist(), strict=True):

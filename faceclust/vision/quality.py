@@ -1,12 +1,12 @@
 """Face image quality for recognition, 0 to 1.
 
-Quality is the probability that the face is recognised when compared with a good photo of the same
-person, at the threshold with a false match rate of 1 in 1000. A logistic model predicts it from
-factors measured on the detection, the chip and the embedding.
+Quality is the probability that the face is recognised in a comparison with a good photo of the same
+person. The threshold is the one with a false match rate of 1 in 1000. A logistic model predicts it
+from factors measured on the detection, the chip and the embedding.
 
-The weights were fitted (`python tests/benchmarks/quality.py LFW_FOLDER --fit`) on half of the
-people of Labeled Faces in the Wild, on the original photos and ten degraded versions of them. No
-weight may be negative.
+The weights were fitted on half of the people of Labeled Faces in the Wild, on the original photos
+and ten degraded versions of them. No weight may be negative. The command is `python
+tests/benchmarks/quality.py LFW_FOLDER --fit`.
 """
 
 from __future__ import annotations
@@ -139,8 +139,11 @@ def _measure_detail(chips: UInt8, template: Float32) -> tuple[Float64, Float64]:
 
 
 def _haar_step(faces: Float32) -> tuple[Float32, Float64, Float32]:
-    """Return the next octave (n, side / 2, side / 2), the energy (n,) of its horizontal and
-    vertical detail, and its diagonal detail."""
+    """Return one step of the Haar transform.
+
+    The parts are the next octave (n, side / 2, side / 2), the energy (n,) of its horizontal and
+    vertical detail, and its diagonal detail.
+    """
     a, b, c, d = faces[:, ::2, ::2], faces[:, ::2, 1::2], faces[:, 1::2, ::2], faces[:, 1::2, 1::2]
     above, below, left, right = a + b, c + d, a - b, c - d
     energy = ((left + right) ** 2 + (above - below) ** 2).mean(axis=(1, 2), dtype=np.float64) / 16

@@ -1,10 +1,10 @@
 """RetinaFace (Deng et al. 2020), in its widely used PyTorch version with MobileNet or ResNet.
 
 The paper is "RetinaFace: Single-shot Multi-level Face Localisation in the Wild". The network takes
-BGR minus a mean. Each grid cell has two priors, squares around the cell's centre. For a prior of
-side a, the network returns the probabilities of "nothing" and "face". The box's centre is an offset
-in units of 0.1·a, its size is a·exp(0.2·…), and each landmark is an offset from the centre in units
-of 0.1·a. That is SSD's encoding (Liu et al. 2016) with variances 0.1 and 0.2.
+BGR minus a mean. Each grid cell has two priors, squares around the cell's centre. For each prior,
+the network returns the probabilities of "nothing" and "face". For a prior of side a, the box's
+centre is an offset in units of 0.1·a, and its size is a·exp(0.2·…). Each landmark is an offset from
+the centre in units of 0.1·a. That is SSD's encoding (Liu et al. 2016) with variances 0.1 and 0.2.
 """
 
 from __future__ import annotations

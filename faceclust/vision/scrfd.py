@@ -1,10 +1,9 @@
-"""SCRFD with landmarks (Guo et al. 2021), as in InsightFace's packs: det_10g, det_500m,
-scrfd_…_bnkps.
+"""SCRFD with landmarks, as in InsightFace's packs (det_10g, det_500m, scrfd_…_bnkps).
 
-The paper is "Sample and Computation Redistribution for Efficient Face Detection". The network takes
-RGB as (x − 127.5) / 128. Each cell of a grid of s pixels has two anchors, both at its upper left
-corner. Each anchor has a score between 0 and 1, the distances to the four sides of the box, and the
-offsets of the five landmarks, both in units of s.
+Guo et al. 2021, "Sample and Computation Redistribution for Efficient Face Detection". The network
+takes RGB as (x − 127.5) / 128. Each cell of a grid of s pixels has two anchors, both at its upper
+left corner. Each anchor has a score between 0 and 1. In units of s, it has the distances to the
+four sides of the box and the offsets of the five landmarks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector").
 
-The network takes BGR 0..255. For a cell at (column, row) of a grid of s pixels it returns a class
-score and an object score, whose geometric mean is the face's score. The box's centre is (cell +
+The network takes BGR 0..255. It returns a class score and an object score, whose geometric mean is
+the face's score. For a cell at (column, row) of a grid of s pixels, the box's centre is (cell +
 offset)·s, its size is exp(…)·s, and each landmark is (cell + offset)·s.
 """
 

@@ -41,9 +41,9 @@ def run_isolated(
     """Do tasks in `workers` processes; yield each with its result, in any order.
 
     `create_worker` is called once in each process. It, the tasks and the results must be picklable.
-    If a process dies, its current task is retried at the end in a process of its own, and becomes a
-    `LostTask` if that dies too. A task that takes longer than `time_limit` seconds to prepare, or
-    to work on, is lost at once. Processes that have grown by `growth_limit` bytes are replaced.
+    If a process dies, its current task is retried at the end in a process of its own. If that dies
+    too, the result is a `LostTask`. A task that takes longer than `time_limit` seconds to prepare,
+    or to work on, is lost at once. Processes that have grown by `growth_limit` bytes are replaced.
 
     Once `should_stop()` is true, current tasks are finished and the rest is left. Closing the
     iterator kills all processes. `workers=0` works in this process, without any of that protection.
