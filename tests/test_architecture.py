@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "people": {"errors", "files", "types", "version"},
     "cluster": {"errors", "progress", "types"},
     "store": {"errors", "files", "progress", "types"},
-    "photos": {"errors", "files", "types"},
+    "photos": {"types"},
     "packs": {"errors", "files", "types"},
     "outputs": {"errors", "files", "progress", "types", "xmp"},
     "vision": {"errors", "packs", "types"},

@@ -25,7 +25,8 @@ from faceclust.evaluation.aligned_crops import crop_detections, decode_crop
 from faceclust.files.atomic import make_private_folder, write_atomically
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, PhotoRef, UInt8, check_array
 from faceclust.version import __version__

@@ -1,1 +1,1 @@
-"""Files to scanned photos: crawl, decode, read metadata, examine in worker processes."""
+"""Photo files: bytes to upright RGB pixels and metadata."""

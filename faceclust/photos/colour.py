@@ -1,4 +1,4 @@
-"""Any picture Pillow has loaded, as 8-bit RGB in sRGB, reduced on the way where it is huge."""
+"""Convert pictures loaded by Pillow to 8-bit sRGB, reducing huge ones on the way."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from PIL import Image, ImageCms
 
 from faceclust.types import UInt8
 
-#: Pictures of more pixels are made smaller as soon as they are decoded, where less is asked for.
+#: Pictures with more pixels are reduced right after decoding, if fewer are needed.
 _MAX_UNREDUCED_PIXELS = 50_000_000
-_BAND_PIXELS = 4_000_000  # pixels worked on at a time
-_SAMPLE_SIDE = 2_000  # pixels a side looked at for the range of values
-_MAX_PROFILE_BYTES = 4_000_000  # bytes
+_BAND_PIXELS = 4_000_000  # converted at a time
+_SAMPLE_SIDE = 2_000  # pixels; side of the sample that the range of values is estimated from
+_MAX_PROFILE_BYTES = 4_000_000
 
 _ImageFilter = Callable[[Image.Image], Image.Image]
 
 
 def convert_to_rgb(image: Image.Image, min_long_side: int | None) -> Image.Image:
-    """The loaded picture in RGB, transparent parts on white, by its colour profile where it has
-    one. A huge one is reduced by a whole factor, to no less than `at_least` pixels along the longer
-    side, band by band, so that no second whole copy is made of it."""
+    """Convert a loaded picture to RGB: by its colour profile, with transparency on white.
+
+    A huge picture is reduced by a whole factor, to no less than `min_long_side` pixels along the
+    longer side. That happens band by band, so that no second full-size copy exists.
+    """
     convert, finish = _choose_conversion(image), _choose_colour_transform(image)
     factor = (
         max(image.size) // min_long_side if min_long_side and image.width * image.height > _MAX_UNREDUCED_PIXELS else 1
@@ -31,27 +33,30 @@ def convert_to_rgb(image: Image.Image, min_long_side: int | None) -> Image.Image
     if factor <= 1:
         return finish(convert(image))
     width, height = image.size
-    whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = factor * max(1, _BAND_PIXELS // (width * factor))
     for top in range(0, height, rows):
         band = image.crop((0, top, width, min(top + rows, height)))
-        whole.paste(finish(convert(band).reduce(factor)), (0, top // factor))
-    return whole
+        reduced.paste(finish(convert(band).reduce(factor)), (0, top // factor))
+    return reduced
 
 
 def needs_colour_transform(image: Image.Image) -> bool:
-    """Whether the picture's colours are by a profile of its own other than sRGB."""
+    """Return whether the picture has a colour profile other than sRGB."""
     return _image_transform(image) is not None
 
 
 def to_eight_bits(values: np.ndarray) -> UInt8:
-    """Grey values of another depth: bytes stay, 16-bit values keep their upper byte, larger and
-    floating-point ones are stretched from their darkest to their brightest hundredth."""
+    """Convert grey values of any depth to 8 bits.
+
+    Bytes stay and 16-bit values keep their upper byte. Larger and floating-point values are
+    stretched from their 1st to their 99th percentile.
+    """
     return _eight_bit_scaling(values)(values)
 
 
 def _choose_conversion(image: Image.Image) -> _ImageFilter:
-    """To 8-bit RGB, or CMYK with a profile of its own."""
+    """Return a conversion to 8-bit RGB, or to CMYK if that has its own profile."""
     if image.mode.startswith("I") or image.mode == "F":
         step = -(-max(image.size) // _SAMPLE_SIDE)
         sample = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
@@ -76,11 +81,11 @@ def _eight_bit_scaling(sample: np.ndarray) -> Callable[[np.ndarray], UInt8]:
     known = sample[np.isfinite(sample)].astype(np.float64)
     low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 0.0)
 
-    def stretched(values: np.ndarray) -> UInt8:
-        bright = (np.nan_to_num(values.astype(np.float64)) - low) * (255 / (high - low or 1))
-        return np.asarray(np.clip(bright, 0, 255).round(), dtype=np.uint8)
+    def stretch(values: np.ndarray) -> UInt8:
+        scaled = (np.nan_to_num(values.astype(np.float64)) - low) * (255 / (high - low or 1))
+        return np.asarray(np.clip(scaled, 0, 255).round(), dtype=np.uint8)
 
-    return stretched
+    return stretch
 
 
 def _choose_colour_transform(image: Image.Image) -> _ImageFilter:
@@ -103,7 +108,7 @@ def _image_transform(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
 
 @lru_cache(maxsize=8)
 def _build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """To sRGB; None where the profile is that, is of other colours than `mode`, or is broken."""
+    """Return a transform to sRGB; None if the profile is sRGB, does not fit `mode`, or is invalid."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space.strip() != mode:
@@ -118,7 +123,7 @@ def _build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | 
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except Exception:  # a broken profile is no reason to pass a photo by
+    except Exception:  # an invalid profile is no reason to skip a photo
         return None
 
 

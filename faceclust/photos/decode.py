@@ -1,28 +1,25 @@
-"""File bytes to upright RGB pixels, whatever the format, mode and orientation."""
+"""Decode file bytes of any supported format to upright RGB pixels."""
 
 from __future__ import annotations
 
-import hashlib
-
-from faceclust.photos.decoders import DecodedImage, apply_orientation, decode_jpeg, decode_picture
+from faceclust.photos.decoders import DecodedImage, decode_picture
 from faceclust.photos.errors import UndecodableError
+from faceclust.photos.exif_orientation import apply_orientation, upright_size
+from faceclust.photos.face_ids import content_hash
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, is_raw_tiff
 from faceclust.photos.jxl import decode_jxl
 from faceclust.photos.metadata import read_metadata
 from faceclust.photos.raw import decode_raw
-from faceclust.photos.reading import MAX_BYTES
 from faceclust.types import Photo, PhotoRef, SkipReason
-
-__all__ = ["MAX_BYTES", "UndecodableError", "decode_photo"]
 
 
 def decode_photo(data: bytes, ref: PhotoRef, min_long_side: int | None = None) -> Photo:
     """Decode a photo file's bytes.
 
-    `at_least`: pixels wanted along the longer side; a JPEG may then be decoded at 1/2, 1/4
-    or 1/8 of its size (DCT scaling), a huge picture reduced, a RAW file's preview taken, never
-    below what is asked, or what there is. None: full size (of a RAW file: half of it).
-    Raises UndecodableError.
+    `min_long_side`: pixels needed along the longer side. It allows smaller results: a JPEG at 1/2,
+    1/4 or 1/8 of its size (DCT scaling), a reduced huge picture, or a RAW file's preview. The
+    result has at least that many pixels, if the photo does. None: full size (half size for RAW
+    files). Raises UndecodableError.
     """
     format = detect_format(data[:HEAD_BYTES])
     try:
@@ -30,21 +27,19 @@ def decode_photo(data: bytes, ref: PhotoRef, min_long_side: int | None = None) -
     except UndecodableError:
         raise
     except MemoryError:
-        raise UndecodableError(SkipReason.OUT_OF_MEMORY, "it could not be decoded") from None
-    except Exception as error:  # decoders fail in their own ways; one photo must not stop the rest
+        raise UndecodableError(SkipReason.OUT_OF_MEMORY, "decoding needs more memory than there is") from None
+    except Exception as error:  # decoders raise exceptions of any type; one photo must not stop the scan
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
     return Photo(
         ref=ref,
-        content_hash=hashlib.blake2b(data, digest_size=16).hexdigest(),
+        content_hash=content_hash(data),
         pixels=apply_orientation(stored.pixels, stored.orientation),
-        full_size=stored.size[::-1] if stored.orientation in (5, 6, 7, 8) else stored.size,
+        full_size=upright_size(stored.size, stored.orientation),
         metadata=read_metadata(*stored.metadata_sources),
     )
 
 
 def _decode_by_format(data: bytes, format: Format, min_long_side: int | None) -> DecodedImage:
-    if format is Format.JPEG:
-        return decode_jpeg(data, min_long_side)
     if format is Format.JXL:
         return decode_jxl(data, min_long_side)
     if format is Format.RAW or (format is Format.TIFF and is_raw_tiff(data)):

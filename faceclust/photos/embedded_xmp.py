@@ -1,6 +1,6 @@
-"""XMP packets inside photos, found without reading the pictures.
+"""XMP packets inside photos, found without decoding the pictures.
 
-Where each format keeps its packet is said by Adobe's XMP specification, part 3 (2020).
+Their location in each format follows Adobe's XMP specification, part 3 (2020).
 """
 
 from __future__ import annotations
@@ -9,30 +9,32 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format
-from faceclust.photos.iso_boxes import find_iso_packets
+from faceclust.photos.iso_boxes import Reader
+from faceclust.photos.iso_xmp import find_iso_packets
 from faceclust.photos.reading import open_without_blocking
 
-#: More is no packet. Several parts of one count together, and so do several packets in boxes.
+#: Larger packets are ignored. The limit counts all parts of a packet, and all packets in ISO boxes.
 MAX_PACKET_BYTES = 32_000_000
 _MAX_SEGMENTS = 100_000
-_PREFETCH_BYTES = 1 << 16  # bytes: of most JPEGs, all that comes before the picture
+_PREFETCH_BYTES = 1 << 16  # covers everything before the picture in most JPEGs
 
 _STANDARD_XMP_HEADER, _EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PNG_XMP_KEYWORD = b"XML:com.adobe.xmp\0"
-_TIFF_XMP_TAG, _TIFF_BYTE_TYPES = 700, {1: 1, 7: 1}  # tag; kinds of value (bytes) and their size
-
-#: Gives `count` bytes from an offset on, fewer at the file's end.
-Reader = Callable[[int, int], bytes]
+_TIFF_XMP_TAG, _TIFF_BYTE_TYPES = 700, (1, 7)  # BYTE and UNDEFINED
+_APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
 
 
 def read_embedded_packets(path: Path) -> list[bytes]:
-    """The XMP packets in a photo: none or one, of a JPEG perhaps a second with what did not fit into
-    the first. What is no photo, or of a format that is not looked into, has none. Raises OSError."""
+    """Return the XMP packets in a photo.
+
+    Most photos have none or one; a JPEG may have a second one with the overflow of the first.
+    Other files, damaged files and unsupported formats have none. Raises OSError.
+    """
     with open_without_blocking(path) as file:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
@@ -49,7 +51,7 @@ def read_embedded_packets(path: Path) -> list[bytes]:
 
         try:
             packets = list(_read_packets_by_format(read, ahead[:HEAD_BYTES], status.st_size))
-        except (struct.error, zlib.error, OverflowError, ValueError, IndexError):  # it ends too soon, or lies
+        except (struct.error, zlib.error, OverflowError, ValueError, IndexError):  # truncated or damaged
             return []
     return [packet for packet in packets if packet.strip(b"\0 \t\r\n")]
 
@@ -67,33 +69,38 @@ def _read_packets_by_format(read: Reader, head: bytes, size: int) -> Iterator[by
         yield from _read_webp_packets(read)
     elif head[4:8] == b"ftyp" or format is Format.JXL:
         yield from find_iso_packets(read, size, MAX_PACKET_BYTES)
-    elif head[:2] in (b"II", b"MM"):  # TIFF, DNG, and most cameras' own formats
+    elif head[:2] in (b"II", b"MM"):  # TIFF, DNG and most RAW formats
         yield from _read_tiff_packets(read)
 
 
 def _read_jpeg_packets(read: Reader) -> Iterator[bytes]:
-    main, more = b"", dict[bytes, dict[int, bytes]]()
+    main, extended = b"", dict[bytes, dict[int, bytes]]()
+    for content in _iter_app1_segments(read):
+        if content.startswith(_STANDARD_XMP_HEADER) and not main:
+            main = content[len(_STANDARD_XMP_HEADER) :]
+        elif content.startswith(_EXTENDED_XMP_HEADER):
+            part = content[len(_EXTENDED_XMP_HEADER) :]
+            extended.setdefault(part[:32], {})[int.from_bytes(part[36:40], "big")] = part[40:]
+    if main:
+        yield main
+    for guid, parts in extended.items():
+        if guid in main:  # the specification has others ignored, as they belong to an earlier version
+            yield b"".join(parts[start] for start in sorted(parts))
+
+
+def _iter_app1_segments(read: Reader) -> Iterator[bytes]:
+    """Yield the contents of the APP1 segments before the picture, up to MAX_PACKET_BYTES together."""
     at, total = 2, 0
     for _ in range(_MAX_SEGMENTS):
         marker, code, length = struct.unpack(">BBH", read(at, 4))
-        if marker != 0xFF or code in (0xDA, 0xD9):  # the picture begins, or it is over
-            break
+        if marker != 0xFF or code in (_SOS, _EOI):
+            return
         if code == 0xFF:  # padding
             at += 1
             continue
-        if code == 0xE1 and (total := total + length) <= MAX_PACKET_BYTES:
-            content = read(at + 4, length - 2)
-            if content.startswith(_STANDARD_XMP_HEADER) and not main:
-                main = content[len(_STANDARD_XMP_HEADER) :]
-            elif content.startswith(_EXTENDED_XMP_HEADER):
-                rest = content[len(_EXTENDED_XMP_HEADER) :]
-                more.setdefault(rest[:32], {})[int.from_bytes(rest[36:40], "big")] = rest[40:]
+        if code == _APP1 and (total := total + length) <= MAX_PACKET_BYTES:
+            yield read(at + 4, max(0, length - 2))
         at += 2 + length
-    if main:
-        yield main
-    for guid, parts in more.items():
-        if guid in main:  # the specification wants others passed by: they are of an earlier version
-            yield b"".join(parts[start] for start in sorted(parts))
 
 
 def _read_png_packets(read: Reader) -> Iterator[bytes]:
@@ -109,7 +116,7 @@ def _read_png_packets(read: Reader) -> Iterator[bytes]:
 
 
 def _decode_itxt(chunk: bytes) -> bytes:
-    """The text of an iTXt chunk, after keyword, two flags, language and translated keyword."""
+    """Return the text of an iTXt chunk: it follows the keyword, two flags and two more strings."""
     flags, rest = chunk[len(_PNG_XMP_KEYWORD) : len(_PNG_XMP_KEYWORD) + 2], chunk[len(_PNG_XMP_KEYWORD) + 2 :]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]
     if flags[:1] == b"\1":

@@ -1,4 +1,4 @@
-"""How a file that gives no picture is told of."""
+"""The error raised for files that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from faceclust.types import SkipReason
 
 
 class UndecodableError(Exception):
-    """This file gives no picture; `reason` and the message say why."""
+    """The file has no usable picture; `reason` and the message explain why."""
 
     def __init__(self, reason: SkipReason, detail: str) -> None:
         super().__init__(detail)

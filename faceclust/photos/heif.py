@@ -1,86 +1,85 @@
-"""The container of HEIC and AVIF: how the picture in it is to be turned."""
+"""Orientation in HEIC and AVIF files, whose container stores it as item properties."""
 
 from __future__ import annotations
 
-import struct
+import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
+from faceclust.photos.iso_boxes import bytes_reader, file_reader, iter_boxes
+from faceclust.types import UInt8
 
 _MAX_BOXES = 256
-_MAX_META_BYTES = 16_000_000  # bytes of the box that describes the items
+_MAX_META_BYTES = 16_000_000
 
 
 def read_heif_orientation(file: BinaryIO) -> int:
-    """The EXIF orientation that says the same as the rotations and mirrorings of the primary item
-    (ISO/IEC 23008-12, sections 6.5.10 and 6.5.12), in their order; 1 where there are none. Raises
-    ValueError for a file without a description of its items."""
+    """Return the EXIF orientation equal to the rotations and mirrorings of the primary item.
+
+    They are applied in the order of the file (ISO/IEC 23008-12, sections 6.5.10 and 6.5.12); 1 if
+    there are none. Raises ValueError if the file has no valid item description.
+    """
     try:
-        meta = _read_meta_box(file)
-        parts = dict(_iter_child_boxes(meta, 4))
-        item = _read_integer(parts[b"pitm"], 4, 2 if parts[b"pitm"][0] == 0 else 4)
-        properties = dict(_iter_child_boxes(parts[b"iprp"], 0))
-        known = list(_iter_child_boxes(properties[b"ipco"], 0))
-        applied = [
-            known[index - 1] for index in _iter_property_indices(properties[b"ipma"], item) if 0 < index <= len(known)
-        ]
-    except (KeyError, IndexError, struct.error) as error:
+        properties = _read_primary_properties(_read_meta_box(file))
+    except (KeyError, IndexError) as error:
         raise ValueError(f"no HEIF items: {error}") from None
-    marks = np.array([[1, 2], [3, 4]], np.uint8)
-    turned = marks
-    for kind, content in applied:
-        if kind == b"irot" and content:
-            turned = np.rot90(turned, content[0] & 3)
-        elif kind == b"imir" and content:
-            turned = turned[:, ::-1] if content[0] & 1 else turned[::-1]
-    return next(way for way in range(1, 9) if np.array_equal(apply_orientation(marks, way), turned))
+    marked = np.array([[1, 2], [3, 4]], np.uint8)
+    turned = _apply_properties(marked, properties)
+    return next(value for value in range(1, 9) if np.array_equal(apply_orientation(marked, value), turned))
 
 
 def _read_meta_box(file: BinaryIO) -> bytes:
-    for _ in range(_MAX_BOXES):
-        at = file.tell()
-        head = file.read(16)
-        size, kind = _read_integer(head, 0, 4), head[4:8]
-        start = 8
-        if size == 1:
-            size, start = _read_integer(head, 8, 8), 16
+    read, size = file_reader(file), file.seek(0, os.SEEK_END)
+    for kind, start, end in iter_boxes(read, 0, size, _MAX_BOXES):
         if kind == b"meta":
-            file.seek(at + start)
-            return file.read(min(size - start, _MAX_META_BYTES) if size else _MAX_META_BYTES)
-        if size < start:
-            break
-        file.seek(at + size)
+            return read(start, min(end - start, _MAX_META_BYTES))
     raise ValueError("no HEIF items")
 
 
-def _iter_child_boxes(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of the boxes in a box, from this byte of it on."""
-    while at + 8 <= len(data):
-        size = _read_integer(data, at, 4)
-        if size < 8:
-            return
-        yield data[at + 4 : at + 8], data[at + 8 : at + size]
-        at += size
+def _read_primary_properties(meta: bytes) -> list[tuple[bytes, bytes]]:
+    """Return (kind, content) of the primary item's properties, in order. Raises KeyError, IndexError."""
+    boxes = dict(_iter_child_boxes(meta, 4))  # after version and flags
+    primary = _read_integer(boxes[b"pitm"], 4, 2 if boxes[b"pitm"][0] == 0 else 4)
+    properties = dict(_iter_child_boxes(boxes[b"iprp"]))
+    known = list(_iter_child_boxes(properties[b"ipco"]))
+    indices = _iter_property_indices(properties[b"ipma"], primary)
+    return [known[index - 1] for index in indices if 0 < index <= len(known)]
+
+
+def _apply_properties(pixels: UInt8, properties: list[tuple[bytes, bytes]]) -> UInt8:
+    for kind, content in properties:
+        if kind == b"irot" and content:
+            pixels = np.rot90(pixels, content[0] & 3)
+        elif kind == b"imir" and content:
+            pixels = pixels[:, ::-1] if content[0] & 1 else pixels[::-1]
+    return pixels
+
+
+def _iter_child_boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (kind, content) of each box in the content of another, from an offset."""
+    for kind, at, end in iter_boxes(bytes_reader(data), start, len(data), len(data) // 8):
+        yield kind, data[at:end]
 
 
 def _iter_property_indices(ipma: bytes, item: int) -> Iterator[int]:
-    """The numbers, from 1, of the properties of an item."""
-    wide_items, wide_numbers = ipma[0] > 0, ipma[3] & 1
+    """Yield the indices, from 1, of an item's properties."""
+    id_size = 4 if ipma[0] else 2
+    index_size, index_mask = (2, 0x7FFF) if ipma[3] & 1 else (1, 0x7F)
     at = 8
     for _ in range(_read_integer(ipma, 4, 4)):
-        of, at = _read_integer(ipma, at, 4 if wide_items else 2), at + (4 if wide_items else 2)
+        owner, at = _read_integer(ipma, at, id_size), at + id_size
         count, at = ipma[at], at + 1
         for _ in range(count):
-            number, at = _read_integer(ipma, at, 2 if wide_numbers else 1), at + (2 if wide_numbers else 1)
-            if of == item:
-                yield number & (0x7FFF if wide_numbers else 0x7F)
+            index, at = _read_integer(ipma, at, index_size), at + index_size
+            if owner == item:
+                yield index & index_mask
 
 
 def _read_integer(data: bytes, at: int, size: int) -> int:
     part = data[at : at + size]
     if len(part) < size:
-        raise IndexError("it ends too early")
+        raise IndexError("a box ends too early")
     return int.from_bytes(part, "big")

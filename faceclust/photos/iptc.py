@@ -1,4 +1,4 @@
-"""Keywords of the older kind (IPTC) that a photo's file holds."""
+"""IPTC keywords in photo files, the predecessor of XMP keywords."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ _KEYWORDS_DATASET = (2, 25)
 
 
 def read_iptc_keywords(path: Path) -> tuple[str, ...]:
-    """Of a file that Pillow opens; the picture is not decoded. Never raises: what cannot be read says
-    nothing."""
+    """Return the keywords of a file that Pillow can open, without decoding the picture.
+
+    Never raises: unreadable files have no keywords.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd tags
+            warnings.simplefilter("ignore")  # Pillow warns about unusual tags
             with Image.open(path) as image:
                 found = (IptcImagePlugin.getiptcinfo(image) or {}).get(_KEYWORDS_DATASET, [])
-    except Exception:  # damaged files meet Pillow with whatever exception comes first
+    except Exception:  # damaged files make Pillow raise exceptions of any type
         return ()
     texts = (_decode_keyword(raw).strip("\0 ") for raw in (found if isinstance(found, list) else [found]))
     return tuple(text for text in texts if text)

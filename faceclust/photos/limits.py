@@ -1,24 +1,26 @@
-"""How large a picture may be. Refused by what its file declares, before room is made for it."""
+"""Limits on picture sizes, checked against the declared size before memory is allocated."""
 
 from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import Format
+from faceclust.photos.iso_boxes import bytes_reader, iter_boxes
 from faceclust.types import SkipReason
 
 MAX_PIXELS = 250_000_000
-#: The same for formats whose decoders hold a picture several times over, up to 15 bytes a
-#: pixel, or blow it up to the size it declares.
+#: The limit for formats whose decoders need up to 15 bytes a pixel, or always allocate the
+#: declared size.
 MAX_PIXELS_MEMORY_HEAVY = 100_000_000
 _MEMORY_HEAVY_FORMATS = (Format.WEBP, Format.AVIF, Format.JXL)
-#: Pixels along the shorter side from which on a picture is a photo and no icon or thumbnail.
+#: Pixels of the shorter side; smaller pictures are icons or thumbnails, not photos.
 MIN_SIDE = 128
-#: Each scan of a progressive JPEG goes over the whole picture; encoders make some ten.
+#: Decoding each scan of a progressive JPEG visits the whole picture; encoders write about ten.
 MAX_SCANS = 64
-#: Run-length coded bitmaps are decoded slowly, and no camera makes them.
+#: Run-length encoded bitmaps decode slowly, and no camera writes them.
 MAX_RLE_PIXELS = 25_000_000
 
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -30,58 +32,72 @@ _ITEM_INFO_ENTRY = re.compile(rb"infe[\x02\x03]")
 
 
 def check_picture_size(width: int, height: int, format: Format | None = None) -> None:
-    """Raise UndecodableError unless a picture of this size is one to look for faces in."""
+    """Raise UndecodableError if a picture is too large to decode or too small to be a photo."""
     limit = MAX_PIXELS_MEMORY_HEAVY if format in _MEMORY_HEAVY_FORMATS else MAX_PIXELS
     if width * height > limit:
         raise UndecodableError(SkipReason.TOO_LARGE, f"{width}×{height} pixels, the limit is {limit:,}")
     if min(width, height) < MIN_SIDE:
-        raise UndecodableError(SkipReason.TOO_SMALL, f"{width}×{height} pixels, photos have {MIN_SIDE} a side or more")
+        detail = f"{width}×{height} pixels, the shorter side must have at least {MIN_SIDE}"
+        raise UndecodableError(SkipReason.TOO_SMALL, detail)
 
 
 def reject_decompression_bombs(data: bytes, format: Format) -> None:
-    """Raise UndecodableError for a file that would keep its decoder busy or full out of all
-    proportion, where that shows before the decoder is asked."""
-    if format is Format.WEBP and (size := _read_webp_size(data)):
-        check_picture_size(*size, format)
-    if format is Format.JPEG and _count_scans(data) > MAX_SCANS:
-        raise UndecodableError(SkipReason.TOO_LARGE, f"a JPEG of more than {MAX_SCANS} scans")
-    if format is Format.HEIF:
-        _reject_broken_items(data)
-    if format is Format.BMP and len(data) > 34 and struct.unpack_from("<I", data, 30)[0] in _RLE_COMPRESSIONS:
+    """Raise UndecodableError for a file that would cost its decoder excessive time or memory.
+
+    Only what shows before decoding is checked.
+    """
+    if reject := _BOMB_CHECKS.get(format):
+        reject(data)
+
+
+def _reject_large_webp(data: bytes) -> None:
+    if size := _read_webp_size(data):
+        check_picture_size(*size, Format.WEBP)
+
+
+def _reject_many_scans(data: bytes) -> None:
+    if _count_scans(data) > MAX_SCANS:
+        raise UndecodableError(SkipReason.TOO_LARGE, f"a JPEG with more than {MAX_SCANS} scans")
+
+
+def _reject_large_rle_bitmap(data: bytes) -> None:
+    if len(data) > 34 and struct.unpack_from("<I", data, 30)[0] in _RLE_COMPRESSIONS:
         width, height = struct.unpack_from("<ii", data, 18)
         if abs(width * height) > MAX_RLE_PIXELS or len(data) > MAX_RLE_PIXELS:
-            raise UndecodableError(SkipReason.TOO_LARGE, "a large bitmap with run-length coding")
+            raise UndecodableError(SkipReason.TOO_LARGE, "a large bitmap with run-length encoding")
 
 
 def _reject_broken_items(data: bytes) -> None:
-    """libheif's binding crashes where the kind of an item is no text."""
-    at = 0
-    for _ in range(_MAX_BOXES):
-        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        end = at + size if size else len(data)
-        if kind == b"meta":
-            for item in _ITEM_INFO_ENTRY.finditer(data, at, end):
-                box = int.from_bytes(data[item.start() - 4 : item.start()], "big")
-                words = data[item.start() + (12 if item[0][4] == 2 else 14) : item.start() - 4 + box]
-                if not _is_valid_item_type(words):
-                    raise UndecodableError(SkipReason.TRUNCATED, "a HEIF file with broken items")
-        if size < 8:
-            break
-        at = end
+    """Raise UndecodableError if an item type is not text, on which libheif's binding crashes."""
+    for kind, start, end in iter_boxes(bytes_reader(data), 0, len(data), _MAX_BOXES):
+        if kind != b"meta":
+            continue
+        for entry in _ITEM_INFO_ENTRY.finditer(data, start, end):
+            box = entry.start() - 4
+            size = int.from_bytes(data[box : entry.start()], "big")
+            type_and_name = data[entry.start() + (12 if entry[0][4] == 2 else 14) : box + size]
+            if not _is_valid_item_type(type_and_name):
+                raise UndecodableError(SkipReason.TRUNCATED, "a HEIF file with damaged items")
 
 
-def _is_valid_item_type(words: bytes) -> bool:
+def _is_valid_item_type(type_and_name: bytes) -> bool:
     try:
-        words.decode()
+        type_and_name.decode()
     except UnicodeDecodeError:
         return False
-    return words[:4].isascii()
+    return type_and_name[:4].isascii()
+
+
+_BOMB_CHECKS: dict[Format, Callable[[bytes], None]] = {
+    Format.WEBP: _reject_large_webp,
+    Format.JPEG: _reject_many_scans,
+    Format.HEIF: _reject_broken_items,
+    Format.BMP: _reject_large_rle_bitmap,
+}
 
 
 def _read_webp_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in the first chunk; None where it has none."""
+    """Return width and height declared in the first chunk, None if it has none."""
     if len(data) < 30:
         return None
     chunk = data[12:16]
@@ -97,7 +113,7 @@ def _read_webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _count_scans(data: bytes) -> int:
-    """How many scans a progressive JPEG has, counted to one above the limit; 0 for another JPEG."""
+    """Count the scans of a progressive JPEG, up to one above the limit; 0 for other JPEGs."""
     progressive, scans, at = False, 0, 2
     while scans <= MAX_SCANS and (found := _MARKER.search(data, at)):
         marker, at = data[found.start() + 1], found.end()
@@ -108,6 +124,6 @@ def _count_scans(data: bytes) -> int:
             if not progressive:
                 break
         progressive |= marker in _SOF_PROGRESSIVE
-        # The rest of the segment is passed over: in it, nothing is a marker.
+        # Skip the rest of the segment, whose bytes are never markers.
         at += int.from_bytes(data[at : at + 2], "big")
     return scans

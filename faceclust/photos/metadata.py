@@ -1,4 +1,4 @@
-"""What the camera wrote: date, camera, orientation, place. Read by exifread."""
+"""Camera metadata: date, camera, orientation and location, read by exifread."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import exifread
 
 from faceclust.types import Metadata
 
-_FIRST_PHOTO_YEAR = 1826  # before that year, and a year ahead, a date is no date
-_MAX_CLOCK_AHEAD = timedelta(days=366)
+_FIRST_PHOTO_YEAR = 1826  # the first photograph; earlier dates are camera errors
+_MAX_CLOCK_AHEAD = timedelta(days=366)  # later dates are, too
 
-# Odd tags in old photos are no news to the user.
+# The user need not know about unusual tags in old photos.
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 
 def read_metadata(*sources: bytes | None) -> Metadata:
-    """Metadata from the first source, an EXIF block or a whole file, that has any.
+    """Return the metadata of the first source that has any: an EXIF block or a whole file.
 
-    Never raises: what cannot be read is None.
+    Never raises: unreadable values are None.
     """
     for source in sources:
         if not source:
@@ -32,7 +32,7 @@ def read_metadata(*sources: bytes | None) -> Metadata:
             tags = exifread.process_file(
                 io.BytesIO(source.removeprefix(b"Exif\x00\x00")), details=False, extract_thumbnail=False
             )
-        except Exception:  # exifread meets hostile bytes with whatever exception comes first
+        except Exception:  # damaged bytes make exifread raise exceptions of any type
             tags = {}
         if tags:
             return _from_tags(tags)
@@ -55,7 +55,7 @@ def _tag_text(tags: Mapping[str, Any], name: str) -> str:
 
 
 def _camera_name(make: str, model: str) -> str | None:
-    # Many models already begin with the maker's name.
+    # Many model names already begin with the make.
     name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
     return name.strip() or None
 

@@ -1,4 +1,4 @@
-"""Decoders that are installed by choice."""
+"""Optional decoders, installed as extras."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from faceclust.types import EXTRA_MODULE_BY_REASON, SkipReason
 
 
 def load_extra(reason: SkipReason) -> Any:
-    """The module in whose absence a photo is passed by for this reason. Raises UndecodableError
-    with it; one that is there but does not work is another matter."""
+    """Import the module whose absence is this skip reason.
+
+    Raises UndecodableError with that reason if it is not installed, and with FAILED if it is
+    installed but cannot be imported.
+    """
     module = EXTRA_MODULE_BY_REASON[reason]
     if find_spec(module) is None:
         extra = reason.value.removeprefix("needs ")
-        raise UndecodableError(reason, f"type: pip install '{extra}'")
+        raise UndecodableError(reason, f"run: pip install '{extra}'")
     try:
         return import_module(module)
     except ImportError as error:

@@ -1,9 +1,9 @@
-"""How a photo's file has its picture: turned or not, by what is told outside the pixels.
+"""Orientation of stored pictures, read without decoding them.
 
-Other programs count in the picture as the file holds it, and turn what they show. For most formats
-the EXIF orientation says how; in HEIC, AVIF and JPEG XL the container or the codestream does, and
-EXIF is to be passed by (ISO/IEC 23008-12, annex A; ISO/IEC 18181-1, annex D). Either way the stored
-picture is the one before turning, whose size exiftool gives as ImageSize.
+Other programs give positions in the picture as stored, and turn what they display. For most formats
+the EXIF orientation defines the turn. In HEIC, AVIF and JPEG XL the container or the codestream
+does, and EXIF must be ignored (ISO/IEC 23008-12, annex A; ISO/IEC 18181-1, annex D). In both cases
+the stored picture is the one before turning, whose size exiftool reports as ImageSize.
 """
 
 from __future__ import annotations
@@ -17,21 +17,26 @@ from faceclust.photos.heif import read_heif_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.raw import read_raw_orientation
 
-_JXL_HEADER_BYTES = _TIFF_TAGS_BYTES = 1 << 22  # bytes they begin within
+_JXL_HEADER_BYTES = _TIFF_TAGS_BYTES = 1 << 22  # enough to reach the headers
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """`orientation`: the EXIF orientation (1 to 8) by which the stored picture becomes upright;
-    `read_dimensions`: width and height of the upright picture, px, None where that would take decoding."""
+    """The turn from the stored to the upright picture.
+
+    `orientation`: EXIF orientation, 1 to 8. `size`: width and height of the upright picture in
+    pixels, None if only decoding would show it.
+    """
 
     orientation: int
     size: tuple[int, int] | None = None
 
 
 def read_orientation(path: Path) -> Orientation | None:
-    """By the beginning of a photo's file; None where it does not tell. Raises OSError where it
-    cannot be opened."""
+    """Return the orientation found in the beginning of a photo's file, None if it cannot be read.
+
+    Raises OSError if the file cannot be opened.
+    """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(0)
@@ -45,6 +50,6 @@ def read_orientation(path: Path) -> Orientation | None:
                 return Orientation(read_raw_orientation(path))
             file.seek(0)
             orientation, size = read_orientation_and_size(file, format)
-        except Exception:  # what cannot be read now could be when it was scanned: that is still known
+        except Exception:  # damaged since its scan, whose result is still known
             return None
     return Orientation(orientation, size)

@@ -1,4 +1,4 @@
-"""A photo file's bytes, read only after a look at what it is."""
+"""Read photo files safely: regular files only, size limited, unchanged while read."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, detect_format
 from faceclust.types import PhotoRef, SkipReason
 
-#: Larger files are no photos, and reading one into memory helps nobody.
+#: Larger files are not photos, and reading them would exhaust memory.
 MAX_BYTES = 512_000_000
-_CHUNK_BYTES = 1 << 22  # bytes
+_CHUNK_BYTES = 1 << 22
 
-# A pipe without a writer would hold `open` up; a link put there since the crawl might lead anywhere.
+# Opening a pipe that has no writer would block; a symlink put there since the crawl may lead anywhere.
 _OPEN_FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
     _OPEN_FLAGS |= getattr(os, _name, 0)
 
 
 def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
-    """The whole file, and `ref` with the size and time of what was read, which may have changed
-    since the crawl. A symbolic link is not followed.
+    """Return the whole file, and `ref` with the file's present size and time.
 
-    Raises OSError, or UndecodableError for what is no ordinary file or begins like no photo (no
-    more than HEAD bytes of it are then read), is larger than MAX_BYTES, or changes meanwhile.
+    They may have changed since the crawl. A symbolic link is not followed. Raises OSError. Raises
+    UndecodableError if the path is not a regular file, is larger than MAX_BYTES, or changes while
+    it is read. The same error is raised if the file does not begin like a photo, after reading only
+    HEAD_BYTES.
     """
     with open_without_blocking(path) as file:
         before = os.fstat(file)
         if not stat.S_ISREG(before.st_mode):
-            raise UndecodableError(SkipReason.NOT_A_PHOTO, "it is not an ordinary file")
+            raise UndecodableError(SkipReason.NOT_A_PHOTO, "it is not a regular file")
         head = os.read(file, HEAD_BYTES)
         detect_format(head)
         if before.st_size > MAX_BYTES:
@@ -45,20 +46,22 @@ def read_photo(path: Path, ref: PhotoRef) -> tuple[bytes, PhotoRef]:
             left -= len(part)
         after = os.fstat(file)
     if left or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise UndecodableError(SkipReason.UNREADABLE, "it changed while it was read")
+        raise UndecodableError(SkipReason.UNREADABLE, "it changed while being read")
     return b"".join(parts), replace(ref, size=after.st_size, mtime_ns=after.st_mtime_ns)
 
 
 def read_head(path: Path) -> bytes:
-    """The first HEAD bytes of an ordinary file; nothing of anything else. Raises OSError."""
+    """Return the first HEAD_BYTES of a regular file, nothing of anything else. Raises OSError."""
     with open_without_blocking(path) as file:
         return os.read(file, HEAD_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
 
 
 @contextmanager
 def open_without_blocking(path: Path) -> Iterator[int]:
-    """A descriptor for reading a file, whatever it is (see `os.fstat`), that opening it cannot hold
-    up. A symbolic link is not followed. Raises OSError."""
+    """Open any path for reading, without waiting for a pipe's writer, and yield the descriptor.
+
+    A symbolic link is not followed. Raises OSError. Check `os.fstat` before reading.
+    """
     file = os.open(path, _OPEN_FLAGS)
     try:
         yield file
@@ -67,6 +70,6 @@ def open_without_blocking(path: Path) -> Iterator[int]:
 
 
 def stat_photo(root: Path, rel_path: str) -> PhotoRef:
-    """The reference to one file. Raises OSError where it is not there."""
+    """Return the reference of one file. Raises OSError if it is missing."""
     status = (root / rel_path).stat()
     return PhotoRef(rel_path, status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Small pictures of faces, cut from their photos and kept, for people to look at."""
+"""Square face thumbnails, cropped from the photos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import read_photo, stat_photo
 from faceclust.types import FaceOccurrence, UInt8
 
@@ -21,12 +22,14 @@ _JPEG_QUALITY = 82
 
 
 def make_face_thumbnails(root: Path, places: Iterable[FaceOccurrence]) -> Iterator[tuple[str, bytes]]:
-    """(face id, JPEG bytes of SIDE×SIDE) for each face whose photo can be read, each photo
-    decoded once, several at a time. The pictures hold no metadata."""
+    """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
+
+    Each photo is decoded once, several at a time. The thumbnails hold no metadata.
+    """
     by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for place in places:
         by_photo[place.photo].append(place)
-    with ThreadPoolExecutor(2) as threads:  # decoding leaves Python's lock
+    with ThreadPoolExecutor(2) as threads:  # decoders release the GIL
         for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_photo.values()):
             yield from cut
 
@@ -38,13 +41,13 @@ def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[
     try:
         data, ref = read_photo(root / places[0].photo, stat_photo(root, places[0].photo))
         photo = decode_photo(data, ref, min_long_side=math.ceil(max(width, height) * min(1.0, wanted)))
-    except (OSError, UndecodableError):  # moved or damaged since the scan: no picture of it
+    except (OSError, UndecodableError):  # moved or damaged since the scan
         return []
     return [(place.face_id, _crop_thumbnail(photo.pixels, place, sides[place.face_id])) for place in places]
 
 
 def _crop_side(place: FaceOccurrence) -> float:
-    """Side of the square cut out, in pixels of the full photo."""
+    """Return the side of the square crop, in pixels of the full photo."""
     width, height = place.photo_size
     left, top, right, bottom = place.box
     return max(1.0, max((right - left) * width, (bottom - top) * height) * (1 + 2 * _MARGIN))
@@ -56,7 +59,7 @@ def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
     left, top, right, bottom = place.box
     x = min(max((left + right) / 2 * width - side / 2, 0), width - side)
     y = min(max((top + bottom) / 2 * height - side / 2, 0), height - side)
-    # Of a large picture only this part is taken over.
+    # Convert only this part of the picture, which may be large.
     i, j = int(x), int(y)
     part = Image.fromarray(pixels[j : math.ceil(y + side), i : math.ceil(x + side)])
     box = (x - i, y - j, x - i + side, y - j + side)
@@ -67,7 +70,7 @@ def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
 
 
 def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:
-    """A picture of `make_face_thumbnails`, side×side px: to stand beside a name."""
+    """Scale a thumbnail down to side×side pixels, as an icon beside a name."""
     with Image.open(io.BytesIO(thumbnail)) as image:
         out = io.BytesIO()
         image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(out, "JPEG", quality=75)

@@ -1,4 +1,4 @@
-"""JPEG pixels by libjpeg-turbo, straight into an array: half the time that Pillow takes."""
+"""JPEG decoding by libjpeg-turbo straight into an array, in half of Pillow's time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import simplejpeg
 from faceclust.types import UInt8
 
 _REDUCTIONS = (8, 4, 2)
-#: Up to so many pixels a photo is decoded in full, whatever is asked for. Most of the time goes into
-#: Huffman's code, which has to be read for a reduced copy as well: of 12 megapixels half the size
-#: saves a fifth of the time, and costs all of it again where a small face needs more.
+#: Photos with up to this many pixels are always decoded in full. Huffman decoding takes most of the
+#: time, and a reduced copy needs it too: half the size of 12 megapixels saves only a fifth of the
+#: time, and all of it is spent again if a small face needs the full resolution.
 _MAX_FULL_DECODE_PIXELS = 25_000_000
 
 
 def decode_with_turbojpeg(data: bytes, size: tuple[int, int], min_long_side: int | None) -> UInt8 | None:
-    """The RGB pixels (h, w, 3) of a grey or RGB JPEG of `read_dimensions` (width, height). A large one is
-    decoded at 1/2, 1/4 or 1/8 of it (DCT scaling) where that leaves `at_least` pixels along the
-    longer side. In memory each pixel has four bytes, as Pillow's have.
+    """Return the RGB pixels (h, w, 3) of a grey or RGB JPEG of `size` (width, height).
 
-    None for a file with anything odd about it, which another decoder may still make sense of.
+    A large picture is decoded at 1/2, 1/4 or 1/8 of its size (DCT scaling) if that leaves
+    `min_long_side` pixels along the longer side. Each pixel takes four bytes in memory, as in
+    Pillow.
+
+    None for a file with any irregularity, which another decoder may still accept.
     """
     longer = max(size)
     min_long_side = min_long_side if size[0] * size[1] > _MAX_FULL_DECODE_PIXELS else None

@@ -1,1 +1,1 @@
-"""A scan, from listing to cache: `run.py` has the order of things."""
+"""Scanning, from listing folders to saving caches; `run.py` has the order of the steps."""

@@ -1,4 +1,4 @@
-"""The first half of a scan: crawl, and compare with what is known. No photo is opened."""
+"""The first half of a scan: crawl the folders and compare them with the caches, opening no photo."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CachedPhoto, CacheInfo
 from faceclust.types import ScannedPhoto
 
-_OUTDATED_MESSAGE = "made with an older version of the models: all photos are scanned again"
+_OUTDATED_MESSAGE = "the cache is from an older version of the models: all photos are scanned again"
 NoteCallback = Callable[[str], None]
 
 
 class FaceFilter(Protocol):
-    """Sees to it that a scan does not bring forgotten faces back."""
+    """Keeps forgotten faces from coming back in a scan."""
 
     def add_cache(self, cache: FolderCache, folder: str) -> None:
-        """Told of the cache of each folder, before any photo is looked at. May raise CacheError."""
+        """Register the cache of a folder, before any photo is examined. May raise CacheError."""
 
     def mark_or_defer(self, photo: ScannedPhoto) -> ScannedPhoto | None:
-        """The photo with its forgotten faces marked; None where that shows only once all photos
-        have been seen."""
+        """Return the photo with its forgotten faces marked, None if that needs all photos first."""
 
     def deferred_photos(self) -> Iterable[ScannedPhoto]:
-        """Those photos, marked."""
+        """Return the deferred photos, marked."""
 
 
 def compare_folders(
@@ -46,16 +45,19 @@ def compare_folders(
     note: NoteCallback,
     face_filter: FaceFilter,
 ) -> list[ScanFolder]:
-    """The folders below `starts`, each once. Raises FaceclustError where the library's disk seems
-    not to be there: its photos are not gone."""
+    """Return the folders below `starts`, each once.
+
+    Raises FaceclustError if the library's disk seems unmounted, because its photos are not gone
+    then.
+    """
     if home.seems_unmounted():
-        raise FaceclustError(f"{home.root} is empty, but photos of it are known", hint="is its disk mounted?")
+        raise FaceclustError(f"{home.root} is empty, but photos in it were scanned", hint="is its disk mounted?")
     progress.start("looking for photos", None)
     folders: dict[str, ScanFolder] = {}
     for start in starts:
         for found in crawl(home.root, start):
             if found.error:
-                note(f"{home.root / found.rel_path}: not looked into: {found.error}")
+                note(f"{home.root / found.rel_path}: skipped: {found.error}")
             elif found.rel_path not in folders:
                 folder = folders[found.rel_path] = _compare_folder(home, info, found, settings, note, face_filter)
                 result.photos += len(found.photos)
@@ -70,19 +72,19 @@ def _compare_folder(
     home: LibraryHome,
     info: CacheInfo,
     found: PhotoFolder,
-    look: ScanSettings,
+    settings: ScanSettings,
     note: NoteCallback,
-    forgotten: FaceFilter,
+    face_filter: FaceFilter,
 ) -> ScanFolder:
     cache = FolderCache(home.cache_paths(found.rel_path, info.pack), info)
-    swept = True
+    is_filtered = True
     try:
-        forgotten.add_cache(cache, found.rel_path)
+        face_filter.add_cache(cache, found.rel_path)
     except CacheError as error:
-        swept = False
+        is_filtered = False
         note(str(error))
-    folder = ScanFolder(home, found, cache, _read_index(cache, note), look)
-    folder.is_complete &= swept
+    folder = ScanFolder(home, found, cache, _read_index(cache, note), settings)
+    folder.is_complete &= is_filtered
     return folder
 
 
@@ -101,7 +103,7 @@ def _read_index(cache: FolderCache, note: NoteCallback) -> dict[str, CachedPhoto
 def build_content_index(
     home: LibraryHome, info: CacheInfo, folders: Iterable[ScanFolder], settings: ScanSettings
 ) -> ContentIndex:
-    """What the caches know of contents that waiting photos may have."""
+    """Index the cached photos that pending photos may be copies of."""
     folders = list(folders)
     copies = ContentIndex((ref for folder in folders for ref in folder.pending), settings)
     if not any(folder.pending for folder in folders):
@@ -109,7 +111,7 @@ def build_content_index(
     for folder in folders:
         copies.add_folder(folder)
     others = {name for path, name in home.cache_files() if pack_of_cache_file(path.name) == info.pack}
-    # Parts that are not scanned now, and folders that are gone: their caches may be kept elsewhere.
+    # Caches of folders that are not scanned now or are gone, which may lie in another place.
     for name in sorted(others.difference(folder.name for folder in folders)):
         copies.add_cache(FolderCache(home.cache_paths(name, info.pack), info))
     return copies

@@ -1,4 +1,4 @@
-"""Photos whose content is known: moved or renamed since, or copies. They need no model."""
+"""Photos of known content: moved, renamed or copied. They need no model."""
 
 from __future__ import annotations
 
@@ -14,70 +14,74 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.schema import CachedPhoto
 from faceclust.types import PhotoRef, ScannedPhoto
 
-#: Contents a photo is compared with at most: some formats give every photo of a camera one size,
-#: and what is sent along with each of very many photos must not grow with their number.
+#: Contents a photo is compared with. Some formats give all photos of a camera the same size, and
+#: the messages to the workers must not grow with the number of photos.
 MAX_COMPARED_CONTENTS = 100
 
 
 class ContentIndex:
-    """What is known of photos by their content. Two files can only be the same where their sizes
-    are, so that only photos of a waiting one's size are remembered."""
+    """Scanned photos by content.
 
-    def __init__(self, waiting: Iterable[PhotoRef], settings: ScanSettings) -> None:
-        """Photos that were looked at less closely than by `look` do not count."""
+    Only photos with the size of a pending photo are kept, because copies have equal sizes.
+    """
+
+    def __init__(self, pending: Iterable[PhotoRef], settings: ScanSettings) -> None:
+        """Photos that were examined less closely than `settings` ask for are left out."""
         self._settings = settings
-        self._waiting = Counter(ref.size for ref in waiting)
+        self._pending = Counter(ref.size for ref in pending)
         self._known: dict[int, dict[str, ScannedPhoto]] = defaultdict(dict)
         self._similar: dict[tuple[int, str | int], list[str]] = defaultdict(list)
 
     def add_folder(self, folder: ScanFolder) -> None:
-        """The photos a folder's cache has, also those that are gone from it."""
-        with contextlib.suppress(UnusableCacheError):  # said where it matters
+        """Add the photos in a folder's cache, including those that are gone from the folder."""
+        with contextlib.suppress(UnusableCacheError):  # reported when the folder is scanned
             self._add_rows(folder.cache, folder.cached_rows)
 
     def add_cache(self, cache: FolderCache) -> None:
-        """The photos of a cache; one that cannot be used has none."""
+        """Add the photos of a cache. An unusable cache has none."""
         with contextlib.suppress(UnusableCacheError):
             self._add_rows(cache, cache.index())
 
     def _add_rows(self, cache: FolderCache, rows: Mapping[str, CachedPhoto]) -> None:
-        wanted = {name for name, row in rows.items() if row.photo_hash and self._waiting[row.size]}
-        if wanted:  # to take out whole rows costs much, and few photos have the size of a waiting one
+        wanted = {name for name, row in rows.items() if row.photo_hash and self._pending[row.size]}
+        if wanted:  # reading full rows is slow, and few photos have the size of a pending one
             for photo in cache.photos(wanted):
                 self.add(photo)
 
     def add(self, photo: ScannedPhoto) -> None:
-        """A photo that was just scanned, or known before."""
+        """Add a photo, scanned just now or cached."""
         ref = photo.ref
-        if self._waiting[ref.size] and self._settings.is_satisfied_by(photo.min_face, max(photo.full_size)):
+        if self._pending[ref.size] and self._settings.is_satisfied_by(photo.min_face, max(photo.full_size)):
             self._known[ref.size].setdefault(photo.content_hash, photo)
             for trait in (ref.name, ref.mtime_ns):
                 self._similar[ref.size, trait].append(photo.content_hash)
 
-    def iter_tasks(self, waiting: Iterable[PhotoRef]) -> Iterator[ExamineTask]:
-        """A task for each photo, with the contents known by the time it is asked for. Of photos of
-        one size all but the first come last: by then it is known what the first one holds."""
+    def iter_tasks(self, pending: Iterable[PhotoRef]) -> Iterator[ExamineTask]:
+        """Yield a task for each photo, with the contents known by then.
+
+        All but the first photo of each size come last, when the first one's content is known.
+        """
         later = []
-        met = set()
-        for ref in waiting:
-            if ref.size in met:
+        sizes = set()
+        for ref in pending:
+            if ref.size in sizes:
                 later.append(ref)
                 continue
-            met.add(ref.size)
+            sizes.add(ref.size)
             yield self._make_task(ref)
         yield from map(self._make_task, later)
 
     def copy_for(self, ref: PhotoRef, content_hash: str) -> ScannedPhoto:
-        """What is known of the content, as what was found on the photo `ref`."""
+        """Return the cached result of the content, as the result of the photo `ref`."""
         return replace(self._known[ref.size][content_hash], ref=ref)
 
     def _make_task(self, ref: PhotoRef) -> ExamineTask:
-        self._waiting[ref.size] -= 1  # once none is left, no more has to be remembered
+        self._pending[ref.size] -= 1  # at 0, contents of this size need no longer be kept
         known: Iterable[str] = self._known.get(ref.size, ())
         if len(self._known.get(ref.size, ())) > MAX_COMPARED_CONTENTS:
-            # A moved photo keeps its time, and as a rule its name.
-            akin = itertools.chain(
+            # A moved photo keeps its time, and usually its name.
+            similar = itertools.chain(
                 self._similar.get((ref.size, ref.name), ()), self._similar.get((ref.size, ref.mtime_ns), ())
             )
-            known = itertools.islice(akin, MAX_COMPARED_CONTENTS)
+            known = itertools.islice(similar, MAX_COMPARED_CONTENTS)
         return ExamineTask(ref, frozenset(known))

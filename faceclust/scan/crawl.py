@@ -1,8 +1,8 @@
-"""Finds the photo files of a library, folder by folder, always in the same order."""
+"""Find the photo files of a library, folder by folder, always in the same order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -13,20 +13,19 @@ from faceclust.types import PhotoRef
 
 
 def is_photo_file(path: Path) -> bool:
-    """Whether a file's first bytes are a photo's. No other byte is read. Raises OSError."""
+    """Return whether a file begins like a photo, reading only its first bytes. Raises OSError."""
     return has_photo_signature(read_head(path))
 
 
 class PhotoFolder:
     """One folder of a library and its photos, sorted by name.
 
-    A photo is known by its name's ending; a file whose name has none is one where `sniff` says so,
-    which is asked when the photos are first looked at. One that cannot be read is none, and the
-    folder is `unread` then.
+    Photos are recognised by their extension. Files without one are checked by content when `photos`
+    is first used. If that fails, the file is left out and `has_unreadable_files` becomes true.
     """
 
-    def __init__(self, root: Path, listing: FolderListing, sniff: Callable[[Path], bool] = is_photo_file) -> None:
-        self.listing, self._root, self._sniff = listing, root, sniff
+    def __init__(self, root: Path, listing: FolderListing) -> None:
+        self.listing, self._root = listing, root
         self.has_unreadable_files = False
 
     @property
@@ -36,12 +35,12 @@ class PhotoFolder:
 
     @property
     def error(self) -> str | None:
-        """Why it could not be listed, in words."""
+        """The reason why the folder could not be listed, None if it was."""
         return self.listing.error
 
     @cached_property
     def photos(self) -> tuple[PhotoRef, ...]:
-        """References to the photos in it."""
+        """References to the photos in the folder."""
         return tuple(
             PhotoRef(self._rel_path_of(file), *file[1:]) for file in self.listing.files if self._is_photo(file)
         )
@@ -50,7 +49,7 @@ class PhotoFolder:
         if has_extension(file[0]):
             return True
         try:
-            return self._sniff(self._root / self._rel_path_of(file))
+            return is_photo_file(self._root / self._rel_path_of(file))
         except OSError:
             self.has_unreadable_files = True
             return False
@@ -59,6 +58,6 @@ class PhotoFolder:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]
 
 
-def crawl(root: Path, start: str = "", sniff: Callable[[Path], bool] = is_photo_file) -> Iterator[PhotoFolder]:
-    """Every folder from `start` (POSIX path below `root`) down, as `list_folders` gives them."""
-    return (PhotoFolder(root, listing, sniff) for listing in list_folders(root, start))
+def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
+    """Yield every folder from `start` (POSIX path below `root`) down, in the order of `list_folders`."""
+    return (PhotoFolder(root, listing) for listing in list_folders(root, start))

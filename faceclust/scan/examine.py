@@ -1,4 +1,4 @@
-"""Photos, all the way: read → decode → detect → align → embed. Runs in a worker."""
+"""Examine photos in a worker: read → decode → detect → align → embed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from faceclust.errors import PackError, UsageError
 from faceclust.packs.pack import Pack
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
 from faceclust.types import (
@@ -30,27 +31,29 @@ from faceclust.vision.pipeline import EmbeddedFaces, FaceAnalyser
 
 @dataclass(frozen=True)
 class ScanSettings:
-    """How photos are looked at: by which models, on which device (see `packs.session`), and from
-    which width of a face in pixels of the photo on (None: by the photo's size)."""
+    """The pack, the device (see `packs.session`) and the smallest face to look for.
+
+    `min_face`: width in pixels of the photo, None to derive it from the photo's size.
+    """
 
     pack: Pack
     device: str = "cpu"
     min_face: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a senseless width."""
+        """Raises UsageError if `min_face` is out of range."""
         if self.min_face is not None and not 10 <= self.min_face <= 30_000:
-            raise UsageError(
-                f"faces {self.min_face} pixels wide cannot be looked for", hint="choose 10 to 30,000 pixels"
-            )
+            raise UsageError(f"the smallest face must have 10 to 30,000 pixels, not {self.min_face}")
 
     def smallest_face(self, long_side: int) -> float:
-        """The smallest face looked for in a photo whose longer side is `long_side` pixels."""
+        """Return the width of the smallest face to look for in a photo of this size, in pixels."""
         return self.min_face or self.pack.detector.min_face(long_side)
 
     def is_satisfied_by(self, min_face: int | None, long_side: int) -> bool:
-        """Whether a photo needs no other look, in which faces from `min_face` pixels on were looked
-        for (None: that is not known)."""
+        """Return whether an earlier result needs no rescan.
+
+        `min_face`: the smallest face it looked for in pixels, None if unknown.
+        """
         if min_face is None:
             return self.min_face is None
         return min_face <= math.ceil(self.smallest_face(long_side))
@@ -58,7 +61,7 @@ class ScanSettings:
 
 @dataclass(frozen=True)
 class ExamineTask:
-    """A photo to examine. Of a photo with one of these contents all is `known` already."""
+    """A photo to examine. `known_hashes`: content hashes whose results are known already."""
 
     ref: PhotoRef
     known_hashes: frozenset[str] = frozenset()
@@ -66,7 +69,7 @@ class ExamineTask:
 
 @dataclass(frozen=True)
 class KnownPhoto:
-    """A photo whose content is that of one whose faces are known."""
+    """A photo whose content was found in the task's `known_hashes`."""
 
     ref: PhotoRef
     content_hash: str
@@ -74,8 +77,10 @@ class KnownPhoto:
 
 @dataclass(frozen=True)
 class ExaminedPhoto:
-    """What became of a photo, and the processor seconds each stage took. `unusable` faces were left
-    out, of which the models gave nothing to tell them by."""
+    """The result of a photo, and the CPU seconds of each stage.
+
+    `unusable_count`: faces left out because the embedder returned no usable vector.
+    """
 
     photo: ScannedPhoto | SkippedPhoto | KnownPhoto
     seconds: dict[str, float] = field(default_factory=dict)
@@ -84,7 +89,7 @@ class ExaminedPhoto:
 
 @dataclass(frozen=True)
 class _DetectedPhoto:
-    """A photo's faces, cut out; its pixels are no longer needed."""
+    """A photo's faces, cropped as chips; its pixels are no longer needed."""
 
     photo: Photo
     size: Float32
@@ -93,15 +98,17 @@ class _DetectedPhoto:
 
 
 class PhotoExaminer:
-    """Holds a pack's opened models. Takes photos in batches, in two steps; a bad photo does not
-    raise in either: the failure is a `SkippedPhoto`."""
+    """A pack's opened models, which examine photos in batches, in two steps.
+
+    Neither step raises for a bad photo: the failure becomes a `SkippedPhoto`.
+    """
 
     def __init__(self, root: Path, settings: ScanSettings) -> None:
         self._root, self._settings = root, settings
         self._analyser = FaceAnalyser(settings.pack, settings.device)
 
     def __call__(self, ref: PhotoRef) -> ScannedPhoto | SkippedPhoto:
-        """One photo, at once."""
+        """Examine one photo."""
         batch = (ExamineTask(ref),)
         photo = self.work(batch, self.prepare(batch))[0].photo
         assert not isinstance(photo, KnownPhoto)
@@ -114,31 +121,32 @@ class PhotoExaminer:
     def work(
         self, batch: Sequence[ExamineTask], prepared: Sequence[tuple[bytes, PhotoRef] | SkippedPhoto]
     ) -> list[ExaminedPhoto]:
-        """Everything else. The faces of all the photos are embedded in one go."""
+        """Decode the photos and find their faces. The faces of all photos are embedded together."""
         clocks = [_StageTimer() for _ in batch]
-        seen = [
+        outcomes = [
             self._detect_unless_known(*pair, clock)
             for pair, clock in zip(zip(batch, prepared, strict=True), clocks, strict=True)
         ]
-        looked_at = [one for one in seen if isinstance(one, _DetectedPhoto)]
+        detected = [outcome for outcome in outcomes if isinstance(outcome, _DetectedPhoto)]
         began = time.process_time()
-        embedded = iter(self._analyser.embed([one.detections for one in looked_at], [one.chips for one in looked_at]))
-        share = (time.process_time() - began) / max(1, len(looked_at))
-        out = []
-        for one, clock in zip(seen, clocks, strict=True):
-            if isinstance(one, _DetectedPhoto):
+        embedded = iter(self._analyser.embed([one.detections for one in detected], [one.chips for one in detected]))
+        share = (time.process_time() - began) / max(1, len(detected))
+        examined = []
+        for outcome, clock in zip(outcomes, clocks, strict=True):
+            if isinstance(outcome, _DetectedPhoto):
                 clock.seconds["embed"] = clock.seconds.get("embed", 0.0) + share
                 faces = next(embedded)
-                out.append(ExaminedPhoto(self._build_scanned_photo(one, faces), clock.seconds, faces.unusable_count))
+                photo = self._build_scanned_photo(outcome, faces)
+                examined.append(ExaminedPhoto(photo, clock.seconds, faces.unusable_count))
             else:
-                out.append(ExaminedPhoto(one, clock.seconds))
-        return out
+                examined.append(ExaminedPhoto(outcome, clock.seconds))
+        return examined
 
     def _read_file(self, ref: PhotoRef) -> tuple[bytes, PhotoRef] | SkippedPhoto:
         try:
             ref.rel_path.encode()
         except UnicodeEncodeError:
-            return SkippedPhoto(ref, SkipReason.BAD_NAME, "rename the file to have it scanned")
+            return SkippedPhoto(ref, SkipReason.BAD_NAME, "rename the file to scan it")
         try:
             return read_photo(self._root / ref.rel_path, ref)
         except Exception as error:
@@ -156,7 +164,7 @@ class PhotoExaminer:
                 clock.lap("read")
                 return KnownPhoto(ref, content)
             return self._detect_faces(ref, data, clock)
-        except PackError:  # it would be so with every photo
+        except PackError:  # every other photo would fail, too
             raise
         except Exception as error:  # one bad photo never stops a scan
             return _skip_failed_photo(ref, error)
@@ -183,17 +191,17 @@ class PhotoExaminer:
         return _DetectedPhoto(photo.without_pixels(), np.array([width, height], np.float32), found, chips)
 
     def _redecode_larger(self, photo: Photo, found: Detections, data: bytes) -> tuple[Photo, Detections]:
-        """Decode again, larger, where a chip would have to be blown up from reduced pixels."""
-        blow_up = self._analyser.chip_scales(found).max(initial=0.0)
-        if photo.is_full_size or blow_up <= 1:
+        """Decode again at a larger size if a chip would be upscaled from reduced pixels."""
+        upscale = self._analyser.chip_scales(found).max(initial=0.0)
+        if photo.is_full_size or upscale <= 1:
             return photo, found
         before = max(photo.pixels.shape)
-        sharper = decode_photo(data, photo.ref, min_long_side=math.ceil(before * blow_up))
+        sharper = decode_photo(data, photo.ref, min_long_side=math.ceil(before * upscale))
         return sharper, found.scaled(max(sharper.pixels.shape) / before)
 
-    def _build_scanned_photo(self, seen: _DetectedPhoto, faces: EmbeddedFaces) -> ScannedPhoto:
-        photo, found = seen.photo, faces.detections
-        boxes = np.clip(found.boxes / np.tile(seen.size, 2), 0, 1).astype(np.float32)
+    def _build_scanned_photo(self, detected: _DetectedPhoto, faces: EmbeddedFaces) -> ScannedPhoto:
+        photo, found = detected.photo, faces.detections
+        boxes = np.clip(found.boxes / np.tile(detected.size, 2), 0, 1).astype(np.float32)
         return ScannedPhoto(
             ref=photo.ref,
             content_hash=photo.content_hash,
@@ -201,7 +209,7 @@ class PhotoExaminer:
             metadata=photo.metadata,
             face_ids=tuple(face_id(photo.content_hash, box) for box in boxes),
             boxes=boxes,
-            landmarks=(found.landmarks / seen.size).astype(np.float32),
+            landmarks=(found.landmarks / detected.size).astype(np.float32),
             scores=found.scores,
             quality=faces.quality,
             embeddings=faces.embeddings,
@@ -214,14 +222,14 @@ def _skip_failed_photo(ref: PhotoRef, error: Exception) -> SkippedPhoto:
         return SkippedPhoto(ref, error.reason, str(error))
     if isinstance(error, OSError):
         return SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
-    # ONNX Runtime has no exception of its own for want of memory.
+    # ONNX Runtime has no exception type for running out of memory.
     if isinstance(error, MemoryError) or any(words in str(error) for words in ("Failed to allocate", "bad_alloc")):
-        return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "it could not be worked on")
+        return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "finding its faces needs more memory than there is")
     return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
 
 
 class _StageTimer:
-    """Seconds of processor time of this process, by stage."""
+    """CPU seconds of this process by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Photos spread over worker processes: what becomes of one that kills or hangs its process."""
+"""Examine photos in worker processes, and skip those that crash or hang their process."""
 
 from __future__ import annotations
 
@@ -13,34 +13,33 @@ from faceclust.scan.workers.pool import run_isolated
 from faceclust.scan.workers.process import LossCause, LostTask
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
-#: Seconds a photo may take to be read, and again to be worked on.
+#: Seconds to read a photo, and as many to examine it.
 PHOTO_TIME_LIMIT = 120.0
-#: Photos examined together, by device: one that is fast needs many faces at a time to be busy.
+#: Photos examined together, by device: a fast device is busy only with many faces at a time.
 _BATCH_SIZES = {"cuda": 16, "directml": 16}
 
 
 def examine_photos(
-    root: Path, settings: ScanSettings, tasks: Iterable[ExamineTask], workers: int, stop_asked: ShouldStop
+    root: Path, settings: ScanSettings, tasks: Iterable[ExamineTask], workers: int, should_stop: ShouldStop
 ) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
-    """Examine photos in `workers` processes; what became of each, with the reference it was asked
-    for by, comes as it is done, in any order.
+    """Examine photos in `workers` processes; yield (reference as listed, result), in any order.
 
-    Once `stop_asked()` is true the photos in hand are finished and the rest left. A photo on
-    which a worker dies twice, or takes too long, is skipped. `workers=0` works in this process,
-    without that protection.
+    Once `should_stop()` is true, photos in progress are finished and the rest is left. A photo is
+    skipped if a worker dies on it twice or takes too long. `workers=0` examines them in this
+    process, without that protection.
     """
     tasks, size = iter(tasks), _BATCH_SIZES.get(settings.device, 1)
     batches = iter(lambda: tuple(itertools.islice(tasks, size)), ())
     examiner = partial(PhotoExaminer, root, settings)
     singly: list[tuple[ExamineTask, ...]] = []
-    for batch, outcome in run_isolated(examiner, batches, workers, stop_asked, PHOTO_TIME_LIMIT):
+    for batch, outcome in run_isolated(examiner, batches, workers, should_stop, PHOTO_TIME_LIMIT):
         if not isinstance(outcome, LostTask):
             yield from zip((task.ref for task in batch), outcome, strict=True)
         elif len(batch) == 1:
             yield batch[0].ref, ExaminedPhoto(_skip_lost_photo(batch[0].ref, outcome))
-        else:  # one of them did it: which one shows when each is alone
+        else:  # examine each alone to find the one at fault
             singly += [(task,) for task in batch]
-    for (task,), outcome in run_isolated(examiner, singly, workers, stop_asked, PHOTO_TIME_LIMIT):
+    for (task,), outcome in run_isolated(examiner, singly, workers, should_stop, PHOTO_TIME_LIMIT):
         yield (
             task.ref,
             ExaminedPhoto(_skip_lost_photo(task.ref, outcome)) if isinstance(outcome, LostTask) else outcome[0],
@@ -50,11 +49,11 @@ def examine_photos(
 def _skip_lost_photo(ref: PhotoRef, lost: LostTask) -> SkippedPhoto:
     match lost.cause:
         case LossCause.CRASHED:
-            return SkippedPhoto(ref, SkipReason.CRASHED, f"the process reading it died twice: {lost.detail}")
+            return SkippedPhoto(ref, SkipReason.CRASHED, f"its worker process crashed twice: {lost.detail}")
         case LossCause.KILLED:
-            detail = f"the process reading it was killed twice: {lost.detail}"
+            detail = f"its worker process was killed twice: {lost.detail}"
             return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, detail)
         case LossCause.PREPARE_TIMEOUT:
-            return SkippedPhoto(ref, SkipReason.UNREADABLE, f"reading it took longer than {lost.detail}")
+            return SkippedPhoto(ref, SkipReason.UNREADABLE, f"reading it took more than {lost.detail}")
         case LossCause.WORK_TIMEOUT:
-            return SkippedPhoto(ref, SkipReason.TOO_SLOW, f"it was given {lost.detail}")
+            return SkippedPhoto(ref, SkipReason.TOO_SLOW, f"more than {lost.detail}")

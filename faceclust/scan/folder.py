@@ -1,4 +1,4 @@
-"""One folder in a scan: what is known of its photos, and saving what is found."""
+"""The state of one folder during a scan, and saving its results."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from faceclust.store.scan_snapshot import FolderSnapshot, file_stamp
 from faceclust.store.schema import CachedPhoto, stored_name
 from faceclust.types import TRANSIENT_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 
-#: Saving takes a part of the time at most: 1 in this many.
+#: Saving takes at most one part in this many of the time.
 _SAVE_TIME_RATIO = 5
 
 
 class ScanFolder:
-    """`known` photos are unchanged, `waiting` ones are to be looked at, `done` ones are not saved
-    yet; `removed` are the rows of photos that are gone. `was`: the precision of the embeddings in the
-    cache, where they are to get another one. `settled`: nothing is to be tried again."""
+    """One folder's photos by state: unchanged, pending, examined but unsaved, removed.
+
+    `removed` has the cache rows of missing photos. `previous_precision`: precision of the cached
+    embeddings if it is to change. `is_complete`: the next scan need not try anything again.
+    """
 
     def __init__(
         self,
@@ -35,8 +37,8 @@ class ScanFolder:
         rows: dict[str, CachedPhoto],
         settings: ScanSettings,
     ) -> None:
-        """`rows`: what the cache has, by file name. Photos that were looked at less closely than by
-        `look` are waiting too."""
+        """`rows`: the cached rows by file name. Photos that were examined less closely than
+        `settings` ask for are pending, too."""
         self.home, self.photo_folder, self.cache, self.cached_rows = home, photo_folder, cache, rows
         self._settings = settings
         self.unchanged = [ref for ref in photo_folder.photos if self._is_up_to_date(ref)]
@@ -53,50 +55,44 @@ class ScanFolder:
         return self.photo_folder.rel_path
 
     def add(self, listed: PhotoRef, photo: ScannedPhoto | SkippedPhoto) -> None:
-        """Take what was found for the photo listed so."""
+        """Take the result of the photo that was listed as `listed`."""
         self.pending.discard(listed)
         if isinstance(photo, SkippedPhoto) and self._was_scanned(listed):
-            # What a closer look could not do takes nothing from what is known.
+            # A failed closer look must not replace an earlier result.
             self.unchanged.append(listed)
             return
         if self._settings.min_face and isinstance(photo, SkippedPhoto) and photo.reason is SkipReason.TOO_SLOW:
-            self.is_complete = False  # without such small faces it may do
+            self.is_complete = False  # it may be fast enough without such small faces
             return
         self.unsaved[photo.ref] = photo
         if isinstance(photo, SkippedPhoto) and photo.reason in TRANSIENT_REASONS:
             self.is_complete = False
-        if photo.ref != listed:  # replaced since it was listed: so is what the listing says
+        if photo.ref != listed:  # the file was replaced after it was listed
             self.is_complete = False
 
     def to_snapshot(self) -> FolderSnapshot:
-        """What the next scan may know it by, once all is saved."""
+        """Return the snapshot by which the next scan recognises the folder, once everything is saved."""
         path = self.cache.existing_path
         return FolderSnapshot(
             self.photo_folder.listing.digest, len(self.photo_folder.photos), file_stamp(path) if path else None
         )
 
     def save(self, result: ScanResult, note: Callable[[str], None], *, force: bool = True) -> None:
-        """Write what is done. Not `at_once`: only where that is not too often for a large folder.
-        Raises CacheError where the disk is full or gone; other trouble is noted."""
+        """Write the examined photos to the cache.
+
+        Without `force`, a large folder is not written too often. Raises CacheError if the disk is
+        full or gone; other failures are noted.
+        """
         if not (self.unsaved or self.removed or self.previous_precision):
             return
         now = time.monotonic()
         if not force and now < self._next_save:
             return
         if self.unsaved and not self._photos_exist():
-            # Its disk was unmounted, say: a file left in the bare mount point would hide.
-            if not os.path.isdir(self.home.home):
-                raise CacheError(f"{self.home.root} is gone; what was saved is on it", hint="is its disk mounted?")
-            note(f"{self.home.root / self.name}: its photos are gone, nothing is saved there")
+            self._report_missing_photos(note)
             return
         began = time.process_time()
-        try:
-            self.cache.update(self.unchanged, self.unsaved)
-        except CacheError as error:
-            if getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            # One folder that cannot be written to is no reason to leave the others.
-            note(str(error))
+        if not self._update_cache(note):
             return
         self.unchanged += self.unsaved
         self.unsaved, self.removed = {}, set()
@@ -104,6 +100,23 @@ class ScanFolder:
         self.previous_precision = None
         result.add_stage_seconds({"write": time.process_time() - began})
         self._next_save = time.monotonic() + _SAVE_TIME_RATIO * (time.monotonic() - now)
+
+    def _report_missing_photos(self, note: Callable[[str], None]) -> None:
+        # After an unmount, a file written to the bare mount point would be hidden by the next mount.
+        if not os.path.isdir(self.home.home):
+            raise CacheError(f"{self.home.root} is gone, with the scan's results", hint="is its disk mounted?")
+        note(f"{self.home.root / self.name}: its photos are gone, so nothing is saved there")
+
+    def _update_cache(self, note: Callable[[str], None]) -> bool:
+        """Write the cache and return whether that worked. Raises CacheError if the disk is full."""
+        try:
+            self.cache.update(self.unchanged, self.unsaved)
+        except CacheError as error:
+            if getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            note(str(error))  # other folders may still be writable
+            return False
+        return True
 
     def _is_up_to_date(self, ref: PhotoRef) -> bool:
         row = self.cached_rows.get(stored_name(ref))
@@ -116,10 +129,10 @@ class ScanFolder:
         return row is not None and row.photo_hash is not None and _matches_photo(row, ref)
 
     def _photos_exist(self) -> bool:
-        # Asked of the photos, since some network file systems give a folder a new number now and then.
+        # Look for photos instead of comparing inodes, which some network file systems change.
         return any(os.path.lexists(self.home.root / ref.rel_path) for ref in chain(self.unsaved, self.unchanged))
 
 
 def _matches_photo(row: CachedPhoto, ref: PhotoRef) -> bool:
-    """Whether the row is of the photo as it is now, and not of a reason that may have passed."""
+    """Return whether the row describes the file's present state, with a reason that is not transient."""
     return (row.size, row.mtime_ns) == (ref.size, ref.mtime_ns) and row.status not in TRANSIENT_REASONS

@@ -1,6 +1,6 @@
-"""The folders of a library and what lies in them, by names, sizes and times alone.
+"""List a library's folders by names, sizes and times alone.
 
-Nothing heavy is imported here: a scan that finds nothing changed needs no more than this.
+Imports nothing heavy, because a scan without changes needs no more than this.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from faceclust.files.names import (
     is_cache_file_name,
 )
 
-#: (name, bytes, time of the last change in ns) of a file.
+#: A file's name, size in bytes and modification time in ns.
 FileEntry = tuple[str, int, int]
 
 
 @dataclass
 class FolderListing:
-    """One folder: POSIX path below the root ("" for the root), or `error`, in words, where it could
-    not be listed. `files`, sorted by name, may be photos by their names; `caches` are faceclust's.
-    `is_library`: it holds a library's home."""
+    """One folder's files.
+
+    `rel_path`: POSIX path below the root, "" for the root. `files`: possible photos by name,
+    sorted. `caches`: faceclust's cache files. `is_library`: the folder contains a library home.
+    `error`: the reason why it could not be listed, None if it was.
+    """
 
     rel_path: str
     files: list[FileEntry] = field(default_factory=list)
@@ -38,22 +41,22 @@ class FolderListing:
 
     @cached_property
     def digest(self) -> str:
-        """Of all names, sizes and times of the files: another one where any of them changes."""
+        """Hash of the names, sizes and times of all files."""
         return hashlib.blake2b(repr(self.files).encode(), digest_size=16).hexdigest()
 
 
 def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
-    """Every folder from `start` (POSIX path below `root`) down, parents first, sorted.
+    """Yield every folder from `start` (POSIX path below `root`) down, parents first, sorted.
 
-    Hidden and system folders are passed by. No symbolic link is followed: one inside the library
-    leads to what is found anyway, one outside leads out of it, and none can go in a circle.
+    Hidden and system folders are skipped. Symbolic links are not followed: those inside the library
+    lead to folders that are found anyway, others lead out of it, and cycles are impossible.
     """
     base = f"{root}/"
     waiting = [start]
     while waiting:
         folder = FolderListing(waiting.pop())
         if not _is_utf8(folder.rel_path):
-            folder.error = "its name is not UTF-8; rename it to have it scanned"
+            folder.error = "its name is not UTF-8; rename it to scan it"
             yield folder
             continue
         try:
@@ -70,8 +73,10 @@ def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
 
 
 def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
-    """Fill in the folder; gives the subfolders to look at, None for a folder of albums or
-    of what faceclust keeps of another library."""
+    """Fill in the listing and return the subfolders to visit.
+
+    None for folders to skip: albums, and files that faceclust keeps of another library.
+    """
     subfolders = []
     with os.scandir(path) as entries:
         for entry in entries:
@@ -94,26 +99,26 @@ def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
 def _append_entry(entry: os.DirEntry[str], files: list[FileEntry]) -> None:
     try:
         status = entry.stat(follow_symlinks=False)
-    except OSError:  # gone since it was listed
+    except OSError:  # deleted since it was listed
         return
     files.append((entry.name, status.st_size, status.st_mtime_ns))
 
 
 def may_be_photo(name: str) -> bool:
-    """Whether a file's name ends as a photo's does, or has no ending."""
+    """Return whether a file name has a photo's extension, or none."""
     if name[0] == ".":
         return False
-    ending = name[name.rfind(".") :].lower() if "." in name else ""
-    return ending in PHOTO_EXTENSIONS or _is_not_extension(ending)
+    extension = name[name.rfind(".") :].lower() if "." in name else ""
+    return extension in PHOTO_EXTENSIONS or _is_not_extension(extension)
 
 
 def has_extension(name: str) -> bool:
-    """Whether the name has an ending. In "12.5 km" and "photo.1" the dot begins none."""
+    """Return whether the name has an extension. "12.5 km" and "photo.1" have none."""
     return not _is_not_extension(name[name.rfind(".") :] if "." in name else "")
 
 
-def _is_not_extension(ending: str) -> bool:
-    return not ending[1:].isalnum() or ending[1:].isdigit()
+def _is_not_extension(extension: str) -> bool:
+    return not extension[1:].isalnum() or extension[1:].isdigit()
 
 
 def _is_utf8(name: str) -> bool:

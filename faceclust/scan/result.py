@@ -1,4 +1,4 @@
-"""What a scan did."""
+"""The result of a scan."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScanResult:
-    """Counts of photos: all there are, those unchanged since the last scan, those scanned by the
-    models, copied (their content was known: they were moved, renamed, or are copies) and gone.
-    `faces` were found by the models; `forgotten` ones are not among them.
+    """Counts of photos by outcome, and of faces.
 
-    `interrupted` is true where a stop was asked: `left` photos are still to be done. `unsaved`
-    photos were done, but their folder's cache could not be written; `notes` says why. The caches of
-    `converted` folders have their embeddings in another precision now. `seconds`
-    is processor time of the workers by stage, and of saving."""
+    `photos`: all in the folders. `unchanged`: since the last scan. `scanned`: examined by the
+    models. `copied`: known content that was moved, renamed or copied. `removed`: gone. `remaining`:
+    left to do after an interruption. `unsaved`: examined, but the cache could not be written (see
+    `notes`).
+
+    `faces`: found by the models, except the `forgotten` ones. `converted`: folders whose embeddings
+    were stored in another precision. `interrupted`: a stop was requested. `stage_seconds`: CPU time
+    of the workers by stage, and of saving.
+    """
 
     photos: int = 0
     unchanged: int = 0
@@ -39,10 +42,10 @@ class ScanResult:
 
     @property
     def skip_counts(self) -> dict[str, int]:
-        """Photos passed by in this scan, by reason."""
+        """Number of photos skipped in this scan, by reason."""
         return dict(sorted(Counter(photo.reason.value for photo in self.skipped).items()))
 
     def add_stage_seconds(self, seconds: dict[str, float]) -> None:
-        """Count processor time."""
+        """Add CPU seconds by stage."""
         for stage, spent in seconds.items():
             self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + spent

@@ -1,4 +1,4 @@
-"""The conductor of a scan: look → examine → save."""
+"""Run a scan: compare → examine → save."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
-#: Seconds between two times of saving.
+#: Seconds between saves.
 SAVE_INTERVAL_SECONDS = 5.0
 
 
@@ -34,9 +34,11 @@ def scan_folders(
     should_stop: ShouldStop,
     face_filter: FaceFilter,
 ) -> ScanResult:
-    """Bring the caches of these folders (POSIX paths below the root) and all below them up to
-    date. The caller holds the library's lock. Raises FaceclustError where the disk with the photos
-    seems not to be there, CacheError where the one with the caches is full or gone."""
+    """Update the caches of these folders (POSIX paths below the root) and all folders below them.
+
+    The caller holds the library's lock. Raises FaceclustError if the disk with the photos seems
+    unmounted, and CacheError if the disk with the caches is full or gone.
+    """
     return _ScanRun(home, settings, info, list(starts), progress, face_filter).run(workers, should_stop)
 
 
@@ -44,24 +46,24 @@ class _ScanRun:
     def __init__(
         self,
         home: LibraryHome,
-        look: ScanSettings,
+        settings: ScanSettings,
         info: CacheInfo,
         starts: list[str],
         progress: Progress,
-        forgotten: FaceFilter,
+        face_filter: FaceFilter,
     ) -> None:
-        self._home, self._settings, self._info, self._starts = home, look, info, starts
-        self._progress, self._face_filter = progress, forgotten
+        self._home, self._settings, self._info, self._starts = home, settings, info, starts
+        self._progress, self._face_filter = progress, face_filter
         self._result = ScanResult()
-        # Now, not when all is done: what is said in the journal meanwhile is for the next scan.
+        # Taken at the start, so that journal entries written meanwhile are left to the next scan.
         self._stamp = environment_stamp(home, info.pack, info.precision)
         self._folders: dict[str, ScanFolder] = {}
-        self._removed_contents: Counter[str] = Counter()  # contents of photos that are no longer where they were
+        self._removed_contents: Counter[str] = Counter()  # content hashes of removed photos
         self._deferred_counts: Counter[str] = Counter()
-        self._unusable_faces: Counter[str] = Counter()  # faces left out, by photo
-        self._deferred: dict[PhotoRef, PhotoRef] = {}  # photos held back, by what they are now: as listed
+        self._unusable_faces: Counter[str] = Counter()  # by photo
+        self._deferred: dict[PhotoRef, PhotoRef] = {}  # current reference of a deferred photo: as listed
 
-    def run(self, workers: int, stop_asked: ShouldStop) -> ScanResult:
+    def run(self, workers: int, should_stop: ShouldStop) -> ScanResult:
         started, result = time.monotonic(), self._result
         found = compare_folders(
             self._home, self._info, self._starts, self._settings, self._progress, result, self._note, self._face_filter
@@ -71,9 +73,9 @@ class _ScanRun:
             row.photo_hash for one in found for name in one.removed if (row := one.cached_rows[name]).photo_hash
         )
         copies = build_content_index(self._home, self._info, found, self._settings)
-        self._save_unchanged_folders(found, stop_asked)
-        waiting = [ref for folder in found for ref in sorted(folder.pending)]
-        self._examine(waiting, copies, workers, stop_asked)
+        self._save_unchanged_folders(found, should_stop)
+        pending = [ref for folder in found for ref in sorted(folder.pending)]
+        self._examine(pending, copies, workers, should_stop)
         result.interrupted |= result.remaining > 0
         result.unsaved = sum(len(folder.unsaved) for folder in found)
         if not result.remaining:
@@ -81,35 +83,39 @@ class _ScanRun:
         result.elapsed_seconds = time.monotonic() - started
         return result
 
-    def _save_unchanged_folders(self, folders: list[ScanFolder], stop_asked: ShouldStop) -> None:
-        """Save what is known of folders in which no photo is to be looked at."""
-        known = [folder for folder in folders if not folder.pending]
-        others = {folder.previous_precision for folder in folders if folder.previous_precision}
-        wanted = self._info.precision
-        if any(PRECISIONS.index(was) < PRECISIONS.index(wanted) for was in others):
-            self._note(
-                f"embeddings kept as {wanted} from now on; those of {min(others, key=PRECISIONS.index)} "
-                "become no more exact by that (only faceclust cache clear and a new scan make them anew)"
-            )
-        if others:
-            self._progress.start(f"storing embeddings as {wanted}", len(known), "folders")
-        for folder in known:
-            if folder.previous_precision and stop_asked():
+    def _save_unchanged_folders(self, folders: list[ScanFolder], should_stop: ShouldStop) -> None:
+        """Save folders without pending photos: removed rows and changed precisions."""
+        idle = [folder for folder in folders if not folder.pending]
+        previous = {folder.previous_precision for folder in folders if folder.previous_precision}
+        if previous:
+            self._note_precision_gain(previous)
+            self._progress.start(f"storing embeddings as {self._info.precision}", len(idle), "folders")
+        for folder in idle:
+            if folder.previous_precision and should_stop():
                 self._result.interrupted = True
                 break
             self._save_folder(folder)
-            if others:
+            if previous:
                 self._progress.advance()
-        if others:
+        if previous:
             self._progress.finish()
 
-    def _examine(self, waiting: list[PhotoRef], copies: ContentIndex, workers: int, stop_asked: ShouldStop) -> None:
+    def _note_precision_gain(self, previous: set[str]) -> None:
+        """Note that stored embeddings do not become more exact, if a more exact precision was chosen."""
+        least = min(previous, key=PRECISIONS.index)
+        if PRECISIONS.index(least) < PRECISIONS.index(self._info.precision):
+            self._note(
+                f"embeddings are stored as {self._info.precision} from now on; those stored as {least} do not become "
+                "more exact (to compute them again: faceclust cache clear, then faceclust scan)"
+            )
+
+    def _examine(self, pending: list[PhotoRef], copies: ContentIndex, workers: int, should_stop: ShouldStop) -> None:
         result, progress = self._result, self._progress
         last_saved = time.monotonic()
         change = ModelChangeReporter(self._home, self._info.pack, list(self._folders.values()), self._note)
-        progress.start("scanning", len(waiting), "photos")
-        tasks = copies.iter_tasks(waiting)
-        for listed, examined in examine_photos(self._home.root, self._settings, tasks, workers, stop_asked):
+        progress.start("scanning", len(pending), "photos")
+        tasks = copies.iter_tasks(pending)
+        for listed, examined in examine_photos(self._home.root, self._settings, tasks, workers, should_stop):
             folder = self._folders[listed.folder]
             self._record_outcome(folder, listed, examined, copies)
             change.advance()
@@ -117,23 +123,24 @@ class _ScanRun:
             if not folder.pending:
                 self._save_folder(folder)
             if time.monotonic() - last_saved > SAVE_INTERVAL_SECONDS:
-                for folder in self._folders.values():
-                    if folder.unsaved:
-                        self._save_folder(folder, at_once=False)
+                self._save_unsaved_folders(force=False)
                 last_saved = time.monotonic()
         self._note_unusable()
-        result.remaining = len(waiting) - result.scanned - result.copied - len(result.skipped)
-        if result.remaining:  # not all photos have been seen: the next scan does the held ones again
+        result.remaining = len(pending) - result.scanned - result.copied - len(result.skipped)
+        self._settle_deferred_photos()
+        self._save_unsaved_folders()
+        progress.finish()
+
+    def _settle_deferred_photos(self) -> None:
+        """Record deferred photos if all others are examined; else leave them to the next scan."""
+        result = self._result
+        if result.remaining:
             result.scanned -= self._deferred_counts["scanned"]
             result.copied -= self._deferred_counts["copied"]
             result.remaining += len(self._deferred)
-        else:
-            for photo in self._face_filter.deferred_photos():
-                self._record_scanned(self._folders[photo.ref.folder], self._deferred[photo.ref], photo, found=True)
-        for folder in self._folders.values():
-            if folder.unsaved:
-                self._save_folder(folder)
-        progress.finish()
+            return
+        for photo in self._face_filter.deferred_photos():
+            self._record_scanned(self._folders[photo.ref.folder], self._deferred[photo.ref], photo, found=True)
 
     def _record_outcome(
         self, folder: ScanFolder, listed: PhotoRef, examined: ExaminedPhoto, copies: ContentIndex
@@ -146,7 +153,7 @@ class _ScanRun:
             return
         if isinstance(photo, KnownPhoto):
             result.copied += 1
-            if self._removed_contents[photo.content_hash]:  # it has moved
+            if self._removed_contents[photo.content_hash]:  # the photo was moved
                 self._removed_contents[photo.content_hash] -= 1
                 result.removed -= 1
             photo = copies.copy_for(photo.ref, photo.content_hash)
@@ -167,22 +174,27 @@ class _ScanRun:
         self._result.forgotten += len(photo.forgotten)
         folder.add(listed, photo)
 
-    def _save_folder(self, folder: ScanFolder, *, at_once: bool = True) -> None:
-        folder.save(self._result, self._note, force=at_once)
+    def _save_folder(self, folder: ScanFolder, *, force: bool = True) -> None:
+        folder.save(self._result, self._note, force=force)
+
+    def _save_unsaved_folders(self, *, force: bool = True) -> None:
+        for folder in self._folders.values():
+            if folder.unsaved:
+                self._save_folder(folder, force=force)
 
     def _note_unusable(self) -> None:
         photos = sorted(+self._unusable_faces)
         if photos:
             more = f" and {len(photos) - 3:,} more" if len(photos) > 3 else ""
             self._note(
-                f"faces left out, as {self._info.pack} gives no usable numbers for them: "
+                f"faces left out because {self._info.pack} returns no usable vectors for them: "
                 f"{self._unusable_faces.total():,}, on {', '.join(photos[:3])}{more}"
             )
 
     def _update_snapshot(self, folders: list[ScanFolder]) -> None:
-        if self._settings.min_face:  # whether that is enough for others to come, only they can tell
+        if self._settings.min_face:  # a later scan may look for smaller faces
             folders = []
-        whole = [
+        complete = [
             one
             for one in folders
             if one.is_complete and not (one.pending or one.unsaved or one.removed or one.previous_precision)
@@ -191,7 +203,7 @@ class _ScanRun:
             self._home,
             self._info.pack,
             self._starts,
-            {folder.name: folder.to_snapshot() for folder in whole},
+            {folder.name: folder.to_snapshot() for folder in complete},
             self._stamp,
         )
 

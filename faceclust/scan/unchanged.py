@@ -1,6 +1,6 @@
-"""Telling from names, sizes and times alone that a scan has nothing to do.
+"""Detect from names, sizes and times alone that a scan has nothing to do.
 
-Nothing heavy is imported here, and no photo and no cache is opened.
+Imports nothing heavy, and opens no photo and no cache.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ from faceclust.version import __version__
 def scan_unchanged(
     home: LibraryHome, starts: Iterable[str], pack: str = DEFAULT_PACK, precision: str = DEFAULT_PRECISION
 ) -> ScanResult | None:
-    """The scan of these folders by these models, to be kept in this precision, where there is
-    nothing to do; None where something may have changed."""
+    """Return the result of a scan that has nothing to do, None if something may have changed."""
     began = time.monotonic()
     photos = count_unchanged_photos(home, starts, pack, precision)
     if photos is None:
@@ -53,41 +52,59 @@ def scan_unchanged(
 def count_unchanged_photos(
     home: LibraryHome, starts: Iterable[str], pack: str = DEFAULT_PACK, precision: str = DEFAULT_PRECISION
 ) -> int | None:
-    """How many photos these folders (POSIX paths below the root) hold, where all are as the last
-    scan left them; None where something may have changed."""
-    seen = read_scan_snapshot(home.scan_snapshot_of(pack))
-    if seen is None or seen.environment != environment_stamp(home, pack, precision):
+    """Count the photos below these folders (POSIX paths below the root), None if any may have changed.
+
+    Compares with the snapshot that the last scan left.
+    """
+    snapshot = read_scan_snapshot(home.scan_snapshot_of(pack))
+    if snapshot is None or snapshot.environment != environment_stamp(home, pack, precision):
         return None
-    count, met = 0, set()
+    counts: dict[str, int] = {}
     for start in starts:
-        for listing in list_folders(home.root, start):
-            before = seen.folders.get(listing.rel_path)
-            if listing.error or before is None or before != _snapshot_folder(home, listing, before.photo_count, pack):
-                return None
-            if listing.is_library and listing.rel_path:  # a library of its own, with a journal
-                return None
-            if listing.rel_path not in met:
-                met.add(listing.rel_path)
-                count += before.photo_count
-        below = f"{start}/" if start else ""
-        if any(name not in met and (name == start or name.startswith(below)) for name in seen.folders):
+        below = _count_unchanged_below(home, start, snapshot, pack)
+        if below is None:
             return None
-    return count
+        counts |= below
+    return sum(counts.values())
+
+
+def _count_unchanged_below(home: LibraryHome, start: str, snapshot: ScanSnapshot, pack: str) -> dict[str, int] | None:
+    """Return the number of photos of each folder from `start` down, None if any may have changed."""
+    counts: dict[str, int] = {}
+    for listing in list_folders(home.root, start):
+        before = snapshot.folders.get(listing.rel_path)
+        if before is None or _may_have_changed(home, listing, before, pack):
+            return None
+        counts[listing.rel_path] = before.photo_count
+    if any(name not in counts and _is_at_or_below(name, start) for name in snapshot.folders):
+        return None  # a folder is gone
+    return counts
+
+
+def _may_have_changed(home: LibraryHome, listing: FolderListing, before: FolderSnapshot, pack: str) -> bool:
+    if listing.error or before != _snapshot_folder(home, listing, before.photo_count, pack):
+        return True
+    return listing.is_library and bool(listing.rel_path)  # a nested library has a journal of its own
+
+
+def _is_at_or_below(folder: str, start: str) -> bool:
+    return not start or folder == start or folder.startswith(f"{start}/")
 
 
 def update_snapshot(
     home: LibraryHome, pack: str, starts: Iterable[str], snapshots: Mapping[str, FolderSnapshot], stamp: str
 ) -> None:
-    """Keep, for the next scan, the folders all of whose photos are in their caches. What was seen
-    before of folders not below `starts` stays. `stamp`: the surroundings when the scan began."""
+    """Record for the next scan the folders whose photos are all in their caches.
+
+    Earlier entries outside `starts` stay. `stamp`: the environment when the scan began.
+    """
     if home.has_nested_libraries():
         home.scan_snapshot_of(pack).unlink(missing_ok=True)
         return
     before = read_scan_snapshot(home.scan_snapshot_of(pack))
     folders = dict(before.folders) if before and before.environment == stamp else {}
     for start in starts:
-        below = f"{start}/" if start else ""
-        folders = {name: kept for name, kept in folders.items() if name != start and not name.startswith(below)}
+        folders = {name: kept for name, kept in folders.items() if not _is_at_or_below(name, start)}
     write_scan_snapshot(home.scan_snapshot_of(pack), ScanSnapshot(stamp, folders | dict(snapshots)))
 
 
@@ -104,9 +121,11 @@ def _external_cache_stamp(home: LibraryHome, folder: str, name: str) -> tuple[in
 
 
 def environment_stamp(home: LibraryHome, pack: str, precision: str) -> str:
-    """What else a scan hangs on: the version, the models, how embeddings are kept, what decoders there
-    are, the journals, and which libraries, maybe in parts of this one, have their files in other
-    places."""
+    """Describe everything else that a scan's result depends on.
+
+    That is the version, the models, the precision, the installed decoders, the journals, and which
+    libraries keep their files in other places: they may be nested in this one.
+    """
     own = platformdirs.user_data_path("faceclust") / MODELS_FOLDER / pack / MANIFEST_NAME
     models = [pack, precision, *map(file_stamp, (own, *(folder / f"{pack}.toml" for folder in bundled_folders())))]
     extras = [find_spec(name) is not None for name in EXTRA_MODULES.values()]

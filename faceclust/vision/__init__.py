@@ -1,1 +1,1 @@
-"""Pixels to embeddings: detect, align, embed. The order is in `analyse.py`."""
+"""Pixels to embeddings: detect, align, embed; `pipeline.py` has the order of the steps."""

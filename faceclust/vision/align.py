@@ -1,8 +1,8 @@
-"""Alignment: each face turned, scaled and cut to the chip its embedder was trained on.
+"""Alignment: transform each face to the chip geometry that its embedder was trained on.
 
-Five landmarks and a similarity transform by least squares, as ArcFace (Deng et al. 2019)
-and its kin do it; the template says where the landmarks belong. Or, as FaceNet (Schroff et al. 2015)
-does it, the face's box with a margin, not turned.
+Two methods exist. ArcFace (Deng et al. 2019) and its relatives map five landmarks onto a template
+by a least-squares similarity transform. FaceNet (Schroff et al. 2015) crops the face's box with a
+margin, without rotation.
 """
 
 from __future__ import annotations
@@ -23,15 +23,19 @@ from faceclust.vision.geometry import (
 
 
 def chip_transforms(landmarks: Float32, template: Float32) -> list[Float64]:
-    """For each face (n, 5, 2), the 2×3 matrix from picture to chip pixels, so that the landmarks
-    come to lie where the template (5, 2) has them."""
+    """Return for each face (n, 5, 2) the 2×3 matrix from picture to chip pixels.
+
+    It maps the landmarks onto the template (5, 2) by least squares.
+    """
     return [similarity_transform(points, template) for points in landmarks]
 
 
 def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list[Float64]:
-    """For each face's box (n, 4), the 2×3 matrix from picture to chip pixels that brings a square
-    about its middle, its longer side grown by the share `margin`, to the chip's height. `read_dimensions` =
-    (width, height) of a chip."""
+    """Return for each box (n, 4) the 2×3 matrix from picture to chip pixels.
+
+    A square around the box's centre fills the chip's height. Its side is the longer side of the
+    box, plus the share `margin`. `size`: (width, height) of a chip.
+    """
     matrices = []
     for left, top, right, bottom in boxes.astype(np.float64):
         scale = size[1] / max((1 + margin) * max(right - left, bottom - top), 1e-6)
@@ -41,8 +45,10 @@ def box_transforms(boxes: Float32, margin: float, size: tuple[int, int]) -> list
 
 
 def cut_chips(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int]) -> UInt8:
-    """Chips uint8 (n, height, width, 3), black beyond the picture's edge, of a picture (H, W, 3) by
-    the matrices from its pixels to theirs. `read_dimensions` = (width, height) of a chip."""
+    """Cut chips uint8 (n, height, width, 3) from a picture (H, W, 3), black beyond its edge.
+
+    `matrices` map picture to chip pixels. `size`: (width, height) of a chip.
+    """
     chips = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
     for chip, matrix in zip(chips, matrices, strict=True):
         chip[:] = _warp_region(pixels, invert_transform(matrix), size)
@@ -50,8 +56,11 @@ def cut_chips(pixels: UInt8, matrices: Sequence[Float64], size: tuple[int, int])
 
 
 def cut_squares(pixels: UInt8, boxes: Float32, side: int) -> UInt8:
-    """The square boxes (n, 4) of a picture at (n, side, side, 3), grey beyond the picture's edge:
-    for a few boxes of a large picture, of which nothing else is touched."""
+    """Cut square boxes (n, 4) from a picture and resize them to (n, side, side, 3).
+
+    Pixels beyond the picture's edge are grey. Meant for a few boxes of a large picture: only their
+    pixels are read.
+    """
     crops = np.empty((len(boxes), side, side, 3), np.uint8)
     for crop, (left, top, right, _) in zip(crops, boxes.astype(np.float64), strict=True):
         scale = (right - left) / side
@@ -62,8 +71,8 @@ def cut_squares(pixels: UInt8, boxes: Float32, side: int) -> UInt8:
 def _warp_region(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int], fill: int = 0) -> UInt8:
     width, height = size
     corners = transform_points(chip_to_picture, np.array([(0, 0), (width, 0), (0, height), (width, height)]))
-    # Pillow's transform takes single samples: shrink the region by whole pixels first, so
-    # that no sample skips over what lies between.
+    # Pillow's transform samples single points: reduce the region by a whole factor first, so that
+    # no source pixel is skipped.
     step = max(1, int(transform_scale(chip_to_picture)))
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - step, 0)
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, pixels.shape[1::-1])

@@ -1,4 +1,4 @@
-"""Finding faces: which detector a pack asks for."""
+"""Load the face detector that a pack's manifest asks for."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from faceclust.vision.scrfd import Scrfd
 from faceclust.vision.single_stage import SingleStageSettings
 from faceclust.vision.yunet import Yunet
 
-#: Finds the faces of one RGB picture (H, W, 3), in its own pixels; those narrower than the second
-#: argument, in pixels, are not looked for.
+#: Finds the faces in an RGB picture (H, W, 3), in its pixels. The second argument is the width of
+#: the smallest face to look for, in pixels.
 Detector = Callable[[UInt8, float], Detections]
 
 
 @dataclass(frozen=True)
 class _DetectorKind:
-    """A detector a manifest can name: its `settings`, a dataclass with the manifest's numbers in it,
-    and the `roles` of its files. `open` makes it of these; a grid's network takes any size."""
+    """A kind of detector that a manifest can name.
+
+    `settings`: dataclass of the manifest's numbers. `roles`: names of its model files. `create`:
+    makes the detector from both. `accepts_any_size`: the runtime may assume inputs of any size.
+    """
 
     settings: type[Any]
     roles: tuple[str, ...]
@@ -33,8 +36,10 @@ class _DetectorKind:
 
 
 def _fixed_input_size(model: OnnxModel) -> tuple[int, int] | None:
-    """The one width and height a network over grids takes, None where it takes any. Raises PackError
-    for one that takes no such pictures."""
+    """Return the (width, height) that a network takes, None if it takes any size.
+
+    Raises PackError if its input is not a picture.
+    """
     shape = model.input_shape
     if len(shape) != 4 or shape[1] not in (3, None) or shape[0] not in (1, None):
         raise PackError(f"{model.name} takes {format_shape(shape)}; a detector takes 1×3×height×width")
@@ -42,11 +47,11 @@ def _fixed_input_size(model: OnnxModel) -> tuple[int, int] | None:
     if height is None and width is None:
         return None
     if height is None or width is None or height % 32 or width % 32:
-        raise PackError(f"{model.name} takes {format_shape(shape)}; sides should be free, or multiples of 32")
+        raise PackError(f"{model.name} takes {format_shape(shape)}; its sides must be free, or multiples of 32")
     return width, height
 
 
-#: Decoder kinds a manifest can name.
+#: Detector kinds by their name in manifests.
 DETECTORS = {
     "mtcnn": _DetectorKind(MtcnnSettings, ("pnet", "rnet", "onet"), Mtcnn, accepts_any_size=False),
     "yunet": _DetectorKind(
@@ -64,8 +69,10 @@ DETECTORS = {
 
 
 def load_detector(pack: Pack, device: str = "cpu") -> Detector:
-    """The pack's detector, its models opened on a device. Raises PackError for an unknown kind, and
-    for settings, files or models that this kind does not have."""
+    """Open the models of the pack's detector on a device.
+
+    Raises PackError for an unknown kind, or for settings, files or models that do not fit the kind.
+    """
     kind, settings = detector_settings(pack)
     models = {
         role: OnnxModel(pack.path(name), device, any_size=kind.accepts_any_size)
@@ -75,7 +82,7 @@ def load_detector(pack: Pack, device: str = "cpu") -> Detector:
 
 
 def detector_settings(pack: Pack) -> tuple[_DetectorKind, Any]:
-    """The kind of the pack's detector, and its settings, checked. Raises PackError."""
+    """Return the kind of the pack's detector and its validated settings. Raises PackError."""
     spec = pack.detector
     if spec.kind not in DETECTORS:
         raise PackError(
@@ -94,29 +101,48 @@ def detector_settings(pack: Pack) -> tuple[_DetectorKind, Any]:
 
 
 def _check_detector_keys(pack: Pack, what: str, given: set[str], needed: set[str], known: set[str]) -> None:
-    if given - needed - known or needed - given:
-        unknown, lacking = ", ".join(sorted(given - needed - known)), ", ".join(sorted(needed - given))
-        words = [f"does not know {unknown}" if unknown else "", f"lacks {lacking}" if lacking else ""]
+    unknown, missing = sorted(given - needed - known), sorted(needed - given)
+    if unknown or missing:
+        faults = [f"does not know {', '.join(unknown)}"] if unknown else []
+        faults += [f"lacks {', '.join(missing)}"] if missing else []
         raise PackError(
-            f"pack {pack.name!r}: its detector {pack.detector.kind} {' and '.join(filter(None, words))}",
+            f"pack {pack.name!r}: its detector {pack.detector.kind} {' and '.join(faults)}",
             hint=f"its {what} in the manifest are {', '.join(sorted(needed | known))}",
         )
 
 
 def _check_detector_setting(pack: Pack, name: str, value: Any) -> Any:
-    """A setting as its dataclass has it: true or false, a word, a number, or three. Raises PackError."""
-    values = value if isinstance(value, list | tuple) else [value]
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
-    right = {
-        "softmaxed": isinstance(value, bool),
-        "colour": value in COLOURS,
-        "thresholds": numbers and len(values) == 3,
-    }
-    shares = {"threshold": (0, 1), "thresholds": (0, 1), "overlap": (0, 1), "factor": (0.01, 0.99)}
-    low, high = shares.get(name, (-1e9, 1e9))
-    numbers = numbers and all(low <= one <= high for one in values)
-    right["thresholds"] = right["thresholds"] and numbers
-    several = name in ("mean", "scale") and len(values) == 3 and isinstance(value, list | tuple)
-    if not right.get(name, numbers and (several or not isinstance(value, list | tuple))):
-        raise PackError(f"pack {pack.name!r}: its detector's {name} = {value!r} is not what it should be")
+    """Return a setting as its dataclass stores it. Raises PackError if its type or value is invalid."""
+    is_valid, allowed = _SETTING_CHECKS.get(name, (_is_number, "a number"))
+    if not is_valid(value):
+        raise PackError(f"pack {pack.name!r}: its detector's {name} must be {allowed}, not {value!r}")
     return tuple(value) if isinstance(value, list) else value
+
+
+def _is_number(value: Any, low: float = -1e9, high: float = 1e9) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_fraction(value: Any) -> bool:
+    return _is_number(value, 0, 1)
+
+
+def _is_triple(value: Any, is_valid: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 3 and all(map(is_valid, value))
+
+
+def _is_channel_level(value: Any) -> bool:
+    return _is_number(value) or _is_triple(value, _is_number)
+
+
+#: By setting: a check of its value, and the allowed values in words. Others are numbers.
+_SETTING_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "softmaxed": (lambda value: isinstance(value, bool), "true or false"),
+    "colour": (lambda value: value in COLOURS, " or ".join(COLOURS)),
+    "threshold": (_is_fraction, "a number from 0 to 1"),
+    "thresholds": (lambda value: _is_triple(value, _is_fraction), "three numbers from 0 to 1"),
+    "overlap": (_is_fraction, "a number from 0 to 1"),
+    "factor": (lambda value: _is_number(value, 0.01, 0.99), "a number from 0.01 to 0.99"),
+    "mean": (_is_channel_level, "a number, or three"),
+    "scale": (_is_channel_level, "a number, or three"),
+}

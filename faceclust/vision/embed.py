@@ -1,4 +1,4 @@
-"""Chips to embeddings: points of one Euclidean space, all of the pack's radius."""
+"""Chips to embeddings: vectors in one Euclidean space, all with the pack's radius."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from faceclust.types import Float32, UInt8, check_array
 from faceclust.vision.embedder_io import EmbedderIO, infer_embedder_io
 from faceclust.vision.preprocess import to_model_input
 
-_DEFAULT_BATCH_SIZE = 8  # measured on one thread: smaller or larger ones gain nothing
-#: On a device of its own a batch has to keep it busy.
+_DEFAULT_BATCH_SIZE = 8  # measured on one thread: neither smaller nor larger batches are faster
+#: By device: larger batches keep a GPU busy.
 BATCH_SIZES = {"cuda": 64, "directml": 64}
 
 
 @dataclass(frozen=True)
 class ChipEmbeddings:
-    """`vectors` float32 (n, d) of the pack's radius. `asymmetry` float32 (n,): squared L2, on
-    unit vectors, between a chip's embedding and its mirror image's; 0 where the pack does not
-    mirror. Faces are near-symmetric to an embedder; rocks, leaves and cloth are not. `norms`
-    float32 (n,): the length of the model's own vector of the chip, before any scaling, or what the
-    model gives as that (`EmbedderSpec.norm_output`). `usable` (n,): whether the model gave a
-    direction at all; all else says nothing where it did not."""
+    """The embeddings of n chips.
+
+    `vectors`: float32 (n, d), each of norm `radius`. `asymmetry`: float32 (n,), squared L2 between
+    the unit embeddings of a chip and of its mirror image; 0 if the pack does not mirror. Faces are
+    nearly symmetric to an embedder; rocks, leaves and cloth are not. `norms`: float32 (n,), length
+    of the model's raw vector, or the value of its norm output (`EmbedderSpec.norm_output`).
+    `usable`: bool (n,), false if the model returned no direction; the other values then mean
+    nothing.
+    """
 
     vectors: Float32
     asymmetry: Float32
@@ -34,7 +37,7 @@ class ChipEmbeddings:
 
 
 class Embedder:
-    """`embedder(chips)` gives one embedding a chip."""
+    """Computes one embedding per chip."""
 
     def __init__(
         self,
@@ -47,14 +50,14 @@ class Embedder:
         self._batch_size = self._embedder_io.batch_size or batch_size
 
     def __call__(self, chips: UInt8) -> ChipEmbeddings:
-        """Chips uint8 (n, h, w, 3) RGB → vectors (n, d), each of norm `spec.radius`.
+        """Embed chips uint8 (n, h, w, 3) RGB as vectors (n, d), each of norm `spec.radius`.
 
         With `spec.mirror` a vector is the mean of the chip's and its mirror image's, before
-        it is scaled. Raises ValueError for chips of another shape.
+        scaling. Raises ValueError for chips of another shape.
         """
         spec = self._spec
         check_array("chips", chips, (None, spec.chip_size[1], spec.chip_size[0], 3), np.uint8)
-        with np.errstate(all="ignore"):  # a model may give anything
+        with np.errstate(all="ignore"):  # a model may return anything
             vectors, norms = self.raw_vectors_and_norms(chips)
             asymmetry = np.zeros(len(chips), np.float32)
             if spec.mirror:
@@ -62,15 +65,15 @@ class Embedder:
                 asymmetry = ((_normalise(vectors) - _normalise(mirrored)) ** 2).sum(axis=1)
                 vectors = vectors + mirrored
             units = _normalise(vectors)
-            usable = np.isfinite(norms) & (np.linalg.norm(units, axis=1) > 0.5)  # not NaN either
+            usable = np.isfinite(norms) & (np.linalg.norm(units, axis=1) > 0.5)  # false for NaN, too
             return ChipEmbeddings(units * np.float32(spec.radius), asymmetry, norms, usable)
 
     def raw_vectors(self, chips: UInt8) -> Float32:
-        """The model's own vectors (n, d) of chips (n, h, w, 3), not scaled."""
+        """Return the model's raw vectors (n, d) of chips (n, h, w, 3)."""
         return self.raw_vectors_and_norms(chips)[0]
 
     def raw_vectors_and_norms(self, chips: UInt8) -> tuple[Float32, Float32]:
-        """The same and their norms (n,), in batches."""
+        """Return the model's raw vectors (n, d) and their norms (n,), computed in batches."""
         spec, feed = self._spec, self._embedder_io
         vectors, norms = np.empty((len(chips), spec.dimension), np.float32), np.empty(len(chips), np.float32)
         for start in range(0, len(chips), self._batch_size):
@@ -93,8 +96,7 @@ def _normalise(vectors: Float32) -> Float32:
 
 
 def load_embedder(pack: Pack, device: str = "cpu") -> Embedder:
-    """The pack's embedder, its model opened on a device. Raises PackError for a model that is not
-    what the pack says of it."""
+    """Open the pack's embedder on a device. Raises PackError if the model does not fit the manifest."""
     spec = pack.embedder
     model = OnnxModel(pack.path(spec.file), device)
     feed = infer_embedder_io(model.name, model.input_shape, model.output_shapes, spec)

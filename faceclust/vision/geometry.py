@@ -1,8 +1,8 @@
-"""Boxes, points and similarity transforms: pure functions.
+"""Boxes, points and similarity transforms, as pure functions.
 
-Axis order, everywhere in faceclust: points are (x, y), x to the right, y down, in pixels
-with (0, 0) the top left corner of the top left pixel; boxes are (left, top, right, bottom);
-pixel arrays are (height, width, channel); sizes are (width, height).
+Conventions everywhere in faceclust: points are (x, y) in pixels, x to the right, y down, with (0,
+0) at the top left corner of the top left pixel. Boxes are (left, top, right, bottom). Pixel arrays
+are (height, width, channel). Sizes are (width, height).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Float64 = NDArray[np.float64]
 
 
 def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floating]) -> Float64:
-    """The 2×3 matrix of rotation, uniform scale and shift that takes points `source` (k, 2)
-    nearest to `target` (k, 2) by least squares, without reflection (Umeyama 1991, eq. 40-43,
-    in two dimensions, where complex numbers give it in closed form).
+    """Return the 2×3 similarity matrix that maps points `source` (k, 2) closest to `target` (k, 2).
 
-    Raises ValueError where all source points are one.
+    It consists of rotation, uniform scale and translation, without reflection, and minimises the
+    squared error (Umeyama 1991, eq. 40-43; complex numbers have a closed form in two dimensions).
+    Raises ValueError if all source points are equal.
     """
     a = source[:, 0].astype(np.float64) + 1j * source[:, 1]
     b = target[:, 0].astype(np.float64) + 1j * target[:, 1]
@@ -35,7 +35,7 @@ def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floati
 
 
 def invert_transform(matrix: NDArray[np.floating]) -> Float64:
-    """The inverse of a 2×3 affine matrix, as a 2×3 matrix."""
+    """Return the inverse of a 2×3 affine matrix, as a 2×3 matrix."""
     linear = np.linalg.inv(matrix[:, :2].astype(np.float64))
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
@@ -46,16 +46,19 @@ def transform_points(matrix: NDArray[np.floating], points: NDArray[np.floating])
 
 
 def transform_scale(matrix: NDArray[np.floating]) -> float:
-    """How many target pixels one source pixel becomes, for a similarity transform."""
+    """Return the number of target pixels per source pixel of a similarity transform."""
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
 def non_maximum_suppression(
     boxes: Float32, scores: Float32, overlap: float, *, over_smaller_area: bool = False
 ) -> NDArray[np.intp]:
-    """Indices of the boxes kept, best score first (ties: lower index first): greedily, a box
-    is dropped whose overlap with a better one exceeds `intersection_over_union`, measured as IoU or, with
-    `over_smaller`, as intersection over the smaller area (MTCNN's last stage)."""
+    """Return the indices of the boxes to keep, best score first (ties: lower index first).
+
+    A box is dropped if its overlap with a better box that is kept exceeds `overlap`. The measure is
+    intersection over union or, with `over_smaller_area`, intersection over the smaller area
+    (MTCNN's last stage).
+    """
     order = np.argsort(-scores, kind="stable")
     left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
     area = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
@@ -63,7 +66,7 @@ def non_maximum_suppression(
     for i in range(len(order)):
         if not kept[i]:
             continue
-        rest = slice(i + 1, None)  # views: most of the time here goes into moving numbers about
+        rest = slice(i + 1, None)  # slices are views: copying would dominate the run time
         width = np.minimum(right[i], right[rest]) - np.maximum(left[i], left[rest])
         height = np.minimum(bottom[i], bottom[rest]) - np.maximum(top[i], top[rest])
         both = np.maximum(width, 0) * np.maximum(height, 0)
@@ -73,7 +76,7 @@ def non_maximum_suppression(
 
 
 def square_boxes(boxes: Float32) -> Float32:
-    """Each box grown about its centre to a square of its longer side."""
+    """Grow each box around its centre to a square of its longer side."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     half = np.maximum(width, height) / 2
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2

@@ -1,5 +1,4 @@
-"""A second look at a face for its landmarks: one run of MTCNN's O-Net (Zhang et al. 2016) on the
-sharpest pixels at hand, whatever detector found it."""
+"""Refine landmarks by MTCNN's O-Net (Zhang et al. 2016), whatever detector found the face."""
 
 from __future__ import annotations
 
@@ -15,14 +14,16 @@ from faceclust.vision.mtcnn import decode_landmarks, run_in_batches
 
 
 class LandmarkRefiner:
-    """`refiner(pixels, detections)` gives the same faces with the landmarks O-Net sees in their
-    boxes. Where it does not take the box for a face, those of the detector stay."""
+    """Replaces the landmarks of detections by those that O-Net finds in their boxes.
+
+    The detector's landmarks stay if O-Net does not accept the box as a face.
+    """
 
     def __init__(self, onet: Model) -> None:
         self._onet = onet
 
     def __call__(self, pixels: UInt8, detections: Detections) -> Detections:
-        """Pixels (H, W, 3) that the detections are in."""
+        """`pixels` (H, W, 3): the picture that the detections refer to, in the best resolution available."""
         if not len(detections):
             return detections
         boxes = square_boxes(detections.boxes)

@@ -1,7 +1,7 @@
-"""MTCNN (Zhang et al. 2016): three networks, each looking closer at what the last let through.
+"""MTCNN (Zhang et al. 2016): a cascade of three networks.
 
-P-Net slides over an image pyramid, R-Net judges 24×24 crops, O-Net 48×48 crops and gives
-the five landmarks. The networks take RGB 0..255; their scaling is inside the graphs.
+P-Net slides over an image pyramid, R-Net filters 24×24 crops, O-Net filters 48×48 crops and locates
+five landmarks. The networks take RGB 0..255; normalisation is inside their graphs.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.geometry import non_maximum_suppression, square_boxes
 from faceclust.vision.pyramid import ImagePyramid
 
-_CELL, _STRIDE = 12, 2  # P-Net sees 12×12 pixels, a step every 2
-_STRIP_ROWS = 64  # rows P-Net is run on at a time: what it keeps between layers then stays in the cache
-_RNET_MAX_UPSCALE = 1.25  # R-Net makes do with pixels blown up by this
+_CELL, _STRIDE = 12, 2  # P-Net's receptive field and stride, in pixels
+_STRIP_ROWS = 64  # rows per run of P-Net, so that its activations stay in the CPU cache
+_RNET_MAX_UPSCALE = 1.25  # R-Net tolerates crops upscaled by this factor
 _BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
 class MtcnnSettings:
-    """`factor`: between two levels of the pyramid. `thresholds`: face probability each network
-    asks for. `intersection_over_union`: IoU above which the less probable of two proposals is dropped."""
+    """Settings of the cascade.
+
+    `factor`: scale between two pyramid levels. `thresholds`: face probability required by each
+    network. `overlap`: IoU above which the less probable of two proposals is dropped.
+    """
 
     factor: float
     thresholds: tuple[float, float, float]
@@ -35,8 +38,10 @@ class MtcnnSettings:
 
 
 class Mtcnn:
-    """A detector: `detector(pixels, min_face)` gives the `Detections` in a picture (H, W, 3);
-    `min_face` is the side, in its pixels, of the smallest face looked for."""
+    """Detector: `detector(pixels, min_face)` returns the `Detections` in a picture (H, W, 3).
+
+    `min_face`: side of the smallest face to look for, in pixels of the picture.
+    """
 
     def __init__(self, models: Mapping[str, Model], settings: MtcnnSettings) -> None:
         self._pnet, self._rnet, self._onet = models["pnet"], models["rnet"], models["onet"]
@@ -60,14 +65,14 @@ class Mtcnn:
         return square_boxes(box[non_maximum_suppression(box, score, self._settings.overlap)])
 
     def _scales(self, size: tuple[int, int], min_face: float) -> Iterator[float]:
-        """Of ever smaller copies, until P-Net's cell no longer fits."""
+        """Yield the scales of the pyramid, until P-Net's cell no longer fits."""
         scale = min(1.0, _CELL / min_face)
         while min(size) * scale >= _CELL:
             yield scale
             scale *= self._settings.factor
 
     def _run_pnet(self, level: UInt8) -> tuple[Float32, Float32]:
-        """P-Net's boxes (4, rows, columns) and face probabilities (rows, columns) over a copy."""
+        """Return P-Net's boxes (4, rows, columns) and face probabilities (rows, columns) of a level."""
         images = _to_batch(level[None])
         overlap = _CELL - _STRIDE
         starts = range(0, max(1, images.shape[2] - overlap), _STRIP_ROWS)
@@ -92,16 +97,20 @@ class Mtcnn:
 
 
 def decode_landmarks(boxes: Float32, onet_points: Float32) -> Float32:
-    """O-Net's points (n, 10), five x, then five y, as fractions of its crops, as (n, 5, 2) in the
-    pixels the boxes (n, 4) of those crops are in."""
+    """Convert O-Net's points (n, 10) to landmarks (n, 5, 2) in pixels.
+
+    The points are five x, then five y, as fractions of the crops at `boxes` (n, 4).
+    """
     fractions = onet_points.reshape(-1, 2, 5).transpose(0, 2, 1)
     size = (boxes[:, 2:] - boxes[:, :2])[:, None, :]
     return np.asarray(boxes[:, None, :2] + fractions * size, dtype=np.float32)
 
 
 def _find_local_maxima(face_map: Float32, threshold: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the cells above the threshold that no neighbour is above: a face stands
-    out in a patch of cells, and the networks to come need its best one only."""
+    """Return rows and columns of the cells above the threshold that exceed all their neighbours.
+
+    A face activates a patch of cells, and the later networks need only the best of them.
+    """
     rows, columns = np.nonzero(face_map > threshold)
     padded = np.pad(face_map, 1, constant_values=-math.inf)
     best = np.max([padded[rows + down, columns + right] for down in range(3) for right in range(3)], axis=0)
@@ -110,17 +119,17 @@ def _find_local_maxima(face_map: Float32, threshold: float) -> tuple[NDArray[np.
 
 
 def _apply_offsets(boxes: Float32, offsets: Float32) -> Float32:
-    """Boxes moved by offsets given as fractions of their width and height."""
+    """Shift boxes by offsets that are fractions of their width and height."""
     size = boxes[:, 2:] - boxes[:, :2]
     return np.asarray(boxes + offsets * np.concatenate([size, size], axis=1), dtype=np.float32)
 
 
 def run_in_batches(model: Model, crops: UInt8) -> dict[str, Float32]:
-    """The model over all crops, in batches that bound its memory (at least one, maybe empty)."""
+    """Run the model on all crops, in batches that bound its memory (at least one, possibly empty)."""
     parts = [model(_to_batch(crops[i : i + _BATCH_SIZE])) for i in range(0, max(len(crops), 1), _BATCH_SIZE)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _to_batch(pixels: UInt8) -> Float32:
-    """(n, h, w, 3) bytes → (n, 3, h, w) float32."""
+    """Convert (n, h, w, 3) uint8 to (n, 3, h, w) float32."""
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The steps of vision in order: detect → (refine landmarks →) align → embed and judge."""
+"""The steps of face analysis in order: detect → (refine landmarks →) align → embed and rate."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from faceclust.vision.quality import face_quality
 
 
 class EmbeddedFaces(NamedTuple):
-    """Faces of one photo, their embeddings float32 (n, d) and their quality float32 (n,), 0 to 1.
-    `unusable` faces more are left out: of them the model gives no finite numbers, or none but 0."""
+    """The faces of one photo.
+
+    `embeddings`: float32 (n, d). `quality`: float32 (n,), 0 to 1. `unusable_count`: further faces
+    left out because the embedder's vector is zero or not finite.
+    """
 
     detections: Detections
     embeddings: Float32
@@ -30,9 +33,11 @@ class EmbeddedFaces(NamedTuple):
 
 
 class FaceAnalyser:
-    """A pack's models, opened on a device (see `packs.session`), and what they do to a picture.
-    One for each worker. Raises PackError for models that are not what the pack says: those that did
-    not come with the program are tried on a blank picture first."""
+    """A pack's models, opened on a device (see `packs.session`). Each worker has its own.
+
+    Models that are not embedded in faceclust are tested on a blank picture first. Raises PackError
+    if models do not fit their manifest.
+    """
 
     def __init__(self, pack: Pack, device: str = "cpu") -> None:
         self.pack = pack
@@ -57,34 +62,38 @@ class FaceAnalyser:
         except MemoryError:
             raise
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
+            reason = " ".join(str(error).split())[:300]
             raise PackError(
-                f"pack {self.pack.name!r}: its models cannot be run: {said or type(error).__name__}",
-                hint="do they fit what its manifest says of them?",
+                f"pack {self.pack.name!r}: its models cannot be run: {reason or type(error).__name__}",
+                hint="check them against the manifest",
             ) from error
 
     def detect(self, pixels: UInt8, min_face: float | None = None) -> Detections:
-        """Faces of a picture (H, W, 3), in its pixels, from the left to the right, then down:
-        an order of their own, so that results do not hang on scores that differ in the last bit.
-        Those narrower than `min_face` pixels (None: than the pack's default) are not looked for."""
+        """Return the faces in a picture (H, W, 3), in its pixels, from left to right, then down.
+
+        That order is independent of scores, whose last bits may differ between machines.
+        `min_face`: width of the smallest face to look for in pixels, None for the pack's default.
+        """
         found = self._detector(pixels, self.pack.detector.min_face(max(pixels.shape)) if min_face is None else min_face)
-        # A face whose landmarks fall into one point cannot be aligned.
+        # A face whose landmarks coincide cannot be aligned.
         spread = np.ptp(found.landmarks, axis=1).max(axis=1, initial=0.0)
         usable = np.flatnonzero((spread > 1) & np.isfinite(found.boxes).all(axis=1))
         order = usable[np.lexsort((found.boxes[usable, 1], found.boxes[usable, 0]))]
         return found.take(order)
 
     def refine(self, pixels: UInt8, detections: Detections) -> Detections:
-        """The same faces with better landmarks, where the pack has a model for them. Pixels and
-        detections are of one scale, better than that of the detector's copy."""
+        """Return the same faces with better landmarks, if the pack has a model for them.
+
+        Pixels and detections have the same scale, which may be larger than the detector's.
+        """
         return self._refiner(pixels, detections) if self._refiner else detections
 
     def chip_scales(self, detections: Detections) -> Float64:
-        """Chip pixels for one picture pixel, (n,): over 1, more resolution would help."""
+        """Return chip pixels per picture pixel, (n,). Above 1, a larger picture would give better chips."""
         return np.array([transform_scale(matrix) for matrix in self._transforms(detections)])
 
     def align(self, pixels: UInt8, detections: Detections) -> UInt8:
-        """The faces aligned and cut out, uint8 (n, h, w, 3)."""
+        """Cut the aligned faces, uint8 (n, h, w, 3)."""
         return cut_chips(pixels, self._transforms(detections), self.pack.embedder.chip_size)
 
     def _transforms(self, detections: Detections) -> list[Float64]:
@@ -94,27 +103,29 @@ class FaceAnalyser:
         return chip_transforms(detections.landmarks, spec.template)
 
     def embed(self, detections: Sequence[Detections], chips: Sequence[UInt8]) -> list[EmbeddedFaces]:
-        """For the faces of each of some photos and their chips, in one go: the faces that are
-        ones by what the embedder makes of them."""
+        """Embed the faces of several photos together, given their detections and chips.
+
+        Doubtful detections with an asymmetric embedding are dropped: they are not faces.
+        """
         spec = self.pack.embedder
         embedded = self._embedder(np.concatenate([np.empty((0, *spec.chip_size[::-1], 3), np.uint8), *chips]))
         ends = np.cumsum([len(faces) for faces in detections], dtype=np.intp)
-        out = []
-        for faces, own, end in zip(detections, chips, ends, strict=True):
-            mine = slice(end - len(faces), end)
+        results = []
+        for faces, photo_chips, end in zip(detections, chips, ends, strict=True):
+            rows = slice(end - len(faces), end)
             doubtful = faces.scores < spec.sure_score
-            usable = embedded.usable[mine]
-            kept = np.flatnonzero(usable & ~(doubtful & (embedded.asymmetry[mine] > spec.max_asymmetry)))
-            sure, asymmetry, norms = faces.take(kept), embedded.asymmetry[mine][kept], embedded.norms[mine][kept]
-            quality = face_quality(sure, self.chip_scales(sure), own[kept], asymmetry, norms, spec)
+            usable = embedded.usable[rows]
+            kept = np.flatnonzero(usable & ~(doubtful & (embedded.asymmetry[rows] > spec.max_asymmetry)))
+            sure, asymmetry, norms = faces.take(kept), embedded.asymmetry[rows][kept], embedded.norms[rows][kept]
+            quality = face_quality(sure, self.chip_scales(sure), photo_chips[kept], asymmetry, norms, spec)
             unusable = int(np.count_nonzero(~usable))
-            out.append(EmbeddedFaces(sure, embedded.vectors[mine][kept], quality, unusable))
-        return out
+            results.append(EmbeddedFaces(sure, embedded.vectors[rows][kept], quality, unusable))
+        return results
 
     def raw_norms(self, chips: UInt8) -> Float32:
-        """The lengths (n,) of the embedder's own vectors, as it tells them."""
+        """Return the norms (n,) of the embedder's raw vectors, as the model reports them."""
         return self._embedder.raw_vectors_and_norms(chips)[1]
 
     def raw_vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
-        """The embedder's own vectors of chips and of their mirror images, (n, d) each, not scaled."""
+        """Return the embedder's raw vectors of chips and of their mirror images, (n, d) each."""
         return self._embedder.raw_vectors(chips), self._embedder.raw_vectors(chips[:, :, ::-1])

@@ -1,4 +1,4 @@
-"""How pixels enter a network: the order of their colours, and the numbers they become."""
+"""Convert pixels to network input: channel order, normalisation and layout."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from faceclust.types import Float32, UInt8
 def to_model_input(
     pixels: UInt8, colour: str, mean: ChannelLevels, scale: ChannelLevels, layout: str = "nchw"
 ) -> Float32:
-    """Pictures uint8 (n, h, w, 3) RGB → float32 (n, 3, h, w), or (n, h, w, 3) with `layout` "nhwc":
-    each channel, RGB or BGR (`colour`), as (value − mean) / scale. `mean` and `scale` are a number,
-    or three in the order of the channels."""
+    """Convert pictures uint8 (n, h, w, 3) RGB to float32 (n, 3, h, w), or (n, h, w, 3) for "nhwc".
+
+    Each channel, RGB or BGR (`colour`), becomes (value − mean) / scale. `mean` and `scale` are a
+    number, or three in the order of the channels.
+    """
     ordered = pixels[..., ::-1] if colour == "bgr" else pixels
     if layout == "nchw":
         ordered = ordered.transpose(0, 3, 1, 2)
     images = np.ascontiguousarray(ordered, dtype=np.float32)
     if (mean, scale) == (0.0, 1.0):
         return images
-    with np.errstate(over="ignore"):  # senseless numbers show in what comes out
+    with np.errstate(over="ignore"):  # invalid levels show in the results
         return np.asarray((images - _reshape_levels(mean, layout)) / _reshape_levels(scale, layout))
 
 

@@ -1,4 +1,4 @@
-"""A picture at every size a detector asks for, made cheaply."""
+"""A picture in every size that a detector asks for."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ from PIL import Image
 
 from faceclust.types import Float32, UInt8
 
-_FILL_VALUE = 127  # what a crop shows beyond the picture: about what the networks take for zero
+_FILL_VALUE = 127  # grey beyond the picture's edge, about zero after normalisation
 
 
 class ImagePyramid:
-    """A picture and its copies at 1/2, 1/4, …, each made when it is first needed. A smaller picture
-    is made from the smallest copy that is large enough: what it costs hangs on its own size, not on
-    that of the picture."""
+    """A picture and its copies at 1/2, 1/4, …, each made when first needed.
+
+    A smaller picture is resized from the smallest copy that is large enough. The cost therefore
+    depends on its own size, not on the picture's.
+    """
 
     def __init__(self, pixels: UInt8) -> None:
         self._pixels = pixels
-        self._halved_copies: dict[int, Image.Image] = {}  # by how often they were halved
+        self._halved_copies: dict[int, Image.Image] = {}  # by number of halvings
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the picture, px."""
+        """Width and height of the picture in pixels."""
         return self._pixels.shape[1], self._pixels.shape[0]
 
     def resize(self, scale: float) -> UInt8:
-        """The picture at `scale` (at most 1), uint8 (h, w, 3); sides are rounded up."""
+        """Return the picture at `scale` (at most 1), uint8 (h, w, 3); sides are rounded up."""
         size = math.ceil(self.size[0] * scale), math.ceil(self.size[1] * scale)
         halvings = _count_halvings(1 / scale)
         copy = self._halved_copy(halvings)
         if copy.size == size:
             return _to_rgb_array(copy)
-        shrunk = 0.5**halvings
-        # A copy's last column may stand for a part of one: only what the picture covers is taken.
-        covered = (0.0, 0.0, self.size[0] * shrunk, self.size[1] * shrunk)
+        reduction = 0.5**halvings
+        # The last row and column of a copy may be partial: take only what the picture covers.
+        covered = (0.0, 0.0, self.size[0] * reduction, self.size[1] * reduction)
         return _to_rgb_array(copy.resize(size, Image.Resampling.BILINEAR, box=covered))
 
     def crop(self, boxes: Float32, side: int, max_upscale: float = 1.0) -> UInt8:
-        """The square boxes (n, 4) cut out and resized to (n, side, side, 3), grey beyond the
-        picture's edge. They may be blown up by as much as this where that spares work."""
+        """Cut square boxes (n, 4) and resize them to (n, side, side, 3).
+
+        Pixels beyond the picture's edge are grey. Boxes may be upscaled by up to `max_upscale` if
+        that saves work.
+        """
         out = np.full((len(boxes), side, side, 3), _FILL_VALUE, np.uint8)
         for crop, box in zip(out, boxes.tolist(), strict=True):
             self._fill_crop(crop, box, max_upscale)
@@ -53,14 +58,14 @@ class ImagePyramid:
             return
         halvings = _count_halvings(max_upscale * (right - left) / side)
         if halvings == 1 and 1 not in self._halved_copies:
-            halvings = 0  # what has to be taken over is little beside a whole copy
-        shrunk = 0.5**halvings
-        left, top, right, bottom = left * shrunk, top * shrunk, right * shrunk, bottom * shrunk
-        width, height = self.size[0] * shrunk, self.size[1] * shrunk
+            halvings = 0  # converting the box is cheaper than making the copy
+        reduction = 0.5**halvings
+        left, top, right, bottom = left * reduction, top * reduction, right * reduction, bottom * reduction
+        width, height = self.size[0] * reduction, self.size[1] * reduction
         x0, y0, x1, y1 = max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height)
-        if x1 - x0 < shrunk or y1 - y0 < shrunk:
+        if x1 - x0 < reduction or y1 - y0 < reduction:
             return
-        # Where the part inside the picture lands on the crop.
+        # Position on the crop of the part inside the picture.
         across, down = side / (right - left), side / (bottom - top)
         column = min(round((x0 - left) * across), side - 1)
         row = min(round((y0 - top) * down), side - 1)
@@ -85,7 +90,7 @@ class ImagePyramid:
 
 
 def _count_halvings(reduction: float) -> int:
-    """How often a picture can be halved and still be shrunk to 1/`reduction` from there."""
+    """Return how often a picture can be halved before it is smaller than 1/`reduction`."""
     return max(0, math.floor(math.log2(reduction)))
 
 
@@ -94,11 +99,14 @@ def _to_rgb_array(image: Image.Image) -> UInt8:
 
 
 def _reduce_pixels(pixels: UInt8, factor: int) -> Image.Image:
-    """A picture (h, w, 3) at 1/`factor`. Pixels turned upright lie in memory as they were stored:
-    they are shrunk so, and turned then, which moves fewer of them."""
+    """Reduce a picture (h, w, 3) to 1/`factor`.
+
+    Upright pixels may be a turned view of the stored ones. They are reduced as stored and turned
+    afterwards, which moves fewer bytes.
+    """
     rows, columns = (-1 if stride < 0 else 1 for stride in pixels.strides[:2])
     odd = pixels.shape[0] % factor or pixels.shape[1] % factor
-    if odd and -1 in (rows, columns):  # a part of a row or column has to be the last
+    if odd and -1 in (rows, columns):  # the partial row or column must come last
         return Image.fromarray(pixels).reduce(factor)
     as_stored = pixels[::rows, ::columns]
     swapped = as_stored.strides[0] < as_stored.strides[1]
@@ -113,10 +121,9 @@ def _reduce_pixels(pixels: UInt8, factor: int) -> Image.Image:
 
 
 def _to_pillow_image(pixels: UInt8) -> Image.Image:
-    """Pixels (h, w, 3) as Pillow's. Where four bytes are kept of each, as Pillow does, nothing is
-    copied."""
+    """Convert pixels (h, w, 3) to a Pillow image, without copying if each has four bytes in memory."""
     height, width, _ = pixels.shape
     if pixels.strides != (4 * width, 4, 1):
         return Image.fromarray(pixels)
-    whole = np.lib.stride_tricks.as_strided(pixels, (height, width, 4), writeable=False)
-    return Image.frombuffer("RGBX", (width, height), whole, "raw", "RGBX", 0, 1)
+    four_bytes = np.lib.stride_tricks.as_strided(pixels, (height, width, 4), writeable=False)
+    return Image.frombuffer("RGBX", (width, height), four_bytes, "raw", "RGBX", 0, 1)

@@ -1,10 +1,10 @@
-"""RetinaFace (Deng et al. 2020, "RetinaFace: Single-shot Multi-level Face Localisation in the Wild")
-as the much used PyTorch version of it has it, with a MobileNet or a ResNet.
+"""RetinaFace (Deng et al. 2020), in its widely used PyTorch version with MobileNet or ResNet.
 
-The network takes BGR less a mean. Each cell of a grid has two priors, squares about the cell's middle
-with the sides below. For a prior of side a it gives the probabilities of "nothing" and "face"; the
-box's centre as an offset in units of 0.1·a and its size as a·exp(0.2·…), and each landmark as an
-offset from the middle in units of 0.1·a: SSD's encoding (Liu et al. 2016) with variances .1 and .2.
+The paper is "RetinaFace: Single-shot Multi-level Face Localisation in the Wild". The network takes
+BGR minus a mean. Each grid cell has two priors, squares around the cell's centre. For each prior,
+the network returns the probabilities of "nothing" and "face". For a prior of side a, the box's
+centre is an offset in units of 0.1·a, and its size is a·exp(0.2·…). Each landmark is an offset from
+the centre in units of 0.1·a. That is SSD's encoding (Liu et al. 2016) with variances 0.1 and 0.2.
 """
 
 from __future__ import annotations
@@ -23,17 +23,21 @@ from faceclust.vision.single_stage import (
     SingleStageDetector,
     SingleStageSettings,
     cell_coordinates,
+    outputs_by_shape,
     unexpected_outputs_error,
 )
 
-_PRIOR_SIDES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # px
-_CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2  # variances
+_PRIOR_SIDES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # pixels, by stride
+_CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
 
 
 @dataclass(frozen=True)
 class RetinafaceSettings(SingleStageSettings):
-    """`colour`: the order of the channels, "bgr" or "rgb"; `mean` and `scale`: a number, or three in
-    that order. `softmaxed`: whether the model gives probabilities, not yet what softmax makes them of."""
+    """Settings of the network's input and output.
+
+    `colour`: channel order, "bgr" or "rgb". `mean` and `scale`: a number, or three in that order.
+    `softmaxed`: whether the model's scores are probabilities, not logits.
+    """
 
     colour: str = "bgr"
     mean: ChannelLevels = (104.0, 117.0, 123.0)
@@ -42,7 +46,7 @@ class RetinafaceSettings(SingleStageSettings):
 
 
 class Retinaface(SingleStageDetector):
-    """A detector by a model with three outputs over all grids: (1, n, 4), (1, n, 2) and (1, n, 10)."""
+    """Detector for a model with three outputs over all grids: (1, n, 4), (1, n, 2) and (1, n, 10)."""
 
     def __init__(self, model: object, settings: RetinafaceSettings, size: tuple[int, int] | None = None) -> None:
         super().__init__(model, settings, size)  # type: ignore[arg-type]
@@ -50,29 +54,30 @@ class Retinaface(SingleStageDetector):
         self._softmaxed = settings.softmaxed
 
     def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
-        prior = _make_priors(rows, columns)
-        by_shape = {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in outputs.values() if value.ndim >= 2}
+        priors = _make_priors(rows, columns)
+        by_shape = outputs_by_shape(outputs)
         try:
-            place, sure, points = (by_shape[len(prior), numbers] for numbers in (4, 2, 10))
+            offsets, pairs, landmark_offsets = (by_shape[len(priors), size] for size in (4, 2, 10))
         except KeyError:
-            n = len(prior)
+            n = len(priors)
             raise unexpected_outputs_error("RetinaFace", f"1×{n}×4, 1×{n}×2 and 1×{n}×10", outputs) from None
-        with np.errstate(over="ignore"):  # what is not finite is dropped
-            scores = sure[:, 1] if self._softmaxed else 1 / (1 + np.exp(sure[:, 0] - sure[:, 1]))
+        with np.errstate(over="ignore"):  # non-finite candidates are dropped later
+            nothing, face = pairs.T
+            scores = face if self._softmaxed else 1 / (1 + np.exp(nothing - face))
             found = np.flatnonzero(scores > self._settings.threshold)
-            middle, side = prior[found, :2], prior[found, 2:]
-            centre = middle + place[found, :2] * _CENTRE_VARIANCE * side
-            half = side * np.exp(place[found, 2:] * _SIZE_VARIANCE) / 2
-        landmarks = middle[:, None] + points[found].reshape(-1, 5, 2) * _CENTRE_VARIANCE * side[:, None]
+            middle, side = priors[found, :2], priors[found, 2:]
+            centre = middle + offsets[found, :2] * _CENTRE_VARIANCE * side
+            half = side * np.exp(offsets[found, 2:] * _SIZE_VARIANCE) / 2
+        landmarks = middle[:, None] + landmark_offsets[found].reshape(-1, 5, 2) * _CENTRE_VARIANCE * side[:, None]
         return Candidates(np.concatenate([centre - half, centre + half], axis=1), scores[found], landmarks)
 
 
 def _make_priors(rows: int, columns: int) -> Float32:
-    """Each prior's middle and side, px, (n, 3): grid by grid, row by row, the smaller first."""
+    """Return the centre and side of each prior in pixels, (n, 3): by grid, by row, the smaller first."""
     parts = []
-    for grid in STRIDES:
-        wide, high = columns * COARSEST_STRIDE // grid, rows * COARSEST_STRIDE // grid
-        middle = (cell_coordinates(np.arange(2 * wide * high), wide, 2) + 0.5) * grid
-        sides = np.tile(np.array(_PRIOR_SIDES[grid], np.float32), wide * high)
+    for stride in STRIDES:
+        width, height = columns * COARSEST_STRIDE // stride, rows * COARSEST_STRIDE // stride
+        middle = (cell_coordinates(np.arange(2 * width * height), width, 2) + 0.5) * stride
+        sides = np.tile(np.array(_PRIOR_SIDES[stride], np.float32), width * height)
         parts.append(np.concatenate([middle, sides[:, None]], axis=1))
     return np.concatenate(parts).astype(np.float32)

@@ -1,6 +1,7 @@
-"""What one-stage detectors have in common: one network looks at a picture once, and every cell of
-three grids, of 8, 16 and 32 pixels, may say that it sees a face, how sure it is, where the face's box
-and its five landmarks lie. How that is said is each detector's own.
+"""The common part of one-stage detectors, where one network looks at a picture once.
+
+Each cell of three grids, of 8, 16 and 32 pixels, predicts whether it sees a face, with a score, a
+box and five landmarks. Each detector decodes these predictions in its own way.
 """
 
 from __future__ import annotations
@@ -15,21 +16,24 @@ from numpy.typing import NDArray
 
 from faceclust.errors import PackError
 from faceclust.packs.pack import ChannelLevels
-from faceclust.packs.session import Model
+from faceclust.packs.session import Model, format_shape
 from faceclust.types import Detections, Float32, UInt8
 from faceclust.vision.geometry import non_maximum_suppression
 from faceclust.vision.preprocess import to_model_input
 from faceclust.vision.pyramid import ImagePyramid
 
-STRIDES = (8, 16, 32)  # px of a cell
+STRIDES = (8, 16, 32)  # pixels per cell
 COARSEST_STRIDE = STRIDES[-1]
-_MAX_CANDIDATES = 5000  # candidates looked at, the best first: a network gone wrong sees a face in every cell
+_MAX_CANDIDATES = 5000  # best ones kept: a broken network may find a face in every cell
 
 
 @dataclass(frozen=True)
 class SingleStageSettings:
-    """`smallest`: width in pixels of the smallest face the network finds. `threshold`: the score a
-    face needs. `intersection_over_union`: IoU above which the worse of two detections is dropped."""
+    """Settings of a one-stage detector.
+
+    `smallest`: width of the smallest face the network finds, in pixels. `threshold`: score required
+    of a face. `overlap`: IoU above which the worse of two detections is dropped.
+    """
 
     smallest: int
     threshold: float
@@ -37,7 +41,7 @@ class SingleStageSettings:
 
 
 class Candidates(NamedTuple):
-    """Boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in pixels of what the network was given."""
+    """Boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in pixels of the network's input."""
 
     boxes: Float32
     scores: Float32
@@ -45,11 +49,11 @@ class Candidates(NamedTuple):
 
 
 class SingleStageDetector(ABC):
-    """A detector: `detector(pixels, min_face)` gives the `Detections` in a picture (H, W, 3);
-    `min_face` is the width, in its pixels, of the smallest face looked for. Of `read_dimensions` (width,
-    height): what the network takes, None where it takes any.
+    """Detector: `detector(pixels, min_face)` returns the `Detections` in a picture (H, W, 3).
 
-    Each kind says how pixels enter (`colour`, `mean`, `scale`) and reads the answers (`decode`).
+    `min_face`: width of the smallest face to look for, in pixels of the picture. `size`: (width,
+    height) of the network's input, None if it takes any size. Subclasses set the input format
+    (`colour`, `mean`, `scale`) and implement `decode`.
     """
 
     colour = "rgb"
@@ -71,11 +75,14 @@ class SingleStageDetector(ABC):
 
     @abstractmethod
     def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
-        """The faces above the threshold, from the network's outputs; `rows` and `columns` are those
-        of the coarsest grid. Raises PackError for outputs that are not what this detector's are."""
+        """Return the candidates above the threshold, decoded from the network's outputs.
+
+        `rows` and `columns` are those of the coarsest grid. Raises PackError for outputs of another
+        kind.
+        """
 
     def _pad(self, copy: UInt8) -> UInt8:
-        """With black to whole cells of the coarsest grid, or to the one size the network takes."""
+        """Pad with black to whole cells of the coarsest grid, or to the fixed input size."""
         rows, columns = (-(-side // COARSEST_STRIDE) for side in copy.shape[:2])
         height, width = (
             self._fixed_size[::-1] if self._fixed_size else (rows * COARSEST_STRIDE, columns * COARSEST_STRIDE)
@@ -86,15 +93,22 @@ class SingleStageDetector(ABC):
 
 
 def cell_coordinates(indices: NDArray[np.intp], columns: int, anchors_per_cell: int = 1) -> Float32:
-    """The cells (column, row), (n, 2), of answers by their position: grids go row by row, the
-    `anchors` of a cell one after the other."""
+    """Return the cell (column, row) of each prediction index, (n, 2).
+
+    Predictions are ordered by row, with the anchors of a cell one after the other.
+    """
     cell = indices // anchors_per_cell
     return np.stack([cell % columns, cell // columns], axis=1).astype(np.float32)
 
 
 def concatenate_candidates(parts: list[Candidates]) -> Candidates:
-    """The candidates of several grids."""
+    """Concatenate the candidates of several grids."""
     return Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def outputs_by_shape(outputs: Mapping[str, Float32]) -> dict[tuple[int, ...], Float32]:
+    """Return outputs by the shape of their last two axes, with leading axes of 1 removed."""
+    return {value.shape[-2:]: value.reshape(value.shape[-2:]) for value in outputs.values() if value.ndim >= 2}
 
 
 def _select_best(found: Candidates) -> Candidates:
@@ -106,10 +120,7 @@ def _select_best(found: Candidates) -> Candidates:
 
 
 def unexpected_outputs_error(kind: str, expected: str, outputs: Mapping[str, Float32]) -> PackError:
-    """What to raise for outputs that a decoder cannot read."""
-    shapes = ", ".join(f"{name} {_format_shape(value)}" for name, value in outputs.items())
-    return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {shapes}")
-
-
-def _format_shape(value: Float32) -> str:
-    return "×".join(map(str, value.shape)) or "one number"
+    """Return the error for outputs that a decoder cannot read."""
+    shapes = {name: format_shape(value.shape) if value.ndim else "one number" for name, value in outputs.items()}
+    found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    return PackError(f"the model's outputs are not {kind}'s: expected {expected}; found {found}")

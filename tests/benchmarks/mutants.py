@@ -24,7 +24,8 @@ from multiprocessing.sharedctypes import Synchronized, SynchronizedArray
 import numpy as np
 from PIL import Image, ImageCms
 
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import PhotoRef
 from tests.support.photo_files import dng, encode, jpeg_in_cmyk, moving
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, scenery

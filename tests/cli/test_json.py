@@ -25,4 +25,4 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
         answer = json.loads(done.stdout)  # of bytes: they are to be UTF-8
         assert [skip["photo"] for skip in answer["skipped"]] == [r"bad\xff.jpg"]
         if command[0] == "scan":
-            assert answer["notes"][0].startswith(rf"{tmp_path}/\xfefolder: not looked into")
+            assert answer["notes"][0].startswith(rf"{tmp_path}/\xfefolder: skipped")

@@ -18,7 +18,7 @@ from faceclust.errors import UsageError
 from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
 from faceclust.importers.picasa import format_rect64
 from faceclust.outputs.face_table import write_rows
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.orientation import read_orientation
 from faceclust.types import FaceOccurrence
 from faceclust.xmp.values import Box, stored_box, stored_size

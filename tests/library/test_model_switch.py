@@ -146,7 +146,7 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
     assert "faceclust models use dlib" in str(told.value.hint)
     result = other.scan(workers=0)
     assert result.scanned == result.photos
-    assert len(result.notes) == 1 and "known by the models dlib" in result.notes[0]
+    assert len(result.notes) == 1 and "scanned with dlib" in result.notes[0]
     assert len(set(named.occurrences_of).intersection(other.occurrences_of)) < len(named.occurrences_of) / 3
     assert surviving(before, other) == (12, 12, 12)
     # Before they are grouped anew, the groups are those there were, with their numbers.
@@ -203,7 +203,7 @@ def test_faces_that_models_have_no_numbers_for_are_left_out_and_told(named: Libr
     assert 0 < len(other.faces) < len(named.faces) and set(other.occurrences_of) < set(named.occurrences_of)
     (told,) = [note for note in result.notes if "left out" in note]
     left_out = len(named.occurrences) - len(other.occurrences)
-    assert f"faces left out, as tiny gives no usable numbers for them: {left_out}, on " in told
+    assert f"faces left out because tiny returns no usable vectors for them: {left_out}, on " in told
     assert other.scan(workers=0).scanned == 0
 
 
@@ -305,5 +305,5 @@ def test_a_large_change_says_how_long_it_takes_after_its_first_photos(
     install_tiny_embedder()
     monkeypatch.setattr("faceclust.scan.model_change.ESTIMATE_AFTER_PHOTOS", 4)
     result = switched(named, "tiny").scan(workers=0)
-    assert [note.split(", at the pace")[0][:12] for note in result.notes] == ["11 photos kn", "all 11 take "]
+    assert [note.split(", at the pace")[0][:12] for note in result.notes] == ["11 photos sc", "all 11 take "]
     assert "at the pace of the first 4" in result.notes[1]

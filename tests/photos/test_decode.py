@@ -1,4 +1,4 @@
-"""Every format, mode and orientation to upright RGB; every broken file to a reason."""
+"""Every format, mode and orientation is decoded to upright RGB; every damaged file has a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from faceclust.photos import turbojpeg
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import PhotoRef, SkipReason
 from tests.support.photo_files import UPRIGHT, corners, encode, scene
 from tests.support.sample_photos import ORIENTATION
@@ -32,7 +33,7 @@ STORED_AS = {
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
+def test_pictures_of_every_orientation_are_turned_upright(format: str, orientation: int) -> None:
     turn = STORED_AS[orientation]
     stored = scene() if turn is None else scene().transpose(turn)
     exif = Image.Exif()
@@ -44,8 +45,8 @@ def test_every_orientation_comes_upright(format: str, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_is_decoded_no_smaller_than_asked(orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turbojpeg, "_MAX_FULL_DECODE_PIXELS", 0)  # larger ones are reduced
+def test_a_jpeg_is_not_decoded_smaller_than_requested(orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turbojpeg, "_MAX_FULL_DECODE_PIXELS", 0)  # so that this size is reduced
     turn = STORED_AS[orientation]
     stored = scene(960, 640) if turn is None else scene(960, 640).transpose(turn)
     exif = Image.Exif()
@@ -59,7 +60,7 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked(orientation: int, monkeypatch: 
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "1", "RGBA", "LA", "YCbCr"])
-def test_every_mode_becomes_rgb(mode: str) -> None:
+def test_every_mode_is_converted_to_rgb(mode: str) -> None:
     image = scene().convert(mode)
     format = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
     photo = decode_photo(encode(image, format), REF)
@@ -68,7 +69,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     assert np.abs(photo.pixels.astype(int) - expected).mean() < 6
 
 
-def test_sixteen_bits_and_floats_keep_their_shape() -> None:
+def test_16_bit_and_float_pictures_keep_their_gradients() -> None:
     ramp = np.linspace(0, 65535, 128 * 192).reshape(128, 192)
     sixteen = Image.fromarray(ramp.astype(np.uint16))
     for format in ("PNG", "TIFF"):
@@ -78,7 +79,7 @@ def test_sixteen_bits_and_floats_keep_their_shape() -> None:
     assert floats.pixels[0, 0].tolist() == [0, 0, 0] and floats.pixels[-1, -1].tolist() == [255, 255, 255]
 
 
-def test_wide_integers_and_odd_floats_are_not_black() -> None:
+def test_32_bit_integers_and_non_finite_floats_do_not_become_black() -> None:
     levels = np.tile(np.arange(192, dtype=np.int32) + 40, (128, 1))
     photo = decode_photo(encode(Image.fromarray(levels), "TIFF"), REF)
     np.testing.assert_array_equal(photo.pixels[:, :, 0], levels.astype(np.uint8))
@@ -87,17 +88,17 @@ def test_wide_integers_and_odd_floats_are_not_black() -> None:
     assert decode_photo(encode(Image.fromarray(floats), "TIFF"), REF).pixels.std() > 50
 
 
-def test_a_png_full_of_text_is_a_photo_all_the_same() -> None:
+def test_a_png_with_megabytes_of_text_is_decoded() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("prompt", "words " * 500_000, zip=True)
     assert corners(decode_photo(encode(scene(), "PNG", pnginfo=text), REF).pixels) == UPRIGHT
 
 
-def test_no_other_program_is_asked_to_decode() -> None:
-    assert reason(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n") is SkipReason.NOT_A_PHOTO
+def test_postscript_is_not_passed_to_an_external_decoder() -> None:
+    assert skip_reason(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n") is SkipReason.NOT_A_PHOTO
 
 
-def test_transparent_parts_are_white() -> None:
+def test_transparency_becomes_white() -> None:
     image = scene().convert("RGBA")
     image.putalpha(Image.fromarray(np.where(np.arange(192) < 96, 255, 0).astype(np.uint8)[None].repeat(128, 0)))
     assert corners(decode_photo(encode(image, "PNG"), REF).pixels) == ["red", "white", "blue", "white"]
@@ -107,39 +108,39 @@ def test_transparent_parts_are_white() -> None:
     assert photo.pixels[0, 0].tolist() == [255, 255, 255]
 
 
-def test_of_a_moving_picture_the_first_frame() -> None:
+def test_only_the_first_frame_of_an_animation_is_decoded() -> None:
     data = encode(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (192, 128), "black")])
     assert corners(decode_photo(data, REF).pixels) == UPRIGHT
 
 
-def test_the_hash_is_of_the_content() -> None:
+def test_the_hash_depends_on_the_content_alone() -> None:
     data = encode(scene(), "BMP")
     assert decode_photo(data, REF).content_hash == decode_photo(data, PhotoRef("other", 2, 2)).content_hash
     assert decode_photo(data, REF).content_hash != decode_photo(encode(scene(), "PNG"), REF).content_hash
 
 
-def reason(data: bytes) -> SkipReason:
+def skip_reason(data: bytes) -> SkipReason:
     with pytest.raises(UndecodableError) as failure:
         decode_photo(data, REF)
     assert str(failure.value)
     return failure.value.reason
 
 
-def test_broken_files_have_a_reason() -> None:
-    assert reason(b"") is SkipReason.EMPTY
-    assert reason(b"Dear diary, this is no photo.") is SkipReason.NOT_A_PHOTO
-    assert reason(Path(__file__).read_bytes()) is SkipReason.NOT_A_PHOTO
+def test_unusable_files_have_a_skip_reason() -> None:
+    assert skip_reason(b"") is SkipReason.EMPTY
+    assert skip_reason(b"Dear diary, this is no photo.") is SkipReason.NOT_A_PHOTO
+    assert skip_reason(Path(__file__).read_bytes()) is SkipReason.NOT_A_PHOTO
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF"])
-def test_a_truncated_file_is_never_an_exception_of_another_kind(format: str) -> None:
+def test_truncated_files_raise_only_undecodable_error(format: str) -> None:
     data = encode(scene(), format)
     for end in (len(data) // 2, len(data) * 3 // 4):
-        assert reason(data[:end]) in (SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
+        assert skip_reason(data[:end]) in (SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_flipped_bytes_give_a_photo_or_a_reason(seed: int) -> None:
+def test_corrupted_files_are_decoded_or_have_a_skip_reason(seed: int) -> None:
     rng = np.random.default_rng(seed)
     format = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF"][seed % 8]
     data = np.frombuffer(encode(scene(), format), np.uint8).copy()
@@ -156,4 +157,4 @@ def test_a_gigantic_picture_is_refused_by_its_header() -> None:
     chunk = b"IHDR" + header
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     data += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    assert reason(data) is SkipReason.TOO_LARGE
+    assert skip_reason(data) is SkipReason.TOO_LARGE

@@ -1,4 +1,4 @@
-"""Packets inside photos, put there by exiftool."""
+"""XMP packets in photos, written by exiftool or built by hand."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from faceclust.xmp.read import read_packet
 from tests.support.photo_files import dng, scene
 from tests.support.programs import program
 
-ENDINGS = ("jpg", "png", "webp", "tif", "heic", "avif", "dng")
+EXTENSIONS = ("jpg", "png", "webp", "tif", "heic", "avif", "dng")
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A photo of each format, with a packet that exiftool wrote into it."""
+    """A photo of each format, with an XMP packet written by exiftool."""
     folder = tmp_path_factory.mktemp("photos")
     picture = scene()
-    for ending in ENDINGS:
-        path = folder / f"a.{ending}"
-        if ending == "heic":
+    for extension in EXTENSIONS:
+        path = folder / f"a.{extension}"
+        if extension == "heic":
             pillow_heif.from_pillow(picture).save(path)
-        elif ending == "dng":
+        elif extension == "dng":
             path.write_bytes(dng(picture))
         else:
             picture.save(path)
     region = "-RegionInfo={RegionList=[{Area={X=0.5,Y=0.4,W=0.2,H=0.3},Name=Zoë,Type=Face}]}"
-    paths = {ending: folder / f"a.{ending}" for ending in ENDINGS}
+    paths = {extension: folder / f"a.{extension}" for extension in EXTENSIONS}
     command = [program("exiftool"), "-q", "-overwrite_original", "-charset", "utf8", region, *paths.values()]
     subprocess.run(command, check=True)
     return paths
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_the_packet_is_found_in_every_format(photos: dict[str, Path], ending: str) -> None:
-    (packet,) = read_embedded_packets(photos[ending])
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_the_packet_is_found_in_every_format(photos: dict[str, Path], extension: str) -> None:
+    (packet,) = read_embedded_packets(photos[extension])
     assert [region.name for region in read_packet(packet).regions] == ["Zoë"]
 
 
-def test_a_picture_is_not_read_for_it(photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_picture_itself_is_not_read(photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     read, counted = os.read, []
     monkeypatch.setattr(os, "read", lambda file, count: counted.append(len(data := read(file, count))) or data)
     with photos["jpg"].open("ab") as file:
@@ -56,18 +56,18 @@ def test_a_picture_is_not_read_for_it(photos: dict[str, Path], monkeypatch: pyte
     assert sum(counted) < 100_000
 
 
-def test_a_large_tiff(tmp_path: Path) -> None:
+def test_a_packet_in_a_bigtiff_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
     tifffile.imwrite(path, np.zeros((8, 8), np.uint8), bigtiff=True, extratags=[(700, 1, len(packet), packet, True)])
     assert read_embedded_packets(path) == [packet]
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_damaged_files_have_a_packet_or_none(photos: dict[str, Path], ending: str, tmp_path: Path) -> None:
-    whole, path, random = photos[ending].read_bytes()[:200_000], tmp_path / "a", np.random.default_rng(0)
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_damaged_files_raise_nothing(photos: dict[str, Path], extension: str, tmp_path: Path) -> None:
+    intact, path, random = photos[extension].read_bytes()[:200_000], tmp_path / "a", np.random.default_rng(0)
     for number in range(400):
-        data = bytearray(whole)
+        data = bytearray(intact)
         if number % 2:
             del data[random.integers(len(data)) :]
         for at in random.integers(min(len(data), 4000), size=4) if len(data) else ():
@@ -81,7 +81,7 @@ def test_damaged_files_have_a_packet_or_none(photos: dict[str, Path], ending: st
                 continue
 
 
-def test_a_compressed_packet_may_not_blow_up(tmp_path: Path) -> None:
+def test_a_compressed_packet_beyond_the_limit_is_ignored(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -100,14 +100,14 @@ def heif(*meta: bytes, end: bytes = b"") -> bytes:
     return box(b"ftyp", b"heic\0\0\0\0mif1heic") + box(b"meta", bytes(4), *meta) + end
 
 
-def items(count: int) -> bytes:
-    """A list of XMP items."""
+def item_infos(count: int) -> bytes:
+    """An "iinf" box of XMP items."""
     each = (number.to_bytes(2, "big") + bytes(2) + b"mime\0application/rdf+xml\0" for number in range(1, count + 1))
     return box(b"iinf", bytes(4), count.to_bytes(2, "big"), *(box(b"infe", b"\2\0\0\0", one) for one in each))
 
 
-def places(count: int, extents: int, length: int, *, inside: bool = False) -> bytes:
-    """Where they are: all at the same bytes, again and again."""
+def item_locations(count: int, extents: int, length: int, *, inside: bool = False) -> bytes:
+    """An "iloc" box whose extents all refer to the same bytes."""
     extent = bytes(4) + length.to_bytes(4, "big")
     method = b"\0\1" if inside else b""
     each = (
@@ -119,8 +119,8 @@ def places(count: int, extents: int, length: int, *, inside: bool = False) -> by
 
 @pytest.mark.parametrize("empty", [b"iinf", b"iloc", b"infe"])
 @pytest.mark.parametrize("version", [b"", b"\0"])
-def test_empty_boxes(tmp_path: Path, empty: bytes, version: bytes) -> None:
-    boxes = {b"iinf": items(1), b"iloc": places(1, 1, 4)}
+def test_empty_item_boxes_have_no_packet(tmp_path: Path, empty: bytes, version: bytes) -> None:
+    boxes = {b"iinf": item_infos(1), b"iloc": item_locations(1, 1, 4)}
     boxes |= (
         {empty: box(empty, version)} if empty != b"infe" else {b"iinf": box(b"iinf", bytes(6), box(empty, version))}
     )
@@ -131,31 +131,30 @@ def test_empty_boxes(tmp_path: Path, empty: bytes, version: bytes) -> None:
 
 
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_small_file_may_not_say_much(tmp_path: Path, inside: bool) -> None:
-    """By items whose pieces are the same bytes of the file."""
+def test_overlapping_extents_cannot_expand_a_small_file_without_bound(tmp_path: Path, inside: bool) -> None:
     data, path = b"x" * 200_000, tmp_path / "a.heic"
     for count, extents, found in ((1, 1, 1), (2, 3, 2), (40, 64, 2), (200, 1, 160)):
-        parts = [items(count), places(count, extents, len(data), inside=inside)]
+        parts = [item_infos(count), item_locations(count, extents, len(data), inside=inside)]
         path.write_bytes(heif(*parts, box(b"idat", data)) if inside else heif(*parts, end=data))
         packets = read_embedded_packets(path)
         assert len(packets) == found and sum(map(len, packets)) <= MAX_PACKET_BYTES
         assert all(len(packet) == extents * len(data) for packet in packets)
 
 
-def test_parts_of_an_earlier_packet_are_passed_by(tmp_path: Path) -> None:
+def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None:
     def segment(content: bytes) -> bytes:
         return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
 
-    def more(guid: bytes, at: int, text: bytes) -> bytes:
+    def extended(guid: bytes, at: int, text: bytes) -> bytes:
         return segment(b"http://ns.adobe.com/xmp/extension/\0" + guid + bytes(4) + at.to_bytes(4, "big") + text)
 
     main = segment(b"http://ns.adobe.com/xap/1.0/\0" + b"<x/>" + b"A" * 32)
-    parts = [more(b"A" * 32, 3, b"def"), more(b"B" * 32, 0, b"old"), main, more(b"A" * 32, 0, b"abc")]
+    parts = [extended(b"A" * 32, 3, b"def"), extended(b"B" * 32, 0, b"old"), main, extended(b"A" * 32, 0, b"abc")]
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + b"".join(parts) + b"\xff\xda\0\2")
     assert read_embedded_packets(tmp_path / "a.jpg") == [b"<x/>" + b"A" * 32, b"abcdef"]
 
 
-def test_what_is_no_ordinary_file_or_no_photo_has_none(tmp_path: Path) -> None:
+def test_pipes_and_files_that_are_not_photos_have_no_packet(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     assert read_embedded_packets(tmp_path / "pipe.jpg") == []
     (tmp_path / "a.jpg").write_bytes(b"no photo")

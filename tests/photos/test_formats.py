@@ -1,4 +1,4 @@
-"""What a file is shows in its first bytes, whatever its name says."""
+"""File formats are detected by content, whatever the file name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import struct
 
 import pytest
 
-from faceclust.photos.decode import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, has_photo_signature, is_raw_tiff
 from faceclust.types import SkipReason
 from tests.support.photo_files import dng, encode, scene
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL"])
-def test_a_photo_is_known_by_its_first_bytes(format: str) -> None:
+def test_photo_formats_are_detected_by_their_first_bytes(format: str) -> None:
     data = encode(scene(), format)
     assert detect_format(data[:HEAD_BYTES]) is Format[format]
     assert has_photo_signature(data[:HEAD_BYTES])
@@ -32,12 +32,12 @@ def test_a_photo_is_known_by_its_first_bytes(format: str) -> None:
         (b"MM\0*\0\0\0\x08", Format.TIFF),
     ],
 )
-def test_formats_by_signature(head: bytes, format: Format) -> None:
+def test_known_signatures_are_detected(head: bytes, format: Format) -> None:
     assert detect_format(head) is format
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("head", "description"),
     [
         (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "an MP4 video"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a QuickTime video"),
@@ -49,28 +49,28 @@ def test_formats_by_signature(head: bytes, format: Format) -> None:
         (b"\n <!DOCTYPE html><html>", "a web page"),
         (b"\xef\xbb\xbf<HTML>", "a web page"),
         (b"8BPS\0\1", "a Photoshop document"),
-        (bytes(32), "nothing but zeros"),
-        (b"BMW, that was the car of", "no image format"),
-        (b"Dear diary", "no image format"),
+        (bytes(32), "zeros only"),
+        (b"BMW, that was the car of", "not an image format"),
+        (b"Dear diary", "not an image format"),
     ],
 )
-def test_what_is_no_photo_is_named(head: bytes, said: str) -> None:
-    with pytest.raises(UndecodableError, match=said) as failure:
+def test_the_message_names_what_a_file_is_instead_of_a_photo(head: bytes, description: str) -> None:
+    with pytest.raises(UndecodableError, match=description) as failure:
         detect_format(head)
     assert failure.value.reason is SkipReason.NOT_A_PHOTO
     assert not has_photo_signature(head)
 
 
-def test_a_raw_file_is_told_from_a_finished_tiff() -> None:
+def test_raw_files_are_distinguished_from_finished_tiffs() -> None:
     assert is_raw_tiff(dng(scene()))
     assert is_raw_tiff(dng(scene(), encode(scene(), "JPEG")))
     assert is_raw_tiff(b"II*\0\x10\0\0\0CR\2\0")
     assert not is_raw_tiff(encode(scene(), "TIFF"))
 
 
-def test_lies_about_directories_cost_nothing() -> None:
-    itself = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 330, 4, 1, 8, 8)
-    many = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 330, 4, 2**32 - 1, 8, 8)
-    beyond = b"MM\0*" + struct.pack(">I", 2**31)
-    for lie in (itself, many, beyond, b"II*\0", b"II*\0\x08\0\0\0\xff\xff"):
-        assert not is_raw_tiff(lie)
+def test_invalid_directories_end_the_search_quickly() -> None:
+    recursive = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 330, 4, 1, 8, 8)
+    huge_count = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 330, 4, 2**32 - 1, 8, 8)
+    beyond_end = b"MM\0*" + struct.pack(">I", 2**31)
+    for data in (recursive, huge_count, beyond_end, b"II*\0", b"II*\0\x08\0\0\0\xff\xff"):
+        assert not is_raw_tiff(data)

@@ -1,4 +1,4 @@
-"""Files made to hurt: none hangs, kills or fills the process that decodes it."""
+"""Hostile files neither hang, crash nor exhaust the process that decodes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.limits import MAX_PIXELS_MEMORY_HEAVY, MAX_SCANS, MIN_SIDE
 from faceclust.types import Metadata, Photo, PhotoRef, SkipReason
 from tests.benchmarks.mutants import mutant, originals, run
@@ -24,7 +25,7 @@ from tests.support.sample_photos import ORIENTATION
 REF = PhotoRef("photo", 1, 1)
 
 
-def outcome(data: bytes) -> Photo | SkipReason:
+def decode_or_skip_reason(data: bytes) -> Photo | SkipReason:
     try:
         return decode_photo(data, REF, 1280)
     except UndecodableError as error:
@@ -33,37 +34,37 @@ def outcome(data: bytes) -> Photo | SkipReason:
 
 
 @pytest.mark.parametrize("format", originals())
-def test_a_file_cut_off_anywhere_gives_a_reason(format: str) -> None:
+def test_files_truncated_anywhere_have_a_skip_reason(format: str) -> None:
     data = (
         encode(Image.effect_noise((200, 200), 60).convert("RGB"), format) if format != "RAW" else dng(scene(200, 200))
     )
     for end in range(0, len(data) - 1000, 1000):
-        assert outcome(data[:end]) in (SkipReason.EMPTY, SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
+        assert decode_or_skip_reason(data[:end]) in (SkipReason.EMPTY, SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
 
 
 @pytest.mark.parametrize("format", originals())
-def test_mutants_neither_kill_nor_hang(format: str) -> None:
+def test_mutated_files_neither_crash_nor_hang_the_process(format: str) -> None:
     crashed, hung, (photos, refused, _) = run(format, seed=7, count=150, limit=60)
     assert not crashed and not hung
     assert photos + refused == 150 and refused
 
 
-def test_mutants_are_the_same_again() -> None:
+def test_mutations_are_reproducible() -> None:
     assert mutant("JPEG", 3, 4) == mutant("JPEG", 3, 4) != mutant("JPEG", 4, 4)
 
 
-def test_an_item_of_a_heif_whose_kind_is_no_text_kills_nothing() -> None:
+def test_a_heif_with_an_item_type_that_is_not_text_does_not_crash() -> None:
     data = encode(scene(), "HEIF", Image.Exif())
-    named = (
+    damaged = (
         data.replace(b"\0\0Exif\0", b"\0\0E\xffif\0", 1)
         if b"\0\0Exif\0" in data
         else data.replace(b"hvc1", b"hv\xff1", 1)
     )
-    assert named != data
-    assert outcome(named) is SkipReason.TRUNCATED
+    assert damaged != data
+    assert decode_or_skip_reason(damaged) is SkipReason.TRUNCATED
 
 
-# Sizes that are declared, not held.
+# -- declared sizes without content ------------------------------------------
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -75,27 +76,29 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def patched(data: bytes, what: bytes, by: bytes, times: int = -1) -> bytes:
+def patch_bytes(data: bytes, what: bytes, by: bytes, times: int = -1) -> bytes:
     assert what in data and len(what) == len(by)
     return data.replace(what, by, times)
 
 
-def jpeg_of(width: int, height: int) -> bytes:
-    return patched(encode(scene(), "JPEG"), struct.pack(">HH", 128, 192), struct.pack(">HH", height, width), 1)
+def jpeg_declaring(width: int, height: int) -> bytes:
+    return patch_bytes(encode(scene(), "JPEG"), struct.pack(">HH", 128, 192), struct.pack(">HH", height, width), 1)
 
 
-def webp_of(width: int, height: int) -> bytes:
+def webp_declaring(width: int, height: int) -> bytes:
     extended = struct.pack("<I", 0)[:4] + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<I", 10) + extended + encode(scene(), "WEBP")[12:]
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def isobmff_of(format: str, width: int, height: int) -> bytes:
+def isobmff_declaring(format: str, width: int, height: int) -> bytes:
     size = struct.pack(">II", 192, 128)
-    return patched(encode(scene(), format), b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", width, height))
+    return patch_bytes(
+        encode(scene(), format), b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", width, height)
+    )
 
 
-def tiff_of(*tags: tuple[int, int, int], body: bytes = b"") -> bytes:
+def tiff_with(*tags: tuple[int, int, int], body: bytes = b"") -> bytes:
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in sorted(tags))
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4) + body
 
@@ -106,25 +109,25 @@ def strip_tags(width: int, height: int, compression: int, count: int) -> list[tu
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {
-    "jpeg": lambda: jpeg_of(65500, 65500),
+    "jpeg": lambda: jpeg_declaring(65500, 65500),
     "png": lambda: png(2**31 - 1, 2**31 - 1, (b"IDAT", zlib.compress(bytes(1000)))),
-    "webp": lambda: webp_of(16384, 16384),
-    "long webp": lambda: webp_of(2**24, 2**8),
-    "gif screen": lambda: patched(encode(scene(), "GIF"), struct.pack("<HH", 192, 128), b"\xff\xff\xff\xff"),
-    "gif frame": lambda: patched(
+    "webp": lambda: webp_declaring(16384, 16384),
+    "long webp": lambda: webp_declaring(2**24, 2**8),
+    "gif screen": lambda: patch_bytes(encode(scene(), "GIF"), struct.pack("<HH", 192, 128), b"\xff\xff\xff\xff"),
+    "gif frame": lambda: patch_bytes(
         encode(scene(), "GIF"), b"\0\0\0\0" + struct.pack("<HH", 192, 128), b"\0\0\0\0\xff\xff\xff\xff"
     ),
-    "bmp": lambda: patched(encode(scene(), "BMP"), struct.pack("<II", 192, 128), struct.pack("<II", 65535, 65535)),
-    "heif": lambda: isobmff_of("HEIF", 2**31 - 1, 2**31 - 1),
-    "large heif": lambda: isobmff_of("HEIF", 30_000, 30_000),
-    "avif": lambda: isobmff_of("AVIF", 60_000, 60_000),
-    "tiff": lambda: tiff_of(*strip_tags(60_000, 60_000, 1, 100), body=bytes(300)),
-    "tiff tiles": lambda: tiff_of(
+    "bmp": lambda: patch_bytes(encode(scene(), "BMP"), struct.pack("<II", 192, 128), struct.pack("<II", 65535, 65535)),
+    "heif": lambda: isobmff_declaring("HEIF", 2**31 - 1, 2**31 - 1),
+    "large heif": lambda: isobmff_declaring("HEIF", 30_000, 30_000),
+    "avif": lambda: isobmff_declaring("AVIF", 60_000, 60_000),
+    "tiff": lambda: tiff_with(*strip_tags(60_000, 60_000, 1, 100), body=bytes(300)),
+    "tiff tiles": lambda: tiff_with(
         *[tag for tag in strip_tags(256, 256, 5, 100) if tag[0] not in (273, 278, 279)],
         *((322, 4, 60_000), (323, 4, 60_000), (324, 4, 200), (325, 4, 100)),
         body=bytes(300),
     ),
-    "moving png": lambda: patched(
+    "moving png": lambda: patch_bytes(
         moving(scene(), "PNG"),
         b"fcTL\0\0\0\0" + struct.pack(">II", 192, 128),
         b"fcTL\0\0\0\0" + struct.pack(">II", 2**30, 2**30),
@@ -151,30 +154,34 @@ def _jpeg_of_scans() -> bytes:
 
 def _decode_all(end: multiprocessing.connection.Connection) -> None:
     for bomb in BOMBS.values():
-        found = outcome(bomb())
+        found = decode_or_skip_reason(bomb())
         status = Path("/proc/self/status").read_text()
-        peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024  # getrusage has the parent's in it
+        peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024  # getrusage includes the parent's peak
         end.send((found.value if isinstance(found, SkipReason) else "photo", peak))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux does")
-def test_bombs_are_refused_or_take_little() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads peak memory from /proc")
+def test_decompression_bombs_are_refused_or_decoded_in_little_memory() -> None:
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_decode_all, args=(theirs,))
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=_decode_all, args=(child_end,))
     process.start()
-    theirs.close()
-    with contextlib.closing(ours):
+    child_end.close()
+    with contextlib.closing(parent_end):
         for name in BOMBS:
-            assert ours.poll(60), f"{name} hangs"
-            told, mebibytes = ours.recv()
-            assert mebibytes < 600, (name, told, mebibytes)
-            assert told == {"deflate": "photo"}.get(name, told) and told in ("photo", "too large", "truncated file")
+            assert parent_end.poll(60), f"{name} hangs"
+            result, mebibytes = parent_end.recv()
+            assert mebibytes < 600, (name, result, mebibytes)
+            assert result == {"deflate": "photo"}.get(name, result) and result in (
+                "photo",
+                "too large",
+                "truncated file",
+            )
     process.join()
     assert process.exitcode == 0
 
 
-def test_sizes_are_refused_by_what_a_file_declares() -> None:
+def test_declared_sizes_outside_the_limits_are_refused() -> None:
     for name in (
         "jpeg",
         "png",
@@ -187,17 +194,17 @@ def test_sizes_are_refused_by_what_a_file_declares() -> None:
         "tiff",
         "run lengths",
     ):
-        assert outcome(BOMBS[name]()) is SkipReason.TOO_LARGE, name
-    assert outcome(encode(Image.new("RGB", (MIN_SIDE - 1, 4000)), "PNG")) is SkipReason.TOO_SMALL
-    assert isinstance(outcome(encode(Image.new("RGB", (MIN_SIDE, 4000)), "PNG")), Photo)
-    assert MAX_PIXELS_MEMORY_HEAVY < 16383**2  # what a WebP may declare
+        assert decode_or_skip_reason(BOMBS[name]()) is SkipReason.TOO_LARGE, name
+    assert decode_or_skip_reason(encode(Image.new("RGB", (MIN_SIDE - 1, 4000)), "PNG")) is SkipReason.TOO_SMALL
+    assert isinstance(decode_or_skip_reason(encode(Image.new("RGB", (MIN_SIDE, 4000)), "PNG")), Photo)
+    assert MAX_PIXELS_MEMORY_HEAVY < 16383**2  # the largest size a WebP can declare
 
 
-# Lies in the EXIF block.
+# -- invalid EXIF blocks -----------------------------------------------------
 
 
-def exif_of(*entries: tuple[int, int, int, bytes], following: int = 0, body: bytes = b"") -> bytes:
-    """Directory entries (tag, type, count, four bytes) at 8, and what comes after them."""
+def exif_with(*entries: tuple[int, int, int, bytes], following: int = 0, body: bytes = b"") -> bytes:
+    """An EXIF block with entries (tag, type, count, four bytes) at offset 8, followed by `body`."""
     tags = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + tags + struct.pack("<I", following) + body
 
@@ -206,37 +213,39 @@ def number(value: int) -> bytes:
     return struct.pack("<I", value)
 
 
-LIES = {
-    "a directory that follows itself": exif_of((271, 2, 4, b"Abc\0"), following=8),
-    "a directory below itself": exif_of((271, 2, 4, b"Abc\0"), (0x8769, 4, 1, number(8)), (0x8825, 4, 1, number(8))),
-    "a directory beyond the end": exif_of((0x8769, 4, 1, number(2**32 - 1)), (34665, 4, 1, number(2**31))),
-    "two directories in a circle": exif_of((0x8769, 4, 1, number(26)), body=exif_of((0x8769, 4, 1, number(8)))[14:]),
-    "a count of four thousand millions": exif_of((271, 2, 2**32 - 1, number(8)), (274, 3, 2**32 - 1, number(8))),
-    "numbers over nought": exif_of(
-        (0x8825, 4, 1, number(26)), body=exif_of((1, 2, 2, b"N\0\0\0"), (2, 5, 3, number(60)))[14:] + bytes(40)
+INVALID_EXIF = {
+    "a directory that follows itself": exif_with((271, 2, 4, b"Abc\0"), following=8),
+    "a directory below itself": exif_with((271, 2, 4, b"Abc\0"), (0x8769, 4, 1, number(8)), (0x8825, 4, 1, number(8))),
+    "a directory beyond the end": exif_with((0x8769, 4, 1, number(2**32 - 1)), (34665, 4, 1, number(2**31))),
+    "two directories in a circle": exif_with(
+        (0x8769, 4, 1, number(26)), body=exif_with((0x8769, 4, 1, number(8)))[14:]
     ),
-    "a type there is not": exif_of((271, 99, 4, b"Abc\0"), (274, 0, 1, number(6))),
+    "a count of four billion": exif_with((271, 2, 2**32 - 1, number(8)), (274, 3, 2**32 - 1, number(8))),
+    "fractions with a zero denominator": exif_with(
+        (0x8825, 4, 1, number(26)), body=exif_with((1, 2, 2, b"N\0\0\0"), (2, 5, 3, number(60)))[14:] + bytes(40)
+    ),
+    "an undefined type": exif_with((271, 99, 4, b"Abc\0"), (274, 0, 1, number(6))),
     "65,535 entries": b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(200),
     "no end": b"Exif\0\0II*\0",
-    "a maker's note of 60 KB": exif_of(
+    "a maker's note of 60 KB": exif_with(
         (271, 2, 4, b"Abc\0"), (0x927C, 7, 60_000, number(40)), body=b"Nikon\0\2\0\0\0II*\0\x08\0\0\0" * 3000
     ),
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("fault", INVALID_EXIF)
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_lies_in_the_exif_block_harm_no_photo(format: str, lie: str) -> None:
-    photo = outcome(encode(scene(), format, LIES[lie]))
+def test_an_invalid_exif_block_does_not_affect_the_picture(format: str, fault: str) -> None:
+    photo = decode_or_skip_reason(encode(scene(), format, INVALID_EXIF[fault]))
     assert isinstance(photo, Photo) and corners(photo.pixels) == UPRIGHT
     assert isinstance(photo.metadata, Metadata)
 
 
 @pytest.mark.parametrize("value", [0, 9, 255, 65535])
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
-def test_an_orientation_there_is_not_turns_nothing(format: str, value: int) -> None:
+def test_an_invalid_orientation_is_ignored(format: str, value: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = value
-    photo = outcome(encode(scene(), format, exif))
+    photo = decode_or_skip_reason(encode(scene(), format, exif))
     assert isinstance(photo, Photo) and corners(photo.pixels) == UPRIGHT
     assert photo.full_size == (192, 128) and photo.metadata.orientation in (None, 1)

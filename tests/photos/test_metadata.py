@@ -31,15 +31,15 @@ def full_exif() -> Image.Exif:
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-def test_what_the_camera_wrote_is_read(format: str) -> None:
+def test_camera_metadata_is_read_from_every_format(format: str) -> None:
     exif = full_exif()
-    exif[DATE_CHANGED] = "2019:07:20 21:15:03"  # Pillow writes no other date into a TIFF
+    exif[DATE_CHANGED] = "2019:07:20 21:15:03"  # the only date that Pillow writes into a TIFF
     metadata = decode_photo(photo_with(exif, format), PhotoRef("p", 1, 1)).metadata
     assert metadata.taken_at == datetime(2019, 7, 20, 21, 15, 3)
     assert metadata.camera == "Canon EOS 80D"
     assert metadata.orientation in (6, None)  # a decoder that turns a photo may drop the tag
     if format == "TIFF":
-        return  # nor does it write a place
+        return  # Pillow does not write coordinates either
     assert metadata.latitude == pytest.approx(-(33 + 51 / 60 + 24 / 3600))
     assert metadata.longitude == pytest.approx(-70.5)
 
@@ -54,13 +54,13 @@ def test_what_the_camera_wrote_is_read(format: str) -> None:
         ("a\x01b", "", "ab"),
     ],
 )
-def test_camera_names(make: str, model: str, camera: str | None) -> None:
+def test_camera_names_join_make_and_model(make: str, model: str, camera: str | None) -> None:
     exif = Image.Exif()
     exif[MAKE], exif[MODEL] = make, model
     assert read_metadata(None, photo_with(exif)).camera == camera
 
 
-def dated(date: str) -> datetime | None:
+def read_date(date: str) -> datetime | None:
     exif = Image.Exif()
     exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = date
     return read_metadata(None, photo_with(exif)).taken_at
@@ -80,26 +80,26 @@ def dated(date: str) -> datetime | None:
         "    :  :     :  :  ",
     ],
 )
-def test_dates_that_are_none(date: str) -> None:
-    assert dated(date) is None
+def test_invalid_dates_are_ignored(date: str) -> None:
+    assert read_date(date) is None
 
 
-def test_dates_of_scans_and_of_clocks_that_are_ahead() -> None:
-    assert dated("1904:01:01 00:00:00") == datetime(1904, 1, 1)
-    assert dated("1826:07:01 12:00:00") == datetime(1826, 7, 1, 12)
+def test_dates_before_photography_or_far_ahead_are_ignored() -> None:
+    assert read_date("1904:01:01 00:00:00") == datetime(1904, 1, 1)
+    assert read_date("1826:07:01 12:00:00") == datetime(1826, 7, 1, 12)
     now = datetime.now().replace(microsecond=0)
-    assert dated((now + timedelta(days=300)).strftime("%Y:%m:%d %H:%M:%S")) == now + timedelta(days=300)
-    assert dated((now + timedelta(days=400)).strftime("%Y:%m:%d %H:%M:%S")) is None
+    assert read_date((now + timedelta(days=300)).strftime("%Y:%m:%d %H:%M:%S")) == now + timedelta(days=300)
+    assert read_date((now + timedelta(days=400)).strftime("%Y:%m:%d %H:%M:%S")) is None
 
 
-def test_another_date_is_taken_where_the_first_is_none() -> None:
+def test_the_next_date_is_used_if_the_first_is_invalid() -> None:
     exif = Image.Exif()
     exif[DATE_CHANGED] = "2020:01:01 00:00:00"
     exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "0000:00:00 00:00:00"
     assert read_metadata(None, photo_with(exif)).taken_at == datetime(2020, 1, 1)
 
 
-def test_places_that_are_none() -> None:
+def test_invalid_coordinates_are_ignored() -> None:
     exif = Image.Exif()
     exif.get_ifd(GPS_IFD).update({1: "N", 2: (99.0, 0.0, 0.0), 3: "E", 4: (500.0, 0.0, 0.0)})
     metadata = read_metadata(None, photo_with(exif))

@@ -1,4 +1,4 @@
-"""How the file has its picture, against what decoding it gives."""
+"""The orientation read from a file's header agrees with decoding the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.orientation import Orientation, read_orientation
 from faceclust.types import PhotoRef
@@ -25,27 +25,25 @@ def oriented(orientation: int) -> Image.Exif:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
-def test_turning_the_scene_that_is_stored_gives_what_decoding_gives(
-    tmp_path: Path, format: str, orientation: int
-) -> None:
+def test_applying_the_orientation_equals_decoding(tmp_path: Path, format: str, orientation: int) -> None:
     path = tmp_path / "photo"
     path.write_bytes(encode(scene(200, 128), format, oriented(orientation)))
-    laid = read_orientation(path)
-    assert laid is not None and laid.orientation == orientation
+    found = read_orientation(path)
+    assert found is not None and found.orientation == orientation
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo", 0, 0))
-    assert corners(apply_orientation(np.asarray(scene(200, 128)), laid.orientation)) == corners(decoded.pixels)
-    assert laid.size in (decoded.full_size, None)
-    assert (laid.size is None) == (format in ("HEIF", "AVIF"))
+    assert corners(apply_orientation(np.asarray(scene(200, 128)), found.orientation)) == corners(decoded.pixels)
+    assert found.size in (decoded.full_size, None)
+    assert (found.size is None) == (format in ("HEIF", "AVIF"))
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_raw_file_is_turned_as_libraw_turns_it(tmp_path: Path, orientation: int) -> None:
+def test_the_orientation_of_a_raw_file_is_libraws(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "photo.dng"
     path.write_bytes(dng(scene(), orientation=orientation))
     assert read_orientation(path) == Orientation(orientation)
 
 
-def test_a_jpeg_whose_xmp_alone_says_how_to_turn_it(tmp_path: Path) -> None:
+def test_a_jpegs_orientation_may_be_in_its_xmp_alone(tmp_path: Path) -> None:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'
     path = tmp_path / "photo.jpg"
     path.write_bytes(encode(scene(200, 128), "JPEG", xmp=xmp))
@@ -53,7 +51,7 @@ def test_a_jpeg_whose_xmp_alone_says_how_to_turn_it(tmp_path: Path) -> None:
     assert read_orientation(path) == Orientation(6, decoded.full_size) == Orientation(6, (128, 200))
 
 
-def test_a_jpeg_xl_says_so_in_its_codestream() -> None:
+def test_the_orientation_of_a_jpeg_xl_is_in_its_codestream() -> None:
     assert read_jxl_orientation(encode(scene(), "JXL")) == 1
     # small=1, 5 bits of height, ratio 1:1, all_default=0, extra_fields=1, orientation 6.
     bits = "1" + "11000" + "100" + "0" + "1" + "101"
@@ -62,17 +60,17 @@ def test_a_jpeg_xl_says_so_in_its_codestream() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\xff\xd8\xff", b"\0\0\0\x18ftypheic" + bytes(100)])
-def test_what_does_not_tell(tmp_path: Path, data: bytes) -> None:
+def test_damaged_files_have_no_orientation(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "photo").write_bytes(data)
     assert read_orientation(tmp_path / "photo") is None
 
 
-def test_heif_cut_off_anywhere_is_no_crash(tmp_path: Path) -> None:
+def test_a_heif_truncated_anywhere_raises_nothing(tmp_path: Path) -> None:
     data = encode(scene(), "HEIF", oriented(6))
     for length in range(0, 700, 7):
         (tmp_path / "photo").write_bytes(data[:length])
         assert read_orientation(tmp_path / "photo") in (None, Orientation(6), Orientation(1))
 
 
-def test_upright_is_upright() -> None:
+def test_the_test_scene_is_upright() -> None:
     assert corners(np.asarray(scene())) == UPRIGHT

@@ -1,4 +1,4 @@
-"""What the extras bring: RAW and JPEG XL; and what is said without them."""
+"""RAW and JPEG XL, with and without the extras that decode them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 import rawpy
 from PIL import Image
 
-from faceclust.photos.decode import UndecodableError, decode_photo
+from faceclust.photos.decode import decode_photo
+from faceclust.photos.errors import UndecodableError
 from faceclust.types import EXTRA_MODULE_BY_REASON, PhotoRef, SkipReason
 from tests.support.command import ok
 from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
@@ -39,7 +40,7 @@ def half(image: Image.Image) -> Image.Image:
 
 
 def camera_jpeg(image: Image.Image, orientation: int) -> bytes:
-    """A JPEG as cameras write it: the EXIF block comes first, and there is no JFIF block."""
+    """A JPEG as cameras write it: with an EXIF block first, and no JFIF block."""
     jpeg = encode(image, "JPEG", tagged(orientation))
     return jpeg[:2] + jpeg[20:]
 
@@ -51,7 +52,7 @@ def tagged(orientation: int) -> Image.Exif:
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_the_sensor_is_developed_where_there_is_no_preview(orientation: int) -> None:
+def test_sensor_data_is_developed_if_there_is_no_preview(orientation: int) -> None:
     data = dng(stored(orientation), orientation=orientation)
     with rawpy.imread(io.BytesIO(data)) as raw:
         assert raw.raw_image_visible.shape == stored(orientation).size[::-1]
@@ -62,7 +63,7 @@ def test_the_sensor_is_developed_where_there_is_no_preview(orientation: int) -> 
     assert photo.metadata.taken_at == datetime(2019, 7, 20, 21, 15, 3)
 
 
-# Without a word about it, a preview that the camera turned round looks like one it did not: not asked.
+# A preview turned by 180° without a tag is indistinguishable from one that was not turned: left out.
 @pytest.mark.parametrize(
     ("orientation", "turned_by"),
     [
@@ -72,11 +73,11 @@ def test_the_sensor_is_developed_where_there_is_no_preview(orientation: int) -> 
         if (orientation, turned_by) != (3, "the camera")
     ],
 )
-def test_the_preview_comes_upright_once(orientation: int, turned_by: str) -> None:
-    lying, upright = half(stored(orientation)), half(scene(768, 512))
+def test_the_preview_is_turned_upright_exactly_once(orientation: int, turned_by: str) -> None:
+    unturned, upright = half(stored(orientation)), half(scene(768, 512))
     preview = {
-        "the photo's tag": encode(lying, "JPEG"),
-        "its own tag": camera_jpeg(lying, orientation),
+        "the photo's tag": encode(unturned, "JPEG"),
+        "its own tag": camera_jpeg(unturned, orientation),
         "the camera": encode(upright, "JPEG"),
         "the camera, which says so": camera_jpeg(upright, 1),
     }[turned_by]
@@ -85,28 +86,28 @@ def test_the_preview_comes_upright_once(orientation: int, turned_by: str) -> Non
     assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
 
 
-def test_the_preview_is_taken_where_it_is_large_enough() -> None:
-    red = Image.new("RGB", (384, 256), "red")  # so that it can be told from the sensor's picture
+def test_the_preview_is_used_if_it_is_large_enough() -> None:
+    red = Image.new("RGB", (384, 256), "red")  # distinguishable from the sensor data
 
-    def seen(preview: Image.Image, at_least: int | None) -> tuple[bool, int]:
-        pixels = decode_photo(dng(scene(768, 512), encode(preview, "JPEG")), REF, at_least).pixels
+    def decode_with_preview(preview: Image.Image, min_long_side: int | None) -> tuple[bool, int]:
+        pixels = decode_photo(dng(scene(768, 512), encode(preview, "JPEG")), REF, min_long_side).pixels
         return corners(pixels) == ["red"] * 4, pixels.shape[1]
 
-    assert seen(red, 300) == (True, 384)
-    assert seen(red, 500) == (True, 384)  # the sensor's half is no larger
-    assert seen(red.resize((192, 128)), 300) == (False, 384)
-    assert seen(red.resize((768, 512)), None) == (True, 768)
-    assert seen(red.resize((384, 200)), 300) == (False, 384)  # cut otherwise: faces would have other places
+    assert decode_with_preview(red, 300) == (True, 384)
+    assert decode_with_preview(red, 500) == (True, 384)  # the sensor data at half size is not larger
+    assert decode_with_preview(red.resize((192, 128)), 300) == (False, 384)
+    assert decode_with_preview(red.resize((768, 512)), None) == (True, 768)
+    assert decode_with_preview(red.resize((384, 200)), 300) == (False, 384)  # another aspect ratio: cropped
     broken = dng(scene(768, 512), encode(red.resize((768, 512)), "JPEG")[:800])
     assert corners(decode_photo(broken, REF, 300).pixels) == UPRIGHT
 
 
-def test_a_raw_file_is_known_whatever_its_name() -> None:
+def test_a_raw_file_is_detected_whatever_its_name() -> None:
     photo = decode_photo(dng(scene()), PhotoRef("IMG_1.tif", 1, 1))
     assert photo.full_size == (192, 128) and corners(photo.pixels) == UPRIGHT
 
 
-def test_a_raw_file_that_is_none() -> None:
+def test_damaged_raw_files_have_a_skip_reason() -> None:
     for data in (b"FUJIFILMCCD-RAW " + bytes(500), b"II*\0\x10\0\0\0CR\2\0" + bytes(500), dng(scene())[:300]):
         with pytest.raises(UndecodableError) as failure:
             decode_photo(data, REF)
@@ -115,7 +116,7 @@ def test_a_raw_file_that_is_none() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"lossless": False, "distance": 1.0}, {"usecontainer": True}])
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "16 bits"])
-def test_jpeg_xl(kind: str, options: dict[str, object]) -> None:
+def test_jpeg_xl_is_decoded_in_every_variant(kind: str, options: dict[str, object]) -> None:
     image = scene(302, 200)
     if kind == "16 bits":
         data = bytes(imagecodecs.jpegxl_encode(np.asarray(image).astype(np.uint16) * 257, **options))
@@ -136,13 +137,15 @@ def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: 
     data = encode(Image.new("RGB", size), "JXL")
     assert decode_photo(data, REF).full_size == size
     monkeypatch.setattr("faceclust.photos.limits.MAX_PIXELS_MEMORY_HEAVY", size[0] * size[1] - 1)
-    monkeypatch.setattr(imagecodecs, "jpegxl_decode", None)  # not asked
+    monkeypatch.setattr(imagecodecs, "jpegxl_decode", None)  # must not be called
     with pytest.raises(UndecodableError, match=f"{size[0]}×{size[1]} pixels"):
         decode_photo(data, REF)
 
 
 @pytest.mark.parametrize("reason", EXTRA_MODULE_BY_REASON)
-def test_without_the_extra_it_is_said_what_to_install(reason: SkipReason, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_message_says_what_to_install(
+    reason: SkipReason, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = dng(scene()) if reason is SkipReason.NEEDS_RAW else encode(scene(), "JXL")
     monkeypatch.setitem(EXTRA_MODULE_BY_REASON, reason, "no_such_module_anywhere")
     with pytest.raises(UndecodableError, match=r"pip install 'faceclust\[") as failure:
@@ -150,19 +153,19 @@ def test_without_the_extra_it_is_said_what_to_install(reason: SkipReason, monkey
     assert failure.value.reason is reason
 
 
-def test_photos_that_wait_for_an_extra_are_scanned_once_it_is_there(tmp_path: Path) -> None:
+def test_photos_that_need_an_extra_are_scanned_once_it_is_installed(tmp_path: Path) -> None:
     image = portrait(COLLINS)
-    library, own = tmp_path / "photos", tmp_path / "own"
+    library, hidden = tmp_path / "photos", tmp_path / "hidden"
     library.mkdir()
-    own.mkdir()
+    hidden.mkdir()
     (library / "a.dng").write_bytes(dng(image, encode(image, "JPEG")))
     (library / "b.jxl").write_bytes(encode(image, "JXL"))
 
     def scan(*missing: str) -> list[str]:
-        # Python runs this module first, in the worker processes too.
+        # Python imports this module first, in worker processes too.
         hide = "".join(f"sys.modules[{name!r}] = None\n" for name in missing)
-        (own / "sitecustomize.py").write_text(f"import sys\n{hide}")
-        search = os.pathsep.join(filter(None, [str(own), os.environ.get("PYTHONPATH")]))
+        (hidden / "sitecustomize.py").write_text(f"import sys\n{hide}")
+        search = os.pathsep.join(filter(None, [str(hidden), os.environ.get("PYTHONPATH")]))
         return ok("scan", library, "-j", "1", env={"PYTHONPATH": search}).splitlines()
 
     first = scan("rawpy", "imagecodecs")

@@ -1,4 +1,4 @@
-"""A file is read only once its beginning says that it is a photo, and only if it is a file."""
+"""Files are read only if they are regular files that begin like a photo."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 
 from faceclust.photos import reading
-from faceclust.photos.decode import UndecodableError
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import HEAD_BYTES, MAX_BYTES, read_head, read_photo
 from faceclust.types import PhotoRef, SkipReason
 from tests.support.photo_files import encode, scene
 
 REF = PhotoRef("photo", 1, 1)
-posix = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
+posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
 
 
-def refused(path: Path) -> UndecodableError:
+def read_error(path: Path) -> UndecodableError:
     with pytest.raises(UndecodableError) as failure:
         read_photo(path, REF)
     return failure.value
 
 
-def test_the_bytes_come_with_the_size_and_time_they_have_now(tmp_path: Path) -> None:
+def test_the_reference_has_the_current_size_and_time(tmp_path: Path) -> None:
     data = encode(scene(), "PNG")
     (tmp_path / "a.jpg").write_bytes(data)
     os.utime(tmp_path / "a.jpg", ns=(5, 10**18 + 7))
@@ -33,19 +33,19 @@ def test_the_bytes_come_with_the_size_and_time_they_have_now(tmp_path: Path) -> 
     assert read_photo(tmp_path / "a.jpg", REF) == (data, PhotoRef("photo", len(data), status.st_mtime_ns))
 
 
-def test_an_empty_file_and_a_missing_one(tmp_path: Path) -> None:
+def test_empty_and_missing_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
-    assert refused(tmp_path / "empty.jpg").reason is SkipReason.EMPTY
+    assert read_error(tmp_path / "empty.jpg").reason is SkipReason.EMPTY
     with pytest.raises(FileNotFoundError):
         read_photo(tmp_path / "gone.jpg", REF)
 
 
-@posix
-def test_pipes_sockets_devices_and_folders_are_not_waited_for(tmp_path: Path) -> None:
+@posix_only
+def test_pipes_sockets_devices_and_folders_do_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert refused(tmp_path / "pipe.jpg").reason is SkipReason.NOT_A_PHOTO
-    assert refused(Path("/dev/zero")).reason is SkipReason.NOT_A_PHOTO
-    assert refused(tmp_path).reason is SkipReason.NOT_A_PHOTO
+    assert read_error(tmp_path / "pipe.jpg").reason is SkipReason.NOT_A_PHOTO
+    assert read_error(Path("/dev/zero")).reason is SkipReason.NOT_A_PHOTO
+    assert read_error(tmp_path).reason is SkipReason.NOT_A_PHOTO
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(tmp_path / "s.jpg"))
         with pytest.raises(OSError):
@@ -55,8 +55,8 @@ def test_pipes_sockets_devices_and_folders_are_not_waited_for(tmp_path: Path) ->
         read_head(tmp_path / "gone")
 
 
-@posix
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+@posix_only
+def test_symlinks_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode(scene(), "PNG"))
     (tmp_path / "link.png").symlink_to("a.png")
     (tmp_path / "circle.png").symlink_to("circle.png")
@@ -65,8 +65,8 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
             read_photo(tmp_path / name, REF)
 
 
-@posix
-def test_of_what_is_no_photo_only_the_beginning_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@posix_only
+def test_only_the_head_of_a_file_that_is_not_a_photo_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sparse = tmp_path / "vast.jpg"
     sparse.touch()
     os.truncate(sparse, 1 << 40)
@@ -74,61 +74,61 @@ def test_of_what_is_no_photo_only_the_beginning_is_read(tmp_path: Path, monkeypa
     read: list[int] = []
     real = os.read
 
-    def counted(file: int, count: int) -> bytes:
+    def counting_read(file: int, count: int) -> bytes:
         read.append(count)
         return real(file, count)
 
-    monkeypatch.setattr(reading.os, "read", counted)
-    assert refused(sparse).reason is SkipReason.NOT_A_PHOTO
-    assert str(refused(tmp_path / "film.jpg")) == "it is an MP4 video"
+    monkeypatch.setattr(reading.os, "read", counting_read)
+    assert read_error(sparse).reason is SkipReason.NOT_A_PHOTO
+    assert str(read_error(tmp_path / "film.jpg")) == "it is an MP4 video"
     with sparse.open("r+b") as file:
         file.write(b"\xff\xd8\xff\xe0")
-    too_large = refused(sparse)
+    too_large = read_error(sparse)
     assert too_large.reason is SkipReason.TOO_LARGE and f"{MAX_BYTES:,}" in str(too_large)
     assert sum(read) == 3 * HEAD_BYTES
 
 
-@posix
+@posix_only
 @pytest.mark.parametrize("change", [lambda path: os.truncate(path, 10_000), lambda path: os.utime(path, ns=(1, 1))])
-def test_a_file_that_changes_meanwhile_is_left_for_the_next_scan(
+def test_a_file_that_changes_while_it_is_read_is_left_to_the_next_scan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "a.bmp"
     path.write_bytes(encode(scene(), "BMP"))
     real = os.read
 
-    def meanwhile(file: int, count: int) -> bytes:
+    def read_and_change(file: int, count: int) -> bytes:
         data = real(file, count)
         change(path)
         return data
 
-    monkeypatch.setattr(reading.os, "read", meanwhile)
-    error = refused(path)
+    monkeypatch.setattr(reading.os, "read", read_and_change)
+    error = read_error(path)
     assert error.reason is SkipReason.UNREADABLE and "changed" in str(error)
 
 
-@posix
+@posix_only
 @pytest.mark.parametrize(
     "name",
     [b"not utf-8 \xff\xfe.png", b"two\nlines.png", b"n" * 251 + b".png", "😀 fête.png".encode(), b" .png", b"-rf.png"],
 )
-def test_any_name_will_do(tmp_path: Path, name: bytes) -> None:
+def test_files_with_unusual_names_are_read(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     try:
         path.write_bytes(encode(scene(), "PNG"))
     except OSError:
-        pytest.skip("this disk takes no such name")
+        pytest.skip("this file system does not allow such names")
     assert read_photo(path, REF)[0] == path.read_bytes()
 
 
-@posix
-def test_no_permission_is_said(tmp_path: Path) -> None:
+@posix_only
+def test_missing_permission_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encode(scene(), "PNG"))
     path.chmod(0)
     tmp_path.chmod(0o755)
-    was = os.geteuid()
-    if was == 0:
+    previous = os.geteuid()
+    if previous == 0:
         os.seteuid(65534)
     try:
         with pytest.raises(PermissionError):
@@ -136,4 +136,4 @@ def test_no_permission_is_said(tmp_path: Path) -> None:
         with pytest.raises(PermissionError):
             read_head(path)
     finally:
-        os.seteuid(was)
+        os.seteuid(previous)

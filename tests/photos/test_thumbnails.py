@@ -10,18 +10,18 @@ from faceclust.photos.thumbnails import THUMBNAIL_SIDE, make_face_thumbnails
 from faceclust.types import FaceOccurrence
 
 
-def place(
+def occurrence(
     photo: str, box: tuple[float, float, float, float], size: tuple[int, int], face_id: str = "0" * 16
 ) -> FaceOccurrence:
     return FaceOccurrence(face_id, photo, "hash", box, size, 1.0, 1.0, None)
 
 
-def test_the_face_is_in_the_middle_of_its_picture(tmp_path: Path) -> None:
+def test_the_face_is_in_the_middle_of_its_thumbnail(tmp_path: Path) -> None:
     pixels = np.zeros((1200, 1600, 3), np.uint8)
     pixels[300:500, 1000:1200] = (250, 30, 30)
     Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=95, exif=_tagged())
     ((face_id, jpeg),) = make_face_thumbnails(
-        tmp_path, [place("a.jpg", (1000 / 1600, 300 / 1200, 1200 / 1600, 500 / 1200), (1600, 1200))]
+        tmp_path, [occurrence("a.jpg", (1000 / 1600, 300 / 1200, 1200 / 1600, 500 / 1200), (1600, 1200))]
     )
     with Image.open(io.BytesIO(jpeg)) as picture:
         assert picture.size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
@@ -33,14 +33,14 @@ def test_the_face_is_in_the_middle_of_its_picture(tmp_path: Path) -> None:
     assert face_id == "0" * 16
 
 
-def test_faces_at_the_edge_and_photos_that_are_gone(tmp_path: Path) -> None:
+def test_faces_at_the_edge_have_thumbnails_and_missing_photos_do_not(tmp_path: Path) -> None:
     Image.new("RGB", (300, 130), "white").save(tmp_path / "strip.png")
-    places = [
-        place("strip.png", (0.0, 0.0, 0.1, 1.0), (300, 130), "a" * 16),
-        place("strip.png", (0.95, 0.5, 1.0, 1.0), (300, 130), "b" * 16),
-        place("gone.png", (0.1, 0.1, 0.2, 0.2), (300, 130), "c" * 16),
+    occurrences = [
+        occurrence("strip.png", (0.0, 0.0, 0.1, 1.0), (300, 130), "a" * 16),
+        occurrence("strip.png", (0.95, 0.5, 1.0, 1.0), (300, 130), "b" * 16),
+        occurrence("gone.png", (0.1, 0.1, 0.2, 0.2), (300, 130), "c" * 16),
     ]
-    assert sorted(dict(make_face_thumbnails(tmp_path, places))) == ["a" * 16, "b" * 16]
+    assert sorted(dict(make_face_thumbnails(tmp_path, occurrences))) == ["a" * 16, "b" * 16]
 
 
 def _tagged() -> Image.Exif:

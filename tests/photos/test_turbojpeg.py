@@ -1,4 +1,4 @@
-"""The fast way through a JPEG gives what Pillow gives, at every reduction, or steps aside."""
+"""libjpeg-turbo's pixels equal Pillow's at every reduction, and irregular files are left to Pillow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from faceclust.photos import turbojpeg
 from faceclust.photos.decode import decode_photo
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.turbojpeg import decode_with_turbojpeg
 from faceclust.types import PhotoRef
 from tests.support.sample_photos import COLLINS, portrait
@@ -26,36 +26,38 @@ UPRIGHT = {
 }
 
 
-def encoded(mode: str = "RGB", size: tuple[int, int] = (403, 301), **options: object) -> bytes:
+def encode(mode: str = "RGB", size: tuple[int, int] = (403, 301), **options: object) -> bytes:
     out = io.BytesIO()
     portrait(COLLINS).convert(mode).resize(size).save(out, "JPEG", **options)
     return out.getvalue()
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"mode": "L"}], ids=str)
-@pytest.mark.parametrize("at_least", [None, 403, 300, 202, 101, 51, 1])
-def test_pixels_are_pillows(options: dict[str, object], at_least: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("min_long_side", [None, 403, 300, 202, 101, 51, 1])
+def test_pixels_equal_pillows_at_every_reduction(
+    options: dict[str, object], min_long_side: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(turbojpeg, "_MAX_FULL_DECODE_PIXELS", 0)
-    data = encoded(**options)  # type: ignore[arg-type]
+    data = encode(**options)  # type: ignore[arg-type]
     expected = Image.open(io.BytesIO(data))
-    if at_least:
-        reduction = next((by for by in (8, 4, 2) if -(-403 // by) >= at_least), 1)
+    if min_long_side:
+        reduction = next((by for by in (8, 4, 2) if -(-403 // by) >= min_long_side), 1)
         expected.draft(None, (403 // reduction, 301 // reduction))
-    pixels = decode_with_turbojpeg(data, (403, 301), at_least)
-    assert pixels is not None and max(pixels.shape) >= (at_least or 403)
+    pixels = decode_with_turbojpeg(data, (403, 301), min_long_side)
+    assert pixels is not None and max(pixels.shape) >= (min_long_side or 403)
     difference = np.abs(pixels.astype(int) - np.asarray(expected.convert("RGB")).astype(int))
     assert difference.mean() < 0.5 and difference.max() <= 8
 
 
 @pytest.mark.parametrize("orientation", range(10))
-def test_turning_moves_pixels_as_pillow_does(orientation: int) -> None:
+def test_apply_orientation_equals_pillows_transpose(orientation: int) -> None:
     picture = portrait(COLLINS).resize((40, 30))
     expected = picture.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else picture
     np.testing.assert_array_equal(apply_orientation(np.asarray(picture), orientation), np.asarray(expected))
 
 
-def test_what_is_damaged_or_in_other_colours_is_left_to_pillow() -> None:
-    whole = encoded()
-    assert decode_with_turbojpeg(whole[: len(whole) // 2], (403, 301), None) is None
-    assert decode_with_turbojpeg(whole, (400, 300), None) is None  # not the size it says
-    assert decode_photo(encoded("CMYK"), PhotoRef("a.jpg", 1, 1)).full_size == (403, 301)
+def test_damaged_and_cmyk_jpegs_are_left_to_pillow() -> None:
+    intact = encode()
+    assert decode_with_turbojpeg(intact[: len(intact) // 2], (403, 301), None) is None
+    assert decode_with_turbojpeg(intact, (400, 300), None) is None  # not the declared size
+    assert decode_photo(encode("CMYK"), PhotoRef("a.jpg", 1, 1)).full_size == (403, 301)

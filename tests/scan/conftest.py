@@ -18,7 +18,7 @@ def _small_scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(_small_scanned: Path, tmp_path: Path) -> Library:
-    """A library of `make_photos`, scanned; the next scan finds nothing to do."""
+    """A scanned library of `make_photos`; the next scan finds nothing to do."""
     root = tmp_path / "photos"
     shutil.copytree(_small_scanned, root)
     library = Library(root)

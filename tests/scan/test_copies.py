@@ -1,4 +1,4 @@
-"""A photo whose content is known takes over what is known of it: no model looks at it again."""
+"""A photo of known content takes over the cached result, without a model."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def copy(root: Path, old: str, new: str) -> None:
         ("a/collins.bmp", "a/eileen.bmp", 1),
         ("a/collins.bmp", "b/deep/collins.bmp", 1),
         ("a/collins.bmp", "new/folder/x", 1),
-        ("b/deep", "c", 0),  # its cache goes along
+        ("b/deep", "c", 0),  # its cache moves with it
         ("b", "a/deep", 0),
     ],
 )
@@ -58,14 +58,14 @@ def test_moved_photos_need_no_model(
 ) -> None:
     move(small.root, old, new)
     with monkeypatch.context() as patch:
-        patch.setattr(PhotoExaminer, "_detect_faces", None)  # any use of a model fails
+        patch.setattr(PhotoExaminer, "_detect_faces", None)  # any use of a model would fail
         result = scan(small)
     assert counts(result) == (0, moved, 0) and not result.skipped
     assert result.photos == 6 and result.faces == 0
     assert held(small) == expected(small) and is_unchanged(small.root)
 
 
-def test_a_folder_moved_without_its_cache(small: Library) -> None:
+def test_photos_moved_without_their_cache_need_no_model(small: Library) -> None:
     (small.root / "new").mkdir()
     for photo in (small.root / "a").glob("*.bmp"):
         photo.rename(small.root / "new" / photo.name)
@@ -73,7 +73,7 @@ def test_a_folder_moved_without_its_cache(small: Library) -> None:
     assert held(small) == expected(small)
 
 
-def test_a_folder_renamed_while_its_cache_lies_elsewhere(small: Library, tmp_path: Path) -> None:
+def test_a_renamed_folder_with_caches_in_another_place_needs_no_model(small: Library, tmp_path: Path) -> None:
     for cache in small.root.rglob(".faceclust.parquet"):
         cache.unlink()
     Library(small.root, cache_dir=tmp_path / "caches").scan(workers=0)
@@ -83,14 +83,14 @@ def test_a_folder_renamed_while_its_cache_lies_elsewhere(small: Library, tmp_pat
     assert held(library) == expected(library)
 
 
-def test_two_new_copies_need_one_look(small: Library) -> None:
+def test_new_copies_are_examined_once(small: Library) -> None:
     for name in ("a/x.bmp", "a/y.bmp", "c/z"):
         put(small.root / name, face(COLLINS, 5))
     assert counts(scan(small)) == (1, 2, 0)
     assert held(small) == expected(small)
 
 
-def test_two_new_copies_where_workers_do_it(small: Library) -> None:
+def test_new_copies_are_examined_at_least_once_by_several_workers(small: Library) -> None:
     for name in ("a/x.bmp", "a/y.bmp", "c/z"):
         put(small.root / name, face(COLLINS, 5))
     result = Library(small.root).scan(workers=2)
@@ -98,23 +98,23 @@ def test_two_new_copies_where_workers_do_it(small: Library) -> None:
     assert held(small) == expected(small)
 
 
-def test_a_copy_whose_original_goes_in_the_same_scan(small: Library) -> None:
+def test_a_copy_whose_original_is_deleted_needs_no_model(small: Library) -> None:
     copy(small.root, "b/hopper.bmp", "a/grace.bmp")
     (small.root / "b/hopper.bmp").unlink()
     assert counts(scan(small)) == (0, 1, 0)
     assert held(small) == expected(small)
 
 
-def test_two_photos_that_change_places(small: Library) -> None:
+def test_photos_that_swap_names_need_no_model(small: Library) -> None:
     put(small.root / "a/collins.bmp", face(HOPPER, 0))
     put(small.root / "b/hopper.bmp", face(COLLINS, 0))
     assert counts(scan(small)) == (0, 2, 0)
     assert held(small) == expected(small)
 
 
-def test_a_copy_of_a_photo_in_a_part_not_scanned_now(small: Library) -> None:
+def test_copies_of_photos_outside_the_scanned_part_need_no_model(small: Library) -> None:
     copy(small.root, "b/hopper.bmp", "a/grace.bmp")
-    (small.root / "b/hopper.bmp").unlink()  # its cache still knows it
+    (small.root / "b/hopper.bmp").unlink()  # its cache still has it
     assert counts(scan(small, "a")) == (0, 1, 0)
     assert scan(small).removed == 1
     assert held(small) == expected(small)
@@ -126,7 +126,7 @@ def test_a_touched_photo_needs_no_model(small: Library) -> None:
     assert held(small) == expected(small)
 
 
-def test_other_content_of_the_same_size_is_looked_at(small: Library) -> None:
+def test_other_content_of_the_same_size_is_examined(small: Library) -> None:
     put(small.root / "a/other.bmp", face(HOPPER, 3))
     put(small.root / "a/nobody.bmp", nobody(30))
     sizes = {(small.root / name).stat().st_size for name in ("a/collins.bmp", "a/other.bmp")}
@@ -135,7 +135,7 @@ def test_other_content_of_the_same_size_is_looked_at(small: Library) -> None:
     assert held(small) == expected(small)
 
 
-def test_what_could_not_be_used_is_not_taken_over(small: Library) -> None:
+def test_skipped_photos_are_not_copied(small: Library) -> None:
     put(small.root / "a/text.bmp", b"BM is how a bitmap begins")
     assert len(scan(small).skipped) == 1
     copy(small.root, "a/text.bmp", "b/text.bmp")
@@ -160,7 +160,7 @@ def test_a_forgotten_face_stays_forgotten_on_copies(small: Library) -> None:
 
 
 def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) -> None:
-    # The caches alone tell: those of a part that is not scanned now too.
+    # Only the caches know, including those of a part that is not scanned now.
     put(small.root / "b/both.bmp", face(COLLINS, 1))
     scan(small)
     library = Library(small.root)
@@ -174,14 +174,14 @@ def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) ->
     assert row["face_id"] == faces["a/collins.bmp"] and row["embedding"] is None and row["quality"] is None
 
 
-def test_what_is_known_as_forgotten_stays_so_beside_another_forgotten_face(small: Library) -> None:
+def test_marking_a_forgotten_face_keeps_earlier_marks(small: Library) -> None:
     photo = replace(scanned(PhotoRef("b/copy.bmp", 1, 1), 2), forgotten=frozenset({f"{0:016x}"}))
     place = occurrences_on(photo)[1]
     marked = ForgottenFilter(small.root, [JournalFace.from_occurrence(place, confirmed=False)]).mark_or_defer(photo)
     assert marked is not None and marked.forgotten == set(photo.face_ids)
 
 
-def test_names_come_along(small: Library) -> None:
+def test_names_follow_moved_and_copied_photos(small: Library) -> None:
     (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.name([collins.face_id], COLLINS)
     move(small.root, "a/collins.bmp", "c/eileen.bmp")
@@ -193,45 +193,45 @@ def test_names_come_along(small: Library) -> None:
     assert sorted(place.photo for place in library.occurrences_of[collins.face_id]) == ["b/copy.bmp", "c/eileen.bmp"]
 
 
-def test_the_program_says_so(small: Library) -> None:
+def test_the_command_reports_moved_photos(small: Library) -> None:
     move(small.root, "a/collins.bmp", "c/eileen.bmp")
     assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (known by content)" in ok("scan", small.root)
 
 
-# -- the smallest face looked for --------------------------------------------
+# -- min_face ----------------------------------------------------------------
 
 
-def smallest(library: Library) -> set[int]:
+def cached_min_faces(library: Library) -> set[int]:
     return {row["min_face"] for rows in held(library).values() for row in rows}
 
 
-def test_photos_are_looked_at_again_for_smaller_faces_only(small: Library) -> None:
-    (by_default,) = smallest(small)
+def test_only_a_smaller_min_face_rescans_photos(small: Library) -> None:
+    (by_default,) = cached_min_faces(small)
     assert by_default == small.pack.detector.min_face(240)
-    for asked in (by_default, by_default + 1, 1000, None):
-        assert counts(scan(small, min_face=asked)) == (0, 0, 0)
+    for requested in (by_default, by_default + 1, 1000, None):
+        assert counts(scan(small, min_face=requested)) == (0, 0, 0)
     assert counts(scan(small, "a", min_face=by_default - 3)) == (2, 0, 0)
     assert {row["min_face"] for row in held(small)["a"]} == {by_default - 3}
     assert counts(scan(small, min_face=by_default - 2)) == (4, 0, 0)
-    assert smallest(small) == {by_default - 3, by_default - 2}
+    assert cached_min_faces(small) == {by_default - 3, by_default - 2}
     assert counts(scan(small, min_face=by_default - 2)) == counts(scan(small)) == (0, 0, 0)
     assert is_unchanged(small.root)
 
 
-def test_a_photo_known_for_larger_faces_only_is_looked_at_again(small: Library) -> None:
+def test_a_copy_scanned_with_a_larger_min_face_is_rescanned(small: Library) -> None:
     put(small.root / "a/large.bmp", face(COLLINS, 7))
     assert counts(scan(small, min_face=150)) == (1, 0, 0)
     assert {row["photo"]: row["min_face"] for row in held(small)["a"]}["large.bmp"] == 150
     copy(small.root, "a/large.bmp", "a/copy.bmp")
     result = scan(small, min_face=30)
-    assert counts(result) == (1, 1, 0)  # one of them, and the other is its copy
+    assert counts(result) == (1, 1, 0)  # one is scanned, the other is its copy
     assert {row["photo"]: row["min_face"] for row in held(small)["a"] if row["photo"] in ("large.bmp", "copy.bmp")} == {
         "large.bmp": 30,
         "copy.bmp": 30,
     }
 
 
-def test_caches_that_do_not_tell_are_looked_at_again_where_it_is_asked(small: Library) -> None:
+def test_caches_without_min_face_are_rescanned_only_on_request(small: Library) -> None:
     for cache in caches(small):
         write_first_schema(cache)
     copy(small.root, "a/collins.bmp", "a/copy.bmp")
@@ -240,26 +240,26 @@ def test_caches_that_do_not_tell_are_looked_at_again_where_it_is_asked(small: Li
     assert result.scanned + result.copied == 7 and result.scanned == 6
 
 
-def test_skipped_photos_are_not_tried_again_for_smaller_faces(small: Library) -> None:
+def test_skipped_photos_are_not_retried_for_smaller_faces(small: Library) -> None:
     put(small.root / "a/text.bmp", b"BM is how a bitmap begins")
     scan(small)
     result = scan(small, min_face=15)
     assert result.scanned == 6 and not result.skipped and result.unchanged == 1
 
 
-@pytest.mark.parametrize("senseless", [0, -5, 40_000])
-def test_a_senseless_smallest_face_is_refused(small: Library, senseless: int) -> None:
+@pytest.mark.parametrize("invalid", [0, -5, 40_000])
+def test_an_invalid_min_face_is_refused(small: Library, invalid: int) -> None:
     before = {path: path.read_bytes() for path in small.root.rglob(".faceclust.parquet")}
-    with pytest.raises(UsageError, match=str(senseless)):
-        small.scan(workers=0, min_face=senseless)
+    with pytest.raises(UsageError, match=str(invalid)):
+        small.scan(workers=0, min_face=invalid)
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_nothing_stays_open(small: Library) -> None:
+def test_no_file_stays_open(small: Library) -> None:
     copy(small.root, "a/collins.bmp", "a/copy.bmp")
     descriptors = Path("/proc/self/fd")
     if not descriptors.exists():
-        pytest.skip("looks into /proc")
+        pytest.skip("needs /proc")
     scan(small)
     before = len(os.listdir(descriptors))
     for number in range(3):
@@ -268,7 +268,7 @@ def test_nothing_stays_open(small: Library) -> None:
     assert len(os.listdir(descriptors)) <= before
 
 
-def test_after_a_look_for_large_faces_alone_a_plain_scan_looks_again(tmp_path: Path) -> None:
+def test_a_plain_scan_rescans_photos_scanned_for_large_faces_only(tmp_path: Path) -> None:
     save(portrait(COLLINS), tmp_path / "a.jpg")
     library = Library(tmp_path)
     assert library.scan(workers=0, min_face=5000).faces == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from faceclust.files.names import ALBUMS_MARKER
+from faceclust.scan import crawl as crawling
 from faceclust.scan.crawl import crawl
 from tests.support.photo_files import encode, scene
 
@@ -20,7 +21,7 @@ def found(root: Path, start: str = "") -> list[str]:
     return [photo.rel_path for folder in crawl(root, start) for photo in folder.photos]
 
 
-def test_photos_come_sorted_with_size_and_time(tmp_path: Path) -> None:
+def test_photos_are_sorted_and_have_size_and_time(tmp_path: Path) -> None:
     touch(tmp_path, "b/2.JPG", "b/1.heic", "a.png", "B/3.avif", "c.tif", "notes.txt", "clip.mp4", "noending")
     assert found(tmp_path) == ["a.png", "c.tif", "B/3.avif", "b/1.heic", "b/2.JPG"]
     photo = next(iter(crawl(tmp_path))).photos[0]
@@ -28,19 +29,19 @@ def test_photos_come_sorted_with_size_and_time(tmp_path: Path) -> None:
     assert (photo.size, photo.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
-def test_hidden_and_system_folders_are_passed_by(tmp_path: Path) -> None:
+def test_hidden_and_system_folders_are_skipped(tmp_path: Path) -> None:
     touch(
         tmp_path, "ok/1.jpg", ".Trash/1.jpg", "ok/@eaDir/1.jpg", ".thumbnails/1.jpg", "$RECYCLE.BIN/1.jpg", "ok/._1.jpg"
     )
     assert found(tmp_path) == ["ok/1.jpg"]
 
 
-def test_albums_made_by_faceclust_are_passed_by(tmp_path: Path) -> None:
+def test_albums_made_by_faceclust_are_skipped(tmp_path: Path) -> None:
     touch(tmp_path, "1.jpg", f"People/{ALBUMS_MARKER}", "People/Anna/1.jpg")
     assert found(tmp_path) == ["1.jpg"]
 
 
-def test_no_link_is_followed(tmp_path: Path) -> None:
+def test_symlinks_are_not_followed(tmp_path: Path) -> None:
     library, outside = tmp_path / "library", tmp_path / "outside"
     touch(library, "sub/1.jpg")
     touch(outside, "2.jpg")
@@ -51,7 +52,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert found(library) == ["sub/1.jpg"]
 
 
-def test_what_is_no_file_is_no_photo(tmp_path: Path) -> None:
+def test_folders_and_pipes_are_not_photos(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     touch(tmp_path, "folder.jpg/inside.jpg")
     if hasattr(os, "mkfifo"):
@@ -59,12 +60,12 @@ def test_what_is_no_file_is_no_photo(tmp_path: Path) -> None:
     assert found(tmp_path) == ["folder.jpg/inside.jpg"]
 
 
-def test_part_of_a_library(tmp_path: Path) -> None:
+def test_a_crawl_may_start_below_the_root(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg", "b/c/2.jpg")
     assert found(tmp_path, "b") == ["b/c/2.jpg"]
 
 
-def test_a_photo_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+def test_photos_without_an_extension_are_detected_by_content(tmp_path: Path) -> None:
     touch(tmp_path, "README", "notes.txt", "Makefile", ".hidden")
     data = encode(scene(), "JPEG")
     for name in ("a", "IMG_1", "photo.1", "12.5 km", "film.mp4", "text.txt", ".b"):
@@ -76,30 +77,30 @@ def test_a_photo_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path) -
     assert found(tmp_path) == ["12.5 km", "IMG_1", "a", "photo.1"]
 
 
-def test_only_names_without_an_ending_are_sniffed(tmp_path: Path) -> None:
+def test_only_files_without_an_extension_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a.jpg", "b", "c.txt", "sub/d", "sub/e.cr2")
-    sniffed: list[str] = []
+    opened: list[str] = []
 
-    def sniff(path: Path) -> bool:
-        sniffed.append(path.name)
+    def is_photo_file(path: Path) -> bool:
+        opened.append(path.name)
         return path.name == "d"
 
-    photos = [photo.rel_path for folder in crawl(tmp_path, sniff=sniff) for photo in folder.photos]
-    assert (photos, sniffed) == (["a.jpg", "sub/d", "sub/e.cr2"], ["b", "d"])
+    monkeypatch.setattr(crawling, "is_photo_file", is_photo_file)
+    assert (found(tmp_path), opened) == (["a.jpg", "sub/d", "sub/e.cr2"], ["b", "d"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX names")
-def test_odd_names_are_found_as_they_are(tmp_path: Path) -> None:
+def test_files_with_unusual_names_are_found(tmp_path: Path) -> None:
     names = [b"two\nlines.jpg", b"n" * 251 + b".jpg", "😀.jpg".encode(), b"not utf-8 \xff.jpg", b" .jpg"]
     for name in names:
         try:
             (tmp_path / os.fsdecode(name)).write_bytes(b"x")
         except OSError:
-            pytest.skip("this disk takes no such names")
+            pytest.skip("this file system does not allow such names")
     assert sorted(map(os.fsencode, found(tmp_path))) == sorted(names)
 
 
-def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_listed_has_an_error(tmp_path: Path) -> None:
     folders = {folder.rel_path: folder for folder in crawl(tmp_path, "missing")}
     assert folders["missing"].error
     with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""Photos whose file or decoder hangs: skipped alone, with a reason that tells which it was."""
+"""Photos whose file or decoder hangs or crashes are skipped, and no others."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from faceclust.types import TRANSIENT_REASONS, PhotoRef, ScannedPhoto, SkippedPh
 from tests.support.sample_photos import make_library
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the name of an open file")
-def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the name of an open file from /proc")
+def test_photos_that_hang_are_skipped_with_the_right_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patch = tmp_path / "patch/sitecustomize.py"
     patch.parent.mkdir()
     patch.write_text(
         "import os, time\n"
         "from PIL import Image\n"
-        "really_open, really_read = Image.open, os.read\n"
+        "original_open, original_read = Image.open, os.read\n"
         "def open(fp, *args, **kwargs):\n"
         "    if fp.getvalue().endswith(b'HANG'):\n"
         "        time.sleep(600)\n"
-        "    return really_open(fp, *args, **kwargs)\n"
+        "    return original_open(fp, *args, **kwargs)\n"
         "def read(file, count):\n"
         "    if os.readlink(f'/proc/self/fd/{file}').endswith('never comes.jpg'):\n"
         "        time.sleep(600)\n"
-        "    return really_read(file, count)\n"
+        "    return original_read(file, count)\n"
         "Image.open, os.read = open, read\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)
@@ -46,21 +46,21 @@ def test_photos_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     done = {listed.rel_path: one.photo for listed, one in examined}
     assert done.keys() == names
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
-        "hang.jpg": (SkipReason.TOO_SLOW, "it was given 5 seconds"),
-        "never comes.jpg": (SkipReason.UNREADABLE, "reading it took longer than 5 seconds"),
-        "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not an ordinary file"),
+        "hang.jpg": (SkipReason.TOO_SLOW, "more than 5 seconds"),
+        "never comes.jpg": (SkipReason.UNREADABLE, "reading it took more than 5 seconds"),
+        "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not a regular file"),
     }
     assert SkipReason.UNREADABLE in TRANSIENT_REASONS and SkipReason.TOO_SLOW not in TRANSIENT_REASONS
 
 
-def test_batches_give_what_single_photos_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_give_the_same_results_as_single_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = sorted(make_library(tmp_path, photos_each=1))
     (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
-    look = ScanSettings(load_pack("dlib"))
-    singly = dict(examine_pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
+    settings = ScanSettings(load_pack("dlib"))
+    singly = dict(examine_pool.examine_photos(tmp_path, settings, tasks, 0, lambda: False))
     monkeypatch.setattr(examine_pool, "_BATCH_SIZES", {"cpu": 3})
-    together = dict(examine_pool.examine_photos(tmp_path, look, tasks, 0, lambda: False))
+    together = dict(examine_pool.examine_photos(tmp_path, settings, tasks, 0, lambda: False))
     assert together.keys() == singly.keys() == {task.ref for task in tasks}
     for ref, one in singly.items():
         other = together[ref].photo
@@ -73,17 +73,17 @@ def test_batches_give_what_single_photos_give(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
-def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_crashing_photo_of_a_batch_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patch = tmp_path / "patch/sitecustomize.py"
     patch.parent.mkdir()
     patch.write_text(
         "import os\n"
         "from PIL import Image\n"
-        "really_open = Image.open\n"
+        "original_open = Image.open\n"
         "def open(fp, *args, **kwargs):\n"
         "    if fp.getvalue().endswith(b'DEADLY'):\n"
         "        os.abort()\n"
-        "    return really_open(fp, *args, **kwargs)\n"
+        "    return original_open(fp, *args, **kwargs)\n"
         "Image.open = open\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(patch.parent), prepend=os.pathsep)

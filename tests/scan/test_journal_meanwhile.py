@@ -1,4 +1,4 @@
-"""What is said in the journal while a scan runs is heeded by the next one, which has no photo to look at."""
+"""Journal entries written during a scan are applied by the next one, even if no photo has changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faceclust import Library
 from tests.support.sample_photos import COLLINS, HOPPER, variant
 
 
-def test_forgetting_that_comes_in_from_elsewhere(tmp_path: Path) -> None:
+def test_a_face_forgotten_during_a_scan_is_removed_by_the_next(tmp_path: Path) -> None:
     root, copy = tmp_path / "photos", tmp_path / "copy"
     (root / "new").mkdir(parents=True)
     variant(COLLINS, 0).save(root / "collins.jpg")

@@ -1,4 +1,4 @@
-"""Many photos of one size, as uncompressed formats make them: what is remembered and sent along stays small."""
+"""Many photos of equal size, as in uncompressed formats: the index and the tasks stay small."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def photo(number: int, size: int = 1000) -> ScannedPhoto:
     )
 
 
-def test_of_very_many_contents_those_of_its_name_or_time_are_compared() -> None:
+def test_among_many_contents_those_of_the_same_name_or_time_are_compared() -> None:
     known = [photo(number) for number in range(5 * MAX_COMPARED_CONTENTS)]
     last = known[-1]
     moved, renamed = replace(last.ref, rel_path="b/499.bmp", mtime_ns=-1), replace(last.ref, rel_path="b/x")
@@ -42,17 +42,17 @@ def test_of_very_many_contents_those_of_its_name_or_time_are_compared() -> None:
     assert copies.copy_for(moved, last.content_hash) == replace(last, ref=moved)
 
 
-def test_no_task_carries_more_than_the_limit() -> None:
-    waiting = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MAX_COMPARED_CONTENTS)]
-    copies = ContentIndex(waiting, ScanSettings(load_pack("dlib")))
+def test_no_task_has_more_hashes_than_the_limit() -> None:
+    pending = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MAX_COMPARED_CONTENTS)]
+    copies = ContentIndex(pending, ScanSettings(load_pack("dlib")))
     most = 0
-    for number, task in enumerate(copies.iter_tasks(waiting)):
+    for number, task in enumerate(copies.iter_tasks(pending)):
         most = max(most, len(task.known_hashes))
         copies.add(replace(photo(number), ref=task.ref))
     assert most == MAX_COMPARED_CONTENTS
 
 
-def test_a_content_no_other_photo_may_have_is_not_remembered() -> None:
+def test_contents_that_no_pending_photo_can_have_are_not_kept() -> None:
     alone, first, second = PhotoRef("alone", 7, 0), PhotoRef("first", 8, 0), PhotoRef("second", 8, 0)
     copies = ContentIndex([alone, first, second], ScanSettings(load_pack("dlib")))
     known = {}

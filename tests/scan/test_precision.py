@@ -1,4 +1,4 @@
-"""`scan --precision`: caches are brought to it without a model, and the library remembers it."""
+"""`scan --precision` converts caches without a model, and is saved in the library's configuration."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def groups(library: Library) -> list[list[str]]:
     return sorted(map(sorted, library.group_members.values()))
 
 
-def test_all_caches_are_converted_without_a_look_at_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_caches_are_converted_without_opening_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.name(library.faces_in_group(1), COLLINS)
     names, before, kept = names_on_photos(library), library.faces, groups(library)
-    monkeypatch.setattr("faceclust.scan.examine.PhotoExaminer.__init__", None)  # no model may be opened
+    monkeypatch.setattr("faceclust.scan.examine.PhotoExaminer.__init__", None)  # opening a model would fail
     result = library.scan(workers=0, precision="int8")
     assert (result.scanned, result.unchanged, result.converted) == (0, result.photos, 4) and result.notes == []
     assert precisions(library.root) == {"int8"} and check_caches(library)["problems"] == []
@@ -44,7 +44,7 @@ def test_all_caches_are_converted_without_a_look_at_a_photo(library: Library, mo
     assert again.scan(workers=0).converted == 0 and precisions(library.root) == {"int8"}
 
 
-def test_the_same_cache_gives_the_same_groups(library: Library) -> None:
+def test_equal_caches_give_equal_groups(library: Library) -> None:
     library.scan(workers=0, precision="int8")
     copy = library.root.with_name("copy")
     shutil.copytree(library.root, copy)
@@ -52,11 +52,11 @@ def test_the_same_cache_gives_the_same_groups(library: Library) -> None:
     assert np.array_equal(runs[0].labels, runs[1].labels) and np.array_equal(runs[0].strength, runs[1].strength)
 
 
-def test_what_was_made_less_exact_stays_so_and_is_said_once(library: Library) -> None:
+def test_lost_precision_does_not_return_and_is_noted_once(library: Library) -> None:
     library.scan(workers=0, precision="int8")
     coarse = library.table.face_table().embeddings
     result = library.scan(workers=0, precision="float32")
-    assert len(result.notes) == 1 and "become no more exact" in result.notes[0]
+    assert len(result.notes) == 1 and "do not become more exact" in result.notes[0]
     assert precisions(library.root) == {"float32"}
     assert np.abs(library.faces.embeddings - coarse).max() < 1e-6
     assert library.scan(workers=0).notes == []
@@ -64,7 +64,7 @@ def test_what_was_made_less_exact_stays_so_and_is_said_once(library: Library) ->
     assert back.notes == [] and np.array_equal(library.faces.embeddings, coarse)
 
 
-def test_new_photos_go_into_what_the_library_remembers(small: Library) -> None:
+def test_new_photos_are_stored_in_the_librarys_precision(small: Library) -> None:
     small.scan(workers=0, precision="int8")
     assert precision_in_use(small.root).value == "int8"
     put(small.root / "a/copy.bmp", (small.root / "a/collins.bmp").read_bytes())
@@ -74,14 +74,14 @@ def test_new_photos_go_into_what_the_library_remembers(small: Library) -> None:
     assert rows["copy.bmp"] == rows["collins.bmp"] and max(map(abs, rows["copy.bmp"])) == 127
 
 
-def test_a_part_alone_is_converted_and_the_rest_later(small: Library) -> None:
+def test_a_partial_scan_converts_its_part_only(small: Library) -> None:
     result = small.scan([small.root / "b"], workers=0, precision="int8")
     assert result.converted == 2 and precisions(small.root) == {"float16", "int8"}
-    assert len(small.faces) == 2  # one table all the same
+    assert len(small.faces) == 2  # both precisions are read into one table
     assert small.scan(workers=0).converted == 2 and precisions(small.root) == {"int8"}
 
 
-def test_a_cache_of_another_precision_from_elsewhere_is_read_and_converted(small: Library, tmp_path: Path) -> None:
+def test_a_copied_cache_of_another_precision_is_converted(small: Library, tmp_path: Path) -> None:
     away = tmp_path / "away"
     shutil.copytree(small.root / "a", away)
     small.scan(workers=0, precision="int8")
@@ -91,7 +91,7 @@ def test_a_cache_of_another_precision_from_elsewhere_is_read_and_converted(small
     assert (result.scanned, result.converted) == (0, 1) and precisions(small.root) == {"int8"}
 
 
-def test_killed_in_the_middle_the_next_scan_goes_on(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_scan_finishes_a_killed_conversion(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     faces = small.faces.face_ids.tolist()
     done = 0
 
@@ -114,20 +114,20 @@ def test_killed_in_the_middle_the_next_scan_goes_on(small: Library, monkeypatch:
     monkeypatch.undo()
     assert precisions(small.root) == {"float16", "int8"}
     assert Library(small.root).faces.face_ids.tolist() == faces
-    result = Library(small.root).scan(workers=0)  # what was typed is remembered
+    result = Library(small.root).scan(workers=0)  # the chosen precision was saved
     assert (result.scanned, result.converted) == (0, 2) and precisions(small.root) == {"int8"}
 
 
-def test_ctrl_c_while_caches_are_converted_saves_what_is_done(small: Library) -> None:
-    asked = iter([False, False, True, True, True, True])
-    result = small.scan(workers=0, precision="int8", should_stop=lambda: next(asked))
+def test_an_interrupted_conversion_is_finished_by_the_next_scan(small: Library) -> None:
+    stop_answers = iter([False, False, True, True, True, True])
+    result = small.scan(workers=0, precision="int8", should_stop=lambda: next(stop_answers))
     assert result.interrupted and result.converted == 2 and not is_unchanged(small.root)
     result = small.scan(workers=0)
     assert (result.interrupted, result.converted) == (False, 2) and precisions(small.root) == {"int8"}
 
 
 @pytest.mark.parametrize("delay", [0.9, 1.2])
-def test_kill_9_while_caches_are_converted_loses_nothing(library: Library, delay: float) -> None:
+def test_kill_9_during_a_conversion_loses_nothing(library: Library, delay: float) -> None:
     before = library.faces.face_ids.tolist()
     (library.home.home / "config.toml").write_text('[scan]\nprecision = "int8"\n')
     process = start_scan(library.root)
@@ -139,7 +139,7 @@ def test_kill_9_while_caches_are_converted_loses_nothing(library: Library, delay
     assert precisions(library.root) == {"int8"}
 
 
-def test_a_folder_that_cannot_be_written_is_tried_again(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     from faceclust.errors import CacheError
     from faceclust.store.folder_cache import FolderCache
 
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written_is_tried_again(small: Library, monkeypa
     assert small.scan(workers=0).converted == 1
 
 
-def test_on_the_command_line(library: Library) -> None:
+def test_the_precision_option_is_saved_and_validated(library: Library) -> None:
     root = library.root
     assert "4 folders" in ok("scan", root, "--precision", "int8")
     file = library.home.home / "config.toml"

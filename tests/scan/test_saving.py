@@ -1,4 +1,4 @@
-"""How often a folder is saved, and that nothing done is lost."""
+"""Folders are saved at intervals, and no result is lost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make_folder(root: Path, photos: int) -> ScanFolder:
 
 
 @pytest.mark.parametrize("cost", [0.01, 2.0, 4.0])
-def test_saving_takes_a_part_of_the_time_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
+def test_saving_takes_a_limited_part_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
     now, saves = [100.0], []
     clock = SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: now[0])
     monkeypatch.setattr(folders, "time", clock)
@@ -47,26 +47,26 @@ def test_saving_takes_a_part_of_the_time_at_most(tmp_path: Path, monkeypatch: py
         real(cache, keep, new)
 
     monkeypatch.setattr(FolderCache, "update", update)
-    folder, result, asked = make_folder(tmp_path, 200), ScanResult(), 0
+    folder, result, attempts = make_folder(tmp_path, 200), ScanResult(), 0
     for number, ref in enumerate(sorted(folder.pending)):
         folder.add(ref, scanned(ref, 1, number))
         now[0] += 1.0
         if number % 5 == 4:
             folder.save(result, pytest.fail, force=False)
-            asked += 1
+            attempts += 1
     between = [later - earlier - cost for earlier, later in itertools.pairwise(saves)]
     assert min(between) >= 5 * cost
-    assert len(saves) == asked if cost < 0.1 else 4 <= len(saves) <= asked
+    assert len(saves) == attempts if cost < 0.1 else 4 <= len(saves) <= attempts
     assert result.stage_seconds["write"] == pytest.approx(cost * len(saves))
     folder.save(result, pytest.fail)
     assert len(folder.cache.index()) == 200 and not folder.unsaved
 
 
-def test_a_stop_saves_what_was_not_saved_for_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_saves_photos_whose_saving_was_postponed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
         put(tmp_path / f"{number}.bmp", nobody(number))
-    monkeypatch.setattr(run, "SAVE_INTERVAL_SECONDS", 0.0)  # asked after each photo
-    monkeypatch.setattr(folders, "_SAVE_TIME_RATIO", 1e9)  # after the first time it is too early for ever
+    monkeypatch.setattr(run, "SAVE_INTERVAL_SECONDS", 0.0)  # save after each photo
+    monkeypatch.setattr(folders, "_SAVE_TIME_RATIO", 1e9)  # postpone every save after the first
     saved: list[int] = []
     real = FolderCache.update
 
@@ -75,8 +75,8 @@ def test_a_stop_saves_what_was_not_saved_for_its_cost(tmp_path: Path, monkeypatc
         real(cache, keep, new)
 
     monkeypatch.setattr(FolderCache, "update", update)
-    asked = iter([False] * 6)
-    first = Library(tmp_path).scan(workers=0, should_stop=lambda: next(asked, True))
+    stop_answers = iter([False] * 6)
+    first = Library(tmp_path).scan(workers=0, should_stop=lambda: next(stop_answers, True))
     assert (first.scanned, first.remaining, first.unsaved, first.interrupted) == (6, 4, 0, True)
     assert saved == [1, 5] and not is_unchanged(tmp_path)
     second = Library(tmp_path).scan(workers=0)
@@ -84,15 +84,15 @@ def test_a_stop_saves_what_was_not_saved_for_its_cost(tmp_path: Path, monkeypatc
     assert held(Library(tmp_path)) == expected(Library(tmp_path)) and is_unchanged(tmp_path)
 
 
-def test_photos_held_back_for_a_forgotten_face_are_done_again_after_a_stop(small: Library) -> None:
-    # Whether a cropped copy shows a forgotten face is only known once all photos have been seen.
+def test_photos_deferred_for_a_forgotten_face_are_rescanned_after_a_stop(small: Library) -> None:
+    # Whether a cropped copy shows a forgotten face is known only when all photos are examined.
     (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.name([collins.face_id], "Eileen")
     small.forget(small.plan_forget("Eileen"))
     put(small.root / "a/collins.bmp", (small.root / "a/collins.bmp").read_bytes() + b"\0")
     put(small.root / "b/new.bmp", nobody(9))
-    asked = iter([False])
-    first = Library(small.root).scan(workers=0, should_stop=lambda: next(asked, True))
+    stop_answers = iter([False])
+    first = Library(small.root).scan(workers=0, should_stop=lambda: next(stop_answers, True))
     assert (first.scanned, first.remaining) == (0, 2)
     second = Library(small.root).scan(workers=0)
     assert (second.scanned, second.remaining, second.forgotten) == (2, 0, 1)

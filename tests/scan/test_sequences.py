@@ -1,5 +1,8 @@
-"""Photos and folders come, go, move and change at random between scans: after each scan the caches
-say what the models say of every photo by itself, and no content was looked at twice."""
+"""Random changes between scans: the caches always equal those of a fresh scan.
+
+Photos and folders are added, deleted, moved, copied and changed. After each scan the caches have
+the results of examining every photo separately, and no content was examined twice.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class Scans(RuleBasedStateMachine):
     def _one(self, choice: int) -> Path:
         return self._photos()[choice % len(self._photos())]
 
-    # -- what people do ------------------------------------------------------
+    # -- changes by the user -------------------------------------------------
 
     @rule(path=paths, content=st.sampled_from(CONTENTS))
     def write(self, path: str, content: bytes) -> None:
@@ -98,19 +101,19 @@ class Scans(RuleBasedStateMachine):
         shutil.rmtree(self.root / folder, ignore_errors=True)
 
     @rule(folder=st.sampled_from(FOLDERS), how=st.sampled_from(["gone", "cut"]))
-    def lose_a_cache(self, folder: str, how: str) -> None:
+    def lose_cache(self, folder: str, how: str) -> None:
         cache = self.root / folder / CACHE_NAME
         if cache.exists():
             cache.unlink() if how == "gone" else os.truncate(cache, cache.stat().st_size // 2)
 
-    # -- what must hold ------------------------------------------------------
+    # -- invariants ----------------------------------------------------------
 
     @rule()
     def scan(self) -> None:
         self._check("")
 
     @rule(part=st.sampled_from(["a", "a/b", "c"]))
-    def scan_a_part(self, part: str) -> None:
+    def scan_part(self, part: str) -> None:
         if (self.root / part).is_dir():
             self._check(part)
 
@@ -127,7 +130,7 @@ class Scans(RuleBasedStateMachine):
         return {name: found for name, found in rows.items() if not part or f"{name}/".startswith(f"{part}/")}
 
     def _known(self) -> set[str]:
-        """The contents in caches that can be read."""
+        """Return the content hashes in readable caches."""
         known = set()
         for cache in self.root.rglob(CACHE_NAME):
             try:

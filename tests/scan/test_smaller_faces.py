@@ -1,4 +1,4 @@
-"""A closer look (`min_face`) that a photo does not allow takes nothing from what is known of it."""
+"""A closer look (`min_face`) that fails does not replace a photo's earlier result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.sample_photos import COLLINS, variant
 
 @pytest.mark.parametrize("reason", [SkipReason.TOO_SLOW, SkipReason.OUT_OF_MEMORY, SkipReason.CRASHED])
 @pytest.mark.parametrize("scanned_before", [True, False])
-def test_a_closer_look_that_fails(
+def test_a_failed_closer_look_keeps_the_earlier_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: SkipReason, scanned_before: bool
 ) -> None:
     def fail(*arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""A scan that finds nothing changed opens nothing; whatever changed, the next scan looks again."""
+"""A scan without changes opens no photo and no cache; any change makes the next scan look again."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from tests.support.scan_builders import expected, face, held, is_unchanged, make
 HEAVY = {"numpy", "pyarrow", "onnxruntime", "PIL", "scipy", "pandas"}
 
 
-def watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], set[str]]:
-    """Run the program; gives what it printed, the files it opened and the packages it imported."""
+def run_watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], set[str]]:
+    """Run the program; return its output, the files it opened and the packages it imported."""
     patch, log = tmp_path / "patch/sitecustomize.py", tmp_path / "log"
     patch.parent.mkdir(exist_ok=True)
     patch.write_text(
@@ -48,14 +48,14 @@ def watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], set[
     return out, opened, {name.partition(".")[0] for event, name in events if event == "import"}
 
 
-def test_nothing_is_opened_and_nothing_heavy_imported(tmp_path: Path) -> None:
+def test_an_unchanged_scan_opens_no_photo_and_imports_nothing_heavy(tmp_path: Path) -> None:
     root = make_photos(tmp_path / "photos")
     put(root / "no ending", nobody(7))
-    out, opened, imported = watched(tmp_path, "scan", root, "-j", "1")
+    out, opened, imported = run_watched(tmp_path, "scan", root, "-j", "1")
     assert "7 scanned" in out and imported >= HEAVY - {"scipy", "pandas"}
     assert {str(root / "a/collins.bmp"), str(root / "no ending")} <= opened
     for part in (root, root / "b"):
-        out, opened, imported = watched(tmp_path, "scan", part)
+        out, opened, imported = run_watched(tmp_path, "scan", part)
         assert ("7 unchanged" if part == root else "3 unchanged") in out
         assert not imported & HEAVY
         touched = {Path(path) for path in opened if Path(path).is_relative_to(root)}
@@ -66,7 +66,7 @@ def test_nothing_is_opened_and_nothing_heavy_imported(tmp_path: Path) -> None:
         )
 
 
-def damage(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
@@ -89,19 +89,19 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "folder removed": lambda root: shutil.rmtree(root / "b/deep"),
     "folder with folders removed": lambda root: shutil.rmtree(root / "b"),
     "folder hidden": lambda root: (root / "b").rename(root / ".b"),
-    "folder of albums": lambda root: damage(root / "b/.faceclust-albums.json", b"{}"),
+    "folder of albums": lambda root: write(root / "b/.faceclust-albums.json", b"{}"),
     "cache deleted": lambda root: (root / "a" / CACHE_NAME).unlink(),
     "cache truncated": lambda root: os.truncate(root / "a" / CACHE_NAME, 100),
-    "cache emptied": lambda root: damage(root / "a" / CACHE_NAME, b""),
+    "cache emptied": lambda root: write(root / "a" / CACHE_NAME, b""),
     "one bit of a cache": lambda root: flip(root / "a" / CACHE_NAME),
     "seen.json deleted": lambda root: LibraryHome(root).scan_snapshot.unlink(),
-    "seen.json emptied": lambda root: damage(LibraryHome(root).scan_snapshot, b""),
+    "seen.json emptied": lambda root: write(LibraryHome(root).scan_snapshot, b""),
     "seen.json cut": lambda root: os.truncate(LibraryHome(root).scan_snapshot, 50),
-    "seen.json of another schema": lambda root: damage(
+    "seen.json of another schema": lambda root: write(
         LibraryHome(root).scan_snapshot,
         LibraryHome(root).scan_snapshot.read_bytes().replace(b'"schema":1', b'"schema":2'),
     ),
-    "seen.json of another shape": lambda root: damage(
+    "seen.json of another shape": lambda root: write(
         LibraryHome(root).scan_snapshot, b'{"schema": 1, "stamp": "", "folders": []}'
     ),
     "an answer": lambda root: (library := Library(root)).name([library.occurrences[0].face_id], COLLINS),
@@ -109,7 +109,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changed_is_looked_at(small: Library, change: str) -> None:
+def test_every_kind_of_change_is_detected(small: Library, change: str) -> None:
     CHANGES[change](small.root)
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
@@ -117,7 +117,7 @@ def test_whatever_changed_is_looked_at(small: Library, change: str) -> None:
     assert is_unchanged(small.root)
 
 
-def test_a_change_elsewhere_leaves_the_other_parts_unchanged(small: Library) -> None:
+def test_a_change_in_one_part_leaves_the_others_unchanged(small: Library) -> None:
     put(small.root / "a/new.bmp", nobody(9))
     put(small.root / "b/new.bmp", nobody(8))
     assert not is_unchanged(small.root, "a") and is_unchanged(small.root, "b/deep")
@@ -128,12 +128,12 @@ def test_a_change_elsewhere_leaves_the_other_parts_unchanged(small: Library) -> 
     assert is_unchanged(small.root) and held(small) == expected(small)
 
 
-def test_parts_named_twice_count_once(small: Library) -> None:
+def test_overlapping_parts_count_once(small: Library) -> None:
     result = Library(small.root).scan([small.root / "b", small.root / "b/deep", small.root / "b"])
     assert (result.photos, result.unchanged) == (3, 3)
 
 
-def test_a_face_forgotten_elsewhere_is_taken_out(small: Library) -> None:
+def test_a_face_forgotten_on_another_machine_is_removed(small: Library) -> None:
     # Another machine, say, has added a line to the journal: no photo and no cache has changed.
     (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
@@ -145,36 +145,34 @@ def test_a_face_forgotten_elsewhere_is_taken_out(small: Library) -> None:
     assert is_unchanged(small.root)
 
 
-def test_a_forgotten_face_that_cannot_be_taken_out_is_tried_again(
-    small: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_forgotten_face_that_cannot_be_removed_is_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     with monkeypatch.context() as patch:
-        patch.setattr(folder_cache, "write_atomically", refuses)
+        patch.setattr(folder_cache, "write_atomically", refuse_to_write)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     Library(small.root).scan(workers=0)
     (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
     assert row["embedding"] is None
 
 
-def refuses(path: Path, *_: object, **__: object) -> None:
+def refuse_to_write(path: Path, *_: object, **__: object) -> None:
     raise CacheError(f"{path} cannot be written: Operation not permitted")
 
 
-def test_photos_that_are_gone_are_tried_again_where_the_cache_cannot_be_written(
+def test_removed_photos_are_retried_if_the_cache_cannot_be_written(
     small: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (small.root / "a/collins.bmp").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(folder_cache, "write_atomically", refuses)
+        patch.setattr(folder_cache, "write_atomically", refuse_to_write)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
     assert held(small) == expected(small)
 
 
-def test_what_could_not_be_read_is_tried_again(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_photos_are_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real, names = os.open, {"new.bmp", "no ending"}
 
     def refused(path: str | Path, *arguments: int, **others: int) -> int:
@@ -194,12 +192,12 @@ def test_what_could_not_be_read_is_tried_again(small: Library, monkeypatch: pyte
     assert held(small) == expected(small)
 
 
-@pytest.mark.parametrize("apart", [False, True], ids=["inside", "kept elsewhere"])
-def test_a_part_that_becomes_a_library_of_its_own(
-    small: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
+@pytest.mark.parametrize("has_cache_dir", [False, True], ids=["inside", "kept elsewhere"])
+def test_a_part_that_becomes_a_nested_library_is_rescanned(
+    small: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_cache_dir: bool
 ) -> None:
     # Its journal may say that a face is forgotten.
-    part = Library(small.root / "b", cache_dir=tmp_path / "apart" if apart else None)
+    part = Library(small.root / "b", cache_dir=tmp_path / "has_cache_dir" if has_cache_dir else None)
     part.scan(workers=0)
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
@@ -211,7 +209,7 @@ def test_a_part_that_becomes_a_library_of_its_own(
     assert row["embedding"] is None
 
 
-def test_caches_kept_elsewhere(small: Library, tmp_path: Path) -> None:
+def test_caches_in_another_place_are_detected(small: Library, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for place in (first, second, first):
         Library(small.root, cache_dir=place).scan(workers=0)
@@ -221,7 +219,7 @@ def test_caches_kept_elsewhere(small: Library, tmp_path: Path) -> None:
         assert is_unchanged(small.root)
 
 
-def test_a_folder_that_cannot_be_listed_is_said_each_time(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_noted_each_time(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     (small.root / "c").mkdir()
     small.scan(workers=0)
     real = os.scandir
@@ -233,35 +231,33 @@ def test_a_folder_that_cannot_be_listed_is_said_each_time(small: Library, monkey
 
     monkeypatch.setattr(os, "scandir", refused)
     for _ in range(2):
-        assert "not looked into" in Library(small.root).scan(workers=0).notes[0]
+        assert "skipped" in Library(small.root).scan(workers=0).notes[0]
 
 
-def test_clearing_and_pruning(small: Library) -> None:
+def test_clearing_and_pruning_invalidate_the_snapshot(small: Library) -> None:
     (small.root / "a/nobody.bmp").unlink()
     prune_caches(small)
     Library(small.root).scan(workers=0)
     assert held(small) == expected(small)
-    going = plan_clear(small)
-    assert small.home.scan_snapshot in {one.path for one in going}
-    clear_caches(small, going)
+    plan = plan_clear(small)
+    assert small.home.scan_snapshot in {one.path for one in plan}
+    clear_caches(small, plan)
     assert not small.home.scan_snapshot.exists() and not is_unchanged(small.root)
     assert Library(small.root).scan(workers=0).scanned == 5
     assert held(small) == expected(small)
 
 
-def test_a_stopped_scan_is_not_taken_for_a_whole_one(small: Library) -> None:
+def test_an_interrupted_scan_does_not_count_as_unchanged(small: Library) -> None:
     for number in range(3):
         put(small.root / f"a/new {number}.bmp", nobody(20 + number))
-    asked = iter([False, True])
-    assert Library(small.root).scan(workers=0, should_stop=lambda: next(asked, True)).remaining > 0
+    stop_answers = iter([False, True])
+    assert Library(small.root).scan(workers=0, should_stop=lambda: next(stop_answers, True)).remaining > 0
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
     assert held(small) == expected(small)
 
 
-def test_a_photo_replaced_after_it_was_listed_is_looked_at_again(
-    small: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_photo_replaced_after_listing_is_rescanned(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     put(small.root / "a/new.bmp", nobody(9))
     real = crawling.PhotoFolder.photos.func
 
@@ -281,7 +277,7 @@ def test_a_photo_replaced_after_it_was_listed_is_looked_at_again(
 # -- seen.json ---------------------------------------------------------------
 
 stamps = st.none() | st.tuples(st.integers(0, 2**62), st.integers(-(2**62), 2**62))
-seen = st.builds(
+snapshots = st.builds(
     ScanSnapshot,
     st.text(),
     st.dictionaries(st.text(), st.builds(FolderSnapshot, st.text(), st.integers(0, 10**6), stamps)),
@@ -289,10 +285,10 @@ seen = st.builds(
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seen)
-def test_what_was_seen_is_read_again(tmp_path: Path, seen: ScanSnapshot) -> None:
-    write_scan_snapshot(tmp_path / "seen.json", seen)
-    assert read_scan_snapshot(tmp_path / "seen.json") == seen
+@given(snapshots)
+def test_a_snapshot_survives_writing_and_reading(tmp_path: Path, snapshots: ScanSnapshot) -> None:
+    write_scan_snapshot(tmp_path / "seen.json", snapshots)
+    assert read_scan_snapshot(tmp_path / "seen.json") == snapshots
 
 
 json_values = st.recursive(
@@ -304,7 +300,7 @@ json_values = st.recursive(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary() | json_values.map(lambda value: json.dumps({"schema": 1, "stamp": "", "folders": value}).encode()))
-def test_anything_else_is_not_taken_for_it(tmp_path: Path, content: bytes) -> None:
+def test_invalid_snapshots_are_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "seen.json").write_bytes(content)
     found = read_scan_snapshot(tmp_path / "seen.json")
     assert found is None or all(isinstance(folder.photo_count, int) for folder in found.folders.values())

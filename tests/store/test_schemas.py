@@ -132,7 +132,7 @@ def test_models_of_another_version_take_the_place_of_the_old_and_say_so_once(lib
     before = len(caches(library))
     result = other.scan(workers=0)
     assert result.scanned == result.photos and result.removed == 1
-    assert result.notes == ["made with an older version of the models: all photos are scanned again"]
+    assert result.notes == ["the cache is from an older version of the models: all photos are scanned again"]
     assert len(caches(library)) == before and not (library.home.home / "set-aside").exists()
     assert other.scan(workers=0).notes == []
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from faceclust import Library
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import FaceOccurrence
 from tests.support.photo_files import dng
 from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, save, together, variant

@@ -1,4 +1,4 @@
-"""The decoders around the networks: what is cut into strips, sampled and put together again."""
+"""The detectors' code around the networks: strips, pyramids, crops and decoding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from faceclust.errors import PackError
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel, available_providers, choose_device
-from faceclust.photos.decoders import apply_orientation
+from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
 from faceclust.vision.detect import load_detector
@@ -33,15 +33,15 @@ def mtcnn() -> Mtcnn:
 
 
 @pytest.mark.parametrize("height", [12, 13, 73, 74, 75, 76, 138, 139, 140, 301])
-def test_strips_give_what_the_whole_picture_gives(mtcnn: Mtcnn, height: int) -> None:
+def test_p_net_gives_the_same_in_strips_as_in_one_run(mtcnn: Mtcnn, height: int) -> None:
     level = np.asarray(portrait(COLLINS).resize((160, height)))
-    whole = mtcnn._pnet(np.ascontiguousarray(level.transpose(2, 0, 1)[None], dtype=np.float32))
+    expected = mtcnn._pnet(np.ascontiguousarray(level.transpose(2, 0, 1)[None], dtype=np.float32))
     box, face = mtcnn._run_pnet(level)
-    np.testing.assert_allclose(box, whole["box"][0], atol=1e-5)
-    np.testing.assert_allclose(face, whole["face"][0], atol=1e-5)
+    np.testing.assert_allclose(box, expected["box"][0], atol=1e-5)
+    np.testing.assert_allclose(face, expected["face"][0], atol=1e-5)
 
 
-def test_a_peak_is_a_cell_no_neighbour_is_above() -> None:
+def test_local_maxima_are_cells_that_no_neighbour_exceeds() -> None:
     face_map = np.array([[0.9, 0.95, 0.1, 0.1], [0.2, 0.3, 0.1, 0.9], [0.99, 0.1, 0.1, 0.9]], np.float32)
     rows, columns = _find_local_maxima(face_map, 0.5)
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 3), (2, 0), (2, 3)]
@@ -49,7 +49,7 @@ def test_a_peak_is_a_cell_no_neighbour_is_above() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6, 0.5, 0.31, 0.124])
-def test_a_pyramids_copy_is_the_picture_at_that_scale(scale: float) -> None:
+def test_pyramid_levels_equal_resized_pictures(scale: float) -> None:
     picture = scenery(3).resize((803, 601))
     copy = ImagePyramid(np.asarray(picture)).resize(scale)
     expected = picture.resize((copy.shape[1], copy.shape[0]), Image.Resampling.BOX)
@@ -60,7 +60,7 @@ def test_a_pyramids_copy_is_the_picture_at_that_scale(scale: float) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(80, 60), (81, 60), (80, 61), (81, 61)])
 @pytest.mark.parametrize(("channels", "factor"), [(3, 2), (4, 2), (4, 4)])
-def test_turned_pixels_are_reduced_as_if_they_lay_so(
+def test_reducing_turned_pixels_equals_reducing_a_copy(
     size: tuple[int, int], orientation: int, channels: int, factor: int
 ) -> None:
     stored = np.zeros((size[1], size[0], channels), np.uint8)
@@ -70,7 +70,7 @@ def test_turned_pixels_are_reduced_as_if_they_lay_so(
     np.testing.assert_array_equal(_to_rgb_array(_reduce_pixels(pixels, factor)), np.asarray(expected))
 
 
-def test_a_few_squares_are_cut_as_many_are() -> None:
+def test_cut_squares_equals_pyramid_crops() -> None:
     pixels = np.asarray(scenery(3))
     boxes = np.array([[30, 40, 130, 140], [-20, -30, 60, 50], [5000, 0, 5100, 100]], np.float32)
     few, many = cut_squares(pixels, boxes, 48), ImagePyramid(pixels).crop(boxes, 48)
@@ -78,7 +78,7 @@ def test_a_few_squares_are_cut_as_many_are() -> None:
     assert (few[2] == 127).all() and (few[1, 0, 0] == 127).all()
 
 
-def test_crops_show_their_part_of_the_picture_and_grey_beyond() -> None:
+def test_crops_are_grey_beyond_the_picture() -> None:
     pixels = np.zeros((400, 400, 3), np.uint8)
     pixels[100:200, 200:300] = 255
     boxes = np.array([[200, 100, 300, 200], [150, 50, 350, 250], [-50, -50, 50, 50], [500, 500, 600, 600]], np.float32)
@@ -89,18 +89,18 @@ def test_crops_show_their_part_of_the_picture_and_grey_beyond() -> None:
     assert (beyond == 127).all()
 
 
-def test_landmarks_are_refined_to_where_the_cascade_sees_them(mtcnn: Mtcnn) -> None:
+def test_refined_landmarks_are_near_those_of_the_cascade(mtcnn: Mtcnn) -> None:
     for person in (COLLINS, HOPPER):
         pixels = np.asarray(portrait(person))
         found = mtcnn(pixels, 40)
         eye_distance = np.linalg.norm(found.landmarks[0, 1] - found.landmarks[0, 0])
-        spoilt = Detections(found.boxes, found.scores, found.landmarks + np.float32(0.3 * eye_distance))
-        refined = LandmarkRefiner(mtcnn._onet)(pixels, spoilt)
+        shifted = Detections(found.boxes, found.scores, found.landmarks + np.float32(0.3 * eye_distance))
+        refined = LandmarkRefiner(mtcnn._onet)(pixels, shifted)
         assert np.abs(refined.landmarks - found.landmarks).max() < 0.1 * eye_distance
         np.testing.assert_array_equal(refined.boxes, found.boxes)
 
 
-def test_landmarks_stay_where_there_is_no_face_to_see(mtcnn: Mtcnn) -> None:
+def test_landmarks_stay_if_o_net_sees_no_face(mtcnn: Mtcnn) -> None:
     found = Detections(
         np.array([[10, 10, 60, 60]], np.float32), np.ones(1, np.float32), np.full((1, 5, 2), 30, np.float32)
     )
@@ -108,8 +108,8 @@ def test_landmarks_stay_where_there_is_no_face_to_see(mtcnn: Mtcnn) -> None:
     np.testing.assert_array_equal(refined.landmarks, found.landmarks)
 
 
-class _Grid:
-    """Answers as YuNet does where one cell of each grid sees a face."""
+class _FakeYunet:
+    """A model with YuNet's outputs, in which one cell of each grid sees a face."""
 
     def __init__(self, cells: dict[int, tuple[int, int]]) -> None:
         self.cells, self.given = cells, np.empty(0)
@@ -128,12 +128,12 @@ class _Grid:
         return out
 
 
-def test_yunets_answers_become_boxes_and_landmarks() -> None:
-    model = _Grid({8: (5, 2), 16: (7, 1), 32: (1, 1)})
+def test_yunets_outputs_become_boxes_and_landmarks() -> None:
+    model = _FakeYunet({8: (5, 2), 16: (7, 1), 32: (1, 1)})
     pixels = np.zeros((70, 250, 3), np.uint8)
     pixels[:, :, 0] = 200  # red
     found = Yunet(model, SingleStageSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
-    assert model.given.shape == (1, 3, 64, 128)  # half of it, in whole cells of 32
+    assert model.given.shape == (1, 3, 64, 128)  # half the size, padded to whole cells of 32
     assert model.given[0, 2, :35, :125].min() == 200 and model.given[0, 0].max() == 0  # BGR
     by_width = np.argsort(found.boxes[:, 2] - found.boxes[:, 0])
     centre = [(found.boxes[i, :2] + found.boxes[i, 2:]) / 2 for i in by_width]
@@ -143,7 +143,7 @@ def test_yunets_answers_become_boxes_and_landmarks() -> None:
     np.testing.assert_allclose(found.landmarks[by_width[0], 1], [(5 + 2) * 16, (2 + 3) * 16])
 
 
-def test_a_model_made_for_one_size_takes_any(tmp_path: Path) -> None:
+def test_a_model_exported_for_one_size_accepts_any(tmp_path: Path) -> None:
     weights = onnx.numpy_helper.from_array(np.ones((1, 3, 3, 3), np.float32), "weights")
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -157,7 +157,7 @@ def test_a_model_made_for_one_size_takes_any(tmp_path: Path) -> None:
     assert OnnxModel(path, any_size=True)(np.ones((1, 3, 320, 480), np.float32))["sum"].shape == (1, 1, 318, 478)
 
 
-def test_a_device_that_is_not_there_is_said_with_what_to_install() -> None:
+def test_a_missing_device_is_reported_with_the_package_to_install() -> None:
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") in ("cpu", "cuda")
     with pytest.raises(PackError, match="no device called 'gpu'") as unknown:

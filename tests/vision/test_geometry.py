@@ -21,14 +21,14 @@ coordinate = st.floats(-1000, 1000)
 
 
 @given(angle=st.floats(-math.pi, math.pi), scale=st.floats(0.05, 20), x=coordinate, y=coordinate)
-def test_similarity_transform_finds_the_one_that_was_applied(angle: float, scale: float, x: float, y: float) -> None:
+def test_similarity_transform_recovers_an_applied_transform(angle: float, scale: float, x: float, y: float) -> None:
     c, s = scale * math.cos(angle), scale * math.sin(angle)
-    made = np.array([[c, -s, x], [s, c, y]])
-    found = similarity_transform(POINTS, transform_points(made, POINTS))
-    np.testing.assert_allclose(found, made, atol=1e-6 * max(1, scale, abs(x), abs(y)))
+    applied = np.array([[c, -s, x], [s, c, y]])
+    found = similarity_transform(POINTS, transform_points(applied, POINTS))
+    np.testing.assert_allclose(found, applied, atol=1e-6 * max(1, scale, abs(x), abs(y)))
     assert transform_scale(found) == pytest.approx(scale)
     np.testing.assert_allclose(
-        transform_points(invert_transform(made), transform_points(made, POINTS)), POINTS, atol=1e-5
+        transform_points(invert_transform(applied), transform_points(applied, POINTS)), POINTS, atol=1e-5
     )
 
 
@@ -37,7 +37,7 @@ def test_similarity_transform_finds_the_one_that_was_applied(angle: float, scale
     st.floats(-0.01, 0.01),
     st.floats(-0.01, 0.01),
 )
-def test_similarity_transform_is_least_squares(noise: list[tuple[float, float]], a: float, b: float) -> None:
+def test_similarity_transform_minimises_the_squared_error(noise: list[tuple[float, float]], a: float, b: float) -> None:
     target = POINTS + np.array(noise)
     best = similarity_transform(POINTS, target)
 
@@ -48,12 +48,12 @@ def test_similarity_transform_is_least_squares(noise: list[tuple[float, float]],
     assert error(best) <= error(nudged) + 1e-9
 
 
-def test_one_point_five_times_cannot_be_aligned() -> None:
+def test_equal_points_cannot_be_aligned() -> None:
     with pytest.raises(ValueError, match="all the same"):
         similarity_transform(np.ones((5, 2)), POINTS)
 
 
-def test_suppression_keeps_the_best_and_breaks_ties_by_order() -> None:
+def test_suppression_keeps_the_best_box_and_breaks_ties_by_index() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [50, 50, 60, 60], [0, 0, 10, 10]], np.float32)
     scores = np.array([0.8, 0.9, 0.7, 0.9], np.float32)
     assert non_maximum_suppression(boxes, scores, 0.5).tolist() == [1, 2]

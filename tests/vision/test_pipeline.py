@@ -1,4 +1,4 @@
-"""Detect, align and embed against dlib's own numbers and on real faces."""
+"""Detection, alignment and embedding, compared with dlib's own numbers and on real faces."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def chip(name: str) -> np.ndarray:
         return np.asarray(image)
 
 
-def look(analyser: FaceAnalyser, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
+def detect_and_embed(analyser: FaceAnalyser, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
     found = analyser.detect(pixels)
     return analyser.embed([found], [analyser.align(pixels, found)])[0][:2]
 
 
 @pytest.mark.parametrize("name", PEOPLE)
 @pytest.mark.usefixtures("_builder_on_path")
-def test_embedding_equals_dlibs_own(name: str) -> None:
+def test_embeddings_equal_dlibs_own(name: str) -> None:
     from packbuilder import build_float_embedder
 
     pixels = chip(name).transpose(2, 0, 1)[None].astype(np.float32)
     session = onnxruntime.InferenceSession(build_float_embedder(), providers=["CPUExecutionProvider"])
     dlibs = np.array(REFERENCE[name]["embedding"])
     np.testing.assert_allclose(session.run(None, {"input": pixels})[0][0], dlibs, atol=1e-5)
-    # In integers: by squared L2 of unit vectors, where two people are at least .1 apart.
+    # The quantised model is compared by squared L2 of unit vectors; different people are at least 0.1 apart.
     pack = load_pack("dlib")
     ours = OnnxModel(pack.path(pack.embedder.file))(pixels)["embedding"][0]
     assert ((ours / np.linalg.norm(ours) - dlibs / np.linalg.norm(dlibs)) ** 2).sum() < 0.001
@@ -68,7 +68,7 @@ def test_embeddings_have_the_packs_radius_and_ignore_mirroring(analyser: FaceAna
 
 
 @pytest.mark.parametrize("name", PEOPLE)
-def test_the_one_face_is_found_with_dlibs_landmarks(analyser: FaceAnalyser, name: str) -> None:
+def test_the_only_face_is_found_with_landmarks_near_dlibs(analyser: FaceAnalyser, name: str) -> None:
     found = analyser.detect(np.asarray(portrait(PEOPLE[name])))
     assert len(found) == 1
     expected = np.array(REFERENCE[name]["landmarks"])
@@ -76,12 +76,12 @@ def test_the_one_face_is_found_with_dlibs_landmarks(analyser: FaceAnalyser, name
     assert np.abs(found.landmarks[0] - expected).max() < 0.2 * eye_distance
 
 
-def test_the_whole_chain_is_near_dlibs_and_tells_people_apart(analyser: FaceAnalyser) -> None:
+def test_the_pipeline_is_near_dlibs_and_separates_people(analyser: FaceAnalyser) -> None:
     radius = analyser.pack.embedder.radius
     own, dlibs = {}, {}
     for name, person in PEOPLE.items():
         pixels = np.asarray(portrait(person))
-        found, vectors = look(analyser, pixels)
+        found, vectors = detect_and_embed(analyser, pixels)
         assert len(found) == 1
         own[name] = vectors[0]
         dlibs[name] = np.array(REFERENCE[name]["embedding"])
@@ -91,28 +91,28 @@ def test_the_whole_chain_is_near_dlibs_and_tells_people_apart(analyser: FaceAnal
     assert ((own["collins"] - own["hopper"]) ** 2).sum() > 1.5
 
 
-def test_size_lighting_and_turning_leave_a_face_itself(analyser: FaceAnalyser) -> None:
+def test_embeddings_tolerate_changes_of_size_lighting_and_rotation(analyser: FaceAnalyser) -> None:
     vectors = []
     for number in range(4):
         pixels = np.asarray(variant(HOPPER, number))
-        found, embedded = look(analyser, pixels)
+        found, embedded = detect_and_embed(analyser, pixels)
         assert len(found) == 1
         vectors.append(embedded[0])
     distances = [((a - b) ** 2).sum() for a in vectors for b in vectors]
     assert max(distances) < 0.6
 
 
-def test_faces_of_several_photos_are_embedded_as_each_alone(analyser: FaceAnalyser) -> None:
+def test_embedding_several_photos_together_equals_one_by_one(analyser: FaceAnalyser) -> None:
     pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     for pixels, (faces, vectors, *_) in zip(pictures, analyser.embed(found, chips), strict=True):
-        alone, expected = look(analyser, pixels)
+        alone, expected = detect_and_embed(analyser, pixels)
         np.testing.assert_array_equal(faces.boxes, alone.boxes)
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
-def test_faces_below_the_smallest_asked_for_are_not_found(analyser: FaceAnalyser) -> None:
+def test_faces_smaller_than_min_face_are_not_found(analyser: FaceAnalyser) -> None:
     pixels = np.asarray(portrait(COLLINS))
     (face,) = analyser.detect(pixels).boxes
     width = float(face[2] - face[0])
@@ -120,14 +120,14 @@ def test_faces_below_the_smallest_asked_for_are_not_found(analyser: FaceAnalyser
     assert len(analyser.detect(pixels, min_face=2.5 * width)) == 0
 
 
-def test_no_face_is_a_valid_answer(analyser: FaceAnalyser) -> None:
+def test_a_picture_without_faces_has_empty_results(analyser: FaceAnalyser) -> None:
     for pixels in (np.asarray(scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
-        found, vectors = look(analyser, pixels)
+        found, vectors = detect_and_embed(analyser, pixels)
         assert len(found) == 0 and vectors.shape == (0, 128)
 
 
-def test_a_chip_shows_the_landmarks_where_the_template_says() -> None:
-    # Five dots of one colour each, at landmarks turned and scaled in a large picture.
+def test_chips_have_their_landmarks_at_the_template_points() -> None:
+    # Five white dots at landmarks that are rotated and scaled in a large picture.
     template = load_pack("dlib").embedder.template
     angle = np.radians(20)
     turn = 4 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -143,7 +143,7 @@ def test_a_chip_shows_the_landmarks_where_the_template_says() -> None:
     assert transform_scale(matrices[0]) == pytest.approx(0.25)
 
 
-def test_chips_beyond_the_edge_are_black_not_an_error() -> None:
+def test_chips_beyond_the_edge_are_black() -> None:
     template = load_pack("dlib").embedder.template
     far_away = template[None] + np.float32(5000)
     white = np.full((50, 50, 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""The quality of a face: its parts by their definitions, and that it falls where it should."""
+"""Face quality: its factors by their definitions, and its response to degradation."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def analyser() -> FaceAnalyser:
 
 
 def quality_of(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
-    """Of the surest face; 0 where none is found."""
+    """Return the quality of the face with the highest score, 0 if no face is found."""
     found = analyser.detect(pixels)
     ((faces, _, quality, _),) = analyser.embed([found], [analyser.align(pixels, found)])
     return float(quality[faces.scores.argmax()]) if len(faces) else 0.0
 
 
-def small(person: str) -> np.ndarray:
+def small_portrait(person: str) -> np.ndarray:
     image = portrait(person)
     return np.asarray(image.resize((300, round(300 * image.height / image.width))))
 
@@ -60,27 +60,27 @@ def small(person: str) -> np.ndarray:
     ],
     ids=str,
 )
-def test_it_falls_with_what_spoils_a_photo(analyser: FaceAnalyser, person: str, treatments: Sequence) -> None:
-    pixels = small(person)
-    falling = [quality_of(analyser, pixels), *(quality_of(analyser, treatment(pixels)) for treatment in treatments)]
-    assert falling[0] > 0.85
-    assert falling == sorted(falling, reverse=True) and falling[-1] < falling[0] - 0.02, falling
+def test_quality_falls_with_degradation(analyser: FaceAnalyser, person: str, treatments: Sequence) -> None:
+    pixels = small_portrait(person)
+    qualities = [quality_of(analyser, pixels), *(quality_of(analyser, treatment(pixels)) for treatment in treatments)]
+    assert qualities[0] > 0.85
+    assert qualities == sorted(qualities, reverse=True) and qualities[-1] < qualities[0] - 0.02, qualities
 
 
 @pytest.mark.parametrize("person", [COLLINS, HOPPER])
-def test_half_a_face_is_worth_less(analyser: FaceAnalyser, person: str) -> None:
-    pixels = small(person)
+def test_occlusion_lowers_quality(analyser: FaceAnalyser, person: str) -> None:
+    pixels = small_portrait(person)
     found = analyser.detect(pixels)
-    whole = quality_of(analyser, pixels)
+    undamaged = quality_of(analyser, pixels)
     middle = found.landmarks[found.scores.argmax(), 2]
     width, height = pixels.shape[1], pixels.shape[0]
-    assert quality_of(analyser, LeftOcclusion(float(middle[0]) / width)(pixels)) < whole - 0.05
+    assert quality_of(analyser, LeftOcclusion(float(middle[0]) / width)(pixels)) < undamaged - 0.05
     below = float(found.landmarks[found.scores.argmax(), 3:, 1].max()) / height + 0.05
-    assert quality_of(analyser, BandOcclusion(0.15, below)(pixels)) < whole - 0.05
+    assert quality_of(analyser, BandOcclusion(0.15, below)(pixels)) < undamaged - 0.05
 
 
-def test_it_is_the_same_whatever_faces_are_looked_at_beside(analyser: FaceAnalyser) -> None:
-    pictures = [small(COLLINS), np.zeros((200, 200, 3), np.uint8), small(HOPPER)]
+def test_quality_does_not_depend_on_the_other_faces(analyser: FaceAnalyser) -> None:
+    pictures = [small_portrait(COLLINS), np.zeros((200, 200, 3), np.uint8), small_portrait(HOPPER)]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     together = analyser.embed(found, chips)
@@ -94,7 +94,7 @@ def faces(landmarks: np.ndarray, scores: float = 0.99) -> Detections:
     return Detections(np.zeros((n, 4), np.float32), np.full(n, scores, np.float32), landmarks.astype(np.float32))
 
 
-def parts_of(
+def measure_factors(
     chips: np.ndarray,
     landmarks: np.ndarray | None = None,
     scale: float = 1.0,
@@ -111,50 +111,51 @@ def parts_of(
 GREY = np.full((1, 150, 150, 3), 128, np.uint8)
 
 
-def test_parts_of_the_detection_are_from_their_definitions() -> None:
-    found = parts_of(GREY, scale=3.0, asymmetry=0.05, score=0.9)
+def test_factors_of_the_detection_follow_their_definitions() -> None:
+    found = measure_factors(GREY, scale=3.0, asymmetry=0.05, score=0.9)
     assert found.certainty[0] == pytest.approx(-np.log(0.1), rel=1e-5)
     assert found.size[0] == -2
     assert found.symmetry[0] == pytest.approx(-0.05 * SPEC.radius**2, rel=1e-5)
-    assert parts_of(GREY, scale=0.2).size[0] == 0
-    assert parts_of(GREY, score=1.0).certainty[0] == pytest.approx(-np.log(1e-3))
+    assert measure_factors(GREY, scale=0.2).size[0] == 0
+    assert measure_factors(GREY, score=1.0).certainty[0] == pytest.approx(-np.log(1e-3))
 
 
-def test_noise_is_that_of_the_picture_and_edges_are_not() -> None:
+def test_noise_is_measured_and_edges_do_not_count() -> None:
     rng = np.random.default_rng(0)
-    # On the square, each pixel is a mean of some: less noise than on the chip, but in proportion.
+    # Resizing to the square averages pixels, which lowers the noise in proportion.
     found = [
-        parts_of(np.clip(GREY + rng.normal(0, s, GREY.shape[:3])[..., None], 0, 255).astype(np.uint8)) for s in (10, 20)
+        measure_factors(np.clip(GREY + rng.normal(0, s, GREY.shape[:3])[..., None], 0, 255).astype(np.uint8))
+        for s in (10, 20)
     ]
     assert found[1].noise[0] == pytest.approx(2 * found[0].noise[0], rel=0.1)
     assert found[0].noise[0] < -1.5
     edge = GREY.copy()
     edge[:, :, 70:] = 20
-    assert abs(parts_of(edge).noise[0]) < 0.5
+    assert abs(measure_factors(edge).noise[0]) < 0.5
 
 
-def test_noise_is_not_taken_for_sharpness() -> None:
+def test_noise_does_not_count_as_sharpness() -> None:
     rng = np.random.default_rng(0)
     rough = Image.fromarray(rng.integers(60, 200, (8, 8), np.uint8)).resize((150, 150), Image.Resampling.BICUBIC)
     soft = np.repeat(np.asarray(rough)[None, :, :, None], 3, axis=3)
     noisy = np.clip(soft + rng.normal(0, 20, soft.shape[:3])[..., None], 0, 255).astype(np.uint8)
-    before, after = parts_of(soft).sharpness[0], parts_of(noisy).sharpness[0]
+    before, after = measure_factors(soft).sharpness[0], measure_factors(noisy).sharpness[0]
     assert before < -3 and after == pytest.approx(before, abs=0.5)
 
 
-def test_pose_is_of_the_head_not_of_the_picture() -> None:
+def test_pose_ignores_rotation_of_the_picture() -> None:
     angle = np.radians(37)
     turn = 3.1 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     upright = SPEC.template.astype(float)
     profile = upright * (0.4, 1) + (45, 0)
     for head in (upright, profile):
-        assert parts_of(GREY, (head @ turn.T)[None]).pose[0] == pytest.approx(
-            parts_of(GREY, head[None]).pose[0], abs=1e-4
+        assert measure_factors(GREY, (head @ turn.T)[None]).pose[0] == pytest.approx(
+            measure_factors(GREY, head[None]).pose[0], abs=1e-4
         )
-    assert parts_of(GREY, upright[None]).pose[0] == 0 > parts_of(GREY, profile[None]).pose[0]
+    assert measure_factors(GREY, upright[None]).pose[0] == 0 > measure_factors(GREY, profile[None]).pose[0]
     looking_away = upright.copy()
     looking_away[2, 0] += 30
-    assert parts_of(GREY, looking_away[None]).pose[0] < -0.1
+    assert measure_factors(GREY, looking_away[None]).pose[0] < -0.1
 
 
 @settings(max_examples=50, deadline=None)
@@ -168,20 +169,20 @@ def test_pose_is_of_the_head_not_of_the_picture() -> None:
     scale=st.floats(0, 1e9),
     asymmetry=st.floats(0, 4, width=32),
     norm=st.floats(0, 1e6, width=32),
-    carried=st.sampled_from([None, (10.0, 110.0), (5.0, 5.5)]),
+    norm_range=st.sampled_from([None, (10.0, 110.0), (5.0, 5.5)]),
     mirror=st.booleans(),
 )
-def test_whatever_comes_it_is_between_0_and_1(
+def test_quality_is_always_between_0_and_1(
     chip: np.ndarray,
     landmarks: np.ndarray,
     score: float,
     scale: float,
     asymmetry: float,
     norm: float,
-    carried: tuple[float, float] | None,
+    norm_range: tuple[float, float] | None,
     mirror: bool,
 ) -> None:
-    spec = replace(SPEC, norm=carried, mirror=mirror)
+    spec = replace(SPEC, norm=norm_range, mirror=mirror)
     found, one = faces(landmarks, score), np.float32([asymmetry])
     for field in fields(QualityFactors):
         assert np.isfinite(
@@ -191,7 +192,7 @@ def test_whatever_comes_it_is_between_0_and_1(
     assert quality.shape == (1,) and quality.dtype == np.float32 and 0 <= quality[0] <= 1
 
 
-def test_nothing_asked_nothing_said() -> None:
+def test_no_faces_have_empty_quality() -> None:
     nothing = np.empty(0, np.float32)
     chips = np.empty((0, 150, 150, 3), np.uint8)
     assert face_quality(faces(np.empty((0, 5, 2))), np.empty(0), chips, nothing, nothing, SPEC).shape == (0,)
@@ -199,7 +200,7 @@ def test_nothing_asked_nothing_said() -> None:
         face_quality(faces(SPEC.template[None]), np.ones(1), chips, nothing, nothing, SPEC)
 
 
-def test_where_the_norm_tells_of_quality_it_counts() -> None:
+def test_a_norm_that_indicates_quality_counts() -> None:
     spec = replace(SPEC, norm=(10.0, 110.0), mirror=False)
     three = faces(np.tile(SPEC.template, (4, 1, 1)))
     chips, zeros = np.repeat(GREY, 4, axis=0), np.zeros(4, np.float32)

@@ -1,5 +1,7 @@
-"""The one-stage detectors on models that say what they are told to, against decoders written cell by
-cell from the definitions."""
+"""The one-stage detectors, compared with decoders written cell by cell from the definitions.
+
+Their models are built by the tests, so that the outputs are known.
+"""
 
 from __future__ import annotations
 
@@ -34,23 +36,23 @@ def pack_with(folder: Path, kind: str, **settings: Any) -> Pack:
     return dataclasses.replace(dlib, name="made", folder=folder, detector=spec, files=files, embedded=False)
 
 
-def red_at(size: tuple[int, int], *cells: tuple[int, int, int]) -> np.ndarray:
-    """A black picture of `size` (width, height) with red squares: grid, column, row."""
+def black_with_red_cells(size: tuple[int, int], *cells: tuple[int, int, int]) -> np.ndarray:
+    """A black picture of `size` (width, height) with red cells, given as (stride, column, row)."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     for grid, column, row in cells:
         pixels[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid, 0] = 255
     return pixels
 
 
-def cells_of(pixels: np.ndarray) -> Iterator[tuple[int, int, int, np.ndarray]]:
-    """Each cell of each grid, its pixels beyond the edge black: grid, column, row, mean colour."""
+def iter_cells(pixels: np.ndarray) -> Iterator[tuple[int, int, int, np.ndarray]]:
+    """Yield (stride, column, row, mean colour) of each cell of each grid, with black beyond the edge."""
     height, width = (32 * math.ceil(side / 32) for side in pixels.shape[:2])
-    whole = np.zeros((height, width, 3))
-    whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+    padded = np.zeros((height, width, 3))
+    padded[: pixels.shape[0], : pixels.shape[1]] = pixels
     for grid in (8, 16, 32):
         for row in range(height // grid):
             for column in range(width // grid):
-                part = whole[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid]
+                part = padded[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid]
                 yield grid, column, row, part.mean(axis=(0, 1))
 
 
@@ -64,7 +66,7 @@ def overlap(a: list[float], b: list[float]) -> float:
 Found = list[tuple[float, list[float], list[float]]]
 
 
-def suppressed(found: Found, most: float) -> Found:
+def suppress(found: Found, most: float) -> Found:
     kept: Found = []
     for one in sorted(found, key=lambda one: -one[0]):
         if all(overlap(one[1], other[1]) <= most for other in kept):
@@ -72,23 +74,23 @@ def suppressed(found: Found, most: float) -> Found:
     return kept
 
 
-def scrfd_slowly(pixels: np.ndarray) -> Found:
+def decode_scrfd_cell_by_cell(pixels: np.ndarray) -> Found:
     found = []
-    for grid, column, row, colour in cells_of(pixels):
+    for grid, column, row, colour in iter_cells(pixels):
         score = (colour[0] - 127.5) / 128
         if score > 0.5:
             x, y = column * grid, row * grid
             box = [x - BOX[0] * grid, y - BOX[1] * grid, x + BOX[2] * grid, y + BOX[3] * grid]
             points = [(x, y)[i % 2] + value * grid for i, value in enumerate(POINTS)]
             found += [(score, box, points)] * 2
-    return suppressed(found, 0.4)
+    return suppress(found, 0.4)
 
 
-def retinaface_slowly(pixels: np.ndarray, *, softmaxed: bool) -> Found:
-    """As its authors write it: priors and answers in fractions of the picture's sides."""
+def decode_retinaface_cell_by_cell(pixels: np.ndarray, *, softmaxed: bool) -> Found:
+    """Decode as the authors do: with priors and outputs in fractions of the picture's sides."""
     height, width = (32 * math.ceil(side / 32) for side in pixels.shape[:2])
     found = []
-    for grid, column, row, colour in cells_of(pixels):
+    for grid, column, row, colour in iter_cells(pixels):
         sure = (colour[2] - 104) / 100  # the first channel is blue
         score = sure if softmaxed else 1 / (1 + math.exp(-sure))
         for side in {8: (16, 32), 16: (64, 128), 32: (256, 512)}[grid]:
@@ -103,10 +105,10 @@ def retinaface_slowly(pixels: np.ndarray, *, softmaxed: bool) -> Found:
                 for i, value in enumerate(POINTS)
             ]
             found.append((score, box, points))
-    return suppressed(found, 0.4)
+    return suppress(found, 0.4)
 
 
-def assert_same(detections: Detections, expected: Found) -> None:
+def assert_same_faces(detections: Detections, expected: Found) -> None:
     assert len(detections) == len(expected) > 0
 
     def in_order(rows: Found) -> list[list[float]]:
@@ -120,23 +122,23 @@ def assert_same(detections: Detections, expected: Found) -> None:
 
 
 PICTURES = [
-    red_at((96, 64), (8, 3, 2)),
-    red_at((250, 130), (8, 1, 1), (16, 9, 3), (32, 5, 2)),  # sides that are no multiple of 32
-    red_at((320, 64), (32, 0, 0), (32, 9, 1), (8, 20, 4), (16, 10, 0)),
+    black_with_red_cells((96, 64), (8, 3, 2)),
+    black_with_red_cells((250, 130), (8, 1, 1), (16, 9, 3), (32, 5, 2)),  # sides that are not multiples of 32
+    black_with_red_cells((320, 64), (32, 0, 0), (32, 9, 1), (8, 20, 4), (16, 10, 0)),
 ]
 
 
 @pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
-def test_scrfd_is_read_as_it_is_defined(tmp_path: Path, pixels: np.ndarray) -> None:
+def test_scrfd_equals_its_definition(tmp_path: Path, pixels: np.ndarray) -> None:
     tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
-    assert_same(detector(pixels, 10), scrfd_slowly(pixels))
+    assert_same_faces(detector(pixels, 10), decode_scrfd_cell_by_cell(pixels))
     assert len(detector(pixels[:, :, ::-1], 10)) == 0  # red is the first channel
 
 
-def test_scrfd_says_what_one_cell_says(tmp_path: Path) -> None:
+def test_scrfd_decodes_one_cell(tmp_path: Path) -> None:
     tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
-    found = load_detector(pack_with(tmp_path, "scrfd"))(red_at((96, 64), (8, 3, 2)), 10)
+    found = load_detector(pack_with(tmp_path, "scrfd"))(black_with_red_cells((96, 64), (8, 3, 2)), 10)
     np.testing.assert_allclose(found.boxes, [[8, 8, 48, 48]])
     np.testing.assert_allclose(found.landmarks[0], np.array(POINTS).reshape(5, 2) * 8 + (24, 16))
     np.testing.assert_allclose(found.scores, [127.5 / 128])
@@ -160,34 +162,34 @@ def test_scrfds_outputs_may_have_a_leading_axis_and_any_order() -> None:
 
 @pytest.mark.parametrize("softmaxed", [True, False])
 @pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
-def test_retinaface_is_read_as_it_is_defined(tmp_path: Path, pixels: np.ndarray, softmaxed: bool) -> None:
+def test_retinaface_equals_its_definition(tmp_path: Path, pixels: np.ndarray, softmaxed: bool) -> None:
     tiny_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
     pack = pack_with(tmp_path, "retinaface", softmaxed=softmaxed, threshold=0.6)
     blue = np.ascontiguousarray(pixels[:, :, ::-1])  # blue is the first channel
-    assert_same(load_detector(pack)(blue, 10), retinaface_slowly(blue, softmaxed=softmaxed))
+    assert_same_faces(load_detector(pack)(blue, 10), decode_retinaface_cell_by_cell(blue, softmaxed=softmaxed))
 
 
-def test_a_means_and_colours_order_are_settings(tmp_path: Path) -> None:
+def test_mean_scale_and_channel_order_are_settings(tmp_path: Path) -> None:
     tiny_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
     settings: dict[str, Any] = {"colour": "rgb", "mean": [255.0, 0.0, 0.0], "scale": [-2.55, 1.0, 1.0]}
     found = load_detector(pack_with(tmp_path, "retinaface", **settings))
-    assert len(found(red_at((64, 64), (32, 0, 0)), 10)) > 0  # all that is not red
-    assert len(found(red_at((64, 64), (32, 0, 0), (32, 0, 1), (32, 1, 0), (32, 1, 1)), 10)) == 0
+    assert len(found(black_with_red_cells((64, 64), (32, 0, 0)), 10)) > 0  # everything that is not red
+    assert len(found(black_with_red_cells((64, 64), (32, 0, 0), (32, 0, 1), (32, 1, 0), (32, 1, 1)), 10)) == 0
 
 
-def test_a_network_of_one_size_gets_pictures_of_that_size(tmp_path: Path) -> None:
+def test_a_network_of_fixed_size_gets_pictures_of_that_size(tmp_path: Path) -> None:
     tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
     detector = load_detector(pack_with(tmp_path, "scrfd"))
-    found = detector(red_at((192, 128), (16, 4, 3)), 10)  # twice as wide as it takes
+    found = detector(black_with_red_cells((192, 128), (16, 4, 3)), 10)  # twice as wide as it takes
     np.testing.assert_allclose(found.boxes, [[2 * 16, 2 * 16, 2 * 56, 2 * 56]])
-    assert len(detector(red_at((40, 30), (8, 2, 1)), 10)) == 1  # and one that is smaller
+    assert len(detector(black_with_red_cells((40, 30), (8, 2, 1)), 10)) == 1  # smaller than the network's input
 
 
-def test_a_small_face_is_looked_for_at_a_scale_that_shows_it(tmp_path: Path) -> None:
+def test_the_picture_is_scaled_to_the_smallest_face(tmp_path: Path) -> None:
     tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
-    picture = red_at((768, 512), (32, 6, 4))
-    assert_same(
+    picture = black_with_red_cells((768, 512), (32, 6, 4))
+    assert_same_faces(
         detector(picture, 80),
         [
             (
@@ -199,7 +201,7 @@ def test_a_small_face_is_looked_for_at_a_scale_that_shows_it(tmp_path: Path) -> 
     )
 
 
-def without_detail(build: Callable[[Path], object]) -> Callable[[Path], Pack]:
+def pack_builder(build: Callable[[Path], object]) -> Callable[[Path], Pack]:
     def pack(folder: Path) -> Pack:
         build(folder / "scrfd.onnx")
         return pack_with(folder, "scrfd")
@@ -207,43 +209,46 @@ def without_detail(build: Callable[[Path], object]) -> Callable[[Path], Pack]:
     return pack
 
 
-WRONG = {
+INVALID_PACKS = {
     "another detector's outputs": (
-        without_detail(lambda path: tiny_models.retinaface(path, BOX, POINTS)),
+        pack_builder(lambda path: tiny_models.retinaface(path, BOX, POINTS)),
         r"pack 'made': the model's outputs are not SCRFD's: expected nine.*found loc 1×840×4",
     ),
     "no detector": (
-        without_detail(lambda path: tiny_models.embedder(path, (160, 128))),
+        pack_builder(lambda path: tiny_models.embedder(path, (160, 128))),
         "expected nine.*found embedding 1×12",
     ),
     "odd sides": (
-        without_detail(lambda path: tiny_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
-        "sides should be free, or multiples of 32",
+        pack_builder(lambda path: tiny_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
+        "sides must be free, or multiples of 32",
     ),
     "an unknown setting": (
         lambda folder: pack_with(folder, "scrfd", treshold=1),
         "pack 'made': its detector scrfd does not know treshold",
     ),
-    "no number": (lambda folder: pack_with(folder, "scrfd", overlap="much"), "overlap = 'much' is not what it should"),
+    "no number": (
+        lambda folder: pack_with(folder, "scrfd", overlap="much"),
+        "overlap must be a number from 0 to 1, not 'much'",
+    ),
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_what_does_not_fit_is_said_in_a_line(tmp_path: Path, what: str) -> None:
-    make, words = WRONG[what]
-    with pytest.raises(PackError, match=words) as failure:
+@pytest.mark.parametrize("what", INVALID_PACKS)
+def test_an_invalid_detector_is_a_one_line_error(tmp_path: Path, what: str) -> None:
+    make, message = INVALID_PACKS[what]
+    with pytest.raises(PackError, match=message) as failure:
         FaceAnalyser(make(tmp_path))
     assert "\n" not in str(failure.value)
 
 
-def test_a_lacking_setting_or_file_is_named(tmp_path: Path) -> None:
+def test_missing_settings_and_files_are_named(tmp_path: Path) -> None:
     pack = pack_with(tmp_path, "yunet")
-    for spec, words in (
+    for spec, message in (
         (dataclasses.replace(pack.detector, settings={"overlap": 0.3}), "its detector yunet lacks threshold"),
         (dataclasses.replace(pack.detector, files={"net": "x"}), "does not know net and lacks yunet"),
         (dataclasses.replace(pack.detector, kind="ssd"), "asks for detector 'ssd'"),
     ):
-        with pytest.raises(PackError, match=words):
+        with pytest.raises(PackError, match=message):
             load_detector(dataclasses.replace(pack, detector=spec))
 
 
@@ -253,13 +258,13 @@ def test_yunets_outputs_are_checked(tmp_path: Path) -> None:
         FaceAnalyser(pack_with(tmp_path, "yunet"))
 
 
-def test_numbers_that_are_none_make_no_face(tmp_path: Path) -> None:
+def test_non_finite_outputs_give_no_face(tmp_path: Path) -> None:
     tiny_models.retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
     detector = load_detector(pack_with(tmp_path, "retinaface"))
     assert len(detector(np.full((64, 64, 3), 255, np.uint8), 10)) == 0
 
 
-def test_only_a_detector_is_freed_of_its_size(tmp_path: Path) -> None:
+def test_only_detectors_may_have_their_fixed_size_removed(tmp_path: Path) -> None:
     path = tiny_models.embedder(tmp_path / "facenet.onnx", (160, 160), batch=1)
     assert OnnxModel(path).input_shape == (1, 3, 160, 160)
     path = tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 640, 640))

@@ -1,6 +1,6 @@
-"""Tasks done in worker processes, each kept apart: one that kills or hangs its process costs no other.
+"""A process pool that isolates tasks: a crash or hang loses only that task.
 
-A worker has at most two tasks: the one in hand, and the next, which it prepares meanwhile.
+A worker has at most two tasks: the current one, and the next one, which it prepares meanwhile.
 """
 
 from __future__ import annotations
@@ -22,66 +22,67 @@ from faceclust.scan.workers.worker import TaskFinished, TaskStarted, Worker, Wor
 T = TypeVar("T")
 R = TypeVar("R")
 
-_POLL_INTERVAL = 0.2  # seconds between looks at `stop_asked` and the clock
-_MAX_CLOCK_STEP = 1.0  # seconds a look counts at most: the machine, or all of us, may have been asleep
-_DEFAULT_GROWTH_LIMIT = 1 << 30  # bytes
-_MAX_FAILED_STARTS = 3  # in a row: then a worker never begins
-_MAX_DEATHS_WITHOUT_RESULT = 20  # with none done at all: then it is not the tasks
-_MAX_WORKERS = 30 if sys.platform == "win32" else 10_000  # Windows waits for 63 handles, two a worker
+_POLL_INTERVAL = 0.2  # seconds between checks of `should_stop` and the clock
+_MAX_CLOCK_STEP = 1.0  # seconds; longer steps mean that the machine, or the program, was suspended
+_DEFAULT_GROWTH_LIMIT = 1 << 30
+_MAX_FAILED_STARTS = 3  # in a row, before the run is given up
+_MAX_DEATHS_WITHOUT_RESULT = 20  # if no task has finished by then, the tasks are not the cause
+_MAX_WORKERS = 30 if sys.platform == "win32" else 10_000  # Windows waits for at most 63 handles, two a worker
 
 
 def run_isolated(
     create_worker: Callable[[], Worker[T, Any, R]],
     tasks: Iterable[T],
     workers: int,
-    stop_asked: ShouldStop,
+    should_stop: ShouldStop,
     time_limit: float,
     growth_limit: int = _DEFAULT_GROWTH_LIMIT,
 ) -> Iterator[tuple[T, R | LostTask]]:
-    """Do tasks in `workers` processes; each comes with its result as it is done, in any order.
+    """Do tasks in `workers` processes; yield each with its result, in any order.
 
-    `open_worker` is called once in each process; it, the tasks and the results are pickled.
-    Where a process dies, the task in hand is tried once more in a process of its own, at the
-    end, and is `LostTask` if that dies too. A task that takes longer than `time_limit` seconds to
-    prepare, or to work on, is lost at once. Processes that have grown by `growth_limit` bytes
-    are replaced. Once `stop_asked()` is true the tasks in hand are finished and the rest left;
-    closing the iterator ends all at once. `workers=0` works in this process, without any of
-    that protection. Raises FaceclustError where processes cannot begin, and what a worker raises.
+    `create_worker` is called once in each process. It, the tasks and the results must be picklable.
+    If a process dies, its current task is retried at the end in a process of its own. If that dies
+    too, the result is a `LostTask`. A task that takes longer than `time_limit` seconds to prepare,
+    or to work on, is lost at once. Processes that have grown by `growth_limit` bytes are replaced.
+
+    Once `should_stop()` is true, current tasks are finished and the rest is left. Closing the
+    iterator kills all processes. `workers=0` works in this process, without any of that protection.
+    Raises FaceclustError if processes cannot start, and exceptions of a worker.
     """
     if workers == 0:
-        worker = None
+        local = None
         for task in tasks:
-            if stop_asked():
+            if should_stop():
                 return
-            worker = worker or create_worker()
-            yield task, worker.work(task, worker.prepare(task))
+            local = local or create_worker()
+            yield task, local.work(task, local.prepare(task))
         return
-    team: _Pool[T, R] = _Pool(
+    pool: _Pool[T, R] = _Pool(
         lambda: WorkerProcess(create_worker, growth_limit),
         iter(tasks),
         min(workers, _MAX_WORKERS),
-        stop_asked,
+        should_stop,
         time_limit,
     )
     try:
-        yield from team.run()
+        yield from pool.run()
     finally:
-        team.shut_down()
+        pool.shut_down()
 
 
 class _Pool(Generic[T, R]):
-    """The members at work, and the tasks they have not been given yet."""
+    """The running processes, and the tasks not yet sent to them."""
 
     def __init__(
         self,
         start: Callable[[], WorkerProcess[T, R]],
         tasks: Iterator[T],
         size: int,
-        stop_asked: ShouldStop,
+        should_stop: ShouldStop,
         time_limit: float,
     ) -> None:
         self._start_process, self._tasks, self._size = start, tasks, size
-        self._stop_asked, self._time_limit = stop_asked, time_limit
+        self._should_stop, self._time_limit = should_stop, time_limit
         self._processes: list[WorkerProcess[T, R]] = []
         self._exiting: list[WorkerProcess[T, R]] = []
         self._queue: deque[T] = deque()
@@ -96,97 +97,101 @@ class _Pool(Generic[T, R]):
         while self._processes:
             self._receive_messages()
             self._kill_slow_processes()
-            self._assign_work()  # before the results are looked at: nobody is idle meanwhile
+            self._assign_work()  # before yielding, so that no process is idle meanwhile
             while self._outcomes:
                 yield self._outcomes.popleft()
 
     def shut_down(self) -> None:
-        for member in self._processes[:]:
-            self._kill(member)
+        for worker in self._processes[:]:
+            self._kill(worker)
         patience = time.monotonic() + 2
-        for member in self._exiting:
-            member.process.join(max(0.0, patience - time.monotonic()))
-            if member.process.exitcode is None:
-                # It hangs in the kernel, say on a dead disk: else our own exit would wait for it.
-                getattr(multiprocessing.process, "_children", set()).discard(member.process)
+        for worker in self._exiting:
+            worker.process.join(max(0.0, patience - time.monotonic()))
+            if worker.process.exitcode is None:
+                # It hangs in the kernel, perhaps on a dead disk, and our own exit would wait for it.
+                getattr(multiprocessing.process, "_children", set()).discard(worker.process)
 
-    # -- giving ---------------------------------------------------------------
+    # -- sending --------------------------------------------------------------
 
     def _assign_work(self) -> None:
-        self._stopping = self._stopping or self._stop_asked()
+        self._stopping = self._stopping or self._should_stop()
         if not self._stopping:
             self._adjust_processes()
             self._distribute_tasks()
             return
-        for member in self._processes[:]:
-            if not member.tasks:
-                self._kill(member)
+        for worker in self._processes[:]:
+            if not worker.tasks:
+                self._kill(worker)
 
     def _adjust_processes(self) -> None:
-        """As many members as there is work for; suspects only when all else is given out."""
-        idle = [member for member in self._processes if not member.tasks]
+        """Run as many processes as there is work for; suspects wait until everything else is sent."""
+        idle = [worker for worker in self._processes if not worker.tasks]
         wanted = self._count_waiting(self._size)
         if not wanted:
             wanted = len(self._retryable_suspects())
-            for member in idle[:]:
-                if member.has_finished_any or not wanted:
-                    self._kill(member)
-                    idle.remove(member)
+            for worker in idle[:]:
+                if worker.has_finished_any or not wanted:
+                    self._kill(worker)
+                    idle.remove(worker)
         while len(self._processes) < self._size and len(idle) < wanted:
-            member = self._start_process()
-            self._processes.append(member)
-            idle.append(member)
+            worker = self._start_process()
+            self._processes.append(worker)
+            idle.append(worker)
 
     def _distribute_tasks(self) -> None:
-        takers = [member for member in self._processes if member.accepts_task]
-        for member in sorted(takers, key=lambda member: len(member.tasks)):
+        ready_workers = [worker for worker in self._processes if worker.accepts_task]
+        for worker in sorted(ready_workers, key=lambda worker: len(worker.tasks)):
             if self._count_waiting(1):
-                member.send_task(self._queue.popleft())
-            elif not member.tasks and not member.has_finished_any and (suspects := self._retryable_suspects()):
+                worker.send_task(self._queue.popleft())
+            elif not worker.tasks and not worker.has_finished_any and (suspects := self._retryable_suspects()):
                 self._suspects.remove(suspects[0])
-                member.is_last_attempt = True
-                member.send_task(suspects[0][0])
+                worker.is_last_attempt = True
+                worker.send_task(suspects[0][0])
 
     def _count_waiting(self, at_most: int) -> int:
-        """How many tasks wait, beside suspects."""
+        """Count the waiting tasks up to a limit, without the suspects."""
         self._queue.extend(itertools.islice(self._tasks, max(0, at_most - len(self._queue))))
         return min(len(self._queue), at_most)
 
     def _retryable_suspects(self) -> list[tuple[T, LostTask]]:
-        """Those that may be tried now: what was killed, maybe for want of memory, has it all alone."""
+        """Return the suspects that may be retried now.
+
+        A task whose process was killed, perhaps for lack of memory, is retried with nothing beside
+        it.
+        """
         crashed = [suspect for suspect in self._suspects if suspect[1].cause is LossCause.CRASHED]
-        if crashed or any(member.tasks for member in self._processes):
+        if crashed or any(worker.tasks for worker in self._processes):
             return crashed
         return list(self._suspects)[:1]
 
-    # -- taking ---------------------------------------------------------------
+    # -- receiving ------------------------------------------------------------
 
     def _receive_messages(self) -> None:
-        by_handle = {handle: member for member in self._processes for handle in (member.pipe, member.process.sentinel)}
+        by_handle = {handle: worker for worker in self._processes for handle in (worker.pipe, worker.process.sentinel)}
         ready = dict.fromkeys(by_handle[handle] for handle in wait(list(by_handle), timeout=_POLL_INTERVAL))  # type: ignore[index]
-        for member in ready:
-            died = member.process.exitcode is not None  # asked first: what it still sent is read below
+        for worker in ready:
+            died = worker.process.exitcode is not None  # checked before its last messages are read
             try:
-                while member in self._processes and member.pipe.poll():
-                    self._handle_message(member, member.pipe.recv())
+                while worker in self._processes and worker.pipe.poll():
+                    self._handle_message(worker, worker.pipe.recv())
             except (EOFError, OSError):
                 died = True
-            if died and member in self._processes:
-                self._handle_death(member)
+            if died and worker in self._processes:
+                self._handle_death(worker)
 
     def _handle_message(
-        self, member: WorkerProcess[T, R], message: WorkerReady | TaskStarted | TaskFinished[R] | WorkerFailed
+        self, worker: WorkerProcess[T, R], message: WorkerReady | TaskStarted | TaskFinished[R] | WorkerFailed
     ) -> None:
         match message:
             case WorkerReady():
-                member.is_ready = True
+                worker.is_ready = True
             case TaskStarted():
-                member.has_begun, member.elapsed = True, 0.0
-            case TaskFinished(result, grown):
+                worker.has_begun, worker.elapsed = True, 0.0
+            case TaskFinished(result, exceeds_memory):
                 self._any_finished, self._failed_starts = True, 0
-                self._outcomes.append((member.finish_task(), result))
-                if grown or self._stopping:
-                    self._kill(member)
+                self._outcomes.append((worker.finish_task(), result))
+                if exceeds_memory or self._stopping:
+                    self._kill(worker)
             case WorkerFailed(error, during_startup=True):
                 if isinstance(error, FaceclustError):
                     raise error
@@ -194,51 +199,51 @@ class _Pool(Generic[T, R]):
             case WorkerFailed(error):
                 raise error
 
-    def _handle_death(self, member: WorkerProcess[T, R]) -> None:
-        """Work out what the death of this process means."""
-        lost = member.diagnose_exit()
-        last_try = member.is_last_attempt
-        if not member.tasks:
+    def _handle_death(self, worker: WorkerProcess[T, R]) -> None:
+        """Decide what the death of a process means for its task and for the run."""
+        lost = worker.diagnose_exit()
+        last_try = worker.is_last_attempt
+        if not worker.tasks:
             self._failed_starts += 1
             if self._failed_starts >= _MAX_FAILED_STARTS:
                 raise _startup_error(f" ({lost.detail})")
-            if not member.is_ready:  # maybe there is no memory for as many
+            if not worker.is_ready:  # there may not be enough memory for as many processes
                 self._size = max(1, self._size - 1)
         else:
-            suspect = member.finish_task()
+            suspect = worker.finish_task()
             self._deaths += 1
             if not self._any_finished and self._deaths >= _MAX_DEATHS_WITHOUT_RESULT:
                 raise FaceclustError(
-                    f"the worker processes end whatever they work on ({lost.detail})", hint="run `faceclust doctor`"
+                    f"worker processes die whatever they work on ({lost.detail})", hint="run `faceclust doctor`"
                 )
             if last_try:
                 self._outcomes.append((suspect, lost))
             else:
                 self._suspects.append((suspect, lost))
-        self._kill(member)
+        self._kill(worker)
 
     def _kill_slow_processes(self) -> None:
         now = time.monotonic()
         step, self._last_check = min(now - self._last_check, _MAX_CLOCK_STEP), now
-        for member in self._processes[:]:
-            member.elapsed += step
-            if member.tasks and member.elapsed > self._time_limit and not member.pipe.poll():
-                cause = LossCause.WORK_TIMEOUT if member.has_begun else LossCause.PREPARE_TIMEOUT
-                self._outcomes.append((member.finish_task(), LostTask(cause, f"{self._time_limit:g} seconds")))
-                self._kill(member)
+        for worker in self._processes[:]:
+            worker.elapsed += step
+            if worker.tasks and worker.elapsed > self._time_limit and not worker.pipe.poll():
+                cause = LossCause.WORK_TIMEOUT if worker.has_begun else LossCause.PREPARE_TIMEOUT
+                self._outcomes.append((worker.finish_task(), LostTask(cause, f"{self._time_limit:g} seconds")))
+                self._kill(worker)
 
-    def _kill(self, member: WorkerProcess[T, R]) -> None:
-        """End a process at once: it holds nothing that killing it could harm. Its tasks wait again."""
-        self._processes.remove(member)
-        self._queue.extendleft(reversed(member.tasks))
-        member.tasks.clear()
-        member.process.kill()
-        member.pipe.close()
-        self._exiting = [gone for gone in (*self._exiting, member) if gone.process.exitcode is None]
+    def _kill(self, worker: WorkerProcess[T, R]) -> None:
+        """Kill a process, which holds nothing that could be harmed. Its tasks go back to the queue."""
+        self._processes.remove(worker)
+        self._queue.extendleft(reversed(worker.tasks))
+        worker.tasks.clear()
+        worker.process.kill()
+        worker.pipe.close()
+        self._exiting = [gone for gone in (*self._exiting, worker) if gone.process.exitcode is None]
 
 
 def _startup_error(why: str) -> FaceclustError:
     return FaceclustError(
-        f"the worker processes end before they begin{why}",
-        hint="run `faceclust doctor`; from a script, call scan() under `if __name__ == '__main__':`",
+        f"worker processes cannot start{why}",
+        hint="run `faceclust doctor`; in a script, start the work under `if __name__ == '__main__':`",
     )

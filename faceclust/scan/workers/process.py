@@ -1,4 +1,4 @@
-"""A worker process as its parent sees it, and what its death means."""
+"""A worker process as seen by its parent, and the diagnosis of its death."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPAWN_CONTEXT = multiprocessing.get_context("spawn")
 
 
 class LossCause(Enum):
-    """Why a task was lost."""
+    """The reason why a task was lost."""
 
     CRASHED = auto()
     KILLED = auto()
@@ -34,31 +34,38 @@ class LossCause(Enum):
 
 @dataclass(frozen=True)
 class LostTask:
-    """Instead of a result. `detail`: how the process ended ("signal SIGSEGV"), or the seconds allowed."""
+    """Takes the place of a result.
+
+    `detail`: the cause of death ("signal SIGSEGV"), or the time limit ("120 seconds").
+    """
 
     cause: LossCause
     detail: str
 
 
 class WorkerProcess(Generic[T, R]):
-    """One process. `tasks`: the one in hand, the next. `spent`: seconds on the present step of
-    the one in hand. `used`: it has done a task. `last_try`: the one in hand gets no other."""
+    """One process.
+
+    `tasks`: the current task, then the next one. `elapsed`: seconds spent on the current step of
+    the current task. `has_begun`: the current task is prepared. `is_last_attempt`: the current task
+    is not retried.
+    """
 
     def __init__(self, create_worker: Callable[[], Worker[T, Any, R]], growth_limit: int) -> None:
-        self.pipe, theirs = _SPAWN_CONTEXT.Pipe()
+        self.pipe, child_pipe = _SPAWN_CONTEXT.Pipe()
         self.process = _SPAWN_CONTEXT.Process(
-            target=run_worker, args=(theirs, create_worker, growth_limit), daemon=True
+            target=run_worker, args=(child_pipe, create_worker, growth_limit), daemon=True
         )
         with _block_interrupts():
             self.process.start()
-        theirs.close()
+        child_pipe.close()
         self.tasks: deque[T] = deque()
         self.is_ready = self.has_begun = self.has_finished_any = self.is_last_attempt = False
         self.elapsed = 0.0
 
     @property
     def accepts_task(self) -> bool:
-        # Only one that has begun takes from its pipe: a long task cannot block the parent.
+        # Before it has begun, it may not read its pipe, and sending a large task would block the parent.
         return self.is_ready and (
             not self.tasks or (len(self.tasks) == 1 and self.has_begun and not self.is_last_attempt)
         )
@@ -67,7 +74,7 @@ class WorkerProcess(Generic[T, R]):
         if not self.tasks:
             self.elapsed = 0.0
         self.tasks.append(task)
-        with contextlib.suppress(OSError):  # it is dead, and is found so when next looked at
+        with contextlib.suppress(OSError):  # the process died, which the pool is about to notice
             self.pipe.send(task)
 
     def finish_task(self) -> T:
@@ -76,8 +83,8 @@ class WorkerProcess(Generic[T, R]):
         return self.tasks.popleft()
 
     def diagnose_exit(self) -> LostTask:
-        """What the task in hand is lost to, now that the process is dead."""
-        self.process.join(5)  # its pipe may close a little before it is gone
+        """Return the loss of the current task, after the process has died."""
+        self.process.join(5)  # the pipe may close shortly before the process exits
         return _diagnose_exit_code(self.process.exitcode)
 
 
@@ -95,11 +102,11 @@ def _diagnose_exit_code(exit_code: int | None) -> LostTask:
 
 @contextlib.contextmanager
 def _block_interrupts() -> Iterator[None]:
-    """A worker started in here is born deaf to Ctrl-C, also while it still imports."""
+    """Block SIGINT in workers started here, even while they still import."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # to start it, as the first worker would, lets interrupts in again
+    resource_tracker.ensure_running()  # starting it later, with the first worker, would unblock SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""The inside of a worker process: takes tasks from a pipe, one after the other, and answers there."""
+"""The inside of a worker process: it takes tasks from a pipe and sends back results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-#: Exit code of a worker that ran out of memory and noticed: that of a shell for SIGKILL.
+#: Exit code after a MemoryError; the same as a shell's for SIGKILL.
 OUT_OF_MEMORY_EXIT_CODE = 137
 
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -25,28 +25,31 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Worker(Protocol[T_contra, P, R_co]):
-    """Does tasks. An exception of either step is a bug and ends the run; what may fail is a value."""
+    """Does tasks in two steps.
+
+    An exception in either step is a bug and ends the run; expected failures are results.
+    """
 
     def prepare(self, task: T_contra) -> P:
-        """What can be done while another task is worked on, such as reading. Runs in a thread."""
+        """Do what can overlap with another task's work, such as reading files. Runs in a thread."""
 
     def work(self, task: T_contra, prepared: P) -> R_co:
-        """The rest. Runs in the process's main thread."""
+        """Do the rest. Runs in the main thread of the process."""
 
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """The worker is open and waits for its first task."""
+    """The worker is created and waits for its first task."""
 
 
 @dataclass(frozen=True)
 class TaskStarted:
-    """The task in hand is prepared and now worked on; the next may be sent."""
+    """The current task is prepared and being worked on; the next may be sent."""
 
 
 @dataclass(frozen=True)
 class TaskFinished(Generic[R]):
-    """The task in hand is finished. `grown`: the process holds more memory than it should keep."""
+    """The current task is finished. `exceeds_memory`: the process has grown beyond its limit."""
 
     result: R
     exceeds_memory: bool
@@ -54,7 +57,7 @@ class TaskFinished(Generic[R]):
 
 @dataclass(frozen=True)
 class WorkerFailed:
-    """The worker could not be opened, or a step of a task raised."""
+    """The worker could not be created, or a step of a task raised."""
 
     error: Exception
     during_startup: bool
@@ -63,7 +66,7 @@ class WorkerFailed:
 def run_worker(
     pipe: Connection[Any, Any], create_worker: Callable[[], Worker[Any, Any, Any]], growth_limit: int
 ) -> None:
-    """Work until the process is killed or its parent goes."""
+    """Work until the process is killed or its parent exits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     opened = False
@@ -87,25 +90,27 @@ def _run_tasks(pipe: Connection[Any, Any], worker: Worker[Any, Any, Any], memory
         return task, worker.prepare(task)
 
     thread = ThreadPoolExecutor(1)
-    coming = thread.submit(receive)
+    upcoming = thread.submit(receive)
     while True:
-        task, prepared = coming.result()
-        coming = thread.submit(receive)
+        task, prepared = upcoming.result()
+        upcoming = thread.submit(receive)
         pipe.send(TaskStarted())
         result = worker.work(task, prepared)
         pipe.send(TaskFinished(result, _memory_in_use() > memory_limit))
 
 
 def _silence_stderr() -> None:
-    """Decoders written in C remark on odd files on stderr, in the midst of the user's progress. What
-    matters comes by the pipe."""
+    """Discard stderr, where C decoders write warnings that would garble the progress display.
+
+    Everything that matters comes through the pipe.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
 
 
 def _memory_in_use() -> int:
-    """Bytes of memory this process holds; 0 where the system has no simple way to tell."""
+    """Return the bytes of memory this process holds, 0 if the system has no simple way to tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -113,18 +118,18 @@ def _memory_in_use() -> int:
 
 
 def _make_picklable(error: Exception) -> Exception:
-    """The exception with where it came from, as one that is sure to get through a pipe."""
+    """Add the traceback to an exception, and replace it if it cannot be pickled."""
     where = "in a worker process:\n" + "".join(traceback.format_exception(error))
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # some cannot be pickled, others not be made again
+    except Exception:  # some exceptions cannot be pickled, others cannot be unpickled
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(where)
     return error
 
 
 def _exit_with_parent() -> None:
-    """A parent that was killed outright cannot end its workers: they watch for it."""
+    """Exit with the parent: a killed parent cannot end its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
