@@ -14,9 +14,10 @@ from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME
 from faceclust.installer.candidates import CandidateFile, find_candidates, installed_files, match_candidates
 from faceclust.installer.manifest_text import UserModel, build_manifest, with_file_hashes
-from faceclust.installer.staging import check_pack_name, find_bundled_manifest, install_staged, lock_pack, stage_files
+from faceclust.installer.staging import check_pack_name, install_staged, lock_pack, stage_files
 from faceclust.installer.trial import PackTrial, try_pack
 from faceclust.packs.alignment_templates import BOX_CHIP_SIZE, BOX_TEMPLATE, TEMPLATES
+from faceclust.packs.bundled import find_bundled_manifest
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack, pack_names

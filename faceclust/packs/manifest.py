@@ -18,6 +18,7 @@ from faceclust.packs.toml_table import TomlTable, check_file_name, is_number
 from faceclust.packs.urls import is_https_url
 
 SCHEMA_VERSION = 1
+REINSTALL_HINT = "correct the file, or add the pack again: faceclust models add"
 RADIUS_SOURCES = ("measured", "published", "none")
 _MAX_MANIFEST_SIZE = 1_000_000  # bytes of a manifest
 _MAX_FILE_SIZE = 1 << 40  # bytes of a model
@@ -35,9 +36,7 @@ def read_manifest(path: Path, folder: Path | None = None) -> Pack:
     except OSError as error:
         raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise PackError(
-            f"{path}: not a usable pack manifest: {error}", hint="mend it, or put the pack in again"
-        ) from error
+        raise PackError(f"{path}: not a usable pack manifest: {error}", hint=REINSTALL_HINT) from error
 
 
 def parse_manifest(text: str, folder: Path) -> Pack:

@@ -148,10 +148,10 @@ def test_remove_follows_no_link(folder: Path, tmp_path: Path) -> None:
         (["pull", "buffalo_s"], 2, "add --yes"),
         (["pull", "buffalo_s", "--json"], 2, "add --yes"),
         (["verify", "nobody"], 1, "no model pack"),
-        (["remove", "dlib", "--yes"], 2, "a part of faceclust"),
+        (["remove", "dlib", "--yes"], 2, "is part of faceclust"),
         (["remove", "mine"], 2, "--yes or --dry-run"),
         (["remove", "mine", "--json"], 2, "--json does not ask"),
-        (["list", "--library", "/no/such/folder"], 2, "there is no /no/such/folder"),
+        (["list", "--library", "/no/such/folder"], 2, "/no/such/folder does not exist"),
     ],
 )
 def test_bad_input_gets_a_clear_line(folder: Path, arguments: list[str], code: int, words: str) -> None:

@@ -181,7 +181,7 @@ def faces_on(units: np.ndarray) -> object:
         (("my.onnx", *FED, "--chip", "112"), "--chip 112 is no size"),
         (("my.onnx", *FED, "--margin", "0.2"), "--margin goes with --template box"),
         (("my.onnx", *FED, "--threshold", "1", "--radius", "1"), "say the same"),
-        (("my.onnx", *FED, "--name", "Mine!"), "'Mine!' cannot be a pack's name"),
+        (("my.onnx", *FED, "--name", "Mine!"), "'Mine!' is not a valid pack name"),
         (("my.onnx", *FED, "--detector", "nobody"), "no model pack called 'nobody'"),
         (("my.onnx", *FED, "--calibrate", "nowhere"), "nowhere is not a folder"),
         (("my.onnx", *FED, "--layout", "nhwc"), "which is not nhwc"),

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import PackError
-from faceclust.installer import add, staging
+from faceclust.installer import add
 from faceclust.installer.add import AddedPack, add_custom_model, add_known_pack, add_pack_from_manifest, find_known_pack
 from faceclust.installer.candidates import CandidateFile, find_candidates
 from faceclust.installer.manifest_text import UserModel, with_radius
 from faceclust.installer.staging import read_manifest_text, save_manifest
-from faceclust.packs import registry
+from faceclust.packs import bundled, registry
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from faceclust.packs.verify import check_files, require_files
@@ -76,9 +76,9 @@ licence = "none"
 """
     )
     (folder / "marks.toml").write_text(text)
-    folders = registry.bundled_folders()
-    for module in (registry, staging):
-        monkeypatch.setattr(module, "shipped_folders", lambda: [*folders, folder])
+    folders = bundled.bundled_folders()
+    for module in (registry, bundled):
+        monkeypatch.setattr(module, "bundled_folders", lambda: [*folders, folder])
     registry.clear_pack_cache()
     return tmp_path / "source"
 
@@ -192,7 +192,7 @@ def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
     pack = load_pack("marks")
     require_files(pack)
     assert [check.file.embedded for check in check_files(pack)] == [False, True]
-    with pytest.raises(PackError, match="there is a pack called 'marks' already"):
+    with pytest.raises(PackError, match="there is already a pack called 'marks'"):
         add_pack_from_manifest(manifest, [])
     add_pack_from_manifest(manifest, [], "other")
     assert load_pack("other").name == "other"
@@ -219,7 +219,7 @@ def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> N
         ('template = "dlib"', 'template = "box"', "margin"),
         ("schema = 1", "schema = 1\nembedded = true", "comes with faceclust|embedded"),
         ("threshold = 0.9", "threshhold = 0.9", "threshhold"),
-        ('name = "marks"', 'name = "Big Marks"', "cannot be a pack's name"),
+        ('name = "marks"', 'name = "Big Marks"', "is not a valid pack name"),
         ('name = "marks"', 'name = "dlib"', "is the name of a pack that faceclust knows"),
     ],
 )
@@ -285,7 +285,7 @@ def test_a_name_that_is_taken_meanwhile_is_seen(tmp_path: Path, monkeypatch: pyt
         return find_candidates(paths)
 
     monkeypatch.setattr(add, "find_candidates", meanwhile)
-    with pytest.raises(PackError, match="there is a pack called 'mine' already"):
+    with pytest.raises(PackError, match="there is already a pack called 'mine'"):
         added_own(tmp_path, {"size": (96, 112)})
     assert load_pack("mine").embedder.chip_size == (112, 112)
 

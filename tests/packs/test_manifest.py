@@ -41,7 +41,7 @@ def test_the_made_ones_are_read(tmp_path: Path) -> None:
         ('title = "A', 'title = "\\u001b[2JA', "a line of 1 to 300 characters"),
         ('title = "A', f'title = "{"A" * 300}', "a line of 1 to 300 characters"),
         ("commercial = true", 'commercial = "yes"', "true or false"),
-        ("[detector]", "[[detector]]", "is no table"),
+        ("[detector]", "[[detector]]", "is not a table"),
         ('"model.onnx"\nlic', '"../model.onnx"\nlic', "is no name of a file"),
         ('"model.onnx"\nlic', '"/etc/passwd"\nlic', "is no name of a file"),
         ('"model.onnx"\nlic', "'a\\b.onnx'\nlic", "is no name of a file"),
@@ -169,7 +169,7 @@ def test_any_value_anywhere_is_read_or_refused(data: st.DataObject, value: objec
 
 def test_a_pack_in_the_users_folder_is_what_it_is_called() -> None:
     put_in(GOOD.replace('name = "mine"', 'name = "other"'))
-    with pytest.raises(PackError, match="says that it is 'other'"):
+    with pytest.raises(PackError, match="the name is 'other', expected"):
         load_pack("mine")
     put_in(GOOD.replace("commercial = true", "commercial = true\nembedded = true"))
     with pytest.raises(PackError, match="comes with the program"):

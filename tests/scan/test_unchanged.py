@@ -151,7 +151,7 @@ def test_a_forgotten_face_that_cannot_be_taken_out_is_tried_again(
     (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     with monkeypatch.context() as patch:
-        patch.setattr(folder_cache, "write_atomically", refuses)
+        patch.setattr(folder_cache, "write_private_atomically", refuses)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     Library(small.root).scan(workers=0)
     (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
@@ -167,7 +167,7 @@ def test_photos_that_are_gone_are_tried_again_where_the_cache_cannot_be_written(
 ) -> None:
     (small.root / "a/collins.bmp").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(folder_cache, "write_atomically", refuses)
+        patch.setattr(folder_cache, "write_private_atomically", refuses)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)

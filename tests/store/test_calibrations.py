@@ -58,11 +58,11 @@ def test_any_is_read_back(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("calibration = 3", "is no table"),
-        ("[calibration]\ndlib = 3", "is no table"),
+        ("calibration = 3", "is not a table"),
+        ("[calibration]\ndlib = 3", "is not a table"),
         ("[calibration.dlib]\nthreshold = 1.2", "has no far"),
-        ("[calibration.dlib]\nthreshold = 'low'", "threshold = 'low' cannot be meant"),
-        ("[calibration.dlib]\nthreshold = true", "cannot be meant"),
+        ("[calibration.dlib]\nthreshold = 'low'", "threshold = 'low' has the wrong type"),
+        ("[calibration.dlib]\nthreshold = true", "has the wrong type"),
         (
             "[calibration.dlib]\nthreshold = 9.0\nfar=1\npeople=1\nfaces=1\nrate=1\nmade=2026-01-01\nspace='x'",
             "between",

@@ -226,7 +226,7 @@ def test_a_cache_of_vectors_of_another_length_cannot_be_used(tmp_path: Path) -> 
     longer = FolderCache(folder_cache(tmp_path).paths, replace(INFO, dimension=8))
     longer.update([], {ref: replace(scanned(ref, 1), embeddings=np.ones((1, 8), np.float32))})
     for cache in (folder_cache(tmp_path), FolderCache(longer.paths, replace(INFO, precision="float32"))):
-        with pytest.raises(UnusableCacheError, match="its embeddings have 8 numbers, those of test 4"):
+        with pytest.raises(UnusableCacheError, match="its embeddings have dimension 8, those of test 4"):
             cache.read()
 
 
@@ -277,14 +277,14 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    atomic.write_atomically(path, lambda stream: stream.write(b"old"))
+    atomic.write_private_atomically(path, lambda stream: stream.write(b"old"))
 
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(CacheError, match="No space left"):
-        atomic.write_atomically(path, lambda stream: stream.write(b"new"))
+        atomic.write_private_atomically(path, lambda stream: stream.write(b"new"))
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
@@ -301,7 +301,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
     try:
         home = LibraryHome(tmp_path)
         with home.lock():
-            atomic.write_atomically(home.clusters, write)
+            atomic.write_private_atomically(home.clusters, write)
             seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
         deep = atomic.make_private_folder(tmp_path / "a" / "b" / "c")
     finally:
@@ -316,10 +316,10 @@ def test_two_who_write_the_same_file_do_not_meet(tmp_path: Path) -> None:
 
     def write(stream: BinaryIO) -> None:
         stream.write(b"first")
-        atomic.write_atomically(path, lambda other: other.write(b"second"))
+        atomic.write_private_atomically(path, lambda other: other.write(b"second"))
         stream.write(b" and last")
 
-    atomic.write_atomically(path, write)
+    atomic.write_private_atomically(path, write)
     assert path.read_bytes() == b"first and last" and list(tmp_path.iterdir()) == [path]
 
 
