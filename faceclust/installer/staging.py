@@ -48,7 +48,7 @@ def stage_files(files: Mapping[str, CandidateFile], manifest: str | None) -> Ite
     The folder is deleted on exit. Raises PackError if it cannot be written."""
     models_folder = user_models_folder()
     staging_folder = models_folder / f"{_STAGING_PREFIX}{secrets.token_hex(4)}"
-    with _translate_errors(models_folder):
+    with translate_write_errors(models_folder):
         models_folder.mkdir(parents=True, exist_ok=True)
         _remove_stale_folders(models_folder)
         staging_folder.mkdir(mode=0o700)
@@ -56,7 +56,7 @@ def stage_files(files: Mapping[str, CandidateFile], manifest: str | None) -> Ite
         for name, file in files.items():
             file.copy_to(staging_folder / name)
         if manifest is not None:
-            with _translate_errors(staging_folder):
+            with translate_write_errors(staging_folder):
                 write_own_atomically(staging_folder / MANIFEST_NAME, manifest.encode())
         yield staging_folder
     finally:
@@ -68,7 +68,7 @@ def install_staged(staging_folder: Path, name: str) -> Path:
     folder. Raises PackError if a move fails; a pack being replaced may then be incomplete."""
     folder = user_models_folder() / name
     try:
-        with _translate_errors(folder):
+        with translate_write_errors(folder):
             folder.mkdir(exist_ok=True)
             for path in sorted(staging_folder.iterdir(), key=lambda path: (path.name == MANIFEST_NAME, path.name)):
                 path.replace(folder / path.name)
@@ -89,7 +89,7 @@ def save_manifest(name: str, text: str) -> Path:
     """Write a pack's manifest into the user's folder; return its path. Raises PackError."""
     path = user_manifest_path(name)
     try:
-        with _translate_errors(path):
+        with translate_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_own_atomically(path, text.encode())
     finally:
@@ -104,14 +104,15 @@ def lock_pack(name: str) -> Iterator[None]:
     folder = user_models_folder()
     busy = PackError(f"another faceclust is changing the pack {name!r}", hint="wait until it is done, then try again")
     with contextlib.ExitStack() as held:
-        with _translate_errors(folder):
+        with translate_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(plain_lock(folder / f".{name}.lock", busy))
         yield
 
 
 @contextmanager
-def _translate_errors(path: Path) -> Iterator[None]:
+def translate_write_errors(path: Path) -> Iterator[None]:
+    """Turn OSError into a PackError that says that `path` cannot be written."""
     try:
         yield
     except OSError as error:

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from faceclust.errors import UsageError
 
+MIRROR_HINT = "try another mirror: --url https://…"
 #: Hosts that are this machine itself, so that plain http cannot be intercepted.
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
