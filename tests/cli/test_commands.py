@@ -81,7 +81,7 @@ def test_the_first_line_says_which_library(library: Library) -> None:
     [
         (["scan", "/no/such/folder"], 2, "/no/such/folder does not exist"),
         (["scan", __file__], 2, "is not a folder"),
-        (["scan", "/usr", "/etc"], 2, "name their parent by --library"),
+        (["scan", "/usr", "/etc"], 2, "name their parent folder: --library"),
         (["status"], 2, "faceclust scan"),
         (["status", "--library", "/usr"], 2, "has not been scanned"),
         (["cluster", "--threshold", "0", "--library", "LIB"], 2, "not a distance above 0"),

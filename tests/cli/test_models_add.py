@@ -186,7 +186,7 @@ def faces_on(units: np.ndarray) -> object:
         (("my.onnx", *FED, "--calibrate", "nowhere"), "nowhere is not a folder"),
         (("my.onnx", *FED, "--layout", "nhwc"), "which is not nhwc"),
         (("my.onnx", *FED, "--output", "other"), "has no output 'other'"),
-        (("my.onnx", *FED, "--chip", "64x64"), "takes any×3×112×112: no chips of 64×64"),
+        (("my.onnx", *FED, "--chip", "64x64"), "any×3×112×112, which does not fit chips of 64×64"),
         (("my.onnx", *FED, "--scale", "1e-50"), "--scale 1e-50: a number is wanted"),
         (("nowhere.onnx", *FED), "cannot be read"),
         ((".", *FED), "cannot be read: it is a folder"),

@@ -41,7 +41,7 @@ def install_from_options(
     def agreed(asked: Pack) -> None:
         require_licence_agreement(asked, yes=yes, can_ask=not as_json)
 
-    how: dict[str, Any] = {"anew": replace, "dry_run": dry_run, "agree": agreed}
+    how: dict[str, Any] = {"overwrite": replace, "dry_run": dry_run, "accept_terms": agreed}
     if lacking := next((file for file in files if not file.is_file()), None):
         what = "it is a folder" if lacking.is_dir() else "there is no such file"
         raise PackError(f"{lacking} cannot be read: {what}", hint="name the files themselves")
