@@ -112,7 +112,7 @@ def lock_pack(name: str) -> Iterator[None]:
 
 @contextmanager
 def translate_write_errors(path: Path) -> Iterator[None]:
-    """Turn OSError into a PackError that says that `path` cannot be written."""
+    """Turn OSError into PackError: `path` cannot be written."""
     try:
         yield
     except OSError as error:

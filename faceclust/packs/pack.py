@@ -102,8 +102,8 @@ class EmbedderSpec:
     `layout`: "nchw" or "nhwc"; None to infer it from the model's input shape.
     `margin`: crop the face's box without alignment, squared and grown by this fraction of its side;
     None to align by the template.
-    `norm`: the raw embedding's norm for the worst and the best faces; None if the norm says nothing
-    about quality.
+    `norm`: the raw embedding's norm for the worst and the best faces; None if norms do not
+    reflect quality.
     `output`: the model output with the embedding; None for the only output that is a vector.
     `norm_output`: the model output with the norm, for models that output unit vectors; None to use
     the embedding's own norm.
@@ -156,8 +156,8 @@ class EmbedderSpec:
 class Pack:
     """A detector and an embedder that belong together, with their files in `folder`.
 
-    `licence` names the licences, `terms` summarises them in a sentence, and `commercial` says
-    whether they allow commercial use (None: unknown). `radius_source` is "measured" (on labelled
+    `licence` names the licences, `terms` summarises them in a sentence, and `commercial` is true if
+    they allow commercial use (None: unknown). `radius_source` is "measured" (on labelled
     faces), "published" (derived from a published threshold) or "none". The `embedded` pack ships
     with faceclust. `archives` are the zips that contain files of the pack.
     """

@@ -37,7 +37,7 @@ from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
 
 class UnusableCacheError(Exception):
-    """The file exists but is not a cache that this pack can update; the message says why."""
+    """The file exists but this pack cannot update it; the message gives the reason."""
 
 
 class OutdatedCacheError(UnusableCacheError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class PackBuildError(Exception):
-    """The embedded pack cannot be built; the message says why and what to do."""
+    """The embedded pack cannot be built; the message gives the reason and a remedy."""
 
 
 def read_source(distribution: str, name: str, sha256: str) -> bytes:

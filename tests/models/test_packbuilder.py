@@ -65,7 +65,7 @@ def test_a_truncated_dlib_file_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("_builder_on_path")
-def test_quantisation_changes_only_convolutions_with_measured_ranges() -> None:
+def test_every_convolution_is_quantised_and_needs_measured_ranges() -> None:
     from packbuilder import build_float_embedder
     from packbuilder.quantise import quantise, tensors_to_measure
 
