@@ -55,7 +55,7 @@ def hold_file_lock(file: Path, activity: str) -> Iterator[None]:
     """Keep other runs out of the folder that holds the lock file `file`, created if missing.
 
     `activity` describes the other run, as in "makes albums". Raises FaceclustError if another run
-    holds the lock or `file` is not an ordinary file, OSError if it cannot be created.
+    holds the lock or `file` is not an ordinary file. Raises OSError if it cannot be created.
     """
     _require_own_file(file)
     busy = FaceclustError(f"another faceclust {activity} in {file.parent}", hint="wait until it is done")

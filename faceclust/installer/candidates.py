@@ -71,9 +71,9 @@ def match_candidates(
 ) -> dict[str, CandidateFile]:
     """Match each needed file with a candidate, and return the candidates by file name.
 
-    A file with a SHA-256 matches by that. A file without one matches by name, or is the only
-    candidate left. Raises PackError if a candidate has the name of a file but another hash, if a
-    file is missing, or if a candidate does not belong to the pack.
+    A file with a SHA-256 matches by that. A file without one matches by name, or by being the only
+    candidate left. Raises PackError if a file is missing, if a candidate has the name of a file but
+    another hash, or if it does not belong to the pack.
     """
     matches = {file.name: _find_match(file, candidates, pack) for file in needed}
     chosen = {name: candidate for name, candidate in matches.items() if candidate is not None}

@@ -35,8 +35,8 @@ class PackTrial:
 
 
 def try_pack(pack: Pack) -> PackTrial:
-    """Run a pack's models on two drawn faces. Raises PackError if the models do not run, or if the
-    embeddings are not finite, are equal, or depend on the rest of the batch."""
+    """Run a pack's models on two drawn faces. Raises PackError if they do not run, or if embeddings
+    are not finite, are equal, or depend on the batch."""
     analyser = FaceAnalyser(pack)
     chips = draw_faces(pack.embedder)
     vectors = analyser.raw_vectors(chips)[0]

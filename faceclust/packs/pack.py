@@ -81,8 +81,8 @@ class DetectorSpec:
     settings: Mapping[str, Any]
 
     def min_face(self, long_side: int) -> float:
-        """Return the width, in px, of the smallest face searched for by default in a photo whose
-        longer side has `long_side` px."""
+        """Return the default width, in px, of the smallest face to search for in a photo with a longer
+        side of `long_side` px."""
         return self.smallest * max(1.0, long_side / self.long_side)
 
 

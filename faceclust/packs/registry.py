@@ -1,8 +1,8 @@
 """Look up model packs by name: the bundled ones and those the user has installed.
 
-A pack installed by the user has its manifest, `pack.toml`, in a folder of its own below the user's
-data folder. It takes precedence over a bundled manifest, `<pack>.toml`. That folder also holds the
-model files of every pack except the embedded one, which cannot be overridden.
+Each installed pack has a folder below the user's data folder. Its manifest there, `pack.toml`, takes
+precedence over a bundled manifest, `<pack>.toml`. The folder also holds the model files. The
+embedded pack is the exception: it cannot be overridden, and its files ship with faceclust.
 """
 
 from __future__ import annotations

@@ -175,9 +175,9 @@ def _has_exact_int8_sums() -> bool:
 def _free_input_size(model: bytes) -> bytes:
     """Replace a fixed, square input size in an ONNX file by two variable sides.
 
-    YuNet, for example, declares 640×640 although its layers accept any size. In protobuf's encoding
-    a dimension from 128 to 16,383 has as many bytes as a variable one with a one-letter name, so
-    nothing else in the file changes.
+    YuNet, for example, declares 640×640 although its layers accept any size. A dimension from 128 to
+    16,383 is encoded in as many bytes as a variable one with a one-letter name. So nothing else in
+    the file changes.
     """
     return _FIXED_INPUT.sub(lambda found: found[1] + b"\x0a\x03\x12\x01h" + b"\x0a\x03\x12\x01w", model)
 

@@ -37,8 +37,8 @@ def check_mirror(url: str) -> str:
 def mirror_urls(mirror: str, pack: str, name: str) -> tuple[str, ...] | None:
     """Return the URLs to try for the file `name` of a pack.
 
-    They are `mirror` itself if it ends in that name, else the file in the subfolder `pack` and
-    directly below `mirror`. None if `mirror` is the URL of another file.
+    If `mirror` ends in that name, it is the only URL. Otherwise the file may be in the subfolder
+    `pack` or directly below `mirror`. None if `mirror` is the URL of another file.
     """
     parts = urlsplit(mirror)
     last = parts.path.rpartition("/")[2]

@@ -43,8 +43,8 @@ class Problem:
 
 @dataclass
 class InspectionResult:
-    """Counts and problems of a cache. `missing` photos no longer exist, `changed` ones have another
-    size or modification time than in the cache, `hashed` ones were compared by content."""
+    """Counts and problems of a cache. `missing` photos no longer exist. `changed` ones have another
+    size or modification time than in the cache. `hashed` ones were compared by content."""
 
     photos: int = 0
     faces: int = 0

@@ -18,8 +18,8 @@ _SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class FolderSnapshot:
-    """A folder whose photos are all in its cache: a digest of its listing, the number of photos, and
-    size and modification time (ns) of the cache, None if the folder has no photos."""
+    """A folder whose photos are all in its cache: a digest of its listing and the number of photos.
+    `cache_stamp` is the cache's size and modification time (ns), None if there are no photos."""
 
     digest: str
     photo_count: int

@@ -1,8 +1,8 @@
 """Quantise convolutions to 8-bit integers: less than half the time, a quarter of the size.
 
-Convolutions use unsigned 8-bit activations and signed weights with one scale per filter, as in
-Krishnamoorthi 2018 ("Quantizing deep convolutional networks for efficient inference", sections 2
-and 3). Sums, average pooling and the last layer stay in floating point. The activation ranges were
+Convolutions use unsigned 8-bit activations and signed weights with one scale per filter. The method
+is that of Krishnamoorthi 2018 ("Quantizing deep convolutional networks for efficient inference",
+sections 2 and 3). Sums, average pooling and the last layer stay in floating point. The activation ranges were
 measured once by `calibrate.py` and are stored in a file, so that a build needs no photos.
 """
 

@@ -92,7 +92,7 @@ def test_part_of_a_library_is_scanned(library: Library, tmp_path: Path) -> None:
     assert library.scan([library.root / "2020"], workers=0).scanned == 1
     with pytest.raises(UsageError, match="not in the library"):
         library.scan([tmp_path])
-    with pytest.raises(UsageError, match="there is no"):
+    with pytest.raises(UsageError, match="does not exist"):
         library.scan([library.root / "2077"])
 
 
