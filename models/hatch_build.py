@@ -1,4 +1,4 @@
-"""Hatchling build hook: makes the embedded pack's ONNX files and the manual page, and ships them."""
+"""Hatchling build hook: build the embedded pack's ONNX files and the manual page, and include them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class PackBuildHook(BuildHookInterface):
-    """Builds `models/*.onnx`; a standard wheel carries them, an editable one finds them in place."""
+    """Builds `models/*.onnx`. A standard wheel contains them; an editable install uses them in place."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         models = Path(self.root) / "models"
@@ -34,7 +34,7 @@ class PackBuildHook(BuildHookInterface):
             build_data["force_include"][str(path)] = f"faceclust/models/{path.relative_to(models).as_posix()}"
 
     def _render_manual_page(self) -> str:
-        """The manual page, made from the help texts of the program that is being built."""
+        """Render the manual page from the help texts of the version being built."""
         sys.path.insert(0, self.root)
         try:
             from faceclust.cli import cli

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.evaluation.aligned_crops import crop_detections, decode_crop
-from faceclust.files.atomic import make_private_folder, write_atomically
+from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.decode import decode_photo
@@ -225,4 +225,4 @@ def _write_cached(path: Path, faces: MainFaces) -> None:
     arrays = {field.name: getattr(faces, field.name) for field in fields(MainFaces)}
     with contextlib.suppress(CacheError):  # it is measured again then
         make_private_folder(path.parent)
-        write_atomically(path, lambda stream: np.savez(stream, **arrays), durable=False)
+        write_private_atomically(path, lambda stream: np.savez(stream, **arrays), durable=False)

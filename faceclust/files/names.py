@@ -1,64 +1,64 @@
-"""Names that mean something on disk, to faceclust and to the programs it lives beside."""
+"""File and folder names with a meaning, to faceclust or to other programs."""
 
 from __future__ import annotations
 
 import re
 
-#: The pack of models used where none is named.
+#: The model pack used unless another is configured.
 DEFAULT_PACK = "dlib"
-#: A pack's name: it stands in the names of files.
+#: A pack name; restricted because it becomes part of file names.
 PACK_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
-#: Below the user's data folder: packs that are no part of the program; and what each says of itself.
+#: The folder of installed packs, below the user's data folder, and the manifest file of each pack.
 MODELS_FOLDER, MANIFEST_NAME = "models", "pack.toml"
-#: The folder at a library's root that holds all but the caches of single folders.
+#: The folder at a library's root that holds everything except the folder caches.
 HOME_FOLDER = ".faceclust"
-#: A folder holding this file is the home of a library, wherever it lies: no photos are in it.
+#: Marks the home of a library, wherever it lies. Such a folder holds no photos.
 HOME_MARKER = ".faceclust-home"
-#: A folder holding this file is made of links by `faceclust albums`; its photos live elsewhere.
+#: Marks a folder of links made by `faceclust albums`; the photos live elsewhere.
 ALBUMS_MARKER = ".faceclust-albums.json"
-#: A folder holding this file was made by `faceclust report --split`: its pictures are no photos.
+#: Marks a folder made by `faceclust report --split`; its pictures are not photos of a library.
 REPORT_MARKER = ".faceclust-report.json"
-#: A folder holding one of these holds no photos of a library.
+#: Scans skip a folder that holds one of these files.
 EXCLUDED_FOLDER_MARKERS = frozenset([HOME_MARKER, ALBUMS_MARKER, REPORT_MARKER])
-#: Folders that systems and other programs fill for themselves; passed by, as hidden ones are.
+#: Folders that operating systems and other programs fill; scans skip them, like hidden ones.
 SYSTEM_FOLDERS = frozenset(
     ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
 )
-#: Cameras' own formats.
+#: Extensions of camera RAW formats.
 RAW_EXTENSIONS = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
-#: File endings looked at. What a file really is, its content decides later.
+#: Extensions of the files that scans open. The content decides the actual format later.
 PHOTO_EXTENSIONS = RAW_EXTENSIONS.union(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl".split()
 )
 
-#: The modules that the extras bring, by the extra.
+#: The module that each optional extra installs.
 EXTRA_MODULES = {"raw": "rawpy", "jxl": "imagecodecs"}
-#: What numbers embeddings are kept as, from the least to the most exact, and where nothing is said.
+#: Number types of stored embeddings, from the least to the most precise, and the default.
 PRECISIONS = ("int8", "float16", "float32")
 DEFAULT_PRECISION = "float16"
-#: What is known of a folder's photos, by the default pack.
+#: The cache file in a photo folder, for the default pack.
 CACHE_NAME = ".faceclust.parquet"
 
 _CACHE_PREFIX, _CACHE_SUFFIX = CACHE_NAME.removesuffix("parquet"), ".parquet"
 
 
 def cache_file_name(pack: str) -> str:
-    """The file name of a pack's caches."""
+    """Return the file name of a pack's folder caches."""
     return CACHE_NAME if pack == DEFAULT_PACK else f"{_CACHE_PREFIX}{pack}{_CACHE_SUFFIX}"
 
 
 def pack_of_cache_file(name: str) -> str | None:
-    """The pack a file of this name is a cache of; None for any other file."""
+    """Return the pack of the folder cache with this file name; None if it is not a cache."""
     if name == CACHE_NAME:
         return DEFAULT_PACK
     return name.removeprefix(_CACHE_PREFIX).removesuffix(_CACHE_SUFFIX) or None if is_cache_file_name(name) else None
 
 
 def is_cache_file_name(name: str) -> bool:
-    """Is this the name of a cache, of any pack?"""
+    """Is this the file name of a folder cache, of any pack?"""
     return name.startswith(_CACHE_PREFIX) and name.endswith(_CACHE_SUFFIX)
 
 
 def has_cache_prefix(name: str) -> bool:
-    """Does this name begin as that of a cache?"""
+    """Does this name start like that of a folder cache? True for unfinished ones as well."""
     return name.startswith(_CACHE_PREFIX)

@@ -1,4 +1,4 @@
-"""What lies below a folder, and stays below it: no link on the way leads out."""
+"""Check that a path stays inside a folder (no "..", no symlinks)."""
 
 from __future__ import annotations
 
@@ -8,34 +8,41 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 FOLDER_IS_LINK = "its folder is a link"
-FOLDER_IS_FILE = "a file stands where its folder would be"
+FOLDER_IS_FILE = "its folder's name is taken by a file"
+
+
+def relative_posix(base: Path, path: Path) -> str:
+    """Return `path` relative to `base` with forward slashes; "" for `base` itself. Raises ValueError
+    if it lies outside."""
+    below = path.relative_to(base).as_posix()
+    return "" if below == "." else below
 
 
 def is_path_below(path: str) -> bool:
-    """Does a path, as noted in a file that anybody may have changed, lead nowhere but below its folder?
-    POSIX ones do that have no backslash, which is a step of Windows."""
+    """Is this a relative POSIX path that cannot leave its folder? For paths from untrusted files.
+    A backslash is refused, because Windows treats it as a separator."""
     parts = path.split("/")
     bad = any(part in ("", ".", "..") for part in parts) or "\\" in path or "\0" in path
     return not bad and not os.path.splitdrive(path)[0]
 
 
 def is_among_photos(folder: Path, root: Path, photos: Iterable[str]) -> bool:
-    """Does a folder hold some of these photos, paths below `root`, at any depth, or lie in a folder of
-    them? In the root itself a folder without photos may lie."""
+    """Does `folder` contain any of these photos (paths below `root`), or lie in a folder of them?
+    A folder without photos directly below the root does not count."""
     real, root = folder.resolve(), root.resolve()
-    homes = {(root / home).resolve() for home in {photo.rpartition("/")[0] for photo in photos}}
-    return any(home.is_relative_to(real) or (home != root and real.is_relative_to(home)) for home in homes)
+    parents = {(root / parent).resolve() for parent in {photo.rpartition("/")[0] for photo in photos}}
+    return any(parent.is_relative_to(real) or (parent != root and real.is_relative_to(parent)) for parent in parents)
 
 
 def unsafe_parent(base: Path, path: str) -> str:
-    """What is wrong with a folder on the way from `base` to the file at this POSIX path below it, in
-    words; "" where nothing is. The folders need not be there."""
+    """Check the folders between `base` and the file at the POSIX path `path` below it.
+    Return the reason the first unsafe one is unsafe; "" if all are safe. They need not exist."""
     folders = list(PurePosixPath(path).parents)[-2::-1]
-    return next((wrong for folder in folders if (wrong := unsafe_reason(str(base / folder)))), "")
+    return next((reason for folder in folders if (reason := unsafe_reason(str(base / folder)))), "")
 
 
 def unsafe_reason(folder: str) -> str:
-    """Why this is no folder to go into, in words; "" where it is one, or is not there."""
+    """Return the reason a folder must not be entered; "" if it is an ordinary one or missing."""
     try:
         status = os.lstat(folder)
     except (OSError, ValueError):
@@ -46,5 +53,5 @@ def unsafe_reason(folder: str) -> str:
 
 
 def _is_junction(status: os.stat_result) -> bool:
-    """A folder of Windows that leads elsewhere."""
+    # A reparse point: Windows' kind of symlink to a folder.
     return bool(getattr(status, "st_file_attributes", 0) & 0x400)  # FILE_ATTRIBUTE_REPARSE_POINT

@@ -1,1 +1,1 @@
-"""Model packs onto this machine: pull, add, remove."""
+"""Install model packs on this machine: pull, add, remove."""

@@ -1,10 +1,12 @@
-"""Packs from files on this disk: a known pack's, one with a manifest of the user's own, or a model
-alone. Each is copied, tried, and only then put in."""
+"""Add packs from local files: those of a known pack, a pack with a manifest, or a single model.
+
+The files are staged and tried before the pack is installed.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME
 from faceclust.installer.candidates import CandidateFile, find_candidates, installed_files, match_candidates
 from faceclust.installer.manifest_text import UserModel, build_manifest, with_file_hashes
-from faceclust.installer.staging import check_pack_name, find_bundled_manifest, install_staged, lock_pack, stage_files
+from faceclust.installer.staging import check_pack_name, install_staged, lock_pack, stage_files
 from faceclust.installer.trial import PackTrial, try_pack
 from faceclust.packs.alignment_templates import BOX_CHIP_SIZE, BOX_TEMPLATE, TEMPLATES
+from faceclust.packs.bundled import find_bundled_manifest
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack, pack_names
@@ -25,7 +28,7 @@ from faceclust.packs.toml_table import safe_file_name
 from faceclust.packs.verify import require_files
 from faceclust.vision.embedder_io import infer_layout, infer_vector_output, vector_length
 
-#: Called with the pack whose terms hold, once all else is well; raises where they are not agreed to.
+#: Called last with the pack whose terms apply; raises if the user does not accept them.
 AcceptTerms = Callable[[Pack], None]
 
 
@@ -35,8 +38,8 @@ def _accept_any_terms(pack: Pack) -> None:
 
 @dataclass(frozen=True)
 class AddedPack:
-    """A pack that was put in, or would be; `files` by name, where each came from; `folder`: where it
-    is; `trial`: what running it showed."""
+    """A pack that was installed into `folder`, or would be with `dry_run`. `files` maps each file
+    name to its source, `trial` has the results of the trial run."""
 
     pack: Pack
     files: dict[str, Path]
@@ -52,23 +55,25 @@ def add_known_pack(
     dry_run: bool = False,
     accept_terms: AcceptTerms = _accept_any_terms,
 ) -> AddedPack:
-    """Put in the files of a pack that faceclust knows, single or in the zips they come in. Files that
-    are in already need not be named again. Where nobody has said which SHA-256 a file is to have,
-    that of the file is noted; `anew` takes another file than was noted. Raises PackError."""
+    """Install the files of a bundled pack, single or in zips.
+
+    Files that are already installed may be left out. For a file without an official SHA-256, that
+    of the given file is recorded in the manifest; `overwrite` accepts a different file later.
+    Raises PackError.
+    """
     pack = load_pack(name)
     if pack.embedded:
         raise PackError(f"the pack {name!r} comes with faceclust", hint="there is nothing to add")
-    text = find_bundled_manifest(name)
-    if text is not None and overwrite:
-        pack = replace(read_manifest(text), folder=pack.folder)
-    needed = [file for file in pack.files if not file.embedded]
-    offered = find_candidates(files)
-    there = [one for one in installed_files(pack).values() if one.sha256 in {file.sha256 for file in needed}]
-    chosen = match_candidates(pack, [*offered, *there], needed)
-    found = {one: (file.sha256, file.size) for one, file in chosen.items()}
+    bundled = find_bundled_manifest(name)
+    if bundled is not None and overwrite:
+        pack = replace(read_manifest(bundled), folder=pack.folder)
+    needed = pack.own_files
+    needed_hashes = {file.sha256 for file in needed}
+    installed = [file for file in installed_files(pack).values() if file.sha256 in needed_hashes]
+    chosen = match_candidates(pack, [*find_candidates(files), *installed], needed)
     manifest = None
-    if text is not None and any(file.sha256 is None for file in needed):
-        manifest = with_file_hashes(text.read_text(encoding="utf-8"), found, {}, name)
+    if bundled is not None and any(file.sha256 is None for file in needed):
+        manifest = with_file_hashes(bundled.read_text(encoding="utf-8"), _hashes_of(chosen), {}, name)
     return _try_and_install(pack, chosen, manifest, dry_run, accept_terms)
 
 
@@ -81,23 +86,25 @@ def add_pack_from_manifest(
     dry_run: bool = False,
     accept_terms: AcceptTerms = _accept_any_terms,
 ) -> AddedPack:
-    """Put in a pack by a manifest of the user's own. Its files are those named, those beside it, and
-    those of the embedded pack, known by their SHA-256. `name`: instead of its own; `anew`: in place
-    of the pack of that name. Raises PackError."""
+    """Install a pack from the user's manifest.
+
+    Its files are taken from `files`, from beside the manifest, and from the embedded pack if the
+    SHA-256 matches. `name` overrides the manifest's name; `overwrite` replaces a pack of that name.
+    Raises PackError.
+    """
     pack = read_manifest(manifest)
     name = name or pack.name
     check_pack_name(name, replace=overwrite)
     if pack.embedded:
-        raise PackError(f"{manifest} says that the pack comes with faceclust", hint='take out "embedded = true"')
+        raise PackError(f"{manifest}: only the bundled pack can be embedded", hint='remove "embedded = true"')
     embedded = {file.sha256: file.name for file in load_pack(DEFAULT_PACK).files if file.sha256 is not None}
     needed = [file for file in pack.files if not file.embedded and file.sha256 not in embedded]
-    offered = find_candidates(files)
-    hashes, names = {one.sha256 for one in offered}, {one.name for one in offered}
+    candidates = find_candidates(files)
+    hashes, names = {file.sha256 for file in candidates}, {file.name for file in candidates}
     beside = [manifest.parent / file.name for file in needed if file.sha256 not in hashes and file.name not in names]
-    offered += find_candidates([path for path in beside if path.is_file()])
-    chosen = match_candidates(pack, offered, needed)
-    found = {one: (file.sha256, file.size) for one, file in chosen.items()}
-    text = with_file_hashes(manifest.read_text(encoding="utf-8"), found, embedded, name)
+    candidates += find_candidates([path for path in beside if path.is_file()])
+    chosen = match_candidates(pack, candidates, needed)
+    text = with_file_hashes(manifest.read_text(encoding="utf-8"), _hashes_of(chosen), embedded, name)
     return _try_and_install(replace(pack, name=name), chosen, text, dry_run, accept_terms, replaces=overwrite)
 
 
@@ -109,72 +116,74 @@ def add_custom_model(
     dry_run: bool = False,
     accept_terms: AcceptTerms = _accept_any_terms,
 ) -> AddedPack:
-    """Put in a model of the user's own as a pack's embedder. What `own` leaves open (a dimension of 0,
-    a chip of 0×0) the model says. It is the detector's terms that are agreed to. Raises PackError."""
+    """Install the user's model as the embedder of a new pack.
+
+    A dimension of 0 or a chip size of 0×0 in `spec` is inferred from the model. The terms to accept
+    are those of the detector's pack. Raises PackError.
+    """
     check_pack_name(spec.name, replace=overwrite)
     detector = load_pack(spec.detector)
     needed = {*detector.detector.files.values(), detector.detector.landmarks}
     require_files(detector, needed)
-    spec = _infer_model_spec(model, spec)
-    (offered,) = find_candidates([model])
-    chosen = (
-        {} if detector.embedded else {name: one for name, one in installed_files(detector).items() if name in needed}
-    )
-    spec = replace(
-        spec, file=_choose_free_name(safe_file_name(model.name, "model.onnx"), {file.name for file in detector.files})
-    )
-    chosen[spec.file] = offered
-    text = build_manifest(spec, {name: (one.sha256, one.size) for name, one in chosen.items()})
+    file_name = safe_file_name(model.name, "model.onnx")
+    if file_name in {file.name for file in detector.files}:
+        file_name = f"own-{file_name}"
+    spec = replace(_infer_model_spec(model, spec), file=file_name)
+    chosen: dict[str, CandidateFile] = {}
+    if not detector.embedded:
+        chosen |= {name: file for name, file in installed_files(detector).items() if name in needed}
+    (chosen[file_name],) = find_candidates([model])
+    text = build_manifest(spec, _hashes_of(chosen))
     try:
         parse_manifest(text, model.parent)
     except ValueError as error:
-        raise PackError(f"{model.name} makes no pack: {error}") from error
-    named = replace(detector, name=spec.name, embedded=False)
-    return _try_and_install(named, chosen, text, dry_run, lambda _: accept_terms(detector), replaces=overwrite)
+        raise PackError(f"{model.name} cannot be made into a pack: {error}") from error
+    pack = replace(detector, name=spec.name, embedded=False)
+    return _try_and_install(pack, chosen, text, dry_run, lambda _: accept_terms(detector), replaces=overwrite)
 
 
 def find_known_pack(path: Path) -> str | None:
-    """The name of a known pack that this file is one of, by its SHA-256; None where there is none."""
-    hashes = {one.sha256 for one in find_candidates([path])}
+    """Return the name of the pack that a file belongs to, by its SHA-256; None if unknown."""
+    hashes = {file.sha256 for file in find_candidates([path])}
     for name in pack_names():
-        with contextlib.suppress(PackError):  # somebody's broken manifest is told of elsewhere
-            if any(file.sha256 in hashes for file in load_pack(name).files if not file.embedded):
+        with contextlib.suppress(PackError):  # broken manifests are reported elsewhere
+            if any(file.sha256 in hashes for file in load_pack(name).own_files):
                 return name
     return None
 
 
-def _infer_model_spec(path: Path, own: UserModel) -> UserModel:
+def _hashes_of(files: Mapping[str, CandidateFile]) -> dict[str, tuple[str, int]]:
+    return {name: (file.sha256, file.size) for name, file in files.items()}
+
+
+def _infer_model_spec(path: Path, spec: UserModel) -> UserModel:
+    """Fill in the chip size and the dimension from the model."""
     model = OnnxModel(path)
-    layout = infer_layout(model.name, model.input_shape, own.layout)
+    layout = infer_layout(model.name, model.input_shape, spec.layout)
     sides = model.input_shape[2:] if layout == "nchw" else model.input_shape[1:3]
-    for side, want in zip(sides, own.chip_size[::-1], strict=True):
-        if want and side not in (None, want):
+    for side, requested in zip(sides, spec.chip_size[::-1], strict=True):
+        if requested and side not in (None, requested):
             raise PackError(
-                f"{model.name} takes {format_shape(model.input_shape)}: no chips of "
-                f"{own.chip_size[0]}×{own.chip_size[1]} (width×height)",
-                hint="leave --chip out: the model says it",
+                f"{model.name} has the input {format_shape(model.input_shape)}, which does not fit chips of "
+                f"{spec.chip_size[0]}×{spec.chip_size[1]} (width×height)",
+                hint="leave --chip out to use the model's size",
             )
-    usual = BOX_CHIP_SIZE if own.template == BOX_TEMPLATE else TEMPLATES[own.template][0]
-    height, width = (
-        side or want for side, want in zip(sides, (own.chip_size if own.chip_size[0] else usual)[::-1], strict=True)
-    )
-    output = infer_vector_output(model.name, model.output_shapes, own.output)
+    default = BOX_CHIP_SIZE if spec.template == BOX_TEMPLATE else TEMPLATES[spec.template][0]
+    chip_size = spec.chip_size if spec.chip_size[0] else default
+    height, width = (side or fallback for side, fallback in zip(sides, chip_size[::-1], strict=True))
+    output = infer_vector_output(model.name, model.output_shapes, spec.output)
     dimension = vector_length(model.output_shapes[output])
-    if dimension is None:  # only running it tells
+    if dimension is None:  # the file does not declare it: run the model
         shape = (model.input_shape[0] or 1, *((3, height, width) if layout == "nchw" else (height, width, 3)))
         dimension = _run_model(model, shape)[output].size // shape[0]
-    return replace(own, chip_size=(width, height), dimension=dimension)
+    return replace(spec, chip_size=(width, height), dimension=dimension)
 
 
 def _run_model(model: OnnxModel, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     try:
         return model(np.zeros(shape, np.float32))
-    except Exception as error:  # ONNX Runtime's own share no base class
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         raise PackError(f"{model.name} cannot be run: {' '.join(str(error).split())[:300]}") from error
-
-
-def _choose_free_name(name: str, taken: set[str]) -> str:
-    return name if name not in taken else f"own-{name}"
 
 
 def _try_and_install(
@@ -182,19 +191,22 @@ def _try_and_install(
     chosen: dict[str, CandidateFile],
     manifest: str | None,
     dry_run: bool,
-    agree: AcceptTerms,
+    accept_terms: AcceptTerms,
     *,
     replaces: bool | None = None,
 ) -> AddedPack:
-    """`replaces`: of a pack of the user's own, whether one of that name may be there already; None for
-    one that faceclust knows."""
-    with lock_pack(pack.name), stage_files(chosen, manifest) as stage:
+    """Stage the files, run the pack, and install it. `replaces` allows a pack of the user's own to
+    replace one of the same name; None for a bundled pack."""
+    with lock_pack(pack.name), stage_files(chosen, manifest) as staging_folder:
         if replaces is not None:
-            check_pack_name(pack.name, replace=replaces)  # again: only now nobody else can take it
-        folder = stage.parent / pack.name
-        tried = replace(pack, folder=stage) if manifest is None else read_manifest(stage / MANIFEST_NAME)
-        trial = try_pack(tried)
+            check_pack_name(pack.name, replace=replaces)  # under the lock, no other process can take it
+        folder = staging_folder.parent / pack.name
+        if manifest is None:
+            staged = replace(pack, folder=staging_folder)
+        else:
+            staged = read_manifest(staging_folder / MANIFEST_NAME)
+        trial = try_pack(staged)
         if not dry_run:
-            agree(replace(tried, folder=folder))
-            install_staged(stage, pack.name)
-    return AddedPack(replace(tried, folder=folder), {name: one.path for name, one in chosen.items()}, folder, trial)
+            accept_terms(replace(staged, folder=folder))
+            install_staged(staging_folder, pack.name)
+    return AddedPack(replace(staged, folder=folder), {name: file.path for name, file in chosen.items()}, folder, trial)

@@ -1,4 +1,4 @@
-"""Zips that come from anywhere: what is wrong with one is one clear error."""
+"""Read untrusted zip archives: every fault in one gives one clear error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from pathlib import Path
 from faceclust.errors import PackError
 from faceclust.installer.partial_file import PartialFile
 from faceclust.packs.pack import PackFile
+from faceclust.packs.urls import MIRROR_HINT
 
-#: What zipfile raises for a zip that is none, or is made in a way it does not know.
+BLOCK_SIZE = 1 << 20  # bytes to read at a time
+
+#: Exceptions of zipfile for damaged or unsupported archives.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -31,36 +34,33 @@ _ZIP_ERRORS = (
 
 @contextmanager
 def open_zip(path: Path, description: str, hint: str) -> Iterator[zipfile.ZipFile]:
-    """The zip at `path`, while `wanted` is taken out of it. Raises PackError with `hint` where that
-    cannot be, OSError where the disk does not do it."""
+    """Open the zip at `path` to extract what `description` names. Raises PackError with `hint` if
+    the archive is unusable, also in the body; OSError if the disk fails."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except _ZIP_ERRORS as error:
-        raise PackError(f"{description} cannot be taken out of {path}: {error}", hint=hint) from error
-
-
-_BLOCK_SIZE = 1 << 20
+        raise PackError(f"cannot extract {description} from {path}: {error}", hint=hint) from error
 
 
 def unpack_member(archive: Path, file: PackFile, part: PartialFile) -> None:
-    """Put the member `file.member` of a zip where `part` is to be, if its size and SHA-256 are those
-    of `file`. Raises PackError where they are not, OSError where the disk does not take it."""
+    """Extract `file.member` of a zip to the target of `part`, after checking its size and SHA-256.
+    Raises PackError if they differ from those of `file`, OSError if the disk fails."""
     digest, size = hashlib.sha256(), 0
     part.remove()
     try:
-        with open_zip(archive, file.name, "another mirror: --url") as opened:
+        with open_zip(archive, file.name, MIRROR_HINT) as opened:
             with opened.open(file.member or "") as member, part.path.open("wb") as out:
-                while block := member.read(_BLOCK_SIZE):
+                while block := member.read(BLOCK_SIZE):
                     size += len(block)
                     if size > (file.size or 0):
-                        raise zipfile.BadZipFile("it is larger than it should be")
+                        raise zipfile.BadZipFile(f"it is larger than {file.size:,} bytes")
                     digest.update(block)
                     out.write(block)
             if digest.hexdigest() != file.sha256:
-                raise zipfile.BadZipFile("its SHA-256 is another")
+                raise zipfile.BadZipFile("it has another SHA-256 than expected")
         part.finish()
     except KeyError:
-        raise PackError(f"{archive.name} has no {file.member} in it", hint="another mirror: --url") from None
+        raise PackError(f"{archive.name} does not contain {file.member}", hint=MIRROR_HINT) from None
     finally:
         part.remove()

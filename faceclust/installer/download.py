@@ -1,7 +1,7 @@
-"""Getting one file by HTTP. The only module that opens a connection; only `models pull` uses it.
+"""Download one file over HTTP. The only module with network access; only `models pull` uses it.
 
-A download that was cut off goes on where it stopped: RFC 9110, sections 14 (Range), 13.1.5
-(If-Range) and 15.3.7 (206). Proxies are those that the environment names.
+Interrupted downloads are resumed: RFC 9110, sections 14 (Range), 13.1.5 (If-Range) and 15.3.7
+(206). Proxies are taken from the environment.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ import httpx
 
 from faceclust.errors import PackError
 from faceclust.installer.partial_file import PartialFile, PartialFileOrigin
-from faceclust.packs.urls import is_https_url, is_loopback_url, redact_url
+from faceclust.installer.staging import PERMISSIONS_HINT
+from faceclust.packs.urls import MIRROR_HINT, is_https_url, is_loopback_url, redact_url
 from faceclust.progress import Progress
 
 _MAX_REDIRECTS = 10
-#: Bytes after which a try that failed was not in vain.
+#: A failed attempt that downloaded at least this many bytes resets the count of failures.
 _MIN_PROGRESS = 1_000_000
 _MAX_DELAY = 60.0  # seconds
-#: Answers that another time may be others (RFC 9110; 429: RFC 6585).
+#: Statuses that may go away (RFC 9110; 429: RFC 6585).
 _TRANSIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
-_RESUME_HINT = "type it again to go on from there"
+_RESUME_HINT = "repeat the command to resume the download"
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file: how it is called, its SHA-256 and size in bytes, and the addresses to try in turn."""
+    """A file to download: its name, SHA-256, size in bytes, and the URLs to try in order."""
 
     name: str
     sha256: str
@@ -42,8 +43,8 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """`stall`: seconds to wait for a next byte, `connect`: for a connection. `tries` in a row that
-    bring nothing are the end; before the second there is a `pause` of seconds, then twice that."""
+    """Timeouts and delays in seconds. A download fails after `max_attempts` attempts in a row without
+    progress. The delay starts at `initial_delay` and doubles with each of them."""
 
     read_timeout: float = 30.0
     connect_timeout: float = 15.0
@@ -52,7 +53,7 @@ class RetryPolicy:
 
 
 class _TransientError(Exception):
-    """Worth another try. `after`: seconds that the server asks for."""
+    """An error worth a retry; `retry_after` is the delay in seconds that the server asks for."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -60,102 +61,100 @@ class _TransientError(Exception):
 
 
 class _NotFoundError(Exception):
-    """The server has no such file."""
+    """The server does not have the file."""
 
 
 class _FileChangedError(Exception):
-    """What has come is no part of what the server has now."""
+    """The partial download does not belong to the file that the server has now."""
 
 
 def download(remote: RemoteFile, part: PartialFile, progress: Progress, retry_policy: RetryPolicy) -> bool:
-    """Bring `part` to the file's size, going on from what it has. Its SHA-256 is not looked at. Gives
-    whether it came in one piece: pieces of two files do not make one.
+    """Download a file into `part`, resuming an earlier download. Return true if it was downloaded in
+    one piece; a resumed download may combine parts of two versions. Does not check the SHA-256.
 
-    Raises PackError where that cannot be, naming the server and what to do. What has come stays,
-    unless it is no part of the file.
+    Raises PackError, naming the server, if the download fails. The partial file is kept for the next
+    attempt, unless it belongs to another version.
     """
-    said: Exception | None = None
+    last_error: Exception | None = None
     with _make_client(retry_policy) as client:
-        for address in remote.urls:
+        for url in remote.urls:
             try:
-                return _download_with_retries(client, address, remote, part, progress, retry_policy)
+                return _download_with_retries(client, url, remote, part, progress, retry_policy)
             except _NotFoundError as error:
-                said = error
+                last_error = error
             except httpx.InvalidURL as error:
-                raise PackError(
-                    f"{redact_url(address)} is no address: {error}", hint="another mirror: --url"
-                ) from error
-            except OSError as error:  # the disk: httpx has errors of its own
-                full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-                hint = f"make room, then {_RESUME_HINT}" if full else "may you write there?"
+                raise PackError(f"{redact_url(url)} is not a valid URL: {error}", hint=MIRROR_HINT) from error
+            except OSError as error:  # from the disk: httpx has its own exceptions
+                is_full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+                hint = f"free some space, then {_RESUME_HINT}" if is_full else PERMISSIONS_HINT
                 raise PackError(f"{part.path} cannot be written: {error.strerror or error}", hint=hint) from error
             finally:
                 progress.finish()
     tried = ", ".join(map(redact_url, remote.urls))
-    raise PackError(f"{remote.name} is not at {tried} ({said})", hint="another mirror: --url https://…")
+    raise PackError(f"{remote.name} is not at {tried} ({last_error})", hint=MIRROR_HINT)
 
 
 def _download_with_retries(
     client: httpx.Client, url: str, remote: RemoteFile, part: PartialFile, progress: Progress, retry_policy: RetryPolicy
 ) -> bool:
-    """Try until it is there, or trying is in vain."""
+    """Download from one URL. Retry after errors that may go away, as long as there is progress."""
     host = httpx.URL(url).host
-    failures, others, mark = 0, 0, part.size
+    failures, changes, last_size = 0, 0, part.size
     while True:
         try:
             return _download_once(client, url, remote, part, progress)
         except _FileChangedError:
             part.remove()
-            others, mark = others + 1, 0
-            if others > 1:
-                raise PackError(f"{host} gives another file each time", hint="another mirror: --url") from None
+            changes, last_size = changes + 1, 0
+            if changes > 1:
+                raise PackError(f"{host} sends a different file each time", hint=MIRROR_HINT) from None
         except (httpx.TransportError, _TransientError) as error:
-            if part.size - mark >= _MIN_PROGRESS:
-                failures, mark = 0, part.size
+            if part.size - last_size >= _MIN_PROGRESS:
+                failures, last_size = 0, part.size
             failures += 1
-            said = _describe_error(error)
-            if failures >= retry_policy.max_attempts or "CERTIFICATE" in said:
-                come = f" after {part.size:,} of {remote.size:,} bytes" if part.size else ""
+            reason = _describe_error(error)
+            if failures >= retry_policy.max_attempts or "CERTIFICATE" in reason:
+                received = f" after {part.size:,} of {remote.size:,} bytes" if part.size else ""
                 raise PackError(
-                    f"{remote.name} could not be had from {host}{come}: {said}",
-                    hint=_RESUME_HINT if part.size else "is there a network, or a proxy to name in HTTPS_PROXY?",
+                    f"{remote.name} could not be downloaded from {host}{received}: {reason}",
+                    hint=_RESUME_HINT if part.size else "check the network; a proxy can be set in HTTPS_PROXY",
                 ) from error
-            pause = retry_policy.initial_delay * 2 ** (failures - 1)
+            delay = retry_policy.initial_delay * 2 ** (failures - 1)
             if isinstance(error, _TransientError):
-                pause = min(max(pause, error.retry_after), _MAX_DELAY)
-            progress.note(f"{host}: {said}; trying again")
-            time.sleep(pause)
+                delay = min(max(delay, error.retry_after), _MAX_DELAY)
+            progress.note(f"{host}: {reason}; trying again")
+            time.sleep(delay)
 
 
 def _download_once(client: httpx.Client, url: str, remote: RemoteFile, part: PartialFile, progress: Progress) -> bool:
-    """One request, and what comes of it: whether it is all of the file."""
+    """Make one request. Return true if the whole file came with it, false if it was resumed."""
     origin = part.read_origin()
     if origin is None or origin.sha256 != remote.sha256 or part.size > remote.size:
         part.remove()
         origin = None
-    begun = part.size
-    if begun == remote.size:
+    offset = part.size
+    if offset == remote.size:
         return False
     headers = {"Accept-Encoding": "identity", "User-Agent": "faceclust"}
-    if begun and origin:
-        headers["Range"] = f"bytes={begun}-"
+    if offset and origin:
+        headers["Range"] = f"bytes={offset}-"
         if origin.etag and origin.address == url:
             headers["If-Range"] = origin.etag
     with _open_response(client, url, headers) as response:
         etag = response.headers.get("etag", "")
-        now = PartialFileOrigin(remote.sha256, url, etag if etag.startswith('"') else None)
-        if response.status_code == 206 and begun and origin:
-            _check_range(response, remote, begun, origin, now)
+        current = PartialFileOrigin(remote.sha256, url, etag if etag.startswith('"') else None)
+        if response.status_code == 206 and offset and origin:
+            _check_range(response, remote, offset, origin, current)
         elif response.status_code == 200:
             _check_full_response(response, remote)
-            begun = 0
-            part.restart(now)
+            offset = 0
+            part.restart(current)
         else:
-            _raise_for_status(response, begun)
+            _raise_for_status(response, offset)
         progress.start(remote.name, remote.size, "bytes")
-        progress.advance(begun)
+        progress.advance(offset)
         _receive_body(response, remote, part, progress)
-    return not begun
+    return not offset
 
 
 def _receive_body(response: httpx.Response, remote: RemoteFile, part: PartialFile, progress: Progress) -> None:
@@ -171,13 +170,13 @@ def _receive_body(response: httpx.Response, remote: RemoteFile, part: PartialFil
         part.remove()
         raise _wrong_size_error(response, remote, f"more than {remote.size:,}")
     if size < remote.size:
-        raise _TransientError(f"it stopped at {size:,} of {remote.size:,} bytes")
+        raise _TransientError(f"the connection ended after {size:,} of {remote.size:,} bytes")
 
 
 @contextmanager
 def _open_response(client: httpx.Client, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-    """The answer to a GET, its body not yet read. Leads elsewhere are followed as long as nobody can
-    listen in: from https to https, and from this machine to itself."""
+    """Send a GET request and return the response, its body unread. Redirects are followed only if
+    they cannot be intercepted: from https to https, and from this machine to itself."""
     request = client.build_request("GET", url, headers=headers)
     for _ in range(_MAX_REDIRECTS + 1):
         response = client.send(request, stream=True)
@@ -185,63 +184,66 @@ def _open_response(client: httpx.Client, url: str, headers: dict[str, str]) -> I
             if response.next_request is None:
                 yield response
                 return
-            here, there = str(response.url), str(response.next_request.url)
-            if not (is_https_url(there) or (is_loopback_url(here) and is_loopback_url(there))):
+            source, target = str(response.url), str(response.next_request.url)
+            if not (is_https_url(target) or (is_loopback_url(source) and is_loopback_url(target))):
                 raise PackError(
-                    f"{redact_url(here)} leads to {redact_url(there)}, not https", hint="another mirror: --url"
+                    f"{redact_url(source)} redirects to {redact_url(target)}, which is not https", hint=MIRROR_HINT
                 )
             request = response.next_request
         finally:
             response.close()
-    raise PackError(f"{redact_url(url)} leads in a circle", hint="another mirror: --url https://…")
+    raise PackError(f"{redact_url(url)} redirects too often", hint=MIRROR_HINT)
 
 
 def _check_range(
     response: httpx.Response, remote: RemoteFile, offset: int, origin: PartialFileOrigin, current: PartialFileOrigin
 ) -> None:
-    """Raise _OtherFileError unless this is the rest of the same file."""
+    """Raise _FileChangedError unless the response is the rest of the same file."""
     found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
-    same_mark = origin.address != current.address or None in (origin.etag, current.etag) or origin.etag == current.etag
-    if not (found and int(found[1]) == offset and found[2] in ("*", str(remote.size)) and same_mark):
+    same_etag = origin.address != current.address or None in (origin.etag, current.etag) or origin.etag == current.etag
+    if not (found and int(found[1]) == offset and found[2] in ("*", str(remote.size)) and same_etag):
         raise _FileChangedError
 
 
 def _check_full_response(response: httpx.Response, remote: RemoteFile) -> None:
-    packed = response.headers.get("content-encoding", "identity")
+    encoding = response.headers.get("content-encoding", "identity")
     length = response.headers.get("content-length")
-    if packed != "identity":
-        raise PackError(f"{response.url.host} sends {remote.name} packed as {packed!a}", hint="another mirror: --url")
+    if encoding != "identity":
+        raise PackError(
+            f"{response.url.host} sends {remote.name} with the content encoding {encoding!a}", hint=MIRROR_HINT
+        )
     if length is not None and length != str(remote.size):
         raise _wrong_size_error(response, remote, f"{length!a:.20}")
 
 
-def _wrong_size_error(response: httpx.Response, remote: RemoteFile, found: str) -> PackError:
+def _wrong_size_error(response: httpx.Response, remote: RemoteFile, size: str) -> PackError:
     return PackError(
-        f"{redact_url(str(response.url))} has {found} bytes, {remote.name} has {remote.size:,}: it is another file",
-        hint="another mirror: --url https://…",
+        f"{redact_url(str(response.url))} is another file: it has {size} bytes, {remote.name} has {remote.size:,}",
+        hint=MIRROR_HINT,
     )
 
 
 def _raise_for_status(response: httpx.Response, offset: int) -> None:
-    """Raise what an answer without a file means."""
+    """Raise the error for a response without a file."""
     status = f"{response.status_code} {response.reason_phrase}".strip()
-    if response.status_code in (403, 404, 410):  # some stores forbid what is not there
+    if response.status_code in (403, 404, 410):  # some servers send 403 for a missing file
         raise _NotFoundError(status)
     if response.status_code in (206, 416) and offset:
         raise _FileChangedError
     if response.status_code in _TRANSIENT_STATUSES:
-        after = response.headers.get("retry-after", "")
-        raise _TransientError(f"it answers {status!a}", float(after) if re.fullmatch(r"\d{1,6}", after) else 0.0)
-    raise PackError(f"{redact_url(str(response.url))} answers {status!a}", hint="another mirror: --url https://…")
+        retry_after = response.headers.get("retry-after", "")
+        delay = float(retry_after) if re.fullmatch(r"\d{1,6}", retry_after) else 0.0
+        raise _TransientError(f"the server responded {status!a}", delay)
+    raise PackError(f"{redact_url(str(response.url))} responded {status!a}", hint=MIRROR_HINT)
 
 
 def _describe_error(error: Exception) -> str:
     if isinstance(error, httpx.ConnectTimeout):
-        return "no connection in time"
+        return "the connection timed out"
     if isinstance(error, httpx.TimeoutException):
-        return "it stalled"
+        return "the download stalled"
     if isinstance(error, httpx.RemoteProtocolError):
-        return "it cut the connection off"
+        return "the server closed the connection"
     return ascii(str(error) or type(error).__name__)[1:-1]
 
 
@@ -250,6 +252,6 @@ def _make_client(retry_policy: RetryPolicy) -> httpx.Client:
         return httpx.Client(timeout=httpx.Timeout(retry_policy.read_timeout, connect=retry_policy.connect_timeout))
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise PackError(
-            f"the proxy or the certificates that the environment names cannot be used: {error}",
-            hint="look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+            f"the proxy or certificates set in the environment cannot be used: {error}",
+            hint="check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
         ) from error

@@ -1,17 +1,18 @@
-"""What a pack's licence asks of those who use it, and that they agreed: they are asked once."""
+"""Record that the user has accepted a pack's licence terms, so that they are asked only once."""
 
 from __future__ import annotations
 
 import contextlib
 
-from faceclust.errors import PackError
+from faceclust.files.atomic import write_own_atomically
+from faceclust.installer.staging import translate_write_errors
 from faceclust.packs.pack import Pack
 from faceclust.packs.toml_table import AGREEMENT_FILE_NAME
 
 
 def has_accepted_terms(pack: Pack) -> bool:
-    """Whether nothing has to be asked: nobody says that the pack is not free for every use, or its
-    terms, as they are now, were agreed to."""
+    """Is there no need to ask? True if the pack is not restricted to non-commercial use, or if the
+    user has accepted its current terms."""
     if pack.commercial is not False:
         return True
     with contextlib.suppress(OSError, ValueError):
@@ -20,13 +21,11 @@ def has_accepted_terms(pack: Pack) -> bool:
 
 
 def record_agreement(pack: Pack) -> None:
-    """Keep, in the pack's folder, which terms were agreed to. Raises PackError."""
+    """Record in the pack's folder that its current terms were accepted. Raises PackError."""
     file = pack.folder / AGREEMENT_FILE_NAME
-    try:
+    with translate_write_errors(file):
         pack.folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(_agreement_text(pack), encoding="utf-8")
-    except OSError as error:
-        raise PackError(f"{file} cannot be written: {error.strerror or error}", hint="may you write there?") from error
+        write_own_atomically(file, _agreement_text(pack).encode())
 
 
 def _agreement_text(pack: Pack) -> str:

@@ -1,5 +1,4 @@
-"""Manifests as texts: made for a model of the user's own, and changed. What is not changed keeps its
-words and comments."""
+"""Write and edit manifest texts. Edits preserve comments and layout."""
 
 from __future__ import annotations
 
@@ -14,16 +13,16 @@ from faceclust.packs.manifest import SCHEMA_VERSION
 from faceclust.packs.pack import ChannelLevels, Pack
 from faceclust.packs.registry import load_pack
 
-#: The radius of a pack of which none is known: distances are those of unit vectors.
+#: The radius of a pack that has not been calibrated: distances of unit vectors.
 UNCALIBRATED_RADIUS = 1.0
-#: Squared L2 of unit vectors is at most 4: a face's asymmetry, see `vision.embed`, tells nothing.
+#: The largest squared L2 of unit vectors: no face is dropped for its asymmetry (see `vision.embed`).
 _UNLIMITED_ASYMMETRY = 4.0
 
 
 @dataclass(frozen=True)
 class UserModel:
-    """What a user says of a model: its chips, as in `packs.pack.EmbedderSpec`; `template` by name.
-    `radius`: None where it is not known; `detector`: the pack whose detector finds the faces."""
+    """The user's description of a model. Fields are as in `packs.pack.EmbedderSpec`, with `template`
+    by name and `radius` None if unknown. `detector` is the pack whose detector finds the faces."""
 
     name: str
     file: str
@@ -43,16 +42,16 @@ class UserModel:
 
 
 def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> str:
-    """The manifest of a pack with the user's own embedder; `files`: the SHA-256 and size of each file
-    that is to lie in its folder, by name. What the detector's licence forbids holds for the whole."""
+    """Write the manifest of a pack with the user's embedder. `files` gives SHA-256 and size of each
+    file in the pack's folder, by name. Restrictions of the detector's licence apply to the pack."""
     source = load_pack(model.detector)
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
     document.update(
-        {"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, faces found as by {source.name}"}
+        {"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with the detector of {source.name}"}
     )
     document["licence"] = model.licence
-    if source.commercial is False:  # what else the model's own licence allows, its text leaves open
+    if source.commercial is False:  # otherwise unknown, because it depends on the model's own licence
         document["commercial"] = False
         if source.terms:
             document["terms"] = source.terms
@@ -114,9 +113,11 @@ def _levels_value(levels: ChannelLevels) -> Any:
 
 
 def with_file_hashes(text: str, hashes: Mapping[str, tuple[str, int]], embedded: Mapping[str, str], name: str) -> str:
-    """A manifest for the pack called `name`, with the SHA-256 and size of files `found`, by name.
-    Files whose SHA-256 is that of one of the embedded pack's (`embedded`: their names by SHA-256)
-    are said to be that."""
+    """Set the name of a pack, and the SHA-256 and size of its files (`hashes`, by file name).
+
+    Files with the SHA-256 of a file of the embedded pack (`embedded`: names by SHA-256) become
+    references to that file.
+    """
     document: Any = tomlkit.parse(text)
     document["name"] = name
     renamed: dict[str, str] = {}
@@ -139,7 +140,7 @@ def with_file_hashes(text: str, hashes: Mapping[str, tuple[str, int]], embedded:
 
 
 def with_radius(text: str, radius: float) -> str:
-    """A manifest with a radius that was measured."""
+    """Set a measured radius."""
     document: Any = tomlkit.parse(text)
     document["embedder"]["radius"] = radius
     document["embedder"]["radius_source"] = "measured"

@@ -12,7 +12,7 @@ from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, NothingScannedError
-from faceclust.files.atomic import remove_file, write_atomically
+from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.names import pack_of_cache_file
 from faceclust.library.forgotten_filter import ForgottenFilter, erase_forgotten, find_forgotten
 from faceclust.people.erasure import Erasure, FaceIdOf, find_journal_person, find_mentions, plan_erasure
@@ -228,7 +228,7 @@ class Forgetting(Catalogue):
                 before = path.read_bytes() if path.exists() else b""
                 after = erasure.apply(before, keep=frozenset(but))
                 if after != before:
-                    write_atomically(path, lambda stream: stream.write(after))
+                    write_private_atomically(path, lambda stream: stream.write(after))
 
         if path.exists() and erasure.apply(path.read_bytes(), keep=frozenset(but)) != path.read_bytes():
             yield from _collect_cache_error(rewrite)

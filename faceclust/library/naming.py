@@ -13,7 +13,7 @@ from pathlib import Path
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.corrections import apply_corrections
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
-from faceclust.files.atomic import write_atomically
+from faceclust.files.atomic import write_private_atomically
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
 from faceclust.people.journal import Journal, merge_journals
@@ -140,7 +140,7 @@ class Answers(Catalogue):
         with self._journal_transaction():
             own = self.journal.path.read_bytes() if self.journal.path.exists() else b""
             merged = merge_journals([own, content])
-            write_atomically(self.journal.path, lambda stream: stream.write(merged))
+            write_private_atomically(self.journal.path, lambda stream: stream.write(merged))
         return merged.count(b"\n") - len(merge_journals([own]).splitlines())
 
     def _record_event(

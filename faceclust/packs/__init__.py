@@ -1,1 +1,1 @@
-"""Which models: a manifest names the files, their hashes and what they mean."""
+"""Model packs: manifests, verified files, ONNX sessions."""

@@ -1,5 +1,5 @@
-"""A pack's manifest, `<pack>.toml`: read into typed values. One that the user has put in may come
-from anywhere, so nothing in it is taken on trust."""
+"""Parse pack manifests, `<pack>.toml`, into typed values. Every value is checked, because a manifest
+added by the user may come from anywhere."""
 
 from __future__ import annotations
 
@@ -18,30 +18,29 @@ from faceclust.packs.toml_table import TomlTable, check_file_name, is_number
 from faceclust.packs.urls import is_https_url
 
 SCHEMA_VERSION = 1
+REINSTALL_HINT = "correct the file, or add the pack again: faceclust models add"
 RADIUS_SOURCES = ("measured", "published", "none")
 _MAX_MANIFEST_SIZE = 1_000_000  # bytes of a manifest
 _MAX_FILE_SIZE = 1 << 40  # bytes of a model
-#: What a [[file]] of the embedded pack says to those who build it.
+#: Keys of the embedded pack's [[file]] tables that only the package build uses.
 _BUILD_KEYS = ("converter", "distribution", "source", "source_sha256")
 
 
 def read_manifest(path: Path, folder: Path | None = None) -> Pack:
-    """Parse a manifest; `folder`: where the files lie, by default beside it. Raises PackError that
-    names the file and what is wrong in it."""
+    """Parse the manifest at `path`. The model files lie in `folder`, by default beside it. Raises
+    PackError, naming the file and the fault."""
     try:
         if path.stat().st_size > _MAX_MANIFEST_SIZE:
-            raise ValueError(f"it has more than {_MAX_MANIFEST_SIZE:,} bytes")
+            raise ValueError(f"it is larger than {_MAX_MANIFEST_SIZE:,} bytes")
         return parse_manifest(path.read_text(encoding="utf-8"), folder or path.parent)
     except OSError as error:
         raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise PackError(
-            f"{path}: not a usable pack manifest: {error}", hint="mend it, or put the pack in again"
-        ) from error
+        raise PackError(f"{path}: not a usable pack manifest: {error}", hint=REINSTALL_HINT) from error
 
 
 def parse_manifest(text: str, folder: Path) -> Pack:
-    """The pack of a manifest's text, its files in `folder`. Raises ValueError, TypeError,
+    """Parse a manifest's text into a pack with its files in `folder`. Raises ValueError, TypeError,
     OverflowError or RecursionError."""
     return _parse_pack(TomlTable(tomllib.loads(text), "the manifest"), folder)
 
@@ -49,11 +48,9 @@ def parse_manifest(text: str, folder: Path) -> Pack:
 def _parse_pack(table: TomlTable, folder: Path) -> Pack:
     schema = table.integer("schema", 0, 1_000_000)
     if schema != SCHEMA_VERSION:
-        raise ValueError(f"it is of schema {schema}, this version reads {SCHEMA_VERSION}; update faceclust")
-    detector, embedder = (
-        TomlTable(table.value("detector"), "[detector]"),
-        TomlTable(table.value("embedder"), "[embedder]"),
-    )
+        raise ValueError(f"its schema is {schema}, this version reads {SCHEMA_VERSION}; update faceclust")
+    detector = TomlTable(table.value("detector"), "[detector]")
+    embedder = TomlTable(table.value("embedder"), "[embedder]")
     pack = Pack(
         name=table.text("name", 50),
         title=table.text("title"),
@@ -77,14 +74,14 @@ def _parse_pack(table: TomlTable, folder: Path) -> Pack:
 def _check_file_references(pack: Pack) -> None:
     names = [file.name.casefold() for file in pack.files]
     if len(set(names)) < len(names):
-        raise ValueError("two of its files have one name")
+        raise ValueError("two of its files have the same name")
     used = {*pack.detector.files.values(), pack.detector.landmarks or pack.embedder.file, pack.embedder.file}
-    if lacking := used - {file.name for file in pack.files}:
-        raise ValueError(f"no [[file]] says what {', '.join(sorted(lacking))} is")
+    if undeclared := used - {file.name for file in pack.files}:
+        raise ValueError(f"there is no [[file]] for {', '.join(sorted(undeclared))}")
     archives = {archive.url for archive in pack.archives}
     for file in pack.files:
         if file.member is not None and file.url not in archives:
-            raise ValueError(f"{file.name} is a member of an archive, and its url is that of no [[archive]]")
+            raise ValueError(f"{file.name} has a member, but its url is not that of an [[archive]]")
 
 
 def _parse_archive(table: TomlTable) -> Archive:
@@ -100,7 +97,7 @@ def _parse_file(table: TomlTable) -> PackFile:
         table.reject_unknown_keys()
         found = [file for file in _read_embedded_files() if file["name"] == name]
         if not found:
-            raise ValueError(f"{name} is no file of the embedded models")
+            raise ValueError(f"{name} is not a file of the embedded pack")
         return PackFile(name, found[0]["sha256"], found[0]["size"], found[0]["licence"], embedded=True)
     file = PackFile(
         name=name,
@@ -117,15 +114,15 @@ def _parse_file(table: TomlTable) -> PackFile:
 def _parse_url(table: TomlTable) -> str:
     address = table.text("url", 2000)
     if not is_https_url(address):
-        raise table.invalid_value("url", "an https:// address")
+        raise table.invalid_value("url", "an https:// URL")
     return address
 
 
 def _parse_member(table: TomlTable) -> str:
-    """The path in the archive: it is looked up there, and never a path on the disk."""
+    """Return a path inside an archive. It is never used as a path on the disk."""
     member = table.text("member", 500)
     if any(part in ("", ".", "..") for part in member.split("/")) or "\\" in member:
-        raise table.invalid_value("member", "a path in the archive")
+        raise table.invalid_value("member", "a path inside the archive")
     return member
 
 
@@ -148,10 +145,10 @@ def _parse_detector(table: TomlTable) -> DetectorSpec:
 
 
 def _parse_setting(key: str, value: Any) -> Any:
-    """A decoder's own setting; which there are the decoder knows."""
-    for one in value if isinstance(value, list) and len(value) <= 32 else [value]:
-        if not (is_number(one) or isinstance(one, bool) or (isinstance(one, str) and len(one) <= 100)):
-            raise ValueError(f"[detector] {key!a} = {value!r:.80} is no setting")
+    """Check the type of a decoder setting. The decoder itself checks names and ranges."""
+    for item in value if isinstance(value, list) and len(value) <= 32 else [value]:
+        if not (is_number(item) or isinstance(item, bool) or (isinstance(item, str) and len(item) <= 100)):
+            raise ValueError(f"[detector] {key!a} = {value!r:.80} must be a number, a flag, a text or a list of these")
     return value
 
 
@@ -183,15 +180,15 @@ def _parse_embedder(table: TomlTable) -> EmbedderSpec:
 
 
 def _parse_template(table: TomlTable, size: tuple[int, int], margin: float | None) -> Any:
-    """The landmarks of a template by name, or as they stand there; `margin` that of a box."""
+    """Return the landmarks of a named template, or the points given in the manifest."""
     template = table.value("template")
     if isinstance(template, str):
         if (template == BOX_TEMPLATE) != (margin is not None):
-            raise ValueError(f'[embedder] template = "{BOX_TEMPLATE}" and a margin go together')
+            raise ValueError(f'[embedder] template = "{BOX_TEMPLATE}" needs a margin, and only it takes one')
         return template_points(template, size)
     points = template if isinstance(template, list) and len(template) == 5 else [None]
     if not all(isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in points):
-        raise table.invalid_value("template", "a name, or a list of five points,")
+        raise table.invalid_value("template", "a name or a list of five points")
     return np.array(points, dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
-"""What an ONNX file says before it is run: whether it is one, and whether it reads other files.
+"""Check an ONNX file before it is run: is it valid, and does it refer to other files?
 
-ONNX files are protocol buffers (onnx/onnx.proto3, IR version 13). Of these only what can hold a
-tensor is walked through, by the numbers of the fields.
+ONNX files are protocol buffers (onnx/onnx.proto3, IR version 13). The check visits only messages
+that can contain a tensor, by their field numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faceclust.errors import PackError
 
-#: For each message: the fields that hold further ones, by number.
+#: For each message type, its fields with nested messages, by field number.
 _NESTED_FIELDS = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -22,46 +22,47 @@ _NESTED_FIELDS = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
+_GRAPH_FIELD = 7  # of the model
 _EXTERNAL_DATA_FIELD, _DATA_LOCATION_FIELD = 13, 14  # of a tensor
 _OP_TYPE_FIELD = 4  # of a node
-_EXTERNAL_OPERATORS = {b"EPContext"}  # operators that name files
+_EXTERNAL_OPERATORS = {b"EPContext"}  # operators that refer to files
 _MAX_DEPTH = 64
-#: What other files of models begin with.
+#: The first bytes of files that users mistake for ONNX models.
 _OTHER_SIGNATURES = {
     b"PK\x03\x04": "a zip archive, such as PyTorch's .pt: export it to ONNX first",
     b"\x80\x02": "a Python pickle, such as PyTorch's .pth: export it to ONNX first",
     b"\x80\x03": "a Python pickle: export it to ONNX first",
     b"\x80\x04": "a Python pickle: export it to ONNX first",
     b"\x89HDF": "an HDF5 file, such as Keras': export it to ONNX first",
-    b"version https://git-lfs": "the note that Git LFS leaves in a file's place: fetch the file itself",
+    b"version https://git-lfs": "a Git LFS pointer: fetch the file itself",
     b"<": "a web page: the download went wrong",
 }
 
 
 def check_onnx(data: bytes, name: str) -> None:
-    """Raise PackError unless this is an ONNX file that is whole and holds all its weights: what it
-    would read from elsewhere on the disk nobody has asked for."""
-    for start, what in _OTHER_SIGNATURES.items():
-        if data.lstrip()[: len(start)] == start:
-            raise PackError(f"{name} is no ONNX file but {what}")
+    """Raise PackError unless this is a complete ONNX file that contains all its weights. A file that
+    refers to others could make ONNX Runtime read any path on the disk."""
+    for signature, description in _OTHER_SIGNATURES.items():
+        if data.lstrip()[: len(signature)] == signature:
+            raise PackError(f"{name} is not an ONNX file but {description}")
     if data[4:8] == b"TFL3":
-        raise PackError(f"{name} is no ONNX file but a TensorFlow Lite model", hint="convert it with tf2onnx")
+        raise PackError(f"{name} is not an ONNX file but a TensorFlow Lite model", hint="convert it with tf2onnx")
     try:
-        external = _references_files(memoryview(data), "model", 0)
-        whole = any(number == 7 for number, _ in _read_fields(memoryview(data)))
+        has_external_data = _references_files(memoryview(data), "model", 0)
+        has_graph = any(number == _GRAPH_FIELD for number, _ in _read_fields(memoryview(data)))
     except (ValueError, IndexError):
-        raise PackError(f"{name} is no ONNX file, or not a whole one", hint="download or copy it again") from None
-    if not whole:
-        raise PackError(f"{name} is no ONNX file: there is no graph in it")
-    if external:
+        raise PackError(f"{name} is not an ONNX file, or is incomplete", hint="download or copy it again") from None
+    if not has_graph:
+        raise PackError(f"{name} is not an ONNX file: it has no graph")
+    if has_external_data:
         raise PackError(
-            f"{name} keeps its weights in another file, which is not read",
-            hint="put all into one: onnx.save(onnx.load(FILE), NEW_FILE, save_as_external_data=False)",
+            f"{name} keeps its weights in another file, which faceclust does not read",
+            hint="merge them: onnx.save(onnx.load(FILE), NEW_FILE, save_as_external_data=False)",
         )
 
 
 def read_onnx(path: Path) -> bytes:
-    """The content of an ONNX file that `check_onnx` lets pass. Raises PackError."""
+    """Read an ONNX file and check it as `check_onnx` does. Raises PackError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -71,16 +72,16 @@ def read_onnx(path: Path) -> bytes:
 
 
 def _references_files(message: memoryview, kind: str, depth: int) -> bool:
-    """Whether anything below this message names another file."""
+    """Does this message, or any nested in it, refer to another file?"""
     if depth > _MAX_DEPTH:
-        raise ValueError("too deep")
-    holds = _NESTED_FIELDS[kind]
+        raise ValueError("nested too deeply")
+    nested = _NESTED_FIELDS[kind]
     for number, value in _read_fields(message):
         if kind == "tensor" and (number == _EXTERNAL_DATA_FIELD or (number == _DATA_LOCATION_FIELD and value != 0)):
             return True
         if kind == "node" and number == _OP_TYPE_FIELD and bytes(_require_bytes(value)) in _EXTERNAL_OPERATORS:
             return True
-        if number in holds and _references_files(_require_bytes(value), holds[number], depth + 1):
+        if number in nested and _references_files(_require_bytes(value), nested[number], depth + 1):
             return True
     return False
 
@@ -92,39 +93,40 @@ def _require_bytes(value: memoryview | int) -> memoryview:
 
 
 def _read_fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """Each field's number and content: a varint as a number, all else as bytes. Raises ValueError or
-    IndexError for what is no protocol buffer."""
-    at, end = 0, len(message)
-    while at < end:
-        begun = at
-        key, at = _read_varint(message, at)
-        if key >> 32 or at - begun > 5:  # others read its lower 32 bits, and see another field
-            raise ValueError("no tag")
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _read_varint(message, at)
+    """Yield each field's number and content: an integer for a varint, else bytes. Raises ValueError
+    or IndexError if the message is not a protocol buffer."""
+    position, end = 0, len(message)
+    while position < end:
+        start = position
+        key, position = _read_varint(message, position)
+        if key >> 32 or position - start > 5:  # other parsers use the lower 32 bits: another field
+            raise ValueError("invalid tag")
+        number, wire_type = key >> 3, key & 7
+        if wire_type == 0:
+            value, position = _read_varint(message, position)
             yield number, value
             continue
-        if wire == 2:
-            size, at = _read_varint(message, at)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
+        if wire_type == 2:
+            size, position = _read_varint(message, position)
+        elif wire_type in (1, 5):
+            size = 8 if wire_type == 1 else 4
         else:
-            raise ValueError("no wire type")
-        if number == 0 or at + size > end:
-            raise ValueError("cut off")
-        yield number, message[at : at + size]
-        at += size
+            raise ValueError("invalid wire type")
+        if number == 0 or position + size > end:
+            raise ValueError("truncated")
+        yield number, message[position : position + size]
+        position += size
 
 
-def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
+def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Return the value at `position` and the position after it."""
     value = shift = 0
     while True:
-        byte = message[at]
-        at += 1
+        byte = message[position]
+        position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
+            return value, position
         shift += 7
         if shift > 63:
-            raise ValueError("no varint")
+            raise ValueError("invalid varint")

@@ -1,4 +1,4 @@
-"""A pack of models: a detector and an embedder that belong together, as typed values."""
+"""The model pack: a detector and an embedder that belong together, as typed values."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from faceclust.types import Float32, check_array
 
 @dataclass(frozen=True)
 class PackFile:
-    """One model file of a pack. `sha256`: None where nobody has published it; the pack is then
-    installed from disk only. `url`: where the file can be had, None where it cannot by an address
-    of its own; `member`: its path in the zip archive that lies there. `embedded`: it is one of the
-    embedded pack's, and lies with these."""
+    """One model file of a pack.
+
+    `sha256` and `size` (bytes) are None if no official hash is published; such a pack is installed
+    from disk only. `url` is the download URL of the file, or of the zip that contains it as
+    `member`; None if there is none. `embedded` files belong to the embedded pack and lie there.
+    """
 
     name: str
     sha256: str | None
@@ -32,13 +34,13 @@ class PackFile:
 
     @property
     def is_pullable(self) -> bool:
-        """Whether it can be had by an address, and known to be the right one."""
+        """Can the file be downloaded and verified?"""
         return None not in (self.url, self.sha256, self.size)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip that files of a pack are members of: its address, SHA-256 and size in bytes."""
+    """A zip that contains files of a pack: its URL, SHA-256 and size in bytes."""
 
     url: str
     sha256: str
@@ -49,21 +51,27 @@ class Archive:
         return urlsplit(self.url).path.rpartition("/")[2]
 
 
-#: A number for all channels, or one for each.
+#: One number for all channels, or one per channel.
 ChannelLevels = float | tuple[float, float, float]
 COLOURS = ("rgb", "bgr")
 LAYOUTS = ("nchw", "nhwc")
 
-#: What was added to `EmbedderSpec` since caches are made: in a fingerprint only where it is set.
+#: Fields added to `EmbedderSpec` after the first release. The fingerprint includes them only if they
+#: are set, so that older caches stay valid.
 _OPTIONAL_FIELDS = ("layout", "margin", "norm", "output", "norm_output")
 
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """`kind` names the decoder; `files` its model files by role; `settings` are its numbers.
-    By default the detector looks at a copy whose longer side is at most `long_side` pixels; the
-    faces it finds are at least `smallest` pixels wide on the copy it is given. `landmarks`: the
-    model file that refines what it says of the landmarks; None where its own are the best."""
+    """The detector of a pack.
+
+    `kind` names the decoder, `files` maps its roles to model files, `settings` are its parameters.
+    By default, photos are scaled to a longer side of at most `long_side` px for detection. The
+    smallest faces found are `smallest` px wide on the scaled photo. `landmarks` is a model file that
+    refines the landmarks; None if the detector's own are used.
+
+    `Pack.fingerprint` hashes the repr of this class: renaming it or a field invalidates every cache.
+    """
 
     kind: str
     long_side: int
@@ -73,28 +81,35 @@ class DetectorSpec:
     settings: Mapping[str, Any]
 
     def min_face(self, long_side: int) -> float:
-        """The width, in its pixels, of the smallest face looked for by default in a photo whose
-        longer side is `long_side`."""
+        """Return the default width, in px, of the smallest face to search for in a photo with a longer
+        side of `long_side` px."""
         return self.smallest * max(1.0, long_side / self.long_side)
 
 
 @dataclass(frozen=True)
 class EmbedderSpec:
-    """`template` (5, 2): where the landmarks lie on a chip of `chip_size` (width, height).
-    A chip's channels, RGB or BGR (`colour`), enter the model as (value − mean) / scale; `mean` and
-    `scale` are a number, or three in the order of `colour`.
-    With `mirror`, a face's embedding is the mean over the chip and its mirror image.
-    `radius` is the norm of every embedding, such that squared L2 = 1.1 is the pack's
-    operating point. A face the detector scores below `sure_score` is dropped where its
-    asymmetry (see `vision.embed`) is above `max_asymmetry`.
+    """The embedder of a pack.
 
-    `layout`, "nchw" or "nhwc": the order of the model's input; None: as its shape says. `margin`:
-    the chip is the face's box, made a square and grown by this share of its side, and not turned;
-    None: it is aligned by the template. `norm`: the embedding's length before it is scaled, of the
-    least and of the best face there is; None where it tells nothing of the face's quality.
-    `norm_output`: the name of the model's output that holds that length, of models that give a unit
-    vector; None: the vector has it. `output`: the name of the model's output that is the embedding;
-    None: the only one that is a vector."""
+    `template`, float32 (5, 2), holds the landmark positions on a chip of `chip_size` (width,
+    height), px. The chip's channels, in the order `colour` ("rgb" or "bgr"), enter the model as
+    (value − mean) / scale; `mean` and `scale` are one number, or one per channel in that order.
+    With `mirror`, an embedding is the mean over the chip and its mirror image. `radius` is the norm
+    of every embedding, chosen so that squared L2 = 1.1 is the pack's operating point. A face with a
+    detection score below `sure_score` is dropped if its asymmetry (see `vision.embed`) exceeds
+    `max_asymmetry`.
+
+    Optional fields:
+    `layout`: "nchw" or "nhwc"; None to infer it from the model's input shape.
+    `margin`: crop the face's box without alignment, squared and grown by this fraction of its side;
+    None to align by the template.
+    `norm`: the raw embedding's norm for the worst and the best faces; None if norms do not
+    reflect quality.
+    `output`: the model output with the embedding; None for the only output that is a vector.
+    `norm_output`: the model output with the norm, for models that output unit vectors; None to use
+    the embedding's own norm.
+
+    `Pack.fingerprint` hashes the repr of this class: renaming it or a field invalidates every cache.
+    """
 
     file: str
     dimension: int
@@ -114,35 +129,38 @@ class EmbedderSpec:
     norm_output: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be meant."""
+        """Raise ValueError if a field is invalid."""
         check_array("template", self.template, (5, 2), np.float32)
-        for name, value, known in (("colour", self.colour, COLOURS), ("layout", self.layout, (None, *LAYOUTS))):
-            if value not in known:
-                raise ValueError(f"{name} = {value!r}; it is one of {', '.join(filter(None, known))}")
-        if not (1 <= self.dimension <= 65_536 and all(8 <= side <= 1024 for side in self.chip_size)):
-            raise ValueError(f"{self.dimension} numbers of a chip of {self.chip_size[0]}×{self.chip_size[1]} pixels")
-        levels = np.atleast_1d(self.scale)
-        with np.errstate(all="ignore"):  # pixels are reckoned with in float32
-            levels = 1 / levels.astype(np.float32)
-        if not (np.isfinite(levels).all() and (levels != 0).all() and np.isfinite(np.atleast_1d(self.mean)).all()):
-            raise ValueError(f"mean {self.mean} and scale {self.scale} bring no pixel to a number")
+        for name, value, choices in (("colour", self.colour, COLOURS), ("layout", self.layout, (None, *LAYOUTS))):
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(filter(None, choices))}, not {value!r}")
+        if not 1 <= self.dimension <= 65_536:
+            raise ValueError(f"dimension must be from 1 to 65,536, not {self.dimension}")
+        if not all(8 <= side <= 1024 for side in self.chip_size):
+            raise ValueError(f"chip_size must be from 8 to 1024 px a side, not {self.chip_size[0]}×{self.chip_size[1]}")
+        with np.errstate(all="ignore"):  # pixels are normalised in float32
+            factors = 1 / np.atleast_1d(self.scale).astype(np.float32)
+        if not (np.isfinite(factors).all() and (factors != 0).all() and np.isfinite(np.atleast_1d(self.mean)).all()):
+            raise ValueError(f"mean {self.mean} and scale {self.scale} do not map pixels to finite numbers")
         if not (np.isfinite(self.radius) and self.radius > 0):
-            raise ValueError(f"radius = {self.radius} is no length")
+            raise ValueError(f"radius must be above 0, not {self.radius}")
         if self.norm is not None and not self.norm[0] < self.norm[1]:
-            raise ValueError(f"norm = [{self.norm[0]:g}, {self.norm[1]:g}]; the least, then the best, is wanted")
+            raise ValueError(f"norm must be the lower, then the higher norm, not {self.norm[0]:g}, {self.norm[1]:g}")
         if self.norm_output is not None and (self.norm is None or self.norm_output == self.output):
-            raise ValueError("norm_output goes with norm, and is another output than the embedding")
+            raise ValueError("norm_output needs norm, and must differ from output")
         if self.margin is not None and not -0.5 <= self.margin <= 3:
-            raise ValueError(f"margin = {self.margin} is no share of a face's box")
+            raise ValueError(f"margin must be from -0.5 to 3, not {self.margin}")
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A detector and an embedder that belong together, and where their files lie: `folder`.
-    `licence` names the licences; `terms` says in a plain sentence what follows from them;
-    `commercial`: whether they allow commercial use, None where that is not known. `radius_source`:
-    how the radius was found, "measured" (on labelled faces), "published" (derived from a published
-    threshold) or "none". `embedded`: it comes with the program. `archives`: the zips that files are members of."""
+    """A detector and an embedder that belong together, with their files in `folder`.
+
+    `licence` names the licences, `terms` summarises them in a sentence, and `commercial` is true if
+    they allow commercial use (None: unknown). `radius_source` is "measured" (on labelled
+    faces), "published" (derived from a published threshold) or "none". The `embedded` pack ships
+    with faceclust. `archives` are the zips that contain files of the pack.
+    """
 
     name: str
     title: str
@@ -159,31 +177,35 @@ class Pack:
 
     @property
     def own_files(self) -> tuple[PackFile, ...]:
-        """Those that lie in its folder, and not with the embedded pack's."""
+        """The files in the pack's own folder, without those of the embedded pack."""
         return tuple(file for file in self.files if not file.embedded)
 
     @property
     def is_pullable(self) -> bool:
-        """Whether all its files can be downloaded."""
+        """Can all the pack's files be downloaded?"""
         return not self.embedded and all(file.is_pullable for file in self.own_files)
 
     def path(self, name: str) -> Path:
-        """Where the model file of this name lies."""
+        """Return the path of the model file called `name`."""
         embedded = any(file.embedded for file in self.files if file.name == name)
         return (embedded_manifest().parent if embedded else self.folder) / name
 
     @property
     def fingerprint(self) -> str:
-        """Name and hashes in one line: a cache made by another fingerprint is another pack's. Another
-        radius does not make another cache (but of the embedded pack, whose radius stays as it is):
-        embeddings are brought to it when they are read."""
+        """The identity of a pack for caches, in one line: name, file hashes, digest of the settings.
+        A cache with another fingerprint is outdated.
+
+        The radius is left out, because embeddings are scaled to it when they are read. Only the
+        embedded pack, whose radius never changes, includes it.
+        """
         files = [f"{file.name}={file.sha256}" for file in self.files]
         embedder = self.embedder if self.embedded else replace(self.embedder, radius=1.0)
-        later = [f"{name}={value}" for name in _OPTIONAL_FIELDS if (value := getattr(embedder, name)) is not None]
-        settings = hashlib.sha256("".join([repr(self.detector), repr(embedder), *later]).encode()).hexdigest()
+        optional = [f"{name}={value}" for name in _OPTIONAL_FIELDS if (value := getattr(embedder, name)) is not None]
+        # The reprs contain class and field names: renaming one would make every cache outdated.
+        settings = hashlib.sha256("".join([repr(self.detector), repr(embedder), *optional]).encode()).hexdigest()
         return " ".join([self.name, *files, f"settings={settings[:16]}"])
 
     @property
     def space(self) -> str:
-        """The fingerprint and the radius: where these are the same, so are distances."""
+        """The identity of the embedding space: fingerprint and radius. Equal spaces give equal distances."""
         return self.fingerprint if self.embedded else f"{self.fingerprint} radius={self.embedder.radius:g}"

@@ -1,4 +1,4 @@
-"""The one place that runs ONNX files. Everything else sees a `Model`."""
+"""Run ONNX files. The only module that imports ONNX Runtime; the others use the `Model` protocol."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from faceclust.errors import PackError
 from faceclust.packs.onnx_file import read_onnx
 from faceclust.types import Float32
 
-# ONNX Runtime reports its use to its makers over the network (from 1.29 on, on every system)
-# unless told not to before it is first imported, by one variable or, in some versions, the other.
+# ONNX Runtime sends telemetry over the network (since 1.29 on every system) unless it is disabled
+# before the first import. The name of the variable depends on the version.
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ["ORT_TELEMETRY_DISABLED"] = "1"
 
 import onnxruntime
 
-onnxruntime.disable_telemetry_events()  # what Windows listens to
+onnxruntime.disable_telemetry_events()  # Windows ignores the variables
 
 
-# The shape of a batch of one RGB picture, then its two sides as varints.
+# The encoded input shape (1, 3, side, side) with both sides as two-byte varints.
 _FIXED_INPUT = re.compile(rb"(\x0a\x02\x08\x01\x0a\x02\x08\x03)(\x0a\x03\x08[\x80-\xff][\x01-\x7f])\2", re.DOTALL)
-_PROBE_SIZE = (64, 96)  # a picture to see whether a model takes any size
-_LOAD_HINT = "the models that come with faceclust: install it again; others: is the file whole, and for ONNX Runtime?"
+_PROBE_SIZE = (64, 96)  # (height, width) to test whether a model accepts any size
+_LOAD_HINT = "if it is a bundled model, reinstall faceclust; otherwise check that the file is complete"
 
 
 class Model(Protocol):
-    """Takes one float32 array, gives its named outputs."""
+    """A function from one float32 array to named float32 outputs."""
 
     def __call__(self, images: Float32) -> dict[str, Float32]: ...
 
 
-#: What a user may call a device, and the ONNX Runtime provider that stands for it.
+#: Device names for users, and their ONNX Runtime execution providers.
 DEVICES = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -49,8 +49,8 @@ _DEVICE_PACKAGES = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml
 
 
 def choose_device(requested: str) -> str:
-    """A device by name; "auto" is CUDA where ONNX Runtime has it and a card answers, else the CPU.
-    Raises PackError where the installed ONNX Runtime does not have it."""
+    """Resolve a device name. "auto" is CUDA if ONNX Runtime supports it and finds a GPU, else the CPU.
+    Raises PackError if the installed ONNX Runtime does not support the device."""
     offered = available_providers()
     if requested == "auto":
         return "cuda" if DEVICES["cuda"] in offered and _has_cuda_device() else "cpu"
@@ -59,72 +59,54 @@ def choose_device(requested: str) -> str:
     if DEVICES[requested] not in offered:
         package = _DEVICE_PACKAGES.get(requested)
         raise PackError(
-            f"the installed ONNX Runtime cannot use {requested}; it offers {', '.join(offered)}",
+            f"the installed ONNX Runtime does not support {requested}, only {', '.join(offered)}",
             hint=f"pip uninstall onnxruntime && pip install {package}" if package else "leave --device out",
         )
     return requested
 
 
 def _has_cuda_device() -> bool:
-    """Whether ONNX Runtime sees a CUDA card: its CUDA build offers CUDA also where there is none."""
-    listed = getattr(onnxruntime, "get_ep_devices", list)
-    return any(device.ep_name == DEVICES["cuda"] for device in listed())
+    """Does ONNX Runtime find a GPU? Its CUDA build offers the provider even without one."""
+    list_devices = getattr(onnxruntime, "get_ep_devices", list)
+    return any(device.ep_name == DEVICES["cuda"] for device in list_devices())
 
 
-#: What an input's numbers may be, by ONNX Runtime's name.
+#: Supported input types, by ONNX Runtime's name.
 _INPUT_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 Shape = tuple[int | None, ...]
 
 
 class OnnxModel:
-    """An ONNX file with one input, run on a device (see DEVICES), on one CPU thread: photos are
-    spread over processes, and a model run by one thread gives the same numbers on every run.
+    """An ONNX model with one input, on a device (see DEVICES) with one CPU thread.
 
-    It takes and gives float32; float16 and float64 inside it are brought to that. With `any_size`
-    a model that says it takes pictures of one size takes any, if its layers do.
-    `input_shape`: what its input is like, None for a side that may be any; `output_shapes`: the same
-    of each output, as far as the file says, and () where it does not. Raises PackError for a file
-    that is no such model, or would read other files.
+    One thread, because photos are processed in parallel by processes, and because it makes results
+    reproducible. Inputs and outputs are float32; float16 and float64 models are converted. With
+    `any_size`, a model that declares a fixed image size accepts any size, if its layers allow it.
+    `input_shape` has None for variable dimensions; `output_shapes` likewise, () if the file declares
+    none. Raises PackError if the file is not such a model or refers to other files.
     """
 
     def __init__(self, path: Path, device: str = "cpu", *, any_size: bool = False) -> None:
         self.name = path.name
         data = read_onnx(path)
-        free = _free_input_size(data) if any_size else data
+        resizable = _free_input_size(data) if any_size else data
         try:
-            self._create_session(free, device)
-            if free != data:
+            self._open(resizable, device)
+            if resizable != data:
                 self(np.zeros((1, 3, *_PROBE_SIZE), np.float32))
         except Exception:
-            if free == data:
+            if resizable == data:
                 raise
-            self._create_session(data, device)
+            self._open(data, device)
 
-    def _create_session(self, model: bytes, device: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # Picture sizes differ from call to call, so planning memory by shape only costs some.
-        options.enable_mem_pattern = False
-        if not _has_exact_int8_sums():
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        # What a device lacks, the CPU does.
-        wanted = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=wanted)
-        except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise PackError(f"{self.name} cannot be loaded: {_summarise_error(error)}", hint=_LOAD_HINT) from error
-        if wanted[0] not in self._session.get_providers():  # it falls back without a word
-            raise PackError(
-                f"ONNX Runtime cannot start {device} for {self.name}", hint="is its driver there? else --device cpu"
-            )
+    def _open(self, model: bytes, device: str) -> None:
+        self._session = _create_session(model, device, self.name)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1:
-            names = ", ".join(one.name for one in inputs) or "none"
-            raise PackError(f"{self.name} has {len(inputs)} inputs ({names}); one picture is all there is to give")
+            names = ", ".join(each.name for each in inputs) or "none"
+            raise PackError(f"{self.name} must have one input, an image, not {len(inputs)} ({names})")
         if inputs[0].type not in _INPUT_DTYPES:
-            raise PackError(f"{self.name} takes {inputs[0].type}; {', '.join(_INPUT_DTYPES)} can be given")
+            raise PackError(f"{self.name}: the input must be one of {', '.join(_INPUT_DTYPES)}, not {inputs[0].type}")
         self._input, self._dtype = inputs[0].name, _INPUT_DTYPES[inputs[0].type]
         self._outputs = [output.name for output in outputs]
         self.input_shape = _parse_shape(inputs[0].shape)
@@ -135,13 +117,33 @@ class OnnxModel:
         return {name: _as_float32(value) for name, value in zip(self._outputs, values, strict=True)}
 
 
+def _create_session(model: bytes, device: str, name: str) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Image sizes vary from call to call, so planning memory by shape only costs memory.
+    options.enable_mem_pattern = False
+    if not _has_exact_int8_sums():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    # The CPU runs the operators that the device lacks.
+    providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # onnxruntime's exceptions have no common base class
+        raise PackError(f"{name} cannot be loaded: {_summarise_error(error)}", hint=_LOAD_HINT) from error
+    if providers[0] not in session.get_providers():  # it falls back silently
+        raise PackError(f"ONNX Runtime cannot use {device} for {name}", hint="check the driver, or use --device cpu")
+    return session
+
+
 def _parse_shape(shape: Iterable[object]) -> Shape:
     return tuple(size if isinstance(size, int) and size > 0 else None for size in shape or ())
 
 
 def format_shape(shape: Shape) -> str:
-    """ "1×3×any×any"."""
-    return "×".join("any" if side is None else str(side) for side in shape) or "something of unknown shape"
+    """Format a shape, as in "1×3×any×any"."""
+    return "×".join("any" if side is None else str(side) for side in shape) or "an unknown shape"
 
 
 def _as_float32(value: object) -> Float32:
@@ -150,34 +152,36 @@ def _as_float32(value: object) -> Float32:
 
 
 def _summarise_error(error: Exception) -> str:
-    """What ONNX Runtime says, without where in its own sources."""
+    """Return ONNX Runtime's message on one line, shortened."""
     return " ".join(str(error).split())[:300]
 
 
 @cache
 def _has_exact_int8_sums() -> bool:
-    """Whether the processor adds 8-bit products without overflow. x86 ones without VNNI add them in
-    16 bits, which overflows now and then, and a face would get another embedding there: they are
-    made to take an exact way, which costs half the gain. Where it is not known they are, too."""
+    """Does the processor sum 8-bit products without overflow? False if unknown.
+
+    x86 processors without VNNI sum in 16 bits, which can overflow and would change embeddings. They
+    use an exact method instead, which costs half the speed gained by int8.
+    """
     if platform.machine().lower() not in ("x86_64", "amd64", "i686", "x86"):
         return True
     try:
-        known = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return "avx512_vnni" in known or "avx_vnni" in known
+    return "avx512_vnni" in cpu_info or "avx_vnni" in cpu_info
 
 
 def _free_input_size(model: bytes) -> bytes:
-    """An ONNX file whose input is a square of fixed size (YuNet's says 640×640, while its layers
-    do for any) with two unknown sides in its place.
+    """Replace a fixed, square input size in an ONNX file by two variable sides.
 
-    In protobuf's encoding a side of 128 to 16,383 pixels is three bytes, as is an unknown one of
-    one letter, so nothing else in the file changes.
+    YuNet, for example, declares 640×640 although its layers accept any size. A dimension from 128 to
+    16,383 is encoded in as many bytes as a variable one with a one-letter name. So nothing else in
+    the file changes.
     """
     return _FIXED_INPUT.sub(lambda found: found[1] + b"\x0a\x03\x12\x01h" + b"\x0a\x03\x12\x01w", model)
 
 
 def available_providers() -> list[str]:
-    """The execution providers this ONNX Runtime offers."""
+    """Return the execution providers of the installed ONNX Runtime."""
     return list(onnxruntime.get_available_providers())

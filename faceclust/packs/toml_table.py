@@ -1,5 +1,5 @@
-"""Reading a TOML table strictly: each value is of the kind and in the range that it has to be, and
-nothing stands there that nobody reads. A manifest may come from anywhere."""
+"""Strict access to TOML tables: types, ranges and unknown keys are checked, because a manifest may
+come from anywhere."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class TomlTable:
-    """One table. `where` is how it is called in what is said of a wrong value. Every method takes a
-    key, and raises ValueError for a value that is not there or not as it has to be."""
+    """One TOML table; `location` names it in error messages. The methods read a key and raise
+    ValueError if its value is missing or invalid."""
 
     def __init__(self, raw: Any, location: str) -> None:
         if not isinstance(raw, dict):
-            raise ValueError(f"{location} is no table")
+            raise ValueError(f"{location} is not a table")
         self._raw, self.location, self._keys_read = raw, location, set[str]()
 
     def has(self, key: str) -> bool:
         return key in self._raw
 
     def value(self, key: str) -> Any:
-        """The value, whatever it is."""
+        """Return the value, of any type."""
         self._keys_read.add(key)
         if key not in self._raw:
-            raise ValueError(f"{self.location} says nothing of {key!r}")
+            raise ValueError(f"{self.location} has no {key!r}")
         return self._raw[key]
 
     def text(self, key: str, max_length: int = 300) -> str:
-        """A line of text that can be printed."""
+        """Return a non-empty, printable line of text."""
         value = self.value(key)
         if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value) <= max_length:
-            raise self.invalid_value(key, f"a line of 1 to {max_length} characters")
+            raise self.invalid_value(key, f"one line of 1 to {max_length} characters")
         return value
 
     def choice(self, key: str, choices: Sequence[str]) -> str:
@@ -75,55 +75,55 @@ class TomlTable:
     def sha256(self, key: str) -> str:
         value = self.value(key)
         if not isinstance(value, str) or not _SHA256.fullmatch(value):
-            raise self.invalid_value(key, "64 hex digits, in lower case")
+            raise self.invalid_value(key, "64 lowercase hex digits")
         return value
 
     def tables(self, key: str, max_count: int) -> list[TomlTable]:
         value = self.value(key)
         if not isinstance(value, list) or len(value) > max_count:
-            raise ValueError(f"{self.location}: [[{key}]] is to be a list of at most {max_count} tables")
+            raise ValueError(f"{self.location}: [[{key}]] must be a list of at most {max_count} tables")
         return [TomlTable(raw, f"[[{key}]] {number}") for number, raw in enumerate(value, 1)]
 
     def remaining(self, *, ignore: Sequence[str] = ()) -> dict[str, Any]:
-        """What was not read yet."""
+        """Return the keys not read so far, except those in `ignore`, and mark them as read."""
         rest = {key: value for key, value in self._raw.items() if key not in self._keys_read and key not in ignore}
         self._keys_read |= rest.keys()
         return rest
 
     def reject_unknown_keys(self, *, ignore: Sequence[str] = ()) -> None:
-        """Raise ValueError where there is a key that nobody has read, other than `but`."""
+        """Raise ValueError if a key has not been read and is not in `ignore`."""
         unknown = [ascii(key) for key in self.remaining(ignore=ignore)]
         if unknown:
-            raise ValueError(f"{self.location} knows no {', '.join(unknown[:5])}")
+            raise ValueError(f"{self.location} has unknown keys: {', '.join(unknown[:5])}")
 
     def invalid_value(self, key: str, expected: str) -> ValueError:
-        return ValueError(f"{self.location} {key} = {self._raw[key]!r:.80}; {expected} is wanted")
+        return ValueError(f"{self.location} {key} must be {expected}, not {self._raw[key]!r:.80}")
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a number one can reckon with."""
+    """Is this a number of a usable size? Excludes booleans, NaN and infinity."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e9
 
 
 def check_file_name(value: Any, location: str) -> str:
-    """A name that is a file's in the pack's own folder, on every system, and none that is kept for
-    what the program itself puts there. Raises ValueError."""
-    known = isinstance(value, str) and 1 <= len(value.encode("utf-8", "replace")) <= 150 and value.isprintable()
-    if not known or _FORBIDDEN_CHARACTERS.search(value) or value[0] in ". " or value[-1] in ". ":
-        raise ValueError(f"{location} = {value!r:.80} is no name of a file")
+    """Check a file name for a pack's folder and return it. It must be valid on every system and not
+    reserved for faceclust's own files. Raises ValueError."""
+    printable = isinstance(value, str) and 1 <= len(value.encode("utf-8", "replace")) <= 150 and value.isprintable()
+    if not printable or _FORBIDDEN_CHARACTERS.search(value) or value[0] in ". " or value[-1] in ". ":
+        raise ValueError(f"{location} = {value!r:.80} is not a valid file name")
     if value.lower() in RESERVED_NAMES or value.lower().endswith((".part", ".tmp", ".part.json")):
-        raise ValueError(f"{location} = {value!r:.80} is a name kept for faceclust's own files")
+        raise ValueError(f"{location} = {value!r:.80} is reserved for faceclust's own files")
     return str(value)
 
 
 def safe_file_name(name: str, fallback: str) -> str:
-    """The name, or `otherwise` where a file in a pack's folder cannot be called so."""
+    """Return `name`, or `fallback` if it is not valid for a file in a pack's folder."""
     try:
         return check_file_name(name, "name")
     except ValueError:
         return fallback
 
 
-#: The names of files that faceclust itself puts into a pack's folder.
+#: Files that faceclust itself writes into a pack's folder.
 AGREEMENT_FILE_NAME = "agreed-to.txt"
 RESERVED_NAMES = (MANIFEST_NAME, AGREEMENT_FILE_NAME)

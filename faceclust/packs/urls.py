@@ -1,4 +1,4 @@
-"""The addresses files are had from: which are allowed, and where a mirror has them."""
+"""Check the URLs that model files are downloaded from, and derive the URLs on a mirror."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ from urllib.parse import SplitResult, urlsplit
 
 from faceclust.errors import UsageError
 
-#: What a machine calls itself: nobody can listen in between.
+MIRROR_HINT = "try another mirror: --url https://…"
+#: Hosts that are this machine itself, so that plain http cannot be intercepted.
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def is_https_url(url: str) -> bool:
-    """Whether this is a whole https address, with nothing in it that a terminal or a header would
-    stumble over."""
+    """Is this a complete https URL, free of characters that are unsafe in a terminal or a header?"""
     parts = _split_url(url)
     return parts is not None and parts.scheme == "https"
 
 
 def is_loopback_url(url: str) -> bool:
-    """Whether this is an http address of this machine itself."""
+    """Is this an http URL of this machine itself?"""
     parts = _split_url(url)
     return parts is not None and parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS
 
 
 def check_mirror(url: str) -> str:
-    """A mirror's address as typed, without the spaces around it. Raises UsageError for one that is
-    neither https nor of this machine: the hash tells whether a file is the right one, but who asks
-    for which file would be read on the way."""
+    """Strip and return a mirror's URL. Raises UsageError unless it is https or on this machine:
+    hashes protect the files, but plain http would reveal who downloads which model."""
     url = url.strip()
     if not (is_https_url(url) or is_loopback_url(url)):
         raise UsageError(
-            f"{redact_url(url)} is no address of a mirror", hint="https://…, or http:// for this machine itself"
+            f"{redact_url(url)} is not a valid mirror URL", hint="use https://…, or http:// for this machine itself"
         )
     return url
 
 
 def mirror_urls(mirror: str, pack: str, name: str) -> tuple[str, ...] | None:
-    """Where a mirror may have the file `name` of a pack, in the order to try: `mirror` itself, where
-    it ends in the file's name; below it in a folder called as the pack, or in none. None where the
-    mirror is the address of another file."""
+    """Return the URLs to try for the file `name` of a pack.
+
+    If `mirror` ends in that name, it is the only URL. Otherwise the file may be in the subfolder
+    `pack` or directly below `mirror`. None if `mirror` is the URL of another file.
+    """
     parts = urlsplit(mirror)
     last = parts.path.rpartition("/")[2]
     if last == name:
@@ -50,7 +51,7 @@ def mirror_urls(mirror: str, pack: str, name: str) -> tuple[str, ...] | None:
 
 
 def redact_url(url: str) -> str:
-    """An address to be printed: without a password, or a key after the question mark."""
+    """Return a URL fit to print, without password and query string."""
     parts = _split_url(url)
     if parts is None:
         return ascii(url)
@@ -59,12 +60,12 @@ def redact_url(url: str) -> str:
 
 
 def _split_url(url: str) -> SplitResult | None:
-    """The address in parts; None for what is none."""
+    """Split a URL; None if it is not valid."""
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return parts if parts.hostname else None

@@ -1,4 +1,4 @@
-"""Checks that a pack's files are there and are the ones its manifest names."""
+"""Check that a pack's files exist and match the hashes in its manifest."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from pathlib import Path
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack, PackFile
 
-#: What a whole pack can be, and a user is told: see `pack_state`.
-PACK_STATES = ("embedded", "installed", "damaged", "incomplete", "can be pulled", "add only")
-
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What was found where a pack file should be: `state` is "ok", "missing", "damaged", "unreadable"
-    or, where nobody has said which SHA-256 it is to have, "unknown"."""
+    """The state of a pack file on disk: "ok", "missing", "damaged", "unreadable", or "unknown" if the
+    manifest gives no SHA-256."""
 
     file: PackFile
     path: str
@@ -25,12 +22,13 @@ class FileCheck:
 
 
 def check_files(pack: Pack) -> list[FileCheck]:
-    """Look at every file of the pack; reads each once to hash it."""
+    """Check every file of the pack. Reads each file to hash it."""
     return [FileCheck(file, str(pack.path(file.name)), _file_state(pack, file)) for file in pack.files]
 
 
 def pack_state(pack: Pack, checks: list[FileCheck]) -> str:
-    """One word for the pack (see STATES), from what was found of its files."""
+    """Summarise the checks of a pack's files as the state shown to users and in JSON: "embedded",
+    "installed", "damaged", "incomplete", "can be pulled" or "add only"."""
     own = [check.state for check in checks if not check.file.embedded] or ["ok"]
     states = {check.state for check in checks}
     if states == {"ok"}:
@@ -43,27 +41,26 @@ def pack_state(pack: Pack, checks: list[FileCheck]) -> str:
 
 
 def install_hint(pack: Pack) -> str:
-    """What to type for the files of a pack that is not whole."""
+    """Return the next command to type for a pack with missing or damaged files."""
     if pack.embedded:
-        return "install faceclust again (pip install --force-reinstall --no-cache-dir …)"
+        return "reinstall faceclust (pip install --force-reinstall --no-cache-dir …)"
     if pack.is_pullable:
         return f"type: faceclust models pull {pack.name}"
     return f"get its files, then type: faceclust models add --pack {pack.name} FILE…"
 
 
 def require_files(pack: Pack, names: Collection[str | None] | None = None) -> None:
-    """Raise PackError unless every file of the pack, or those of these `names`, is there with the
-    right SHA-256."""
+    """Raise PackError unless all files of the pack, or those with these `names`, match their SHA-256."""
     for check in check_files(pack):
         if check.state != "ok" and (names is None or check.file.name in names):
             raise PackError(
-                f"{check.path} is {check.state}: the models of pack {pack.name!r} cannot be used",
+                f"{check.path} is {check.state}: the pack {pack.name!r} cannot be used",
                 hint=install_hint(pack),
             )
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex. Raises OSError."""
+    """Return the SHA-256 of a file in hex. Raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

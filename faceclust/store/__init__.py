@@ -1,1 +1,1 @@
-"""What is on disk: one parquet a photo folder, one `.faceclust/` at the library's root."""
+"""Files on disk: one Parquet cache per photo folder, one `.faceclust/` at the library's root."""

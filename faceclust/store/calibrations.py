@@ -1,4 +1,4 @@
-"""Thresholds found for a library's own people, in its configuration file: a table for each pack."""
+"""Calibrated thresholds in a library's configuration file, one table per pack."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from typing import Any
 from faceclust.errors import UsageError
 from faceclust.store.config import change_config, read_config
 
-#: The table of the configuration file; in it one for each pack.
+#: The table of the configuration file that holds a table per pack.
 CONFIG_TABLE = "calibration"
-#: No threshold outside of these is found, or taken from a file.
+#: The range of thresholds that calibration searches and accepts from a file, squared L2.
 MIN_THRESHOLD, MAX_THRESHOLD = 0.5, 1.6
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """`threshold`: squared L2 to group by. It keeps the rate of wrong joins under `far`; measured was
-    `format_far`, on people who had no part in choosing it. `people`, `faces`: how many it is from; `made`: when;
-    `space`: a digest of the models' space, in which alone it holds."""
+    """A calibrated grouping threshold, in squared L2.
+
+    It keeps the false join rate below `far`; `rate` is the rate measured on people held out from the
+    choice. `people` and `faces` count the data it was chosen on, `made` is its date. It is valid only
+    in the embedding space with the digest `space`.
+    """
 
     threshold: float
     far: float
@@ -33,8 +36,7 @@ class Calibration:
 
 
 def read_calibration(file: Path, pack: str) -> Calibration | None:
-    """What the file has of this pack; None where it has nothing. Raises UsageError for what is no
-    calibration."""
+    """Read the calibration of a pack; None if the file has none. Raises UsageError if it is invalid."""
     table = read_config(file).get(CONFIG_TABLE, {})
     found = table.get(pack) if isinstance(table, dict) else table
     if found is None:
@@ -45,12 +47,12 @@ def read_calibration(file: Path, pack: str) -> Calibration | None:
 
 
 def save_calibration(file: Path, pack: str, calibration: Calibration | None) -> None:
-    """Write it into the file; None takes it out. Raises UsageError where the file cannot be read, CacheError
-    where it cannot be written."""
+    """Write the calibration of a pack into the file; None removes it. Raises UsageError if the file
+    cannot be read, CacheError if it cannot be written."""
     table = read_config(file).get(CONFIG_TABLE)
     if calibration is not None:
         if not (isinstance(table, dict) and isinstance(table.get(pack, {}), dict)):
-            change_config(file, {(CONFIG_TABLE,): None})  # it is nothing that could be read
+            change_config(file, {(CONFIG_TABLE,): None})  # an invalid value, replaced below
         change_config(file, {(CONFIG_TABLE, pack, name): value for name, value in asdict(calibration).items()})
     elif isinstance(table, dict) and table.keys() - {pack}:
         change_config(file, {(CONFIG_TABLE, pack): None})
@@ -59,15 +61,15 @@ def save_calibration(file: Path, pack: str, calibration: Calibration | None) -> 
 
 
 def _find_problem(found: Any) -> str:
-    """What is wrong with a table, "" for nothing."""
+    """Describe what is wrong with a calibration table; "" if it is valid."""
     if not isinstance(found, dict):
-        return "is no table"
+        return "is not a table"
     kinds: dict[str, type | tuple[type, ...]] = {"people": int, "faces": int, "made": date, "space": str}
     for field in fields(Calibration):
         value = found.get(field.name)
         if not isinstance(value, kinds.get(field.name, (int, float))) or isinstance(value, bool):
-            return f"has no {field.name}" if value is None else f"{field.name} = {value!r} cannot be meant"
+            return f"has no {field.name}" if value is None else f"{field.name} = {value!r} has the wrong type"
     threshold = float(found["threshold"])
     if not (math.isfinite(threshold) and MIN_THRESHOLD <= threshold <= MAX_THRESHOLD):
-        return f"threshold = {threshold:g} is not between {MIN_THRESHOLD:g} and {MAX_THRESHOLD:g}"
+        return f"threshold must be from {MIN_THRESHOLD:g} to {MAX_THRESHOLD:g}, not {threshold:g}"
     return ""

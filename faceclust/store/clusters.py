@@ -1,4 +1,4 @@
-"""`clusters.parquet`: the last clustering. Derived; `faceclust cluster` makes it anew."""
+"""`clusters.parquet`: the last clustering. Derived data; `faceclust cluster` recreates it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
-from faceclust.files.atomic import remove_file, write_atomically
+from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.store.schema import encode_parquet
 from faceclust.types import Clustering, ClusterParams
 
 _METADATA_KEY = b"faceclust"
-#: What clusterings were made by before a field of `ClusterParams` was there.
+#: Values of `ClusterParams` fields for clusterings saved before the field existed.
 _PARAM_DEFAULTS = {"min_quality": 0.0}
 _SCHEMA = pa.schema(
     [
@@ -30,26 +30,29 @@ _SCHEMA = pa.schema(
 
 
 class SavedClusterings:
-    """The last clustering, at `path`, and the one before it, at `before`. `known`: where the last
-    one is read from, if not from `path`. `on_note` is told of files that cannot be read."""
+    """The last clustering, at `path`, and the previous one, at `previous_path`.
+
+    `read_path` is the file to read the last one from, if it lies in another home. `on_note` receives
+    a message for each file that cannot be read.
+    """
 
     def __init__(self, path: Path, previous_path: Path, read_path: Path, on_note: Callable[[str], None]) -> None:
         self._path, self._previous_path, self._read_path, self._on_note = path, previous_path, read_path, on_note
 
     def read(self) -> tuple[Clustering | None, Clustering | None]:
-        """The last one and the one before it, as far as they can be read."""
+        """Return the last clustering and the previous one; None for one that is missing or unreadable."""
         return self._read(self._read_path), self._read(self._previous_path)
 
     def _read(self, path: Path) -> Clustering | None:
         try:
             return read_clusters(path)
         except CacheError as error:
-            self._on_note(f"{error}; passed by")
+            self._on_note(f"{error}; ignored")
             return None
 
     def save(self, clustering: Clustering, current: Clustering | None) -> None:
-        """Write a clustering; the present one goes before it, unless the two are the same. Raises
-        CacheError where the disk does not take it."""
+        """Write a clustering; `current` becomes the previous one unless its groups are the same.
+        Raises CacheError if a file cannot be written."""
         if current is not None and not _has_same_groups(current, clustering):
             write_clusters(self._previous_path, current)
         write_clusters(self._path, clustering)
@@ -60,7 +63,7 @@ def _has_same_groups(a: Clustering, b: Clustering) -> bool:
 
 
 def write_clusters(path: Path, clustering: Clustering) -> None:
-    """Replace the last clustering. Raises CacheError where the disk does not take it."""
+    """Write a clustering. Raises CacheError if the file cannot be written."""
     notes = {
         "params": asdict(clustering.params),
         "models": clustering.models,
@@ -77,27 +80,27 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
         schema=_SCHEMA.with_metadata({_METADATA_KEY: json.dumps(notes).encode()}),
     )
     content = encode_parquet(table)
-    write_atomically(path, lambda stream: stream.write(content))
+    write_private_atomically(path, lambda stream: stream.write(content))
 
 
 def erase_from_clusters(path: Path, face_ids: Collection[str]) -> None:
-    """Take faces out of the clustering at `path`; the rest stays as it is. One that cannot be read
-    goes: it can be made again. Raises CacheError where the disk does not take it."""
+    """Remove faces from the clustering at `path`. An unreadable file is deleted, as it can be
+    recreated. Raises CacheError if the file cannot be written."""
     try:
         clustering = read_clusters(path)
     except CacheError:
         remove_file(path)
         return
-    gone = np.array(sorted(face_ids), dtype=np.str_)
-    if clustering is None or not np.isin(clustering.face_ids, gone).any():
+    erased = np.array(sorted(face_ids), dtype=np.str_)
+    if clustering is None or not np.isin(clustering.face_ids, erased).any():
         return
-    rest = clustering.restrict_to(np.setdiff1d(clustering.face_ids, gone))
-    lost = len(clustering.face_ids) - len(rest.face_ids)
-    write_clusters(path, replace(rest, size_at_full_run=max(0, rest.size_at_full_run - lost)))
+    rest = clustering.restrict_to(np.setdiff1d(clustering.face_ids, erased))
+    removed_count = len(clustering.face_ids) - len(rest.face_ids)
+    write_clusters(path, replace(rest, size_at_full_run=max(0, rest.size_at_full_run - removed_count)))
 
 
 def read_clusters(path: Path) -> Clustering | None:
-    """The last clustering, None where there is none. Raises CacheError for a damaged file."""
+    """Read a clustering; None if the file is missing. Raises CacheError if it is damaged."""
     if not path.exists():
         return None
     try:

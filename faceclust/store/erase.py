@@ -1,4 +1,4 @@
-"""Everything faceclust has written about a library, and taking faces out of it."""
+"""Find everything faceclust has written about a library, and erase faces from it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, is_cache_file_name
+from faceclust.files.safe_paths import relative_posix
 from faceclust.store.clusters import erase_from_clusters
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished_cache, read_cache_info
 from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME, LibraryHome
@@ -25,9 +26,12 @@ from faceclust.types import FaceOccurrence
 
 @dataclass(frozen=True)
 class LibraryTraces:
-    """`homes`: of the library and of all folders in it that were libraries of their own.
-    `caches`: files, each with the folder (POSIX path below the root) its photos lie in.
-    `leftovers`: caches set aside, half-written files and half lines, which nothing reads."""
+    """The files that hold data about a library.
+
+    `homes`: of the library and of all folders in it that used to be libraries themselves.
+    `caches`: cache files, each with its photo folder (POSIX path below the root).
+    `leftovers`: files that nothing reads: caches set aside, unfinished files, torn journal lines.
+    """
 
     homes: tuple[Path, ...]
     caches: tuple[tuple[Path, str], ...]
@@ -35,60 +39,53 @@ class LibraryTraces:
 
 
 def find_traces(home: LibraryHome) -> LibraryTraces:
-    """Look through every folder, also those a scan passes by."""
+    """Search every folder of a library, including those that scans skip."""
     homes: dict[Path, str] = dict.fromkeys(home.homes, "")
     caches: dict[Path, str] = {}
     leftovers: list[Path] = []
-    parts = NestedHomes()
+    nested = NestedHomes()
     for path, folders, files in os.walk(home.root):
         if HOME_MARKER in files and Path(path) not in homes:
-            folders.clear()  # what is kept of another library
+            folders.clear()  # the home of another library
             continue
-        folder = _relative_posix(home.root, Path(path))
-        homes |= {place: folder for place in parts.find(path, folders) if place not in homes}
+        folder = relative_posix(home.root, Path(path))
+        homes |= {found: folder for found in nested.find(path, folders) if found not in homes}
         if HOME_FOLDER in folders:
             folders.remove(HOME_FOLDER)
         caches |= {Path(path) / name: folder for name in files if is_cache_file_name(name)}
         leftovers += [Path(path) / name for name in files if is_unfinished_cache(name)]
-    here = {path: folder for path, folder in homes.items() if os.path.isdir(path)}
-    for start, folder in here.items():
+    existing = {path: folder for path, folder in homes.items() if os.path.isdir(path)}
+    for start, folder in existing.items():
         for path, _, files in os.walk(start):
-            below = _relative_posix(start, Path(path))
-            kind, _, rest = below.partition("/")
-            if kind == FOLDERS_NAME:
-                of = "/".join(filter(None, (folder, rest)))
-                caches |= {Path(path) / name: of for name in files if is_cache_file_name(name)}
-            unread = (
+            subfolder, _, rest = relative_posix(start, Path(path)).partition("/")
+            if subfolder == FOLDERS_NAME:
+                photo_folder = "/".join(filter(None, (folder, rest)))
+                caches |= {Path(path) / name: photo_folder for name in files if is_cache_file_name(name)}
+            leftovers += [
                 Path(path) / name
                 for name in files
-                if kind == SET_ASIDE_NAME or name.endswith((TEMPORARY_SUFFIX, ".torn"))
-            )
-            leftovers += unread
-    return LibraryTraces(tuple(here), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
-
-
-def _relative_posix(start: Path, path: Path) -> str:
-    below = path.relative_to(start).as_posix()
-    return "" if below == "." else below
+                if subfolder == SET_ASIDE_NAME or name.endswith((TEMPORARY_SUFFIX, ".torn"))
+            ]
+    return LibraryTraces(tuple(existing), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
 
 
 def read_faces_on_photos(cache: Path, folder: str, photo_hashes: Collection[str]) -> Iterator[FaceOccurrence]:
-    """The faces, other than forgotten ones, that a cache file knows on photos with these contents.
-    Raises UnusableCacheError for what is no cache."""
+    """Read the faces, without forgotten ones, of the photos with these content hashes.
+    Raises UnusableCacheError if the file is not a cache."""
     rows = _read_occurrence_rows(cache, folder)
     wanted = pc.is_in(rows["photo_hash"], value_set=pa.array(list(photo_hashes), pa.string()))
     return iter_occurrences(rows.filter(pc.and_(wanted, pc.is_valid(rows["quality"]))))
 
 
 def read_occurrences_of(cache: Path, folder: str, face_ids: Collection[str]) -> Iterator[FaceOccurrence]:
-    """The places of these faces that a cache file of any models knows. Raises UnusableCacheError for
-    what is no cache."""
+    """Read the occurrences of these faces in a cache file of any pack.
+    Raises UnusableCacheError if the file is not a cache."""
     rows = _read_occurrence_rows(cache, folder)
     return iter_occurrences(rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(list(face_ids), pa.string()))))
 
 
 def read_forgotten(cache: Path, folder: str) -> Iterator[FaceOccurrence]:
-    """The forgotten faces of a cache file. Raises UnusableCacheError for what is no cache."""
+    """Read the forgotten faces of a cache file. Raises UnusableCacheError if it is not a cache."""
     if not _may_hold_forgotten(cache):
         return iter(())
     rows = _read_occurrence_rows(cache, folder)
@@ -96,7 +93,7 @@ def read_forgotten(cache: Path, folder: str) -> Iterator[FaceOccurrence]:
 
 
 def _read_occurrence_rows(cache: Path, folder: str) -> pa.Table:
-    read_cache_info(cache)  # or it is no cache
+    read_cache_info(cache)  # raises if it is not a cache
     try:
         rows = pq.read_table(cache, columns=[name for name in OCCURRENCE_COLUMNS if name != "folder"])
     except (ValueError, OSError, pa.ArrowException) as error:
@@ -105,7 +102,7 @@ def _read_occurrence_rows(cache: Path, folder: str) -> pa.Table:
 
 
 def _may_hold_forgotten(cache: Path) -> bool:
-    """By the counts in the file's footer: rows with a face but without a quality."""
+    """Does the file have rows with a face but no quality? Judged by the null counts in its footer."""
     try:
         footer = pq.read_metadata(cache)
     except (ValueError, OSError, pa.ArrowException) as error:
@@ -122,8 +119,8 @@ def _may_hold_forgotten(cache: Path) -> bool:
 
 
 def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:
-    """Keep only the places of these faces in a cache file of any models. Raises CacheError where the
-    disk does not take it."""
+    """Erase all but the boxes of these faces from a cache file of any pack. An unusable file is
+    deleted. Raises CacheError if the file cannot be written."""
     try:
         FolderCache(CachePaths(cache, (), cache), read_cache_info(cache)).forget_faces(face_ids)
     except UnusableCacheError:
@@ -131,7 +128,7 @@ def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:
 
 
 def erase_from_home(home: Path, face_ids: Collection[str], thumbnail_ids: Collection[str]) -> Iterator[CacheError]:
-    """Take faces out of the clusterings of a home, and remove these pictures; gives what failed."""
+    """Erase faces from the clusterings of a home and delete these thumbnails; yield each failure."""
     for path in (home / "clusters.parquet", home / "clusters-before.parquet"):
         try:
             erase_from_clusters(path, face_ids)

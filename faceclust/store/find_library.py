@@ -1,4 +1,4 @@
-"""Which library is meant: by name, by where one is, or the one last scanned."""
+"""Find the library a command works on: named, around the working folder, or last scanned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import platformdirs
 
 from faceclust.errors import CacheError, NoLibraryError, UsageError
-from faceclust.files.atomic import make_private_folder, write_atomically
+from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.safe_paths import relative_posix
 from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of, saved_cache_dirs
 
@@ -18,26 +19,26 @@ LIBRARY_VARIABLE = "FACECLUST_LIBRARY"
 
 
 def find_library(library: Path | None) -> Path:
-    """The library's root: the one named, else FACECLUST_LIBRARY, else the nearest folder from
-    here up that holds `.faceclust/`, else the one last scanned. Raises NoLibraryError."""
+    """Find a library's root. Precedence: `library`, FACECLUST_LIBRARY, the nearest library around
+    the working folder, the library last scanned. Raises NoLibraryError, UsageError."""
     chosen = library or (Path(env) if (env := os.environ.get(LIBRARY_VARIABLE)) else None)
     if chosen is not None:
         root = resolve_folder(chosen)
         if not LibraryHome(root).exists():
             raise NoLibraryError(f"{root} has not been scanned", hint=f"type: faceclust scan {shlex.quote(str(root))}")
         return root
-    here = enclosing_library(_working_folder())
-    if here is not None:
-        return here
+    enclosing = enclosing_library(_working_folder())
+    if enclosing is not None:
+        return enclosing
     last = _last_scanned_library()
     if last is not None and LibraryHome(last).exists():
         return last
-    raise NoLibraryError("no photo library is known yet", hint="type: faceclust scan FOLDER, or name one by --library")
+    raise NoLibraryError("no photo library is known yet", hint="type: faceclust scan FOLDER, or name one: --library")
 
 
 def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: str | os.PathLike[str] | None) -> Path:
-    """The root of the library that a scan of these folders belongs to: the one named, else the one
-    the first folder lies in, else that folder itself, as a new library. Raises UsageError."""
+    """Find the root of the library that a scan of these folders belongs to. Precedence: `library`,
+    the library around the first folder, the first folder as a new library. Raises UsageError."""
     if library is not None:
         return resolve_folder(Path(library))
     if not folders:
@@ -45,31 +46,30 @@ def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: st
     first = resolve_folder(Path(folders[0]))
     known = library_from_environment(first) or enclosing_library(first)
     if known is None and len(folders) > 1:
-        raise UsageError("several folders, and no library that holds them", hint="name their parent by --library")
+        raise UsageError("these folders are not in one library", hint="name their parent folder: --library FOLDER")
     return known or first
 
 
 def relative_folder(root: Path, folder: Path) -> str:
-    """The folder as a POSIX path below the library's root. Raises UsageError for one outside it."""
+    """Return a folder as a POSIX path below the library's root. Raises UsageError if it is outside."""
     resolved = resolve_folder(folder)
     if not resolved.is_relative_to(root):
         raise UsageError(
             f"{resolved} is not in the library {root}",
-            hint=f"scan it alone: faceclust scan {shlex.quote(str(resolved))}",
+            hint=f"scan it separately: faceclust scan {shlex.quote(str(resolved))}",
         )
-    below = resolved.relative_to(root).as_posix()
-    return "" if below == "." else below
+    return relative_posix(root, resolved)
 
 
 def library_from_environment(folder: Path) -> Path | None:
-    """The library FACECLUST_LIBRARY names, where the folder lies in it."""
+    """Return the root that FACECLUST_LIBRARY names if `folder` lies in it, else None."""
     root = os.environ.get(LIBRARY_VARIABLE)
     chosen = resolve_folder(Path(root)) if root else None
     return chosen if chosen and folder.is_relative_to(chosen) else None
 
 
 def enclosing_library(path: Path) -> Path | None:
-    """The nearest folder from `path` up that is a library's root."""
+    """Return `path` or its nearest parent that is a library's root; None if there is no such folder."""
     for folder in (path, *path.parents):
         if saved_cache_dirs(folder) or any(map(os.path.isdir, homes_of(folder))):
             return folder
@@ -80,17 +80,17 @@ def _working_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        raise UsageError("the folder you are in is gone", hint="cd somewhere else") from None
+        raise UsageError("the working folder no longer exists", hint="cd to another folder") from None
 
 
 def resolve_folder(path: Path) -> Path:
-    """An absolute folder without links. Raises UsageError where there is none."""
+    """Return the absolute path of an existing folder, symlinks resolved. Raises UsageError."""
     try:
         path = path.expanduser()
         resolved = path.resolve(strict=True)
     except FileNotFoundError:
-        raise UsageError(f"there is no {path}", hint="check the spelling; is the disk mounted?") from None
-    except (OSError, RuntimeError) as error:  # no permission, a ring of links, no such user
+        raise UsageError(f"{path} does not exist", hint="check the spelling; is the disk mounted?") from None
+    except (OSError, RuntimeError) as error:  # no permission, circular symlinks, unknown user
         raise UsageError(f"{path} cannot be opened: {error}") from error
     if not resolved.is_dir():
         raise UsageError(f"{path} is not a folder")
@@ -102,11 +102,11 @@ def resolve_folder(path: Path) -> Path:
 
 
 def remember_library(root: Path) -> None:
-    """Note the library last scanned. Failing to is no reason to fail a scan."""
+    """Record the library last scanned. Ignores errors: they must not fail the scan."""
     try:
         note = _last_scanned_file()
         make_private_folder(note.parent)
-        write_atomically(note, lambda stream: stream.write(os.fsencode(root)))
+        write_private_atomically(note, lambda stream: stream.write(os.fsencode(root)))
     except (OSError, CacheError):
         return
 

@@ -1,4 +1,4 @@
-"""Is a cache file what it should be? Looks at every row, and at the photos if asked to."""
+"""Check the consistency of a cache file row by row, and optionally against the photos' contents."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from faceclust.store.precision import INT8_PEAK
 from faceclust.store.schema import BIOMETRIC_COLUMNS, STATUS_OK, CacheInfo, stored_name
 from faceclust.types import Float32, PhotoRef
 
-#: By how much rounding to 16 bits may move a norm, as a part of it, with room to spare.
+#: Relative change of a norm by rounding to 16 bits, with a margin.
 _NORM_TOLERANCE = 2e-3
 _SIDES = ("left", "top", "right", "bottom")
 _PER_PHOTO_COLUMNS = "photo_size photo_mtime_ns photo_hash width height orientation taken_at min_face status".split()
 _RESCAN_HINT = "delete the file, then type: faceclust scan"
+_NUMBERING_FAULT = "the faces of a photo are not numbered from 0"
 
-#: Photo's content hash and a face's box → the face's id.
+#: Computes a face id from the photo's content hash and the face's box.
 FaceIdFunction = Callable[[str, Float32], str]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a file, in words, and what to do about it."""
+    """A defect of a file: the file, a description, and what the user can do about it."""
 
     where: str
     what: str
@@ -42,8 +43,8 @@ class Problem:
 
 @dataclass
 class InspectionResult:
-    """What a cache holds. `missing` photos are not there, `changed` ones have another size or time
-    than when they were scanned; `hashed` ones were read again."""
+    """Counts and problems of a cache. `missing` photos no longer exist. `changed` ones have another
+    size or modification time than in the cache. `hashed` ones were compared by content."""
 
     photos: int = 0
     faces: int = 0
@@ -54,8 +55,8 @@ class InspectionResult:
 
 
 def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, hash_photos: bool) -> InspectionResult:
-    """Look through the cache file of a folder. `hash_photos`: read those photos again that seem
-    unchanged, and compare their contents."""
+    """Check the cache file of a folder. With `hash_photos`, compare the contents of seemingly
+    unchanged photos with their hashes."""
     found = InspectionResult()
     try:
         info = read_cache_info(path)
@@ -64,10 +65,10 @@ def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, has
         found.problems.append(Problem(str(path), _strip_path(path, error), "update faceclust"))
         return found
     except UnusableCacheError as error:
-        found.problems.append(Problem(str(path), _strip_path(path, error), "type: faceclust scan, which makes it anew"))
+        found.problems.append(Problem(str(path), _strip_path(path, error), "to recreate it, type: faceclust scan"))
         return found
     if info.pack != pack_of_cache_file(path.name):
-        found.problems.append(Problem(str(path), f"it holds faces of the models {info.pack}", _RESCAN_HINT))
+        found.problems.append(Problem(str(path), f"it holds faces of the pack {info.pack}", _RESCAN_HINT))
     photos = _group_rows_by_photo(rows)
     found.photos, found.faces = len(photos), len(rows) - rows["face_id"].null_count
     for what, names in _find_row_faults(photos, make_face_id).items():
@@ -78,7 +79,7 @@ def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, has
 
 
 def stat_files(folder: Path) -> Mapping[str, os.stat_result]:
-    """The files of a folder, by the names that caches know them by. Raises OSError."""
+    """Stat the files of a folder, by their names as stored in caches. Raises OSError."""
     with os.scandir(folder) as entries:
         return {
             stored_name(PhotoRef(entry.name, 0, 0)): entry.stat(follow_symlinks=False)
@@ -99,36 +100,42 @@ def _group_rows_by_photo(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
 
 
 def _find_row_faults(photos: Mapping[str, list[dict[str, Any]]], make_face_id: FaceIdFunction) -> dict[str, list[str]]:
-    """What is wrong → the photos it is wrong with."""
+    """Map each fault to the photos that have it."""
     found: dict[str, list[str]] = defaultdict(list)
     for photo, rows in photos.items():
-        for what in set(_check_photo_rows(rows, make_face_id)):
-            found[what].append(photo)
+        faces = [row for row in rows if row["face_id"] is not None or row["face"] is not None]
+        faults = {*_check_photo_rows(rows, len(faces)), *_check_faces(faces, make_face_id)}
+        for fault in faults:
+            found[fault].append(photo)
     return dict(sorted(found.items()))
 
 
-def _check_photo_rows(rows: list[dict[str, Any]], make_face_id: FaceIdFunction) -> Iterator[str]:
+def _check_photo_rows(rows: list[dict[str, Any]], face_count: int) -> Iterator[str]:
     first = rows[0]
+    scanned = first["status"] == STATUS_OK
     if any(row[name] != first[name] for row in rows for name in _PER_PHOTO_COLUMNS):
-        yield "its rows say different things of a photo"
-    if first["status"] == STATUS_OK and None in (first["photo_hash"], first["width"], first["height"]):
-        yield "the content's hash or the size of a photo is missing"
-    faces = [row for row in rows if row["face_id"] is not None or row["face"] is not None]
-    if not faces:
-        if len(rows) > 1:
-            yield "there are several rows for a photo without a face"
-        return
-    if first["status"] != STATUS_OK:
-        yield "there are faces on a photo that could not be read"
-    if len(faces) != len(rows) or [row["face"] for row in faces] != list(range(len(rows))):
-        yield "the faces of a photo are not numbered from 0 on"
+        yield "the rows of a photo contradict each other"
+    if scanned and None in (first["photo_hash"], first["width"], first["height"]):
+        yield "the content hash or the size of a photo is missing"
+    if not scanned and face_count:
+        yield "a photo that could not be read has faces"
+    if not face_count and len(rows) > 1:
+        yield "a photo without faces has several rows"
+    if face_count not in (0, len(rows)):
+        yield _NUMBERING_FAULT
+
+
+def _check_faces(faces: list[dict[str, Any]], make_face_id: FaceIdFunction) -> Iterator[str]:
+    if [row["face"] for row in faces] != list(range(len(faces))):
+        yield _NUMBERING_FAULT
     for row in faces:
-        if None in (row["face_id"], row["photo_hash"], row["score"], *(row[side] for side in _SIDES)):
-            yield "a face has no id, or no place"
-        elif row["face_id"] != make_face_id(row["photo_hash"], np.array([row[side] for side in _SIDES], np.float32)):
-            yield "a face's id is not that of its photo and place"
+        box = [row[side] for side in _SIDES]
+        if None in (row["face_id"], row["photo_hash"], row["score"], *box):
+            yield "a face has no id or no box"
+        elif row["face_id"] != make_face_id(row["photo_hash"], np.array(box, np.float32)):
+            yield "a face id does not match the photo and box"
         if len({row[f"has {name}"] for name in BIOMETRIC_COLUMNS}) > 1:
-            yield "a face has only some of landmarks, quality and embedding"
+            yield "a face lacks some of landmarks, quality and embedding"
 
 
 def _check_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
@@ -136,30 +143,28 @@ def _check_embeddings(rows: pa.Table, info: CacheInfo) -> Iterator[str]:
     flat = flat.reshape(-1, info.dimension)
     if info.precision == "int8":
         if wrong := np.count_nonzero(np.abs(flat.astype(np.int16)).max(axis=1, initial=0) != INT8_PEAK):
-            yield f"embeddings whose largest number is not {INT8_PEAK}: {wrong:,}"
+            yield f"embeddings whose largest component is not ±{INT8_PEAK}: {wrong:,}"
         return
     norms = np.linalg.norm(flat.astype(np.float32), axis=1)
     finite = np.isfinite(norms)
     if not finite.all():
-        yield f"embeddings that are no finite numbers: {np.count_nonzero(~finite):,}"
+        yield f"embeddings that are not finite: {np.count_nonzero(~finite):,}"
     if wrong := np.count_nonzero(np.abs(norms[finite] - info.radius) > _NORM_TOLERANCE * info.radius):
-        yield f"embeddings that are not of norm {info.radius:g}: {wrong:,}"
+        yield f"embeddings whose norm is not {info.radius:g}: {wrong:,}"
 
 
 def _check_photos(
     found: InspectionResult, photos: Mapping[str, list[dict[str, Any]]], folder: Path, hash_photos: bool
 ) -> None:
     try:
-        there = stat_files(folder)
+        present = stat_files(folder)
     except OSError as error:
         if os.path.isdir(folder):
-            found.problems.append(
-                Problem(str(folder), f"it cannot be looked into: {error.strerror}", "check its permissions")
-            )
+            found.problems.append(Problem(str(folder), f"it cannot be read: {error.strerror}", "check its permissions"))
             return
-        there = {}
+        present = {}
     for photo, rows in photos.items():
-        status = there.get(photo)
+        status = present.get(photo)
         if status is None:
             found.missing += 1
         elif (status.st_size, status.st_mtime_ns) != (rows[0]["photo_size"], rows[0]["photo_mtime_ns"]):
@@ -177,8 +182,8 @@ def _check_content_hash(photo: Path, content_hash: str) -> Iterator[Problem]:
         yield Problem(str(photo), f"it cannot be read: {error.strerror or error}", "check the disk")
         return
     if digest != content_hash:
-        what = "its content is another than when it was scanned, though its size and time are the same"
-        yield Problem(str(photo), what, "compare it with a backup; touch the file to have it scanned again")
+        what = "its content has changed since it was scanned, but its size and time have not"
+        yield Problem(str(photo), what, "compare it with a backup; to have it rescanned, touch the file")
 
 
 def _strip_path(path: Path, error: Exception) -> str:

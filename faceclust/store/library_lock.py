@@ -1,4 +1,4 @@
-"""Holding a library for writing: among the processes of a machine, and among machines."""
+"""The library lock: one writer at a time, across the processes of a machine and across machines."""
 
 from __future__ import annotations
 
@@ -8,24 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from faceclust.errors import CacheError, LibraryBusyError
 from faceclust.files.atomic import PRIVATE_FILE_MODE
-from faceclust.files.lock import NO_LOCKS
+from faceclust.files.lock import acquire_if_supported
 from faceclust.store.lock_owner import LockOwnedError, LockOwner, OwnerNote
 
-if TYPE_CHECKING:
-    import filelock
-
-#: Seconds between two signs of life.
+#: Seconds between two heartbeats.
 HEARTBEAT_SECONDS = 20.0
 _RETRY_SECONDS = 0.1
 
 
 class HeldLock:
-    """A lock in hand. `lost` is true once another machine has taken it over: this one did not give
-    a sign of life for minutes, as when it was asleep."""
+    """A held lock. `lost` becomes true if another machine takes it over after missed heartbeats,
+    for example because this one was asleep."""
 
     def __init__(self, note: OwnerNote, owner: LockOwner) -> None:
         self._note, self._owner = note, owner
@@ -36,12 +32,12 @@ class HeldLock:
 
     def _send_heartbeats(self) -> None:
         while not self.lost and not self._released.wait(HEARTBEAT_SECONDS):
-            with contextlib.suppress(OSError):  # the network is away: the next beat tries again
+            with contextlib.suppress(OSError):  # the network may be down: the next heartbeat tries again
                 self.lost = not self._note.refresh(self._owner)
 
     def release(self) -> None:
         self._released.set()
-        self._thread.join(timeout=10)  # a file system that hangs is no reason to hang
+        self._thread.join(timeout=10)  # a hanging file system must not block the exit
         self._note.release(self._owner)
 
 
@@ -49,23 +45,27 @@ class HeldLock:
 def hold_lock(
     path: Path, doing: str, resource: str, timeout: float, on_note: Callable[[str], None]
 ) -> Iterator[HeldLock]:
-    """Hold the lock at `path`, waiting for at most `wait` seconds. `doing` is told to others, as in
-    "has been scanning"; `what` the lock is over. `on_note` is told of a lock that was left behind.
+    """Hold the lock at `path`, waiting at most `timeout` seconds for it.
 
-    Raises LibraryBusyError where another process holds it, here or on another machine, or took it
-    over in the meantime; CacheError where no lock can be made.
+    Other processes show `doing` ("has been scanning") and `resource`, the path being locked.
+    `on_note` receives a message if an abandoned lock is taken over. Raises LibraryBusyError if
+    another process, here or on another machine, holds the lock or took it over meanwhile;
+    CacheError if no lock file can be created.
     """
-    until = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout
     note = OwnerNote(path.with_name(f"{path.name}.owner"))
-    import filelock  # what only reads need not wait for its import
+    import filelock  # slow to import, and commands that only read take no lock
 
     lock = filelock.FileLock(path, timeout=timeout, mode=PRIVATE_FILE_MODE)
     with _translate_lock_errors(path):
-        locked = _try_acquire(lock, note, resource)
+        try:
+            locked = acquire_if_supported(lock)
+        except TimeoutError:
+            raise _busy_error(resource, note.read()) from None
     try:
         with _translate_lock_errors(path):
-            mine = _claim_ownership(note, LockOwner.current_process(doing), locked, resource, until, on_note)
-        held = HeldLock(note, mine)
+            owner = _claim_ownership(note, LockOwner.current_process(doing), locked, resource, deadline, on_note)
+        held = HeldLock(note, owner)
         try:
             yield held
         finally:
@@ -84,32 +84,19 @@ def _translate_lock_errors(path: Path) -> Iterator[None]:
         raise CacheError(f"{path} cannot be locked: {error.strerror or error}") from error
 
 
-def _try_acquire(lock: filelock.BaseFileLock, note: OwnerNote, resource: str) -> bool:
-    """Hold this machine's lock; False where the file system knows none."""
-    try:
-        lock.acquire()
-    except TimeoutError:
-        raise _busy_error(resource, note.read()) from None
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        return False
-    return True
-
-
 def _claim_ownership(
     note: OwnerNote, owner: LockOwner, locked: bool, resource: str, deadline: float, on_note: Callable[[str], None]
 ) -> LockOwner:
     while True:
         try:
-            gone = note.take(owner, locked=locked)
+            previous = note.take(owner, locked=locked)
         except LockOwnedError as error:
             if time.monotonic() >= deadline:
                 raise _busy_error(resource, error.owner) from None
             time.sleep(_RETRY_SECONDS)
         else:
-            if gone is not None:
-                on_note(f"{gone.describe()}, but is gone: its lock on {resource} is taken over")
+            if previous is not None:
+                on_note(f"{previous.describe()}, but is no longer running: took over its lock on {resource}")
             return owner
 
 
@@ -118,7 +105,7 @@ def _busy_error(resource: str, owner: LockOwner | None) -> LibraryBusyError:
         return LibraryBusyError(
             f"{resource} is in use by another faceclust", hint="wait until it is done, then try again"
         )
-    off = "" if owner.is_local else f"; if {owner.host} was switched off, in two minutes"
+    if_off = "" if owner.is_local else f" (in two minutes if {owner.host} was switched off)"
     return LibraryBusyError(
-        f"{resource} is in use: {owner.describe()}", hint=f"wait until it is done, then try again{off}"
+        f"{resource} is in use: {owner.describe()}", hint=f"wait until it is done, then try again{if_off}"
     )

@@ -1,4 +1,4 @@
-"""All folders' caches as one table, and what the other stages need from it."""
+"""The caches of all folders as one table, and views of it for the later stages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from faceclust.types import FaceOccurrence, FaceTable, PhotoInfo
 
 @dataclass(frozen=True)
 class LibraryTable:
-    """The rows of every folder's cache, with the photo's folder before them."""
+    """The rows of every folder's cache, with the photo's folder as an additional first column."""
 
     rows: pa.Table
     info: CacheInfo
 
     @classmethod
     def from_folders(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
-        """From (folder, its cache's rows) pairs; of several precisions all take the most exact."""
+        """Combine (folder, cache rows) pairs. Embeddings are converted to the most precise type found."""
         found = {table_precision(table) for _, table in folders} or {info.precision}
         info = replace(info, precision=max(found, key=PRECISIONS.index))
         folders = [(folder, convert_table(table, info)) for folder, table in folders]
@@ -42,7 +42,7 @@ class LibraryTable:
         return self.rows.filter(pc.is_valid(self.rows["embedding"]))
 
     def face_table(self, face_ids: Sequence[str] | None = None) -> FaceTable:
-        """The distinct faces, sorted by id; `among`: only those with these ids."""
+        """Return the distinct faces, sorted by id; with `face_ids`, only those."""
         rows = self._face_rows
         if face_ids is not None:
             rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
@@ -63,16 +63,16 @@ class LibraryTable:
         )
 
     def occurrences(self) -> Iterator[FaceOccurrence]:
-        """Every face on every photo, by photo path, then face; a face of a photo kept twice
-        comes twice."""
+        """Yield every face on every photo, by photo path, then face number. A face on two copies of
+        a photo is yielded twice."""
         return iter_occurrences(self._face_rows)
 
     def forgotten_occurrences(self) -> Iterator[FaceOccurrence]:
-        """Every forgotten face on every photo, in the same order; its quality is 0."""
+        """Yield every forgotten face on every photo, in the same order, with quality 0."""
         return iter_occurrences(self.rows.filter(is_forgotten(self.rows)))
 
     def photos(self) -> Iterator[PhotoInfo]:
-        """Every photo that could be read, by path; one kept twice comes twice."""
+        """Yield every photo that could be read, by path; copies of a photo are yielded as well."""
         rows = self.rows.filter(pc.equal(self.rows["status"].cast(pa.string()), STATUS_OK)).select(_PHOTO_COLUMNS)
         before = None
         for batch in rows.sort_by([("folder", "ascending"), ("photo", "ascending")]).to_batches(max_chunksize=8192):
@@ -96,13 +96,13 @@ class LibraryTable:
 
     @property
     def duplicate_count(self) -> int:
-        """How many photos have the content of another one."""
-        known = self.rows.filter(pc.is_valid(self.rows["photo_hash"])).select(["folder", "photo", "photo_hash"])
-        photos = known.group_by(["folder", "photo", "photo_hash"]).aggregate([])
+        """The number of photos with the same content as another one."""
+        hashed = self.rows.filter(pc.is_valid(self.rows["photo_hash"])).select(["folder", "photo", "photo_hash"])
+        photos = hashed.group_by(["folder", "photo", "photo_hash"]).aggregate([])
         return len(photos) - len(pc.unique(photos["photo_hash"]))
 
     def skipped_photos(self) -> list[dict[str, str]]:
-        """Photos passed by: path, reason, detail."""
+        """Return the skipped photos as dictionaries of photo (path), reason and detail."""
         rows = self.rows.filter(pc.not_equal(self.rows["status"].cast(pa.string()), STATUS_OK))
         return [
             {
@@ -115,14 +115,14 @@ class LibraryTable:
 
 
 _PHOTO_COLUMNS = "folder photo photo_hash width height orientation taken_at camera latitude longitude".split()
-#: What `iter_occurrences` needs of a row.
+#: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
     "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
 )
 
 
 def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
-    """The places of rows that have a face, by photo path, then face."""
+    """Yield the occurrences of rows that have a face, by photo path, then face number."""
     rows = rows.select(OCCURRENCE_COLUMNS).sort_by(
         [("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")]
     )
@@ -141,21 +141,24 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
 
 
 def is_forgotten(rows: pa.Table) -> pa.ChunkedArray:
-    """Which rows are of a face that only the place is kept of."""
+    """Return a boolean mask of the rows of forgotten faces, of which only the box is kept."""
     return pc.and_(pc.is_valid(rows["face_id"]), pc.is_null(rows["quality"]))
 
 
 def _capture_keys(faces: pa.Table) -> pa.Array:
-    """Camera and second of each photo, null where one is not known."""
+    """Join camera and second of capture of each photo; null if either is unknown."""
     return pc.binary_join_element_wise(
         faces["camera"].cast(pa.string()), faces["taken_at"].cast(pa.int64()).cast(pa.string()), "\n"
     )
 
 
 def _base_name_keys(faces: pa.Table) -> pa.Array:
-    """Folder and file name without its ending (a RAW file and a Live Photo's still have the name of
-    the JPEG beside them) and what editors add to it: at its end, or, on Apple's cameras, an E
-    before the number."""
+    """Join folder and base name of each photo, so that different files of one shot get the same key.
+
+    The base name lacks the extension: a RAW file and the still of a Live Photo share the name of
+    the JPEG beside them. It also lacks editors' additions: "edit" at the end, or the E that Apple's
+    Photos puts before the number.
+    """
     names = pc.utf8_lower(faces["photo"])
     names = pc.replace_substring_regex(names, r"([-_ ~(]+edit(ed)?\)?)*\.[^.]+$", "")
     names = pc.replace_substring_regex(names, r"^img_e([0-9]{4,})$", r"img_\1")
@@ -163,7 +166,7 @@ def _base_name_keys(faces: pa.Table) -> pa.Array:
 
 
 def _factorize(values: pa.ChunkedArray) -> NDArray[np.int64]:
-    """A number for each word, the same for equal ones; −1 for null."""
+    """Encode each string as an integer, equal ones as the same; −1 for null."""
     codes = values.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 

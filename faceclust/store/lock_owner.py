@@ -1,8 +1,8 @@
-"""A note beside a lock that says whose it is: it counts for machines the lock does not reach.
+"""A note beside a lock file that names the owner, for machines that the lock itself does not reach.
 
-Locks of the operating system often stay on one machine where a folder is shared over a network.
-Files do not: one is made by one machine only (O_EXCL), and its owner writes it again now and
-then. How old it is the file server's clock tells, so that those of the machines may differ.
+On network shares, operating system locks often work on one machine only. A file works across
+machines: only one of them can create it (O_EXCL), and the owner rewrites it regularly as a
+heartbeat. Its age is measured by the file server's clock, so the machines' clocks may differ.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from faceclust.files.atomic import (
     create_private,
     make_private_folder,
     temporary_beside,
-    write_atomically,
+    write_private_atomically,
 )
 
-#: Seconds after which an owner that was not heard of counts as gone. Network file systems may
-#: show an age that is a minute old.
+#: Seconds without a heartbeat after which an owner counts as gone. Network file systems may cache
+#: a file's age for up to a minute.
 STALE_AFTER = 120.0
-_MAX_FIELD_LENGTH = 200  # characters of a field that are believed
+_MAX_FIELD_LENGTH = 200  # characters; longer fields are cut
 
 
 class LockOwnedError(Exception):
-    """The lock is somebody's: `owner`."""
+    """The lock belongs to `owner`."""
 
     def __init__(self, owner: LockOwner) -> None:
         super().__init__(owner.describe())
@@ -47,8 +47,11 @@ class LockOwnedError(Exception):
 
 @dataclass(frozen=True)
 class LockOwner:
-    """Who holds a lock. `machine` is one of a kind, `host` what people call it; `doing` as in "has
-    been scanning"; `since` an ISO time with its zone; `token` is of this hold alone."""
+    """The process that holds a lock.
+
+    `machine` is a unique id, `host` a readable name; `doing` as in "has been scanning"; `since` an
+    ISO time with its zone; `token` is unique to this acquisition of the lock.
+    """
 
     user: str = "somebody"
     host: str = "another machine"
@@ -60,19 +63,19 @@ class LockOwner:
 
     @classmethod
     def current_process(cls, doing: str) -> LockOwner:
-        """This process."""
+        """Describe this process."""
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         return cls(_user_name(), platform.node() or "this machine", os.getpid(), doing, since, _machine_id())
 
     @classmethod
     def parse(cls, content: bytes) -> LockOwner:
-        """From the content of a note; one that is being written, or damaged, is nobody known."""
+        """Parse the content of a note. A damaged or unfinished one gives an unknown owner."""
         try:
             found = json.loads(content)
             values: dict[str, Any] = {name: found[name] for name in (field.name for field in fields(cls))}
             if not all(isinstance(value, int if name == "pid" else str) for name, value in values.items()):
-                raise TypeError("a field of another type")
-            int(values["token"], 16)  # it becomes part of a file's name
+                raise TypeError("a field has the wrong type")
+            int(values["token"], 16)  # it becomes part of a file name
         except (ValueError, KeyError, TypeError, RecursionError):
             return cls(token="")
         for name in values.keys() - {"pid"}:
@@ -85,11 +88,11 @@ class LockOwner:
 
     @property
     def is_local(self) -> bool:
-        """Is it a process of this machine?"""
+        """Is the owner a process of this machine?"""
         return self.machine == _machine_id()
 
     def describe(self) -> str:
-        """As in "anna@nas (process 4711) has been scanning since 14:02"."""
+        """Describe the owner, as in "anna@nas (process 4711) has been scanning since 14:02"."""
         who = f"{self.user}@{self.host} (process {self.pid})" if self.pid else f"{self.user} on {self.host}"
         try:
             since = datetime.fromisoformat(self.since).astimezone()
@@ -100,35 +103,38 @@ class LockOwner:
 
 
 class OwnerNote:
-    """The note at `path`."""
+    """The owner note at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> LockOwner | None:
-        """Who is written there, None where nobody is."""
+        """Return the owner; None if there is no note."""
         try:
             return LockOwner.parse(self.path.read_bytes())
         except OSError:
             return None
 
     def take(self, new_owner: LockOwner, *, locked: bool) -> LockOwner | None:
-        """Make the note `mine`; gives the owner who had left it behind, if one had. `locked`: the
-        caller holds this machine's own lock. Raises OwnedError where the owner may be at work, OSError."""
+        """Make `new_owner` the owner; return the owner that had abandoned the note, if any.
+
+        `locked`: the caller holds this machine's own lock. Raises LockOwnedError if the present
+        owner may be running, OSError.
+        """
         while not self._create(new_owner):
             found = self._read_with_age()
-            if found is None:  # released since
+            if found is None:  # released meanwhile
                 continue
             owner, age = found
-            gone_from_here = owner.is_local and (locked or not _process_exists(owner.pid))
-            # An age below 0: the server's clock was set back, and nobody has written since.
-            if (not gone_from_here and abs(age) < STALE_AFTER) or not self._take_over(owner, new_owner):
+            is_dead = owner.is_local and (locked or not _process_exists(owner.pid))
+            # A negative age means that the server's clock was set back since the last heartbeat.
+            if (not is_dead and abs(age) < STALE_AFTER) or not self._take_over(owner, new_owner):
                 raise LockOwnedError(owner)
             return owner
         return None
 
     def refresh(self, owner: LockOwner) -> bool:
-        """Write the note again, so that it is seen to be fresh; False where it is another's now.
+        """Send a heartbeat by rewriting the note; return False if another owner has taken over.
         Raises OSError."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
@@ -138,20 +144,20 @@ class OwnerNote:
             if LockOwner.parse(os.read(descriptor, 1 << 16)).token != owner.token:
                 return False
             os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, owner.encoded)  # a new time that the server, not this machine, sets
+            os.write(descriptor, owner.encoded)  # the server, not this machine, sets the new time
         finally:
             os.close(descriptor)
         return True
 
     def release(self, owner: LockOwner) -> None:
-        """Remove the note, unless it is another's."""
+        """Delete the note if it is still this owner's."""
         found = self.read()
         if found is not None and found.token == owner.token:
             with contextlib.suppress(OSError):
                 self.path.unlink()
 
     def _create(self, owner: LockOwner) -> bool:
-        """False where there is a note already."""
+        """Create the note; return False if it exists."""
         try:
             descriptor = create_private(self.path)
         except FileExistsError:
@@ -161,7 +167,7 @@ class OwnerNote:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            # On a full disk work that makes room has to be possible: it then goes without a note.
+            # Commands that free space must work on a full disk: they do without a note.
             with contextlib.suppress(OSError):
                 self.path.unlink()
         finally:
@@ -169,7 +175,7 @@ class OwnerNote:
         return True
 
     def _read_with_age(self) -> tuple[LockOwner, float] | None:
-        """The owner, and the seconds since the note was written last; None where there is none."""
+        """Return the owner and the seconds since the last heartbeat; None if there is no note."""
         try:
             with self.path.open("rb") as stream:
                 content, written = stream.read(1 << 16), os.fstat(stream.fileno()).st_mtime
@@ -186,63 +192,62 @@ class OwnerNote:
                 probe.unlink()
 
     def _take_over(self, previous: LockOwner, new_owner: LockOwner) -> bool:
-        """Put `mine` in the place of the note `gone` left behind; False where another process is
-        about to, or has done it."""
-        # Who makes this file is the only one who may replace that one note. Its owner is looked
-        # at once more afterwards: another may have replaced it, and this file, in between.
-        turn = self.path.with_name(f"{self.path.name}.{previous.token}{TEMPORARY_SUFFIX}")
+        """Replace the note that `previous` abandoned; return False if another process does so."""
+        # The process that creates this claim file is the only one allowed to replace that note. The
+        # owner is read again afterwards: another process may have replaced note and claim meanwhile.
+        claim = self.path.with_name(f"{self.path.name}.{previous.token}{TEMPORARY_SUFFIX}")
         try:
-            os.close(create_private(turn))
+            os.close(create_private(claim))
         except FileExistsError:
             with contextlib.suppress(OSError, CacheError):
-                if (found := OwnerNote(turn)._read_with_age()) and abs(found[1]) > STALE_AFTER:
-                    turn.unlink()  # killed in the middle of this; the next try goes on
+                if (found := OwnerNote(claim)._read_with_age()) and abs(found[1]) > STALE_AFTER:
+                    claim.unlink()  # left by a process killed here; the next attempt can proceed
             return False
         try:
-            now = self.read()
-            if now is None or now.token != previous.token:
+            current = self.read()
+            if current is None or current.token != previous.token:
                 return False
-            write_atomically(self.path, lambda stream: stream.write(new_owner.encoded), durable=False)
-            now = self.read()
-            return now is not None and now.token == new_owner.token
+            write_private_atomically(self.path, lambda stream: stream.write(new_owner.encoded), durable=False)
+            current = self.read()
+            return current is not None and current.token == new_owner.token
         finally:
             with contextlib.suppress(OSError):
-                turn.unlink()
+                claim.unlink()
 
 
 def _replace_unprintable(text: str) -> str:
-    """Without what a terminal would act on."""
+    """Replace characters that a terminal could interpret, such as escape sequences."""
     return "".join(c if c.isprintable() else "?" for c in text[:_MAX_FIELD_LENGTH])
 
 
 def _user_name() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a user without a name, as containers have
+    except (OSError, KeyError, ImportError):  # a user id without a name, common in containers
         return "somebody"
 
 
 def _process_exists(pid: int) -> bool:
-    """Is there such a process? True where that cannot be asked without harm."""
+    """Is this process running? True if unknown: on Windows, os.kill would end the process."""
     if os.name == "nt" or pid <= 0:
         return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # another user's
+    except OSError:  # it belongs to another user
         return True
     return True
 
 
 @cache
 def _machine_id() -> str:
-    """Tells this machine from others, also from ones of the same name."""
+    """Identify this machine, even among machines of the same name."""
     try:
-        known = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+        machine_id = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
-        known = _stored_machine_id()
-    return f"{platform.node()} {known}"
+        machine_id = _stored_machine_id()
+    return f"{platform.node()} {machine_id}"
 
 
 def _stored_machine_id() -> str:
@@ -250,6 +255,6 @@ def _stored_machine_id() -> str:
     with contextlib.suppress(OSError, CacheError, ValueError):
         if not path.exists():
             make_private_folder(path.parent)
-            write_atomically(path, lambda stream: stream.write(secrets.token_hex(8).encode()))
+            write_private_atomically(path, lambda stream: stream.write(secrets.token_hex(8).encode()))
         return path.read_text(encoding="ascii")
     return ""

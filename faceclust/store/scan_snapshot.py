@@ -1,5 +1,5 @@
-"""What the last scan saw: so that the next one knows a folder in which nothing has changed by its
-listing alone. Derived; without it a scan reads every cache."""
+"""A snapshot of the last scan, by which the next scan recognises unchanged folders from their
+listings alone. Derived data; without it, a scan reads every cache."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from operator import index
 from pathlib import Path
 
 from faceclust.errors import CacheError
-from faceclust.files.atomic import write_atomically
+from faceclust.files.atomic import write_private_atomically
 
 _SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
 class FolderSnapshot:
-    """A folder all of whose photos are in its cache: the digest of its listing, the number of its
-    photos, and size and time of the cache (None where no photo is in it)."""
+    """A folder whose photos are all in its cache: a digest of its listing and the number of photos.
+    `cache_stamp` is the cache's size and modification time (ns), None if there are no photos."""
 
     digest: str
     photo_count: int
@@ -28,15 +28,15 @@ class FolderSnapshot:
 
 @dataclass(frozen=True)
 class ScanSnapshot:
-    """Folders by POSIX path below the root. `stamp` stands for all else that was looked at: what
-    was seen under another one counts for nothing."""
+    """Folder snapshots by POSIX path below the root. `environment` digests everything else that
+    affects a scan; a snapshot from another environment is useless."""
 
     environment: str
     folders: Mapping[str, FolderSnapshot]
 
 
 def read_scan_snapshot(path: Path) -> ScanSnapshot | None:
-    """None where there is nothing to be read."""
+    """Read a snapshot; None if it is missing or invalid."""
     try:
         raw = json.loads(path.read_bytes())
         if raw["schema"] != _SCHEMA_VERSION:
@@ -51,7 +51,7 @@ def read_scan_snapshot(path: Path) -> ScanSnapshot | None:
 
 
 def write_scan_snapshot(path: Path, snapshot: ScanSnapshot) -> None:
-    """Failing to costs the next scan some time, and nothing else."""
+    """Write a snapshot. Ignores errors: a missing snapshot only makes the next scan slower."""
     folders = {
         name: (folder.digest, folder.photo_count, folder.cache_stamp) for name, folder in snapshot.folders.items()
     }
@@ -59,11 +59,11 @@ def write_scan_snapshot(path: Path, snapshot: ScanSnapshot) -> None:
         {"schema": _SCHEMA_VERSION, "stamp": snapshot.environment, "folders": folders}, separators=(",", ":")
     )
     with contextlib.suppress(CacheError):
-        write_atomically(path, lambda stream: stream.write(content.encode()), durable=False)
+        write_private_atomically(path, lambda stream: stream.write(content.encode()), durable=False)
 
 
 def file_stamp(path: Path) -> tuple[int, int] | None:
-    """Size and time of a file, None where there is none."""
+    """Return size and modification time (ns) of a file; None if it cannot be read."""
     try:
         status = path.stat()
     except OSError:

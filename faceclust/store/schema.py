@@ -1,6 +1,6 @@
-"""The folder cache's columns: one row a face, and one for each photo without a face.
+"""The schema of the folder cache: one row per face, and one per photo without faces.
 
-Flat and plainly typed, so that DuckDB, pandas and polars read it as it is.
+Flat columns of plain types, so that DuckDB, pandas and polars can read the files directly.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from faceclust.files.names import DEFAULT_PRECISION, PRECISIONS
 from faceclust.store import precision as precisions
 from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
-#: 2 added `min_face`; 3 embeddings in other numbers than float16. Files that hold float16 are of
-#: schema 2 still, so that older versions read them.
+#: 2 added `min_face`; 3 added precisions other than float16. Files with float16 keep schema 2, so
+#: that older versions can read them.
 SCHEMA_VERSION = 3
 _FLOAT16_SCHEMA = 2
-#: `status` of a photo that was read; any other value is a `SkipReason`.
+#: The `status` of a photo that was read; other values are those of `SkipReason`.
 STATUS_OK = "ok"
-#: Columns that a face is known by; null for a forgotten one.
+#: Columns that could identify a person; null for a forgotten face.
 BIOMETRIC_COLUMNS = ("landmarks", "quality", "embedding")
 _METADATA_KEY = b"faceclust"
 _METADATA_FIELDS = [field.name for field in fields(Metadata)]
@@ -36,8 +36,8 @@ _METADATA_FIELDS = [field.name for field in fields(Metadata)]
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """Who made a cache file, and what numbers its embeddings are (of `conventions.PRECISIONS`): kept
-    in the parquet file's own metadata."""
+    """The pack that made a cache file, and the precision of its embeddings (one of PRECISIONS).
+    Stored in the Parquet file's metadata; the field names are its keys."""
 
     pack: str
     fingerprint: str
@@ -47,7 +47,7 @@ class CacheInfo:
 
     @property
     def encoded_metadata(self) -> bytes:
-        """As it stands in the metadata."""
+        """The JSON stored in the metadata."""
         notes: dict[str, Any] = asdict(self) | {"schema": SCHEMA_VERSION}
         if self.precision == DEFAULT_PRECISION:
             del notes["precision"]
@@ -56,7 +56,7 @@ class CacheInfo:
 
 
 def folder_schema(info: CacheInfo) -> pa.Schema:
-    """The Arrow schema of `.faceclust.parquet` for embeddings of `info.dimension`."""
+    """Return the Arrow schema of `.faceclust.parquet` for the dimension and precision of `info`."""
     text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
     fields = [
         pa.field("photo", text, nullable=False),  # file name within the folder
@@ -70,16 +70,16 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("camera", words),
         pa.field("latitude", pa.float64()),
         pa.field("longitude", pa.float64()),
-        pa.field("min_face", pa.int16()),  # px of the photo's smallest face looked for; null: not known
+        pa.field("min_face", pa.int16()),  # width of the smallest face searched for, px; null: unknown
         pa.field("status", words, nullable=False),
         pa.field("detail", text),
-        pa.field("face", pa.int16()),  # number within the photo, from 0
+        pa.field("face", pa.int16()),  # index within the photo, from 0
         pa.field("face_id", text),
         pa.field("left", pa.float32()),  # fractions of the upright photo
         pa.field("top", pa.float32()),
         pa.field("right", pa.float32()),
         pa.field("bottom", pa.float32()),
-        pa.field("landmarks", pa.list_(pa.float32(), 10)),  # x, y five times, fractions
+        pa.field("landmarks", pa.list_(pa.float32(), 10)),  # five (x, y) pairs, fractions
         pa.field("score", pa.float32()),
         pa.field("quality", pa.float32()),
         pa.field("embedding", precisions.embedding_type(info.precision, info.dimension)),
@@ -88,11 +88,11 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
 
 
 def parse_cache_info(schema: pa.Schema) -> CacheInfo:
-    """Who made this file. Raises ValueError where it is no cache, NewerCacheError where it is one
-    of a schema that only a newer faceclust knows."""
+    """Read the metadata of a cache file. Raises ValueError if it is not a cache, NewerCacheError if
+    a newer faceclust wrote it."""
     raw = (schema.metadata or {}).get(_METADATA_KEY)
     if raw is None:
-        raise ValueError("it holds no faceclust metadata")
+        raise ValueError("it has no faceclust metadata")
     try:
         found = json.loads(raw)
         version = found.pop("schema")
@@ -110,42 +110,43 @@ def parse_cache_info(schema: pa.Schema) -> CacheInfo:
 
 
 def _is_valid(info: CacheInfo) -> bool:
-    """Whether every note is what it can be: the file may come from anywhere."""
-    numbers = type(info.dimension) is int and 1 <= info.dimension <= 65_536
-    norm = type(info.radius) in (int, float) and 0 < info.radius < math.inf
-    return {type(info.pack), type(info.fingerprint)} == {str} and numbers and norm and info.precision in PRECISIONS
+    """Check types and ranges: the file may come from anywhere."""
+    valid_dimension = type(info.dimension) is int and 1 <= info.dimension <= 65_536
+    valid_radius = type(info.radius) in (int, float) and 0 < info.radius < math.inf
+    valid_texts = {type(info.pack), type(info.fingerprint)} == {str}
+    return valid_dimension and valid_radius and valid_texts and info.precision in PRECISIONS
 
 
 def migrate_table(table: pa.Table, info: CacheInfo) -> pa.Table:
-    """Rows of any schema up to the present one, as the present one has them, with embeddings of
-    `info.precision`. Raises ValueError, ArrowException for other columns."""
-    wanted = folder_schema(info)
+    """Migrate rows of an older schema to the current one, with embeddings of `info.precision`.
+    Raises ValueError or ArrowException if the columns do not fit."""
+    current = folder_schema(info)
     if "min_face" not in table.column_names:  # schema 1
-        field = wanted.field("min_face")
-        table = table.add_column(wanted.get_field_index("min_face"), field, pa.nulls(len(table), field.type))
-    if table.column_names != wanted.names:
+        field = current.field("min_face")
+        table = table.add_column(current.get_field_index("min_face"), field, pa.nulls(len(table), field.type))
+    if table.column_names != current.names:
         raise ValueError("its columns are not the expected ones")
-    # Parquet keeps some types a little differently, such as the names inside lists.
-    return table.cast(wanted)
+    # Parquet changes details of some types, such as the field names inside lists.
+    return table.cast(current)
 
 
 def convert_table(table: pa.Table, info: CacheInfo, *, rescale: bool = False) -> pa.Table:
-    """The rows with embeddings in the precision of `info`. `rescaled`: also brought to its radius."""
-    place = table.schema.get_field_index("embedding")
+    """Convert embeddings to the precision of `info`, and with `rescale` to its radius as well."""
+    index = table.schema.get_field_index("embedding")
     if not rescale and table_precision(table) == info.precision:
         return table.replace_schema_metadata({_METADATA_KEY: info.encoded_metadata})
     column = precisions.convert_precision(table["embedding"], info.precision, info.dimension, info.radius)
-    changed = table.set_column(place, pa.field("embedding", column.type), column)
+    changed = table.set_column(index, pa.field("embedding", column.type), column)
     return changed.replace_schema_metadata({_METADATA_KEY: info.encoded_metadata})
 
 
 def table_precision(table: pa.Table) -> str:
-    """What numbers the embeddings of these rows are. Raises ValueError for other columns."""
+    """Return the precision of the embeddings of these rows. Raises ValueError for other types."""
     return precisions.precision_of(table.schema.field("embedding").type)
 
 
 def photos_to_table(photos: Iterable[ScannedPhoto | SkippedPhoto], info: CacheInfo) -> pa.Table:
-    """The photos' rows, in the order given."""
+    """Convert photos to rows, in the order given."""
     schema = folder_schema(info)
     rows = [row for photo in photos for row in _photo_to_rows(photo, info.precision)]
     columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
@@ -172,7 +173,7 @@ def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterat
         yield base
     for i, face_id in enumerate(photo.face_ids):
         left, top, right, bottom = photo.boxes[i].tolist()
-        place = {
+        location = {
             "face": i,
             "face_id": face_id,
             "left": left,
@@ -181,16 +182,16 @@ def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterat
             "bottom": bottom,
             "score": float(photo.scores[i]),
         }
-        likeness = {
+        biometrics = {
             "landmarks": photo.landmarks[i].ravel(),
             "quality": float(photo.quality[i]),
             "embedding": precisions.encode_embeddings(photo.embeddings[i], precision),
         }
-        yield base | place | ({} if face_id in photo.forgotten else likeness)
+        yield base | location | ({} if face_id in photo.forgotten else biometrics)
 
 
 class CachedPhoto(NamedTuple):
-    """What a cache knows of a photo without its faces."""
+    """A photo in a cache, without its faces."""
 
     size: int
     mtime_ns: int
@@ -202,26 +203,26 @@ class CachedPhoto(NamedTuple):
 
     @property
     def long_side(self) -> int:
-        """Of the upright photo, px; 0 where that is not known."""
+        """Longer side of the upright photo, px; 0 if unknown."""
         return max(self.width or 0, self.height or 0)
 
 
-#: A photo of which nothing is known but that there is one.
+#: Placeholder for a photo that needs a rescan.
 UNKNOWN_PHOTO = CachedPhoto(-1, -1, None, "", None, None, None)
 
 
 def read_cached_photos(table: pa.Table) -> dict[str, CachedPhoto]:
-    """The photos of a cache by file name."""
+    """Return the photos of a cache by file name."""
     names = ("photo", "photo_size", "photo_mtime_ns", "photo_hash", "status", "min_face", "width", "height")
     return {name: CachedPhoto(*rest) for name, *rest in zip(*(table[name].to_pylist() for name in names), strict=True)}
 
 
 def read_scanned_photos(table: pa.Table, names: Iterable[str] | None, info: CacheInfo) -> Iterator[ScannedPhoto]:
-    """The photos of a cache that were scanned, with these file names (None: all)."""
+    """Yield the successfully scanned photos of a cache with these file names (None: all)."""
     table = table.filter(pc.equal(table["status"].cast(pa.string()), STATUS_OK))
     if names is not None:
         table = table.filter(pc.is_in(table["photo"], value_set=pa.array(list(names), pa.string())))
-    if info.precision == "int8":  # which has directions alone
+    if info.precision == "int8":  # it stores directions only
         table = convert_table(table, replace(info, precision="float32"))
     for _, rows in itertools.groupby(table.to_pylist(), key=lambda row: row["photo"]):
         yield _rows_to_photo(list(rows), info.dimension)
@@ -252,47 +253,47 @@ def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
 
 
 def without_biometrics(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
-    """The rows with only the places kept of these faces: they are forgotten."""
+    """Blank all but the boxes of these faces, which makes them forgotten."""
     chosen = pc.fill_null(pc.is_in(table["face_id"], value_set=pa.array(list(face_ids), pa.string())), False)
-    rest, places = table.filter(pc.invert(chosen)), table.filter(chosen)
+    rest, forgotten = table.filter(pc.invert(chosen)), table.filter(chosen)
     for name in BIOMETRIC_COLUMNS:
         column = table.schema.get_field_index(name)
         field = table.schema.field(column)
-        places = places.set_column(column, field, pa.nulls(len(places), field.type))
-    return concatenate([rest, places])
+        forgotten = forgotten.set_column(column, field, pa.nulls(len(forgotten), field.type))
+    return concatenate([rest, forgotten])
 
 
 def without_photos(table: pa.Table, names: Iterable[str]) -> pa.Table:
-    """The rows but those of the photos with these names."""
+    """Remove the rows of the photos with these names."""
     chosen = pc.is_in(table["photo"], value_set=pa.array(list(names), pa.string()))
     return table.filter(pc.invert(chosen))
 
 
 def stored_name(ref: PhotoRef) -> str:
-    """The file name as the cache holds it: bytes that are not UTF-8 written as \\xNN."""
+    """Return the file name as stored in the cache, with bytes that are not UTF-8 as \\xNN."""
     return ref.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def encode_parquet(table: pa.Table) -> memoryview:
-    """The table as a Parquet file, with a checksum for each page.
+    """Encode a table as a Parquet file with a checksum per page.
 
-    Made in Arrow's own memory: its threads must hold nothing of Python's, for one that lets go
-    of such a thing while the program ends takes the program down.
+    Written to Arrow's own memory: an Arrow thread that releases a Python object while the
+    interpreter shuts down crashes the program.
     """
     sink = pa.BufferOutputStream()
     names: list[str] | bool = True
     if "embedding" in table.column_names and table_precision(table) == "float32":
-        # Hardly two such numbers are the same: a list of all there are takes more than it saves.
+        # Float32 components rarely repeat, so a dictionary would cost more than it saves.
         names = [name for name in table.column_names if name != "embedding"]
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=names)
     return memoryview(sink.getvalue())
 
 
 def release_memory() -> None:
-    """Give back to the system what Arrow holds and does not use."""
+    """Return Arrow's unused memory to the system."""
     pa.default_memory_pool().release_unused()
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """Tables of one schema as one, their dictionaries made one."""
+    """Concatenate tables of one schema and unify their dictionaries."""
     return pa.concat_tables(tables).unify_dictionaries()

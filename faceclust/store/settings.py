@@ -1,8 +1,8 @@
-"""What a library is looked at with: its models, and the numbers that embeddings are kept as.
+"""The settings of a library: its model pack and the precision of its stored embeddings.
 
-Both stand in configuration files: that of the library goes before the user's own. They are no
-options of a command but a property of the library, so `--no-config` passes by the user's file, and
-a file that cannot be read, and no more. Nothing heavy is imported here.
+Both come from configuration files; the library's takes precedence over the user's. They are
+properties of the library, not options of a command. So `--no-config` ignores the user's file and
+unreadable files, but still reads the library's. This module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -22,60 +22,62 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of
 
 _PACK_KEY, _PRECISION_KEY = ("pack",), ("scan", "precision")
-#: Outside the tables stands what holds for every command that has such an option.
+#: Top-level keys apply to every command with such an option; they are the fallback.
 _TOP_LEVEL_KEYS = {_PRECISION_KEY: ("precision",)}
-#: Whether the user's own file is asked, and a file that cannot be read is an error.
-user_config_enabled: ContextVar[bool] = ContextVar("files_count", default=True)
+#: False with `--no-config`: ignore the user's file and unreadable files.
+user_config_enabled: ContextVar[bool] = ContextVar("user_config_enabled", default=True)
 
 
 @dataclass(frozen=True)
 class ConfiguredValue:
-    """A choice, and the file that says so; None: no file does."""
+    """A setting and the file it comes from; None for the default."""
 
     value: str
     file: Path | None
 
 
 def pack_in_use(root: Path | None = None) -> ConfiguredValue:
-    """The name of the models used for the library at `root`, or, for None, outside of libraries: as
-    the library's file says, else the user's own, else the embedded ones. They may not be there.
-    Raises UsageError for a file that cannot be read or says something senseless."""
+    """Return the name of the pack in use for the library at `root`, or outside of libraries (None).
+
+    Precedence: library file, user file, the embedded pack. The pack need not be installed. Raises
+    UsageError if a file cannot be read or its value is invalid.
+    """
     for file, value in _configured_values(root, _PACK_KEY):
         return ConfiguredValue(validate_pack_name(value, file), file)
     return ConfiguredValue(DEFAULT_PACK, None)
 
 
 def precision_in_use(root: Path) -> ConfiguredValue:
-    """The precision of the embeddings of the library at `root`, of `conventions.PRECISIONS`. Raises
+    """Return the precision of the embeddings of the library at `root`, one of PRECISIONS. Raises
     UsageError as `pack_in_use` does."""
     for file, value in _configured_values(root, _PRECISION_KEY):
         if value not in PRECISIONS:
-            raise UsageError(f"{file}: [scan] precision = {value!r} is not one of {', '.join(PRECISIONS)}")
+            raise UsageError(f"{file}: [scan] precision must be one of {', '.join(PRECISIONS)}, not {value!r}")
         return ConfiguredValue(value, file)
     return ConfiguredValue(DEFAULT_PRECISION, None)
 
 
 def validate_pack_name(name: Any, file: Path) -> str:
-    """A pack's name as a file gives it. Raises UsageError for what cannot be one."""
+    """Check a pack name read from `file` and return it. Raises UsageError if it is invalid."""
     if not isinstance(name, str) or not PACK_NAME_PATTERN.fullmatch(name):
-        raise UsageError(f"{file}: pack = {name!r} is no name of models", hint='write pack = "dlib"')
+        raise UsageError(f"{file}: pack = {name!r} is not a pack name", hint='write, for example: pack = "dlib"')
     return name
 
 
 def set_pack(name: str, home: LibraryHome | None) -> Path:
-    """Have a library use these models from now on, or, for None, all libraries that say nothing;
-    gives the file that says so. Raises UsageError, CacheError."""
+    """Set the pack of a library, or the user's default pack (None); return the file changed.
+    Raises UsageError, CacheError."""
     return _write_setting(home, _PACK_KEY, name)
 
 
 def set_precision(precision: str, home: LibraryHome) -> None:
-    """Have a library keep embeddings in this precision from now on. Raises UsageError, CacheError."""
+    """Set the precision of a library's embeddings. Raises UsageError, CacheError."""
     if precision_in_use(home.root).value != precision or not _read_key(home.config_file, _PRECISION_KEY):
         _write_setting(home, _PRECISION_KEY, precision)
 
 
 def user_config_file() -> Path:
-    """Where the user's own configuration file is, or would be."""
+    """Return the path of the user's configuration file; it may not exist."""
     return platformdirs.user_config_path("faceclust") / CONFIG_FILE_NAME
 
 

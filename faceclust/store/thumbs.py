@@ -1,4 +1,4 @@
-"""The face pictures kept below `.faceclust/thumbs/`. Derived: delete them at will."""
+"""The thumbnails of faces below `.faceclust/thumbs/`. Derived data; they may be deleted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from faceclust.files.atomic import make_private_folder, write_atomically
+from faceclust.files.atomic import make_private_folder, write_private_atomically
 
 
 class ThumbStore:
-    """JPEG files by face id, spread over 256 folders."""
+    """JPEG files by face id, in 256 subfolders."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,11 +25,11 @@ class ThumbStore:
             return None
 
     def face_ids(self) -> Iterator[str]:
-        """The ids of the faces there is a picture of."""
+        """Yield the ids of the faces that have a thumbnail."""
         for _, _, files in os.walk(self._folder):
             yield from (name.removesuffix(".jpg") for name in files if name.endswith(".jpg"))
 
-    def put(self, face_id: str, picture: bytes) -> None:
+    def put(self, face_id: str, jpeg: bytes) -> None:
         make_private_folder(self._folder)
         make_private_folder(self.path(face_id).parent)
-        write_atomically(self.path(face_id), lambda stream: stream.write(picture), durable=False)
+        write_private_atomically(self.path(face_id), lambda stream: stream.write(jpeg), durable=False)

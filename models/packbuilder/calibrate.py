@@ -1,9 +1,9 @@
-"""Measures the ranges that `quantise` needs, over real faces. Run by hand, once for a network:
+"""Measure the activation ranges that `quantise` needs on real faces. Run by hand, once per network:
 
     python models/packbuilder/calibrate.py FOLDER_OF_FACES > models/packbuilder/dlib_ranges.json
 
-FOLDER_OF_FACES holds photos, at any depth; one face of each of 256 of them is used. What is
-kept is the least and the greatest value of each tensor, nothing of the faces.
+FOLDER_OF_FACES contains photos at any depth; one face each from 256 of them is used. Only the
+minimum and maximum of each tensor are stored, nothing about the faces.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _FACE_COUNT = 256
 
 
 def measure_ranges(chips: UInt8) -> dict[str, tuple[float, float]]:
-    """Ranges of the embedder's tensors over chips uint8 (n, h, w, 3), rounded outwards to four
-    digits."""
+    """Return (minimum, maximum) of each of the embedder's tensors over chips uint8 (n, h, w, 3),
+    rounded to four significant digits."""
     model = onnx.load_from_string(build_float_embedder())
     names = tensors_to_measure(model)
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)

@@ -1,9 +1,8 @@
-"""dlib's face recognition ResNet (Davis King, public domain) as an ONNX graph.
+"""Convert dlib's face recognition ResNet (Davis King, public domain) to ONNX.
 
-A reader for dlib's serialisation (`loss_metric_2` file, version of the network written
-by dlib 19) and the graph it describes. Input `input`: float32 (n, 3, 150, 150) RGB,
-0..255; output `embedding`: float32 (n, 128), not of unit length, as dlib's own
-`face_recognition_model_v1` gives it for one chip.
+Reads dlib's serialisation (a `loss_metric_2` file, as written by dlib 19) and builds the graph.
+Input `input`: float32 (n, 3, 150, 150) RGB, 0..255. Output `embedding`: float32 (n, 128), not
+normalised, equal to that of dlib's `face_recognition_model_v1` for one chip.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from packbuilder.sources import PackBuildError
 _BLOCK = ["affine", "con", "relu", "affine", "con"]
 _RESIDUAL = ["relu", "add_prev", *_BLOCK, "tag1"]
 _RESIDUAL_DOWN = ["relu", "add_prev", "avg_pool", "skip1", "tag2", *_BLOCK, "tag1"]
-#: The layers from the output to the input, the order in which dlib writes their versions.
+#: The layers from output to input, the order in which dlib stores their versions.
 _LAYERS_OUTPUT_FIRST = [
     "fc", "avg_pool",
     *_RESIDUAL_DOWN, *_RESIDUAL * 2, *_RESIDUAL_DOWN, *_RESIDUAL * 2, *_RESIDUAL_DOWN,
@@ -38,7 +37,7 @@ class _Layer:
 
 
 class _DlibReader:
-    """dlib's portable binary format, one value at a time."""
+    """Reads dlib's portable binary format value by value."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.position = memoryview(data), 0
@@ -46,7 +45,7 @@ class _DlibReader:
     def read_bytes(self, count: int) -> memoryview:
         part = self.data[self.position : self.position + count]
         if len(part) != count:
-            raise PackBuildError(f"dlib file ends at byte {len(self.data)}, in the middle of a value")
+            raise PackBuildError(f"the dlib file ends at byte {len(self.data)}, in the middle of a value")
         self.position += count
         return part
 
@@ -63,7 +62,7 @@ class _DlibReader:
 
     def read_float(self) -> float:
         mantissa, exponent = self.read_integers(2)
-        if exponent >= 32000:  # dlib's marks for inf, -inf and nan
+        if exponent >= 32000:  # dlib's encoding of inf, -inf and nan
             raise PackBuildError(f"a number at byte {self.position} is not finite")
         return mantissa * 2.0**exponent
 
@@ -81,7 +80,7 @@ class _DlibReader:
         return np.frombuffer(self.read_bytes(4 * int(np.prod(shape))), "<f4").reshape(shape)
 
     def skip_multipliers(self) -> None:
-        for _ in range(4):  # of learning rate and weight decay, for weights and bias
+        for _ in range(4):  # learning rate and weight decay multipliers, for weights and bias
             self.read_float()
 
     def read_alias_shape(self) -> list[int]:
@@ -90,7 +89,7 @@ class _DlibReader:
 
 
 def convert(source: bytes) -> bytes:
-    """The ONNX bytes for `dlib_face_recognition_resnet_model_v1.dat`."""
+    """Convert `dlib_face_recognition_resnet_model_v1.dat` to an ONNX file."""
     means, side, layers = _read_network(source)
     return _build_graph(means, side, layers)
 
@@ -113,8 +112,8 @@ def _read_network(source: bytes) -> tuple[np.ndarray, int, list[_Layer]]:
             layers.append(_Layer(kind))
             continue
         layers.append(_read_layer(r, kind))
-        r.read_bytes(3)  # three booleans of training state
-        for _ in range(3):  # gradients and cached output, empty in a cleaned network
+        r.read_bytes(3)  # three flags of the training state
+        for _ in range(3):  # gradients and cached output, empty in a published network
             r.read_tensor()
         if i == 0:
             r.read_integer()  # sample expansion factor
@@ -134,7 +133,7 @@ def _read_layer(r: _DlibReader, kind: str) -> _Layer:
         r.expect("affine_")
         parameters = r.read_tensor().ravel()
         gamma, _ = r.read_alias_shape(), r.read_alias_shape()
-        r.expect(0)  # convolution mode: one gain and offset a channel
+        r.expect(0)  # convolution mode: one gain and offset per channel
         count = int(np.prod(gamma))
         return _Layer(kind, parameters[:count], parameters[count:])
     if kind.endswith("_pool"):
@@ -177,7 +176,7 @@ def _build_graph(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
             case "skip1":
                 x, shape = tagged["tag1"]
             case "add_prev":
-                # A down-sampling block adds its pooled input to the block tagged 2.
+                # A down-sampling block adds its pooled input to the block with tag 2.
                 other, other_shape = tagged["tag2" if before.kind == "avg_pool" else "tag1"]
                 both = (max(shape[0], other_shape[0]), max(shape[1], other_shape[1]))
                 x = g.node("Add", _zero_pad(g, x, shape, both), _zero_pad(g, other, other_shape, both))
@@ -188,9 +187,9 @@ def _build_graph(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
 
 
 def _fold_affine(con: _Layer, affine: _Layer | None) -> tuple[np.ndarray, np.ndarray]:
-    """Convolution weights and bias with the affine layer after it multiplied in."""
+    """Fold the affine layer after a convolution into its weights and bias."""
     if affine is None or affine.kind != "affine":
-        raise PackBuildError("a convolution without its affine layer in the dlib file")
+        raise PackBuildError("a convolution in the dlib file has no affine layer after it")
     gain = affine.weights.astype(np.float64)
     return con.weights * gain[:, None, None, None], con.bias * gain + affine.bias
 

@@ -1,4 +1,4 @@
-"""A few lines over onnx.helper: build a graph node by node, the same bytes each time."""
+"""Build ONNX graphs node by node, reproducibly: the same calls give the same bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IR_VERSION = 8
 
 
 class Graph:
-    """Collects nodes and constants; every name is a running number, so builds repeat."""
+    """Collects nodes and constants. Names are running numbers, which makes builds reproducible."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,7 +39,7 @@ class Graph:
         pad: int = 0,
         out: str | None = None,
     ) -> str:
-        """Convolution with weights of shape (filters, channels, height, width)."""
+        """Add a convolution with weights of shape (filters, channels, height, width)."""
         return self.node(
             "Conv",
             x,
@@ -52,11 +52,11 @@ class Graph:
         )
 
     def prelu(self, x: str, slope: np.ndarray) -> str:
-        """PReLU as a·x + (1 − a)·relu(x), which ONNX Runtime runs faster than its PRelu."""
+        """Add PReLU as a·x + (1 − a)·relu(x), which is faster in ONNX Runtime than its PRelu."""
         slope = slope.astype(np.float32)
-        straight = self.node("Mul", x, self.constant(slope))
-        bent = self.node("Mul", self.node("Relu", x), self.constant(np.float32(1) - slope))
-        return self.node("Add", straight, bent)
+        linear = self.node("Mul", x, self.constant(slope))
+        rectified = self.node("Mul", self.node("Relu", x), self.constant(np.float32(1) - slope))
+        return self.node("Add", linear, rectified)
 
     def serialise(self, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> bytes:
         def values(shapes: dict[str, list[int | str]]) -> list[onnx.ValueInfoProto]:

@@ -1,9 +1,9 @@
-"""MTCNN's three networks (Zhang et al. 2016, "Joint Face Detection and Alignment using
-Multi-task Cascaded Convolutional Networks") as ONNX graphs.
+"""Convert MTCNN's three networks to ONNX (Zhang et al. 2016, "Joint Face Detection and Alignment
+using Multi-task Cascaded Convolutional Networks").
 
-The weights are lists of arrays in Keras order. Input of every graph: float32 NCHW,
-RGB, 0..255; the scaling (x − 127.5)/128 is folded into the first convolution, which
-has no padding, so the fold is exact.
+The weights are lists of arrays in Keras order. The input of every graph is float32 NCHW, RGB,
+0..255. The scaling (x − 127.5)/128 is folded into the first convolution; this is exact, because
+that has no padding.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from packbuilder.graph import Graph
 
 
 def convert(source: bytes, network: str) -> bytes:
-    """One network's ONNX bytes from its joblib file, whose hash the caller has checked.
+    """Convert one network from its joblib file to an ONNX file. joblib runs code from the file, so
+    the caller must have checked its hash.
 
-    `network` is "pnet" (outputs `box` (n, 4, h, w), `face` (n, h, w)), "rnet" (`box` (n, 4),
-    `face` (n,)) or "onet" (the same and `landmarks` (n, 10): five x, then five y). `face`
-    is the probability of a face.
+    `network` is "pnet" (outputs `box` (n, 4, h, w) and `face` (n, h, w)), "rnet" (`box` (n, 4) and
+    `face` (n,)) or "onet" (like "rnet", and `landmarks` (n, 10): five x, then five y). `face` is
+    the probability of a face.
     """
     weights = iter(joblib.load(io.BytesIO(source)))
     return {"pnet": _pnet, "rnet": _rnet, "onet": _onet}[network](weights)
@@ -35,8 +36,8 @@ def _pnet(weights: Iterator[np.ndarray]) -> bytes:
     x = _conv_prelu(g, x, weights)
     x = _conv_prelu(g, x, weights)
     box, box_bias, score, score_bias = (next(weights) for _ in range(4))
-    # The probability of the second of two classes is the sigmoid of their scores' difference:
-    # one more channel beside the box's, and no softmax over the whole map.
+    # The softmax of two classes is the sigmoid of their scores' difference. That needs only one
+    # more channel beside the box's, and no softmax over the whole map.
     filters = np.concatenate([_to_onnx_filters(box), _to_onnx_filters(score[..., 1:] - score[..., :1])])
     both = g.conv(x, filters, np.append(box_bias, score_bias[1] - score_bias[0]))
     g.node("Slice", both, *(g.constant(np.array([i], np.int64)) for i in (0, 4, 1)), out="box")
@@ -92,7 +93,7 @@ def _dense(g: Graph, x: str, weights: Iterator[np.ndarray], out: str | None = No
 
 
 def _flatten_dense_prelu(g: Graph, x: str, weights: Iterator[np.ndarray], *, height: int, width: int) -> str:
-    # Keras flattens (width, height, channels), ONNX (channels, height, width): reorder the rows.
+    # Keras flattens (width, height, channels), but ONNX (channels, height, width): reorder the rows.
     matrix = next(weights)
     channels = matrix.shape[0] // (height * width)
     matrix = matrix.reshape(width, height, channels, -1).transpose(2, 1, 0, 3).reshape(matrix.shape)

@@ -1,10 +1,9 @@
-"""Convolutions in 8-bit integers: less than half the time, a quarter of the size.
+"""Quantise convolutions to 8-bit integers: less than half the time, a quarter of the size.
 
-Each convolution takes unsigned 8-bit activations and signed weights with one scale a filter, and
-gives 8-bit activations, as Krishnamoorthi 2018 ("Quantizing deep convolutional networks for
-efficient inference", sections 2 and 3) lays it out; what lies between (sums, average pooling, the
-last layer) stays in floating point. The ranges of the activations are measured once, by
-`calibrate.py`, and kept in a table, so that building needs no photos.
+Convolutions use unsigned 8-bit activations and signed weights with one scale per filter. The method
+is that of Krishnamoorthi 2018 ("Quantizing deep convolutional networks for efficient inference",
+sections 2 and 3). Sums, average pooling and the last layer stay in floating point. The activation ranges were
+measured once by `calibrate.py` and are stored in a file, so that a build needs no photos.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ _MAX_ACTIVATION = 255
 
 
 def tensors_to_measure(model: onnx.ModelProto) -> list[str]:
-    """The tensors whose range `quantise` needs: what goes into each convolution, and what comes
-    out of it, after its ReLU where it has one."""
+    """Return the tensors whose range `quantise` needs: the input of each convolution, and its output,
+    after the ReLU if there is one."""
     nodes = model.graph.node
     after_relu = {node.input[0]: node.output[0] for node in nodes if node.op_type == "Relu"}
     names: dict[str, None] = {}
@@ -33,8 +32,8 @@ def tensors_to_measure(model: onnx.ModelProto) -> list[str]:
 
 
 def quantise(model: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
-    """The same network with its convolutions in integers. `ranges`: least and greatest value of
-    each of `tensors_to_measure`. Raises KeyError where one is missing."""
+    """Return the network with quantised convolutions. `ranges` has the minimum and maximum of each of
+    `tensors_to_measure`. Raises KeyError if one is missing."""
     before = onnx.load_from_string(model)
     after = _ModelQuantiser(before, ranges)
     for node in before.graph.node:
@@ -50,7 +49,7 @@ def quantise(model: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
 
 
 class _ModelQuantiser:
-    """Takes nodes one after the other; gathers those of the new network."""
+    """Takes the nodes of a network in order and collects those of the quantised one."""
 
     def __init__(self, model: onnx.ModelProto, ranges: Mapping[str, tuple[float, float]]) -> None:
         nodes = model.graph.node
@@ -62,7 +61,7 @@ class _ModelQuantiser:
         self.constants = {constant.name: constant for constant in model.graph.initializer}
 
     def add_node(self, node: onnx.NodeProto) -> None:
-        """Copy a node; round what it gives where that is measured."""
+        """Copy a node, and round its output if that has a measured range."""
         inputs = list(node.input)
         if node.op_type == "Conv":
             x, weights, bias = inputs
@@ -70,9 +69,9 @@ class _ModelQuantiser:
             self._quantise_bias(bias, scales * self._quantisation_parameters(x)[0])
             inputs = [f"{name}_rounded" for name in inputs]
         else:
-            # What a convolution gives is at hand as rounded only; other tensors stay as they are.
-            given = self._outputs & self._measured
-            inputs = [f"{name}_rounded" if name in given else name for name in inputs]
+            # Outputs of convolutions exist only rounded; other tensors stay as they are.
+            rounded = self._outputs & self._measured
+            inputs = [f"{name}_rounded" if name in rounded else name for name in inputs]
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         copy.ClearField("input")
@@ -84,7 +83,7 @@ class _ModelQuantiser:
                 self._add_quantise_dequantise(name, np.float32(scale), np.uint8(zero))
 
     def _quantisation_parameters(self, name: str) -> tuple[float, int]:
-        """Scale and zero point of a tensor's 256 steps; zero itself is one of them."""
+        """Return scale and zero point of a tensor's 256 levels, one of which is exactly zero."""
         low, high = self._ranges[name]
         low, high = min(low, 0.0), max(high, 0.0)
         scale = float(np.float32((high - low) / _MAX_ACTIVATION))
@@ -96,7 +95,7 @@ class _ModelQuantiser:
         self.nodes.append(helper.make_node("DequantizeLinear", [f"{name}_steps", *grid], [f"{name}_rounded"]))
 
     def _quantise_weights(self, name: str) -> np.ndarray:
-        """One scale a filter; gives them."""
+        """Quantise weights with one scale per filter; return the scales."""
         weights = numpy_helper.to_array(self.constants.pop(name))
         largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
         scales = (np.maximum(largest, 1e-12) / _MAX_WEIGHT).astype(np.float32)

@@ -1,7 +1,7 @@
-"""The weight files inside the build requirements, found without importing them.
+"""Read the weight files inside the build requirements without importing those packages.
 
-`face_recognition_models` imports `pkg_resources` and `mtcnn` imports TensorFlow,
-so the packages' file lists are read instead.
+`face_recognition_models` would import `pkg_resources`, and `mtcnn` TensorFlow. Their lists of
+installed files are used instead.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from pathlib import Path
 
 
 class PackBuildError(Exception):
-    """The embedded pack cannot be built; the message says why and what to do."""
+    """The embedded pack cannot be built; the message gives the reason and a remedy."""
 
 
 def read_source(distribution: str, name: str, sha256: str) -> bytes:
-    """The bytes of file `name` of an installed distribution, once its SHA-256 agrees."""
+    """Read the file `name` of an installed distribution. Raises PackBuildError if it is missing or
+    has another SHA-256."""
     path = _locate(distribution, name)
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise PackBuildError(
-            f"{path} has SHA-256 {found}, expected {sha256}: it is not the file this version "
-            f"of faceclust was made with; reinstall {distribution} from a trusted index"
+            f"{path} has SHA-256 {found}, expected {sha256}: this version of faceclust was made "
+            f"with another file; reinstall {distribution} from a trusted index"
         )
     return data
 
@@ -39,4 +40,4 @@ def _locate(distribution: str, name: str) -> Path:
     for file in files:
         if file.as_posix() == name:
             return Path(str(file.locate()))
-    raise PackBuildError(f"{distribution} holds no file {name}; is its version the pinned one?")
+    raise PackBuildError(f"{distribution} has no file {name}; install the pinned version")

@@ -79,9 +79,9 @@ def test_the_first_line_says_which_library(library: Library) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["scan", "/no/such/folder"], 2, "there is no /no/such/folder"),
+        (["scan", "/no/such/folder"], 2, "/no/such/folder does not exist"),
         (["scan", __file__], 2, "is not a folder"),
-        (["scan", "/usr", "/etc"], 2, "name their parent by --library"),
+        (["scan", "/usr", "/etc"], 2, "name their parent folder: --library"),
         (["status"], 2, "faceclust scan"),
         (["status", "--library", "/usr"], 2, "has not been scanned"),
         (["cluster", "--threshold", "0", "--library", "LIB"], 2, "not a distance above 0"),

@@ -84,7 +84,7 @@ def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Pat
     assert ok("--no-config", "verify", photo, photo).startswith("same person")
     user_config_file().write_text("pack = 7")
     said = run("status", "-l", library.root)
-    assert said.returncode == 2 and "pack = 7 is no name of models" in said.stderr
+    assert said.returncode == 2 and "pack = 7 is not a pack name" in said.stderr
     ok("models", "use", "dlib", "--default")
     assert user_config_file().read_text() == 'pack = "dlib"'
 

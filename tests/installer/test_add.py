@@ -1,4 +1,4 @@
-"""Packs from files on the disk: which file is which, and what is there when something goes wrong."""
+"""Adding packs from local files: matching files, and leaving nothing behind after a failure."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import PackError
-from faceclust.installer import add, staging
+from faceclust.installer import add
 from faceclust.installer.add import AddedPack, add_custom_model, add_known_pack, add_pack_from_manifest, find_known_pack
 from faceclust.installer.candidates import CandidateFile, find_candidates
 from faceclust.installer.manifest_text import UserModel, with_radius
 from faceclust.installer.staging import read_manifest_text, save_manifest
-from faceclust.packs import registry
+from faceclust.packs import bundled, registry
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from faceclust.packs.verify import check_files, require_files
 from tests.support import synthetic_people, tiny_models
 from tests.support.pack_builders import MODEL, zip_of
 
-TOLD = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
+OPTIONS = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
 
 
 def own_model(name: str = "mine", **more: object) -> UserModel:
-    return UserModel(**{"name": name, "file": "", "dimension": 0, "chip_size": (0, 0)} | TOLD | more)  # type: ignore[arg-type]
+    return UserModel(**{"name": name, "file": "", "dimension": 0, "chip_size": (0, 0)} | OPTIONS | more)  # type: ignore[arg-type]
 
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def left_over() -> list[str]:
-    """What lies in the user's folder beside whole packs."""
+def staging_folders() -> list[str]:
+    """Staging folders left in the user's folder."""
     return sorted(path.name for path in user_models_folder().glob(".adding*"))
 
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the manifest of a known pack, `marks`: its detector's SHA-256 is pinned, its
-    embedder's nobody has said."""
+    """Add a bundled manifest, `marks`, with a SHA-256 for the detector but not for the embedder.
+    Return the folder with its files."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     manifest = synthetic_people.write_detector(tmp_path / "source")
@@ -76,14 +76,14 @@ licence = "none"
 """
     )
     (folder / "marks.toml").write_text(text)
-    folders = registry.bundled_folders()
-    for module in (registry, staging):
-        monkeypatch.setattr(module, "shipped_folders", lambda: [*folders, folder])
+    folders = bundled.bundled_folders()
+    for module in (registry, bundled):
+        monkeypatch.setattr(module, "bundled_folders", lambda: [*folders, folder])
     registry.clear_pack_cache()
     return tmp_path / "source"
 
 
-def test_a_known_packs_files_are_put_in_and_their_hashes_noted(shipped: Path) -> None:
+def test_files_of_a_known_pack_are_installed_and_their_hashes_recorded(shipped: Path) -> None:
     added = add_known_pack("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
     pack = load_pack("marks")
     require_files(pack)
@@ -91,10 +91,10 @@ def test_a_known_packs_files_are_put_in_and_their_hashes_noted(shipped: Path) ->
     assert [file.sha256 for file in pack.files] == [sha256(shipped / "marks.onnx"), sha256(shipped / "vectors.onnx")]
     assert pack.embedder.mean == (1.0, 2.0, 3.0) and added.trial.dimension == 12
     assert "# nobody has published a hash" in read_manifest_text("marks")
-    assert left_over() == []
+    assert staging_folders() == []
 
 
-def test_the_zip_they_come_in_will_do(shipped: Path, tmp_path: Path) -> None:
+def test_a_zip_with_the_files_is_accepted(shipped: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("models/readme.txt", "hello")
         for name in ("marks.onnx", "vectors.onnx"):
@@ -106,14 +106,14 @@ def test_the_zip_they_come_in_will_do(shipped: Path, tmp_path: Path) -> None:
     require_files(load_pack("marks"))
 
 
-def test_names_do_not_matter_where_the_hash_is_known(shipped: Path, tmp_path: Path) -> None:
+def test_file_names_do_not_matter_if_the_hash_is_known(shipped: Path, tmp_path: Path) -> None:
     shutil.copy(shipped / "marks.onnx", tmp_path / "a download (1).onnx")
     shutil.copy(shipped / "vectors.onnx", tmp_path / "resnet.onnx")
     add_known_pack("marks", [tmp_path / "resnet.onnx", tmp_path / "a download (1).onnx"])
     require_files(load_pack("marks"))
 
 
-def test_files_that_are_in_already_need_not_be_named_again(shipped: Path) -> None:
+def test_installed_files_need_not_be_given_again(shipped: Path) -> None:
     add_known_pack("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
     other = tiny_models.embedder(shipped / "other" / "vectors.onnx", batch=8)
     with pytest.raises(PackError, match=r"is not the vectors\.onnx of the pack"):
@@ -123,68 +123,72 @@ def test_files_that_are_in_already_need_not_be_named_again(shipped: Path) -> Non
     require_files(load_pack("marks"))
 
 
-def test_a_wrong_file_is_refused_and_nothing_is_put_in(shipped: Path, tmp_path: Path) -> None:
-    spoilt = tmp_path / "marks.onnx"
-    spoilt.write_bytes((shipped / "marks.onnx").read_bytes()[:-1] + b"x")
+def test_a_wrong_file_is_refused_and_nothing_is_installed(shipped: Path, tmp_path: Path) -> None:
+    corrupted = tmp_path / "marks.onnx"
+    corrupted.write_bytes((shipped / "marks.onnx").read_bytes()[:-1] + b"x")
     for files, words in (
         (
-            [spoilt, shipped / "vectors.onnx"],
-            rf"is not the marks\.onnx of the pack 'marks': its SHA-256 is {sha256(spoilt)}",
+            [corrupted, shipped / "vectors.onnx"],
+            rf"is not the marks\.onnx of the pack 'marks': its SHA-256 is {sha256(corrupted)}",
         ),
-        ([shipped / "marks.onnx"], "the pack 'marks' needs vectors.onnx as well"),
+        ([shipped / "marks.onnx"], "the pack 'marks' also needs vectors.onnx"),
         ([tmp_path / "nowhere.onnx"], "cannot be read: No such file"),
         ([tmp_path], "is a folder"),
-        ([shipped / "marks.onnx", shipped / "vectors.onnx", shipped / "marks.toml"], "marks.toml is none of the files"),
+        (
+            [shipped / "marks.onnx", shipped / "vectors.onnx", shipped / "marks.toml"],
+            "marks.toml is not a file of",
+        ),
     ):
         with pytest.raises(PackError, match=words):
             add_known_pack("marks", files)
-        assert not (user_models_folder() / "marks").exists() and left_over() == []
+        assert not (user_models_folder() / "marks").exists() and staging_folders() == []
     with pytest.raises(PackError, match="comes with faceclust"):
-        add_known_pack("dlib", [spoilt])
+        add_known_pack("dlib", [corrupted])
 
 
-def test_a_file_that_is_no_model_of_the_pack_is_tried_before_it_is_put_in(shipped: Path) -> None:
+def test_models_are_tried_before_they_are_installed(shipped: Path) -> None:
     wrong = tiny_models.embedder(shipped / "vectors.onnx", (96, 96))
     with pytest.raises(PackError, match=r"vectors\.onnx takes any×3×96×96; the manifest's chips are 112×112"):
         add_known_pack("marks", [shipped / "marks.onnx", wrong])
-    assert not (user_models_folder() / "marks").exists() and left_over() == []
+    assert not (user_models_folder() / "marks").exists() and staging_folders() == []
 
 
-def test_a_zip_without_models_says_so(shipped: Path, tmp_path: Path) -> None:
+def test_unusable_zips_are_reported(shipped: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
         archive.writestr("archive/data.pkl", "x")
     with pytest.raises(PackError, match="is a zip without an ONNX file"):
         add_known_pack("marks", [tmp_path / "net.pt"])
-    whole = (tmp_path / "net.zip", tmp_path / "cut.zip")
-    with zipfile.ZipFile(whole[0], "w") as archive:
+    intact, corrupted = tmp_path / "net.zip", tmp_path / "corrupted.zip"
+    with zipfile.ZipFile(intact, "w") as archive:
         archive.write(shipped / "marks.onnx", "marks.onnx")
-    data = bytearray(whole[0].read_bytes())
+    data = bytearray(intact.read_bytes())
     data[200] ^= 0xFF
-    whole[1].write_bytes(data)
-    with pytest.raises(PackError, match="cannot be taken out of"):
-        add_known_pack("marks", [whole[1]])
+    corrupted.write_bytes(data)
+    with pytest.raises(PackError, match="cannot extract"):
+        add_known_pack("marks", [corrupted])
 
 
-def spoilt_zips(folder: Path) -> list[Path]:
-    """Zips of one ONNX file, each spoilt in another way."""
-    made = []
+def corrupted_zips(folder: Path) -> list[Path]:
+    """Write zips of one ONNX file, each corrupted at another position."""
+    paths = []
     for name, method in (("stored", zipfile.ZIP_STORED), ("lzma", zipfile.ZIP_LZMA), ("bz", zipfile.ZIP_BZIP2)):
-        whole = zip_of(MODEL, name="m.onnx", method=method)
-        listed = whole.rindex(b"PK\x01\x02")
-        for place in (len(whole) // 2, listed + 5, listed + 30, len(whole) - 6):
-            made.append(folder / f"{name}-{place}.zip")
-            made[-1].write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-    return made
+        intact = zip_of(MODEL, name="m.onnx", method=method)
+        directory = intact.rindex(b"PK\x01\x02")
+        for position in (len(intact) // 2, directory + 5, directory + 30, len(intact) - 6):
+            paths.append(folder / f"{name}-{position}.zip")
+            flipped = bytes([intact[position] ^ 0xFF])
+            paths[-1].write_bytes(intact[:position] + flipped + intact[position + 1 :])
+    return paths
 
 
-def test_a_broken_zip_is_one_line(shipped: Path, tmp_path: Path) -> None:
-    for path in spoilt_zips(tmp_path):
+def test_a_corrupted_zip_gives_a_one_line_error(shipped: Path, tmp_path: Path) -> None:
+    for path in corrupted_zips(tmp_path):
         with pytest.raises(PackError) as failure:
             add_known_pack("marks", [path])
         assert "\n" not in str(failure.value)
 
 
-def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
+def test_a_pack_from_a_manifest(tmp_path: Path) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
     added = add_pack_from_manifest(manifest, [], dry_run=True)
     assert "marks" not in pack_names() and added.folder == user_models_folder() / "marks"
@@ -192,14 +196,14 @@ def test_a_manifest_of_ones_own(tmp_path: Path) -> None:
     pack = load_pack("marks")
     require_files(pack)
     assert [check.file.embedded for check in check_files(pack)] == [False, True]
-    with pytest.raises(PackError, match="there is a pack called 'marks' already"):
+    with pytest.raises(PackError, match="there is already a pack called 'marks'"):
         add_pack_from_manifest(manifest, [])
     add_pack_from_manifest(manifest, [], "other")
     assert load_pack("other").name == "other"
     add_pack_from_manifest(manifest, [], overwrite=True)
 
 
-def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> None:
+def test_files_of_the_embedded_pack_are_recognised_by_hash(tmp_path: Path) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
     (dlib,) = (file for file in load_pack("dlib").files if file.name == "dlib_resnet.onnx")
     text = manifest.read_text().replace('"dlib_resnet.onnx"', '"vectors.onnx"')
@@ -217,28 +221,28 @@ def test_files_of_the_embedded_pack_are_known_by_their_hash(tmp_path: Path) -> N
         ('"marks.onnx"\nlicence', '"../marks.onnx"\nlicence', "marks.onnx"),
         ("scale = 1\n", "scale = 0\n", "scale"),
         ('template = "dlib"', 'template = "box"', "margin"),
-        ("schema = 1", "schema = 1\nembedded = true", "comes with faceclust|embedded"),
+        ("schema = 1", "schema = 1\nembedded = true", "only the bundled pack can be embedded"),
         ("threshold = 0.9", "threshhold = 0.9", "threshhold"),
-        ('name = "marks"', 'name = "Big Marks"', "cannot be a pack's name"),
+        ('name = "marks"', 'name = "Big Marks"', "is not a valid pack name"),
         ('name = "marks"', 'name = "dlib"', "is the name of a pack that faceclust knows"),
     ],
 )
-def test_a_manifest_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+def test_an_invalid_manifest_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
     text = manifest.read_text()
     assert old in text
     manifest.write_text(text.replace(old, new))
     with pytest.raises(PackError, match=words):
         add_pack_from_manifest(manifest, [])
-    assert left_over() == [] and not (user_models_folder() / "marks").exists()
+    assert staging_folders() == [] and not (user_models_folder() / "marks").exists()
 
 
-def added_own(tmp_path: Path, made: dict[str, object], **more: object) -> AddedPack:
-    return add_custom_model(tiny_models.embedder(tmp_path / "my.onnx", **made), own_model(**more))  # type: ignore[arg-type]
+def add_model(tmp_path: Path, model: dict[str, object], **more: object) -> AddedPack:
+    return add_custom_model(tiny_models.embedder(tmp_path / "my.onnx", **model), own_model(**more))  # type: ignore[arg-type]
 
 
-def test_a_model_alone_becomes_a_pack(tmp_path: Path) -> None:
-    added = added_own(tmp_path, {"size": (96, 112), "layout": "nhwc", "batch": 8})
+def test_a_single_model_becomes_a_pack(tmp_path: Path) -> None:
+    added = add_model(tmp_path, {"size": (96, 112), "layout": "nhwc", "batch": 8})
     pack = load_pack("mine")
     require_files(pack)
     assert (pack.embedder.chip_size, pack.embedder.dimension) == ((96, 112), 12)
@@ -248,15 +252,15 @@ def test_a_model_alone_becomes_a_pack(tmp_path: Path) -> None:
     assert find_known_pack(tmp_path / "my.onnx") == "mine"
 
 
-def test_what_the_model_leaves_open_the_template_says(tmp_path: Path) -> None:
-    added_own(tmp_path, {"size": (160, 160), "sides": ("h", "w")}, template="box", margin=0.2)
+def test_the_template_gives_the_chip_size_if_the_model_does_not(tmp_path: Path) -> None:
+    add_model(tmp_path, {"size": (160, 160), "sides": ("h", "w")}, template="box", margin=0.2)
     assert load_pack("mine").embedder.chip_size == (160, 160)
     assert load_pack("mine").embedder.margin == 0.2
 
 
-def test_another_packs_detector_comes_along(tmp_path: Path) -> None:
+def test_the_files_of_another_packs_detector_are_copied(tmp_path: Path) -> None:
     add_pack_from_manifest(synthetic_people.write_detector(tmp_path / "own"), [])
-    added_own(tmp_path, {}, detector="marks", radius=1.234567)
+    add_model(tmp_path, {}, detector="marks", radius=1.234567)
     pack = load_pack("mine")
     require_files(pack)
     assert pack.detector.kind == "scrfd" and pack.radius_source == "published" and pack.embedder.radius == 1.2346
@@ -264,33 +268,33 @@ def test_another_packs_detector_comes_along(tmp_path: Path) -> None:
     require_files(pack)
 
 
-def test_a_detector_that_is_not_here_is_asked_for(tmp_path: Path) -> None:
+def test_a_missing_detector_is_reported_with_the_next_command(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"face_detection_yunet_2023mar\.onnx is missing") as failure:
-        added_own(tmp_path, {}, detector="sface")
+        add_model(tmp_path, {}, detector="sface")
     assert failure.value.hint == "type: faceclust models pull sface"
     assert not user_models_folder().exists()
 
 
 @pytest.mark.parametrize("name", ["my:model?.onnx", "é" * 100 + ".onnx", "agreed-to.txt", "x.part", " .onnx"])
-def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
+def test_unusable_file_names_are_replaced(tmp_path: Path, name: str) -> None:
     add_custom_model(tiny_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
     require_files(load_pack("mine"))
     assert load_pack("mine").embedder.file == "model.onnx"
 
 
-def test_a_name_that_is_taken_meanwhile_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(paths: list[Path]) -> list[CandidateFile]:
+def test_a_name_taken_by_another_process_meanwhile_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def add_meanwhile(paths: list[Path]) -> list[CandidateFile]:
         monkeypatch.undo()
-        added_own(tmp_path / "other", {})
+        add_model(tmp_path / "other", {})
         return find_candidates(paths)
 
-    monkeypatch.setattr(add, "find_candidates", meanwhile)
-    with pytest.raises(PackError, match="there is a pack called 'mine' already"):
-        added_own(tmp_path, {"size": (96, 112)})
+    monkeypatch.setattr(add, "find_candidates", add_meanwhile)
+    with pytest.raises(PackError, match="there is already a pack called 'mine'"):
+        add_model(tmp_path, {"size": (96, 112)})
     assert load_pack("mine").embedder.chip_size == (112, 112)
 
 
-def test_what_a_detectors_licence_forbids_holds_for_the_new_pack(tmp_path: Path) -> None:
+def test_restrictions_of_the_detectors_licence_apply_to_the_new_pack(tmp_path: Path) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nterms = "Look."'))
     asked: list[str] = []
@@ -303,12 +307,12 @@ def test_what_a_detectors_licence_forbids_holds_for_the_new_pack(tmp_path: Path)
     )
     assert asked[1:] == ["marks"]
     assert (load_pack("mine").commercial, load_pack("mine").terms) == (False, "Look.")
-    added_own(tmp_path, {}, name="other")
+    add_model(tmp_path, {}, name="other")
     assert (load_pack("other").commercial, load_pack("other").terms) == (None, "")
 
 
-def test_the_radius_is_changed_and_nothing_else(tmp_path: Path) -> None:
-    added_own(tmp_path, {})
+def test_setting_the_radius_changes_nothing_else(tmp_path: Path) -> None:
+    add_model(tmp_path, {})
     before, text = load_pack("mine"), read_manifest_text("mine")
     save_manifest("mine", with_radius(text, 2.5))
     after = load_pack("mine")
@@ -319,23 +323,23 @@ def test_the_radius_is_changed_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "../up", "a/b", ".hidden", "a" * 42, "dlib"])
-def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(PackError):
-        added_own(tmp_path, {}, name=name)
+        add_model(tmp_path, {}, name=name)
     assert not user_models_folder().exists() or not list(user_models_folder().iterdir())
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
+    def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(PackError, match="No space left on device"):
-        added_own(tmp_path, {})
-    assert left_over() == [] and "mine" not in pack_names()
+        add_model(tmp_path, {})
+    assert staging_folders() == [] and "mine" not in pack_names()
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    added_own(tmp_path, {}, mean=(1.0, 2.0, 3.0), scale=57.5, colour="bgr", mirror=False, licence="MIT")
+def test_a_written_manifest_round_trips(tmp_path: Path) -> None:
+    add_model(tmp_path, {}, mean=(1.0, 2.0, 3.0), scale=57.5, colour="bgr", mirror=False, licence="MIT")
     spec = read_manifest(user_models_folder() / "mine" / "pack.toml").embedder
     assert (spec.mean, spec.scale, spec.colour, spec.mirror) == ((1.0, 2.0, 3.0), 57.5, "bgr", False)

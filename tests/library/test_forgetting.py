@@ -452,9 +452,9 @@ def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> 
 
         return step
 
-    write, remove = counted(atomic.write_atomically, "write"), counted(atomic.remove_file, "remove")
+    write, remove = counted(atomic.write_private_atomically, "write"), counted(atomic.remove_file, "remove")
     for module in (conductor, clusters, folder_cache):
-        monkeypatch.setattr(module, "write_atomically", write)
+        monkeypatch.setattr(module, "write_private_atomically", write)
     for module in (conductor, clusters, erase):
         monkeypatch.setattr(module, "remove", remove)
     monkeypatch.setattr(journal.Journal, "record", counted(journal.Journal.record, "say"))
@@ -547,7 +547,7 @@ def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
     assert library.undo().name == COLLINS  # type: ignore[union-attr]
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
     assert library.find_person(HOPPER)
-    real = atomic.write_atomically
+    real = atomic.write_private_atomically
 
     def refuses(path: Path, *arguments: object) -> None:
         if "2019" in path.parts:
@@ -555,7 +555,7 @@ def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
         real(path, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(conductor, "write_atomically", refuses)
+        patch.setattr(conductor, "write_private_atomically", refuses)
         with pytest.raises(CacheError, match=r"2019/\.faceclust/people\.jsonl cannot be written"):
             forget(library)
     assert COLLINS not in library.home.journal.read_text() and not collins.is_known(library)

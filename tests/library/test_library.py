@@ -92,7 +92,7 @@ def test_part_of_a_library_is_scanned(library: Library, tmp_path: Path) -> None:
     assert library.scan([library.root / "2020"], workers=0).scanned == 1
     with pytest.raises(UsageError, match="not in the library"):
         library.scan([tmp_path])
-    with pytest.raises(UsageError, match="there is no"):
+    with pytest.raises(UsageError, match="does not exist"):
         library.scan([library.root / "2077"])
 
 
@@ -277,17 +277,17 @@ def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, m
 
     save(variant(HOPPER, 6), library.root / "2019/new.jpg")
     save(variant(HOPPER, 7), library.root / "2020/new.jpg")
-    real = folder_cache.write_atomically
+    real = folder_cache.write_private_atomically
 
     def refuses(path: Path, write: object, **options: object) -> None:
         if path.parent.name == "2019":
             raise CacheError(f"{path} cannot be written: Operation not permitted")
         real(path, write, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(folder_cache, "write_atomically", refuses)
+    monkeypatch.setattr(folder_cache, "write_private_atomically", refuses)
     result = library.scan(workers=0)
     assert (result.scanned, result.unsaved) == (2, 1) and "not permitted" in result.notes[0]
-    monkeypatch.setattr(folder_cache, "write_atomically", real)
+    monkeypatch.setattr(folder_cache, "write_private_atomically", real)
     assert library.scan(workers=0).scanned == 1
 
 

@@ -60,15 +60,15 @@ def test_a_sound_library_has_no_problems(collins: tuple[Library, int, set[str]])
 
 BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
     "number": (lambda rows: rows[0].update(face=1), "not numbered from 0"),
-    "id": (lambda rows: rows[0].update(face_id="0" * 16), "id is not that of its photo and place"),
-    "box": (lambda rows: rows[0].update(left=0.0), "id is not that of its photo and place"),
-    "no box": (lambda rows: rows[0].update(left=None), "no id, or no place"),
-    "size": (lambda rows: rows.append(rows[0] | {"face": 1, "width": 7}), "different things of a photo"),
+    "id": (lambda rows: rows[0].update(face_id="0" * 16), "face id does not match the photo and box"),
+    "box": (lambda rows: rows[0].update(left=0.0), "face id does not match the photo and box"),
+    "no box": (lambda rows: rows[0].update(left=None), "no id or no box"),
+    "size": (lambda rows: rows.append(rows[0] | {"face": 1, "width": 7}), "rows of a photo contradict each other"),
     "hash": (lambda rows: rows[0].update(photo_hash=None), "hash or the size of a photo is missing"),
-    "status": (lambda rows: rows[0].update(status="truncated file"), "a photo that could not be read"),
-    "half a face": (lambda rows: rows[0].update(quality=None), "only some of landmarks"),
-    "norm": (lambda rows: rows[0].update(embedding=[np.float16(0.2)] * 128), "not of norm 3.15"),
-    "nan": (lambda rows: rows[0].update(embedding=[np.float16("nan")] * 128), "no finite numbers"),
+    "status": (lambda rows: rows[0].update(status="truncated file"), "a photo that could not be read has faces"),
+    "half a face": (lambda rows: rows[0].update(quality=None), "lacks some of landmarks"),
+    "norm": (lambda rows: rows[0].update(embedding=[np.float16(0.2)] * 128), "norm is not 3.15"),
+    "nan": (lambda rows: rows[0].update(embedding=[np.float16("nan")] * 128), "not finite"),
 }
 
 

@@ -91,7 +91,7 @@ def test_the_precision_stands_with_the_options_of_a_scan_or_with_those_of_all(li
     file.write_text("precision = 'int8'\n[scan]\nprecision = 'float16'")
     assert precision_in_use(library.root).value == "float16"
     file.write_text("[scan]\nprecision = 16")
-    with pytest.raises(UsageError, match=r"precision = 16 is not one of int8, float16, float32"):
+    with pytest.raises(UsageError, match=r"precision must be one of int8, float16, float32, not 16"):
         precision_in_use(library.root)
 
 

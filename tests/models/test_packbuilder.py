@@ -1,4 +1,4 @@
-"""The embedded pack is built from pinned sources, the same each time."""
+"""The embedded pack is built from pinned sources, reproducibly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.mark.usefixtures("_builder_on_path")
-def test_build_gives_the_files_of_the_manifest_twice(tmp_path: Path) -> None:
+def test_builds_are_reproducible_and_match_the_manifest(tmp_path: Path) -> None:
     from packbuilder import build_pack
 
     expected = {file["name"]: file for file in tomllib.loads((MODELS / "dlib.toml").read_text())["file"]}
@@ -29,7 +29,7 @@ def test_build_gives_the_files_of_the_manifest_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_builder_on_path")
-def test_a_source_with_another_hash_fails_the_build_clearly(tmp_path: Path) -> None:
+def test_a_source_with_another_hash_fails_the_build(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("*.onnx"))
     manifest = tmp_path / "models" / "dlib.toml"
     true_hash = tomllib.loads(manifest.read_text())["file"][1]["source_sha256"]
@@ -54,7 +54,7 @@ def test_a_missing_build_requirement_is_named() -> None:
 
 
 @pytest.mark.usefixtures("_builder_on_path")
-def test_a_cut_off_dlib_file_is_refused_by_name() -> None:
+def test_a_truncated_dlib_file_is_refused() -> None:
     from packbuilder import dlib_resnet
     from packbuilder.sources import PackBuildError, read_source
 
@@ -65,15 +65,15 @@ def test_a_cut_off_dlib_file_is_refused_by_name() -> None:
 
 
 @pytest.mark.usefixtures("_builder_on_path")
-def test_the_integer_network_is_the_float_one_but_for_rounding() -> None:
+def test_every_convolution_is_quantised_and_needs_measured_ranges() -> None:
     from packbuilder import build_float_embedder
     from packbuilder.quantise import quantise, tensors_to_measure
 
     model = onnx.load_from_string(build_float_embedder())
     ranges = json.loads((MODELS / "packbuilder" / "dlib_ranges.json").read_text())
     assert set(tensors_to_measure(model)) == ranges.keys()
-    integers = onnx.load_from_string(quantise(build_float_embedder(), ranges))
-    convolutions = [node for node in integers.graph.node if node.op_type == "Conv"]
+    quantised = onnx.load_from_string(quantise(build_float_embedder(), ranges))
+    convolutions = [node for node in quantised.graph.node if node.op_type == "Conv"]
     assert len(convolutions) == 29 and all(name.endswith("_rounded") for node in convolutions for name in node.input)
     del ranges["relu_3"]
     with pytest.raises(KeyError, match="relu_3"):

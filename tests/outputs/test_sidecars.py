@@ -224,16 +224,14 @@ def test_a_photo_without_an_ending_does_not_get_the_sidecar_of_another(tmp_path:
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = Photos(tmp_path, "shut/a.jpg", "b.jpg")
-    import faceclust.files.atomic as writing
+    real = os.open
 
-    real = Path.open
+    def refuse(path: str | Path, *arguments: int) -> int:
+        if Path(path).parent.name == "shut" and Path(path).suffix == ".tmp":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments)
 
-    def refuse(self: Path, *args: str, **options: object) -> object:
-        if self.parent.name == "shut" and self.suffix == ".tmp":
-            raise PermissionError(13, "Permission denied", str(self))
-        return real(self, *args, **options)
-
-    monkeypatch.setattr(writing.Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     done = photos.write()
     assert done["b.jpg.xmp"] == "make" and "Permission denied" in done["a.jpg.xmp"]
     assert not list((tmp_path / "shut").glob("*.xmp*"))

@@ -1,4 +1,4 @@
-"""What is read of an ONNX file before it is run."""
+"""Checks of an ONNX file before it is run."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def zipped() -> bytes:
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "Git LFS"),
         (b"<!DOCTYPE html><html>", "web page"),
-        (b"hello, world", "no ONNX file"),
-        (b"", "no graph in it"),
-        (b"\x08\x08", "no graph in it"),
-        (b"\xff" * 40, "no ONNX file"),
+        (b"hello, world", "not an ONNX file"),
+        (b"", "it has no graph"),
+        (b"\x08\x08", "it has no graph"),
+        (b"\xff" * 40, "not an ONNX file"),
     ],
 )
-def test_other_files_are_told_by_name(data: bytes, words: str) -> None:
+def test_other_file_types_are_named(data: bytes, words: str) -> None:
     with pytest.raises(PackError, match=words):
         check_onnx(data, "some.onnx")
 
 
-def test_the_programs_own_models_pass() -> None:
+def test_the_embedded_models_pass() -> None:
     pack = load_pack("dlib")
     for file in pack.files:
         check_onnx(pack.path(file.name).read_bytes(), file.name)
@@ -57,22 +57,22 @@ def test_the_programs_own_models_pass() -> None:
 
 @settings(max_examples=60)
 @given(st.data())
-def test_no_file_cut_off_or_spoilt_raises_anything_else(data: st.DataObject) -> None:
-    whole = bytearray(load_pack("dlib").path("mtcnn_pnet.onnx").read_bytes())
+def test_truncated_or_corrupted_files_raise_only_pack_errors(data: st.DataObject) -> None:
+    content = bytearray(load_pack("dlib").path("mtcnn_pnet.onnx").read_bytes())
     if data.draw(st.booleans()):
-        del whole[data.draw(st.integers(0, len(whole) - 1)) :]
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
     else:
-        for place in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=8)):
-            whole[place] ^= data.draw(st.integers(1, 255))
+        for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=8)):
+            content[position] ^= data.draw(st.integers(1, 255))
     try:
-        check_onnx(bytes(whole), "spoilt.onnx")
+        check_onnx(bytes(content), "corrupted.onnx")
     except PackError as error:
         assert "\n" not in str(error)
 
 
 def external(where: str, folder: Path) -> Path:
-    """A model that would read its numbers from secret.bin beside it: an initializer, or a constant in
-    a node, in a branch of an If, or in a function."""
+    """Write a model that would read weights from secret.bin beside it: an initializer, or a constant
+    in a node, in a branch of an If or in a function. "sound" has no external data."""
     (folder / "secret.bin").write_bytes(np.arange(3, dtype=np.float32).tobytes())
     tensor = numpy_helper.from_array(np.zeros(3, np.float32), "w")
     tensor.ClearField("raw_data")
@@ -106,7 +106,7 @@ def external(where: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("where", ["initializer", "node", "branch", "function"])
-def test_a_model_that_reads_another_file_is_refused(tmp_path: Path, where: str) -> None:
+def test_a_model_with_external_data_is_refused(tmp_path: Path, where: str) -> None:
     with pytest.raises(PackError, match="keeps its weights in another file") as failure:
         OnnxModel(external(where, tmp_path))
     assert "save_as_external_data=False" in str(failure.value.hint)
@@ -116,32 +116,32 @@ def varint(value: int) -> bytes:
     return bytes([value & 0x7F | (0x80 if value > 0x7F else 0)]) + (varint(value >> 7) if value > 0x7F else b"")
 
 
-def spoilt_tag(number: int, wire: int, how: str) -> bytes:
-    """A field's tag that other readers cut to 32 bits, or take although it is longer than it may be."""
-    key = number << 3 | wire
+def overlong_tag(number: int, wire_type: int, how: str) -> bytes:
+    """An invalid field tag that other parsers cut to 32 bits, or accept although it is too long."""
+    key = number << 3 | wire_type
     return bytes([key | 0x80, 0x80, 0x80, 0x80, *((0x10,) if how == "more bits" else (0x80, 0x00))])
 
 
 @pytest.mark.parametrize("how", ["more bits", "more bytes"])
-def test_external_data_under_a_spoilt_tag_is_seen(how: str) -> None:
+def test_external_data_under_an_overlong_tag_is_detected(how: str) -> None:
     def message(number: int, content: bytes) -> bytes:
         return varint(number << 3 | 2) + varint(len(content)) + content
 
     entry = message(1, b"location") + message(2, b"secret.bin")
-    tensor = spoilt_tag(13, 2, how) + varint(len(entry)) + entry + spoilt_tag(14, 0, how) + b"\x01"
+    tensor = overlong_tag(13, 2, how) + varint(len(entry)) + entry + overlong_tag(14, 0, how) + b"\x01"
     model = helper.make_model(helper.make_graph([], "g", [], []), ir_version=8)
     model.graph.Clear()
-    whole = model.SerializeToString()
-    check_onnx(whole + message(7, message(5, b"\x08\x0c\x10\x01")), "sound.onnx")
-    with pytest.raises(PackError, match="no ONNX file"):
-        check_onnx(whole + message(7, message(5, b"\x08\x0c\x10\x01" + tensor)), "spoilt.onnx")
+    header = model.SerializeToString()
+    check_onnx(header + message(7, message(5, b"\x08\x0c\x10\x01")), "sound.onnx")
+    with pytest.raises(PackError, match="not an ONNX file"):
+        check_onnx(header + message(7, message(5, b"\x08\x0c\x10\x01" + tensor)), "corrupted.onnx")
 
 
-def test_one_that_holds_its_weights_is_not(tmp_path: Path) -> None:
+def test_a_model_with_embedded_weights_is_accepted(tmp_path: Path) -> None:
     assert OnnxModel(external("sound", tmp_path)).input_shape == (1, 3)
 
 
-def test_an_operator_nobody_knows_is_one_line(tmp_path: Path) -> None:
+def test_an_unknown_operator_gives_a_one_line_error(tmp_path: Path) -> None:
     path = tiny_models.embedder(tmp_path / "own.onnx")
     model = onnx.load(path)
     model.graph.node[0].op_type, model.graph.node[0].domain = "ReadFile", "com.example"
@@ -152,7 +152,7 @@ def test_an_operator_nobody_knows_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(failure.value)
 
 
-def test_numbers_it_cannot_be_given_are_said(tmp_path: Path) -> None:
+def test_unsupported_input_types_are_reported(tmp_path: Path) -> None:
     path = tiny_models.embedder(tmp_path / "own.onnx")
     model = onnx.load(path)
     cast = helper.make_node("Cast", ["bytes"], ["input"], to=TensorProto.FLOAT)
@@ -160,5 +160,5 @@ def test_numbers_it_cannot_be_given_are_said(tmp_path: Path) -> None:
     model.graph.input[0].name = "bytes"
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(PackError, match=r"takes tensor\(uint8\)"):
+    with pytest.raises(PackError, match=r"the input must be one of .*, not tensor\(uint8\)"):
         OnnxModel(path)

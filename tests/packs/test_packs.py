@@ -1,3 +1,5 @@
+"""Loading packs, verifying their files, and fingerprints."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -12,13 +14,13 @@ from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import check_files, require_files
 
 
-def test_unknown_pack_lists_the_known_ones() -> None:
+def test_an_unknown_pack_lists_the_known_ones() -> None:
     with pytest.raises(PackError) as failure:
         load_pack("dilb")
     assert "dlib" in str(failure.value.hint)
 
 
-def test_the_embedded_pack_is_whole() -> None:
+def test_the_embedded_pack_is_complete() -> None:
     assert [check.state for check in check_files(load_pack("dlib"))] == ["ok"] * 4
 
 
@@ -44,7 +46,16 @@ def test_an_unusable_manifest_names_the_file(tmp_path: Path, old: str, new: str)
         read_manifest(path)
 
 
-def test_fingerprint_changes_with_what_changes_embeddings() -> None:
+@pytest.mark.parametrize(("name", "digest"), [("dlib", "7f35ba7e79731f03"), ("sface", "f14fddc6f3961536")])
+def test_fingerprints_stay_as_released(name: str, digest: str) -> None:
+    """A renamed field of DetectorSpec or EmbedderSpec changes the digest, and every user's library
+    would be rescanned."""
+    pack = load_pack(name)
+    files = [f"{file.name}={file.sha256}" for file in pack.files]
+    assert pack.fingerprint == " ".join([name, *files, f"settings={digest}"])
+
+
+def test_the_fingerprint_changes_only_with_the_embeddings() -> None:
     pack = load_pack("dlib")
     other = dataclasses.replace(pack, embedder=dataclasses.replace(pack.embedder, mirror=False))
     assert pack.fingerprint != other.fingerprint

@@ -149,7 +149,7 @@ def test_a_forgotten_face_that_cannot_be_removed_is_retried(small: Library, monk
     (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
     small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     with monkeypatch.context() as patch:
-        patch.setattr(folder_cache, "write_atomically", refuse_to_write)
+        patch.setattr(folder_cache, "write_private_atomically", refuse_to_write)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     Library(small.root).scan(workers=0)
     (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
@@ -165,7 +165,7 @@ def test_removed_photos_are_retried_if_the_cache_cannot_be_written(
 ) -> None:
     (small.root / "a/collins.bmp").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(folder_cache, "write_atomically", refuse_to_write)
+        patch.setattr(folder_cache, "write_private_atomically", refuse_to_write)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)

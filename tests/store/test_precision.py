@@ -1,4 +1,4 @@
-"""Embeddings as float32, float16 and int8: what rounding costs, what a file takes, what is read again."""
+"""Embeddings as float32, float16 and int8: rounding errors, file sizes and round trips."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from faceclust.types import PhotoRef
 from tests.store.test_store import scanned
 
 RADIUS = 3.0
-#: How far a component may come back from where it was, as a part of the vector's largest.
-_OFF = {"float32": 1e-6, "float16": 1.1e-3, "int8": 0.5 / 127 + 0.01}
+#: Allowed error of a component after a round trip, relative to the vector's largest component.
+_TOLERANCE = {"float32": 1e-6, "float16": 1.1e-3, "int8": 0.5 / 127 + 0.01}
 
 _vectors = arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=st.floats(-1, 1, width=32))
 
 
 def column(values: np.ndarray, precision: str) -> pa.ChunkedArray:
-    kept = encode_embeddings(values, precision)
-    return pa.chunked_array([pa.array(list(kept), embedding_type(precision, values.shape[1]))])
+    encoded = encode_embeddings(values, precision)
+    return pa.chunked_array([pa.array(list(encoded), embedding_type(precision, values.shape[1]))])
 
 
 def info(precision: str, dimension: int = 4) -> CacheInfo:
@@ -51,42 +51,42 @@ def cache(folder: Path, precision: str, **changes: object) -> FolderCache:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=150, deadline=None)
 @given(raw=_vectors)
-def test_a_round_trip_is_as_exact_as_it_can_be_and_the_second_changes_nothing(precision: str, raw: np.ndarray) -> None:
-    raw[np.abs(raw).max(axis=1) < 1e-3, 0] = 1  # no vector of nothing
+def test_a_round_trip_is_within_rounding_error_and_idempotent(precision: str, raw: np.ndarray) -> None:
+    raw[np.abs(raw).max(axis=1) < 1e-3, 0] = 1  # avoid zero vectors
     vectors = raw * (RADIUS / np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)).astype(np.float32)
     once = decode_embeddings(column(vectors, precision), vectors.shape[1], RADIUS)
     assert np.allclose(np.linalg.norm(once.astype(np.float64), axis=1), RADIUS, rtol=1e-6)
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    # In int8 every component moves by half a step at most; bringing the norm back moves all together.
+    # Int8 rounding moves a component by at most half a step; restoring the norm scales them all.
     slack = 1 + (np.sqrt(vectors.shape[1]) if precision == "int8" else 0)
-    assert (np.abs(once - vectors) <= _OFF[precision] * slack * largest).all()
+    assert (np.abs(once - vectors) <= _TOLERANCE[precision] * slack * largest).all()
     if precision == "int8":
-        whole = encode_embeddings(vectors, "int8")
-        assert (np.abs(whole - vectors * (127 / largest)) <= 0.5 + 1e-4).all()  # to the nearest
-        assert np.array_equal(encode_embeddings(once, "int8"), whole)
+        encoded = encode_embeddings(vectors, "int8")
+        assert (np.abs(encoded - vectors * (127 / largest)) <= 0.5 + 1e-4).all()  # rounded to nearest
+        assert np.array_equal(encode_embeddings(once, "int8"), encoded)
         half = decode_embeddings(column(once, "float16"), vectors.shape[1], RADIUS)
-        assert np.array_equal(encode_embeddings(half, "int8"), whole)  # nor does a stay in float16
+        assert np.array_equal(encode_embeddings(half, "int8"), encoded)  # also by way of float16
 
 
 @pytest.mark.parametrize("before", PRECISIONS)
 @pytest.mark.parametrize("after", PRECISIONS)
-def test_a_column_in_another_precision_keeps_its_rows_and_its_nulls(before: str, after: str) -> None:
+def test_converting_precision_preserves_rows_and_nulls(before: str, after: str) -> None:
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(5, 16))
     vectors = (vectors * RADIUS / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    kept = encode_embeddings(vectors, before)
-    rows = [None, kept[0], kept[1], None, kept[2], kept[3], None, kept[4]]
-    here = pa.chunked_array([pa.array(part, embedding_type(before, 16)) for part in (rows[:3], rows[3:])])
-    there = convert_precision(here, after, 16, RADIUS)
-    assert there.type == embedding_type(after, 16)
-    assert there.is_valid().to_pylist() == here.is_valid().to_pylist()
-    read = decode_embeddings(there.drop_null(), 16, RADIUS)
-    assert np.abs(read - vectors).max() < (0.05 if "int8" in (before, after) else 5e-3)
-    nothing = convert_precision(pa.chunked_array([pa.array([None, None], here.type)]), after, 16, RADIUS)
-    assert nothing.null_count == 2 and nothing.type == there.type
+    encoded = encode_embeddings(vectors, before)
+    rows = [None, encoded[0], encoded[1], None, encoded[2], encoded[3], None, encoded[4]]
+    source = pa.chunked_array([pa.array(part, embedding_type(before, 16)) for part in (rows[:3], rows[3:])])
+    converted = convert_precision(source, after, 16, RADIUS)
+    assert converted.type == embedding_type(after, 16)
+    assert converted.is_valid().to_pylist() == source.is_valid().to_pylist()
+    decoded = decode_embeddings(converted.drop_null(), 16, RADIUS)
+    assert np.abs(decoded - vectors).max() < (0.05 if "int8" in (before, after) else 5e-3)
+    nulls = convert_precision(pa.chunked_array([pa.array([None, None], source.type)]), after, 16, RADIUS)
+    assert nulls.null_count == 2 and nulls.type == converted.type
 
 
-def test_a_face_takes_128_bytes_at_int8_and_twice_and_four_times_as_many_else(tmp_path: Path) -> None:
+def test_a_128d_face_takes_128_bytes_in_int8_256_in_float16_512_in_float32(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(10_000, 128)).astype(np.float32)
     sizes = {}
@@ -100,7 +100,7 @@ def test_a_face_takes_128_bytes_at_int8_and_twice_and_four_times_as_many_else(tm
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_rows_come_back_and_the_file_says_what_it_holds(tmp_path: Path, precision: str) -> None:
+def test_rows_and_metadata_round_trip_in_every_precision(tmp_path: Path, precision: str) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     cache(tmp_path, precision).update([], {ref: scanned(ref, 3)})
     assert read_cache_info(tmp_path / CACHE_NAME) == info(precision)
@@ -108,11 +108,11 @@ def test_rows_come_back_and_the_file_says_what_it_holds(tmp_path: Path, precisio
     assert np.abs(photo.embeddings - scanned(ref, 3).embeddings).max() < 0.03
     assert np.allclose(np.linalg.norm(photo.embeddings, axis=1), RADIUS, rtol=1e-3)
     before = (tmp_path / CACHE_NAME).read_bytes()
-    cache(tmp_path, precision).update([], {ref: photo})  # as for a copy of the photo
+    cache(tmp_path, precision).update([], {ref: photo})  # as a scan does for a copy of the photo
     assert (tmp_path / CACHE_NAME).read_bytes() == before
 
 
-def test_only_files_that_older_versions_cannot_read_have_the_new_schema(tmp_path: Path) -> None:
+def test_float16_files_keep_schema_2_for_older_versions(tmp_path: Path) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     for precision, notes in (
         ("float16", {"schema": 2}),
@@ -129,19 +129,19 @@ def test_only_files_that_older_versions_cannot_read_have_the_new_schema(tmp_path
     [
         ({"precision": "int4"}, UnusableCacheError),
         ({"precision": ["int8"]}, UnusableCacheError),
-        ({"precision": "float32"}, None),  # it is cast: what the columns are counts
+        ({"precision": "float32"}, None),  # the column type takes precedence over the metadata
         ({"schema": 4, "more": 1}, NewerCacheError),
     ],
 )
-def test_files_that_say_something_else_of_themselves(
+def test_metadata_that_contradict_the_file(
     tmp_path: Path, notes: dict[str, object], error: type[Exception] | None
 ) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     cache(tmp_path, "float16").update([], {ref: scanned(ref, 2)})
     path = tmp_path / CACHE_NAME
     rows = pq.read_table(path)
-    said = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 3} | notes
-    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(said).encode()}), path)
+    changed = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 3} | notes
+    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(changed).encode()}), path)
     if error is None:
         assert len(cache(tmp_path, "float16").read()) == 2
     else:
@@ -149,7 +149,7 @@ def test_files_that_say_something_else_of_themselves(
             cache(tmp_path, "float16").read()
 
 
-def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
+def test_caches_of_several_precisions_combine_into_the_most_precise(tmp_path: Path) -> None:
     folders, vectors = [], {}
     for seed, precision in enumerate(PRECISIONS):
         ref = PhotoRef(f"{precision}/a.jpg", 1, 1)
@@ -157,7 +157,7 @@ def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
         vectors |= dict(zip(scanned(ref, 2, seed).face_ids, scanned(ref, 2, seed).embeddings, strict=True))
     joined = LibraryTable.from_folders(folders, info("float16"))
     table = joined.face_table()
-    assert len(table) == 6 and joined.info.precision == "float32"  # nothing is lost of any
+    assert len(table) == 6 and joined.info.precision == "float32"  # no precision is lost
     exact = [
         np.abs(vector - vectors[face]).max() < 1e-6
         for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True)
@@ -166,13 +166,13 @@ def test_caches_of_several_precisions_are_one_table(tmp_path: Path) -> None:
     for face, vector in zip(table.face_ids.tolist(), table.embeddings, strict=True):
         assert np.abs(vector - vectors[face]).max() < 0.03
     alone = LibraryTable.from_folders(folders[:1], info("float32"))
-    assert alone.info.precision == "int8"  # nothing is made larger for nothing
+    assert alone.info.precision == "int8"  # not enlarged needlessly
     assert len(LibraryTable.from_folders([], info("int8")).face_table()) == 0
 
 
 def problems(path: Path) -> list[str]:
     found = inspect_cache(path, path.parent, face_id, hash_photos=False).problems
-    return [problem.what for problem in found if "models test" not in problem.what]
+    return [problem.what for problem in found if "the pack test" not in problem.what]
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -184,13 +184,13 @@ def test_damaged_embeddings_are_found(tmp_path: Path, precision: str) -> None:
     path = tmp_path / CACHE_NAME
     assert problems(path) == []
     rows = read_cache(path, info(precision))
-    place = rows.schema.get_field_index("embedding")
+    index = rows.schema.get_field_index("embedding")
     halved = [
         [value / 2 if precision != "int8" else value // 2 for value in row] for row in rows["embedding"].to_pylist()
     ]
     field = rows.schema.field("embedding")
     out = io.BytesIO()
-    pq.write_table(rows.set_column(place, field, pa.array(halved, field.type)), out)
+    pq.write_table(rows.set_column(index, field, pa.array(halved, field.type)), out)
     path.write_bytes(out.getvalue())
     (problem,) = problems(path)
     assert "embeddings" in problem

@@ -1,4 +1,4 @@
-"""Caches of other times and other models: read, kept beside, replaced or left alone."""
+"""Caches of other schema versions and packs: migrated, kept, replaced or left alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACK = "arcface_x"
 
 
 def write_first_schema(cache: Path) -> None:
-    """Write the rows of a cache as the first schema had them."""
+    """Rewrite a cache in schema version 1."""
     rows = pq.read_table(cache)
     info = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 1}
     text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
@@ -54,7 +54,7 @@ def with_pack(library: Library, **changes: object) -> Library:
     return other
 
 
-def test_the_first_schema_is_read_without_scanning_again(library: Library) -> None:
+def test_schema_1_is_read_without_a_rescan(library: Library) -> None:
     before = [row | {"min_face": None} for row in library.table.rows.to_pylist()]
     for cache in caches(library):
         write_first_schema(cache)
@@ -63,7 +63,7 @@ def test_the_first_schema_is_read_without_scanning_again(library: Library) -> No
     result = again.scan(workers=0)
     assert (result.scanned, result.unchanged, result.notes) == (0, len({row_photo(row) for row in before}), [])
     again.name(again.faces_in_group(1), COLLINS)
-    again.forget(again.plan_forget(COLLINS))  # rewrites the caches that know her
+    again.forget(again.plan_forget(COLLINS))  # rewrites the caches with her faces
     rewritten = [cache for cache in caches(library) if written_schema(cache) > 1]
     assert rewritten and all("min_face" in pq.read_schema(cache).names for cache in rewritten)
     assert Library(library.root).scan(workers=0).scanned == 0
@@ -81,15 +81,15 @@ def test_caches_of_a_newer_faceclust_are_left_alone(library: Library) -> None:
         pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(info).encode()}), cache)
     before = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
     for use in (lambda: Library(library.root).scan(workers=0), lambda: Library(library.root).occurrences):
-        with pytest.raises(NewerCacheError, match=r"\.faceclust\.parquet: it was made by a newer faceclust") as told:
+        with pytest.raises(NewerCacheError, match=r"\.faceclust\.parquet: it was made by a newer faceclust") as raised:
             use()
-        assert told.value.hint == "update faceclust"
+        assert raised.value.hint == "update faceclust"
     assert {path: path.read_bytes() for path in before} == before
     assert not (library.home.home / "set-aside").exists()
 
 
 @pytest.mark.parametrize("dimension", [64, "x"])
-def test_a_cache_with_vectors_of_another_length_is_passed_by_and_made_anew(library: Library, dimension: object) -> None:
+def test_a_cache_with_another_dimension_is_ignored_and_recreated(library: Library, dimension: object) -> None:
     faces, cache = len(library.faces), caches(library)[0]
     rows = pq.read_table(cache)
     info = json.loads(rows.schema.metadata[b"faceclust"]) | {"dimension": dimension}
@@ -102,13 +102,13 @@ def test_a_cache_with_vectors_of_another_length_is_passed_by_and_made_anew(libra
     assert len(Library(library.root).faces) == faces
 
 
-def test_caches_of_another_pack_stay_beside(library: Library) -> None:
-    mine = {cache: cache.read_bytes() for cache in caches(library)}
+def test_caches_of_several_packs_coexist(library: Library) -> None:
+    own = {cache: cache.read_bytes() for cache in caches(library)}
     other = with_pack(library, name=PACK)
     result = other.scan(workers=0)
-    assert result.scanned == result.photos and len(result.notes) == 1  # why
-    assert {cache: cache.read_bytes() for cache in mine} == mine
-    assert [cache.name for cache in caches(library)].count(f".faceclust.{PACK}.parquet") == len(mine)
+    assert result.scanned == result.photos and len(result.notes) == 1  # the reason
+    assert {cache: cache.read_bytes() for cache in own} == own
+    assert [cache.name for cache in caches(library)].count(f".faceclust.{PACK}.parquet") == len(own)
     assert other.scan(workers=0).scanned == 0 and library.scan(workers=0).scanned == 0
     assert len(other.occurrences) == len(library.occurrences)
 
@@ -125,7 +125,7 @@ def test_forgetting_reaches_the_caches_of_every_pack(collins: tuple[Library, int
     assert with_pack(library, name=PACK).scan(workers=0).scanned == 0
 
 
-def test_models_of_another_version_take_the_place_of_the_old_and_say_so_once(library: Library) -> None:
+def test_another_version_of_the_pack_replaces_the_caches_and_notes_it_once(library: Library) -> None:
     settings = dict(library.pack.detector.settings) | {"factor": 0.8}
     other = with_pack(library, detector=replace(library.pack.detector, settings=settings))
     (library.root / "2021/collins-2.jpg").unlink()
@@ -137,7 +137,7 @@ def test_models_of_another_version_take_the_place_of_the_old_and_say_so_once(lib
     assert other.scan(workers=0).notes == []
 
 
-def test_an_outdated_cache_of_a_folder_without_photos_goes(library: Library) -> None:
+def test_an_outdated_cache_of_an_empty_folder_is_deleted(library: Library) -> None:
     settings = dict(library.pack.detector.settings) | {"factor": 0.8}
     other = with_pack(library, detector=replace(library.pack.detector, settings=settings))
     for photo in (library.root / "2021").glob("*-*.*"):
@@ -146,7 +146,7 @@ def test_an_outdated_cache_of_a_folder_without_photos_goes(library: Library) -> 
     assert not (library.root / "2021" / CACHE_NAME).exists() and other.scan(workers=0).notes == []
 
 
-def test_names_of_caches() -> None:
+def test_cache_file_names() -> None:
     assert cache_file_name("dlib") == CACHE_NAME and pack_of_cache_file(CACHE_NAME) == "dlib"
     for pack in ("sface", "buffalo_l", "arcface-r50.v2"):
         assert is_cache_file_name(cache_file_name(pack)) and pack_of_cache_file(cache_file_name(pack)) == pack
@@ -156,7 +156,7 @@ def test_names_of_caches() -> None:
     assert not is_unfinished_cache(".faceclust-album.tmp")
 
 
-def test_the_smallest_face_looked_for_is_kept(tmp_path: Path) -> None:
+def test_min_face_round_trips(tmp_path: Path) -> None:
     cache, known, unknown = folder_cache(tmp_path), PhotoRef("a.jpg", 1, 1), PhotoRef("b.jpg", 1, 1)
     cache.update([], {known: replace(scanned(known, 2), min_face=20), unknown: scanned(unknown, 0)})
     assert cache.read()["min_face"].to_pylist() == [20, 20, None]

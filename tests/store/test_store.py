@@ -1,4 +1,4 @@
-"""What is written is read again, by faceclust and by others; what is damaged is said."""
+"""Stored data round-trips, is readable by other programs, and damage is reported."""
 
 from __future__ import annotations
 
@@ -71,25 +71,25 @@ names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=[
 @given(st.lists(st.tuples(names, st.integers(0, 4)), unique_by=lambda entry: entry[0], max_size=6))
 def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[tuple[str, int]]) -> None:
     cache = folder_cache(tmp_path_factory.mktemp("folder"))
-    made = {
+    expected = {
         PhotoRef(f"sub/{name}", 100 + i, 10**18 + i): scanned(PhotoRef(f"sub/{name}", 100 + i, 10**18 + i), faces, i)
         for i, (name, faces) in enumerate(photos)
     }
-    cache.update([], made)
+    cache.update([], expected)
     assert cache.index() == {
         ref.name: CachedPhoto(ref.size, ref.mtime_ns, photo.content_hash, STATUS_OK, photo.min_face, *photo.full_size)
-        for ref, photo in made.items()
+        for ref, photo in expected.items()
     }
     table = LibraryTable.from_folders([("sub", cache.read())], INFO)
-    places = {place.face_id: place for place in table.occurrences()}
+    occurrences = {occurrence.face_id: occurrence for occurrence in table.occurrences()}
     faces = table.face_table()
     assert table.photo_count == len(photos)
-    assert faces.face_ids.tolist() == sorted(places)
-    for ref, photo in made.items():
+    assert faces.face_ids.tolist() == sorted(occurrences)
+    for ref, photo in expected.items():
         for i, face_id in enumerate(photo.face_ids):
-            place = places[face_id]
-            assert place.photo == ref.rel_path and place.taken_at == datetime(2020, 2, 29, 1, 2, 3)
-            assert place.box == tuple(photo.boxes[i].tolist())
+            occurrence = occurrences[face_id]
+            assert occurrence.photo == ref.rel_path and occurrence.taken_at == datetime(2020, 2, 29, 1, 2, 3)
+            assert occurrence.box == tuple(photo.boxes[i].tolist())
             row = faces.face_ids.tolist().index(face_id)
             np.testing.assert_allclose(faces.embeddings[row], photo.embeddings[i], atol=3e-3)
             assert np.linalg.norm(faces.embeddings[row]) == pytest.approx(3.0, abs=1e-6)
@@ -103,14 +103,14 @@ metadata = st.builds(Metadata, taken, texts, st.none() | st.integers(1, 8), degr
 
 @st.composite
 def photos_with_forgotten(draw: st.DrawFn) -> list[ScannedPhoto]:
-    made = []
+    photos = []
     for number, name in enumerate(draw(st.lists(names, unique=True, max_size=4))):
         photo = scanned(PhotoRef(f"sub/{name}", draw(st.integers(0, 2**40)), number), draw(st.integers(0, 3)), number)
         forgotten = draw(st.sets(st.sampled_from(photo.face_ids))) if photo.face_ids else ()
         smallest = draw(st.none() | st.integers(10, 30_000))
         changes = {"metadata": draw(metadata), "min_face": smallest, "forgotten": frozenset(forgotten)}
-        made.append(replace(photo, **changes))
-    return made
+        photos.append(replace(photo, **changes))
+    return photos
 
 
 @settings(max_examples=80, deadline=None)
@@ -137,14 +137,14 @@ def test_photos_round_trip(
             np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * kept)
             assert found.quality[face] == photo.quality[face] * kept
             np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * kept, atol=2e-3)
-        # Put in again, as a copy is, not one bit differs.
+        # Stored again, as for a copy, the rows are identical to the last bit.
         again = photos_to_table([replace(found, ref=photo.ref)], INFO).to_pylist()
         assert again == [row for row in cache.read().to_pylist() if row["photo"] == photo.ref.name]
-    some = data.draw(st.sets(st.sampled_from(sorted(back)))) if back else set()
-    assert {photo.ref.name for photo in cache.photos(some)} == some
+    selected = data.draw(st.sets(st.sampled_from(sorted(back)))) if back else set()
+    assert {photo.ref.name for photo in cache.photos(selected)} == selected
 
 
-def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
+def test_update_keeps_replaces_and_removes_photos(tmp_path: Path) -> None:
     cache = folder_cache(tmp_path)
     a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
     cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
@@ -160,7 +160,7 @@ def test_update_keeps_replaces_and_forgets(tmp_path: Path) -> None:
     assert not cache.paths.write_path.exists()
 
 
-def test_the_same_photos_give_the_same_rows_in_any_order(tmp_path: Path) -> None:
+def test_rows_do_not_depend_on_the_order_of_photos(tmp_path: Path) -> None:
     photos = [scanned(PhotoRef(f"{i}.jpg", 1, 1), i % 3, i) for i in range(7)]
     contents = set()
     for number, order in enumerate((photos, photos[::-1])):
@@ -171,7 +171,7 @@ def test_the_same_photos_give_the_same_rows_in_any_order(tmp_path: Path) -> None
     assert len(contents) == 1
 
 
-def test_photos_skipped_are_rows_with_reasons(tmp_path: Path) -> None:
+def test_skipped_photos_are_rows_with_reasons(tmp_path: Path) -> None:
     ref = PhotoRef(os.fsdecode(b"bad\xff.jpg"), 1, 1)
     table = photos_to_table([SkippedPhoto(ref, SkipReason.BAD_NAME, "rename it")], INFO)
     library = LibraryTable.from_folders([("2020", table)], INFO)
@@ -182,7 +182,7 @@ def test_photos_skipped_are_rows_with_reasons(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncate", "text", "other pack", "empty", "one byte"])
-def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damage: str) -> None:
+def test_an_unusable_cache_is_reported_and_can_be_set_aside(tmp_path: Path, damage: str) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     cache = folder_cache(tmp_path)
     cache.update([], {ref: scanned(ref, 1)})
@@ -191,7 +191,7 @@ def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damag
         cache = FolderCache(cache.paths, CacheInfo("other", "another-fingerprint", 4, 3.0))
     else:
         flipped = bytearray(content)
-        flipped[content.index(b"Canon")] ^= 1  # in a column, not in the file's own structure
+        flipped[content.index(b"Canon")] ^= 1  # in a column, not in the file structure
         damaged = {"truncate": content[:-20], "text": b"hello", "empty": b"", "one byte": bytes(flipped)}
         cache.paths.write_path.write_bytes(damaged[damage])
     with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
@@ -208,25 +208,25 @@ def test_a_cache_that_cannot_be_used_is_said_and_set_aside(tmp_path: Path, damag
         {"precision": "int8"}, {"schema": "9"}, {"pack": 3}, {"more": 1}, None, [],
     ],
 )  # fmt: skip
-def test_a_cache_whose_notes_are_not_true_cannot_be_used(tmp_path: Path, notes: dict[str, object] | None) -> None:
+def test_a_cache_with_invalid_metadata_is_unusable(tmp_path: Path, notes: dict[str, object] | None) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     cache = folder_cache(tmp_path)
     cache.update([], {ref: scanned(ref, 1)})
     rows = pq.read_table(cache.paths.write_path)
-    said = json.loads(rows.schema.metadata[b"faceclust"])
-    said = said | notes if isinstance(notes, dict) else notes
-    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(said)}), cache.paths.write_path)
+    valid = json.loads(rows.schema.metadata[b"faceclust"])
+    changed = valid | notes if isinstance(notes, dict) else notes
+    pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(changed)}), cache.paths.write_path)
     for use in (cache.read_stored, cache.read):
         with pytest.raises(UnusableCacheError, match=r"\.faceclust\.parquet"):
             use()
 
 
-def test_a_cache_of_vectors_of_another_length_cannot_be_used(tmp_path: Path) -> None:
+def test_a_cache_with_another_dimension_is_unusable(tmp_path: Path) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     longer = FolderCache(folder_cache(tmp_path).paths, replace(INFO, dimension=8))
     longer.update([], {ref: replace(scanned(ref, 1), embeddings=np.ones((1, 8), np.float32))})
     for cache in (folder_cache(tmp_path), FolderCache(longer.paths, replace(INFO, precision="float32"))):
-        with pytest.raises(UnusableCacheError, match="its embeddings have 8 numbers, those of test 4"):
+        with pytest.raises(UnusableCacheError, match="its embeddings have dimension 8, those of test 4"):
             cache.read()
 
 
@@ -249,7 +249,7 @@ def test_other_programs_read_the_cache(tmp_path: Path) -> None:
 def test_clusters_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "clusters.parquet"
     assert read_clusters(path) is None
-    made = Clustering(
+    clustering = Clustering(
         np.array(["a", "b"]),
         np.array([1, -1], np.int32),
         np.array([0.5, 0], np.float32),
@@ -259,38 +259,24 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
         size_at_full_run=2,
         highest_number=7,
     )
-    write_clusters(path, made)
+    write_clusters(path, clustering)
     found = read_clusters(path)
-    assert found is not None and (found.params, found.models) == (made.params, "abc")
+    assert found is not None and (found.params, found.models) == (clustering.params, "abc")
     assert (found.size_at_full_run, found.highest_number, found.parts.tolist()) == (2, 7, [4, -1])
     assert (found.face_ids.tolist(), found.labels.tolist(), found.strength.tolist()) == (["a", "b"], [1, -1], [0.5, 0])
     table = pq.read_table(path)
     notes = json.loads(table.schema.metadata[b"faceclust"])
-    del notes["params"]["min_quality"]  # as it was written before there was a least quality
+    del notes["params"]["min_quality"]  # older versions did not write it
     pq.write_table(table.replace_schema_metadata({b"faceclust": json.dumps(notes)}), path)
     found = read_clusters(path)
-    assert found is not None and found.params == replace(made.params, min_quality=0.0)
+    assert found is not None and found.params == replace(clustering.params, min_quality=0.0)
     path.write_bytes(b"PAR1")
     with pytest.raises(CacheError, match=r"clusters\.parquet"):
         read_clusters(path)
 
 
-def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    atomic.write_atomically(path, lambda stream: stream.write(b"old"))
-
-    def full_disk(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(CacheError, match="No space left"):
-        atomic.write_atomically(path, lambda stream: stream.write(b"new"))
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
 @pytest.mark.parametrize("umask", [0, 0o777], ids=oct)
-def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
+def test_files_of_a_library_are_private(tmp_path: Path, umask: int) -> None:
     seen: set[int] = set()
 
     def write(stream: BinaryIO) -> None:
@@ -301,7 +287,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
     try:
         home = LibraryHome(tmp_path)
         with home.lock():
-            atomic.write_atomically(home.clusters, write)
+            atomic.write_private_atomically(home.clusters, write)
             seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
         deep = atomic.make_private_folder(tmp_path / "a" / "b" / "c")
     finally:
@@ -311,24 +297,12 @@ def test_files_are_for_their_owner_only(tmp_path: Path, umask: int) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_two_who_write_the_same_file_do_not_meet(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-
-    def write(stream: BinaryIO) -> None:
-        stream.write(b"first")
-        atomic.write_atomically(path, lambda other: other.write(b"second"))
-        stream.write(b" and last")
-
-    atomic.write_atomically(path, write)
-    assert path.read_bytes() == b"first and last" and list(tmp_path.iterdir()) == [path]
-
-
-def test_a_second_writer_is_told(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     with LibraryHome(tmp_path).lock(), pytest.raises(LibraryBusyError), LibraryHome(tmp_path).lock():
         pass
 
 
-def test_which_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_library_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for root in (first, second):
         (root / "sub").mkdir(parents=True)
@@ -337,22 +311,20 @@ def test_which_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         find_library(None)
     with pytest.raises(NoLibraryError, match="not been scanned"):
         find_library(first)
-    with pytest.raises(UsageError, match="there is no"):
+    with pytest.raises(UsageError, match="nothing does not exist"):
         find_library(tmp_path / "nothing")
     LibraryHome(first).create()
     LibraryHome(second).create()
     remember_library(first)
-    assert find_library(None) == first  # the last one scanned
+    assert find_library(None) == first  # the library last scanned
     monkeypatch.chdir(second / "sub")
-    assert find_library(None) == second  # the nearest folder up
+    assert find_library(None) == second  # the library around the working folder
     monkeypatch.setenv("FACECLUST_LIBRARY", str(first))
     assert find_library(None) == first
     assert find_library(second) == second
 
 
-def test_a_library_that_cannot_be_written_has_its_files_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_library_has_its_files_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).startswith(str(tmp_path / "photos")))
     (tmp_path / "photos" / "2019").mkdir(parents=True)
     home = LibraryHome(tmp_path / "photos")
@@ -365,7 +337,7 @@ def test_a_library_that_cannot_be_written_has_its_files_elsewhere(
 
 
 def versions_of(*photos: str) -> list[list[str]]:
-    """The photos, those that are versions of one file together."""
+    """Group photos by the version key of their names."""
     folders: dict[str, list[ScannedPhoto]] = {}
     for number, photo in enumerate(photos):
         ref = PhotoRef(photo, 1, 1)
@@ -384,7 +356,7 @@ def versions_of(*photos: str) -> list[list[str]]:
         "a/IMG_1234.CR2",
         "a/IMG_1234.dng",
         "a/img_1234.jpeg",
-        "a/IMG_1234.HEIC",  # a Live Photo's still, beside the JPEG made of it
+        "a/IMG_1234.HEIC",  # the still of a Live Photo, beside its JPEG
         "a/IMG_E1234.JPG",
         "a/IMG_E1234.HEIC",
         "a/IMG_1234-edited.jpg",
@@ -393,11 +365,11 @@ def versions_of(*photos: str) -> list[list[str]]:
         "a/IMG_E1234-edited.jpg",
     ],
 )
-def test_versions_of_one_photo_are_known_by_name(other: str) -> None:
+def test_versions_of_one_shot_share_a_base_name(other: str) -> None:
     assert versions_of("a/IMG_1234.JPG", other) == [sorted(["a/IMG_1234.JPG", other])]
 
 
-def test_names_that_only_look_like_versions() -> None:
+def test_similar_names_of_different_shots() -> None:
     photos = ["a/IMG_1234.JPG", "b/IMG_1234.JPG", "a/IMG_12345.JPG", "a/IMG_E12.JPG", "a/IMG_12.JPG", "a/credit.jpg"]
     photos += ["a/cr.jpg", "a/E1234.JPG", "a/1234.JPG", "a/XIMG_E1234.JPG"]
     assert versions_of(*photos) == sorted([photo] for photo in photos)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import FaceclustError
-from faceclust.files.atomic import replace_atomically
+from faceclust.files.atomic import write_own_atomically
 from faceclust.files.names import ALBUMS_MARKER
 
 FORMAT_VERSION = 2
@@ -84,7 +84,7 @@ def write_manifest(out: Path, manifest: Manifest) -> None:
     text += (
         "".join(f',\n "{name}": {_format_entries(getattr(manifest, name))}' for name in ("links", "making")) + "\n}\n"
     )
-    replace_atomically(out / ALBUMS_MARKER, text.encode(errors="surrogateescape"))
+    write_own_atomically(out / ALBUMS_MARKER, text.encode(errors="surrogateescape"))
 
 
 def _format_entries(entries: Mapping[str, ManifestEntry]) -> str:

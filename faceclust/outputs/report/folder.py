@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.atomic import replace_atomically
+from faceclust.files.atomic import write_own_atomically
 from faceclust.files.lock import hold_file_lock
 from faceclust.files.names import REPORT_MARKER
 from faceclust.files.safe_paths import is_path_below, unsafe_parent
@@ -196,4 +196,4 @@ def _read_digests(out: Path) -> Digests:
 def _write_digests(out: Path, digests: Mapping[str, str]) -> None:
     content = {"about": "made by faceclust report; faceclust scan passes this folder by", "files": digests}
     text = json.dumps(content, indent=0, ensure_ascii=False, sort_keys=True)
-    replace_atomically(out / REPORT_MARKER, text.encode())
+    write_own_atomically(out / REPORT_MARKER, text.encode())

@@ -210,7 +210,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(
     out.mkdir()
     link(root / "b.jpg", out / name)
     if name.endswith(".lock"):
-        with pytest.raises(FaceclustError, match="no file of faceclust"):
+        with pytest.raises(FaceclustError, match="not faceclust's lock file"):
             make_albums(plan(root, out, EVERYBODY, "copy"))
         (out / name).unlink()
     make(root, out, EVERYBODY, "copy")

@@ -150,7 +150,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path,
     (out / name).unlink(missing_ok=True)
     link(out / name, tmp_path / "photo.jpg")
     if name == _REPORT_LOCK:
-        with pytest.raises(FaceclustError, match="no file of faceclust"):
+        with pytest.raises(FaceclustError, match="not faceclust's lock file"):
             write(out, {"index.html": b"<p>two"})
     else:
         write(out, {"index.html": b"<p>two"})
