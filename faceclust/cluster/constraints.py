@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.distances import Indices
-from faceclust.types import Float32
+from faceclust.types import Float32, Indices
 
 _MIN_BLOCK_PAIRS = 4096  # pairs from which an exclusion is hidden as a block, not pair by pair
 

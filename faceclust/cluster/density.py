@@ -13,11 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
-from faceclust.cluster.distances import Indices
 from faceclust.cluster.labels import groups_of, label_linked
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
-from faceclust.types import Float32
+from faceclust.types import Float32, Indices
 
 
 def cluster_hdbscan(

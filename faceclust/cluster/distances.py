@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types import Float32
-
-Float64 = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from faceclust.types import Float32, Float64, Indices
 
 _CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's cache
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceclust.cluster.distances import Indices
-from faceclust.types import FaceTable, Float32
+from faceclust.types import FaceTable, Indices, paired_intersection_over_union
 
 #: Photos that share a shot; more than this is no burst but a clock that stands still.
 _MAX_BURST_PHOTOS = 20
@@ -35,15 +34,7 @@ def _duplicates_in_shot(faces: FaceTable, shot: Indices, threshold: float) -> In
     i, j = np.triu_indices(len(shot), 1)
     apart = photos[i] != photos[j]
     i, j = np.sort(np.stack([shot[i[apart]], shot[j[apart]]]), axis=0)
-    overlap = _intersection_over_union(faces.boxes[i], faces.boxes[j]) >= _MIN_BOX_IOU
+    overlap = paired_intersection_over_union(faces.boxes[i], faces.boxes[j]) >= _MIN_BOX_IOU
     i, j = i[overlap], j[overlap]
     same = ((faces.embeddings[i] - faces.embeddings[j]) ** 2).sum(axis=1) <= threshold
     return np.stack([i[same], j[same]], axis=1)
-
-
-def _intersection_over_union(a: Float32, b: Float32) -> Float32:
-    """Intersection over union of boxes (k, 4): left, top, right, bottom."""
-    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    both = np.maximum(sides, 0).prod(axis=1)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - both
-    return np.asarray(both / np.maximum(union, 1e-12), dtype=np.float32)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.cost import describe_cost, estimate_cost
 from faceclust.cluster.density import cluster_hdbscan
-from faceclust.cluster.distances import Indices
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
@@ -21,7 +20,7 @@ from faceclust.cluster.parts import parts_of, restore_removed, without_links
 from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Clustering, ClusterParams, FaceTable, Float32
+from faceclust.types import OPERATING_POINT, Clustering, ClusterParams, FaceTable, Float32, Indices
 
 _CHUNK = 1 << 16  # faces at a time: bounds the memory
 _MIN_FACES_FOR_ESTIMATE = 20_000  # faces from which it is said beforehand what grouping will cost
@@ -216,7 +215,8 @@ def check_params(params: ClusterParams) -> None:
         raise UsageError(f"no algorithm {params.algorithm!r}", hint=f"choose one of {', '.join(ALGORITHMS)}")
     if not 0 < params.threshold <= 1000:
         raise UsageError(
-            f"threshold {params.threshold:g} is not a distance above 0", hint="1.1 is what the models are set to"
+            f"threshold must be above 0 and at most 1000, not {params.threshold:g}",
+            hint=f"the default is {OPERATING_POINT}",
         )
     for name, value in (("min-size", params.min_size), ("min-samples", params.min_samples)):
         if value < 1:

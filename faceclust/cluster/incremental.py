@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.constraints import Constraints, find_contradictions
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, label_linked, merge_points
 from faceclust.cluster.numbering import NEW
-from faceclust.cluster.two_passes import SCATTER_SHARE
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import SCATTER_SHARE, Float32, Indices
 
 #: How much farther than the threshold a new face may be from a group that is looked at again:
 #: more than the allowance for the scatter of the group it may end up in.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import ClusterMeans
+from faceclust.types import Indices
 
 
 def label_linked(n: int, links: Sequence[Indices]) -> Indices:

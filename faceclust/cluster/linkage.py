@@ -17,11 +17,10 @@ from __future__ import annotations
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import Float64, Indices
 from faceclust.cluster.linkage_rules import LINKAGE_RULES
 from faceclust.cluster.nearest_clusters import NearestClusters
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64, Indices
 
 
 def agglomerate(

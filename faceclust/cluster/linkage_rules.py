@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
-from faceclust.types import Float32
+from faceclust.cluster.distances import ClusterMeans
+from faceclust.types import Float32, Float64, Indices
 
 
 class ClusterMembers:

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import NearPairs, find_near_pairs
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.labels import merge_points
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import ALONE, NEW
 from faceclust.cluster.parts import restore_removed
-from faceclust.cluster.two_passes import SCATTER_SHARE
-from faceclust.types import Float32
+from faceclust.types import SCATTER_SHARE, Float32, Float64, Indices
 
 #: The share of faces left out at most: a library of poor photos is grouped all the same, and so is one
 #: whose qualities come from an earlier version, which measured them otherwise.

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
-from faceclust.cluster.distances import Float64, Indices
 from faceclust.cluster.linkage_rules import ClusterMembers, LinkageRule
 from faceclust.cluster.nearest_lists import LIST_LENGTH, NeighbourLists, SmallestEntries
 from faceclust.progress import Progress
+from faceclust.types import Float64, Indices
 
 _CHUNK = 1 << 16  # lists brought up to date at a time: bounds the memory
 _MIN_REPORTED_PAIRS = 10**9  # pairs to compare that take long enough to be told of

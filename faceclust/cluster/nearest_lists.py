@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import Positions
-from faceclust.cluster.distances import Float64
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64
 
 LIST_LENGTH = 24  # neighbours a list holds; the answer is the same for any, the work is not
 _CHUNK = 1 << 17  # rows sorted at a time

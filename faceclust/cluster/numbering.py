@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.distances import Indices
-from faceclust.types import Clustering
+from faceclust.types import Clustering, Indices
 
 ALONE, NEW = -1, -2  # as an earlier group: the face was in none; the face was not there
 

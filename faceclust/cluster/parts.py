@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints, collapse_linked
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, label_linked, merge_points
-from faceclust.types import Float32
+from faceclust.types import Float32, Indices
 
 
 def without_links(constraints: Constraints, n: int) -> Constraints:

@@ -21,10 +21,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.nearest_lists import LIST_LENGTH, SmallestEntries
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64, Indices
 
 _CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's cache
 

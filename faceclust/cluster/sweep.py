@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import Indices
 from faceclust.cluster.group import ALGORITHMS, add_low_quality, apply_links, check_params
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
@@ -24,7 +23,7 @@ from faceclust.cluster.numbering import NEW
 from faceclust.cluster.parts import without_links
 from faceclust.cluster.two_passes import run_second_pass
 from faceclust.progress import SilentProgress
-from faceclust.types import ClusterParams, Float32
+from faceclust.types import ClusterParams, Float32, Indices
 
 
 def sweep_thresholds(

@@ -12,13 +12,11 @@ average linkage again, and as exact.
 from __future__ import annotations
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, merge_points
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
-from faceclust.types import Float32
-
-SCATTER_SHARE = 0.5  # of the scatter that is taken off; .4 to .6 do the same on LFW and on made libraries
+from faceclust.types import SCATTER_SHARE, Float32, Float64, Indices
 
 
 def cluster_in_two_passes(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from faceclust.people.events import Event, JournalFace, effective_events, from_record
-from faceclust.people.journal import encode_record
+from faceclust.people.journal import encode_record, parse_record
 from faceclust.people.names import person_key
 from faceclust.people.replay import Replay
 
@@ -50,7 +50,7 @@ class Erasure:
 
     def _rewritten_lines(self, content: bytes, but: Collection[str]) -> Iterator[tuple[bytes, bytes]]:
         *lines, tail = content.split(b"\n")
-        if _parse_object(tail) is not None:
+        if parse_record(tail) is not None:
             lines.append(tail)
         for line in lines:
             kept = self._rewrite_line(line, but)
@@ -58,7 +58,7 @@ class Erasure:
                 yield line, kept
 
     def _rewrite_line(self, line: bytes, but: Collection[str]) -> bytes | None:
-        record = _parse_object(line)
+        record = parse_record(line)
         event = _parse_event(record)
         if event is None or record is None:
             return None if self._mentions_person(line) else line + b"\n"
@@ -259,14 +259,6 @@ def _replay_arguments(event: Event, who: FaceIdOf) -> tuple[dict[str, bool], dic
 
 def _face_ids(faces: Iterable[JournalFace]) -> frozenset[str]:
     return frozenset(face.face_id for face in faces)
-
-
-def _parse_object(line: bytes) -> dict[str, object] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _parse_event(record: dict[str, object] | None) -> Event | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faceclust.people.events import Event
+from faceclust.types import OPERATING_POINT
 
 
 def describe_event(event: Event) -> str:
@@ -40,7 +41,7 @@ def _describe_without_source(event: Event) -> str:
 def describe_similarity(distance: float) -> str:
     """How alike two faces this far apart look, squared L2 on the scale on which 1.1 is the
     threshold."""
-    for limit, words in ((0.8, "very alike"), (1.1, "alike"), (1.3, "somewhat alike")):
+    for limit, words in ((0.8, "very alike"), (OPERATING_POINT, "alike"), (1.3, "somewhat alike")):
         if distance <= limit:
             return words
     return "a little alike"

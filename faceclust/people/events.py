@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceclust.people.names import clean_name
-from faceclust.types import FaceOccurrence
+from faceclust.types import Box, FaceOccurrence
 from faceclust.version import __version__
 
 
@@ -22,7 +22,7 @@ class JournalFace:
     face_id: str
     photo_hash: str
     photo: str
-    box: tuple[float, float, float, float]
+    box: Box
     confirmed: bool
     taken_at: str | None = None
 

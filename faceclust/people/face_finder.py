@@ -6,9 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from faceclust.people.events import IRREVERSIBLE_KINDS, Event, JournalFace, effective_events
-from faceclust.types import FaceOccurrence
-
-Box = tuple[float, float, float, float]
+from faceclust.types import Box, FaceOccurrence, intersection_over_union
 
 #: Boxes that overlap this much (IoU) on the same photo are the same face.
 SAME_FACE_OVERLAP = 0.4
@@ -116,14 +114,6 @@ def find_changed_faces(
             if now.photo_hash != latest.photo_hash:
                 found.append((latest, now))
     return found
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / union if union > 0 else 0.0
 
 
 def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:

@@ -13,12 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types import Float32, check_array
+from faceclust.types import Float32, Float64, check_array
 
-Float64 = NDArray[np.float64]
-
-#: Beyond it a face is nobody's. Measured on LFW: see tests/benchmarks/recognition.py.
-IDENTIFY_THRESHOLD = 1.1
 #: Up to it two single faces are one person: the best accuracy over LFW's ten folds.
 VERIFY_THRESHOLD = 1.8
 #: Faces of each person that count.

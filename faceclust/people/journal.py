@@ -189,12 +189,12 @@ def merge_journals(journals: Iterable[bytes]) -> bytes:
     cannot be read stays where it is."""
 
     def line_time(line: bytes) -> str | None:
-        value = _parse_json_object(line).get("time")
+        value = (parse_record(line) or {}).get("time")
         return value if isinstance(value, str) else None
 
     once: dict[object, bytes] = {}
     for line in merge_by_time([content.split(b"\n") for content in journals], line_time):
-        known_by = _parse_json_object(line).get("id")
+        known_by = (parse_record(line) or {}).get("id")
         once.setdefault(known_by if isinstance(known_by, str) else line, line)
     return b"".join(line + b"\n" for line in once.values() if line.strip())
 
@@ -204,12 +204,13 @@ def encode_record(record: dict[str, Any]) -> bytes:
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _parse_json_object(line: bytes) -> dict[str, Any]:
+def parse_record(line: bytes) -> dict[str, Any] | None:
+    """Return a line's JSON object; None if it does not hold one."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _open_private(path: Path) -> int:

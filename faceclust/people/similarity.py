@@ -12,15 +12,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types import Clustering, FaceTable, Float32
-
-Indices = NDArray[np.int64]
-Float64 = NDArray[np.float64]
+from faceclust.types import SCATTER_SHARE, Clustering, FaceTable, Float32, Float64, Indices
 
 #: Groups remembered as nearest to a face or a group.
 NEAREST_GROUPS = 8
 _BLOCK = 2048
-_SCATTER_SHARE = 0.5  # of the scatter
 _CERTAIN_DISTANCE = 0.6  # a face this near to the others of its group belongs there: 1 in 300 did not
 
 
@@ -86,7 +82,7 @@ class GroupDistances:
         means = np.stack([self._embeddings[some].mean(axis=0) for some in position])
         scatter = self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64)
         distances = 2 * self._mean_square_norm - 2 * (means @ self._means.T).astype(np.float64)
-        distances -= _SCATTER_SHARE * (np.maximum(scatter, 0)[:, None] + self._scatter)
+        distances -= SCATTER_SHARE * (np.maximum(scatter, 0)[:, None] + self._scatter)
         for line, some in zip(distances, position, strict=True):
             rows = np.unique(self._row[some])
             line[rows[rows >= 0]] = np.inf
@@ -98,7 +94,7 @@ class GroupDistances:
         scatter = np.maximum(self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64), 0)
         others = self._embeddings[[self._position[face] for face in faces]]
         return np.asarray(
-            2 * self._mean_square_norm - 2 * (means @ others.T) - _SCATTER_SHARE * scatter[:, None], dtype=np.float64
+            2 * self._mean_square_norm - 2 * (means @ others.T) - SCATTER_SHARE * scatter[:, None], dtype=np.float64
         )
 
     def outlier_probabilities(self, faces: Iterable[str]) -> dict[str, float]:
@@ -130,13 +126,13 @@ class GroupDistances:
         sizes = self._sizes[row][:, None]
         rest = (self._means[row] * sizes - x) / (sizes - 1)
         scatter = self._mean_square_norm - np.einsum("ij,ij->i", rest, rest)
-        own = 2 * self._mean_square_norm - 2 * np.einsum("ij,ij->i", x, rest) - _SCATTER_SHARE * scatter
+        own = 2 * self._mean_square_norm - 2 * np.einsum("ij,ij->i", x, rest) - SCATTER_SHARE * scatter
         chance = np.zeros(len(faces))
         loose = np.flatnonzero(own > _CERTAIN_DISTANCE)
         others = (
             2 * self._mean_square_norm
             - 2 * (x[loose].astype(np.float32) @ self._means.T)
-            - _SCATTER_SHARE * self._scatter
+            - SCATTER_SHARE * self._scatter
         )
         others[np.arange(len(loose)), row[loose]] = np.inf
         chance[loose] = outlier_probability(own[loose], others.min(axis=1) - own[loose])

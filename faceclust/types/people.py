@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from faceclust.types.boxes import Box
+
 
 @dataclass(frozen=True)
 class FaceOccurrence:
@@ -13,7 +15,7 @@ class FaceOccurrence:
     face_id: str
     photo: str
     photo_hash: str
-    box: tuple[float, float, float, float]
+    box: Box
     photo_size: tuple[int, int]
     quality: float
     score: float

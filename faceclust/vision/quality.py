@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image
 
 from faceclust.packs.pack import EmbedderSpec
-from faceclust.types import Detections, Float32, UInt8, check_array
-from faceclust.vision.geometry import Float64
+from faceclust.types import Detections, Float32, Float64, UInt8, check_array
 
 _DETAIL_SIDE = 64  # pixels of the grey square that sharpness and noise are measured on
 _DETAIL_REACH = 0.8  # half the side of that square on the chip, of the way from the eyes to the mouth

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.two_passes import SCATTER_SHARE, cluster_in_two_passes, scatter_of_clusters
+from faceclust.cluster.two_passes import cluster_in_two_passes, scatter_of_clusters
+from faceclust.types import SCATTER_SHARE
 from tests.cluster.test_linkage import canonical, clustered_points
 
 
