@@ -1,4 +1,4 @@
-"""The values that cross a boundary between two stages. Numpy only; checked when made."""
+"""Values that cross a boundary between two stages: NumPy arrays and frozen dataclasses, checked when made."""
 
 from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
 from faceclust.types.boxes import Box, intersection_over_union, paired_intersection_over_union
