@@ -69,10 +69,10 @@ def test_the_least_quality_is_asked_for_and_kept(library: Library) -> None:
     record = json.loads(ok("cluster", "--library", library.root, "--json"))
     assert (record["min_quality"], record["anew"]) == (0.5, "")
     record = json.loads(ok("cluster", "--library", library.root, "--json", "--min-quality", "0"))
-    assert (record["min_quality"], record["anew"]) == (0, "other choices than last time")
+    assert (record["min_quality"], record["anew"]) == (0, "the options have changed")
     assert Library(library.root).clustering.params == ClusterParams(min_quality=0)
     done = run("cluster", "--library", library.root, "--min-quality", "80")
-    assert done.returncode == 2 and "not between 0 and 1" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "quality must be from 0 to 1" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_nothing_to_go_back_to_is_said(library: Library) -> None:

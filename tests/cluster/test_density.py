@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,6 +150,21 @@ def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, thre
 
 
 # -- groups ----------------------------------------------------------------------------
+
+
+def test_the_private_functions_of_the_package_are_there() -> None:
+    """If this fails with a new version, see whether its public interface accepts a spanning tree by now."""
+    from hdbscan._hdbscan_linkage import label
+    from hdbscan.hdbscan_ import _tree_to_labels
+
+    chain = np.array([[0, 1, 1.0], [1, 2, 1.0], [3, 4, 1.0], [4, 5, 1.0], [2, 3, 9.0]])
+    assert _tree_to_labels(None, label(chain), 3)[0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_version_of_the_package_has_an_upper_bound() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (requirement,) = [line for line in project["dependencies"] if line.startswith("hdbscan")]
+    assert "<" in requirement
 
 
 @settings(max_examples=250, deadline=None)

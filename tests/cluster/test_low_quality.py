@@ -231,7 +231,7 @@ def test_no_more_than_a_fifth_is_left_out_and_the_worst_of_them(monkeypatch: pyt
 def test_another_least_quality_groups_anew() -> None:
     some = faces(BRIDGE, [4, 5])
     again = group_faces(some, ClusterParams(min_quality=0.05), Constraints(), history=history(some))
-    assert again.full_reason == "other choices than last time"
+    assert again.full_reason == "the options have changed"
     for senseless in (-0.1, 1.1, float("nan")):
-        with pytest.raises(UsageError, match="between 0 and 1"):
+        with pytest.raises(UsageError, match="must be from 0 to 1"):
             group_faces(some, ClusterParams(min_quality=senseless), Constraints())

@@ -54,7 +54,7 @@ def test_each_cut_is_what_grouping_there_gives(params: ClusterParams, kind: str)
 
 
 def test_a_senseless_threshold_is_said() -> None:
-    with pytest.raises(UsageError, match="threshold 0 is not"):
+    with pytest.raises(UsageError, match="threshold must be above 0 and at most 1000, not 0"):
         list(
             sweep_thresholds(
                 synthetic_faces(5).embeddings, np.ones(5, np.float32), ClusterParams(), {0.0: Constraints()}
