@@ -51,7 +51,7 @@ def test_faces_of_the_own_photo_are_left_out() -> None:
 def test_no_probe_and_a_senseless_k() -> None:
     known = gallery(["Anna"], np.zeros((1, 2)))
     assert known.distances(np.zeros((0, 2), np.float32)).shape == (0, 1)
-    with pytest.raises(ValueError, match="k: expected 1"):
+    with pytest.raises(ValueError, match="k: expected at least 1"):
         known.distances(np.zeros((1, 2), np.float32), 0)
     with pytest.raises(ValueError, match="photo_ids"):
         Gallery(np.array(["Anna"]), np.array(["a", "b"]), np.zeros((1, 2), np.float32))
@@ -75,9 +75,9 @@ def test_the_order_of_the_gallery_does_not_matter() -> None:
         ([[1.1, 2.0]], {}, [0]),  # on it
         ([[0.5, 0.9], [0.4, 1.0]], {}, [1, 0]),  # nobody twice: the nearest pair first
         ([[0.5, 1.2], [0.4, 1.2]], {}, [None, 0]),
-        ([[0.5, 1.2], [0.4, 1.2]], {"once": False}, [0, 0]),
-        ([[0.5, 0.9]], {"taken": [0]}, [1]),
-        ([[0.5, 0.9]], {"taken": [0], "once": False}, [0]),
+        ([[0.5, 1.2], [0.4, 1.2]], {"unique": False}, [0, 0]),
+        ([[0.5, 0.9]], {"taken_people": [0]}, [1]),
+        ([[0.5, 0.9]], {"taken_people": [0], "unique": False}, [0]),
         ([[np.inf, np.inf]], {}, [None]),
         ([], {}, []),
     ],

@@ -137,7 +137,7 @@ from faceclust.people.journal import Journal
 from tests.support.people_builders import face
 journal = Journal(__import__("pathlib").Path(sys.argv[1]))
 while True:
-    event = journal.say("name", [face(f"{n:016x}") for n in range(40)], name="Anna")
+    event = journal.record("name", [face(f"{n:016x}") for n in range(40)], name="Anna")
     print(event.id, flush=True)
 """
 
