@@ -29,9 +29,9 @@ class JournalFace:
     taken_at: str | None = None
 
     @classmethod
-    def from_occurrence(cls, place: FaceOccurrence, *, confirmed: bool) -> JournalFace:
-        taken_at = place.taken_at.isoformat() if place.taken_at else None
-        return cls(place.face_id, place.photo_hash, place.photo, place.box, confirmed, taken_at)
+    def from_occurrence(cls, occurrence: FaceOccurrence, *, confirmed: bool) -> JournalFace:
+        taken_at = occurrence.taken_at.isoformat() if occurrence.taken_at else None
+        return cls(occurrence.face_id, occurrence.photo_hash, occurrence.photo, occurrence.box, confirmed, taken_at)
 
 
 @dataclass(frozen=True)

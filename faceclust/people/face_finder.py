@@ -16,14 +16,16 @@ SAME_BOX_OVERLAP = 0.9
 
 
 class FaceFinder:
-    """Find faces of the journal among `places`.
+    """Find faces of the journal among `occurrences`.
 
     `successors` maps a face id to the face it became when its photo was edited.
     """
 
-    def __init__(self, places: Sequence[FaceOccurrence], successors: Mapping[str, JournalFace] | None = None) -> None:
-        self._present = {place.face_id for place in places}
-        self._places, self._successors = places, successors or {}
+    def __init__(
+        self, occurrences: Sequence[FaceOccurrence], successors: Mapping[str, JournalFace] | None = None
+    ) -> None:
+        self._present = {occurrence.face_id for occurrence in occurrences}
+        self._occurrences, self._successors = occurrences, successors or {}
         self._by_hash: dict[str, list[FaceOccurrence]] = {}
         self._by_path: dict[str, list[FaceOccurrence]] = {}
         self._by_time: dict[str, list[FaceOccurrence]] = {}
@@ -68,15 +70,19 @@ class FaceFinder:
 
     def _build_index(self) -> None:
         self._by_hash, self._by_path, self._by_time = defaultdict(list), defaultdict(list), defaultdict(list)
-        for place in self._places:
-            self._by_hash[place.photo_hash].append(place)
-            self._by_path[place.photo].append(place)
-            if place.taken_at:
-                self._by_time[place.taken_at.isoformat()].append(place)
+        for occurrence in self._occurrences:
+            self._by_hash[occurrence.photo_hash].append(occurrence)
+            self._by_path[occurrence.photo].append(occurrence)
+            if occurrence.taken_at:
+                self._by_time[occurrence.taken_at.isoformat()].append(occurrence)
 
     def _find_by_path(self, face: JournalFace, on_path: list[FaceOccurrence]) -> tuple[str, bool] | None:
-        same_time = [place for place in on_path if place.taken_at and place.taken_at.isoformat() == face.taken_at]
-        undated = [place for place in on_path if not (place.taken_at and face.taken_at)]
+        same_time = [
+            occurrence
+            for occurrence in on_path
+            if occurrence.taken_at and occurrence.taken_at.isoformat() == face.taken_at
+        ]
+        undated = [occurrence for occurrence in on_path if not (occurrence.taken_at and face.taken_at)]
         if found := _best_overlap(face.box, same_time, SAME_FACE_OVERLAP):
             return found.face_id, True
         if found := _best_overlap(face.box, undated, SAME_FACE_OVERLAP):
@@ -101,7 +107,7 @@ def recorded_successors(events: Iterable[Event]) -> dict[str, JournalFace]:
 
 
 def find_changed_faces(
-    events: Iterable[Event], places: Sequence[FaceOccurrence]
+    events: Iterable[Event], occurrences: Sequence[FaceOccurrence]
 ) -> list[tuple[JournalFace, JournalFace]]:
     """Return faces of the journal whose photo was edited since: as recorded last, and as they are now.
 
@@ -109,8 +115,8 @@ def find_changed_faces(
     need no record, because the content identifies them: only the box of another model differs.
     """
     events = effective_events(events)
-    finder = FaceFinder(places, recorded_successors(events))
-    place_of = {place.face_id: place for place in places}
+    finder = FaceFinder(occurrences, recorded_successors(events))
+    occurrence_of = {occurrence.face_id: occurrence for occurrence in occurrences}
     answered = [event for event in events if event.kind not in IRREVERSIBLE_KINDS]
     recorded = {face.face_id: face for event in answered for face in event.all_faces}
     forgotten = {face.face_id for event in events if event.kind == "forget" for face in event.faces}
@@ -118,12 +124,12 @@ def find_changed_faces(
     for face in (face for id, face in recorded.items() if id not in forgotten):
         match, (latest, _) = finder.find(face), finder.edit_history(face)[-1]
         if match and match[0] not in (face.face_id, latest.face_id):
-            current = JournalFace.from_occurrence(place_of[match[0]], confirmed=match[1])
+            current = JournalFace.from_occurrence(occurrence_of[match[0]], confirmed=match[1])
             if current.photo_hash != latest.photo_hash:
                 changed.append((latest, current))
     return changed
 
 
 def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:
-    best = max(candidates, key=lambda place: intersection_over_union(place.box, box), default=None)
+    best = max(candidates, key=lambda occurrence: intersection_over_union(occurrence.box, box), default=None)
     return best if best and intersection_over_union(best.box, box) >= at_least else None

@@ -47,7 +47,7 @@ class ReplayedAnswers:
         return bool(self.labels or self.rejected or self.merges or self.splits)
 
 
-def replay_events(events: Iterable[Event], places: Sequence[FaceOccurrence]) -> ReplayedAnswers:
+def replay_events(events: Iterable[Event], occurrences: Sequence[FaceOccurrence]) -> ReplayedAnswers:
     """Replay all events that were not undone over the faces of the library.
 
     `Replay` lists which answer takes precedence. Names that differ only in case are one person,
@@ -55,7 +55,7 @@ def replay_events(events: Iterable[Event], places: Sequence[FaceOccurrence]) -> 
     not confirmed. This is a pure function of its arguments.
     """
     effective = effective_events(events)
-    finder = FaceFinder(places, recorded_successors(effective))
+    finder = FaceFinder(occurrences, recorded_successors(effective))
     forgotten = {face.face_id for event in effective if event.kind == "forget" for face in event.faces}
     replay = Replay()
     for event in effective:
