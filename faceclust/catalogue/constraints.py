@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints, find_contradictions, same_photo_exclusions
-from faceclust.cluster.distances import Indices
 from faceclust.cluster.duplicates import find_duplicate_faces
 from faceclust.cluster.labels import groups_of, label_linked
 from faceclust.people.replay import ReplayedAnswers
-from faceclust.types import ClusterParams, FaceTable
+from faceclust.types import ClusterParams, FaceTable, Indices
 
 #: Of one split: a group's other faces are held together by likeness as well.
 _MAX_SPLIT_PAIRS = 20_000

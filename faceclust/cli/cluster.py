@@ -154,7 +154,7 @@ def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
 
 def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> str:
     """Put the number in that "auto" stands for. Gives what to say of where the number is from."""
-    from faceclust.library.calibration import OPERATING_POINT
+    from faceclust.types import OPERATING_POINT
 
     if choices["threshold"] != "auto":
         said = context.get_parameter_source("threshold") is click.core.ParameterSource.DEFAULT_MAP

@@ -1,1 +1,1 @@
-"""Embeddings to groups. `group.py` chooses the algorithm and numbers what comes out."""
+"""Clustering: embeddings → groups. `group.py` chooses the algorithm and numbers the groups."""

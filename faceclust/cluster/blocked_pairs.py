@@ -1,7 +1,7 @@
-"""Pairs of rows that are near each other, from one blocked matrix product over all pairs.
+"""Find near pairs of rows by one blocked matrix product over all pairs.
 
-A tile is small enough to be compared while it is in the processor's cache. Threads work on
-tiles; numpy lets go of the interpreter in a product and in a comparison.
+A tile is small enough to be compared while it is still in the processor's cache. Threads work on
+tiles in parallel, because NumPy releases the GIL in a product and in a comparison.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TILE_ROWS, _TILE_COLUMNS = 512, 2048  # float32: 4 MB
 
 @cache
 def _blas_controller() -> ThreadpoolController:
-    """Looking for them takes longer than grouping a few faces."""
+    """Return the controller of the BLAS threads; creating it takes longer than clustering a few faces."""
     return ThreadpoolController()
 
 
@@ -39,13 +39,13 @@ def find_near_pairs(
     mask: Callable[[Float32, slice, slice], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> Iterator[NearPairs]:
-    """Row, column and product of the pairs whose product is at most the row's limit.
+    """Yield row, column and product of the pairs whose product is at most the row's limit.
 
-    `probes` gives rows of the left factor (m, k); m is the number of row limits; `targets` (n, k)
-    is the right one, transposed. With `column_limits`, m = n and the product is symmetric:
-    only pairs row < column come, within the limit of one of the two. Limits are read again for
-    each tile, so that they may be lowered on the way. `hide` may put nan into a tile, given its
-    rows and columns, for pairs not to be found. `on_rows` is told how many rows are done.
+    `probes` returns rows of the left factor (m, k), where m is the number of row limits; `targets`
+    (n, k) is the right factor, transposed. With `column_limits`, m = n and the product is symmetric:
+    it yields only pairs row < column, within the limit of either. The limits are read again for each
+    tile, so the caller may lower them in between. `mask` receives a tile and its row and column
+    ranges, and may set excluded pairs to nan. `on_rows` receives the number of rows just finished.
     """
     symmetric = column_limits is not None
     local = threading.local()
@@ -98,15 +98,17 @@ def find_near_pairs(
 
 
 def triangle_progress(advance: Callable[[int], None], n: int) -> Callable[[int], None]:
-    """For `on_rows` of a symmetric product of n rows, of which the first take longest: tells
-    `advance` of the share of n that the pairs done are of all pairs."""
-    done = told = 0
+    """Return an `on_rows` for a symmetric product of n rows, which reports even progress.
+
+    The first rows have the most pairs. So it advances by the share of all pairs, scaled to n.
+    """
+    done = reported = 0
 
     def on_rows(rows: int) -> None:
-        nonlocal done, told
+        nonlocal done, reported
         done += rows
         share = round(n * (1 - (1 - done / n) ** 2))
-        advance(share - told)
-        told = share
+        advance(share - reported)
+        reported = share
 
     return on_rows

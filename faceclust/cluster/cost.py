@@ -1,4 +1,4 @@
-"""What grouping a library is going to cost, before it begins."""
+"""Estimate the time and memory of clustering a library beforehand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from faceclust.cluster.nearest_lists import LIST_LENGTH
 
-_BASE_MEMORY = 300_000_000  # bytes
+_BASE_MEMORY = 300_000_000  # bytes, of the program without faces
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """`pairs` of faces to be compared; `memory` in bytes, at the peak; `seconds` of time."""
+    """The number of `pairs` of faces to compare, the peak `memory` in bytes, and the time in `seconds`."""
 
     pairs: int
     memory: int
@@ -23,26 +23,28 @@ class CostEstimate:
 
 
 def estimate_cost(face_count: int, dimension: int) -> CostEstimate:
-    """For grouping all faces anew by average linkage. The time is from how fast this machine
-    multiplies matrices just now, and from what merging took beside comparing in measurements
-    (tests/benchmarks/cluster.py): about as long."""
+    """Estimate the cost of clustering from scratch by average linkage.
+
+    The time to compare all pairs follows from a short measurement of this machine's matrix products.
+    Merging takes about as long as comparing (measured by tests/benchmarks/cluster.py).
+    """
     pairs = face_count * (face_count - 1) // 2
-    # Embeddings float32; sums float64; one side of the product float32; lists and their making;
-    # ids, and what comes and goes. The program itself takes 0.3 GB.
+    # Per face: the embedding (float32), its sum (float64), one factor of the product (float32), the
+    # neighbour lists and the buffers that fill them, ids and temporaries.
     each = dimension * (4 + 8 + 4) + LIST_LENGTH * (4 + 8 + 4) + LIST_LENGTH * 8 + 1000
     comparing = pairs * 2 * dimension / _measure_flops(dimension) / (os.cpu_count() or 1)
     return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 2e-5 + 2 * comparing)
 
 
 def describe_cost(cost: CostEstimate, face_count: int) -> str:
-    """ "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"."""
+    """Format a cost: "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"."""
     time = f"{cost.seconds / 60:.0f} minutes" if cost.seconds >= 90 else f"{max(cost.seconds, 1):.0f} seconds"
     pairs = f"{cost.pairs / 1e9:,.1f} billion pairs"
     return f"{face_count:,} faces, {pairs} to compare: about {time} and {cost.memory / 1e9:.1f} GB of memory"
 
 
 def _measure_flops(dimension: int) -> float:
-    """Floating-point operations a second of one core, in float32 products."""
+    """Measure the floating-point operations per second of one core in float32 matrix products."""
     from threadpoolctl import threadpool_limits
 
     left, right = np.ones((512, dimension), np.float32), np.ones((2048, dimension), np.float32)

@@ -1,11 +1,11 @@
-"""HDBSCAN (Campello et al. 2013) for people who prefer density, by the `hdbscan` package.
+"""HDBSCAN (Campello et al. 2013), by the `hdbscan` package.
 
-The package takes its clusters from a minimum spanning tree; the tree is made here, exactly
-and without an n×n matrix.
+The package extracts its clusters from a minimum spanning tree. The tree is built here, exactly and
+without an n×n matrix, and then handed to two of the package's private functions.
 
-It knows no threshold and no constraint. Constraints are applied to its answer: must-linked
-faces bring their groups together, and a group holding two faces that exclude each other is
-taken apart by constrained average linkage until none does.
+HDBSCAN has neither a threshold nor constraints. Constraints are applied to its result: must-links
+join groups, and a group with two faces that exclude each other is split by constrained average
+linkage.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
-from faceclust.cluster.distances import Indices
 from faceclust.cluster.labels import groups_of, label_linked
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
-from faceclust.types import Float32
+from faceclust.types import Float32, Indices
 
 
 def cluster_hdbscan(
@@ -27,13 +26,13 @@ def cluster_hdbscan(
     constraints: Constraints | None = None,
     progress: Progress | None = None,
 ) -> Indices:
-    """Each face's cluster, named by its smallest member's position, (n,) int64. A face that
-    HDBSCAN calls noise is a cluster of its own. Groups have at least `min_size` faces, and
-    two.
+    """Cluster by HDBSCAN; returns each face's cluster, (n,) int64, named by its first member's position.
 
-    Where no constraint changes them, the clusters are those of the package's
-    `HDBSCAN(min_cluster_size, min_samples, approx_min_span_tree=False)`, up to its choice among
-    edges of the same weight, which with `min_samples` above 1 are common."""
+    A noise face is a cluster of its own. All other clusters have at least `min_size` faces, and
+    at least two. Unless constraints change them, they equal those of the package's
+    `HDBSCAN(min_cluster_size, min_samples, approx_min_span_tree=False)`, except for its choice among
+    edges of equal weight. Such edges are common if `min_samples` is above 1.
+    """
     n, constraints = len(embeddings), constraints or Constraints()
     if n == 0:
         return np.empty(0, np.int64)
@@ -48,10 +47,12 @@ def cluster_hdbscan(
 
 
 def _hdbscan_labels(embeddings: Float32, min_size: int, min_samples: int, progress: Progress | None) -> Indices:
-    """Group numbers from 0, −1 for noise."""
+    """Return group numbers from 0, −1 for noise."""
     if len(embeddings) <= min_size:
         return np.full(len(embeddings), -1)
-    from hdbscan._hdbscan_linkage import label  # slow to import, and few ask for it
+    # The public interface accepts no spanning tree. Its nearest substitute, a sparse distance matrix, drops
+    # edges of weight 0 and orders equal ones at random. So pyproject.toml bounds the package's version.
+    from hdbscan._hdbscan_linkage import label  # slow to import, and rarely needed
     from hdbscan.hdbscan_ import _tree_to_labels
 
     from faceclust.cluster.spanning_tree import build_spanning_tree

@@ -1,7 +1,7 @@
-"""Average squared L2 between clusters from their sums, without an n×n matrix.
+"""Average squared L2 between clusters, computed from sums and without an n×n matrix.
 
-With μ the mean of a cluster's points and q the mean of their squared norms, the average
-squared distance of all pairs between A and B is q_A + q_B − 2⟨μ_A, μ_B⟩.
+Let μ be the mean of a cluster's points and q the mean of their squared norms. Then the average
+squared distance over all pairs between A and B is q_A + q_B − 2⟨μ_A, μ_B⟩.
 """
 
 from __future__ import annotations
@@ -9,24 +9,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64, Indices
 
-Float64 = NDArray[np.float64]
-Indices = NDArray[np.int64]
-
-_CHUNK = 2048  # pairs gathered at a time: their rows stay in the processor's cache
+_CHUNK = 2048  # pairs gathered at a time, so that their rows stay in the processor's cache
 
 
 class ClusterMeans:
-    """Sums and sizes of clusters named by position; a single point is a cluster of one.
+    """Sums and sizes of clusters, named by position; each point starts as a cluster of one.
 
-    `penalties` (n,), none below 0, are added to every distance for each of the two points.
+    `penalties` (n,), at least 0, are added to each distance: one for each of the two points.
     """
 
     def __init__(self, points: NDArray[np.floating], penalties: Float64 | None = None) -> None:
         values = points.astype(np.float64)
-        # Distances do not change when all points move; small numbers round less. Moving by a
-        # multiple of a power of two leaves what was exact exact.
+        # Distances do not depend on the origin, and small numbers have smaller rounding errors. A shift by
+        # a multiple of a power of two keeps exact numbers exact.
         step = _ceil_power_of_two(max(values.max(initial=0.0), -values.min(initial=0.0))) / 64
         values -= np.rint(values.mean(axis=0) / step) * step if len(values) and step else 0.0
         self.sums = values
@@ -35,25 +32,28 @@ class ClusterMeans:
             self.square_sums += penalties
         self.sizes = np.ones(len(values), np.int64)
         largest = 4 * float(self.square_sums.max(initial=0.0))
-        #: Distances are multiples of this: equal ones stay equal, whatever the rounding.
+        #: Distances are rounded to multiples of this, so that equal ones stay equal despite rounding errors.
         self.distance_step = _ceil_power_of_two(largest) * 2.0**-46
-        #: Bounds what a float32 distance, of `probes` and `targets`, is off by.
+        #: An upper bound of the error of a float32 distance, from `probes` and `targets`.
         self.float32_error = (values.shape[1] + 8) * largest * 2.0**-24
 
     def merge(self, into: NDArray[np.integer], others: NDArray[np.integer]) -> None:
-        """Unite pairs of clusters, element by element; no cluster may occur twice."""
+        """Merge cluster others[i] into into[i] for each i; no cluster may occur twice."""
         self.sums[into] += self.sums[others]
         self.square_sums[into] += self.square_sums[others]
         self.sizes[into] += self.sizes[others]
 
     def merge_group(self, group: Indices) -> None:
-        """Make one cluster, named by its smallest member, of several."""
+        """Merge several clusters into one, named by the first of them."""
         first = group.min()
         for total in (self.sums, self.square_sums, self.sizes):
             total[first] = total[np.sort(group)].sum(axis=0)
 
     def pair_distances(self, a: NDArray[np.integer], b: NDArray[np.integer]) -> Float64:
-        """Average squared distances of the pairs (a[i], b[i]), float64, symmetric to the bit."""
+        """Return the average squared distances of the pairs (a[i], b[i]), float64.
+
+        Swapping `a` and `b` gives bit-identical results.
+        """
         out = np.empty(len(a), np.float64)
         for start in range(0, len(a), _CHUNK):
             i, j = a[start : start + _CHUNK], b[start : start + _CHUNK]
@@ -66,7 +66,7 @@ class ClusterMeans:
         return np.maximum(out, 0.0)
 
     def distances_to_all(self, rows: Indices) -> Float64:
-        """The same for all pairs of some points with all points, (rows, n)."""
+        """Return the squared distances of some points to all points, float64 (rows, n)."""
         out = self.sums[rows] @ self.sums.T
         out *= -2
         out += self.square_sums[rows, None]
@@ -77,19 +77,19 @@ class ClusterMeans:
         return np.maximum(out, 0.0, out=out)
 
     def scatter(self) -> Float64:
-        """Mean squared distance of each cluster's points from their mean, (n,) float64."""
+        """Return the mean squared distance of each cluster's points from their mean, float64 (n,)."""
         centres = np.einsum("ij,ij->i", self.sums, self.sums) / self.sizes**2
         return np.asarray(np.maximum(self.square_sums / self.sizes - centres, 0.0))
 
     def probes(self, clusters: Indices) -> Float32:
-        """Rows (m, d + 2) whose product with a row of `targets` is the two clusters' distance."""
+        """Return rows (m, d + 2) whose product with a row of `targets` is the distance of the two clusters."""
         rows = self.targets(clusters)
         rows[:, :-2] *= -2
         rows[:, -2:] = rows[:, :-3:-1]
         return rows
 
     def targets(self, clusters: Indices) -> Float32:
-        """The other side of `probes`, (m, d + 2)."""
+        """Return the rows (m, d + 2) that `probes` are multiplied with."""
         rows = np.empty((len(clusters), self.sums.shape[1] + 2), np.float32)
         for start in range(0, len(clusters), _CHUNK):
             some, part = clusters[start : start + _CHUNK], slice(start, start + _CHUNK)
@@ -100,5 +100,5 @@ class ClusterMeans:
 
 
 def _ceil_power_of_two(value: float) -> float:
-    """The smallest power of two from `value` on, 0 for 0."""
+    """Return the smallest power of two that is at least `value`; 0 for 0."""
     return float(2.0 ** np.ceil(np.log2(value))) if value > 0 else 0.0

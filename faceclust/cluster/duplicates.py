@@ -1,31 +1,26 @@
-"""The same face seen twice: on a copy, an edited version or the next shot of a burst."""
+"""Find duplicate faces: one face on a copy, an edited version or the next shot of a burst."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from faceclust.cluster.distances import Indices
-from faceclust.types import FaceTable, Float32
+from faceclust.cluster.labels import groups_of
+from faceclust.types import FaceTable, Indices, paired_intersection_over_union
 
-#: Photos that share a shot; more than this is no burst but a clock that stands still.
+#: A shot of more photos is not a burst: the camera's clock stood still.
 _MAX_BURST_PHOTOS = 20
-#: Overlap of the boxes (intersection over union).
 _MIN_BOX_IOU = 0.5
 
 
 def find_duplicate_faces(faces: FaceTable, threshold: float) -> list[Indices]:
-    """Pairs of faces (each an array of two positions) that are one face seen twice: on two photos
-    of one shot, in the same place (boxes overlap by half), at squared L2 ≤ `threshold`."""
-    pairs = [_duplicates_in_shot(faces, shot, threshold) for column in faces.shots.T for shot in _group_by_shot(column)]
+    """Return pairs of positions of faces that are duplicates, each an array of two.
+
+    Two faces are duplicates if they are on different photos of one shot, their boxes have an
+    intersection over union of at least 0.5, and their squared L2 is at most `threshold`.
+    """
+    shots = [shot for numbers in faces.shots.T for shot in groups_of(numbers) if numbers[shot[0]] >= 0]
+    pairs = [_duplicates_in_shot(faces, shot, threshold) for shot in shots]
     return list(np.unique(np.concatenate([np.empty((0, 2), np.int64), *pairs]), axis=0))
-
-
-def _group_by_shot(numbers: Indices) -> list[Indices]:
-    """Positions of faces that share a shot number; −1 is none."""
-    order = np.argsort(numbers, kind="stable")
-    order = order[numbers[order] >= 0]
-    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-    return [part for part in parts if len(part) > 1]
 
 
 def _duplicates_in_shot(faces: FaceTable, shot: Indices, threshold: float) -> Indices:
@@ -33,17 +28,9 @@ def _duplicates_in_shot(faces: FaceTable, shot: Indices, threshold: float) -> In
     if not 1 < len(np.unique(photos)) <= _MAX_BURST_PHOTOS:
         return np.empty((0, 2), np.int64)
     i, j = np.triu_indices(len(shot), 1)
-    apart = photos[i] != photos[j]
-    i, j = np.sort(np.stack([shot[i[apart]], shot[j[apart]]]), axis=0)
-    overlap = _intersection_over_union(faces.boxes[i], faces.boxes[j]) >= _MIN_BOX_IOU
-    i, j = i[overlap], j[overlap]
-    same = ((faces.embeddings[i] - faces.embeddings[j]) ** 2).sum(axis=1) <= threshold
-    return np.stack([i[same], j[same]], axis=1)
-
-
-def _intersection_over_union(a: Float32, b: Float32) -> Float32:
-    """Intersection over union of boxes (k, 4): left, top, right, bottom."""
-    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    both = np.maximum(sides, 0).prod(axis=1)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - both
-    return np.asarray(both / np.maximum(union, 1e-12), dtype=np.float32)
+    different = photos[i] != photos[j]
+    i, j = np.sort(np.stack([shot[i[different]], shot[j[different]]]), axis=0)
+    overlapping = paired_intersection_over_union(faces.boxes[i], faces.boxes[j]) >= _MIN_BOX_IOU
+    i, j = i[overlapping], j[overlapping]
+    near = ((faces.embeddings[i] - faces.embeddings[j]) ** 2).sum(axis=1) <= threshold
+    return np.stack([i[near], j[near]], axis=1)

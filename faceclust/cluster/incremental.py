@@ -1,14 +1,13 @@
-"""New faces into groups that are already there.
+"""Add new faces to the groups of an earlier run.
 
-The groups of an earlier run are kept as they are: they take in new faces, but neither split nor
-merge with one another, and a face that was alone may join a group only if a new face is within
-the threshold of it. So adding a photo changes the group of no face that is not within the
-threshold of a new one, and only new faces are compared with all others (m × N distances).
+Earlier groups take in new faces, but neither split nor merge with each other. A face that was alone
+may join a group only if a new face is within the threshold of it. So a new photo changes the group
+of a face only within the threshold of one of its own faces, and only new faces are compared with
+all others (m × N distances).
 
-The price: the outcome can differ from grouping everything anew. Two groups that were just above
-the threshold may come within it as both grow, and an early group may have been a mistake that
-more faces would have avoided. Nothing needs to be kept for this beside the groups and
-what they are made of (`parts`).
+The result can differ from clustering from scratch. Two groups just above the threshold may come
+within it as both grow. An early group may be a mistake that more faces would have prevented. The
+only state needed for this are the groups and their `parts`.
 """
 
 from __future__ import annotations
@@ -21,23 +20,25 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.constraints import Constraints, find_contradictions
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, label_linked, merge_points
 from faceclust.cluster.numbering import NEW
-from faceclust.cluster.two_passes import SCATTER_SHARE
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import SCATTER_SHARE, Float32, Indices
 
-#: How much farther than the threshold a new face may be from a group that is looked at again:
-#: more than the allowance for the scatter of the group it may end up in.
+#: An earlier group is clustered again if a new face is within this factor of the threshold. The margin has to
+#: exceed the allowance for the scatter of the group that the face may end up in.
 _REACH_FACTOR = 1.25
 
 
 @dataclass(frozen=True)
 class ExtendedClusters:
-    """`clusters` (n,): each face's cluster, named by a member's position. `new` (n,): which
-    faces were compared with all others. `would_merge`: how many groups beside new faces would
-    go into others if earlier groups were free to."""
+    """The result of `extend_groups`.
+
+    `clusters` (n,) int64 are named by a member's position. `new` (n,) marks the faces that were
+    compared with all others. `would_merge` is the number of groups near new faces that would merge
+    into others if earlier groups were free to.
+    """
 
     clusters: Indices
     new: NDArray[np.bool_]
@@ -52,12 +53,12 @@ def extend_groups(
     cluster_faces: Callable[[Float32, Constraints], Indices],
     progress: Progress | None = None,
 ) -> ExtendedClusters:
-    """Group new faces with each other and into groups of an earlier run.
+    """Cluster new faces, among themselves and with the groups of an earlier run.
 
-    `earlier` (n,) int64: each face's group then, apart from must-links (or ALONE, NEW of
-    `numbering`). `group` makes clusters of some faces under constraints, with `threshold`. Where
-    an earlier group now breaks a constraint, faces are taken out of it, and count as new.
-    Must-linked faces bring their groups together.
+    `earlier` (n,) int64 is each face's earlier group without must-links (or ALONE, NEW of
+    `numbering`). `cluster_faces` clusters some faces under constraints, at `threshold`. If an earlier
+    group now violates a constraint, faces are removed from it and count as new. Must-links join
+    earlier groups.
     """
     clusters, new = _restore_earlier_clusters(earlier, constraints)
     if not new.any():
@@ -66,49 +67,56 @@ def extend_groups(
     subset = np.flatnonzero(near[clusters])
     seeds = groups_of(clusters[subset])
     exclusions = constraints.restrict_to(subset).exclusions
-    standing = (earlier >= 0) & ~new
-    kept = np.array([faces[0] for faces in seeds if standing[subset[faces]].any()], dtype=np.int64)
+    grouped = (earlier >= 0) & ~new
+    kept = np.array([faces[0] for faces in seeds if grouped[subset[faces]].any()], dtype=np.int64)
     found = cluster_faces(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
-    freely = cluster_faces(embeddings[subset], Constraints(seeds, exclusions)) if len(kept) > 1 else found
+    unrestricted = cluster_faces(embeddings[subset], Constraints(seeds, exclusions)) if len(kept) > 1 else found
     clusters[subset] = subset[found]
-    return ExtendedClusters(clusters, new, max(0, len(np.unique(found)) - len(np.unique(freely))))
+    return ExtendedClusters(clusters, new, max(0, len(np.unique(found)) - len(np.unique(unrestricted))))
 
 
 def _restore_earlier_clusters(earlier: Indices, constraints: Constraints) -> tuple[Indices, NDArray[np.bool_]]:
-    """Earlier groups as clusters, named by their smallest member's position, joined where faces
-    are must-linked; and which faces count as new: those that are, and those that had to be
-    taken out of a group."""
+    """Return the earlier groups, joined by must-links, and which faces count as new.
+
+    Clusters are named by their first member's position. Faces count as new if they are, or if a
+    constraint removes them from their group.
+    """
     n = len(earlier)
     new = earlier == NEW
-    told = label_linked(n, constraints.must_link)
-    told_with = np.bincount(told, minlength=n)[told]
+    linked = label_linked(n, constraints.must_link)
+    link_sizes = np.bincount(linked, minlength=n)[linked]
     while True:
         kept = np.where((earlier >= 0) & ~new, earlier, NEW - 1 - np.arange(n))
         clusters = label_linked(n, [*groups_of(kept), *constraints.must_link])
-        out = [
-            _faces_to_remove(faces, told_with[faces] == 1, kept, clusters)
-            for faces in find_contradictions(clusters, told, constraints.exclusions)
+        conflicting = [
+            _faces_to_remove(faces, link_sizes[faces] == 1, kept, clusters)
+            for faces in find_contradictions(clusters, linked, constraints.exclusions)
         ]
-        freed = np.concatenate([np.empty(0, np.int64), *out])
-        freed = freed[kept[freed] >= 0]
-        if not len(freed):
+        removed = np.concatenate([np.empty(0, np.int64), *conflicting])
+        removed = removed[kept[removed] >= 0]
+        if not len(removed):
             return clusters, new
-        new[freed] = True
+        new[removed] = True
 
 
-def _faces_to_remove(faces: Indices, untold: NDArray[np.bool_], kept: Indices, clusters: Indices) -> Indices:
-    """Which faces to take out of their groups when these exclude each other. Those of which nothing
-    was told, where that settles it; where a group is in itself of two minds, all of it."""
-    if (untold.any() and not untold.all()) or (untold.any() and len(np.unique(kept[faces])) > 1):
-        return faces[untold]
+def _faces_to_remove(faces: Indices, unlinked: NDArray[np.bool_], kept: Indices, clusters: Indices) -> Indices:
+    """Return the faces to remove from their groups, given faces of one cluster that exclude each other.
+
+    These are the faces without a must-link, if that resolves the contradiction; otherwise the whole cluster.
+    """
+    if (unlinked.any() and not unlinked.all()) or (unlinked.any() and len(np.unique(kept[faces])) > 1):
+        return faces[unlinked]
     return np.flatnonzero(clusters == clusters[faces[0]])
 
 
 def _clusters_near_new_faces(
     embeddings: Float32, clusters: Indices, new: Indices, threshold: float, progress: Progress
 ) -> NDArray[np.bool_]:
-    """By name, the clusters that a new face may change: its own, single faces within the threshold
-    of it, groups not much farther off than that."""
+    """Return which clusters, by name, a new face may change, (n,).
+
+    These are its own cluster, single faces within the threshold of it, and groups within
+    _REACH_FACTOR of the threshold.
+    """
     points = ClusterMeans(embeddings)
     probes = points.probes(new)
     means = merge_points(points, clusters)

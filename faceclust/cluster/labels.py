@@ -1,17 +1,23 @@
-"""Clusters as labels: from links, to the members of each, to means."""
+"""Helpers for cluster labels: label linked faces and equal rows, list groups, merge points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import ClusterMeans
+from faceclust.types import Indices
 
 
 def label_linked(n: int, links: Sequence[Indices]) -> Indices:
-    """Clusters, named by their smallest member's position, of n faces linked in groups."""
-    from scipy.sparse import coo_array  # slow to import, and most commands group nothing
+    """Label the connected components of n faces, given groups of linked faces.
+
+    Returns (n,) int64: the position of each component's first face.
+    """
+    from scipy.sparse import coo_array  # slow to import, and most commands do not cluster
     from scipy.sparse.csgraph import connected_components
 
     a = np.concatenate([np.empty(0, np.int64), *[np.repeat(group[:1], len(group)) for group in links]])
@@ -21,15 +27,26 @@ def label_linked(n: int, links: Sequence[Indices]) -> Indices:
     return np.asarray(first[inverse], dtype=np.int64)
 
 
+def label_equal_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Label rows (n, d) by their bytes.
+
+    Returns the first row of each distinct value (k,), and each row's label (n,) from 0 to k − 1.
+    """
+    rows = np.ascontiguousarray(rows)
+    keys = rows.view(np.dtype((np.void, max(1, rows.dtype.itemsize * rows.shape[1])))).ravel()
+    _, first, label = np.unique(keys, return_index=True, return_inverse=True)
+    return first, label
+
+
 def merge_points(points: ClusterMeans, clusters: Indices) -> ClusterMeans:
-    """Points as clusters, in place; `clusters` (n,): names, each a member's position."""
+    """Merge points into clusters in place. `clusters` (n,) names each point's cluster by a member's position."""
     for group in groups_of(clusters):
         points.merge_group(group)
     return points
 
 
 def groups_of(labels: Indices) -> list[Indices]:
-    """The members of each label that has several, rising."""
+    """Return the members of each label that occurs more than once, in ascending order."""
     order = np.argsort(labels, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     return [part for part in parts if len(part) > 1]

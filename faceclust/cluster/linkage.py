@@ -1,15 +1,13 @@
 """Exact agglomerative clustering over squared L2, cut at a threshold, in O(n·d) memory.
 
-All linkages here are reducible (Bruynooghe 1977): merging two clusters brings neither nearer
-to a third than the nearer of them was. So pairs that are each other's nearest neighbour may be
-merged in any order, many in a round, with the same outcome; a cluster's nearest neighbour stays
-its nearest until one of the two merges; and a cluster whose neighbours are all beyond the
-threshold is finished for good. Cannot-links keep this true, for a merge only ever adds to what
-a cluster may not meet.
+All linkages here are reducible (Bruynooghe 1977): a merged cluster is no nearer to a third one than
+the nearer of its two halves was. Three things follow. Reciprocal nearest neighbours may merge in any
+order, many in one round, with the same result. A cluster's nearest neighbour stays the same until
+one of the two merges. A cluster without a neighbour within the threshold is finished. Cannot-links
+preserve this, because a merge can only add clusters that the merged one must not merge with.
 
-A cluster's nearest neighbour comes from a short list: where the best one listed is nearer
-than the list's bound, it is certainly the nearest. Where merges have worn a list down so
-that this no longer holds, the list is made anew.
+A cluster's nearest neighbour comes from a short list of neighbours. The best entry is certainly the
+nearest if it is below the list's bound. If merges have removed too many entries, the list is rebuilt.
 """
 
 from __future__ import annotations
@@ -17,11 +15,11 @@ from __future__ import annotations
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import Float64, Indices
+from faceclust.cluster.labels import groups_of, label_equal_rows
 from faceclust.cluster.linkage_rules import LINKAGE_RULES
 from faceclust.cluster.nearest_clusters import NearestClusters
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64, Indices
 
 
 def agglomerate(
@@ -32,14 +30,13 @@ def agglomerate(
     progress: Progress | None = None,
     penalties: Float64 | None = None,
 ) -> Indices:
-    """Each face's cluster, named by its smallest member's position, (n,) int64.
+    """Return each face's cluster, (n,) int64, named by its first member's position.
 
-    The clusters are those of SciPy's `linkage(method=linkage)` on squared Euclidean distances
-    cut at `threshold` (merged while the distance is ≤ it, within float64 rounding), as long as
-    no constraint changes them; of equally near pairs the one whose clusters have the smallest
-    names comes first, as long as no constraint is in the way. Must-linked faces start as one
-    cluster. `penalties` (n,), none below 0, are added to every squared distance for each of the
-    two faces.
+    Without constraints the clusters are those of SciPy's `linkage(method=linkage)` on squared
+    Euclidean distances, cut at `threshold`: clusters merge while their distance is at most the
+    threshold, within float64 rounding. Of equally near pairs the one with the smallest names merges
+    first. Must-linked faces start as one cluster. `penalties` (n,), at least 0, are added to each
+    squared distance: one for each of the two faces.
     """
     rule = LINKAGE_RULES[linkage](embeddings, penalties)
     return _Agglomeration(rule, threshold, constraints or Constraints(), progress or SilentProgress()).run()
@@ -60,50 +57,53 @@ class _Agglomeration(NearestClusters):
         return self.find(np.arange(len(self.parent)))
 
     def report_progress(self) -> None:
-        """Begin the stage of merging, or go back to it."""
+        """Start the progress stage of merging, or return to it."""
         self.progress.start("grouping", self.start_count)
         self.progress.advance(self.start_count - int(np.count_nonzero(self.alive)))
 
     def _merge_duplicates(self) -> None:
-        """Equal points merge first in any case; done beforehand, they cost no rounds. Where some of
-        them, or a must-linked cluster at their place, may not meet, the rounds settle who does."""
+        """Merge equal points beforehand, which saves rounds: they would merge first anyway.
+
+        If a constraint separates some of them, or a must-linked cluster at the same point, they are
+        left to the rounds, which resolve the order of merges.
+        """
         _, inverse, counts = np.unique(
             self.means.square_sums[self.active] / self.means.sizes[self.active],
             return_inverse=True,
             return_counts=True,
         )
-        alike = self.active[counts[inverse] > 1]  # equal points have equal norms
-        rows = np.ascontiguousarray(self.means.sums[alike] / self.means.sizes[alike, None])
-        keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-        _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        several = np.flatnonzero(counts[inverse] > 1)
-        several = several[np.argsort(inverse[several], kind="stable")]
-        for place in np.split(alike[several], np.flatnonzero(np.diff(inverse[several])) + 1):
-            group = place[self.means.sizes[place] == 1]
-            if len(group) > 1 and not self.exclusions.has_contradiction(place):
-                self.exclusions.merge(int(group.min()), group[group != group.min()].tolist())
-                self.merge_group(group)
-                self.alive[group[group != group.min()]] = False
+        candidates = self.active[counts[inverse] > 1]  # equal points have equal norms
+        _, label = label_equal_rows(self.means.sums[candidates] / self.means.sizes[candidates, None])
+        for members in groups_of(label):
+            equal = candidates[members]
+            points = equal[self.means.sizes[equal] == 1]
+            if len(points) > 1 and not self.exclusions.has_contradiction(equal):
+                first, others = int(points[0]), points[1:]
+                self.exclusions.merge(first, others.tolist())
+                self.merge_group(points)
+                self.alive[others] = False
         self.active = self.active[self.alive[self.active]]
 
     def _run_round(self, changed: Indices) -> Indices:
-        """Merge what may be merged; else make worn lists anew. Gives the clusters whose nearest
-        neighbour was looked for again; none: all is done."""
-        into, others = self._mutual_pairs(changed)
+        """Merge all reciprocal nearest neighbours; if there are none, rebuild exhausted lists.
+
+        Returns the clusters whose nearest neighbour was updated; an empty array means finished.
+        """
+        into, others = self._reciprocal_pairs(changed)
         if not len(into):
-            # Whoever has nobody within the threshold is finished, and nobody has them.
+            # Without a neighbour within the threshold a cluster is finished, and is in no other list.
             finished = self.certain[self.active] & (self.nearest[self.active] < 0)
             self.active = self.active[self.alive[self.active] & ~finished]
-            worn = self.active[~self.certain[self.active]]
-            if len(worn):
-                self.rebuild_lists(worn)
-                return worn
+            exhausted = self.active[~self.certain[self.active]]
+            if len(exhausted):
+                self.rebuild_lists(exhausted)
+                return exhausted
             into, others = self._nearest_pair()
             if not len(into):
                 return into
         return self._merge(into, others)
 
-    def _mutual_pairs(self, changed: Indices) -> tuple[Indices, Indices]:
+    def _reciprocal_pairs(self, changed: Indices) -> tuple[Indices, Indices]:
         a = changed[self.certain[changed]]
         b = self.nearest[a]
         mutual = (b >= 0) & self.certain[b] & (self.nearest[b] == a)
@@ -112,7 +112,7 @@ class _Agglomeration(NearestClusters):
         return np.divmod(pairs, len(self.parent))
 
     def _nearest_pair(self) -> tuple[Indices, Indices]:
-        """Ties can chase each other in a ring; the nearest pair of all is safe to merge."""
+        """Return the nearest pair of all: it may merge even if ties form a ring without reciprocal pairs."""
         a = self.active[self.nearest[self.active] >= 0]
         b = self.nearest[a]
         low, high = np.minimum(a, b), np.maximum(a, b)

@@ -1,7 +1,7 @@
-"""What the distance of two clusters is: the mean, the largest or the smallest of all pairs'.
+"""Linkage criteria: average (UPGMA), complete and single.
 
-A rule tells the agglomeration how a list of neighbours is brought up to date after merges,
-from its entries alone as far as that goes. All three are reducible (Bruynooghe 1977).
+A rule updates a list of neighbours after merges, from the list's own entries as far as possible.
+All three criteria are reducible (Bruynooghe 1977).
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from typing import Protocol
 
 import numpy as np
 
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
-from faceclust.types import Float32
+from faceclust.cluster.distances import ClusterMeans
+from faceclust.types import Float32, Float64, Indices
 
 
 class ClusterMembers:
-    """The points of each cluster: `names` of clusters, rising; `order` of points, cluster by
-    cluster; where each cluster `starts` in it."""
+    """The points of each cluster.
+
+    `names` are the clusters in ascending order, `order` lists the points cluster by cluster, and
+    `starts` are the positions in `order` at which each cluster begins.
+    """
 
     def __init__(self, cluster_of: Indices) -> None:
         self.order = np.argsort(cluster_of, kind="stable")
@@ -28,30 +31,33 @@ class ClusterMembers:
 
 
 class LinkageRule(Protocol):
-    """How clusters, named by a member's position, are compared."""
+    """The distance between clusters, which are named by a member's position."""
 
-    means: ClusterMeans  # the clusters, as they are
-    uses_means: bool  # whether the clusters' means are all that is compared
-    has_penalties: bool  # whether distances are more than those of the points
-    initial_means: ClusterMeans  # what the first lists compare: for some rules always the points
+    means: ClusterMeans  # of the current clusters
+    uses_means: bool  # whether distances follow from the clusters' means alone
+    has_penalties: bool  # whether penalties are added to the distances of points
+    initial_means: ClusterMeans  # what the initial lists compare; single points for some rules
 
     def combine_entries(
         self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
     ) -> Float64:
-        """Distances of clusters `rows[k]` and `others[k]` as they are now, from the entries
-        `starts[k]` to `starts[k + 1]` for parts of them: distances and sizes when those were
-        taken. `halves` is 2 where a row has just been merged from two, each with its entries.
-        inf: beyond the list's bound; a value beyond the bound need not be true."""
+        """Return the current distances between clusters `rows[k]` and `others[k]`.
+
+        The list entries `starts[k]` to `starts[k + 1]` are for parts of them: `distances`, and
+        `sizes` at the time these were computed. `source_count` is 2 if each row has just been merged
+        from two clusters with a list each. inf means beyond the list's bound; a value beyond the bound
+        need not be exact.
+        """
 
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
-        """Bounds of merged lists from those of their halves, (2, m)."""
+        """Return the bounds (m,) of merged lists from the `bounds` (2, m) of both halves."""
 
     def distances_from(self, cluster: int, others: Indices, members: ClusterMembers) -> Float64:
-        """Float64 distances from one cluster to `others`."""
+        """Return the float64 distances from one cluster to `others`."""
 
 
 class AverageLinkage:
-    """The mean of all pairs (UPGMA), from sums of members alone."""
+    """The mean over all pairs (UPGMA), computed from sums alone."""
 
     uses_means = True
 
@@ -70,7 +76,7 @@ class AverageLinkage:
         return out
 
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
-        # What is in neither list is at least as far as the mean of the two bounds.
+        # A cluster in neither list is at least at the weighted mean of the two bounds.
         mean = (np.minimum(bounds, limit) * weights).sum(axis=0) / weights.sum(axis=0) * (1 - 1e-12)
         return np.where((bounds == np.inf).all(axis=0), np.inf, mean)
 
@@ -79,7 +85,7 @@ class AverageLinkage:
 
 
 class _ExtremeLinkage:
-    """What complete and single linkage share: clusters are compared by their points."""
+    """Common code of complete and single linkage, which compare clusters by their points."""
 
     uses_means = False
     uses_farthest_pair: bool
@@ -94,26 +100,26 @@ class _ExtremeLinkage:
 
     def distances_from(self, cluster: int, others: Indices, members: ClusterMembers) -> Float64:
         extreme = np.maximum if self.uses_farthest_pair else np.minimum
-        apart = extreme.reduce(self.initial_means.distances_to_all(members.points_of(cluster)), axis=0)
-        reduced = extreme.reduceat(apart[members.order], members.starts)
+        distances = extreme.reduce(self.initial_means.distances_to_all(members.points_of(cluster)), axis=0)
+        reduced = extreme.reduceat(distances[members.order], members.starts)
         return np.asarray(reduced[np.searchsorted(members.names, others)])
 
 
 class CompleteLinkage(_ExtremeLinkage):
-    """The farthest pair (Lance and Williams 1967)."""
+    """The distance of the farthest pair (Lance and Williams 1967)."""
 
     uses_farthest_pair = True
 
     def combine_entries(
         self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
     ) -> Float64:
-        # An entry stands for all pairs only where every part of the other cluster was listed.
-        known = np.add.reduceat(sizes, starts) == source_count * self.means.sizes[others]
-        return np.where(known, np.maximum.reduceat(distances, starts), np.inf)
+        # The maximum is known only if every part of the other cluster is listed.
+        complete = np.add.reduceat(sizes, starts) == source_count * self.means.sizes[others]
+        return np.where(complete, np.maximum.reduceat(distances, starts), np.inf)
 
 
 class SingleLinkage(_ExtremeLinkage):
-    """The nearest pair (Lance and Williams 1967)."""
+    """The distance of the nearest pair (Lance and Williams 1967)."""
 
     uses_farthest_pair = False
 

@@ -1,154 +1,171 @@
-"""Faces of low quality: they take no part in the making of groups, then join a finished one.
+"""Low-quality faces: left out while groups are formed, then added to the finished groups.
 
-The embedding of a blurred or hidden face tells more of the blur than of the person: such faces are
-near to each other whoever they are, and lie between people, whose groups they would join to one. So
-groups are made of the other faces alone, and a poor face joins the nearest that is within the
-threshold. Those left over, among them people of whom there are no better photos, make groups of
-their own, of faces that are more alike than others have to be.
+The embedding of a blurred or occluded face describes the blur more than the person. Such faces are
+near each other whoever they show, and they lie between people, so they would bridge groups.
+Therefore groups are formed from the good faces alone. Each low-quality face then joins the nearest
+group within the threshold. The faces left over, such as those of people without better photos,
+form groups of their own at a stricter threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import NearPairs, find_near_pairs
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.labels import merge_points
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import ALONE, NEW
-from faceclust.cluster.parts import restore_removed
-from faceclust.cluster.two_passes import SCATTER_SHARE
-from faceclust.types import Float32
+from faceclust.cluster.parts import Partition, restore_removed
+from faceclust.types import SCATTER_SHARE, ClusterParams, Float32, Float64, Indices
 
-#: The share of faces left out at most: a library of poor photos is grouped all the same, and so is one
-#: whose qualities come from an earlier version, which measured them otherwise.
+#: At most this share of the faces is left out, so that a library of poor photos is still clustered. The same
+#: holds for a library whose quality was measured differently by an earlier version.
 MAX_SHARE = 0.2
-#: The share of the threshold at which poor faces are grouped by themselves. On LFW every second photo
-#: of which is spoilt, nine of ten of their groups' faces are then of one person; at 1 it is eight.
+#: Low-quality faces form groups of their own at this share of the threshold. With every second photo of LFW
+#: degraded, 90 % of the faces in these groups are then of one person; at the full threshold it is 80 %.
 THRESHOLD_FACTOR = 0.8
 
 
 def select_low_quality(quality: Float32, min_quality: float, constraints: Constraints) -> NDArray[np.bool_]:
-    """Which faces (n,) are left out: those of a quality below `least`, apart from those of which is
-    told who they are, or that they are one with others; of more than MOST of all faces the worst
-    (ties: by position)."""
+    """Return which faces (n,) to leave out: those with a quality below `min_quality`.
+
+    Faces in a must-link or among the anchors are never left out. If more than MAX_SHARE of all
+    faces qualify, the worst are chosen (ties: by position).
+    """
     low = quality < min_quality
     for faces in (*constraints.must_link, constraints.anchors):
         low[faces] = False
     worst = np.flatnonzero(low)
     worst = worst[np.argsort(quality[worst], kind="stable")][: int(MAX_SHARE * len(quality))]
-    poor = np.zeros(len(quality), np.bool_)
-    poor[worst] = True
-    return poor
+    selected = np.zeros(len(quality), np.bool_)
+    selected[worst] = True
+    return selected
 
 
 def absorb_low_quality(
     embeddings: Float32,
     low_quality: NDArray[np.bool_],
-    clusters: Indices,
-    parts: Indices,
+    good: Partition,
     known: Indices,
-    threshold: float,
+    params: ClusterParams,
     constraints: Constraints,
-    *,
-    subtract_scatter: bool,
-) -> tuple[Indices, Indices]:
-    """Clusters and parts (n,), both named by a member's position, with a place for poor faces.
+) -> Partition:
+    """Extend a partition of the good faces to all faces (n,).
 
-    `clusters` and `parts` are of the others (a poor face's entry counts for nothing), `known` (n,)
-    the parts of an earlier run (or ALONE, NEW of `numbering`). A poor face stays with the part it was
-    in. Others join, the nearest pair first (ties: by position), the part at the least mean squared
-    L2 up to `threshold`, with SHARE of the part's scatter off where `loosely`; one that was alone
-    only if a new face is within the threshold of it. None joins a cluster that it is excluded from.
-    Those left are grouped by average linkage at STRICTER of the threshold, from the parts of poor
-    faces that there were.
+    `low_quality` (n,) marks the faces to add, and `good` names its clusters and parts by position
+    among the good faces. `known` (n,) holds each face's part in an earlier run (or ALONE, NEW of
+    `numbering`).
+
+    A low-quality face stays in its earlier part. Otherwise it joins the part with the smallest mean
+    squared L2 up to the threshold, the nearest pair first (ties: by position). In two-pass average
+    linkage, SCATTER_SHARE of the part's scatter is subtracted. A face that was alone joins only if a
+    new face is within the threshold. No face joins a cluster that excludes it. The faces left over are
+    clustered by average linkage at THRESHOLD_FACTOR of the threshold, starting from earlier parts of
+    low-quality faces.
     """
-    faces, good = np.flatnonzero(low_quality), np.flatnonzero(~low_quality)
-    clusters, parts = (
-        np.where(low_quality, np.arange(len(low_quality)), clusters),
-        np.where(low_quality, np.arange(len(low_quality)), parts),
-    )
-    if not len(faces):
-        return clusters, parts
-    left, known = _join_good_clusters(
-        embeddings, faces, good, clusters, parts, known, threshold, constraints, subtract_scatter
-    )
-    some = embeddings[left]
-
-    def group(these: Float32, limits: Constraints) -> Indices:
-        return agglomerate(these, THRESHOLD_FACTOR * threshold, "average", limits)
-
-    made = extend_groups(some, known[left], THRESHOLD_FACTOR * threshold, constraints.restrict_to(left), group)
-    clusters[left] = left[made.clusters]
-    apart = parts[left] == left  # the others go back to a part of good faces one day
-    own = left[restore_removed(made.clusters, known[left], made.new)]
-    parts[left[apart]] = own[apart]
-    return clusters, parts
+    targets = _JoinTargets(low_quality, good, constraints.exclusions)
+    remaining = _rejoin_earlier_parts(targets, known)
+    _join_nearest_targets(targets, embeddings, remaining, params)
+    _group_remaining(targets, embeddings, remaining, params.threshold, constraints)
+    compared = good.compared + int(np.count_nonzero(low_quality & (known == NEW)))
+    return replace(good, clusters=targets.clusters, parts=targets.parts, compared=compared)
 
 
-def _join_good_clusters(
-    embeddings: Float32,
-    faces: Indices,
-    good: Indices,
-    clusters: Indices,
-    parts: Indices,
-    known: Indices,
-    threshold: float,
-    constraints: Constraints,
-    loosely: bool,
-) -> tuple[Indices, Indices]:
-    """Poor `faces` into the clusters and parts of good ones, changed in place. The faces left, and the
-    parts (n,) known of before for these: NEW where a part's good faces may not have a face any more."""
-    if not len(good):
-        return faces, known
-    # A part some of whose faces had to be taken out of its cluster is as many targets.
-    _, first, inverse = np.unique(
-        np.stack([clusters[good], parts[good]]), axis=1, return_index=True, return_inverse=True
-    )
-    n = len(clusters)
-    target_of = np.arange(n)
-    target_of[good] = good[first[inverse.ravel()]]
-    exclusions = ExclusionIndex(constraints.exclusions, lambda some: clusters[some], n)
-    known = known.copy()
-    left = np.ones(n, np.bool_)
+class _JoinTargets:
+    """The groups of good faces, and the low-quality faces that have joined them so far.
 
-    def join(face: int, target: int) -> bool:
-        into = clusters[target]
-        if exclusions.conflicts(np.array([face]), np.array([into])).any():
+    A *target* is the set of good faces that share a cluster and a part, named by its first face. A
+    part has several targets if a constraint took some of its faces out of its cluster. `clusters`
+    and `parts` (n,) name each face's cluster and part by a member's position; a low-quality face
+    that has not joined is named by itself.
+    """
+
+    def __init__(self, low_quality: NDArray[np.bool_], partition: Partition, exclusions: Sequence[Indices]) -> None:
+        n = len(low_quality)
+        self.low, self.good = np.flatnonzero(low_quality), np.flatnonzero(~low_quality)
+        self.clusters, self.parts, self.target_of = np.arange(n), np.arange(n), np.arange(n)
+        self.clusters[self.good] = self.good[partition.clusters]
+        self.parts[self.good] = self.good[partition.parts]
+        names = np.stack([self.clusters[self.good], self.parts[self.good]])
+        _, first, inverse = np.unique(names, axis=1, return_index=True, return_inverse=True)
+        self.target_of[self.good] = self.good[first[inverse.ravel()]]
+        self._joined = np.zeros(n, np.bool_)
+        self._exclusions = ExclusionIndex(exclusions, lambda faces: self.clusters[faces], n)
+
+    @property
+    def waiting(self) -> Indices:
+        """The low-quality faces that have not joined a target, in ascending order."""
+        return self.low[~self._joined[self.low]]
+
+    def join(self, face: int, target: int) -> bool:
+        """Add a face to a target unless it has joined one or the cluster excludes it; return whether it joined."""
+        into = self.clusters[target]
+        if self._joined[face] or self._exclusions.conflicts(np.array([face]), np.array([into])).any():
             return False
-        exclusions.merge(int(into), [face])
-        clusters[face], parts[face] = into, parts[target]
+        self._exclusions.merge(int(into), [face])
+        self.clusters[face], self.parts[face] = into, self.parts[target]
+        self._joined[face] = True
         return True
 
-    homes = _targets_of_earlier_parts(known, good, target_of)
-    for face in faces[known[faces] >= 0].tolist():
-        if (home := homes.get(int(known[face]))) is not None:
-            left[face] = not join(face, home)
-            parts[face] = parts[home]  # where it goes back to once what keeps it from there is gone
-            known[face] = NEW
-    open_to = left & (known < 0)  # a part of poor faces alone stays
-    was_alone = faces[open_to[faces] & (known[faces] == ALONE)]
-    open_to[was_alone] = _are_near_new_faces(embeddings, was_alone, good[known[good] == NEW], threshold)
-    places = parts.copy()
-    for face, target in _join_candidates(embeddings, faces[open_to[faces]], target_of, good, threshold, loosely):
-        if left[face] and join(face, target):
-            left[face] = False
-            if places[face] != face:
-                parts[face] = places[face]
-    return faces[left[faces]], known
+    def targets_of_parts(self, known: Indices) -> dict[int, int]:
+        """Map each earlier part to the target with most of its good faces (ties: by position)."""
+        kept = self.good[known[self.good] >= 0]
+        pairs, counts = np.unique(np.stack([known[kept], self.target_of[kept]]), axis=1, return_counts=True)
+        order = np.lexsort((-pairs[1], counts))  # ascending: the dict keeps the last and best one
+        return dict(zip(pairs[0, order].tolist(), pairs[1, order].tolist(), strict=True))
 
 
-def _targets_of_earlier_parts(known: Indices, good: Indices, target_of: Indices) -> dict[int, int]:
-    """For each earlier part the target that most of its good faces are in, ties by position."""
-    kept = good[known[good] >= 0]
-    pairs, counts = np.unique(np.stack([known[kept], target_of[kept]]), axis=1, return_counts=True)
-    order = np.lexsort((-pairs[1], counts))  # the best comes last
-    return dict(zip(pairs[0, order].tolist(), pairs[1, order].tolist(), strict=True))
+def _rejoin_earlier_parts(targets: _JoinTargets, known: Indices) -> Indices:
+    """Let each low-quality face join what has become of its earlier part.
+
+    A face that its cluster now excludes keeps its part, and returns to it once the constraint is
+    removed. Returns `known` with NEW for the faces whose earlier part has good faces.
+    """
+    remaining = known.copy()
+    target_of_part = targets.targets_of_parts(known)
+    for face in targets.low[known[targets.low] >= 0].tolist():
+        target = target_of_part.get(int(known[face]))
+        if target is not None:
+            targets.join(face, target)
+            targets.parts[face] = targets.parts[target]
+            remaining[face] = NEW
+    return remaining
+
+
+def _join_nearest_targets(targets: _JoinTargets, embeddings: Float32, known: Indices, params: ClusterParams) -> None:
+    """Let faces without an earlier part join the nearest target within the threshold."""
+    faces = targets.waiting
+    faces = faces[known[faces] < 0]  # an earlier part of low-quality faces alone stays together
+    may_join = known[faces] != ALONE
+    new = targets.good[known[targets.good] == NEW]
+    may_join[~may_join] = _are_near_new_faces(embeddings, faces[~may_join], new, params.threshold)
+    earlier_parts = targets.parts.copy()
+    for face, target in _join_candidates(targets, embeddings, faces[may_join], params):
+        if targets.join(face, target) and earlier_parts[face] != face:
+            targets.parts[face] = earlier_parts[face]
+
+
+def _group_remaining(
+    targets: _JoinTargets, embeddings: Float32, known: Indices, threshold: float, constraints: Constraints
+) -> None:
+    """Cluster the faces that no target took, at the stricter threshold."""
+    faces, threshold = targets.waiting, THRESHOLD_FACTOR * threshold
+
+    def cluster_faces(some: Float32, limits: Constraints) -> Indices:
+        return agglomerate(some, threshold, "average", limits)
+
+    found = extend_groups(embeddings[faces], known[faces], threshold, constraints.restrict_to(faces), cluster_faces)
+    targets.clusters[faces] = faces[found.clusters]
+    parts = faces[restore_removed(found.clusters, known[faces], found.new)]
+    without_part = targets.parts[faces] == faces
+    targets.parts[faces[without_part]] = parts[without_part]
 
 
 def _are_near_new_faces(embeddings: Float32, faces: Indices, new: Indices, threshold: float) -> NDArray[np.bool_]:
@@ -160,24 +177,25 @@ def _are_near_new_faces(embeddings: Float32, faces: Indices, new: Indices, thres
 
 
 def _join_candidates(
-    embeddings: Float32, faces: Indices, target_of: Indices, good: Indices, threshold: float, loosely: bool
+    targets: _JoinTargets, embeddings: Float32, faces: Indices, params: ClusterParams
 ) -> list[tuple[int, int]]:
-    """(face, target) pairs within the threshold, the nearest first."""
-    means = merge_points(ClusterMeans(embeddings), target_of)
-    if loosely:
+    """Return the (face, target) pairs within the threshold, the nearest first."""
+    means = merge_points(ClusterMeans(embeddings), targets.target_of)
+    if params.algorithm == "average" and params.second_pass:
         means.square_sums -= SCATTER_SHARE * means.scatter() * means.sizes
-    targets = np.unique(target_of[good])
+    names = np.unique(targets.target_of[targets.good])
     found: list[tuple[Indices, Indices]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-    found += [(faces[rows], targets[columns]) for rows, columns, _ in _pairs_within(means, faces, targets, threshold)]
+    near_pairs = _pairs_within(means, faces, names, params.threshold)
+    found += [(faces[rows], names[columns]) for rows, columns, _ in near_pairs]
     some, others = (np.concatenate(column) for column in zip(*found, strict=True))
     distances: Float64 = means.pair_distances(some, others)
     order = np.lexsort((others, some, distances))
-    order = order[distances[order] <= threshold]
+    order = order[distances[order] <= params.threshold]
     return list(zip(some[order].tolist(), others[order].tolist(), strict=True))
 
 
 def _pairs_within(points: ClusterMeans, some: Indices, others: Indices, threshold: float) -> Iterator[NearPairs]:
-    """Pairs that may be within the threshold, from rounded distances."""
+    """Yield the pairs that may be within the threshold, given the error of float32 distances."""
     if not len(some) or not len(others):
         return iter(())
     probes, limit = points.probes(some), np.float32(threshold + 2 * points.float32_error)

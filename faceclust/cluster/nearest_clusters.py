@@ -1,4 +1,4 @@
-"""Who is nearest to whom, while clusters merge."""
+"""Track each cluster's nearest neighbour while clusters merge."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
-from faceclust.cluster.distances import Float64, Indices
 from faceclust.cluster.linkage_rules import ClusterMembers, LinkageRule
 from faceclust.cluster.nearest_lists import LIST_LENGTH, NeighbourLists, SmallestEntries
 from faceclust.progress import Progress
+from faceclust.types import Float64, Indices
 
-_CHUNK = 1 << 16  # lists brought up to date at a time: bounds the memory
-_MIN_REPORTED_PAIRS = 10**9  # pairs to compare that take long enough to be told of
+_CHUNK = 1 << 16  # lists updated at a time, which bounds the memory
+_MIN_REPORTED_PAIRS = 10**9  # comparing this many pairs takes long enough for a progress stage
 
 
 class NearestClusters:
-    """The clusters, their lists, and each one's nearest neighbour as far as that is certain.
+    """The clusters, their lists of neighbours, and each one's nearest neighbour if that is certain.
 
-    A list is brought up to date only where the cluster has merged or its nearest neighbour has;
-    entries keep the names and sizes of the clusters they were made for until then.
+    A list is updated only when its cluster or its nearest neighbour has merged. Until then its
+    entries keep the names and sizes of the clusters they were computed for.
     """
 
     def __init__(self, rule: LinkageRule, threshold: float, constraints: Constraints, progress: Progress) -> None:
@@ -32,22 +32,22 @@ class NearestClusters:
             self.merge_group(group)
         self.exclusions = ExclusionIndex(constraints.exclusions, self.find, n)
         self.alive = self.parent == np.arange(n)
-        self.active: Indices = np.flatnonzero(self.alive)  # clusters that may still grow, and some dead ones
+        self.active: Indices = np.flatnonzero(self.alive)  # clusters that may still grow, and some merged ones
         self.lists = NeighbourLists.unknown(n)
         self.nearest = np.full(n, -1, np.int64)
         self.distance = np.full(n, np.inf)
         self.certain = np.zeros(n, np.bool_)
 
     def report_progress(self) -> None:
-        """Called when a long stage of comparing is over."""
+        """Resume the caller's progress stage, after a stage of comparing."""
 
     def merge_group(self, group: Indices) -> None:
-        """Make one cluster of several, before lists are made."""
+        """Merge several clusters into one, before the lists are built."""
         self.means.merge_group(group)
         self.parent[group] = group.min()
 
     def find(self, ids: NDArray[np.integer]) -> Indices:
-        """The clusters that these have become part of."""
+        """Return the current clusters of these points or former clusters."""
         roots = self.parent[ids]
         while True:
             above = self.parent[roots]
@@ -58,8 +58,8 @@ class NearestClusters:
         return np.asarray(roots)
 
     def build_lists(self) -> None:
-        """The lists of all clusters, from one pass over half of all pairs."""
-        # Clusters compared by their points begin as points; so do their lists.
+        """Build the lists of all clusters in one pass over half of all pairs."""
+        # Rules that compare points need lists of points to start with, not of clusters.
         start = self.active if self.rule.uses_means else np.arange(len(self.parent))
         best = SmallestEntries(len(start), self.limit + self.means.float32_error)
         self.progress.start("comparing faces", len(start), "faces")
@@ -83,8 +83,8 @@ class NearestClusters:
             self._choose_nearest(seeded)
 
     def _store_exact_distances(self, rows: Indices, columns: Indices, best: SmallestEntries) -> None:
-        """Float32 lists of `rows` among `columns` as lists with exact distances."""
-        # What was left out is no nearer than the worst kept one, up to rounding.
+        """Convert float32 lists of `rows` among `columns` to lists with exact distances."""
+        # A pair that was left out is no nearer than the farthest kept one, up to rounding.
         left_out = best.limits.astype(np.float64) - 2 * self.means.float32_error
         self.lists.bound[rows] = np.where(best.full_rows, left_out, np.inf)
         self.lists.ids[rows] = -1
@@ -102,7 +102,7 @@ class NearestClusters:
             self.update_lists(some[self.alive[some]])
 
     def rebuild_lists(self, clusters: Indices) -> None:
-        """Make these clusters' lists anew from all clusters that may still grow."""
+        """Rebuild these clusters' lists from all clusters that may still grow."""
         if self.rule.uses_means:
             self._rebuild_by_means(clusters)
             clusters = clusters[~self.certain[clusters]]
@@ -112,29 +112,31 @@ class NearestClusters:
                 self._rebuild_exactly(cluster, members)
         self._choose_nearest(clusters)
 
-    def _rebuild_by_means(self, worn: Indices) -> None:
-        long = len(worn) * len(self.active) > _MIN_REPORTED_PAIRS
+    def _rebuild_by_means(self, clusters: Indices) -> None:
+        long = len(clusters) * len(self.active) > _MIN_REPORTED_PAIRS
         if long:
-            self.progress.start("comparing groups", len(worn), "groups")
-        hide = self.exclusions.build_tile_mask(worn, self.active)
-        best = SmallestEntries(len(worn), self.limit + self.means.float32_error)
+            self.progress.start("comparing groups", len(clusters), "groups")
+        best = SmallestEntries(len(clusters), self.limit + self.means.float32_error)
         pairs = find_near_pairs(
-            lambda rows: self.means.probes(worn[rows]),
+            lambda rows: self.means.probes(clusters[rows]),
             self.means.targets(self.active),
             best.limits,
-            mask=hide,
+            mask=self.exclusions.build_tile_mask(clusters, self.active),
             on_rows=self.progress.advance if long else None,
         )
         for rows, columns, values in pairs:
             best.add(rows, columns, values)
         best.flush()
-        self._store_exact_distances(worn, self.active, best)
+        self._store_exact_distances(clusters, self.active, best)
         if long:
             self.report_progress()
 
     def _rebuild_exactly(self, cluster: int, members: ClusterMembers) -> None:
-        """One cluster's list in float64 alone, ties by name: for those whose neighbours are too
-        alike for float32 to tell apart, and for clusters compared by their points."""
+        """Rebuild one cluster's list in float64, ties by name.
+
+        This is for clusters whose neighbours float32 cannot distinguish, and for rules that compare
+        points.
+        """
         lists = self.lists
         others = np.setdiff1d(
             self.active, np.append(self.exclusions.excluded_clusters(cluster), cluster), assume_unique=True
@@ -151,8 +153,10 @@ class NearestClusters:
         )
 
     def update_lists(self, rows: Indices, others: Indices | None = None) -> None:
-        """Bring the lists of clusters up to date, of those just merged with the lists of the
-        `others` they took in, and choose their nearest neighbours."""
+        """Update the lists of clusters and choose their nearest neighbours.
+
+        `others` are the clusters that the `rows` have just absorbed, whose lists are merged in.
+        """
         for first in range(_CHUNK, len(rows), _CHUNK):
             part = slice(first, first + _CHUNK)
             self.update_lists(rows[part], None if others is None else others[part])
@@ -181,7 +185,7 @@ class NearestClusters:
     def _truncate_lists(
         self, rows: Indices, owner: Indices, roots: Indices, distances: Float64
     ) -> tuple[Indices, Indices, Float64]:
-        """Entries, sorted by owner, with no more than LENGTH of one owner: the nearest."""
+        """Keep the LIST_LENGTH nearest entries of each owner; entries are sorted by owner."""
         counts = np.bincount(owner, minlength=len(rows))
         if counts.max(initial=0) <= LIST_LENGTH:
             return owner, roots, distances
@@ -203,8 +207,10 @@ class NearestClusters:
         self.lists.sizes[rows[owner], slot] = self.means.sizes[roots]
 
     def _choose_nearest(self, rows: Indices) -> None:
-        """The nearest listed neighbour that may be met, ties by the smaller, then the larger
-        name of the pair. A neighbour that may not be met leaves the list."""
+        """Choose the nearest listed neighbour that is not excluded, and remove excluded ones.
+
+        Ties are resolved by the smaller, then the larger name of the pair.
+        """
         lists = self.lists
         while len(rows):
             ids, distances = lists.ids[rows], np.where(lists.ids[rows] >= 0, lists.distances[rows], np.inf)
@@ -214,10 +220,10 @@ class NearestClusters:
             rank = np.where(tied, low * np.int64(len(self.parent)) + high, np.iinfo(np.int64).max)
             slot = rank.argmin(axis=1)
             nearest = ids[np.arange(len(rows)), slot]
-            rivals = self.exclusions.conflicts(rows, nearest)
-            lists.ids[rows[rivals], slot[rivals]] = -1
-            done = rows[~rivals]
-            self.nearest[done], self.distance[done] = nearest[~rivals], best[~rivals]
+            excluded = self.exclusions.conflicts(rows, nearest)
+            lists.ids[rows[excluded], slot[excluded]] = -1
+            done = rows[~excluded]
+            self.nearest[done], self.distance[done] = nearest[~excluded], best[~excluded]
             bound = lists.bound[done]
-            self.certain[done] = (best[~rivals] < bound) | (bound == np.inf)
-            rows = rows[rivals]
+            self.certain[done] = (best[~excluded] < bound) | (bound == np.inf)
+            rows = rows[excluded]

@@ -1,4 +1,4 @@
-"""Each cluster's nearest others: short lists with a certificate of what they leave out."""
+"""Short lists of each cluster's nearest neighbours, with a lower bound for what they leave out."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import Positions
-from faceclust.cluster.distances import Float64
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64
 
-LIST_LENGTH = 24  # neighbours a list holds; the answer is the same for any, the work is not
-_CHUNK = 1 << 17  # rows sorted at a time
+LIST_LENGTH = 24  # neighbours in a list; it affects the speed, not the result
+_CHUNK = 1 << 17  # rows sorted at a time, which bounds the memory
 
 
 @dataclass
 class NeighbourLists:
-    """For each cluster up to LENGTH neighbours within the threshold.
+    """Up to LIST_LENGTH neighbours within the threshold for each cluster.
 
-    `ids` (n, LENGTH), −1 where empty; `distances` (n, LENGTH) float64; `sizes` (n, LENGTH): the
-    neighbour's size when its distance was taken. Every allowed cluster within the threshold that
-    a list leaves out is at `bound` (n,) or farther; inf: none is left out; −inf: nothing is known.
+    `ids` (n, LIST_LENGTH) int32 are −1 in empty slots. `distances` (n, LIST_LENGTH) are float64.
+    `sizes` (n, LIST_LENGTH) int32 are the neighbours' sizes at the time of the distance. `bound` (n,)
+    is a lower bound for every allowed cluster within the threshold that is not listed: inf if all
+    are listed, −inf if nothing is known.
     """
 
     ids: NDArray[np.int32]
@@ -31,6 +31,7 @@ class NeighbourLists:
 
     @classmethod
     def unknown(cls, n: int) -> NeighbourLists:
+        """Return n empty lists about which nothing is known."""
         return cls(
             ids=np.full((n, LIST_LENGTH), -1, np.int32),
             distances=np.full((n, LIST_LENGTH), np.inf),
@@ -40,10 +41,11 @@ class NeighbourLists:
 
 
 class SmallestEntries:
-    """The `length` smallest entries of each row of a matrix that comes in pieces.
+    """The `length` smallest entries of each row of a matrix that arrives in pieces.
 
-    `columns` (rows, length), −1 where empty; `values` likewise, rising, inf where empty;
-    `limits` (rows,): what a new entry must not exceed, falling as a row fills.
+    `columns` (rows, length) int32 are −1 in empty slots. `values` (rows, length) float32 are
+    ascending, inf in empty slots. `limits` (rows,) float32 are upper limits for new entries, which
+    fall as a row fills.
     """
 
     def __init__(self, rows: int, limit: float, length: int | None = None) -> None:
@@ -56,11 +58,11 @@ class SmallestEntries:
 
     @property
     def full_rows(self) -> NDArray[np.bool_]:
-        """Rows that may have left something out."""
+        """Which rows (rows,) are full, so that they may have left entries out."""
         return self.columns[:, -1] >= 0
 
     def add(self, rows: Positions, columns: Positions, values: Float32) -> None:
-        """Entries of the matrix; none may come twice."""
+        """Add entries of the matrix; none may be added twice."""
         good = values <= self.limits[rows]
         self._pending.append((rows[good], columns[good], values[good]))
         self._pending_count += int(np.count_nonzero(good))
@@ -68,13 +70,13 @@ class SmallestEntries:
             self.flush()
 
     def flush(self) -> None:
-        """Take in what was offered."""
+        """Merge the pending entries into the lists."""
         if not self._pending_count:
             return
         rows, columns, values = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         self._pending, self._pending_count = [], 0
         good = values <= self.limits[rows]
-        for start in range(0, len(self.limits), _CHUNK):  # bounds the memory of the sort
+        for start in range(0, len(self.limits), _CHUNK):
             some = np.flatnonzero(good & (rows >= start) & (rows < start + _CHUNK))
             if len(some):
                 self._merge_pending(rows[some], columns[some], values[some])
@@ -85,7 +87,7 @@ class SmallestEntries:
         rows = np.concatenate([rows, np.repeat(touched, length)])
         columns = np.concatenate([columns, self.columns[touched].ravel()])
         values = np.concatenate([values, self.values[touched].ravel()])
-        # Row and value in one number: the bits of floats from 0 on are in the floats' order.
+        # Sort by row and value as one integer: the bits of non-negative floats sort like the floats.
         key = (rows << np.int64(32)) | (np.maximum(values, 0) + np.float32(0)).view(np.int32)
         order = np.argsort(key)
         rows = rows[order]

@@ -1,4 +1,4 @@
-"""Numbers for groups that stay the same from run to run, and what has changed between two."""
+"""Number groups so that numbers persist from run to run, and compare two runs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.distances import Indices
-from faceclust.types import Clustering
+from faceclust.types import Clustering, Indices
 
-ALONE, NEW = -1, -2  # as an earlier group: the face was in none; the face was not there
+ALONE, NEW = -1, -2  # in place of an earlier group: the face was in no group; the face did not exist
 
 Numbers = NDArray[np.int32]
 
@@ -24,14 +23,14 @@ def number_groups(
     highest_taken: int = 0,
     anchors: Indices | None = None,
 ) -> Numbers:
-    """Cluster names (a member's position) to group numbers; −1 for the members of clusters
-    smaller than `min_size`, and for faces alone.
+    """Number the clusters (n,), named by a member's position; returns each face's number, int32 (n,).
 
-    The first time groups count from 1 by falling size, then by first member. `earlier` are runs
-    before this, the last one first, (n,) each: each face's group then (or ALONE, NEW). A group
-    keeps the number of the one it shares most `anchors` with (positions of faces), then most
-    faces, each number going to one group only; the others get numbers above these and above
-    `taken`, by falling size.
+    Members of clusters smaller than `min_size`, and faces alone, get −1. In the first run, groups are
+    numbered from 1 by descending size, then by first member. `earlier` holds each face's group in
+    earlier runs, the last one first, (n,) each (or ALONE, NEW). A group keeps the number of the
+    earlier group with which it shares most `anchors` (positions of faces), then most faces. Each
+    number goes to one group only. The remaining groups get numbers above all of these and above
+    `highest_taken`, by descending size.
     """
     names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     numbers = np.full(len(names), ALONE, np.int32)
@@ -40,7 +39,7 @@ def number_groups(
     anchored[np.empty(0, np.int64) if anchors is None else anchors] = True
     for run in earlier:
         highest_taken = max(highest_taken, int(run.max(initial=0)))
-        # Only groups without a number yet take part, and numbers not given yet.
+        # Only groups without a number compete, for numbers that are still free.
         open_to = large[inverse] & (numbers[inverse] == ALONE) & ~np.isin(run, numbers[numbers != ALONE])
         for cluster, number in _best_matches(inverse, np.where(open_to, run, ALONE), anchored):
             numbers[cluster] = number
@@ -51,8 +50,10 @@ def number_groups(
 
 
 def _best_matches(clusters: Indices, earlier: Indices, anchored: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(cluster, earlier number) pairs, each at most once, those with most anchors, then most
-    faces in common first."""
+    """Match clusters to earlier numbers, each at most once; returns (cluster, number) pairs.
+
+    The pair with most common anchors comes first, then the one with most common faces.
+    """
     shared = earlier >= 0
     both = np.stack([clusters[shared], earlier[shared]])
     pairs, place, common = np.unique(both, axis=1, return_inverse=True, return_counts=True)
@@ -69,26 +70,31 @@ def _best_matches(clusters: Indices, earlier: Indices, anchored: NDArray[np.bool
 
 
 def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None, *, parts: bool = False) -> Indices:
-    """Each face's group in an earlier run, or the part of it, (n,) int64: ALONE where it was in
-    none, NEW where the face was not there. Face ids rise."""
+    """Return each face's group (or part) in an earlier run, (n,) int64.
+
+    It is ALONE if the face was in no group, and NEW if it did not exist. Face ids are ascending.
+    """
     groups = np.full(len(face_ids), NEW, np.int64)
     if earlier is not None and len(face_ids):
         place = np.searchsorted(face_ids, earlier.face_ids)
         place[place == len(face_ids)] = 0
-        here = face_ids[place] == earlier.face_ids
-        groups[place[here]] = (earlier.parts if parts else earlier.labels)[here]
+        present = face_ids[place] == earlier.face_ids
+        groups[place[present]] = (earlier.parts if parts else earlier.labels)[present]
     return groups
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run has changed; groups by number, faces by id.
+    """The changes between two runs; groups by number, faces by id.
 
-    `added`, `gone`: how many faces are new in the library, or no longer there. `joined`: new
-    faces, with the group they are in now, made of earlier ones; `woken`: the same for faces
-    that were there, and alone. `new`: groups of such faces.
-    `merged`: groups that are now in another. `split`: groups, with the new group some of their
-    faces are in. `moved`: faces with their group before and now. `left`: faces alone now.
+    `added`, `removed`: the number of faces that are new in the library, and of those no longer in it.
+    `joined`: new faces and the earlier group they joined.
+    `no_longer_alone`: the same for faces that were alone.
+    `new_groups`: groups made only of new faces and faces that were alone.
+    `merged`: groups and the group they merged into.
+    `split`: groups and the new group that some of their faces formed.
+    `moved`: faces with their group before and after.
+    `now_alone`: faces that are alone now, and their group before.
     """
 
     added: int
@@ -114,44 +120,43 @@ class Changes:
 
 
 def compare_clusterings(earlier: Clustering, later: Clustering) -> Changes:
-    """What has changed from one run to the next. A group of the one and a group of the other are
-    the same where their numbers are."""
+    """Return the changes from one run to the next. Groups of the same number are the same group."""
     before = earlier_groups(later.face_ids, earlier)
     now = later.labels.astype(np.int64)
     ids = later.face_ids
-    old, here = set(before[before >= 0].tolist()), set(now[now >= 0].tolist())
-    # Where most of a group's faces come from, and where most of them have gone.
+    old_groups, current_groups = set(before[before >= 0].tolist()), set(now[now >= 0].tolist())
+    # The group that most of a group's faces come from, and the one that most of them went to.
     sources = _majority_groups(now, before, (now >= 0) & (before >= 0))
     targets = _majority_groups(before, now, (now >= 0) & (before >= 0))
-    fresh = here - old
-    split = {(sources[number], number) for number in fresh if number in sources}
-    merged = {(number, targets[number]) for number in old - here if targets.get(number) in old}
+    new_groups = current_groups - old_groups
+    split = {(sources[number], number) for number in new_groups if number in sources}
+    merged = {(number, targets[number]) for number in old_groups - current_groups if targets.get(number) in old_groups}
     explained = split | merged
-    loose = (before >= 0) & (now >= 0) & (before != now)
+    changed_group = (before >= 0) & (now >= 0) & (before != now)
     moved = [
         (str(ids[i]), int(before[i]), int(now[i]))
-        for i in np.flatnonzero(loose).tolist()
+        for i in np.flatnonzero(changed_group).tolist()
         if (int(before[i]), int(now[i])) not in explained
     ]
-    taken_in = np.isin(now, list(old | sources.keys()))
-    left = (before >= 0) & (now < 0)
+    in_earlier_group = np.isin(now, list(old_groups | sources.keys()))
+    now_alone = (before >= 0) & (now < 0)
     return Changes(
         added=int((before == NEW).sum()),
         removed=int(len(earlier.face_ids) - (before != NEW).sum()),
-        joined=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == NEW)).tolist()),
+        joined=tuple((str(ids[i]), int(now[i])) for i in np.flatnonzero(in_earlier_group & (before == NEW)).tolist()),
         no_longer_alone=tuple(
-            (str(ids[i]), int(now[i])) for i in np.flatnonzero(taken_in & (before == ALONE)).tolist()
+            (str(ids[i]), int(now[i])) for i in np.flatnonzero(in_earlier_group & (before == ALONE)).tolist()
         ),
-        new_groups=tuple(sorted(fresh - sources.keys())),
+        new_groups=tuple(sorted(new_groups - sources.keys())),
         merged=tuple(sorted(merged)),
         split=tuple(sorted(split)),
         moved=tuple(moved),
-        now_alone=tuple((str(ids[i]), int(before[i])) for i in np.flatnonzero(left).tolist()),
+        now_alone=tuple((str(ids[i]), int(before[i])) for i in np.flatnonzero(now_alone).tolist()),
     )
 
 
 def _majority_groups(groups: Indices, others: Indices, where: NDArray[np.bool_]) -> dict[int, int]:
-    """For each of `groups` the one of `others` most of its faces are in, ties by number."""
+    """Map each of `groups` to the one of `others` that most of its faces are in (ties: by number)."""
     counts: dict[int, Counter[int]] = {}
     for group, other in zip(groups[where].tolist(), others[where].tolist(), strict=True):
         counts.setdefault(group, Counter())[other] += 1

@@ -1,35 +1,50 @@
-"""What groups are made of, apart from what the user linked.
+"""Parts: the groups without the user's links.
 
-Faces are grouped by likeness first; links then join such parts to groups. Two pictures of
-somebody as a child and as an adult, linked beforehand, would make a centre that neither's
-other pictures are near. And a name given by mistake has to let go of what it brought together
-when it is taken back: so the parts are kept with a clustering, and joined anew each time.
+Faces are clustered by their embeddings first; then must-links join the resulting parts into
+groups. If links came first, two linked faces of one person as a child and as an adult would have a
+centre far from all other faces of that person. Besides, when a wrong name is taken back, the parts
+that it joined must separate again. So the parts are stored with a clustering, and joined in each run.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints, collapse_linked
-from faceclust.cluster.distances import ClusterMeans, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, label_linked, merge_points
-from faceclust.types import Float32
+from faceclust.types import Float32, Indices
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Each face's cluster and part, (n,) int64, named by a member's position.
+
+    `compared` is the number of faces compared with all others. `would_merge` is the number of
+    groups that clustering from scratch would merge into others.
+    """
+
+    clusters: Indices
+    parts: Indices
+    compared: int = 0
+    would_merge: int = 0
 
 
 def without_links(constraints: Constraints, n: int) -> Constraints:
-    """The constraints that parts are made under: no links, and exclusions as far as they are not
-    between faces told to be one."""
-    told = label_linked(n, constraints.must_link)
-    return Constraints((), collapse_linked(constraints.exclusions, told))
+    """Return the constraints for forming parts: no must-links, and no exclusions between linked faces."""
+    linked = label_linked(n, constraints.must_link)
+    return Constraints((), collapse_linked(constraints.exclusions, linked))
 
 
 def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, known: Indices) -> Indices:
-    """Each face's part, (n,) int64, named by a member's position: its cluster, save in clusters
-    that must-links join of several parts.
+    """Split clusters into parts: (n,) int64, named by a member's position.
 
-    `known` (n,): parts that stay, below 0 where there is none: a face that is linked is then a
-    part of its own, others go with the nearest. Links and parts together make up the clusters.
+    A part is a whole cluster unless must-links join several parts in it. `known` (n,) holds parts
+    that stay, below 0 for faces without one. Of the latter, a linked face becomes a part of its own,
+    and any other joins the nearest part. Together, links and parts must connect the whole cluster.
     """
     parts = clusters.copy()
     link_of = label_linked(len(clusters), constraints.must_link)
@@ -38,8 +53,8 @@ def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, k
         members = np.flatnonzero(clusters == name)
         own = np.where(known[members] >= 0, known[members], -1 - members)
         own = np.unique(own, return_inverse=True)[1].astype(np.int64)
-        sure = (known[members] >= 0) | linked[members]
-        own = _assign_to_nearest(embeddings[members], own, np.isin(own, own[sure]))
+        settled = (known[members] >= 0) | linked[members]
+        own = _assign_to_nearest(embeddings[members], own, np.isin(own, own[settled]))
         chains = [*groups_of(own), *groups_of(link_of[members])]
         if len(np.unique(label_linked(len(members), chains))) == 1:
             _, first, inverse = np.unique(own, return_index=True, return_inverse=True)
@@ -48,19 +63,21 @@ def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, k
 
 
 def restore_removed(parts: Indices, known: Indices, new: NDArray[np.bool_]) -> Indices:
-    """The parts, with faces that had to be taken out of their `known` part still counted to it:
-    that is where they go when the constraint is taken back. `new` (n,): they, and new ones."""
+    """Return the parts with faces that a constraint removed counted to their `known` part again.
+
+    They return to it when the constraint is taken back. `new` (n,) marks these faces and new ones.
+    """
     stayed = np.flatnonzero(~new & (known >= 0))
     _, first = np.unique(known[stayed], return_index=True)
-    home = stayed[first]  # a face that stayed, for each part
-    out = np.flatnonzero(new & np.isin(known, known[home]))
+    representative = stayed[first]  # one face that stayed, for each part
+    removed = np.flatnonzero(new & np.isin(known, known[representative]))
     parts = parts.copy()
-    parts[out] = parts[home[np.searchsorted(known[home], known[out])]]
+    parts[removed] = parts[representative[np.searchsorted(known[representative], known[removed])]]
     return parts
 
 
 def _assign_to_nearest(embeddings: Float32, parts: Indices, settled: NDArray[np.bool_]) -> Indices:
-    """The parts, those not settled gone: their faces are with the nearest part that is."""
+    """Move the faces of parts that are not `settled` to the nearest settled part."""
     if settled.all():
         return parts
     points = ClusterMeans(embeddings)
@@ -68,7 +85,7 @@ def _assign_to_nearest(embeddings: Float32, parts: Indices, settled: NDArray[np.
     means = merge_points(ClusterMeans(embeddings), first[inverse])
     names = np.unique(first[inverse][settled])
     loose = np.flatnonzero(~settled)
-    means_of, points_of = means.targets(names), points.probes(loose)
+    targets, probes = means.targets(names), points.probes(loose)
     out = first[inverse]
-    out[loose] = names[(points_of @ means_of.T).argmin(axis=1)]
+    out[loose] = names[(probes @ targets.T).argmin(axis=1)]
     return np.asarray(out)

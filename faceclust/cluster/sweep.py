@@ -1,10 +1,9 @@
-"""The groups at each of many thresholds, for less than as many groupings cost.
+"""Groups at each of many thresholds, faster than clustering once for each.
 
-Average linkage cut at a threshold is where it stands on its way to a higher one: merges come in
-the order of their distances, whatever the cut, and so they do where cannot-links forbid some. So
-each cut begins with the clusters of the one below it, if it is of the same faces: links can make a
-poor face one that counts. (The second pass does not go on from the second pass below, for the
-allowances are others; it begins with the clusters of the first.)
+Average linkage merges in order of distance whatever the threshold, also under cannot-links. So its
+state at one threshold is the starting point for the next higher one, as long as both cluster the
+same faces: links can turn a low-quality face into one that counts. The second pass cannot continue
+from an earlier second pass, because its allowances differ; it starts from the first pass.
 """
 
 from __future__ import annotations
@@ -15,39 +14,41 @@ from dataclasses import replace
 import numpy as np
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import Indices
-from faceclust.cluster.group import ALGORITHMS, add_low_quality, apply_links, check_params
+from faceclust.cluster.group import ALGORITHMS, apply_links, check_params
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.low_quality import select_low_quality
+from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
 from faceclust.cluster.numbering import NEW
-from faceclust.cluster.parts import without_links
+from faceclust.cluster.parts import Partition, without_links
 from faceclust.cluster.two_passes import run_second_pass
 from faceclust.progress import SilentProgress
-from faceclust.types import ClusterParams, Float32
+from faceclust.types import ClusterParams, Float32, Indices
 
 
 def sweep_thresholds(
     embeddings: Float32, quality: Float32, params: ClusterParams, constraints: Mapping[float, Constraints]
 ) -> Iterator[tuple[float, Indices]]:
-    """Each threshold that there are `constraints` for, rising, and each face's cluster there, (n,)
-    int64, named by a member's position: as `group_faces` makes them anew of faces of this `quality`
-    (n,), with `params` but for their threshold. The exclusions are the same at every threshold; faces
-    linked at one (seen twice, within it) are at the higher ones. HDBSCAN, which knows no threshold,
-    is given the constraints of the first; poor faces alone join its groups by the threshold. Raises
-    UsageError for a senseless number."""
+    """Yield each threshold of `constraints` in ascending order, with each face's cluster there.
+
+    Clusters are (n,) int64, named by a member's position. They are those that `group_faces` makes
+    from scratch of faces with this `quality` (n,), and with `params` except for the threshold. The
+    exclusions must be the same at every threshold. Faces linked at one threshold, such as duplicates
+    within it, must be linked at the higher ones. HDBSCAN has no threshold: it uses the constraints of
+    the first one, and the threshold only decides which low-quality faces join its groups. Raises
+    UsageError if a parameter is invalid.
+    """
     for threshold in constraints:
         check_params(replace(params, threshold=threshold))
-    cuts = _AverageSweep(embeddings) if params.algorithm == "average" else _IndependentRuns(embeddings)
+    sweep = _AverageSweep(embeddings) if params.algorithm == "average" else _IndependentRuns(embeddings)
     unknown = np.full(len(embeddings), NEW)
     for threshold in sorted(constraints):
-        now, limits = replace(params, threshold=threshold), constraints[threshold]
-        poor = select_low_quality(quality, params.min_quality, limits)
-        good = np.flatnonzero(~poor)
-        clusters, parts = cuts.cluster_at(good, now, limits.restrict_to(good) if poor.any() else limits)
-        if poor.any():
-            clusters, _ = add_low_quality(embeddings, poor, clusters, parts, unknown, now, limits)
-        yield threshold, clusters
+        current, limits = replace(params, threshold=threshold), constraints[threshold]
+        low_quality = select_low_quality(quality, params.min_quality, limits)
+        good = np.flatnonzero(~low_quality)
+        found = sweep.cluster_at(good, current, limits.restrict_to(good) if low_quality.any() else limits)
+        if low_quality.any():
+            found = absorb_low_quality(embeddings, low_quality, found, unknown, current, limits)
+        yield threshold, found.clusters
 
 
 class _AverageSweep:
@@ -58,32 +59,29 @@ class _AverageSweep:
         self._faces: Indices = np.empty(0, np.int64)
         self._lower_groups: Sequence[Indices] = ()
 
-    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> tuple[Indices, Indices]:
-        """Clusters and parts of these faces, named by a position among them."""
+    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> Partition:
+        """Cluster these faces; clusters and parts are named by a position in `faces`."""
         embeddings = self._embeddings[faces]
         exclusions = without_links(limits, len(faces)).exclusions
-        below = self._lower_groups if np.array_equal(faces, self._faces) else ()
-        clusters = agglomerate(embeddings, params.threshold, "average", Constraints(below, exclusions))
+        lower_groups = self._lower_groups if np.array_equal(faces, self._faces) else ()
+        clusters = agglomerate(embeddings, params.threshold, "average", Constraints(lower_groups, exclusions))
         self._faces, self._lower_groups = faces, groups_of(clusters)
         if params.second_pass:
             clusters = run_second_pass(embeddings, clusters, params.threshold, Constraints((), exclusions))
-        if not limits.must_link:
-            return clusters, clusters
-        made = apply_links(clusters, embeddings, params, limits)
-        return made.clusters, made.parts
+        return apply_links(clusters, embeddings, params, limits) if limits.must_link else Partition(clusters, clusters)
 
 
 class _IndependentRuns:
-    """Another algorithm, which begins anew at each threshold, if it knows one."""
+    """Any other algorithm: each threshold from scratch, and HDBSCAN once."""
 
     def __init__(self, embeddings: Float32) -> None:
         self._embeddings = embeddings
         self._faces: Indices = np.empty(0, np.int64)
         self._clusters: Indices = np.empty(0, np.int64)
 
-    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> tuple[Indices, Indices]:
-        """As `_Average.at`."""
+    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> Partition:
+        """See `_AverageSweep.cluster_at`."""
         if params.algorithm != "hdbscan" or not np.array_equal(faces, self._faces):
             self._faces = faces
             self._clusters = ALGORITHMS[params.algorithm](self._embeddings[faces], params, limits, SilentProgress())
-        return self._clusters, self._clusters
+        return Partition(self._clusters, self._clusters)

@@ -1,32 +1,32 @@
-"""Average linkage, and once more with allowance for how loose each group has turned out.
+"""Average linkage in two passes; the second one compensates for the scatter of each group.
 
-The mean squared distance of two groups is that of their centres plus the scatter of both:
-d²(A, B) = |μ_A − μ_B|² + S_A + S_B, with S the mean squared distance from the centre. So a person
-who looks different from photo to photo, and whose faces make a loose group, finds its other
-groups too far away, while the error in a centre falls with every face. The second pass takes
-half of the scatter off, midway between average linkage (all of it counts) and centroid linkage
-(none does). Each group's allowance stays what the first pass left, so that the second is
-average linkage again, and as exact.
+The mean squared distance between two groups is that of their centres plus the scatter of both:
+d²(A, B) = |μ_A − μ_B|² + S_A + S_B, where S is the mean squared distance from the centre. The faces
+of a person who looks different from photo to photo have a large scatter, so average linkage leaves
+them in several groups. The second pass subtracts half of the scatter, which is halfway between
+average linkage (all of it counts) and centroid linkage (none of it does). Each group keeps the
+scatter of the first pass as a fixed allowance, so the second pass is exact average linkage too.
 """
 
 from __future__ import annotations
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import ClusterMeans, Float64, Indices
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, merge_points
 from faceclust.cluster.linkage import agglomerate
 from faceclust.progress import Progress
-from faceclust.types import Float32
-
-SCATTER_SHARE = 0.5  # of the scatter that is taken off; .4 to .6 do the same on LFW and on made libraries
+from faceclust.types import SCATTER_SHARE, Float32, Float64, Indices
 
 
 def cluster_in_two_passes(
     embeddings: Float32, threshold: float, constraints: Constraints, progress: Progress | None = None
 ) -> Indices:
-    """Each face's cluster, named by its smallest member's position, (n,) int64: average linkage
-    cut at `threshold`, then average linkage of those clusters over the squared L2 less SHARE of
-    the two clusters' scatter, cut there again."""
+    """Cluster by average linkage cut at `threshold`, then once more with less scatter.
+
+    The second pass joins the clusters of the first by average linkage over the squared L2 minus
+    SCATTER_SHARE of both clusters' scatter, cut at the same threshold. Returns each face's cluster,
+    (n,) int64, named by its first member's position.
+    """
     first = agglomerate(embeddings, threshold, "average", constraints, progress)
     return run_second_pass(embeddings, first, threshold, constraints, progress)
 
@@ -34,17 +34,16 @@ def cluster_in_two_passes(
 def run_second_pass(
     embeddings: Float32, first: Indices, threshold: float, constraints: Constraints, progress: Progress | None = None
 ) -> Indices:
-    """The second of the two passes alone; `first` (n,): the clusters of the first, each named by a
-    member's position."""
+    """Run the second pass alone. `first` (n,) are the clusters of the first pass, named by a member's position."""
     allowance = SCATTER_SHARE * scatter_of_clusters(embeddings, first)
-    most = float(allowance.max(initial=0.0))
-    # Less an allowance is as good as plus a penalty and a higher threshold.
+    largest = float(allowance.max(initial=0.0))
+    # Penalties must not be negative: add `largest` to each, and twice to the threshold.
     linked = Constraints(groups_of(first), constraints.exclusions)
-    return agglomerate(embeddings, threshold + 2 * most, "average", linked, progress, most - allowance)
+    return agglomerate(embeddings, threshold + 2 * largest, "average", linked, progress, largest - allowance)
 
 
 def scatter_of_clusters(embeddings: Float32, clusters: Indices) -> Float64:
-    """For each face the mean squared L2 of its cluster's faces from their mean, (n,) float64; 0
-    for a face alone. `clusters` (n,): names, each a member's position."""
+    """Return the scatter of each face's cluster, (n,) float64: the mean squared L2 of its faces from
+    their mean, 0 for a face alone. `clusters` (n,) are named by a member's position."""
     means = merge_points(ClusterMeans(embeddings), clusters)
     return means.scatter()[clusters]

@@ -17,7 +17,7 @@ from faceclust.importers.box_matching import compute_fit, match_boxes
 from faceclust.importers.collect import collect_names
 from faceclust.importers.small_files import UnreadableFileError, decode_text, read_small_file
 from faceclust.importers.sources import Sources
-from faceclust.types import FaceOccurrence
+from faceclust.types import Box, FaceOccurrence
 
 #: As a truth: the folders that the photos lie in, <person>/<photo>.
 FOLDERS = "folders"
@@ -119,7 +119,7 @@ def _names_from_boxes(library: Catalogue, table: Path) -> tuple[dict[str, str], 
 
 
 def _match_boxes_to_faces(
-    boxes: list[tuple[float, float, float, float]], faces: list[FaceOccurrence], size: tuple[int, int]
+    boxes: list[Box], faces: list[FaceOccurrence], size: tuple[int, int]
 ) -> Iterator[tuple[int, int]]:
     scale = np.array([*size, *size], np.float64)
     found = np.array([face.box for face in faces], np.float64).reshape(-1, 4) * scale

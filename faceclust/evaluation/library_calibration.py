@@ -14,9 +14,7 @@ from faceclust.evaluation.metrics.calibration import CalibratedThreshold, choose
 from faceclust.evaluation.metrics.joined_pairs import JoinedPairs
 from faceclust.evaluation.thresholds import LabelledFaces, cluster_unconstrained
 from faceclust.store.calibrations import MAX_THRESHOLD, MIN_THRESHOLD
-from faceclust.types import ClusterParams, FaceTable
-
-Float64 = NDArray[np.float64]
+from faceclust.types import ClusterParams, FaceTable, Float64
 
 #: Two people of m wholly joined are one in m (m − 1) / 2 pairs of people. Where that is far more than
 #: the rate asked for, one mistake decides: so many of such pairs are needed for each 1 / rate.

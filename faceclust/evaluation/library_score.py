@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.cluster.distances import Indices
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.library_calibration import count_same_person_pairs, label_confirmed_faces
 from faceclust.evaluation.metrics.clustering import Score, bcubed
-from faceclust.evaluation.metrics.joined_pairs import Float64, JoinedPairs, bootstrap_people, weighted_bcubed
+from faceclust.evaluation.metrics.joined_pairs import JoinedPairs, bootstrap_people, weighted_bcubed
 from faceclust.evaluation.thresholds import cluster_unconstrained
 from faceclust.store.calibrations import MAX_THRESHOLD, MIN_THRESHOLD
-from faceclust.types import ClusterParams
+from faceclust.types import ClusterParams, Float64, Indices
 
 #: Fewer tell nothing: where all of m people are right, as few as 0.025^(1/m) of all may be, which for
 #: five is a half.

@@ -22,9 +22,8 @@ from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import OPERATING_POINT, Float32
 
-OPERATING_POINT = 1.1  # squared L2, of every pack
 MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE = 20, 10  # below these there is nothing to be learnt
 UNDERSAMPLED_PEOPLE, UNDERSAMPLED_FACES = 200, 1000  # below these a best cut is not that of a large library
 #: A worse best, or cuts as good over more of their middle, set no radius: of twenty people, each of them

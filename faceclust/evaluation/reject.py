@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Float64 = NDArray[np.float64]
+from faceclust.types import Float64
 
 
 def error_versus_reject(errors: ArrayLike, left: ArrayLike, right: ArrayLike, shares: ArrayLike) -> Float64:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from faceclust.catalogue.constraints import build_constraints
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.distances import Indices
 from faceclust.cluster.sweep import sweep_thresholds
 from faceclust.errors import UsageError
 from faceclust.evaluation.metrics.clustering import (
@@ -23,7 +22,7 @@ from faceclust.evaluation.metrics.clustering import (
 )
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import ClusterParams, FaceTable
+from faceclust.types import ClusterParams, FaceTable, Indices
 
 #: The ways to group that are compared, by name.
 METHODS = {

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.importers.values import Box
+from faceclust.types import Box
 
 #: Overlap (IoU) that two boxes brought to one size need: the centres are then no farther apart than
 #: about half a face.

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.importers.box_matching import compute_fit, match_boxes
-from faceclust.importers.values import Box, Frame, PhotoNames
-from faceclust.types import PhotoInfo
+from faceclust.importers.values import Frame, PhotoNames
+from faceclust.types import Box, PhotoInfo
 from faceclust.xmp.values import upright_box
 
 #: How much better another picture must fit, in overlaps, to go against the rule.

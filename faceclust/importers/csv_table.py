@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from faceclust.errors import UsageError
 from faceclust.importers.small_files import decode_text
-from faceclust.importers.values import Box
+from faceclust.types import Box
 
 SIDES = ("left", "top", "right", "bottom")
 #: How far from its photo's upper left corner a box may reach, in widths and heights of it.

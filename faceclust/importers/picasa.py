@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from faceclust.importers.small_files import UnreadableFileError, decode_text
-from faceclust.importers.values import Box
+from faceclust.types import Box
 
 INI_NAMES = frozenset([".picasa.ini", "picasa.ini"])
 CONTACTS_NAME = "contacts.xml"

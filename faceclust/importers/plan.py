@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from faceclust.importers.values import Box, UnreadableSource
+from faceclust.importers.values import UnreadableSource
+from faceclust.types import Box
 
 
 @dataclass(frozen=True)

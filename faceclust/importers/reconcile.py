@@ -20,7 +20,7 @@ from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedN
 from faceclust.importers.values import Frame, PhotoNames
 from faceclust.people.names import clean_name, person_key
 from faceclust.people.replay import ReplayedAnswers
-from faceclust.types import FaceOccurrence, PhotoInfo
+from faceclust.types import Box, FaceOccurrence, PhotoInfo
 
 if TYPE_CHECKING:
     from faceclust.importers.collect import CollectedNames
@@ -123,7 +123,7 @@ class _Reconciliation:
             claims += self._claims_from_names(words, choice)
         return claims
 
-    def _face_boxes(self, photo: str) -> list[tuple[float, float, float, float]]:
+    def _face_boxes(self, photo: str) -> list[Box]:
         return [place.box for place in self._known.faces.get(photo, ())]
 
     def _claims_from_names(self, words: PhotoNames, choice: FrameChoice) -> Iterable[_Claim]:

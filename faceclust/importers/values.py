@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-Box = tuple[float, float, float, float]
+from faceclust.types import Box
 
 
 class Frame(StrEnum):

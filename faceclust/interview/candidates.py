@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from faceclust.interview.questions import Candidate, InterviewState, QuestionKind, question_key
-from faceclust.people.similarity import Float64, GroupDistances, Indices, match_probability
-from faceclust.types import Person
+from faceclust.people.similarity import GroupDistances, match_probability
+from faceclust.types import Float64, Indices, Person
 
 #: What is less likely than this to be a known person is not asked about.
 MIN_PROBABILITY = 0.08

@@ -10,14 +10,13 @@ from faceclust.errors import UsageError
 from faceclust.library.naming import Answers
 from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
 from faceclust.store.config import require_writable_config
+from faceclust.types import OPERATING_POINT
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
     from faceclust.evaluation.library_score import LibraryScore
 
-#: The models' operating point: what every pack's radius is set for.
-OPERATING_POINT = 1.1
-#: In place of a threshold: the calibrated one where there is one, else THRESHOLD.
+#: In place of a threshold: the calibrated one where there is one, else OPERATING_POINT.
 AUTO_THRESHOLD = "auto"
 DEFAULT_FAR = 0.001
 

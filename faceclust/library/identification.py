@@ -15,18 +15,17 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import UsageError
-from faceclust.library.photo_faces import Box, CachedPhotos, FaceReader, PhotoFaces, UnreadablePhotoError
+from faceclust.library.photo_faces import CachedPhotos, FaceReader, PhotoFaces, UnreadablePhotoError
 from faceclust.people.identification import (
-    IDENTIFY_THRESHOLD,
     NEIGHBOURS,
     VERIFY_THRESHOLD,
-    Float64,
     Gallery,
     PersonDistance,
     assign_people,
     describe_certainty,
     nearest_people,
 )
+from faceclust.types import OPERATING_POINT, Box, Float64
 
 StrPath = str | os.PathLike[str]
 
@@ -97,7 +96,7 @@ class Verification:
 def identify(
     library: Catalogue,
     photos: StrPath | Iterable[StrPath],
-    threshold: float = IDENTIFY_THRESHOLD,
+    threshold: float = OPERATING_POINT,
     k: int = NEIGHBOURS,
 ) -> Iterator[IdentifiedPhoto]:
     """Who is on these photos: see `Library.identify`."""

@@ -35,14 +35,14 @@ from faceclust.library.naming import Answers
 from faceclust.library.reporting import Pages
 from faceclust.library.searching import Searches
 from faceclust.packs.verify import require_files
-from faceclust.people.identification import IDENTIFY_THRESHOLD, NEIGHBOURS
+from faceclust.people.identification import NEIGHBOURS
 from faceclust.progress import Progress, ShouldStop
 from faceclust.scan.unchanged import scan_unchanged
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.find_library import find_library, find_library_for_scan, relative_folder, remember_library
 from faceclust.store.schema import release_memory
 from faceclust.store.settings import precision_in_use, set_precision
-from faceclust.types import ClusterParams
+from faceclust.types import OPERATING_POINT, ClusterParams
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
@@ -222,7 +222,7 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         self,
         photos: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
-        threshold: float = IDENTIFY_THRESHOLD,
+        threshold: float = OPERATING_POINT,
         k: int = NEIGHBOURS,
     ) -> Iterator[IdentifiedPhoto]:
         """Who is on these photos, of the library or others, each looked at when it is asked for.

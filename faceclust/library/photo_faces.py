@@ -17,12 +17,11 @@ import pyarrow.compute as pc
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
-from faceclust.types import FaceOccurrence, Float32, PhotoRef, SkippedPhoto, check_array
+from faceclust.types import Box, FaceOccurrence, Float32, PhotoRef, SkippedPhoto, check_array
 
 if TYPE_CHECKING:
     from faceclust.scan.examine import PhotoExaminer
 
-Box = tuple[float, float, float, float]
 
 #: Files above this size are not read to see whether they are copies of a photo in the library.
 _MAX_HASHED_BYTES = 200_000_000

@@ -21,10 +21,7 @@ from faceclust.outputs.report.values import MergeCandidate, Outlier, ReviewFindi
 from faceclust.people.names import person_key
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.people.similarity import match_probability, outlier_probability
-from faceclust.types import FaceTable, Float32, Person
-
-Float64 = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from faceclust.types import OPERATING_POINT, FaceTable, Float32, Float64, Indices, Person
 
 _BLOCK_SIZE = 2048  # faces compared with all groups at a time
 _MIN_OUTLIER_DISTANCE = 0.6  # a face this near to the others of its group belongs there
@@ -39,7 +36,7 @@ def review_grouping(
     persons: Sequence[Person],
     group_of: Mapping[str, int],
     answers: ReplayedAnswers,
-    threshold: float = 1.1,
+    threshold: float = OPERATING_POINT,
     limit: int = 30,
 ) -> ReviewFindings:
     """Faces far from their group, persons or groups that may be one, and parts of one person that

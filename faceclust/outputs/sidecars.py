@@ -18,11 +18,11 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import RAW_EXTENSIONS
 from faceclust.files.safe_paths import is_among_photos, unsafe_parent
-from faceclust.types import PhotoInfo
+from faceclust.types import Box, PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import NAMESPACES, BadPacketError
 from faceclust.xmp.region_plan import NamedBox
-from faceclust.xmp.values import Box, stored_box, stored_size
+from faceclust.xmp.values import stored_box, stored_size
 from faceclust.xmp.write import MergeResult, merge_faces, strip_own_data
 
 #: How sidecars are called: as digiKam and darktable do, and as Adobe does.

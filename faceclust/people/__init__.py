@@ -1,1 +1,1 @@
-"""Groups, and what the user said of them, to persons."""
+"""Combine groups with the user's answers to get persons."""

@@ -1,4 +1,4 @@
-"""What is left of the journal when a person is forgotten."""
+"""Erase a person from the journal without changing the answers about anybody else."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from faceclust.people.events import Event, JournalFace, effective_events, from_record
-from faceclust.people.journal import encode_record
+from faceclust.people.journal import encode_record, parse_record
 from faceclust.people.names import person_key
 from faceclust.people.replay import Replay
 
-#: The id here of a face of the journal; its own where it is not here.
+#: Maps a face of the journal to its current id in the library, or to its own id if it is not in the library.
 FaceIdOf = Callable[[JournalFace], str]
 
 
 @dataclass(frozen=True)
 class JournalPerson:
-    """What the journal has of a person: the names, as they were spelt, first the last one; and the
-    faces that are said to be them, by id, with whether they are confirmed."""
+    """A person in the journal: their names as spelt, the last one first, and their faces.
+
+    `faces` maps face ids to whether the face is confirmed.
+    """
 
     names: tuple[str, ...]
     faces: Mapping[str, bool]
@@ -28,9 +30,12 @@ class JournalPerson:
 
 @dataclass(frozen=True)
 class Erasure:
-    """What goes from the journals of a library, by event id: `dropped` events, and of `trimmed`
-    ones these ids from `faces` and from `rest`. `renames` are those of the dropped events that
-    say what the person was called before. `keys`: the person's names."""
+    """The changes that erase a person from the journals of a library, by event id.
+
+    `dropped` events go. `trimmed_faces` are the face ids to remove from the `faces` and the `rest` of
+    other events. `renames` are the dropped events that hold the person's earlier names.
+    `person_keys` are the keys of all their names.
+    """
 
     dropped: frozenset[str]
     renames: frozenset[str]
@@ -38,31 +43,35 @@ class Erasure:
     person_keys: frozenset[str]
 
     def apply(self, content: bytes, *, keep: Collection[str] = ()) -> bytes:
-        """The journal without what goes, save the events `but`, whose undoing stays too. Lines that
-        are not touched stay byte for byte; half a line at the end goes."""
+        """Return the journal with the changes applied.
+
+        The events in `keep` stay, and so do their undo events. Other unchanged lines stay byte for
+        byte. A torn line at the end goes.
+        """
         return b"".join(line for _, line in self._rewritten_lines(content, keep))
 
     def count_changed_lines(self, content: bytes) -> int:
-        """How many lines go or lose faces."""
+        """Count the lines that are removed or lose faces."""
         before = [line for line in content.split(b"\n") if line.strip()]
-        kept = [line for old, line in self._rewritten_lines(content, ()) if old + b"\n" == line]
-        return len(before) - sum(1 for line in kept if line.strip())
+        unchanged = [line for old, line in self._rewritten_lines(content, ()) if old + b"\n" == line]
+        return len(before) - sum(1 for line in unchanged if line.strip())
 
-    def _rewritten_lines(self, content: bytes, but: Collection[str]) -> Iterator[tuple[bytes, bytes]]:
+    def _rewritten_lines(self, content: bytes, keep: Collection[str]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each line that stays, before and after."""
         *lines, tail = content.split(b"\n")
-        if _parse_object(tail) is not None:
+        if parse_record(tail) is not None:
             lines.append(tail)
         for line in lines:
-            kept = self._rewrite_line(line, but)
-            if kept is not None:
-                yield line, kept
+            rewritten = self._rewrite_line(line, keep)
+            if rewritten is not None:
+                yield line, rewritten
 
-    def _rewrite_line(self, line: bytes, but: Collection[str]) -> bytes | None:
-        record = _parse_object(line)
+    def _rewrite_line(self, line: bytes, keep: Collection[str]) -> bytes | None:
+        record = parse_record(line)
         event = _parse_event(record)
         if event is None or record is None:
             return None if self._mentions_person(line) else line + b"\n"
-        if event.id in but or (event.undoes is not None and event.undoes in but):
+        if event.id in keep or (event.undoes is not None and event.undoes in keep):
             return line + b"\n"
         if event.id in self.dropped:
             return None
@@ -75,40 +84,41 @@ class Erasure:
         return encode_record(record)
 
     def _mentions_person(self, line: bytes) -> bool:
-        """Whether a line that says nothing here has one of the names in it, as a word."""
+        """Return whether a line that is no known event contains one of the names as a word."""
         words = "|".join(re.escape(key) for key in sorted(self.person_keys, key=len, reverse=True))
         pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
         return bool(self.person_keys) and any(pattern.search(person_key(text)) for text in _extract_texts(line))
 
 
 def find_journal_person(events: Sequence[Event], key: str, face_id_of: FaceIdOf) -> JournalPerson:
-    """What the journal has of the person of this key."""
+    """Return the names and faces that the journal holds for the person with this key."""
     final = final_person_keys(events)
     names = {text: None for event in reversed(events) for text in reversed(_names_of_person(event, final, key))}
     replay = Replay()
     for event in effective_events(events):
         replay.apply(event, *_replay_arguments(event, face_id_of))
-    said = ((face, word) for face, word in replay.labels.items() if face not in replay.forgotten)
-    return JournalPerson(tuple(names), {face: word.confirmed for face, word in said if word.name == key})
+    labels = ((face, label) for face, label in replay.labels.items() if face not in replay.forgotten)
+    return JournalPerson(tuple(names), {face: label.confirmed for face, label in labels if label.name == key})
 
 
 def find_mentions(
     events: Sequence[Event], faces: Collection[str], face_id_of: FaceIdOf
 ) -> dict[str, list[JournalFace]]:
-    """Of these faces (ids here), what the journal knows them by: also what they were before their
-    photos were edited, moved or looked at by other models."""
+    """Return the journal's records of these faces, by current id.
+
+    They include records from before the photo was edited, moved or scanned with another model.
+    """
     found: dict[str, dict[JournalFace, None]] = defaultdict(dict)
     for event in events:
         for face in event.all_faces if event.kind != "forget" else ():
             if (id := face_id_of(face)) in faces:
                 found[id][replace(face, confirmed=False)] = None
-    return {id: list(known) for id, known in found.items()}
+    return {id: list(faces) for id, faces in found.items()}
 
 
 def final_person_keys(events: Sequence[Event]) -> dict[str, tuple[str, ...]]:
-    """Event id → the keys that its names have come to have, by what was said of them later: of
-    `name`, then of `to`."""
-    standing = {event.id for event in effective_events(events)}
+    """Map each event's id to the current keys of its `name` and its `to`, after later renames and merges."""
+    effective = {event.id for event in effective_events(events)}
     became: dict[str, str] = {}
     final: dict[str, tuple[str, ...]] = {}
     for event in reversed(events):
@@ -119,121 +129,166 @@ def final_person_keys(events: Sequence[Event]) -> dict[str, tuple[str, ...]]:
             final[event.id] = (became.get(key, key),)
             continue
         to = became.get(person_key(event.to), person_key(event.to))
-        if event.id in standing:
+        if event.id in effective:
             became[key] = to
         final[event.id] = (became.get(key, key), to)
     return final
 
 
 def _names_of_person(event: Event, final: Mapping[str, tuple[str, ...]], key: str) -> list[str]:
-    """Those names of the event that are the person's."""
+    """Return the event's names that are names of the person."""
     pairs = zip((event.name, event.to), final.get(event.id, ()), strict=False)
     return [text for text, became in pairs if text is not None and became == key]
 
 
 def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], face_id_of: FaceIdOf) -> Erasure:
-    """What goes when the person of this key is forgotten, and these faces (ids here).
+    """Plan to erase the person with this key, and the `forgotten` faces (current ids).
 
-    What the journal says of everybody else stays as it is. An event goes where one of its names has
-    come to be the person's, or where no face of it is left.
+    The answers about everybody else stay the same. An event is dropped if one of its names has become
+    the person's, or if too few of its faces are left.
     """
     final = final_person_keys(events)
-    about = {event for event, keys in final.items() if key in keys}
-    rest = _RemainingFaces(events, key, about, frozenset(forgotten), face_id_of)
-    dropped, trimmed = set(about), {}
+    about_person = {event for event, keys in final.items() if key in keys}
+    remaining_faces = _RemainingFaces(events, key, about_person, frozenset(forgotten), face_id_of)
+    dropped, trimmed = set(about_person), {}
     for event in events:
-        if event.id in about or event.kind in ("forget", "undo"):
+        if event.id in about_person or event.kind in ("forget", "undo"):
             continue
-        faces, others = rest.remaining(event)
-        if (len(faces), len(others)) == (len(event.faces), len(event.rest)):
+        faces, rest = remaining_faces.remaining(event)
+        if (len(faces), len(rest)) == (len(event.faces), len(event.rest)):
             continue
-        trimmed[event.id] = (_face_ids(event.faces) - _face_ids(faces), _face_ids(event.rest) - _face_ids(others))
-        says_nothing = not (faces or others) or (event.kind == "split" and not (faces and others))
-        if says_nothing or (event.kind == "merge" and len(set(map(face_id_of, faces))) < 2):
+        trimmed[event.id] = (_face_ids(event.faces) - _face_ids(faces), _face_ids(event.rest) - _face_ids(rest))
+        is_empty = not (faces or rest) or (event.kind == "split" and not (faces and rest))
+        if is_empty or (event.kind == "merge" and len(set(map(face_id_of, faces))) < 2):
             dropped.add(event.id)
     dropped |= {event.id for event in events if event.undoes in dropped}
-    of_person = [event for event in events if event.id in about]
-    keys = {person_key(text) for event in of_person for text in _names_of_person(event, final, key)}
-    renames = {event.id for event in of_person if event.to is not None}
+    person_events = [event for event in events if event.id in about_person]
+    keys = {person_key(text) for event in person_events for text in _names_of_person(event, final, key)}
+    renames = {event.id for event in person_events if event.to is not None}
     return Erasure(frozenset(dropped), frozenset(renames), trimmed, frozenset(keys))
 
 
+@dataclass(frozen=True)
+class _Override:
+    """The effect of the person's last event on one face: it overrode the answers given before.
+
+    Names, confirmations, ignores and rejections of the face before event `number` no longer count,
+    except the rejections in `kept` (event ids), which were still in force.
+    """
+
+    number: int
+    kept: frozenset[str] = frozenset()
+
+
 class _RemainingFaces:
-    """Which faces stay in the events that are not about the person."""
+    """The faces that stay in the events that do not name the person.
+
+    Invariant: if only these faces stay, and the events that name the person go, then replaying
+    the journal gives the same labels, rejections, merges and splits as before for every other
+    face, except for those that mention the person.
+
+    Three kinds of faces must go for that:
+
+    * forgotten faces, and in "found" events every face that such a face became or was;
+    * faces in answers that an event of the person overrode. Without that event the earlier answer
+      would count again: "a is Ben", then "a is Anna", and Anna is forgotten. `_overrides` has an
+      entry for each such face, also for those whose rejection ended the person's name;
+    * faces that left a merge or split because of the person's name. Names take precedence over
+      merges, so without the name the merge would be larger. `_final_sets` replaces the faces of
+      each affected merge and split by those that are left of it after the last event.
+    """
 
     def __init__(
-        self, events: Sequence[Event], key: str, about: Collection[str], forgotten: frozenset[str], who: FaceIdOf
+        self,
+        events: Sequence[Event],
+        key: str,
+        about_person: Collection[str],
+        forgotten: frozenset[str],
+        face_id_of: FaceIdOf,
     ) -> None:
-        self._forgotten, self._face_id_of, self._about = forgotten, who, about
-        self._event_number: dict[str, int] = {}
-        self._superseded: dict[str, tuple[int, frozenset[str]]] = {}
+        self._forgotten, self._face_id_of, self._about_person = forgotten, face_id_of, about_person
+        effective = effective_events(events)
+        self._number_of = {event.id: number for number, event in enumerate(effective)}
+        self._overrides: dict[str, _Override] = {}
+        self._rejections: dict[str, str] = {}  # event id → current key of the rejected name
         self._replay = Replay()
-        self._rejections: dict[str, str] = {}  # id of the event → the key the rejected name has by now
-        standing = effective_events(events)
-        for number, event in enumerate(standing):
-            self._event_number[event.id] = number
-            here, others = _replay_arguments(event, who)
-            if event.id in about and event.name is not None:
-                word, said = person_key(event.name), self._replay.labels
-                named, refused = ({}, here) if event.kind == "reject" else (here, others)
-                gone = [face for face in refused if face in named or (face in said and said[face].name == word)]
-                self._mark_superseded(number, gone)
-            self._track_rejection(event)
-            self._replay.apply(event, here, others)
-        last = (face for face, word in self._replay.labels.items() if word.name == key and face not in forgotten)
-        self._mark_superseded(len(standing), last)
-        self._remaining_sets = self._final_face_sets(standing)
+        for event in effective:
+            self._replay_event(event)
+        labels = self._replay.labels
+        named_in_the_end = [face for face, label in labels.items() if label.name == key and face not in forgotten]
+        self._override(len(effective), named_in_the_end)
+        self._final_sets = self._affected_merges_and_splits(effective)
 
-    def _track_rejection(self, event: Event) -> None:
+    def _replay_event(self, event: Event) -> None:
+        faces, rest = _replay_arguments(event, self._face_id_of)
+        if event.id in self._about_person and event.name is not None:
+            key, labels = person_key(event.name), self._replay.labels
+            named, rejected = ({}, faces) if event.kind == "reject" else (faces, rest)
+            unnamed = [face for face in rejected if face in named or (face in labels and labels[face].name == key)]
+            self._override(self._number_of[event.id], unnamed)
+        self._track_rejections(event)
+        self._replay.apply(event, faces, rest)
+
+    def _track_rejections(self, event: Event) -> None:
         if event.name is not None and event.to is None:
             self._rejections[event.id] = person_key(event.name)
         elif event.name is not None and event.to is not None:
             old, new = person_key(event.name), person_key(event.to)
             self._rejections = {id: new if name == old else name for id, name in self._rejections.items()}
 
-    def _mark_superseded(self, number: int, faces: Iterable[str]) -> None:
-        """What was said of these faces before event `parse_number` was the person's to take: without the
-        person it would stand again. Only what they were said not to be stays."""
+    def _override(self, number: int, faces: Iterable[str]) -> None:
         for face in faces:
             rejected = self._replay.rejected.get(face, set())
-            self._superseded[face] = (
-                number,
-                frozenset(id for id, name in self._rejections.items() if name in rejected),
-            )
+            kept = frozenset(id for id, name in self._rejections.items() if name in rejected)
+            self._overrides[face] = _Override(number, kept)
 
-    def _final_face_sets(self, standing: Sequence[Event]) -> dict[str, tuple[set[str], set[str]]]:
-        """The faces that merges and splits are about in the end, for those that share faces with one
-        that faces are in of which the person's name was said: these words have made them smaller."""
-        merges = [event for event in standing if event.kind == "merge" and event.name is None]
-        splits = [event for event in standing if event.kind == "split"]
-        outcome = {event.id: (faces, set[str]()) for event, faces in zip(merges, self._replay.merges, strict=True)} | {
-            event.id: sets for event, sets in zip(splits, self._replay.splits, strict=True)
-        }
+    def _affected_merges_and_splits(self, effective: Sequence[Event]) -> dict[str, tuple[set[str], set[str]]]:
+        """Map the ids of merges and splits that the person's name may have changed to their final faces.
+
+        These are the ones that contain a forgotten face or a face of an event about the person, and,
+        transitively, those that share a face with one of them.
+        """
+        merges = [event for event in effective if event.kind == "merge" and event.name is None]
+        splits = [event for event in effective if event.kind == "split"]
+        final_sets = {event.id: (faces, set[str]()) for event, faces in zip(merges, self._replay.merges, strict=True)}
+        final_sets |= {event.id: sets for event, sets in zip(splits, self._replay.splits, strict=True)}
         faces_of = {event.id: set(map(self._face_id_of, event.all_faces)) for event in (*merges, *splits)}
-        about = {self._face_id_of(face) for event in standing if event.id in self._about for face in event.all_faces}
-        reached, concerned = set(self._forgotten) | about, set[str]()
-        while new := {id for id, faces in faces_of.items() if id not in concerned and faces & reached}:
-            concerned |= new
+        about_person = [event for event in effective if event.id in self._about_person]
+        reached = set(self._forgotten) | {self._face_id_of(face) for event in about_person for face in event.all_faces}
+        affected = set[str]()
+        while new := {id for id, faces in faces_of.items() if id not in affected and faces & reached}:
+            affected |= new
             reached = set[str]().union(reached, *(faces_of[id] for id in new))
-        return {id: outcome[id] for id in concerned}
+        return {id: final_sets[id] for id in affected}
 
     def remaining(self, event: Event) -> tuple[list[JournalFace], list[JournalFace]]:
-        """Of the faces, and of the rest, those that stay."""
+        """Return those of the event's `faces` and of its `rest` that stay."""
         if event.kind == "found":
             return self._remaining_pairs(event)
-        sets = self._remaining_sets.get(event.id)
+        return (
+            [face for face in event.faces if self._stays(event, face, in_rest=False)],
+            [face for face in event.rest if self._stays(event, face, in_rest=True)],
+        )
 
-        def stays(face: JournalFace, side: int) -> bool:
-            id = self._face_id_of(face)
-            if id in self._forgotten or face.face_id in self._forgotten:
-                return False
-            if sets is not None:
-                return id in sets[side]
-            return not self._is_superseded(event, id, refused=side == 1 or event.kind == "reject")
+    def _stays(self, event: Event, face: JournalFace, *, in_rest: bool) -> bool:
+        id = self._face_id_of(face)
+        if id in self._forgotten or face.face_id in self._forgotten:
+            return False
+        if event.id in self._final_sets:
+            return id in self._final_sets[event.id][in_rest]
+        return not self._is_overridden(event, id, rejected=in_rest or event.kind == "reject")
 
-        return [face for face in event.faces if stays(face, 0)], [face for face in event.rest if stays(face, 1)]
+    def _is_overridden(self, event: Event, face: str, *, rejected: bool) -> bool:
+        override = self._overrides.get(face)
+        # An event without a number was undone: it has no effect to preserve.
+        if override is None or self._number_of.get(event.id, override.number) >= override.number:
+            return False
+        if rejected:
+            return event.name is not None and event.id not in override.kept
+        return event.kind in ("name", "confirm", "ignore")
 
     def _remaining_pairs(self, event: Event) -> tuple[list[JournalFace], list[JournalFace]]:
+        """Return the pairs of a "found" event without those connected to a forgotten face."""
         pairs = list(zip(event.faces, event.rest, strict=False))
         gone = {
             face.face_id for pair in pairs for face in pair if {face.face_id, self._face_id_of(face)} & self._forgotten
@@ -243,30 +298,15 @@ class _RemainingFaces:
         kept = [pair for pair in pairs if not _face_ids(pair) & gone]
         return [face for face, _ in kept], [face for _, face in kept]
 
-    def _is_superseded(self, event: Event, face: str, *, refused: bool) -> bool:
-        number, rejections = self._superseded.get(face, (0, frozenset[str]()))
-        if self._event_number.get(event.id, number) >= number:
-            return False
-        if refused:
-            return event.name is not None and event.id not in rejections
-        return event.kind in ("name", "confirm", "ignore")
 
-
-def _replay_arguments(event: Event, who: FaceIdOf) -> tuple[dict[str, bool], dict[str, bool]]:
-    """The faces and the rest, as `Replay` takes them."""
-    return {who(face): face.confirmed for face in event.faces}, {who(face): True for face in event.rest}
+def _replay_arguments(event: Event, face_id_of: FaceIdOf) -> tuple[dict[str, bool], dict[str, bool]]:
+    """Return the event's `faces` and `rest` in the form that `Replay.apply` takes."""
+    faces = {face_id_of(face): face.confirmed for face in event.faces}
+    return faces, {face_id_of(face): True for face in event.rest}
 
 
 def _face_ids(faces: Iterable[JournalFace]) -> frozenset[str]:
     return frozenset(face.face_id for face in faces)
-
-
-def _parse_object(line: bytes) -> dict[str, object] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _parse_event(record: dict[str, object] | None) -> Event | None:
@@ -277,7 +317,7 @@ def _parse_event(record: dict[str, object] | None) -> Event | None:
 
 
 def _extract_texts(line: bytes) -> Iterator[str]:
-    """All texts in a line, whatever it is; of JSON all but the photos' paths."""
+    """Yield all strings in a line; if it is JSON, all except the photos' paths."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

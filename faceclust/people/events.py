@@ -1,4 +1,4 @@
-"""What the user said, as values: the lines of the journal, read and written."""
+"""The user's answers as events, and their JSON records in the journal."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faceclust.people.names import clean_name
-from faceclust.types import FaceOccurrence
+from faceclust.types import Box, FaceOccurrence
 from faceclust.version import __version__
 
 
 @dataclass(frozen=True)
 class JournalFace:
-    """A face as the journal knows it, with enough to find it again: by id, else by the photo's
-    content, else by its path and date; and by its box (fractions of the upright photo).
-    `confirmed`: the user saw this very face, or pointed at it."""
+    """A face in the journal, with enough data to find it again.
+
+    It is found by id, or by box (fractions of the upright photo) on a photo with the same content,
+    path or time. `confirmed` means that the user saw or selected this face. `taken_at` is in ISO 8601.
+    """
 
     face_id: str
     photo_hash: str
     photo: str
-    box: tuple[float, float, float, float]
+    box: Box
     confirmed: bool
     taken_at: str | None = None
 
     @classmethod
-    def from_occurrence(cls, place: FaceOccurrence, *, confirmed: bool) -> JournalFace:
-        taken = place.taken_at.isoformat() if place.taken_at else None
-        return cls(place.face_id, place.photo_hash, place.photo, place.box, confirmed, taken)
+    def from_occurrence(cls, occurrence: FaceOccurrence, *, confirmed: bool) -> JournalFace:
+        taken_at = occurrence.taken_at.isoformat() if occurrence.taken_at else None
+        return cls(occurrence.face_id, occurrence.photo_hash, occurrence.photo, occurrence.box, confirmed, taken_at)
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the journal; what its fields mean depends on `kind`, one of KINDS:
+    """One line of the journal. The meaning of its fields depends on `kind`, a key of EVENT_KINDS:
 
     name      `faces` are the person `name`, and `rest` are not
-    confirm   `faces` are indeed the person `name`, and `rest` are not
+    confirm   `faces` are confirmed to be the person `name`, and `rest` are not that person
     reject    `faces` are not the person `name`
-    rename    the person `name` is called `to` from now on
-    merge     the persons `name` and `to` are one, called `to`; or, without names, all `faces`
-              are one person
-    split     none of `faces` is the person that `rest` are
-    ignore    `faces` are nobody the user wants to name
-    unignore  `faces` are asked about again
-    forget    `faces` are never to be known again; it cannot be taken back
-    found     what `rest` were before their photos were edited are `faces` now, one by one; noted by
-              a scan, so that the trail is not lost when the photos are renamed next
-    undo      the event whose id is `undoes` is taken back
+    rename    the person `name` is now called `to`
+    merge     the persons `name` and `to` are the same, called `to`; or, without names, all `faces`
+              are the same person
+    split     none of `faces` is the person in `rest`
+    ignore    `faces` will not be named
+    unignore  `faces` may be named again
+    forget    `faces` are never to be recognised again; cannot be undone
+    found     `rest` became `faces`, pair by pair, when their photos were edited; recorded by a scan,
+              so that the faces can still be found after the photos are renamed
+    undo      takes back the event with the id `undoes`
 
-    `source`: where it was taken from, where that is not the user's own mouth: what another program
-    had said.
+    `source` names the program or file that an answer was imported from; None for the user's own answers.
     """
 
     id: str
@@ -69,7 +70,7 @@ class Event:
         return self.faces + self.rest
 
 
-#: Each kind of event, and which of name, to and undoes it has: "merge" has both names or none.
+#: The combinations of `name`, `to` and `undoes` that each kind of event allows.
 EVENT_KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "name": (frozenset({"name"}),),
     "confirm": (frozenset({"name"}),),
@@ -84,19 +85,21 @@ EVENT_KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "undo": (frozenset({"undoes"}),),
 }
 
-#: What cannot be taken back: it is lost for good, or was not said by the user.
+#: Events that cannot be undone: "forget" deletes data, and "found" is not an answer of the user.
 IRREVERSIBLE_KINDS = ("forget", "found")
 
 
 def new_event(kind: str, **fields: Any) -> Event:
-    """An event of this moment."""
+    """Create an event with a new id and the current time."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Event(id=secrets.token_hex(6), time=time, kind=kind, **fields)
 
 
 def effective_events(events: Iterable[Event]) -> list[Event]:
-    """The events still standing, in order: neither undone nor undos. An undo counts wherever it
-    stands: clocks of several computers do not agree."""
+    """Return the events in effect, in order, without undone events and undos.
+
+    An undo may precede its event in the list, because the clocks of several computers differ.
+    """
     events = list(events)
     undone = {event.undoes for event in events if event.kind == "undo"}
     return [
@@ -107,7 +110,7 @@ def effective_events(events: Iterable[Event]) -> list[Event]:
 
 
 def to_record(event: Event) -> dict[str, Any]:
-    """The event as one JSON object. The time comes first: sorted lines are in order."""
+    """Return the event as a JSON object. The time comes first, so that sorted lines are in order."""
     record: dict[str, Any] = {"time": event.time, "event": event.kind, "id": event.id, "version": __version__}
     for field in ("name", "to", "undoes", "source"):
         if getattr(event, field) is not None:
@@ -119,8 +122,10 @@ def to_record(event: Event) -> dict[str, Any]:
 
 
 def from_record(record: dict[str, Any]) -> Event | None:
-    """The event of a JSON object, None for a kind unknown here. Raises ValueError, KeyError,
-    TypeError or AttributeError for what is no event."""
+    """Return the event of a JSON object; None if its kind is unknown.
+
+    Raises ValueError, KeyError, TypeError or AttributeError if the object is not a valid event.
+    """
     kind = record["event"]
     if kind not in EVENT_KINDS:
         return None
@@ -137,19 +142,19 @@ def from_record(record: dict[str, Any]) -> Event | None:
     )
     given = {field for field in ("name", "to", "undoes") if getattr(event, field) is not None}
     if given not in EVENT_KINDS[kind]:
-        raise ValueError(f"{kind} with {' and '.join(sorted(given)) or 'no name'}")
+        raise ValueError(f"invalid combination of fields for {kind}: {', '.join(sorted(given)) or 'none'}")
     return event
 
 
 def prefix_photo_paths(folder: str, events: list[Event]) -> list[Event]:
-    """Events of a library that lies in a folder of this one, their paths as seen from here."""
+    """Return the events of a library inside `folder` of this one, with photo paths relative to this library."""
     if not folder:
         return events
 
-    def moved(faces: tuple[JournalFace, ...]) -> tuple[JournalFace, ...]:
+    def prefix(faces: tuple[JournalFace, ...]) -> tuple[JournalFace, ...]:
         return tuple(replace(face, photo=f"{folder}/{face.photo}") for face in faces)
 
-    return [replace(event, faces=moved(event.faces), rest=moved(event.rest)) for event in events]
+    return [replace(event, faces=prefix(event.faces), rest=prefix(event.rest)) for event in events]
 
 
 def _face_to_record(face: JournalFace) -> dict[str, Any]:
@@ -180,7 +185,7 @@ def _name_or_none(value: object) -> str | None:
     if text is None:
         return None
     if not (cleaned := clean_name(text)):
-        raise ValueError("a name without a letter")
+        raise ValueError("empty name")
     return cleaned
 
 
@@ -188,5 +193,5 @@ def _text_or_none(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"expected text, found {value!r:.40}")
     if value is not None:
-        value.encode()  # half a character raises a ValueError, here and not later
+        value.encode()  # a lone surrogate raises ValueError here instead of later
     return value

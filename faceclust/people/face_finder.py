@@ -1,4 +1,4 @@
-"""Finding the journal's faces among those in the library now."""
+"""Find the journal's faces among those in the library."""
 
 from __future__ import annotations
 
@@ -6,46 +6,51 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from faceclust.people.events import IRREVERSIBLE_KINDS, Event, JournalFace, effective_events
-from faceclust.types import FaceOccurrence
+from faceclust.types import Box, FaceOccurrence, intersection_over_union
 
-Box = tuple[float, float, float, float]
-
-#: Boxes that overlap this much (IoU) on the same photo are the same face.
+#: Boxes with at least this intersection over union on the same photo are the same face.
 SAME_FACE_OVERLAP = 0.4
-#: Boxes that overlap this much are the same even where nothing else says that it is one photo:
-#: an edit of the metadata alone leaves the box as it is.
+#: Boxes with at least this intersection over union are the same face even without other evidence that
+#: the photo is the same: an edit of the metadata does not change the box.
 SAME_BOX_OVERLAP = 0.9
 
 
 class FaceFinder:
-    """Finds faces of the journal among `places`. `became`: what a face (by its id) was found to be
-    after its photo had been edited."""
+    """Find faces of the journal among `occurrences`.
 
-    def __init__(self, places: Sequence[FaceOccurrence], successors: Mapping[str, JournalFace] | None = None) -> None:
-        self._present = {place.face_id for place in places}
-        self._places, self._successors = places, successors or {}
+    `successors` maps a face id to the face it became when its photo was edited.
+    """
+
+    def __init__(
+        self, occurrences: Sequence[FaceOccurrence], successors: Mapping[str, JournalFace] | None = None
+    ) -> None:
+        self._present = {occurrence.face_id for occurrence in occurrences}
+        self._occurrences, self._successors = occurrences, successors or {}
         self._by_hash: dict[str, list[FaceOccurrence]] = {}
         self._by_path: dict[str, list[FaceOccurrence]] = {}
         self._by_time: dict[str, list[FaceOccurrence]] = {}
         self._found: dict[JournalFace, tuple[str, bool] | None] = {}
 
     def find(self, face: JournalFace) -> tuple[str, bool] | None:
-        """Its id here, and whether that is sure; None where it is not here.
+        """Return the face's current id and whether the match is certain; None if it is not found.
 
-        As what it has become, else as what it was: by its id; else on the photo with the same
-        content (another detector may have drawn another box); else, the content having changed,
-        by path and box: surely where the moment it was taken is the same too, or the box; else,
-        path and content having changed, by moment and box.
+        The latest successor is tried first, then its predecessors. Each is tried in this order:
+
+        1. by id (certain);
+        2. by box on a photo with the same content (certain), as detectors draw different boxes;
+        3. by path and box, if the content changed: certain if the time is the same too, or if it
+           is unknown and the box is nearly identical;
+        4. by time and box, if path and content changed (not certain).
         """
         if face.face_id in self._present:
             return face.face_id, True
         if face not in self._found:
-            hits = ((self._find_directly(step), sure) for step, sure in reversed(self.edit_history(face)))
-            self._found[face] = next(((hit[0], hit[1] and sure) for hit, sure in hits if hit), None)
+            matches = ((self._find_directly(step), certain) for step, certain in reversed(self.edit_history(face)))
+            self._found[face] = next(((match[0], match[1] and certain) for match, certain in matches if match), None)
         return self._found[face]
 
     def edit_history(self, face: JournalFace) -> list[tuple[JournalFace, bool]]:
-        """The face and what it became, step by step, each with whether that is sure."""
+        """Return the face and its successors in order, each with whether it is certain."""
         steps, ids = [(face, True)], {face.face_id}
         while (step := self._successors.get(steps[-1][0].face_id)) and step.face_id not in ids:
             ids.add(step.face_id)
@@ -60,26 +65,30 @@ class FaceFinder:
         if face.photo_hash in self._by_hash:
             found = _best_overlap(face.box, self._by_hash[face.photo_hash], SAME_FACE_OVERLAP)
             return (found.face_id, True) if found else None
-        here = self._by_path.get(face.photo, [])
-        return self._find_by_path(face, here) or (None if here else self._find_by_time(face))
+        on_path = self._by_path.get(face.photo, [])
+        return self._find_by_path(face, on_path) or (None if on_path else self._find_by_time(face))
 
     def _build_index(self) -> None:
         self._by_hash, self._by_path, self._by_time = defaultdict(list), defaultdict(list), defaultdict(list)
-        for place in self._places:
-            self._by_hash[place.photo_hash].append(place)
-            self._by_path[place.photo].append(place)
-            if place.taken_at:
-                self._by_time[place.taken_at.isoformat()].append(place)
+        for occurrence in self._occurrences:
+            self._by_hash[occurrence.photo_hash].append(occurrence)
+            self._by_path[occurrence.photo].append(occurrence)
+            if occurrence.taken_at:
+                self._by_time[occurrence.taken_at.isoformat()].append(occurrence)
 
-    def _find_by_path(self, face: JournalFace, here: list[FaceOccurrence]) -> tuple[str, bool] | None:
-        same_moment = [place for place in here if place.taken_at and place.taken_at.isoformat() == face.taken_at]
-        undated = [place for place in here if not (place.taken_at and face.taken_at)]
-        if found := _best_overlap(face.box, same_moment, SAME_FACE_OVERLAP):
+    def _find_by_path(self, face: JournalFace, on_path: list[FaceOccurrence]) -> tuple[str, bool] | None:
+        same_time = [
+            occurrence
+            for occurrence in on_path
+            if occurrence.taken_at and occurrence.taken_at.isoformat() == face.taken_at
+        ]
+        undated = [occurrence for occurrence in on_path if not (occurrence.taken_at and face.taken_at)]
+        if found := _best_overlap(face.box, same_time, SAME_FACE_OVERLAP):
             return found.face_id, True
         if found := _best_overlap(face.box, undated, SAME_FACE_OVERLAP):
             return found.face_id, intersection_over_union(found.box, face.box) >= SAME_BOX_OVERLAP
-        if found := _best_overlap(face.box, here, SAME_BOX_OVERLAP):
-            return found.face_id, False  # the date was mended, or it is another photo
+        if found := _best_overlap(face.box, on_path, SAME_BOX_OVERLAP):
+            return found.face_id, False  # either the date was corrected, or it is a different photo
         return None
 
     def _find_by_time(self, face: JournalFace) -> tuple[str, bool] | None:
@@ -88,7 +97,7 @@ class FaceFinder:
 
 
 def recorded_successors(events: Iterable[Event]) -> dict[str, JournalFace]:
-    """What the journal says faces have become, by the id they had."""
+    """Return the faces that "found" events record, by the id of the face they replaced."""
     return {
         old.face_id: new
         for event in events
@@ -98,34 +107,29 @@ def recorded_successors(events: Iterable[Event]) -> dict[str, JournalFace]:
 
 
 def find_changed_faces(
-    events: Iterable[Event], places: Sequence[FaceOccurrence]
+    events: Iterable[Event], occurrences: Sequence[FaceOccurrence]
 ) -> list[tuple[JournalFace, JournalFace]]:
-    """Faces of the journal that are here as other ones than it knows, on photos of another content: as
-    it knows them, and as they are (not `confirmed` where that is not sure). Those on a photo of the
-    same content, in which other models drew another box, are found by it ever again."""
+    """Return faces of the journal whose photo was edited since: as recorded last, and as they are now.
+
+    The latter are not `confirmed` if the match is not certain. Faces on a photo with the same content
+    need no record, because the content identifies them: only the box of another model differs.
+    """
     events = effective_events(events)
-    finder = FaceFinder(places, recorded_successors(events))
-    place_of = {place.face_id: place for place in places}
-    known = {face.face_id: face for event in events if event.kind not in IRREVERSIBLE_KINDS for face in event.all_faces}
+    finder = FaceFinder(occurrences, recorded_successors(events))
+    occurrence_of = {occurrence.face_id: occurrence for occurrence in occurrences}
+    answered = [event for event in events if event.kind not in IRREVERSIBLE_KINDS]
+    recorded = {face.face_id: face for event in answered for face in event.all_faces}
     forgotten = {face.face_id for event in events if event.kind == "forget" for face in event.faces}
-    found = []
-    for face in (face for id, face in known.items() if id not in forgotten):
-        here, (latest, _) = finder.find(face), finder.edit_history(face)[-1]
-        if here and here[0] not in (face.face_id, latest.face_id):
-            now = JournalFace.from_occurrence(place_of[here[0]], confirmed=here[1])
-            if now.photo_hash != latest.photo_hash:
-                found.append((latest, now))
-    return found
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / union if union > 0 else 0.0
+    changed = []
+    for face in (face for id, face in recorded.items() if id not in forgotten):
+        match, (latest, _) = finder.find(face), finder.edit_history(face)[-1]
+        if match and match[0] not in (face.face_id, latest.face_id):
+            current = JournalFace.from_occurrence(occurrence_of[match[0]], confirmed=match[1])
+            if current.photo_hash != latest.photo_hash:
+                changed.append((latest, current))
+    return changed
 
 
 def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:
-    best = max(candidates, key=lambda place: intersection_over_union(place.box, box), default=None)
+    best = max(candidates, key=lambda occurrence: intersection_over_union(occurrence.box, box), default=None)
     return best if best and intersection_over_union(best.box, box) >= at_least else None

@@ -1,4 +1,4 @@
-"""Knowing faces again that are not to be known."""
+"""Recognise forgotten faces, so that scans leave them out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from faceclust.types import FaceOccurrence
 
 
 def collect_forgotten_faces(events: Iterable[Event]) -> list[JournalFace]:
-    """The faces that the journal says are forgotten."""
+    """Return the faces of all "forget" events."""
     return [face for event in events if event.kind == "forget" for face in event.faces]
 
 
 @dataclass(frozen=True)
 class PossibleMatch:
-    """The face `face_id` of a photo may be the forgotten `face`. `here`: by the photo's path; else
-    by the moment it was taken."""
+    """A face of a photo, `face_id`, that may be the forgotten `face`.
+
+    They match by path if `same_path`, otherwise by the time the photo was taken.
+    """
 
     face_id: str
     face: JournalFace
@@ -27,7 +29,7 @@ class PossibleMatch:
 
 
 class ForgottenFaces:
-    """Faces that are forgotten: the same one once for each photo it is known to be on."""
+    """The forgotten faces; one entry for each photo that a face is on."""
 
     def __init__(self, faces: Iterable[JournalFace]) -> None:
         self.faces = tuple(faces)
@@ -43,12 +45,11 @@ class ForgottenFaces:
 
     @property
     def photo_hashes(self) -> Collection[str]:
-        """The contents of the photos they are on."""
+        """The content hashes of their photos."""
         return self._by_hash.keys()
 
     def certain_matches(self, photo_faces: Sequence[FaceOccurrence]) -> frozenset[str]:
-        """Which of one photo's faces are forgotten: by their ids, or by the photo's content and
-        their boxes."""
+        """Return the ids of one photo's faces that are forgotten, by id or by photo content and box."""
         faces = self._by_hash.get(photo_faces[0].photo_hash, ()) if photo_faces else ()
         if not faces:
             return frozenset()
@@ -56,33 +57,37 @@ class ForgottenFaces:
         return frozenset(found[0] for face in faces if (found := finder.find(face)))
 
     def possible_matches(self, photo_faces: Sequence[FaceOccurrence]) -> list[PossibleMatch]:
-        """Which of one photo's faces may be forgotten ones, the photo's content having changed:
-        as `FaceFinder` finds them, were this the only photo."""
+        """Return one photo's faces that may be forgotten, if the photo's content has changed.
+
+        The matches are those of `FaceFinder` with this photo alone.
+        """
         if not photo_faces:
             return []
         first = photo_faces[0]
-        moment = first.taken_at.isoformat() if first.taken_at else ""
-        near = {*self._by_path.get(first.photo, ()), *self._by_time.get(moment, ())}
+        taken_at = first.taken_at.isoformat() if first.taken_at else ""
+        candidates = {*self._by_path.get(first.photo, ()), *self._by_time.get(taken_at, ())}
         finder = FaceFinder(photo_faces)
         return [
             PossibleMatch(found[0], face, face.photo == first.photo)
-            for face in sorted(near, key=lambda face: (face.photo, face.face_id))
+            for face in sorted(candidates, key=lambda face: (face.photo, face.face_id))
             if face.photo_hash != first.photo_hash and (found := finder.find(face))
         ]
 
     def confirm_matches(
         self, matches: Iterable[PossibleMatch], new_hashes: Collection[str], photo_exists: Callable[[str], bool]
     ) -> frozenset[str]:
-        """Which of these are forgotten, once all photos have been seen. `new`: the contents of photos
-        that are new at their path; `there`: whether a photo is at this path.
+        """Return the ids of the matches that are forgotten faces, after all photos have been scanned.
 
-        Where the forgotten face's photo has just moved elsewhere, what is at its old path is another
-        one; and where it is still there, so is what was taken in the same moment.
+        `new_hashes` are the contents of photos that are new at their path, and `photo_exists` says
+        whether there is a photo at a path. A match is rejected if the forgotten face's photo was found at
+        a new path: then the one at the old path is a different photo. A match by time is also rejected
+        if the forgotten face's photo still exists: then this one is another photo of the same moment.
         """
 
-        def elsewhere(one: PossibleMatch) -> bool:
-            if one.face.photo_hash in new_hashes:
+        def is_rejected(match: PossibleMatch) -> bool:
+            if match.face.photo_hash in new_hashes:
                 return True
-            return not one.same_path and any(photo_exists(face.photo) for face in self._by_hash[one.face.photo_hash])
+            copies = self._by_hash[match.face.photo_hash]
+            return not match.same_path and any(photo_exists(face.photo) for face in copies)
 
-        return frozenset(one.face_id for one in matches if not elsewhere(one))
+        return frozenset(match.face_id for match in matches if not is_rejected(match))

@@ -1,4 +1,4 @@
-"""Groups of faces by number: what a clustering comes to for the faces that are here."""
+"""Groups of faces by number: a clustering restricted to the faces in the library."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from faceclust.types import Clustering, ClusterParams
 
 @dataclass(frozen=True)
 class Groups:
-    """`members`: the face ids of each group, sorted, of at least two faces; `number_of`: each face's
-    group; `strength`: how well each face fits; `highest`: the highest number there ever was."""
+    """Groups of at least two faces.
+
+    `members` maps a group's number to its face ids, sorted; `number_of` maps a face to its group.
+    `strength` is how well each face fits its group, 0 to 1. `highest_number` is the highest group
+    number ever used.
+    """
 
     members: Mapping[int, tuple[str, ...]]
     number_of: Mapping[str, int]
@@ -22,8 +26,10 @@ class Groups:
 
     @classmethod
     def from_clustering(cls, clustering: Clustering, present: Collection[str]) -> Groups:
-        """The groups of a clustering as far as their faces are `here`; a group of which one face is
-        left is none."""
+        """Return the groups of a clustering, restricted to the faces in `present`.
+
+        A group with only one face left is dropped.
+        """
         found: dict[int, list[str]] = defaultdict(list)
         for face, number in zip(clustering.face_ids.tolist(), clustering.labels.tolist(), strict=True):
             if number >= 0 and face in present:
@@ -34,8 +40,11 @@ class Groups:
         return cls(members, number_of, strength, clustering.highest_number, clustering.params)
 
     def split_groups(self, parts: Mapping[int, Sequence[Sequence[str]]]) -> Groups:
-        """With some groups in parts: the first keeps the number, the next ones of several faces get
-        numbers above the highest, the others are in no group."""
+        """Return the groups with some of them split into `parts`, by group number.
+
+        The first part keeps the number. Further parts of several faces get numbers above the highest
+        one. The faces of all other parts are in no group.
+        """
         if not parts:
             return self
         members, number_of, highest = dict(self.members), dict(self.number_of), self.highest_number

@@ -1,6 +1,6 @@
-"""`people.jsonl`: what the user said, one JSON object a line, only ever appended to.
+"""`people.jsonl`: the user's answers, one JSON object per line, append-only.
 
-The one precious file: everything else can be made anew from the photos. Undo is a line too.
+This is the only file that cannot be recreated from the photos. Undo is a line too.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ T = TypeVar("T")
 
 
 class Journal:
-    """The journal at `path`. `on_note` is told of lines that cannot be used.
+    """The journal at `path`. `on_note` receives a message for each unusable line.
 
-    `others` are journals read with it, never written: of parts of the library that were
-    libraries of their own, each with the folder (POSIX path) its photo paths begin at.
+    `others` are journals that are read too but never written. They belong to folders of the library
+    that were libraries of their own. Each comes with the folder (POSIX path) of its photo paths.
     """
 
     def __init__(
@@ -47,26 +47,28 @@ class Journal:
         self._read_states: dict[Path, _ReadState] = {}
 
     def events(self) -> list[Event]:
-        """All usable events in order; with other journals, in the order of their times. Lines of
-        a kind unknown here, written by a newer version, stay in the file and are passed by; so
-        are damaged ones, which are told of."""
+        """Return all usable events in order; with other journals, ordered by time.
+
+        Events of unknown kinds, from a newer version, are skipped and stay in the file. So are
+        damaged lines, which are also reported.
+        """
         journals = [prefix_photo_paths(folder, self._read_file(path)) for path, folder in self.others] + [
             self._read_file(self.path)
         ]
-        once: dict[str, Event] = {}
+        by_id: dict[str, Event] = {}
         for event in merge_by_time(journals, lambda event: event.time):
-            once.setdefault(event.id, event)
-        return list(once.values())
+            by_id.setdefault(event.id, event)
+        return list(by_id.values())
 
     def _read_file(self, path: Path) -> list[Event]:
-        """What is in the file. It only grows, so only what is new is parsed."""
+        """Return the events of a file. It only grows, so only new lines are parsed."""
         try:
             with path.open("rb") as stream:
-                identity = os.fstat(stream.fileno()).st_ino
-                known = self._read_states.get(path)
-                if known is None or known.inode != identity or known.offset > os.fstat(stream.fileno()).st_size:
-                    known = self._read_states[path] = _ReadState(identity)
-                stream.seek(known.offset)
+                status = os.fstat(stream.fileno())
+                state = self._read_states.get(path)
+                if state is None or state.inode != status.st_ino or state.offset > status.st_size:
+                    state = self._read_states[path] = _ReadState(status.st_ino)
+                stream.seek(state.offset)
                 new = stream.read()
         except FileNotFoundError:
             return []
@@ -74,11 +76,11 @@ class Journal:
             raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
         whole, end, torn = new.rpartition(b"\n")
         for line in whole.split(b"\n"):
-            known.line_count += 1
-            known.events += self._parse_line(line, f"{path}:{known.line_count}")
-        known.line_count -= not end
-        known.offset += len(whole) + len(end)
-        return known.events + self._parse_line(torn, f"{path}:{known.line_count + 1}")
+            state.line_count += 1
+            state.events += self._parse_line(line, f"{path}:{state.line_count}")
+        state.line_count -= not end
+        state.offset += len(whole) + len(end)
+        return state.events + self._parse_line(torn, f"{path}:{state.line_count + 1}")
 
     def _parse_line(self, line: bytes, where: str) -> list[Event]:
         if not line.strip():
@@ -86,7 +88,7 @@ class Journal:
         try:
             event = from_record(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            self._on_note(f"{where}: this line cannot be read and is passed by ({error})")
+            self._on_note(f"{where}: skipped a line that cannot be read ({error})")
             return []
         return [event] if event is not None else []
 
@@ -100,19 +102,20 @@ class Journal:
         to: str | None = None,
         source: str | None = None,
     ) -> Event:
-        """Add an event of this kind (see `Event`). On disk before this returns; raises CacheError
-        where it cannot be, and then nothing was added."""
+        """Append an event of this kind (see `Event`); it is on disk when this returns.
+
+        Raises CacheError if it cannot be saved; then the journal is unchanged.
+        """
         return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source))
 
     def undo(self, event_id: str | None = None) -> Event | None:
-        """Take back the last event still standing, or the one of this id; gives that event, None
-        where there is none."""
-        standing = [event for event in effective_events(self.events()) if event.kind not in IRREVERSIBLE_KINDS]
-        standing = [event for event in standing if event_id in (None, event.id)]
-        if not standing:
+        """Undo the last event in effect, or the one with this id. Return it, or None if there is none."""
+        undoable = [event for event in effective_events(self.events()) if event.kind not in IRREVERSIBLE_KINDS]
+        undoable = [event for event in undoable if event_id in (None, event.id)]
+        if not undoable:
             return None
-        self._append(new_event("undo", undoes=standing[-1].id))
-        return standing[-1]
+        self._append(new_event("undo", undoes=undoable[-1].id))
+        return undoable[-1]
 
     def _append(self, event: Event) -> Event:
         line = encode_record(to_record(event))
@@ -125,7 +128,7 @@ class Journal:
                     _write_all(descriptor, line)
                     os.fsync(descriptor)
                 except OSError:
-                    os.ftruncate(descriptor, before)  # no half line stays behind
+                    os.ftruncate(descriptor, before)  # leave no torn line
                     raise
             finally:
                 os.close(descriptor)
@@ -137,8 +140,10 @@ class Journal:
         return event
 
     def _set_torn_line_aside(self, descriptor: int) -> None:
-        """A crash in the middle of a write leaves a line without its end: keep it in a file of
-        its own, so that the next line begins on a line of its own."""
+        """Move a torn last line, left by a crash during a write, to a file of its own.
+
+        Otherwise the next event would be appended to that line. If only the line's end is missing, add it.
+        """
         content = self.path.read_bytes()
         if not content or content.endswith(b"\n"):
             return
@@ -157,13 +162,13 @@ class Journal:
 
     @property
     def torn_lines_path(self) -> Path:
-        """Where half lines go."""
+        """The file for torn lines."""
         return self.path.with_suffix(".torn")
 
 
 @dataclass
 class _ReadState:
-    """What was read of a file so far: `end` is where the line after the last one begins."""
+    """The part of a file that was read so far; `offset` is the start of the next line."""
 
     inode: int
     offset: int = 0
@@ -172,8 +177,11 @@ class _ReadState:
 
 
 def merge_by_time(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str | None]) -> list[T]:
-    """One sequence of several, by time, each keeping its own order: a clock that was set back
-    makes nothing said later count as earlier. None: at the time of the one before."""
+    """Merge sequences by time into one, keeping the order within each.
+
+    So a clock that was set back does not move a later answer before an earlier one. An item without a
+    time (None) has that of the item before it.
+    """
 
     def timed(sequence: Sequence[T]) -> Iterator[tuple[str, T]]:
         latest = ""
@@ -185,37 +193,40 @@ def merge_by_time(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str |
 
 
 def merge_journals(journals: Iterable[bytes]) -> bytes:
-    """The lines of several journals of one library as one journal, each event once; what
-    cannot be read stays where it is."""
+    """Merge several journals of one library into one, with each event once.
+
+    Unreadable lines keep their place.
+    """
 
     def line_time(line: bytes) -> str | None:
-        value = _parse_json_object(line).get("time")
+        value = (parse_record(line) or {}).get("time")
         return value if isinstance(value, str) else None
 
-    once: dict[object, bytes] = {}
+    by_id: dict[object, bytes] = {}
     for line in merge_by_time([content.split(b"\n") for content in journals], line_time):
-        known_by = _parse_json_object(line).get("id")
-        once.setdefault(known_by if isinstance(known_by, str) else line, line)
-    return b"".join(line + b"\n" for line in once.values() if line.strip())
+        id = (parse_record(line) or {}).get("id")
+        by_id.setdefault(id if isinstance(id, str) else line, line)
+    return b"".join(line + b"\n" for line in by_id.values() if line.strip())
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
-    """A record as the journal holds it."""
+    """Return a record as a line of the journal."""
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
-def _parse_json_object(line: bytes) -> dict[str, Any]:
+def parse_record(line: bytes) -> dict[str, Any] | None:
+    """Return a line's JSON object; None if it does not hold one."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _open_private(path: Path) -> int:
-    """For appending; made where it is not there, its owner's only whatever the umask is."""
+    """Open or create a file for appending, readable by its owner only, whatever the umask is."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
-    with contextlib.suppress(OSError):  # another user's, or on a file system that knows none
+    with contextlib.suppress(OSError):  # not the owner, or a file system without permissions
         path.chmod(0o600)
     return descriptor
 

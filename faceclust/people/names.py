@@ -1,19 +1,19 @@
-"""Names as people type them."""
+"""Normalise and compare the names of people."""
 
 from __future__ import annotations
 
 import unicodedata
 
-#: Zero-width characters that Persian, Indic and emoji names are spelt with.
+#: Zero-width characters that are part of Persian, Indic and emoji names.
 _JOINERS = "\u200c\u200d"
 
 
 def person_key(name: str) -> str:
-    """Names with the same key are the same person: case, spacing and Unicode form aside."""
+    """Return the key of a name, which ignores case, spacing and Unicode form; same key, same person."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def clean_name(name: str) -> str:
-    """A name as it is kept: no control characters, single spaces; "" where nothing is left."""
+    """Return the name without control characters and with single spaces; "" if nothing is left."""
     printable = "".join(c if c.isprintable() or c in _JOINERS else " " for c in unicodedata.normalize("NFC", name))
     return " ".join(printable.split())

@@ -1,4 +1,4 @@
-"""Persons: the named ones first, then the groups nobody has named."""
+"""Build persons from groups and answers: named people, then groups without a name."""
 
 from __future__ import annotations
 
@@ -14,34 +14,32 @@ from faceclust.types import Person
 
 
 def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> tuple[Person, ...]:
-    """Join the groups with what the user said of their faces.
+    """Combine the groups with the user's answers about their faces.
 
-    A confirmed face has its name, in whatever group it lies. A group belongs to whom most of
-    its confirmed faces belong to (then: of its named faces); its other faces come with it as
-    that person's, suggested, and so does what came with another name before. A named face in a
-    group that is nobody's keeps its name. Nobody is suggested on a photo where they are
-    already, nor for a face said not to be theirs. A group most of whose faces are ignored is
-    ignored; else its other faces are asked about.
+    A confirmed face has its name whatever its group. A group belongs to the person of most of its
+    confirmed faces, or of its named faces if none is confirmed. Its other faces are suggested as
+    that person, even if they were suggested as somebody else before. A named face in a group without
+    an owner keeps its name. Nobody is suggested twice on a photo, or for a face rejected as that
+    person. A group is ignored if more than half of its faces are.
 
-    Groups said to be one person are one. The faces of one photo are told by `photo_of`, its
-    content hash. Named persons come first, then unnamed groups, then ignored ones, each by
-    falling number of faces.
+    Merged groups count as one. `photo_of` maps a face to its photo's content hash. Named persons
+    come first, then unnamed groups, then ignored ones, each by descending number of faces.
     """
     number_of = groups.number_of if groups else {}
     untouched, touched = _separate_labelled_groups(groups, resolved)
     people = _NameAssignment(resolved, photo_of)
     for group in touched:
-        owner, sure = _find_owner(group.faces, resolved.labels)
+        owner, confirmed = _find_owner(group.faces, resolved.labels)
         if owner is not None:
-            people.suggest(owner, group.faces_for_owner(resolved.labels, owner, sure=sure))
+            people.suggest(owner, group.faces_for_owner(resolved.labels, owner, confirmed=confirmed))
     people.keep_remaining_suggestions()
     unnamed = [Person(f"group-{number}", None, faces, frozenset(), (number,)) for number, faces in untouched]
     for group in touched:
-        left = [face for face in group.faces if face not in people.name_of]
-        ignored = {face for face in left if face in resolved.labels and resolved.labels[face].name is None}
+        nameless = [face for face in group.faces if face not in people.name_of]
+        ignored = {face for face in nameless if face in resolved.labels and resolved.labels[face].name is None}
         if 2 * len(ignored) > len(group.faces):
-            ignored.update(left)
-        unnamed += _build_unnamed(set(left) - ignored, number_of, ignored=False)
+            ignored.update(nameless)
+        unnamed += _build_unnamed(set(nameless) - ignored, number_of, ignored=False)
         unnamed += _build_unnamed(ignored, number_of, ignored=True)
     named = [
         Person(
@@ -60,46 +58,50 @@ def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Ma
 
 @dataclass(frozen=True)
 class _LabelledGroup:
-    """The faces of a group, or of several that are one person."""
+    """The faces of a group, or of several merged ones."""
 
     faces: tuple[str, ...]
     strength: Mapping[str, float]
 
-    def faces_for_owner(self, said: Mapping[str, Label], owner: str, *, sure: bool) -> list[str]:
-        """Faces that may come with the owner, those that fit the group best first. Where the
-        owner is not sure, what was named otherwise stays so."""
+    def faces_for_owner(self, labels: Mapping[str, Label], owner: str, *, confirmed: bool) -> list[str]:
+        """Return the faces that may be suggested as the owner, those that fit the group best first.
 
-        def open_to_it(face: str) -> bool:
-            word = said.get(face)
-            return word is None or (word.name is not None and not word.confirmed and (sure or word.name == owner))
+        If the owner is not confirmed, faces suggested as somebody else keep that name.
+        """
 
-        return sorted(filter(open_to_it, self.faces), key=lambda face: (-self.strength.get(face, 0.0), face))
+        def is_available(face: str) -> bool:
+            label = labels.get(face)
+            if label is None:
+                return True
+            return label.name is not None and not label.confirmed and (confirmed or label.name == owner)
+
+        return sorted(filter(is_available, self.faces), key=lambda face: (-self.strength.get(face, 0.0), face))
 
 
 class _NameAssignment:
-    """Who has which faces, so far."""
+    """The names assigned to faces so far."""
 
     def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> None:
         self._resolved, self._photo_of = resolved, photo_of
         self.name_of = {
-            face: word.name for face, word in resolved.labels.items() if word.confirmed and word.name is not None
+            face: label.name for face, label in resolved.labels.items() if label.confirmed and label.name is not None
         }
         self.confirmed = frozenset(self.name_of)
         self._names_on_photos = {(name, photo_of[face]) for face, name in self.name_of.items()}
 
     def suggest(self, name: str, faces: Iterable[str]) -> None:
-        """These faces come to be the person's, as far as they may."""
+        """Suggest these faces as a person, unless the photo has that person or the face was rejected."""
         for face in faces:
-            place = (name, self._photo_of[face])
-            if place not in self._names_on_photos and name not in self._resolved.rejected.get(face, ()):
-                self._names_on_photos.add(place)
+            name_on_photo = (name, self._photo_of[face])
+            if name_on_photo not in self._names_on_photos and name not in self._resolved.rejected.get(face, ()):
+                self._names_on_photos.add(name_on_photo)
                 self.name_of[face] = name
 
     def keep_remaining_suggestions(self) -> None:
-        """What was named along with a group, and has no owner's name now, keeps that name."""
-        for face, word in sorted(self._resolved.labels.items()):
-            if word.name is not None and face not in self.name_of:
-                self.suggest(word.name, [face])
+        """Keep the name of suggested faces that no owner has claimed."""
+        for face, label in sorted(self._resolved.labels.items()):
+            if label.name is not None and face not in self.name_of:
+                self.suggest(label.name, [face])
 
     def faces_by_name(self) -> dict[str, list[str]]:
         faces: dict[str, list[str]] = defaultdict(list)
@@ -111,29 +113,27 @@ class _NameAssignment:
 def _separate_labelled_groups(
     groups: Groups | None, resolved: ReplayedAnswers
 ) -> tuple[list[tuple[int, tuple[str, ...]]], list[_LabelledGroup]]:
-    """The groups nothing was said of, with their numbers; and the others, one where several are."""
+    """Return the groups without answers, with their numbers, and the other groups, merged ones as one."""
     if groups is None:
         return [], []
-    united = merged_group_numbers(groups.number_of, resolved.merges)
+    merged_into = merged_group_numbers(groups.number_of, resolved.merges)
     merged: dict[int, list[int]] = defaultdict(list)
-    for number, into in sorted(united.items()):
+    for number, into in sorted(merged_into.items()):
         merged[into].append(number)
-    touched = {groups.number_of[face] for face in resolved.labels if face in groups.number_of}
-    joined = [
+    labelled = {groups.number_of[face] for face in resolved.labels if face in groups.number_of}
+    single = [[number] for number in sorted(labelled - merged_into.keys())]
+    touched = [
         _LabelledGroup(tuple(face for number in numbers for face in groups.members[number]), groups.strength)
-        for numbers in ([number] for number in sorted(touched - united.keys()))
+        for numbers in (*single, *(numbers for _, numbers in sorted(merged.items())))
     ]
-    joined += [
-        _LabelledGroup(tuple(face for number in numbers for face in groups.members[number]), groups.strength)
-        for _, numbers in sorted(merged.items())
+    untouched = [
+        (number, faces) for number, faces in groups.members.items() if number not in labelled | merged_into.keys()
     ]
-    alone = [(number, faces) for number, faces in groups.members.items() if number not in touched | united.keys()]
-    return alone, joined
+    return untouched, touched
 
 
 def merged_group_numbers(number_of: Mapping[str, int], merges: Sequence[FaceSet]) -> dict[int, int]:
-    """Group number → the lowest number of those that are one person with it, for those that are one
-    with another."""
+    """Map the number of each merged group to the lowest number among the groups merged with it."""
     into: dict[int, int] = {}
 
     def root(number: int) -> int:
@@ -159,10 +159,9 @@ def _build_unnamed(faces: set[str], number_of: Mapping[str, int], *, ignored: bo
     return [Person(id, None, tuple(sorted(faces)), frozenset(), numbers, ignored=ignored)]
 
 
-def _find_owner(members: Iterable[str], said: Mapping[str, Label]) -> tuple[str | None, bool]:
-    """The name a group goes by, None where none of its faces has one; and whether a face of it
-    was confirmed to be that."""
-    words = [said[face] for face in members if face in said and said[face].name is not None]
-    sure = [word for word in words if word.confirmed]
-    counts = Counter(word.name for word in sure or words if word.name is not None)
-    return min(counts, key=lambda name: (-counts[name], name), default=None), bool(sure)
+def _find_owner(members: Iterable[str], labels: Mapping[str, Label]) -> tuple[str | None, bool]:
+    """Return the name that a group belongs to, and whether a face confirms it; None if no face has a name."""
+    named = [labels[face] for face in members if face in labels and labels[face].name is not None]
+    confirmed = [label for label in named if label.confirmed]
+    counts = Counter(label.name for label in confirmed or named if label.name is not None)
+    return min(counts, key=lambda name: (-counts[name], name), default=None), bool(confirmed)

@@ -1,4 +1,4 @@
-"""What the journal says of the faces that are in the library now."""
+"""Replay the journal over the faces in the library."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ FaceSet = frozenset[str]
 
 @dataclass(frozen=True)
 class Label:
-    """What the user said of one face: it is the person `name`, or (None) nobody to be named.
-    `confirmed`: the user saw this very face, or pointed at it, when saying so."""
+    """The user's answer about one face: the person `name`, or ignored (None).
+
+    It is `confirmed` if the user saw or selected this face when answering.
+    """
 
     name: str | None
     confirmed: bool
@@ -24,12 +26,12 @@ class Label:
 
 @dataclass(frozen=True)
 class ReplayedAnswers:
-    """What was said, by face id, for faces of the library.
+    """The user's answers by face id, for faces of the library.
 
-    `rejected`: the names a face was said not to be. `together`: faces said to be one person,
-    whoever that is. `apart`: none of the first faces is the person that the second ones are.
-    `waiting` counts named faces whose photo is not there now: they have their names again when
-    it comes back; `away` are these names.
+    `rejected`: names that a face is not. `merges`: sets of faces of one person, named or not.
+    `splits`: pairs of sets; no face of the first is the person of the second. `missing_count` is the
+    number of named faces whose photo is missing, and `missing_names` are their names: they apply
+    again when the photo comes back.
     """
 
     labels: dict[str, Label]
@@ -41,44 +43,64 @@ class ReplayedAnswers:
 
     @property
     def has_answers(self) -> bool:
-        """Whether anything was said of a face here."""
+        """Whether there is an answer about any face of the library."""
         return bool(self.labels or self.rejected or self.merges or self.splits)
 
 
-def replay_events(events: Iterable[Event], places: Sequence[FaceOccurrence]) -> ReplayedAnswers:
-    """Replay the events still standing over the faces of the library, the later word counting.
+def replay_events(events: Iterable[Event], occurrences: Sequence[FaceOccurrence]) -> ReplayedAnswers:
+    """Replay all events that were not undone over the faces of the library.
 
-    A name and a rejection of it take each other back, and so do a merge and a split of the
-    same faces; names and rejections go before merges. Names that differ in case alone are one
-    person, spelt as they were last given.
-    Where a face is found again but not surely (see `FaceFinder`), it counts as not confirmed.
-    A pure function of its arguments.
+    `Replay` lists which answer takes precedence. Names that differ only in case are one person,
+    spelt as last typed. A face that was found again without certainty (see `FaceFinder`) counts as
+    not confirmed. This is a pure function of its arguments.
     """
-    standing = effective_events(events)
-    finder = FaceFinder(places, recorded_successors(standing))
-    forgotten = {face.face_id for event in standing if event.kind == "forget" for face in event.faces}
+    effective = effective_events(events)
+    finder = FaceFinder(occurrences, recorded_successors(effective))
+    forgotten = {face.face_id for event in effective if event.kind == "forget" for face in event.faces}
     replay = Replay()
-    for event in standing:
-        here, rest = _locate_faces(event.faces, finder, forgotten), _locate_faces(event.rest, finder, forgotten)
-        replay.apply(event, here, rest)
+    for event in effective:
+        faces, rest = _locate_faces(event.faces, finder, forgotten), _locate_faces(event.rest, finder, forgotten)
+        replay.apply(event, faces, rest)
         if event.kind in ("name", "confirm") and event.name is not None:
-            away = (face.face_id for face in event.faces if finder.find(face) is None)
-            replay.missing |= dict.fromkeys(away, person_key(event.name))
+            missing = (face.face_id for face in event.faces if finder.find(face) is None)
+            replay.missing |= dict.fromkeys(missing, person_key(event.name))
     return replay.result()
 
 
 def _locate_faces(faces: Iterable[JournalFace], finder: FaceFinder, forgotten: set[str]) -> dict[str, bool]:
-    """Face id → confirmed, for those of the faces that are here. What resembles a forgotten face is
-    somebody else."""
+    """Map the current ids of those faces that are in the library to whether they are confirmed.
+
+    A forgotten face is never located: a face that resembles it is another person's.
+    """
     located = ((face, finder.find(face)) for face in faces if face.face_id not in forgotten)
     return {found[0]: face.confirmed and found[1] for face, found in located if found}
 
 
 class Replay:
-    """The state that events lead to, one after the other."""
+    """The state after a sequence of events. Which of two contradicting answers counts:
+
+    ==================  =======================  ====================================================
+    answer              contradicts              result
+    ==================  =======================  ====================================================
+    name, confirm       name, confirm, ignore    the later one counts
+    ignore              name, confirm            the later one counts
+    unignore            ignore                   the later one counts; a name stays
+    reject N            name N, confirm N        the later one counts
+    merge               split of the same faces  the later one counts
+    merge               two confirmed names      the names count, whichever came first
+    merge               name N and reject N      the name and the rejection count, whichever came first
+    rename, merge of    reject                   a face named with the old name is no longer rejected;
+    names                                        other rejections follow the name
+    forget              any                      forget counts, whenever it came
+    ==================  =======================  ====================================================
+
+    Faces that share a merge, directly or by way of other merges, are linked. A name that contradicts
+    the names of linked faces dissolves the merges of its own faces. A face leaves its merges if its
+    rejected names include the name of the faces linked to it, or if a split separates it from one.
+    """
 
     def __init__(self) -> None:
-        self.labels: dict[str, Label] = {}  # by person key until the end
+        self.labels: dict[str, Label] = {}  # with person keys as names, until `result`
         self.rejected: dict[str, set[str]] = {}
         self.merges: list[set[str]] = []
         self.splits: list[tuple[set[str], set[str]]] = []
@@ -87,72 +109,84 @@ class Replay:
         self.forgotten: set[str] = set()
 
     def apply(self, event: Event, faces: dict[str, bool], rest: dict[str, bool]) -> None:
-        if event.kind in ("name", "confirm") and event.name is not None:
-            self._name(event.name, faces, spelt=event.kind == "name")
-            self._reject(person_key(event.name), rest)
-        elif event.kind == "reject" and event.name is not None:
-            self.spelling.setdefault(person_key(event.name), event.name)
-            self._reject(person_key(event.name), faces)
-        elif event.kind in ("rename", "merge") and event.name is not None and event.to is not None:
-            self._rename(event.name, event.to)
-        elif event.kind == "merge":
-            self._merge(set(faces))
-        elif event.kind == "split":
-            self._split(set(faces), set(rest))
-        elif event.kind == "ignore":
-            self.labels |= {face: Label(None, seen) for face, seen in faces.items()}
-        elif event.kind == "unignore":
-            for face in faces:
-                if face in self.labels and self.labels[face].name is None:
-                    del self.labels[face]
-        elif event.kind == "forget":
-            self.forgotten.update(face.face_id for face in event.faces)
+        """Apply an event to its `faces` (id → confirmed) and its `rest`, as far as they are in the library."""
+        match event:
+            case Event(kind="name" | "confirm", name=str(name)):
+                self._name(name, faces, updates_spelling=event.kind == "name")
+                self._reject(name, rest)
+            case Event(kind="reject", name=str(name)):
+                self._reject(name, faces)
+            case Event(kind="rename" | "merge", name=str(name), to=str(to)):
+                self._rename(name, to)
+            case Event(kind="merge"):
+                self._merge(set(faces))
+            case Event(kind="split"):
+                self._split(set(faces), set(rest))
+            case Event(kind="ignore"):
+                self.labels |= {face: Label(None, confirmed) for face, confirmed in faces.items()}
+            case Event(kind="unignore"):
+                self._unignore(faces)
+            case Event(kind="forget"):
+                self.forgotten.update(face.face_id for face in event.faces)
 
-    def _name(self, name: str, here: dict[str, bool], *, spelt: bool) -> None:
+    def _name(self, name: str, faces: dict[str, bool], *, updates_spelling: bool) -> None:
         key = person_key(name)
-        if spelt or key not in self.spelling:
+        if updates_spelling or key not in self.spelling:
             self.spelling[key] = name
-        for face, confirmed in here.items():
+        for face, confirmed in faces.items():
             self.labels[face] = Label(key, confirmed)
             self.rejected.get(face, set()).discard(key)
-        linked = self._linked_faces({face for face, confirmed in here.items() if confirmed})
-        if self._names_of(linked) - {key}:  # the links said otherwise
-            self._unlink(set(here), whole=True)
+        linked = self._linked_faces({face for face, confirmed in faces.items() if confirmed})
+        if self._confirmed_names(linked) - {key}:
+            self._dissolve_merges(set(faces))
         self._unlink({face for face in linked if key in self.rejected.get(face, ())})
 
-    def _reject(self, key: str, here: Iterable[str]) -> None:
-        for face in here:
+    def _reject(self, name: str, faces: Iterable[str]) -> None:
+        key = person_key(name)
+        self.spelling.setdefault(key, name)
+        for face in faces:
             self.rejected.setdefault(face, set()).add(key)
             if face in self.labels and self.labels[face].name == key:
                 del self.labels[face]
-        if key in self._names_of(self._linked_faces(set(here))):
-            self._unlink(set(here))
+        if key in self._confirmed_names(self._linked_faces(set(faces))):
+            self._unlink(set(faces))
+
+    def _unignore(self, faces: Iterable[str]) -> None:
+        for face in faces:
+            if face in self.labels and self.labels[face].name is None:
+                del self.labels[face]
 
     def _linked_faces(self, faces: set[str]) -> set[str]:
-        """The faces, and all that merges have made one person with them."""
+        """Return the faces, and all that are linked to them by merges."""
         found, size = set(faces), -1
         while self.merges and size < len(found):
             size = len(found)
             found.update(*(group for group in self.merges if not group.isdisjoint(found)))
         return found
 
-    def _names_of(self, faces: Iterable[str]) -> set[str]:
-        """The names that any of the faces are confirmed to have."""
-        words = (self.labels[face] for face in faces if face in self.labels)
-        return {word.name for word in words if word.confirmed and word.name is not None}
+    def _confirmed_names(self, faces: Iterable[str]) -> set[str]:
+        """Return the keys of the names that are confirmed for any of the faces."""
+        labels = (self.labels[face] for face in faces if face in self.labels)
+        return {label.name for label in labels if label.confirmed and label.name is not None}
 
-    def _unlink(self, faces: set[str], *, whole: bool = False) -> None:
-        """Take faces out of the merges, or (`whole`) take back the merges they are in."""
+    def _unlink(self, faces: set[str]) -> None:
+        """Take these faces out of all merges."""
         for group in self.merges:
-            group -= group if whole and not group.isdisjoint(faces) else faces
+            group -= faces
+
+    def _dissolve_merges(self, faces: set[str]) -> None:
+        """Take back all merges that contain one of these faces."""
+        for group in self.merges:
+            if not group.isdisjoint(faces):
+                group.clear()
 
     def _rename(self, name: str, to: str) -> None:
         old, new = person_key(name), person_key(to)
         self.spelling[new] = to
         self.missing |= {face: new for face, key in self.missing.items() if key == old}
-        for face, word in self.labels.items():
-            if word.name == old:
-                self.labels[face] = Label(new, word.confirmed)
+        for face, label in self.labels.items():
+            if label.name == old:
+                self.labels[face] = Label(new, label.confirmed)
                 self.rejected.get(face, set()).discard(new)
         for face, names in self.rejected.items():
             if old in names:
@@ -166,9 +200,9 @@ class Replay:
                 leaving -= faces
         self.merges.append(faces)
         linked = self._linked_faces(faces)
-        names = self._names_of(linked)
+        names = self._confirmed_names(linked)
         if len(names) > 1:
-            faces.clear()  # names go before links, and so do rejections
+            faces.clear()
         self._unlink({face for face in linked if not names.isdisjoint(self.rejected.get(face, ()))})
 
     def _split(self, leaving: set[str], staying: set[str]) -> None:
@@ -177,24 +211,26 @@ class Replay:
         self.splits.append((leaving, staying))
 
     def result(self) -> ReplayedAnswers:
-        def spelt(key: str) -> str:
+        """Return the answers about all faces that are not forgotten, with names as last spelt."""
+
+        def spell(key: str) -> str:
             return self.spelling.get(key, key)
 
-        together = [faces - self.forgotten for faces in self.merges]
-        apart = [(a - self.forgotten, b - self.forgotten) for a, b in self.splits]
+        merges = [faces - self.forgotten for faces in self.merges]
+        splits = [(leaving - self.forgotten, staying - self.forgotten) for leaving, staying in self.splits]
         return ReplayedAnswers(
-            {
-                face: Label(None if word.name is None else spelt(word.name), word.confirmed)
-                for face, word in self.labels.items()
+            labels={
+                face: Label(None if label.name is None else spell(label.name), label.confirmed)
+                for face, label in self.labels.items()
                 if face not in self.forgotten
             },
-            len(self.missing.keys() - self.forgotten),
-            {
-                face: frozenset(map(spelt, names))
+            missing_count=len(self.missing.keys() - self.forgotten),
+            rejected={
+                face: frozenset(map(spell, names))
                 for face, names in self.rejected.items()
                 if names and face not in self.forgotten
             },
-            tuple(frozenset(faces) for faces in together if len(faces) > 1),
-            tuple((frozenset(a - b), frozenset(b)) for a, b in apart if a - b and b),
-            frozenset(spelt(key) for face, key in self.missing.items() if face not in self.forgotten),
+            merges=tuple(frozenset(faces) for faces in merges if len(faces) > 1),
+            splits=tuple((frozenset(a - b), frozenset(b)) for a, b in splits if a - b and b),
+            missing_names=frozenset(spell(key) for face, key in self.missing.items() if face not in self.forgotten),
         )

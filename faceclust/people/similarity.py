@@ -1,8 +1,8 @@
-"""How near faces and groups are to the groups of a clustering, and how sure that makes us.
+"""Distances between faces and groups, and the probabilities that follow from them.
 
-The distance is that of the grouping itself: the mean squared L2 over all pairs of faces, less
-half of each side's scatter (the mean squared distance of its faces from their centre): people
-who look different from photo to photo make loose groups.
+The distance is the one that clustering uses: the mean squared L2 over all pairs of faces, minus
+half of each side's scatter (the mean squared distance of its faces from their centre). The faces
+of people who look different from photo to photo have a large scatter.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types import Clustering, FaceTable, Float32
+from faceclust.types import SCATTER_SHARE, Clustering, FaceTable, Float32, Float64, Indices
 
-Indices = NDArray[np.int64]
-Float64 = NDArray[np.float64]
-
-#: Groups remembered as nearest to a face or a group.
+#: The number of nearest groups kept for a face or a group.
 NEAREST_GROUPS = 8
-_BLOCK = 2048
-_SCATTER_SHARE = 0.5  # of the scatter
-_CERTAIN_DISTANCE = 0.6  # a face this near to the others of its group belongs there: 1 in 300 did not
+_BLOCK = 2048  # units processed at a time, which bounds the memory
+_CERTAIN_DISTANCE = 0.6  # at this distance from the rest of its group, 299 of 300 faces belong to it
 
 
 class GroupDistances:
-    """Distances between faces and the groups they were put in. Groups are by their numbers."""
+    """Distances between faces and the groups of a clustering, by group number.
+
+    A *unit* is a set of faces: a single face, or a group.
+    """
 
     def __init__(self, faces: FaceTable, clustering: Clustering | None) -> None:
         self._position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
@@ -39,13 +38,13 @@ class GroupDistances:
         self.groups = frozenset(self._numbers.tolist())
         self._sizes = np.bincount(self._row[self._row >= 0], minlength=len(self._numbers))
         self._means, self._scatter = self._centres(self._row, len(self._numbers))
-        self._row_of_unit: dict[tuple[str, ...] | str, int] = {}  # unit → its row in the two arrays
+        self._row_of_unit: dict[tuple[str, ...] | str, int] = {}  # unit → its row in the next two arrays
         self._near_groups, self._near_distances = np.empty((0, NEAREST_GROUPS), np.int64), np.empty((0, NEAREST_GROUPS))
         self._outlier_probability: dict[str, float] = {}
-        self._expected_outliers: dict[int, tuple[tuple[str, ...], float]] = {}  # by the identity of the faces
+        self._expected_outliers: dict[int, tuple[tuple[str, ...], float]] = {}  # by `id` of the tuple of faces
 
     def _centres(self, row: Indices, count: int) -> tuple[Float32, Float64]:
-        """Mean (count, d) and scatter (count,) of the faces of each row; −1: of none."""
+        """Return mean (count, d) and scatter (count,) of the faces of each row; row −1 means no group."""
         order = np.argsort(row, kind="stable")
         order = order[row[order] >= 0]
         if not len(order):
@@ -56,8 +55,11 @@ class GroupDistances:
         return means.astype(np.float32), self._mean_square_norm - np.einsum("ij,ij->i", means, means)
 
     def nearest_groups(self, units: Sequence[tuple[str, ...]]) -> tuple[Indices, Float64]:
-        """For each set of faces the NEAREST groups, itself left out: numbers (n, NEAREST) and rising
-        distances (n, NEAREST), −1 and infinite where there are fewer. Each set is looked at once."""
+        """Return each unit's nearest groups other than its own, (n, NEAREST_GROUPS): numbers and distances.
+
+        Distances are ascending. If there are fewer groups, numbers are −1 and distances inf. Each unit
+        is computed only once.
+        """
         new = [unit for unit in dict.fromkeys(units) if unit not in self._row_of_unit]
         groups, distances = [self._near_groups], [self._near_distances]
         for start in range(0, len(new), _BLOCK):
@@ -81,29 +83,31 @@ class GroupDistances:
         return np.where(np.isfinite(found), numbers[best], -1).astype(np.int64), found
 
     def _group_distances(self, units: Sequence[tuple[str, ...]]) -> Float64:
-        """(units, groups); infinite where the unit is the group."""
+        """Return the distances (units, groups); inf between a unit and its own group."""
         position = [np.array([self._position[face] for face in unit]) for unit in units]
         means = np.stack([self._embeddings[some].mean(axis=0) for some in position])
         scatter = self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64)
         distances = 2 * self._mean_square_norm - 2 * (means @ self._means.T).astype(np.float64)
-        distances -= _SCATTER_SHARE * (np.maximum(scatter, 0)[:, None] + self._scatter)
+        distances -= SCATTER_SHARE * (np.maximum(scatter, 0)[:, None] + self._scatter)
         for line, some in zip(distances, position, strict=True):
             rows = np.unique(self._row[some])
             line[rows[rows >= 0]] = np.inf
         return distances
 
     def face_distances(self, units: Sequence[tuple[str, ...]], faces: Sequence[str]) -> Float64:
-        """Distances (units, faces) to single faces, each for itself."""
+        """Return the distances between units and single faces, float64 (units, faces)."""
         means = np.stack([self._embeddings[[self._position[f] for f in unit]].mean(axis=0) for unit in units])
         scatter = np.maximum(self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64), 0)
         others = self._embeddings[[self._position[face] for face in faces]]
         return np.asarray(
-            2 * self._mean_square_norm - 2 * (means @ others.T) - _SCATTER_SHARE * scatter[:, None], dtype=np.float64
+            2 * self._mean_square_norm - 2 * (means @ others.T) - SCATTER_SHARE * scatter[:, None], dtype=np.float64
         )
 
     def outlier_probabilities(self, faces: Iterable[str]) -> dict[str, float]:
-        """The chance of each of these faces that it does not belong to its group, for groups of
-        three and more: of two faces none is the odd one."""
+        """Return the probability for each face that it does not belong to its group.
+
+        Faces in groups of fewer than three are left out: of two faces neither is the outlier.
+        """
         faces = list(faces)
         new = [face for face in faces if face not in self._outlier_probability and self._row[self._position[face]] >= 0]
         new = [face for face in new if self._sizes[self._row[self._position[face]]] > 2]
@@ -115,13 +119,13 @@ class GroupDistances:
         return {face: self._outlier_probability[face] for face in faces if face in self._outlier_probability}
 
     def expected_outliers(self, faces: tuple[str, ...]) -> float:
-        """How many of a group's faces do not belong to it, on average."""
-        if len(faces) < 3:  # kept by identity: single faces are new tuples each time
+        """Return the expected number of a group's faces that do not belong to it."""
+        if len(faces) < 3:
             return 0.0
-        known = self._expected_outliers.get(id(faces))
-        if known is None:
-            known = self._expected_outliers[id(faces)] = (faces, sum(self.outlier_probabilities(faces).values()))
-        return known[1]
+        cached = self._expected_outliers.get(id(faces))  # by identity: hashing long tuples is slow
+        if cached is None:
+            cached = self._expected_outliers[id(faces)] = (faces, sum(self.outlier_probabilities(faces).values()))
+        return cached[1]
 
     def _compute_outlier_probabilities(self, faces: Sequence[str]) -> Float64:
         position = np.array([self._position[face] for face in faces], dtype=np.int64)
@@ -130,29 +134,34 @@ class GroupDistances:
         sizes = self._sizes[row][:, None]
         rest = (self._means[row] * sizes - x) / (sizes - 1)
         scatter = self._mean_square_norm - np.einsum("ij,ij->i", rest, rest)
-        own = 2 * self._mean_square_norm - 2 * np.einsum("ij,ij->i", x, rest) - _SCATTER_SHARE * scatter
-        chance = np.zeros(len(faces))
+        own = 2 * self._mean_square_norm - 2 * np.einsum("ij,ij->i", x, rest) - SCATTER_SHARE * scatter
+        probability = np.zeros(len(faces))
         loose = np.flatnonzero(own > _CERTAIN_DISTANCE)
         others = (
             2 * self._mean_square_norm
             - 2 * (x[loose].astype(np.float32) @ self._means.T)
-            - _SCATTER_SHARE * self._scatter
+            - SCATTER_SHARE * self._scatter
         )
         others[np.arange(len(loose)), row[loose]] = np.inf
-        chance[loose] = outlier_probability(own[loose], others.min(axis=1) - own[loose])
-        return chance
+        probability[loose] = outlier_probability(own[loose], others.min(axis=1) - own[loose])
+        return probability
 
 
 def match_probability(distance: Float64, margin: Float64) -> Float64:
-    """The chance that what is this far from a person, and that much farther from the next one, is
-    that person. Fitted to eleven sets of real faces (half of LFW, parts of it, made albums), on
-    the scale on which 1.1 is the threshold; a set left out is foretold with an AUC of 0.96."""
+    """Return the probability that a unit is a person, given the distance and its margin to the next person.
+
+    Logistic regression on eleven sets of real faces (half of LFW, parts of it, sample albums), on the
+    scale of OPERATING_POINT. Cross-validation with one set held out gives an AUC of 0.96.
+    """
     return _sigmoid(9.3 - 9.9 * distance + 10.5 * np.clip(margin, -0.3, 0.3))
 
 
 def outlier_probability(distance: Float64, margin: Float64) -> Float64:
-    """The chance that a face this far from the others of its group, and that much farther from the
-    nearest other group, is somebody else. Fitted to the same sets (AUC 0.94)."""
+    """Return the probability that a face does not belong to its group.
+
+    `distance` is that to the rest of the group, and `margin` how much farther the nearest other group
+    is. Fitted like `match_probability` (AUC 0.94).
+    """
     return _sigmoid(-4.0 + 5.1 * distance - 8.9 * np.clip(margin, -0.3, 0.6))
 
 

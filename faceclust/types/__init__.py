@@ -1,7 +1,8 @@
-"""The values that cross a boundary between two stages. Numpy only; checked when made."""
+"""Values that cross a boundary between two stages: NumPy arrays and frozen dataclasses, checked when made."""
 
-from faceclust.types.arrays import Float32, UInt8, check_array
-from faceclust.types.faces import Clustering, ClusterParams, FaceTable
+from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
+from faceclust.types.boxes import Box, intersection_over_union, paired_intersection_over_union
+from faceclust.types.faces import OPERATING_POINT, SCATTER_SHARE, Clustering, ClusterParams, FaceTable
 from faceclust.types.people import FaceOccurrence, Person, PhotoInfo
 from faceclust.types.photos import (
     EXTRA_MODULE_BY_REASON,
@@ -17,13 +18,18 @@ from faceclust.types.photos import (
 
 __all__ = [
     "EXTRA_MODULE_BY_REASON",
+    "OPERATING_POINT",
+    "SCATTER_SHARE",
     "TRANSIENT_REASONS",
+    "Box",
     "ClusterParams",
     "Clustering",
     "Detections",
     "FaceOccurrence",
     "FaceTable",
     "Float32",
+    "Float64",
+    "Indices",
     "Metadata",
     "Person",
     "Photo",
@@ -34,4 +40,6 @@ __all__ = [
     "SkippedPhoto",
     "UInt8",
     "check_array",
+    "intersection_over_union",
+    "paired_intersection_over_union",
 ]

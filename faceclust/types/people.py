@@ -1,19 +1,22 @@
-"""Faces on photos, and persons: what is said of them and shown."""
+"""Faces on photos, photos and persons, as outputs and the journal use them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from faceclust.types.boxes import Box
+
 
 @dataclass(frozen=True)
 class FaceOccurrence:
-    """One face on one photo of the library, where outputs and the journal need to find it."""
+    """One face on one photo of the library. `photo` is a POSIX path below the root, `photo_hash` the hash of
+    its content, `box` in fractions of the upright photo and `photo_size` its width and height in px."""
 
     face_id: str
     photo: str
     photo_hash: str
-    box: tuple[float, float, float, float]
+    box: Box
     photo_size: tuple[int, int]
     quality: float
     score: float
@@ -21,7 +24,7 @@ class FaceOccurrence:
 
     @property
     def pixel_box(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom in pixels of the upright photo."""
+        """The box as left, top, right, bottom in pixels of the upright photo."""
         width, height = self.photo_size
         left, top, right, bottom = self.box
         return round(left * width), round(top * height), round(right * width), round(bottom * height)
@@ -29,10 +32,10 @@ class FaceOccurrence:
 
 @dataclass(frozen=True)
 class PhotoInfo:
-    """What is known of a photo of the library apart from its faces. `photo`: POSIX path below the
-    root; `photo_hash`: of its bytes; `read_dimensions`: width and height of the upright photo, px;
-    `orientation`: the EXIF orientation (1 to 8) by which the stored picture becomes upright;
-    `latitude`, `longitude`: degrees, north and east."""
+    """A photo of the library without its faces. `photo` is a POSIX path below the root, and
+    `photo_hash` the hash of its content. `size` is the width and height of the upright photo in px.
+    `orientation` is the EXIF orientation (1 to 8) that makes the stored picture upright. `latitude`
+    and `longitude` are degrees north and east."""
 
     photo: str
     photo_hash: str
@@ -46,10 +49,10 @@ class PhotoInfo:
 
 @dataclass(frozen=True)
 class Person:
-    """A named person, or a group nobody has named yet (`name` is None).
+    """A named person, or a group without a name (`name` is None).
 
-    `confirmed` are the faces the user was shown, or pointed at, when giving the name; the
-    other faces came with the group. `clusters` are the numbers of the groups they lie in.
+    `confirmed` are the faces that the user saw or selected when naming the person. The other
+    faces are suggested: they belong to the same groups. `clusters` are the numbers of these groups.
     """
 
     id: str
@@ -61,5 +64,5 @@ class Person:
 
     @property
     def label(self) -> str:
-        """The name, or "group 12"."""
+        """The name, or for example "group 12"."""
         return self.name or f"group {self.clusters[0]}"

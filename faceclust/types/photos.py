@@ -1,4 +1,4 @@
-"""A photo on its way from the disk to its row in a cache."""
+"""A photo at each stage from the crawl to its row in the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faceclust.types.arrays import Float32, UInt8, check_array
 
 @dataclass(frozen=True, order=True)
 class PhotoRef:
-    """A photo file as the crawler saw it. `rel_path` is a POSIX path below the library's root."""
+    """A photo file found by the crawler. `rel_path` is a POSIX path below the library's root, `size` in bytes."""
 
     rel_path: str
     size: int
@@ -24,7 +24,7 @@ class PhotoRef:
 
     @property
     def folder(self) -> str:
-        """POSIX path of the folder below the root, "" for the root itself."""
+        """The POSIX path of its folder below the root; "" for the root itself."""
         return self.rel_path.rpartition("/")[0]
 
     @property
@@ -34,7 +34,8 @@ class PhotoRef:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the camera wrote. `taken_at` is local camera time, without a zone."""
+    """Metadata from the camera. `taken_at` is local camera time without a time zone; `latitude` and
+    `longitude` are degrees north and east."""
 
     taken_at: datetime | None = None
     camera: str | None = None
@@ -45,7 +46,8 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo, upright. `pixels` may be a reduced copy of `installed_size` (width, height)."""
+    """A decoded, upright photo. `pixels` are uint8 RGB (h, w, 3), possibly reduced from `full_size`
+    (width, height)."""
 
     ref: PhotoRef
     content_hash: str
@@ -61,15 +63,18 @@ class Photo:
         return (self.pixels.shape[1], self.pixels.shape[0]) == self.full_size
 
     def without_pixels(self) -> Photo:
-        """All but the pixels, whose memory can go."""
+        """Return the photo without its pixels, so that their memory can be freed."""
         return replace(self, pixels=np.empty((0, 0, 3), np.uint8))
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Faces found in one picture, in its pixels: boxes (n, 4) as left, top, right, bottom;
-    scores (n,) in 0..1; landmarks (n, 5, 2) as x, y of the eye on the picture's left, the
-    other eye, nose tip, mouth corner on the left, the other corner. n = 0 is valid."""
+    """Faces detected in one picture, float32, in pixels. n = 0 is valid.
+
+    `boxes` (n, 4) are left, top, right, bottom; `scores` (n,) are 0 to 1. `landmarks` (n, 5, 2)
+    are x and y of five points: the eye on the left of the picture, the other eye, the tip of
+    the nose, the left corner of the mouth and the right one.
+    """
 
     boxes: Float32
     scores: Float32
@@ -85,17 +90,17 @@ class Detections:
         return len(self.boxes)
 
     def take(self, indices: NDArray[np.intp]) -> Detections:
-        """These faces only, in this order."""
+        """Return the faces at these indices, in this order."""
         return Detections(self.boxes[indices], self.scores[indices], self.landmarks[indices])
 
     def scaled(self, factor: float) -> Detections:
-        """The same faces in a picture `factor` times as large."""
-        f = np.float32(factor)
-        return Detections(self.boxes * f, self.scores, self.landmarks * f)
+        """Return the faces in a picture that is `factor` times as large."""
+        scale = np.float32(factor)
+        return Detections(self.boxes * scale, self.scores, self.landmarks * scale)
 
 
 class SkipReason(StrEnum):
-    """Why a photo was passed by. The value is what users read and what the cache holds."""
+    """The reason a photo was skipped. Its value is shown to users and stored in the cache."""
 
     EMPTY = "empty file"
     TRUNCATED = "truncated file"
@@ -112,16 +117,17 @@ class SkipReason(StrEnum):
     FAILED = "failed"
 
 
-#: What the optional extras bring, by the reason given without it.
+#: The module that an optional extra installs, by the skip reason it resolves.
 EXTRA_MODULE_BY_REASON = {SkipReason.NEEDS_RAW: EXTRA_MODULES["raw"], SkipReason.NEEDS_JXL: EXTRA_MODULES["jxl"]}
 _REASONS_RESOLVED_BY_EXTRAS = {reason for reason, module in EXTRA_MODULE_BY_REASON.items() if find_spec(module)}
-#: Reasons that lie with the moment, or with an extra that has come since: the next scan tries again.
+#: Reasons that may be gone at the next scan, which tries these photos again: temporary failures, and
+#: missing extras that have been installed since.
 TRANSIENT_REASONS = frozenset({SkipReason.OUT_OF_MEMORY, SkipReason.UNREADABLE}) | _REASONS_RESOLVED_BY_EXTRAS
 
 
 @dataclass(frozen=True)
 class SkippedPhoto:
-    """A photo that could not be used: a value, not an exception, and a row in the cache."""
+    """A photo that could not be used. It is a value, not an exception, and a row in the cache."""
 
     ref: PhotoRef
     reason: SkipReason
@@ -130,10 +136,13 @@ class SkippedPhoto:
 
 @dataclass(frozen=True)
 class ScannedPhoto:
-    """One photo's faces. Boxes and landmarks are fractions of the upright photo's width and
-    height; embeddings are float32 (n, d) of the pack's radius. Of the faces in `forgotten` (ids)
-    only the place is kept. `min_face`: px of the photo's smallest face looked for, None where that
-    is not known."""
+    """The faces of one photo.
+
+    `boxes` (n, 4) and `landmarks` (n, 5, 2) are fractions of the upright photo's width and height.
+    `embeddings` are float32 (n, d), with the pack's radius as norm. Only the boxes are kept of the
+    faces in `forgotten` (ids). `min_face` is the size in px of the smallest face the scan searched
+    for, None if unknown.
+    """
 
     ref: PhotoRef
     content_hash: str

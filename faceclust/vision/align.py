@@ -12,14 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from faceclust.types import Float32, UInt8
-from faceclust.vision.geometry import (
-    Float64,
-    invert_transform,
-    similarity_transform,
-    transform_points,
-    transform_scale,
-)
+from faceclust.types import Float32, Float64, UInt8
+from faceclust.vision.geometry import invert_transform, similarity_transform, transform_points, transform_scale
 
 
 def chip_transforms(landmarks: Float32, template: Float32) -> list[Float64]:

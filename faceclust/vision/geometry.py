@@ -10,9 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types import Float32
-
-Float64 = NDArray[np.float64]
+from faceclust.types import Float32, Float64
 
 
 def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floating]) -> Float64:

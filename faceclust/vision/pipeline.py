@@ -10,11 +10,11 @@ import numpy as np
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
-from faceclust.types import Detections, Float32, UInt8
+from faceclust.types import Detections, Float32, Float64, UInt8
 from faceclust.vision.align import box_transforms, chip_transforms, cut_chips
 from faceclust.vision.detect import load_detector
 from faceclust.vision.embed import load_embedder
-from faceclust.vision.geometry import Float64, transform_scale
+from faceclust.vision.geometry import transform_scale
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.quality import face_quality
 

@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image
 
 from faceclust.packs.pack import EmbedderSpec
-from faceclust.types import Detections, Float32, UInt8, check_array
-from faceclust.vision.geometry import Float64
+from faceclust.types import Detections, Float32, Float64, UInt8, check_array
 
 _DETAIL_SIDE = 64  # side in pixels of the grey square that sharpness and noise are measured on
 _DETAIL_REACH = 0.8  # half the square's side on the chip, in units of the distance from eyes to mouth

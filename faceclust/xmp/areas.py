@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-from faceclust.xmp.values import Box
+from faceclust.types import Box
 
 #: The text of a field, by its name.
 FieldReader = Callable[[str], str | None]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from faceclust.types import Box, intersection_over_union
 from faceclust.xmp.rdf import array_items, property_elements, text_of
 from faceclust.xmp.schemes import format_centre_and_size
-from faceclust.xmp.values import Box, intersection_over_union
 
 REGIONS_PROPERTY, KEYWORDS_PROPERTY = "faceclust:WroteRegions", "faceclust:WroteKeywords"
 SUGGESTED_PROPERTY = "faceclust:SuggestedRegions"

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from lxml import etree
 
+from faceclust.types import Box
 from faceclust.xmp import areas
 from faceclust.xmp.areas import parse_microsoft_box, parse_mwg_box
 from faceclust.xmp.ownership import SUGGESTED_PROPERTY, OwnRegion, read_own_keywords, read_own_regions
 from faceclust.xmp.packet import parse_packet, tag
-from faceclust.xmp.values import Box, XmpFaces, XmpRegion
+from faceclust.xmp.values import XmpFaces, XmpRegion
 
 _RDF, _DESCRIPTION, _ITEM = tag("rdf:RDF"), tag("rdf:Description"), tag("rdf:li")
 _ARRAYS = frozenset(map(tag, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))

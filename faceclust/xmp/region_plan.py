@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faceclust.types import Box, intersection_over_union
 from faceclust.xmp.ownership import OwnRegion, format_region_note
 from faceclust.xmp.schemes import PacketRegion, Scheme
-from faceclust.xmp.values import Box, intersection_over_union
 
 _SAME_FACE_IOU = 0.4  # of the area that either box has
 

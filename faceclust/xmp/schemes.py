@@ -13,11 +13,11 @@ from functools import partial
 
 from lxml import etree
 
+from faceclust.types import Box
 from faceclust.xmp.areas import parse_microsoft_box, parse_mwg_box, uses_pixels
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import field_element, field_names, field_text
 from faceclust.xmp.serialise import format_attribute, format_element
-from faceclust.xmp.values import Box
 
 _AREA_FIELDS = {tag(f"stArea:{name}") for name in ("x", "y", "w", "h", "unit")}
 _MWG_FIELDS = {tag(f"mwg-rs:{name}") for name in ("Name", "Type", "Area")}

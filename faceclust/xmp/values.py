@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Box = tuple[float, float, float, float]
+from faceclust.types import Box
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,3 @@ def stored_box(box: Box, orientation: int) -> Box:
 def stored_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     """Width and height of the stored picture, from those of the upright one; and back."""
     return size[::-1] if orientation in (5, 6, 7, 8) else size
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """The area that both have, as part of the area that either has."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    both = width * height
-    either = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / either if either > 0 else 0.0

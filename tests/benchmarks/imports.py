@@ -29,8 +29,8 @@ from faceclust.importers.collect import collect_names
 from faceclust.importers.plan import ImportPlan
 from faceclust.importers.reconcile import reconcile
 from faceclust.importers.sources import classify_sources
-from faceclust.types import FaceOccurrence
-from faceclust.xmp.values import Box, stored_box, stored_size
+from faceclust.types import Box, FaceOccurrence
+from faceclust.xmp.values import stored_box, stored_size
 
 Truth = dict[str, list[tuple[str, Box]]]
 

@@ -26,8 +26,8 @@ from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview
 from faceclust.outputs.report.timeline import select_faces_across_years
-from faceclust.people.face_finder import intersection_over_union
 from faceclust.people.journal import Journal
+from faceclust.types import intersection_over_union
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.terminal import LabelTerminal

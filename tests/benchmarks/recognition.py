@@ -25,7 +25,8 @@ from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.metrics.verification import standard_error, verify_folds
 from faceclust.evaluation.pair_lists import read_pair_list
-from faceclust.people.identification import IDENTIFY_THRESHOLD, MEAN_PENALTY, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
+from faceclust.people.identification import MEAN_PENALTY, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
+from faceclust.types import OPERATING_POINT
 
 DRAWS = 5
 
@@ -156,7 +157,7 @@ class Outcome:
     def at_far(self, far: float) -> float:
         return self.named(np.nextafter(np.sort(self.strangers)[int(far * len(self.strangers))], 0))
 
-    def row(self, threshold: float = IDENTIFY_THRESHOLD) -> list[float]:
+    def row(self, threshold: float = OPERATING_POINT) -> list[float]:
         far = float((self.strangers <= threshold).mean())
         return [float(self.right.mean()), self.at_far(0.01), self.at_far(0.001), self.named(threshold), far]
 
@@ -192,7 +193,7 @@ def certainty(faces: np.ndarray, persons: np.ndarray) -> None:
     for scene in scenes:
         splits = [scene.draw(persons, seed) for seed in range(DRAWS)]
         seen.append([Outcome.of(rule, faces, persons, split, persons[split.gallery]) for split in splits])
-    for low, high in ((0.0, 0.8), (0.8, 1.0), (1.0, IDENTIFY_THRESHOLD)):
+    for low, high in ((0.0, 0.8), (0.8, 1.0), (1.0, OPERATING_POINT)):
         for least, most in ((0.2, np.inf), (0.0, 0.2)):
             cells = [_right(outcomes, low, high, least, most) for outcomes in seen]
             margin = "0.2 or more" if least else "below 0.2"
@@ -218,7 +219,7 @@ def galleries(faces: np.ndarray, persons: np.ndarray, shown: int = 3) -> None:
     for seed in range(DRAWS):
         rng = np.random.default_rng(seed)
         library, rest = np.split(rng.permutation(len(faces)), [len(faces) // 2])
-        groups = cluster_in_two_passes(faces[library], IDENTIFY_THRESHOLD, Constraints())
+        groups = cluster_in_two_passes(faces[library], OPERATING_POINT, Constraints())
         confirmed: dict[int, str] = {}
         suggested: dict[int, str] = {}
         for number in np.flatnonzero(np.bincount(groups[groups >= 0]) > 1):

@@ -100,7 +100,7 @@ def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: 
     assert again.pack.fingerprint == library.pack.fingerprint
     assert again.scan(workers=0).scanned == 0
     grouping = again.cluster()
-    assert grouping.full_reason == "the models are others"
+    assert grouping.full_reason == "the models have changed"
     assert len(grouping.clustering.labels) == len(before.clustering.labels)
 
 

@@ -11,7 +11,7 @@ from faceclust.types import ClusterParams
 from tests.cluster.test_group import table
 
 
-def test_pairs_memory_and_time_grow_as_they_should() -> None:
+def test_pairs_memory_and_time_scale_with_the_faces() -> None:
     small, large = estimate_cost(100_000, 128), estimate_cost(1_000_000, 128)
     assert small.pairs == 100_000 * 99_999 // 2
     assert small.memory < 1e9 and large.memory < 4.5e9
@@ -19,29 +19,29 @@ def test_pairs_memory_and_time_grow_as_they_should() -> None:
     assert 10 * small.seconds < large.seconds
 
 
-def test_it_is_said_in_words_a_user_reads() -> None:
+def test_the_cost_is_described_in_words() -> None:
     assert describe_cost(CostEstimate(1_249_975_000, 400_000_000, 10.2), 50_000) == (
         "50,000 faces, 1.2 billion pairs to compare: about 10 seconds and 0.4 GB of memory"
     )
     assert "about 20 minutes" in describe_cost(CostEstimate(10**11, 10**9, 1200), 10**6)
 
 
-def test_large_libraries_are_told_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Noting(SilentProgress):
+def test_large_libraries_get_an_estimate_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    class RecordedProgress(SilentProgress):
         def __init__(self) -> None:
-            self.said: list[str] = []
+            self.messages: list[str] = []
 
         def start(self, what: str, total: int | None, unit: str = "") -> None:
-            self.said.append(what)
+            self.messages.append(what)
 
         def note(self, message: str) -> None:
-            self.said.append(message)
+            self.messages.append(message)
 
-    noting = Noting()
+    recorded = RecordedProgress()
     faces = table(np.eye(8, dtype=np.float32))
-    group.group_faces(faces, ClusterParams(), Constraints(), noting)
-    assert noting.said[0] == "comparing faces"
+    group.group_faces(faces, ClusterParams(), Constraints(), recorded)
+    assert recorded.messages[0] == "comparing faces"
     monkeypatch.setattr(group, "_MIN_FACES_FOR_ESTIMATE", 8)
-    noting.said.clear()
-    group.group_faces(faces, ClusterParams(), Constraints(), noting)
-    assert noting.said[0].startswith("8 faces,") and noting.said[1] == "comparing faces"
+    recorded.messages.clear()
+    group.group_faces(faces, ClusterParams(), Constraints(), recorded)
+    assert recorded.messages[0].startswith("8 faces,") and recorded.messages[1] == "comparing faces"

@@ -1,8 +1,10 @@
-"""HDBSCAN and its spanning tree against the package, SciPy, and a search through all pairs."""
+"""HDBSCAN and its spanning tree equal the `hdbscan` package, SciPy, and Kruskal's algorithm over all pairs."""
 
 from __future__ import annotations
 
+import tomllib
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from faceclust.progress import SilentProgress
 
 
 def canonical(labels: np.ndarray) -> list[int]:
-    """Each label as the position of its first member, noise alone."""
+    """Rename each label to the position of its first member; noise faces are alone."""
     noise = labels < 0
     labels = np.where(noise, labels.max() + 1 + np.cumsum(noise), labels)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
@@ -35,7 +37,7 @@ def package(points: np.ndarray, min_size: int, min_samples: int) -> Any:
     from hdbscan import HDBSCAN
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own use of scikit-learn
+        warnings.simplefilter("ignore")  # the package uses deprecated parameters of scikit-learn
         model = HDBSCAN(
             min_cluster_size=min_size, min_samples=min_samples, approx_min_span_tree=False, core_dist_n_jobs=1
         )
@@ -43,15 +45,15 @@ def package(points: np.ndarray, min_size: int, min_samples: int) -> Any:
 
 
 def reachability(points: np.ndarray, min_samples: int) -> np.ndarray:
-    """The whole matrix of mutual reachability, for not too many points."""
+    """Return the full matrix of mutual reachability distances."""
     x = points.astype(np.float64)
     distances = np.stack([np.sqrt(((x - one) ** 2).sum(axis=1)) for one in x])
-    core = np.sort(distances, axis=1)[:, min(min_samples, len(x) - 1)]  # a point is its own nearest
+    core = np.sort(distances, axis=1)[:, min(min_samples, len(x) - 1)]  # a point's nearest is itself
     return np.maximum(distances, np.maximum(core[:, None], core))
 
 
 def edges_by_search(points: np.ndarray, min_samples: int) -> list[tuple[float, int, int]]:
-    """Kruskal's tree from all pairs: the lightest first, then those of the smallest ends."""
+    """Return the edges of Kruskal's algorithm over all pairs; ties by the smaller, then the larger end."""
     matrix = reachability(points, min_samples)
     name = list(range(len(points)))
     pairs = [(float(matrix[i, j]), i, j) for j in name for i in range(j)]
@@ -85,7 +87,7 @@ def check_tree(points: np.ndarray, min_samples: int, weights_only: bool = False)
     min_samples=st.integers(1, 12),
     length=st.sampled_from([1, 2, 4, 24]),
 )
-def test_the_tree_is_the_lightest_of_all_pairs(
+def test_the_tree_equals_kruskals_over_all_pairs(
     seed: int, n: int, d: int, spread: float, cluster_size: int, min_samples: int, length: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -103,7 +105,7 @@ def test_the_tree_is_the_lightest_of_all_pairs(
     min_samples=st.integers(1, 8),
     length=st.sampled_from([1, 3, 24]),
 )
-def test_ties_go_to_the_smallest_ends_and_copies_to_the_first(
+def test_ties_are_resolved_by_the_smallest_ends_and_copies_join_the_first(
     seed: int, n: int, d: int, side: int, min_samples: int, length: int
 ) -> None:
     points = np.random.default_rng(seed).integers(-side, side + 1, (n, d)).astype(np.float32)
@@ -111,14 +113,14 @@ def test_ties_go_to_the_smallest_ends_and_copies_to_the_first(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("faceclust.cluster.spanning_tree.LIST_LENGTH", length)
         patch.setattr("faceclust.cluster.nearest_lists.LIST_LENGTH", length)
-        # Among copies the tree with core distances is one of several that weigh the same.
+        # With copies and core distances, several trees have the same weights.
         check_tree(points, min_samples, weights_only=copies and min_samples > 1)
 
 
 @pytest.mark.parametrize("min_samples", [1, 2, 30])
-def test_faces_too_alike_for_float32(min_samples: int) -> None:
-    """Groups of more near copies than a list holds, and one point so far off that float32
-    tells none of the others apart."""
+def test_points_that_float32_cannot_separate(min_samples: int) -> None:
+    """Groups of more near copies than a list holds, and one point so far away that float32
+    cannot separate any of the others."""
     rng = np.random.default_rng(4)
     points = np.repeat(rng.normal(size=(3, 12)), 40, axis=0) + 1e-5 * rng.normal(size=(120, 12))
     check_tree(points.astype(np.float32), min_samples)
@@ -128,7 +130,7 @@ def test_faces_too_alike_for_float32(min_samples: int) -> None:
 
 
 @pytest.mark.parametrize(("d", "min_samples"), [(8, 1), (128, 1), (128, 4)])
-def test_the_tree_weighs_what_scipys_does_on_thousands(d: int, min_samples: int) -> None:
+def test_the_weights_equal_scipys_on_thousands_of_points(d: int, min_samples: int) -> None:
     points = clustered_points(11, 2600, d, 0.5, 60)
     expected = np.sort(minimum_spanning_tree(reachability(points, min_samples)).data)
     a, b, weight = build_spanning_tree(points, min_samples)
@@ -137,7 +139,7 @@ def test_the_tree_weighs_what_scipys_does_on_thousands(d: int, min_samples: int)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
-def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+def test_threads_and_tile_sizes_do_not_change_the_tree(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     points = clustered_points(5, 700, 10, 0.1, 80)
     expected = [part.tolist() for part in build_spanning_tree(points, 3)]
     monkeypatch.setattr("os.cpu_count", lambda: threads)
@@ -150,12 +152,27 @@ def test_threads_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, thre
 # -- groups ----------------------------------------------------------------------------
 
 
+def test_the_private_functions_of_the_package_are_there() -> None:
+    """If a new version fails here, check whether its public interface accepts a spanning tree."""
+    from hdbscan._hdbscan_linkage import label
+    from hdbscan.hdbscan_ import _tree_to_labels
+
+    chain = np.array([[0, 1, 1.0], [1, 2, 1.0], [3, 4, 1.0], [4, 5, 1.0], [2, 3, 9.0]])
+    assert _tree_to_labels(None, label(chain), 3)[0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_version_of_the_package_has_an_upper_bound() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (requirement,) = [line for line in project["dependencies"] if line.startswith("hdbscan")]
+    assert "<" in requirement
+
+
 @settings(max_examples=250, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(2, 400),
-    # In one dimension distances of float32 numbers are often equal; the package does it one
-    # way up to 60 dimensions and another beyond.
+    # In one dimension distances of float32 numbers are often equal. The package switches algorithms at
+    # 60 dimensions.
     d=st.one_of(st.integers(2, 8), st.integers(2, 140)),
     spread=st.floats(0.01, 1),
     cluster_size=st.sampled_from([6, 20, 80]),
@@ -167,7 +184,7 @@ def test_equals_the_package(seed: int, n: int, d: int, spread: float, cluster_si
     assert cluster_hdbscan(points, min_size).tolist() == canonical(expected)
 
 
-def test_equals_the_package_on_thousands() -> None:
+def test_clusters_equal_those_of_the_package_on_thousands_of_points() -> None:
     points = clustered_points(12, 4000, 96, 0.6, 90)
     groups = cluster_hdbscan(points, 3)
     assert groups.tolist() == canonical(package(points, 3, 1).labels_)
@@ -183,17 +200,17 @@ def test_equals_the_package_on_thousands() -> None:
     min_size=st.integers(2, 6),
     min_samples=st.integers(2, 9),
 )
-def test_core_distances_are_the_packages(
+def test_core_distances_equal_those_of_the_package(
     seed: int, n: int, d: int, spread: float, min_size: int, min_samples: int
 ) -> None:
-    """Edges as long as a core distance come several at a time, so that there are several trees,
-    and the groups at such a height are a matter of choice; the heights are not."""
+    """Several edges may equal one core distance. Then there are several minimum spanning trees with
+    different groups at that height, but all have the same heights."""
     points = clustered_points(seed, n, d, spread, 20)
     heights = package(points, min_size, min_samples).single_linkage_tree_.to_numpy()[:, 2]
     assert build_spanning_tree(points, min_samples)[2].tolist() == pytest.approx(heights.tolist(), rel=1e-9)
 
 
-def test_nearly_all_faces_are_grouped_as_by_the_package_with_core_distances() -> None:
+def test_with_core_distances_nearly_all_clusters_equal_those_of_the_package() -> None:
     points = clustered_points(3, 1500, 64, 0.4, 30)
     groups = cluster_hdbscan(points, 4, 5)
     same = groups == np.array(canonical(package(points, 4, 5).labels_))
@@ -208,7 +225,7 @@ def test_nearly_all_faces_are_grouped_as_by_the_package_with_core_distances() ->
     min_size=st.integers(2, 6),
     min_samples=st.integers(1, 4),
 )
-def test_copies_of_a_face_share_its_fate(seed: int, n: int, d: int, min_size: int, min_samples: int) -> None:
+def test_copies_of_a_face_share_its_cluster(seed: int, n: int, d: int, min_size: int, min_samples: int) -> None:
     rng = np.random.default_rng(seed)
     points = clustered_points(seed, n, d, 0.3)[rng.integers(0, n, n)]
     groups = cluster_hdbscan(points, min_size, min_samples)
@@ -238,13 +255,13 @@ def test_degenerate_input(min_samples: int) -> None:
         assert groups(np.ones((1, 4)), min_size) == [0]
         assert groups(np.ones((2, 4)), min_size) == [0, 1]
         assert groups(np.eye(3), min_size) == [0, 1, 2]
-        # Without anything less dense beside it nothing is dense.
+        # Equal density everywhere means that nothing is a dense cluster.
         assert groups(np.ones((70, 4)), min_size) == list(range(70))
         assert groups(np.zeros((70, 4)), min_size) == list(range(70))
     assert groups(np.repeat([[0.0], [0.125], [9], [9.25]], 3, axis=0), 6) == [0] * 6 + [6] * 6
 
 
-def test_groups_have_two_faces_and_the_smallest_size() -> None:
+def test_groups_have_at_least_two_faces_and_the_minimum_size() -> None:
     points = clustered_points(1, 300, 10, 0.2)
     assert cluster_hdbscan(points, 1).tolist() == cluster_hdbscan(points, 2).tolist()
     counts = np.unique(np.unique(cluster_hdbscan(points, 5), return_counts=True)[1])
@@ -252,7 +269,7 @@ def test_groups_have_two_faces_and_the_smallest_size() -> None:
 
 
 def test_progress_counts_every_face() -> None:
-    class Told(SilentProgress):
+    class RecordedProgress(SilentProgress):
         def __init__(self) -> None:
             self.stages: list[list[Any]] = []
             self.open = 0
@@ -267,12 +284,12 @@ def test_progress_counts_every_face() -> None:
         def finish(self) -> None:
             self.open -= 1
 
-    told = Told()
-    cluster_hdbscan(clustered_points(2, 900, 16, 0.1, 90), 3, progress=told)
-    assert told.stages[0] == ["comparing faces", 900, 900]
-    assert len(told.stages) > 1
-    assert all(total == done for _, total, done in told.stages)
-    assert told.open == 0
+    recorded = RecordedProgress()
+    cluster_hdbscan(clustered_points(2, 900, 16, 0.1, 90), 3, progress=recorded)
+    assert recorded.stages[0] == ["comparing faces", 900, 900]
+    assert len(recorded.stages) > 1
+    assert all(total == done for _, total, done in recorded.stages)
+    assert recorded.open == 0
 
 
 # -- constraints ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ HERE, THERE = (0.1, 0.1, 0.3, 0.4), (0.6, 0.1, 0.8, 0.4)
 
 
 def faces(*rows: tuple[str, float, tuple[float, ...], tuple[int, int]]) -> FaceTable:
-    """(photo, place on a line, box, shots) for each."""
+    """Build a table of faces, each given as (photo, one-dimensional embedding, box, shots)."""
     n = len(rows)
     return FaceTable(
         face_ids=np.array([f"{i:04}" for i in range(n)]),
@@ -26,7 +26,7 @@ def pairs(table: FaceTable) -> list[list[int]]:
     return [pair.tolist() for pair in find_duplicate_faces(table, 1.0)]
 
 
-def test_a_face_seen_twice_needs_one_shot_one_place_and_likeness() -> None:
+def test_duplicates_share_a_shot_and_a_place_and_are_similar() -> None:
     shot, version = (5, -1), (-1, 3)
     assert pairs(faces(("a", 0, HERE, shot), ("b", 0.5, HERE, shot))) == [[0, 1]]
     assert pairs(faces(("a", 0, HERE, version), ("b", 0.5, HERE, version))) == [[0, 1]]
@@ -37,12 +37,12 @@ def test_a_face_seen_twice_needs_one_shot_one_place_and_likeness() -> None:
     assert pairs(faces(("a", 0, HERE, (-1, -1)), ("b", 0, HERE, (-1, -1)))) == []
 
 
-def test_two_people_on_a_burst_are_each_one() -> None:
+def test_two_people_on_a_burst_are_told_apart() -> None:
     shots = [(str(photo), face, box, (1, -1)) for photo in range(3) for face, box in ((0.0, HERE), (5.0, THERE))]
     assert pairs(faces(*shots)) == [[0, 2], [0, 4], [1, 3], [1, 5], [2, 4], [3, 5]]
 
 
-def test_a_clock_that_stands_still_makes_no_burst() -> None:
+def test_a_camera_clock_that_stands_still_makes_no_burst() -> None:
     assert pairs(faces(*((str(photo), 0.0, HERE, (1, -1)) for photo in range(21)))) == []
 
 

@@ -1,4 +1,4 @@
-"""New faces leave the groups that are there alone."""
+"""New faces join earlier groups, which otherwise stay as they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def group(embeddings: Float32, constraints: Constraints) -> np.ndarray:
 
 
 def people(seed: int, n: int, dimension: int = 16) -> np.ndarray:
-    """Loose groups near enough to each other for single faces to matter."""
+    """Groups with scatter, close enough to each other for single faces to make a difference."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(max(2, n // 8), dimension))
     centres *= 1.6 / np.linalg.norm(centres, axis=1, keepdims=True)
@@ -40,9 +40,9 @@ def test_only_faces_within_the_threshold_of_a_new_one_change(seed: int, n: int, 
     assert extended.new.sum() == new
     now = number_groups(extended.clusters, 2, [earlier])
     changed = np.flatnonzero((now != earlier) & (earlier != NEW))
-    apart = ((points[:, None].astype(float) - points[None, n:].astype(float)) ** 2).sum(axis=2).min(axis=1)
-    assert (apart[changed] <= T + 1e-4).all()
-    # Groups of two and more only ever grow.
+    squared = ((points[:, None].astype(float) - points[None, n:].astype(float)) ** 2).sum(axis=2).min(axis=1)
+    assert (squared[changed] <= T + 1e-4).all()
+    # Groups never lose faces.
     assert (earlier[changed] == ALONE).all()
     pairs = list(zip(now[now >= 0].tolist(), photos[now >= 0].tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
@@ -50,14 +50,14 @@ def test_only_faces_within_the_threshold_of_a_new_one_change(seed: int, n: int, 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(4, 120))
-def test_into_an_empty_library_it_is_grouping_anew(seed: int, n: int) -> None:
+def test_extending_an_empty_library_is_clustering_from_scratch(seed: int, n: int) -> None:
     points = people(seed, n)
     extended = extend_groups(points, np.full(n, NEW), T, Constraints(), group)
     assert canonical(extended.clusters) == canonical(group(points, Constraints()))
     assert extended.would_merge == 0
 
 
-def test_nothing_new_changes_nothing() -> None:
+def test_without_new_faces_nothing_changes() -> None:
     points = people(1, 60)
     earlier = number_groups(group(points, Constraints()), 2).astype(np.int64)
     extended = extend_groups(points, earlier, T, Constraints(), group)
@@ -69,8 +69,8 @@ def line(*places: float) -> np.ndarray:
     return np.array([[place] for place in places], np.float32)
 
 
-def test_a_face_between_two_groups_joins_one_and_the_merger_is_told() -> None:
-    # The groups' mean distance is 1.44 + what is within; with two faces in the middle it is less.
+def test_a_face_between_two_groups_joins_one_and_the_possible_merge_is_counted() -> None:
+    # The groups' distance is 1.44 plus their scatter; two faces in the middle make it smaller.
     points = line(0, 0.02, 1.2, 1.22, 0.6, 0.61)
     earlier = np.array([1, 1, 2, 2, NEW, NEW])
     extended = extend_groups(points, earlier, T, Constraints(), group)
@@ -80,13 +80,13 @@ def test_a_face_between_two_groups_joins_one_and_the_merger_is_told() -> None:
     assert len(set(group(points, Constraints()).tolist())) == 1  # what --full would do
 
 
-def test_a_new_face_wakes_a_lone_one() -> None:
+def test_a_new_face_groups_with_a_lone_one() -> None:
     points = line(0, 3, 3.9, 7, 3.5)
     extended = extend_groups(points, np.array([ALONE, ALONE, ALONE, ALONE, NEW]), 0.7, Constraints(), group)
     assert canonical(extended.clusters) == [0, 1, 1, 3, 1]
 
 
-def test_must_links_bring_earlier_groups_together() -> None:
+def test_must_links_join_earlier_groups() -> None:
     points = line(0, 0.1, 50, 50.1, 90)
     extended = extend_groups(points, np.array([1, 1, 2, 2, ALONE]), T, Constraints([np.array([1, 3])]), group)
     assert canonical(extended.clusters) == [0, 0, 0, 0, 4]
@@ -94,11 +94,11 @@ def test_must_links_bring_earlier_groups_together() -> None:
     assert canonical(extended.clusters) == [0, 0, 2, 2, 0]
 
 
-def test_an_earlier_group_that_breaks_a_constraint_is_taken_apart() -> None:
+def test_an_earlier_group_that_violates_a_constraint_is_split() -> None:
     points = line(0, 0.1, 0.7, 0.8, 50, 50.1)
     earlier = np.array([1, 1, 1, 1, 2, 2])
-    told_apart = Constraints(exclusions=[np.array([0, 3])])
-    extended = extend_groups(points, earlier, T, told_apart, group)
+    different = Constraints(exclusions=[np.array([0, 3])])
+    extended = extend_groups(points, earlier, T, different, group)
     labels = canonical(extended.clusters)
     assert labels[0] == labels[1] != labels[2] == labels[3] and labels[4] == labels[5] == 4
     assert extended.new.sum() == 4
@@ -119,15 +119,15 @@ def test_confirming_lone_faces_changes_only_them() -> None:
     assert canonical(extended.clusters) == [0, 0, 2, 2, 0, 0] and extended.new.sum() == 0
 
 
-def test_groups_that_were_too_small_stay_broken_up() -> None:
+def test_faces_of_groups_that_were_too_small_stay_alone() -> None:
     points = line(0, 0.01, 0.65, 1.25)
     earlier = np.full(4, ALONE)
     extended = extend_groups(points, earlier, 0.7, Constraints([np.array([0, 1])]), group)
     assert canonical(extended.clusters) == [0, 0, 2, 3] and extended.new.sum() == 0
 
 
-def test_two_groups_of_one_person_keep_all_but_the_faces_that_cannot_be() -> None:
-    # 0 and 4 are confirmed as one person; 2 and 6, of which nothing was said, share a photo.
+def test_two_groups_of_one_person_lose_only_the_contradicting_faces() -> None:
+    # 0 and 4 are confirmed as one person; 2 and 6 have no label and share a photo.
     points = line(0, 0.01, 0.02, 0.03, 0.5, 0.51, 0.52, 0.53)
     earlier = np.array([1, 1, 1, 1, 2, 2, 2, 2])
     constraints = Constraints([np.array([0, 4])], [np.array([2, 6])])
@@ -137,7 +137,7 @@ def test_two_groups_of_one_person_keep_all_but_the_faces_that_cannot_be() -> Non
     assert [labels[i] for i in (0, 1, 3, 4, 5, 7)] == [0] * 6
 
 
-def test_only_the_face_said_to_be_somebody_else_leaves() -> None:
+def test_only_the_face_confirmed_as_somebody_else_leaves() -> None:
     # 0 and 1 are confirmed as one person, 3 as another.
     points = line(0, 0.01, 0.02, 0.03, 0.04)
     constraints = Constraints([np.array([0, 1])], [np.array([0, 1, 3])])

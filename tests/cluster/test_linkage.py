@@ -1,4 +1,4 @@
-"""Every linkage against SciPy, and with constraints against a search through all pairs."""
+"""Every linkage equals SciPy's, and with constraints an exhaustive search."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METHODS = ("average", "complete", "single")
 
 
 def canonical(labels: np.ndarray) -> list[int]:
-    """Each label as the position of its first member."""
+    """Rename each label to the position of its first member."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return first[inverse].tolist()
 
@@ -32,8 +32,11 @@ def clustered_points(seed: int, n: int, d: int, spread: float) -> np.ndarray:
 
 
 def check_against_scipy(method: str, points: np.ndarray, height: float, beside: float) -> bool:
-    """`height` 0..1 picks one of the tree's merges; the cut is at its distance, or beside it by
-    `beside` of the largest. False: SciPy's own rounding decides, for merges next to the cut."""
+    """Compare with SciPy; return False if a merge is so close to the cut that SciPy's rounding decides.
+
+    `height` (0 to 1) selects one of the tree's merges. The cut is at its distance plus `beside` times
+    the largest distance.
+    """
     tree = linkage(points.astype(np.float64), method, metric="sqeuclidean")
     heights = np.sort(tree[:, 2])
     scale = max(heights[-1], 1e-30)
@@ -57,7 +60,7 @@ def check_against_scipy(method: str, points: np.ndarray, height: float, beside: 
     beside=st.sampled_from([0.0, 1e-9, -1e-9, 1e-4, -1e-4]),
     duplicates=st.booleans(),
 )
-def test_equals_scipy(
+def test_clusters_equal_scipys(
     method: str, seed: int, n: int, d: int, spread: float, height: float, beside: float, duplicates: bool
 ) -> None:
     points = clustered_points(seed, n, d, spread)
@@ -67,25 +70,25 @@ def test_equals_scipy(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_equals_scipy_on_thousands_in_many_tiles(method: str) -> None:
+def test_clusters_equal_scipys_on_thousands_of_points_in_many_tiles(method: str) -> None:
     assert check_against_scipy(method, clustered_points(11, 2500, 32, 0.7), 0.8, 1e-6)
 
 
-def in_exact_numbers(points: np.ndarray, threshold: Fraction, constraints: Constraints) -> list[int]:
-    """Average linkage of points with whole coordinates in fractions: of all allowed pairs the
-    nearest, then that of the smallest names, again and again."""
+def exact_average_linkage(points: np.ndarray, threshold: Fraction, constraints: Constraints) -> list[int]:
+    """Average linkage of points with integer coordinates, in exact fractions: merge the nearest allowed
+    pair, ties by the smallest names, until none is within the threshold."""
     members = {i: [i] for i in range(len(points))}
     for group in constraints.must_link:
         for other in sorted(group.tolist())[1:]:
             members[int(group.min())] += members.pop(other)
-    apart = ((points[:, None].astype(int) - points[None].astype(int)) ** 2).sum(axis=2)
+    squared = ((points[:, None].astype(int) - points[None].astype(int)) ** 2).sum(axis=2)
     held = {
         name: {k for k, group in enumerate(constraints.exclusions) if set(group.tolist()) & set(faces)}
         for name, faces in members.items()
     }
 
     def distance(a: int, b: int) -> Fraction:
-        return Fraction(int(apart[np.ix_(members[a], members[b])].sum()), len(members[a]) * len(members[b]))
+        return Fraction(int(squared[np.ix_(members[a], members[b])].sum()), len(members[a]) * len(members[b]))
 
     distances = {(a, b): distance(a, b) for a in members for b in members if a < b}
     while True:
@@ -105,7 +108,7 @@ def in_exact_numbers(points: np.ndarray, threshold: Fraction, constraints: Const
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), n=st.integers(2, 30), d=st.integers(1, 3), side=st.integers(1, 4), constrained=st.booleans())
-def test_ties_and_thresholds_at_distances_are_settled_exactly(
+def test_ties_and_thresholds_equal_to_a_distance_are_exact(
     data: st.DataObject, n: int, d: int, side: int, constrained: bool
 ) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
@@ -115,18 +118,18 @@ def test_ties_and_thresholds_at_distances_are_settled_exactly(
         links = [np.sort(rng.permutation(n)[:3]).astype(np.int64)] if n > 6 else []
         constraints = Constraints(links, same_photo_exclusions(np.array([str(i) for i in rng.integers(0, n, n)])))
     threshold = Fraction(data.draw(st.integers(0, 4 * d * side * side)), data.draw(st.integers(1, 3)))
-    expected = in_exact_numbers(points, threshold, constraints)
+    expected = exact_average_linkage(points, threshold, constraints)
     assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
 
 
 @pytest.mark.parametrize(("seed", "n", "side"), [(192896, 29, 2), (600398, 15, 2), (67195, 8, 1)])
-def test_a_linked_cluster_among_equal_points_has_its_turn(seed: int, n: int, side: int) -> None:
+def test_a_linked_cluster_among_equal_points_merges_in_order(seed: int, n: int, side: int) -> None:
     rng = np.random.default_rng(seed)
     points = rng.integers(-side, side + 1, (n, 1)).astype(np.float32)
     links = [np.sort(rng.permutation(n)[:3]).astype(np.int64)]
     constraints = Constraints(links, same_photo_exclusions(np.array([str(i) for i in rng.integers(0, n, n)])))
     for threshold in (Fraction(0), Fraction(3, 2)):
-        expected = in_exact_numbers(points, threshold, constraints)
+        expected = exact_average_linkage(points, threshold, constraints)
         assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
 
 
@@ -151,7 +154,7 @@ def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("length", [1, 2, 5])
-def test_short_lists_change_the_work_not_the_answer(monkeypatch: pytest.MonkeyPatch, method: str, length: int) -> None:
+def test_list_length_does_not_change_the_clusters(monkeypatch: pytest.MonkeyPatch, method: str, length: int) -> None:
     points = clustered_points(3, 500, 16, 0.4)
     photos = same_photo_exclusions(np.array([str(i // 2) for i in range(500)]))
     expected = agglomerate(points, 8.0, method, Constraints(exclusions=photos))
@@ -161,7 +164,7 @@ def test_short_lists_change_the_work_not_the_answer(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("rows", [3, 64])
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+def test_tile_and_chunk_sizes_do_not_change_the_clusters(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     points = clustered_points(4, 300, 8, 0.4)
     photos = Constraints(exclusions=same_photo_exclusions(np.array([str(i // 20) for i in range(300)])))
     expected = agglomerate(points, 4.0, "average", photos)
@@ -182,14 +185,14 @@ def test_degenerate_input(method: str) -> None:
     assert cluster(np.ones((1, 4)), 1.0) == [0]
     assert cluster(np.ones((70, 4)), 1.0) == [0] * 70
     assert cluster(np.zeros((70, 4)), 1.0) == [0] * 70
-    assert cluster(np.array([[0], [1]]), 1.0) == [0, 0]  # merged while the distance is ≤ t
+    assert cluster(np.array([[0], [1]]), 1.0) == [0, 0]  # merge if the distance is ≤ the threshold
     assert cluster(np.array([[0], [1]]), 0.999) == [0, 1]
     assert cluster(np.array([[0], [1], [50]]), np.inf) == [0, 0, 0]
     assert cluster(np.array([[1000.1], [1000.2], [1000.7]]), 0.011) == [0, 0, 2]
 
 
-def by_search(points: np.ndarray, threshold: float, method: str, constraints: Constraints) -> np.ndarray:
-    """Constrained linkage from its definition: the nearest allowed pair, again and again."""
+def exhaustive_linkage(points: np.ndarray, threshold: float, method: str, constraints: Constraints) -> np.ndarray:
+    """Constrained linkage by definition: merge the nearest allowed pair until none is within the threshold."""
     between = {"average": np.mean, "complete": np.max, "single": np.min}[method]
     distances = ((points[:, None].astype(float) - points[None].astype(float)) ** 2).sum(axis=2)
     members = {i: [i] for i in range(len(points))}
@@ -229,7 +232,7 @@ def by_search(points: np.ndarray, threshold: float, method: str, constraints: Co
     threshold=st.one_of(st.floats(0.1, 8), st.just(np.inf)),
     linked=st.booleans(),
 )
-def test_constraints_equal_a_full_search(
+def test_constrained_clusters_equal_an_exhaustive_search(
     method: str, seed: int, n: int, d: int, threshold: float, linked: bool
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -237,7 +240,7 @@ def test_constraints_equal_a_full_search(
     photos = np.array([str(photo) for photo in rng.integers(0, max(2, n // 2), n)])
     links: Sequence[np.ndarray] = [rng.permutation(n)[:3].astype(np.int64)] if linked and n > 6 else []
     constraints = Constraints(links, same_photo_exclusions(photos))
-    expected = canonical(by_search(points, threshold, method, constraints))
+    expected = canonical(exhaustive_linkage(points, threshold, method, constraints))
     assert canonical(agglomerate(points, threshold, method, constraints)) == expected
 
 
@@ -266,18 +269,18 @@ def test_penalties_keep_equal_points_apart() -> None:
     assert agglomerate(points, 0.5, penalties=np.array([1, 0.5, 0.5])).tolist() == [0, 1, 2]
 
 
-def test_constraints_over_a_subset() -> None:
-    whole = Constraints([np.array([1, 5, 7])], [np.array([0, 1, 2]), np.array([5, 6]), np.array([2, 7])])
-    within = whole.restrict_to(np.array([7, 1, 2, 5]))
+def test_constraints_restricted_to_a_subset() -> None:
+    constraints = Constraints([np.array([1, 5, 7])], [np.array([0, 1, 2]), np.array([5, 6]), np.array([2, 7])])
+    within = constraints.restrict_to(np.array([7, 1, 2, 5]))
     assert [group.tolist() for group in within.must_link] == [[1, 3, 0]]
     assert [group.tolist() for group in within.exclusions] == [[1, 2], [2, 0]]
-    nothing = whole.restrict_to(np.array([], np.int64))
+    nothing = constraints.restrict_to(np.array([], np.int64))
     assert not nothing.must_link and not nothing.exclusions
 
 
-def test_progress_through_half_of_the_pairs_is_even() -> None:
-    told: list[int] = []
-    on_rows = triangle_progress(told.append, 1000)
+def test_progress_of_a_symmetric_product_is_even() -> None:
+    steps: list[int] = []
+    on_rows = triangle_progress(steps.append, 1000)
     for _ in range(4):
         on_rows(250)
-    assert told == [438, 312, 188, 62] and sum(told) == 1000
+    assert steps == [438, 312, 188, 62] and sum(steps) == 1000

@@ -1,4 +1,4 @@
-"""Faces of low quality join finished groups; those left make groups of their own, more strictly."""
+"""Low-quality faces join finished groups; the remaining ones form groups at a stricter threshold."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ LOW = 0.1
 
 
 @pytest.fixture(autouse=True)
-def _as_many_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small examples: more than a fifth of the faces may be poor."""
+def _without_maximum_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow small examples in which more than a fifth of the faces have low quality."""
     monkeypatch.setattr("faceclust.cluster.low_quality.MAX_SHARE", 1)
 
 
-def faces(points: list[float] | np.ndarray, poor: list[int], ids: list[int] | None = None) -> FaceTable:
+def faces(points: list[float] | np.ndarray, low: list[int], ids: list[int] | None = None) -> FaceTable:
     points = np.asarray(points, np.float32)
     points = points if points.ndim == 2 else points[:, None]
     quality = np.ones(len(points), np.float32)
-    quality[poor] = LOW
+    quality[low] = LOW
     return replace(table(points, [f"{i:016x}" for i in ids] if ids else None), quality=quality)
 
 
@@ -42,105 +42,105 @@ def labels(some: FaceTable, constraints: Constraints | None = None, **choices: o
 BRIDGE = [0, 0.02, 1.2, 1.22, 0.6, 0.65]
 
 
-def test_a_poor_face_does_not_bridge() -> None:
+def test_a_low_quality_face_does_not_bridge_groups() -> None:
     assert labels(faces(BRIDGE, [])) == [1] * 6
     assert labels(faces(BRIDGE, [4, 5]), min_quality=0.0) == [1] * 6
     assert labels(faces(BRIDGE, [4, 5]), second_pass=False) == [1, 1, 2, 2, 1, 2]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_each_algorithm_leaves_them_to_the_end(algorithm: str) -> None:
+def test_every_algorithm_adds_low_quality_faces_last(algorithm: str) -> None:
     rng = np.random.default_rng(1)
     axes = np.eye(8)
     good = np.repeat(3 * axes[:2], [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
-    poor = [3 * axes[0] + 0.5 * axes[5], 3 * axes[1] + 0.5 * axes[5], 9 * axes[6], 9 * axes[6]]
-    some = faces(np.concatenate([good, poor]), [10, 11, 12, 13])
+    low = [3 * axes[0] + 0.5 * axes[5], 3 * axes[1] + 0.5 * axes[5], 9 * axes[6], 9 * axes[6]]
+    some = faces(np.concatenate([good, low]), [10, 11, 12, 13])
     assert labels(some, algorithm=algorithm) == [1] * 6 + [2] * 4 + [1, 2, 3, 3]
 
 
-def test_poor_faces_left_over_make_groups_of_their_own_more_strictly() -> None:
+def test_remaining_low_quality_faces_form_groups_at_a_stricter_threshold() -> None:
     assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2])) == [1, 1, 1, 2, 2]
     assert labels(faces([0, 0, 0], [0, 1, 2])) == [1] * 3
     assert labels(faces([0, 1.0], [])) == [1, 1]
     assert labels(faces([0, 1.0], [0, 1])) == [-1, -1]
     assert labels(faces([0, 0.9, 20], [0, 1])) == [1, 1, -1]
     assert labels(faces([0, 0.9, 20], [0, 1]), Constraints(exclusions=[np.array([0, 1])])) == [-1] * 3
-    assert labels(faces([0, 0, 0.9], [0, 1])) == [1, 1, 1]  # a good one takes in more
+    assert labels(faces([0, 0, 0.9], [0, 1])) == [1, 1, 1]  # a good face uses the full threshold
     assert labels(faces(np.empty((0, 4)), [])) == []
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_people_of_whom_there_are_poor_photos_only_are_groups(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_people_with_only_low_quality_photos_form_groups(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faceclust.cluster.low_quality.MAX_SHARE", 0.2)
     rng = np.random.default_rng(0)
     person = np.repeat(np.arange(40), 8)
     points = np.eye(128)[person] + 0.02 * rng.normal(size=(320, 128))
     some = faces(points, np.flatnonzero(person < 4).tolist())
     free = group_faces(some, ClusterParams(algorithm=algorithm, min_quality=0), Constraints())
-    for history in ([], [free.clustering]):  # the second is a library grouped by an earlier version
-        made = group_faces(some, ClusterParams(algorithm=algorithm), Constraints(), history=history)
-        assert canonical(made.clustering.labels) == canonical(person)
+    for history in ([], [free.clustering]):  # from scratch, and after an earlier version
+        found = group_faces(some, ClusterParams(algorithm=algorithm), Constraints(), history=history)
+        assert canonical(found.clustering.labels) == canonical(person)
 
 
-def test_groups_of_poor_faces_stay_and_take_in_poor_ones() -> None:
+def test_groups_of_low_quality_faces_stay_and_take_in_more_of_them() -> None:
     before = history(faces([0, 0.1, 5, 5.1, 50, 60], [0, 1, 2, 3]))
     assert before[0].labels.tolist() == [1, 1, 2, 2, -1, -1]
-    # Poor faces go with those that are there, and wake one another; what good ones come stay beside them.
+    # Low-quality faces join earlier ones, also faces that were alone; new good faces form a group beside them.
     now = faces([0, 0.1, 5, 5.1, 50, 60, 0.2, 5.2, 5.2], [0, 1, 2, 3, 6])
-    made = group_faces(now, ClusterParams(), Constraints(), history=before)
-    assert not made.full_reason and made.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 3, 3]
-    anew = group_faces(now, ClusterParams(), Constraints(), history=before, full=True)
-    assert anew.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 2, 2]
-    # Once one is confirmed, the group is as any other.
-    told = Constraints(anchors=np.array([2]))
-    after = group_faces(now, ClusterParams(), told, history=before).clustering
+    found = group_faces(now, ClusterParams(), Constraints(), history=before)
+    assert not found.full_reason and found.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 3, 3]
+    full = group_faces(now, ClusterParams(), Constraints(), history=before, full=True)
+    assert full.clustering.labels.tolist() == [1, 1, 2, 2, -1, -1, 1, 2, 2]
+    # With one confirmed face, the group takes in good faces too.
+    confirmed = Constraints(anchors=np.array([2]))
+    after = group_faces(now, ClusterParams(), confirmed, history=before).clustering
     assert after.labels[[2, 3]].tolist() == [2, 2]
 
 
-def test_what_is_confirmed_takes_part() -> None:
+def test_confirmed_faces_are_never_left_out() -> None:
     links = Constraints([np.array([0, 1])], [], np.array([3]))
     some = faces([0, 9, 0.1, 20, 20.1], [0, 1, 2, 3, 4])
     assert select_low_quality(some.quality, 0.5, links).tolist() == [False, False, True, False, True]
     assert labels(some, links) == [1, 1, 1, 2, 2]
 
 
-def test_two_poor_faces_of_one_photo_go_to_two_people() -> None:
-    # Both are nearest to the first group: the nearer one gets it, the other its second choice, or none.
+def test_two_low_quality_faces_of_a_photo_join_two_people() -> None:
+    # Both are nearest to the first group. The nearer one joins it, the other joins its second choice or none.
     points = [0, 0.02, 1.4, 1.42, 0.55, 0.6]
-    together = Constraints(exclusions=[np.array([4, 5])])
+    same_photo = Constraints(exclusions=[np.array([4, 5])])
     assert labels(faces(points, [4, 5])) == [1, 1, 2, 2, 1, 1]
-    assert labels(faces(points, [4, 5]), together) == [1, 1, 2, 2, 1, 2]
-    third = Constraints(exclusions=[np.array([4, 5]), np.array([2, 5])])
-    assert labels(faces(points, [4, 5]), third) == [1, 1, 2, 2, 1, -1]
-    held = Constraints(exclusions=[np.array([0, 4])])  # said not to be that person
-    assert labels(faces(points, [4, 5]), held) == [1, 1, 2, 2, 2, 1]
+    assert labels(faces(points, [4, 5]), same_photo) == [1, 1, 2, 2, 1, 2]
+    excluded_from_both = Constraints(exclusions=[np.array([4, 5]), np.array([2, 5])])
+    assert labels(faces(points, [4, 5]), excluded_from_both) == [1, 1, 2, 2, 1, -1]
+    rejected = Constraints(exclusions=[np.array([0, 4])])
+    assert labels(faces(points, [4, 5]), rejected) == [1, 1, 2, 2, 2, 1]
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6), n=st.integers(2, 120), share=st.sampled_from([0.0, 0.2, 0.6, 1.0]), photos=st.booleans()
 )
-def test_the_others_are_grouped_as_if_poor_faces_were_not_there(seed: int, n: int, share: float, photos: bool) -> None:
+def test_low_quality_faces_do_not_change_the_groups_of_good_ones(seed: int, n: int, share: float, photos: bool) -> None:
     rng = np.random.default_rng(seed)
-    points, poor = people(seed, n), rng.random(n) < share
+    points, low = people(seed, n), rng.random(n) < share
     photo = rng.integers(0, n, n).astype(str)
-    some = replace(faces(points, np.flatnonzero(poor).tolist()), photo_ids=photo)
+    some = replace(faces(points, np.flatnonzero(low).tolist()), photo_ids=photo)
     exclusions = same_photo_exclusions(photo) if photos else []
     found = np.array(labels(some, Constraints(exclusions=exclusions)))
-    good = np.flatnonzero(~poor)
+    good = np.flatnonzero(~low)
     alone = Constraints(exclusions=exclusions).restrict_to(good)
     expected = np.array(labels(faces(points[good], []), alone, min_quality=0.0), int)
-    mine = np.where(found[good] < 0, -1 - good, found[good])
-    # A good face by itself may have got a poor one beside it: the same partition all the same.
-    assert canonical(mine) == canonical(np.where(expected < 0, -1 - good, expected))
+    of_good = np.where(found[good] < 0, -1 - good, found[good])
+    # A good face alone may have been joined by a low-quality one, so compare partitions and not labels.
+    assert canonical(of_good) == canonical(np.where(expected < 0, -1 - good, expected))
     grouped = found >= 0
     for label in np.unique(found[grouped]):
-        if poor[found == label].all():  # by themselves, and strictly
+        if low[found == label].all():  # a group of its own has the stricter threshold
             own = points[found == label].astype(float)
             squared = ((own[:, None] - own) ** 2).sum(axis=2)
             assert squared.sum() / (len(own) * (len(own) - 1)) <= 0.88
         assert not photos or len(set(photo[found == label])) == (found == label).sum()
-    for face in np.flatnonzero(poor & np.isin(found, found[good[found[good] >= 0]])):
+    for face in np.flatnonzero(low & np.isin(found, found[good[found[good] >= 0]])):
         group = good[found[good] == found[face]]
         squared = ((points[group].astype(float) - points[face]) ** 2).sum(axis=1).mean()
         scatter = ((points[group].astype(float) - points[group].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
@@ -153,49 +153,49 @@ def history(some: FaceTable) -> list[Clustering]:
     return [group_faces(some, ClusterParams(), Constraints()).clustering]
 
 
-def test_a_loose_group_takes_in_from_farther_off() -> None:
-    # The mean squared distance is 1.15, half of the group's scatter .125.
+def test_a_group_with_more_scatter_takes_in_faces_from_farther_away() -> None:
+    # The mean squared distance is 1.15, half of the group's scatter 0.125.
     some = faces(np.array([[0, 0.5], [0, -0.5], [0.95, 0]]), [2])
     assert labels(some) == [1, 1, 1]
     assert labels(some, second_pass=False) == [1, 1, -1]
 
 
-def test_a_poor_face_stays_where_it_was() -> None:
+def test_a_low_quality_face_stays_in_its_earlier_group() -> None:
     before = [0, 0.02, 1.0, 20, 30, 40, 50]
     now = faces([*before, -0.5, -0.5, -0.5, -0.5, -0.5], [2])
-    made = group_faces(now, ClusterParams(), Constraints(), history=history(faces(before, [2])))
-    assert not made.full_reason and made.clustering.labels.tolist() == [1, 1, 1, *[-1] * 4, *[1] * 5]
-    anew = group_faces(now, ClusterParams(), Constraints(), full=True).clustering
-    assert anew.labels.tolist() == [1, 1, -1, *[-1] * 4, *[1] * 5]
+    found = group_faces(now, ClusterParams(), Constraints(), history=history(faces(before, [2])))
+    assert not found.full_reason and found.clustering.labels.tolist() == [1, 1, 1, *[-1] * 4, *[1] * 5]
+    full = group_faces(now, ClusterParams(), Constraints(), full=True).clustering
+    assert full.labels.tolist() == [1, 1, -1, *[-1] * 4, *[1] * 5]
 
 
-def test_a_lone_poor_face_is_not_woken_by_what_is_far_from_it() -> None:
-    # The group comes within the threshold of it by faces none of which is.
+def test_a_lone_low_quality_face_joins_no_group_that_grows_towards_it() -> None:
+    # The new faces bring the group within the threshold of it, but are not within the threshold themselves.
     before = [[0, 0]] * 4 + [[1.15, 0]] + [[9 * i, 9] for i in range(1, 7)]
     now = faces(np.array([*before, *[[0.25, 0.54], [0.25, -0.54]] * 3]), [4])
     earlier = history(faces(np.array(before), [4]))
     assert earlier[0].labels[4] == -1
-    made = group_faces(now, ClusterParams(), Constraints(), history=earlier)
-    assert not made.full_reason and made.clustering.labels[[0, 4, 11]].tolist() == [1, -1, 1]
+    found = group_faces(now, ClusterParams(), Constraints(), history=earlier)
+    assert not found.full_reason and found.clustering.labels[[0, 4, 11]].tolist() == [1, -1, 1]
     assert group_faces(now, ClusterParams(), Constraints(), full=True).clustering.labels[4] == 1
 
 
-def test_new_poor_faces_join_and_known_ones_stay() -> None:
+def test_new_low_quality_faces_join_and_earlier_ones_stay() -> None:
     before = history(faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6], [4, 6], [0, 1, 2, 3, 4, 5, 6]))
     assert before[0].labels.tolist() == [1, 1, 2, 2, 1, 3, 3]
     now = faces([0, 0.02, 5, 5.02, 0.9, 7, 7.6, 5.3, 30], [4, 6, 7, 8], list(range(9)))
-    made = group_faces(now, ClusterParams(), Constraints(), history=before)
-    assert not made.full_reason and made.compared == 2
-    assert made.clustering.labels.tolist() == [1, 1, 2, 2, 1, 3, 3, 2, -1]
+    found = group_faces(now, ClusterParams(), Constraints(), history=before)
+    assert not found.full_reason and found.compared == 2
+    assert found.clustering.labels.tolist() == [1, 1, 2, 2, 1, 3, 3, 2, -1]
 
 
-def test_a_lone_poor_face_wakes_only_beside_a_new_one() -> None:
+def test_a_lone_low_quality_face_is_compared_again_only_near_a_new_face() -> None:
     some = faces([0, 0.02, 0.04, 1.3], [3], [0, 1, 2, 3])
     before = history(some)
     assert before[0].labels.tolist() == [1, 1, 1, -1]
     nearer = faces([0, 0.02, 0.04, 1.3, 0.6], [3], [0, 1, 2, 3, 4])
     after = group_faces(nearer, ClusterParams(), Constraints(), history=before).clustering
-    assert after.labels.tolist() == [1, 1, 1, -1, 1]  # awake, but still too far
+    assert after.labels.tolist() == [1, 1, 1, -1, 1]  # compared again, but still too far
     far = faces([0, 0.02, 0.04, 1.3, 50], [3], [0, 1, 2, 3, 4])
     assert group_faces(far, ClusterParams(), Constraints(), history=before).clustering.labels.tolist() == [
         1,
@@ -206,32 +206,32 @@ def test_a_lone_poor_face_wakes_only_beside_a_new_one() -> None:
     ]
 
 
-def test_a_word_takes_a_poor_face_out_and_gives_it_back() -> None:
+def test_a_low_quality_face_leaves_its_group_under_a_constraint_and_returns_without_it() -> None:
     some = faces([0, 0.02, 0.5], [2])
     before = history(some)
     assert before[0].labels.tolist() == [1, 1, 1]
-    apart = Constraints(exclusions=[np.array([0, 2])])
-    out = group_faces(some, ClusterParams(), apart, history=before).clustering
-    assert out.labels.tolist() == [1, 1, -1]
-    back = group_faces(some, ClusterParams(), Constraints(), history=[out, *before])
-    assert not back.full_reason and back.clustering.labels.tolist() == [1, 1, 1]
+    different = Constraints(exclusions=[np.array([0, 2])])
+    removed = group_faces(some, ClusterParams(), different, history=before).clustering
+    assert removed.labels.tolist() == [1, 1, -1]
+    returned = group_faces(some, ClusterParams(), Constraints(), history=[removed, *before])
+    assert not returned.full_reason and returned.clustering.labels.tolist() == [1, 1, 1]
 
 
-def test_no_more_than_a_fifth_is_left_out_and_the_worst_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_a_fifth_of_the_faces_is_left_out_the_worst_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faceclust.cluster.low_quality.MAX_SHARE", 0.2)
     quality = np.linspace(0.4, 0.1, 10, dtype=np.float32)
     assert np.flatnonzero(select_low_quality(quality, 0.5, Constraints())).tolist() == [8, 9]
     assert np.flatnonzero(select_low_quality(quality, 0.12, Constraints())).tolist() == [9]
-    told = Constraints([np.array([9, 0])])
-    assert np.flatnonzero(select_low_quality(quality, 0.5, told)).tolist() == [7, 8]
+    linked = Constraints([np.array([9, 0])])
+    assert np.flatnonzero(select_low_quality(quality, 0.5, linked)).tolist() == [7, 8]
     assert np.flatnonzero(select_low_quality(np.full(10, 0.3, np.float32), 0.5, Constraints())).tolist() == [0, 1]
     assert labels(faces([0, 0, 0, 5, 5], [0, 1, 2, 3, 4])) == [1, 1, 1, 2, 2]
 
 
-def test_another_least_quality_groups_anew() -> None:
+def test_another_minimum_quality_clusters_from_scratch() -> None:
     some = faces(BRIDGE, [4, 5])
     again = group_faces(some, ClusterParams(min_quality=0.05), Constraints(), history=history(some))
-    assert again.full_reason == "other choices than last time"
-    for senseless in (-0.1, 1.1, float("nan")):
-        with pytest.raises(UsageError, match="between 0 and 1"):
-            group_faces(some, ClusterParams(min_quality=senseless), Constraints())
+    assert again.full_reason == "the options have changed"
+    for invalid in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UsageError, match="must be from 0 to 1"):
+            group_faces(some, ClusterParams(min_quality=invalid), Constraints())

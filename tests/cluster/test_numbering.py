@@ -1,4 +1,4 @@
-"""Groups keep their numbers, and what changes is said."""
+"""Groups keep their numbers, and changes between two runs are listed."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ def clustering(**label_of: int) -> Clustering:
 NOTHING = Changes(0, 0, (), (), (), (), (), (), ())
 
 
-def test_groups_keep_the_number_they_share_most_faces_with() -> None:
+def test_a_group_keeps_the_number_it_shares_most_faces_with() -> None:
     #                    a  b  c  d  e  f  g  h
     clusters = np.array([0, 0, 0, 3, 3, 5, 5, 7])
     earlier = np.array([7, 7, 4, 4, 4, NEW, NEW, ALONE])
-    # New groups get numbers that were not used, the alone stay so.
+    # New groups get unused numbers; faces alone stay −1.
     assert number_groups(clusters, 2, [earlier]).tolist() == [7, 7, 7, 4, 4, 8, 8, -1]
 
 
-def test_a_number_goes_to_one_group_only_the_larger_part() -> None:
+def test_after_a_split_the_larger_part_keeps_the_number() -> None:
     clusters = np.array([0, 0, 2, 2, 2])
     assert number_groups(clusters, 2, [np.array([3, 3, 3, 3, 3])]).tolist() == [4, 4, 3, 3, 3]
 
 
-def test_named_people_keep_their_numbers_before_larger_groups() -> None:
+def test_anchors_take_precedence_over_sizes() -> None:
     clusters = np.array([0, 0, 0, 0, 0, 5, 5])
     earlier = np.array([5, 5, 5, 3, 3, 3, 3])
     assert number_groups(clusters, 2, [earlier]).tolist() == [5, 5, 5, 5, 5, 3, 3]
     assert number_groups(clusters, 2, [earlier], anchors=np.array([4])).tolist() == [3, 3, 3, 3, 3, 6, 6]
 
 
-def test_a_group_that_is_too_small_now_leaves_its_number_to_another() -> None:
+def test_a_group_below_the_minimum_size_gives_up_its_number() -> None:
     clusters = np.array([0, 0, 2, 2, 2, 2])
     assert number_groups(clusters, 3, [np.array([1, 1, 2, 2, 1, ALONE])]).tolist() == [-1, -1, 2, 2, 2, 2]
 
 
 @given(st.lists(st.integers(0, 6), max_size=40), st.lists(st.integers(-2, 5), max_size=40))
-def test_numbers_are_a_relabelling(groups: list[int], before: list[int]) -> None:
+def test_numbers_relabel_the_clusters(groups: list[int], before: list[int]) -> None:
     n = min(len(groups), len(before))
     firsts: dict[int, int] = {}
     clusters = np.array([firsts.setdefault(group, i) for i, group in enumerate(groups[:n])], dtype=np.int64)
@@ -58,19 +58,19 @@ def test_numbers_are_a_relabelling(groups: list[int], before: list[int]) -> None
         assert (number == ALONE) == (clusters.tolist().count(cluster) < 2)
 
 
-def test_earlier_groups_of_faces_that_stayed_came_and_went() -> None:
+def test_earlier_groups_of_kept_new_and_removed_faces() -> None:
     earlier = clustering(a=1, b=-1, x=1)
     assert earlier_groups(np.array(["a", "b", "c"]), earlier).tolist() == [1, ALONE, NEW]
     assert earlier_groups(np.array(["a"]), None).tolist() == [NEW]
     assert earlier_groups(np.array([], dtype="U1"), earlier).tolist() == []
 
 
-def test_nothing_changed() -> None:
+def test_equal_clusterings_have_no_changes() -> None:
     same = clustering(a=1, b=1, c=-1)
     assert compare_clusterings(same, same) == NOTHING and not compare_clusterings(same, same)
 
 
-def test_joined_new_and_gone() -> None:
+def test_changes_list_joined_new_and_removed_faces() -> None:
     found = compare_clusterings(clustering(a=1, b=1, c=-1, z=1), clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1))
     assert (found.added, found.removed) == (4, 1)
     assert found.joined == (("d", 1),) and found.no_longer_alone == (("c", 1),)
@@ -78,7 +78,7 @@ def test_joined_new_and_gone() -> None:
     assert not (found.merged or found.split or found.moved or found.now_alone)
 
 
-def test_merged_split_moved_and_left() -> None:
+def test_changes_list_merges_splits_moves_and_faces_now_alone() -> None:
     before = clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=3, h=3, i=3, j=3, k=3)
     after = clustering(a=1, b=1, c=1, d=-1, e=1, f=1, g=3, h=3, i=1, j=4, k=4)
     found = compare_clusterings(before, after)
@@ -89,17 +89,17 @@ def test_merged_split_moved_and_left() -> None:
     assert not (found.joined or found.no_longer_alone or found.new_groups)
 
 
-def test_a_face_that_joins_a_part_split_off_is_told() -> None:
+def test_changes_list_faces_that_join_a_group_split_off() -> None:
     found = compare_clusterings(clustering(a=1, b=1, c=1, d=1, x=-1), clustering(a=1, b=1, c=2, d=2, x=2, y=2))
     assert found.split == ((1, 2),) and found.joined == (("y", 2),) and found.no_longer_alone == (("x", 2),)
     assert found.new_groups == ()
 
 
-def test_new_groups_get_numbers_never_used() -> None:
+def test_new_groups_get_numbers_never_used_before() -> None:
     assert number_groups(np.array([0, 0]), 2, [np.array([NEW, NEW])], highest_taken=6).tolist() == [7, 7]
 
 
-def test_a_number_comes_back_from_the_run_before_the_last() -> None:
+def test_a_number_returns_from_the_run_before_the_last() -> None:
     clusters = np.array([0, 0, 2, 2, 4, 4])
     last, before = np.array([1, 1, ALONE, ALONE, ALONE, ALONE]), np.array([1, 1, 2, 2, 1, 1])
     assert number_groups(clusters, 2, [last, before]).tolist() == [1, 1, 2, 2, 3, 3]

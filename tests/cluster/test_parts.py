@@ -1,4 +1,4 @@
-"""What groups are made of, apart from what the user linked."""
+"""Parts: the groups without the user's links."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ def test_without_links_parts_are_the_clusters() -> None:
     assert parts(line(0, 0.1, 5, 5.1, 9), [], [1, 1, 2, 2, ALONE]) == [0, 0, 2, 2, 4]
 
 
-def test_a_link_joins_parts() -> None:
+def test_a_link_between_parts_keeps_them_as_parts() -> None:
     assert parts(line(0, 0.1, 5, 5.1, 9), [[0, 2]], [1, 1, 2, 2, ALONE]) == [0, 0, 2, 2, 4]
     assert parts(line(0, 0.1, 5, 5.1, 9), [[0, 4]], [1, 1, 2, 2, ALONE]) == [0, 0, 2, 2, 4]
 
 
-def test_new_faces_go_with_the_nearest_part() -> None:
+def test_new_faces_join_the_nearest_part() -> None:
     points = line(0, 0.1, 1.5, 1.6, 1.2)
     assert parts(points, [[0, 2]], [7, 7, 3, 3, NEW]) == [0, 0, 2, 2, 2]
 
 
-def test_what_the_links_do_not_hold_together_is_one_part() -> None:
-    # The links are within the two known parts, not between them.
+def test_a_cluster_that_links_do_not_connect_is_one_part() -> None:
+    # Each link is inside one of the known parts; none connects them.
     points = line(0, 0.1, 0.2, 0.3)
     assert parts(points, [[0, 1], [2, 3]], [7, 7, 3, 3]) == [0, 0, 0, 0]
 
 
-def test_parts_are_made_without_links_and_what_contradicts_them() -> None:
+def test_parts_are_formed_without_links_and_exclusions_between_linked_faces() -> None:
     # 0, 1 and 2 are one person, 3 another, and 2 and 4 are on one photo.
     constraints = Constraints([np.array([0, 1, 2])], [np.array([0, 1, 2, 3]), np.array([2, 4]), np.array([0, 1])])
-    alone = without_links(constraints, 5)
-    assert not alone.must_link
-    assert [group.tolist() for group in alone.exclusions] == [[0, 3], [2, 4]]
+    unlinked = without_links(constraints, 5)
+    assert not unlinked.must_link
+    assert [group.tolist() for group in unlinked.exclusions] == [[0, 3], [2, 4]]
 
 
-def test_faces_taken_out_are_still_counted_to_where_they_were() -> None:
+def test_removed_faces_still_count_to_their_part() -> None:
     new = np.array([False, False, True, True, True])
-    made_of = restore_removed(np.array([0, 0, 2, 3, 4]), np.array([5, 5, 5, 6, NEW]), new)
-    assert made_of.tolist() == [0, 0, 0, 3, 4]
+    restored = restore_removed(np.array([0, 0, 2, 3, 4]), np.array([5, 5, 5, 6, NEW]), new)
+    assert restored.tolist() == [0, 0, 0, 3, 4]

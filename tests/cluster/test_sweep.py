@@ -1,4 +1,4 @@
-"""A sweep makes the groups that grouping at each threshold makes."""
+"""A sweep gives the same groups as one run at each threshold."""
 
 from __future__ import annotations
 
@@ -25,36 +25,38 @@ METHODS = [
 
 
 def same_groups(a: np.ndarray, b: np.ndarray) -> bool:
-    """Do these labels make the same groups? −1 is a face alone."""
+    """Return whether two labellings have the same groups; −1 is a face alone."""
     a, b = (np.where(x < 0, -1 - np.arange(len(x)), x) for x in (a, b))
     return len(np.unique(np.stack([a, b]), axis=1).T) == len(np.unique(a)) == len(np.unique(b))
 
 
-@pytest.mark.parametrize("params", METHODS, ids=lambda p: p.algorithm + "" * p.second_pass)
-@pytest.mark.parametrize("kind", ["free", "photos", "linked", "poor"])
-def test_each_cut_is_what_grouping_there_gives(params: ClusterParams, kind: str) -> None:
-    made = synthetic_faces(400, seed=4)
+@pytest.mark.parametrize("params", METHODS, ids=lambda p: p.algorithm if p.second_pass else "one pass")
+@pytest.mark.parametrize("kind", ["free", "photos", "linked", "low_quality"])
+def test_each_threshold_gives_the_groups_of_a_single_run(params: ClusterParams, kind: str) -> None:
+    drawn = synthetic_faces(400, seed=4)
     quality = np.ones(400, np.float32)
-    if kind == "poor":  # two of them are linked, at the higher cuts
+    if kind == "low_quality":  # two of these faces are linked at the higher cuts
         quality[::7] = np.linspace(0, 0.6, len(quality[::7]))
-    exclusions = [] if kind == "free" else same_photo_exclusions(made.photo.astype(str))
+    exclusions = [] if kind == "free" else same_photo_exclusions(drawn.photo.astype(str))
     constraints = {}
     for cut in CUTS:
-        links = [np.array([i, i + 150]) for i in range(0, 40, 4) if cut >= 1.0] if kind in ("linked", "poor") else []
+        links = (
+            [np.array([i, i + 150]) for i in range(0, 40, 4) if cut >= 1.0] if kind in ("linked", "low_quality") else []
+        )
         kept = [pair for pair in links if not any(np.isin(pair, some).all() for some in exclusions)]
         constraints[cut] = Constraints(kept, exclusions)
     if params.algorithm == "hdbscan":
         constraints = dict.fromkeys(CUTS, constraints[0.7])
-    found = list(sweep_thresholds(made.embeddings, quality, params, constraints))
+    found = list(sweep_thresholds(drawn.embeddings, quality, params, constraints))
     assert [cut for cut, _ in found] == sorted(CUTS)
-    faces = replace(face_table(np.arange(400), made.embeddings, made.photo), quality=quality)
+    faces = replace(face_table(np.arange(400), drawn.embeddings, drawn.photo), quality=quality)
     for cut, clusters in found:
         expected = group_faces(faces, replace(params, threshold=cut), constraints[cut]).clustering.labels
         assert same_groups(clusters, expected), cut
 
 
-def test_a_senseless_threshold_is_said() -> None:
-    with pytest.raises(UsageError, match="threshold 0 is not"):
+def test_an_invalid_threshold_is_refused() -> None:
+    with pytest.raises(UsageError, match="threshold must be above 0 and at most 1000, not 0"):
         list(
             sweep_thresholds(
                 synthetic_faces(5).embeddings, np.ones(5, np.float32), ClusterParams(), {0.0: Constraints()}

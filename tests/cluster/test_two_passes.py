@@ -1,4 +1,4 @@
-"""The second pass from its definition."""
+"""The second pass equals its definition."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from hypothesis import strategies as st
 from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
-from faceclust.cluster.two_passes import SCATTER_SHARE, cluster_in_two_passes, scatter_of_clusters
+from faceclust.cluster.two_passes import cluster_in_two_passes, scatter_of_clusters
+from faceclust.types import SCATTER_SHARE
 from tests.cluster.test_linkage import canonical, clustered_points
 
 
 def by_definition(points: np.ndarray, threshold: float, constraints: Constraints) -> list[int]:
-    """Slow: all pairs of groups, again and again, over d²(x, y) − SHARE·(S(x) + S(y))."""
+    """The second pass over all pairs of groups with d²(x, y) − SCATTER_SHARE·(S(x) + S(y)); slow."""
     labels = agglomerate(points, threshold, "average", constraints)
     members = {name: np.flatnonzero(labels == name) for name in np.unique(labels).tolist()}
-    loose = np.empty(len(points))
+    scatter = np.empty(len(points))
     for faces in members.values():
-        loose[faces] = ((points[faces] - points[faces].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
-    apart = ((points[:, None].astype(float) - points[None].astype(float)) ** 2).sum(axis=2)
-    apart -= SCATTER_SHARE * (loose[:, None] + loose[None])
+        scatter[faces] = ((points[faces] - points[faces].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
+    distances = ((points[:, None].astype(float) - points[None].astype(float)) ** 2).sum(axis=2)
+    distances -= SCATTER_SHARE * (scatter[:, None] + scatter[None])
     while True:
         pairs = [
-            (apart[np.ix_(members[a], members[b])].mean(), a, b)
+            (distances[np.ix_(members[a], members[b])].mean(), a, b)
             for a in members
             for b in members
             if a < b
@@ -52,9 +53,9 @@ def test_two_passes_equal_their_definition(seed: int, n: int, d: int, spread: fl
     )
 
 
-def test_a_loose_group_takes_in_a_face_that_a_tight_one_does_not() -> None:
-    # Five corners of a simplex, 2 from each other and on average 0.8 from their centre, and a face
-    # above that; against five equal faces. Either lone face is 2.2 from its group on average.
+def test_a_group_with_scatter_takes_in_a_face_that_a_tight_group_does_not() -> None:
+    # The loose group are five corners of a simplex: squared distances of 2 from each other and 0.8 from
+    # the centre. The tight group are five equal faces. The lone face is at 2.2 on average from both.
     loose = np.vstack([np.eye(6)[:5], [0.2, 0.2, 0.2, 0.2, 0.2, np.sqrt(1.4)]]).astype(np.float32)
     tight = np.vstack([np.zeros((5, 6)), [0, 0, 0, 0, 0, np.sqrt(2.2)]]).astype(np.float32)
     for points, together in ((loose, 0), (tight, 5)):
@@ -74,5 +75,5 @@ def test_scatter_is_the_mean_squared_distance_from_the_centre() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
-def test_next_to_nothing(n: int) -> None:
+def test_at_most_two_faces(n: int) -> None:
     assert cluster_in_two_passes(np.ones((n, 3), np.float32), 1.0, Constraints()).tolist() == [0] * n

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from faceclust.importers.coordinate_frame import FrameChoice, choose_interpretation, infer_usual_frames, interpret_boxes
-from faceclust.importers.values import Box, Frame, PhotoNames, Region
-from faceclust.types import PhotoInfo
+from faceclust.importers.values import Frame, PhotoNames, Region
+from faceclust.types import Box, PhotoInfo
 from faceclust.xmp.values import stored_box
 
 FACE, MIRRORED = (0.2, 0.4, 0.4, 0.6), (0.6, 0.4, 0.8, 0.6)

@@ -20,8 +20,8 @@ from faceclust.importers.picasa import format_rect64
 from faceclust.outputs.face_table import write_rows
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.orientation import read_orientation
-from faceclust.types import FaceOccurrence
-from faceclust.xmp.values import Box, stored_box, stored_size
+from faceclust.types import Box, FaceOccurrence
+from faceclust.xmp.values import stored_box, stored_size
 from tests.support.programs import program
 from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
 from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, make_oriented, named_library

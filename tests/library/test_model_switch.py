@@ -155,7 +155,7 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
         number: len(faces) for number, faces in named.group_members.items()
     }
     grouping = other.cluster()
-    assert grouping.full_reason == "the models are others" and other.clustering_pack == "second"
+    assert grouping.full_reason == "the models have changed" and other.clustering_pack == "second"
     assert {person.name: person.clusters for person in other.people()} == {
         person.name: person.clusters for person in named.people()
     }
@@ -277,7 +277,7 @@ def test_another_radius_of_the_same_models_is_taken_without_looking_again(named:
     norms = np.linalg.norm(again.faces.embeddings, axis=1)
     assert np.allclose(norms, 2.5, rtol=1e-6)
     assert check_caches(again)["problems"] == []
-    assert again.cluster().full_reason == "the models are others"  # distances are
+    assert again.cluster().full_reason == "the models have changed"  # distances are
 
 
 # -- what it costs -----------------------------------------------------------

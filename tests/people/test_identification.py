@@ -1,4 +1,4 @@
-"""Open-set identification: the rule, the assignment, the words."""
+"""Open-set identification: distances, assignment and certainty."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def gallery(names: list[str], embeddings: np.ndarray, photos: list[str] | None =
     return Gallery(np.array(names), ids, np.asarray(embeddings, np.float32))
 
 
-def test_a_person_is_as_far_as_the_mean_of_the_k_nearest_faces() -> None:
+def test_the_distance_of_a_person_is_that_of_the_mean_of_the_k_nearest_faces() -> None:
     rng = np.random.default_rng(0)
     names = rng.choice(["Anna", "Ben", "Carl"], 40).tolist()
     faces, probes = (rng.normal(size=(n, 8)).astype(np.float32) for n in (40, 5))
     for k in (1, 3, NEIGHBOURS, 100):
         found = gallery(names, faces).distances(probes, k)
         for column, name in enumerate(["Anna", "Ben", "Carl"]):
-            mine = faces[np.array(names) == name]
+            own = faces[np.array(names) == name]
             for row, probe in enumerate(probes):
-                near = mine[np.argsort(((mine - probe) ** 2).sum(axis=1))[:k]]
+                near = own[np.argsort(((own - probe) ** 2).sum(axis=1))[:k]]
                 expected = ((near.mean(axis=0) - probe) ** 2).sum() + MEAN_PENALTY * (1 - 1 / len(near))
                 assert found[row, column] == pytest.approx(expected, abs=1e-5)
 
 
-def test_one_face_is_as_far_as_it_is() -> None:
+def test_the_distance_of_a_single_face_has_no_penalty() -> None:
     found = gallery(["Anna"], np.array([[3.0, 4.0]])).distances(np.zeros((1, 2), np.float32))
     assert found.tolist() == [[25.0]]
 
 
-def test_faces_of_the_own_photo_are_left_out() -> None:
+def test_faces_of_the_same_photo_are_left_out() -> None:
     known = gallery(["Anna", "Anna", "Ben"], np.array([[0.0], [2.0], [1.0]]), ["a", "b", "a"])
     found = known.distances(np.zeros((1, 1), np.float32), photo_id="a")
     assert known.people == ["Anna", "Ben"]
@@ -48,10 +48,10 @@ def test_faces_of_the_own_photo_are_left_out() -> None:
     assert np.isinf(gallery(["Anna"], np.zeros((1, 1)), ["a"]).distances(np.zeros((1, 1), np.float32), photo_id="a"))
 
 
-def test_no_probe_and_a_senseless_k() -> None:
+def test_no_probes_and_an_invalid_k() -> None:
     known = gallery(["Anna"], np.zeros((1, 2)))
     assert known.distances(np.zeros((0, 2), np.float32)).shape == (0, 1)
-    with pytest.raises(ValueError, match="k: expected 1"):
+    with pytest.raises(ValueError, match="k: expected at least 1"):
         known.distances(np.zeros((1, 2), np.float32), 0)
     with pytest.raises(ValueError, match="photo_ids"):
         Gallery(np.array(["Anna"]), np.array(["a", "b"]), np.zeros((1, 2), np.float32))
@@ -72,12 +72,12 @@ def test_the_order_of_the_gallery_does_not_matter() -> None:
     [
         ([[0.5, 0.9]], {}, [0]),
         ([[1.2, 1.3]], {}, [None]),  # beyond the threshold
-        ([[1.1, 2.0]], {}, [0]),  # on it
-        ([[0.5, 0.9], [0.4, 1.0]], {}, [1, 0]),  # nobody twice: the nearest pair first
+        ([[1.1, 2.0]], {}, [0]),  # at the threshold
+        ([[0.5, 0.9], [0.4, 1.0]], {}, [1, 0]),  # nobody is assigned twice; the nearest pair comes first
         ([[0.5, 1.2], [0.4, 1.2]], {}, [None, 0]),
-        ([[0.5, 1.2], [0.4, 1.2]], {"once": False}, [0, 0]),
-        ([[0.5, 0.9]], {"taken": [0]}, [1]),
-        ([[0.5, 0.9]], {"taken": [0], "once": False}, [0]),
+        ([[0.5, 1.2], [0.4, 1.2]], {"unique": False}, [0, 0]),
+        ([[0.5, 0.9]], {"taken_people": [0]}, [1]),
+        ([[0.5, 0.9]], {"taken_people": [0], "unique": False}, [0]),
         ([[np.inf, np.inf]], {}, [None]),
         ([], {}, []),
     ],
@@ -102,5 +102,5 @@ def test_nearest_people() -> None:
         (0.9, 0.7, "possible"),
     ],
 )
-def test_how_sure_in_a_word(distance: float, other: float, word: str) -> None:
+def test_certainty_in_a_word(distance: float, other: float, word: str) -> None:
     assert describe_certainty(distance, other) == word

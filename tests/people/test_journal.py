@@ -1,4 +1,4 @@
-"""The journal is never lost or half-read, and every word in it can be taken back."""
+"""The journal survives crashes and damage, and every answer can be undone."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NAMES = ["Anna", "anna", "Ben", "Zoë"]
 
 
 @st.composite
-def said(draw: st.DrawFn) -> Event:
-    """Any event but an undo."""
+def answers(draw: st.DrawFn) -> Event:
+    """Any event that can be undone."""
     kind = draw(st.sampled_from(sorted(EVENT_KINDS.keys() - {"undo", *IRREVERSIBLE_KINDS})))
     faces = draw(st.lists(st.tuples(st.sampled_from(FACES), st.booleans()), max_size=4, unique_by=lambda f: f[0]))
-    known = [face(id, confirmed=seen, photo=f"{id}.jpg", hash=id) for id, seen in faces]
+    known = [face(id, confirmed=confirmed, photo=f"{id}.jpg", hash=id) for id, confirmed in faces]
     rest, fields = [], draw(st.sampled_from(EVENT_KINDS[kind]))
     if kind in ("split", "name", "confirm"):
         cut = draw(st.integers(0, len(known)))
@@ -44,14 +44,14 @@ def said(draw: st.DrawFn) -> Event:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(said(), max_size=12))
-def test_events_come_back_as_they_went(events: list[Event]) -> None:
+@given(st.lists(answers(), max_size=12))
+def test_events_round_trip_through_records(events: list[Event]) -> None:
     assert [from_record(json.loads(encode_record(to_record(event)))) for event in events] == events
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(said() | st.just("undo"), max_size=25))
-def test_any_sequence_with_undos_equals_the_shorter_one(
+@given(st.lists(answers() | st.just("undo"), max_size=25))
+def test_a_sequence_with_undos_equals_the_one_without_the_undone_events(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Event | str]
 ) -> None:
     journal = Journal(tmp_path_factory.mktemp("journal") / "people.jsonl")
@@ -65,12 +65,12 @@ def test_any_sequence_with_undos_equals_the_shorter_one(
             shorter.append(journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to))
     assert effective_events(journal.events()) == shorter
     assert replay_events(journal.events(), PLACES) == replay_events(shorter, PLACES)
-    assert Journal(journal.path).events() == journal.events()  # read at once as bit by bit
+    assert Journal(journal.path).events() == journal.events()  # one read equals several partial ones
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(said(), max_size=10), said(), st.lists(said(), max_size=4))
-def test_every_kind_of_event_is_taken_back_wherever_it_stands(
+@given(st.lists(answers(), max_size=10), answers(), st.lists(answers(), max_size=4))
+def test_every_kind_of_event_can_be_undone_from_any_position(
     before: list[Event], middle: Event, after: list[Event]
 ) -> None:
     undo = event("undo", undoes=middle.id)
@@ -79,29 +79,29 @@ def test_every_kind_of_event_is_taken_back_wherever_it_stands(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(said(), max_size=12), st.randoms(use_true_random=False))
-def test_replay_depends_on_nothing_but_the_events_and_the_faces(events: list[Event], random: object) -> None:
+@given(st.lists(answers(), max_size=12), st.randoms(use_true_random=False))
+def test_replay_is_deterministic_in_the_events_and_faces(events: list[Event], random: object) -> None:
     shuffled = list(PLACES)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert replay_events(events, PLACES) == replay_events(list(events), shuffled)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(said(), st.sampled_from(["first", "second", "both"])), max_size=12))
-def test_two_journals_of_one_library_become_one(said_where: list[tuple[Event, str]]) -> None:
+@given(st.lists(st.tuples(answers(), st.sampled_from(["first", "second", "both"])), max_size=12))
+def test_two_journals_of_one_library_merge_into_one(events_in: list[tuple[Event, str]]) -> None:
     lines = {
-        which: b"".join(encode_record(to_record(event)) for event, where in said_where if where in (which, "both"))
-        for which in ("first", "second")
+        name: b"".join(encode_record(to_record(event)) for event, journal in events_in if journal in (name, "both"))
+        for name in ("first", "second")
     }
     merged = merge_journals(lines.values())
-    assert [from_record(json.loads(line)) for line in merged.splitlines()] == [event for event, _ in said_where]
+    assert [from_record(json.loads(line)) for line in merged.splitlines()] == [event for event, _ in events_in]
     assert merge_journals([lines["second"], lines["first"]]) == merged
     assert merge_journals([merged, lines["first"]]) == merged
-    # What `sort -u` does to both files.
+    # `sort -u` of both files gives the same journal.
     assert b"".join(sorted({line + b"\n" for line in b"".join(lines.values()).splitlines()})) == merged
 
 
-def test_a_clock_set_back_makes_nothing_said_later_count_as_earlier(tmp_path: Path) -> None:
+def test_a_clock_set_back_does_not_reorder_the_events_of_a_journal(tmp_path: Path) -> None:
     journal, other = Journal(tmp_path / "people.jsonl"), tmp_path / "other.jsonl"
     first, second, between = (event("name", FACES[0], name=name) for name in ("Anna", "Ben", "Carl"))
     early = Event(**{**vars(second), "time": "000000000"})
@@ -112,7 +112,7 @@ def test_a_clock_set_back_makes_nothing_said_later_count_as_earlier(tmp_path: Pa
     assert b"{not json}" in journal.path.read_bytes()
 
 
-def test_a_journal_put_together_by_cat_counts_each_event_once(tmp_path: Path) -> None:
+def test_a_journal_concatenated_with_itself_has_each_event_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     journal.record("name", [face(FACES[0])], name="Anna")
     journal.record("reject", [face(FACES[0])], name="Anna")
@@ -121,14 +121,14 @@ def test_a_journal_put_together_by_cat_counts_each_event_once(tmp_path: Path) ->
     assert [event.kind for event in Journal(journal.path).events()] == ["name", "reject"]
 
 
-def test_what_another_process_adds_is_seen(tmp_path: Path) -> None:
-    mine, theirs = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "people.jsonl")
-    mine.record("name", [face(FACES[0])], name="Anna")
-    assert len(theirs.events()) == len(mine.events()) == 1
-    theirs.record("name", [face(FACES[1])], name="Ben")
-    assert [event.name for event in mine.events()] == ["Anna", "Ben"]
-    mine.path.write_bytes(mine.path.read_bytes().splitlines(keepends=True)[1])
-    assert [event.name for event in mine.events()] == ["Ben"]
+def test_events_added_by_another_process_are_read(tmp_path: Path) -> None:
+    first, second = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "people.jsonl")
+    first.record("name", [face(FACES[0])], name="Anna")
+    assert len(second.events()) == len(first.events()) == 1
+    second.record("name", [face(FACES[1])], name="Ben")
+    assert [event.name for event in first.events()] == ["Anna", "Ben"]
+    first.path.write_bytes(first.path.read_bytes().splitlines(keepends=True)[1])
+    assert [event.name for event in first.events()] == ["Ben"]
 
 
 WRITER = """
@@ -137,30 +137,30 @@ from faceclust.people.journal import Journal
 from tests.support.people_builders import face
 journal = Journal(__import__("pathlib").Path(sys.argv[1]))
 while True:
-    event = journal.say("name", [face(f"{n:016x}") for n in range(40)], name="Anna")
+    event = journal.record("name", [face(f"{n:016x}") for n in range(40)], name="Anna")
     print(event.id, flush=True)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no kill -9")
-def test_kill_9_at_any_moment_leaves_whole_lines_and_all_that_was_answered(tmp_path: Path) -> None:
+def test_kill_9_at_any_moment_loses_no_recorded_event_and_leaves_no_torn_one(tmp_path: Path) -> None:
     path = tmp_path / "people.jsonl"
-    answered: list[str] = []
+    recorded: list[str] = []
     for round in range(8):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
         assert writer.stdout is not None
-        answered.append(writer.stdout.readline().strip())
+        recorded.append(writer.stdout.readline().strip())
         time.sleep(0.013 * round)
         writer.kill()
-        answered += [line.strip() for line in writer.communicate()[0].splitlines(keepends=True) if line.endswith("\n")]
+        recorded += [line.strip() for line in writer.communicate()[0].splitlines(keepends=True) if line.endswith("\n")]
         journal = Journal(path)
         ids = [event.id for event in journal.events()]
-        assert [id for id in ids if id in set(answered)] == answered
-        assert len(ids) - len(answered) <= round + 1  # at most the one in hand, each time
+        assert [id for id in ids if id in set(recorded)] == recorded
+        assert len(ids) - len(recorded) <= round + 1  # at most one saved but not yet reported per kill
         assert all(len(event.faces) == 40 for event in journal.events())
 
 
-def test_events_round_trip_as_readable_lines(tmp_path: Path) -> None:
+def test_events_are_stored_as_readable_private_lines(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     assert journal.events() == []
     journal.record("name", [face("1", confirmed=False), face("2")], name="Zoë")
@@ -176,7 +176,7 @@ def test_events_round_trip_as_readable_lines(tmp_path: Path) -> None:
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_undo_takes_back_one_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
+def test_undo_takes_back_one_event_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     journal.record("name", [face("1")], name="Anna")
     journal.record("name", [face("2"), face("3")], name="Ben")
@@ -193,26 +193,26 @@ def test_a_torn_last_line_is_set_aside_and_nothing_else_is_lost(tmp_path: Path, 
     notes: list[str] = []
     journal = Journal(tmp_path / "people.jsonl", on_note=notes.append)
     journal.record("name", [face("1")], name="Anna")
-    whole = journal.path.read_bytes()
+    first_line = journal.path.read_bytes()
     journal.record("name", [face("2")], name="Ben")
     journal.path.write_bytes(journal.path.read_bytes()[:-cut])
-    if cut == 1:  # only the line's end is missing: the line itself is whole
+    if cut == 1:  # only the line's end is missing
         assert [e.name for e in journal.events()] == ["Anna", "Ben"]
     else:
         assert [e.name for e in journal.events()] == ["Anna"] and notes
     journal.record("name", [face("3")], name="Carl")
     names = [e.name for e in Journal(journal.path).events()]
     assert names == (["Anna", "Ben", "Carl"] if cut == 1 else ["Anna", "Carl"])
-    assert journal.path.read_bytes().startswith(whole)
+    assert journal.path.read_bytes().startswith(first_line)
     assert journal.path.with_suffix(".torn").exists() == (cut > 1)
 
 
-def test_damaged_lines_are_passed_by_and_newer_ones_kept(tmp_path: Path) -> None:
+def test_damaged_lines_are_skipped_and_lines_of_newer_versions_kept(tmp_path: Path) -> None:
     notes: list[str] = []
     journal = Journal(tmp_path / "people.jsonl", on_note=notes.append)
     journal.record("name", [face("1")], name="Anna")
     newer = json.dumps({"time": "2031", "event": "marry", "id": "x", "version": "9"})
-    strange = [
+    damaged = [
         b"[1, 2]",
         b"null",
         b'"text"',
@@ -230,29 +230,29 @@ def test_damaged_lines_are_passed_by_and_newer_ones_kept(tmp_path: Path) -> None
         + b', 0, 0, 0], "confirmed": true}]}',
     ]
     with journal.path.open("ab") as stream:
-        stream.write(newer.encode() + b"\n" + b"".join(line + b"\n" for line in strange))
+        stream.write(newer.encode() + b"\n" + b"".join(line + b"\n" for line in damaged))
     journal.record("name", [face("2")], name="Ben")
     assert [e.name for e in journal.events()] == ["Anna", "Ben"]
-    assert len(notes) == len(strange)
+    assert len(notes) == len(damaged)
     assert newer in journal.path.read_text(errors="replace")
 
 
-def test_an_answer_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+def test_an_answer_that_cannot_be_saved_raises(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="not saved"):
         Journal(tmp_path / "no such folder" / "people.jsonl").record("name", [face("1")], name="Anna")
 
 
-def test_a_rejection_round_trips_in_words(tmp_path: Path) -> None:
+def test_a_rejection_is_recorded_and_described(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     journal.record("reject", [face("1")], name="Anna")
     (event,) = journal.events()
     assert (event.kind, event.name, describe_event(event)) == ("reject", "Anna", "not Anna (1 face)")
 
 
-def test_the_journal_of_a_part_is_read_with_its_paths_and_in_time(tmp_path: Path) -> None:
-    part, whole = Journal(tmp_path / "part.jsonl"), tmp_path / "whole.jsonl"
+def test_the_journal_of_a_folder_is_read_with_prefixed_paths_ordered_by_time(tmp_path: Path) -> None:
+    part, own_path = Journal(tmp_path / "part.jsonl"), tmp_path / "own_path.jsonl"
     part.record("name", [face("1", photo="a.jpg")], name="Anna")
-    journal = Journal(whole, [(part.path, "2019")])
+    journal = Journal(own_path, [(part.path, "2019")])
     journal.record("name", [face("1", photo="2019/a.jpg")], name="Ben")
     assert [(e.name, e.faces[0].photo) for e in journal.events()] == [("Anna", "2019/a.jpg"), ("Ben", "2019/a.jpg")]
     assert len(part.events()) == 1
@@ -261,7 +261,7 @@ def test_the_journal_of_a_part_is_read_with_its_paths_and_in_time(tmp_path: Path
     assert effective_events(journal.events()) == [] and len(part.events()) == 1
 
 
-def test_undo_works_whatever_the_clocks_say(tmp_path: Path) -> None:
+def test_undo_works_with_wrong_clocks(tmp_path: Path) -> None:
     other = Journal(tmp_path / "other.jsonl")
     other.record("name", [face("1")], name="Anna")
     other.path.write_text(other.path.read_text().replace('"time": "20', '"time": "30'))
@@ -270,13 +270,13 @@ def test_undo_works_whatever_the_clocks_say(tmp_path: Path) -> None:
     assert effective_events(journal.events()) == [] and journal.undo() is None
 
 
-def test_where_a_name_came_from_is_kept_shown_and_merged_and_old_journals_read(tmp_path: Path) -> None:
+def test_the_source_of_a_name_is_stored_described_and_merged(tmp_path: Path) -> None:
     journal, other = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "other.jsonl")
     old = '{"time": "2020", "event": "name", "id": "a", "version": "0", "name": "Anna", "faces": []}\n'
     journal.path.write_text(old)
-    said = other.record("name", [face("1")], name="Ben", source="XMP sidecars")
-    assert describe_event(said) == "Ben (1 face), from XMP sidecars"
+    recorded = other.record("name", [face("1")], name="Ben", source="XMP sidecars")
+    assert describe_event(recorded) == "Ben (1 face), from XMP sidecars"
     journal.path.write_bytes(merge_journals([journal.path.read_bytes(), other.path.read_bytes()]))
     assert [(event.name, event.source) for event in journal.events()] == [("Anna", None), ("Ben", "XMP sidecars")]
     assert "source" not in to_record(journal.events()[0])
-    assert from_record(json.loads(encode_record(to_record(said)))) == said
+    assert from_record(json.loads(encode_record(to_record(recorded)))) == recorded

@@ -9,12 +9,10 @@ import numpy as np
 
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.groups import Groups
-from faceclust.types import Clustering, FaceOccurrence
+from faceclust.types import Box, Clustering, FaceOccurrence
 
 BOX = (0.1, 0.1, 0.3, 0.3)
 _numbers = itertools.count()
-
-Box = tuple[float, float, float, float]
 
 
 def face(

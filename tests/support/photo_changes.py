@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from faceclust import Library
-from faceclust.people.face_finder import Box, intersection_over_union
+from faceclust.types import Box, intersection_over_union
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, ORIENTATION
 
 #: A photo's own name comes after this sign in a new one.

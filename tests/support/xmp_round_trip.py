@@ -13,14 +13,13 @@ from PIL import Image, ImageOps
 
 from faceclust import Library
 from faceclust.photos.exif_orientation import apply_orientation
-from faceclust.types import FaceOccurrence
+from faceclust.types import Box, FaceOccurrence
 from tests.support.photo_files import dng
 from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, save, together, variant
 
 #: Ending → the orientations it is made in. RAW files know no mirrored ones.
 KINDS = {"jpg": range(1, 9), "png": (1, 6), "tif": (1, 5, 6), "webp": (1, 8), "heic": range(1, 9), "avif": (1, 6, 7)}
 RAW_ORIENTATIONS = (1, 3, 6, 8)
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ def _install_custom_model(
     if model_options["threshold"] is not None and model_options["radius"] is not None:
         raise UsageError("--threshold and --radius say the same", hint="leave one out")
     if model_options["threshold"] is not None:
-        model_options["radius"] = (1.1 / model_options["threshold"]) ** 0.5
+        from faceclust.types import OPERATING_POINT
+
+        model_options["radius"] = (OPERATING_POINT / model_options["threshold"]) ** 0.5
     model = UserModel(
         name=name or _default_pack_name(files[0]),
         file=files[0].name,

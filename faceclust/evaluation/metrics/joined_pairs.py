@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceclust.evaluation.metrics.clustering import Score, separate_singletons
+from faceclust.types import Float64
 
-Float64 = NDArray[np.float64]
 Weights = NDArray[np.floating] | NDArray[np.integer]
 
 

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.outputs.map.nearest_faces import find_nearest_faces
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32
+from faceclust.types import Float32, Float64
 
 METHODS = ("tsne", "umap")
 #: More faces than these are put beside the ones most like them that were laid out.
@@ -33,8 +33,6 @@ _PLACEMENT_NEIGHBOURS = 5  # nearest faces whose middle is where one lies that w
 _BARNES_HUT_LIMIT = 10_000  # faces up to which Barnes and Hut's tree is faster than interpolation
 #: The iterations of t-SNE, as in Belkina et al. 2019: with neighbours drawn together, then without.
 _EARLY_ITERATIONS, _LATE_ITERATIONS, _EXAGGERATION = 250, 500, 12.0
-
-Float64 = NDArray[np.float64]
 
 
 def require_method(method: str) -> None:
