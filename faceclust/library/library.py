@@ -43,13 +43,13 @@ class Library(Catalogue):
         library.search("Anna", since="2019")       # photos of a person
         library.report_folder("report")            # HTML to look at
 
-    What is known is in properties: `faces` (embeddings), `occurrences` (faces on photos), `photos`,
-    `clustering`, `group_of`, `persons`, `answers`; and in `people()` and `unnamed_groups()`. They are
-    read when first needed and kept until a verb changes them, or until `invalidate()`.
+    Results are properties: `faces` (embeddings), `occurrences` (faces on photos), `photos`,
+    `clustering`, `group_of`, `persons`, `answers`; `people()` and `unnamed_groups()` select persons.
+    They are read when first needed and kept until a verb changes them, or until `invalidate()`.
 
-    Faces are given by face id, persons by name. Outputs are planned first, then made: `plan_albums`
-    returns a value that `make_albums` carries out. Photos are only ever read. Errors are
-    `FaceclustError`s with a `hint`; the library never prints. Long runs report to `progress`.
+    Faces are given by face id, persons by name. Outputs are planned first and then made: `plan_albums`
+    returns a value that `make_albums` carries out. Photos are only ever read. Failures raise a
+    `FaceclustError` with a `hint`. Nothing is printed; long runs report to `progress`.
     """
 
     @classmethod

@@ -77,7 +77,7 @@ def test_the_least_quality_is_asked_for_and_kept(library: Library) -> None:
 
 def test_nothing_to_go_back_to_is_said(library: Library) -> None:
     done = run("cluster", "--library", library.root, "--undo")
-    assert done.returncode == 2 and "no earlier grouping" in done.stderr
+    assert done.returncode == 2 and "no previous grouping" in done.stderr
 
 
 def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library) -> None:
@@ -282,7 +282,7 @@ def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
     named = {place.photo: place.face_id for place in library.occurrences}
     library.name([named["IMG_1.jpg"]], "Grace")
     library.name([named["IMG_1-edited.png"]], "Not Grace")
-    assert "look like one shot, was confirmed as" in run("cluster", "--library", tmp_path).stderr
+    assert "look like one shot, is confirmed as" in run("cluster", "--library", tmp_path).stderr
 
 
 def test_a_raw_file_beside_its_jpeg_is_one_moment(tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
     library.scan(workers=0)
     library.cluster()
     (note,) = library.progress.notes  # type: ignore[attr-defined]
-    assert "the scale of the models my is not known" in note
+    assert "the scale of the pack my is unknown" in note
 
 
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
