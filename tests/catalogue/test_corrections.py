@@ -14,12 +14,12 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from tests.support.synthetic_library import write_caches
 
-#: Squared L2 is 0.64 between two faces of one person, and 1.04 between the two people person_of are mixed up.
+#: Squared L2 is 0.64 between two faces of one person, and 1.04 between the two people who are mixed up.
 NOISE, SIMILARITY = 0.18, 0.2
 
 
 def mixed_library(root: Path) -> tuple[Library, dict[str, str]]:
-    """A group of two people person_of look alike (6 and 4 faces), and one of a third person (5 faces).
+    """A group of two people who look alike (6 and 4 faces), and one of a third person (5 faces).
 
     Returns the library, and face id → person.
     """

@@ -120,7 +120,7 @@ def test_a_probable_group_is_asked_about_beside_the_person_and_alone() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", 2: "a7 a8 a9 a0 aa"})
     (also,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")))
     assert (also.kind, also.candidates[0].groups, also.expected_gain) == (QuestionKind.ALSO, (2,), 5)
-    # Passed over, it is still questions who that is.
+    # After skipping it, the planner still asks who the group is.
     (who,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")), also)
     assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
 
