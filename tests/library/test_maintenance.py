@@ -41,9 +41,7 @@ def photos(library: Library) -> dict[Path, bytes]:
 
 
 def with_pack(library: Library, name: str) -> Library:
-    other = Library(library.root)
-    other.pack = replace(library.pack, name=name)
-    return other
+    return Library(library.root, pack=replace(library.pack, name=name))
 
 
 def test_a_sound_library_has_no_problems(collins: tuple[Library, int, set[str]]) -> None:
