@@ -1,7 +1,4 @@
-"""Find the faces on the photos of a library and keep them in its caches.
-
-Importing this module loads nothing heavy, and `scan_if_unchanged` keeps it so.
-"""
+"""Find the faces on the photos of a library and keep them in its caches."""
 
 from __future__ import annotations
 
@@ -10,16 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.files.names import PRECISIONS
+from faceclust.library.forgetting import filter_forgotten_faces
+from faceclust.library.naming import record_relocated_faces
+from faceclust.packs.verify import require_files
 from faceclust.progress import ShouldStop
-from faceclust.scan.unchanged import scan_unchanged
+from faceclust.scan.unchanged import scan_if_unchanged
 from faceclust.store.find_library import relative_folder, remember_library
-from faceclust.store.home import LibraryHome
-from faceclust.store.settings import pack_in_use, precision_in_use, set_precision
+from faceclust.store.settings import set_precision
 
 if TYPE_CHECKING:
-    from faceclust.catalogue.catalogue import Catalogue
     from faceclust.scan.result import ScanResult
 
 
@@ -48,47 +47,14 @@ def scan(
     or the device are missing.
     """
     folders = list(folders)
+    starts = [relative_folder(library.root, Path(folder)) for folder in folders] or [""]
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
     if min_face is None and precision is None:
-        unchanged = scan_if_unchanged(library.home, folders, pack=library.pack_name)
+        unchanged = scan_if_unchanged(library.home, folders, library.pack_name)
         if unchanged is not None:
             return unchanged
-    return _scan_photos(
-        library, _start_folders(library.root, folders), workers, device, min_face, precision, should_stop
-    )
-
-
-def scan_if_unchanged(
-    home: LibraryHome, folders: Iterable[str | os.PathLike[str]] = (), *, pack: str | None = None
-) -> ScanResult | None:
-    """Return the result of a scan at once if no photo has changed since the last one, else None.
-
-    `pack`: the name of the pack to scan with; default the configured one. Only folder listings are
-    compared: no photo, no cache and no model is opened. Raises UsageError for a folder outside the
-    library.
-    """
-    pack = pack or pack_in_use(home.root).value
-    return scan_unchanged(home, _start_folders(home.root, folders), pack, precision_in_use(home.root).value)
-
-
-def _start_folders(root: Path, folders: Iterable[str | os.PathLike[str]]) -> list[str]:
-    return [relative_folder(root, Path(folder)) for folder in folders] or [""]
-
-
-def _scan_photos(
-    library: Catalogue,
-    starts: list[str],
-    workers: int | None,
-    device: str,
-    min_face: int | None,
-    precision: str | None,
-    should_stop: ShouldStop,
-) -> ScanResult:
-    from faceclust.library.forgetting import filter_forgotten_faces
-    from faceclust.library.naming import record_relocated_faces
     from faceclust.packs.session import choose_device  # loads the model runtime
-    from faceclust.packs.verify import require_files
     from faceclust.scan.examine import ScanSettings
     from faceclust.scan.run import scan_folders
 

@@ -89,7 +89,7 @@ def test_repr_never_fails(tmp_path: Path) -> None:
     ("module", "heavy"),
     [
         ("faceclust", {"numpy", "pyarrow", "PIL", "click"}),
-        ("faceclust.library.scanning", {"numpy", "pyarrow", "PIL", "onnxruntime", "click"}),
+        ("faceclust.scan.unchanged", {"numpy", "pyarrow", "PIL", "onnxruntime", "click"}),
         ("faceclust.library.library", {"onnxruntime", "sklearn", "scipy", "hdbscan", "openTSNE", "click", "rich"}),
     ],
 )
