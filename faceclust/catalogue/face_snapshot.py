@@ -22,9 +22,9 @@ from faceclust.types import Clustering, FaceOccurrence, FaceTable, PhotoInfo
 
 
 class FaceSnapshot:
-    """What a scan and a clustering left on disk. Each value is read when first needed and then kept.
+    """The saved results of the last scan and the last clustering.
 
-    `on_note` receives a message for each cache that cannot be used.
+    Each value is read when first needed and then kept. `on_note` receives a message for each cache that cannot be used.
     """
 
     def __init__(self, home: LibraryHome, models: ModelsInUse, on_note: Callable[[str], None]) -> None:

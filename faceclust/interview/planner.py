@@ -249,7 +249,7 @@ def _are_names_similar(a: str, b: str) -> bool:
 
 
 def _are_different_people(state: InterviewState, a: Candidate, b: Candidate) -> bool:
-    """Whether the user declared them different people, or a photo shows both."""
+    """True if the user declared them different people, or a photo shows both."""
     faces, others = set(a.faces), set(b.faces)
     if {state.photo_of[face] for face in faces} & {state.photo_of[face] for face in others}:
         return True

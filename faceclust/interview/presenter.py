@@ -52,7 +52,7 @@ class PresentedQuestion:
 
     @property
     def accepts_name(self) -> bool:
-        """Whether it is about one group or face that the answer may name."""
+        """True for a question about one group or face, which the answer may name."""
         kind = self.question.kind
         return kind is QuestionKind.WHO or (kind is QuestionKind.ALSO and len(self.question.candidates) == 1)
 

@@ -109,6 +109,6 @@ def undo_cluster(library: Catalogue, *, dry_run: bool = False) -> Changes:
         if not dry_run:
             _saved_clusterings(library).save(previous, current)
     library.invalidate()
-    here = np.array(sorted(library.occurrences_of), dtype=np.str_)
+    current_ids = np.array(sorted(library.occurrences_of), dtype=np.str_)
     old, new = (library.remap(run) or previous for run in (current, previous))
-    return compare_clusterings(old.restrict_to(here), new.restrict_to(here))
+    return compare_clusterings(old.restrict_to(current_ids), new.restrict_to(current_ids))

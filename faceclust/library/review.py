@@ -224,7 +224,7 @@ def _share_a_photo(faces: FaceTable, a: Indices, b: Indices) -> bool:
 
 
 def _are_declared_different(a: Person, b: Person, answers: ReplayedAnswers) -> bool:
-    """Whether the user rejected one's name for the other, or split their faces."""
+    """True if the user rejected one person's name for the other, or split their faces."""
     for person, other in ((a, b), (b, a)):
         if person.name is not None:
             key = person_key(person.name)
