@@ -253,7 +253,7 @@ def test_the_same_name_twice_on_a_photo_is_kept_and_told(library: Library) -> No
     faces = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     library.name(faces, "Twin")
     done = run("cluster", "--library", library.root)
-    assert "Twin was confirmed on 2 faces of together/both 0.jpg" in done.stderr
+    assert "Twin is confirmed for 2 faces of together/both 0.jpg" in done.stderr
     after = Library(library.root)
     assert after.group_of[faces[0]] == after.group_of[faces[1]]
     assert "confirmed on" not in run("cluster", "--allow-same-photo", "--library", library.root).stderr
