@@ -13,6 +13,7 @@ from faceclust.outputs.report.timeline import select_faces_across_years
 from faceclust.people.event_text import describe_similarity
 from faceclust.people.similarity import GroupDistances
 from faceclust.types import FaceOccurrence
+from faceclust.types.plural import format_count
 
 #: Faces at least this probably wrong are shown when their group is asked about.
 _MIN_OUTLIER_PROBABILITY = 0.3
@@ -101,7 +102,7 @@ class Presenter:
         occurrences = [occurrence for face in faces for occurrence in self._library.occurrences_of[face]]
         photos = len({occurrence.photo for occurrence in occurrences})
         years = format_year_range(occurrence.taken_at for occurrence in occurrences)
-        summary = f"{_format_count(len(faces), 'face')} on {_format_count(photos, 'photo')}"
+        summary = f"{format_count(len(faces), 'face')} on {format_count(photos, 'photo')}"
         return f"{summary}, {years}" if years else summary
 
     def _doubtful_first(self, candidate: Candidate, count: int) -> list[FaceOccurrence]:
@@ -149,7 +150,3 @@ def _candidate_label(candidate: Candidate) -> str:
 def _candidate_caption(candidate: Candidate) -> str:
     similarity = describe_similarity(candidate.distance)
     return f"{len(candidate.faces)} faces, {similarity}" if len(candidate.faces) > 1 else similarity
-
-
-def _format_count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
