@@ -204,9 +204,9 @@ def test_faces_without_a_usable_embedding_are_left_out_and_reported(named: Libra
     result = other.scan(workers=0)
     assert result.scanned == result.photos and not result.skipped
     assert 0 < len(other.faces) < len(named.faces) and set(other.occurrences_of) < set(named.occurrences_of)
-    (refusal,) = [note for note in result.notes if "left out" in note]
+    (left_out_note,) = [note for note in result.notes if "left out" in note]
     left_out = len(named.occurrences) - len(other.occurrences)
-    assert f"faces left out, as tiny gives no usable numbers for them: {left_out}, on " in refusal
+    assert f"faces left out, as tiny gives no usable numbers for them: {left_out}, on " in left_out_note
     assert other.scan(workers=0).scanned == 0
 
 
