@@ -7,7 +7,9 @@
     library.cluster(threshold=1.1)
     faces = {person.name: len(person.face_ids) for person in library.people()}
 
-Importing the package loads nothing heavy: the names below are fetched when first used.
+    faceclust.verify("a.jpg", "b.jpg").same   # are two faces the same person?
+
+Importing the package loads nothing heavy: each name is imported when first used.
 """
 
 from __future__ import annotations
@@ -38,3 +40,7 @@ def __getattr__(name: str) -> object:
 
         return verify
     raise AttributeError(f"module 'faceclust' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""`python -m faceclust`."""
+"""Entry point of `python -m faceclust`."""
 
 from faceclust.cli import main
 

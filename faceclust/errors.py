@@ -1,10 +1,10 @@
-"""The errors a user can meet: each has an exit code and says what to do."""
+"""The errors of the package. Each class has an exit code; each error may have a hint."""
 
 from __future__ import annotations
 
 
 class FaceclustError(Exception):
-    """A failure of the whole run. `hint` says what the user can do about it."""
+    """A failure of the whole run. `hint` tells the user what to do about it."""
 
     exit_code = 1
 
@@ -14,17 +14,17 @@ class FaceclustError(Exception):
 
 
 class UsageError(FaceclustError):
-    """What was asked for cannot be: a path, a name or a number is wrong."""
+    """Invalid input: a path, name or number that cannot be used."""
 
     exit_code = 2
 
 
 class NoLibraryError(UsageError):
-    """No library was named, and none can be found."""
+    """No library was given and none was found."""
 
 
 class NothingScannedError(FaceclustError):
-    """The library holds no cache to read from."""
+    """The library has no caches yet."""
 
 
 class PackError(FaceclustError):
@@ -32,12 +32,12 @@ class PackError(FaceclustError):
 
 
 class CacheError(FaceclustError):
-    """A file below `.faceclust/` or a folder cache cannot be read or written."""
+    """A file of `.faceclust/`, or a folder cache, cannot be read or written."""
 
 
 class NewerCacheError(CacheError):
-    """A cache was made by a newer faceclust. It is left as it is."""
+    """A cache was written by a newer version of faceclust. It is left as it is."""
 
 
 class LibraryBusyError(FaceclustError):
-    """Another faceclust process is writing to this library."""
+    """Another faceclust process is writing to the library."""

@@ -1,4 +1,4 @@
-"""How long work tells where it is; the command line draws it, the library only calls it."""
+"""Progress of long runs: the library reports it, the command line shows it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of each step of a long run. Every method may be called from the main thread only."""
+    """An observer of a long run. All methods are called from the main thread."""
 
     def start(self, stage: str, total: int | None, unit: str = "") -> None:
-        """A stage begins: `what` in words for a user, `total` steps where that is known, and
-        what a step is, in the plural, where the rate is worth telling."""
+        """Start a stage, named in words for a user.
+
+        `total`: number of steps, None if unknown. `unit`: plural noun of a step, if its rate is worth
+        showing.
+        """
 
     def advance(self, steps: int = 1, **counts: int) -> None:
-        """`steps` more are done; `counts` are running totals worth showing, e.g. faces=12."""
+        """Finish `steps` more steps. `counts`: running totals worth showing, e.g. faces=12."""
 
     def note(self, message: str) -> None:
-        """Something the user should read, such as a cache that had to be set aside."""
+        """Pass on a message for the user, such as a cache that had to be set aside."""
 
     def finish(self) -> None:
-        """The stage is over."""
+        """End the stage."""
 
 
 class SilentProgress:
-    """The default: says nothing."""
+    """Ignores all progress. The default."""
 
     def start(self, stage: str, total: int | None, unit: str = "") -> None: ...
 
@@ -35,5 +38,5 @@ class SilentProgress:
     def finish(self) -> None: ...
 
 
-#: Asked between photos: True ends a scan after the photos in hand.
+#: Called between photos. True ends a scan once the photos in progress are finished.
 ShouldStop = Callable[[], bool]

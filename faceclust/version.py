@@ -1,3 +1,3 @@
-"""The version of the package: the one place that Python code takes it from."""
+"""The version of the package."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""What is known of a library, read from disk: faces, groups, persons."""
+"""The read-only view of a library: its faces, groups and persons, read from disk."""

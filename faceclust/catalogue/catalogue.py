@@ -1,4 +1,4 @@
-"""What is known of a library: read from disk once, kept until it changes."""
+"""The read-only view of a library: its faces, groups and persons."""
 
 from __future__ import annotations
 
@@ -6,40 +6,38 @@ import contextlib
 import difflib
 import os
 import re
-import shlex
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 
-from faceclust.catalogue.corrections import PartsCache, apply_corrections
-from faceclust.catalogue.models_in_use import load_pack_in_use
-from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
-from faceclust.errors import CacheError, NothingScannedError, PackError, UsageError
-from faceclust.files.names import pack_of_cache_file
+from faceclust.catalogue.face_snapshot import FaceSnapshot
+from faceclust.catalogue.models_in_use import ModelsInUse
+from faceclust.catalogue.people_snapshot import PeopleSnapshot
+from faceclust.catalogue.remap import pack_of_clustering
+from faceclust.errors import FaceclustError, UsageError
 from faceclust.packs.pack import Pack
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key
-from faceclust.people.persons import build_persons
-from faceclust.people.replay import ReplayedAnswers, replay_events
+from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
-from faceclust.store.clusters import read_clusters
+from faceclust.store.calibrations import Calibration, read_calibration
 from faceclust.store.find_library import resolve_folder
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_cache_info
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
+from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
-from faceclust.store.settings import pack_in_use, precision_in_use
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Person, PhotoInfo
 
 
 @dataclass(frozen=True)
 class FaceSelection:
-    """What a user pointed at. `name`: whose all of the faces are, None where they are not one
-    person's. `is_person`: it was pointed at by that name. `everyone`: all faces of the group that
-    was pointed at, of which `faces` are the ones nobody has named, if there are such."""
+    """The faces that a user selected by name, group number or face id.
+
+    `name`: the person that all of the faces are, None if they are not one person's. `is_person`: the
+    selection was made by that name. `all_faces`: for a group, all its faces; `faces` leaves out those
+    of named persons if others remain.
+    """
 
     label: str
     faces: tuple[str, ...]
@@ -49,7 +47,12 @@ class FaceSelection:
 
 
 class Catalogue:
-    """The faces, groups and persons of the library at `root`, for reading."""
+    """The faces, groups and persons of the library at `root`, for reading.
+
+    Values are read at the first access and kept in two snapshots: one of the faces and their
+    clustering, one of the user's answers and the persons that follow from them. A snapshot that is
+    out of date is dropped as a whole.
+    """
 
     def __init__(
         self,
@@ -59,143 +62,190 @@ class Catalogue:
         pack: str | Pack | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """`cache_dir`: a folder that all files are to be kept in from now on, instead of beside the
-        photos. `pack`: the models that this object uses, by name, instead of those the library uses
-        (see `store.settings`). Raises UsageError where `root` is no folder."""
+        """Open the library at `root`. Nothing is read or written yet.
+
+        `cache_dir`: keep all files in this folder from now on, instead of beside the photos. `pack`:
+        use this pack, or the one of this name, instead of the configured one. `progress`: an
+        observer of long runs. Raises UsageError if `root` is not a folder.
+        """
         self.root = resolve_folder(Path(root))
         self.progress: Progress = progress or SilentProgress()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
-        self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
-        self._requested_pack = pack
+        self._models = ModelsInUse(self.home, pack)
+        self._faces: FaceSnapshot | None = None
+        self._people: PeopleSnapshot | None = None
+        self.reopen_journal()
 
-    @cached_property
+    def __repr__(self) -> str:
+        """The root and the counts that are known without reading the caches."""
+        facts = ", ".join(self._known_counts()) or "nothing scanned"
+        try:
+            return f"<{type(self).__name__} {self.root}: {facts}; pack {self.pack_name}>"
+        except FaceclustError:  # a configuration file that cannot be read
+            return f"<{type(self).__name__} {self.root}: {facts}>"
+
+    def _known_counts(self) -> list[str]:
+        counts: list[tuple[int, str]] = []
+        table = self._face_snapshot.loaded_table
+        with contextlib.suppress(FaceclustError):
+            if table is not None:
+                counts += [(table.photo_count, "photos"), (len(self.occurrences_of), "faces")]
+            elif seen := read_scan_snapshot(self.home.scan_snapshot_of(self.pack_name)):
+                counts.append((sum(folder.photo_count for folder in seen.folders.values()), "photos"))
+        with contextlib.suppress(FaceclustError):
+            if clustering := self._face_snapshot.saved_clustering:
+                if table is None:
+                    counts.append((len(clustering.face_ids), "faces"))
+                counts.append((len(set(clustering.labels.tolist()) - {-1}), "groups"))
+        return [f"{number:,} {unit}" for number, unit in counts]
+
+    # -- the snapshots ------------------------------------------------------
+
+    @property
+    def _face_snapshot(self) -> FaceSnapshot:
+        if self._faces is None:
+            self._faces = FaceSnapshot(self.home, self._models, self.progress.note)
+        return self._faces
+
+    @property
+    def _people_snapshot(self) -> PeopleSnapshot:
+        if self._people is None:
+            self._people = PeopleSnapshot(self._face_snapshot, self.journal)
+        return self._people
+
+    def invalidate(self) -> None:
+        """Drop both snapshots: the next access reads the caches, the clustering and the journal again."""
+        self._faces = self._people = None
+
+    def invalidate_people(self) -> None:
+        """Drop the answers and persons: the next access replays the journal."""
+        self._people = None
+
+    def reopen_journal(self) -> None:
+        """Open the journal again, after its files were rewritten."""
+        self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
+        self.invalidate()
+
+    def replace_clustering(self, clustering: Clustering | None) -> None:
+        """Use this clustering instead of the saved one until the next `invalidate`."""
+        self.invalidate()
+        self._face_snapshot.clustering = self.remap(clustering)
+
+    # -- the models ---------------------------------------------------------
+
+    @property
     def pack(self) -> Pack:
-        """The models in use; their files need not be there. Raises PackError where there are no such."""
-        return (
-            self._requested_pack
-            if isinstance(self._requested_pack, Pack)
-            else load_pack_in_use(self.root, self._requested_pack)
-        )
+        """The pack in use; its model files may be missing. Raises PackError if the pack is unknown."""
+        return self._models.pack
 
     @property
     def pack_name(self) -> str:
-        """What the models in use are called, whether there are such or not."""
-        if "pack" in self.__dict__ or isinstance(self._requested_pack, Pack):
-            return self.pack.name
-        return self._requested_pack or pack_in_use(self.root).value
+        """The name of the pack in use, known even if the pack itself is not."""
+        return self._models.pack_name
 
     @property
     def cache_info(self) -> CacheInfo:
-        """What a cache made with these models says of itself. Where they are there no more, what the
-        caches say that they made."""
-        precision = precision_in_use(self.root).value
-        try:
-            pack = self.pack
-        except PackError:
-            if (info := self._existing_cache_info) is None:
-                raise
-            return replace(info, precision=precision)
-        return CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius, precision)
+        """The metadata of a cache written with the pack in use.
+
+        If the pack is gone, the metadata of the caches it wrote. Raises PackError if there are none.
+        """
+        return self._models.cache_info
 
     @property
     def embedding_space(self) -> str:
-        """What a grouping by these models says it was made with."""
-        try:
-            return self.pack.space
-        except PackError:
-            info = self.cache_info
-            return f"{info.fingerprint} radius={info.radius:g}"
+        """The identity of the embedding space, as a clustering records it."""
+        return self._models.embedding_space
 
-    @cached_property
-    def _existing_cache_info(self) -> CacheInfo | None:
-        for path, _ in self.home.cache_files():
-            if pack_of_cache_file(path.name) == self.pack_name:
-                with contextlib.suppress(UnusableCacheError, CacheError):
-                    return read_cache_info(path)
-        return None
+    @property
+    def space_digest(self) -> str:
+        """16 hex digits that identify the embedding space, as a calibration records it."""
+        return self._models.space_digest
 
-    @cached_property
+    @property
+    def calibration(self) -> Calibration | None:
+        """The threshold calibrated on this library's people with the pack in use; None if there is none.
+
+        Raises UsageError if the configuration file cannot be read.
+        """
+        found = read_calibration(self.home.config_file, self.cache_info.pack)  # the pack itself may be gone
+        return found if found is not None and found.space == self.space_digest else None
+
+    # -- faces and photos ---------------------------------------------------
+
+    @property
     def table(self) -> LibraryTable:
-        """The rows of every folder's cache. Raises NothingScannedError where there is none."""
-        info = self.cache_info
-        folders = []
-        for folder in self.home.cached_folders(info.pack):
-            try:
-                cache = FolderCache(self.home.cache_paths(folder, info.pack), info)
-                folders.append((folder, cache.read_stored()))
-            except UnusableCacheError as error:
-                self.progress.note(f"{error}; passed by; `faceclust scan` makes it anew")
-        if not folders and (
-            others := {pack_of_cache_file(path.name) for path, _ in self.home.cache_files()} - {info.pack}
-        ):
-            known = sorted(filter(None, others))[0]
-            raise NothingScannedError(
-                f"no photos of {self.root} have been scanned with the models {info.pack} yet",
-                hint=f"type: faceclust scan; or go back: faceclust models use {known}",
-            )
-        if not folders and self.home.last_scan_time() is None:
-            hint = f"type: faceclust scan {shlex.quote(str(self.root))}"
-            if self.journal.path.exists():
-                hint += "; the names given before come back"
-            raise NothingScannedError(f"no photos of {self.root} are known", hint=hint)
-        return LibraryTable.from_folders(folders, info)
+        """The rows of every folder's cache. Raises NothingScannedError if there are none."""
+        return self._face_snapshot.table
 
-    @cached_property
+    @property
     def faces(self) -> FaceTable:
         """Every distinct face, with its embedding."""
-        return self.table.face_table()
+        return self._face_snapshot.faces
 
     def faces_of(self, face_ids: Sequence[str]) -> FaceTable:
         """The faces with these ids."""
-        return self.table.face_table(face_ids=face_ids)
+        return self._face_snapshot.faces_of(face_ids)
 
-    @cached_property
+    @property
     def occurrences(self) -> list[FaceOccurrence]:
         """Every face on every photo, by photo path."""
-        return list(self.table.occurrences())
+        return self._face_snapshot.occurrences
 
-    @cached_property
+    @property
     def occurrences_of(self) -> dict[str, list[FaceOccurrence]]:
-        """Face id → the photos it is on: more than one where a photo is kept twice."""
-        places: dict[str, list[FaceOccurrence]] = defaultdict(list)
-        for place in self.occurrences:
-            places[place.face_id].append(place)
-        return dict(places)
+        """Face id → its occurrences: several if a photo has copies."""
+        return self._face_snapshot.occurrences_of
 
-    @cached_property
+    @property
+    def photo_of(self) -> dict[str, str]:
+        """Face id → content hash of its photo."""
+        return self._face_snapshot.photo_of
+
+    @property
     def photos(self) -> dict[str, PhotoInfo]:
-        """Every photo that could be read, with a face or without, by its path."""
-        return {photo.photo: photo for photo in self.table.photos()}
+        """Photo path → photo, for every readable photo, with faces or without."""
+        return self._face_snapshot.photos
 
-    @cached_property
-    def _parts_cache(self) -> PartsCache:
-        return {}
+    # -- the clustering -----------------------------------------------------
 
-    @cached_property
+    @property
     def clustering(self) -> Clustering | None:
-        """The last clustering; None before the first."""
-        return self._remap_to_current_faces(read_clusters(self.home.existing_clusters()))
-
-    def _remap_to_current_faces(self, clustering: Clustering | None) -> Clustering | None:
-        """A clustering, maybe of the faces that other models found, of the same faces as they are here."""
-        if clustering is None or pack_of_clustering(clustering) in ("", self.pack_name):
-            return clustering
-        return remap_clustering(clustering, self.home, self.occurrences)
+        """The last clustering; None before the first. Raises CacheError if its file is damaged."""
+        return self._face_snapshot.clustering
 
     @property
     def clustering_pack(self) -> str | None:
-        """The models whose faces were grouped last; None before the first grouping."""
+        """The name of the pack whose faces were grouped last; None before the first clustering."""
         return pack_of_clustering(self.clustering) or self.pack_name if self.clustering else None
 
-    @cached_property
+    @property
     def new_faces(self) -> frozenset[str]:
-        """The faces that were not there yet at the grouping before the last."""
-        before = self._remap_to_current_faces(read_clusters(self.home.previous_clusters))
-        return frozenset() if before is None else frozenset(self.occurrences_of).difference(before.face_ids.tolist())
+        """The faces missing from the clustering before the last."""
+        return self._face_snapshot.new_faces
+
+    def remap(self, clustering: Clustering | None) -> Clustering | None:
+        """Map a clustering made with another pack onto the current face ids."""
+        return self._face_snapshot.remap(clustering)
+
+    def correct_groups(self, answers: ReplayedAnswers) -> Groups | None:
+        """Apply answers to the groups of the last clustering; None before the first."""
+        return self._face_snapshot.correct_groups(answers)
+
+    # -- answers, groups and persons ----------------------------------------
+
+    @property
+    def answers(self) -> ReplayedAnswers:
+        """The user's answers about the current faces."""
+        return self._people_snapshot.answers
+
+    @property
+    def groups(self) -> Groups | None:
+        """The groups of the last clustering, corrected by the answers; None before the first."""
+        return self._people_snapshot.groups
 
     @property
     def group_of(self) -> Mapping[str, int]:
-        """Face id → group number, for the faces here now that are in a group."""
+        """Face id → group number, for the current faces that are in a group."""
         return self.groups.number_of if self.groups else {}
 
     @property
@@ -203,44 +253,28 @@ class Catalogue:
         """Group number → its face ids."""
         return self.groups.members if self.groups else {}
 
-    @cached_property
-    def groups(self) -> Groups | None:
-        """The groups of the last clustering, as the user's words leave them; None before the first."""
-        saved = self._uncorrected_groups
-        return None if saved is None else apply_corrections(saved, self.answers, self.faces_of, self._parts_cache)
-
-    @cached_property
-    def _uncorrected_groups(self) -> Groups | None:
-        return None if self.clustering is None else Groups.from_clustering(self.clustering, self.occurrences_of.keys())
-
-    @cached_property
-    def photo_of(self) -> dict[str, str]:
-        """Face id → content hash of its photo."""
-        return {face: places[0].photo_hash for face, places in self.occurrences_of.items()}
-
-    @cached_property
-    def answers(self) -> ReplayedAnswers:
-        """What the user said of the faces that are here now."""
-        events = self.journal.events()
-        return replay_events(events, self.occurrences if events else [])
-
-    @cached_property
+    @property
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
-        return build_persons(self.groups, self.answers, self.photo_of)
+        return self._people_snapshot.persons
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""
-        if self.clustering is not None and not self.answers.labels:
-            return ()  # without looking through the faces
-        return tuple(person for person in self.persons if person.name is not None)
+        return self._people_snapshot.people
 
     def unnamed_groups(self) -> tuple[Person, ...]:
-        """Groups without a name that are not ignored, largest first."""
+        """The groups without a name that are not ignored, largest first."""
         return tuple(person for person in self.persons if person.name is None and not person.ignored)
 
+    @property
+    def person_of(self) -> dict[str, Person]:
+        """Face id → the named person."""
+        return self._people_snapshot.person_of
+
+    # -- look-ups -----------------------------------------------------------
+
     def find_person(self, name: str) -> Person:
-        """The named person of this name. Raises UsageError where there is none."""
+        """Return the person of this name. Raises UsageError if there is none."""
         people = {person_key(person.label): person for person in self.people()}
         if person_key(name) in people:
             return people[person_key(name)]
@@ -249,56 +283,39 @@ class Catalogue:
         meant = " or ".join(people[key].label for key in near)
         raise UsageError(f"nobody is called {name}", hint=f"{meant}?" if near else "faceclust people lists the names")
 
-    @cached_property
-    def person_of(self) -> dict[str, Person]:
-        """Face id → the named person it is."""
-        return {face: person for person in self.people() for face in person.face_ids}
-
     def select_faces(self, text: str) -> FaceSelection:
-        """What a user points at: a group by its number, a face by its id, a person by name.
-        Raises UsageError where there is none such."""
+        """Return the faces of a group by its number, a face by its id, or a person by name.
+
+        Raises UsageError if there is no such group, face or person.
+        """
         if re.fullmatch("[0-9a-fA-F]{16}", text):
-            face = text.lower()
-            if face not in self.occurrences_of:
-                raise UsageError(f"there is no face {face}", hint="faceclust export lists the faces")
-            return FaceSelection(
-                f"face {face}", (face,), self.person_of[face].label if face in self.person_of else None
-            )
+            return self._select_face(text.lower())
         if re.fullmatch("[0-9]{1,9}", text):
-            faces, everyone = self.faces_in_group(int(text)), self.group_members[int(text)]
-            owners = {self.person_of[face].label if face in self.person_of else None for face in faces}
-            name = owners.pop() if len(owners) == 1 else None
-            return FaceSelection(f"group {int(text)}", faces, name, all_faces=everyone)
+            return self._select_group(int(text))
         person = self.find_person(text)
         return FaceSelection(person.label, person.face_ids, person.label, is_person=True)
 
+    def _select_face(self, face: str) -> FaceSelection:
+        if face not in self.occurrences_of:
+            raise UsageError(f"there is no face {face}", hint="faceclust export lists the faces")
+        owner = self.person_of.get(face)
+        return FaceSelection(f"face {face}", (face,), owner.label if owner else None)
+
+    def _select_group(self, number: int) -> FaceSelection:
+        faces, all_faces = self.faces_in_group(number), self.group_members[number]
+        owners = {self.person_of[face].label if face in self.person_of else None for face in faces}
+        name = owners.pop() if len(owners) == 1 else None
+        return FaceSelection(f"group {number}", faces, name, all_faces=all_faces)
+
     def faces_in_group(self, number: int) -> tuple[str, ...]:
-        """The face ids of a group by its number: those that are asked about, where there are such, else
-        the ignored ones, else all; with those of groups said to be the same. Raises UsageError for
-        an unknown one."""
+        """Return the face ids of a group that an answer about the group is about.
+
+        These are its faces without a name, or else its ignored ones, or else all; faces of groups
+        declared the same person are included. Raises UsageError if there is no such group.
+        """
         if number not in self.group_members:
             known = "faceclust people --all lists them" if self.group_members else "type: faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
-        nameless = [person for person in self.persons if person.name is None and number in person.clusters]
-        nameless.sort(key=lambda person: person.ignored)
-        return nameless[0].face_ids if nameless else self.group_members[number]
-
-    def _invalidate(self) -> None:
-        for name in (
-            "table",
-            "faces",
-            "_parts_cache",
-            "_uncorrected_groups",
-            "photo_of",
-            "photos",
-            "occurrences",
-            "occurrences_of",
-            "clustering",
-            "new_faces",
-        ):
-            self.__dict__.pop(name, None)
-        self._invalidate_people()
-
-    def _invalidate_people(self) -> None:
-        for name in ("answers", "persons", "person_of", "groups"):
-            self.__dict__.pop(name, None)
+        unnamed = [person for person in self.persons if person.name is None and number in person.clusters]
+        unnamed.sort(key=lambda person: person.ignored)
+        return unnamed[0].face_ids if unnamed else self.group_members[number]

@@ -1,7 +1,7 @@
-"""What the user said, and what photos say, as constraints on the groups.
+"""Constraints on the groups: must-links and cannot-links from the user's answers and from the photos.
 
-Where two of them contradict each other the user's word goes before what was concluded from
-photos, and the later word before the earlier.
+If two of them contradict each other, the user's answers take precedence over the photos, and later
+answers over earlier ones.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from faceclust.cluster.labels import groups_of, label_linked
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import ClusterParams, FaceTable, Indices
 
-#: Of one split: a group's other faces are held together by likeness as well.
+#: Pairs per split. More are not needed: similarity keeps the remaining faces of each side together.
 _MAX_SPLIT_PAIRS = 20_000
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Two wishes that cannot both be had. `names`: the people it is about; `faces`: positions of
-    faces that show it; `same_photo`: these are on one photo, else they are one face seen twice."""
+    """An answer that contradicts the photos.
+
+    `names`: the people concerned. `faces`: positions of the contradicting faces. `same_photo`: the
+    faces are on one photo; otherwise they are duplicates of one face.
+    """
 
     names: tuple[str, ...]
     faces: tuple[int, ...]
@@ -33,47 +36,51 @@ class Contradiction:
 
 
 def describe_contradiction(contradiction: Contradiction, photos: Sequence[str]) -> str:
-    """What a user reads of it; `photos`: the path of each face's photo."""
+    """Describe a contradiction to a user. `photos`: the path of each face's photo."""
     if contradiction.same_photo:
-        return f"{contradiction.names[0]} was confirmed on {len(photos)} faces of {photos[0]}; kept, as you said"
+        return f"{contradiction.names[0]} is confirmed for {len(photos)} faces of {photos[0]}; kept as confirmed"
     return (
-        f"a face on {photos[0]} and {photos[1]}, which look like one shot, was confirmed as "
-        f"{' and as '.join(contradiction.names)}; kept, as you said"
+        f"a face on {photos[0]} and {photos[1]}, which look like one shot, is confirmed as "
+        f"{' and as '.join(contradiction.names)}; kept as confirmed"
     )
 
 
 def build_constraints(
     faces: FaceTable, answers: ReplayedAnswers, params: ClusterParams
 ) -> tuple[Constraints, list[Contradiction]]:
-    """The constraints on the groups, and what among them was contradictory.
+    """Return the constraints on the groups, and the contradictions among them.
 
-    Confirmed faces of a person are must-linked, and so are faces said to be one person, and one
-    face seen twice. Confirmed faces of two people, the faces of one photo, a face and the person
-    it was said not to be, and faces said to be apart exclude each other.
+    Must-linked: the confirmed faces of a person, faces declared one person, and duplicates of one
+    face. Cannot-linked: the confirmed faces of two people, the faces of one photo, a face and a
+    person it was declared not to be, and faces declared different people.
     """
     position = {face: i for i, face in enumerate(faces.face_ids.tolist())} if answers.has_answers else {}
-    confirmed: dict[str, list[int]] = defaultdict(list)
-    for face, word in answers.labels.items():
-        if word.name is not None and word.confirmed and face in position:
-            confirmed[word.name].append(position[face])
+    persons = _confirmed_positions(answers, position)
     rejected = [
-        np.array([position[face], confirmed[name][0]])
+        np.array([position[face], int(persons[name][0])])
         for face, names in answers.rejected.items()
         for name in sorted(names)
-        if face in position and name in confirmed
+        if face in position and name in persons
     ]
-    persons = {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
     photos = [] if params.allow_same_photo else same_photo_exclusions(faces.photo_ids)
     named = np.concatenate([np.empty(0, np.int64), *persons.values()])
-    apart = [np.array(pair) for pair in _cannot_link_pairs(answers, position, _name_by_face(persons))]
-    exclusions = [*photos, *rejected, *apart, *([named] if len(named) else [])]
-    twice = [] if params.allow_same_photo else _find_same_photo_contradictions(faces, persons)
-    told = [group for group in persons.values() if len(group) > 1]
-    told = _add_unnamed_links(told, answers, position, len(faces))
-    links, more = _add_duplicate_links(
-        find_duplicate_faces(faces, params.threshold), told, exclusions, persons, len(faces)
-    )
-    return Constraints(links, exclusions, named), twice + more
+    splits = [np.array(pair) for pair in _cannot_link_pairs(answers, position, _name_by_face(persons))]
+    exclusions = [*photos, *rejected, *splits, *([named] if len(named) else [])]
+    same_photo = [] if params.allow_same_photo else _find_same_photo_contradictions(faces, persons)
+    answered = [group for group in persons.values() if len(group) > 1]
+    answered = _add_unnamed_links(answered, answers, position, len(faces))
+    duplicates = find_duplicate_faces(faces, params.threshold)
+    links, contradictions = _add_duplicate_links(duplicates, answered, exclusions, persons, len(faces))
+    return Constraints(links, exclusions, named), same_photo + contradictions
+
+
+def _confirmed_positions(answers: ReplayedAnswers, position: dict[str, int]) -> dict[str, Indices]:
+    """Name → sorted positions of the faces confirmed as that person."""
+    confirmed: dict[str, list[int]] = defaultdict(list)
+    for face, label in answers.labels.items():
+        if label.name is not None and label.confirmed and face in position:
+            confirmed[label.name].append(position[face])
+    return {name: np.array(sorted(found), dtype=np.int64) for name, found in confirmed.items()}
 
 
 def _name_by_face(persons: dict[str, Indices]) -> dict[int, str]:
@@ -81,24 +88,24 @@ def _name_by_face(persons: dict[str, Indices]) -> dict[int, str]:
 
 
 def _add_unnamed_links(
-    told: list[Indices], resolved: ReplayedAnswers, position: dict[str, int], n: int
+    links: list[Indices], answers: ReplayedAnswers, position: dict[str, int], n: int
 ) -> list[Indices]:
-    """The must-links, with those of faces said to be one person whose name nobody said."""
-    groups = (sorted(position[face] for face in together if face in position) for together in resolved.merges)
-    links = [np.array(group) for group in groups if len(group) > 1]
-    return groups_of(label_linked(n, [*told, *links])) if links else told
+    """Add the links between faces declared one person without a name."""
+    groups = (sorted(position[face] for face in merged if face in position) for merged in answers.merges)
+    unnamed = [np.array(group) for group in groups if len(group) > 1]
+    return groups_of(label_linked(n, [*links, *unnamed])) if unnamed else links
 
 
 def _cannot_link_pairs(
-    resolved: ReplayedAnswers, position: dict[str, int], name_of: dict[int, str]
+    answers: ReplayedAnswers, position: dict[str, int], name_of: dict[int, str]
 ) -> list[tuple[int, int]]:
-    """Pairs of faces said to be two people, save where both were confirmed to be one."""
+    """Pairs of faces declared different people, unless both are confirmed as one person."""
     pairs = []
-    for leaving, staying in resolved.splits:
-        some = sorted(position[face] for face in leaving if face in position)
-        others = sorted(position[face] for face in staying if face in position)
-        others = others[: max(1, _MAX_SPLIT_PAIRS // max(1, len(some)))]
-        pairs += [(a, b) for a in some for b in others if a not in name_of or name_of[a] != name_of.get(b)]
+    for removed, kept in answers.splits:
+        faces = sorted(position[face] for face in removed if face in position)
+        others = sorted(position[face] for face in kept if face in position)
+        others = others[: max(1, _MAX_SPLIT_PAIRS // max(1, len(faces)))]
+        pairs += [(a, b) for a in faces for b in others if a not in name_of or name_of[a] != name_of.get(b)]
     return pairs
 
 
@@ -107,25 +114,24 @@ def _find_same_photo_contradictions(faces: FaceTable, persons: dict[str, Indices
     for name, group in persons.items():
         counts = Counter(faces.photo_ids[group].tolist())
         for photo in sorted(photo for photo, count in counts.items() if count > 1):
-            both = group[faces.photo_ids[group] == photo]
-            found.append(Contradiction((name,), tuple(both.tolist()), same_photo=True))
+            on_photo = group[faces.photo_ids[group] == photo]
+            found.append(Contradiction((name,), tuple(on_photo.tolist()), same_photo=True))
     return found
 
 
 def _add_duplicate_links(
-    pairs: list[Indices], told: list[Indices], exclusions: list[Indices], persons: dict[str, Indices], n: int
+    duplicates: list[Indices], links: list[Indices], exclusions: list[Indices], persons: dict[str, Indices], n: int
 ) -> tuple[list[Indices], list[Contradiction]]:
-    """Must-links from what the user told and from faces seen twice; of the latter none that
-    would bring together what excludes each other."""
-    if not pairs:
-        return told, []
-    own = label_linked(n, told)
-    links = label_linked(n, [*told, *pairs])
-    broken = {int(links[faces[0]]) for faces in find_contradictions(links, own, exclusions)}
+    """Add links between duplicates to the links from answers, except where they break an exclusion."""
+    if not duplicates:
+        return links, []
+    answered = label_linked(n, links)
+    linked = label_linked(n, [*links, *duplicates])
+    broken = {int(linked[faces[0]]) for faces in find_contradictions(linked, answered, exclusions)}
     name_of = _name_by_face(persons)
     found = []
-    for a, b in (pair.tolist() for pair in pairs if int(links[pair[0]]) in broken):
+    for a, b in (pair.tolist() for pair in duplicates if int(linked[pair[0]]) in broken):
         if a in name_of and b in name_of and name_of[a] != name_of[b]:
             found.append(Contradiction((name_of[a], name_of[b]), (a, b), same_photo=False))
-    good = [pair for pair in pairs if int(links[pair[0]]) not in broken]
-    return groups_of(label_linked(n, [*told, *good])), found
+    consistent = [pair for pair in duplicates if int(linked[pair[0]]) not in broken]
+    return groups_of(label_linked(n, [*links, *consistent])), found

@@ -1,14 +1,14 @@
-"""Groups as the user's words leave them, until all is grouped again.
+"""Correct the groups by the user's answers until the next clustering.
 
-A face said not to belong takes with it what is more like it than like the rest: at once, by the
-same rules as a grouping of everything, but over the groups concerned alone.
+A face declared not to belong takes the faces with it that are more similar to it than to the rest.
+This follows the rules of a full clustering, but covers the affected groups only.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from faceclust.catalogue.constraints import build_constraints
 from faceclust.cluster.group import ALGORITHMS
@@ -18,103 +18,145 @@ from faceclust.people.replay import FaceSet, Label, ReplayedAnswers
 from faceclust.progress import SilentProgress
 from faceclust.types import ClusterParams, FaceTable
 
-#: In larger groups only the faces said to be somebody else leave: grouping them takes too long.
+#: In larger groups only the faces declared to be somebody else leave: clustering them takes too long.
 _MAX_REGROUPED_FACES = 3000
 
 GroupParts = list[list[str]]
-#: What a group's parts depend on → the parts.
-PartsCache = dict[tuple[object, ...], GroupParts]
+FaceLoader = Callable[[Sequence[str]], FaceTable]
 
 
-def apply_corrections(
-    groups: Groups, answers: ReplayedAnswers, faces_of: Callable[[Sequence[str]], FaceTable], cache: PartsCache
-) -> Groups:
-    """The groups, those taken apart that hold faces said to be different people.
+@dataclass(frozen=True)
+class _GroupAnswers:
+    """Everything that the parts of one group depend on. Hashable."""
 
-    What stays of a group keeps its number: of confirmed people the one with most faces does.
-    `faces_of` gives the faces with these ids; `memory` keeps outcomes from call to call.
+    members: tuple[str, ...]
+    leaving: FaceSet
+    labels: tuple[tuple[str, Label], ...]
+    rejected: tuple[tuple[str, FaceSet], ...]
+    merges: tuple[FaceSet, ...]
+    splits: tuple[tuple[FaceSet, FaceSet], ...]
+
+    @classmethod
+    def of(cls, members: tuple[str, ...], leaving: set[str], answers: ReplayedAnswers) -> _GroupAnswers:
+        inside = frozenset(members)
+        return cls(
+            members,
+            frozenset(leaving),
+            tuple((face, answers.labels[face]) for face in members if face in answers.labels),
+            tuple((face, answers.rejected[face]) for face in members if face in answers.rejected),
+            tuple(faces & inside for faces in answers.merges if not inside.isdisjoint(faces)),
+            tuple(
+                (removed & inside, kept & inside)
+                for removed, kept in answers.splits
+                if not (inside.isdisjoint(removed) or inside.isdisjoint(kept))
+            ),
+        )
+
+    @property
+    def answers(self) -> ReplayedAnswers:
+        return ReplayedAnswers(dict(self.labels), rejected=dict(self.rejected), merges=self.merges, splits=self.splits)
+
+
+#: The parts of the groups split so far.
+PartsCache = dict[_GroupAnswers, GroupParts]
+
+
+def apply_corrections(groups: Groups, answers: ReplayedAnswers, faces_of: FaceLoader, cache: PartsCache) -> Groups:
+    """Split the groups that hold faces declared to be different people.
+
+    The rest of a group keeps its number: of several confirmed people, the one with the most faces
+    keeps it. `faces_of` loads faces by their ids. `cache` keeps results from call to call.
     """
     parts: dict[int, GroupParts] = {}
-    for number, leaving in _find_contradicted_groups(groups.number_of, answers).items():
-        members = groups.members[number]
-        said = _answers_about(members, answers)
-        depends = (members, frozenset(leaving), *said)
-        if depends not in cache:
-            cache[depends] = _split_group(
-                members, ReplayedAnswers(dict(said[0]), 0, dict(said[1]), *said[2:]), leaving, groups.params, faces_of
-            )
-        parts[number] = cache[depends]
+    for number, leaving in _find_leaving_faces(groups.number_of, answers).items():
+        key = _GroupAnswers.of(groups.members[number], leaving, answers)
+        if key not in cache:
+            cache[key] = _split_group(key, groups.params, faces_of)
+        parts[number] = cache[key]
     return groups.split_groups(parts)
 
 
-def _find_contradicted_groups(number_of: Mapping[str, int], resolved: ReplayedAnswers) -> dict[int, set[str]]:
-    """The groups that hold faces of different people, and which faces are said to leave."""
-    torn: dict[int, set[str]] = defaultdict(set)
-    united = merged_group_numbers(number_of, resolved.merges)
-    for leaving, staying in resolved.splits:
-        here = {united.get(number_of[face], number_of[face]) for face in staying if face in number_of}
-        sure = {word.name for face in staying if (word := resolved.labels.get(face)) and word.confirmed and word.name}
-        for face in leaving:
-            word = resolved.labels.get(face)
-            same = word is not None and word.confirmed and word.name in sure  # a later word
-            if face in number_of and united.get(number_of[face], number_of[face]) in here and not same:
-                torn[number_of[face]].add(face)
-    names: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for face, word in resolved.labels.items():
-        if word.confirmed and word.name is not None and face in number_of:
-            names[number_of[face]][word.name].append(face)
-    for number, found in names.items():
-        for name in sorted(found, key=lambda name: (-len(found[name]), name))[1:]:
-            torn[number].update(found[name])
-    linked: dict[int, set[str]] = defaultdict(set)
-    for number, found in names.items():
-        linked[united.get(number, number)].update(found)
-    for face, rejected in resolved.rejected.items():
-        number = number_of.get(face, -1)
-        if number >= 0 and not rejected.isdisjoint(linked.get(united.get(number, number), ())):
-            torn[number].add(face)
-    return torn
+# -- faces that leave ---------------------------------------------------------
 
 
-def _answers_about(
-    members: Sequence[str], resolved: ReplayedAnswers
-) -> tuple[
-    tuple[tuple[str, Label], ...],
-    tuple[tuple[str, FaceSet], ...],
-    tuple[FaceSet, ...],
-    tuple[tuple[FaceSet, FaceSet], ...],
-]:
-    """What was said of these faces: names, rejections, which are together and which apart."""
-    here = frozenset(members)
-    return (
-        tuple((face, resolved.labels[face]) for face in members if face in resolved.labels),
-        tuple((face, resolved.rejected[face]) for face in members if face in resolved.rejected),
-        tuple(faces & here for faces in resolved.merges if not here.isdisjoint(faces)),
-        tuple((a & here, b & here) for a, b in resolved.splits if not (here.isdisjoint(a) or here.isdisjoint(b))),
-    )
+def _find_leaving_faces(number_of: Mapping[str, int], answers: ReplayedAnswers) -> dict[int, set[str]]:
+    """Group number → its faces declared not to belong, for the groups that have such faces."""
+    merged = merged_group_numbers(number_of, answers.merges)
+
+    def group_of(face: str) -> int | None:
+        """The face's group, one number for groups declared to be one person."""
+        number = number_of.get(face)
+        return None if number is None else merged.get(number, number)
+
+    confirmed: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for face, label in answers.labels.items():
+        if label.confirmed and label.name is not None and face in number_of:
+            confirmed[number_of[face]][label.name].append(face)
+    leaving: dict[int, set[str]] = defaultdict(set)
+    for faces in (
+        _split_off_faces(group_of, answers),
+        _outvoted_faces(confirmed),
+        _rejected_faces(group_of, answers, confirmed, merged),
+    ):
+        for face in faces:
+            leaving[number_of[face]].add(face)
+    return leaving
 
 
-def _split_group(
-    members: Sequence[str],
-    resolved: ReplayedAnswers,
-    leaving: set[str],
-    params: ClusterParams,
-    faces_of: Callable[[Sequence[str]], FaceTable],
-) -> GroupParts:
-    """The group's parts, first what stays."""
-    if len(members) > _MAX_REGROUPED_FACES:
-        return [[face for face in members if face not in leaving], *([face] for face in sorted(leaving))]
-    faces = faces_of(members)
+def _split_off_faces(group_of: Callable[[str], int | None], answers: ReplayedAnswers) -> Iterator[str]:
+    """Faces split off from others in their group, unless a later answer confirmed both as one person."""
+    for removed, kept in answers.splits:
+        groups = {group_of(face) for face in kept} - {None}
+        labels = (answers.labels.get(face) for face in kept)
+        names = {label.name for label in labels if label and label.confirmed and label.name}
+        for face in removed:
+            label = answers.labels.get(face)
+            is_same_person = label is not None and label.confirmed and label.name in names
+            if group_of(face) in groups and not is_same_person:
+                yield face
+
+
+def _outvoted_faces(confirmed: Mapping[int, Mapping[str, list[str]]]) -> Iterator[str]:
+    """Faces confirmed as another person than the one most of their group are confirmed as."""
+    for by_name in confirmed.values():
+        for name in sorted(by_name, key=lambda name: (-len(by_name[name]), name))[1:]:
+            yield from by_name[name]
+
+
+def _rejected_faces(
+    group_of: Callable[[str], int | None],
+    answers: ReplayedAnswers,
+    confirmed: Mapping[int, Mapping[str, list[str]]],
+    merged: Mapping[int, int],
+) -> Iterator[str]:
+    """Faces that are not the person that others of their group are confirmed as."""
+    names: dict[int | None, set[str]] = defaultdict(set)
+    for number, by_name in confirmed.items():
+        names[merged.get(number, number)].update(by_name)
+    for face, rejected in answers.rejected.items():
+        if not rejected.isdisjoint(names.get(group_of(face), ())):
+            yield face
+
+
+# -- parts --------------------------------------------------------------------
+
+
+def _split_group(group: _GroupAnswers, params: ClusterParams, faces_of: FaceLoader) -> GroupParts:
+    """The parts of a group, the one that stays first."""
+    alone = [[face for face in group.members if face not in group.leaving], *([face] for face in sorted(group.leaving))]
+    if len(group.members) > _MAX_REGROUPED_FACES:
+        return alone
+    faces = faces_of(group.members)
     params = replace(params, algorithm="average")
-    constraints, _ = build_constraints(faces, resolved, params)
+    constraints, _ = build_constraints(faces, group.answers, params)
     clusters = ALGORITHMS["average"](faces.embeddings, params, constraints, SilentProgress())
     parts: dict[int, list[str]] = defaultdict(list)
     for face, cluster in zip(faces.face_ids.tolist(), clusters.tolist(), strict=True):
         parts[cluster].append(face)
-    going = [part for part in parts.values() if leaving.intersection(part)]
-    gone = {face for part in going for face in part}
-    if len(going) == 1 and len(gone) == len(members):  # nothing says who is like the ones that leave
-        return [[face for face in members if face not in leaving], *([face] for face in sorted(leaving))]
-    if len(gone) == len(members):
-        return sorted(going, key=lambda part: (-len(part), part))
-    return [[face for face in members if face not in gone], *going]
+    leaving = [part for part in parts.values() if group.leaving.intersection(part)]
+    gone = {face for part in leaving for face in part}
+    if len(gone) < len(group.members):
+        return [[face for face in group.members if face not in gone], *leaving]
+    if len(leaving) == 1:  # the distances do not tell who resembles the leaving faces
+        return alone
+    return sorted(leaving, key=lambda part: (-len(part), part))

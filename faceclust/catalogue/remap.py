@@ -1,7 +1,7 @@
-"""Groups that were made from the faces of other models, as groups of the faces there are now.
+"""Map a clustering made with another pack onto the current face ids.
 
-Another detector draws other boxes, and so gives faces other ids. A face is known again by its id,
-else by the photo's content and the box, as the journal's faces are.
+Another detector finds other boxes, and so other face ids. A face is recognised by its id, or else
+by its photo's content and its box, as journal faces are.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from faceclust.types import Clustering, FaceOccurrence
 
 
 def pack_of_clustering(clustering: Clustering) -> str:
-    """The name of the pack that the grouped faces were found by."""
+    """Return the name of the pack that detected the grouped faces; "" in old clusterings."""
     return clustering.models.partition(" ")[0]
 
 
 def remap_clustering(clustering: Clustering, home: LibraryHome, occurrences: Sequence[FaceOccurrence]) -> Clustering:
-    """The clustering with the ids of the same faces among `places`, sorted; the others keep theirs.
-    Where several faces are found as one, that of the largest group goes before."""
-    here = {place.face_id for place in occurrences}
-    unknown = set(clustering.face_ids.tolist()) - here
-    became = _map_face_ids(unknown, pack_of_clustering(clustering), home, occurrences) if unknown else {}
-    ids = np.array([became.get(face, face) for face in clustering.face_ids.tolist()], dtype=np.str_)
+    """Return the clustering with the ids of the same faces among `occurrences`, sorted.
+
+    Faces without a match keep their ids. If several map to one face, the largest group wins.
+    """
+    current = {occurrence.face_id for occurrence in occurrences}
+    unknown = set(clustering.face_ids.tolist()) - current
+    new_ids = _map_face_ids(unknown, pack_of_clustering(clustering), home, occurrences) if unknown else {}
+    ids = np.array([new_ids.get(face, face) for face in clustering.face_ids.tolist()], dtype=np.str_)
     sizes = np.bincount(clustering.labels + 1)[clustering.labels + 1] * (clustering.labels >= 0)
     order = np.lexsort((clustering.face_ids, -sizes, ids))
     first = order[np.unique(ids[order], return_index=True)[1]]
@@ -39,13 +41,16 @@ def remap_clustering(clustering: Clustering, home: LibraryHome, occurrences: Seq
     return replace(clustering, face_ids=ids[first], **columns)
 
 
-def _map_face_ids(unknown: set[str], pack: str, home: LibraryHome, places: Sequence[FaceOccurrence]) -> dict[str, str]:
-    finder, became = FaceFinder(places), dict[str, str]()
+def _map_face_ids(
+    unknown: set[str], pack: str, home: LibraryHome, occurrences: Sequence[FaceOccurrence]
+) -> dict[str, str]:
+    """Old → current id of the faces in the caches of this pack."""
+    finder, new_ids = FaceFinder(occurrences), dict[str, str]()
     for folder in home.cached_folders(pack):
         if (path := home.cache_paths(folder, pack).existing_path) is None:
             continue
         with contextlib.suppress(UnusableCacheError):
-            for place in read_occurrences_of(path, folder, unknown):
-                if found := finder.find(JournalFace.from_occurrence(place, confirmed=True)):
-                    became[place.face_id] = found[0]
-    return became
+            for old in read_occurrences_of(path, folder, unknown):
+                if found := finder.find(JournalFace.from_occurrence(old, confirmed=True)):
+                    new_ids[old.face_id] = found[0]
+    return new_ids

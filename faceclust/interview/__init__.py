@@ -1,1 +1,1 @@
-"""The interview without a screen: what is asked, the faces shown with it, what an answer says."""
+"""The naming interview without a screen: its questions, the faces shown with them, and its answers."""

@@ -1,4 +1,4 @@
-"""Which known person a face or a group without a name most likely is."""
+"""Find the named person that an unnamed face or group most probably is."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from faceclust.interview.questions import Candidate, InterviewState, QuestionKin
 from faceclust.people.similarity import GroupDistances, match_probability
 from faceclust.types import Float64, Indices, Person
 
-#: What is less likely than this to be a known person is not asked about.
+#: Candidates less probable than this are not asked about.
 MIN_PROBABILITY = 0.08
-_MAX_SINGLE_FACES = 4  # nearest single faces looked at
+_MAX_SINGLE_FACES = 4  # nearest ungrouped faces considered per candidate
 
 
 @dataclass(frozen=True)
 class LikelyMatch:
-    """A unit, and the person it most likely is."""
+    """A candidate and the person it most probably is."""
 
     candidate: Candidate
     name: str
@@ -33,66 +33,70 @@ def find_likely_people(
     *,
     min_probability: float = MIN_PROBABILITY,
 ) -> dict[str, LikelyMatch]:
-    """For each unit that is a known person with a chance of at least `least`, by its key, who that
-    is. Groups without a name count as people of their own; who a face was said not to be, who is
-    on its photo already and what was passed over (`passed`) is left out."""
+    """Return candidate key → match, for the candidates with a match of at least `min_probability`.
+
+    Groups without a name compete as persons of their own. Left out are persons rejected for a face
+    of the candidate, persons on the same photo, and skipped questions.
+    """
     if not candidates or not named:
         return {}
     people = [person.label for person in named]
     codes, distances = _nearest_people(group_distances, state, candidates, named)
-    rejected = state.answers.rejected.keys()
-    rejecting = [bool(rejected) and not rejected.isdisjoint(unit.faces) for unit in candidates]
-    chance = _match_probabilities(codes, distances)
-    promising = np.flatnonzero((codes[:, 0] < len(people)) & (chance >= min_probability) | np.array(rejecting))
+    rejected = state.answers.rejected
+    has_rejected = [bool(rejected) and not rejected.keys().isdisjoint(candidate.faces) for candidate in candidates]
+    is_probable = (codes[:, 0] < len(people)) & (_match_probabilities(codes, distances) >= min_probability)
     photos = {person.label: {state.photo_of[face] for face in person.face_ids} for person in named}
     found = {}
-    for i in promising.tolist():
-        unit = candidates[i]
-        not_names = {name for face in unit.faces for name in state.answers.rejected.get(face, ())}
-        open_ones = [c >= len(people) or people[c] not in not_names for c in codes[i].tolist()]
-        left, far = codes[i][open_ones], distances[i][open_ones]
+    for i in np.flatnonzero(is_probable | np.array(has_rejected)).tolist():
+        candidate = candidates[i]
+        excluded = {name for face in candidate.faces for name in rejected.get(face, ())}
+        allowed = [code >= len(people) or people[code] not in excluded for code in codes[i].tolist()]
+        left, left_distances = codes[i][allowed], distances[i][allowed]
         if not len(left) or left[0] >= len(people):
             continue
-        name, likely = people[left[0]], float(_match_probabilities(left[None], far[None])[0])
-        on_one_photo = any(state.photo_of[face] in photos[name] for face in unit.faces)
-        if (
-            likely >= min_probability
-            and not on_one_photo
-            and question_key(QuestionKind.ALSO, unit.key, name) not in skipped
-        ):
-            found[unit.key] = LikelyMatch(replace(unit, distance=float(far[0]), probability=likely), name)
+        name, probability = people[left[0]], float(_match_probabilities(left[None], left_distances[None])[0])
+        shares_photo = any(state.photo_of[face] in photos[name] for face in candidate.faces)
+        is_skipped = question_key(QuestionKind.ALSO, candidate.key, name) in skipped
+        if probability >= min_probability and not shares_photo and not is_skipped:
+            match = replace(candidate, distance=float(left_distances[0]), probability=probability)
+            found[candidate.key] = LikelyMatch(match, name)
     return found
 
 
 def _nearest_people(
-    likeness: GroupDistances, standing: InterviewState, units: Sequence[Candidate], named: Sequence[Person]
+    group_distances: GroupDistances, state: InterviewState, candidates: Sequence[Candidate], named: Sequence[Person]
 ) -> tuple[Indices, Float64]:
-    """The nearest people of each unit, by rising distance: codes (n, k), which are the position in
-    `named`, or above that stand for a group without a name; and squared L2 (n, k)."""
-    faces = [unit.faces for unit in units]
-    groups, distances = likeness.nearest_groups(faces)
+    """The nearest people of each candidate, in ascending order of distance: codes (n, k), squared L2 (n, k).
+
+    A code is a position in `named`; higher codes stand for groups without a name.
+    """
+    faces = [candidate.faces for candidate in candidates]
+    groups, distances = group_distances.nearest_groups(faces)
     code_of = {number: code for code, person in enumerate(named) for number in person.clusters}
     numbers, inverse = np.unique(groups, return_inverse=True)
-    codes_of_numbers = [code_of.get(number, len(named) + 1 + i) for i, number in enumerate(numbers.tolist())]
-    codes = np.array(codes_of_numbers, dtype=np.int64)[inverse.reshape(groups.shape)]
-    single = _ungrouped_confirmed_faces(likeness, named, standing.group_of)
+    number_codes = [code_of.get(number, len(named) + 1 + i) for i, number in enumerate(numbers.tolist())]
+    codes = np.array(number_codes, dtype=np.int64)[inverse.reshape(groups.shape)]
+    single = _ungrouped_confirmed_faces(group_distances, named, state.group_of)
     if single:
-        own, far = _nearest_single_faces(likeness.face_distances(faces, list(single)), list(single.values()))
-        codes, distances = np.concatenate([codes, own], axis=1), np.concatenate([distances, far], axis=1)
+        single_codes, single_distances = _nearest_single_faces(
+            group_distances.face_distances(faces, list(single)), list(single.values())
+        )
+        codes = np.concatenate([codes, single_codes], axis=1)
+        distances = np.concatenate([distances, single_distances], axis=1)
         order = distances.argsort(axis=1, kind="stable")
         codes, distances = np.take_along_axis(codes, order, 1), np.take_along_axis(distances, order, 1)
     return codes, distances
 
 
 def _ungrouped_confirmed_faces(
-    likeness: GroupDistances, named: Iterable[Person], group_of: Mapping[str, int]
+    group_distances: GroupDistances, named: Iterable[Person], group_of: Mapping[str, int]
 ) -> dict[str, int]:
-    """Confirmed faces in no group, or in one made since, → the position of their person."""
+    """Confirmed face → code of its person, for faces in no group or in one split off since."""
     return {
         face: code
         for code, person in enumerate(named)
         for face in person.confirmed
-        if group_of.get(face) not in likeness.groups
+        if group_of.get(face) not in group_distances.groups
     }
 
 
@@ -103,9 +107,9 @@ def _nearest_single_faces(distances: Float64, codes: Sequence[int]) -> tuple[Ind
 
 
 def _match_probabilities(codes: Indices, distances: Float64) -> Float64:
-    """(n,): of the first of each line, against the first that is another's."""
-    other = codes != codes[:, :1]
-    second = np.where(other, distances, np.inf).min(axis=1, initial=np.inf)
-    with np.errstate(invalid="ignore"):  # ∞ − ∞ where there is nobody at all
+    """The probability (n,) of the first person of each row, by the margin to the next other person."""
+    is_other = codes != codes[:, :1]
+    second = np.where(is_other, distances, np.inf).min(axis=1, initial=np.inf)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ if a row has no person at all
         margin = np.nan_to_num(second - distances[:, 0], nan=0.0, posinf=np.inf)
     return np.where(np.isfinite(distances[:, 0]), match_probability(distances[:, 0], margin), 0.0)

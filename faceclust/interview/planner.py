@@ -1,4 +1,4 @@
-"""Which question to ask next: the one that settles most faces, by what is known so far."""
+"""Plan the questions of an interview: the one expected to settle the most faces comes first."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from faceclust.people.names import person_key
 from faceclust.people.similarity import GroupDistances, match_probability
 from faceclust.types import Person
 
-#: From this chance on a group is shown beside the person it may be, instead of "who is this?".
+#: From this probability on, a group is shown beside the person it may be instead of asking who it is.
 PROPOSAL_PROBABILITY = 0.5
-#: What is this likely to be one person is asked about, where nothing better is known.
+#: Two groups less probably one person are not asked about.
 _MIN_SAME_PROBABILITY = 0.3
-#: Names this much alike (difflib's ratio) may be one name typed in two ways.
+#: Names at least this similar (difflib's ratio) may be two spellings of one name.
 _MIN_NAME_SIMILARITY = 0.75
-#: Groups of more faces are asked about one at a time: one picture would not tell of all.
+#: Larger groups are asked about one at a time: one picture does not represent them.
 _MAX_BATCHED_FACES = 3
-#: As many answers as this the first guess of who is known counts.
+#: Weight of the prior that the user knows somebody, in answers.
 _PRIOR_WEIGHT = 4
-#: A name for somebody on one photo is worth this much: it finds nothing else.
-_SINGLE_PHOTO_WEIGHT = 0.25
-#: Questions expected to settle less than this are not asked.
+#: Value of naming a single face, compared with a face of a group: it leads to no others.
+_SINGLE_FACE_WEIGHT = 0.25
+#: Questions expected to settle fewer faces than this are not asked.
 _MIN_GAIN = 0.5
-#: How many times less likely things a thorough interview asks about.
+#: A thorough interview lowers the limits by this factor.
 _THOROUGH_FACTOR = 5
 
 
@@ -42,179 +42,205 @@ def plan_questions(
     max_candidates: int = 6,
     thorough: bool = False,
 ) -> list[Question]:
-    """All questions there are, the most helpful first.
+    """Return all open questions, the most useful first.
 
-    First come those about new faces of known people, then the others by the faces they are
-    expected to settle: a group's faces as far as they belong together; the faces near a known
-    person, each with the chance that it is that person; the wrong faces that a look at a person's
-    suggested ones would find. At most `room` candidates a question. `passed`: keys of what was
-    passed over; `thorough`: ask about the less likely as well, and who single faces are.
+    Questions about new faces of named persons come first. The others are sorted by the faces they
+    are expected to settle: for WHO, the faces of a group that belong together; for ALSO, the
+    candidates weighted by probability; for OUTLIER, the wrong faces likely to be found. A question
+    has at most `max_candidates` candidates. `skipped`: keys of skipped questions. `thorough`: ask
+    about less probable matches and about single faces as well.
     """
     named = [person for person in state.persons if person.name is not None]
     groups = [person for person in state.persons if person.name is None and not person.ignored]
-    units = [Candidate(group.face_ids, group.clusters) for group in groups]
-    units += [Candidate((face,)) for face in state.ungrouped]
-    near = find_likely_people(
-        group_distances,
-        state,
-        units,
-        named,
-        skipped,
-        min_probability=MIN_PROBABILITY / _THOROUGH_FACTOR if thorough else MIN_PROBABILITY,
+    candidates = [Candidate(group.face_ids, group.clusters) for group in groups]
+    candidates += [Candidate((face,)) for face in state.ungrouped]
+    factor = _THOROUGH_FACTOR if thorough else 1
+    min_gain = _MIN_GAIN / factor
+    matches = find_likely_people(
+        group_distances, state, candidates, named, skipped, min_probability=MIN_PROBABILITY / factor
     )
-    least = _MIN_GAIN / _THOROUGH_FACTOR if thorough else _MIN_GAIN
-    large_enough = [unit for unit in units if thorough or len(unit.faces) > 1]
-    asked = [
-        *_plan_who_questions(group_distances, NamingPrior(state), large_enough, near, skipped),
-        *_plan_also_questions(state, near, max_candidates, least),
-        *_plan_outlier_questions(group_distances, state, named, skipped, max_candidates, least),
-        *_plan_same_questions(group_distances, state, units, named, skipped),
+    nameable = [candidate for candidate in candidates if thorough or len(candidate.faces) > 1]
+    questions = [
+        *_plan_who_questions(group_distances, NamingPrior(state), nameable, matches, skipped),
+        *_plan_also_questions(state, matches, max_candidates, min_gain),
+        *_plan_outlier_questions(group_distances, state, named, skipped, max_candidates, min_gain),
+        *_plan_same_questions(group_distances, state, candidates, named, skipped),
     ]
-    return sorted(asked, key=lambda question: (not question.is_new, -question.expected_gain, sorted(question.keys)))
+    return sorted(questions, key=lambda question: (not question.is_new, -question.expected_gain, sorted(question.keys)))
+
+
+# -- who is this? -------------------------------------------------------------
 
 
 class NamingPrior:
-    """How likely the user can say who a group is, by its number of faces: learnt from the groups
-    answered so far. Whoever is on few photos may be a passer-by."""
+    """The probability that the user can name a group, by its size, learnt from the answers so far.
 
-    def __init__(self, standing: InterviewState) -> None:
+    People on few photos may be passers-by.
+    """
+
+    def __init__(self, state: InterviewState) -> None:
         self._named, self._ignored = Counter[int](), Counter[int]()
-        size = Counter(standing.group_of.values())
-        for person in standing.persons:
+        size = Counter(state.group_of.values())
+        for person in state.persons:
             answered = self._named if person.name is not None else self._ignored
             if person.name is not None or person.ignored:
                 answered.update(_size_class(size[number]) for number in person.clusters if size[number] > 1)
 
     def probability(self, face_count: int) -> float:
-        known, unknown = self._named[_size_class(face_count)], self._ignored[_size_class(face_count)]
-        return (known + _PRIOR_WEIGHT * face_count / (face_count + 1.5)) / (known + unknown + _PRIOR_WEIGHT)
+        named, ignored = self._named[_size_class(face_count)], self._ignored[_size_class(face_count)]
+        return (named + _PRIOR_WEIGHT * face_count / (face_count + 1.5)) / (named + ignored + _PRIOR_WEIGHT)
 
 
-def _size_class(faces: int) -> int:
-    """1, 2, 3, then 4 and 5, 6 to 11, 12 and more."""
-    return bisect([2, 3, 4, 6, 12], faces)
+def _size_class(face_count: int) -> int:
+    """Class 0 to 5: 1, 2, 3, 4 to 5, 6 to 11, 12 or more faces."""
+    return bisect([2, 3, 4, 6, 12], face_count)
 
 
 def _plan_who_questions(
-    likeness: GroupDistances,
-    acquaintance: NamingPrior,
-    units: Iterable[Candidate],
-    near: Mapping[str, LikelyMatch],
-    passed: frozenset[str],
-) -> list[Question]:
-    """Who is this? Of units that are not likely enough somebody known."""
-    asked = [
-        unit
-        for unit in units
-        if question_key(QuestionKind.WHO, unit.key) not in passed
-        and not (unit.key in near and near[unit.key].candidate.probability >= PROPOSAL_PROBABILITY)
-    ]
-    return [
-        Question(
-            QuestionKind.WHO,
-            (unit,),
-            expected_gain=(1 if len(unit.faces) > 1 else _SINGLE_PHOTO_WEIGHT)
-            * acquaintance.probability(len(unit.faces))
-            * (len(unit.faces) - likeness.expected_outliers(unit.faces)),
-        )
-        for unit in asked
-    ]
+    group_distances: GroupDistances,
+    prior: NamingPrior,
+    candidates: Iterable[Candidate],
+    matches: Mapping[str, LikelyMatch],
+    skipped: frozenset[str],
+) -> Iterator[Question]:
+    """Ask who the candidates are that no named person is proposed for."""
+    for candidate in candidates:
+        match = matches.get(candidate.key)
+        if match and match.candidate.probability >= PROPOSAL_PROBABILITY:
+            continue
+        if question_key(QuestionKind.WHO, candidate.key) in skipped:
+            continue
+        count = len(candidate.faces)
+        weight = 1 if count > 1 else _SINGLE_FACE_WEIGHT
+        settled = count - group_distances.expected_outliers(candidate.faces)
+        yield Question(QuestionKind.WHO, (candidate,), expected_gain=weight * prior.probability(count) * settled)
+
+
+# -- is this Anna too? --------------------------------------------------------
 
 
 def _plan_also_questions(
-    standing: InterviewState, near: Mapping[str, LikelyMatch], room: int, least: float
+    state: InterviewState, matches: Mapping[str, LikelyMatch], max_candidates: int, min_gain: float
 ) -> Iterator[Question]:
-    """Is this Anna too? Small groups and single faces near one person are asked about at once."""
+    """Ask whether candidates are a named person. Small groups near one person are asked about together."""
     small: dict[str, list[Candidate]] = defaultdict(list)
-    for found in near.values():
-        if len(found.candidate.faces) <= _MAX_BATCHED_FACES:
-            small[found.name].append(found.candidate)
-        elif found.candidate.probability >= PROPOSAL_PROBABILITY:  # who it is otherwise, the answer may say
-            yield Question(
-                QuestionKind.ALSO,
-                (found.candidate,),
-                (found.name,),
-                len(found.candidate.faces),
-                _is_new(found.candidate, standing),
-            )
-    for name, units in small.items():
-        units.sort(key=lambda unit: (not _is_new(unit, standing), -unit.probability, unit.key))
-        shown = tuple(units[:room])
-        gain = sum(unit.probability * len(unit.faces) for unit in shown)
-        if gain >= least:
-            yield Question(QuestionKind.ALSO, shown, (name,), gain, _is_new(shown[0], standing))
+    for match in matches.values():
+        candidate = match.candidate
+        if len(candidate.faces) <= _MAX_BATCHED_FACES:
+            small[match.name].append(candidate)
+        elif candidate.probability >= PROPOSAL_PROBABILITY:
+            # The full gain: if it is somebody else, the answer may name that person.
+            gain = len(candidate.faces)
+            yield Question(QuestionKind.ALSO, (candidate,), (match.name,), gain, _is_new(candidate, state))
+    for name, candidates in small.items():
+        candidates.sort(key=lambda candidate: (not _is_new(candidate, state), -candidate.probability, candidate.key))
+        shown = tuple(candidates[:max_candidates])
+        expected_gain = sum(candidate.probability * len(candidate.faces) for candidate in shown)
+        if expected_gain >= min_gain:
+            yield Question(QuestionKind.ALSO, shown, (name,), expected_gain, _is_new(shown[0], state))
 
 
-def _is_new(unit: Candidate, standing: InterviewState) -> bool:
-    return unit.probability >= _MIN_SAME_PROBABILITY and standing.new_faces.issuperset(unit.faces)
+def _is_new(candidate: Candidate, state: InterviewState) -> bool:
+    return candidate.probability >= _MIN_SAME_PROBABILITY and state.new_faces.issuperset(candidate.faces)
+
+
+# -- which of these do not belong? --------------------------------------------
 
 
 def _plan_outlier_questions(
-    likeness: GroupDistances,
-    standing: InterviewState,
+    group_distances: GroupDistances,
+    state: InterviewState,
     named: Iterable[Person],
-    passed: frozenset[str],
-    room: int,
-    least: float,
+    skipped: frozenset[str],
+    max_candidates: int,
+    min_gain: float,
 ) -> Iterator[Question]:
-    """Which of these do not belong? Of suggested faces: those that came since the person was named,
-    else those that are likely enough somebody else."""
+    """Ask about a person's suggested faces: new ones, or else the ones most probably wrong."""
     for person in named:
         suggested = [
             face
             for face in person.face_ids
-            if face not in person.confirmed and question_key(QuestionKind.OUTLIER, face, person.label) not in passed
+            if face not in person.confirmed and question_key(QuestionKind.OUTLIER, face, person.label) not in skipped
         ]
-        chance = likeness.outlier_probabilities(suggested)
-        new = {face for face in suggested if face not in standing.answers.labels and face in standing.new_faces}
-        order = sorted(new or suggested, key=lambda face: (-chance.get(face, 0.0), face))
-        candidates = tuple(Candidate((face,), probability=chance.get(face, 0.0)) for face in order[:room])
-        gain = len(new) if new else sum(candidate.probability for candidate in candidates)
-        if new or gain >= least:
-            others = tuple(order[room:]) if new else ()
-            yield Question(QuestionKind.OUTLIER, candidates, (person.label,), gain, bool(new), others)
+        probability = group_distances.outlier_probabilities(suggested)
+        new = {face for face in suggested if face not in state.answers.labels and face in state.new_faces}
+        order = sorted(new or suggested, key=lambda face: (-probability.get(face, 0.0), face))
+        shown = tuple(Candidate((face,), probability=probability.get(face, 0.0)) for face in order[:max_candidates])
+        expected_gain = len(new) if new else sum(candidate.probability for candidate in shown)
+        if new or expected_gain >= min_gain:
+            unshown = tuple(order[max_candidates:]) if new else ()
+            yield Question(QuestionKind.OUTLIER, shown, (person.label,), expected_gain, bool(new), unshown)
+
+
+# -- are these two the same? --------------------------------------------------
 
 
 def _plan_same_questions(
-    likeness: GroupDistances,
-    standing: InterviewState,
-    units: Iterable[Candidate],
+    group_distances: GroupDistances,
+    state: InterviewState,
+    candidates: Iterable[Candidate],
     named: Iterable[Person],
-    passed: frozenset[str],
+    skipped: frozenset[str],
 ) -> Iterator[Question]:
-    """Are these two the same? Of groups the user could not name, and of people with like names."""
-    known = {person.clusters: person.label for person in named if person.clusters}
+    """Ask whether two groups are one person: groups the user could not name, or persons with similar names."""
+    name_of = {person.clusters: person.label for person in named if person.clusters}
     pool = [Candidate(person.face_ids, person.clusters) for person in named if person.clusters]
-    pool += [unit for unit in units if unit.groups and question_key(QuestionKind.WHO, unit.key) in passed]
-    unit_of = {number: unit for unit in pool for number in unit.groups}
-    for small, *near in zip(pool, *likeness.nearest_groups([unit.faces for unit in pool]), strict=True):
-        distances: dict[tuple[int, ...], float] = {}
-        for number, distance in zip(*(line.tolist() for line in near), strict=True):
-            if number >= 0 and number not in small.groups:
-                distances.setdefault(unit_of[number].groups if number in unit_of else (number,), distance)
-        if not distances:
+    pool += [
+        candidate
+        for candidate in candidates
+        if candidate.groups and question_key(QuestionKind.WHO, candidate.key) in skipped
+    ]
+    for small, large, distance, probability in _nearest_pairs(group_distances, pool):
+        if probability < _MIN_SAME_PROBABILITY or _are_different_people(state, small, large):
             continue
-        (groups, distance), *others = distances.items()
-        large = unit_of.get(groups[0])
-        chance = float(match_probability(np.array(distance), np.array(others[0][1] - distance if others else np.inf)))
-        if (
-            large is None
-            or chance < _MIN_SAME_PROBABILITY
-            or _size_order(large) < _size_order(small)
-            or _are_different_people(standing, small, large)
-        ):
+        names = tuple(name_of[candidate.groups] for candidate in (small, large) if candidate.groups in name_of)
+        if not _may_be_one_person(names):
             continue
-        names = tuple(known[unit.groups] for unit in (small, large) if unit.groups in known)
-        if len(names) == 1 or (names and not _are_names_similar(*names)):
-            continue  # a person and a group are asked about as such; two names are two people
-        candidates = (replace(small, distance=distance, probability=chance), large)
-        question = Question(QuestionKind.SAME, candidates, names, chance * len(small.faces))
-        if not question.keys <= passed:
+        question = Question(
+            QuestionKind.SAME,
+            (replace(small, distance=distance, probability=probability), large),
+            names,
+            probability * len(small.faces),
+        )
+        if not question.keys <= skipped:
             yield question
 
 
-def _size_order(unit: Candidate) -> tuple[int, str]:
-    return len(unit.faces), unit.key
+def _nearest_pairs(
+    group_distances: GroupDistances, pool: list[Candidate]
+) -> Iterator[tuple[Candidate, Candidate, float, float]]:
+    """Each candidate whose nearest other group is a larger one of the pool, with that one.
+
+    The distance is squared L2; the match probability follows from it and from the margin to the
+    second nearest group, in the pool or not.
+    """
+    candidate_of = {number: candidate for candidate in pool for number in candidate.groups}
+    nearest = group_distances.nearest_groups([candidate.faces for candidate in pool])
+    for small, *row in zip(pool, *nearest, strict=True):
+        distances: dict[tuple[int, ...], float] = {}  # of other groups, ascending
+        for number, distance in zip(*(values.tolist() for values in row), strict=True):
+            if number >= 0 and number not in small.groups:
+                groups = candidate_of[number].groups if number in candidate_of else (number,)
+                distances.setdefault(groups, distance)
+        if not distances:
+            continue
+        (groups, distance), *others = distances.items()
+        large = candidate_of.get(groups[0])
+        if large is not None and _size_order(large) >= _size_order(small):
+            margin = others[0][1] - distance if others else np.inf
+            yield small, large, distance, float(match_probability(np.array(distance), np.array(margin)))
+
+
+def _may_be_one_person(names: tuple[str, ...]) -> bool:
+    """Two groups without a name may be, and two persons with similar names.
+
+    An ALSO question covers a person and a group.
+    """
+    return not names or (len(names) == 2 and _are_names_similar(*names))
+
+
+def _size_order(candidate: Candidate) -> tuple[int, str]:
+    return len(candidate.faces), candidate.key
 
 
 def _are_names_similar(a: str, b: str) -> bool:
@@ -222,11 +248,11 @@ def _are_names_similar(a: str, b: str) -> bool:
     return a.startswith(b) or b.startswith(a) or difflib.SequenceMatcher(None, a, b).ratio() >= _MIN_NAME_SIMILARITY
 
 
-def _are_different_people(standing: InterviewState, a: Candidate, b: Candidate) -> bool:
-    """Whether the user said that these are two people, or a photo shows both."""
-    some, others = set(a.faces), set(b.faces)
-    if {standing.photo_of[face] for face in some} & {standing.photo_of[face] for face in others}:
+def _are_different_people(state: InterviewState, a: Candidate, b: Candidate) -> bool:
+    """True if the user declared them different people, or a photo shows both."""
+    faces, others = set(a.faces), set(b.faces)
+    if {state.photo_of[face] for face in faces} & {state.photo_of[face] for face in others}:
         return True
     return any(
-        (one & some and other & others) or (one & others and other & some) for one, other in standing.answers.splits
+        (left & faces and right & others) or (left & others and right & faces) for left, right in state.answers.splits
     )

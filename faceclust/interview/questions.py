@@ -1,4 +1,4 @@
-"""What a naming interview asks, as values."""
+"""The questions of a naming interview, as values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faceclust.types import Person
 
 
 class QuestionKind(StrEnum):
-    """What is asked."""
+    """The kinds of questions."""
 
     WHO = "who"  # who is this group?
     ALSO = "too"  # which of these are this person too?
@@ -21,8 +21,11 @@ class QuestionKind(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the things asked about: a face, or a group by its numbers. `distance`: squared L2
-    from the person it may be; `chance`: how likely it is that person (for ODD: that it is not)."""
+    """A face, or a group by its numbers, that a question is about.
+
+    `distance`: squared L2 to the person it may be. `probability`: that it is that person; for an
+    OUTLIER question, that it is not.
+    """
 
     faces: tuple[str, ...]
     groups: tuple[int, ...] = ()
@@ -31,15 +34,18 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """The same for the same candidate."""
+        """An identifier that is the same for the same face or group."""
         return f"group {self.groups[0]}" if len(self.faces) > 1 and self.groups else self.faces[0]
 
 
 @dataclass(frozen=True)
 class Question:
-    """`names`: the person it is about, or (SAME) the two, or nobody. `gain`: the faces it is expected
-    to settle. `fresh`: whether it is about faces that came since. `others`: faces that came with
-    the candidates and go with those that belong, unseen."""
+    """A question about some candidates.
+
+    `names`: the person it is about; for SAME the two persons, if they are named. `expected_gain`: the
+    number of faces it is expected to settle. `is_new`: it is about faces added since the clustering
+    before the last. `unshown_faces`: faces that are not shown and follow the candidates that belong.
+    """
 
     kind: QuestionKind
     candidates: tuple[Candidate, ...]
@@ -50,21 +56,23 @@ class Question:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What is passed over when the question is."""
+        """The keys to skip when this question is skipped."""
         about = [*(candidate.key for candidate in self.candidates), *self.unshown_faces]
         return frozenset(question_key(self.kind, key, *self.names) for key in about)
 
 
 def question_key(kind: QuestionKind, candidate: str, *names: str) -> str:
-    """The same for a question of this kind about the same."""
+    """Return an identifier of the questions of this kind about this candidate and these persons."""
     return "\n".join((kind.value, candidate, *names))
 
 
 @dataclass(frozen=True)
 class InterviewState:
-    """How things stand. `alone`: the faces that are nobody's and in no group; `group_of` and
-    `photo_of`: each face's group, if any, and photo; `fresh`: faces that came since the grouping
-    before."""
+    """The persons, groups and answers that questions are planned from.
+
+    `ungrouped`: faces in no group and of no person. `group_of`: face id → group number. `photo_of`:
+    face id → content hash of its photo. `new_faces`: faces missing from the clustering before the last.
+    """
 
     persons: Sequence[Person]
     answers: ReplayedAnswers

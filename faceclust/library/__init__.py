@@ -1,1 +1,1 @@
-"""The library and its verbs, one module for each."""
+"""The library: one module per verb, bound to the class `Library` in library.py."""

@@ -1,13 +1,12 @@
-"""How good a library's grouping is by its own confirmed names, and the threshold they bear out."""
+"""Measure a library's grouping on its own confirmed names, and calibrate the threshold on them."""
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from typing import TYPE_CHECKING
 
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
-from faceclust.library.naming import Answers
 from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
 from faceclust.store.config import require_writable_config
 from faceclust.types import OPERATING_POINT
@@ -16,73 +15,69 @@ if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
     from faceclust.evaluation.library_score import LibraryScore
 
-#: In place of a threshold: the calibrated one where there is one, else OPERATING_POINT.
+#: Given as a threshold: the calibrated one if there is one, else OPERATING_POINT.
 AUTO_THRESHOLD = "auto"
 DEFAULT_FAR = 0.001
 
 
-class Measuring(Answers):
-    """A library that can be measured by what its user knows."""
+def default_threshold(library: Catalogue, *, algorithm: str = "average", second_pass: bool = True) -> float:
+    """Return the threshold that "auto" stands for.
 
-    @property
-    def calibration(self) -> Calibration | None:
-        """The threshold found for the people of this library, with the models in use; None where there
-        is none. Raises UsageError where the configuration file cannot be read."""
-        found = read_calibration(self.home.config_file, self.cache_info.pack)  # the models themselves may be gone
-        return found if found is not None and found.space == self._space_digest else None
+    A calibration is valid for average linkage in two passes only; other settings get 1.1.
+    """
+    if algorithm != "average" or not second_pass:
+        return OPERATING_POINT
+    known = library.calibration
+    return OPERATING_POINT if known is None else known.threshold
 
-    @property
-    def _space_digest(self) -> str:
-        return hashlib.blake2b(self.embedding_space.encode(), digest_size=8).hexdigest()
 
-    def default_threshold(self, *, algorithm: str = "average", second_pass: bool = True) -> float:
-        """What "auto" stands for. A calibration is of average linkage in two passes: it says nothing of
-        other ways to group."""
-        if algorithm != "average" or not second_pass:
-            return OPERATING_POINT
-        known = self.calibration
-        return OPERATING_POINT if known is None else known.threshold
+def evaluate(library: Catalogue) -> LibraryScore:
+    """Score the grouping against the confirmed names, see `evaluation.library_score`.
 
-    def evaluate(self) -> LibraryScore:
-        """How good the grouping is, by the confirmed names: see `evaluation.library_score`. Raises
-        FaceclustError where they are too few to say anything, or nothing is grouped."""
-        from faceclust.evaluation.library_score import score_library
+    Raises FaceclustError if there are too few names, or nothing is grouped.
+    """
+    from faceclust.evaluation.library_score import score_library
 
-        return score_library(self)
+    return score_library(library)
 
-    def calibrate(self, far: float = DEFAULT_FAR, *, dry_run: bool = False) -> LibraryCalibration:
-        """Find the threshold that keeps the rate of wrong joins under `far`, by the confirmed names, and
-        keep it in the library's configuration file: `cluster` goes by it from then on. Nothing is
-        written where no threshold keeps it, or with `dry_run`. Raises UsageError for a senseless
-        rate, FaceclustError where the names are too few (nothing is written then)."""
-        from faceclust.evaluation.library_calibration import calibrate_library
 
-        if not dry_run:
-            require_writable_config(self.home.config_file)
-        made = calibrate_library(self, far, OPERATING_POINT)
-        if made.calibrated.kept and not dry_run:
-            kept = Calibration(
-                made.calibrated.threshold,
-                far,
-                made.people,
-                made.faces,
-                round(made.calibrated.held_out, 6),
-                date.today(),
-                self._space_digest,
-            )
-            save_calibration(self.home.writable_config_file(), self.pack.name, kept)
-        return made
+def calibrate(library: Catalogue, far: float = DEFAULT_FAR, *, dry_run: bool = False) -> LibraryCalibration:
+    """Choose the threshold that keeps the rate of wrong joins under `far`, on the confirmed names.
 
-    def has_calibration(self) -> bool:
-        """Whether there is a calibration of the models in use, if only one that cannot be read."""
-        try:
-            return read_calibration(self.home.config_file, self.pack.name) is not None
-        except UsageError:
-            return True
+    It is saved in the library's configuration file and used by `cluster` from then on. Nothing is
+    saved if no threshold reaches that rate, or with `dry_run`. Raises UsageError for an invalid
+    rate, FaceclustError if there are too few names.
+    """
+    from faceclust.evaluation.library_calibration import calibrate_library
 
-    def reset_calibration(self) -> bool:
-        """Take the calibration of the models in use out; gives whether there was one."""
-        there = self.has_calibration()
-        if there:
-            save_calibration(self.home.writable_config_file(), self.pack.name, None)
-        return there
+    if not dry_run:
+        require_writable_config(library.home.config_file)
+    result = calibrate_library(library, far, OPERATING_POINT)
+    if result.calibrated.kept and not dry_run:
+        calibration = Calibration(
+            result.calibrated.threshold,
+            far,
+            result.people,
+            result.faces,
+            round(result.calibrated.held_out, 6),
+            date.today(),
+            library.space_digest,
+        )
+        save_calibration(library.home.writable_config_file(), library.pack.name, calibration)
+    return result
+
+
+def has_calibration(library: Catalogue) -> bool:
+    """Return whether a calibration is saved for the pack in use, even one that cannot be read."""
+    try:
+        return read_calibration(library.home.config_file, library.pack.name) is not None
+    except UsageError:
+        return True
+
+
+def reset_calibration(library: Catalogue) -> bool:
+    """Delete the calibration of the pack in use. Return whether there was one."""
+    existed = has_calibration(library)
+    if existed:
+        save_calibration(library.home.writable_config_file(), library.pack.name, None)
+    return existed

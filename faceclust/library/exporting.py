@@ -1,4 +1,4 @@
-"""What leaves a library for other programs: albums, tables and XMP."""
+"""Hand names and faces to other programs: albums, XMP sidecars and tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.outputs import albums
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
     AlbumFilter,
@@ -16,132 +17,154 @@ from faceclust.outputs.albums import (
     AlbumPlan,
     SkippedPath,
     build_album,
-    make_albums,
-    plan_albums,
 )
 from faceclust.outputs.face_table import build_rows
 from faceclust.outputs.search import parse_date_range
 
 if TYPE_CHECKING:
-    from faceclust.outputs.sidecars import SidecarPlan
+    from faceclust.outputs.sidecars import SidecarPlan, UprightFace
+
+# -- albums -------------------------------------------------------------------
 
 
-class Sharing(Catalogue):
-    """A library whose persons other programs can have."""
+def plan_albums(
+    library: Catalogue,
+    out: str | os.PathLike[str],
+    *,
+    layout: str = DEFAULT_LAYOUT,
+    kind: str = "symlink",
+    absolute: bool = False,
+    people: Iterable[str] = (),
+    together: Iterable[Sequence[str]] = (),
+    unnamed: bool = False,
+    min_quality: float = 0.0,
+    confirmed: bool = False,
+    since: str | None = None,
+    until: str | None = None,
+) -> AlbumPlan:
+    """Plan albums of the named persons below the folder `out`.
 
-    def plan_albums(
-        self,
-        out: str | os.PathLike[str],
-        *,
-        layout: str = DEFAULT_LAYOUT,
-        kind: str = "symlink",
-        absolute: bool = False,
-        people: Iterable[str] = (),
-        together: Iterable[Sequence[str]] = (),
-        unnamed: bool = False,
-        min_quality: float = 0.0,
-        confirmed: bool = False,
-        since: str | None = None,
-        until: str | None = None,
-    ) -> AlbumPlan:
-        """What albums of the named persons need below `out`.
+    `layout`: path of a photo in the albums, made of `outputs.albums.FIELDS`. `kind`: one of
+    `outputs.albums.LINK_KINDS`. `absolute`: symbolic links hold absolute paths. `people` (names, group
+    numbers) and `together` (lists of these, each for the photos that show all of them) replace the
+    default, which is all named persons. `unnamed` adds the groups without a name. `min_quality`
+    (0 to 1) and `confirmed` restrict the faces that put a photo into an album; `since` and `until`
+    restrict its date, as in `search`. Raises UsageError for an unknown person or an invalid value.
+    """
+    album_filter = AlbumFilter(min_quality, confirmed, *parse_date_range(since, until))
+    members = [[_find_album_member(library, person)] for person in people]
+    members += [[_find_album_member(library, person) for person in group] for group in together]
+    persons = () if members else library.people()
+    if unnamed:
+        persons += library.unnamed_groups()
+    members += [[AlbumMember.from_person(person)] for person in persons]
+    return albums.plan_albums(
+        [build_album(group, library.occurrences_of, album_filter) for group in members],
+        library.photos,
+        library.root,
+        [library.root / folder for folder in library.home.cached_folders()],
+        Path(out).expanduser().absolute(),
+        layout=layout,
+        kind=kind,
+        absolute=absolute,
+    )
 
-        `layout`: where a photo goes, of the fields in `outputs.albums.FIELDS`; `kind`: one of
-        `outputs.albums.KINDS`; `absolute`: symbolic links hold full paths. `people` (names, group
-        numbers) and `together` (several of them each: the photos with all of these) leave out
-        everybody else; `unnamed` adds the groups without a name. `min_quality` (0 to 1) and
-        `confirmed` are asked of the faces that bring a photo into an album, `since` and `until` of
-        its date, as in `search`. Raises UsageError for what is not known or senseless.
-        """
-        choice = AlbumFilter(min_quality, confirmed, *parse_date_range(since, until))
-        wanted = [[self._find_album_member(who)] for who in people] + [
-            [self._find_album_member(who) for who in group] for group in together
-        ]
-        everybody = () if wanted else self.people()
-        wanted += [
-            [AlbumMember.from_person(person)] for person in (*everybody, *(self.unnamed_groups() if unnamed else ()))
-        ]
-        return plan_albums(
-            [build_album(members, self.occurrences_of, choice) for members in wanted],
-            self.photos,
-            self.root,
-            [self.root / folder for folder in self.home.cached_folders()],
-            Path(out).expanduser().absolute(),
-            layout=layout,
-            kind=kind,
-            absolute=absolute,
-        )
 
-    def make_albums(self, plan: AlbumPlan) -> tuple[SkippedPath, ...]:
-        """Carry out a plan of `plan_albums`. Gives what was left alone beside what the plan says."""
-        return make_albums(plan, self.progress)
+def make_albums(library: Catalogue, plan: AlbumPlan) -> tuple[SkippedPath, ...]:
+    """Carry out a plan of `plan_albums`. Return the paths skipped in addition to those of the plan."""
+    return albums.make_albums(plan, library.progress)
 
-    def _find_album_member(self, who: str) -> AlbumMember:
-        """Somebody pointed at, for an album."""
-        target = self.select_faces(who)
-        person = self.find_person(target.name) if target.name else None
-        if person and target.is_person:
-            return AlbumMember.from_person(person)
-        sure = person.confirmed.intersection(target.faces) if person else frozenset()
-        return AlbumMember(target.label, target.name or target.label, target.faces, sure)
 
-    def plan_xmp(
-        self,
-        out: str | os.PathLike[str] | None = None,
-        *,
-        names: str = "file.jpg.xmp",
-        confirmed: bool = False,
-        all_faces: bool = False,
-    ) -> SidecarPlan:
-        """What XMP sidecars with the named faces need, beside the photos or, as the same tree, below
-        `out`. `names`: one of `outputs.sidecars.NAMES`. `confirmed`: only confirmed faces are named;
-        `all_faces`: those without a name are in it too, but for ignored ones. Raises UsageError."""
-        from faceclust.outputs.sidecars import UprightFace, plan_sidecars
-        from faceclust.photos.embedded_xmp import read_embedded_packets
-        from faceclust.photos.iptc import read_iptc_keywords  # loads the decoders, as the next does
-        from faceclust.photos.orientation import read_orientation
+def _find_album_member(library: Catalogue, text: str) -> AlbumMember:
+    selection = library.select_faces(text)
+    person = library.find_person(selection.name) if selection.name else None
+    if person and selection.is_person:
+        return AlbumMember.from_person(person)
+    confirmed = person.confirmed.intersection(selection.faces) if person else frozenset()
+    return AlbumMember(selection.label, selection.name or selection.label, selection.faces, confirmed)
 
-        def laid(path: Path) -> tuple[int, tuple[int, int] | None] | None:
-            self.progress.advance()
-            found = read_orientation(path)
-            return (found.orientation, found.size) if found else None
 
-        def inside(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-            try:
-                packets = read_embedded_packets(path)
-            except OSError:  # it says nothing, then; that it is there was seen before
-                packets = []
-            return packets[0] if packets else None, read_iptc_keywords(path)
+# -- XMP sidecars -------------------------------------------------------------
 
-        ignored = {face for person in self.persons if person.ignored for face in person.face_ids}
-        faces: dict[str, list[UprightFace]] = {}
-        for place in self.occurrences:
-            person = self.person_of.get(place.face_id)
-            sure = person is not None and place.face_id in person.confirmed
-            name = person.name if person and (sure or not confirmed) else None
-            left, top, right, bottom = place.box
-            if (name or (all_faces and place.face_id not in ignored)) and left < right and top < bottom:
-                faces.setdefault(place.photo, []).append(UprightFace(place.box, name, sure))
-        target = Path(out).expanduser().absolute() if out is not None else None
-        self.progress.start("looking at photos and sidecars", len(faces), "photos")
+
+def plan_xmp(
+    library: Catalogue,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    names: str = "file.jpg.xmp",
+    confirmed: bool = False,
+    all_faces: bool = False,
+) -> SidecarPlan:
+    """Plan XMP sidecars with the named faces, beside the photos or in the same tree below `out`.
+
+    `names`: one of `outputs.sidecars.SIDECAR_NAMES`. `confirmed`: only confirmed faces get their names.
+    `all_faces`: faces without a name are included, except ignored ones. Raises UsageError if `out`
+    cannot hold sidecars.
+    """
+    from faceclust.outputs.sidecars import plan_sidecars
+    from faceclust.photos.embedded_xmp import read_embedded_packets
+    from faceclust.photos.iptc import read_iptc_keywords  # loads the decoders, as the next line does
+    from faceclust.photos.orientation import read_orientation
+
+    def orientation_and_size(path: Path) -> tuple[int, tuple[int, int] | None] | None:
+        library.progress.advance()
+        found = read_orientation(path)
+        return (found.orientation, found.size) if found else None
+
+    def packet_and_keywords(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
         try:
-            return plan_sidecars(self.root, faces, self.photos, laid, inside, target, names)
-        finally:
-            self.progress.finish()
+            packets = read_embedded_packets(path)
+        except OSError:  # missing files were sorted out before
+            packets = []
+        return packets[0] if packets else None, read_iptc_keywords(path)
 
-    def write_xmp(self, plan: SidecarPlan) -> SidecarPlan:
-        """Carry out a plan of `plan_xmp`; gives it as it came out. What cannot be written is left
-        alone, with the reason, and the rest is written."""
-        from faceclust.outputs.sidecars import write_sidecars
+    faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
+    target = Path(out).expanduser().absolute() if out is not None else None
+    library.progress.start("reading photos and sidecars", len(faces), "photos")
+    try:
+        return plan_sidecars(
+            library.root, faces, library.photos, orientation_and_size, packet_and_keywords, target, names
+        )
+    finally:
+        library.progress.finish()
 
-        self.progress.start("writing sidecars", len(plan.with_action("make", "change")), "sidecars")
-        done = {}
-        for sidecar in write_sidecars(plan):
-            done[sidecar.path, sidecar.photo] = sidecar
-            self.progress.advance()
-        self.progress.finish()
-        return replace(plan, sidecars=tuple(done.get((old.path, old.photo), old) for old in plan.sidecars))
 
-    def export(self) -> list[dict[str, Any]]:
-        """One row a face on a photo, as `faceclust export` writes them."""
-        return build_rows(self.occurrences, self.persons, self.group_of, self.photos)
+def _faces_to_export(library: Catalogue, *, confirmed: bool, all_faces: bool) -> dict[str, list[UprightFace]]:
+    """Photo path → its faces to put into a sidecar, as `plan_xmp` describes them."""
+    from faceclust.outputs.sidecars import UprightFace
+
+    ignored = {face for person in library.persons if person.ignored for face in person.face_ids}
+    faces: dict[str, list[UprightFace]] = {}
+    for occurrence in library.occurrences:
+        person = library.person_of.get(occurrence.face_id)
+        is_confirmed = person is not None and occurrence.face_id in person.confirmed
+        name = person.name if person and (is_confirmed or not confirmed) else None
+        left, top, right, bottom = occurrence.box
+        is_wanted = name or (all_faces and occurrence.face_id not in ignored)
+        if is_wanted and left < right and top < bottom:
+            faces.setdefault(occurrence.photo, []).append(UprightFace(occurrence.box, name, is_confirmed))
+    return faces
+
+
+def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
+    """Carry out a plan of `plan_xmp`. Return it with each sidecar's outcome.
+
+    A sidecar that cannot be written is left alone, with the reason; the others are written.
+    """
+    from faceclust.outputs.sidecars import write_sidecars
+
+    library.progress.start("writing sidecars", len(plan.with_action("make", "change")), "sidecars")
+    written = {}
+    for sidecar in write_sidecars(plan):
+        written[sidecar.path, sidecar.photo] = sidecar
+        library.progress.advance()
+    library.progress.finish()
+    return replace(plan, sidecars=tuple(written.get((old.path, old.photo), old) for old in plan.sidecars))
+
+
+# -- tables -------------------------------------------------------------------
+
+
+def export(library: Catalogue) -> list[dict[str, Any]]:
+    """Return one record per face on a photo, as `faceclust export` writes them."""
+    return build_rows(library.occurrences, library.persons, library.group_of, library.photos)

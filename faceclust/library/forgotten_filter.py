@@ -1,4 +1,4 @@
-"""What a scan asks of the journal: which faces are forgotten."""
+"""Recognise forgotten faces, so that scans leave them out."""
 
 from __future__ import annotations
 
@@ -17,71 +17,76 @@ from faceclust.types import FaceOccurrence, ScannedPhoto
 
 
 class ForgottenFilter:
-    """Keeps the faces that the journal says are forgotten, and those that caches have as such, out
-    of a scan. `new`: forgotten faces of which the journal does not know; `swept`: whether a cache
-    still held one."""
+    """Keeps forgotten faces out of a scan: those of the journal, and those that caches mark as forgotten.
 
-    def __init__(self, root: Path, journalled: list[JournalFace]) -> None:
+    `newly_forgotten`: forgotten faces missing from the journal, by id. `has_erased`: a cache still
+    held a forgotten face.
+    """
+
+    def __init__(self, root: Path, recorded: list[JournalFace]) -> None:
+        """`recorded`: the forgotten faces of the journal of the library at `root`."""
         self._root = root
-        self._journalled = ForgottenFaces(journalled)
+        self._recorded = ForgottenFaces(recorded)
         self._known: ForgottenFaces | None = None
         self._cached: list[JournalFace] = []
-        self._new_hashes: set[str] = set()  # contents of photos that are new at their path
+        self._new_hashes: set[str] = set()  # content hashes of photos that are new at their path
         self._deferred: list[tuple[ScannedPhoto, frozenset[str], list[PossibleMatch]]] = []
         self.newly_forgotten: dict[str, JournalFace] = {}
         self.has_erased = False
 
     def add_cache(self, cache: FolderCache, folder: str) -> None:
-        """Learn the forgotten faces of a folder's cache; take out those it should not have."""
-        if self._journalled.faces:
-            self.has_erased |= erase_forgotten(self._journalled, cache, folder) > 0
+        """Collect the forgotten faces that a folder's cache marks, and erase the ones it still holds."""
+        if self._recorded.faces:
+            self.has_erased |= erase_forgotten(self._recorded, cache, folder) > 0
         if cache.existing_path:
             with contextlib.suppress(UnusableCacheError):
-                for place in read_forgotten(cache.existing_path, folder):
-                    self._cached.append(JournalFace.from_occurrence(place, confirmed=False))
-                    self._note_forgotten(place)
+                for occurrence in read_forgotten(cache.existing_path, folder):
+                    self._cached.append(JournalFace.from_occurrence(occurrence, confirmed=False))
+                    self._note_forgotten(occurrence)
 
     def mark_or_defer(self, photo: ScannedPhoto) -> ScannedPhoto | None:
-        """The photo with its forgotten faces marked; None where that shows only in the end."""
+        """Return the photo with its forgotten faces marked, or None if that must wait for all other photos."""
         if self._known is None:
-            self._known = ForgottenFaces([*self._journalled.faces, *self._cached])
+            self._known = ForgottenFaces([*self._recorded.faces, *self._cached])
         if not self._known.faces:
             return photo
         self._new_hashes.add(photo.content_hash)
-        places = occurrences_on(photo)
-        sure = self._known.certain_matches(places)
-        maybe = [one for one in self._known.possible_matches(places) if one.face_id not in sure]
-        if maybe:
-            self._deferred.append((photo, sure, maybe))
+        occurrences = occurrences_on(photo)
+        certain = self._known.certain_matches(occurrences)
+        possible = [match for match in self._known.possible_matches(occurrences) if match.face_id not in certain]
+        if possible:
+            self._deferred.append((photo, certain, possible))
             return None
-        return self._mark_forgotten(photo, sure)
+        return self._mark_forgotten(photo, certain)
 
     def deferred_photos(self) -> Iterator[ScannedPhoto]:
-        """The photos that were held back, with their forgotten faces marked."""
-        for photo, sure, maybe in self._deferred:
+        """Yield the deferred photos with their forgotten faces marked."""
+        for photo, certain, possible in self._deferred:
             assert self._known is not None
-            yield self._mark_forgotten(
-                photo, sure | self._known.confirm_matches(maybe, self._new_hashes, self._photo_exists)
-            )
+            confirmed = self._known.confirm_matches(possible, self._new_hashes, self._photo_exists)
+            yield self._mark_forgotten(photo, certain | confirmed)
 
     def _photo_exists(self, photo: str) -> bool:
         return os.path.exists(self._root / photo)
 
     def _mark_forgotten(self, photo: ScannedPhoto, forgotten: frozenset[str]) -> ScannedPhoto:
-        forgotten |= photo.forgotten  # what was known of its content may be from a cache not seen here
-        for place in occurrences_on(photo):
-            if place.face_id in forgotten:
-                self._note_forgotten(place)
+        forgotten |= photo.forgotten  # faces copied by content may come from a cache this filter has not read
+        for occurrence in occurrences_on(photo):
+            if occurrence.face_id in forgotten:
+                self._note_forgotten(occurrence)
         return replace(photo, forgotten=forgotten) if forgotten else photo
 
-    def _note_forgotten(self, place: FaceOccurrence) -> None:
-        if place.face_id not in self._journalled.ids:
-            self.newly_forgotten.setdefault(place.face_id, JournalFace.from_occurrence(place, confirmed=False))
+    def _note_forgotten(self, occurrence: FaceOccurrence) -> None:
+        if occurrence.face_id not in self._recorded.ids:
+            face = JournalFace.from_occurrence(occurrence, confirmed=False)
+            self.newly_forgotten.setdefault(occurrence.face_id, face)
 
 
 def erase_forgotten(forgotten: ForgottenFaces, cache: FolderCache, folder: str) -> int:
-    """Take forgotten faces out of a folder's cache; gives how many there were. A cache that cannot
-    be used is left as it is. Raises CacheError."""
+    """Erase forgotten faces from a folder's cache. Return their number.
+
+    An unusable cache is left as it is. Raises CacheError if the cache cannot be written.
+    """
     found = find_forgotten(forgotten, cache.existing_path, folder) if cache.existing_path else None
     if found:
         try:
@@ -92,17 +97,17 @@ def erase_forgotten(forgotten: ForgottenFaces, cache: FolderCache, folder: str) 
 
 
 def find_forgotten(forgotten: ForgottenFaces, path: Path, folder: str) -> set[str] | None:
-    """The forgotten faces that a cache file holds still; None where it cannot be read."""
+    """Return the ids of forgotten faces that a cache file still holds; None if it cannot be read."""
     try:
-        places = list(read_faces_on_photos(path, folder, forgotten.photo_hashes))
+        occurrences = list(read_faces_on_photos(path, folder, forgotten.photo_hashes))
     except UnusableCacheError:
         return None
-    photos = (list(photo) for _, photo in itertools.groupby(places, lambda place: place.photo))
+    photos = (list(faces) for _, faces in itertools.groupby(occurrences, lambda occurrence: occurrence.photo))
     return set().union(*map(forgotten.certain_matches, photos))
 
 
 def occurrences_on(photo: ScannedPhoto) -> list[FaceOccurrence]:
-    """The places of a scanned photo's faces."""
+    """Return the occurrences of a scanned photo's faces."""
     return [
         FaceOccurrence(
             face_id=face_id,

@@ -1,4 +1,4 @@
-"""Whose face is this, and are these two one person? For photos in a library or anywhere."""
+"""Identify the faces on a photo, and verify whether two faces are the same person."""
 
 from __future__ import annotations
 
@@ -31,22 +31,23 @@ StrPath = str | os.PathLike[str]
 
 
 class IdentificationStatus(StrEnum):
-    """How a face came by its name, or why it has none."""
+    """The source of a face's name, or the reason it has none."""
 
-    CONFIRMED = "confirmed"  # the user said so of this very face
-    SUGGESTED = "suggested"  # it came with a group the user named
+    CONFIRMED = "confirmed"  # the user named this face
+    SUGGESTED = "suggested"  # the user named its group
     RECOGNISED = "recognised"  # it is within the threshold of a named person
     UNKNOWN = "unknown"
-    IGNORED = "ignored"  # the user does not want it named
+    IGNORED = "ignored"  # the user chose not to name it
 
 
 @dataclass(frozen=True)
 class IdentifiedFace:
-    """One face of a photo. `box`: left, top, right, bottom as fractions of the upright photo.
+    """One face of a photo.
 
-    `distance`: from the person of this name, None where there is no other face to compare with.
-    `describe_certainty`: "close", "likely" or "possible", for a recognised one. `nearest`: the two nearest
-    people, whoever it is. `group`: its group's number in the library, if any.
+    `box`: left, top, right, bottom as fractions of the upright photo. `distance`: squared L2 to the
+    person of this name, None without another face to compare with. `certainty`: "close", "likely" or
+    "possible" if the face was recognised. `nearest`: the two nearest people. `group`: the number of
+    its group in the library, if it has one.
     """
 
     face_id: str
@@ -61,7 +62,7 @@ class IdentifiedFace:
 
 @dataclass(frozen=True)
 class IdentifiedPhoto:
-    """A photo's faces from the left to the right, or `problem`: why it could not be read."""
+    """The faces of a photo from left to right, or the `problem` that made it unreadable."""
 
     photo: Path
     full_size: tuple[int, int] | None = None
@@ -71,7 +72,7 @@ class IdentifiedPhoto:
 
 @dataclass(frozen=True)
 class ComparedFace:
-    """A face that was compared: the `parse_number`-th of `count` from the left on the photo `photo`."""
+    """One of two compared faces: number `number`, from 1, of `count` from the left on `photo`."""
 
     photo: str
     face_id: str
@@ -81,8 +82,7 @@ class ComparedFace:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether two faces are the same person: whether `distance`, the squared L2 between them, is
-    within the threshold."""
+    """The verdict on two faces: `same` if their `distance`, squared L2, is at most the threshold."""
 
     same: bool
     distance: float
@@ -90,7 +90,7 @@ class Verification:
     faces: tuple[ComparedFace, ComparedFace]
 
 
-# -- who is this? ---------------------------------------------------------------
+# -- identify -----------------------------------------------------------------
 
 
 def identify(
@@ -99,10 +99,18 @@ def identify(
     threshold: float = OPERATING_POINT,
     k: int = NEIGHBOURS,
 ) -> Iterator[IdentifiedPhoto]:
-    """Who is on these photos: see `Library.identify`."""
+    """Identify the people on photos, inside the library or outside. Each photo is read when it is iterated to.
+
+    A face of the library keeps its name. Any other is compared with the confirmed faces of each
+    person (the suggested ones if there are none), except those of its own photo, by the mean squared
+    L2 of the `k` nearest. A name is used once per photo, unless faces were grouped with
+    `allow_same_photo`. Unchanged photos of the library, and copies of them, are not decoded. An
+    unreadable photo has a `problem`. Raises UsageError for an invalid threshold or `k`, or if nobody
+    has a name.
+    """
     _check_threshold(threshold)
     if k < 1:
-        raise UsageError(f"k is {k}, not a number of faces from 1 on")
+        raise UsageError(f"k must be at least 1, not {k}")
     if not library.people():
         raise UsageError("nobody has a name yet, so nobody can be recognised", hint="type: faceclust label")
     paths = [photos] if isinstance(photos, str | os.PathLike) else photos
@@ -111,7 +119,7 @@ def identify(
 
 
 class _Identifier:
-    """The named people of a library, and how they are told."""
+    """Recognises the named people of a library on photos."""
 
     def __init__(self, library: Catalogue, threshold: float, k: int) -> None:
         self._library, self._threshold, self._k = library, threshold, k
@@ -124,69 +132,72 @@ class _Identifier:
 
     def __call__(self, photo: Path) -> IdentifiedPhoto:
         try:
-            seen = self._known_photos.find(photo) or self._face_reader.read(photo)
+            found = self._known_photos.find(photo) or self._face_reader.read(photo)
         except UnreadablePhotoError as error:
             return IdentifiedPhoto(photo, problem=str(error))
-        distances = self._gallery.distances(seen.embeddings, self._k, photo_id=seen.photo_id)
-        known = [self._known_identity(face) for face in seen.face_ids]
-        columns = self._assign_people(seen, distances, known)
-        faces = [self._identify_face(seen, i, known[i][0], columns[i], distances[i]) for i in range(len(known))]
-        return IdentifiedPhoto(photo, seen.full_size, tuple(faces))
+        distances = self._gallery.distances(found.embeddings, self._k, photo_id=found.photo_id)
+        known = [self._known_identity(face) for face in found.face_ids]
+        columns = self._assign_people(found, distances, known)
+        faces = [self._identify_face(found, i, known[i][0], columns[i], distances[i]) for i in range(len(known))]
+        return IdentifiedPhoto(photo, found.full_size, tuple(faces))
 
     def _known_identity(self, face: str) -> tuple[IdentificationStatus, str | None]:
         person = self._library.person_of.get(face)
         if person is not None:
+            is_confirmed = face in person.confirmed
             return (
-                IdentificationStatus.CONFIRMED if face in person.confirmed else IdentificationStatus.SUGGESTED
-            ), person.label
+                IdentificationStatus.CONFIRMED if is_confirmed else IdentificationStatus.SUGGESTED,
+                person.label,
+            )
         return (IdentificationStatus.IGNORED if face in self._ignored else IdentificationStatus.UNKNOWN), None
 
     def _assign_people(
-        self, seen: PhotoFaces, distances: Float64, known: list[tuple[IdentificationStatus, str | None]]
+        self, photo: PhotoFaces, distances: Float64, known: list[tuple[IdentificationStatus, str | None]]
     ) -> list[int | None]:
-        """The person (column) of each face: as known, else by its distances."""
-        open_ones = distances.copy()
-        for line, face, (how, _) in zip(open_ones, seen.face_ids, known, strict=True):
+        """The person (column) of each face: the known one, or else the one the distances assign."""
+        unassigned = distances.copy()
+        for row, face, (status, _) in zip(unassigned, photo.face_ids, known, strict=True):
             rejected = self._library.answers.rejected.get(face, frozenset()) & self._column.keys()
-            line[[self._column[name] for name in rejected]] = np.inf
-            if how is not IdentificationStatus.UNKNOWN:
-                line[:] = np.inf
+            row[[self._column[name] for name in rejected]] = np.inf
+            if status is not IdentificationStatus.UNKNOWN:
+                row[:] = np.inf
         columns = [self._column[name] if name is not None else None for _, name in known]
         taken = {column for column in columns if column is not None}
-        found = assign_people(open_ones, self._threshold, unique=self._one_face_per_person, taken_people=taken)
+        found = assign_people(unassigned, self._threshold, unique=self._one_face_per_person, taken_people=taken)
         return [new if old is None else old for old, new in zip(columns, found, strict=True)]
 
     def _identify_face(
-        self, seen: PhotoFaces, i: int, how: IdentificationStatus, column: int | None, distances: Float64
+        self, photo: PhotoFaces, i: int, status: IdentificationStatus, column: int | None, distances: Float64
     ) -> IdentifiedFace:
-        name = distance = sure = None
+        name = distance = certainty = None
         if column is not None:
             name = self._people[column]
             distance = float(distances[column]) if math.isfinite(distances[column]) else None
-            if how is IdentificationStatus.UNKNOWN:
-                next_one = float(np.delete(distances, column).min(initial=np.inf))
-                how, sure = IdentificationStatus.RECOGNISED, describe_certainty(float(distances[column]), next_one)
+            if status is IdentificationStatus.UNKNOWN:
+                runner_up = float(np.delete(distances, column).min(initial=np.inf))
+                status = IdentificationStatus.RECOGNISED
+                certainty = describe_certainty(float(distances[column]), runner_up)
         return IdentifiedFace(
-            face_id=seen.face_ids[i],
-            box=seen.boxes[i],
-            how=how,
+            face_id=photo.face_ids[i],
+            box=photo.boxes[i],
+            how=status,
             name=name,
             distance=distance,
-            certainty=sure,
+            certainty=certainty,
             nearest=nearest_people(distances, self._people),
-            group=self._library.group_of.get(seen.face_ids[i]),
+            group=self._library.group_of.get(photo.face_ids[i]),
         )
 
 
 def _build_gallery(library: Catalogue) -> Gallery:
-    """The confirmed faces of each person; all of them where none is."""
+    """The confirmed faces of each person, or all faces of a person without confirmed ones."""
     named = {face: person.label for person in library.people() for face in person.confirmed or person.face_ids}
     faces = library.faces_of(list(named))
     names = np.array([named[face] for face in faces.face_ids.tolist()], dtype=np.str_)
     return Gallery(names, faces.photo_ids, faces.embeddings)
 
 
-# -- the same person? -----------------------------------------------------------
+# -- verify -------------------------------------------------------------------
 
 
 def verify(
@@ -196,48 +207,49 @@ def verify(
     threshold: float = VERIFY_THRESHOLD,
     library: Catalogue | None = None,
 ) -> Verification:
-    """Are these two the same person?
+    """Verify whether two faces are the same person.
 
-    Each is a photo file, of which the largest face counts; "FILE#2" is the second face from the
-    left. With a library, it may be a face id of it, too, and photos it knows are not decoded.
-    Raises UsageError for a file that is no readable photo or has no such face.
+    `a`, `b`: photo files, of which the largest face is compared; "FILE#2" is the second face from
+    the left. With a library, a face id of it works too, and its photos are not decoded again.
+    `threshold`: squared L2 up to which two faces are the same person. Raises UsageError for an
+    unreadable photo, a missing face or an invalid threshold.
     """
     _check_threshold(threshold)
     faces = _FaceLoader(library)
-    (one, left), (other, right) = faces.load(a), faces.load(b)
-    distance = float(((left.astype(np.float64) - right) ** 2).sum())
-    return Verification(distance <= threshold, distance, threshold, (one, other))
+    (first, x), (second, y) = faces.load(a), faces.load(b)
+    distance = float(((x.astype(np.float64) - y) ** 2).sum())
+    return Verification(distance <= threshold, distance, threshold, (first, second))
 
 
 class _FaceLoader:
-    """Finds the faces to compare. The models are opened once."""
+    """Finds the faces to compare. The models are loaded once."""
 
     def __init__(self, library: Catalogue | None) -> None:
         self._library = library
         self._face_reader = FaceReader(library.pack if library else load_pack_in_use(None))
 
-    def load(self, named: StrPath) -> tuple[ComparedFace, Float64]:
-        """The face, and its embedding (d,)."""
-        text = os.fspath(named)
+    def load(self, text: StrPath) -> tuple[ComparedFace, Float64]:
+        """Return the face and its embedding (d,)."""
+        text = os.fspath(text)
         if is_face_id(text) and self._library is not None:
             (face,) = self._library.select_faces(text).faces
-            place = self._library.occurrences_of[face][0]
-            photo, seen = place.photo, CachedPhotos(self._library).find_by_face(place)
-            number: int | None = seen.face_ids.index(face) + 1
+            occurrence = self._library.occurrences_of[face][0]
+            photo, found = occurrence.photo, CachedPhotos(self._library).find_by_face(occurrence)
+            number: int | None = found.face_ids.index(face) + 1
         else:
             photo, number = _split_face_number(text)
-            seen = self._read_photo(photo)
-        count = len(seen.face_ids)
+            found = self._read_photo(photo)
+        count = len(found.face_ids)
         if not count:
             raise UsageError(f"{photo}: no face found")
         if number is None:
-            number = seen.largest_index + 1
+            number = found.largest_index + 1
         if not 1 <= number <= count:
             raise UsageError(
-                f"{photo} has no face {number}: {count} found", hint="they are counted from the left, from 1"
+                f"{photo} has no face {number}: {count} found", hint="faces are numbered from the left, from 1"
             )
-        embedding = seen.embeddings[number - 1].astype(np.float64)
-        return ComparedFace(photo, seen.face_ids[number - 1], number, count), embedding
+        embedding = found.embeddings[number - 1].astype(np.float64)
+        return ComparedFace(photo, found.face_ids[number - 1], number, count), embedding
 
     def _read_photo(self, photo: str) -> PhotoFaces:
         path = Path(photo)
@@ -249,12 +261,12 @@ class _FaceLoader:
 
 
 def is_face_id(text: StrPath) -> bool:
-    """Whether this is for a library to look up: 16 hex digits, and no file is called so."""
+    """Return whether this is a face id to look up in a library: 16 hex digits, and no file of that name."""
     return re.fullmatch("[0-9a-fA-F]{16}", os.fspath(text)) is not None and not os.path.lexists(text)
 
 
 def _split_face_number(text: str) -> tuple[str, int | None]:
-    """ "party.jpg#2" to the file and the number; a file that is called so goes first."""
+    """Split "party.jpg#2" into file and number, unless a file has that whole name."""
     numbered = re.fullmatch("(.+)#([0-9]{1,6})", text, re.DOTALL)
     if numbered and not os.path.lexists(text):
         return numbered[1], int(numbered[2])
@@ -263,4 +275,6 @@ def _split_face_number(text: str) -> tuple[str, int | None]:
 
 def _check_threshold(threshold: float) -> None:
     if not (math.isfinite(threshold) and threshold > 0):
-        raise UsageError(f"{threshold} is not a distance above 0", hint="the distance is squared L2; try the default")
+        raise UsageError(
+            f"threshold must be above 0, not {threshold:g}", hint="it is a squared L2 distance; try the default"
+        )

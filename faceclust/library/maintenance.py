@@ -1,4 +1,4 @@
-"""The care of a library's caches: are they whole, what can go. Photos are only ever read."""
+"""Check, prune and clear the caches of a library. Photos are only ever read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import pack_of_cache_file
+from faceclust.library.failures import collect_failures
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
 from faceclust.store.clusters import read_clusters
@@ -39,8 +41,10 @@ _KIND_FACE_PICTURE, _KIND_GROUPING, _KIND_SCAN_NOTE = "face pictures", "grouping
 
 
 def check_caches(library: Catalogue, *, hash_photos: bool = False) -> dict[str, Any]:
-    """Look through everything that is kept of a library, as `faceclust cache check --json` prints it;
-    `problems` is empty where all is well. `hash_photos`: read the photos again too."""
+    """Check every file of a library, and return the record that `faceclust cache check --json` prints.
+
+    `problems` is empty if nothing is wrong. `hash_photos`: hash the photos again as well.
+    """
     files = library.home.cache_files()
     total = InspectionResult()
     library.progress.start("checking caches", len(files), "caches")
@@ -68,10 +72,10 @@ def _check_journal(journal: Path) -> Iterator[Problem]:
     try:
         Journal(journal, (), notes.append).events()
     except CacheError as error:
-        yield Problem(str(journal), str(error), "check the disk; is there a backup?")
+        yield Problem(str(journal), str(error), "check the disk, or restore the file from a backup")
     for note in notes:
-        where, _, what = note.removeprefix(str(journal)).removeprefix(":").partition(": ")
-        yield Problem(f"{journal}:{where}", what, "mend the line, or take the file from a backup")
+        line, _, message = note.removeprefix(str(journal)).removeprefix(":").partition(": ")
+        yield Problem(f"{journal}:{line}", message, "repair the line, or restore the file from a backup")
 
 
 # -- prune ------------------------------------------------------------------
@@ -79,7 +83,7 @@ def _check_journal(journal: Path) -> Iterator[Problem]:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A file that goes: its kind, in words, and its size in bytes."""
+    """A file to delete: its kind, in words, and its size in bytes."""
 
     path: Path
     kind: str
@@ -88,8 +92,11 @@ class Deletion:
 
 @dataclass
 class PrunePlan:
-    """What is of no use any more: `rows` by cache file, the names of photos that are gone; `saved`
-    the bytes their rows take; `files` that go as a whole; `failed` what could not be done."""
+    """The rows and files that are of no use any more.
+
+    `stale_photos`: cache file → names of photos that are gone. `bytes_saved`: size of their rows.
+    `files`: files to delete. `failures`: messages of what could not be done.
+    """
 
     stale_photos: dict[Path, list[str]] = field(default_factory=dict)
     bytes_saved: int = 0
@@ -98,58 +105,62 @@ class PrunePlan:
 
     @property
     def size(self) -> int:
-        return self.bytes_saved + sum(going.size for going in self.files)
+        """Bytes freed in all."""
+        return self.bytes_saved + sum(deletion.size for deletion in self.files)
 
     @property
     def count_by_kind(self) -> dict[str, int]:
-        """Kind of file → how many go."""
-        return dict(Counter(going.kind for going in self.files))
+        """Kind of file → number of files to delete."""
+        return dict(Counter(deletion.kind for deletion in self.files))
 
 
 def prune_caches(library: Catalogue, *, dry_run: bool = False) -> PrunePlan:
-    """Remove what is known of photos and folders that are gone, and what is left over: never a name,
-    never a photo. Raises UsageError where no photo at all is there, LibraryBusyError."""
+    """Remove the cached rows of photos and folders that are gone, and leftover files.
+
+    Names and photos are never removed. `dry_run`: only plan it. Raises UsageError if all photos are
+    gone, LibraryBusyError if another process writes to the library.
+    """
     if dry_run:
         return _plan_prune(library.home)
     with library.home.lock("pruning caches"), library.home.lock_journal():
         plan = _plan_prune(library.home)
         for path, photos in plan.stale_photos.items():
-            _collect_failure(plan.failures, lambda: _open_cache(path).remove_photos(photos))  # noqa: B023 - called at once
+            with collect_failures(plan.failures):
+                _open_cache(path).remove_photos(photos)
         _delete_files(plan.files, plan.failures)
     _remove_empty_folders(_writable_homes(library.home))
     return plan
 
 
 def _plan_prune(home: LibraryHome) -> PrunePlan:
-    plan, known = PrunePlan(), set[str]()
-    photos = gone = 0
+    plan, known_faces = PrunePlan(), set[str]()
+    photo_count = gone_count = 0
     files = home.cache_files()
-    ours = set(_writable_files(home, files))
+    writable = set(_writable_files(home, files))
     for path, folder in files:
         try:
             rows = read_cache(path, read_cache_info(path))
-        except (UnusableCacheError, CacheError):  # for `check` to tell, and `scan` to make anew
+        except (UnusableCacheError, CacheError):  # `check_caches` reports it, and a scan makes it again
             continue
         names = set(rows["photo"].to_pylist())
         missing = _missing_photos(names, home.root / folder)
-        rest = without_photos(rows, missing)
-        photos, gone = photos + len(names), gone + len(missing)
-        known.update(rest["face_id"].drop_null().to_pylist())
-        if (path, folder) not in ours:
+        remaining = without_photos(rows, missing)
+        photo_count, gone_count = photo_count + len(names), gone_count + len(missing)
+        known_faces.update(remaining["face_id"].drop_null().to_pylist())
+        if (path, folder) not in writable:
             continue
         if len(missing) == len(names):
             plan.files.append(_plan_deletion(path, _KIND_FOLDER_CACHE))
         elif missing:
             plan.stale_photos[path] = sorted(missing)
-            plan.bytes_saved += max(0, _file_size(path) - len(encode_parquet(rest)))
-    if photos and gone == photos:
-        raise UsageError(f"none of the {photos:,} photos known in {home.root} is there", hint="is the disk mounted?")
+            plan.bytes_saved += max(0, _file_size(path) - len(encode_parquet(remaining)))
+    if photo_count and gone_count == photo_count:
+        raise UsageError(f"all {photo_count:,} photos known in {home.root} are missing", hint="is the disk mounted?")
     plan.files += _find_leftovers(home)
     for place in _writable_homes(home):
         thumbs = ThumbStore(place / "thumbs")
-        plan.files += [
-            _plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in sorted({*thumbs.face_ids()} - known)
-        ]
+        unknown = sorted({*thumbs.face_ids()} - known_faces)
+        plan.files += [_plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in unknown]
     return plan
 
 
@@ -161,9 +172,9 @@ def _missing_photos(names: set[str], folder: Path) -> set[str]:
 
 
 def _writable_files(home: LibraryHome, files: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """Those that may be written to: none in a library whose files are kept elsewhere."""
-    apart = not home.home.is_relative_to(home.root)
-    return [(path, folder) for path, folder in files if not (apart and path.is_relative_to(home.root))]
+    """The files that may be written to: none inside a library whose files are kept elsewhere."""
+    is_elsewhere = not home.home.is_relative_to(home.root)
+    return [(path, folder) for path, folder in files if not (is_elsewhere and path.is_relative_to(home.root))]
 
 
 def _writable_homes(home: LibraryHome) -> list[Path]:
@@ -173,9 +184,9 @@ def _writable_homes(home: LibraryHome) -> list[Path]:
 def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
     places = _writable_homes(home)
     for path, _ in _writable_files(home, ((path, "") for path in find_traces(home).leftovers)):
-        # Libraries in a part of this one look after their own, and half lines are what a user said.
-        own = any(path.is_relative_to(place) for place in places)
-        if is_unfinished_cache(path.name) or (own and path.suffix == TEMPORARY_SUFFIX):
+        # Nested libraries prune their own homes. Torn journal lines stay: they hold the user's answers.
+        is_own = any(path.is_relative_to(place) for place in places)
+        if is_unfinished_cache(path.name) or (is_own and path.suffix == TEMPORARY_SUFFIX):
             yield _plan_deletion(path, _KIND_UNFINISHED)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)
@@ -185,34 +196,45 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
 
 
 def plan_clear(library: Catalogue, pack: str | None = None) -> list[Deletion]:
-    """Every file that can be made again from the photos; `pack`: only what these models made."""
-    home, going = library.home, list[Deletion]()
-    for path, _ in find_traces(home).caches:
-        if pack in (None, pack_of_cache_file(path.name)):
-            going.append(_plan_deletion(path, _KIND_FOLDER_CACHE))
-    going += [one for one in _find_leftovers(home) if pack is None or pack_of_cache_file(f".{one.path.name}") == pack]
+    """Plan to delete every file that can be made again from the photos.
+
+    `pack`: only the files made with the pack of this name.
+    """
+    home = library.home
+    deletions = [
+        _plan_deletion(path, _KIND_FOLDER_CACHE)
+        for path, _ in find_traces(home).caches
+        if pack in (None, pack_of_cache_file(path.name))
+    ]
+    deletions += [
+        deletion
+        for deletion in _find_leftovers(home)
+        if pack is None or pack_of_cache_file(f".{deletion.path.name}") == pack
+    ]
     for place in home.homes:
         groupings = [place / "clusters.parquet", place / "clusters-before.parquet"]
-        going += [
+        deletions += [
             _plan_deletion(path, _KIND_GROUPING) for path in groupings if path.exists() and _is_made_with(path, pack)
         ]
         if pack is None:
             thumbs = ThumbStore(place / "thumbs")
-            going += [_plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in sorted(thumbs.face_ids())]
+            deletions += [_plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in sorted(thumbs.face_ids())]
             notes = [place / home.last_scan_file.name, *sorted(place.glob("seen*.json"))]
-            going += [_plan_deletion(note, _KIND_SCAN_NOTE) for note in notes if note.exists()]
-    return going
+            deletions += [_plan_deletion(note, _KIND_SCAN_NOTE) for note in notes if note.exists()]
+    return deletions
 
 
 def clear_caches(library: Catalogue, deletions: Iterable[Deletion]) -> None:
-    """Delete the files of `plan_clear`. Raises CacheError, naming the files, where some could not
-    be; all else is done then."""
-    failed: list[str] = []
+    """Delete the files of `plan_clear`.
+
+    Raises CacheError naming the files that could not be deleted, after all others are gone.
+    """
+    failures: list[str] = []
     with library.home.lock("clearing caches"), library.home.lock_journal():
-        _delete_files(deletions, failed)
+        _delete_files(deletions, failures)
     _remove_empty_folders(library.home.homes)
-    if failed:
-        raise CacheError("all else is gone, but " + "; ".join(failed))
+    if failures:
+        raise CacheError("everything else is deleted, but " + "; ".join(failures))
 
 
 def _is_made_with(path: Path, pack: str | None) -> bool:
@@ -220,11 +242,11 @@ def _is_made_with(path: Path, pack: str | None) -> bool:
         return True
     with contextlib.suppress(CacheError):
         found = read_clusters(path)
-        return found is not None and found.models.partition(" ")[0] == pack
+        return found is not None and pack_of_clustering(found) == pack
     return False
 
 
-# -- both -------------------------------------------------------------------
+# -- files ------------------------------------------------------------------
 
 
 def _plan_deletion(path: Path, kind: str) -> Deletion:
@@ -242,16 +264,10 @@ def _open_cache(path: Path) -> FolderCache:
     return FolderCache(CachePaths(path, (), path), read_cache_info(path))
 
 
-def _delete_files(files: Iterable[Deletion], failed: list[str]) -> None:
-    for going in files:
-        _collect_failure(failed, lambda: remove_file(going.path))  # noqa: B023 - called at once
-
-
-def _collect_failure(failed: list[str], do: Any) -> None:
-    try:
-        do()
-    except (CacheError, UnusableCacheError) as error:
-        failed.append(str(error))
+def _delete_files(deletions: Iterable[Deletion], failures: list[str]) -> None:
+    for deletion in deletions:
+        with collect_failures(failures):
+            remove_file(deletion.path)
 
 
 def _remove_empty_folders(homes: Iterable[Path]) -> None:

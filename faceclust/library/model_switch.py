@@ -1,4 +1,4 @@
-"""What it means for a library to use other models: which photos they are still to look at, for how long."""
+"""Plan the switch of a library to another pack: the photos to rescan, and the time that takes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ _SAMPLE_SIZE = 6  # photos
 
 @dataclass(frozen=True)
 class SwitchPlan:
-    """Of the `photos` that some models know, those `unknown` to the new ones are to be looked at
-    anew. `others`: the packs that have found something. `seconds`: how long that takes by a try on
-    `tried` of them; None where none was tried."""
+    """The photos of a library that a pack has not scanned yet.
+
+    `photos`: number of photos that any pack has scanned. `unscanned`: paths of those that this pack
+    has not. `other_packs`: names of the other packs with caches. `estimated_seconds`: time to scan
+    them, measured on `sample_size` photos; None without a sample.
+    """
 
     photos: int
     unscanned: tuple[str, ...]
@@ -34,12 +37,14 @@ class SwitchPlan:
 
 
 def plan_switch(home: LibraryHome, pack: Pack) -> SwitchPlan:
-    """What using these models means for a library, photos by their paths below its root. Raises
-    PackError where their files are not there."""
+    """Plan to use this pack for a library, with photos by their paths below the root.
+
+    Raises PackError if the pack's model files are missing.
+    """
     require_files(pack)
     known: dict[str | None, set[str]] = defaultdict(set)
     for path, folder in home.cache_files():
-        with contextlib.suppress(UnusableCacheError, CacheError):  # for a scan to tell
+        with contextlib.suppress(UnusableCacheError, CacheError):  # the next scan reports it
             known[pack_of_cache_file(path.name)] |= {f"{folder}/{name}".lstrip("/") for name in read_photo_names(path)}
     everything = set[str]().union(*known.values())
     others = sorted(name for name in known if name not in (None, pack.name))
@@ -47,15 +52,16 @@ def plan_switch(home: LibraryHome, pack: Pack) -> SwitchPlan:
 
 
 def with_time_estimate(home: LibraryHome, pack: Pack, plan: SwitchPlan) -> SwitchPlan:
-    """The same plan with the time it takes, measured on some of the photos."""
-    eye, spent = FaceReader(pack), list[float]()
+    """Return the plan with a time estimate, measured on a sample of the unscanned photos."""
+    reader, durations = FaceReader(pack), list[float]()
     step = max(1, len(plan.unscanned) // _SAMPLE_SIZE)
     for i, photo in enumerate(plan.unscanned[: step * _SAMPLE_SIZE : step]):
-        for _ in range(2 if i == 0 else 1):  # the first time the models are opened
+        for _ in range(2 if i == 0 else 1):  # the first read includes loading the models
             began = time.perf_counter()
             with contextlib.suppress(UnreadablePhotoError):
-                eye.read(Path(home.root / photo))
-            took = time.perf_counter() - began
-        spent.append(took)
-    seconds = sum(spent) / len(spent) * len(plan.unscanned) / (os.cpu_count() or 1) if spent else None
-    return replace(plan, sample_size=len(spent), estimated_seconds=seconds)
+                reader.read(Path(home.root / photo))
+            duration = time.perf_counter() - began
+        durations.append(duration)
+    mean = sum(durations) / len(durations) if durations else None
+    seconds = None if mean is None else mean * len(plan.unscanned) / (os.cpu_count() or 1)
+    return replace(plan, sample_size=len(durations), estimated_seconds=seconds)

@@ -1,4 +1,4 @@
-"""The faces of one photo: from a library's cache, or found on the spot."""
+"""Read the faces of one photo, from a library's cache or with the models."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ if TYPE_CHECKING:
     from faceclust.scan.examine import PhotoExaminer
 
 
-#: Files above this size are not read to see whether they are copies of a photo in the library.
+#: Larger files are not hashed to find out whether they are copies of a photo in the library.
 _MAX_HASHED_BYTES = 200_000_000
 
 
 class UnreadablePhotoError(Exception):
-    """This file gives no faces; the message says why."""
+    """The file cannot be read as a photo; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class PhotoFaces:
-    """The faces of a photo from left to right: ids, boxes (left, top, right, bottom as fractions of
-    the upright photo) and embeddings (n, d). `photo_id` is the hash of the file's content,
-    `installed_size` the upright photo's width and height."""
+    """The faces of a photo from left to right.
+
+    `photo_id`: hash of the file's content. `full_size`: width and height of the upright photo.
+    `boxes`: left, top, right, bottom as fractions of the upright photo. `embeddings`: (n, d).
+    """
 
     photo_id: str
     full_size: tuple[int, int]
@@ -48,21 +50,24 @@ class PhotoFaces:
 
     @property
     def largest_index(self) -> int:
-        """The number of the face with the largest box, from 0."""
+        """The index of the face with the largest box."""
         width, height = self.full_size
         areas = [(right - left) * width * (bottom - top) * height for left, top, right, bottom in self.boxes]
         return int(np.argmax(areas))
 
 
 class FaceReader:
-    """Looks at photo files anywhere. The pack's models are opened when they are first needed."""
+    """Finds the faces on photo files anywhere. The pack's models are loaded when first needed."""
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
 
     def read(self, path: Path) -> PhotoFaces:
-        """Decode the photo, find its faces and embed them. Raises UnreadableError for a file that
-        is no readable photo, PackError where the models cannot be used."""
+        """Decode the photo, detect its faces and embed them.
+
+        Raises UnreadablePhotoError if the file is not a readable photo, PackError if the models
+        cannot be used.
+        """
         status = stat_regular_file(path)
         ref = PhotoRef(str(path.absolute()), status.st_size, status.st_mtime_ns)
         photo = self._examiner(ref)
@@ -83,17 +88,19 @@ class FaceReader:
         from faceclust.scan.examine import PhotoExaminer, ScanSettings  # loads the model runtime
 
         require_files(self._pack)
-        return PhotoExaminer(Path(), ScanSettings(self._pack))  # below no folder: the paths given are whole ones
+        return PhotoExaminer(Path(), ScanSettings(self._pack))  # the paths are absolute
 
 
 def stat_regular_file(path: Path) -> os.stat_result:
-    """The size and times of an ordinary file. Raises UnreadableError for anything else: a pipe
-    could keep its reader waiting for ever."""
+    """Return the status of a regular file.
+
+    Raises UnreadablePhotoError for anything else: reading a pipe could block for ever.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
         raise UnreadablePhotoError("there is no such file") from None
-    except (OSError, RuntimeError, ValueError) as error:  # no permission, a ring of links, a NUL in the name
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a symlink loop, a NUL in the name
         raise UnreadablePhotoError(getattr(error, "strerror", None) or str(error)) from error
     if stat.S_ISDIR(status.st_mode):
         raise UnreadablePhotoError("it is a folder; name the photos in it")
@@ -103,19 +110,21 @@ def stat_regular_file(path: Path) -> os.stat_result:
 
 
 class CachedPhotos:
-    """What a library's cache knows of photos, by path and by content."""
+    """Looks up photos in a library's cache, by path and by content."""
 
     def __init__(self, library: Catalogue) -> None:
         self._library = library
 
     def find(self, path: Path) -> PhotoFaces | None:
-        """The faces of a photo that lies in the library unchanged since it was scanned, or of a copy
-        of one, wherever it lies. None for any other. Raises UnreadableError."""
+        """Return the faces of a photo scanned before, or of a copy of one outside the library.
+
+        None if the photo is new or has changed since. Raises UnreadablePhotoError.
+        """
         status = stat_regular_file(path)
-        where = Path(os.path.realpath(path))
+        resolved = Path(os.path.realpath(path))
         root = self._library.root
-        if where.is_relative_to(root):
-            below = where.relative_to(root)
+        if resolved.is_relative_to(root):
+            below = resolved.relative_to(root)
             folder = below.parent.as_posix()
             row = self._find_row(
                 folder="" if folder == "." else folder,
@@ -135,41 +144,41 @@ class CachedPhotos:
         return self._load_faces(row) if row is not None else None
 
     def find_by_face(self, occurrence: FaceOccurrence) -> PhotoFaces:
-        """The photo a face of the library is on."""
+        """Return the faces of the photo that shows this face of the library."""
         return self._load_faces(_PhotoRow(occurrence.photo_hash, occurrence.photo_size))
 
     def _find_row(self, **wanted: str | int) -> _PhotoRow | None:
-        """The photo with these columns, None where there is none that could be read."""
+        """The readable photo with these column values, None if there is none."""
         condition = pc.is_valid(pc.field("photo_hash"))
         try:
             for column, value in wanted.items():
                 condition &= pc.field(column) == value
-        except UnicodeEncodeError:  # a cache holds no such name
+        except UnicodeEncodeError:  # caches hold valid Unicode only
             return None
         found = self._library.table.rows.filter(condition).slice(0, 1)
         row = found.select(["photo_hash", "width", "height"]).to_pylist()
         return _PhotoRow(row[0]["photo_hash"], (row[0]["width"], row[0]["height"])) if row else None
 
     def _load_faces(self, row: _PhotoRow) -> PhotoFaces:
-        places = self._occurrences_by_photo.get(row.photo_id, ())
-        faces = self._library.faces_of([place.face_id for place in places])
+        occurrences = self._occurrences_by_photo.get(row.photo_id, ())
+        faces = self._library.faces_of([occurrence.face_id for occurrence in occurrences])
         position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
-        order = np.array([position[place.face_id] for place in places], dtype=np.intp)
+        order = np.array([position[occurrence.face_id] for occurrence in occurrences], dtype=np.intp)
         return PhotoFaces(
             photo_id=row.photo_id,
             full_size=row.full_size,
-            face_ids=tuple(place.face_id for place in places),
-            boxes=tuple(place.box for place in places),
+            face_ids=tuple(occurrence.face_id for occurrence in occurrences),
+            boxes=tuple(occurrence.box for occurrence in occurrences),
             embeddings=faces.embeddings[order],
         )
 
     @cached_property
     def _occurrences_by_photo(self) -> dict[str, Sequence[FaceOccurrence]]:
-        """Content hash → the photo's faces, from the left to the right."""
+        """Content hash → the photo's faces from left to right."""
         found: dict[str, dict[str, FaceOccurrence]] = {}
-        for place in self._library.occurrences:
-            found.setdefault(place.photo_hash, {})[place.face_id] = place
-        return {photo: sorted(places.values(), key=lambda place: place.box) for photo, places in found.items()}
+        for occurrence in self._library.occurrences:
+            found.setdefault(occurrence.photo_hash, {})[occurrence.face_id] = occurrence
+        return {photo: sorted(faces.values(), key=lambda face: face.box) for photo, faces in found.items()}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""What in a grouping is worth a look, found by the distances between faces.
+"""Review a grouping: outliers, groups to merge and persons to split, by the distances between faces.
 
-The distance shown is the mean squared L2 over all pairs of faces, as in the grouping: with μ
-the mean of a group's faces and r² the square of their norm, 2r² − 2⟨μA, μB⟩. How sure it makes us is
-told by the fitted chances of `people.similarity`, which take half of each side's scatter off.
+The distances shown are mean squared L2 over all pairs of faces, as in the clustering. With μ the
+mean of a group's faces and r² the mean square of all faces' norms, that is 2r² − 2⟨μA, μB⟩. The
+probabilities are those of `people.similarity`, fitted on distances less half of each side's scatter.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.catalogue.catalogue import Catalogue
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.nearest_lists import SmallestEntries
 from faceclust.outputs.report.values import MergeCandidate, Outlier, ReviewFindings, SplitCandidate
@@ -24,11 +25,22 @@ from faceclust.people.similarity import match_probability, outlier_probability
 from faceclust.types import OPERATING_POINT, FaceTable, Float32, Float64, Indices, Person
 
 _BLOCK_SIZE = 2048  # faces compared with all groups at a time
-_MIN_OUTLIER_DISTANCE = 0.6  # a face this near to the others of its group belongs there
-_MAX_MERGE_DISTANCE = 1.7  # pairs of groups farther apart than this are not looked at
-_NEIGHBOURS_KEPT = 4  # nearest others of each group
-_MIN_PROBABILITY = 0.5  # chance from which something is listed
-_MIN_SPLIT_RATIO = 1.35  # of the threshold: parts of one person farther apart than this are listed
+_MIN_OUTLIER_DISTANCE = 0.6  # a face nearer than this to the rest of its group belongs there
+_MAX_MERGE_DISTANCE = 1.7  # groups farther apart than this are no merge candidates
+_NEIGHBOURS_KEPT = 4  # nearest other groups of each group
+_MIN_PROBABILITY = 0.5  # less probable findings are not listed
+_MIN_SPLIT_RATIO = 1.35  # parts of one person are listed if farther apart than this times the threshold
+
+
+def review(library: Catalogue) -> ReviewFindings:
+    """Return the findings worth a look: outliers, merge candidates and split candidates.
+
+    Empty before the first clustering.
+    """
+    if library.groups is None or not library.persons:
+        return ReviewFindings()
+    threshold = library.groups.params.threshold
+    return review_grouping(library.faces, library.persons, library.group_of, library.answers, threshold)
 
 
 def review_grouping(
@@ -39,97 +51,112 @@ def review_grouping(
     threshold: float = OPERATING_POINT,
     limit: int = 30,
 ) -> ReviewFindings:
-    """Faces far from their group, persons or groups that may be one, and parts of one person that
-    are far apart: `at_most` of each, the most doubtful first. What the user confirmed or denied is
-    not doubted. Memory grows with the number of faces, and of groups, not with its square."""
+    """Return the outliers, merge candidates and split candidates of a grouping.
+
+    At most `limit` of each, the most doubtful first. Confirmed and rejected names are not
+    questioned. Memory is linear in the number of faces and of groups.
+    """
     persons = [person for person in persons if not person.ignored]
     position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
-    owners = [np.array([position[f] for f in person.face_ids if f in position], np.int64) for person in persons]
-    kept = [i for i, found in enumerate(owners) if len(found)]
-    persons, owners = [persons[i] for i in kept], [owners[i] for i in kept]
+    members = [np.array([position[f] for f in person.face_ids if f in position], np.int64) for person in persons]
+    kept = [i for i, found in enumerate(members) if len(found)]
+    persons, members = [persons[i] for i in kept], [members[i] for i in kept]
     if not persons:
         return ReviewFindings()
-    centres = _Centroids.of(faces.embeddings, owners)
+    centroids = _Centroids.of(faces.embeddings, members)
     return ReviewFindings(
-        outliers=_find_outliers(faces, persons, owners, centres, group_of, limit),
-        merge_candidates=_find_merge_candidates(faces, persons, owners, centres, answers, limit),
-        split_candidates=_find_split_persons(faces, persons, owners, group_of, threshold, limit),
+        outliers=_find_outliers(faces, persons, members, centroids, group_of, limit),
+        merge_candidates=_find_merge_candidates(faces, persons, members, centroids, answers, limit),
+        split_candidates=_find_split_candidates(faces, persons, members, group_of, threshold, limit),
     )
 
 
 @dataclass(frozen=True)
 class _Centroids:
-    """Means (k, d) of sets of faces, their scatter (k,) (mean squared distance from the mean), and the
-    mean square of all faces' norms."""
+    """Means (k, d) of sets of faces, and their scatter (k,): the mean squared distance from the mean.
+
+    `mean_square_norm` is that of all faces.
+    """
 
     means: Float32
     scatter: Float64
     mean_square_norm: float
 
     @classmethod
-    def of(cls, embeddings: Float32, sets: Sequence[Indices]) -> _Centroids:
+    def of(cls, embeddings: Float32, members: Sequence[Indices]) -> _Centroids:
         square = float(np.einsum("ij,ij->", embeddings, embeddings, dtype=np.float64)) / len(embeddings)
-        means = np.stack([embeddings[some].mean(axis=0, dtype=np.float64) for some in sets])
+        means = np.stack([embeddings[indices].mean(axis=0, dtype=np.float64) for indices in members])
         scatter = np.maximum(square - np.einsum("ij,ij->i", means, means), 0)
         return cls(means.astype(np.float32), scatter, square)
 
     def distances(self, means: Float32, scatter: Float64 | float) -> Float64:
-        """(rows, k), half of each side's scatter taken off."""
+        """Distances (n, k) of other means (n, d) from these, less half of each side's scatter."""
         plain = 2 * self.mean_square_norm - 2 * (means @ self.means.T).astype(np.float64)
         return np.asarray(plain - (np.reshape(scatter, (-1, 1)) + self.scatter) / 2)
+
+
+# -- outliers -----------------------------------------------------------------
 
 
 def _find_outliers(
     faces: FaceTable,
     persons: Sequence[Person],
-    owners: Sequence[Indices],
-    centres: _Centroids,
+    members: Sequence[Indices],
+    centroids: _Centroids,
     group_of: Mapping[str, int],
-    at_most: int,
+    limit: int,
 ) -> tuple[Outlier, ...]:
-    """Unconfirmed faces that most likely do not belong to their group, of three faces or more."""
+    """Unconfirmed faces that probably do not belong to their group of at least three faces."""
     owner = np.full(len(faces), -1)
-    for number, mine in enumerate(owners):
-        owner[mine] = number
-    groups: dict[int, list[int]] = defaultdict(list)
-    for face, place in zip(faces.face_ids.tolist(), range(len(faces)), strict=True):
-        if owner[place] >= 0 and face in group_of:
-            groups[group_of[face]].append(place)
-    plain, own = np.zeros(len(faces)), np.zeros(len(faces))
-    for members in groups.values():
-        if len(members) > 2:
-            found = np.array(members, np.int64)
-            plain[found], own[found] = _leave_one_out_distances(
-                faces.embeddings[found].astype(np.float64), centres.mean_square_norm
-            )
-    sure = {face for person in persons for face in person.confirmed}
-    loose = np.array(
-        [i for i in np.flatnonzero(own > _MIN_OUTLIER_DISTANCE) if str(faces.face_ids[i]) not in sure], np.int64
+    for number, indices in enumerate(members):
+        owner[indices] = number
+    plain, own = _distances_to_own_group(faces, owner, group_of, centroids)
+    confirmed = {face for person in persons for face in person.confirmed}
+    suspects = np.array(
+        [i for i in np.flatnonzero(own > _MIN_OUTLIER_DISTANCE) if str(faces.face_ids[i]) not in confirmed], np.int64
     )
     rows: list[tuple[float, int, int, float]] = []
-    for start in range(0, len(loose), _BLOCK_SIZE):
-        some = loose[start : start + _BLOCK_SIZE]
-        others = centres.distances(faces.embeddings[some], 0.0)
-        others[np.arange(len(some)), owner[some]] = np.inf
-        nearest = others.argmin(axis=1)
-        away = others[np.arange(len(some)), nearest]
-        chance = outlier_probability(own[some], away - own[some])
-        for i in np.flatnonzero(chance > _MIN_PROBABILITY):
-            rows.append((-float(chance[i]), int(some[i]), int(nearest[i]), float(away[i])))
+    for start in range(0, len(suspects), _BLOCK_SIZE):
+        block = suspects[start : start + _BLOCK_SIZE]
+        distances = centroids.distances(faces.embeddings[block], 0.0)
+        distances[np.arange(len(block)), owner[block]] = np.inf
+        nearest = distances.argmin(axis=1)
+        nearest_distance = distances[np.arange(len(block)), nearest]
+        probability = outlier_probability(own[block], nearest_distance - own[block])
+        for i in np.flatnonzero(probability > _MIN_PROBABILITY):
+            rows.append((-float(probability[i]), int(block[i]), int(nearest[i]), float(nearest_distance[i])))
     return tuple(
         Outlier(
             str(faces.face_ids[face]),
             persons[owner[face]].id,
             float(plain[face]),
-            persons[other].id if np.isfinite(away) else None,
-            _mean_pairwise_distance(faces.embeddings[face], centres.means[other], centres.mean_square_norm),
+            persons[other].id if np.isfinite(distance) else None,
+            _mean_pairwise_distance(faces.embeddings[face], centroids.means[other], centroids.mean_square_norm),
         )
-        for _, face, other, away in sorted(rows)[:at_most]
+        for _, face, other, distance in sorted(rows)[:limit]
     )
 
 
+def _distances_to_own_group(
+    faces: FaceTable, owner: Indices, group_of: Mapping[str, int], centroids: _Centroids
+) -> tuple[Float64, Float64]:
+    """`_leave_one_out_distances` (n,) of every face; 0 without an owner or in a group of less than three."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for i, face in enumerate(faces.face_ids.tolist()):
+        if owner[i] >= 0 and face in group_of:
+            groups[group_of[face]].append(i)
+    plain, reduced = np.zeros(len(faces)), np.zeros(len(faces))
+    for group in groups.values():
+        if len(group) > 2:
+            indices = np.array(group, np.int64)
+            plain[indices], reduced[indices] = _leave_one_out_distances(
+                faces.embeddings[indices].astype(np.float64), centroids.mean_square_norm
+            )
+    return plain, reduced
+
+
 def _leave_one_out_distances(x: Float64, square: float) -> tuple[Float64, Float64]:
-    """The distance of each face of a group to the other ones: plain, and less half of their scatter."""
+    """Distances (n,) of each face of a group (n, d) from the others: plain, and less half their scatter."""
     rest = (x.sum(axis=0) - x) / (len(x) - 1)
     plain = 2 * square - 2 * np.einsum("ij,ij->i", x, rest)
     return plain, plain - np.maximum(square - np.einsum("ij,ij->i", rest, rest), 0) / 2
@@ -139,97 +166,110 @@ def _mean_pairwise_distance(a: NDArray[np.floating], b: NDArray[np.floating], sq
     return max(0.0, 2 * square - 2 * float(a.astype(np.float64) @ b.astype(np.float64)))
 
 
+# -- merge candidates ---------------------------------------------------------
+
+
 def _find_merge_candidates(
     faces: FaceTable,
     persons: Sequence[Person],
-    owners: Sequence[Indices],
-    centres: _Centroids,
-    resolved: ReplayedAnswers,
-    at_most: int,
+    members: Sequence[Indices],
+    centroids: _Centroids,
+    answers: ReplayedAnswers,
+    limit: int,
 ) -> tuple[MergeCandidate, ...]:
-    """Pairs that are likely one person: near each other, and farther from everybody else."""
-    offset = centres.mean_square_norm - centres.scatter / 2
-    ones = np.ones(len(persons))
-    probes = np.column_stack([-2 * centres.means, offset, ones]).astype(np.float32)
-    targets = np.column_stack([centres.means, ones, offset]).astype(np.float32)
-    best = SmallestEntries(len(persons), _MAX_MERGE_DISTANCE, _NEIGHBOURS_KEPT)
+    """Pairs that are probably one person: near each other, and farther from everybody else."""
+    found: list[MergeCandidate] = []
+    pairs = _match_probabilities(centroids)
+    for (a, b), probability in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):
+        if len(found) == limit:
+            break
+        if _share_a_photo(faces, members[a], members[b]) or _are_declared_different(persons[a], persons[b], answers):
+            continue
+        distance = _mean_pairwise_distance(centroids.means[a], centroids.means[b], centroids.mean_square_norm)
+        found.append(MergeCandidate((persons[a].id, persons[b].id), distance, probability))
+    return tuple(found)
+
+
+def _match_probabilities(centroids: _Centroids) -> dict[tuple[int, int], float]:
+    """Pair of indices → its match probability, for the pairs above `_MIN_PROBABILITY`."""
+    count = len(centroids.means)
+    offset = centroids.mean_square_norm - centroids.scatter / 2
+    ones = np.ones(count)
+    probes = np.column_stack([-2 * centroids.means, offset, ones]).astype(np.float32)
+    targets = np.column_stack([centroids.means, ones, offset]).astype(np.float32)
+    best = SmallestEntries(count, _MAX_MERGE_DISTANCE, _NEIGHBOURS_KEPT)
     for rows, columns, values in find_near_pairs(lambda rows: probes[rows], targets, best.limits, best.limits):
         best.add(rows, columns, values)
         best.add(columns, rows, values)
     best.flush()
     distance, other = best.values.astype(np.float64), best.columns
-    distance = np.minimum(distance, _MAX_MERGE_DISTANCE)  # of none: at least as far
+    distance = np.minimum(distance, _MAX_MERGE_DISTANCE)  # missing neighbours are at least that far
     margin = distance[:, :1] - distance
     margin[:, 0] = distance[:, 1] - distance[:, 0]
-    chance = np.where(other >= 0, match_probability(distance, margin), 0.0)
+    probability = np.where(other >= 0, match_probability(distance, margin), 0.0)
     pairs: dict[tuple[int, int], float] = defaultdict(float)
-    for i, k in np.argwhere(chance > _MIN_PROBABILITY).tolist():
+    for i, k in np.argwhere(probability > _MIN_PROBABILITY).tolist():
         pair = (min(i, int(other[i, k])), max(i, int(other[i, k])))
-        pairs[pair] = max(pairs[pair], float(chance[i, k]))
-    found: list[MergeCandidate] = []
-    for (a, b), likely in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):
-        if len(found) == at_most:
-            break
-        if not (
-            _share_a_photo(faces, owners[a], owners[b]) or _are_declared_different(persons[a], persons[b], resolved)
-        ):
-            apart = _mean_pairwise_distance(centres.means[a], centres.means[b], centres.mean_square_norm)
-            found.append(MergeCandidate((persons[a].id, persons[b].id), apart, likely))
-    return tuple(found)
+        pairs[pair] = max(pairs[pair], float(probability[i, k]))
+    return pairs
 
 
 def _share_a_photo(faces: FaceTable, a: Indices, b: Indices) -> bool:
-    """On one photo they are two people."""
+    """Two persons on one photo are different people."""
     return not set(faces.photo_ids[a].tolist()).isdisjoint(faces.photo_ids[b].tolist())
 
 
-def _are_declared_different(a: Person, b: Person, resolved: ReplayedAnswers) -> bool:
-    """Did the user say that these are two?"""
-    for one, other in ((a, b), (b, a)):
-        if one.name is not None:
-            key = person_key(one.name)
-            if any(key in map(person_key, resolved.rejected.get(face, ())) for face in other.face_ids):
+def _are_declared_different(a: Person, b: Person, answers: ReplayedAnswers) -> bool:
+    """True if the user rejected one person's name for the other, or split their faces."""
+    for person, other in ((a, b), (b, a)):
+        if person.name is not None:
+            key = person_key(person.name)
+            if any(key in map(person_key, answers.rejected.get(face, ())) for face in other.face_ids):
                 return True
-    some, others = frozenset(a.face_ids), frozenset(b.face_ids)
+    faces, others = frozenset(a.face_ids), frozenset(b.face_ids)
     return any(
-        not (some.isdisjoint(x) or others.isdisjoint(y)) or not (some.isdisjoint(y) or others.isdisjoint(x))
-        for x, y in resolved.splits
+        not (faces.isdisjoint(left) or others.isdisjoint(right))
+        or not (faces.isdisjoint(right) or others.isdisjoint(left))
+        for left, right in answers.splits
     )
 
 
-def _find_split_persons(
+# -- split candidates ---------------------------------------------------------
+
+
+def _find_split_candidates(
     faces: FaceTable,
     persons: Sequence[Person],
-    owners: Sequence[Indices],
+    members: Sequence[Indices],
     group_of: Mapping[str, int],
     threshold: float,
-    at_most: int,
+    limit: int,
 ) -> tuple[SplitCandidate, ...]:
-    """For each named person the two groups, of two faces or more, that are farthest apart."""
+    """For each named person, the two groups of at least two faces that are farthest apart."""
     found = []
-    for person, mine in zip(persons, owners, strict=True):
+    for person, indices in zip(persons, members, strict=True):
         parts: dict[int, list[int]] = defaultdict(list)
-        for face in mine.tolist():
+        for face in indices.tolist():
             number = group_of.get(str(faces.face_ids[face]))
             if number is not None and person.name is not None:
                 parts[number].append(face)
         numbers = sorted(number for number, part in parts.items() if len(part) > 1)
         if len(numbers) < 2:
             continue
-        centres = _Centroids.of(faces.embeddings, [np.array(parts[number]) for number in numbers])
+        centroids = _Centroids.of(faces.embeddings, [np.array(parts[number]) for number in numbers])
         pairs = [
             (
-                _mean_pairwise_distance(centres.means[i], centres.means[j], centres.mean_square_norm),
+                _mean_pairwise_distance(centroids.means[i], centroids.means[j], centroids.mean_square_norm),
                 numbers[i],
                 numbers[j],
             )
             for i, j in combinations(range(len(numbers)), 2)
         ]
-        apart, one, other = max(pairs, key=lambda pair: (pair[0], -pair[1], -pair[2]))
-        if apart > _MIN_SPLIT_RATIO * threshold:
-            sides = tuple(_sort_by_quality(faces, parts[number]) for number in (one, other))
-            found.append(SplitCandidate(person.id, (one, other), (sides[0], sides[1]), apart))
-    return tuple(sorted(found, key=lambda rift: (-rift.distance, rift.person))[:at_most])
+        distance, first, second = max(pairs, key=lambda pair: (pair[0], -pair[1], -pair[2]))
+        if distance > _MIN_SPLIT_RATIO * threshold:
+            sides = (_sort_by_quality(faces, parts[first]), _sort_by_quality(faces, parts[second]))
+            found.append(SplitCandidate(person.id, (first, second), sides, distance))
+    return tuple(sorted(found, key=lambda candidate: (-candidate.distance, candidate.person))[:limit])
 
 
 def _sort_by_quality(faces: FaceTable, part: Sequence[int]) -> tuple[str, ...]:

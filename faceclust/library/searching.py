@@ -1,4 +1,4 @@
-"""Questions about a library: who is on which photos, and with whom."""
+"""Find photos by the people on them, and people by the photos they share."""
 
 from __future__ import annotations
 
@@ -22,71 +22,74 @@ from faceclust.outputs.search import (
 from faceclust.store.find_library import resolve_folder
 
 
-class Searches(Catalogue):
-    """A library that can be asked."""
+def search(
+    library: Catalogue,
+    *people: str,
+    without: Iterable[str] = (),
+    alone: bool = False,
+    since: str | None = None,
+    until: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    min_quality: float = 0.0,
+    confirmed: bool = False,
+) -> list[FoundPhoto]:
+    """Return the photos that show all of `people` and nobody of `without`, by the time they were taken.
 
-    def search(
-        self,
-        *people: str,
-        without: Iterable[str] = (),
-        alone: bool = False,
-        since: str | None = None,
-        until: str | None = None,
-        folder: str | os.PathLike[str] | None = None,
-        min_quality: float = 0.0,
-        confirmed: bool = False,
-    ) -> list[FoundPhoto]:
-        """The photos with everybody of `who` on them and nobody of `without`, by the time they
-        were taken; with nobody in `who`, photos with any face.
+    Without `people`, photos with any face. People are given by name, group number or face id.
+    `alone`: no other face is on the photo. `since`, `until`: "2019", "2019-05" or "2019-05-17",
+    inclusive; they exclude photos without a date. `folder`: relative to the working directory or
+    to the root. `min_quality` (0 to 1) and `confirmed` restrict the faces that make a person of
+    `people` present; for `without`, any face counts. Raises UsageError for an unknown person or an
+    invalid value.
+    """
+    if not 0 <= min_quality <= 1:
+        raise UsageError(f"quality {min_quality} is not between 0 and 1")
+    first, last = parse_date_range(since, until)
+    query = Query(
+        present=tuple(_find_subject(library, person) for person in people),
+        absent=tuple(_find_subject(library, person) for person in without),
+        alone=alone,
+        since=first,
+        until=last,
+        folder=_folder_below_root(library, Path(folder)) if folder is not None else "",
+        min_quality=min_quality,
+        confirmed=confirmed,
+    )
+    return find_photos(library.occurrences, library.people(), query)
 
-        People are given by name, group number or face id. `alone`: with no other face. `since`,
-        `until`: "2019", "2019-05" or "2019-05-17", inclusive; photos without a date are then not
-        found. `folder`: seen from the working folder or the library's root. `min_quality` (0 to
-        1) and `confirmed` are asked of the faces that make somebody present: a suggested face of
-        `without` keeps a photo out even so. Raises UsageError for what is not known or senseless.
-        """
-        if not 0 <= min_quality <= 1:
-            raise UsageError(f"quality {min_quality} is not between 0 and 1")
-        first, last = parse_date_range(since, until)
-        query = Query(
-            present=tuple(map(self._find_subject, people)),
-            absent=tuple(map(self._find_subject, without)),
-            alone=alone,
-            since=first,
-            until=last,
-            folder=self._folder_below_root(Path(folder)) if folder is not None else "",
-            min_quality=min_quality,
-            confirmed=confirmed,
-        )
-        return find_photos(self.occurrences, self.people(), query)
 
-    def co_occurrences(self, *people: str, confirmed: bool = False, min_photos: int = 1) -> list[PersonPair]:
-        """Named persons who are on a photo together, most photos first. `who`: only pairs with
-        one of these. `confirmed`: confirmed faces alone count. `at_least`: on so many photos.
-        Raises UsageError for an unknown name."""
-        of = {self.find_person(name).id for name in people}
-        pairs = count_pairs(self.occurrences, self.people(), of, confirmed=confirmed)
-        return [pair for pair in pairs if pair.photos >= min_photos]
+def co_occurrences(library: Catalogue, *people: str, confirmed: bool = False, min_photos: int = 1) -> list[PersonPair]:
+    """Return the pairs of named persons who share photos, most photos first.
 
-    def overviews(self, *, include_unnamed: bool = False) -> list[Overview]:
-        """The named persons, most faces first, each with counts, dates and the best face.
-        `everyone`: also groups without a name."""
-        return [
-            build_overview(person, self.occurrences_of)
-            for person in (self.persons if include_unnamed else self.people())
-        ]
+    `people`: only pairs with one of these names. `confirmed`: count confirmed faces only.
+    `min_photos`: only pairs on at least this many photos. Raises UsageError for an unknown name.
+    """
+    ids = {library.find_person(name).id for name in people}
+    pairs = count_pairs(library.occurrences, library.people(), ids, confirmed=confirmed)
+    return [pair for pair in pairs if pair.photos >= min_photos]
 
-    def _find_subject(self, text: str) -> Subject:
-        faces = frozenset(self.select_faces(text).faces)
-        sure = (face for face in faces if face in self.person_of and face in self.person_of[face].confirmed)
-        return Subject(faces, frozenset(sure))
 
-    def _folder_below_root(self, named: Path) -> str:
-        """A folder as a path below the root: as seen from here, else from the root."""
-        for path in (named, self.root / named):
-            with contextlib.suppress(UsageError):
-                folder = resolve_folder(path)
-                if folder.is_relative_to(self.root):
-                    below = folder.relative_to(self.root).as_posix()
-                    return "" if below == "." else below
-        raise UsageError(f"{resolve_folder(named)} is not in the library {self.root}")
+def overviews(library: Catalogue, *, include_unnamed: bool = False) -> list[Overview]:
+    """Return counts, dates and the best face of each named person, most faces first.
+
+    `include_unnamed`: groups without a name as well.
+    """
+    persons = library.persons if include_unnamed else library.people()
+    return [build_overview(person, library.occurrences_of) for person in persons]
+
+
+def _find_subject(library: Catalogue, text: str) -> Subject:
+    faces = frozenset(library.select_faces(text).faces)
+    owners = {face: library.person_of[face] for face in faces if face in library.person_of}
+    return Subject(faces, frozenset(face for face, person in owners.items() if face in person.confirmed))
+
+
+def _folder_below_root(library: Catalogue, folder: Path) -> str:
+    """A folder, relative to the working directory or else to the root, as a POSIX path below the root."""
+    for path in (folder, library.root / folder):
+        with contextlib.suppress(UsageError):
+            resolved = resolve_folder(path)
+            if resolved.is_relative_to(library.root):
+                below = resolved.relative_to(library.root).as_posix()
+                return "" if below == "." else below
+    raise UsageError(f"{resolve_folder(folder)} is not in the library {library.root}")

@@ -1,4 +1,4 @@
-"""How things stand: with the library, and with the installation (what a bug report needs)."""
+"""Report the state of a library, and of the installation for bug reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REPORTED_PACKAGES = (
 
 
 def library_status(library: Catalogue) -> dict[str, Any]:
-    """What is known of a library, as `faceclust status --json` prints it."""
+    """Return the counts and settings of a library, as `faceclust status --json` prints them."""
     clustering, faces = library.clustering, library.occurrences_of.keys()
     grouped = set(clustering.face_ids.tolist()) & faces if clustering else set()
     return {
@@ -51,8 +51,10 @@ def library_status(library: Catalogue) -> dict[str, Any]:
 
 
 def check_installation(library: Path | None = None) -> dict[str, Any]:
-    """Look at the installation; `problems` lists what is wrong, in words. Raises nothing for
-    what it finds."""
+    """Check the installation. `problems` lists the problems found; none of them raises an error.
+
+    `library`: the folder of the library to check as well; default the one in use.
+    """
     from faceclust.packs.session import available_providers  # loads the model runtime
 
     problems: list[str] = []
@@ -77,12 +79,12 @@ def _installed_version(package: str, problems: list[str]) -> str:
         return "missing"
 
 
-def _check_pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
+def _check_pack(folder: Path | None, problems: list[str]) -> dict[str, Any]:
     name = "unknown"
     try:
         try:
-            root: Path | None = find_library(named)
-        except FaceclustError:  # told with the library
+            root: Path | None = find_library(folder)
+        except FaceclustError:  # `_check_library` reports it
             root = None
         name = pack_in_use(root).value
         pack = load_pack_in_use(root)
@@ -95,11 +97,11 @@ def _check_pack(named: Path | None, problems: list[str]) -> dict[str, Any]:
     return {"name": pack.name, "title": pack.title, "licence": pack.licence, "files": files}
 
 
-def _check_library(named: Path | None, problems: list[str]) -> dict[str, Any]:
+def _check_library(folder: Path | None, problems: list[str]) -> dict[str, Any]:
     try:
-        home = LibraryHome(find_library(named))
+        home = LibraryHome(find_library(folder))
     except FaceclustError as error:
-        if named is not None:
+        if folder is not None:
             problems.append(str(error))
         return {"root": None, "home": None, "free_gb": None}
     free = shutil.disk_usage(home.home).free / 1e9

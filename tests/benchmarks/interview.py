@@ -162,7 +162,7 @@ def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
             terminal.read(0.02)
             if time.monotonic() > end:
                 raise TimeoutError(f"no answer to {asked.text!r} was saved:\n{terminal.text}")
-        library._invalidate_people()
+        library.invalidate_people()
         score.take(library, answers)
         if answers % 50 == 0:
             print(f"  {answers} answers: {score.now:.1%}", flush=True)

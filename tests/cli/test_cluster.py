@@ -77,7 +77,7 @@ def test_the_least_quality_is_asked_for_and_kept(library: Library) -> None:
 
 def test_nothing_to_go_back_to_is_said(library: Library) -> None:
     done = run("cluster", "--library", library.root, "--undo")
-    assert done.returncode == 2 and "no earlier grouping" in done.stderr
+    assert done.returncode == 2 and "no previous grouping" in done.stderr
 
 
 def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library) -> None:
@@ -253,7 +253,7 @@ def test_the_same_name_twice_on_a_photo_is_kept_and_told(library: Library) -> No
     faces = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     library.name(faces, "Twin")
     done = run("cluster", "--library", library.root)
-    assert "Twin was confirmed on 2 faces of together/both 0.jpg" in done.stderr
+    assert "Twin is confirmed for 2 faces of together/both 0.jpg" in done.stderr
     after = Library(library.root)
     assert after.group_of[faces[0]] == after.group_of[faces[1]]
     assert "confirmed on" not in run("cluster", "--allow-same-photo", "--library", library.root).stderr
@@ -282,7 +282,7 @@ def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
     named = {place.photo: place.face_id for place in library.occurrences}
     library.name([named["IMG_1.jpg"]], "Grace")
     library.name([named["IMG_1-edited.png"]], "Not Grace")
-    assert "look like one shot, was confirmed as" in run("cluster", "--library", tmp_path).stderr
+    assert "look like one shot, is confirmed as" in run("cluster", "--library", tmp_path).stderr
 
 
 def test_a_raw_file_beside_its_jpeg_is_one_moment(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_skipping_asks_the_next_and_typing_errors_are_said(library: Library) -> 
     terminal = LabelTerminal(library.root)
     terminal.question("(group 1)")
     terminal.type("x\r")
-    terminal.wait("'x' is no name")
+    terminal.wait("'x' is not a name")
     terminal.type("\r")
     terminal.question("(group 2)")
     terminal.type("u\r")

@@ -73,8 +73,7 @@ def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
     clear_pack_cache()
     pack = load_pack("my")
     assert pack.radius_source == "measured" and pack.embedder.radius != 1.0
-    library = Library(people)
-    library.pack = pack
+    library = Library(people, pack=pack)
     result = library.scan(workers=2)
     assert result.faces == 4 * PEOPLE and not result.skipped
     clustering = library.cluster().clustering
@@ -87,16 +86,14 @@ def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
 
 def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: Path) -> None:
     command("add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--threshold", "0.3")
-    library = Library(people, progress=Notes())
-    library.pack = load_pack("my")
+    library = Library(people, pack=load_pack("my"), progress=Notes())
     library.scan(workers=0)
     before = library.cluster()
     assert not library.progress.notes  # type: ignore[attr-defined]
     assert library.cluster().full_reason == ""
     command("calibrate", "my", people)
     clear_pack_cache()
-    again = Library(people)
-    again.pack = load_pack("my")
+    again = Library(people, pack=load_pack("my"))
     assert again.pack.fingerprint == library.pack.fingerprint
     assert again.scan(workers=0).scanned == 0
     grouping = again.cluster()
@@ -241,8 +238,7 @@ def test_a_scan_with_models_that_do_not_fit_ends_with_one_line(made: Path, peopl
         manifest.read_text().replace('kind = "scrfd"', 'kind = "retinaface"').replace("scrfd =", "retinaface =")
     )
     clear_pack_cache()
-    library = Library(people)
-    library.pack = load_pack("my")
+    library = Library(people, pack=load_pack("my"))
     with pytest.raises(
         PackError, match=r"pack 'my': the model's outputs are not RetinaFace's: expected .*found"
     ) as failure:
@@ -279,12 +275,11 @@ def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
     assert said.returncode == 2 and "faces of 3 people" in said.stderr
     pack = load_pack("my")
     assert pack.radius_source == "none"
-    library = Library(few, progress=Notes())
-    library.pack = pack
+    library = Library(few, pack=pack, progress=Notes())
     library.scan(workers=0)
     library.cluster()
     (note,) = library.progress.notes  # type: ignore[attr-defined]
-    assert "the scale of the models my is not known" in note
+    assert "the scale of the pack my is unknown" in note
 
 
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")

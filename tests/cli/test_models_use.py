@@ -41,7 +41,7 @@ def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> Non
     assert "11 photos of 11 to be looked at anew, about 5 seconds by a try on 6; next: faceclust scan" in said
     assert "what dlib found is kept, to go back at once: faceclust models use dlib" in said
     done = run("people", "-l", library.root)
-    assert done.returncode == 1 and "with the models second yet" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in ok("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
     assert COLLINS in done.stdout and "the groups are of faces that dlib found; type: faceclust cluster" in done.stderr

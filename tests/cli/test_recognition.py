@@ -88,7 +88,7 @@ def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], picture
     ("arguments", "words"),
     [
         (["collins.jpg"], "nobody has a name yet"),
-        (["--threshold", "0", "collins.jpg"], "0.0 is not a distance above 0"),
+        (["--threshold", "0", "collins.jpg"], "threshold must be above 0, not 0"),
         (["-k", "0", "collins.jpg"], "k is 0"),
         ([], "Missing argument"),
     ],

@@ -124,7 +124,7 @@ def test_cluster_goes_by_the_calibrated_threshold(made: tuple[Library, dict[str,
     assert library.cluster(1.05, dry_run=True).clustering.params.threshold == 1.05
     assert library.cluster(dry_run=True, second_pass=False).clustering.params.threshold == 1.1
     assert library.cluster(dry_run=True, algorithm="single").clustering.params.threshold == 1.1
-    with pytest.raises(UsageError, match="'low' is no number"):
+    with pytest.raises(UsageError, match="a number or auto, not 'low'"):
         library.cluster("low")
     persons = np.array([truth[face] for face in library.faces.face_ids.tolist()])
     before, after = (

@@ -1,4 +1,4 @@
-"""The interview without a screen: what answers say, and how they are taken back."""
+"""The interview without a screen: recording answers and taking them back."""
 
 from __future__ import annotations
 
@@ -12,181 +12,185 @@ from faceclust.errors import UsageError
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview, parse_answer
+from faceclust.store.clusters import write_clusters
 from tests.support.synthetic_library import write_caches
 
-#: Person → how many faces; those of "x" are alone.
+#: Person → number of faces.
 PEOPLE = {"anna": 9, "ben": 6, "carl": 4, "dora": 3}
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> tuple[Library, dict[str, str]]:
-    """A library of four people, and two faces that are like Anna but alone; face id → person."""
+    """A library of four people, with two more faces of Anna outside her group; and face id → person."""
     rng = np.random.default_rng(11)
     base = np.linalg.qr(rng.normal(size=(128, 6)))[0].T
-    who = [name for name, count in PEOPLE.items() for _ in range(count)] + ["anna"] * 2
+    people = [name for name, count in PEOPLE.items() for _ in range(count)] + ["anna"] * 2
     centre = dict(zip(PEOPLE, base, strict=False))
-    points = np.array([centre[name] + rng.normal(size=128) * 0.2 / np.sqrt(128) for name in who])
+    points = np.array([centre[name] + rng.normal(size=128) * 0.2 / np.sqrt(128) for name in people])
     points[-2:] += 0.28 * base[4:]
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    library = write_caches(tmp_path / "photos", points, np.arange(len(who)))
+    library = write_caches(tmp_path / "photos", points, np.arange(len(people)))
     library.cluster(1.1)
-    by_photo = {place.photo: place.face_id for place in library.occurrences}
-    return library, {by_photo[f"photos/IMG_{n:07d}.jpg"]: name for n, name in enumerate(who)}
+    by_photo = {occurrence.photo: occurrence.face_id for occurrence in library.occurrences}
+    return library, {by_photo[f"photos/IMG_{n:07d}.jpg"]: name for n, name in enumerate(people)}
 
 
 def ask(interview: Interview) -> PresentedQuestion:
-    asked = interview.next_question()
-    assert asked is not None
-    return asked
+    question = interview.next_question()
+    assert question is not None
+    return question
 
 
-def truth(asked: PresentedQuestion, who: dict[str, str]) -> str:
-    return who[asked.question.candidates[0].faces[0]]
+def true_name(question: PresentedQuestion, person_of: dict[str, str]) -> str:
+    return person_of[question.question.candidates[0].faces[0]]
 
 
 def test_a_whole_interview_names_everybody(world: tuple[Library, dict[str, str]]) -> None:
-    library, who = world
+    library, person_of = world
     interview, kinds = Interview(library, pictures_per_row=4), []
-    while asked := interview.next_question():
-        kinds.append(asked.question.kind)
-        name = truth(asked, who)
-        interview.answer(asked, name if asked.question.kind is QuestionKind.WHO else "y")
+    while question := interview.next_question():
+        kinds.append(question.question.kind)
+        name = true_name(question, person_of)
+        interview.answer(question, name if question.question.kind is QuestionKind.WHO else "y")
     assert (
         kinds == [QuestionKind.WHO, QuestionKind.WHO, QuestionKind.WHO, QuestionKind.WHO, QuestionKind.ALSO]
         and interview.answer_count == 5
     )
     found = {face: person.name for person in Library(library.root).people() for face in person.face_ids}
-    assert found == who
+    assert found == person_of
     # Only what was shown is confirmed.
     assert [len(library.find_person(name).confirmed) for name in PEOPLE] == [4 + 2, 4, 4, 3]
 
 
-def test_it_goes_on_where_another_one_stopped(world: tuple[Library, dict[str, str]]) -> None:
-    library, who = world
+def test_an_interview_resumes_where_the_last_one_stopped(world: tuple[Library, dict[str, str]]) -> None:
+    library, person_of = world
     first = Interview(library, pictures_per_row=4)
-    first.answer(ask(first), truth(ask(first), who))
+    first.answer(ask(first), true_name(ask(first), person_of))
     expected = ask(first)
     assert ask(Interview(Library(library.root), pictures_per_row=4)) == expected
-    first.answer(expected, "")  # later: the next interview asks it again
+    first.answer(expected, "")  # skipped: the next interview asks it again
     assert ask(first) != expected and ask(Interview(Library(library.root), pictures_per_row=4)) == expected
 
 
-def test_back_and_undo(world: tuple[Library, dict[str, str]]) -> None:
+def test_go_back_and_undo(world: tuple[Library, dict[str, str]]) -> None:
     library, _ = world
     interview = Interview(library, pictures_per_row=4)
-    one = ask(interview)
+    first = ask(interview)
     assert interview.go_back() == "this is the first question"
-    interview.answer(one, "Anna")
-    two = ask(interview)
-    interview.answer(two, "")
-    three = ask(interview)
-    interview.answer(three, "Carl")
-    assert interview.go_back() == "taken back: Carl (4 faces)" and ask(interview) == three
-    assert interview.go_back() == "" and ask(interview) == two
-    assert interview.go_back() == "taken back: Anna (9 faces, 4 of them confirmed)" and ask(interview) == one
+    interview.answer(first, "Anna")
+    second = ask(interview)
+    interview.answer(second, "")
+    third = ask(interview)
+    interview.answer(third, "Carl")
+    assert interview.go_back() == "taken back: Carl (4 faces)" and ask(interview) == third
+    assert interview.go_back() == "" and ask(interview) == second
+    assert interview.go_back() == "taken back: Anna (9 faces, 4 of them confirmed)" and ask(interview) == first
     assert library.people() == () and interview.answer_count == 0
-    interview.answer(one, "Anne")
+    interview.answer(first, "Anne")
     interview.answer(ask(interview), "Ben")
     assert (
-        interview.undo() == "taken back: Ben (6 faces, 4 of them confirmed)" and ask(interview).question == two.question
+        interview.undo() == "taken back: Ben (6 faces, 4 of them confirmed)"
+        and ask(interview).question == second.question
     )
     assert (
         interview.undo() == "taken back: Anne (9 faces, 4 of them confirmed)"
-        and ask(interview).question == one.question
+        and ask(interview).question == first.question
     )
     assert interview.undo() == "nothing to take back"
-    # What was said before this interview is taken back too.
+    # Answers from before this interview are taken back as well.
     library.name(library.faces_in_group(1), "Earlier")
     assert Interview(library, pictures_per_row=4).undo() == "taken back: Earlier (9 faces)"
 
 
-def test_back_takes_back_its_own_answer_alone(world: tuple[Library, dict[str, str]]) -> None:
+def test_go_back_takes_back_only_its_own_answer(world: tuple[Library, dict[str, str]]) -> None:
     library, _ = world
     interview = Interview(library, pictures_per_row=4)
     interview.answer(ask(interview), "Anna")
-    Library(library.root).name(library.faces_in_group(2), "Said elsewhere")
+    Library(library.root).name(library.faces_in_group(2), "Named elsewhere")
     assert interview.go_back() == "taken back: Anna (9 faces, 4 of them confirmed)"
-    assert [person.name for person in Library(library.root).people()] == ["Said elsewhere"]
+    assert [person.name for person in Library(library.root).people()] == ["Named elsewhere"]
 
 
-def test_numbers_say_which_do_not_belong(world: tuple[Library, dict[str, str]]) -> None:
-    library, who = world
+def test_numbers_split_faces_off(world: tuple[Library, dict[str, str]]) -> None:
+    library, person_of = world
     interview = Interview(library, pictures_per_row=4)
-    asked = ask(interview)
-    interview.answer(asked, "2 Anna")
+    question = ask(interview)
+    interview.answer(question, "2 Anna")
     anna = library.find_person("Anna")
-    assert asked.numbered_faces[1] not in anna.face_ids and set(asked.numbered_faces) - set(anna.face_ids) == {
-        asked.numbered_faces[1]
+    assert question.numbered_faces[1] not in anna.face_ids and set(question.numbered_faces) - set(anna.face_ids) == {
+        question.numbered_faces[1]
     }
-    assert library.answers.rejected == {asked.numbered_faces[1]: frozenset({"Anna"})}
+    assert library.answers.rejected == {question.numbered_faces[1]: frozenset({"Anna"})}
     interview.go_back()
-    interview.answer(asked, "1,3")
-    assert not library.people() and not {asked.numbered_faces[0], asked.numbered_faces[2]} & set(
+    interview.answer(question, "1,3")
+    assert not library.people() and not {question.numbered_faces[0], question.numbered_faces[2]} & set(
         library.faces_in_group(1)
     )
-    assert interview.go_back() and len(library.faces_in_group(1)) == PEOPLE[who[asked.numbered_faces[0]]]
+    assert interview.go_back() and len(library.faces_in_group(1)) == PEOPLE[person_of[question.numbered_faces[0]]]
 
 
-def test_some_of_those_shown_are_the_person(world: tuple[Library, dict[str, str]]) -> None:
-    library, who = world
+def test_some_of_the_shown_faces_are_the_person(world: tuple[Library, dict[str, str]]) -> None:
+    library, person_of = world
     interview = Interview(library, pictures_per_row=4)
     while ask(interview).question.kind is QuestionKind.WHO:
-        interview.answer(ask(interview), truth(ask(interview), who))
-    too = ask(interview)
-    assert too.text == "Are these anna too?" and [picture.number for picture in too.pictures] == [None, 1, 2]
-    interview.answer(too, "2")
-    yes, no = too.numbered_faces
+        interview.answer(ask(interview), true_name(ask(interview), person_of))
+    also = ask(interview)
+    assert also.text == "Are these anna too?" and [picture.number for picture in also.pictures] == [None, 1, 2]
+    interview.answer(also, "2")
+    yes, no = also.numbered_faces
     assert yes in library.find_person("anna").confirmed and library.answers.rejected[no] == {"anna"}
-    assert len(library.journal.events()) == 5  # an answer is one event: there whole, or not at all
+    assert len(library.journal.events()) == 5  # each answer is one event
     interview.go_back()
-    interview.answer(too, "n")
+    interview.answer(also, "n")
     assert (
-        all(library.answers.rejected[face] == {"anna"} for face in too.numbered_faces)
+        all(library.answers.rejected[face] == {"anna"} for face in also.numbered_faces)
         and interview.next_question() is None
     )
 
 
-def test_nobody_i_know_is_never_asked_again(world: tuple[Library, dict[str, str]]) -> None:
+def test_an_ignored_group_is_never_asked_about_again(world: tuple[Library, dict[str, str]]) -> None:
     library, _ = world
     interview = Interview(library, pictures_per_row=4)
-    asked = ask(interview)
-    interview.answer(asked, "n")
-    assert ask(Interview(Library(library.root), pictures_per_row=4)).question.candidates != asked.question.candidates
+    question = ask(interview)
+    interview.answer(question, "n")
+    assert ask(Interview(Library(library.root), pictures_per_row=4)).question.candidates != question.question.candidates
     assert len([person for person in library.persons if person.ignored]) == 1
 
 
-def test_new_faces_come_first_and_can_be_confirmed_at_once(world: tuple[Library, dict[str, str]]) -> None:
-    library, who = world
-    anna = sorted(face for face, name in who.items() if name == "anna" and face in library.group_of)
+def test_new_faces_come_first_and_can_be_confirmed_together(world: tuple[Library, dict[str, str]]) -> None:
+    library, person_of = world
+    anna = sorted(face for face, name in person_of.items() if name == "anna" and face in library.group_of)
     library.name(anna[:3], "Anna")
-    library.new_faces = frozenset(anna[3:])  # as if they had come later
+    assert library.clustering is not None
+    earlier = np.setdiff1d(library.clustering.face_ids, anna[3:])  # as if the others had been added later
+    write_clusters(library.home.previous_clusters, library.clustering.restrict_to(earlier))
+    library.invalidate()
     interview = Interview(library, pictures_per_row=4)
-    asked = ask(interview)
-    assert asked.question.kind is QuestionKind.OUTLIER and asked.text == "New: are these all Anna?"
+    question = ask(interview)
+    assert question.question.kind is QuestionKind.OUTLIER and question.text == "New: are these all Anna?"
     assert (
-        len(asked.numbered_faces) == 3
-        and len(asked.question.unshown_faces) == 3
-        and asked.summary.startswith("6 faces")
+        len(question.numbered_faces) == 3
+        and len(question.question.unshown_faces) == 3
+        and question.summary.startswith("6 faces")
     )
-    interview.answer(asked, "1")
-    assert asked.numbered_faces[0] not in library.find_person("Anna").face_ids
-    assert set(asked.numbered_faces[1:]) <= library.find_person("Anna").confirmed
-    # The rest came along, suggested; it is not asked about face by face.
-    assert {*asked.question.unshown_faces} <= set(library.find_person("Anna").face_ids) - library.find_person(
+    interview.answer(question, "1")
+    assert question.numbered_faces[0] not in library.find_person("Anna").face_ids
+    assert set(question.numbered_faces[1:]) <= library.find_person("Anna").confirmed
+    # The unshown faces follow as suggested ones and are not asked about one by one.
+    assert {*question.question.unshown_faces} <= set(library.find_person("Anna").face_ids) - library.find_person(
         "Anna"
     ).confirmed
     assert ask(interview).question.kind is QuestionKind.WHO
 
 
-def test_the_same_two_may_be_merged_or_kept_apart(world: tuple[Library, dict[str, str]]) -> None:
-    library, who = world
-    anna = sorted(face for face, name in who.items() if name == "anna" and face in library.group_of)
+def test_split_groups_are_not_asked_about_as_one_person(world: tuple[Library, dict[str, str]]) -> None:
+    library, person_of = world
+    anna = sorted(face for face, name in person_of.items() if name == "anna" and face in library.group_of)
     library.split(anna[:4], anna[4:])
     interview = Interview(Library(library.root), pictures_per_row=4)
-    while (asked := interview.next_question()) and asked.question.kind is QuestionKind.WHO:
-        interview.answer(asked, "")
-    # What was said to be apart is not asked about.
-    assert asked is None or asked.question.kind is not QuestionKind.SAME
+    while (question := interview.next_question()) and question.question.kind is QuestionKind.WHO:
+        interview.answer(question, "")
+    assert question is None or question.question.kind is not QuestionKind.SAME
 
 
 @pytest.mark.parametrize(
@@ -208,20 +212,22 @@ def test_the_same_two_may_be_merged_or_kept_apart(world: tuple[Library, dict[str
         " \u200b ",
     ],
 )
-def test_what_is_no_answer_is_said_and_still_asked(world: tuple[Library, dict[str, str]], text: str) -> None:
+def test_an_invalid_answer_is_refused_and_the_question_stays_open(
+    world: tuple[Library, dict[str, str]], text: str
+) -> None:
     library, _ = world
     interview = Interview(library, pictures_per_row=4)
-    asked = ask(interview)
+    question = ask(interview)
     if text == "1":
-        interview.answer(asked, text)  # one of four does not belong: that is one
+        interview.answer(question, text)  # valid: one of four faces does not belong
         return
     if text == '"9 9 9 x"':
-        interview.answer(asked, text)  # in quotes, a name may begin with a number
+        interview.answer(question, text)  # valid: a name in quotes may begin with a number
         assert library.people()[0].name == "9 9 9 x"
         return
     with pytest.raises(UsageError):
-        interview.answer(asked, text)
-    assert ask(interview) == asked and library.journal.events() == []
+        interview.answer(question, text)
+    assert ask(interview) == question and library.journal.events() == []
 
 
 @pytest.mark.parametrize(
@@ -239,5 +245,5 @@ def test_what_is_no_answer_is_said_and_still_asked(world: tuple[Library, dict[st
         ("", ([], "")),
     ],
 )
-def test_numbers_and_a_name(text: str, expected: tuple[list[int], str]) -> None:
+def test_numbers_and_name_are_parsed(text: str, expected: tuple[list[int], str]) -> None:
     assert parse_answer(text, 4) == expected

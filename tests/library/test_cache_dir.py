@@ -1,4 +1,4 @@
-"""Files kept in a folder of choice: nothing said is lost on the way there or from there."""
+"""`--cache-dir`: no answer is lost when a library's files move there or from there."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from faceclust.store.find_library import enclosing_library
 from tests.support.sample_photos import COLLINS, HOPPER, make_library, save, variant
 
 
-def snapshot(folder: Path) -> dict[Path, int]:
+def file_times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (folder, *folder.rglob("*"))}
 
 
-def people(library: Library) -> set[str | None]:
+def names(library: Library) -> set[str | None]:
     return {person.name for person in Library(library.root).people()}
 
 
-def test_names_and_caches_of_before_are_still_read(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_earlier_names_and_caches_are_still_read(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
     save(variant(HOPPER, 1), library.root / "2019/new.jpg")
-    before = snapshot(library.root)
+    before = file_times(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "one")
     result = moved.scan(workers=0)
     assert result.scanned == 1 and result.unchanged == result.photos - 1
     moved.cluster()
     moved.name(moved.faces_in_group(3 - group), HOPPER)
-    assert people(library) == {COLLINS, HOPPER}
-    again = Library(library.root, cache_dir=tmp_path / "two")
-    assert again.scan(workers=0).scanned == 0 and again.home.home.is_relative_to(tmp_path / "two")
-    assert people(library) == {COLLINS, HOPPER}
+    assert names(library) == {COLLINS, HOPPER}
+    moved_again = Library(library.root, cache_dir=tmp_path / "two")
+    assert moved_again.scan(workers=0).scanned == 0 and moved_again.home.home.is_relative_to(tmp_path / "two")
+    assert names(library) == {COLLINS, HOPPER}
     assert {face for person in Library(library.root).people() for face in person.face_ids} >= faces
-    assert snapshot(library.root) == before
+    assert file_times(library.root) == before
 
 
-def test_photos_that_are_gone_stay_so_though_old_caches_stand(library: Library, tmp_path: Path) -> None:
-    before = snapshot(library.root / "2020")
+def test_deleted_photos_do_not_come_back_from_old_caches(library: Library, tmp_path: Path) -> None:
+    before = file_times(library.root / "2020")
     for photo in (library.root / "2019").glob("*-*.*"):
         photo.unlink()
     moved = Library(library.root, cache_dir=tmp_path / "caches")
@@ -48,19 +48,19 @@ def test_photos_that_are_gone_stay_so_though_old_caches_stand(library: Library, 
     for _ in range(2):
         assert not [place for place in Library(library.root).occurrences if place.photo.startswith("2019")]
         assert Library(library.root).scan(workers=0).removed == 0
-    assert snapshot(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
+    assert file_times(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
 
 
-def test_a_damaged_cache_in_the_library_is_left_where_it_is(library: Library, tmp_path: Path) -> None:
+def test_a_damaged_cache_in_the_library_is_left_in_place(library: Library, tmp_path: Path) -> None:
     cache = library.root / "2019/.faceclust.parquet"
     cache.write_bytes(b"damaged")
-    before = snapshot(library.root)
+    before = file_times(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "caches")
-    assert moved.scan(workers=0).scanned == 4 and snapshot(library.root) == before
+    assert moved.scan(workers=0).scanned == 4 and file_times(library.root) == before
     assert Library(library.root).scan(workers=0).scanned == 0
 
 
-def test_forgetting_reaches_every_place(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_forgetting_erases_every_cache_folder(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
     Library(library.root, cache_dir=tmp_path / "one").scan(workers=0)
@@ -70,10 +70,10 @@ def test_forgetting_reaches_every_place(collins: tuple[Library, int, set[str]], 
     for place in (library.root, tmp_path / "one", tmp_path / "two"):
         for path in place.rglob("people.jsonl"):
             assert COLLINS not in path.read_text()
-    assert COLLINS not in people(library)
+    assert COLLINS not in names(library)
 
 
-def test_a_library_is_known_by_its_folder_of_choice(tmp_path: Path) -> None:
+def test_a_library_is_found_by_its_cache_folder(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     save(variant(HOPPER, 1), photos / "deep/a.jpg")
     assert enclosing_library(photos / "deep") is None
@@ -83,11 +83,11 @@ def test_a_library_is_known_by_its_folder_of_choice(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "caches")
     with pytest.raises(CacheError, match="not there"):
         Library.for_scan([photos / "deep"])
-    Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)  # chosen again: made anew
+    Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)  # created again
     assert len(Library(photos).occurrences) == 1
 
 
-def test_a_disk_that_is_not_mounted_is_told_from_an_empty_library(library: Library, tmp_path: Path) -> None:
+def test_an_unmounted_disk_is_not_taken_for_an_empty_library(library: Library, tmp_path: Path) -> None:
     assert not library.home.seems_unmounted()
     moved = Library(library.root, cache_dir=tmp_path / "caches")
     moved.scan(workers=0)
@@ -101,17 +101,17 @@ def test_a_disk_that_is_not_mounted_is_told_from_an_empty_library(library: Libra
     assert not moved.home.seems_unmounted()
 
 
-def test_what_is_kept_of_another_library_is_no_part_of_this_one(tmp_path: Path) -> None:
+def test_the_caches_of_another_library_are_not_part_of_this_one(tmp_path: Path) -> None:
     make_library(tmp_path / "disk", photos_each=1)
     make_library(tmp_path / "other", photos_each=1)
-    kept = tmp_path / "other/faces"
-    one = Library(tmp_path / "disk", cache_dir=kept)
+    cache_dir = tmp_path / "other/faces"
+    one = Library(tmp_path / "disk", cache_dir=cache_dir)
     count = one.scan(workers=0).photos
-    caches = sorted(kept.rglob("*.parquet"))
+    caches = sorted(cache_dir.rglob("*.parquet"))
     (tmp_path / "disk").rename(tmp_path / "disk.off")
     other = Library(tmp_path / "other")
     result = other.scan(workers=0)
     assert (result.photos, result.removed) == (count, 0) and other.table.photo_count == count
     (tmp_path / "disk.off").rename(tmp_path / "disk")
-    assert sorted(kept.rglob("*.parquet")) == caches
+    assert sorted(cache_dir.rglob("*.parquet")) == caches
     assert Library(tmp_path / "disk").scan(workers=0).unchanged == count

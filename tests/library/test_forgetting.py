@@ -1,4 +1,4 @@
-"""Forgetting a person: nothing of them is left on disk, and no scan brings them back."""
+"""Forgetting a person: nothing of them stays on disk, and no scan brings them back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from faceclust import Library
+from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
 from faceclust.library.status import library_status
@@ -25,11 +26,11 @@ NameOfFace = Callable[[Library], dict[str, str]]
 
 
 class Crash(BaseException):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
-def everything(library: Library) -> Iterator[Path]:
-    """All files below the library, but the photos, and in the user's data folder."""
+def all_files(library: Library) -> Iterator[Path]:
+    """All files of the library except photos, and all files of the user's data folder."""
     for start in (library.root, Path(os.environ["XDG_DATA_HOME"])):
         for path in start.rglob("*"):
             if path.is_file() and ("thumbs" in path.parts or path.suffix not in (".jpg", ".png", ".webp")):
@@ -37,14 +38,14 @@ def everything(library: Library) -> Iterator[Path]:
 
 
 def rows_on_disk(library: Library) -> Iterator[dict[str, object]]:
-    for path in everything(library):
+    for path in all_files(library):
         if path.suffix == ".parquet":
             yield from pq.read_table(path).to_pylist()
 
 
 @pytest.fixture
 def both(library: Library, name_of_face: NameOfFace) -> tuple[Library, dict[str, str]]:
-    """Collins and Hopper with their names, two faces of each confirmed; pictures made, grouped twice."""
+    """Collins and Hopper are named, with two confirmed faces each; thumbnails exist; clustered twice."""
     people = name_of_face(library)
     for person in (COLLINS, HOPPER):
         faces = sorted(face for face, who in people.items() if who == person)
@@ -55,20 +56,20 @@ def both(library: Library, name_of_face: NameOfFace) -> tuple[Library, dict[str,
 
 
 class Person:
-    """What is known of somebody before they are forgotten."""
+    """A record of a person, taken before they are forgotten."""
 
     def __init__(self, library: Library, people: dict[str, str], who: str = COLLINS) -> None:
         self.name = who
         self.faces = {face for face, person in people.items() if person == who}
-        self.photos = {place.photo for face in self.faces for place in library.occurrences_of[face]}
+        self.photos = {occurrence.photo for face in self.faces for occurrence in library.occurrences_of[face]}
         rows = library.table.rows.to_pylist()
         self.embeddings = [
             np.array(row["embedding"], np.float16).tobytes() for row in rows if row["face_id"] in self.faces
         ]
 
-    def is_gone(self, library: Library) -> None:
-        """Nothing that could tell the person is in any file, and what is left of others is as it was."""
-        for path in everything(library):
+    def assert_erased(self, library: Library) -> None:
+        """Fail if any file still holds the name, a face or an embedding of the person."""
+        for path in all_files(library):
             content = path.read_bytes()
             assert self.name.encode() not in content, path
             assert not any(vector in content for vector in self.embeddings), path
@@ -80,30 +81,32 @@ class Person:
                 assert np.array(row["embedding"], np.float16).tobytes() not in self.embeddings
 
     def is_known(self, library: Library) -> bool:
-        again = Library(library.root)
-        return bool(self.faces & again.occurrences_of.keys()) or self.name in {person.name for person in again.people()}
+        reopened = Library(library.root)
+        return bool(self.faces & reopened.occurrences_of.keys()) or self.name in {
+            person.name for person in reopened.people()
+        }
 
 
-def faces_known(library: Library) -> int:
-    return len({place.face_id for place in Library(library.root).occurrences})
+def count_faces(library: Library) -> int:
+    return len({occurrence.face_id for occurrence in Library(library.root).occurrences})
 
 
 def forget(library: Library, name: str = COLLINS) -> None:
     library.forget(library.plan_forget(name))
 
 
-def test_nothing_is_left_and_others_are_as_before(both: tuple[Library, dict[str, str]]) -> None:
+def test_nothing_is_left_and_other_people_are_unchanged(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
     before = {person.name: person for person in library.people()}[HOPPER]
-    pictures = set((library.home.thumbs).rglob("*.jpg"))
+    pictures = set(library.home.thumbs.rglob("*.jpg"))
     plan = library.plan_forget("eileen  collins")
     assert (plan.name, plan.confirmed, plan.suggested, plan.missing_count) == (COLLINS, 2, len(collins.faces) - 2, 0)
     assert {face.face_id for face in plan.faces} == collins.faces and plan.photos == len(collins.photos)
     assert len(plan.caches) == 4 and plan.journal_lines == 1 and plan.journals == (library.home.journal,)
     assert plan.thumbnails == len(collins.faces)
     library.forget(plan)
-    collins.is_gone(library)
+    collins.assert_erased(library)
     (after,) = Library(library.root).people()
     assert after == before
     assert set(library.occurrences_of) == hopper.faces
@@ -114,19 +117,19 @@ def test_nothing_is_left_and_others_are_as_before(both: tuple[Library, dict[str,
         library.plan_forget(COLLINS)
 
 
-def test_what_is_unfinished_is_what_was_forgotten_before(both: tuple[Library, dict[str, str]]) -> None:
+def test_still_cached_counts_faces_forgotten_earlier(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     install_other_boxes()
     Library(library.root, pack="second").scan(workers=0)
     plan = library.plan_forget(COLLINS)
     assert plan.still_cached == 0 and len(plan.caches) == 8
-    library.journal.record("forget", plan.faces)  # and no further
-    again = Library(library.root)
+    library.journal.record("forget", plan.faces)  # and stop there
+    reopened = Library(library.root)
     for person in (COLLINS, HOPPER):
-        assert again.plan_forget(person).still_cached == len(Person(library, people).faces)
+        assert reopened.plan_forget(person).still_cached == len(Person(library, people).faces)
 
 
-def test_it_cannot_be_taken_back(both: tuple[Library, dict[str, str]]) -> None:
+def test_forgetting_cannot_be_undone(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     forget(library)
     assert library.undo().name == HOPPER  # type: ignore[union-attr]
@@ -134,11 +137,11 @@ def test_it_cannot_be_taken_back(both: tuple[Library, dict[str, str]]) -> None:
     assert len(library.occurrences_of) == sum(who == HOPPER for who in people.values())
 
 
-def test_other_commands_go_on(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+def test_other_commands_work_afterwards(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
     library, people = both
     collins = Person(library, people)
     forget(library)
-    for options in ({}, {"anew": True}, {"threshold": 1.0}, {"algorithm": "hdbscan"}):
+    for options in ({}, {"full": True}, {"threshold": 1.0}, {"algorithm": "hdbscan"}):
         grouping = library.cluster(**options)  # type: ignore[arg-type]
         assert not set(grouping.clustering.face_ids.tolist()) & collins.faces
         assert grouping.clustering.size_at_full_run <= len(library.occurrences_of)
@@ -147,7 +150,7 @@ def test_other_commands_go_on(both: tuple[Library, dict[str, str]], tmp_path: Pa
     assert not {row["face_id"] for row in library.export()} & collins.faces
     library.make_albums(library.plan_albums(tmp_path / "albums", unnamed=True))
     assert [path.name for path in (tmp_path / "albums").iterdir() if path.is_dir()] == [HOPPER]
-    collins.is_gone(library)
+    collins.assert_erased(library)
 
 
 # -- scans do not bring them back ---------------------------------------------
@@ -238,19 +241,19 @@ def test_a_scan_does_not_bring_them_back(
     forget(library)
     change(library)
     library.scan(workers=0)
-    assert faces_known(library) == len(hopper.faces)
-    collins.is_gone(library)
+    assert count_faces(library) == len(hopper.faces)
+    collins.assert_erased(library)
     if change is not _journal_lost:
         (person,) = Library(library.root).people()
         assert person.name == HOPPER and len(person.face_ids) == len(hopper.faces)
-    if change is not _no_caches:  # what became of an edited photo's face is in the journal as well
+    if change is not _no_caches:  # the journal has the edited photo's face as well
         for cache in library.root.rglob(".faceclust.parquet"):
             cache.unlink()
         library.scan(workers=0)
-        assert faces_known(library) == len(hopper.faces)
+        assert count_faces(library) == len(hopper.faces)
 
 
-def test_faces_found_otherwise_by_other_models_are_known(
+def test_faces_detected_by_another_pack_are_recognised_as_forgotten(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
@@ -273,74 +276,74 @@ def test_faces_found_otherwise_by_other_models_are_known(
             yield listed, replace(examined, photo=replace(photo, boxes=boxes, face_ids=ids))  # type: ignore[arg-type,type-var]
 
     monkeypatch.setattr(run, "examine_photos", other_boxes)
-    monkeypatch.setattr(Library, "cache_info", replace(info, fingerprint="other models"))
-    again = Library(library.root)
-    result = again.scan(workers=0)
+    monkeypatch.setattr(ModelsInUse, "cache_info", replace(info, fingerprint="other models"))
+    reopened = Library(library.root)
+    result = reopened.scan(workers=0)
     assert (result.faces, result.forgotten) == (len(hopper.faces), len(collins.faces))
-    (person,) = again.people()
-    assert person.name == HOPPER and len(again.occurrences) == len(hopper.faces)
-    assert not collins.is_known(again)
+    (person,) = reopened.people()
+    assert person.name == HOPPER and len(reopened.occurrences) == len(hopper.faces)
+    assert not collins.is_known(reopened)
 
 
-def test_another_photo_at_the_old_path_is_another(both: tuple[Library, dict[str, str]]) -> None:
-    """Numbered scans without dates: one is put in before the others."""
+def test_another_photo_at_the_old_path_is_not_forgotten(both: tuple[Library, dict[str, str]]) -> None:
+    """Numbered scans without dates, and one inserted before the others."""
     library, _ = both
     for number in range(2):
         variant(COLLINS, number).save(library.root / f"{number + 1}.png")
     library.scan(workers=0)
-    first = next(place.face_id for place in library.occurrences if place.photo == "1.png")
-    second = next(place.face_id for place in library.occurrences if place.photo == "2.png")
+    first = next(occurrence.face_id for occurrence in library.occurrences if occurrence.photo == "1.png")
+    second = next(occurrence.face_id for occurrence in library.occurrences if occurrence.photo == "2.png")
     library.name([first], "Xaver")
     forget(library, "Xaver")
     (library.root / "2.png").rename(library.root / "3.png")
     (library.root / "1.png").rename(library.root / "2.png")
     variant(COLLINS, 2).save(library.root / "1.png")
     library.scan(workers=0)
-    photos = {place.photo for place in library.occurrences}
+    photos = {occurrence.photo for occurrence in library.occurrences}
     assert "1.png" in photos and "2.png" not in photos
     assert second in library.occurrences_of and first not in library.occurrences_of
 
 
-def test_a_stopped_scan_decides_nothing_too_early(both: tuple[Library, dict[str, str]]) -> None:
+def test_an_interrupted_scan_defers_uncertain_photos(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins = Person(library, people)
     forget(library)
     _edited(library)
-    asked: list[bool] = []
+    calls: list[bool] = []
 
     def stop() -> bool:
-        asked.append(True)
-        return len(asked) > 3
+        calls.append(True)
+        return len(calls) > 3
 
     journal = library.home.journal.read_bytes()
     result = library.scan(workers=0, should_stop=stop)
     assert result.interrupted and result.scanned + result.remaining == 7
     assert library.home.journal.read_bytes() == journal and not collins.is_known(library)
     assert library.scan(workers=0).remaining == 0
-    assert not any("collins" in place.photo for place in library.occurrences)
+    assert not any("collins" in occurrence.photo for occurrence in library.occurrences)
 
 
-# -- more than one name, and more than one place ------------------------------
+# -- several names and several places -----------------------------------------
 
 
-def test_all_names_go_and_those_of_others_stay(both: tuple[Library, dict[str, str]]) -> None:
+def test_all_names_of_the_person_are_erased_and_those_of_others_stay(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
-    some = sorted(collins.faces)
+    faces = sorted(collins.faces)
     library.rename(COLLINS, "Pilot")
-    library.name(some[:1], "Commander")
+    library.name(faces[:1], "Commander")
     library.merge("Commander", "Pilot")
     library.reject(sorted(hopper.faces)[:1], "Pilot")
-    library.name([sorted(hopper.faces)[0]], COLLINS)  # a namesake, later
+    library.name([sorted(hopper.faces)[0]], COLLINS)  # a later namesake
     plan = library.plan_forget("pilot")
     assert set(plan.names) == {COLLINS, "Pilot", "Commander"}
     library.forget(plan)
-    said = library.home.journal.read_text()
-    assert "Pilot" not in said and "Commander" not in said and said.count(COLLINS) == 1
+    journal = library.home.journal.read_text()
+    assert "Pilot" not in journal and "Commander" not in journal and journal.count(COLLINS) == 1
     assert {person.name: len(person.face_ids) for person in Library(library.root).people()}.keys() == {HOPPER, COLLINS}
 
 
-def test_only_confirmed_faces_on_request(both: tuple[Library, dict[str, str]]) -> None:
+def test_confirmed_only_keeps_the_suggested_faces(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins = Person(library, people)
     confirmed = library.find_person(COLLINS).confirmed
@@ -352,7 +355,7 @@ def test_only_confirmed_faces_on_request(both: tuple[Library, dict[str, str]]) -
     assert COLLINS not in library.home.journal.read_text()
 
 
-def test_a_name_whose_photos_are_away_can_be_forgotten(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+def test_a_person_with_missing_photos_can_be_forgotten(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
     library, people = both
     collins = Person(library, people)
     for photo in collins.photos:
@@ -365,19 +368,19 @@ def test_a_name_whose_photos_are_away_can_be_forgotten(both: tuple[Library, dict
     for photo in collins.photos:
         shutil.move(tmp_path / "away" / photo, library.root / photo)
     library.scan(workers=0)
-    collins.is_gone(library)
+    collins.assert_erased(library)
     assert not collins.is_known(library)
 
 
-def test_leftovers_go_too(both: tuple[Library, dict[str, str]]) -> None:
+def test_leftover_files_are_erased_too(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins = Person(library, people)
     cache = library.root / "2019/.faceclust.parquet"
-    aside = library.home.home / "set-aside/2019/faceclust.parquet"
+    set_aside = library.home.home / "set-aside/2019/faceclust.parquet"
     hidden = library.root / "#recycle/old"
     hidden.mkdir(parents=True)
-    aside.parent.mkdir(parents=True)
-    for copy in (aside, cache.with_name(".faceclust.parquet.tmp"), hidden / ".faceclust.parquet"):
+    set_aside.parent.mkdir(parents=True)
+    for copy in (set_aside, cache.with_name(".faceclust.parquet.tmp"), hidden / ".faceclust.parquet"):
         shutil.copy(cache, copy)
     damaged = library.root / "new/.faceclust.parquet"
     damaged.parent.mkdir()
@@ -386,18 +389,18 @@ def test_leftovers_go_too(both: tuple[Library, dict[str, str]]) -> None:
     other.parent.mkdir()
     other.write_bytes(library.home.journal.read_bytes())
     library.journal.torn_lines_path.write_text('{"time": "2024", "event": "name", "name": "Eileen Coll\n')
-    library.thumbnails([place for place in library.occurrences if place.face_id in collins.faces])
-    orphan = library.home.thumbs / "00" / "00112233445566aa.jpg"  # as other models saw somebody
+    library.thumbnails([occurrence for occurrence in library.occurrences if occurrence.face_id in collins.faces])
+    orphan = library.home.thumbs / "00" / "00112233445566aa.jpg"  # as another pack detected somebody
     orphan.parent.mkdir(exist_ok=True)
     orphan.write_bytes(b"x")
     forget(library)
-    collins.is_gone(library)
-    assert not any(path.exists() for path in (aside, damaged, orphan, library.journal.torn_lines_path))
+    collins.assert_erased(library)
+    assert not any(path.exists() for path in (set_aside, damaged, orphan, library.journal.torn_lines_path))
     assert len(pq.read_table(hidden / ".faceclust.parquet")) == 4
     assert HOPPER in other.read_text()
 
 
-def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
+def test_the_data_folder_and_nested_libraries_are_erased_too(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, people = both
@@ -405,7 +408,7 @@ def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
     part = Library(library.root / "2019")
     part.scan(workers=0)
     part.cluster()
-    part.name([place.face_id for place in part.occurrences if "collins" in place.photo], "Astronaut")
+    part.name([occurrence.face_id for occurrence in part.occurrences if "collins" in occurrence.photo], "Astronaut")
     part.thumbnails(part.occurrences)
     library = Library(library.root)
     library.merge("Astronaut", COLLINS)
@@ -416,7 +419,7 @@ def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
         save(variant(COLLINS, 7), library.root / "2020/new.jpg")
         away.scan(workers=0)
         away.cluster(1.05)
-        new = next(place.face_id for place in away.occurrences if place.photo == "2020/new.jpg")
+        new = next(occurrence.face_id for occurrence in away.occurrences if occurrence.photo == "2020/new.jpg")
         away.name([new], COLLINS)
         away.thumbnails(away.occurrences_of[new])
         own = Library(library.root / "2020")
@@ -427,23 +430,23 @@ def test_what_is_kept_in_the_data_folder_and_in_parts_goes_too(
     people = people | {new: COLLINS}
     collins = Person(library, people)
     forget(library)
-    collins.is_gone(library)
-    assert not any(b"Astronaut" in path.read_bytes() for path in everything(library))
+    collins.assert_erased(library)
+    assert not any(b"Astronaut" in path.read_bytes() for path in all_files(library))
     assert not collins.is_known(library)
 
 
-# -- what goes wrong ------------------------------------------------------------
+# -- failures -------------------------------------------------------------------
 
 
-def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> list[str]:
-    """Every write and removal from now on, the `crash_at`-th of which is not done."""
-    from faceclust.library import forgetting as conductor
+def record_steps(monkeypatch: pytest.MonkeyPatch, crash_at: int) -> list[str]:
+    """Record every write and removal from now on, and crash before the one with this index."""
+    from faceclust.library import forgetting
     from faceclust.people import journal
     from faceclust.store import clusters, erase, folder_cache
 
     done: list[str] = []
 
-    def counted(real: Callable[..., object], name: str) -> Callable[..., object]:
+    def recorded(real: Callable[..., object], name: str) -> Callable[..., object]:
         def step(*arguments: object, **options: object) -> object:
             if len(done) == crash_at:
                 raise Crash
@@ -452,49 +455,49 @@ def _steps(library: Library, monkeypatch: pytest.MonkeyPatch, crash_at: int) -> 
 
         return step
 
-    write, remove = counted(atomic.write_private_atomically, "write"), counted(atomic.remove_file, "remove")
-    for module in (conductor, clusters, folder_cache):
+    write, remove = recorded(atomic.write_private_atomically, "write"), recorded(atomic.remove_file, "remove")
+    for module in (forgetting, clusters, folder_cache):
         monkeypatch.setattr(module, "write_private_atomically", write)
-    for module in (conductor, clusters, erase):
-        monkeypatch.setattr(module, "remove", remove)
-    monkeypatch.setattr(journal.Journal, "record", counted(journal.Journal.record, "say"))
+    for module in (forgetting, clusters, erase):
+        monkeypatch.setattr(module, "remove_file", remove)
+    monkeypatch.setattr(journal.Journal, "record", recorded(journal.Journal.record, "record"))
     return done
 
 
-def test_broken_off_anywhere_it_can_be_done_again(
+def test_forgetting_again_completes_it_after_a_crash_at_any_step(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     library, people = both
     library.rename(COLLINS, "Pilot")
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
     collins.name = "Pilot"
-    whole = tmp_path / "whole"
-    shutil.copytree(library.root, whole)
+    backup = tmp_path / "whole"
+    shutil.copytree(library.root, backup)
     with monkeypatch.context() as patch:
-        steps = _steps(library, patch, -1)
+        steps = record_steps(patch, -1)
         forget(library, "Pilot")
-    assert steps[0].startswith("say") and steps[-1] == f"write {library.home.journal}" and len(steps) > 12
+    assert steps[0].startswith("record") and steps[-1] == f"write {library.home.journal}" and len(steps) > 12
     for crash_at in range(len(steps)):
         shutil.rmtree(library.root)
-        shutil.copytree(whole, library.root)
+        shutil.copytree(backup, library.root)
         with monkeypatch.context() as patch, pytest.raises(Crash):
-            _steps(library, patch, crash_at)
+            record_steps(patch, crash_at)
             forget(Library(library.root), "Pilot")
-        if crash_at > 0:  # once it has begun, a scan ends what concerns the faces
+        if crash_at > 0:  # once begun, a scan completes the erasure of the faces
             other = Library(library.root)
             if crash_at % 2:
                 other.scan(workers=0)
-                assert not collins.is_known(other) and faces_known(other) == len(hopper.faces)
+                assert not collins.is_known(other) and count_faces(other) == len(hopper.faces)
                 assert not {row["face_id"] for row in rows_on_disk(other) if row.get("embedding")} & collins.faces
-            if crash_at == 1:  # no cache was rewritten yet: the scan does all of it
+            if crash_at == 1:  # no cache was rewritten yet: the scan erases everything
                 assert not collins.faces & {path.stem for path in other.home.thumbs.rglob("*.jpg")}
         forget(Library(library.root), "Pilot")
-        collins.is_gone(library)
+        collins.assert_erased(library)
         assert COLLINS.encode() not in library.home.journal.read_bytes()
-        assert faces_known(library) == len(hopper.faces)
+        assert count_faces(library) == len(hopper.faces)
 
 
-def test_broken_off_it_still_leads_from_older_names_to_the_last(
+def test_after_a_crash_renames_still_lead_from_older_names_to_the_last(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     library, people = both
@@ -504,25 +507,25 @@ def test_broken_off_it_still_leads_from_older_names_to_the_last(
     part.scan(workers=0)
     part.name([face for face in faces if face in part.occurrences_of], "Commander")
     part.rename("Commander", "Pilot")
-    whole = tmp_path / "whole"
-    shutil.copytree(library.root, whole)
+    backup = tmp_path / "whole"
+    shutil.copytree(library.root, backup)
     with monkeypatch.context() as patch:
-        steps = _steps(library, patch, -1)
+        steps = record_steps(patch, -1)
         forget(Library(library.root), "Pilot")
     journals = [number for number, step in enumerate(steps) if step.endswith("people.jsonl")]
     assert len(journals) == 3
     for crash_at in journals:
         shutil.rmtree(library.root)
-        shutil.copytree(whole, library.root)
+        shutil.copytree(backup, library.root)
         with monkeypatch.context() as patch, pytest.raises(Crash):
-            _steps(library, patch, crash_at)
+            record_steps(patch, crash_at)
             forget(Library(library.root), "Pilot")
         forget(Library(library.root), "Pilot")
-        left = b"".join(path.read_bytes() for path in everything(library) if path.suffix == ".jsonl")
-        assert b"Pilot" not in left and b"Commander" not in left and HOPPER.encode() in left
+        remaining = b"".join(path.read_bytes() for path in all_files(library) if path.suffix == ".jsonl")
+        assert b"Pilot" not in remaining and b"Commander" not in remaining and HOPPER.encode() in remaining
 
 
-def test_an_older_cache_that_comes_back_is_swept(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+def test_a_restored_older_cache_is_erased_again(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
     library, people = both
     collins = Person(library, people)
     shutil.copy(library.root / "2019/.faceclust.parquet", tmp_path / "backup")
@@ -530,18 +533,18 @@ def test_an_older_cache_that_comes_back_is_swept(both: tuple[Library, dict[str, 
     shutil.copy(tmp_path / "backup", library.root / "2019/.faceclust.parquet")
     assert collins.is_known(library)
     assert library.scan(workers=0).scanned == 0
-    collins.is_gone(library)
+    collins.assert_erased(library)
 
 
-def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
+def test_files_that_cannot_be_written_are_named_after_everything_else_is_done(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from faceclust.library import forgetting as conductor
+    from faceclust.library import forgetting
 
     library, people = both
     part = Library(library.root / "2019")
     part.scan(workers=0)
-    undone = next(place.face_id for place in library.occurrences if "hopper" in place.photo)
+    undone = next(occurrence.face_id for occurrence in library.occurrences if "hopper" in occurrence.photo)
     part.name([undone], COLLINS)
     library = Library(library.root)
     assert library.undo().name == COLLINS  # type: ignore[union-attr]
@@ -555,13 +558,13 @@ def test_files_that_cannot_be_written_are_named_after_all_else_is_done(
         real(path, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(conductor, "write_private_atomically", refuses)
+        patch.setattr(forgetting, "write_private_atomically", refuses)
         with pytest.raises(CacheError, match=r"2019/\.faceclust/people\.jsonl cannot be written"):
             forget(library)
     assert COLLINS not in library.home.journal.read_text() and not collins.is_known(library)
-    assert set(library.find_person(HOPPER).face_ids) == hopper.faces  # what was undone stays so
+    assert set(library.find_person(HOPPER).face_ids) == hopper.faces  # the undone answer stays undone
     library.forget(library.plan_forget(COLLINS))
-    collins.is_gone(library)
+    collins.assert_erased(library)
 
 
 def test_a_full_disk_at_the_start_changes_nothing(
@@ -569,7 +572,7 @@ def test_a_full_disk_at_the_start_changes_nothing(
 ) -> None:
     library, _ = both
     plan = library.plan_forget(COLLINS)
-    before = {path: path.read_bytes() for path in everything(library)}
+    before = {path: path.read_bytes() for path in all_files(library)}
 
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -578,11 +581,11 @@ def test_a_full_disk_at_the_start_changes_nothing(
         patch.setattr(os, "fsync", full_disk)
         with pytest.raises(CacheError, match="No space left"):
             library.forget(plan)
-    after = {path: path.read_bytes() for path in everything(library) if path.name != "people.lock"}
+    after = {path: path.read_bytes() for path in all_files(library) if path.name != "people.lock"}
     assert after == {path: content for path, content in before.items() if path.name != "people.lock"}
 
 
-def test_the_journal_says_what_is_forgotten_without_a_name(both: tuple[Library, dict[str, str]]) -> None:
+def test_the_journal_lists_forgotten_faces_without_a_name(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins = Person(library, people)
     forget(library)

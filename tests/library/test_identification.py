@@ -1,4 +1,4 @@
-"""Identification and verification, from Python, on real faces."""
+"""`identify` and `verify` on real faces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, scenery
 Names = Callable[[Library], dict[str, str]]
 
 
-def only(library: Library, photo: Path, **options: float) -> tuple[IdentifiedFace, ...]:
+def identify_one(library: Library, photo: Path, **options: float) -> tuple[IdentifiedFace, ...]:
     (found,) = library.identify(photo, **options)  # type: ignore[arg-type]
     assert found.problem is None
     return found.faces
@@ -28,131 +28,131 @@ def only(library: Library, photo: Path, **options: float) -> tuple[IdentifiedFac
 
 @pytest.fixture
 def no_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on, finding a face on the spot fails."""
+    """Loading the models fails from here on."""
 
     def refuse(*_: object) -> None:
-        raise AssertionError("the models were opened")
+        raise AssertionError("the models were loaded")
 
     monkeypatch.setattr(PhotoExaminer, "__init__", refuse)
 
 
-def test_a_photo_from_outside(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_a_face_on_a_photo_outside_the_library_is_recognised(
+    collins: tuple[Library, int, set[str]], tmp_path: Path
+) -> None:
     library, _, faces = collins
     library.name(faces, COLLINS)
     new = save(together(variant(HOPPER, 7), variant(COLLINS, 8)), tmp_path / "new.jpg")
     before = new.read_bytes()
-    hopper, found = only(library, new)
+    hopper, found = identify_one(library, new)
     assert (found.name, found.how) == (COLLINS, IdentificationStatus.RECOGNISED)
     assert found.distance is not None and found.distance < 1.1 and found.certainty in ("close", "likely")
     assert (hopper.name, hopper.how, hopper.certainty) == (None, IdentificationStatus.UNKNOWN, None)
     assert hopper.nearest[0].name == COLLINS and hopper.nearest[0].distance > 1.1
-    assert hopper.box[2] < found.box[2]  # from the left to the right
+    assert hopper.box[2] < found.box[2]  # from left to right
     assert new.read_bytes() == before
 
 
-def test_the_threshold_decides(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_the_threshold_decides_who_is_recognised(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, _, faces = collins
     library.name(faces, COLLINS)
     new = save(variant(HOPPER, 7), tmp_path / "new.jpg")
-    (face,) = only(library, new, threshold=9.0)
+    (face,) = identify_one(library, new, threshold=9.0)
     assert face.name == COLLINS and face.certainty == "possible"
-    (face,) = only(library, save(variant(COLLINS, 8), tmp_path / "c.jpg"), threshold=1e-6)
+    (face,) = identify_one(library, save(variant(COLLINS, 8), tmp_path / "c.jpg"), threshold=1e-6)
     assert face.name is None
 
 
 @pytest.mark.usefixtures("no_models")
-def test_known_faces_keep_their_names_and_their_photos_are_not_opened(
+def test_faces_of_the_library_keep_their_names_and_photos_are_not_decoded(
     collins: tuple[Library, int, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "faceclust.library.photo_faces._MAX_HASHED_BYTES", 0
-    )  # nothing is read to see whether it is a copy
+    monkeypatch.setattr("faceclust.library.photo_faces._MAX_HASHED_BYTES", 0)  # no file is hashed to find copies
     library, group, faces = collins
     shown = sorted(faces)[:2]
     library.name(faces, COLLINS, confirmed=shown)
     for face in faces:
-        place = library.occurrences_of[face][0]
-        found = {seen.face_id: seen for seen in only(library, library.root / place.photo)}[face]
+        occurrence = library.occurrences_of[face][0]
+        found = {other.face_id: other for other in identify_one(library, library.root / occurrence.photo)}[face]
         assert found.name == COLLINS and found.group == group
         assert found.how is (IdentificationStatus.CONFIRMED if face in shown else IdentificationStatus.SUGGESTED)
-        assert found.distance is not None and found.distance > 0  # it is not compared with itself
+        assert found.distance is not None and found.distance > 0  # a face is not compared with itself
 
 
 @pytest.mark.usefixtures("no_models")
-def test_the_only_face_of_somebody_is_compared_with_nothing(collins: tuple[Library, int, set[str]]) -> None:
+def test_the_only_face_of_a_person_has_no_distance(collins: tuple[Library, int, set[str]]) -> None:
     library, _, faces = collins
     alone = min(faces)
     library.cluster(threshold=0.0001)
     library.name([alone], COLLINS)
     photo = library.root / library.occurrences_of[alone][0].photo
-    found = {seen.face_id: seen for seen in only(library, photo)}[alone]
+    found = {other.face_id: other for other in identify_one(library, photo)}[alone]
     assert (found.name, found.how, found.distance) == (COLLINS, IdentificationStatus.CONFIRMED, None)
 
 
 @pytest.mark.usefixtures("no_models")
-def test_copies_and_links_are_known_by_their_content(library: Library, tmp_path: Path) -> None:
+def test_copies_and_links_are_recognised_by_their_content(library: Library, tmp_path: Path) -> None:
     library.name(library.faces_in_group(1), "Anna")
-    place = library.occurrences_of[library.faces_in_group(1)[0]][0]
+    occurrence = library.occurrences_of[library.faces_in_group(1)[0]][0]
     copied = tmp_path / "elsewhere.bin"
-    shutil.copyfile(library.root / place.photo, copied)
+    shutil.copyfile(library.root / occurrence.photo, copied)
     linked = tmp_path / "link.jpg"
-    linked.symlink_to(library.root / place.photo)
-    os.utime(library.root / place.photo)  # another time, the same content
-    for photo in (copied, linked, library.root / place.photo):
-        found = {face.face_id: face for face in only(library, photo)}[place.face_id]
+    linked.symlink_to(library.root / occurrence.photo)
+    os.utime(library.root / occurrence.photo)  # a new time, the same content
+    for photo in (copied, linked, library.root / occurrence.photo):
+        found = {face.face_id: face for face in identify_one(library, photo)}[occurrence.face_id]
         assert (found.name, found.how) == ("Anna", IdentificationStatus.CONFIRMED)
 
 
-def test_a_photo_changed_since_the_scan_is_looked_at_anew(library: Library, name_of_face: Names) -> None:
+def test_a_photo_changed_since_the_scan_is_read_again(library: Library, name_of_face: Names) -> None:
     names = name_of_face(library)
     for person in (COLLINS, HOPPER):
         library.name([face for face, name in names.items() if name == person], person)
     photo = library.root / "2019/collins-0.jpg"
     save(variant(HOPPER, 6), photo)
-    (face,) = only(library, photo)
+    (face,) = identify_one(library, photo)
     assert (face.name, face.how) == (HOPPER, IdentificationStatus.RECOGNISED)
 
 
-def test_nobody_is_named_twice_on_a_photo(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_a_name_is_used_once_per_photo(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, _, faces = collins
     library.name(faces, COLLINS)
     twins = save(together(variant(COLLINS, 6), variant(COLLINS, 8)), tmp_path / "twins.jpg")
-    found = only(library, twins)
+    found = identify_one(library, twins)
     assert sorted(face.name or "" for face in found) == ["", COLLINS]
     assert all(face.nearest[0].distance < 1.1 for face in found)
     library.cluster(allow_same_photo=True)
-    assert [face.name for face in only(library, twins)] == [COLLINS, COLLINS]
+    assert [face.name for face in identify_one(library, twins)] == [COLLINS, COLLINS]
 
 
 @pytest.mark.usefixtures("no_models")
-def test_a_confirmed_name_is_taken_on_its_photo(library: Library, name_of_face: Names) -> None:
+def test_a_confirmed_name_is_not_used_again_on_its_photo(library: Library, name_of_face: Names) -> None:
     names = name_of_face(library)
     hoppers = [face for face, name in names.items() if name == HOPPER]
-    both = {place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"}
+    both = {occurrence.face_id for occurrence in library.occurrences if occurrence.photo == "together/both 0.jpg"}
     (collins_here,) = both - set(hoppers)
     library.name([face for face in hoppers if face not in both], HOPPER)
     library.name([collins_here], HOPPER)
-    found = {face.face_id: face for face in only(library, library.root / "together/both 0.jpg")}
+    found = {face.face_id: face for face in identify_one(library, library.root / "together/both 0.jpg")}
     other = found[(both & set(hoppers)).pop()]
     assert found[collins_here].name == HOPPER
     assert other.name is None and other.nearest[0].name == HOPPER and other.nearest[0].distance < 1.1
 
 
 @pytest.mark.usefixtures("no_models")
-def test_what_was_rejected_or_ignored_gets_no_name(library: Library, name_of_face: Names) -> None:
+def test_rejected_and_ignored_faces_get_no_name(library: Library, name_of_face: Names) -> None:
     names = name_of_face(library)
     first, second, *others = sorted(face for face, name in names.items() if name == COLLINS)
     library.name(others, COLLINS)
     library.reject([first], COLLINS)
     library.ignore([second])
 
-    def look(face: str) -> IdentifiedFace:
+    def identified(face: str) -> IdentifiedFace:
         photo = library.root / library.occurrences_of[face][0].photo
-        return {seen.face_id: seen for seen in only(library, photo)}[face]
+        return {other.face_id: other for other in identify_one(library, photo)}[face]
 
-    assert (look(first).name, look(first).how) == (None, IdentificationStatus.UNKNOWN)
-    assert look(first).nearest[0].distance < 1.1
-    assert (look(second).name, look(second).how) == (None, IdentificationStatus.IGNORED)
+    assert (identified(first).name, identified(first).how) == (None, IdentificationStatus.UNKNOWN)
+    assert identified(first).nearest[0].distance < 1.1
+    assert (identified(second).name, identified(second).how) == (None, IdentificationStatus.IGNORED)
 
 
 def test_suggested_faces_count_only_for_people_without_confirmed_ones(
@@ -166,14 +166,14 @@ def test_suggested_faces_count_only_for_people_without_confirmed_ones(
     def names() -> list[str | None]:
         return [face.name for photo in library.identify([collins_photo, hopper_photo]) for face in photo.faces]
 
-    library.name([stranger], COLLINS, confirmed=[])  # by mistake: the other group comes along
+    library.name([stranger], COLLINS, confirmed=[])  # by mistake, so the other group is suggested too
     assert names() == [None, COLLINS]
     library.name(faces, COLLINS)
     assert len(library.find_person(COLLINS).face_ids) > len(faces)
     assert names() == [COLLINS, None]
 
 
-def test_problems_are_values_and_the_others_are_still_done(library: Library, tmp_path: Path) -> None:
+def test_unreadable_photos_are_values_and_stop_nothing(library: Library, tmp_path: Path) -> None:
     library.name(library.faces_in_group(1), "Anna")
     (tmp_path / "text.jpg").write_text("hello")
     save(scenery(), tmp_path / "nobody.jpg")
@@ -187,9 +187,15 @@ def test_problems_are_values_and_the_others_are_still_done(library: Library, tmp
 
 @pytest.mark.parametrize(
     ("named", "options", "words"),
-    [(False, {}, "nobody has a name"), (True, {"threshold": float("nan")}, "nan"), (True, {"k": 0}, "k is 0")],
+    [
+        (False, {}, "nobody has a name"),
+        (True, {"threshold": float("nan")}, "nan"),
+        (True, {"k": 0}, "k must be at least 1, not 0"),
+    ],
 )
-def test_senseless_wishes(library: Library, named: bool, options: dict[str, float], words: str) -> None:
+def test_invalid_arguments_of_identify_are_refused(
+    library: Library, named: bool, options: dict[str, float], words: str
+) -> None:
     if named:
         library.name(library.faces_in_group(1), "Anna")
     with pytest.raises(UsageError, match=words):
@@ -213,7 +219,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_same_and_different(pictures: Path) -> None:
+def test_same_and_different_people_are_told_by_distance(pictures: Path) -> None:
     same = faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg")
     assert same.same and 0 < same.distance < same.threshold == 1.8
     different = faceclust.verify(pictures / "collins.jpg", f"{pictures / 'both.jpg'}#1")
@@ -221,26 +227,26 @@ def test_same_and_different(pictures: Path) -> None:
     assert not faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg", threshold=1e-6).same
 
 
-def test_the_largest_face_counts_unless_another_is_named(pictures: Path) -> None:
+def test_the_largest_face_is_compared_unless_a_number_is_given(pictures: Path) -> None:
     found = faceclust.verify(pictures / "collins.jpg", pictures / "both.jpg")
     assert found.same and (found.faces[1].number, found.faces[1].count) == (2, 2)
     assert found == replace(faceclust.verify(pictures / "collins.jpg", f"{pictures / 'both.jpg'}#2"), faces=found.faces)
 
 
-def test_a_file_that_is_called_like_a_number_goes_first(pictures: Path, tmp_path: Path) -> None:
+def test_a_file_name_with_a_hash_takes_precedence_over_a_face_number(pictures: Path, tmp_path: Path) -> None:
     shutil.copyfile(pictures / "collins.jpg", tmp_path / "odd#3")
     assert faceclust.verify(tmp_path / "odd#3", pictures / "collins.jpg").distance == 0
 
 
 @pytest.mark.usefixtures("no_models")
-def test_face_ids_of_a_library(collins: tuple[Library, int, set[str]]) -> None:
+def test_verify_accepts_face_ids_of_a_library(collins: tuple[Library, int, set[str]]) -> None:
     library, _, faces = collins
-    one, other, *_ = sorted(faces)
-    assert faceclust.verify(one, other.upper(), library=library).same
-    photo = library.root / library.occurrences_of[one][0].photo
-    assert faceclust.verify(photo, other, library=library).faces[1].face_id == other
+    first, second, *_ = sorted(faces)
+    assert faceclust.verify(first, second.upper(), library=library).same
+    photo = library.root / library.occurrences_of[first][0].photo
+    assert faceclust.verify(photo, second, library=library).faces[1].face_id == second
     with pytest.raises(UsageError, match="no face 0123456789abcdef"):
-        faceclust.verify(one, "0123456789abcdef", library=library)
+        faceclust.verify(first, "0123456789abcdef", library=library)
 
 
 @pytest.mark.parametrize(
@@ -257,11 +263,11 @@ def test_face_ids_of_a_library(collins: tuple[Library, int, set[str]]) -> None:
         ("both.jpg#" + "9" * 5000, "name too long|no such file"),
     ],
 )
-def test_no_answer(pictures: Path, name: str, words: str) -> None:
+def test_unreadable_photos_and_missing_faces_are_refused(pictures: Path, name: str, words: str) -> None:
     with pytest.raises(UsageError, match=f"(?i){words}"):
         faceclust.verify(f"{pictures}/{name}", pictures / "collins.jpg")
 
 
-def test_a_senseless_threshold(pictures: Path) -> None:
-    with pytest.raises(UsageError, match="not a distance"):
+def test_an_invalid_threshold_is_refused(pictures: Path) -> None:
+    with pytest.raises(UsageError, match="threshold must be above 0, not -1"):
         faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg", threshold=-1)

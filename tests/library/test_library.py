@@ -1,4 +1,4 @@
-"""The whole flow through the public API, on real faces; names through whatever happens."""
+"""The whole flow through the public API, on real faces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import faceclust
 from faceclust import Library
-from faceclust.errors import CacheError, FaceclustError, NothingScannedError, UsageError
+from faceclust.errors import CacheError, NothingScannedError, UsageError
 from faceclust.evaluation.metrics.clustering import bcubed
 from tests.support.sample_photos import COLLINS, HOPPER, make_library, save, scenery, variant
 
@@ -23,24 +22,24 @@ NameOfFace = Callable[[Library], dict[str, str]]
 def test_every_face_is_found_and_grouped_by_person(
     library: Library, truth: dict[str, list[str]], name_of_face: NameOfFace
 ) -> None:
-    people = name_of_face(library)  # fails unless each photo shows as many faces as there are people
+    people = name_of_face(library)  # fails unless each photo has as many faces as people
     assert len(people) == sum(map(len, truth.values()))
     groups = [library.group_of.get(face, -1) for face in people]
     assert bcubed(groups, list(people.values())).f == 1.0
     assert library.table.photo_count == len(truth)
 
 
-def test_the_answer_does_not_depend_on_workers_or_order(
+def test_the_result_does_not_depend_on_workers_or_order(
     library: Library, tmp_path: Path, name_of_face: NameOfFace
 ) -> None:
     other = tmp_path / "other"
     make_library(other)
-    again = Library(other)
-    result = again.scan(workers=2)
+    rescanned = Library(other)
+    result = rescanned.scan(workers=2)
     assert result.faces == len(library.occurrences) and not result.skipped
-    assert again.table.rows.to_pylist() == library.table.rows.to_pylist()
-    again.cluster()
-    assert again.group_of == library.group_of
+    assert rescanned.table.rows.to_pylist() == library.table.rows.to_pylist()
+    rescanned.cluster()
+    assert rescanned.group_of == library.group_of
 
 
 def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,28 +47,28 @@ def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.Monk
         raise AssertionError(f"{path} was opened")
 
     monkeypatch.setattr("faceclust.photos.reading.open_without_blocking", opened)
-    for min_face in (1000, None):  # 1000: every cache is read; None: the listing is known, after that scan
+    for min_face in (1000, None):  # 1000: all caches are read; None: the listings suffice after that scan
         result = library.scan(workers=0, min_face=min_face)
         assert (result.scanned, result.unchanged) == (0, result.photos) and result.photos > 10
 
 
-def test_changed_photos_are_done_again_and_deleted_ones_leave(library: Library) -> None:
-    before = {place.photo for place in library.occurrences}
+def test_changed_photos_are_rescanned_and_deleted_ones_dropped(library: Library) -> None:
+    before = {occurrence.photo for occurrence in library.occurrences}
     (library.root / "together/both 0.jpg").unlink()
     save(scenery(5), library.root / "together/both 1.jpg")
     (library.root / "together/both 1.jpg").touch()
     save(variant(HOPPER, 3), library.root / "new/hopper.jpg")
     result = library.scan(workers=0)
     assert (result.scanned, result.removed, result.faces) == (2, 1, 1)
-    after = {place.photo for place in library.occurrences}
+    after = {occurrence.photo for occurrence in library.occurrences}
     assert before - after == {"together/both 0.jpg", "together/both 1.jpg"}
     assert after - before == {"new/hopper.jpg"}
     shutil.rmtree(library.root / "together")
     assert library.scan(workers=0).scanned == 0
-    assert not any(place.photo.startswith("together") for place in library.occurrences)
+    assert not any(occurrence.photo.startswith("together") for occurrence in library.occurrences)
 
 
-def test_bad_photos_are_skipped_once_with_reasons(library: Library) -> None:
+def test_bad_photos_are_skipped_once_with_a_reason(library: Library) -> None:
     whole = (library.root / "2019/collins-0.jpg").read_bytes()
     bad = {"empty.jpg": b"", "text.png": b"no photo", "cut.jpg": whole[: len(whole) // 2]}
     for name, content in bad.items():
@@ -86,7 +85,7 @@ def test_bad_photos_are_skipped_once_with_reasons(library: Library) -> None:
     assert {skip["photo"] for skip in library.table.skipped_photos()} == {"empty.jpg", "cut.jpg"}
 
 
-def test_part_of_a_library_is_scanned(library: Library, tmp_path: Path) -> None:
+def test_a_part_of_the_library_can_be_scanned(library: Library, tmp_path: Path) -> None:
     save(variant(HOPPER, 1), library.root / "2019/x.jpg")
     save(variant(HOPPER, 2), library.root / "2020/x.jpg")
     assert library.scan([library.root / "2020"], workers=0).scanned == 1
@@ -96,14 +95,14 @@ def test_part_of_a_library_is_scanned(library: Library, tmp_path: Path) -> None:
         library.scan([library.root / "2077"])
 
 
-def test_a_stop_keeps_what_was_done(tmp_path: Path) -> None:
+def test_an_interrupted_scan_keeps_the_photos_done(tmp_path: Path) -> None:
     make_library(tmp_path)
     library = Library(tmp_path)
-    asked: list[bool] = []
+    calls: list[bool] = []
 
     def stop() -> bool:
-        asked.append(True)
-        return len(asked) > 3
+        calls.append(True)
+        return len(calls) > 3
 
     first = library.scan(workers=0, should_stop=stop)
     assert first.interrupted and first.scanned == 3 and first.remaining == 8
@@ -111,7 +110,7 @@ def test_a_stop_keeps_what_was_done(tmp_path: Path) -> None:
     assert (second.unchanged, second.scanned, second.interrupted) == (3, 8, False)
 
 
-def test_damaged_caches_are_set_aside_and_made_anew(library: Library) -> None:
+def test_damaged_caches_are_set_aside_and_made_again(library: Library) -> None:
     before = library.table.rows.to_pylist()
     cache = library.root / "2019/.faceclust.parquet"
     cache.write_bytes(cache.read_bytes()[:100])
@@ -124,19 +123,19 @@ def test_damaged_caches_are_set_aside_and_made_anew(library: Library) -> None:
 # -- names ------------------------------------------------------------------
 
 
-def named(library: Library) -> dict[str, set[str]]:
+def faces_by_name(library: Library) -> dict[str, set[str]]:
     return {person.name or "": set(person.face_ids) for person in Library(library.root).people()}
 
 
-def test_names_wait_for_photos_that_are_away(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_names_of_missing_photos_come_back_with_them(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
     shutil.move(library.root / "2019", tmp_path / "away")
     library.scan(workers=0)
-    assert len(named(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
+    assert len(faces_by_name(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
     shutil.move(tmp_path / "away", library.root / "back again")
     library.scan(workers=0)
-    assert named(library)[COLLINS] >= faces and library.answers.missing_count == 0
+    assert faces_by_name(library)[COLLINS] >= faces and library.answers.missing_count == 0
 
 
 def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_face: NameOfFace) -> None:
@@ -162,14 +161,14 @@ def test_undo_and_ignore(collins: tuple[Library, int, set[str]]) -> None:
     assert not {face for person in library.unnamed_groups() for face in person.face_ids} & faces
 
 
-def test_a_name_given_twice_is_one_person(library: Library) -> None:
+def test_groups_of_one_name_are_one_person(library: Library) -> None:
     library.name(library.faces_in_group(1), "Someone")
     library.name(library.faces_in_group(2), "SOMEONE ")
     (person,) = library.people()
-    assert person.name == "Someone" and person.clusters == (1, 2)  # as it was; rename spells anew
-    for senseless in (" \n ", "17", "0123456789abcdef"):
+    assert person.name == "Someone" and person.clusters == (1, 2)  # the first spelling stays; rename changes it
+    for invalid in (" \n ", "17", "0123456789abcdef"):
         with pytest.raises(UsageError):
-            library.name(library.faces_in_group(1), senseless)
+            library.name(library.faces_in_group(1), invalid)
     with pytest.raises(UsageError, match="no group 99"):
         library.faces_in_group(99)
 
@@ -178,31 +177,31 @@ def test_naming_a_group_leaves_another_persons_faces_alone(
     collins: tuple[Library, int, set[str]], name_of_face: NameOfFace
 ) -> None:
     library, group, faces = collins
-    on_both = {place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"}
-    # Anna owns the group, but is already somebody else on one photo of it: that face is left over.
+    on_both = {occurrence.face_id for occurrence in library.occurrences if occurrence.photo == "together/both 0.jpg"}
+    # Anna owns the group but is another face of one photo, whose face in the group stays unnamed.
     left_over = on_both & faces
     library.name([*sorted(faces - on_both)[:2], *(on_both - faces)], "Anna")
-    rest = set(library.faces_in_group(group))  # and what is like it
-    assert left_over <= rest <= faces
+    unnamed = set(library.faces_in_group(group))  # and the faces similar to it
+    assert left_over <= unnamed <= faces
     library.name(library.faces_in_group(group), "Ben")
     anna, ben = (library.find_person(name) for name in ("Anna", "Ben"))
-    assert ben.confirmed == rest and anna.confirmed >= on_both - faces
-    # What is more like Ben's face than like Anna's may come with it; nobody loses a face.
+    assert ben.confirmed == unnamed and anna.confirmed >= on_both - faces
+    # Faces more similar to Ben's than to Anna's may follow him; no face is lost.
     assert faces <= {*anna.face_ids, *ben.face_ids} and not set(anna.face_ids) & set(ben.face_ids)
 
 
-def test_an_answer_can_be_saved_while_a_scan_runs(collins: tuple[Library, int, set[str]]) -> None:
+def test_answers_are_saved_during_a_scan(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     with Library(library.root).home.lock():
         library.name(library.faces_in_group(group), COLLINS)
     assert [person.name for person in Library(library.root).people()] == [COLLINS]
 
 
-def test_a_part_scanned_by_itself_keeps_its_names_in_the_whole(tmp_path: Path) -> None:
+def test_the_names_of_a_nested_library_stay_in_the_enclosing_one(tmp_path: Path) -> None:
     make_library(tmp_path / "photos", photos_each=2)
     part = Library(tmp_path / "photos/2019")
     part.scan(workers=0)
-    part.name([place.face_id for place in part.occurrences if "collins" in place.photo], COLLINS)
+    part.name([occurrence.face_id for occurrence in part.occurrences if "collins" in occurrence.photo], COLLINS)
     whole = Library(tmp_path / "photos")
     assert whole.scan(workers=0).unchanged == 2
     assert [person.name for person in whole.people()] == [COLLINS]
@@ -220,15 +219,17 @@ def test_a_library_that_becomes_read_only_keeps_its_names(
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*")}
     locked = Library(library.root)
     assert locked.scan(workers=0).unchanged == locked.table.photo_count
-    assert named(locked)[COLLINS] >= faces
+    assert faces_by_name(locked)[COLLINS] >= faces
     locked.cluster(1.0)
     locked.name(locked.faces_in_group(3 - group), HOPPER)
     assert {path: path.stat().st_mtime_ns for path in library.root.rglob("*")} == before
     monkeypatch.setattr(os, "access", real)
-    assert named(Library(library.root)).keys() == {COLLINS, HOPPER}
+    assert faces_by_name(Library(library.root)).keys() == {COLLINS, HOPPER}
 
 
-def test_what_was_cached_elsewhere_does_not_come_back(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_photos_cached_in_the_data_folder_do_not_come_back(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, inside = os.access, str(library.root)
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: not str(path).startswith(inside) and real(path, mode))
@@ -241,21 +242,19 @@ def test_what_was_cached_elsewhere_does_not_come_back(library: Library, monkeypa
     (library.root / "2019/new.jpg").unlink()
     assert library.scan(workers=0).removed == 1
     assert library.scan(workers=0).removed == 0
-    assert not [place for place in library.occurrences if place.photo.startswith("2019")]
+    assert not [occurrence for occurrence in library.occurrences if occurrence.photo.startswith("2019")]
 
 
-def test_caches_in_folders_that_are_passed_by_are_not_read(library: Library) -> None:
+def test_caches_in_skipped_folders_are_not_read(library: Library) -> None:
     count = library.table.photo_count
     (library.root / "#recycle").mkdir()
     (library.root / "2019").rename(library.root / "#recycle/2019")
     library.scan(workers=0)
     assert library.table.photo_count == count - 4
-    assert not [place for place in library.occurrences if "#recycle" in place.photo]
+    assert not [occurrence for occurrence in library.occurrences if "#recycle" in occurrence.photo]
 
 
-def test_what_could_not_be_read_for_the_moment_is_tried_again(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_photos_unreadable_for_the_moment_are_tried_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     save(variant(HOPPER, 2), library.root / "new.jpg")
     real = os.open
 
@@ -272,7 +271,9 @@ def test_what_could_not_be_read_for_the_moment_is_tried_again(
     assert library.scan(workers=0).scanned == 0 and not library.table.skipped_photos()
 
 
-def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_does_not_stop_the_others(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from faceclust.store import folder_cache
 
     save(variant(HOPPER, 6), library.root / "2019/new.jpg")
@@ -291,10 +292,10 @@ def test_one_folder_that_cannot_be_written_leaves_the_others(library: Library, m
     assert library.scan(workers=0).scanned == 1
 
 
-# -- the rest ---------------------------------------------------------------
+# -- outputs ----------------------------------------------------------------
 
 
-def test_report_pictures_everyone_without_the_photos_later(collins: tuple[Library, int, set[str]]) -> None:
+def test_the_report_keeps_pictures_of_photos_deleted_later(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
     html = library.report_html(library.root / "page.html")
@@ -302,12 +303,12 @@ def test_report_pictures_everyone_without_the_photos_later(collins: tuple[Librar
     assert len(pictures) == len(library.group_of)
     assert COLLINS in html and "./2019/collins-0.jpg" in html
     shutil.rmtree(library.root / "2020")
-    again = Library(library.root).report_html("page.html")
-    left = set(re.findall(r'src="(data:image/jpeg[^"]*)"', again))
-    assert left < pictures and len(left) >= len(pictures) - 4  # that folder's cache is gone with it
+    rescanned = Library(library.root).report_html("page.html")
+    remaining = set(re.findall(r'src="(data:image/jpeg[^"]*)"', rescanned))
+    assert remaining < pictures and len(remaining) >= len(pictures) - 4  # the cache of that folder is gone too
 
 
-def test_albums_of_named_people(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
+def test_albums_hold_the_photos_of_named_people(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
     out = tmp_path / "People"
@@ -316,7 +317,7 @@ def test_albums_of_named_people(collins: tuple[Library, int, set[str]], tmp_path
     assert len(library.plan_albums(out, unnamed=True).make) == len(library.faces_in_group(3 - group))
 
 
-def test_a_library_without_anything(tmp_path: Path) -> None:
+def test_an_empty_library_works(tmp_path: Path) -> None:
     library = Library(tmp_path)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(NothingScannedError):
@@ -334,13 +335,9 @@ def test_a_library_without_anything(tmp_path: Path) -> None:
     assert "nobody was found" in library.report_html(tmp_path / "r.html")
 
 
-def test_only_the_promised_files_are_made_in_a_library(truth_and_scanned: tuple[dict[str, list[str]], Path]) -> None:
+def test_only_the_documented_files_are_written_into_a_library(
+    truth_and_scanned: tuple[dict[str, list[str]], Path],
+) -> None:
     truth, root = truth_and_scanned
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - truth.keys()
     assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.parquet") for name in files)
-
-
-def test_the_package_offers_its_api_lazily() -> None:
-    assert faceclust.Library is Library and faceclust.FaceclustError is FaceclustError
-    with pytest.raises(AttributeError):
-        faceclust.nothing  # noqa: B018

@@ -1,4 +1,4 @@
-"""Caches are checked, pruned and cleared; what the user said and the photos stay."""
+"""Caches are checked, pruned and cleared; the user's answers and the photos stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.sample_photos import COLLINS
 Rows = list[dict[str, Any]]
 
 
-def rewritten(cache: Path, change: Callable[[Rows], object]) -> None:
+def rewrite(cache: Path, change: Callable[[Rows], object]) -> None:
     """Change the rows of a cache file behind faceclust's back."""
     table = pq.read_table(cache)
     rows = table.to_pylist()
@@ -41,12 +41,10 @@ def photos(library: Library) -> dict[Path, bytes]:
 
 
 def with_pack(library: Library, name: str) -> Library:
-    other = Library(library.root)
-    other.pack = replace(library.pack, name=name)
-    return other
+    return Library(library.root, pack=replace(library.pack, name=name))
 
 
-def test_a_sound_library_has_no_problems(collins: tuple[Library, int, set[str]]) -> None:
+def test_an_intact_library_has_no_problems(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
     library.forget(library.plan_forget(COLLINS))
@@ -73,15 +71,15 @@ BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_is_wrong_in_a_cache_is_found(library: Library, kind: str) -> None:
+def test_invalid_rows_of_a_cache_are_found(library: Library, kind: str) -> None:
     change, words = BROKEN[kind]
     cache = library.root / "2020/.faceclust.parquet"
-    rewritten(cache, change)
+    rewrite(cache, change)
     problems = check_caches(library)["problems"]
     assert {problem["where"] for problem in problems} == {str(cache)}
     assert any(words in problem["what"] for problem in problems)
     assert all("faceclust scan" in problem["todo"] for problem in problems)
-    cache.unlink()  # as it says
+    cache.unlink()  # as the hint says
     library.scan(workers=0)
     assert check_caches(library)["problems"] == []
 
@@ -90,7 +88,7 @@ def test_damaged_files_are_found(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
     cache = library.root / "2020/.faceclust.parquet"
     flipped = bytearray(cache.read_bytes())
-    flipped[flipped.index(b"Canon")] ^= 1  # only the checksum of the page tells
+    flipped[flipped.index(b"Canon")] ^= 1  # only the page's checksum reveals it
     cache.write_bytes(flipped)
     library.home.clusters.write_bytes(b"PAR1")
     with library.home.journal.open("ab") as stream:
@@ -101,31 +99,31 @@ def test_damaged_files_are_found(library: Library) -> None:
     assert problems["clusters.parquet"]["todo"] == "type: faceclust cluster"
 
 
-def test_photos_are_compared_with_what_is_known(library: Library) -> None:
-    rotten, changed, gone = (
+def test_photos_are_compared_with_their_cached_hashes(library: Library) -> None:
+    corrupted, changed, deleted = (
         library.root / f"2019/{name}" for name in ("collins-0.jpg", "collins-3.jpg", "hopper-0.webp")
     )
-    times = rotten.stat()
-    content = bytearray(rotten.read_bytes())
+    times = corrupted.stat()
+    content = bytearray(corrupted.read_bytes())
     content[len(content) // 2] ^= 1
-    rotten.write_bytes(content)
-    os.utime(rotten, ns=(times.st_atime_ns, times.st_mtime_ns))
+    corrupted.write_bytes(content)
+    os.utime(corrupted, ns=(times.st_atime_ns, times.st_mtime_ns))
     changed.touch()
-    gone.unlink()
+    deleted.unlink()
     found = check_caches(library)
     assert (found["missing"], found["changed"], found["hashed"], found["problems"]) == (1, 1, 0, [])
     (problem,) = check_caches(library, hash_photos=True)["problems"]
-    assert problem["where"] == str(rotten) and "backup" in problem["todo"]
+    assert problem["where"] == str(corrupted) and "backup" in problem["todo"]
 
 
-def test_prune_removes_what_is_of_no_use_and_no_word(collins: tuple[Library, int, set[str]]) -> None:
+def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
     with_pack(library, "other").scan(workers=0)
     library.thumbnails(library.occurrences)
-    aside = library.home.home / "set-aside/2019/faceclust.parquet"
-    aside.parent.mkdir(parents=True)
-    aside.write_bytes(b"x" * 100)
+    set_aside = library.home.home / "set-aside/2019/faceclust.parquet"
+    set_aside.parent.mkdir(parents=True)
+    set_aside.write_bytes(b"x" * 100)
     for name in ("2019/.faceclust.parquet.0badcafe.tmp", ".faceclust/clusters.parquet.0badcafe.tmp"):
         (library.root / name).write_bytes(b"half")
     torn = library.journal.torn_lines_path
@@ -136,27 +134,31 @@ def test_prune_removes_what_is_of_no_use_and_no_word(collins: tuple[Library, int
         library.root / "2020/hopper-1.png",
     ):
         photo.unlink()
-    gone_faces = {place.face_id for place in library.occurrences if not (library.root / place.photo).exists()}
-    said, kept, before = library.home.journal.read_bytes(), photos(library), files(library)
+    deleted_faces = {
+        occurrence.face_id for occurrence in library.occurrences if not (library.root / occurrence.photo).exists()
+    }
+    journal, kept_photos, before = library.home.journal.read_bytes(), photos(library), files(library)
     plan = prune_caches(library, dry_run=True)
     assert files(library) == before
-    done = prune_caches(library)
-    assert done == plan and not done.failures
-    assert {path.parent.name: names for path, names in done.stale_photos.items()} == {"2019": ["collins-0.jpg"]}
-    assert len(done.stale_photos) == 2  # of both packs
-    assert done.count_by_kind == {
-        "folder caches": 2, "caches set aside": 1, "unfinished files": 2, "face pictures": len(gone_faces),
+    pruned = prune_caches(library)
+    assert pruned == plan and not pruned.failures
+    assert {path.parent.name: names for path, names in pruned.stale_photos.items()} == {"2019": ["collins-0.jpg"]}
+    assert len(pruned.stale_photos) == 2  # one per pack
+    assert pruned.count_by_kind == {
+        "folder caches": 2, "caches set aside": 1, "unfinished files": 2, "face pictures": len(deleted_faces),
     }  # fmt: skip
-    lost = sum(map(len, before.values())) - sum(map(len, files(library).values()))
-    assert done.size == lost
-    assert library.home.journal.read_bytes() == said and torn.exists() and photos(library) == kept
-    again = Library(library.root)
-    assert not gone_faces & again.occurrences_of.keys() and [person.name for person in again.people()] == [COLLINS]
-    assert again.scan(workers=0).removed == 0 and check_caches(again)["problems"] == []
-    assert prune_caches(again).size == 0
+    freed = sum(map(len, before.values())) - sum(map(len, files(library).values()))
+    assert pruned.size == freed
+    assert library.home.journal.read_bytes() == journal and torn.exists() and photos(library) == kept_photos
+    pruned_library = Library(library.root)
+    assert not deleted_faces & pruned_library.occurrences_of.keys() and [
+        person.name for person in pruned_library.people()
+    ] == [COLLINS]
+    assert pruned_library.scan(workers=0).removed == 0 and check_caches(pruned_library)["problems"] == []
+    assert prune_caches(pruned_library).size == 0
 
 
-def test_prune_does_not_believe_that_all_photos_are_gone(library: Library, tmp_path: Path) -> None:
+def test_prune_refuses_to_run_if_all_photos_are_missing(library: Library, tmp_path: Path) -> None:
     moved = Library(library.root, cache_dir=tmp_path / "caches")
     shutil.rmtree(library.root / "2021")
     for path in [*library.root.rglob(".faceclust*.parquet")]:
@@ -166,13 +168,13 @@ def test_prune_does_not_believe_that_all_photos_are_gone(library: Library, tmp_p
     library.root.mkdir()
     before = sorted((tmp_path / "caches").rglob("*.parquet"))
     for dry_run in (True, False):
-        with pytest.raises(UsageError, match="none of the 9 photos") as told:
+        with pytest.raises(UsageError, match=r"all 9 photos known in .* are missing") as refusal:
             prune_caches(Library(library.root), dry_run=dry_run)
-        assert "mounted" in str(told.value.hint)
+        assert "mounted" in str(refusal.value.hint)
     assert sorted((tmp_path / "caches").rglob("*.parquet")) == before
 
 
-def test_prune_removes_caches_of_folders_that_are_gone(library: Library, tmp_path: Path) -> None:
+def test_prune_removes_caches_of_deleted_folders(library: Library, tmp_path: Path) -> None:
     moved = Library(library.root, cache_dir=tmp_path / "caches")
     (library.root / "2019/.faceclust.parquet").unlink()
     moved.scan(workers=0)
@@ -183,30 +185,30 @@ def test_prune_removes_caches_of_folders_that_are_gone(library: Library, tmp_pat
     assert files(library) == {path: content for path, content in inside.items() if path.exists()}
 
 
-def test_clear_keeps_what_was_said(collins: tuple[Library, int, set[str]]) -> None:
+def test_clear_keeps_the_answers(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
     library.thumbnails(library.occurrences)
-    said, kept = library.home.journal.read_bytes(), photos(library)
-    going = plan_clear(library)
-    assert {one.kind for one in going} >= {"folder caches", "groupings", "face pictures"}
-    clear_caches(library, going)
-    left = {path.name for path in files(library).keys() - kept.keys()}
-    assert left == {"people.jsonl", ".faceclust-home"}
-    assert library.home.journal.read_bytes() == said and photos(library) == kept
-    again = Library(library.root)
-    again.scan(workers=0)
-    again.cluster()
-    assert set(again.find_person(COLLINS).face_ids) >= faces
+    journal, kept_photos = library.home.journal.read_bytes(), photos(library)
+    deletions = plan_clear(library)
+    assert {deletion.kind for deletion in deletions} >= {"folder caches", "groupings", "face pictures"}
+    clear_caches(library, deletions)
+    remaining = {path.name for path in files(library).keys() - kept_photos.keys()}
+    assert remaining == {"people.jsonl", ".faceclust-home"}
+    assert library.home.journal.read_bytes() == journal and photos(library) == kept_photos
+    pruned_library = Library(library.root)
+    pruned_library.scan(workers=0)
+    pruned_library.cluster()
+    assert set(pruned_library.find_person(COLLINS).face_ids) >= faces
 
 
-def test_clear_of_one_pack_leaves_the_other(library: Library) -> None:
+def test_clearing_one_pack_leaves_the_other(library: Library) -> None:
     other = with_pack(library, "other")
     other.scan(workers=0)
     before = files(library)
-    going = plan_clear(library, "other")
-    assert {one.path.name for one in going} == {".faceclust.other.parquet"}
-    clear_caches(library, going)
-    assert files(library).keys() == before.keys() - {one.path for one in going}
-    assert {one.kind for one in plan_clear(library, "dlib")} == {"folder caches", "groupings"}
+    deletions = plan_clear(library, "other")
+    assert {deletion.path.name for deletion in deletions} == {".faceclust.other.parquet"}
+    clear_caches(library, deletions)
+    assert files(library).keys() == before.keys() - {deletion.path for deletion in deletions}
+    assert {deletion.kind for deletion in plan_clear(library, "dlib")} == {"folder caches", "groupings"}
     assert plan_clear(library, "nothing") == []

@@ -1,4 +1,4 @@
-"""A name the user typed is never lost: one test for each thing that happens to photos."""
+"""A name the user typed is never lost, whatever happens to the photos."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tests.support.sample_photos import COLLINS, HOPPER
 
 NameOfFace = Callable[[Library], dict[str, str]]
 
-#: What may not be sure any more afterwards: the name is then suggested.
-UNSURE = {"the date mended in place", "edited and renamed at once"}
+#: Changes after which a face may no longer be certain: its name is then suggested.
+UNCERTAIN = {"the date mended in place", "edited and renamed at once"}
 
 
-@pytest.mark.parametrize("what", SCENARIOS)
-def test_every_confirmed_face_has_its_name_again(library: Library, name_of_face: NameOfFace, what: str) -> None:
+@pytest.mark.parametrize("change", SCENARIOS)
+def test_every_confirmed_face_keeps_its_name(library: Library, name_of_face: NameOfFace, change: str) -> None:
     for person in (COLLINS, HOPPER):
         library.name([face for face, who in name_of_face(library).items() if who == person], person)
     before = names_on_photos(library)
     journal = library.home.journal.read_bytes()
-    after = SCENARIOS[what](library)
-    confirmed, named, sure = surviving(before, after)
-    assert (named, sure if what not in UNSURE else named) == (confirmed, confirmed) and confirmed == 12
+    after = SCENARIOS[change](library)
+    confirmed, named, certain = surviving(before, after)
+    assert (named, certain if change not in UNCERTAIN else named) == (confirmed, confirmed) and confirmed == 12
     assert {person.name for person in after.people()} == {COLLINS, HOPPER}
-    assert sum(map(len, names_on_photos(after).values())) == confirmed  # and nobody else has one
+    assert sum(map(len, names_on_photos(after).values())) == confirmed  # and no other face got one
     assert after.home.journal.read_bytes().startswith(journal)
 
 
-def test_a_scan_does_not_fail_for_a_journal_that_cannot_be_written(
+def test_a_scan_succeeds_with_a_journal_that_cannot_be_written(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.name(library.faces_in_group(1), COLLINS)
@@ -45,5 +45,5 @@ def test_a_scan_does_not_fail_for_a_journal_that_cannot_be_written(
     assert surviving(before, after)[1] == 6
     assert [event.kind for event in after.journal.events()] == ["name"]
     monkeypatch.undo()
-    after.scan(workers=0)  # the next one notes where the faces are
+    after.scan(workers=0)  # the next scan records where the faces are
     assert [event.kind for event in after.journal.events()] == ["name", "found"]

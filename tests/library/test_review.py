@@ -1,3 +1,5 @@
+"""The review of a grouping lists outliers, groups to merge and persons to split."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,11 +14,11 @@ from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import FaceTable, Person
 from tests.support.sample_photos import COLLINS, HOPPER
 
-RADIUS = 2.0  # of the sphere all faces lie on
+RADIUS = 2.0  # norm of all embeddings
 
 
 def table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
-    """Faces at these directions, named f000, f001, …, each on a photo of its own."""
+    """Faces in these directions, with ids f000, f001, …; by default one per photo."""
     n = len(points)
     x = points / np.linalg.norm(points, axis=1, keepdims=True) * RADIUS
     return FaceTable(
@@ -31,7 +33,7 @@ def table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
 
 
 def around(centres: list[int], each: int = 6, spread: float = 0.06) -> np.ndarray:
-    """`each` directions about these axes of a space of 16."""
+    """`each` directions scattered around each of these axes of a 16-dimensional space."""
     rng = np.random.default_rng(0)
     return np.concatenate([np.eye(16)[c] + spread * rng.standard_normal((each, 16)) for c in centres])
 
@@ -49,35 +51,35 @@ def in_groups(*persons: Person) -> dict[str, int]:
     return {face: person.clusters[0] for person in persons for face in person.face_ids}
 
 
-def squared(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
-    """The mean squared L2 of all pairs, by its definition."""
+def mean_squared_distance(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
+    """The mean squared L2 over all pairs, by definition."""
     at = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
     return float(np.mean([((at[x] - at[y]) ** 2).sum() for x in a for y in b]))
 
 
-def test_a_face_among_strangers_is_far_from_its_group() -> None:
+def test_a_face_of_another_person_is_an_outlier_unless_confirmed() -> None:
     faces = table(np.concatenate([around([0, 1]), around([1], each=1)]))
     anna, ben = someone(1, "Anna", (*ids(0, 6), "f012")), someone(2, "Ben", ids(6, 12))
     found = review_grouping(faces, [anna, ben], in_groups(anna, ben), ReplayedAnswers({}))
-    (stray,) = found.outliers
-    assert (stray.face_id, stray.person, stray.nearest_person) == ("f012", "id1", "id2")
-    assert stray.distance == pytest.approx(squared(faces, ("f012",), ids(0, 6)), rel=1e-4)
-    assert stray.nearest_distance == pytest.approx(squared(faces, ("f012",), ids(6, 12)), rel=0.1)
+    (outlier,) = found.outliers
+    assert (outlier.face_id, outlier.person, outlier.nearest_person) == ("f012", "id1", "id2")
+    assert outlier.distance == pytest.approx(mean_squared_distance(faces, ("f012",), ids(0, 6)), rel=1e-4)
+    assert outlier.nearest_distance == pytest.approx(mean_squared_distance(faces, ("f012",), ids(6, 12)), rel=0.1)
     confirmed = someone(1, "Anna", ("f012", *ids(0, 6)), confirmed=1)
     assert review_grouping(faces, [confirmed, ben], in_groups(confirmed, ben), ReplayedAnswers({})).outliers == ()
 
 
-def test_groups_near_each_other_may_be_one_person() -> None:
+def test_groups_near_each_other_are_merge_candidates_unless_ignored() -> None:
     faces = table(around([0, 0, 1, 2]))
     persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(4)]
     (pair,) = review_grouping(faces, persons, in_groups(*persons), ReplayedAnswers({})).merge_candidates
     assert pair.persons == ("id1", "id2") and pair.probability > 0.9
-    assert pair.distance == pytest.approx(squared(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
+    assert pair.distance == pytest.approx(mean_squared_distance(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
     ignored = [someone(1, None, ids(0, 6), ignored=True), *persons[1:]]
     assert review_grouping(faces, ignored, in_groups(*persons), ReplayedAnswers({})).merge_candidates == ()
 
 
-def test_groups_seen_together_or_said_to_be_apart_are_two() -> None:
+def test_groups_on_one_photo_rejected_or_split_are_no_merge_candidates() -> None:
     points = around([0, 0, 1, 2])
     anna, other = someone(1, "Anna", ids(0, 6), confirmed=6), someone(2, None, ids(6, 12))
     persons = [anna, other, someone(3, None, ids(12, 18)), someone(4, None, ids(18, 24))]
@@ -86,24 +88,24 @@ def test_groups_seen_together_or_said_to_be_apart_are_two() -> None:
     assert review_grouping(together, persons, groups, ReplayedAnswers({})).merge_candidates == ()
     rejected = ReplayedAnswers({}, rejected={"f007": frozenset(["ANNA"])})
     assert review_grouping(table(points), persons, groups, rejected).merge_candidates == ()
-    apart = ReplayedAnswers({}, splits=((frozenset(["f006"]), frozenset(["f001"])),))
-    assert review_grouping(table(points), persons, groups, apart).merge_candidates == ()
+    split = ReplayedAnswers({}, splits=((frozenset(["f006"]), frozenset(["f001"])),))
+    assert review_grouping(table(points), persons, groups, split).merge_candidates == ()
     assert len(review_grouping(table(points), persons, groups, ReplayedAnswers({})).merge_candidates) == 1
 
 
-def test_one_name_in_two_far_groups() -> None:
+def test_a_person_in_two_distant_groups_is_a_split_candidate() -> None:
     faces = table(around([0, 1, 2]))
     anna = someone(1, "Anna", ids(0, 12), groups=(1, 2))
     ben = someone(3, "Ben", ids(12, 18))
     groups = {**dict.fromkeys(ids(0, 6), 1), **dict.fromkeys(ids(6, 12), 2), **dict.fromkeys(ids(12, 18), 3)}
-    (rift,) = review_grouping(faces, [anna, ben], groups, ReplayedAnswers({})).split_candidates
-    assert (rift.person, rift.groups) == ("id1", (1, 2))
-    assert rift.distance == pytest.approx(squared(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
-    assert rift.faces[0][0] == "f005" and set(rift.faces[1]) == set(ids(6, 12))  # the best first
+    (candidate,) = review_grouping(faces, [anna, ben], groups, ReplayedAnswers({})).split_candidates
+    assert (candidate.person, candidate.groups) == ("id1", (1, 2))
+    assert candidate.distance == pytest.approx(mean_squared_distance(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
+    assert candidate.faces[0][0] == "f005" and set(candidate.faces[1]) == set(ids(6, 12))  # the best face first
     assert review_grouping(faces, [anna, ben], groups, ReplayedAnswers({}), threshold=9.0).split_candidates == ()
 
 
-def test_nobody_and_somebody_alone_are_not_doubted() -> None:
+def test_empty_and_single_groups_have_no_findings() -> None:
     assert review_grouping(table(np.empty((0, 16))), [], {}, ReplayedAnswers({})).outliers == ()
     faces = table(around([0], each=2))
     both = someone(1, None, ids(0, 2))
@@ -111,7 +113,7 @@ def test_nobody_and_somebody_alone_are_not_doubted() -> None:
     assert not found.outliers and not found.merge_candidates and not found.split_candidates
 
 
-def test_at_most_so_many_and_the_same_in_any_order() -> None:
+def test_the_limit_keeps_the_most_probable_candidates() -> None:
     faces = table(around([c for c in range(8) for _ in (0, 1)]))
     persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(16)]
     groups = in_groups(*persons)
@@ -121,17 +123,19 @@ def test_at_most_so_many_and_the_same_in_any_order() -> None:
         review_grouping(faces, persons, groups, ReplayedAnswers({}), limit=3).merge_candidates
         == found.merge_candidates[:3]
     )
-    chances = [pair.probability for pair in found.merge_candidates]
-    assert chances == sorted(chances, reverse=True)
+    probabilities = [pair.probability for pair in found.merge_candidates]
+    assert probabilities == sorted(probabilities, reverse=True)
 
 
-def test_of_a_real_library_one_name_for_two_people(
+def test_one_name_for_two_real_people_is_a_split_candidate(
     library: Library, name_of_face: Callable[[Library], dict[str, str]]
 ) -> None:
     assert not library.review().split_candidates
     people = name_of_face(library)
     library.name([face for face in people if people[face] in (COLLINS, HOPPER)], "Both")
-    (rift,) = library.review().split_candidates
-    assert rift.distance > 1.5 and {people[face] for face in rift.faces[0]} != {people[face] for face in rift.faces[1]}
+    (candidate,) = library.review().split_candidates
+    assert candidate.distance > 1.5 and {people[face] for face in candidate.faces[0]} != {
+        people[face] for face in candidate.faces[1]
+    }
     page = library.report_html(library.root / "page.html")
     assert "One person, far apart" in page and "faceclust split Both" in page

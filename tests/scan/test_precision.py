@@ -171,5 +171,5 @@ def test_the_precision_option_is_saved_and_validated(library: Library) -> None:
     file.write_text("[scan]\nprecision = 'int4'\n")
     done = run("scan", root)
     assert done.returncode == 2 and "int4" in done.stderr and str(file) in done.stderr
-    with pytest.raises(UsageError, match="no precision 'int4'"):
+    with pytest.raises(UsageError, match="unknown precision 'int4'"):
         library.scan(precision="int4")

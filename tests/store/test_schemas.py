@@ -49,9 +49,7 @@ def written_schema(cache: Path) -> int:
 
 
 def with_pack(library: Library, **changes: object) -> Library:
-    other = Library(library.root)
-    other.pack = replace(library.pack, **changes)
-    return other
+    return Library(library.root, pack=replace(library.pack, **changes))
 
 
 def test_schema_1_is_read_without_a_rescan(library: Library) -> None:

@@ -202,13 +202,13 @@ def other_models(library: Library) -> Library:
     pack = library.pack
     settings = dict(pack.detector.settings) | {"factor": 0.8}
     assert "factor" in pack.detector.settings
-    other = Library(library.root)
-    other.pack = replace(
+    other_pack = replace(
         pack,
         name="other",
         detector=replace(pack.detector, settings=settings),
         embedder=replace(pack.embedder, radius=3.0, mirror=False),
     )
+    other = Library(library.root, pack=other_pack)
     ids = set(library.occurrences_of)
     other.scan(workers=0 if len(ids) < 100 else None)
     assert len(ids.intersection(other.occurrences_of)) < len(ids) / 3  # boxes, and so ids, are others

@@ -1,0 +1,140 @@
+"""The faces, photos and clustering of a library, as its caches have them at one moment."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from faceclust.catalogue.corrections import PartsCache, apply_corrections
+from faceclust.catalogue.models_in_use import ModelsInUse
+from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
+from faceclust.errors import NothingScannedError
+from faceclust.files.names import pack_of_cache_file
+from faceclust.people.groups import Groups
+from faceclust.people.replay import ReplayedAnswers
+from faceclust.store.clusters import read_clusters
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.home import LibraryHome
+from faceclust.store.library_table import LibraryTable
+from faceclust.types import Clustering, FaceOccurrence, FaceTable, PhotoInfo
+
+
+class FaceSnapshot:
+    """The saved results of the last scan and the last clustering.
+
+    Each value is read when first needed and then kept. `on_note` receives a message for each cache that cannot be used.
+    """
+
+    def __init__(self, home: LibraryHome, models: ModelsInUse, on_note: Callable[[str], None]) -> None:
+        self._home, self._models, self._on_note = home, models, on_note
+        self._table: LibraryTable | None = None
+        self._parts_cache: PartsCache = {}
+
+    @property
+    def loaded_table(self) -> LibraryTable | None:
+        """The table if it has been read already."""
+        return self._table
+
+    @property
+    def table(self) -> LibraryTable:
+        """The rows of every folder's cache. Raises NothingScannedError if there are none."""
+        if self._table is None:
+            self._table = self._read_table()
+        return self._table
+
+    def _read_table(self) -> LibraryTable:
+        info = self._models.cache_info
+        folders = []
+        for folder in self._home.cached_folders(info.pack):
+            try:
+                cache = FolderCache(self._home.cache_paths(folder, info.pack), info)
+                folders.append((folder, cache.read_stored()))
+            except UnusableCacheError as error:
+                self._on_note(f"{error}; skipped; `faceclust scan` makes it again")
+        if not folders:
+            self._require_scan(info.pack)
+        return LibraryTable.from_folders(folders, info)
+
+    def _require_scan(self, pack: str) -> None:
+        """Raise NothingScannedError unless a scan with this pack has found the library empty."""
+        root = self._home.root
+        other_packs = {pack_of_cache_file(path.name) for path, _ in self._home.cache_files()} - {pack, None}
+        if other_packs:
+            raise NothingScannedError(
+                f"no photos of {root} have been scanned with the pack {pack} yet",
+                hint=f"type: faceclust scan; or go back: faceclust models use {min(filter(None, other_packs))}",
+            )
+        if self._home.last_scan_time() is None:
+            hint = f"type: faceclust scan {shlex.quote(str(root))}"
+            if self._home.journal.exists():
+                hint += "; the names given before come back"
+            raise NothingScannedError(f"no photos of {root} have been scanned yet", hint=hint)
+
+    @cached_property
+    def faces(self) -> FaceTable:
+        """Every distinct face, with its embedding."""
+        return self.table.face_table()
+
+    def faces_of(self, face_ids: Sequence[str]) -> FaceTable:
+        """The faces with these ids."""
+        return self.table.face_table(face_ids=face_ids)
+
+    @cached_property
+    def occurrences(self) -> list[FaceOccurrence]:
+        """Every face on every photo, by photo path."""
+        return list(self.table.occurrences())
+
+    @cached_property
+    def occurrences_of(self) -> dict[str, list[FaceOccurrence]]:
+        """Face id → its occurrences: several if a photo has copies."""
+        found: dict[str, list[FaceOccurrence]] = defaultdict(list)
+        for occurrence in self.occurrences:
+            found[occurrence.face_id].append(occurrence)
+        return dict(found)
+
+    @cached_property
+    def photo_of(self) -> dict[str, str]:
+        """Face id → content hash of its photo."""
+        return {face: occurrences[0].photo_hash for face, occurrences in self.occurrences_of.items()}
+
+    @cached_property
+    def photos(self) -> dict[str, PhotoInfo]:
+        """Photo path → photo, for every readable photo, with faces or without."""
+        return {photo.photo: photo for photo in self.table.photos()}
+
+    @cached_property
+    def saved_clustering(self) -> Clustering | None:
+        """The last clustering as it was saved; None before the first. Raises CacheError if it is damaged."""
+        return read_clusters(self._home.existing_clusters())
+
+    @cached_property
+    def clustering(self) -> Clustering | None:
+        """The last clustering, on the current face ids; None before the first."""
+        return self.remap(self.saved_clustering)
+
+    @cached_property
+    def new_faces(self) -> frozenset[str]:
+        """The faces missing from the clustering before the last."""
+        previous = self.remap(read_clusters(self._home.previous_clusters))
+        if previous is None:
+            return frozenset()
+        return frozenset(self.occurrences_of).difference(previous.face_ids.tolist())
+
+    def remap(self, clustering: Clustering | None) -> Clustering | None:
+        """Map a clustering made with another pack onto the current face ids."""
+        if clustering is None or pack_of_clustering(clustering) in ("", self._models.pack_name):
+            return clustering
+        return remap_clustering(clustering, self._home, self.occurrences)
+
+    @cached_property
+    def uncorrected_groups(self) -> Groups | None:
+        """The groups of the last clustering, before the user's corrections; None before the first."""
+        return None if self.clustering is None else Groups.from_clustering(self.clustering, self.occurrences_of.keys())
+
+    def correct_groups(self, answers: ReplayedAnswers) -> Groups | None:
+        """Apply answers to the groups of the last clustering; None before the first."""
+        if self.uncorrected_groups is None:
+            return None
+        return apply_corrections(self.uncorrected_groups, answers, self.faces_of, self._parts_cache)

@@ -1,0 +1,47 @@
+"""The user's answers and the persons that follow from them, as of one moment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from faceclust.catalogue.face_snapshot import FaceSnapshot
+from faceclust.people.groups import Groups
+from faceclust.people.journal import Journal
+from faceclust.people.persons import build_persons
+from faceclust.people.replay import ReplayedAnswers, replay_events
+from faceclust.types import Person
+
+
+class PeopleSnapshot:
+    """The journal applied to the faces of one snapshot. Each value is worked out when first needed."""
+
+    def __init__(self, faces: FaceSnapshot, journal: Journal) -> None:
+        self._faces, self._journal = faces, journal
+
+    @cached_property
+    def answers(self) -> ReplayedAnswers:
+        """The user's answers about the current faces."""
+        events = self._journal.events()
+        return replay_events(events, self._faces.occurrences if events else [])
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """The groups of the last clustering, corrected by the answers; None before the first."""
+        return self._faces.correct_groups(self.answers)
+
+    @cached_property
+    def persons(self) -> tuple[Person, ...]:
+        """Named persons, then groups without a name, then ignored ones."""
+        return build_persons(self.groups, self.answers, self._faces.photo_of)
+
+    @cached_property
+    def people(self) -> tuple[Person, ...]:
+        """The named persons, most faces first."""
+        if self._faces.clustering is not None and not self.answers.labels:
+            return ()  # spares reading the faces
+        return tuple(person for person in self.persons if person.name is not None)
+
+    @cached_property
+    def person_of(self) -> dict[str, Person]:
+        """Face id → the named person."""
+        return {face: person for person in self.people for face in person.face_ids}

@@ -1,0 +1,80 @@
+"""Find the faces on the photos of a library and keep them in its caches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.errors import UsageError
+from faceclust.files.names import PRECISIONS
+from faceclust.library.forgetting import filter_forgotten_faces
+from faceclust.library.naming import record_relocated_faces
+from faceclust.packs.verify import require_files
+from faceclust.progress import ShouldStop
+from faceclust.scan.unchanged import scan_if_unchanged
+from faceclust.store.find_library import relative_folder, remember_library
+from faceclust.store.settings import set_precision
+
+if TYPE_CHECKING:
+    from faceclust.scan.result import ScanResult
+
+
+def scan(
+    library: Catalogue,
+    folders: Iterable[str | os.PathLike[str]] = (),
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    min_face: int | None = None,
+    precision: str | None = None,
+    should_stop: ShouldStop = lambda: False,
+) -> ScanResult:
+    """Find the faces on new and changed photos; drop photos that are gone from the caches.
+
+    `folders`: parts of the library to scan; default all of it. `workers`: number of processes,
+    default one per core; 0 scans in this process. `device`: what the models run on, one of
+    `packs.session.DEVICES`. `min_face`: width of the smallest face to find, in pixels of the photo;
+    default the pack's own for the photo's size. Photos scanned with a larger `min_face` are scanned
+    again. `precision`: number format of the embeddings, one of `files.names.PRECISIONS`. The library
+    remembers it, and existing embeddings are converted. Once `should_stop()` is true, the photos in
+    progress are finished and saved.
+
+    Raises UsageError for a folder outside the library or an invalid width or precision,
+    LibraryBusyError if another process scans or clusters the library, and PackError if the models
+    or the device are missing.
+    """
+    folders = list(folders)
+    starts = [relative_folder(library.root, Path(folder)) for folder in folders] or [""]
+    if precision not in (None, *PRECISIONS):
+        raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
+    if min_face is None and precision is None:
+        unchanged = scan_if_unchanged(library.home, folders, library.pack_name)
+        if unchanged is not None:
+            return unchanged
+    from faceclust.packs.session import choose_device  # loads the model runtime
+    from faceclust.scan.examine import ScanSettings
+    from faceclust.scan.run import scan_folders
+
+    require_files(library.pack)
+    settings = ScanSettings(library.pack, choose_device(device), min_face)
+    with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
+        if precision:  # saved first, so that the scan after an interrupted one goes on with it
+            set_precision(precision, library.home)
+        result = scan_folders(
+            library.home,
+            settings,
+            library.cache_info,
+            starts,
+            os.cpu_count() or 1 if workers is None else workers,
+            library.progress,
+            lambda: should_stop() or lock.lost,
+            forgotten,
+        )
+        library.home.record_scan()
+    remember_library(library.root)
+    library.invalidate()
+    record_relocated_faces(library)
+    return result
