@@ -101,7 +101,7 @@ def test_json_has_the_plan_and_reasons(named: Library, tmp_path: Path) -> None:
         (["--together", f"{COLLINS},eileen collins"], "twice"),
         (["--min-quality", "2"], "not between 0 and 1"),
         (["--min-quality", "nan"], "not between 0 and 1"),
-        (["--since", "soon"], "is no date"),
+        (["--since", "soon"], "is not a date"),
         (["--since", "2020", "--until", "2019"], "2019 is before 2020"),
         (["--link", "junction"], "junction"),
     ],

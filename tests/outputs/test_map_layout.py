@@ -146,7 +146,7 @@ def test_progress_comes_to_its_end(faces: Faces) -> None:
 
 
 def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no layout is called 'pca'"):
+    with pytest.raises(UsageError, match="unknown layout method 'pca'"):
         require_method("pca")
     monkeypatch.setattr(layout, "find_spec", lambda name: None)
     with pytest.raises(FaceclustError, match="umap-learn is not installed") as told:

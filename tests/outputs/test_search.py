@@ -134,7 +134,7 @@ BAD_DATES = [
 @pytest.mark.parametrize("text", BAD_DATES)
 def test_what_is_no_date_is_said_with_what_is(text: str) -> None:
     for moment in (parse_range_start, parse_range_end):
-        with pytest.raises(UsageError, match="is no date") as error:
+        with pytest.raises(UsageError, match="is not a date") as error:
             moment(text)
         assert error.value.hint and "2019-05-17" in error.value.hint
 

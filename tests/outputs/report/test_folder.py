@@ -80,7 +80,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos/a.jpg").write_bytes(b"photo")
     with pytest.raises(UsageError, match="other files"):
         write(tmp_path / "photos", FIRST)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         write(tmp_path / "photos/a.jpg", FIRST)
     with pytest.raises(UsageError, match="no folder"):
         require_report_folder(tmp_path / "no/such")
