@@ -96,7 +96,7 @@ def test_json_has_the_plan_and_reasons(named: Library, tmp_path: Path) -> None:
         (["--layout", "{person}/"], "layout"),
         (["--person", "Nobody"], "nobody is called Nobody"),
         (["--person", "99"], "there is no group 99"),
-        (["--together", COLLINS], "does not name several people"),
+        (["--together", COLLINS], "must name at least two people"),
         (["--together", f"{COLLINS},Nobody"], "nobody is called Nobody"),
         (["--together", f"{COLLINS},eileen collins"], "twice"),
         (["--min-quality", "2"], "not between 0 and 1"),
