@@ -20,7 +20,7 @@ from faceclust.files.names import RAW_EXTENSIONS
 from faceclust.files.safe_paths import is_among_photos, unsafe_parent
 from faceclust.types import PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
-from faceclust.xmp.packet import NAMESPACES, BadPacketError
+from faceclust.xmp.packet import MAX_PACKET_BYTES, NAMESPACES, BadPacketError
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.values import Box, stored_box, stored_size
 from faceclust.xmp.write import MergeResult, merge_faces, strip_own_data
@@ -28,7 +28,7 @@ from faceclust.xmp.write import MergeResult, merge_faces, strip_own_data
 #: Naming schemes of sidecars: that of digiKam and darktable, and that of Adobe.
 SIDECAR_NAMES = ("file.jpg.xmp", "file.xmp")
 _BACKUP_SUFFIX = ".faceclust-backup"
-_MAX_SIDECAR_BYTES = 32_000_000
+
 _OWN_NAMESPACE = NAMESPACES["faceclust"].encode()
 
 #: Reads the orientation and, if known, the upright size of a photo file; None if it has neither.
@@ -306,8 +306,8 @@ def _read_sidecar(path: Path) -> bytes | None:
     status = path.stat()
     if not S_ISREG(status.st_mode):
         raise BadPacketError("it is not a regular file")
-    if status.st_size > _MAX_SIDECAR_BYTES:
-        raise BadPacketError(f"larger than {_MAX_SIDECAR_BYTES:,} bytes")
+    if status.st_size > MAX_PACKET_BYTES:
+        raise BadPacketError(f"larger than {MAX_PACKET_BYTES:,} bytes")
     return path.read_bytes()
 
 
