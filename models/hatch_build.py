@@ -28,7 +28,7 @@ class PackBuildHook(BuildHookInterface):
             try:
                 fetch_web_scripts(Path(self.root) / "faceclust" / "outputs" / "web" / "vendor")
             except WebScriptError as error:
-                sys.exit(f"faceclust: the scripts of the map page cannot be built in: {error}")
+                sys.exit(f"faceclust: the scripts of the map page cannot be fetched: {error}")
         finally:
             sys.path.remove(str(models))
         if version == "editable":

@@ -68,7 +68,7 @@ def _run_npm(arguments: Sequence[str], folder: Path) -> None:
         lines = [line.removeprefix("npm error ") for line in done.stderr.decode(errors="replace").splitlines()]
         reason = "; ".join(lines[:2]) or f"exit status {done.returncode}"
         raise WebScriptError(
-            f"npm cannot fetch them ({reason}); building needs a "
+            f"npm failed ({reason}); building needs a "
             "connection to an npm registry: check the network and `npm config get registry`, then build again"
         )
 
