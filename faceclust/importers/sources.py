@@ -37,35 +37,40 @@ def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, p
     """
     sources = Sources()
     for given in paths:
-        path = _resolve_existing(given)
-        below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
-        if path.is_dir():
-            if below is None:
-                sources.mirrors.append(path)
-            else:
-                sources.folders.append("" if below == "." else below)
-        elif path.name.lower() == picasa.CONTACTS_NAME:
-            sources.contacts.append(path)
-        elif path.suffix.lower() in _TABLE_ENDINGS:
-            sources.tables.append(path)
-        elif below is not None and below in photos:
-            sources.photos.append(below)
-        elif path.suffix.lower() != ".xmp" and path.name.lower() not in picasa.INI_NAMES:
-            raise UsageError(
-                f"cannot read names from {given}: it is not a photo of the library or a supported file",
-                hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini or a contacts.xml",
-            )
-        elif below is None:
-            raise UsageError(
-                f"{given} is not in the library {root}", hint="name the folder that mirrors the library instead"
-            )
-        else:
-            sources.files.append(below)
+        _add_source(sources, root, given, photos)
     if contacts is not None:
         sources.contacts.append(_resolve_existing(contacts))
     if not (sources.folders or sources.photos or sources.files or sources.mirrors or sources.tables):
         sources.folders.append("")
     return sources
+
+
+def _add_source(sources: Sources, root: Path, given: Path, photos: Collection[str]) -> None:
+    path = _resolve_existing(given)
+    below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+    name, suffix = path.name.lower(), path.suffix.lower()
+    if path.is_dir():
+        if below is None:
+            sources.mirrors.append(path)
+        else:
+            sources.folders.append("" if below == "." else below)
+    elif name == picasa.CONTACTS_NAME:
+        sources.contacts.append(path)
+    elif suffix in _TABLE_ENDINGS:
+        sources.tables.append(path)
+    elif below is not None and below in photos:
+        sources.photos.append(below)
+    elif suffix != ".xmp" and name not in picasa.INI_NAMES:
+        raise UsageError(
+            f"cannot read names from {given}: it is not a photo of the library or a supported file",
+            hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini or a contacts.xml",
+        )
+    elif below is None:
+        raise UsageError(
+            f"{given} is not in the library {root}", hint="name the folder that mirrors the library instead"
+        )
+    else:
+        sources.files.append(below)
 
 
 def find_contacts_files(root: Path) -> list[Path]:
