@@ -62,14 +62,14 @@ def change_regions(
     if not elements:
         return _format_property(scheme, added, size) if added else ""
     has_only_own = only_own and all(_has_only_known_fields(element, scheme) for element in elements)
-    if plan.remove and has_only_own and not plan.notes:
+    if plan.remove and has_only_own and not plan.records:
         for element in elements:
             packet.remove(element)
         return ""
     for region in plan.remove:
         packet.remove(region.item)
     fields = _append_regions(packet, scheme, elements[0], added) if added else []
-    if plan.notes and scheme.name == "mwg-rs":
+    if plan.records and scheme.name == "mwg-rs":
         fields += _change_dimensions(packet, elements[0], size, has_foreign=not only_own)
     if fields:  # in one call: of two insertions into an empty element only the first would be kept
         packet.append(structure_element(elements[0]), *fields)

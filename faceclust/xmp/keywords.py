@@ -55,7 +55,7 @@ def change_keywords(packet: EditablePacket, names: Sequence[str]) -> list[str]:
         name: [text for text in property_texts(packet, name) if (name, text) not in own]
         for name in KEYWORD_PROPERTY_NAMES
     }
-    new, notes = [], []
+    new, records = [], []
     for name, kind, format_keyword in _KEYWORD_PROPERTIES:
         values = list(dict.fromkeys([*_convert_foreign_keywords(name, others, names), *map(format_keyword, names)]))
         existing = set(property_texts(packet, name))
@@ -63,14 +63,14 @@ def change_keywords(packet: EditablePacket, names: Sequence[str]) -> list[str]:
         add = [value for value in values if value not in existing]
         remove = (existing & own_values).difference(values)
         new.append(change_list(packet, name, kind, remove, add) or "")
-        notes += [f"{name} {value}" for value in values if value not in existing or value in own_values]
-    new.append(change_note(packet, KEYWORDS_PROPERTY, property_texts(packet, KEYWORDS_PROPERTY), notes))
+        records += [f"{name} {value}" for value in values if value not in existing or value in own_values]
+    new.append(change_records(packet, KEYWORDS_PROPERTY, property_texts(packet, KEYWORDS_PROPERTY), records))
     return new
 
 
-def change_note(packet: EditablePacket, name: str, current: Sequence[str], notes: Sequence[str]) -> str:
+def change_records(packet: EditablePacket, name: str, current: Sequence[str], records: Sequence[str]) -> str:
     """Set the texts of one of our own properties; return it as XML if it has to be created."""
-    wanted, present = dict.fromkeys(notes), set(current)
+    wanted, present = dict.fromkeys(records), set(current)
     add = [text for text in wanted if text not in present]
     remove = present.difference(wanted)
     return change_list(packet, name, "Bag", remove, add) or ""

@@ -38,7 +38,7 @@ class OwnRegion:
         return self.scheme == scheme and self.name == name and intersection_over_union(self.box, box) > _SAME_BOX_IOU
 
 
-def format_region_note(scheme: str, box: Box, name: str | None) -> str:
+def format_region_record(scheme: str, box: Box, name: str | None) -> str:
     """Format the ownership record of a region."""
     return " ".join((scheme, *format_centre_and_size(box), *([name] if name else [])))
 
@@ -46,7 +46,7 @@ def format_region_note(scheme: str, box: Box, name: str | None) -> str:
 def read_own_regions(root: etree._Element, property_name: str = REGIONS_PROPERTY) -> list[OwnRegion]:
     """Read the ownership records of regions; invalid ones are skipped."""
     regions = []
-    for text in _note_texts(root, property_name):
+    for text in _record_texts(root, property_name):
         if match := _REGION_PATTERN.fullmatch(text):
             try:
                 x, y, width, height = map(float, match.groups()[1:5])
@@ -59,8 +59,10 @@ def read_own_regions(root: etree._Element, property_name: str = REGIONS_PROPERTY
 
 def read_own_keywords(root: etree._Element) -> set[tuple[str, str]]:
     """Read the ownership records of keywords as (property, value)."""
-    return {(name, value) for name, _, value in (text.partition(" ") for text in _note_texts(root, KEYWORDS_PROPERTY))}
+    return {
+        (name, value) for name, _, value in (text.partition(" ") for text in _record_texts(root, KEYWORDS_PROPERTY))
+    }
 
 
-def _note_texts(root: etree._Element, name: str) -> list[str]:
+def _record_texts(root: etree._Element, name: str) -> list[str]:
     return [text_of(item) for element in property_elements(root, name) for item in array_items(element)]

@@ -54,7 +54,7 @@ def read_packet(data: bytes) -> XmpFaces:
 
 
 def _is_own_suggestion(region: XmpRegion, suggestions: Iterable[OwnRegion]) -> bool:
-    return any(note.matches(_OWN_SCHEME_NAMES[region.scheme], region.box, region.name) for note in suggestions)
+    return any(record.matches(_OWN_SCHEME_NAMES[region.scheme], region.box, region.name) for record in suggestions)
 
 
 def _read_mwg_regions(properties: _PropertyReader) -> Iterator[XmpRegion]:

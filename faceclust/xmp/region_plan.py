@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceclust.xmp.ownership import OwnRegion, format_region_note
+from faceclust.xmp.ownership import OwnRegion, format_region_record
 from faceclust.xmp.schemes import PacketRegion, Scheme
 from faceclust.xmp.values import Box, intersection_over_union
 
@@ -34,7 +34,7 @@ class RegionPlan:
 
     remove: list[PacketRegion]
     add: list[NamedBox]
-    notes: list[str]
+    records: list[str]
     suggested: list[str]
 
 
@@ -42,7 +42,7 @@ def find_own_region(region: PacketRegion, scheme: str, own_regions: Sequence[Own
     """Return the ownership record of a region; None if it is not ours."""
     if region.box is None or not (region.is_face and region.has_only_own_fields):
         return None
-    return next((note for note in own_regions if note.matches(scheme, region.box, region.name)), None)
+    return next((record for record in own_regions if record.matches(scheme, region.box, region.name)), None)
 
 
 def separate_conflicts(
@@ -72,7 +72,7 @@ def plan_regions(
 ) -> RegionPlan:
     """Plan the changes to the `existing` regions of a scheme, in a picture of `size` px."""
     missing, remove = list(wanted), []
-    notes: list[tuple[str, NamedBox]] = []
+    records: list[tuple[str, NamedBox]] = []
     for region in existing:
         own = find_own_region(region, scheme.name, own_regions)
         if own is None:
@@ -85,10 +85,10 @@ def plan_regions(
             remove.append(region)
         else:
             missing.remove(same)
-            notes.append((own.text, same))
-    notes += [(format_region_note(scheme.name, face.box, face.name), face) for face in missing]
-    suggested = [text for text, face in notes if face.name and not face.confirmed]
-    return RegionPlan(remove, missing, [text for text, _ in notes], suggested)
+            records.append((own.text, same))
+    records += [(format_region_record(scheme.name, face.box, face.name), face) for face in missing]
+    suggested = [text for text, face in records if face.name and not face.confirmed]
+    return RegionPlan(remove, missing, [text for text, _ in records], suggested)
 
 
 def _is_covered(region: PacketRegion, face: NamedBox) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from faceclust.xmp.arrays import property_texts
 from faceclust.xmp.edit_regions import change_regions, read_regions
-from faceclust.xmp.keywords import change_keywords, change_note
+from faceclust.xmp.keywords import change_keywords, change_records
 from faceclust.xmp.ownership import KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY, read_own_regions
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import child_elements, descriptions, property_elements
@@ -52,15 +52,15 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     wanted, conflicts = separate_conflicts(
         sorted(named, key=lambda face: face.box), [region for regions in foreign.values() for region in regions]
     )
-    new, notes, suggested = [], [], []
+    new, records, suggested = [], [], []
     for scheme in SCHEMES:
         plan = plan_regions(scheme, wanted, existing[scheme.name], own_regions, size)
-        notes += plan.notes
+        records += plan.records
         suggested += plan.suggested
         new.append(change_regions(packet, scheme, plan, size, only_own=not foreign[scheme.name]))
     new += change_keywords(packet, [face.name for face in wanted if face.name])
-    for note, entries in ((REGIONS_PROPERTY, notes), (SUGGESTED_PROPERTY, suggested)):
-        new.append(change_note(packet, note, property_texts(packet, note), entries))
+    for name, texts in ((REGIONS_PROPERTY, records), (SUGGESTED_PROPERTY, suggested)):
+        new.append(change_records(packet, name, property_texts(packet, name), texts))
     _insert_properties(packet, [text for text in new if text])
     return MergeResult(packet.result(), tuple(conflicts))
 
