@@ -1,4 +1,4 @@
-"""Hatchling build hook: build the embedded pack's ONNX files and the manual page, and include them."""
+"""Hatchling build hook: builds the embedded pack's ONNX files and the manual page, fetches the map page's scripts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ class PackBuildHook(BuildHookInterface):
     """Builds `models/*.onnx`. A standard wheel contains them; an editable install uses them in place."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name == "sdist":  # carries sources only
+            return
         models = Path(self.root) / "models"
         sys.path.insert(0, str(models))
         try:
             from packbuilder import PackBuildError, build_pack
+            from web_scripts import WebScriptError, fetch_web_scripts
 
             try:
                 onnx_files = build_pack(models / "dlib.toml", models)
             except PackBuildError as error:
                 sys.exit(f"faceclust: the embedded face models cannot be built: {error}")
+            try:
+                fetch_web_scripts(Path(self.root) / "faceclust" / "outputs" / "web" / "vendor")
+            except WebScriptError as error:
+                sys.exit(f"faceclust: the scripts of the map page cannot be fetched: {error}")
         finally:
             sys.path.remove(str(models))
         if version == "editable":

@@ -47,7 +47,9 @@ def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The code that builds the embedded pack can be imported; it is no part of the package."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "models"))
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("packbuilder", "hatch_build")]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in ("packbuilder", "hatch_build", "web_scripts")
+    ]:
         del sys.modules[name]
 
 

@@ -1,1 +1,1 @@
-"""What other programs say of who is on the photos: read from their files, set against found faces."""
+"""Import names that other programs gave: read their files and match them with the found faces."""

@@ -1,4 +1,4 @@
-"""What other programs say of the photos of a library, wherever they keep it."""
+"""Collect the names that other programs gave to people on the photos of a library."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from faceclust.people.names import clean_name
 from faceclust.photos.embedded_xmp import read_embedded_packets
 from faceclust.progress import Progress
 from faceclust.types import PhotoInfo
-from faceclust.xmp.packet import BadPacketError
+from faceclust.xmp.packet import MAX_PACKET_BYTES, BadPacketError
 from faceclust.xmp.read import read_packet
 from faceclust.xmp.values import XmpFaces
 
 SIDECARS, EMBEDDED, PICASA, TABLE = "XMP sidecars", "XMP inside photos", "Picasa", "a table"
-_MAX_SIDECAR_BYTES = 32_000_000  # bytes
 
 
 @dataclass
 class CollectedNames:
-    """What was found. `unclear`: names in a file that may be of one photo or another; `elsewhere`: photos
-    that are spoken of and not in the library; `nameless`: contacts of Picasa whose name stands
-    nowhere; `read`: how many files of each kind had something to say of people, and how many
-    "photos" were looked into."""
+    """The names found in files of other programs.
+
+    `ambiguous` has names in files that could belong to several photos. `unknown_photos` are not in the
+    library. `unnamed_contacts` are ids of Picasa contacts without a known name. `read_counts` has the
+    number of files with people for each kind of source, and of "photos" that were read.
+    """
 
     photo_names: list[PhotoNames] = field(default_factory=list)
     unreadable: list[UnreadableSource] = field(default_factory=list)
@@ -46,9 +47,10 @@ class CollectedNames:
 
 
 def collect_names(root: Path, photos: Mapping[str, PhotoInfo], sources: Sources, progress: Progress) -> CollectedNames:
-    """All that is said in `sources` of the library's `photos`. Nothing is written, and of photos no
-    more is read than the packet and what lies before it. Raises UsageError for a table that cannot
-    be meant so."""
+    """Collect all names that `sources` have for the library's `photos`, without writing anything.
+
+    Photos are read only up to the end of their XMP packet. Raises UsageError for an invalid table.
+    """
     return _NameCollector(root, photos, progress).collect(sources)
 
 
@@ -60,7 +62,7 @@ class _NameCollector:
         self._lookup = PhotoLookup(photos)
 
     def collect(self, sources: Sources) -> CollectedNames:
-        for path in sources.tables:  # first: they may stop all
+        for path in sources.tables:  # first, for errors in them end the run
             self._read_table(path)
         starts = tuple(f"{folder}/" if folder else "" for folder in sources.folders)
         inside = [photo for photo in self.photos if photo.startswith(starts)]
@@ -100,7 +102,7 @@ class _NameCollector:
         self.progress.finish()
 
     def _read_folder(self, path: Path, below: str) -> None:
-        """The sidecars and the `.picasa.ini` in a folder."""
+        """Read the sidecars and the `.picasa.ini` in a folder."""
         try:
             with os.scandir(path) as entries:
                 names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
@@ -126,7 +128,7 @@ class _NameCollector:
             self.collected.unknown_photos.append(below)
             return
         try:
-            self._add_packet(read_small_file(path, _MAX_SIDECAR_BYTES), photos, SIDECARS, str(path))
+            self._add_packet(read_small_file(path, MAX_PACKET_BYTES), photos, SIDECARS, str(path))
         except UnreadableFileError as error:
             self.collected.unreadable.append(UnreadableSource(str(path), str(error)))
 
@@ -136,56 +138,59 @@ class _NameCollector:
         except BadPacketError as error:
             self.collected.unreadable.append(UnreadableSource(where, str(error)))
             return
-        words = list(_split_by_scheme(faces, photos[0], source, where))
+        found = list(_split_by_scheme(faces, photos[0], source, where))
         if len(photos) == 1:
-            self.collected.photo_names += words
-        elif names := [*(region.name for one in words for region in one.regions), *unplaced_people_of(faces)]:
+            self.collected.photo_names += found
+        elif names := [*(region.name for one in found for region in one.regions), *unplaced_people_of(faces)]:
             self._add_ambiguous(photos, names, "it may be the sidecar of this photo", where)
-        self.collected.read_counts[source] += bool(words)
+        self.collected.read_counts[source] += bool(found)
 
     def _add_ambiguous(self, photos: Sequence[str], names: Iterable[str], why: str, where: str) -> None:
-        """Names that may be meant for one photo or another."""
+        """Add names that could belong to any of several photos."""
         others = " or ".join(photo.rpartition("/")[2] for photo in photos[1:])
-        told = tuple(sorted({cleaned for name in names if (cleaned := clean_name(name))}))
-        if told:
-            self.collected.ambiguous.append(Conflict(photos[0], (), told, f"{why}, or of {others}", (where,)))
+        cleaned = tuple(sorted({clean for name in names if (clean := clean_name(name))}))
+        if cleaned:
+            self.collected.ambiguous.append(Conflict(photos[0], (), cleaned, f"{why}, or of {others}", (where,)))
 
     # -- Picasa -----------------------------------------------------------------
 
     def _add_picasa_names(self, contacts: Iterable[Path]) -> None:
         if not self._ini_files:
             return
-        others: dict[str, str] = {}
+        names_by_contact: dict[str, str] = {}
         for ini in self._ini_files.values():
-            others |= ini.contacts
+            names_by_contact |= ini.contacts
         for path in contacts:
             try:
-                others |= picasa.read_contacts(read_small_file(path))
+                names_by_contact |= picasa.read_contacts(read_small_file(path))
             except UnreadableFileError as error:
                 self.collected.unreadable.append(UnreadableSource(str(path), str(error)))
         for folder, ini in sorted(self._ini_files.items()):
-            for file, faces in ini.faces.items():
-                photos = self._lookup.find_by_name(posixpath.join(folder, file))
-                if not photos:
-                    self.collected.unknown_photos.append(posixpath.join(folder, file))
-                    continue
-                regions, photo = [], photos[0]
-                for box, contact in faces:
-                    name = picasa.resolve_contact(contact, ini.contacts, others)
-                    if name is None:
-                        self.collected.unnamed_contacts.add(contact)
-                    regions.append(Region(name or "", box))
-                raw = posixpath.splitext(photo)[1].lower() in RAW_EXTENSIONS
-                frame = Frame.UPRIGHT if raw else Frame.STORED
-                where = posixpath.join(folder, ".picasa.ini")
-                if len(photos) == 1:
-                    self.collected.photo_names.append(
-                        PhotoNames(photo, PICASA, where, regions=tuple(regions), frame=frame)
-                    )
-                else:
-                    names = [region.name for region in regions]
-                    self._add_ambiguous(photos, names, f"[{file}] may be the faces of this photo", where)
+            for file in ini.faces:
+                self._add_picasa_faces(folder, file, ini, names_by_contact)
             self.collected.read_counts[PICASA] += bool(ini.faces)
+
+    def _add_picasa_faces(
+        self, folder: str, file: str, ini: picasa.PicasaIni, names_by_contact: Mapping[str, str]
+    ) -> None:
+        photos = self._lookup.find_by_name(posixpath.join(folder, file))
+        if not photos:
+            self.collected.unknown_photos.append(posixpath.join(folder, file))
+            return
+        regions, photo = [], photos[0]
+        for box, contact in ini.faces[file]:
+            name = picasa.resolve_contact(contact, ini.contacts, names_by_contact)
+            if name is None:
+                self.collected.unnamed_contacts.add(contact)
+            regions.append(Region(name or "", box))
+        is_raw = posixpath.splitext(photo)[1].lower() in RAW_EXTENSIONS
+        frame = Frame.UPRIGHT if is_raw else Frame.STORED
+        where = posixpath.join(folder, ".picasa.ini")
+        if len(photos) == 1:
+            self.collected.photo_names.append(PhotoNames(photo, PICASA, where, regions=tuple(regions), frame=frame))
+        else:
+            names = [region.name for region in regions]
+            self._add_ambiguous(photos, names, f"[{file}] may be the faces of this photo", where)
 
     # -- tables -----------------------------------------------------------------
 
@@ -212,7 +217,7 @@ class _NameCollector:
         self.collected.read_counts[TABLE] += 1
 
     def _find_photo(self, row: TableRow, beside: Path) -> str | None:
-        """The photo of a row: below the root, else beside the table, or anywhere."""
+        """Find the photo of a row: relative to the root, else to the table's folder, or absolute."""
         for name in dict.fromkeys((row.photo, row.photo.replace("\\", "/"))):
             if (below := posixpath.normpath(name)) in self.photos:
                 return below
@@ -224,7 +229,7 @@ class _NameCollector:
 
 
 def _split_by_scheme(faces: XmpFaces, photo: str, source: str, where: str) -> Iterable[PhotoNames]:
-    """A packet's words of one photo: each scheme's apart, for they may relate to different pictures."""
+    """Split a packet's names by scheme, for each may refer to a different picture."""
     people = unplaced_people_of(faces)
     for scheme in ("mwg", "mp"):
         regions = [region for region in faces.regions if region.scheme == scheme]

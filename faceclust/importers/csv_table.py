@@ -1,4 +1,4 @@
-"""Names in a table: a CSV with the columns photo, left, top, right, bottom and name."""
+"""Read names from a CSV table with the columns photo, left, top, right, bottom and name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faceclust.importers.small_files import decode_text
 from faceclust.types import Box
 
 SIDES = ("left", "top", "right", "bottom")
-#: How far from its photo's upper left corner a box may reach, in widths and heights of it.
+#: Maximum distance of a side from the photo's upper left corner, in widths or heights of the photo.
 _MAX_DISTANCE = 10
 _COLUMN_ALIASES = {"person": "name", "file": "photo", "path": "photo"}
 _HINT = "its columns are photo, left, top, right, bottom, name"
@@ -21,8 +21,11 @@ _HINT = "its columns are photo, left, top, right, bottom, name"
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line. `box`: left, top, right, bottom of the upright photo, in pixels, or as `fractions`; not
-    `sure`: a column `confirmed`, such as our own tables have, says so."""
+    """One row of a table.
+
+    `box` is (left, top, right, bottom) in the upright photo, in pixels, or in fractions if
+    `is_fractional`. `confirmed` is from the column of that name, which our own tables have.
+    """
 
     line: int
     photo: str
@@ -33,13 +36,15 @@ class TableRow:
 
 
 def read_table(data: bytes, where: str) -> Iterator[TableRow]:
-    """The rows of a table, called `where` to the user; those without a name are passed by. Columns
-    may come in any order and others beside them; without a line of headings they come in this one.
-    Numbers are pixels, or fractions in a row where none is above 1. Raises UsageError with the line
-    for the first row that cannot be meant so."""
+    """Yield the rows of a table that have a name; error messages call the table `where`.
+
+    Columns may have any order, and further columns are ignored. Without headings the columns are
+    photo, left, top, right, bottom, name. Numbers are pixels, or fractions if none in the row exceeds 1.
+    Raises UsageError with the line number for the first invalid row.
+    """
     text = decode_text(data).replace("\0", "")
     first = text.partition("\n")[0]
-    separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
+    separator = max(",;\t", key=lambda candidate: (first.count(candidate), candidate == ","))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     columns: dict[str, int] | None = None
     try:
@@ -59,56 +64,57 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
 
 
 def _locate_columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:
-    """Where each column stands, and whether these cells are headings."""
-    headings = [cell.strip().lower() for cell in cells]
-    known: dict[str, int] = {}
-    for at, heading in enumerate(headings):
-        known.setdefault(heading, at)
-    for other, name in _COLUMN_ALIASES.items():
-        if other in known:
-            known.setdefault(name, known[other])
-    wanted = ("photo", *SIDES, "name")
+    """Return the index of each column, and whether these cells are headings."""
+    required = ("photo", *SIDES, "name")
     if len(cells) == 6 and all(_is_number(cell) for cell in cells[1:5]):
-        return dict(zip(wanted, range(6), strict=True)), False
-    if missing := [column for column in wanted if column not in known]:
+        return dict(zip(required, range(6), strict=True)), False
+    index: dict[str, int] = {}
+    for number, cell in enumerate(cells):
+        index.setdefault(cell.strip().lower(), number)
+    for alias, column in _COLUMN_ALIASES.items():
+        if alias in index:
+            index.setdefault(column, index[alias])
+    if missing := [column for column in required if column not in index]:
         raise UsageError(f"{where}:1: there is no column {' or '.join(missing)}", hint=_HINT)
-    return {column: known[column] for column in (*wanted, *({"confirmed"} & known.keys()))}, True
+    return {column: index[column] for column in (*required, *({"confirmed"} & index.keys()))}, True
 
 
 def _parse_row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -> TableRow | None:
     def cell(column: str) -> str:
-        at = columns.get(column, len(cells))
-        return cells[at].strip() if at < len(cells) else ""
+        index = columns.get(column, len(cells))
+        return cells[index].strip() if index < len(cells) else ""
 
     if not cell("name"):
         return None
     if not cell("photo"):
-        raise UsageError(f"{where}:{line}: there is no photo in this row", hint=_HINT)
+        raise UsageError(f"{where}:{line}: the row has no photo", hint=_HINT)
     sides = []
     for side in SIDES:
         if not _is_number(cell(side)):
-            raise UsageError(f"{where}:{line}: {side} is no number: {cell(side)[:40]!r}", hint=_HINT)
+            raise UsageError(f"{where}:{line}: {side} must be a number, not {cell(side)[:40]!r}", hint=_HINT)
         sides.append(float(cell(side)))
     left, top, right, bottom = sides
     if not (left < right and top < bottom and left + right >= 0 and top + bottom >= 0):
         raise UsageError(
-            f"{where}:{line}: {left:g}, {top:g}, {right:g}, {bottom:g} is no box in a picture",
-            hint="left and top are less than right and bottom, counted from the upper left corner",
+            f"{where}:{line}: {left:g}, {top:g}, {right:g}, {bottom:g} is not a box in a picture",
+            hint="left must be less than right, and top less than bottom, from the upper left corner",
         )
-    sure = cell("confirmed").lower() not in ("false", "no", "0")
-    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1, sure)
+    confirmed = cell("confirmed").lower() not in ("false", "no", "0")
+    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1, confirmed)
 
 
 def to_fractional_box(row: TableRow, size: tuple[int, int], where: str) -> Box:
-    """A row's box as fractions of its photo, whose width and height are `read_dimensions`. Raises UsageError for
-    one that lies far outside of it."""
+    """Convert a row's box to fractions of its photo, which has `size` px.
+
+    Raises UsageError if the box is far outside the photo.
+    """
     width, height = (1, 1) if row.is_fractional else size
     left, top, right, bottom = row.box
     box = left / width, top / height, right / width, bottom / height
     if max(map(abs, box)) > _MAX_DISTANCE:
         numbers = ", ".join(f"{side:g}" for side in row.box)
         raise UsageError(
-            f"{where}:{row.line}: {numbers} is no box in {row.photo}",
+            f"{where}:{row.line}: {numbers} is not a box in {row.photo}",
             hint=f"the photo is {size[0]} pixels wide and {size[1]} high",
         )
     return box

@@ -1,4 +1,4 @@
-"""What an import would enter, what it leaves to the user, and why: a value."""
+"""Import plans: names to enter, conflicts and unmatched names, with reasons."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from faceclust.types import Box
 
 @dataclass(frozen=True)
 class FaceNaming:
-    """A found face gets a name. `fit`: how well the box fits it, 0 to 1; not `confirmed`: the name had
-    no place, and was given to the photo's only face without one, or faceclust itself had suggested it."""
+    """A name to enter for a found face. `fit` of the box is 0 to 1.
+
+    `confirmed` is false for our own earlier suggestions, and for names without a region that go to the
+    photo's only unnamed face.
+    """
 
     face_id: str
     photo: str
@@ -24,8 +27,10 @@ class FaceNaming:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Names that contradict each other or what the user said; nothing of it is entered. `faces`: the
-    found faces it is about; `why` in words."""
+    """Names that contradict each other or the user's answers; none of them is entered.
+
+    `faces` are the ids of the faces concerned.
+    """
 
     photo: str
     faces: tuple[str, ...]
@@ -36,8 +41,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class UnplacedName:
-    """A name that no found face was given. `box`: where the program says it is, fractions of the
-    upright photo, None for a name without a place."""
+    """A name without a found face.
+
+    `box` is the program's region in fractions of the upright photo, None for a name without a region.
+    """
 
     photo: str
     name: str
@@ -48,12 +55,15 @@ class UnplacedName:
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """`namings` are to be entered; `known` faces have the name they would be given;
-    `unmatched` names have a place where no face was found; `placeless` ones have none; `upright` and
-    `turned`: photos whose boxes were taken as of the upright picture, or of one turned otherwise,
-    since they fit that; `passed_by`: regions without a name; `elsewhere`: photos spoken of that are
-    not in the library; `nameless`: Picasa's contacts whose name stands nowhere; `read`: files of
-    each kind that had something to say."""
+    """The outcome of reconciling imported names with the library.
+
+    `namings` are to be entered, and `known` counts faces that have their name already. `unmatched`
+    names have a region without a found face, `placeless` names have no region. `upright` and `turned`
+    are photos whose boxes fit the upright or a rotated picture, against the rule. `passed_by` counts
+    regions without a name. `elsewhere` are photos that are not in the library, `nameless` ids of Picasa
+    contacts without a known name. `unread` are unreadable files. `read` counts the files with names by
+    kind of source.
+    """
 
     namings: tuple[FaceNaming, ...] = ()
     known: int = 0
@@ -70,6 +80,6 @@ class ImportPlan:
 
     @property
     def faces_per_person(self) -> dict[str, int]:
-        """Name → faces that would get it, most first."""
+        """Return the number of faces to enter for each name, most first."""
         counts = Counter(naming.name for naming in self.namings)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""Words of other programs set against the found faces and what the user said."""
+"""Reconcile names from other programs with the found faces and the user's answers."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ from faceclust.types import Box, FaceOccurrence, PhotoInfo
 if TYPE_CHECKING:
     from faceclust.importers.collect import CollectedNames
 
-#: A box that fits a face this much as well as the box that was set on it speaks of the same face.
+#: A box means the same face as the matched box if its fit is at least this share of the other's.
 _RIVAL_FIT_RATIO = 0.6
-_MAX_NAME_LENGTH = 200  # characters; what is longer is a text
+_MAX_NAME_LENGTH = 200  # characters; longer ones are descriptions
 NO_FACE_FOUND = "no face was found there"
 
 
 @dataclass(frozen=True)
 class LibraryNames:
-    """What is known of a library: its `photos`, the `faces` on each, what was `said` of them, the
-    `spelling` of the names by their keys, what persons are called now who were renamed, by the
-    key they had (`renamed`), and the faces that have a name, if only a suggested one (`named`)."""
+    """The state of a library that names are reconciled with.
+
+    `faces` are by photo. `resolved` has the user's answers. `spelling` maps a name's key to its
+    spelling, `renamed` the key of a person's former name to the present name. `current_names` has the
+    names of faces, including suggested ones.
+    """
 
     photos: Mapping[str, PhotoInfo]
     faces: Mapping[str, Sequence[FaceOccurrence]]
@@ -47,7 +50,7 @@ class LibraryNames:
 
 @dataclass(frozen=True)
 class _Claim:
-    """Somebody says that this face is this person."""
+    """A source's claim that a face is a person."""
 
     face_id: str
     photo: str
@@ -63,16 +66,18 @@ class _Claim:
 
 
 def reconcile(collected: CollectedNames, known: LibraryNames, *, keywords: bool = False) -> ImportPlan:
-    """What is to be entered of what was gathered. What the user confirmed always stands; where words
-    contradict each other, or what the user said, nothing is entered and the conflict is listed.
-    `keywords`: a name without a place goes, as a suggestion, to the only face of its photo without a
-    name, where it is the only name left."""
+    """Plan which of the collected names to enter.
+
+    The user's answers always take precedence. Names that contradict each other, or the user, are
+    listed as conflicts and not entered. With `keywords`, the only remaining name of a photo without a
+    region goes to its only unnamed face, as a suggestion.
+    """
     return _Reconciliation(collected, known).build_plan(keywords=keywords)
 
 
 class _Reconciliation:
-    def __init__(self, gathered: CollectedNames, known: LibraryNames) -> None:
-        self._collected, self._known = gathered, known
+    def __init__(self, collected: CollectedNames, known: LibraryNames) -> None:
+        self._collected, self._known = collected, known
         self._conflicts: list[Conflict] = []
         self._unmatched: list[UnplacedName] = []
         self._photos_by_frame: dict[Frame, dict[str, None]] = {frame: {} for frame in Frame}
@@ -81,205 +86,216 @@ class _Reconciliation:
 
     def build_plan(self, *, keywords: bool) -> ImportPlan:
         claims = self._drop_contradictions(self._make_claims())
-        namings, already = self._check_against_user(claims)
+        namings, known = self._check_against_user(claims)
         placeless, guesses = self._match_unplaced_names(claims)
-        gathered = self._collected
+        if keywords:
+            namings += guesses
+        else:
+            placeless = sorted([*placeless, *map(_to_unplaced_name, guesses)], key=_photo_and_name)
+        collected = self._collected
+        conflicts = [*self._conflicts, *dict.fromkeys(collected.ambiguous)]
         return ImportPlan(
-            namings=tuple(sorted([*namings, *(guesses if keywords else ())], key=lambda n: (n.photo, n.face_id))),
-            known=already,
-            conflicts=tuple(
-                sorted(
-                    [*self._conflicts, *dict.fromkeys(gathered.ambiguous)], key=lambda c: (c.photo, c.faces, c.names)
-                )
-            ),
+            namings=tuple(sorted(namings, key=lambda n: (n.photo, n.face_id))),
+            known=known,
+            conflicts=tuple(sorted(conflicts, key=lambda c: (c.photo, c.faces, c.names))),
             unmatched=tuple(sorted(self._unmatched, key=lambda u: (u.photo, u.name, u.where))),
-            placeless=tuple(
-                placeless if keywords else sorted([*placeless, *map(_to_unplaced_name, guesses)], key=_photo_and_name)
-            ),
+            placeless=tuple(placeless),
             upright=tuple(sorted(self._photos_by_frame[Frame.UPRIGHT])),
             turned=tuple(sorted(self._photos_by_frame[Frame.ROTATED])),
             passed_by=self._unnamed_regions,
-            elsewhere=tuple(sorted(set(gathered.unknown_photos))),
-            nameless=tuple(sorted(gathered.unnamed_contacts)),
-            unread=tuple(sorted(gathered.unreadable, key=lambda unread: unread.where)),
-            read=dict(gathered.read_counts),
+            elsewhere=tuple(sorted(set(collected.unknown_photos))),
+            nameless=tuple(sorted(collected.unnamed_contacts)),
+            unread=tuple(sorted(collected.unreadable, key=lambda unread: unread.where)),
+            read=dict(collected.read_counts),
         )
 
-    # -- which face is meant ---------------------------------------------------
+    # -- Match regions with faces -----------------------------------------------
 
     def _make_claims(self) -> list[_Claim]:
-        read: list[tuple[PhotoNames, Sequence[FrameInterpretation]]] = []
-        for words in self._collected.photo_names:
-            if words.regions:
-                facts = self._known.photos[words.photo]
-                read.append((words, interpret_boxes(words, facts, self._face_boxes(words.photo))))
-        usual = infer_usual_frames(read)
+        interpreted: list[tuple[PhotoNames, Sequence[FrameInterpretation]]] = []
+        for names in self._collected.photo_names:
+            if names.regions:
+                photo = self._known.photos[names.photo]
+                interpreted.append((names, interpret_boxes(names, photo, self._face_boxes(names.photo))))
+        usual_frames = infer_usual_frames(interpreted)
         claims: list[_Claim] = []
-        for words, ways in read:
-            photo = words.photo
-            choice = choose_interpretation(words, self._known.photos[photo], self._face_boxes(photo), ways, usual)
-            if choice.interpretation and choice.interpretation.pairs and choice.interpretation.frame is not words.frame:
-                self._photos_by_frame[choice.interpretation.frame][photo] = None
-            claims += self._claims_from_names(words, choice)
+        for names, candidates in interpreted:
+            photo, boxes = self._known.photos[names.photo], self._face_boxes(names.photo)
+            choice = choose_interpretation(names, photo, boxes, candidates, usual_frames)
+            chosen = choice.interpretation
+            if chosen and chosen.pairs and chosen.frame is not names.frame:
+                self._photos_by_frame[chosen.frame][names.photo] = None
+            claims += self._claims_from_names(names, choice)
         return claims
 
     def _face_boxes(self, photo: str) -> list[Box]:
-        return [place.box for place in self._known.faces.get(photo, ())]
+        return [face.box for face in self._known.faces.get(photo, ())]
 
-    def _claims_from_names(self, words: PhotoNames, choice: FrameChoice) -> Iterable[_Claim]:
-        faces, reading = self._known.faces.get(words.photo, ()), choice.interpretation
-        on_face = {face: box for box, face in reading.pairs.items()} if reading else {}
-        for number, region in enumerate(words.regions):
+    def _claims_from_names(self, names: PhotoNames, choice: FrameChoice) -> Iterable[_Claim]:
+        faces, chosen = self._known.faces.get(names.photo, ()), choice.interpretation
+        for number, region in enumerate(names.regions):
             name = self._normalise_name(region.name)
             if name is None:
                 continue
             self._spellings[person_key(name)][name] += 1
-            face = reading.pairs.get(number) if reading else None
-            if face is None and reading and faces:  # perhaps of a face that another box is set on
-                rival = int(reading.fit[number].argmax())
-                if (
-                    rival in on_face
-                    and 0 < _RIVAL_FIT_RATIO * reading.fit[on_face[rival], rival] <= reading.fit[number, rival]
-                ):
-                    face = rival
-            if face is not None and reading:
-                fit = float(reading.fit[number, face])
-                yield _Claim(faces[face].face_id, words.photo, name, fit, words.source, words.where, region.confirmed)
+            face = _match_region(chosen, number) if chosen and faces else None
+            if face is not None and chosen:
+                fit = float(chosen.fit[number, face])
+                yield _Claim(faces[face].face_id, names.photo, name, fit, names.source, names.where, region.confirmed)
             else:
-                box = reading.boxes[number] if reading else None
-                self._unmatched.append(
-                    UnplacedName(words.photo, name, box, choice.undecided_reason or NO_FACE_FOUND, words.where)
-                )
+                box = chosen.boxes[number] if chosen else None
+                reason = choice.undecided_reason or NO_FACE_FOUND
+                self._unmatched.append(UnplacedName(names.photo, name, box, reason, names.where))
 
     def _normalise_name(self, text: str) -> str | None:
-        """The name as it is kept; None for no name."""
+        """Return the name in its present form; None for text that is not a name."""
         name = clean_name(text)
         if not name or len(name) > _MAX_NAME_LENGTH or is_placeholder_name(name):
             self._unnamed_regions += 1
             return None
         return self._known.renamed.get(person_key(name), name)
 
-    # -- what contradicts what -------------------------------------------------
+    # -- Contradictions ---------------------------------------------------------
 
     def _drop_contradictions(self, claims: Iterable[_Claim]) -> dict[str, list[_Claim]]:
-        """Face → what all say who spoke of it, once no two say otherwise, and nobody is said to be
-        twice on a photo."""
+        """Group the claims by face, without those that contradict each other.
+
+        A face has one name, and a person has one face per photo.
+        """
         by_face: dict[str, list[_Claim]] = defaultdict(list)
         for claim in claims:
             by_face[claim.face_id].append(claim)
-        for face, said in sorted(by_face.items()):
-            if len({claim.key for claim in said}) > 1:
-                self._add_conflict(said, "one face, several names")
+        for face, same_face in sorted(by_face.items()):
+            if len({claim.key for claim in same_face}) > 1:
+                self._add_conflict(same_face, "one face, several names")
                 del by_face[face]
-            elif re.fullmatch("[0-9]+|[0-9a-f]{16}", said[0].name):
-                self._add_conflict(said, "the name would be taken for a number or a face")
+            elif re.fullmatch("[0-9]+|[0-9a-f]{16}", same_face[0].name):
+                self._add_conflict(same_face, "the name would be read as a number or a face id")
                 del by_face[face]
         faces_of: dict[tuple[str, str], dict[str, list[_Claim]]] = defaultdict(dict)
-        for face, said in by_face.items():
-            for claim in said:
+        for face, same_face in by_face.items():
+            for claim in same_face:
                 faces_of[claim.photo, claim.key].setdefault(face, []).append(claim)
         for _, faces in sorted(faces_of.items()):
             if len(faces) > 1:
-                self._add_conflict([claim for said in faces.values() for claim in said], "one name, several faces")
+                same_name = [claim for same_face in faces.values() for claim in same_face]
+                self._add_conflict(same_name, "one name, several faces")
                 for face in faces:
                     by_face.pop(face, None)
         return dict(by_face)
 
     def _check_against_user(self, claims: Mapping[str, list[_Claim]]) -> tuple[list[FaceNaming], int]:
-        namings, already = [], 0
-        for face, said in sorted(claims.items()):
-            key, name = said[0].key, self._preferred_spelling(said[0].key)
-            word = self._known.resolved.labels.get(face)
-            if word and word.confirmed and word.name is not None and person_key(word.name) == key:
-                already += 1
-            elif word and word.confirmed and word.name is not None:
-                self._add_conflict(said, f"you said it is {word.name}")
-            elif word and word.name is None:
-                self._add_conflict(said, "you had this face ignored")
-            elif self._is_rejected(face, key):
-                self._add_conflict(said, f"you said it is not {name}")
-            elif any(self._is_confirmed_elsewhere(claim, key) for claim in said):
-                self._add_conflict(said, f"you said that another face of this photo is {name}")
-            elif (here := self._known.current_names.get(face)) and not any(claim.confirmed for claim in said):
-                # Our own suggestion of then says nothing against that of now.
-                if person_key(here) == key:
-                    already += 1
-                else:
-                    self._add_conflict(said, f"{name} was only suggested, and now {here} is")
+        """Return the namings that do not contradict the user, and the number of faces named already."""
+        namings, known = [], 0
+        for face, same_face in sorted(claims.items()):
+            key, name = same_face[0].key, self._preferred_spelling(same_face[0].key)
+            # An earlier suggestion of ours does not override the current one.
+            only_suggested = not any(claim.confirmed for claim in same_face)
+            current = self._known.current_names.get(face) if only_suggested else None
+            if self._is_confirmed_as(face, key):
+                known += 1
+            elif reason := self._contradicted_answer(same_face, key, name):
+                self._add_conflict(same_face, reason)
+            elif current and person_key(current) == key:
+                known += 1
+            elif current:
+                self._add_conflict(same_face, f"{name} was only suggested, and {current} is suggested now")
             else:
-                best = max(said, key=lambda claim: claim.fit)
-                sources = tuple(sorted({claim.source for claim in said}))
-                photo, sure = min(claim.photo for claim in said), any(claim.confirmed for claim in said)
-                namings.append(FaceNaming(face, photo, name, sources, round(best.fit, 3), sure))
-        return namings, already
+                fit = max(claim.fit for claim in same_face)
+                sources = tuple(sorted({claim.source for claim in same_face}))
+                photo = min(claim.photo for claim in same_face)
+                namings.append(FaceNaming(face, photo, name, sources, round(fit, 3), not only_suggested))
+        return namings, known
+
+    def _contradicted_answer(self, same_face: Sequence[_Claim], key: str, name: str) -> str:
+        """Return the user's answer that a face's claims contradict; "" if there is none."""
+        face = same_face[0].face_id
+        label = self._known.resolved.labels.get(face)
+        if label and label.name is None:
+            return "you ignored this face"
+        if label and label.confirmed:
+            return f"you said it is {label.name}"
+        if self._is_rejected(face, key):
+            return f"you said it is not {name}"
+        if any(self._is_confirmed_elsewhere(claim, key) for claim in same_face):
+            return f"you said that another face of this photo is {name}"
+        return ""
+
+    def _is_confirmed_as(self, face: str, key: str) -> bool:
+        label = self._known.resolved.labels.get(face)
+        return bool(label and label.confirmed and label.name is not None and person_key(label.name) == key)
 
     def _is_rejected(self, face: str, key: str) -> bool:
         return key in map(person_key, self._known.resolved.rejected.get(face, ()))
 
     def _is_confirmed_elsewhere(self, claim: _Claim, key: str) -> bool:
-        others = (place.face_id for place in self._known.faces.get(claim.photo, ()) if place.face_id != claim.face_id)
-        words = (self._known.resolved.labels[face] for face in others if face in self._known.resolved.labels)
-        return any(word.confirmed and word.name is not None and person_key(word.name) == key for word in words)
+        faces = self._known.faces.get(claim.photo, ())
+        return any(self._is_confirmed_as(face.face_id, key) for face in faces if face.face_id != claim.face_id)
 
-    def _add_conflict(self, said: Sequence[_Claim], why: str) -> None:
+    def _add_conflict(self, claims: Sequence[_Claim], why: str) -> None:
         self._conflicts.append(
             Conflict(
-                photo=min(claim.photo for claim in said),
-                faces=tuple(sorted({claim.face_id for claim in said})),
-                names=tuple(sorted({claim.name for claim in said})),
+                photo=min(claim.photo for claim in claims),
+                faces=tuple(sorted({claim.face_id for claim in claims})),
+                names=tuple(sorted({claim.name for claim in claims})),
                 why=why,
-                where=tuple(sorted({claim.where for claim in said})),
+                where=tuple(sorted({claim.where for claim in claims})),
             )
         )
 
     def _preferred_spelling(self, key: str) -> str:
-        """As the person is spelt already, else as most say."""
+        """Return the library's spelling of a name, else the most frequent one."""
         if key in self._known.spelling:
             return self._known.spelling[key]
         return min(self._spellings[key].items(), key=lambda item: (-item[1], item[0]))[0]
 
-    # -- names without a place ---------------------------------------------------
+    # -- Names without a region --------------------------------------------------
 
     def _match_unplaced_names(self, claims: Mapping[str, list[_Claim]]) -> tuple[list[UnplacedName], list[FaceNaming]]:
-        """Names that no region of the photo has, and those of them that only one face can be meant by."""
-        names: dict[str, dict[str, PhotoNames]] = defaultdict(dict)
-        spelt: dict[str, str] = {}
-        for words in self._collected.photo_names:
-            for text in words.people:
+        """Return the names without a region, except those that can only mean one face: their namings."""
+        spelling: dict[str, str] = {}
+        source_of: dict[str, dict[str, PhotoNames]] = defaultdict(dict)  # by photo and key of the name
+        for names in self._collected.photo_names:
+            for text in names.people:
                 if name := self._normalise_name(text):
-                    spelt.setdefault(person_key(name), name)
-                    names[words.photo].setdefault(person_key(name), words)
-        taken: dict[str, set[str]] = defaultdict(set)
-        for said in claims.values():
-            for claim in said:
-                taken[claim.photo].add(claim.key)
-        spoken_of = {unplaced.photo for unplaced in self._unmatched} | {one.photo for one in self._conflicts}
+                    spelling.setdefault(person_key(name), name)
+                    source_of[names.photo].setdefault(person_key(name), names)
+        spelling |= self._known.spelling
+        keys_on_photo: dict[str, set[str]] = defaultdict(set)
+        for same_face in claims.values():
+            for claim in same_face:
+                keys_on_photo[claim.photo].add(claim.key)
+        doubtful = {unplaced.photo for unplaced in self._unmatched} | {one.photo for one in self._conflicts}
         placeless, guesses = [], []
-        for photo, words_of in sorted(names.items()):
+        for photo, source_of_name in sorted(source_of.items()):
             faces = self._known.faces.get(photo, ())
-            here = {
-                person_key(self._known.current_names[face.face_id])
-                for face in faces
-                if face.face_id in self._known.current_names
-            }
-            left = [key for key in words_of if key not in taken[photo] | here]
-            free = [face for face in faces if self._is_unclaimed(face.face_id, claims)]
-            for key in left:
-                words, name = words_of[key], self._known.spelling.get(key, spelt[key])
-                if (
-                    len(left) == len(free) == 1
-                    and photo not in spoken_of
-                    and not self._is_rejected(free[0].face_id, key)
-                ):
-                    guesses.append(
-                        FaceNaming(free[0].face_id, photo, name, (f"keywords ({words.source})",), 0.0, False)
-                    )
+            current = (self._known.current_names.get(face.face_id) for face in faces)
+            keys_on_photo[photo].update(person_key(name) for name in current if name is not None)
+            keys = [key for key in source_of_name if key not in keys_on_photo[photo]]
+            free = [face.face_id for face in faces if self._is_unclaimed(face.face_id, claims)]
+            is_unambiguous = len(keys) == len(free) == 1 and photo not in doubtful
+            for key in keys:
+                names = source_of_name[key]
+                if is_unambiguous and not self._is_rejected(free[0], key):
+                    kind = f"keywords ({names.source})"
+                    guesses.append(FaceNaming(free[0], photo, spelling[key], (kind,), 0.0, False))
                 else:
-                    placeless.append(UnplacedName(photo, name, None, "nothing says which face", words.where))
+                    placeless.append(UnplacedName(photo, spelling[key], None, "it has no region", names.where))
         return placeless, guesses
 
     def _is_unclaimed(self, face: str, claims: Mapping[str, list[_Claim]]) -> bool:
         return face not in claims and face not in self._known.current_names and face not in self._known.resolved.labels
+
+
+def _match_region(chosen: FrameInterpretation, number: int) -> int | None:
+    """Return the face of a region: the matched one, or one that another region fits only slightly better."""
+    if number in chosen.pairs:
+        return chosen.pairs[number]
+    face = int(chosen.fit[number].argmax())
+    rival = next((box for box, other in chosen.pairs.items() if other == face), None)
+    if rival is not None and 0 < _RIVAL_FIT_RATIO * chosen.fit[rival, face] <= chosen.fit[number, face]:
+        return face
+    return None
 
 
 def _to_unplaced_name(guess: FaceNaming) -> UnplacedName:

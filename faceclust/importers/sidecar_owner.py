@@ -1,4 +1,4 @@
-"""Which photo a file beside the photos speaks of."""
+"""Find the photo that a sidecar or another program's path refers to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from faceclust.files.names import RAW_EXTENSIONS
 
 
 class PhotoLookup:
-    """The photos of a library (POSIX paths below its root), looked up by what other programs call
-    them. What is written otherwise than the photo is taken for it only where no other is meant as
-    well: names that differ in case alone are one photo on some disks and two on others."""
+    """Looks up photos of a library (POSIX paths below its root) by other programs' names for them.
+
+    A name in another spelling counts only if it is unambiguous: names that differ only in case are one
+    photo on some disks and two on others.
+    """
 
     def __init__(self, photos: Iterable[str]) -> None:
         self._by_name: dict[str, list[str]] = defaultdict(list)
@@ -22,13 +24,15 @@ class PhotoLookup:
             self._by_stem[_stem(photo).casefold()].append(photo)
 
     def find_by_name(self, name: str) -> Sequence[str]:
-        """The photo of this path; none, or several where it cannot be told which."""
+        """Find the photo with this path: none, one, or several if ambiguous."""
         return _closest_names(name, self._by_name.get(name.casefold(), ()), str)
 
     def find_by_sidecar(self, sidecar: str) -> Sequence[str]:
-        """The photo of a sidecar: as digiKam and darktable call it (`photo.jpg.xmp`), else as Adobe
-        does (`photo.xmp`), where a RAW file has it before the pictures made from it. None, or several
-        where it cannot be told which."""
+        """Find the photo of a sidecar: none, one, or several if ambiguous.
+
+        The naming of digiKam and darktable (`photo.jpg.xmp`) takes precedence over Adobe's
+        (`photo.xmp`). In the latter, a single RAW file takes precedence over pictures made from it.
+        """
         name = posixpath.splitext(sidecar)[0]
         if posixpath.splitext(name)[1] and (photos := self.find_by_name(name)):
             return photos
@@ -37,11 +41,11 @@ class PhotoLookup:
         return raw if len(raw) == 1 else photos
 
 
-def _closest_names(name: str, photos: Sequence[str], called: Callable[[str], str]) -> Sequence[str]:
-    """Those called exactly so, else those of this very folder, else all."""
-    exact = [photo for photo in photos if called(photo) == name]
-    beside = [photo for photo in photos if posixpath.dirname(photo) == posixpath.dirname(name)]
-    return exact or beside or photos
+def _closest_names(name: str, photos: Sequence[str], key: Callable[[str], str]) -> Sequence[str]:
+    """Return the photos whose key is exactly `name`, else those in its folder, else all."""
+    exact = [photo for photo in photos if key(photo) == name]
+    in_folder = [photo for photo in photos if posixpath.dirname(photo) == posixpath.dirname(name)]
+    return exact or in_folder or photos
 
 
 def _stem(photo: str) -> str:

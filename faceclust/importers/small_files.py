@@ -1,4 +1,4 @@
-"""Small files of other programs, read as carefully as photos are."""
+"""Read small files of other programs, which may be hostile."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 from faceclust.photos.reading import open_without_blocking
 
-#: Larger files are not what their names say.
+#: Larger files are not read.
 MAX_FILE_BYTES = 100_000_000
 
 
 class UnreadableFileError(Exception):
-    """Nothing can be made of this file; the message says why."""
+    """The file cannot be read or parsed; the message has the reason."""
 
 
 def read_small_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    """All bytes of an ordinary file; no link is followed. Raises UnreadableError."""
+    """Read a regular file without following links. Raises UnreadableFileError."""
     try:
         with open_without_blocking(path) as file:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                raise UnreadableFileError("it is not an ordinary file")
+                raise UnreadableFileError("it is not a regular file")
             if status.st_size > max_bytes:
                 raise UnreadableFileError(f"it is larger than {max_bytes:,} bytes")
             parts = []
@@ -35,8 +35,7 @@ def read_small_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
 
 
 def decode_text(data: bytes) -> str:
-    """Text in whatever encoding its program wrote: by its mark, else UTF-8, else that of Windows in
-    western Europe, where a byte that means nothing becomes a mark of its own."""
+    """Decode a text by its byte order mark, else as UTF-8, else as Windows-1252 with replacements."""
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8"),
         (codecs.BOM_UTF16_LE, "utf-16"),

@@ -1,4 +1,4 @@
-"""Which files an import is to read: what the user named, sorted by what it is."""
+"""Classify the files and folders that an import reads."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ _TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 
 @dataclass
 class Sources:
-    """`folders` (POSIX paths below the root) whose photos, sidecars and `.picasa.ini` are read;
-    `photos` and `files` (sidecars, `.picasa.ini`) that were named one by one, in the same form;
-    `mirrors`: folders elsewhere, in which sidecars lie as the photos do in the library."""
+    """The sources of an import.
+
+    `folders` (POSIX paths below the root) are read with their photos, sidecars and `.picasa.ini`.
+    `photos` and `files` (sidecars, `.picasa.ini`) are single ones, as paths below the root. `mirrors`
+    are folders elsewhere with sidecars at the photos' relative paths.
+    """
 
     folders: list[str] = field(default_factory=list)
     photos: list[str] = field(default_factory=list)
@@ -28,34 +31,13 @@ class Sources:
 
 
 def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, photos: Collection[str]) -> Sources:
-    """What each named path is; without any, the whole library. Raises UsageError for what is not
-    there, or nothing to read names from."""
+    """Classify each path; without paths, the whole library is the source.
+
+    Raises UsageError if a path is missing or is not a source of names.
+    """
     sources = Sources()
     for given in paths:
-        path = _resolve_existing(given)
-        below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
-        if path.is_dir():
-            if below is None:
-                sources.mirrors.append(path)
-            else:
-                sources.folders.append("" if below == "." else below)
-        elif path.name.lower() == picasa.CONTACTS_NAME:
-            sources.contacts.append(path)
-        elif path.suffix.lower() in _TABLE_ENDINGS:
-            sources.tables.append(path)
-        elif below is not None and below in photos:
-            sources.photos.append(below)
-        elif path.suffix.lower() != ".xmp" and path.name.lower() not in picasa.INI_NAMES:
-            raise UsageError(
-                f"{given}: names are not read from such a file, and it is no photo of the library",
-                hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini or a contacts.xml",
-            )
-        elif below is None:
-            raise UsageError(
-                f"{given} is not in the library {root}", hint="name the folder in which it lies as its photo does there"
-            )
-        else:
-            sources.files.append(below)
+        _add_source(sources, root, given, photos)
     if contacts is not None:
         sources.contacts.append(_resolve_existing(contacts))
     if not (sources.folders or sources.photos or sources.files or sources.mirrors or sources.tables):
@@ -63,20 +45,48 @@ def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, p
     return sources
 
 
+def _add_source(sources: Sources, root: Path, given: Path, photos: Collection[str]) -> None:
+    path = _resolve_existing(given)
+    below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+    name, suffix = path.name.lower(), path.suffix.lower()
+    if path.is_dir():
+        if below is None:
+            sources.mirrors.append(path)
+        else:
+            sources.folders.append("" if below == "." else below)
+    elif name == picasa.CONTACTS_NAME:
+        sources.contacts.append(path)
+    elif suffix in _TABLE_ENDINGS:
+        sources.tables.append(path)
+    elif below is not None and below in photos:
+        sources.photos.append(below)
+    elif suffix != ".xmp" and name not in picasa.INI_NAMES:
+        raise UsageError(
+            f"cannot read names from {given}: it is not a photo of the library or a supported file",
+            hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini or a contacts.xml",
+        )
+    elif below is None:
+        raise UsageError(
+            f"{given} is not in the library {root}", hint="name the folder that mirrors the library instead"
+        )
+    else:
+        sources.files.append(below)
+
+
 def find_contacts_files(root: Path) -> list[Path]:
-    """Where Picasa, or somebody who saved what it knew, may have put its contacts."""
-    places = [root / picasa.CONTACTS_NAME]
+    """Return the existing contacts files of Picasa: in the library's root, or in Picasa's own folder."""
+    candidates = [root / picasa.CONTACTS_NAME]
     if local := os.environ.get("LOCALAPPDATA"):
-        places.append(Path(local, "Google", "Picasa2", "contacts", picasa.CONTACTS_NAME))
+        candidates.append(Path(local, "Google", "Picasa2", "contacts", picasa.CONTACTS_NAME))
     home = Path.home()
-    places.append(home / "Library/Application Support/Google/Picasa3/contacts" / picasa.CONTACTS_NAME)
-    return [place for place in places if place.is_file()]
+    candidates.append(home / "Library/Application Support/Google/Picasa3/contacts" / picasa.CONTACTS_NAME)
+    return [candidate for candidate in candidates if candidate.is_file()]
 
 
 def _resolve_existing(path: Path) -> Path:
     try:
         return path.expanduser().resolve(strict=True)
     except FileNotFoundError:
-        raise UsageError(f"there is no {path}", hint="check the spelling") from None
+        raise UsageError(f"{path} does not exist", hint="check the spelling") from None
     except (OSError, RuntimeError) as error:
-        raise UsageError(f"{path} cannot be opened: {error}") from error
+        raise UsageError(f"cannot open {path}: {error}") from error

@@ -1,4 +1,4 @@
-"""What a program said of one photo, as values."""
+"""Names from other programs as values."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from faceclust.types import Box
 
 
 class Frame(StrEnum):
-    """The picture that a program's boxes relate to."""
+    """The picture that a program's boxes refer to."""
 
-    STORED = "stored"  # as the file holds it
-    UPRIGHT = "upright"  # as it is shown
-    ROTATED = "turned"  # as the file held it before somebody turned it
+    STORED = "stored"  # before the EXIF orientation is applied
+    UPRIGHT = "upright"  # after the EXIF orientation is applied
+    ROTATED = "turned"  # stored, before somebody rotated the file
 
 
 @dataclass(frozen=True)
 class Region:
-    """A name and its place. `box`: left, top, right, bottom as fractions of the program's picture;
-    not `sure`: our own suggestion, come back."""
+    """A name with a box: (left, top, right, bottom) in fractions of the program's picture.
+
+    `confirmed` is false for our own suggestions, read back.
+    """
 
     name: str
     box: Box
@@ -28,12 +30,13 @@ class Region:
 
 @dataclass(frozen=True)
 class PhotoNames:
-    """What one program says of one photo at one place. `photo`: POSIX path below the root; `source`:
-    what is told to the user, such as "XMP sidecars"; `scheme`: which of two ways to write regions;
-    `where`: the file it stands in; `frame`: what the boxes relate to by the program's rules, and
-    `sure` where there is no doubt about it;
-    `applied_to`: width and height of that picture as the program says; `orientation`: the EXIF
-    orientation of the stored picture, as the program says; `people`: names without a place."""
+    """The names for one photo (POSIX path below the root) in one file of another program.
+
+    `source` is the kind of source in messages, such as "XMP sidecars". `where` is the file. `scheme`
+    is the notation of regions, "mwg" or "mp". `frame` is what the boxes refer to by the program's rule,
+    without doubt if `frame_certain`. `applied_to` (width and height in px) and `orientation` (EXIF)
+    describe the stored picture according to the program. `people` are names without a region.
+    """
 
     photo: str
     source: str
@@ -49,7 +52,7 @@ class PhotoNames:
 
 @dataclass(frozen=True)
 class UnreadableSource:
-    """A file, or a part of it, that nothing could be made of."""
+    """A file that cannot be read, and why."""
 
     where: str
     why: str

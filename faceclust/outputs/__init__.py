@@ -1,1 +1,1 @@
-"""Persons to what people look at and other programs read."""
+"""Outputs: report, map, albums, sidecars, tables and plots."""

@@ -1,4 +1,4 @@
-"""One row a face, as a table for other programs: CSV, JSON, JSON lines, Parquet, SQLite."""
+"""The faces as a table for other programs, one row each: CSV, JSON, JSON Lines, Parquet, SQLite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
-#: The columns, in their order. New ones come at the end; none is renamed or taken away.
+#: The columns in order. New ones are added at the end; none is ever renamed or removed.
 SCHEMA = pa.schema(
     [
         pa.field("photo", pa.string(), nullable=False),
@@ -45,41 +45,43 @@ def build_rows(
     cluster_of: Mapping[str, int],
     photos: Mapping[str, PhotoInfo],
 ) -> list[Row]:
-    """A row for each face on each photo, with a value for each column of SCHEMA: path below the
-    library, box in pixels of the upright photo, group number (None: alone), person (None: not
-    named). `photos`: what is known of each photo, by its path."""
+    """Build a row for each face on each photo, with a value for each column of SCHEMA.
+
+    Photo paths are relative to the library. Boxes are in pixels of the upright photo. The cluster is
+    None for a face that is alone, the person None for an unnamed face. `photos` is keyed by path.
+    """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
     rows = []
-    for place in occurrences:
-        person, facts = person_of.get(place.face_id), photos[place.photo]
-        left, top, right, bottom = place.pixel_box
+    for face in occurrences:
+        person, photo = person_of.get(face.face_id), photos[face.photo]
+        left, top, right, bottom = face.pixel_box
         rows.append(
             {
-                "photo": place.photo,
+                "photo": face.photo,
                 "left": left,
                 "top": top,
                 "right": right,
                 "bottom": bottom,
-                "face_id": place.face_id,
-                "cluster": cluster_of.get(place.face_id),
+                "face_id": face.face_id,
+                "cluster": cluster_of.get(face.face_id),
                 "person": person.name if person else None,
-                "confirmed": bool(person and place.face_id in person.confirmed),
-                "score": round(place.score, 4),
-                "quality": round(place.quality, 4),
-                "taken_at": place.taken_at,
-                "camera": facts.camera,
-                "latitude": facts.latitude,
-                "longitude": facts.longitude,
-                "width": facts.size[0],
-                "height": facts.size[1],
-                "photo_hash": place.photo_hash,
+                "confirmed": bool(person and face.face_id in person.confirmed),
+                "score": round(face.score, 4),
+                "quality": round(face.quality, 4),
+                "taken_at": face.taken_at,
+                "camera": photo.camera,
+                "latitude": photo.latitude,
+                "longitude": photo.longitude,
+                "width": photo.size[0],
+                "height": photo.size[1],
+                "photo_hash": face.photo_hash,
             }
         )
     return rows
 
 
 def write_rows(rows: list[Row], format: str, stream: BinaryIO) -> None:
-    """Write the rows; `format` is one of FORMATS."""
+    """Write the rows in a format of FORMATS."""
     FORMATS[format](rows, stream)
 
 
@@ -104,23 +106,24 @@ def _write_jsonl(rows: list[Row], stream: BinaryIO) -> None:
 
 def _write_csv(rows: list[Row], stream: BinaryIO) -> None:
     line = io.StringIO(newline="")
-    # It puts quotes around what its line ends are made of: so both kinds are safe inside a value.
+    # csv quotes values that contain a character of the line terminator. "\r\n" makes it quote both \r
+    # and \n; the output itself ends lines with \n.
     writer = csv.DictWriter(line, SCHEMA.names, lineterminator="\r\n")
 
-    def put() -> None:
+    def write_line() -> None:
         stream.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")
         line.seek(0)
         line.truncate()
 
     writer.writeheader()
-    put()
+    write_line()
     for row in _with_text_dates(rows):
         writer.writerow(row | {"confirmed": str(row["confirmed"]).lower()})
-        put()
+        write_line()
 
 
 def _write_sqlite(rows: list[Row], stream: BinaryIO) -> None:
-    """A database with one table, `faces`; booleans are 0 and 1, dates are text."""
+    """Write a database with one table, `faces`; booleans are 0 and 1, dates are text."""
     columns = ", ".join(
         f'"{field.name}" {_SQLITE_TYPES.get(str(field.type), "INTEGER")}{"" if field.nullable else " NOT NULL"}'
         for field in SCHEMA
@@ -143,7 +146,7 @@ def _with_text_dates(rows: Iterable[Row]) -> Iterator[Row]:
         yield row | {"taken_at": row["taken_at"].isoformat() if row["taken_at"] else None}
 
 
-#: What writes each format.
+#: The writer of each format.
 FORMATS: dict[str, Callable[[list[Row], BinaryIO], None]] = {
     "csv": _write_csv,
     "json": _write_json,
@@ -151,7 +154,7 @@ FORMATS: dict[str, Callable[[list[Row], BinaryIO], None]] = {
     "parquet": _write_parquet,
     "sqlite": _write_sqlite,
 }
-#: The format that a file's ending means, where it is not the ending itself.
+#: File name suffixes that differ from the name of their format.
 FORMAT_BY_SUFFIX = {"db": "sqlite", "sqlite3": "sqlite", "ndjson": "jsonl"}
 #: Formats that are not text.
 BINARY_FORMATS = frozenset({"parquet", "sqlite"})

@@ -1,4 +1,4 @@
-"""Pages that need nothing but themselves: no file beside them, no network, no foreign script."""
+"""Render self-contained HTML pages: no network, and no script but the page's own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from faceclust.errors import FaceclustError
+
 _WEB_FILES = resources.files("faceclust.outputs") / "web"
 
 
@@ -26,13 +28,12 @@ def render_page(
     images: str = "data:",
     **values: Any,
 ) -> str:
-    """A page from a template of `web/`; `styles` and `scripts` are files there, which the page
-    holds. Whatever came from a file name or a user is escaped by the template engine, and the
-    page's content-security policy lets no script run but these, nor anything be fetched but
-    `images` (sources of the policy's `img-src`).
+    """Render a template of `web/` with embedded `styles` and `scripts`, which are files there.
 
-    The template finds `policy` (for the meta element), `style` and `script` (to put inside
-    elements) among its values.
+    The template engine escapes all values, such as file names and names of people. The page's
+    content security policy allows only these scripts, and only images from `images` (sources for
+    `img-src`). The template also gets `policy` for the meta element, and `style` and `script` for the
+    elements of these names. Raises FaceclustError if a script of the installation is missing.
     """
     script = "\n".join(map(_read_asset, scripts))
     page = (
@@ -49,12 +50,12 @@ def render_page(
 
 
 def data_uri(jpeg: bytes) -> str:
-    """A picture to stand in the page itself."""
+    """Encode a JPEG as a data URI."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def photo_href(photo: Path, page: Path) -> str:
-    """A link from the page to a photo: relative where it can be, so that both may move together."""
+    """Return the link from a page to a photo; relative if possible, so that both can move together."""
     try:
         relative = Path(os.path.relpath(photo, page.parent)).as_posix()
     except ValueError:  # another drive on Windows
@@ -63,7 +64,7 @@ def photo_href(photo: Path, page: Path) -> str:
 
 
 def make_photo_href(root: Path, page: Path) -> Callable[[str], str]:
-    """The same for many photos, each given by its POSIX path below `root`."""
+    """Return a function that links to photos by their POSIX paths below `root`."""
     base = photo_href(root, page)
     base = "./" if base == "./." else base + "/"
     return lambda photo: base + quote(photo, errors="surrogateescape")
@@ -82,11 +83,16 @@ def _jinja_environment() -> jinja2.Environment:
 
 @cache
 def _read_asset(name: str) -> str:
-    return (_WEB_FILES / name).read_text(encoding="utf-8")
+    try:
+        return (_WEB_FILES / name).read_text(encoding="utf-8")
+    except FileNotFoundError:  # a checkout whose scripts were never fetched
+        raise FaceclustError(
+            f"this installation of faceclust lacks the file {name}", hint="install faceclust again with pip"
+        ) from None
 
 
 def _content_security_policy(script: str, images: str) -> str:
-    """No request leaves the page: pictures are inside it or beside it, and only this very script runs."""
+    """Return a policy that allows this very script and these image sources, and no requests."""
     allowed = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" if script else "'none'"
     parts = ["default-src 'none'", f"img-src {images}", "style-src 'unsafe-inline'", f"script-src {allowed}"]
     return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])

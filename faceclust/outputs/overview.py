@@ -1,4 +1,4 @@
-"""Each person in a line: how many faces and photos, from when to when, the best face."""
+"""An overview of a person: numbers of faces and photos, first and last date, best face."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from faceclust.types import FaceOccurrence, Person
 
 @dataclass(frozen=True)
 class Overview:
-    """A person, or a group without a name, in numbers. `suggested` are the faces, by their ids,
-    that came with the group and were not confirmed. `best` is the confirmed face of the best
-    quality, where none is confirmed the best of all; None where no photo is here."""
+    """A person, or a group without a name, in numbers.
+
+    `confirmed` and `suggested` have face ids. `best` is the confirmed face of the best quality, or the
+    best of all if none is confirmed; None if no photo is available.
+    """
 
     person: Person
     confirmed: tuple[str, ...]
@@ -25,26 +27,26 @@ class Overview:
 
 
 def build_overview(person: Person, occurrences_of: Mapping[str, Sequence[FaceOccurrence]]) -> Overview:
-    """What can be said of a person; `places_of`: face id → the photos it is on."""
-    mine = [place for face in person.face_ids for place in occurrences_of.get(face, ())]
-    days = [place.taken_at.date() for place in mine if place.taken_at]
+    """Build the overview of a person; `occurrences_of` maps a face id to its occurrences."""
+    occurrences = [found for face in person.face_ids for found in occurrences_of.get(face, ())]
+    dates = [found.taken_at.date() for found in occurrences if found.taken_at]
 
-    def merit(place: FaceOccurrence) -> tuple[bool, float, str, str]:
-        return place.face_id not in person.confirmed, -place.quality, place.face_id, place.photo
+    def rank(face: FaceOccurrence) -> tuple[bool, float, str, str]:
+        return face.face_id not in person.confirmed, -face.quality, face.face_id, face.photo
 
     return Overview(
         person=person,
         confirmed=tuple(face for face in person.face_ids if face in person.confirmed),
         suggested=tuple(face for face in person.face_ids if face not in person.confirmed),
-        photos=len({place.photo for place in mine}),
-        first=min(days, default=None),
-        last=max(days, default=None),
-        best=min(mine, key=merit, default=None),
+        photos=len({found.photo for found in occurrences}),
+        first=min(dates, default=None),
+        last=max(dates, default=None),
+        best=min(occurrences, key=rank, default=None),
     )
 
 
 def format_year_range(dates: Iterable[date | None]) -> str:
-    """ "2019", "2019–2023", or "" where no date is known."""
+    """Format the years of dates as "2019" or "2019–2023"; "" if no date is known."""
     years = sorted({date.year for date in dates if date})
     if not years:
         return ""

@@ -1,4 +1,4 @@
-"""Curves drawn into a file, by matplotlib, which the extra `plot` brings."""
+"""Draw curves into files with matplotlib (extra `plot`)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from faceclust.errors import FaceclustError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: What a plot's file name may end in.
+#: The supported file name suffixes of plots.
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 _SOFTWARE = "faceclust"
-#: The same curve is to be the same file.
+#: Without dates: the same curve gives the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": _SOFTWARE},
     ".svg": {"Creator": _SOFTWARE, "Date": None},
     ".pdf": {"Creator": _SOFTWARE, "Producer": _SOFTWARE, "CreationDate": None},
 }
-#: By which a drawing of ours is known again; a PNG is by its metadata.
+#: Bytes that identify our own plots. A PNG is identified by its metadata.
 _PLOT_SIGNATURES = {
     ".svg": b"<dc:title>%b</dc:title>" % _SOFTWARE.encode(),
     ".pdf": b"/Creator (%b)" % _SOFTWARE.encode(),
 }
-_MAX_SIGNATURE_BYTES = 50_000_000  # bytes that are read for it
+_MAX_SIGNATURE_BYTES = 50_000_000  # read at most, to find the signature
 _INK, _ACCENT, _PALE = "#222222", "#1f5fa8", "#bbbbbb"
 
 
 def require_matplotlib() -> None:
-    """Raises FaceclustError where matplotlib is not installed."""
+    """Raises FaceclustError if matplotlib is not installed."""
     if find_spec("matplotlib") is None:
         raise FaceclustError(
             "matplotlib is not installed", hint="type: pip install 'faceclust[plot]', or leave out --plot"
@@ -42,7 +42,7 @@ def require_matplotlib() -> None:
 
 
 def is_own_plot(file: Path) -> bool:
-    """Whether this picture was drawn here."""
+    """Is this file a plot written by faceclust?"""
     from PIL import Image
 
     try:
@@ -65,14 +65,17 @@ def draw_roc(
     min_far: float,
     title: str,
 ) -> None:
-    """The curve of VAL over FAR (k,), both rising from 0 to 1, FAR on a logarithmic axis from `least`,
-    which is one pair; the points `marks` (FAR, VAL) are set off and told by their value."""
+    """Draw the ROC curve: VAL over FAR, both (k,) and rising from 0 to 1.
+
+    The FAR axis is logarithmic. `min_far` is the FAR of a single pair. The points of `highlighted`
+    (FAR, VAL) are marked and labelled.
+    """
     figure = _new_figure()
     axes = figure.add_subplot()
     start = min_far / 2
     axes.plot(np.maximum(far, start), val, color=_ACCENT, linewidth=1.8)
-    guess = np.geomspace(start, 1, 200)
-    axes.plot(guess, guess, color=_PALE, linewidth=1, linestyle="--")
+    diagonal = np.geomspace(start, 1, 200)
+    axes.plot(diagonal, diagonal, color=_PALE, linewidth=1, linestyle="--")
     axes.annotate("guessing", (0.3, 0.3), xytext=(-6, 4), textcoords="offset points", ha="right", color="#777777")
     for x, y in highlighted:
         axes.plot(x, y, "o", color=_ACCENT, markersize=5)
@@ -95,8 +98,11 @@ def draw_degradations(
     title: str,
     y_label: str,
 ) -> None:
-    """A panel beside another for each of `panels`: what its horizontal axis is, the levels there, and
-    the share reached at each. `base` is the share reached at none of them, a dashed line."""
+    """Draw the effect of degradations, one panel each, side by side.
+
+    A panel has the label of its horizontal axis, the levels, and the share reached at each level. The
+    dashed line at `baseline` is the share without degradation.
+    """
     figure = _new_figure(width=4.2 * max(len(panels), 1))
     figure.suptitle(title, x=0.02, ha="left", fontsize=11)
     for number, (x, levels, values) in enumerate(panels, start=1):
@@ -104,8 +110,7 @@ def draw_degradations(
         axes.axhline(baseline, color=_PALE, linewidth=1, linestyle="--")
         axes.plot(levels, values, "o-", color=_ACCENT, linewidth=1.8, markersize=5)
         for level, value in zip(levels, values, strict=True):
-            said = f"{100 * value:.1f}"
-            axes.annotate(said, (level, value), xytext=(0, 7), textcoords="offset points", ha="center")
+            axes.annotate(f"{100 * value:.1f}", (level, value), xytext=(0, 7), textcoords="offset points", ha="center")
         axes.set_xscale("log")
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.minorticks_off()
@@ -118,8 +123,10 @@ def draw_degradations(
 def draw_threshold_curves(
     stream: BinaryIO, suffix: str, curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]
 ) -> None:
-    """BCubed F by threshold, a line each in a colour of its own: its name, the thresholds and F there;
-    without thresholds it is one F, right across."""
+    """Draw BCubed F over the threshold, one line for each curve: name, thresholds, F values.
+
+    A curve without thresholds has one F value, drawn as a horizontal line.
+    """
     figure = _new_figure(width=7.5)
     axes = figure.add_subplot()
     for number, (name, thresholds, values) in enumerate(curves):

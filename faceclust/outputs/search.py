@@ -1,4 +1,4 @@
-"""Which photos show whom, and who is photographed with whom."""
+"""Search photos by the people on them, and count the pairs of people that share photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from faceclust.types import FaceOccurrence, Person
 
 @dataclass(frozen=True)
 class Subject:
-    """Somebody to look for: the faces of a person or a group, and which of them are confirmed."""
+    """A person or group to search for: the ids of all its faces and of the confirmed ones."""
 
     faces: frozenset[str]
     confirmed: frozenset[str]
@@ -24,13 +24,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Query:
-    """What a photo has to be.
+    """The conditions that a photo has to meet.
 
-    Everybody of `present` is on it and nobody of `absent`; with nobody in `present`, any face
-    will do. The faces that make somebody present have `min_quality` (0 to 1), and are confirmed
-    where `confirmed` asks for it; whoever may be there by a suggestion is not absent. `alone`:
-    there is no face besides. It was taken from `since` to `until`, both inclusive, and lies in
-    `folder` (POSIX path below the library, "" for all of it) or below.
+    Everybody in `present` is on it and nobody in `absent`; if `present` is empty, any face counts.
+    Faces of the people present have at least `min_quality` (0 to 1), and are confirmed if `confirmed`
+    is set. A suggested face is enough to exclude a photo by `absent`. `alone` forbids further faces.
+    The photo was taken between `since` and `until`, both inclusive, and is in or below `folder` (POSIX
+    path below the library, "" for the whole library).
     """
 
     present: tuple[Subject, ...] = ()
@@ -45,8 +45,7 @@ class Query:
 
 @dataclass(frozen=True)
 class FoundFace:
-    """A face on a photo that was found. `name` is None where it has none; `matched`: it is one
-    of those that were looked for."""
+    """A face on a matching photo. `matched`: it is one of the faces searched for."""
 
     occurrence: FaceOccurrence
     name: str | None
@@ -56,7 +55,7 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class FoundPhoto:
-    """A photo that was found: its path below the library, and every face on it."""
+    """A matching photo: its path below the library, and every face on it."""
 
     photo: str
     taken_at: datetime | None
@@ -65,8 +64,10 @@ class FoundPhoto:
 
 @dataclass(frozen=True)
 class PersonPair:
-    """Two named persons, and on how many photos both are: on `confirmed` of them both for
-    certain, on the others one or both by a suggestion."""
+    """Two named persons and the number of photos they share.
+
+    In `confirmed` of the photos, both people are confirmed; in the others, at least one is suggested.
+    """
 
     names: tuple[str, str]
     photos: int
@@ -78,16 +79,18 @@ class PersonPair:
 
 
 def find_photos(occurrences: Iterable[FaceOccurrence], persons: Iterable[Person], query: Query) -> list[FoundPhoto]:
-    """The photos that are as asked for, by the time they were taken (those without one last),
-    then by path. A photo kept twice is found twice."""
+    """Find the photos that match a query, sorted by date (undated last), then by path.
+
+    Copies of one photo are separate results.
+    """
     person_of = {face: person for person in persons if person.name is not None for face in person.face_ids}
     confirmed = frozenset(face for face, person in person_of.items() if face in person.confirmed)
     found = []
     for photo, faces in _faces_by_photo(occurrences, query).items():
         matched = _matching_faces(faces, query, confirmed)
         if matched:
-            named = tuple(_to_found_face(face, person_of.get(face.face_id), matched) for face in faces)
-            found.append(FoundPhoto(photo, faces[0].taken_at, named))
+            found_faces = tuple(_to_found_face(face, person_of.get(face.face_id), matched) for face in faces)
+            found.append(FoundPhoto(photo, faces[0].taken_at, found_faces))
     return sorted(found, key=lambda photo: (photo.taken_at or datetime.max, photo.photo))
 
 
@@ -98,53 +101,59 @@ def count_pairs(
     *,
     confirmed: bool = False,
 ) -> list[PersonPair]:
-    """Pairs of named persons that are on one photo, most photos first. `of`: only pairs with one
-    of these persons (by their ids), who comes first in them. `confirmed`: confirmed faces alone
-    count. Copies of one photo are one."""
+    """Count the photos that each pair of named persons shares, most photos first.
+
+    With `person_ids`, only pairs with one of these persons count, who comes first in the pair. With
+    `confirmed`, only confirmed faces count. Copies of one photo count once.
+    """
     named = [person for person in persons if person.name is not None]
     wanted = {number for number, person in enumerate(named) if not person_ids or person.id in person_ids}
     number_of = {face: number for number, person in enumerate(named) for face in person.face_ids}
     on_photo: dict[str, dict[int, bool]] = defaultdict(dict)
-    for place in occurrences:
-        number = number_of.get(place.face_id)
+    for occurrence in occurrences:
+        number = number_of.get(occurrence.face_id)
         if number is None:
             continue
-        sure = place.face_id in named[number].confirmed
-        if sure or not confirmed:
-            here = on_photo[place.photo_hash]
-            here[number] = here.get(number, False) or sure
+        is_confirmed = occurrence.face_id in named[number].confirmed
+        if is_confirmed or not confirmed:
+            people = on_photo[occurrence.photo_hash]
+            people[number] = people.get(number, False) or is_confirmed
     photos: Counter[tuple[int, int]] = Counter()
-    both_sure: Counter[tuple[int, int]] = Counter()
-    for here in on_photo.values():
-        for pair in combinations(sorted(here), 2):
+    both_confirmed: Counter[tuple[int, int]] = Counter()
+    for people in on_photo.values():
+        for pair in combinations(sorted(people), 2):
             if not wanted.isdisjoint(pair):
                 photos[pair] += 1
-                both_sure[pair] += here[pair[0]] and here[pair[1]]
-    ranked = sorted(photos, key=lambda pair: (-photos[pair], -both_sure[pair], pair))
+                both_confirmed[pair] += people[pair[0]] and people[pair[1]]
+    ranked = sorted(photos, key=lambda pair: (-photos[pair], -both_confirmed[pair], pair))
     ordered = [(pair, pair if pair[0] in wanted else pair[::-1]) for pair in ranked]
-    return [PersonPair((named[a].label, named[b].label), photos[pair], both_sure[pair]) for pair, (a, b) in ordered]
+    return [
+        PersonPair((named[a].label, named[b].label), photos[pair], both_confirmed[pair]) for pair, (a, b) in ordered
+    ]
 
 
 def parse_range_start(text: str) -> datetime:
-    """The first moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
+    """Return the first moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
     year, month, day = _parse_partial_date(text)
     return datetime(year, month or 1, day or 1)
 
 
 def parse_range_end(text: str) -> datetime:
-    """The last moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
+    """Return the last moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
     year, month, day = _parse_partial_date(text)
     month = month or 12
     return datetime(year, month, day or calendar.monthrange(year, month)[1], 23, 59, 59, 999999)
 
 
 def parse_date_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
-    """The first and the last moment of "2019", "2019-05" or "2019-05-17" each, None where there is no
-    text. Raises UsageError for other text, and where the last is before the first."""
+    """Parse both ends of a date range, each like "2019", "2019-05" or "2019-05-17"; None stays None.
+
+    Raises UsageError for other text, and if the range ends before it starts.
+    """
     first = parse_range_start(since) if since is not None else None
     last = parse_range_end(until) if until is not None else None
     if first and last and last < first:
-        raise UsageError(f"{until} is before {since}", hint="since comes first, until last")
+        raise UsageError(f"{until} is before {since}", hint="since is the first day, until the last")
     return first, last
 
 
@@ -155,28 +164,28 @@ def _parse_partial_date(text: str) -> tuple[int, int | None, int | None]:
         if year is not None:
             datetime(year, 1 if month is None else month, 1 if day is None else day)
             return year, month, day
-    except ValueError:  # no such day
+    except ValueError:  # no such month or day
         pass
-    raise UsageError(f"{text!r} is no date", hint="write a year, month or day: 2019, 2019-05, 2019-05-17")
+    raise UsageError(f"{text!r} is not a date", hint="write a year, month or day: 2019, 2019-05, 2019-05-17")
 
 
 def _faces_by_photo(occurrences: Iterable[FaceOccurrence], query: Query) -> dict[str, list[FaceOccurrence]]:
-    """The faces of each photo that lies in the folder and was taken in the time."""
-    below = f"{query.folder}/" if query.folder else ""
-    dated = query.since is not None or query.until is not None
+    """Group the faces by photo, for photos in the query's folder and date range."""
+    prefix = f"{query.folder}/" if query.folder else ""
+    needs_date = query.since is not None or query.until is not None
     since, until = query.since or datetime.min, query.until or datetime.max
     faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
-    for place in occurrences:
-        if not place.photo.startswith(below):
+    for occurrence in occurrences:
+        if not occurrence.photo.startswith(prefix):
             continue
-        if dated and not (place.taken_at is not None and since <= place.taken_at <= until):
+        if needs_date and not (occurrence.taken_at is not None and since <= occurrence.taken_at <= until):
             continue
-        faces[place.photo].append(place)
+        faces[occurrence.photo].append(occurrence)
     return faces
 
 
 def _matching_faces(faces: Sequence[FaceOccurrence], query: Query, confirmed: Collection[str]) -> frozenset[str]:
-    """The faces of a photo that make it one asked for; none where it is not."""
+    """Return the ids of a photo's faces that match the query; empty if the photo does not match."""
     ids = frozenset(face.face_id for face in faces)
     if any(not subject.faces.isdisjoint(ids) for subject in query.absent):
         return frozenset()
@@ -186,8 +195,8 @@ def _matching_faces(faces: Sequence[FaceOccurrence], query: Query, confirmed: Co
     good = frozenset(face.face_id for face in faces if face.quality >= query.min_quality)
     if not query.present:
         return good.intersection(confirmed) if query.confirmed else good
-    shown = [good & (subject.confirmed if query.confirmed else subject.faces) for subject in query.present]
-    return frozenset().union(*shown) if all(shown) else frozenset()
+    matches = [good & (subject.confirmed if query.confirmed else subject.faces) for subject in query.present]
+    return frozenset().union(*matches) if all(matches) else frozenset()
 
 
 def _to_found_face(occurrence: FaceOccurrence, person: Person | None, matched: Collection[str]) -> FoundFace:

@@ -1,7 +1,7 @@
-"""XMP sidecars: files beside the photos, or below another folder, that name the faces on them.
+"""Write XMP sidecars with the names of faces, beside the photos or in a separate tree.
 
-A photo is never written. A sidecar that is there is added to, after a copy of it was put beside it;
-one that cannot be understood is left as it is.
+Photos are never written. An existing sidecar is backed up and extended; an unreadable one is left
+alone.
 """
 
 from __future__ import annotations
@@ -20,28 +20,30 @@ from faceclust.files.names import RAW_EXTENSIONS
 from faceclust.files.safe_paths import is_among_photos, unsafe_parent
 from faceclust.types import Box, PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
-from faceclust.xmp.packet import NAMESPACES, BadPacketError
+from faceclust.xmp.packet import MAX_PACKET_BYTES, NAMESPACES, BadPacketError
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.values import stored_box, stored_size
 from faceclust.xmp.write import MergeResult, merge_faces, strip_own_data
 
-#: How sidecars are called: as digiKam and darktable do, and as Adobe does.
+#: Naming schemes of sidecars: that of digiKam and darktable, and that of Adobe.
 SIDECAR_NAMES = ("file.jpg.xmp", "file.xmp")
 _BACKUP_SUFFIX = ".faceclust-backup"
-_MAX_SIDECAR_BYTES = 32_000_000  # bytes
+
 _OWN_NAMESPACE = NAMESPACES["faceclust"].encode()
 
-#: Orientation and, where known, upright size of a photo's file; None where it does not tell.
+#: Reads the orientation and, if known, the upright size of a photo file; None if it has neither.
 OrientationReader = Callable[[Path], tuple[int, tuple[int, int] | None] | None]
 
-#: XMP packet and IPTC keywords in a photo's file.
+#: Reads the XMP packet and the IPTC keywords of a photo file.
 EmbeddedMetadataReader = Callable[[Path], tuple[bytes | None, Sequence[str]]]
 
 
 @dataclass(frozen=True)
 class UprightFace:
-    """A face to write: its box as fractions of the upright photo, and whose it is; not
-    `confirmed`: by what faceclust suggests."""
+    """A face to write. The box is in fractions of the upright photo.
+
+    `confirmed` is false if the name is only suggested.
+    """
 
     box: Box
     name: str | None
@@ -50,10 +52,12 @@ class UprightFace:
 
 @dataclass(frozen=True)
 class Sidecar:
-    """A sidecar and what is to become of it. `photo`: path below the library; `action`: "make",
-    "change", "same" or, where it is left alone, "leave", with the reason in `why`. `count_conflicts`: our
-    name and the one that stays, of faces that another program gives another name. `seed`: the packet
-    that a new one begins as."""
+    """A sidecar and the planned action.
+
+    `photo` is a path below the library. `action` is "make", "change", "same", or "leave" with a
+    `reason`. `conflicts` has (our name, kept name) of faces that another program has named otherwise.
+    `initial_packet` is the content that a new sidecar starts from.
+    """
 
     photo: str
     path: Path
@@ -66,13 +70,13 @@ class Sidecar:
 
     @property
     def people(self) -> list[str]:
-        """The names written in it, each once."""
+        """The names to write, without duplicates."""
         return list(dict.fromkeys(face.name for face in self.faces if face.name))
 
 
 @dataclass(frozen=True)
 class SidecarPlan:
-    """What would be written. `gone`: photos with faces that are not there any more."""
+    """The planned sidecars. `missing_photos` have faces to write but no longer exist."""
 
     sidecars: tuple[Sidecar, ...] = ()
     missing_photos: tuple[str, ...] = ()
@@ -84,53 +88,91 @@ class SidecarPlan:
 def plan_sidecars(
     root: Path,
     faces: Mapping[str, Sequence[UprightFace]],
-    facts: Mapping[str, PhotoInfo],
+    photos: Mapping[str, PhotoInfo],
     read_orientation: OrientationReader,
     read_embedded: EmbeddedMetadataReader,
     out: Path | None = None,
     names: str = SIDECAR_NAMES[0],
 ) -> SidecarPlan:
-    """What the sidecars of these photos need. `faces`: photo → the faces to name in its sidecar;
-    `facts`: every photo of the library at `root`, for sidecars that have to be cleaned; `inside`: what
-    the photos say themselves, which new sidecars repeat by the properties that they have; `out`: the
-    folder to write the same tree below, None for beside the photos. Raises UsageError."""
+    """Plan the sidecars of the photos in `faces`, which maps a photo to the faces to write.
+
+    `photos` are all photos of the library at `root`: sidecars of the others may have to be cleaned.
+    `read_embedded` reads a photo's own metadata, whose people and keywords a new sidecar repeats. `out`
+    is the folder of a separate tree of sidecars, None for beside the photos. Raises UsageError.
+    """
     if out is not None and (out.resolve() == root.resolve() or (out.exists() and not out.is_dir())):
         raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
-    if out is not None and is_among_photos(out, root, facts):
+    if out is not None and is_among_photos(out, root, photos):
         raise UsageError(f"there are photos of the library in or beside {out}", hint="name a folder without photos")
-    found = [
-        Sidecar(
-            photo, (out or root) / f"{photo}.xmp", reason=f"its sidecar would be called as that of {Path(other).name}"
-        )
-        for photo, other in _suffixless_name_clashes(facts)
-        if faces.get(photo)
-    ]
-    gone: list[str] = []
-    sidecars = _photos_by_sidecar(out or root, facts, names)
-    for path, photos in sorted(sidecars.items()):
-        wanted = [photo for photo in photos if faces.get(photo)]
-        shared = _resolve_shared_sidecar(wanted)
-        found += [Sidecar(photo, path, reason=f"its sidecar is that of {other} too") for photo, other in shared]
-        photo = next((photo for photo in wanted if photo not in dict(shared)), None if wanted else photos[0])
-        if photo is None or not (faces.get(photo) or path.is_file()):
-            continue
-        if out is not None and (wrong := unsafe_parent(out, path.relative_to(out).as_posix())):
-            found.append(Sidecar(photo, path, reason=wrong))
-            continue
-        if not (root / photo).exists():
-            gone += [photo] if faces.get(photo) else []
-            continue
-        sidecar = _plan_sidecar(root / photo, path, facts[photo], faces.get(photo, ()), read_orientation, read_embedded)
-        found += [sidecar] if sidecar else []
-    for path, photo in _other_named_sidecars(out or root, facts, names, sidecars):
-        if (root / photo).exists() and not (out is not None and unsafe_parent(out, path.relative_to(out).as_posix())):
-            sidecar = _plan_sidecar(root / photo, path, facts[photo], (), read_orientation, read_embedded)
-            found += [sidecar] if sidecar else []
-    return SidecarPlan(tuple(found), tuple(gone))
+    return _SidecarPlanner(root, faces, photos, read_orientation, read_embedded, out).plan(names)
+
+
+class _SidecarPlanner:
+    def __init__(
+        self,
+        root: Path,
+        faces: Mapping[str, Sequence[UprightFace]],
+        photos: Mapping[str, PhotoInfo],
+        read_orientation: OrientationReader,
+        read_embedded: EmbeddedMetadataReader,
+        out: Path | None,
+    ) -> None:
+        self._root, self._out, self._base = root, out, out or root
+        self._faces, self._photos = faces, photos
+        self._read_orientation, self._read_embedded = read_orientation, read_embedded
+        self._sidecars: list[Sidecar] = []
+        self._missing_photos: list[str] = []
+
+    def plan(self, names: str) -> SidecarPlan:
+        for photo, other in _suffixless_name_clashes(self._photos):
+            if self._faces.get(photo):
+                reason = f"its sidecar would have the same name as the one of {Path(other).name}"
+                self._sidecars.append(Sidecar(photo, self._base / f"{photo}.xmp", reason=reason))
+        photos_by_sidecar = _photos_by_sidecar(self._base, self._photos, names)
+        for path, photos in sorted(photos_by_sidecar.items()):
+            owner = self._settle_owner(path, photos)
+            if owner is not None:
+                self._plan_named_sidecar(owner, path)
+        for path, photo in _other_named_sidecars(self._base, self._photos, names, photos_by_sidecar):
+            if (self._root / photo).exists() and not self._unsafe_reason(path):
+                self._add(self._plan_file(photo, path, ()))
+        return SidecarPlan(tuple(self._sidecars), tuple(self._missing_photos))
+
+    def _settle_owner(self, path: Path, photos: Sequence[str]) -> str | None:
+        """Return the photo that gets a sidecar, and skip those that would have to share it."""
+        wanted = [photo for photo in photos if self._faces.get(photo)]
+        excluded = dict(_resolve_shared_sidecar(wanted))
+        for photo, other in excluded.items():
+            self._sidecars.append(Sidecar(photo, path, reason=f"{other} has the same sidecar"))
+        if not wanted:
+            return photos[0]
+        return next((photo for photo in wanted if photo not in excluded), None)
+
+    def _plan_named_sidecar(self, photo: str, path: Path) -> None:
+        faces = self._faces.get(photo, ())
+        if not (faces or path.is_file()):
+            return
+        if reason := self._unsafe_reason(path):
+            self._sidecars.append(Sidecar(photo, path, reason=reason))
+        elif (self._root / photo).exists():
+            self._add(self._plan_file(photo, path, faces))
+        elif faces:
+            self._missing_photos.append(photo)
+
+    def _unsafe_reason(self, path: Path) -> str:
+        return unsafe_parent(self._out, path.relative_to(self._out).as_posix()) if self._out is not None else ""
+
+    def _plan_file(self, photo: str, path: Path, faces: Sequence[UprightFace]) -> Sidecar | None:
+        file = self._root / photo
+        return _plan_sidecar(file, path, self._photos[photo], faces, self._read_orientation, self._read_embedded)
+
+    def _add(self, sidecar: Sidecar | None) -> None:
+        if sidecar is not None:
+            self._sidecars.append(sidecar)
 
 
 def write_sidecars(plan: SidecarPlan) -> Iterator[Sidecar]:
-    """Carry out a plan; gives each sidecar that was to be written, as what became of it."""
+    """Execute a plan; yield each sidecar to write with the action that was taken."""
     for sidecar in plan.with_action("make", "change"):
         try:
             yield _write_sidecar(sidecar)
@@ -139,25 +181,26 @@ def write_sidecars(plan: SidecarPlan) -> Iterator[Sidecar]:
 
 
 def _photos_by_sidecar(base: Path, photos: Mapping[str, PhotoInfo], names: str) -> dict[Path, list[str]]:
-    """Sidecar → the photos it is of: more than one where only the ending tells them apart."""
-    of: dict[str, list[str]] = defaultdict(list)
+    """Map each sidecar to its photos: several if only their suffixes differ."""
+    keeps_suffix = names == SIDECAR_NAMES[0]
+    groups: dict[str, list[str]] = defaultdict(list)
     for photo in sorted(photos.keys() - dict(_suffixless_name_clashes(photos))):
-        stem = photo if names == SIDECAR_NAMES[0] else photo.removesuffix(Path(photo).suffix)
-        # On many disks names that differ in case alone are one.
-        of[stem if names == SIDECAR_NAMES[0] else stem.casefold()].append(photo)
-    made = {}
-    for stem, group in of.items():
-        first = group[0]
-        name = stem if names == SIDECAR_NAMES[0] else first.removesuffix(Path(first).suffix)
-        made[base / f"{name}.xmp"] = group
-    return made
+        # Many disks are case-insensitive.
+        groups[photo if keeps_suffix else _remove_suffix(photo).casefold()].append(photo)
+    return {base / f"{group[0] if keeps_suffix else _remove_suffix(group[0])}.xmp": group for group in groups.values()}
+
+
+def _remove_suffix(photo: str) -> str:
+    return photo.removesuffix(Path(photo).suffix)
 
 
 def _other_named_sidecars(
     base: Path, photos: Mapping[str, PhotoInfo], names: str, sidecars: Collection[Path]
 ) -> Iterator[tuple[Path, str]]:
-    """Sidecars called by the other one of NAMES, each with a photo of it: what an earlier run wrote
-    into them would contradict this one's."""
+    """Yield the existing sidecars of the other naming scheme, each with its photo.
+
+    An earlier run may have written names into them that contradict this run.
+    """
     for other in SIDECAR_NAMES:
         if other != names:
             for path, group in sorted(_photos_by_sidecar(base, photos, other).items()):
@@ -166,19 +209,22 @@ def _other_named_sidecars(
 
 
 def _suffixless_name_clashes(photos: Iterable[str]) -> list[tuple[str, str]]:
-    """Photos without an ending, whose sidecar other programs take for that of a photo with one: each
-    with such a photo."""
-    ended = {photo.removesuffix(end).casefold(): photo for photo in sorted(photos) if (end := Path(photo).suffix)}
+    """Return each photo without suffix whose sidecar other programs take for that of another photo."""
+    with_suffix = {
+        photo.removesuffix(suffix).casefold(): photo for photo in sorted(photos) if (suffix := Path(photo).suffix)
+    }
     return [
-        (photo, ended[photo.casefold()])
+        (photo, with_suffix[photo.casefold()])
         for photo in sorted(photos)
-        if not Path(photo).suffix and photo.casefold() in ended
+        if not Path(photo).suffix and photo.casefold() in with_suffix
     ]
 
 
 def _resolve_shared_sidecar(photos: Sequence[str]) -> list[tuple[str, str]]:
-    """Of photos that would share a sidecar: those that cannot have it, each with another one. A RAW
-    file has it before the pictures made from it."""
+    """Of photos with one sidecar, return those that cannot have it, each with another photo's name.
+
+    A single RAW file takes precedence over the pictures made from it.
+    """
     if len(photos) < 2:
         return []
     raw = [photo for photo in photos if Path(photo).suffix.lower() in RAW_EXTENSIONS]
@@ -190,25 +236,25 @@ def _resolve_shared_sidecar(photos: Sequence[str]) -> list[tuple[str, str]]:
 def _plan_sidecar(
     file: Path,
     path: Path,
-    facts: PhotoInfo,
+    photo: PhotoInfo,
     faces: Sequence[UprightFace],
     read_orientation: OrientationReader,
     read_embedded: EmbeddedMetadataReader,
 ) -> Sidecar | None:
-    sidecar = Sidecar(facts.photo, path)
+    """Plan one sidecar of a photo file; None if there is nothing to write or clean."""
+    sidecar = Sidecar(photo.photo, path)
     try:
         old = _read_sidecar(path)
         if not faces and (old is None or _OWN_NAMESPACE not in old.replace(b"\0", b"")):
             return None
-        laid = read_orientation(file)
-        orientation, size = laid or (facts.orientation, None)
-        if size not in (None, facts.size):
+        orientation, size = read_orientation(file) or (photo.orientation, None)
+        if size not in (None, photo.size):
             return replace(sidecar, reason="the photo has changed since the last scan")
         boxes = [NamedBox(stored_box(face.box, orientation), face.name, face.confirmed) for face in faces]
-        sidecar = replace(sidecar, faces=tuple(boxes), size=stored_size(facts.size, orientation))
+        sidecar = replace(sidecar, faces=tuple(boxes), size=stored_size(photo.size, orientation))
         if old is None:
-            seed, merged = _start_sidecar(sidecar, *read_embedded(file))
-            return replace(sidecar, action="make", conflicts=merged.conflicts, initial_packet=seed)
+            initial, merged = _start_sidecar(sidecar, *read_embedded(file))
+            return replace(sidecar, action="make", conflicts=merged.conflicts, initial_packet=initial)
         merged = merge_faces(old, boxes, sidecar.size)
     except (BadPacketError, OSError) as error:
         return replace(sidecar, reason=_error_reason(error))
@@ -216,14 +262,16 @@ def _plan_sidecar(
 
 
 def _start_sidecar(sidecar: Sidecar, packet: bytes | None, keywords: Sequence[str]) -> tuple[bytes, MergeResult]:
-    """What a new sidecar begins as, and is to be. Regions in the photo that ours do not go with, such
-    as of the picture before it was cut, are left to the photo."""
-    seed = build_new_packet(packet, keywords)
+    """Return the initial packet of a new sidecar, and the packet merged with our faces.
+
+    Regions of the photo that contradict ours, such as those from before a crop, are not copied.
+    """
+    initial = build_new_packet(packet, keywords)
     try:
-        return seed, merge_faces(seed, sidecar.faces, sidecar.size)
+        return initial, merge_faces(initial, sidecar.faces, sidecar.size)
     except BadPacketError:
-        seed = build_new_packet(packet, keywords, regions=False)
-        return seed, merge_faces(seed, sidecar.faces, sidecar.size)
+        initial = build_new_packet(packet, keywords, regions=False)
+        return initial, merge_faces(initial, sidecar.faces, sidecar.size)
 
 
 def _write_sidecar(sidecar: Sidecar) -> Sidecar:
@@ -236,7 +284,7 @@ def _write_sidecar(sidecar: Sidecar) -> Sidecar:
         path.parent.mkdir(parents=True, exist_ok=True)
     else:
         backup = path.with_name(path.name + _BACKUP_SUFFIX)
-        # Names that we wrote are not in it: one that is forgotten since would stay there.
+        # The backup has none of our own names: a person forgotten later would stay in it.
         if not os.path.lexists(backup) and (others := strip_own_data(old)) is not None:
             write_output_atomically(backup, lambda stream: stream.write(others))
             shutil.copymode(path, backup)
@@ -247,17 +295,19 @@ def _write_sidecar(sidecar: Sidecar) -> Sidecar:
 
 
 def _read_sidecar(path: Path) -> bytes | None:
-    """The sidecar, None where there is none. Raises OSError, or BadPacketError for what is no file
-    to read."""
+    """Read a sidecar; None if it does not exist.
+
+    Raises OSError, and BadPacketError for anything but a regular file of moderate size.
+    """
     if not os.path.lexists(path):
         return None
     if not path.exists():
-        raise BadPacketError("it is a link that leads nowhere")
+        raise BadPacketError("it is a broken link")
     status = path.stat()
     if not S_ISREG(status.st_mode):
-        raise BadPacketError("it is no ordinary file")
-    if status.st_size > _MAX_SIDECAR_BYTES:
-        raise BadPacketError(f"larger than {_MAX_SIDECAR_BYTES:,} bytes")
+        raise BadPacketError("it is not a regular file")
+    if status.st_size > MAX_PACKET_BYTES:
+        raise BadPacketError(f"larger than {MAX_PACKET_BYTES:,} bytes")
     return path.read_bytes()
 
 

@@ -1,1 +1,1 @@
-"""XMP as other programs write and read it: packets, face regions, keywords. No files of photos here."""
+"""XMP in the notation of other programs: packets, face regions, keywords. No access to photo files."""

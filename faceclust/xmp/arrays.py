@@ -1,4 +1,4 @@
-"""Properties that are lists of texts: keywords, names. What is to go goes, what is to come comes."""
+"""Change properties that are lists of texts, such as keywords and names."""
 
 from __future__ import annotations
 
@@ -21,64 +21,69 @@ from faceclust.xmp.splice import EditablePacket
 
 
 def property_texts(packet: EditablePacket, name: str) -> list[str]:
-    """The texts of a property, however it is written."""
-    found = [text for _, text in property_attributes(packet.root, name)]
+    """Return the texts of a property in any of its notations."""
+    texts = [text for _, text in property_attributes(packet.root, name)]
     for element in property_elements(packet.root, name):
-        found += (
-            [text_of(entry) for entry in array_items(element)]
-            if find_array(element) is not None
-            else [text_of(element)]
-        )
-    return [text for text in found if text]
+        texts += map(text_of, array_items(element) if find_array(element) is not None else [element])
+    return [text for text in texts if text]
 
 
 def change_list(
     packet: EditablePacket, name: str, kind: str, remove: Collection[str], add: Sequence[str]
 ) -> str | None:
-    """Take the texts of `remove_file` out of a property and put those of `add` at its end. Gives the
-    property as text where it is not there yet, and is to be; one without texts goes. Raises
-    BadPacketError where it would have to be written anew and says more than a text."""
-    there = property_elements(packet.root, name)
-    holders = [element for element in there if find_array(element) is not None]
-    # A list with one text is now and then written as if it were no list; then it becomes one.
-    odd = [element for element in there if find_array(element) is None]
-    kept = [text for text in non_list_texts(packet, name) if text not in remove]
-    spelt = len(odd) + len(property_attributes(packet.root, name))
-    if spelt and (add or len(kept) < len(non_list_texts(packet, name))):
-        for block, _ in property_attributes(packet.root, name):
-            packet.remove_attribute(block, name)
-        for element in odd:
-            if not _is_plain_text(element):
-                raise BadPacketError(f"its {name} is neither a text nor a list")
-            packet.remove(element)
-        add = [*kept, *add]
-    for element in holders:
-        entries = array_items(element)
-        stay = {entry for entry in entries if text_of(entry) not in remove}
-        takes = add and element is holders[0]
-        if entries and not stay and not takes and len(child_elements(element)) == 1:
-            packet.remove(element)
-            continue
-        for entry in entries:
-            if entry not in stay:
-                packet.remove(entry)
-        holder = find_array(element)
-        if takes and holder is not None:
-            packet.append(holder, *map(format_item, add))
-    return format_array(name, kind, add) if add and not holders else None
+    """Remove the texts in `remove` from a property, and append those in `add`.
+
+    A property without texts left is removed. Return the property as XML if it has to be created, else
+    None. Raises BadPacketError if the property would have to be rewritten but has more than plain texts.
+    """
+    add = _take_out_plain_values(packet, name, remove, add)
+    lists = [element for element in property_elements(packet.root, name) if find_array(element) is not None]
+    for element in lists:
+        _change_array(packet, element, remove, add if element is lists[0] else ())
+    return format_array(name, kind, add) if add and not lists else None
+
+
+def _take_out_plain_values(
+    packet: EditablePacket, name: str, remove: Collection[str], add: Sequence[str]
+) -> Sequence[str]:
+    """Remove the values of a property that are not in a list; return the kept ones followed by `add`.
+
+    Some programs write a list of one text as a plain value. It stays unless something changes.
+    """
+    attributes = property_attributes(packet.root, name)
+    elements = [element for element in property_elements(packet.root, name) if find_array(element) is None]
+    texts = [text for text in [text for _, text in attributes] + [text_of(element) for element in elements] if text]
+    kept = [text for text in texts if text not in remove]
+    if not (attributes or elements) or not (add or len(kept) < len(texts)):
+        return add
+    for block, _ in attributes:
+        packet.remove_attribute(block, name)
+    for element in elements:
+        if not _is_plain_text(element):
+            raise BadPacketError(f"its {name} is neither a text nor a list")
+        packet.remove(element)
+    return [*kept, *add]
+
+
+def _change_array(packet: EditablePacket, element: etree._Element, remove: Collection[str], add: Sequence[str]) -> None:
+    """Change a property that has a list; remove the property if the list would become empty."""
+    items = array_items(element)
+    kept = {item for item in items if text_of(item) not in remove}
+    if items and not kept and not add and len(child_elements(element)) == 1:
+        packet.remove(element)
+        return
+    for item in items:
+        if item not in kept:
+            packet.remove(item)
+    array = find_array(element)
+    if add and array is not None:
+        packet.append(array, *map(format_item, add))
 
 
 def _is_plain_text(element: etree._Element) -> bool:
-    """Is there nothing but a text in it, neither qualifiers nor a list deeper in?"""
+    """Does the element have only a text, without qualifiers or nested lists?"""
     inner = structure_element(element)
     fields, names = child_elements(inner), {str(name) for name in (*element.attrib, *inner.attrib)}
     if [field.tag for field in fields] == [tag("rdf:value")]:
         return names <= {tag("rdf:parseType")} and _is_plain_text(fields[0])
     return not fields and names <= {tag("rdf:value")}
-
-
-def non_list_texts(packet: EditablePacket, name: str) -> list[str]:
-    """The texts of a property where it is not written as a list."""
-    found = [text for _, text in property_attributes(packet.root, name)]
-    found += [text_of(element) for element in property_elements(packet.root, name) if find_array(element) is None]
-    return [text for text in found if text]

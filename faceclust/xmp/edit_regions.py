@@ -1,4 +1,4 @@
-"""Carrying out what is to become of a packet's regions."""
+"""Apply a region plan to a packet."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ _MAX_ASPECT_DIFFERENCE = 0.02  # of the ratio of width to height
 
 
 def read_regions(root: etree._Element, scheme: Scheme, size: tuple[int, int] | None = None) -> list[PacketRegion]:
-    """The regions that a packet has by a scheme. `read_dimensions`: of the stored picture, px; what counts in
-    pixels is taken as of it where the packet does not tell."""
+    """Read a packet's regions of one scheme.
+
+    `size` is the stored picture's width and height in px. Regions in pixels refer to it if the packet
+    itself has no dimensions.
+    """
     return [
-        scheme.read(entry, _applied_dimensions(found) or size)
-        for found in property_elements(root, scheme.property_name)
-        for entry in _region_items(found, scheme)
+        scheme.read(item, _applied_dimensions(element) or size)
+        for element in property_elements(root, scheme.property_name)
+        for item in _region_items(element, scheme)
     ]
 
 
@@ -43,32 +46,33 @@ def _region_items(property_element: etree._Element, scheme: Scheme) -> list[etre
 
 
 def _applied_dimensions(property_element: etree._Element) -> tuple[int, int] | None:
-    there = field_element(property_element, "mwg-rs:AppliedToDimensions")
-    return areas.read_dimensions(partial(field_text, there)) if there is not None else None
+    dimensions = field_element(property_element, "mwg-rs:AppliedToDimensions")
+    return areas.read_dimensions(partial(field_text, dimensions)) if dimensions is not None else None
 
 
 def change_regions(
     packet: EditablePacket, scheme: Scheme, plan: RegionPlan, size: tuple[int, int], *, only_own: bool
 ) -> str:
-    """Carry a plan out; `alone`: there are no regions of other programs. Gives the property as text
-    where it is not there yet, and is to be, else "". Raises BadPacketError."""
-    there = property_elements(packet.root, scheme.property_name)
-    fields = []
+    """Apply a plan. `only_own`: there are no regions of other programs.
+
+    Return the property as XML if it has to be created, else "". Raises BadPacketError.
+    """
+    elements = property_elements(packet.root, scheme.property_name)
     added = [scheme.to_xml(face.box, face.name) for face in plan.add]
-    if not there:
+    if not elements:
         return _format_property(scheme, added, size) if added else ""
-    if plan.remove and only_own and not plan.notes and all(_has_only_known_fields(found, scheme) for found in there):
-        for found in there:
-            packet.remove(found)
+    has_only_own = only_own and all(_has_only_known_fields(element, scheme) for element in elements)
+    if plan.remove and has_only_own and not plan.records:
+        for element in elements:
+            packet.remove(element)
         return ""
     for region in plan.remove:
         packet.remove(region.item)
-    if added:
-        fields += _append_regions(packet, scheme, there[0], added)
-    if plan.notes and scheme.name == "mwg-rs":
-        fields += _change_dimensions(packet, there[0], size, has_foreign=not only_own)
-    if fields:  # at once: of two changes to one empty element the first alone would be made
-        packet.append(structure_element(there[0]), *fields)
+    fields = _append_regions(packet, scheme, elements[0], added) if added else []
+    if plan.records and scheme.name == "mwg-rs":
+        fields += _change_dimensions(packet, elements[0], size, has_foreign=not only_own)
+    if fields:  # in one call: of two insertions into an empty element only the first would be kept
+        packet.append(structure_element(elements[0]), *fields)
     return ""
 
 
@@ -85,14 +89,14 @@ def _format_property(scheme: Scheme, added: Sequence[str], size: tuple[int, int]
 def _append_regions(
     packet: EditablePacket, scheme: Scheme, property_element: etree._Element, added: Sequence[str]
 ) -> list[str]:
-    """Add to the list of regions; gives it as text where it is not there yet."""
+    """Append regions to the list; return the list as XML if it has to be created."""
     inner = field_element(property_element, scheme.list_name)
     if inner is not None:
         holder = find_array(inner)
         if holder is not None:
             packet.append(holder, *added)
         elif child_elements(inner):
-            raise BadPacketError(f"its {scheme.list_name} is no list")
+            raise BadPacketError(f"its {scheme.list_name} is not a list")
         else:
             packet.replace(inner, format_element(scheme.list_name, format_element("rdf:Bag", *added)))
         return []
@@ -102,7 +106,7 @@ def _append_regions(
         and not child_elements(property_element)
         and property_element.get(tag("rdf:parseType")) is None
     ):
-        raise BadPacketError(f"its {scheme.property_name} is no structure")
+        raise BadPacketError(f"its {scheme.property_name} is not a structure")
     return [format_element(scheme.list_name, format_element("rdf:Bag", *added))]
 
 
@@ -114,19 +118,21 @@ def _format_dimensions(size: tuple[int, int]) -> str:
 def _change_dimensions(
     packet: EditablePacket, property_element: etree._Element, size: tuple[int, int], *, has_foreign: bool
 ) -> list[str]:
-    """Have the regions' picture be ours; gives it as text where none is told yet, but for others'
-    regions in pixels, whose picture only they know. Raises BadPacketError where others' are of
-    another shape."""
-    there = field_element(property_element, "mwg-rs:AppliedToDimensions")
-    if there is None:
+    """Set the dimensions that regions refer to; return them as XML if they have to be created.
+
+    Regions in pixels without dimensions refer to an unknown picture: then none are added. Raises
+    BadPacketError if other programs' regions refer to a picture of another aspect ratio.
+    """
+    dimensions = field_element(property_element, "mwg-rs:AppliedToDimensions")
+    if dimensions is None:
         in_pixels = any(map(is_region_in_pixels, _region_items(property_element, SCHEMES[0])))
         return [] if in_pixels else [_format_dimensions(size)]
-    width, height = (areas.parse_number(field_text(there, f"stDim:{side}")) for side in "wh")
+    width, height = (areas.parse_number(field_text(dimensions, f"stDim:{side}")) for side in "wh")
     if has_foreign:
         if width > 0 and height > 0 and abs(width * size[1] / (height * size[0]) - 1) > _MAX_ASPECT_DIFFERENCE:
             raise BadPacketError(
-                f"its regions are of a picture of {width:g}×{height:g} pixels, the photo has {size[0]}×{size[1]}"
+                f"its regions refer to a picture of {width:g}×{height:g} pixels, but the photo has {size[0]}×{size[1]}"
             )
     elif (width, height) != size:
-        packet.replace(there, _format_dimensions(size))
+        packet.replace(dimensions, _format_dimensions(size))
     return []

@@ -1,7 +1,7 @@
-"""What a new sidecar begins as, where the photo itself has keywords and regions.
+"""The initial packet of a new sidecar: keywords and regions copied from the photo.
 
-Programs that find a property in a sidecar look no further: digiKam 7.9 shows a photo with our
-keywords beside it without those in it, of XMP and IPTC alike. So these are in the sidecar too.
+A property in a sidecar hides that of the photo: digiKam 7.9 ignores a photo's own XMP and IPTC
+keywords if our sidecar has keywords. So the sidecar repeats them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from faceclust.xmp.serialise import EMPTY_PACKET, clean_xml_text
 
 
 def build_new_packet(packet: bytes | None, keywords: Sequence[str], *, regions: bool = True) -> bytes:
-    """A packet with what another one says by the properties that faceclust writes too, and nothing
-    else; with IPTC's `keywords` where it has none of its own. A broken one says nothing."""
+    """Build a packet with those properties of another packet that faceclust writes as well.
+
+    Without `dc:subject` in the packet, the IPTC `keywords` are used. An invalid packet counts as empty.
+    """
     block = etree.Element(tag("rdf:Description"), {tag("rdf:about"): ""}, nsmap={"rdf": NAMESPACES["rdf"]})
     root = _parse_or_empty(packet)
     for name in (*KEYWORD_PROPERTY_NAMES, *(scheme.property_name for scheme in SCHEMES if regions)):
-        for found in property_elements(root, name)[:1]:
-            copied = deepcopy(found)
+        for element in property_elements(root, name)[:1]:
+            copied = deepcopy(element)
             copied.tail = None
             block.append(copied)
         for _, text in property_attributes(root, name)[:1]:
@@ -51,7 +53,7 @@ def _parse_or_empty(packet: bytes | None) -> etree._Element:
 def _add_list(block: etree._Element, name: str, texts: Sequence[str]) -> None:
     if texts:
         prefix = name.partition(":")[0]
-        found = etree.SubElement(block, tag(name), nsmap={prefix: NAMESPACES[prefix]})
-        holder = etree.SubElement(found, tag("rdf:Bag"))
+        element = etree.SubElement(block, tag(name), nsmap={prefix: NAMESPACES[prefix]})
+        bag = etree.SubElement(element, tag("rdf:Bag"))
         for text in texts:
-            etree.SubElement(holder, tag("rdf:li")).text = text
+            etree.SubElement(bag, tag("rdf:li")).text = text

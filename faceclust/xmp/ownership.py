@@ -1,10 +1,10 @@
-"""What of a packet faceclust has written: noted in the packet itself, under a namespace of its own.
+"""Ownership records: a packet lists what faceclust wrote, in a namespace of our own.
 
-A list kept elsewhere would lose the sidecar that is moved, copied or renamed with its photo, and
-would be one more place that names are in. `faceclust:WroteRegions` has a text for each region: scheme,
-centre, width and height, name; `faceclust:SuggestedRegions` repeats those whose name nobody confirmed.
-`faceclust:WroteKeywords` has one for each keyword: property, value. What is not noted there is
-somebody else's.
+A list elsewhere would lose track of sidecars that are moved, copied or renamed with their photos, and
+names would be stored in one more place. `faceclust:WroteRegions` has a text for each region: scheme,
+centre, width and height, name. `faceclust:SuggestedRegions` repeats those with unconfirmed names.
+`faceclust:WroteKeywords` has a text for each keyword: property and value. Everything else belongs to
+other programs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from faceclust.xmp.schemes import format_centre_and_size
 
 REGIONS_PROPERTY, KEYWORDS_PROPERTY = "faceclust:WroteRegions", "faceclust:WroteKeywords"
 SUGGESTED_PROPERTY = "faceclust:SuggestedRegions"
-_SAME_BOX_IOU = 0.8  # a box written by us, and rounded by another program
+_SAME_BOX_IOU = 0.8  # another program may have rounded our box
 _REGION_PATTERN = re.compile(r"(\S+) ([0-9.]{1,12}) ([0-9.]{1,12}) ([0-9.]{1,12}) ([0-9.]{1,12})(?: (.*))?", re.S)
 
 
 @dataclass(frozen=True)
 class OwnRegion:
-    """A region that was written. `text`: as the note has it."""
+    """A region that we wrote; `text` is its ownership record."""
 
     scheme: str
     box: Box
@@ -34,33 +34,35 @@ class OwnRegion:
     text: str
 
     def matches(self, scheme: str, box: Box, name: str | None) -> bool:
-        """Was this region, perhaps rounded since, written by it?"""
+        """Is this the same region, possibly rounded by another program?"""
         return self.scheme == scheme and self.name == name and intersection_over_union(self.box, box) > _SAME_BOX_IOU
 
 
-def format_region_note(scheme: str, box: Box, name: str | None) -> str:
-    """What is noted of a region."""
+def format_region_record(scheme: str, box: Box, name: str | None) -> str:
+    """Format the ownership record of a region."""
     return " ".join((scheme, *format_centre_and_size(box), *([name] if name else [])))
 
 
 def read_own_regions(root: etree._Element, property_name: str = REGIONS_PROPERTY) -> list[OwnRegion]:
-    """The regions that are noted, or of another `note`; what cannot be understood is none."""
-    found = []
-    for text in _note_texts(root, property_name):
+    """Read the ownership records of regions; invalid ones are skipped."""
+    regions = []
+    for text in _record_texts(root, property_name):
         if match := _REGION_PATTERN.fullmatch(text):
             try:
                 x, y, width, height = map(float, match.groups()[1:5])
             except ValueError:
                 continue
             box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            found.append(OwnRegion(match[1], box, match[6] or None, text))
-    return found
+            regions.append(OwnRegion(match[1], box, match[6] or None, text))
+    return regions
 
 
 def read_own_keywords(root: etree._Element) -> set[tuple[str, str]]:
-    """The keywords that are noted: property and value."""
-    return {(name, value) for name, _, value in (text.partition(" ") for text in _note_texts(root, KEYWORDS_PROPERTY))}
+    """Read the ownership records of keywords as (property, value)."""
+    return {
+        (name, value) for name, _, value in (text.partition(" ") for text in _record_texts(root, KEYWORDS_PROPERTY))
+    }
 
 
-def _note_texts(root: etree._Element, name: str) -> list[str]:
-    return [text_of(entry) for found in property_elements(root, name) for entry in array_items(found)]
+def _record_texts(root: etree._Element, name: str) -> list[str]:
+    return [text_of(item) for element in property_elements(root, name) for item in array_items(element)]

@@ -1,8 +1,8 @@
-"""Walking the RDF of a packet: one thing can be written in many ways.
+"""Navigate the RDF of a packet, which has several notations for the same data.
 
-Adobe's XMP specification, part 1, section 7.9, has the ways that equal each other: a field is an
-attribute or an element; a structure is a nested rdf:Description, or an element of parseType
-Resource, or all attributes; a value with qualifiers is a structure with an rdf:value.
+Adobe's XMP specification, part 1, section 7.9, lists the equivalent notations. A field is an attribute
+or an element. A structure is a nested rdf:Description, an element with parseType Resource, or has only
+attributes. A value with qualifiers is a structure with an rdf:value.
 """
 
 from __future__ import annotations
@@ -13,46 +13,46 @@ from lxml import etree
 
 from faceclust.xmp.packet import tag
 
-_DESCRIPTION, _VALUE, _ITEM = tag("rdf:Description"), tag("rdf:value"), tag("rdf:li")
-_ARRAYS = (tag("rdf:Bag"), tag("rdf:Seq"), tag("rdf:Alt"))
+DESCRIPTION, ITEM = tag("rdf:Description"), tag("rdf:li")
+ARRAYS = (tag("rdf:Bag"), tag("rdf:Seq"), tag("rdf:Alt"))
+_VALUE = tag("rdf:value")
 
 
 def child_elements(element: etree._Element) -> list[etree._Element]:
-    """The elements right below, without comments and instructions."""
+    """Return the child elements, without comments and processing instructions."""
     return [child for child in element if isinstance(child.tag, str)]
 
 
 def descriptions(root: etree._Element) -> Iterator[etree._Element]:
-    """The blocks that hold a packet's own properties. Those deeper in, such as what an edited
-    picture tells of its parts, say nothing of this picture."""
+    """Yield the top-level blocks of properties. Nested ones describe other pictures, such as ingredients."""
     rdf = root if root.tag == tag("rdf:RDF") else next(root.iter(tag("rdf:RDF")), None)
     if rdf is not None:
-        yield from (child for child in child_elements(rdf) if child.tag == _DESCRIPTION)
+        yield from (child for child in child_elements(rdf) if child.tag == DESCRIPTION)
 
 
 def property_elements(root: etree._Element, name: str) -> list[etree._Element]:
-    """The elements of a property ("dc:subject"), of which there should be one."""
+    """Return the elements of a property such as "dc:subject"; valid packets have at most one."""
     return [child for block in descriptions(root) for child in child_elements(block) if child.tag == tag(name)]
 
 
 def property_attributes(root: etree._Element, name: str) -> list[tuple[etree._Element, str]]:
-    """A property written as an attribute: the block, and the value."""
+    """Return (block, value) of a property that is written as an attribute."""
     return [(block, str(block.attrib[tag(name)])) for block in descriptions(root) if tag(name) in block.attrib]
 
 
 def structure_element(element: etree._Element) -> etree._Element:
-    """The element whose children and attributes are the fields of a structure."""
+    """Return the element whose children and attributes are the fields of a structure."""
     inner = child_elements(element)
-    return inner[0] if len(inner) == 1 and inner[0].tag == _DESCRIPTION else element
+    return inner[0] if len(inner) == 1 and inner[0].tag == DESCRIPTION else element
 
 
 def field_element(element: etree._Element, name: str) -> etree._Element | None:
-    """The element that is a field of a structure, where it is written as one."""
+    """Return a structure's field that is written as an element; None if there is none."""
     return next((child for child in child_elements(structure_element(element)) if child.tag == tag(name)), None)
 
 
 def field_text(element: etree._Element, name: str) -> str | None:
-    """The text of a field, however it is written; None where there is none."""
+    """Return the text of a field in any notation; None if it is missing."""
     found = field_element(element, name)
     if found is not None:
         return text_of(found)
@@ -61,7 +61,7 @@ def field_text(element: etree._Element, name: str) -> str | None:
 
 
 def field_names(element: etree._Element) -> set[str]:
-    """The names of all fields of a structure, as lxml spells them, without what belongs to RDF."""
+    """Return the names of a structure's fields in lxml's notation, without those of RDF itself."""
     inner = structure_element(element)
     names = {str(child.tag) for child in child_elements(inner)} | {str(name) for name in inner.attrib}
     rdf = tag("rdf:li").removesuffix("li")
@@ -69,18 +69,18 @@ def field_names(element: etree._Element) -> set[str]:
 
 
 def find_array(element: etree._Element) -> etree._Element | None:
-    """The rdf:Bag, rdf:Seq or rdf:Alt in a property."""
-    return next((child for child in child_elements(element) if child.tag in _ARRAYS), None)
+    """Return the rdf:Bag, rdf:Seq or rdf:Alt of a property; None if it is not an array."""
+    return next((child for child in child_elements(element) if child.tag in ARRAYS), None)
 
 
 def array_items(element: etree._Element) -> list[etree._Element]:
-    """The items of a property that is an array; none where it is no array."""
+    """Return the items of an array property; none if it is not an array."""
     holder = find_array(element)
-    return [] if holder is None else [child for child in child_elements(holder) if child.tag == _ITEM]
+    return [] if holder is None else [child for child in child_elements(holder) if child.tag == ITEM]
 
 
 def text_of(element: etree._Element) -> str:
-    """The text of a value, without white space around it; "" for a structure."""
+    """Return the text of a value without surrounding white space; "" for a structure."""
     inner = structure_element(element)
     value = next((child for child in child_elements(inner) if child.tag == _VALUE), None)
     if value is not None:

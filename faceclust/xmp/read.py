@@ -1,4 +1,4 @@
-"""What a packet says of people: face regions by both schemes, and names without a place."""
+"""Read people from a packet: face regions of both schemes, and names without a region."""
 
 from __future__ import annotations
 
@@ -10,37 +10,39 @@ from lxml import etree
 from faceclust.types import Box
 from faceclust.xmp import areas
 from faceclust.xmp.areas import parse_microsoft_box, parse_mwg_box
+from faceclust.xmp.keywords import PATH_SEPARATORS
 from faceclust.xmp.ownership import SUGGESTED_PROPERTY, OwnRegion, read_own_keywords, read_own_regions
 from faceclust.xmp.packet import parse_packet, tag
+from faceclust.xmp.rdf import ARRAYS, DESCRIPTION, ITEM
 from faceclust.xmp.values import XmpFaces, XmpRegion
 
-_RDF, _DESCRIPTION, _ITEM = tag("rdf:RDF"), tag("rdf:Description"), tag("rdf:li")
-_ARRAYS = frozenset(map(tag, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))
+_RDF = tag("rdf:RDF")
 _IGNORED_NAMESPACES = (f"{{{etree.QName(_RDF).namespace}}}", "{http://www.w3.org/XML/1998/namespace}")
 _MAX_REGIONS = 2000
 _OWN_SCHEME_NAMES = {"mwg": "mwg-rs", "mp": "MP"}
 _PERSON_PROPERTY = "Iptc4xmpExt:PersonInImage"
-_KEYWORD_SEPARATORS = (("digiKam:TagsList", "/"), ("lr:hierarchicalSubject", "|"))
 
-#: A property's value: of an attribute, or of an element.
+#: A property's value: the text of an attribute, or an element.
 _Value = str | etree._Element
 
 
 def read_packet(data: bytes) -> XmpFaces:
-    """What the packet says of people, in the order it says it. Regions of other things than faces,
-    and such as are no rectangle, are left out; a name may be anything, or None. RDF is read in
-    every form that says the same: properties as elements or attributes, in one description or
-    several, structures with or without a node of their own. Keywords that faceclust itself has written
-    are left out: its regions say the same, and where. Raises BadPacketError."""
+    """Read the people in a packet, in its order. Raises BadPacketError.
+
+    Regions that are not faces or have no valid box are left out. A region's name may be any text, or
+    None. All equivalent notations of RDF are read: properties as elements or attributes, in one or
+    several descriptions, structures with or without a node of their own. Keywords that faceclust wrote
+    are left out, for its regions have the same names.
+    """
     root = parse_packet(data).getroot()
-    properties = _PropertyReader(root.iter(_DESCRIPTION), top_only=True)
+    properties = _PropertyReader(root.iter(DESCRIPTION), top_only=True)
     regions = [*_read_mwg_regions(properties), *_read_microsoft_regions(properties)][:_MAX_REGIONS]
     suggested = read_own_regions(root, SUGGESTED_PROPERTY)[:_MAX_REGIONS]
     own = read_own_keywords(root)
     people = [name for name in properties.texts(_PERSON_PROPERTY) if (_PERSON_PROPERTY, name) not in own]
     keywords = {
         path: None
-        for name, separator in _KEYWORD_SEPARATORS
+        for name, separator in PATH_SEPARATORS.items()
         for text in properties.texts(name)
         if (name, text) not in own and (path := tuple(part.strip() for part in text.split(separator) if part.strip()))
     }
@@ -53,11 +55,11 @@ def read_packet(data: bytes) -> XmpFaces:
 
 
 def _is_own_suggestion(region: XmpRegion, suggestions: Iterable[OwnRegion]) -> bool:
-    return any(note.matches(_OWN_SCHEME_NAMES[region.scheme], region.box, region.name) for note in suggestions)
+    return any(record.matches(_OWN_SCHEME_NAMES[region.scheme], region.box, region.name) for record in suggestions)
 
 
 def _read_mwg_regions(properties: _PropertyReader) -> Iterator[XmpRegion]:
-    """MWG guidelines 2.0, "Region metadata": a centre and a size, normalised."""
+    """Read regions after the MWG guidelines 2.0, "Region metadata"."""
     for info in properties.structures("mwg-rs:Regions"):
         size = _read_applied_dimensions(info)
         for region in info.structures("mwg-rs:RegionList"):
@@ -69,7 +71,7 @@ def _read_mwg_regions(properties: _PropertyReader) -> Iterator[XmpRegion]:
 
 
 def _read_microsoft_regions(properties: _PropertyReader) -> Iterator[XmpRegion]:
-    """Microsoft's "People Tagging": left, top, width, height, as fractions, in one text."""
+    """Read regions after Microsoft's "People Tagging"."""
     for info in properties.structures("MP:RegionInfo"):
         for region in info.structures("MPRI:Regions"):
             if box := _clip_box(parse_microsoft_box(region.text("MPReg:Rectangle"))):
@@ -84,8 +86,7 @@ def _read_applied_dimensions(info: _PropertyReader) -> tuple[int, int] | None:
 
 
 def _clip_box(box: Box | None) -> Box | None:
-    """The part of the box that is in the picture; None where its centre is not, which the MWG wants
-    ignored."""
+    """Clip a box to the picture; None if its centre is outside, as the MWG guidelines demand."""
     if box is None:
         return None
     left, top, right, bottom = box
@@ -101,7 +102,7 @@ def _parse_integer(text: str | None, minimum: int, maximum: int) -> int | None:
 
 
 class _PropertyReader:
-    """The properties of one thing that RDF describes, wherever they stand."""
+    """Reads the properties of one RDF resource from all its nodes."""
 
     def __init__(self, nodes: Iterable[etree._Element], *, top_only: bool = False) -> None:
         self._values: dict[str, list[_Value]] = {}
@@ -116,29 +117,30 @@ class _PropertyReader:
                 self._values.setdefault(str(child.tag), []).append(child)
 
     def text(self, name: str) -> str | None:
-        """The first text that a property has."""
+        """Return the first text of a property; None if it has none."""
         return next(iter(self.texts(name)), None)
 
     def texts(self, name: str) -> list[str]:
-        """All texts of a property: its own, or those of its list."""
-        found = []
+        """Return all texts of a property: its own, or those of its list."""
+        texts = []
         for value in self._values.get(tag(name), ()):
             for item in [value] if isinstance(value, str) else _list_items(value):
                 text = item if isinstance(item, str) else "".join(map(str, item.itertext(tag=etree.Element)))
                 if text.strip():
-                    found.append(text.strip())
-        return found
+                    texts.append(text.strip())
+        return texts
 
     def structures(self, name: str) -> Iterator[_PropertyReader]:
-        """The structures that a property is, or is a list of."""
+        """Yield the structures of a property: its own, or those of its list."""
         for value in self._values.get(tag(name), ()):
             if not isinstance(value, str):
                 for item in _list_items(value):
-                    # The fields stand in the element itself (as attributes, or by
-                    # parseType="Resource"), in a node inside it, or some here and some there.
-                    yield _PropertyReader([item, *item.iterchildren(_DESCRIPTION)])
+                    # Fields are in the element itself (as attributes, or with parseType="Resource"),
+                    # in a nested node, or in both.
+                    yield _PropertyReader([item, *item.iterchildren(DESCRIPTION)])
 
 
 def _list_items(value: etree._Element) -> list[etree._Element]:
-    lists = [child for child in value.iterchildren(tag=etree.Element) if child.tag in _ARRAYS]
-    return [item for one in lists for item in one.iterchildren(_ITEM)] if lists else [value]
+    """Return the items of a list; a value that is not a list is its own item."""
+    lists = [child for child in value.iterchildren(tag=etree.Element) if child.tag in ARRAYS]
+    return [item for one in lists for item in one.iterchildren(ITEM)] if lists else [value]

@@ -1,4 +1,4 @@
-"""Which regions of a packet are ours, which faces they show, and so what there is to do."""
+"""Match a packet's regions with the faces to write, and plan the changes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faceclust.types import Box, intersection_over_union
-from faceclust.xmp.ownership import OwnRegion, format_region_note
+from faceclust.xmp.ownership import OwnRegion, format_region_record
 from faceclust.xmp.schemes import PacketRegion, Scheme
 
-_SAME_FACE_IOU = 0.4  # of the area that either box has
+_SAME_FACE_IOU = 0.4
 
 
 @dataclass(frozen=True)
 class NamedBox:
-    """A face to write: fractions of the stored picture (left, top, right, bottom), and whose it is;
-    not `confirmed`: by what faceclust suggests."""
+    """A face to write: box (left, top, right, bottom) in fractions of the stored picture, and name.
+
+    `confirmed` is false if the name is only suggested.
+    """
 
     box: Box
     name: str | None = None
@@ -25,26 +27,31 @@ class NamedBox:
 
 @dataclass(frozen=True)
 class RegionPlan:
-    """Regions to take out, faces to add, and what is then to be noted as ours; of that, what has
-    a name that is only `suggested`."""
+    """Regions to remove, faces to add, and the new ownership records.
+
+    `suggested` has the records of faces whose name is unconfirmed.
+    """
 
     remove: list[PacketRegion]
     add: list[NamedBox]
-    notes: list[str]
+    records: list[str]
     suggested: list[str]
 
 
 def find_own_region(region: PacketRegion, scheme: str, own_regions: Sequence[OwnRegion]) -> OwnRegion | None:
-    """The note by which a region is ours."""
+    """Return the ownership record of a region; None if it is not ours."""
     if region.box is None or not (region.is_face and region.has_only_own_fields):
         return None
-    return next((note for note in own_regions if note.matches(scheme, region.box, region.name)), None)
+    return next((record for record in own_regions if record.matches(scheme, region.box, region.name)), None)
 
 
 def separate_conflicts(
     wanted: Sequence[NamedBox], foreign: Sequence[PacketRegion]
 ) -> tuple[list[NamedBox], list[tuple[str, str]]]:
-    """The faces but those that other programs give another name; and of these our name and theirs."""
+    """Separate the faces that other programs have named otherwise.
+
+    Return the other faces, and (our name, their name) of each conflict.
+    """
     free, conflicts = [], []
     for face in wanted:
         names = [region.name for region in foreign if _is_same_face(region, face) and region.name]
@@ -63,29 +70,29 @@ def plan_regions(
     own_regions: Sequence[OwnRegion],
     size: tuple[int, int],
 ) -> RegionPlan:
-    """What is to become of the `join_truncated` regions of a scheme in a picture of `read_dimensions`, px."""
-    left, cut = list(wanted), []
-    notes: list[tuple[str, NamedBox]] = []
+    """Plan the changes to the `existing` regions of a scheme, in a picture of `size` px."""
+    missing, remove = list(wanted), []
+    records: list[tuple[str, NamedBox]] = []
     for region in existing:
-        note = find_own_region(region, scheme.name, own_regions)
-        if note is None:
-            left = [face for face in left if not _is_covered(region, face)]
+        own = find_own_region(region, scheme.name, own_regions)
+        if own is None:
+            missing = [face for face in missing if not _is_covered(region, face)]
             continue
         same = next(
-            (face for face in left if face.name == region.name and _is_same_box(region.box, face.box, size)), None
+            (face for face in missing if face.name == region.name and _is_same_box(region.box, face.box, size)), None
         )
         if same is None:
-            cut.append(region)
+            remove.append(region)
         else:
-            left.remove(same)
-            notes.append((note.text, same))
-    notes += [(format_region_note(scheme.name, face.box, face.name), face) for face in left]
-    suggested = [text for text, face in notes if face.name and not face.confirmed]
-    return RegionPlan(cut, left, [text for text, _ in notes], suggested)
+            missing.remove(same)
+            records.append((own.text, same))
+    records += [(format_region_record(scheme.name, face.box, face.name), face) for face in missing]
+    suggested = [text for text, face in records if face.name and not face.confirmed]
+    return RegionPlan(remove, missing, [text for text, _ in records], suggested)
 
 
 def _is_covered(region: PacketRegion, face: NamedBox) -> bool:
-    """Does another program's region already say what there is to say of a face?"""
+    """Does another program's region already have this face and its name?"""
     if not _is_same_face(region, face):
         return False
     return face.name is None or (region.name is not None and _is_same_name(region.name, face.name))
@@ -96,7 +103,7 @@ def _is_same_face(region: PacketRegion, face: NamedBox) -> bool:
 
 
 def _is_same_box(box: Box | None, other: Box, size: tuple[int, int]) -> bool:
-    """Are the boxes the same to the pixel?"""
+    """Do the boxes differ by at most one pixel?"""
     return box is not None and all(abs(a - b) * side <= 1 for a, b, side in zip(box, other, size * 2, strict=True))
 
 

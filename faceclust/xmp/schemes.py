@@ -1,8 +1,8 @@
-"""The two ways in which photo programs note where a face is, and who it is.
+"""The two schemes for face regions: that of the Metadata Working Group, and Microsoft's.
 
-MWG: "Guidelines for Handling Image Metadata" 2.0 of the Metadata Working Group, section 5.9: the
-area by its centre, and the size of the picture it is of. Microsoft: the schema "People Tagging":
-a rectangle by its top left corner. Both count in fractions of the picture as it is stored.
+MWG ("Guidelines for Handling Image Metadata" 2.0, section 5.9) stores an area by its centre, and the
+size of the picture. Microsoft's schema "People Tagging" stores a rectangle by its top left corner. Both
+use fractions of the stored picture.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _MICROSOFT_FIELDS = {tag(f"MPReg:{name}") for name in ("Rectangle", "PersonDispl
 
 @dataclass(frozen=True)
 class PacketRegion:
-    """A region in a packet: its element, its `box` (None where it is no rectangle) and
-    name. `plain`: it says nothing of a face that we do not write."""
+    """A region in a packet: its element, box (None if invalid) and name.
+
+    `has_only_own_fields`: it has no fields besides those that we write.
+    """
 
     item: etree._Element
     box: Box | None
@@ -38,8 +40,11 @@ class PacketRegion:
 
 @dataclass(frozen=True)
 class Scheme:
-    """One way. `property` holds the array `list`; `read` makes sense of an item of it, given the
-    size of the picture it is of, where known; `text` writes one."""
+    """A notation of regions.
+
+    The property `property_name` holds the array `list_name`. `read` parses an item of it, given the
+    size of the picture if known. `to_xml` formats a box and a name as an item.
+    """
 
     name: str
     property_name: str
@@ -65,7 +70,7 @@ def _read_mwg(item: etree._Element, size: tuple[int, int] | None) -> PacketRegio
 
 
 def is_region_in_pixels(item: etree._Element) -> bool:
-    """Is the area of this region of the MWG in pixels, as we write none?"""
+    """Is the area of this MWG region in pixels? We write fractions only."""
     area = field_element(item, "mwg-rs:Area")
     return area is not None and uses_pixels(partial(field_text, area))
 
@@ -94,8 +99,10 @@ def _format_microsoft(box: Box, name: str | None) -> str:
 
 
 def format_centre_and_size(box: Box) -> tuple[str, str, str, str]:
-    """Centre, width and height of a box, as they are written: a millionth is a fiftieth of a pixel
-    in a picture 20,000 pixels wide."""
+    """Format centre, width and height of a box.
+
+    A millionth is a fiftieth of a pixel in a picture 20,000 pixels wide.
+    """
     left, top, right, bottom = box
     x, y, width, height = (
         f"{value:.6f}" for value in ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)

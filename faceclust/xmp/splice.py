@@ -1,8 +1,7 @@
-"""Changing a packet where it has to change, and leaving every other byte as it is.
+"""Edit a packet in place: all bytes outside the changed elements stay the same.
 
-lxml says what a packet means, but writing its tree out again would change how all of it is
-written: quotes, line ends, empty elements. So changes are made in the text, at the places that
-expat finds its elements in.
+Serialising lxml's tree would change quotes, line ends and empty elements everywhere. So lxml is used to
+navigate, and changes are spliced into the text at the positions that expat reports.
 """
 
 from __future__ import annotations
@@ -27,8 +26,11 @@ _PREFIX_PATTERN = re.compile(r"</?([A-Za-z_][\w.-]*):|\s([A-Za-z_][\w.-]*):[\w.-
 
 @dataclass(frozen=True)
 class _Span:
-    """Where an element is in the text: its first byte, those after its opening tag and before its
-    closing one, and the one after its end. Of `<a/>`, `inside` and `close` are its end."""
+    """The position of an element in the text, as byte offsets.
+
+    The content lies between the opening and the closing tag. For `<a/>`, `content_start` and
+    `content_end` are both the element's end.
+    """
 
     start: int
     content_start: int
@@ -37,29 +39,31 @@ class _Span:
 
 
 class EditablePacket:
-    """A packet, its tree, and the changes to it so far. Elements are those of the `root`; a change
-    does not show in the tree."""
+    """A packet with its tree and pending changes.
+
+    Methods take elements of the tree at `root`, which does not reflect the changes.
+    """
 
     def __init__(self, data: bytes) -> None:
-        """Raises BadPacketError for what is no XMP, or cannot be written back as it was."""
+        """Raises BadPacketError if it is not XMP or cannot be written back byte for byte."""
         try:
             self._text = decode_packet(data)
         except UnicodeError as error:
-            raise BadPacketError(f"no text: {error}") from error
+            raise BadPacketError(f"not a text: {error}") from error
         self.root = parse_packet_text(self._text).getroot()
         self._data = data
         self._source = self._text.utf8
         spans = _element_spans(self._source)
         found = [element for element in self.root.iter() if isinstance(element.tag, str)]
         if len(found) != len(spans):
-            raise BadPacketError("no XML that two readers understand alike")
+            raise BadPacketError("two XML parsers read it differently")
         self._span_of = dict(zip(found, spans, strict=True))
         self._changes: list[tuple[int, int, bytes]] = []
         self._removed: set[etree._Element] = set()
         self._line_end = b"\r\n" if b"\r\n" in self._source else b"\n"
 
     def remove(self, element: etree._Element) -> None:
-        """Take an element out, with the white space before it."""
+        """Remove an element and the white space before it."""
         start = self._span_of[element].start
         while start and self._source[start - 1] in _WHITESPACE:
             start -= 1
@@ -67,20 +71,22 @@ class EditablePacket:
         self._removed.add(element)
 
     def is_removed(self, element: etree._Element) -> bool:
-        """Has the element been taken out?"""
+        """Has the element been removed?"""
         return element in self._removed
 
     def replace(self, element: etree._Element, text: str) -> None:
-        """Put an element in another's place; see `append` for its text."""
+        """Replace an element by XML in the notation of `append`."""
         span = self._span_of[element]
-        around = element.getparent()
-        self._change(
-            span.start, span.end, self._format_insertion(text, element if around is None else around, span.start)
-        )
+        parent = element.getparent()
+        context = element if parent is None else parent
+        self._change(span.start, span.end, self._format_insertion(text, context, span.start))
 
     def append(self, element: etree._Element, *texts: str) -> None:
-        """Add elements as the last ones below an element. Each is XML, indented from 0 on, with the
-        prefixes of NAMESPACES; those that do not mean the same there are declared in it."""
+        """Append child elements.
+
+        Each is XML without outer indentation and with the prefixes of NAMESPACES. Prefixes that are not
+        in scope there are declared.
+        """
         span, inner = self._span_of[element], child_elements(element)
         last = self._line_end + self._indent(span.start)
         indent = self._line_end + self._indent(self._span_of[inner[0]].start) if inner else last + b" "
@@ -98,26 +104,26 @@ class EditablePacket:
             self._change(span.content_start, span.content_end, new + last)
 
     def remove_attribute(self, element: etree._Element, name: str) -> None:
-        """Take out an attribute by its name ("dc:subject"). Raises BadPacketError."""
+        """Remove an attribute by its name, such as "dc:subject". Raises BadPacketError."""
         span = self._span_of[element]
         opening = self._source[span.start : span.content_start]
         prefix, _, local = name.partition(":")
         known = [known for known, uri in element.nsmap.items() if known and uri == NAMESPACES[prefix]]
         written = {f"{one}:{local}".encode() for one in known}
         found = _OPENING_PATTERN.match(opening)
-        # One after the other: what looks like an attribute may be in the value of another.
+        # Match attributes one by one: the value of one may look like another.
         while found and (found := _ATTRIBUTE_PATTERN.match(opening, found.end())):
             if found[1] in written:
                 self._change(span.start + found.start(), span.start + found.end(), b"")
                 return
-        raise BadPacketError(f"the attribute {name} is not where it should be")
+        raise BadPacketError(f"the attribute {name} cannot be found in the text")
 
     def result(self) -> bytes:
-        """The file with the changes, the same bytes where there are none. Raises BadPacketError."""
+        """Return the file with all changes applied; without changes, the same bytes. Raises BadPacketError."""
         if not self._changes:
             return self._data
         out, at = [], 0
-        # Of changes one in another only the outer one counts: its element is cut as a whole.
+        # Of nested changes only the outer one counts: it removes its whole element.
         for start, end, new in sorted(
             self._changes, key=lambda change: (change[0], -change[1] if not change[2] else 0)
         ):
@@ -129,13 +135,13 @@ class EditablePacket:
         try:
             return self._text.encode_file(b"".join(out))
         except UnicodeError as error:
-            raise BadPacketError(f"a name cannot be written in its encoding: {error}") from error
+            raise BadPacketError(f"its encoding cannot represent a name: {error}") from error
 
     def _change(self, start: int, end: int, new: bytes) -> None:
         self._changes.append((start, end, new))
 
     def _indent(self, at: int) -> bytes:
-        """The white space a line begins with, where nothing else is before this place in it."""
+        """Return the white space before this position in its line; "" if there is other text."""
         line = self._source[self._source.rfind(b"\n", 0, at) + 1 : at]
         return line if not line.strip() else b""
 
@@ -146,7 +152,7 @@ class EditablePacket:
 
 
 def _element_spans(source: bytes) -> list[_Span]:
-    """Where the elements are, in the order of their opening tags."""
+    """Return the spans of all elements, in the order of their opening tags."""
     parser = expat.ParserCreate("utf-8")
     starts: list[tuple[int, int]] = []
     ends: dict[int, tuple[int, int]] = {}
@@ -154,26 +160,26 @@ def _element_spans(source: bytes) -> list[_Span]:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         at = parser.CurrentByteIndex
-        found = _TAG_PATTERN.match(source, at)
+        match = _TAG_PATTERN.match(source, at)
         opened.append(len(starts))
-        starts.append((at, found.end() if found else at))
+        starts.append((at, match.end() if match else at))
 
     def end(name: str) -> None:
         number, at = opened.pop(), parser.CurrentByteIndex
-        empty = source[starts[number][1] - 2 : starts[number][1]] == b"/>"
-        inside = starts[number][1]
-        ends[number] = (inside, inside) if empty else (at, source.index(b">", at) + 1)
+        content_start = starts[number][1]
+        is_empty = source[content_start - 2 : content_start] == b"/>"
+        ends[number] = (content_start, content_start) if is_empty else (at, source.index(b">", at) + 1)
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     try:
         parser.Parse(source, True)
     except expat.ExpatError as error:
-        raise BadPacketError(f"no XML: {error}") from error
+        raise BadPacketError(f"not XML: {error}") from error
     return [_Span(*starts[number], *ends[number]) for number in range(len(starts))]
 
 
 def declare_prefixes(text: str, in_scope: Mapping[str, str]) -> str:
-    """An element as text, with declarations of the prefixes of NAMESPACES that `known` has not."""
+    """Declare the prefixes of NAMESPACES that an element uses and `in_scope` lacks."""
     used = dict.fromkeys(first or second for first, second in _PREFIX_PATTERN.findall(text))
     missing = [prefix for prefix in used if prefix in NAMESPACES and in_scope.get(prefix) != NAMESPACES[prefix]]
     if not missing:

@@ -1,4 +1,4 @@
-"""What XMP says of faces, as values; and how a box turns with its picture."""
+"""Faces in XMP as values, and the rotation of boxes with their picture."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from faceclust.types import Box
 
 @dataclass(frozen=True)
 class XmpRegion:
-    """A face as a program wrote it. `box`: left, top, right, bottom as fractions of the stored
-    picture; `applied_to`: that picture's width and height in pixels as the program says, None
-    where it does not; `scheme`: "mwg" or "mp", by which it was written; not `sure`: faceclust wrote
-    it, as a suggestion that nobody had confirmed."""
+    """A face region in a packet.
+
+    `box` is (left, top, right, bottom) in fractions of the stored picture. `applied_to` is that
+    picture's width and height in px according to the packet, or None. `scheme` is "mwg" or "mp".
+    `confirmed` is false if faceclust wrote the region as an unconfirmed suggestion.
+    """
 
     name: str | None
     box: Box
@@ -23,9 +25,11 @@ class XmpRegion:
 
 @dataclass(frozen=True)
 class XmpFaces:
-    """All that a packet says of people. `keywords`: each hierarchical keyword as its path, such as
-    ("People", "Anna"); `people`: names without a place in the picture. `orientation`: the EXIF
-    orientation that the packet itself gives, if it does."""
+    """The people in a packet.
+
+    `keywords` has the path of each hierarchical keyword, such as ("People", "Anna"). `people` has names
+    without a region. `orientation` is the EXIF orientation in the packet, or None.
+    """
 
     regions: tuple[XmpRegion, ...] = ()
     keywords: tuple[tuple[str, ...], ...] = ()
@@ -34,8 +38,10 @@ class XmpFaces:
 
 
 def upright_box(box: Box, orientation: int) -> Box:
-    """A box (fractions) of the stored picture as one of the upright picture. EXIF orientation 1 to 8
-    (Exif 2.32, tag 274); any other turns nothing."""
+    """Convert a box (in fractions) from the stored to the upright picture.
+
+    `orientation` is an EXIF orientation, 1 to 8 (Exif 2.32, tag 274); other values change nothing.
+    """
     left, top, right, bottom = box
     turned = {
         2: (1 - right, top, 1 - left, bottom),
@@ -50,10 +56,10 @@ def upright_box(box: Box, orientation: int) -> Box:
 
 
 def stored_box(box: Box, orientation: int) -> Box:
-    """A box of the upright picture as one of the stored picture: `upright_box` backwards."""
+    """Convert a box from the upright to the stored picture: the inverse of `upright_box`."""
     return upright_box(box, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def stored_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Width and height of the stored picture, from those of the upright one; and back."""
+    """Convert width and height from the upright to the stored picture, or back."""
     return size[::-1] if orientation in (5, 6, 7, 8) else size

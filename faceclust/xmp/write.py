@@ -1,8 +1,8 @@
-"""Faces and names into a packet: what is there of other programs stays, to the byte.
+"""Merge faces and names into a packet; the data of other programs stay the same to the byte.
 
-A region or keyword that faceclust wrote before (see mine.py) and that no longer holds is removed.
-A region of another program is left alone; where it names somebody else on the same face, that is
-told and nothing is written of the face.
+Outdated regions and keywords of our own (see ownership.py) are removed. Other programs' regions are
+left alone. If one of them has another name for a face, the face is not written but reported as a
+conflict.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from faceclust.xmp.arrays import property_texts
 from faceclust.xmp.edit_regions import change_regions, read_regions
-from faceclust.xmp.keywords import change_keywords, change_note
+from faceclust.xmp.keywords import change_keywords, change_records
 from faceclust.xmp.ownership import KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY, read_own_regions
 from faceclust.xmp.packet import tag
 from faceclust.xmp.rdf import child_elements, descriptions, property_elements
@@ -26,59 +26,64 @@ _ABOUT_ATTRIBUTES = {tag("rdf:about"), "about"}
 
 @dataclass(frozen=True)
 class MergeResult:
-    """A packet with the faces in it. `count_conflicts`: our name and the one that stays, for each face
-    that another program gives another name."""
+    """A packet with the faces in it.
+
+    `conflicts` has (our name, kept name) of each face that another program has named otherwise.
+    """
 
     data: bytes
     conflicts: tuple[tuple[str, str], ...] = ()
 
 
 def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, int]) -> MergeResult:
-    """The packet `old` (None: an empty one) with these faces; the same bytes where nothing changes.
-    `read_dimensions`: width and height of the stored picture, px. Raises BadPacketError for what is no XMP,
-    or what cannot be changed without guessing."""
+    """Merge faces into the packet `old` (None for an empty one); without changes, return the same bytes.
+
+    `size` is the stored picture's width and height in px. Raises BadPacketError if `old` is not XMP, or
+    cannot be changed unambiguously.
+    """
     packet = EditablePacket(EMPTY_PACKET if old is None else old)
     named = [replace(face, name=clean_xml_text(face.name or "") or None) for face in faces]
-    noted = read_own_regions(packet.root)
-    listed = {scheme.name: read_regions(packet.root, scheme, size) for scheme in SCHEMES}
+    own_regions = read_own_regions(packet.root)
+    existing = {scheme.name: read_regions(packet.root, scheme, size) for scheme in SCHEMES}
     foreign = {
-        name: [region for region in regions if find_own_region(region, name, noted) is None]
-        for name, regions in listed.items()
+        name: [region for region in regions if find_own_region(region, name, own_regions) is None]
+        for name, regions in existing.items()
     }
     wanted, conflicts = separate_conflicts(
         sorted(named, key=lambda face: face.box), [region for regions in foreign.values() for region in regions]
     )
-    new, notes, suggested = [], [], []
+    new, records, suggested = [], [], []
     for scheme in SCHEMES:
-        plan = plan_regions(scheme, wanted, listed[scheme.name], noted, size)
-        notes += plan.notes
+        plan = plan_regions(scheme, wanted, existing[scheme.name], own_regions, size)
+        records += plan.records
         suggested += plan.suggested
         new.append(change_regions(packet, scheme, plan, size, only_own=not foreign[scheme.name]))
     new += change_keywords(packet, [face.name for face in wanted if face.name])
-    for note, entries in ((REGIONS_PROPERTY, notes), (SUGGESTED_PROPERTY, suggested)):
-        new.append(change_note(packet, note, property_texts(packet, note), entries))
+    for name, texts in ((REGIONS_PROPERTY, records), (SUGGESTED_PROPERTY, suggested)):
+        new.append(change_records(packet, name, property_texts(packet, name), texts))
     _insert_properties(packet, [text for text in new if text])
     return MergeResult(packet.result(), tuple(conflicts))
 
 
 def strip_own_data(data: bytes) -> bytes | None:
-    """The packet with what faceclust wrote taken out; None where nothing would be left. Raises
-    BadPacketError."""
-    others = merge_faces(data, [], (1, 1)).data
-    left = EditablePacket(others).root
-    is_left = any(child_elements(block) or set(block.attrib) - _ABOUT_ATTRIBUTES for block in descriptions(left))
-    return others if is_left else None
+    """Remove everything that faceclust wrote; None if nothing is left. Raises BadPacketError."""
+    stripped = merge_faces(data, [], (1, 1)).data
+    blocks = descriptions(EditablePacket(stripped).root)
+    has_data = any(child_elements(block) or set(block.attrib) - _ABOUT_ATTRIBUTES for block in blocks)
+    return stripped if has_data else None
 
 
 def _insert_properties(packet: EditablePacket, new: Sequence[str]) -> None:
-    """Put new properties into the block that has our note, else into a new one: no other block
-    changes for them. A block of ours that would be empty goes."""
-    noted = [
-        found
+    """Insert new properties into the block with our ownership records, or into a new block.
+
+    No other block changes. A block of ours that would become empty is removed.
+    """
+    records = [
+        element
         for name in (KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY)
-        for found in property_elements(packet.root, name)
+        for element in property_elements(packet.root, name)
     ]
-    block = noted[0].getparent() if noted else None
+    block = records[0].getparent() if records else None
     if new and block is not None:
         packet.append(block, *new)
     elif new:

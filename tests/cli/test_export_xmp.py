@@ -75,7 +75,7 @@ def test_a_broken_sidecar_is_named_and_the_others_are_written(named: Library) ->
     broken.write_bytes(b"not XML")
     done = run(*EXPORT, "--where", "sidecar", "--library", named.root)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert f"left alone: {broken}: no XML" in done.stderr
+    assert f"left alone: {broken}: not XML" in done.stderr
     assert "made 9, changed 0, kept 0, left alone 1" in done.stdout and broken.read_bytes() == b"not XML"
 
 

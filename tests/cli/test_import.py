@@ -64,7 +64,7 @@ def test_conflicts_and_what_was_left_are_listed(library: Library, table: Path) -
         (b"photo,name\na.jpg,Anna", "faces.csv:1: there is no column left or top or right or bottom"),
         (
             b"photo,left,top,right,bottom,name\na.jpg,1,2,3,4,A\na.jpg,1,-,3,4,Anna",
-            "faces.csv:3: top is no number: '-'",
+            "faces.csv:3: top must be a number, not '-'",
         ),
         (bytes(range(256)), "faces.csv:"),
     ],

@@ -49,9 +49,9 @@ def test_a_folder_is_made_again_and_its_pictures_are_no_photos(named: Library) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--split", "-o", "LIB"], "there are other files in"),
-        (["--split", "-o", "LIB/2019/collins-0.jpg"], "is no folder"),
-        (["--split", "-o", "/no/such/folder"], "there is no folder /no/such"),
+        (["--split", "-o", "LIB"], "contains other files"),
+        (["--split", "-o", "LIB/2019/collins-0.jpg"], "is not a folder"),
+        (["--split", "-o", "/no/such/folder"], "the folder /no/such does not exist"),
         (["--split", "-o", "-"], "a folder cannot go to stdout"),
         (["-o", "-", "--json"], "cannot both go to stdout"),
         (["--faces", "0"], "0 is not in the range"),

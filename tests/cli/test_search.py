@@ -113,7 +113,7 @@ def test_mistakes_are_told_with_the_remedy(named: Library, arguments: list[str],
     ("wishes", "words"),
     [
         ({"since": "2020", "until": "2019-12"}, "2019-12 is before 2020"),
-        ({"since": "soon"}, "'soon' is no date"),
+        ({"since": "soon"}, "'soon' is not a date"),
         ({"min_quality": 1.5}, "not between 0 and 1"),
         ({"min_quality": float("nan")}, "not between 0 and 1"),
         ({"folder": "2018"}, "2018 does not exist"),

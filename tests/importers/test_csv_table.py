@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from faceclust.errors import UsageError
 from faceclust.importers.csv_table import read_table
 
+HEADINGS = "photo,left,top,right,bottom,name"
 ROWS = "photo,left,top,right,bottom,name\na/1.jpg,10,20,30,40,Zoë\nb.jpg,0.1,0.2,0.3,1,Ben\nc.jpg,1,2,3,4,\n"
 
 
@@ -21,7 +22,7 @@ def test_a_table_in_any_encoding(encoding: str, separator: str, end: str) -> Non
     ]
 
 
-def test_columns_in_any_order_others_beside_them_or_no_headings() -> None:
+def test_columns_in_any_order_further_ones_or_no_headings() -> None:
     other = "face_id,Person,photo,Top,left,bottom,right\nx,Anna,a.jpg,2,1,4,3\n"
     (row,) = read_table(other.encode(), "t.csv")
     assert (row.photo, row.name, row.box, row.line) == ("a.jpg", "Anna", (1, 2, 3, 4), 2)
@@ -30,28 +31,34 @@ def test_columns_in_any_order_others_beside_them_or_no_headings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("", "t.csv is empty"),
         ("photo,left,top,right,name\na.jpg,1,2,3,Anna", "t.csv:1: there is no column bottom"),
         ("who,where\nAnna,here", "t.csv:1: there is no column photo or left or top"),
-        ("photo,left,top,right,bottom,name\na.jpg,1,2,3,4,A\na.jpg,x,2,3,4,Anna", "t.csv:3: left is no number: 'x'"),
-        ("photo,left,top,right,bottom,name\na.jpg,nan,2,3,4,Anna", "t.csv:2: left is no number: 'nan'"),
-        ("photo,left,top,right,bottom,name\na.jpg,1,inf,3,4,Anna", "t.csv:2: top is no number"),
-        ("photo,left,top,right,bottom,name\na.jpg,5,2,3,4,Anna", "t.csv:2: 5, 2, 3, 4 is no box"),
-        ("photo,left,top,right,bottom,name\na.jpg,-9,2,3,4,Anna", "t.csv:2: -9, 2, 3, 4 is no box"),
-        ("photo,left,top,right,bottom,name\n,1,2,3,4,Anna", "t.csv:2: there is no photo"),
-        ("photo,left,top,right,bottom,name\na.jpg,1,2\n\nb.jpg,1,2,3,4,B\nc.jpg,1,,3,4,C", "t.csv:5: top is no number"),
+        (
+            f"{HEADINGS}\na.jpg,1,2,3,4,A\na.jpg,x,2,3,4,Anna",
+            "t.csv:3: left must be a number, not 'x'",
+        ),
+        (f"{HEADINGS}\na.jpg,nan,2,3,4,Anna", "t.csv:2: left must be a number, not 'nan'"),
+        (f"{HEADINGS}\na.jpg,1,inf,3,4,Anna", "t.csv:2: top must be a number, not"),
+        (f"{HEADINGS}\na.jpg,5,2,3,4,Anna", "t.csv:2: 5, 2, 3, 4 is not a box"),
+        (f"{HEADINGS}\na.jpg,-9,2,3,4,Anna", "t.csv:2: -9, 2, 3, 4 is not a box"),
+        (f"{HEADINGS}\n,1,2,3,4,Anna", "t.csv:2: the row has no photo"),
+        (
+            f"{HEADINGS}\na.jpg,1,2\n\nb.jpg,1,2,3,4,B\nc.jpg,1,,3,4,C",
+            "t.csv:5: top must be a number",
+        ),
     ],
 )
-def test_a_table_that_cannot_be_meant_so_is_refused_with_its_line(text: str, complaint: str) -> None:
+def test_an_invalid_table_is_an_error_with_its_line(text: str, message: str) -> None:
     with pytest.raises(UsageError) as refused:
         list(read_table(text.encode(), "t.csv"))
-    assert str(refused.value).startswith(complaint) and refused.value.hint
+    assert str(refused.value).startswith(message) and refused.value.hint
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_table_or_refused(data: bytes) -> None:
+def test_any_bytes_are_a_table_or_a_usage_error(data: bytes) -> None:
     for start in (b"", b"photo,left,top,right,bottom,name\n"):
         try:
             list(read_table(start + data, "t.csv"))

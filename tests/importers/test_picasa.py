@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from faceclust.importers.picasa import (
     UNNAMED_CONTACT,
-    format_rect64,
     parse_rect64,
     read_contacts,
     read_ini,
     resolve_contact,
 )
 from faceclust.importers.small_files import UnreadableFileError
+from tests.support.picasa_files import format_rect64
 
 SIDE = st.integers(0, 65535).map(lambda step: step / 65535)
 INI = """[Picasa]
@@ -32,11 +32,11 @@ faces=rect64(zz),1;nonsense;rect64(80008000ffffffff),1111111111111111
 
 
 @given(st.tuples(SIDE, SIDE, SIDE, SIDE))
-def test_a_box_comes_back_from_its_digits(box: tuple[float, float, float, float]) -> None:
+def test_rect64_round_trip(box: tuple[float, float, float, float]) -> None:
     assert parse_rect64(format_rect64(box)) == box
 
 
-def test_leading_zeros_are_left_out() -> None:
+def test_rect64_without_leading_zeros() -> None:
     assert parse_rect64("1000200030004000") == pytest.approx((0.0625, 0.125, 0.1875, 0.25), abs=1e-5)
     assert parse_rect64("200030004000") == pytest.approx((0, 0.125, 0.1875, 0.25), abs=1e-5)
     assert format_rect64((0.0, 0.0, 0.0, 1.0)) == "ffff" and format_rect64((0.0,) * 4) == "0"
@@ -47,7 +47,7 @@ def test_an_ini_in_any_encoding(encoding: str) -> None:
     ini = read_ini(INI.replace("\n", "\r\n").encode(encoding))
     assert ini.contacts == {"8e62398ebda8c1a5": "Anna Bäcker", "0000000000000042": "Ben"}
     assert ini.faces.keys() == {"IMG [1].jpg", "b.jpg"}
-    (box, anna), (_, ben) = ini.faces["IMG [1].jpg"]  # a box without height is none
+    (box, anna), (_, ben) = ini.faces["IMG [1].jpg"]  # a box without height is dropped
     assert box == pytest.approx((0.25, 0.25, 0.5, 0.5), abs=1e-4)
     others = {"1111111111111111": "Carl"}
     assert [resolve_contact(who, ini.contacts, others) for who in (anna, ben)] == ["Anna Bäcker", "Ben"]
@@ -57,12 +57,12 @@ def test_an_ini_in_any_encoding(encoding: str) -> None:
 
 
 @given(st.binary(max_size=300) | st.text().map(str.encode))
-def test_any_bytes_are_an_ini(data: bytes) -> None:
+def test_any_bytes_are_read_as_an_ini(data: bytes) -> None:
     read_ini(data)
     read_ini(b"[Contacts2]\n[a.jpg]\nfaces=" + data)
 
 
-def test_contacts() -> None:
+def test_contacts_are_read_or_refused() -> None:
     xml = b"""<?xml version="1.0" encoding="utf-8"?><contacts>
     <contact id="8e62398ebda8c1a5" name="Anna &amp; Co" display="A" local_contact="1"/>
     <contact id="42" display="Ben"/><contact id="43" name=" "/><contact name="nobody"/></contacts>"""

@@ -28,12 +28,12 @@ from faceclust.importers.sidecar_owner import PhotoLookup
         ("a.jpg", ".xmp", ""),
     ],
 )
-def test_whose_a_sidecar_is(photos: str, sidecar: str, owners: str) -> None:
+def test_the_photo_of_a_sidecar(photos: str, sidecar: str, owners: str) -> None:
     for order in (photos.split(), photos.split()[::-1]):
         assert list(PhotoLookup(order).find_by_sidecar(sidecar)) == owners.split()
 
 
-def test_a_name_is_that_of_a_photo_in_other_capitals_only_where_no_other_is_meant() -> None:
+def test_another_case_counts_only_if_unambiguous() -> None:
     owners = PhotoLookup(["2019/A.jpg", "2019/a.jpg", "2019/b.jpg"])
     assert list(owners.find_by_name("2019/A.jpg")) == ["2019/A.jpg"] and list(owners.find_by_name("2019/B.JPG")) == [
         "2019/b.jpg"

@@ -16,12 +16,12 @@ from PIL import Image
 from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
-from faceclust.importers.picasa import format_rect64
 from faceclust.outputs.face_table import write_rows
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.orientation import read_orientation
 from faceclust.types import Box, FaceOccurrence
 from faceclust.xmp.values import stored_box, stored_size
+from tests.support.picasa_files import format_rect64
 from tests.support.programs import program
 from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
 from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, make_oriented, named_library
@@ -251,7 +251,7 @@ def test_the_users_answers_take_precedence(one_photo: tuple[Library, str, FaceOc
     assert {naming.face_id: naming.name for naming in plan.namings} == {collins.face_id: "Anna", hopper.face_id: "Ben"}
     library.undo()
     for answer, why in (
-        (lambda: library.ignore([collins.face_id]), "you had this face ignored"),
+        (lambda: library.ignore([collins.face_id]), "you ignored this face"),
         (lambda: library.reject([collins.face_id], "Anna"), "you said it is not anna"),
         (lambda: library.name([hopper.face_id], "Anna"), "you said that another face of this photo is Anna"),
     ):
@@ -369,7 +369,7 @@ def test_names_from_a_table_are_imported(photos: Library, kind: str) -> None:
 def test_a_box_far_outside_its_photo_is_refused_with_its_line(photos: Library, tmp_path: Path, box: str) -> None:
     table = tmp_path / "faces.csv"
     table.write_text(f"photo,left,top,right,bottom,name\n1.jpg,1,2,3,4,Anna\n1.jpg,{box},Anna\n")
-    with pytest.raises(UsageError, match=r"faces\.csv:3: .* is no box in 1\.jpg") as refused:
+    with pytest.raises(UsageError, match=r"faces\.csv:3: .* is not a box in 1\.jpg") as refused:
         photos.plan_import([table])
     assert "pixels wide" in (refused.value.hint or "")
     table.write_text(table.read_text().replace(box, "-20,-10.5,900,600"))  # slightly outside
@@ -401,8 +401,8 @@ def test_only_the_given_sources_are_read(photos: Library, tmp_path: Path) -> Non
         sidecar.rename(sidecars / sidecar.name.replace(".xmp", ".XMP" if "5" in sidecar.name else ".xmp"))
     assert len(photos.plan_import([sidecars]).namings) == 16
     for wrong, why in (
-        ("gone", "there is no"),
-        (tmp_path / "arguments", "names are not read from such a file"),
+        ("gone", "does not exist"),
+        (tmp_path / "arguments", "cannot read names from"),
         (sidecars / "1.png.xmp", "is not in the library"),
     ):
         with pytest.raises(UsageError, match=why):
@@ -434,7 +434,7 @@ def test_a_photo_rotated_after_its_faces_were_marked_is_recognised(
         check=True,
     )
     (unplaced,) = library.plan_import([library.root / "1.png"]).unmatched
-    assert "another shape" in unplaced.why
+    assert "another aspect ratio" in unplaced.why
 
 
 def test_regions_of_a_picture_rotated_by_its_decoder_are_imported(photos: Library) -> None:

@@ -38,6 +38,7 @@ def test_a_source_with_another_hash_fails_the_build(tmp_path: Path) -> None:
 
     hook: Any = PackBuildHook.__new__(PackBuildHook)
     hook._BuildHookInterface__root = str(tmp_path)
+    hook._BuildHookInterface__target_name = "wheel"
     with pytest.raises(SystemExit) as failure:
         hook.initialize("standard", {"force_include": {}})
     message = str(failure.value)

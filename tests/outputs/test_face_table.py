@@ -28,7 +28,7 @@ def row(**values: Any) -> dict[str, Any]:
     return known | values
 
 
-def written(rows: list[dict[str, Any]], format: str) -> bytes:
+def write_to_bytes(rows: list[dict[str, Any]], format: str) -> bytes:
     stream = io.BytesIO()
     write_rows(rows, format, stream)
     assert not stream.closed
@@ -36,7 +36,7 @@ def written(rows: list[dict[str, Any]], format: str) -> bytes:
 
 
 def read_back(content: bytes, format: str) -> list[dict[str, Any]]:
-    """The rows as another program has them, with their types as that format can hold them."""
+    """Read the rows back, with the types of the format."""
     if format == "parquet":
         return pq.read_table(io.BytesIO(content)).to_pylist()
     if format == "json":
@@ -53,10 +53,10 @@ def read_back(content: bytes, format: str) -> list[dict[str, Any]]:
     return rows
 
 
-def as_held(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
-    """These rows, as the format holds them."""
-    held = [dict(row) for row in rows]
-    for each in held:
+def as_stored(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
+    """Convert rows to the types of a format."""
+    stored = [dict(row) for row in rows]
+    for each in stored:
         if format != "parquet":
             each["taken_at"] = each["taken_at"].isoformat() if each["taken_at"] else None
         if format == "sqlite":
@@ -64,10 +64,10 @@ def as_held(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
         if format == "csv":
             each["confirmed"] = str(each["confirmed"]).lower()
             each.update({name: "" if value is None else str(value) for name, value in each.items()})
-    return held
+    return stored
 
 
-def test_rows_say_who_is_where() -> None:
+def test_rows_have_person_box_and_photo() -> None:
     place = FaceOccurrence("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
     facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
     anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
@@ -78,7 +78,7 @@ def test_rows_say_who_is_where() -> None:
     assert list(row()) == SCHEMA.names
 
 
-# CSV readers and XML alike know no character below the space but these; file names have none of them.
+# Other control characters are not portable in CSV.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\r\"',;"))
 ROWS = st.lists(
     st.builds(
@@ -98,15 +98,15 @@ ROWS = st.lists(
 @pytest.mark.parametrize("format", FORMATS)
 @settings(deadline=None)
 @given(rows=ROWS)
-def test_every_format_gives_back_what_was_written(format: str, rows: list[dict[str, Any]]) -> None:
-    content = written(rows, format)
-    assert read_back(content, format) == as_held(rows, format)
-    assert written(rows, format) == content  # the same library, the same bytes
+def test_every_format_round_trips(format: str, rows: list[dict[str, Any]]) -> None:
+    content = write_to_bytes(rows, format)
+    assert read_back(content, format) == as_stored(rows, format)
+    assert write_to_bytes(rows, format) == content  # the same library, the same bytes
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_empty_library_still_has_its_columns(format: str) -> None:
-    content = written([], format)
+    content = write_to_bytes([], format)
     assert read_back(content, format) == []
     if format == "csv":
         assert content.decode() == ",".join(SCHEMA.names) + "\n"
@@ -114,10 +114,10 @@ def test_an_empty_library_still_has_its_columns(format: str) -> None:
         assert pq.read_table(io.BytesIO(content)).schema.names == SCHEMA.names
 
 
-def test_what_is_said_of_formats_is_so() -> None:
+def test_format_tables_are_consistent() -> None:
     assert FORMATS.keys() > BINARY_FORMATS and set(FORMAT_BY_SUFFIX.values()) < FORMATS.keys()
     for format in FORMATS.keys() - BINARY_FORMATS:
-        written([row()], format).decode()
+        write_to_bytes([row()], format).decode()
 
 
 def test_the_columns_are_in_the_manual() -> None:

@@ -16,19 +16,19 @@ from faceclust.outputs.map.nearest_faces import find_nearest_faces
 from faceclust.progress import SilentProgress
 from tests.benchmarks.synthetic import Faces, synthetic_faces
 
-_PLACES = """
+_SCRIPT = """
 import hashlib, sys
 from faceclust.outputs.map import layout
 from tests.benchmarks.synthetic import synthetic_faces
 
-def tell(method):
-    points = layout.lay_out(synthetic_faces(600).embeddings, method, threads=int(sys.argv[1]))
+def print_digest(method):
+    points = layout.compute_layout(synthetic_faces(600).embeddings, method, threads=int(sys.argv[1]))
     print(method, hashlib.sha256(points.tobytes()).hexdigest())
 
 for method in sys.argv[2:]:
-    tell(method)
-layout._BY_TREE, layout._LATE = 0, 50  # as for large libraries, but shorter
-tell("tsne")
+    print_digest(method)
+layout._BARNES_HUT_LIMIT, layout._LATE_ITERATIONS = 0, 50  # as for large libraries, but shorter
+print_digest("tsne")
 """
 
 
@@ -42,16 +42,16 @@ def points(faces: Faces) -> np.ndarray:
     return compute_layout(faces.embeddings)
 
 
-def same_person_beside(faces: Faces, points: np.ndarray) -> float:
-    """The share of faces, of people seen twice or more, whose nearest other is the same person's."""
+def neighbour_share(faces: Faces, points: np.ndarray) -> float:
+    """Return the share of faces whose nearest neighbour is the same person, among people with several faces."""
     nearest = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(return_distance=False)[:, 0]
     often = np.bincount(faces.person)[faces.person] > 1
     return float(np.mean(faces.person[nearest[often]] == faces.person[often]))
 
 
-def test_two_processes_put_faces_at_the_same_places_whatever_the_threads() -> None:
+def test_the_layout_is_independent_of_process_and_threads() -> None:
     methods = [method for method in METHODS if method == "tsne" or find_spec("umap")]
-    told = []
+    reported = []
     for threads in ("1", "3"):
         root = Path(__file__).parents[2]
         env = {
@@ -61,25 +61,28 @@ def test_two_processes_put_faces_at_the_same_places_whatever_the_threads() -> No
             "OPENBLAS_NUM_THREADS": threads,
             "NUMBA_NUM_THREADS": threads,
         }
-        command = [sys.executable, "-c", _PLACES, threads, *methods]
+        command = [sys.executable, "-c", _SCRIPT, threads, *methods]
         done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True)
-        told.append(done.stdout)
-    assert told[0] == told[1] and len(set(told[0].splitlines())) == len(methods) + 1
+        reported.append(done.stdout)
+    assert reported[0] == reported[1] and len(set(reported[0].splitlines())) == len(methods) + 1
 
 
-def test_faces_of_one_person_lie_side_by_side(faces: Faces, points: np.ndarray) -> None:
-    kept, in_space = same_person_beside(faces, points), same_person_beside(faces, faces.embeddings)
+def test_faces_of_one_person_are_neighbours(faces: Faces, points: np.ndarray) -> None:
+    kept, in_space = (
+        neighbour_share(faces, points),
+        neighbour_share(faces, faces.embeddings),
+    )
     assert in_space > 0.9
     assert kept > in_space - 0.04
-    assert same_person_beside(faces, principal_plane(faces.embeddings)) < 0.5  # this is no small thing
+    assert neighbour_share(faces, principal_plane(faces.embeddings)) < 0.5  # linear is not enough
 
 
-def test_umap_lays_faces_out_too(faces: Faces) -> None:
+def test_umap_keeps_faces_of_one_person_together(faces: Faces) -> None:
     pytest.importorskip("umap")
-    assert same_person_beside(faces, compute_layout(faces.embeddings, "umap")) > 0.6
+    assert neighbour_share(faces, compute_layout(faces.embeddings, "umap")) > 0.6
 
 
-def test_points_fill_the_unit_square_in_proportion(points: np.ndarray) -> None:
+def test_points_fill_the_unit_square_and_keep_the_aspect_ratio(points: np.ndarray) -> None:
     assert points.dtype == np.float32 and points.shape == (1_000, 2)
     extent = np.ptp(points, axis=0)
     assert extent.max() == pytest.approx(1, abs=1e-6)
@@ -89,7 +92,7 @@ def test_points_fill_the_unit_square_in_proportion(points: np.ndarray) -> None:
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 12])
-def test_few_faces_have_places_too(n: int, method: str) -> None:
+def test_few_faces_have_distinct_points(n: int, method: str) -> None:
     if method == "umap":
         pytest.importorskip("umap")
     embeddings = synthetic_faces(max(n, 5)).embeddings[:n]
@@ -98,57 +101,57 @@ def test_few_faces_have_places_too(n: int, method: str) -> None:
     assert len(np.unique(points, axis=0)) == n
 
 
-def test_faces_that_are_all_alike_are_one_point() -> None:
+def test_identical_faces_give_finite_points() -> None:
     points = compute_layout(np.tile(synthetic_faces(5).embeddings[:1], (200, 1)))
     assert np.isfinite(points).all()
 
 
-def test_copies_of_a_face_do_no_harm() -> None:
+def test_copies_of_faces_are_laid_out() -> None:
     few = synthetic_faces(30).embeddings
     points = compute_layout(np.repeat(few, 8, axis=0))
     assert np.isfinite(points).all() and np.ptp(points, axis=0).min() > 0.1
 
 
-def test_faces_beyond_the_most_are_put_beside_those_like_them(faces: Faces) -> None:
+def test_faces_beyond_the_limit_are_placed_beside_similar_ones(faces: Faces) -> None:
     points = compute_layout(faces.embeddings, max_faces=600)
     alone = compute_layout(faces.embeddings[:600])
     first = points[:600]
-    assert np.corrcoef(first[:, 0], alone[:, 0])[0, 1] > 0.999999  # the others move nobody
+    assert np.corrcoef(first[:, 0], alone[:, 0])[0, 1] > 0.999999  # the others do not move these
     here = np.bincount(faces.person[:600], minlength=faces.person.max() + 1)
     late = 600 + np.flatnonzero(here[faces.person[600:]] >= 5)
     nearest = NearestNeighbors(n_neighbors=1).fit(first).kneighbors(points[late], return_distance=False)[:, 0]
     assert np.mean(faces.person[nearest] == faces.person[late]) > 0.8
 
 
-def test_neighbours_are_those_of_scikit_learn(faces: Faces) -> None:
+def test_neighbours_equal_those_of_scikit_learn(faces: Faces) -> None:
     embeddings = faces.embeddings * np.float32(2.7)
     near, gaps = find_nearest_faces(embeddings, 20, threads=2)
     expected_gaps, expected = NearestNeighbors(n_neighbors=20, algorithm="brute").fit(embeddings).kneighbors()
     assert gaps == pytest.approx(expected_gaps, abs=1e-3)
-    assert np.mean(near == expected) > 0.999  # but for those equally near
+    assert np.mean(near == expected) > 0.999  # except for ties
     among, _ = find_nearest_faces(embeddings, 5, candidate_count=50)
     assert among.max() < 50 and not np.any(among[:50] == np.arange(50)[:, None])
 
 
-def test_progress_comes_to_its_end(faces: Faces) -> None:
-    told: dict[str, list[int]] = {}
+def test_progress_is_complete(faces: Faces) -> None:
+    reported: dict[str, list[int]] = {}
 
-    class Told(SilentProgress):
+    class ReportedProgress(SilentProgress):
         def start(self, what: str, total: int | None, unit: str = "") -> None:
-            told[what] = [total or 0, 0]
+            reported[what] = [total or 0, 0]
 
         def advance(self, steps: int = 1, **counts: int) -> None:
-            told[list(told)[-1]][1] += steps
+            reported[list(reported)[-1]][1] += steps
 
-    compute_layout(faces.embeddings[:200], progress=Told())
-    assert list(told) == ["comparing faces", "laying out"]
-    assert all(total == done > 0 for total, done in told.values()), told
+    compute_layout(faces.embeddings[:200], progress=ReportedProgress())
+    assert list(reported) == ["comparing faces", "laying out"]
+    assert all(total == done > 0 for total, done in reported.values()), reported
 
 
-def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no layout is called 'pca'"):
+def test_unknown_and_missing_methods_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="unknown layout method 'pca'"):
         require_method("pca")
     monkeypatch.setattr(layout, "find_spec", lambda name: None)
-    with pytest.raises(FaceclustError, match="umap-learn is not installed") as told:
+    with pytest.raises(FaceclustError, match="umap-learn is not installed") as reported:
         compute_layout(np.zeros((3, 4), np.float32), "umap")
-    assert "pip install 'faceclust[umap]'" in str(told.value.hint)
+    assert "pip install 'faceclust[umap]'" in str(reported.value.hint)

@@ -1,4 +1,4 @@
-"""The page with the map: what it holds, and what a browser makes of it."""
+"""The map page: its contents, and its behaviour in a browser."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from tests.support.programs import program
 
 VENDOR = resources.files("faceclust.outputs") / "web" / "vendor"
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7*7 }}\"' &lt;"
-#: Anna, the one with the evil name, and a group have a corner each; a face in the middle is alone.
+#: Anna, a person with a hostile name and a group each have a corner; the face in the middle is alone.
 CORNERS = {"Anna": (0.1, 0.1), EVIL: (0.9, 0.1), None: (0.1, 0.9)}
 EACH = 12
 
 
-def made_faces() -> tuple[list[FaceOccurrence], np.ndarray, list[int], list[Person]]:
+def build_faces() -> tuple[list[FaceOccurrence], np.ndarray, list[int], list[Person]]:
     rng = np.random.default_rng(0)
     places, points, numbers, persons = [], [], [], []
     for number, (name, corner) in enumerate(CORNERS.items()):
@@ -56,67 +56,67 @@ def made_faces() -> tuple[list[FaceOccurrence], np.ndarray, list[int], list[Pers
     return places, np.array([*points, (0.5, 0.5)], np.float32), [*numbers, -1], persons
 
 
-def made_page(pictures: bool = True) -> str:
-    places, points, numbers, persons = made_faces()
+def build_page(pictures: bool = True) -> str:
+    places, points, numbers, persons = build_faces()
     faces = sort_by_z_order(places, points, numbers)
     shot = enumerate(zip(places, numbers, strict=True))
     drawn = {place.face_id: draw_face(person, i) for i, (place, person) in shot if person >= 0}
     return render_map("/lib", "tsne", faces, persons, drawn if pictures else {}, Path("/lib"), Path("/lib/map.html"))
 
 
-def data_of(html: str) -> dict[str, Any]:
+def parse_data(html: str) -> dict[str, Any]:
     (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
     return dict(json.loads(block))
 
 
-def unpacked(text: str, kind: str) -> np.ndarray:
+def decode_array(text: str, kind: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), kind)
 
 
-# ---- What the page holds.
+# ---- Contents.
 
 
-def test_the_vendored_scripts_are_whole_and_accounted_for() -> None:
+def test_the_third_party_scripts_match_their_hashes_and_licences() -> None:
     files = tomllib.loads((VENDOR / "vendor.toml").read_text(encoding="utf-8"))["file"]
     for file in files:
         content = (VENDOR / file["name"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file["sha256"], file["name"]
         assert f"v{file['version']} " in content.decode().splitlines()[0]
-        assert file["licence"] in ("ISC", "BSD-3-Clause") and file["source"].endswith(f"-{file['version']}.tgz")
+        assert file["licence"] in ("ISC", "BSD-3-Clause") and file["name"] == f"{file['package']}.min.js"
     assert ("vendor/licence.js", *(f"vendor/{file['name']}" for file in files)) == VENDORED
     assert {path.name for path in VENDOR.iterdir()} == {"vendor.toml"} | {name.split("/")[1] for name in VENDORED}
     licence = (VENDOR / "licence.js").read_text()
     assert "Copyright 2010-2026 Mike Bostock" in licence and "Robert Penner" in licence
-    assert licence in made_page(pictures=False)
+    assert licence in build_page(pictures=False)
 
 
-def test_the_page_holds_every_face_once_with_its_person_and_place() -> None:
-    places, points, numbers, _ = made_faces()
-    data = data_of(made_page())
-    x, y = (unpacked(data[axis], "<u2") / 65535 for axis in "xy")
-    who, photo = unpacked(data["who"], "<i4"), unpacked(data["photo"], "<u4")
+def test_the_page_has_every_face_once_with_person_and_position() -> None:
+    places, points, numbers, _ = build_faces()
+    data = parse_data(build_page())
+    x, y = (decode_array(data[axis], "<u2") / 65535 for axis in "xy")
+    who, photo = decode_array(data["who"], "<i4"), decode_array(data["photo"], "<u4")
     found = {data["photos"][at]: (px, py, person) for at, px, py, person in zip(photo, x, y, who, strict=True)}
     assert len(found) == len(places)
     for place, point, person in zip(places, points, numbers, strict=True):
         assert found[place.photo] == (pytest.approx(point[0], abs=1e-5), pytest.approx(point[1], abs=1e-5), person)
     assert [person[0] for person in data["people"]] == ["Anna", EVIL, "group 3"]
-    state = dict(zip(photo, unpacked(data["state"], "u1"), strict=True))
+    state = dict(zip(photo, decode_array(data["state"], "u1"), strict=True))
     assert sum(bool(value & 2) for value in state.values()) == 10
     assert [value & 1 for at, value in state.items() if data["photos"][at] == "alone.jpg"] == [0]
 
 
-def test_a_hostile_name_ends_no_element_of_the_page() -> None:
-    html = made_page()
+def test_a_hostile_name_cannot_break_the_page() -> None:
+    html = build_page()
     assert html.count("</script>") == 2 + html.count('<script type="text/plain" class="sheet">')
     assert "<img" not in html and "49" not in html.partition("<body>")[2].partition("<script")[0]
     assert "http" not in re.sub(r"/\*!.*?\*/|http-equiv|// https://d3js\S*|http://www.w3.org/\S*", "", html, flags=re.S)
 
 
-def test_the_same_faces_make_the_same_page() -> None:
-    assert made_page() == made_page()
+def test_equal_input_gives_an_equal_page() -> None:
+    assert build_page() == build_page()
 
 
-def test_sheets_hold_the_pictures_in_order() -> None:
+def test_sheets_have_the_pictures_in_order() -> None:
     colours = {f"{i:03}": (i * 3 % 256, 255 - i * 2 % 256, i * 7 % 256) for i in range(70)}
     pictures = {}
     for face, colour in colours.items():
@@ -130,12 +130,12 @@ def test_sheets_hold_the_pictures_in_order() -> None:
         sheet = Image.open(io.BytesIO(sheets[cell // CELLS_PER_ROW**2]))
         column, row = cell % CELLS_PER_ROW, cell % CELLS_PER_ROW**2 // CELLS_PER_ROW
         got = np.array(sheet)[row * 64 + 2 : row * 64 + 62, column * 64 + 2 : column * 64 + 62].astype(int)
-        assert np.abs(got - colours[face]).max() < 12, face  # no neighbour shines through
+        assert np.abs(got - colours[face]).max() < 12, face  # JPEG blocks do not mix neighbours
     assert make_sheets([], {}, 64) == ([], set())
 
 
-def test_pictures_go_to_everybodys_best_faces_first() -> None:
-    places, _, numbers, _ = made_faces()
+def test_everybodys_best_faces_are_pictured_first() -> None:
+    places, _, numbers, _ = build_faces()
     best = choose_map_pictures(places, numbers, 4)
     assert best == {f"{person}{EACH - 1:015x}" for person in range(3)} | {"f" * 16}
     assert len(choose_map_pictures(places, numbers, 10**6)) == len(places) and not choose_map_pictures(
@@ -153,26 +153,26 @@ def test_the_page_and_its_script_agree_on_colours_and_shapes() -> None:
     assert all(f".s{i} {{" in style for i in range(SHAPES))
 
 
-def test_a_library_makes_its_map(library: Library, tmp_path: Path) -> None:
+def test_a_library_renders_its_map(library: Library, tmp_path: Path) -> None:
     library.name(library.faces_in_group(1), "Anna")
     html = library.map_page(tmp_path / "map.html")
     assert html == Library(library.root).map_page(tmp_path / "map.html")
-    data = data_of(html)
+    data = parse_data(html)
     assert len(data["photos"]) == len({place.photo for place in library.occurrences})
     assert data["people"][0][0] == "Anna"
-    assert all(value & 1 for value in unpacked(data["state"], "u1"))
+    assert all(value & 1 for value in decode_array(data["state"], "u1"))
     assert (tmp_path / data["base"]).resolve() == library.root
-    assert data_of(library.map_page("map.html", pictures=0))["x"] == data["x"]
+    assert parse_data(library.map_page("map.html", pictures=0))["x"] == data["x"]
 
 
-def test_a_library_without_faces_makes_a_page(tmp_path: Path) -> None:
+def test_a_library_without_faces_renders_a_page(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "dark.png")
     library = Library(tmp_path)
     library.scan(workers=0)
     assert "Nobody was found" in library.map_page(tmp_path / "map.html")
 
 
-# ---- What a browser makes of it.
+# ---- In a browser.
 
 
 @pytest.fixture(scope="module")
@@ -190,26 +190,26 @@ def _chromium() -> Iterator[webdriver.Chrome]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("map") / "map.html"
-    path.write_text(made_page(), encoding="utf-8")
+    path.write_text(build_page(), encoding="utf-8")
     return path.as_uri()
 
 
 @pytest.fixture
 def browser(_chromium: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome]:
-    """The page, opened; in the end it has asked for nothing, nor complained."""
-    size(_chromium, 1200, 800)
+    """A browser with the page. At the end it must have no requests and no messages in its log."""
+    set_size(_chromium, 1200, 800)
     _chromium.get("about:blank")
     _chromium.get_log("performance")
     _chromium.get(page)
     yield _chromium
-    # That a test looks at the canvas often is no matter of the page's.
+    # The tests read the canvas often: not the page's fault.
     assert [entry for entry in _chromium.get_log("browser") if "willReadFrequently" not in entry["message"]] == []
     sent = [json.loads(entry["message"])["message"] for entry in _chromium.get_log("performance")]
     asked = {event["params"]["request"]["url"] for event in sent if event["method"] == "Network.requestWillBeSent"}
     assert asked and all(url.startswith(("data:image/jpeg;base64,", page)) for url in asked)
 
 
-def size(driver: webdriver.Chrome, width: int, height: int) -> None:
+def set_size(driver: webdriver.Chrome, width: int, height: int) -> None:
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
@@ -223,14 +223,14 @@ def view(driver: webdriver.Chrome) -> list[float]:
     return [float(number) for number in str(canvas(driver).get_attribute("data-view")).split()]
 
 
-def on_screen(driver: webdriver.Chrome, point: np.ndarray) -> tuple[int, int]:
-    """Where in the canvas a point of the plane is."""
+def to_screen(driver: webdriver.Chrome, point: np.ndarray) -> tuple[int, int]:
+    """Convert a point of the plane to canvas pixels."""
     k, x, y, left, top, side = view(driver)
     return round(x + k * (left + point[0] * side)), round(y + k * (top + point[1] * side))
 
 
 def point_at(driver: webdriver.Chrome, point: np.ndarray, click: bool = False) -> None:
-    x, y = on_screen(driver, point)
+    x, y = to_screen(driver, point)
     box = canvas(driver).size
     chain = ActionChains(driver, duration=20)
     chain.move_to_element_with_offset(canvas(driver), x - round(box["width"] / 2), y - round(box["height"] / 2))
@@ -238,8 +238,8 @@ def point_at(driver: webdriver.Chrome, point: np.ndarray, click: bool = False) -
 
 
 def colours_near(driver: webdriver.Chrome, point: np.ndarray) -> set[tuple[int, ...]]:
-    """The colours of the canvas around a point of the plane."""
-    x, y = on_screen(driver, point)
+    """Return the colours of the canvas around a point of the plane."""
+    x, y = to_screen(driver, point)
     script = """const context = document.getElementById("map").getContext("2d");
         return [...context.getImageData(arguments[0], arguments[1], 60, 60).data]"""
     data = np.array(driver.execute_script(script, x - 30, y - 30)).reshape(-1, 4)
@@ -257,14 +257,14 @@ def row(driver: webdriver.Chrome, name: str) -> WebElement:
 
 
 def person_points(name: str | None) -> np.ndarray:
-    _, points, numbers, _ = made_faces()
+    _, points, numbers, _ = build_faces()
     return points[[list(CORNERS).index(name) == number for number in numbers]]
 
 
 ANNA_BLUE, EVIL_ORANGE = (0x2F, 0x6F, 0xD0), (0xE0, 0x7B, 0x12)
 
 
-def test_points_are_drawn_in_the_colours_of_their_people(browser: webdriver.Chrome) -> None:
+def test_points_have_the_colours_of_their_people(browser: webdriver.Chrome) -> None:
     view(browser)
     assert ANNA_BLUE in colours_near(browser, person_points("Anna")[0])
     assert EVIL_ORANGE in colours_near(browser, person_points(EVIL)[0])
@@ -285,7 +285,7 @@ def test_pointing_shows_the_picture_and_the_name_as_text(browser: webdriver.Chro
     assert card(browser) == ""
 
 
-def test_a_click_holds_the_face_with_a_link_to_its_photo(browser: webdriver.Chrome) -> None:
+def test_a_click_selects_a_face_and_links_its_photo(browser: webdriver.Chrome) -> None:
     point_at(browser, person_points(EVIL)[0], click=True)
     point_at(browser, np.array([0.5, 0.3]))
     assert EVIL in card(browser)
@@ -295,15 +295,15 @@ def test_a_click_holds_the_face_with_a_link_to_its_photo(browser: webdriver.Chro
     assert card(browser) == ""
 
 
-def test_the_wheel_zooms_where_the_pointer_is(browser: webdriver.Chrome) -> None:
+def test_the_wheel_zooms_at_the_pointer(browser: webdriver.Chrome) -> None:
     point = person_points("Anna")[0]
-    before, at = view(browser)[0], on_screen(browser, point)
+    before, at = view(browser)[0], to_screen(browser, point)
     point_at(browser, point)
     rect = canvas(browser).rect
     event = {"type": "mouseWheel", "x": rect["x"] + at[0], "y": rect["y"] + at[1], "deltaX": 0, "deltaY": -400}
     browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
     WebDriverWait(browser, 5).until(lambda driver: view(driver)[0] > before * 1.3)
-    assert on_screen(browser, point) == pytest.approx(at, abs=2)
+    assert to_screen(browser, point) == pytest.approx(at, abs=2)
 
 
 def test_dragging_moves_the_map(browser: webdriver.Chrome) -> None:
@@ -336,7 +336,7 @@ def test_keys_zoom_move_and_show_all(browser: webdriver.Chrome) -> None:
     assert view(browser)[:3] == [1, 0, 0]
 
 
-def test_keys_pick_faces_one_after_another_and_say_them(browser: webdriver.Chrome) -> None:
+def test_keys_select_faces_and_announce_them(browser: webdriver.Chrome) -> None:
     spoken = browser.find_element(By.ID, "spoken")
     canvas(browser).send_keys(Keys.ENTER)
     assert str(spoken.get_property("textContent")) == "in no group, alone.jpg"
@@ -347,7 +347,7 @@ def test_keys_pick_faces_one_after_another_and_say_them(browser: webdriver.Chrom
     assert card(browser) == ""
 
 
-def test_picking_a_person_out_leaves_the_others_grey(browser: webdriver.Chrome) -> None:
+def test_selecting_a_person_greys_out_the_others(browser: webdriver.Chrome) -> None:
     row(browser, "Anna").click()
     assert row(browser, "Anna").get_attribute("aria-pressed") == "true"
     view(browser)
@@ -362,7 +362,7 @@ def test_picking_a_person_out_leaves_the_others_grey(browser: webdriver.Chrome) 
     assert row(browser, "Anna").get_attribute("aria-pressed") == "false"
 
 
-def test_the_search_finds_people_whatever_the_case(browser: webdriver.Chrome) -> None:
+def test_the_search_ignores_case_and_accents(browser: webdriver.Chrome) -> None:
     search = browser.find_element(By.ID, "search")
     search.send_keys("ÁNN")
     rows = browser.find_elements(By.CSS_SELECTOR, "#list li button")
@@ -374,16 +374,16 @@ def test_the_search_finds_people_whatever_the_case(browser: webdriver.Chrome) ->
     assert all(found.is_displayed() for found in rows)
 
 
-def test_the_list_says_in_words_what_the_map_shows(browser: webdriver.Chrome) -> None:
-    said = [
+def test_the_list_has_the_facts_as_text(browser: webdriver.Chrome) -> None:
+    texts = [
         str(found.get_property("textContent")) for found in browser.find_elements(By.CSS_SELECTOR, "#list li button")
     ]
-    assert said[0] == "Anna12 faces on 12 photos, 7 suggested · 2015–2017"
-    assert said[1].startswith(EVIL) and said[2].startswith("group 3")
+    assert texts[0] == "Anna12 faces on 12 photos, 7 suggested · 2015–2017"
+    assert texts[1].startswith(EVIL) and texts[2].startswith("group 3")
     assert "1 face is in no group" in browser.find_element(By.ID, "list").text
 
 
-def test_the_dark_has_its_own_colours(browser: webdriver.Chrome) -> None:
+def test_dark_mode_has_its_own_colours(browser: webdriver.Chrome) -> None:
     features = [{"name": "prefers-color-scheme", "value": "dark"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     try:
@@ -393,7 +393,7 @@ def test_the_dark_has_its_own_colours(browser: webdriver.Chrome) -> None:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_near_by_the_pictures_themselves_are_drawn(browser: webdriver.Chrome) -> None:
+def test_pictures_are_drawn_when_zoomed_in(browser: webdriver.Chrome) -> None:
     row(browser, "Anna").click()
     browser.find_element(By.ID, "zoom-to").click()
     view(browser)
@@ -403,7 +403,7 @@ def test_near_by_the_pictures_themselves_are_drawn(browser: webdriver.Chrome) ->
 
 @pytest.mark.parametrize("width", [320, 390, 720, 721, 1440])
 def test_nothing_is_wider_than_the_screen(browser: webdriver.Chrome, width: int) -> None:
-    size(browser, width, 844)
+    set_size(browser, width, 844)
     browser.refresh()
     view(browser)
     browser.find_element(By.CSS_SELECTOR, "header summary").click()

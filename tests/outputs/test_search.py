@@ -48,14 +48,15 @@ PLACES = [
 ]
 
 
-def found(**wishes: Any) -> list[str]:
+def found(**conditions: Any) -> list[str]:
     return [
-        photo.photo.rpartition("/")[2].removesuffix(".jpg") for photo in find_photos(PLACES, PEOPLE, Query(**wishes))
+        photo.photo.rpartition("/")[2].removesuffix(".jpg")
+        for photo in find_photos(PLACES, PEOPLE, Query(**conditions))
     ]
 
 
 @pytest.mark.parametrize(
-    ("wishes", "photos"),
+    ("conditions", "photos"),
     [
         ({}, "4 1 2 3 6 5"),
         ({"present": (subject(ANNA),)}, "1 2 3 5"),
@@ -87,17 +88,17 @@ def found(**wishes: Any) -> list[str]:
         ({"since": parse_range_start("0001"), "until": parse_range_end("9999")}, "4 1 2 3 6"),
     ],
 )
-def test_what_is_found_in_which_order(wishes: dict[str, Any], photos: str) -> None:
-    assert found(**wishes) == photos.split()
+def test_queries_find_photos_in_order(conditions: dict[str, Any], photos: str) -> None:
+    assert found(**conditions) == photos.split()
 
 
-def test_suggested_without_keeps_a_photo_out_even_where_confirmed_is_asked() -> None:
-    both_sure = person("Anna", "a1 a2 a3", "a1 a2 a3")
-    query = Query(present=(subject(both_sure),), absent=(subject(BEN),), confirmed=True)
-    assert [photo.photo for photo in find_photos(PLACES, [both_sure, BEN], query)] == ["2019/1.jpg"]
+def test_a_suggested_face_excludes_a_photo_even_with_confirmed() -> None:
+    all_confirmed = person("Anna", "a1 a2 a3", "a1 a2 a3")
+    query = Query(present=(subject(all_confirmed),), absent=(subject(BEN),), confirmed=True)
+    assert [photo.photo for photo in find_photos(PLACES, [all_confirmed, BEN], query)] == ["2019/1.jpg"]
 
 
-def test_every_face_of_a_photo_is_told_with_what_is_known_of_it() -> None:
+def test_a_found_photo_has_all_its_faces() -> None:
     (photo,) = find_photos(PLACES, PEOPLE, Query(present=(subject(BEN), subject(ANNA)), min_quality=0.5))
     assert [(face.occurrence.face_id, face.name, face.confirmed, face.matched) for face in photo.faces] == [
         ("a3", "Anna", False, True),
@@ -121,7 +122,7 @@ def test_a_photo_kept_twice_is_found_twice() -> None:
         ("9999", datetime(9999, 1, 1), datetime.max),
     ],
 )
-def test_dates(text: str, first: datetime, last: datetime) -> None:
+def test_partial_dates_are_ranges(text: str, first: datetime, last: datetime) -> None:
     assert (parse_range_start(text), parse_range_end(text)) == (first, last)
 
 
@@ -132,23 +133,23 @@ BAD_DATES = [
 
 
 @pytest.mark.parametrize("text", BAD_DATES)
-def test_what_is_no_date_is_said_with_what_is(text: str) -> None:
+def test_an_invalid_date_gives_an_error_with_examples(text: str) -> None:
     for moment in (parse_range_start, parse_range_end):
-        with pytest.raises(UsageError, match="is no date") as error:
+        with pytest.raises(UsageError, match="is not a date") as error:
             moment(text)
         assert error.value.hint and "2019-05-17" in error.value.hint
 
 
-def pairs(**wishes: Any) -> list[tuple[str, str, int, int, int]]:
-    known = count_pairs(PLACES, PEOPLE, **wishes)
-    return [(*pair.names, pair.photos, pair.confirmed, pair.suggested) for pair in known]
+def pairs(**conditions: Any) -> list[tuple[str, str, int, int, int]]:
+    found_pairs = count_pairs(PLACES, PEOPLE, **conditions)
+    return [(*pair.names, pair.photos, pair.confirmed, pair.suggested) for pair in found_pairs]
 
 
 def test_pairs_keep_confirmed_and_suggested_apart() -> None:
     assert pairs() == [("Anna", "Ben", 2, 1, 1)]
     assert pairs(confirmed=True) == [("Anna", "Ben", 1, 1, 0)]
-    assert pairs(of={BEN.id}) == [("Ben", "Anna", 2, 1, 1)]
-    assert pairs(of={"somebody else"}) == []
+    assert pairs(person_ids={BEN.id}) == [("Ben", "Anna", 2, 1, 1)]
+    assert pairs(person_ids={"somebody else"}) == []
 
 
 def test_a_copy_of_a_photo_counts_once() -> None:
@@ -156,47 +157,47 @@ def test_a_copy_of_a_photo_counts_once() -> None:
     assert [pair.photos for pair in count_pairs([*PLACES, *copy], PEOPLE)] == [2]
 
 
-def test_two_faces_of_one_person_are_as_sure_as_the_surer_one() -> None:
+def test_of_two_faces_of_one_person_the_confirmed_one_decides() -> None:
     mirror = [place("1.jpg", "a1"), place("1.jpg", "a3"), place("1.jpg", "b2")]
     assert [(pair.photos, pair.confirmed) for pair in count_pairs(mirror, PEOPLE)] == [(1, 1)]
 
 
 @given(st.lists(st.lists(st.integers(0, 4), max_size=6), max_size=12))
-def test_pairs_are_those_of_counting_by_hand(photos: list[list[int]]) -> None:
+def test_pairs_equal_a_count_by_hand(photos: list[list[int]]) -> None:
     places = [place(f"{n}.jpg", f"{n}-{i}-{who}") for n, crowd in enumerate(photos) for i, who in enumerate(crowd)]
     faces = {who: [p.face_id for p in places if p.face_id.endswith(f"-{who}")] for who in range(5)}
     persons = [Person(str(who), f"P{who}", tuple(faces[who]), frozenset(), ()) for who in range(5)]
     expected = Counter(
         frozenset((f"P{a}", f"P{b}")) for crowd in photos for a, b in combinations(sorted(set(crowd)), 2)
     )
-    known = count_pairs(places, persons)
-    assert {frozenset(pair.names): pair.photos for pair in known} == expected
-    assert [pair.photos for pair in known] == sorted(expected.values(), reverse=True)
+    found_pairs = count_pairs(places, persons)
+    assert {frozenset(pair.names): pair.photos for pair in found_pairs} == expected
+    assert [pair.photos for pair in found_pairs] == sorted(expected.values(), reverse=True)
     of_one = count_pairs(places, persons, {"3"})
     assert all(pair.names[0] == "P3" for pair in of_one)
     assert len(of_one) == sum("P3" in names for names in expected)
 
 
 def by_face(*places: FaceOccurrence) -> dict[str, list[FaceOccurrence]]:
-    known: dict[str, list[FaceOccurrence]] = {}
+    by_id: dict[str, list[FaceOccurrence]] = {}
     for each in places:
-        known.setdefault(each.face_id, []).append(each)
-    return known
+        by_id.setdefault(each.face_id, []).append(each)
+    return by_id
 
 
 def test_an_overview_counts_and_picks_the_best_confirmed_face() -> None:
-    known = build_overview(ANNA, by_face(*PLACES, place("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4)))
-    assert (known.confirmed, known.suggested, known.photos) == (("a1", "a2"), ("a3", "a5"), 5)
-    assert (known.first, known.last) == (date(2019, 12, 31), date(2021, 5, 31))
-    assert known.best and known.best.face_id == "a1"
+    overview = build_overview(ANNA, by_face(*PLACES, place("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4)))
+    assert (overview.confirmed, overview.suggested, overview.photos) == (("a1", "a2"), ("a3", "a5"), 5)
+    assert (overview.first, overview.last) == (date(2019, 12, 31), date(2021, 5, 31))
+    assert overview.best and overview.best.face_id == "a1"
     better = build_overview(ANNA, by_face(*PLACES[1:], place("7.jpg", "a3", quality=0.99)))
-    assert better.best and better.best.face_id == "a2", "the confirmed one, though others are clearer"
-    nobody_sure = build_overview(person("Carl", "b3 x3"), by_face(*PLACES))
-    assert nobody_sure.best and nobody_sure.best.face_id == "x3"
+    assert better.best and better.best.face_id == "a2", "the confirmed face, despite a better unconfirmed one"
+    unconfirmed = build_overview(person("Carl", "b3 x3"), by_face(*PLACES))
+    assert unconfirmed.best and unconfirmed.best.face_id == "x3"
 
 
-def test_an_overview_of_what_has_no_date_or_is_not_here() -> None:
+def test_an_overview_without_dates_or_photos() -> None:
     undated = build_overview(person("Anna", "a5", "a5"), by_face(*PLACES))
     assert (undated.first, undated.last) == (None, None) and undated.best
-    away = build_overview(person("Anna", "z1"), by_face(*PLACES))
-    assert (away.photos, away.best, away.suggested) == (0, None, ("z1",))
+    missing = build_overview(person("Anna", "z1"), by_face(*PLACES))
+    assert (missing.photos, missing.best, missing.suggested) == (0, None, ("z1",))

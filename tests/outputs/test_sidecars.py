@@ -1,4 +1,4 @@
-"""Sidecars on the disk: which are written, which are left, and what is kept of them."""
+"""Sidecars on disk: which ones are written, left alone and backed up."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ THEIRS = sidecar(CLUTTER).encode()
 
 
 class Photos:
-    """Some files, as a library knows them."""
+    """Some photo files and their entries in a library."""
 
     def __init__(self, root: Path, *names: str) -> None:
         self.root, self.facts = root, {}
         self.faces: dict[str, tuple[UprightFace, ...]] = {}
-        self.inside: dict[str, bytes] = {}
+        self.embedded: dict[str, bytes] = {}
         for name in names:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(b"the photo")
@@ -32,15 +32,18 @@ class Photos:
             self.faces[name] = (ANNA, BEN)
 
     def plan(
-        self, out: Path | None = None, laid: OrientationReader = lambda path: None, names: str = "file.jpg.xmp"
+        self,
+        out: Path | None = None,
+        read_orientation: OrientationReader = lambda path: None,
+        names: str = "file.jpg.xmp",
     ) -> SidecarPlan:
-        inside = {self.root / name: (packet, ("IPTC",)) for name, packet in self.inside.items()}
+        embedded = {self.root / name: (packet, ("IPTC",)) for name, packet in self.embedded.items()}
         return plan_sidecars(
-            self.root, self.faces, self.facts, laid, lambda path: inside.get(path, (None, ())), out, names
+            self.root, self.faces, self.facts, read_orientation, lambda path: embedded.get(path, (None, ())), out, names
         )
 
     def write(self, out: Path | None = None, names: str = "file.jpg.xmp") -> dict[str, str]:
-        """What became of each sidecar that was to be written."""
+        """Write the planned sidecars and return the outcome of each by file name."""
         plan = self.plan(out, names=names)
         left = {one.path.name: f"leave: {one.reason}" for one in plan.with_action("leave")}
         return left | {one.path.name: ": ".join(filter(None, (one.action, one.reason))) for one in write_sidecars(plan)}
@@ -51,7 +54,7 @@ def snapshot(root: Path) -> Mapping[str, tuple[bytes, int]]:
     return {str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-def test_writing_again_touches_nothing_and_no_photo_is_ever_touched(tmp_path: Path) -> None:
+def test_a_rerun_writes_nothing_and_photos_are_never_written(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "2019/b.HEIC")
     before = snapshot(tmp_path)
     assert photos.write() == {"a.jpg.xmp": "make", "b.HEIC.xmp": "make"}
@@ -90,7 +93,7 @@ def test_a_sidecar_of_another_program_is_backed_up_once(tmp_path: Path) -> None:
     assert path.read_bytes() == THEIRS
 
 
-def test_what_faceclust_alone_wrote_needs_no_backup_until_somebody_adds_to_it(tmp_path: Path) -> None:
+def test_our_own_sidecar_is_backed_up_only_after_foreign_edits(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg")
     path = tmp_path / "a.jpg.xmp"
     photos.write()
@@ -102,11 +105,11 @@ def test_what_faceclust_alone_wrote_needs_no_backup_until_somebody_adds_to_it(tm
     photos.faces["a.jpg"] = (BEN,)
     assert photos.write() == {"a.jpg.xmp": "change"}
     backup = (tmp_path / "a.jpg.xmp.faceclust-backup").read_bytes()
-    assert b"u:rating='5'" in backup and b"Anna" not in backup  # who may be forgotten one day
+    assert b"u:rating='5'" in backup and b"Anna" not in backup  # she may be forgotten later
     assert b"u:rating='5'" in path.read_bytes()
 
 
-def test_the_same_tree_below_another_folder(tmp_path: Path) -> None:
+def test_sidecars_in_a_separate_tree(tmp_path: Path) -> None:
     photos = Photos(tmp_path / "photos", "2019/a.jpg", "b.jpg")
     before = snapshot(photos.root)
     out = tmp_path / "out"
@@ -117,7 +120,7 @@ def test_the_same_tree_below_another_folder(tmp_path: Path) -> None:
             photos.plan(bad)
 
 
-def test_what_is_in_the_way_is_left_alone_and_the_rest_written(tmp_path: Path) -> None:
+def test_obstacles_are_left_alone_and_the_rest_is_written(tmp_path: Path) -> None:
     names = ["bomb", "broken", "folder", "good", "pipe", "dangling"]
     photos = Photos(tmp_path, *(f"{name}.jpg" for name in names))
     (tmp_path / "broken.jpg.xmp").write_bytes(b"my notes, not XML")
@@ -129,13 +132,13 @@ def test_what_is_in_the_way_is_left_alone_and_the_rest_written(tmp_path: Path) -
     done = photos.write()
     assert done.pop("good.jpg.xmp") == "make"
     assert len(done) == 5 and all(outcome.startswith("leave: ") for outcome in done.values())
-    assert "document type" in done["bomb.jpg.xmp"] and "no ordinary file" in done["pipe.jpg.xmp"]
+    assert "document type" in done["bomb.jpg.xmp"] and "not a regular file" in done["pipe.jpg.xmp"]
     assert (tmp_path / "broken.jpg.xmp").read_bytes() == b"my notes, not XML"
     assert (tmp_path / "bomb.jpg.xmp").read_bytes() == bomb
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_link_stays_one_and_what_it_leads_to_is_changed(tmp_path: Path) -> None:
+def test_a_link_is_kept_and_its_target_changed(tmp_path: Path) -> None:
     photos = Photos(tmp_path / "photos", "a.jpg")
     (tmp_path / "elsewhere.xmp").write_bytes(THEIRS)
     (tmp_path / "photos/a.jpg.xmp").symlink_to(tmp_path / "elsewhere.xmp")
@@ -143,44 +146,44 @@ def test_a_link_stays_one_and_what_it_leads_to_is_changed(tmp_path: Path) -> Non
     assert (tmp_path / "photos/a.jpg.xmp").is_symlink() and b"Anna" in (tmp_path / "elsewhere.xmp").read_bytes()
 
 
-def test_a_name_that_is_too_long_with_its_ending_is_told(tmp_path: Path) -> None:
+def test_a_name_too_long_for_the_suffix_is_left_with_a_reason(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a" * 250 + ".jpg", "b.jpg")
     done = photos.write()
     assert done["b.jpg.xmp"] == "make" and done["a" * 250 + ".jpg.xmp"].startswith("leave: ")
 
 
-def test_photos_that_are_gone_or_have_changed_get_no_sidecar(tmp_path: Path) -> None:
+def test_missing_and_changed_photos_get_no_sidecar(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "gone.jpg", "changed.jpg", "fine.jpg")
     (tmp_path / "gone.jpg").unlink()
     sizes = {"changed.jpg": (3000, 4000), "fine.jpg": (4000, 3000)}
-    plan = photos.plan(laid=lambda path: (1, sizes[path.name]))
+    plan = photos.plan(read_orientation=lambda path: (1, sizes[path.name]))
     assert plan.missing_photos == ("gone.jpg",)
     assert {one.photo: one.action for one in plan.sidecars} == {"changed.jpg": "leave", "fine.jpg": "make"}
 
 
-def test_boxes_go_by_what_the_file_says_before_what_the_cache_says(tmp_path: Path) -> None:
+def test_the_orientation_of_the_file_takes_precedence_over_the_cache(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.heic")
     photos.facts["a.heic"] = replace(photos.facts["a.heic"], orientation=1)
-    (sidecar,) = photos.plan(laid=lambda path: (6, None)).sidecars
+    (sidecar,) = photos.plan(read_orientation=lambda path: (6, None)).sidecars
     assert sidecar.size == (3000, 4000)
     assert sidecar.faces[0].box == pytest.approx((0.2, 0.7, 0.5, 0.9))
     (sidecar,) = photos.plan().sidecars
     assert (sidecar.size, sidecar.faces[0].box) == ((4000, 3000), ANNA.box)
 
 
-def test_a_new_sidecar_repeats_what_the_photo_says_by_the_same_properties(tmp_path: Path) -> None:
+def test_a_new_sidecar_repeats_the_photos_own_metadata(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "cut.jpg", "iptc.jpg", "broken.jpg")
     carla = region("Carla", 0.9, 0.9, 0.05, 0.05)
-    photos.inside["a.jpg"] = sidecar(CLUTTER, bag("dc:subject", "holiday"), mwg(carla)).encode()
-    photos.inside["cut.jpg"] = sidecar(mwg(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'").encode()
-    photos.inside["iptc.jpg"] = sidecar(CLUTTER).encode()
-    photos.inside["broken.jpg"] = b"<x"
+    photos.embedded["a.jpg"] = sidecar(CLUTTER, bag("dc:subject", "holiday"), mwg(carla)).encode()
+    photos.embedded["cut.jpg"] = sidecar(mwg(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'").encode()
+    photos.embedded["iptc.jpg"] = sidecar(CLUTTER).encode()
+    photos.embedded["broken.jpg"] = b"<x"
     assert set(photos.write().values()) == {"make"}
-    texts = {name: (tmp_path / f"{name}.xmp").read_text(encoding="utf-8") for name in photos.inside}
+    texts = {name: (tmp_path / f"{name}.xmp").read_text(encoding="utf-8") for name in photos.embedded}
     assert "Carla" in texts["a.jpg"] and "Editor" not in texts["a.jpg"]
     assert "Carla" not in texts["cut.jpg"]
     for name, word in (("a.jpg", "holiday"), ("cut.jpg", "holiday"), ("iptc.jpg", "IPTC"), ("broken.jpg", "IPTC")):
-        assert texts[name].count(f"<rdf:li>{word}</rdf:li>") == 3  # flat, and in both of the hierarchical ones
+        assert texts[name].count(f"<rdf:li>{word}</rdf:li>") == 3  # flat, and in both hierarchical properties
         assert texts[name].count("<rdf:li>Anna</rdf:li>") == 2 and texts[name].count('"Anna"') == 2
     assert "dc:subject holiday" not in texts["a.jpg"] and "mwg-rs 0.900000" not in texts["a.jpg"]  # not ours
     assert photos.write() == {}
@@ -189,13 +192,13 @@ def test_a_new_sidecar_repeats_what_the_photo_says_by_the_same_properties(tmp_pa
     assert "holiday" in (tmp_path / "a.jpg.xmp").read_text(encoding="utf-8")
 
 
-def test_photos_that_would_share_a_sidecar(tmp_path: Path) -> None:
+def test_a_shared_sidecar_goes_to_the_raw_file_or_nobody(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "a.CR2", "b.jpg", "b.png", "c.jpg", "D.JPG", "d.png")
     photos.faces.pop("d.png")
     done = photos.write(names="file.xmp")
     assert done == {
         "a.xmp": "make",
-        "b.xmp": "leave: its sidecar is that of b.jpg too",
+        "b.xmp": "leave: b.jpg has the same sidecar",
         "c.xmp": "make",
         "D.xmp": "make",
     }
@@ -212,17 +215,19 @@ def test_photos_that_would_share_a_sidecar(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", ["file.jpg.xmp", "file.xmp"])
-def test_a_photo_without_an_ending_does_not_get_the_sidecar_of_another(tmp_path: Path, names: str) -> None:
+def test_a_photo_without_suffix_does_not_get_the_sidecar_of_another(tmp_path: Path, names: str) -> None:
     photos = Photos(tmp_path, "IMG_1", "IMG_1.CR2", "img_2", "IMG_2.jpg", "IMG_3", "sub/IMG_3.CR2")
     photos.faces.pop("IMG_1.CR2")
     done = photos.write(names=names)
-    assert done.pop("IMG_1.xmp") == "leave: its sidecar would be called as that of IMG_1.CR2"
-    assert done.pop("img_2.xmp") == "leave: its sidecar would be called as that of IMG_2.jpg"
+    assert done.pop("IMG_1.xmp") == "leave: its sidecar would have the same name as the one of IMG_1.CR2"
+    assert done.pop("img_2.xmp") == "leave: its sidecar would have the same name as the one of IMG_2.jpg"
     assert set(done.values()) == {"make"}
     assert (tmp_path / "IMG_3.xmp").exists() and not (tmp_path / "IMG_1.xmp").exists()
 
 
-def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_write_permission_is_left_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     photos = Photos(tmp_path, "shut/a.jpg", "b.jpg")
     real = os.open
 
@@ -238,7 +243,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("out", ["2019", "2019/trip", "2019/trip/new/er", "2019/new", "..", "link", "2021"])
-def test_a_folder_among_the_photos_takes_no_other_tree(tmp_path: Path, out: str) -> None:
+def test_a_folder_among_the_photos_is_refused(tmp_path: Path, out: str) -> None:
     root = tmp_path / "photos"
     photos = Photos(root, "a.jpg", "2019/b.jpg", "2019/2019/b.jpg", "2019/trip/c.jpg", "2021/deep/d.jpg")
     (root / "link").symlink_to("2019")
@@ -248,7 +253,7 @@ def test_a_folder_among_the_photos_takes_no_other_tree(tmp_path: Path, out: str)
     assert {one.action for one in photos.plan(root / "sidecars").sidecars} == {"make"}
 
 
-def test_no_link_below_the_folder_is_followed(tmp_path: Path) -> None:
+def test_links_below_the_output_folder_are_not_followed(tmp_path: Path) -> None:
     photos = Photos(tmp_path / "photos", "2019/a.jpg", "2019/deep/b.jpg", "c.jpg")
     (tmp_path / "out").mkdir()
     (tmp_path / "elsewhere/deep").mkdir(parents=True)
@@ -258,9 +263,9 @@ def test_no_link_below_the_folder_is_followed(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "elsewhere").rglob("*")] == ["deep"]
 
 
-def test_sidecars_called_otherwise_before_say_nothing_of_ours_any_more(tmp_path: Path) -> None:
+def test_sidecars_of_the_other_naming_scheme_are_cleaned(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "b.jpg")
-    (tmp_path / "b.xmp").write_text(sidecar(CLUTTER), encoding="utf-8")  # another program's, nothing of ours in it
+    (tmp_path / "b.xmp").write_text(sidecar(CLUTTER), encoding="utf-8")  # written by another program only
     photos.faces["b.jpg"] = ()
     assert photos.write(names="file.xmp") == {"a.xmp": "make"}
     assert "Anna" in (tmp_path / "a.xmp").read_text(encoding="utf-8")

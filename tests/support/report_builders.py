@@ -1,4 +1,4 @@
-"""Persons, photos and reports to look at, with names and files that would break a careless page."""
+"""Build persons, photos and reports, with names that would break a page without escaping."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def facts(place: FaceOccurrence, at: tuple[float, float] | None = None) -> Photo
 
 
 def known(persons: list[Person], places: list[FaceOccurrence], **more: object) -> ReportInput:
-    """What is known where these faces are on these photos."""
-    places_of: dict[str, list[FaceOccurrence]] = {}
+    """Return the input of a report with these faces."""
+    occurrences_of: dict[str, list[FaceOccurrence]] = {}
     for one in places:
-        places_of.setdefault(one.face_id, []).append(one)
+        occurrences_of.setdefault(one.face_id, []).append(one)
     photos = {one.photo: facts(one, (48.14, 11.58)) for one in places}
-    return ReportInput("/photos", persons, places_of, photos, len(photos), **more)  # type: ignore[arg-type]
+    return ReportInput("/photos", persons, occurrences_of, photos, len(photos), **more)  # type: ignore[arg-type]
 
 
 def report(persons: list[Person], places: list[FaceOccurrence], **more: object) -> Report:
@@ -50,7 +50,7 @@ def html(made: Report) -> str:
 
 
 def everything() -> tuple[list[Person], list[FaceOccurrence], dict[str, object]]:
-    """Two dozen people, one of them called EVIL, groups, doubts of each kind, and skipped files."""
+    """Return two dozen people, one of them named EVIL, groups, findings of each kind and skipped files."""
     persons, places = [], []
     names = [EVIL, "Åsa Öberg", "Zoë", *(f"Person {number}" for number in range(21))]
     for number, name in enumerate(names):
@@ -63,7 +63,7 @@ def everything() -> tuple[list[Person], list[FaceOccurrence], dict[str, object]]
         faces = [f"e{number}{i}" for i in range(3)]
         persons.append(Person(f"group-{100 + number}", None, tuple(faces), frozenset(), (100 + number,)))
         places += [place(face, f"group/{number} {i}.jpg") for i, face in enumerate(faces)]
-    doubts = ReviewFindings(
+    findings = ReviewFindings(
         (Outlier("0f5", persons[0].id, 1.4, persons[1].id, 0.9),),
         (MergeCandidate((persons[0].id, persons[-1].id), 1.15, 0.8),),
         (SplitCandidate(persons[0].id, (1, 7), (("0f1", "0f2"), ("0f3", "0f4")), 1.7),),
@@ -72,4 +72,4 @@ def everything() -> tuple[list[Person], list[FaceOccurrence], dict[str, object]]
         {"photo": EVIL_FILE, "reason": "truncated file", "detail": EVIL},
         {"photo": "b.jpg", "reason": "empty file", "detail": ""},
     ]
-    return persons, places, {"doubts": doubts, "skipped": skipped}
+    return persons, places, {"findings": findings, "skipped": skipped}

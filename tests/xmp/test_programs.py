@@ -1,4 +1,4 @@
-"""The sidecars as exiftool and exiv2 read them."""
+"""Sidecars read and rewritten by exiftool and exiv2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = [(ending, orientation) for ending, orientations in KINDS.items() for orien
 
 @pytest.fixture(scope="module")
 def oriented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """Photos of every kind, their sidecars written beside them."""
+    """Photos of every format and orientation, with sidecars beside them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         root = tmp_path_factory.mktemp("oriented")
@@ -37,7 +37,7 @@ def measured(oriented: Library) -> Measured:
 
 
 @pytest.mark.parametrize(("ending", "orientation"), [*ALL, *(("dng", way) for way in RAW_ORIENTATIONS)])
-def test_exiftool_reads_every_face_where_it_is_shown(measured: Measured, ending: str, orientation: int) -> None:
+def test_exiftool_reads_every_face_at_its_position(measured: Measured, ending: str, orientation: int) -> None:
     photo = f"{ending}-{orientation}.{ending}"
     for scheme in ("mwg", "mp"):
         errors = measured.errors(photo, scheme)
@@ -46,12 +46,12 @@ def test_exiftool_reads_every_face_where_it_is_shown(measured: Measured, ending:
 
 
 @pytest.mark.parametrize(("ending", "orientation"), ALL)
-def test_the_size_is_the_one_exiftool_gives_the_photo(oriented: Library, ending: str, orientation: int) -> None:
+def test_the_recorded_size_is_that_of_exiftool(oriented: Library, ending: str, orientation: int) -> None:
     photo = oriented.root / f"{ending}-{orientation}.{ending}"
     tags = ("-ImageSize", "-RegionInfo")
     read = json.loads(_run(program("exiftool"), "-j", "-n", "-struct", *tags, photo, _xmp(photo)))
     size = [int(side) for side in read[0]["ImageSize"].split()]
-    if ending == "heic":  # which is coded in even sides, and cut after that; exiftool passes the cut by
+    if ending == "heic":  # coded with even sides and cropped later, which exiftool ignores
         size = [side - 1 for side in size]
     applied = read[1]["RegionInfo"]["AppliedToDimensions"]
     assert [applied["W"], applied["H"]] == size and applied["Unit"] == "pixel"
@@ -70,9 +70,7 @@ def test_exiftool_reads_the_keywords(oriented: Library) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_sidecar_put_into_a_copy_of_the_photo_says_the_same(
-    oriented: Library, tmp_path: Path, orientation: int
-) -> None:
+def test_a_sidecar_copied_into_the_photo_reads_the_same(oriented: Library, tmp_path: Path, orientation: int) -> None:
     exiftool, photo = program("exiftool"), oriented.root / f"jpg-{orientation}.jpg"
     copy = shutil.copy(photo, tmp_path / "copy.jpg")
     _run(exiftool, "-q", "-overwrite_original", "-tagsFromFile", _xmp(photo), "-all:all", copy)
@@ -101,9 +99,8 @@ def test_exiv2_reads_the_same(oriented: Library, orientation: int) -> None:
     assert sorted(read["Xmp.digiKam.TagsList"].split(", ")) == [f"People/{name}" for name in (COLLINS, HOPPER)]
 
 
-def test_what_other_programs_rewrite_is_known_again(oriented: Library, tmp_path: Path) -> None:
-    """exiftool adds a keyword, exiv2 another: each writes the whole packet in its own way. Then a
-    name changes; afterwards all faces go."""
+def test_our_data_are_recognised_after_other_programs_rewrite_the_packet(oriented: Library, tmp_path: Path) -> None:
+    """exiftool and exiv2 each serialise the whole packet anew. Then a name changes, and all faces go."""
     library = named_library(Path(shutil.copytree(oriented.root, tmp_path / "photos", ignore=_only_orientation_6)))
     library.write_xmp(library.plan_xmp())
     one, other = library.root / "jpg-6.jpg.xmp", library.root / "webp-8.webp.xmp"
@@ -126,7 +123,7 @@ def test_what_other_programs_rewrite_is_known_again(oriented: Library, tmp_path:
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "heic"])
-def test_keywords_in_the_photo_are_in_a_new_sidecar_too(oriented: Library, tmp_path: Path, ending: str) -> None:
+def test_a_new_sidecar_repeats_the_photos_keywords(oriented: Library, tmp_path: Path, ending: str) -> None:
     exiftool, name = program("exiftool"), f"{ending}-1.{ending}"
     (tmp_path / "photos").mkdir()
     photo = Path(shutil.copy(oriented.root / name, tmp_path / "photos"))
@@ -137,7 +134,7 @@ def test_keywords_in_the_photo_are_in_a_new_sidecar_too(oriented: Library, tmp_p
     assert b"A|B" in _xmp(photo).read_bytes()
 
 
-def test_iptc_keywords_of_a_photo_without_xmp_are_too(oriented: Library, tmp_path: Path) -> None:
+def test_a_new_sidecar_repeats_iptc_keywords(oriented: Library, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     photo = Path(shutil.copy(oriented.root / "jpg-6.jpg", tmp_path / "photos"))
     _run(program("exiftool"), "-q", "-overwrite_original", "-IPTC:Keywords=ä", "-IPTC:Keywords=b", photo)

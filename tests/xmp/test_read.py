@@ -1,4 +1,4 @@
-"""Packets of other programs: every spelling of the same thing says the same."""
+"""Packets of other programs: all notations of the same data read the same."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BOX = pytest.approx((0.2, 0.4, 0.3, 0.6))
 
 
 @pytest.mark.parametrize(
-    ("made_by", "schemes"),
+    ("sample", "schemes"),
     [(DIGIKAM, ["mwg", "mp"]), (LIGHTROOM, ["mwg"]), (PICASA, ["mwg"]), (WINDOWS, ["mp"])],
     ids=["digiKam", "Lightroom", "Picasa", "Windows"],
 )
-def test_the_same_face_is_read_from_every_style(made_by: bytes, schemes: list[str]) -> None:
-    faces = read_packet(made_by)
+def test_the_same_face_is_read_from_every_style(sample: bytes, schemes: list[str]) -> None:
+    faces = read_packet(sample)
     assert [region.scheme for region in faces.regions] == schemes
     for region in faces.regions:
         assert (region.name, region.box) == ("Anna", BOX)
@@ -40,11 +40,11 @@ def test_packets_in_other_encodings(encoding: str) -> None:
         assert read_packet((declaration + text).encode(encoding)) == read_packet(DIGIKAM)
 
 
-def test_names_without_a_place() -> None:
+def test_names_without_a_region() -> None:
     digikam = read_packet(DIGIKAM)
     assert digikam.keywords[:2] == (("Places", "Rome"), ("People", "Anna"))
     assert digikam.orientation == 6
-    assert unplaced_people_of(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor the folder of a family
+    assert unplaced_people_of(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor parent keywords
     assert unplaced_people_of(read_packet(LIGHTROOM)) == ("Anna",)
     iptc = packet(
         '<rdf:Description rdf:about="" xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
@@ -65,7 +65,7 @@ def area(**fields: str) -> bytes:
     )
 
 
-def test_odd_areas() -> None:
+def test_unusual_and_invalid_areas() -> None:
     def boxes(**fields: str) -> list[object]:
         return [region.box for region in read_packet(area(**fields)).regions]
 
@@ -97,14 +97,14 @@ def test_odd_areas() -> None:
         b"<a>" * 100_000,
     ],
 )
-def test_what_is_no_packet_is_refused(data: bytes) -> None:
+def test_invalid_packets_are_refused(data: bytes) -> None:
     with pytest.raises(BadPacketError):
         read_packet(data)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_damaged_packets_are_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
+def test_damaged_packets_are_read_or_refused(data: st.DataObject) -> None:
     made = bytearray(data.draw(st.sampled_from([DIGIKAM, LIGHTROOM, PICASA, WINDOWS])))
     for at in data.draw(st.lists(st.integers(0, len(made) - 1), max_size=4)):
         made[at] = data.draw(st.integers(0, 255))
@@ -119,7 +119,7 @@ def test_damaged_packets_are_read_or_refused_and_nothing_else(data: st.DataObjec
 
 
 def test_more_regions_than_one_segment_holds(tmp_path: Path) -> None:
-    """exiftool then writes an extended packet beside the first."""
+    """exiftool splits them into a main and an extended packet."""
     people = [f"Person {number}" for number in range(600)]
     regions = ",".join(f"{{Area={{X=0.5,Y=0.4,W=0.2,H=0.3}},Name={name},Type=Face}}" for name in people)
     photo, options = tmp_path / "a.jpg", tmp_path / "options"

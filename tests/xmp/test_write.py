@@ -1,4 +1,4 @@
-"""What is written into packets, and that nothing else changes."""
+"""Merging faces into packets changes nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def listed(data: bytes, name: str) -> list[str]:
     ]
 
 
-def test_a_new_sidecar_has_regions_by_both_schemes_and_every_keyword() -> None:
+def test_a_new_sidecar_has_regions_of_both_schemes_and_all_keywords() -> None:
     data = merge_faces(None, [BEN, ANNA, NOBODY], SIZE).data
     for scheme in (0, 1):
         assert names(data, scheme) == ["Anna", None, "Ben"]
@@ -61,7 +61,7 @@ def test_a_new_sidecar_has_regions_by_both_schemes_and_every_keyword() -> None:
     st.integers(1, 8),
     st.sampled_from([(4000, 3000), (640, 481), (20_000, 9_000)]),
 )
-def test_boxes_come_back_to_the_pixel(
+def test_boxes_round_trip_to_the_pixel(
     sides: list[tuple[float, float, float, float]], orientation: int, size: tuple[int, int]
 ) -> None:
     boxes = {str(n): (min(a, c), min(b, d), max(a, c), max(b, d)) for n, (a, b, c, d) in enumerate(sides)}
@@ -79,23 +79,23 @@ def test_boxes_come_back_to_the_pixel(
 
 
 @given(st.text(min_size=1, max_size=20))
-def test_any_name_makes_a_packet_that_says_it(name: str) -> None:
+def test_any_name_round_trips(name: str) -> None:
     data = merge_faces(None, [NamedBox(ANNA.box, name)], SIZE).data
-    said = names(data, 0)[0] or ""
-    assert set(said) <= set(name) | {" "}
+    written_name = names(data, 0)[0] or ""
+    assert set(written_name) <= set(name) | {" "}
     if name.isprintable():
-        assert said == name.strip() and (not said or listed(data, "dc:subject") == [said])
+        assert written_name == name.strip() and (not written_name or listed(data, "dc:subject") == [written_name])
     assert merge_faces(data, [NamedBox(ANNA.box, name)], SIZE).data == data
 
 
-def test_a_name_does_not_divide_a_path_of_keywords() -> None:
+def test_separators_in_a_name_are_replaced_in_keyword_paths() -> None:
     data = merge_faces(None, [NamedBox(ANNA.box, "Anna/Maria|B.")], SIZE).data
     assert listed(data, "digiKam:TagsList") == ["People/Anna-Maria-B."]
     assert listed(data, "lr:hierarchicalSubject") == ["People|Anna-Maria-B."]
     assert names(data, 0) == listed(data, "dc:subject") == ["Anna/Maria|B."]
 
 
-# -- what is there already ----------------------------------------------------
+# -- Existing packets ----------------------------------------------------------
 
 PET, FOCUS = region("Rex", 0.5, 0.8, 0.1, 0.1, "Pet"), region("", 0.2, 0.35, 0.2, 0.3, "Focus")
 CARLA = region("Carla", 0.9, 0.9, 0.05, 0.05, more="<apple-fi:Angle>270</apple-fi:Angle>")
@@ -128,21 +128,21 @@ ENCODINGS = {
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("old", OLD)
-def test_what_was_there_is_there_to_the_byte_once_ours_is_taken_out(old: str, encoding: str) -> None:
+def test_removing_our_data_restores_the_original_bytes(old: str, encoding: str) -> None:
     before = ENCODINGS[encoding](OLD[old])
     merged = merge_faces(before, [ANNA, BEN], SIZE)
     assert merged.conflicts == ()
     assert {"Anna", "Ben"} <= set(names(merged.data, 0)) & set(names(merged.data, 1))
     for name in LISTS:
         assert {text.rpartition("/")[2].rpartition("|")[2] for text in listed(merged.data, name)} >= {"Anna", "Ben"}
-    assert merge_faces(merged.data, [ANNA, BEN], SIZE).data == merged.data  # nothing more to do
+    assert merge_faces(merged.data, [ANNA, BEN], SIZE).data == merged.data  # idempotent
     assert merge_faces(merged.data, [], SIZE).data == before
     assert strip_own_data(merged.data) is not None
     blocks = list(descriptions(parse_packet(merged.data).getroot()))
     assert len({block.get(tag("rdf:about")) for block in blocks}) == 1
 
 
-def test_keywords_of_others_are_neither_doubled_nor_removed() -> None:
+def test_foreign_keywords_are_neither_duplicated_nor_removed() -> None:
     data = merge_faces(OLD["keywords"].encode(), [ANNA], SIZE).data
     assert listed(data, "dc:subject") == ["holiday", "Anna"]
     assert listed(data, "digiKam:TagsList") == ["Places/Rome", "People/Anna"]
@@ -151,12 +151,12 @@ def test_keywords_of_others_are_neither_doubled_nor_removed() -> None:
     assert listed(renamed, "digiKam:TagsList") == ["Places/Rome", "People/Anne"]
 
 
-def test_keywords_that_ours_would_hide_from_a_program_are_repeated() -> None:
+def test_foreign_keywords_that_ours_would_hide_are_repeated() -> None:
     flat = sidecar(bag("dc:subject", "holiday", "by/the sea", "Anna", "People")).encode()
     data = merge_faces(flat, [ANNA], SIZE).data
     assert listed(data, "digiKam:TagsList") == ["holiday", "by-the sea", "People/Anna"]
     assert listed(data, "lr:hierarchicalSubject") == ["holiday", "by-the sea", "People|Anna"]
-    less = data.replace(b"<rdf:li>holiday</rdf:li>", b"", 1)  # another program takes it out of the flat ones
+    less = data.replace(b"<rdf:li>holiday</rdf:li>", b"", 1)  # another program removes the flat keyword
     assert listed(merge_faces(less, [ANNA], SIZE).data, "digiKam:TagsList") == ["by-the sea", "People/Anna"]
     deep = sidecar(bag("lr:hierarchicalSubject", "Places|Rome"), bag("dc:subject", "Rome", "Places", "red")).encode()
     data = merge_faces(deep, [ANNA], SIZE).data
@@ -165,7 +165,7 @@ def test_keywords_that_ours_would_hide_from_a_program_are_repeated() -> None:
     assert merge_faces(data, [ANNA], SIZE).data == data and merge_faces(data, [], SIZE).data == deep
 
 
-def test_a_person_renamed_and_a_face_taken_back() -> None:
+def test_renaming_a_person_and_removing_a_face() -> None:
     data = merge_faces(None, [ANNA, BEN], SIZE).data
     renamed = merge_faces(data, [NamedBox(ANNA.box, "Anne"), BEN], SIZE)
     assert sorted(names(renamed.data, 0)) == sorted(names(renamed.data, 1)) == ["Anne", "Ben"]
@@ -175,7 +175,7 @@ def test_a_person_renamed_and_a_face_taken_back() -> None:
     assert b"Ann" not in less
 
 
-def test_another_program_may_write_our_regions_anew() -> None:
+def test_our_regions_are_recognised_after_another_program_rounds_them() -> None:
     data = merge_faces(None, [ANNA], SIZE).data
     shifted = data.replace(b'x="0.200000"', b'x="0.2013"').replace(b'="0.100000, 0.2', b'="0.1013, 0.2')
     assert shifted.count(b"13") == 2
@@ -184,28 +184,28 @@ def test_another_program_may_write_our_regions_anew() -> None:
     assert b'x="0.200000"' in merge_faces(shifted, [ANNA], SIZE).data
 
 
-def test_regions_of_others_stay_and_a_face_they_name_is_not_named_twice() -> None:
+def test_foreign_regions_are_kept_and_not_duplicated() -> None:
     theirs = sidecar(mwg(region("anna ", 0.21, 0.34, 0.19, 0.3), PET))
     data = merge_faces(theirs.encode(), [ANNA], SIZE).data
     assert names(data, 0) == ["anna", "Rex"] and names(data, 1) == ["Anna"]
     assert merge_faces(data, [], SIZE).data == theirs.encode()
 
 
-def test_where_another_program_says_another_name_it_stays_and_is_told() -> None:
+def test_a_foreign_name_is_kept_and_reported_as_a_conflict() -> None:
     theirs = sidecar(mwg(region("Carla", 0.21, 0.34, 0.19, 0.3)))
     merged = merge_faces(theirs.encode(), [ANNA, BEN], SIZE)
     assert merged.conflicts == (("Anna", "Carla"),)
     assert names(merged.data, 0) == ["Carla", "Ben"] and listed(merged.data, "dc:subject") == ["Ben"]
 
 
-def test_a_region_without_a_name_and_one_of_another_kind_do_not_say_who_it_is() -> None:
+def test_unnamed_regions_and_other_kinds_are_no_conflict() -> None:
     theirs = sidecar(mwg(region("", 0.2, 0.35, 0.2, 0.3), region("Anna", 0.2, 0.35, 0.2, 0.3, "Focus")))
     assert names(merge_faces(theirs.encode(), [ANNA], SIZE).data, 0) == [None, "Anna", "Anna"]
     assert names(merge_faces(theirs.encode(), [NamedBox(ANNA.box)], SIZE).data, 0) == [None, "Anna"]
 
 
-def test_regions_in_every_form_that_says_the_same() -> None:
-    """As attributes, as nodes, in a structure with a node of its own; by each of the two schemes."""
+def test_regions_in_all_equivalent_notations() -> None:
+    """Attributes, nodes, and structures with nested nodes, in both schemes."""
     area = "<mwg-rs:Area stArea:x='.2' stArea:y='.35' stArea:w='.2' stArea:h='.3' stArea:unit='normalized'/>"
     forms = [
         f"<rdf:li><rdf:Description mwg-rs:Name='Carla' mwg-rs:Type='Face'>{area}</rdf:Description></rdf:li>",
@@ -231,7 +231,7 @@ def test_regions_in_every_form_that_says_the_same() -> None:
         assert merge_faces(sidecar(info).encode(), [ANNA], SIZE).conflicts == (("Anna", "Carla"),)
 
 
-def test_keywords_that_are_no_list_become_one() -> None:
+def test_keywords_outside_a_list_become_a_list() -> None:
     for old in (
         sidecar("  <dc:subject>holiday</dc:subject>"),
         sidecar(attributes=' dc:subject="holiday"'),
@@ -253,27 +253,27 @@ def test_empty_lists_and_missing_sizes_are_filled() -> None:
     assert names(merge_faces(bare.encode(), [ANNA], SIZE).data, 0) == ["Anna"]
 
 
-def test_regions_of_a_picture_of_another_shape_are_left_alone() -> None:
+def test_regions_of_a_picture_with_another_aspect_ratio_are_left_alone() -> None:
     for size in ((3000, 4000), (4000, 2250)):
         with pytest.raises(BadPacketError, match=f"{size[0]}×{size[1]}"):
             merge_faces(sidecar(mwg(CARLA, size=size)).encode(), [ANNA], SIZE)
     smaller = merge_faces(sidecar(mwg(CARLA, size=(2000, 1500))).encode(), [ANNA], SIZE).data
-    assert b"<stDim:w>2000</stDim:w>" in smaller  # fractions of a smaller copy are the same
+    assert b"<stDim:w>2000</stDim:w>" in smaller  # fractions are the same in a smaller copy
     ours = merge_faces(None, [ANNA], (3000, 4000)).data
     assert b'stDim:w="4000" stDim:h="3000"' in merge_faces(ours, [ANNA, BEN], SIZE).data
 
 
-def test_a_note_that_makes_no_sense_is_passed_by() -> None:
+def test_invalid_ownership_records_are_ignored() -> None:
     data = merge_faces(None, [ANNA], SIZE).data
     for broken in (
         data.replace(b"<rdf:li>mwg-rs 0.2", b"<rdf:li>mwg-rs ..2"),
         data.replace(b"<rdf:li>MP ", b"<rdf:li>"),
     ):
         again = merge_faces(broken, [NamedBox(ANNA.box, "Anne")], SIZE)
-        assert again.conflicts == (("Anne", "Anna"),)  # a region that is not noted is another program's
+        assert again.conflicts == (("Anne", "Anna"),)  # an unrecorded region is foreign
 
 
-# -- hostile -------------------------------------------------------------------
+# -- Hostile packets -----------------------------------------------------------
 
 BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
     f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
@@ -298,12 +298,12 @@ BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
     ],
     ids=range(12),
 )
-def test_what_is_no_packet_to_change_is_refused(data: bytes) -> None:
+def test_packets_that_cannot_be_changed_are_refused(data: bytes) -> None:
     with pytest.raises(BadPacketError):
         merge_faces(data, [ANNA], SIZE)
 
 
-def test_packets_damaged_at_random_are_refused_or_changed_once() -> None:
+def test_damaged_packets_are_refused_or_merged_idempotently() -> None:
     rng = random.Random(3)
     seeds = [encode(text) for text in OLD.values() for encode in ENCODINGS.values()]
     seeds += [merge_faces(seed, [ANNA, BEN], SIZE).data for seed in seeds]
@@ -322,7 +322,7 @@ def test_packets_damaged_at_random_are_refused_or_changed_once() -> None:
     assert merged > 100
 
 
-def test_a_suggested_name_is_told_from_a_confirmed_one_when_read_again() -> None:
+def test_suggested_and_confirmed_names_are_distinguished_on_reading() -> None:
     guess = replace(BEN, confirmed=False)
     data = merge_faces(None, [ANNA, guess, NOBODY], SIZE).data
     assert {(found.name, found.confirmed) for found in read_packet(data).regions} == {
@@ -333,14 +333,14 @@ def test_a_suggested_name_is_told_from_a_confirmed_one_when_read_again() -> None
     assert merge_faces(data, [ANNA, guess, NOBODY], SIZE).data == data and strip_own_data(data) is None
     moved = data.replace(b"0.350000", b"0.350400")  # rounded by another program
     assert moved != data and {found.confirmed for found in read_packet(moved).regions if found.name == "Ben"} == {False}
-    changed = data.replace(b'"Ben"', b'"Carla"')  # what somebody else made of it is theirs
+    changed = data.replace(b'"Ben"', b'"Carla"')  # a region changed by others is theirs
     assert all(found.confirmed for found in read_packet(changed).regions)
     confirmed = merge_faces(data, [ANNA, BEN, NOBODY], SIZE).data
     assert all(found.confirmed for found in read_packet(confirmed).regions) and b"Suggested" not in confirmed
     assert confirmed == merge_faces(None, [ANNA, BEN, NOBODY], SIZE).data
 
 
-def test_what_looks_like_an_attribute_in_the_value_of_another_stays() -> None:
+def test_an_attribute_lookalike_inside_a_value_is_kept() -> None:
     label = """xmp:Label="see dc:subject='kept' end" """
     data = sidecar(CLUTTER, attributes=f" {label} dc:subject = 'cat'  xmp:Rating='1'").encode()
     merged = merge_faces(data, [ANNA], SIZE).data
@@ -348,7 +348,7 @@ def test_what_looks_like_an_attribute_in_the_value_of_another_stays() -> None:
     assert listed(merged, "dc:subject") == ["cat", "Anna"] and b"subject = " not in merged
 
 
-def test_much_white_space_between_attributes_takes_no_time() -> None:
+def test_much_white_space_between_attributes_is_fast() -> None:
     data = sidecar(attributes=" " * 100_000 + "xmp:Label='x' dc:subject='cat'").encode()
     start = time.process_time()
     merge_faces(data, [ANNA], SIZE)
@@ -364,14 +364,14 @@ def test_much_white_space_between_attributes_takes_no_time() -> None:
         " rdf:resource='urn:cat'>",
     ],
 )
-def test_a_property_that_says_more_than_a_text_is_not_written_anew(inside: str) -> None:
+def test_a_property_with_more_than_a_text_is_not_rewritten(inside: str) -> None:
     data = sidecar(f"<dc:subject{inside}</dc:subject>").encode()
     with pytest.raises(BadPacketError, match="dc:subject is neither a text nor a list"):
         merge_faces(data, [ANNA], SIZE)
     assert merge_faces(data, [NOBODY], SIZE).data != data and merge_faces(data, [], SIZE).data == data
 
 
-def test_very_many_keywords_take_no_time() -> None:
+def test_very_many_keywords_are_fast() -> None:
     data = sidecar(bag("dc:subject", *(f"k{number}" for number in range(20_000)))).encode()
     start = time.process_time()
     merged = merge_faces(data, [ANNA], SIZE).data
@@ -392,7 +392,7 @@ MP_COMMAS = (
 @pytest.mark.parametrize(
     "theirs", [mwg(IN_PIXELS, size=(400, 300)), mwg(IN_PIXELS, size=None), mwg(WITH_COMMAS, size=None), MP_COMMAS]
 )
-def test_a_region_that_an_import_would_read_is_seen_by_an_export_too(theirs: str) -> None:
+def test_export_recognises_all_regions_that_import_reads(theirs: str) -> None:
     face, other = NamedBox((0.1, 0.1, 0.3, 0.3), "Anna"), NamedBox((0.6, 0.6, 0.8, 0.8), "Ben")
     data = sidecar(theirs).encode()
     if theirs != mwg(IN_PIXELS, size=None):  # an import cannot know the size
@@ -404,7 +404,7 @@ def test_a_region_that_an_import_would_read_is_seen_by_an_export_too(theirs: str
     assert not merge_faces(data, [replace(face, name="zed")], (400, 300)).conflicts
 
 
-def test_regions_in_pixels_of_a_picture_of_unknown_size_are_given_none() -> None:
+def test_regions_in_pixels_without_dimensions_get_none() -> None:
     data = sidecar(mwg(IN_PIXELS, size=None)).encode()
     merged = merge_faces(data, [BEN], SIZE).data
     assert names(merged, 0) == ["Zed", "Ben"] and b"AppliedToDimensions" not in merged
@@ -414,7 +414,7 @@ def test_regions_in_pixels_of_a_picture_of_unknown_size_are_given_none() -> None
 @pytest.mark.parametrize(
     "inside", ["><rdf:Description/>", "><rdf:Description>\n </rdf:Description>", " rdf:parseType='Resource'>"]
 )
-def test_an_empty_structure_is_filled_at_once(inside: str) -> None:
+def test_an_empty_structure_is_filled_in_one_step(inside: str) -> None:
     data = sidecar(f"<mwg-rs:Regions{inside}</mwg-rs:Regions>").encode()
     merged = merge_faces(data, [ANNA], SIZE).data
     assert names(merged, 0) == ["Anna"] and merged.count(b"AppliedToDimensions") == 1

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from faceclust.types.plural import format_count as format_count
+
 
 def printable(text: str) -> str:
     """Text from a file name, with characters a terminal would act on made visible."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def format_count(number: int, singular: str, plural: str | None = None) -> str:
-    """ "1 photo", "1,204 photos"."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

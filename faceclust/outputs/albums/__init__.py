@@ -1,12 +1,12 @@
-"""Albums: folders with links to the photos of each person, or copies of them.
+"""Albums: folders with links to, or copies of, the photos of each person.
 
-choice    persons              → which photos are in which album
-arrange   albums + layout      → paths, made safe (layout.py, names.py)
-plan      paths + what is there → what to make, keep and remove (disk.py, manifest.py)
-make      the plan             → links (links.py)
+selection   persons                → the photos of each album
+arrange     albums + layout        → safe paths (layout.py, safe_names.py)
+plan        paths + existing files → what to create, keep and remove (existing.py, manifest.py)
+make        plan                   → links (links.py)
 
-What was made is noted beside it, and only what is noted, and still is what was made, is ever
-removed or replaced.
+A manifest in the folder lists every link. A file is removed or replaced only if it is listed there
+and has not changed since.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From albums and a layout to paths: which photo stands where."""
+"""Arrange the photos of albums into paths, by a layout."""
 
 from __future__ import annotations
 
@@ -10,43 +10,48 @@ from faceclust.outputs.albums.safe_names import MAX_NAME_BYTES, NameAllocator, n
 from faceclust.outputs.albums.selection import Album
 from faceclust.types import PhotoInfo
 
-#: Bytes that a path below the albums' folder is kept to, so that programs of Windows, which stop
-#: at 260 characters, open it where that folder lies some way down. Only long names are cut.
+#: Limit of a path below the albums' folder. Windows programs stop at 260 characters, and the folder
+#: itself takes some. Only long names are truncated.
 _MAX_PATH_BYTES = 200
 _RESERVED_FILE_BYTES = 60
 _MAX_FOLDER_BYTES, _MIN_FOLDER_BYTES = 100, 24
 
 
 def arrange_albums(albums: Iterable[Album], photos: Mapping[str, PhotoInfo], layout: Layout) -> dict[str, str]:
-    """Path below the albums' folder → photo below the library. The same photos and albums give the
-    same paths in whatever order they come. One photo stands in one folder once by one name."""
+    """Map paths below the albums' folder to photos below the library.
+
+    The result does not depend on the order of albums and photos. A photo appears in a folder once per
+    name.
+    """
     entries = []
     for album in albums:
         for photo in album.photos:
             steps = layout.build_path(album.label, photos[photo])
             entries.append(([step.text for step in steps], album.id, photo, steps))
     entries.sort(key=lambda entry: entry[:3])
-    names, placed = NameAllocator(), {}
+    names, photo_at = NameAllocator(), {}
     for _, album_id, photo, steps in entries:
         folder = _allocate_folder(steps[:-1], album_id, names)
-        room = max(_RESERVED_FILE_BYTES, min(MAX_NAME_BYTES, _MAX_PATH_BYTES - len(folder.encode())))
-        whose = album_id if steps[-1].is_personal else ""
-        name = names.allocate(folder, f"photo {photo}\0{whose}\0{steps[-1].text}", steps[-1].text, room)
-        placed[folder + name] = photo
-    return placed
+        max_bytes = max(_RESERVED_FILE_BYTES, min(MAX_NAME_BYTES, _MAX_PATH_BYTES - len(folder.encode())))
+        owner = album_id if steps[-1].is_personal else ""
+        name = names.allocate(folder, f"photo {photo}\0{owner}\0{steps[-1].text}", steps[-1].text, max_bytes)
+        photo_at[folder + name] = photo
+    return photo_at
 
 
 def _allocate_folder(steps: Iterable[PathStep], album_id: str, names: NameAllocator) -> str:
-    """The folder these steps lead to, with a "/" behind; "" for the albums' own. How long a name may
-    be depends on the folders above alone: what is below one finds it again."""
+    """Return the folder of these steps with a trailing "/"; "" for the albums' folder itself.
+
+    The length limit of a name depends only on the folders above it. So all photos of a folder get the
+    same one.
+    """
     folder = ""
     for step in steps:
-        room = max(
-            _MIN_FOLDER_BYTES, min(_MAX_FOLDER_BYTES, _MAX_PATH_BYTES - _RESERVED_FILE_BYTES - len(folder.encode()))
-        )
-        # Folders that are no person's and differ in case only become one.
+        free = _MAX_PATH_BYTES - _RESERVED_FILE_BYTES - len(folder.encode())
+        max_bytes = max(_MIN_FOLDER_BYTES, min(_MAX_FOLDER_BYTES, free))
+        # Shared folders whose names differ only in case become one; those of persons stay apart.
         identity = f"album {album_id}\0{step.text}" if step.is_personal else f"folder {_folder_key(step.text)}"
-        folder += names.allocate(folder, identity, step.text, room) + "/"
+        folder += names.allocate(folder, identity, step.text, max_bytes) + "/"
     return folder
 
 

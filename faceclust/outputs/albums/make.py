@@ -1,4 +1,4 @@
-"""Carrying out a plan. Killed at any moment, it leaves nothing that is not noted."""
+"""Execute an album plan. A run killed at any moment leaves no link outside the manifest."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from faceclust.outputs.albums.safe_names import name_key
 from faceclust.progress import Progress, SilentProgress
 
 _ALBUMS_LOCK = ".faceclust-albums.lock"
-_APPEARED_MEANWHILE = "something else has come there in the meantime"
+_APPEARED_MEANWHILE = "another file has appeared there in the meantime"
 
 
 def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[SkippedPath, ...]:
-    """Do what the plan says. Gives what was left alone, beside what the plan says of it, for it had
-    changed in the meantime or its photo could not be read.
+    """Execute the plan. Return the paths skipped beyond the plan: changed files, unreadable photos.
 
-    What is to be made is noted before it is, and a copy gets its name when it is whole. Raises
-    FaceclustError where a link cannot be made, or the folder is not as it was planned for.
+    The manifest lists each link before it is created, and a copy gets its name when it is complete.
+    Raises FaceclustError if links cannot be created, or if the folder has changed since planning.
     """
     try:
         if not (plan.make or plan.remove) and plan.previous_manifest in (Manifest(), _expected_manifest(plan)):
@@ -57,12 +56,12 @@ class _AlbumWriter:
         self._remove_temporary()
         self._save_manifest()
         try:
-            for path, note in self._plan.remove.items():
-                self._remove(path, note)
+            for path, entry in self._plan.remove.items():
+                self._remove(path, entry)
             self._remove_folders()
             self._make_all()
         except BaseException:
-            with contextlib.suppress(OSError):  # what was noted before holds all of it as well
+            with contextlib.suppress(OSError):  # the manifest saved at the start covers this case too
                 self._remove_temporary()
                 self._save_manifest()
             raise
@@ -71,8 +70,10 @@ class _AlbumWriter:
         return tuple(self._skipped)
 
     def _folders_to_make(self) -> set[str]:
-        """Also those that are there by another spelling, on a disk that does not tell cases apart, and
-        will have gone."""
+        """Return the folders to create.
+
+        On a case-insensitive disk they include those that exist in another spelling and will be removed.
+        """
         keys = set(map(name_key, self._plan.previous_manifest.folders))
         return {
             folder
@@ -99,16 +100,16 @@ class _AlbumWriter:
         del self._entries[path]
 
     def _is_replaceable(self, path: str, entry: ManifestEntry) -> bool:
-        """Is what stands there still ours to remove, or to put something in its place?"""
+        """May the file at this path be removed or replaced?"""
         return self._disk.find_own_entry(path, [entry]) is not None and not self._disk.keep_reason(path, entry)
 
     def _remove_folders(self) -> None:
-        """Remove the empty folders that were made for what is no longer there, the deepest first."""
+        """Remove our folders that are no longer needed, deepest first, if they are empty."""
         for folder in sorted(
             self._plan.previous_manifest.folders - self._needed_folders, key=lambda path: (-path.count("/"), path)
         ):
             if not self._disk.unsafe_folder_reason(folder):
-                with contextlib.suppress(OSError):  # something of the user's is in it
+                with contextlib.suppress(OSError):  # not empty: the user has files in it
                     Path(self._disk.album_path(folder)).rmdir()
 
     def _make_all(self) -> None:
@@ -116,11 +117,11 @@ class _AlbumWriter:
         if slow:
             self._progress.start("copying photos", len(self._to_make), "photos")
         try:
-            for path, note in self._plan.make.items():
+            for path, entry in self._plan.make.items():
                 try:
-                    self._entries[path] = self._make_one(path, note)
+                    self._entries[path] = self._make_one(path, entry)
                 except OSError as error:
-                    self._skipped.append(SkippedPath(path, self._skip_reason(error, path, note)))
+                    self._skipped.append(SkippedPath(path, self._skip_reason(error, path, entry)))
                     self._remove_temporary()
                 del self._to_make[path]
                 if slow:
@@ -130,7 +131,7 @@ class _AlbumWriter:
                 self._progress.finish()
 
     def _make_one(self, path: str, entry: ManifestEntry) -> ManifestEntry:
-        """Put a link or copy in its place; gives what it is known by."""
+        """Create a link or copy and return its manifest entry."""
         folder = path.rpartition("/")[0]
         if self._disk.unsafe_folder_reason(folder):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._disk.album_path(folder))
@@ -145,7 +146,7 @@ class _AlbumWriter:
         if before is not None and self._is_replaceable(path, before):
             make_link(photo, self._temporary, entry.kind, entry.to)
             Path(self._temporary).replace(link)
-            self._remove_temporary()  # a name for the file that stood there is still left where both were the same
+            self._remove_temporary()  # renaming does nothing if both names are hard links of one file
         elif entry.kind in COPY_KINDS:
             make_link(photo, self._temporary, entry.kind, entry.to)
             move_into_place(self._temporary, link)
@@ -157,7 +158,7 @@ class _AlbumWriter:
         return replace(entry, size=status.st_size, made_mtime_ns=status.st_mtime_ns)
 
     def _skip_reason(self, error: OSError, path: str, entry: ManifestEntry) -> str:
-        """Why one link could not be made; raises the error again where no other can be either."""
+        """Return why one link failed. Raises the error again if it would affect all other links."""
         if isinstance(error, FileExistsError):
             return _APPEARED_MEANWHILE
         photo = self._disk.photo_path(entry.photo)
@@ -171,14 +172,13 @@ class _AlbumWriter:
 
 
 def _expected_manifest(plan: AlbumPlan) -> Manifest:
-    """What will be noted where nothing is to be made or removed."""
-    known = {**plan.keep, **plan.retained}
-    idle = plan.previous_manifest.folders - _parent_folders(known)
-    return Manifest(plan.library, known, {}, plan.previous_manifest.folders - idle)
+    """Return the manifest after a plan without links to create or remove."""
+    entries = {**plan.keep, **plan.retained}
+    return Manifest(plan.library, entries, {}, plan.previous_manifest.folders & _parent_folders(entries))
 
 
 def _parent_folders(paths: Iterable[str]) -> set[str]:
-    """Every folder that these paths lie in, below the albums' own."""
+    """Return all parent folders of these paths below the albums folder."""
     folders: set[str] = set()
     for path in paths:
         folder = path.rpartition("/")[0]

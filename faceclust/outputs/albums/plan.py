@@ -1,4 +1,4 @@
-"""What a folder of albums needs to be as asked for: a value, which `make` carries out."""
+"""Plan the changes to an albums folder; `make` executes the plan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from faceclust.types import PhotoInfo
 
 @dataclass(frozen=True)
 class SkippedPath:
-    """Something that stands in the albums' folder and is left as it is, and why."""
+    """A path in the albums folder that is left alone, and the reason."""
 
     path: str
     reason: str
@@ -29,11 +29,13 @@ class SkippedPath:
 
 @dataclass(frozen=True)
 class AlbumPlan:
-    """What would be done below `out`: links to make (path → what it will be known by), of which
-    those in `replace` take the place of an own one; those that are right already; own ones to
-    remove; and what is left alone. `stay` are own files that are not removed though nothing asks
-    for them; `found` is what was noted when the plan was made; `albums` are those with a photo;
-    `photos` all of the library."""
+    """The planned changes below `out`, as manifest entries by path.
+
+    `make` has links to create; those also in `replace` take the place of an existing link of ours.
+    `keep` has links that are up to date, `remove` links to remove. `retained` has files of ours that
+    hold content found nowhere else. `skipped` has all paths that are left alone. `albums` are the
+    labels of the albums with at least one photo, `photos` are all photos of the library.
+    """
 
     root: Path
     out: Path
@@ -61,55 +63,81 @@ def plan_albums(
     kind: str = "symlink",
     absolute: bool = False,
 ) -> AlbumPlan:
-    """What these albums need in `out`. `photos`: all of the library at `root`, by their paths;
-    `folders`: where they lie; `absolute`: symbolic links hold full paths. Raises UsageError for a
-    senseless layout and where `out` cannot hold albums; FaceclustError where what was noted of it
-    cannot be read, or no photo is there."""
+    """Plan the changes that these albums need in `out`.
+
+    `photos` are all photos of the library at `root`, by path; `folders` are the folders they are in.
+    With `absolute`, symbolic links have absolute targets. Raises UsageError for an invalid layout or
+    an unsuitable `out`. Raises FaceclustError if the manifest cannot be read or no photo is available.
+    """
     require_link_kind(kind)
     pattern = parse_layout(layout)
     root = root.resolve()
     out = _resolve_out_folder(out, root, folders)
-    found = read_manifest(out)
+    manifest = read_manifest(out)
     disk, targets = ExistingFiles(root, out, photos), LinkTargets(root, out, absolute=absolute)
-    shown = _available_albums(albums, disk, root)
-    paths = arrange_albums(shown, photos, pattern)
-    own, left = {}, {}
-    for path in found.links.keys() | found.making.keys():
-        note = disk.find_own_entry(path, (_relative_to_library(note, root) for note in found.entries_for(path)))
-        if note is not None:
-            own[path] = note
-        elif os.path.lexists(disk.album_path(path)):
-            left[path] = disk.unsafe_folder_reason(path.rpartition("/")[0]) or CHANGED
-    # What is at a path by another spelling, on a disk that looks past it, will be gone by then.
-    leaving = {name_key(path) for path in own.keys() - paths.keys()}
-    plan = AlbumPlan(root, out, kind, targets.library_path, found, tuple(album.label for album in shown), photos=photos)
+    available = _available_albums(albums, disk, root)
+    labels = tuple(album.label for album in available)
+    plan = AlbumPlan(root, out, kind, targets.library_path, manifest, labels, photos=photos)
+    paths = arrange_albums(available, photos, pattern)
+    own, skipped = _find_own_links(manifest, disk, root)
+    # On a case-insensitive disk, a link to be removed may block the same path in another spelling.
+    vacated = {name_key(path) for path in own.keys() - paths.keys()}
     for path, photo in paths.items():
-        wanted = _make_entry(
-            disk, photo, kind, targets.target_for(path, photo) if kind == "symlink" else "", photos[photo]
-        )
-        if path not in own:
-            obstacle = left.get(path) or disk.blocked_reason(path)
-            if obstacle is None or (name_key(path) in leaving and not disk.has_exact_spelling(path)):
+        target = targets.target_for(path, photo) if kind == "symlink" else ""
+        wanted = _make_entry(disk, photo, kind, target, photos[photo])
+        if path in own:
+            reason = _plan_own_link(plan, disk, path, own[path], wanted)
+        else:
+            obstacle = skipped.get(path) or disk.blocked_reason(path) or ""
+            is_vacated = bool(obstacle) and name_key(path) in vacated and not disk.has_exact_spelling(path)
+            reason = "" if is_vacated else obstacle
+            if not reason:
                 plan.make[path] = wanted
-            else:
-                left[path] = obstacle
-        elif _is_up_to_date(own[path], wanted):
-            copied = kind in COPY_KINDS  # a copy is known by the time it was given
-            plan.keep[path] = replace(wanted, made_mtime_ns=own[path].made_mtime_ns) if copied else wanted
-        elif held := disk.keep_reason(path, own[path]):
-            left[path], plan.retained[path] = held, own[path]
-        else:
-            plan.make[path], plan.replace[path] = wanted, own[path]
+        if reason:
+            skipped[path] = reason
     for path in sorted(own.keys() - paths.keys()):
-        if held := disk.keep_reason(path, own[path]):
-            left[path], plan.retained[path] = held, own[path]
-        else:
-            plan.remove[path] = own[path]
-    return replace(plan, skipped=tuple(SkippedPath(path, left[path]) for path in sorted(left)))
+        if reason := _plan_own_link(plan, disk, path, own[path], None):
+            skipped[path] = reason
+    return replace(plan, skipped=tuple(SkippedPath(path, skipped[path]) for path in sorted(skipped)))
+
+
+def _find_own_links(
+    manifest: Manifest, disk: ExistingFiles, root: Path
+) -> tuple[dict[str, ManifestEntry], dict[str, str]]:
+    """Return the listed links that are unchanged, and the reasons to skip the others, both by path."""
+    own, skipped = {}, {}
+    for path in manifest.links.keys() | manifest.making.keys():
+        entries = (_relative_to_library(entry, root) for entry in manifest.entries_for(path))
+        if (entry := disk.find_own_entry(path, entries)) is not None:
+            own[path] = entry
+        elif os.path.lexists(disk.album_path(path)):
+            skipped[path] = disk.unsafe_folder_reason(path.rpartition("/")[0]) or CHANGED
+    return own, skipped
+
+
+def _plan_own_link(
+    plan: AlbumPlan, disk: ExistingFiles, path: str, own: ManifestEntry, wanted: ManifestEntry | None
+) -> str:
+    """Plan to keep, replace or (`wanted` is None) remove a link of ours; return the reason if it has to stay."""
+    if wanted is not None and _is_up_to_date(own, wanted):
+        is_copy = plan.kind in COPY_KINDS  # a copy is identified by its own modification time
+        plan.keep[path] = replace(wanted, made_mtime_ns=own.made_mtime_ns) if is_copy else wanted
+        return ""
+    if reason := disk.keep_reason(path, own):
+        plan.retained[path] = own
+        return reason
+    if wanted is None:
+        plan.remove[path] = own
+    else:
+        plan.make[path], plan.replace[path] = wanted, own
+    return ""
 
 
 def _resolve_out_folder(out: Path, root: Path, folders: Iterable[Path]) -> Path:
-    """The folder without links in its path, for they would lead relative links astray."""
+    """Resolve symlinks in the folder's path, which would break relative links, and check the folder.
+
+    Raises UsageError if it is no place for albums.
+    """
     try:
         real = out.resolve()
         holds_library = any(folder.is_relative_to(real) for folder in (root, *folders))
@@ -117,13 +145,13 @@ def _resolve_out_folder(out: Path, root: Path, folders: Iterable[Path]) -> Path:
         nearest = next(path for path in (real, *real.parents) if os.path.lexists(path))
         if nearest.is_dir() and not (holds_library or in_home or _holds_photos(real)):
             return real
-    except (OSError, RuntimeError, ValueError) as error:  # no permission, a ring of links
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of links
         raise UsageError(f"{out} cannot hold albums: {error}", hint="choose another folder") from error
     raise UsageError(f"{out} cannot hold albums", hint="name a folder of its own, such as ~/People")
 
 
 def _holds_photos(folder: Path) -> bool:
-    """Is this a folder of photos, or of a scanned library, rather than one for albums?"""
+    """Is this a folder of photos or of a scanned library?"""
     if not folder.is_dir() or (folder / ALBUMS_MARKER).exists():
         return False
     return any(
@@ -134,30 +162,30 @@ def _holds_photos(folder: Path) -> bool:
 
 
 def _available_albums(albums: Iterable[Album], disk: ExistingFiles, root: Path) -> Sequence[Album]:
-    """The albums with those of their photos that have not gone since the scan."""
+    """Return the albums with their photos that still exist. Raises FaceclustError if none does."""
     albums = [album for album in albums if album.photos]
-    there = [
+    available = [
         Album(album.id, album.label, frozenset(photo for photo in album.photos if disk.stat_photo(photo) is not None))
         for album in albums
     ]
-    if albums and not any(album.photos for album in there):
+    if albums and not any(album.photos for album in available):
         raise FaceclustError(f"none of the photos is in {root}", hint="is the disk mounted? else type: faceclust scan")
-    return [album for album in there if album.photos]
+    return [album for album in available if album.photos]
 
 
-def _make_entry(disk: ExistingFiles, photo: str, kind: str, to: str, facts: PhotoInfo) -> ManifestEntry:
+def _make_entry(disk: ExistingFiles, path: str, kind: str, link_target: str, photo: PhotoInfo) -> ManifestEntry:
     if kind == "symlink":
-        return ManifestEntry(kind, photo, to)
-    status = disk.stat_photo(photo)
-    assert status is not None  # photos that are gone are in no album
+        return ManifestEntry(kind, path, link_target)
+    status = disk.stat_photo(path)
+    assert status is not None  # missing photos are in no album
     inode = status.st_ino if kind == "hardlink" else 0
     return ManifestEntry(
-        kind, photo, inode=inode, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=facts.photo_hash
+        kind, path, inode=inode, size=status.st_size, mtime_ns=status.st_mtime_ns, hash=photo.photo_hash
     )
 
 
 def _is_up_to_date(own: ManifestEntry, wanted: ManifestEntry) -> bool:
-    """Does a link of ours show this photo as it is now? A copy may have been left behind."""
+    """Does a link of ours match the photo's current state? A copy may be outdated."""
     if (own.kind, own.photo, own.to) != (wanted.kind, wanted.photo, wanted.to):
         return False
     if own.kind == "hardlink":
@@ -166,7 +194,7 @@ def _is_up_to_date(own: ManifestEntry, wanted: ManifestEntry) -> bool:
 
 
 def _relative_to_library(entry: ManifestEntry, root: Path) -> ManifestEntry:
-    """A note with its photo's path seen from the library: the first format had full ones."""
+    """Return the entry with its photo's path relative to the library: format 1 had absolute paths."""
     if not entry.photo.startswith(f"{root}{os.sep}"):
         return entry
     return replace(entry, photo=Path(entry.photo).relative_to(root).as_posix())

@@ -1,4 +1,4 @@
-"""Which photos go into which album."""
+"""Select the photos of each album."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from faceclust.types import FaceOccurrence, Person
 
 @dataclass(frozen=True)
 class Album:
-    """The photos (paths below the library) of somebody, or of several people together. `id` tells
-    it from others, whatever they are called."""
+    """The photos (paths below the library) of a person, or of several people together.
+
+    `id` is unique; labels need not be.
+    """
 
     id: str
     label: str
@@ -23,7 +25,7 @@ class Album:
 
 @dataclass(frozen=True)
 class AlbumMember:
-    """Somebody an album is of: what they are called, the faces, and which of them are confirmed."""
+    """A person or group that an album is about: label, face ids, and the confirmed ones among them."""
 
     id: str
     label: str
@@ -32,14 +34,17 @@ class AlbumMember:
 
     @classmethod
     def from_person(cls, person: Person) -> AlbumMember:
-        """A named person, or a group without a name."""
+        """Create a member from a named person or a group without a name."""
         return cls(person.id, person.label, person.face_ids, person.confirmed)
 
 
 @dataclass(frozen=True)
 class AlbumFilter:
-    """Which faces count: those of `min_quality` (0 to 1) or better, confirmed ones where that is
-    asked for, on photos taken from `since` to `until`, both inclusive."""
+    """The conditions that a face has to meet.
+
+    Its quality is at least `min_quality` (0 to 1), and it is confirmed if `confirmed` is set. Its photo
+    was taken between `since` and `until`, both inclusive.
+    """
 
     min_quality: float = 0.0
     confirmed: bool = False
@@ -48,10 +53,10 @@ class AlbumFilter:
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_quality <= 1:
-            raise UsageError(f"quality {self.min_quality} is not between 0 and 1")
+            raise UsageError(f"the quality must be between 0 and 1, not {self.min_quality}")
 
     def accepts(self, occurrence: FaceOccurrence) -> bool:
-        """Whether a face on a photo is as asked for, leaving aside who it is."""
+        """Does a face meet the conditions on quality and date?"""
         if occurrence.quality < self.min_quality:
             return False
         if self.since is None and self.until is None:
@@ -63,17 +68,19 @@ class AlbumFilter:
 def build_album(
     members: Sequence[AlbumMember], occurrences_of: Mapping[str, Iterable[FaceOccurrence]], album_filter: AlbumFilter
 ) -> Album:
-    """The album of the photos with all of these people on them, called "Anna + Ben". Raises
-    UsageError where somebody is named twice."""
+    """Build the album of the photos that show all members, labelled "Anna + Ben".
+
+    Raises UsageError if a member occurs twice.
+    """
     if len({member.id for member in members}) < len(members):
         raise UsageError(f"{' and '.join(member.label for member in members)}: somebody is named twice")
     photos = [
         {
-            place.photo
+            occurrence.photo
             for face in member.faces
             if not album_filter.confirmed or face in member.confirmed
-            for place in occurrences_of.get(face, ())
-            if album_filter.accepts(place)
+            for occurrence in occurrences_of.get(face, ())
+            if album_filter.accepts(occurrence)
         }
         for member in members
     ]
@@ -85,8 +92,10 @@ def build_album(
 
 
 def split_names(text: str) -> list[str]:
-    """The names in "Anna,Ben"; one with a comma in it stands in double quotes, as in a CSV file.
-    Raises UsageError where there are not two."""
+    """Split "Anna,Ben" into names; a name with a comma is in double quotes, as in CSV.
+
+    Raises UsageError unless there are at least two.
+    """
     try:
         (row,) = csv.reader([text], skipinitialspace=True, strict=True)
     except (csv.Error, ValueError):
@@ -94,7 +103,7 @@ def split_names(text: str) -> list[str]:
     names = [name.strip() for name in row]
     if len(names) < 2 or not all(names):
         raise UsageError(
-            f"{text!r} does not name several people",
-            hint="""write Anna,Ben; a name with a comma in it goes in double quotes: '"Doe, Jane",Ben'""",
+            f"{text!r} must name at least two people",
+            hint="""write Anna,Ben; a name with a comma goes in double quotes: '"Doe, Jane",Ben'""",
         )
     return names

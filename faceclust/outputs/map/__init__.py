@@ -1,1 +1,1 @@
-"""The map: every face as a point in the plane, in one page."""
+"""The map page: every face as a point in the plane."""

@@ -1,9 +1,9 @@
-"""Where in the plane a face lies: faces that are alike side by side.
+"""Lay out embeddings in the plane so that similar faces are close together.
 
-t-SNE (van der Maaten and Hinton 2008) by openTSNE, or UMAP (McInnes et al. 2018) by umap-learn,
-which the extra `umap` brings. Both begin with the two principal components and know of the faces
-only the distances to their nearest neighbours; nothing in them is left to chance or to the number
-of threads. Over UMAP's layout of the same faces, t-SNE's keeps more of the neighbours.
+The methods are t-SNE (van der Maaten and Hinton 2008) by openTSNE, and UMAP (McInnes et al. 2018) by
+umap-learn (extra `umap`). Both start from the two principal components and use only the distances to
+the nearest neighbours. Both are deterministic, whatever the number of threads. t-SNE preserves more of
+the neighbours than UMAP.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, Float64
 
 METHODS = ("tsne", "umap")
-#: More faces than these are put beside the ones most like them that were laid out.
+#: Further faces are placed beside their nearest neighbours among these.
 MAX_LAYOUT_FACES = 100_000
-_PERPLEXITY = 30.0  # how many neighbours count, of t-SNE; it looks at three times as many
+_PERPLEXITY = 30.0  # effective number of neighbours in t-SNE, which takes three times as many
 _UMAP_NEIGHBOURS = 15
-_PLACEMENT_NEIGHBOURS = 5  # nearest faces whose middle is where one lies that was not laid out
-_BARNES_HUT_LIMIT = 10_000  # faces up to which Barnes and Hut's tree is faster than interpolation
-#: The iterations of t-SNE, as in Belkina et al. 2019: with neighbours drawn together, then without.
+_PLACEMENT_NEIGHBOURS = 5  # a face beyond the limit is placed at their median
+_BARNES_HUT_LIMIT = 10_000  # up to this many faces Barnes-Hut is faster than FFT interpolation
+#: Iterations of t-SNE with and without early exaggeration, after Belkina et al. 2019.
 _EARLY_ITERATIONS, _LATE_ITERATIONS, _EXAGGERATION = 250, 500, 12.0
 
 
 def require_method(method: str) -> None:
-    """Raises UsageError for a method nobody knows, FaceclustError for one that is not installed."""
+    """Raises UsageError for an unknown method, FaceclustError for one that is not installed."""
     if method not in METHODS:
-        raise UsageError(f"no layout is called {method!r}", hint=f"there are {' and '.join(METHODS)}")
+        raise UsageError(f"unknown layout method {method!r}", hint=f"known: {', '.join(METHODS)}")
     if method == "umap" and find_spec("umap") is None:
         raise FaceclustError(
             "umap-learn is not installed", hint="type: pip install 'faceclust[umap]', or leave out --method umap"
@@ -53,12 +53,13 @@ def compute_layout(
     max_faces: int = MAX_LAYOUT_FACES,
     progress: Progress | None = None,
 ) -> Float32:
-    """The faces' points in the plane, (n, 2), for vectors (n, d) of one norm: each coordinate from
-    0 to 1, the larger extent fills that, the other is in the middle. The same for the same vectors
-    in the same order, whatever the `threads` (default one a core).
+    """Compute points in the plane, float32 (n, 2), for embeddings (n, d) of one norm.
 
-    Of more than `most` faces only the first so many are laid out; each other one is put where its
-    nearest faces among them are. Raises as `require_method` does.
+    Coordinates are 0 to 1: the larger extent fills the range, the smaller one is centred. The result
+    depends on the embeddings and their order only, not on `threads` (default: one per core).
+
+    Only the first `max_faces` are laid out. Each further face is placed at the median of its nearest
+    neighbours among them. Raises as `require_method` does.
     """
     require_method(method)
     progress, threads = progress or SilentProgress(), threads or os.cpu_count() or 1
@@ -66,7 +67,7 @@ def compute_layout(
     if len(embeddings) > max_faces:
         k = min(_PLACEMENT_NEIGHBOURS, max_faces - 1)
         near, _ = find_nearest_faces(embeddings, k, candidate_count=max_faces, threads=threads, progress=progress)
-        # The median: not between two groups where the neighbours lie in both.
+        # The median, unlike the mean, does not fall between two groups if the neighbours are in both.
         points = np.concatenate([points, np.median(points[near[max_faces:]], axis=1)])
     return _fit_unit_square(points)
 
@@ -74,7 +75,7 @@ def compute_layout(
 def _project_to_plane(embeddings: Float32, method: str, threads: int, progress: Progress) -> Float64:
     n = len(embeddings)
     start = principal_plane(embeddings)
-    if n < 4 or not np.ptp(start, axis=0).any():  # nothing to lay out, or all the same
+    if n < 4 or not np.ptp(start, axis=0).any():  # too few faces, or all identical
         return start
     neighbours = int(3 * _PERPLEXITY) if method == "tsne" else _UMAP_NEIGHBOURS
     near, gaps = find_nearest_faces(embeddings, min(neighbours, n - 1), threads=threads, progress=progress)
@@ -84,7 +85,10 @@ def _project_to_plane(embeddings: Float32, method: str, threads: int, progress: 
 
 
 def principal_plane(embeddings: Float32) -> Float64:
-    """The first two principal components (n, 2), each turned so that its largest weight is positive."""
+    """Project onto the first two principal components, float64 (n, 2).
+
+    The sign of each component is chosen so that its largest weight is positive.
+    """
     if not len(embeddings):
         return np.empty((0, 2))
     with threadpool_limits(1, user_api="blas"):
@@ -106,15 +110,15 @@ def _run_tsne(
     n, k = neighbours.shape
     index = import_module("openTSNE.nearest_neighbors").PrecomputedNeighbors(neighbours, distances)
     affinities = tsne.affinity.PerplexityBasedNN(perplexity=min(_PERPLEXITY, k / 3), knn_index=index, n_jobs=threads)
-    every = 10
+    interval = 10  # iterations between two reports of progress
     progress.start("laying out", _EARLY_ITERATIONS + _LATE_ITERATIONS)
     points = tsne.TSNEEmbedding(
-        start * (1e-4 / start[:, 0].std()),  # small, as the method wants it
+        start * (1e-4 / start[:, 0].std()),  # t-SNE needs a small initial scale
         affinities,
         negative_gradient_method="bh" if n <= _BARNES_HUT_LIMIT else "fft",
         n_jobs=threads,
-        callbacks=lambda *_: progress.advance(every),
-        callbacks_every_iters=every,
+        callbacks=lambda *_: progress.advance(interval),
+        callbacks_every_iters=interval,
     )
     for iterations, exaggeration in ((_EARLY_ITERATIONS, _EXAGGERATION), (_LATE_ITERATIONS, 1.0)):
         points.optimize(iterations, exaggeration=exaggeration, learning_rate="auto", momentum=0.8, inplace=True)
@@ -130,17 +134,17 @@ def _run_umap(
     threads: int,
     progress: Progress,
 ) -> Float64:
-    progress.note("UMAP cannot say how far it is: a minute for 20,000 faces, several for 100,000")
-    own = np.arange(len(neighbours), dtype=np.int32)[:, None]  # it counts a face among its neighbours
+    progress.note("UMAP reports no progress: it takes a minute for 20,000 faces, several for 100,000")
+    own = np.arange(len(neighbours), dtype=np.int32)[:, None]  # UMAP expects a face among its own neighbours
     neighbours, distances = np.hstack([own, neighbours]), np.hstack([np.zeros_like(distances[:, :1]), distances])
-    with warnings.catch_warnings():  # that new faces could not be added, and of its packages' own
+    with warnings.catch_warnings():  # precomputed neighbours rule out transform(), and numba warns as well
         warnings.simplefilter("ignore")
         umap: Any = import_module("umap")
         model = umap.UMAP(
             n_neighbors=neighbours.shape[1],
             init=start * (10 / np.abs(start).max()),
             precomputed_knn=(neighbours, distances, None),
-            force_approximation_algorithm=True,  # else it would compare small libraries again
+            force_approximation_algorithm=True,  # else it recomputes the neighbours of small libraries
             random_state=0,
             n_jobs=1,
         )
@@ -148,7 +152,7 @@ def _run_umap(
 
 
 def _fit_unit_square(points: Float64) -> Float32:
-    """Into the unit square, without a change of proportions."""
+    """Scale points into the unit square and keep their aspect ratio."""
     if not len(points):
         return np.empty((0, 2), np.float32)
     low, extent = points.min(axis=0), np.ptp(points, axis=0)

@@ -1,4 +1,4 @@
-"""The faces nearest to each face, exactly, and the same ones however many threads look."""
+"""Exact nearest neighbours of each face, independent of the number of threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32
 
-_BLOCK_ENTRIES = 1 << 22  # of the distance matrix looked at at a time, by each thread: 16 MB, and their order
+_BLOCK_ENTRIES = 1 << 22  # entries of the distance matrix per thread: 16 MB, and as much for their order
 
 
 def find_nearest_faces(
@@ -23,37 +23,41 @@ def find_nearest_faces(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int32], Float32]:
-    """For each of the vectors (n, d), all of one norm, the rows of the `k` nearest others and the
-    L2 distances to them, both (n, k), nearest first. `among`: only the first so many are
-    neighbours, at least k + 1. Of vectors equally near, which come does not depend on `threads`."""
+    """Find the `k` nearest other embeddings of each of the embeddings (n, d), all of one norm.
+
+    Return their rows, int32 (n, k), and the L2 distances, float32 (n, k), nearest first. Only the first
+    `candidate_count` embeddings, at least k + 1, are candidates. Ties are resolved independently of
+    `threads`.
+    """
     progress = progress or SilentProgress()
     targets = np.ascontiguousarray(embeddings[:candidate_count])
     n, m = len(embeddings), len(targets)
     norms = np.einsum("ij,ij->i", targets, targets)
-    rows = min(1024, max(1, _BLOCK_ENTRIES // m))  # by the number of faces alone: other pieces round otherwise
+    # The block size must not depend on `threads`: other blocks round differently.
+    rows = min(1024, max(1, _BLOCK_ENTRIES // m))
 
-    def piece(start: int) -> tuple[NDArray[np.int32], Float32]:
-        some = embeddings[start : start + rows]
-        far = norms - 2 * (some @ targets.T)  # squared L2, less the row's own norm
-        own = np.arange(start, min(start + len(some), m))
-        far[own - start, own] = np.inf
-        near = np.argpartition(far, k - 1, axis=1)[:, :k]
-        near = np.take_along_axis(near, np.lexsort((near, np.take_along_axis(far, near, 1))), 1)
-        gaps = np.einsum("ijk,ijk->ij", *[some[:, None] - targets[near]] * 2)  # without cancellation
-        return near.astype(np.int32), np.sqrt(gaps)
+    def search_block(start: int) -> tuple[NDArray[np.int32], Float32]:
+        block = embeddings[start : start + rows]
+        distances = norms - 2 * (block @ targets.T)  # squared L2, less the row's own norm
+        own = np.arange(start, min(start + len(block), m))
+        distances[own - start, own] = np.inf
+        near = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        near = np.take_along_axis(near, np.lexsort((near, np.take_along_axis(distances, near, 1))), 1)
+        exact = np.einsum("ijk,ijk->ij", *[block[:, None] - targets[near]] * 2)  # without cancellation
+        return near.astype(np.int32), np.sqrt(exact)
 
     found: list[tuple[NDArray[np.int32], Float32]] = []
     progress.start("comparing faces", n, "faces")
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[tuple[NDArray[np.int32], Float32]]] = deque()
+        pending: deque[Future[tuple[NDArray[np.int32], Float32]]] = deque()
         try:
             for start in range(0, n, rows):
-                waiting.append(pool.submit(piece, start))
-                while len(waiting) > 2 * threads or (waiting and start + rows >= n):
-                    found.append(waiting.popleft().result())
+                pending.append(pool.submit(search_block, start))
+                while len(pending) > 2 * threads or (pending and start + rows >= n):
+                    found.append(pending.popleft().result())
                     progress.advance(len(found[-1][0]))
         finally:
-            for future in waiting:
+            for future in pending:
                 future.cancel()
     progress.finish()
-    return np.concatenate([near for near, _ in found]), np.concatenate([gaps for _, gaps in found])
+    return np.concatenate([near for near, _ in found]), np.concatenate([distances for _, distances in found])

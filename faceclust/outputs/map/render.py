@@ -1,10 +1,10 @@
-"""The page with the map: points, people and pictures, and the scripts that draw them."""
+"""Render the map page: points, people and pictures, with the scripts that draw them."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from faceclust.outputs.overview import format_year_range
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import FaceOccurrence, Float32, Person
 
-#: JavaScript by others, in the order in which it is needed; vendor/vendor.toml says whose.
+#: Third-party scripts in the order in which they are needed; see vendor/vendor.toml.
 VENDORED = tuple(
     f"vendor/{name}"
     for name in (
@@ -30,17 +30,17 @@ VENDORED = tuple(
         ),
     )
 )
-#: Named people are told apart by colour, and where there are more of them by shape too.
+#: Named people differ by colour; if there are more people than colours, by shape as well.
 COLOURS, SHAPES, MUTED_COLOURS = 12, 4, 5
-#: Groups without a name in the list beside the map; the map has them all.
+#: Groups without a name in the list beside the map; the map shows all.
 _MAX_MAP_GROUPS = 1_000
-_MAX_COORDINATE = 65_535  # points are given to the page as whole numbers up to this
-_PICTURED_BIT, _CONFIRMED_BIT = 1, 2  # bits of a face's state
+_MAX_COORDINATE = 65_535  # coordinates are stored as 16-bit integers
+_PICTURED_BIT, _CONFIRMED_BIT = 1, 2  # flags in a face's state
 
 
 @dataclass(frozen=True)
 class MapEntry:
-    """A person or group in the list beside the map. `mark`: the classes of its sign there."""
+    """A person or group in the list beside the map. `marker_classes`: CSS classes of its marker."""
 
     number: int
     label: str
@@ -54,8 +54,11 @@ class MapEntry:
 
 @dataclass(frozen=True)
 class MapFaces:
-    """The faces of a map in the order in which the page holds them: `points` (n, 2) from 0 to 1;
-    `persons` (n,): each one's place among the persons, −1 for one that is alone."""
+    """The faces of a map in the order of the page.
+
+    `points`, float32 (n, 2), are from 0 to 1. `persons`, int64 (n,), has the index of each face's
+    person, −1 for a face that is alone.
+    """
 
     occurrences: tuple[FaceOccurrence, ...]
     points: Float32
@@ -63,8 +66,7 @@ class MapFaces:
 
 
 def sort_by_z_order(occurrences: Sequence[FaceOccurrence], points: Float32, persons: Sequence[int]) -> MapFaces:
-    """The faces such that those beside each other on the map share a sheet of pictures: along a
-    Z-order curve (Morton 1966)."""
+    """Sort faces along a Z-order curve (Morton 1966): neighbours on the map then share a sprite sheet."""
     cells = np.minimum(points * 256, 255).astype(np.int64)
     key = np.zeros(len(points), np.int64)
     for bit in range(8):
@@ -83,37 +85,16 @@ def render_map(
     page: Path,
     progress: Progress | None = None,
 ) -> str:
-    """The page. `pictures`: JPEG by face id; `page` is where links to photos below `root` lead from.
-    The same for the same arguments, to the byte."""
+    """Render the page; equal arguments give equal bytes.
+
+    `pictures` has JPEGs by face id. Links lead from `page` to the photos below `root`.
+    """
     progress = progress or SilentProgress()
     side = choose_side(len(pictures))
-    progress.start("putting pictures together", len(pictures), "faces")
-    sheets, shown = make_sheets((place.face_id for place in faces.occurrences), pictures, side, progress.advance)
+    progress.start("drawing sprite sheets", len(pictures), "faces")
+    sheets, shown = make_sheets((face.face_id for face in faces.occurrences), pictures, side, progress.advance)
     progress.finish()
-    confirmed = frozenset[str]().union(*(person.confirmed for person in persons))
-    photos = sorted({place.photo for place in faces.occurrences})
-    number = {photo: i for i, photo in enumerate(photos)}
-    taken = {place.photo: place.taken_at for place in faces.occurrences}
-    state = [
-        _PICTURED_BIT * (place.face_id in shown) | _CONFIRMED_BIT * (place.face_id in confirmed)
-        for place in faces.occurrences
-    ]
-    entries = build_map_entries(faces, persons)
-    data = {
-        "x": _encode_array(np.rint(faces.points[:, 0] * _MAX_COORDINATE), "<u2"),
-        "y": _encode_array(np.rint(faces.points[:, 1] * _MAX_COORDINATE), "<u2"),
-        "who": _encode_array(faces.persons, "<i4"),
-        "state": _encode_array(np.array(state), "u1"),
-        "photo": _encode_array(np.array([number[place.photo] for place in faces.occurrences]), "<u4"),
-        "photos": photos,
-        "dates": [when.date().isoformat() if (when := taken[photo]) else "" for photo in photos],
-        "people": [
-            [person.label, _person_kind(person), *_colour_and_shape(i, person)] for i, person in enumerate(persons)
-        ],
-        "base": photo_href(root / "x", page)[:-1],
-        "side": side,
-        "across": CELLS_PER_ROW,
-    }
+    entries = _build_map_entries(faces, persons)
     named = [entry for entry in entries if entry.named]
     groups = [entry for entry in entries if not entry.named]
     return render_page(
@@ -128,19 +109,48 @@ def render_map(
         groups=groups[:_MAX_MAP_GROUPS],
         group_count=len(groups),
         pictures=len(shown),
-        data=_to_json_block(data),
+        data=_to_json_block(_build_data(faces, persons, shown, side, photo_href(root / "x", page)[:-1])),
         sheets=[Markup(base64.b64encode(sheet).decode()) for sheet in sheets],
     )
 
 
-def build_map_entries(faces: MapFaces, persons: Sequence[Person]) -> list[MapEntry]:
-    """What the list says of everybody but ignored groups, in the persons' order."""
-    mine: list[list[FaceOccurrence]] = [[] for _ in persons]
-    for place, person in zip(faces.occurrences, faces.persons.tolist(), strict=True):
-        if person >= 0:
-            mine[person].append(place)
+def _build_data(
+    faces: MapFaces, persons: Sequence[Person], pictured: Set[str], side: int, base: str
+) -> dict[str, object]:
+    """Build the data of the script; arrays are base64 of little-endian bytes. `base`: href of the library."""
+    confirmed = frozenset[str]().union(*(person.confirmed for person in persons))
+    photos = sorted({face.photo for face in faces.occurrences})
+    number_of = {photo: i for i, photo in enumerate(photos)}
+    taken_at = {face.photo: face.taken_at for face in faces.occurrences}
+    state = [
+        _PICTURED_BIT * (face.face_id in pictured) | _CONFIRMED_BIT * (face.face_id in confirmed)
+        for face in faces.occurrences
+    ]
+    return {
+        "x": _encode_array(np.rint(faces.points[:, 0] * _MAX_COORDINATE), "<u2"),
+        "y": _encode_array(np.rint(faces.points[:, 1] * _MAX_COORDINATE), "<u2"),
+        "who": _encode_array(faces.persons, "<i4"),
+        "state": _encode_array(np.array(state), "u1"),
+        "photo": _encode_array(np.array([number_of[face.photo] for face in faces.occurrences]), "<u4"),
+        "photos": photos,
+        "dates": [taken.date().isoformat() if (taken := taken_at[photo]) else "" for photo in photos],
+        "people": [
+            [person.label, _person_kind(person), *_colour_and_shape(i, person)] for i, person in enumerate(persons)
+        ],
+        "base": base,
+        "side": side,
+        "across": CELLS_PER_ROW,
+    }
+
+
+def _build_map_entries(faces: MapFaces, persons: Sequence[Person]) -> list[MapEntry]:
+    """Build the entries of the list, in the order of `persons`, without ignored groups."""
+    faces_of: list[list[FaceOccurrence]] = [[] for _ in persons]
+    for face, number in zip(faces.occurrences, faces.persons.tolist(), strict=True):
+        if number >= 0:
+            faces_of[number].append(face)
     entries = []
-    for i, (person, places) in enumerate(zip(persons, mine, strict=True)):
+    for i, (person, own_faces) in enumerate(zip(persons, faces_of, strict=True)):
         if person.ignored:
             continue
         colour, shape = _colour_and_shape(i, person)
@@ -149,10 +159,10 @@ def build_map_entries(faces: MapFaces, persons: Sequence[Person]) -> list[MapEnt
                 number=i,
                 label=person.label,
                 named=person.name is not None,
-                faces=len(places),
-                photos=len({place.photo for place in places}),
-                suggested=sum(place.face_id not in person.confirmed for place in places) if person.name else 0,
-                dates=format_year_range(place.taken_at for place in places),
+                faces=len(own_faces),
+                photos=len({face.photo for face in own_faces}),
+                suggested=sum(face.face_id not in person.confirmed for face in own_faces) if person.name else 0,
+                dates=format_year_range(face.taken_at for face in own_faces),
                 marker_classes=f"s{shape} {'c' if person.name else 'm'}{colour}",
             )
         )
@@ -164,7 +174,7 @@ def _person_kind(person: Person) -> int:
 
 
 def _colour_and_shape(number: int, person: Person) -> tuple[int, int]:
-    """Colour and shape, by the person's place."""
+    """Return the numbers of a person's colour and shape."""
     if person.name is None:
         return (person.clusters[0] if person.clusters else number) % MUTED_COLOURS, 0
     return number % COLOURS, number // COLOURS % SHAPES
@@ -175,7 +185,7 @@ def _encode_array(values: NDArray[Any], dtype: str) -> str:
 
 
 def _to_json_block(value: Any) -> Markup:
-    """JSON that may stand in a script element: nothing in it can end that."""
+    """Format JSON for a script element, with all characters escaped that could end the element."""
     text = json.dumps(value, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,4 +1,4 @@
-"""Many small pictures in few: sheets of faces, eight by eight, for a page to cut from."""
+"""Sprite sheets: small pictures of faces, eight by eight in one JPEG."""
 
 from __future__ import annotations
 
@@ -9,37 +9,42 @@ from PIL import Image, UnidentifiedImageError
 
 from faceclust.types import FaceOccurrence
 
-CELLS_PER_ROW = 8  # pictures in a row of a sheet, and rows
-#: Up to this many pictures have this side, px: multiples of 16, or a JPEG's blocks would mix
-#: neighbours. 20,000 make a page of some 25 MB.
+CELLS_PER_ROW = 8  # a sheet has as many rows
+#: (maximum number of pictures, side in px). Sides are multiples of 16, or JPEG blocks would mix
+#: neighbours. 20,000 pictures make a page of about 25 MB.
 _SIDE_BY_COUNT = ((1_500, 128), (5_000, 96), (20_000, 64))
 _MIN_SIDE = 48
 _SPRITE_QUALITY = 70
 
 
 def choose_side(count: int) -> int:
-    """The side of a picture where there are so many, px."""
+    """Return the side of each of `count` pictures, px."""
     return next((side for most, side in _SIDE_BY_COUNT if count <= most), _MIN_SIDE)
 
 
 def choose_map_pictures(faces: Sequence[FaceOccurrence], persons: Sequence[int], count: int) -> set[str]:
-    """The ids of the `count` faces to show pictures of: everybody's best first, then everybody's
-    second best. `persons`: a number for each face, negative for one that is alone."""
+    """Choose the `count` faces to picture: everybody's best first, then everybody's second best.
+
+    `persons` has a number for each face, negative for a face that is alone. Return face ids.
+    """
     by_person: dict[int, list[FaceOccurrence]] = {}
     for face, person in zip(faces, persons, strict=True):
         by_person.setdefault(person if person >= 0 else -1, []).append(face)
     ranked: list[tuple[float, float, str]] = []
-    for mine in by_person.values():
-        mine.sort(key=lambda face: (-face.quality, face.face_id))
-        ranked += [(rank, -face.quality, face.face_id) for rank, face in enumerate(mine)]
+    for own_faces in by_person.values():
+        own_faces.sort(key=lambda face: (-face.quality, face.face_id))
+        ranked += [(rank, -face.quality, face.face_id) for rank, face in enumerate(own_faces)]
     return {face_id for *_, face_id in sorted(ranked)[:count]}
 
 
 def make_sheets(
     face_ids: Iterable[str], pictures: Mapping[str, bytes], side: int, on_picture: Callable[[], None] = lambda: None
 ) -> tuple[list[bytes], set[str]]:
-    """The pictures (JPEG by face id) in this order as sheets, JPEG too, of ACROSS × ACROSS cells of
-    `side` px, row by row; and the faces that are in them: one whose picture is damaged is left out."""
+    """Draw pictures (JPEG by face id) into sheets in the order of `face_ids`.
+
+    A sheet is a JPEG of CELLS_PER_ROW × CELLS_PER_ROW cells of `side` px, filled row by row. Return the
+    sheets and the ids of the faces in them. Faces without a readable picture are left out.
+    """
     sheets: list[bytes] = []
     shown: list[str] = []
     sheet = Image.new("RGB", (CELLS_PER_ROW * side, CELLS_PER_ROW * side))

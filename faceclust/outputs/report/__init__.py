@@ -1,1 +1,1 @@
-"""The report: everyone on pages to look at, as values, and as HTML in one file or a folder."""
+"""The report on everybody in a library: as values, and as HTML in one file or a folder."""

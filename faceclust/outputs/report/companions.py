@@ -1,4 +1,4 @@
-"""Who is seen with whom: each person's companions, and a matrix of those seen together most."""
+"""Co-occurrence of people in photos: each person's companions, and a matrix of counts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ PEOPLE_IN_MATRIX = 20
 
 
 def find_companions(pairs: Iterable[PersonPair], id_of: Mapping[str, str]) -> dict[str, tuple[Companion, ...]]:
-    """Person id → those on photos with them, most photos first. `id_of`: name → person id."""
-    found: dict[str, list[Companion]] = defaultdict(list)
+    """Return each person's companions by person id, most shared photos first.
+
+    `id_of` maps a name to a person id.
+    """
+    companions: dict[str, list[Companion]] = defaultdict(list)
     for pair in pairs:
         for one, other in (pair.names, pair.names[::-1]):
-            found[id_of[one]].append(Companion(id_of[other], other, pair.photos, pair.confirmed))
-    return {person: tuple(seen) for person, seen in found.items()}
+            companions[id_of[one]].append(Companion(id_of[other], other, pair.photos, pair.confirmed))
+    return {person: tuple(others) for person, others in companions.items()}
 
 
 def build_matrix(
     pairs: Sequence[PersonPair], id_of: Mapping[str, str], photo_counts: Mapping[str, int]
 ) -> CooccurrenceMatrix | None:
-    """Of the people seen together most; None where nobody is. `photos_of`: name → photos."""
+    """Build the matrix of the people with the most shared photos; None if nobody shares one.
+
+    `photo_counts` maps a name to the number of photos.
+    """
     together: Counter[str] = Counter()
     counts: dict[tuple[str, str], int] = {}
     for pair in pairs:

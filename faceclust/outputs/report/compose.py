@@ -1,4 +1,4 @@
-"""From persons and photos to what the report says of them."""
+"""Compose the report from persons and photos, as values without HTML."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from faceclust.outputs.report.values import Companion, ListedPhoto, Report, Repo
 from faceclust.outputs.search import count_pairs
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
-_MAX_PAIRS = 60  # pairs of people listed below the matrix
-_MAX_PLACES = 40  # places listed of the library
+_MAX_PAIRS = 60  # listed below the matrix
+_MAX_PLACES = 40  # listed for the whole library
 
 
 @dataclass(frozen=True)
 class ReportInput:
-    """What is known of a library: its persons, named ones first; face id → the photos it is on; every
-    photo by its path; what is doubtful; and the photos passed by. `photo_count`: photos of any kind."""
+    """The contents of a library that a report is made of.
+
+    `persons` has the named ones first. `occurrences_of` maps a face id to its occurrences, `photos` a
+    path to its photo. `photo_count` includes photos without faces. Each entry of `skipped` has
+    `photo`, `reason` and `detail`.
+    """
 
     library: str
     persons: Sequence[Person]
@@ -38,22 +42,28 @@ class ReportInput:
 def compose_report(
     source: ReportInput, *, made_at: datetime, faces_per_person: int, max_groups: int | None, max_pictures: int | None
 ) -> Report:
-    """The report. `faces`: pictures a person at most; `groups`: groups without a name at most, None for
-    all; `pictures`: at most this many in all."""
+    """Compose the report.
+
+    `faces_per_person` limits the pictures of a person, `max_pictures` all pictures. At most
+    `max_groups` groups without a name are listed; None lists all.
+    """
     named = [person for person in source.persons if person.name is not None]
     unnamed = [person for person in source.persons if person.name is None and not person.ignored]
     shown = [*named, *unnamed[:max_groups]]
-    pairs = count_pairs((place for places in source.occurrences_of.values() for place in places), named)
+    occurrences = (occurrence for found in source.occurrences_of.values() for occurrence in found)
+    pairs = count_pairs(occurrences, named)
     id_of = {person.label: person.id for person in named}
-    company = find_companions(pairs, id_of)
-    mentions = ReviewBuilder(source.persons, source.occurrences_of, {person.id for person in shown})
-    strays, alike, rifts = mentions.build_items(source.findings)
-    chosen = choose_pictures(shown, source.occurrences_of, mentions.pictured, faces_per_person, max_pictures)
+    companions = find_companions(pairs, id_of)
+    review = ReviewBuilder(source.persons, source.occurrences_of, {person.id for person in shown})
+    outliers, merge_candidates, split_candidates = review.build_items(source.findings)
+    chosen = choose_pictures(shown, source.occurrences_of, review.pictured, faces_per_person, max_pictures)
     place_of_photo = assign_places(source.photos.values())
     entries = [
-        _build_entry(person, source, chosen.faces, company.get(person.id, ()), place_of_photo) for person in shown
+        _build_entry(person, source, chosen.faces, companions.get(person.id, ()), place_of_photo) for person in shown
     ]
-    counted = {entry.title: len({source.photos[line.photo].photo_hash for line in entry.photos}) for entry in entries}
+    photo_counts = {
+        entry.title: len({source.photos[line.photo].photo_hash for line in entry.photos}) for entry in entries
+    }
     return Report(
         library=source.library,
         made_at=made_at,
@@ -64,10 +74,10 @@ def compose_report(
         named=tuple(entries[: len(named)]),
         groups=tuple(entries[len(named) :]),
         omitted_groups=len(unnamed) - (len(shown) - len(named)),
-        outliers=strays,
-        merge_candidates=alike,
-        split_candidates=rifts,
-        matrix=build_matrix(pairs, id_of, counted),
+        outliers=outliers,
+        merge_candidates=merge_candidates,
+        split_candidates=split_candidates,
+        matrix=build_matrix(pairs, id_of, photo_counts),
         pairs=tuple(
             (
                 Companion(id_of[pair.names[0]], pair.names[0], pair.photos, pair.confirmed),
@@ -87,37 +97,36 @@ def _build_entry(
     person: Person,
     source: ReportInput,
     pictured: frozenset[str],
-    companions_of_person: tuple[Companion, ...],
+    companions: tuple[Companion, ...],
     place_of_photo: Mapping[str, int],
 ) -> ReportEntry:
-    mine = [place for face in person.face_ids for place in source.occurrences_of.get(face, ())]
+    occurrences = [found for face in person.face_ids for found in source.occurrences_of.get(face, ())]
     distinct = [source.occurrences_of[face][0] for face in person.face_ids if face in source.occurrences_of]
-    lines = _list_photos(mine, person)
-    summed = build_overview(person, source.occurrences_of)
-    title = person.name or f"Group {person.clusters[0]}"
+    lines = _list_photos(occurrences, person)
+    overview = build_overview(person, source.occurrences_of)
     return ReportEntry(
         id=person.id,
-        title=title,
+        title=person.name or f"Group {person.clusters[0]}",
         named=person.name is not None,
         faces=len(person.face_ids),
         confirmed=len(person.confirmed),
         photos=lines,
-        first=summed.first,
-        last=summed.last,
-        years=format_year_range((summed.first, summed.last)),
-        best=to_face_picture(summed.best, person.confirmed) if summed.best else None,
+        first=overview.first,
+        last=overview.last,
+        years=format_year_range((overview.first, overview.last)),
+        best=to_face_picture(overview.best, person.confirmed) if overview.best else None,
         timeline=build_timeline(distinct, pictured, person.confirmed),
         places=summarise_places(
             (source.photos[line.photo] for line in lines if line.photo in source.photos), place_of_photo
         ),
-        companions=companions_of_person,
+        companions=companions,
         command="" if person.name is not None else f"faceclust name {person.clusters[0]} NAME",
     )
 
 
 def _list_photos(occurrences: Iterable[FaceOccurrence], person: Person) -> tuple[ListedPhoto, ...]:
-    """The photos, by date, what has none last."""
-    sure = {place.photo for place in occurrences if place.face_id in person.confirmed}
-    photos = {place.photo: place.taken_at for place in occurrences}
+    """List the photos by date, undated ones last."""
+    confirmed = {occurrence.photo for occurrence in occurrences if occurrence.face_id in person.confirmed}
+    photos = {occurrence.photo: occurrence.taken_at for occurrence in occurrences}
     ordered = sorted(photos.items(), key=lambda item: (item[1] or datetime.max, item[0]))
-    return tuple(ListedPhoto(photo, when, photo in sure) for photo, when in ordered)
+    return tuple(ListedPhoto(photo, taken_at, photo in confirmed) for photo, taken_at in ordered)

@@ -1,8 +1,8 @@
-"""A folder of pages that can be made again and again, and in which nothing foreign is touched.
+"""Write a report into a folder, again and again, without touching anybody else's files.
 
-All is made in a hidden folder within it, and moved into place when it is whole. What was made
-is noted with its digest: only a file that is noted, and still is what was made, is ever
-replaced or removed.
+Files are staged in a hidden folder inside it and moved into place when all are complete. A marker file
+lists each written file with its digest. A file is replaced or removed only if it is listed and its
+digest still matches.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from faceclust.files.lock import hold_file_lock
 from faceclust.files.names import REPORT_MARKER
 from faceclust.files.safe_paths import is_path_below, unsafe_parent
 
-#: Path → the digest of what was made there; while files are moved, those of before and after.
+#: Path → digest of the file written there. While files are moved: the old and the new digest.
 Digests = dict[str, str]
 _REPORT_LOCK = ".faceclust-report.lock"
-_REPORT_STAGING_PREFIX = ".faceclust-report-"  # hidden: no scan looks into it
+_REPORT_STAGING_PREFIX = ".faceclust-report-"  # hidden: scans skip it
 _HINT = "is the disk full or the folder read-only?"
 
 
 @dataclass(frozen=True)
 class WrittenFolder:
-    """What a run did in `out`: how many files are there now, pages and pictures, their bytes, how many
-    of them are `new` or changed, and how many of an earlier run were `removed`."""
+    """The result of a run: numbers of pages and pictures now in `out`, and their `size` in bytes.
+
+    `new` counts new and changed files, `removed` the files of an earlier run.
+    """
 
     out: Path
     pages: int
@@ -46,7 +48,7 @@ class WrittenFolder:
 
 
 class StagedFolder:
-    """Files on their way into the folder. Paths are POSIX ones below it."""
+    """Files staged for the folder. Paths are POSIX paths below it."""
 
     def __init__(self, out: Path, stage: Path, previous: Digests) -> None:
         self._out = out
@@ -57,7 +59,7 @@ class StagedFolder:
         self._size = 0
 
     def add(self, path: str, content: bytes) -> None:
-        """A file that is to be there."""
+        """Stage a file, unless the folder has it already. Raises FaceclustError for a foreign file."""
         digest = _digest(content)
         self._size += len(content)
         if digest in self._previous.get(path, "").split() and _digest_on_disk(self._out, path) == digest:
@@ -71,45 +73,50 @@ class StagedFolder:
         self._pending.append(path)
 
     def finish(self) -> WrittenFolder:
-        """Move all into place, and remove what an earlier run made and this one did not."""
-        left = {path: digest for path, digest in self._previous.items() if path not in self._current}
-        either = {path: f"{self._previous.get(path, '')} {digest}".strip() for path, digest in self._current.items()}
-        for path in self._pending:  # some of them were looked at long ago
+        """Move all files into place, and remove files that only an earlier run wrote."""
+        outdated = {path: digest for path, digest in self._previous.items() if path not in self._current}
+        both = {path: f"{self._previous.get(path, '')} {digest}".strip() for path, digest in self._current.items()}
+        for path in self._pending:  # much time may have passed since the first check
             _require_free_or_own(self._out, path, self._previous.get(path))
-        _write_digests(self._out, self._previous | either)
+        _write_digests(self._out, self._previous | both)
         for path in self._pending:
             _require_free_or_own(self._out, path, self._previous.get(path))
             (self._out / path).parent.mkdir(parents=True, exist_ok=True)
             (self._stage / path).replace(self._out / path)
-        gone = [path for path, digest in left.items() if _is_own_file(self._out, path, digest)]
-        for path in gone:
+        removable = [path for path, digest in outdated.items() if _is_own_file(self._out, path, digest)]
+        for path in removable:
             _remove_with_empty_parents(self._out, path)
         _write_digests(self._out, self._current)
         pages = sum(path.endswith(".html") for path in self._current)
         pictures = len(self._current) - pages
-        return WrittenFolder(self._out, pages, pictures, self._size, len(self._pending), len(gone))
+        return WrittenFolder(self._out, pages, pictures, self._size, len(self._pending), len(removable))
 
 
 def require_report_folder(out: Path) -> None:
-    """Raises UsageError where `out` cannot hold a report: it is a file, there is no folder to make it
-    in, or there are files in it and no notes of an earlier report."""
+    """Check that `out` can hold a report.
+
+    Raises UsageError if it is a file, if its parent is missing, or if it has files but no marker of an
+    earlier report.
+    """
     if not out.exists() and not os.path.lexists(out):
         if not out.parent.is_dir():
             raise UsageError(
-                f"{out} cannot be made: there is no folder {out.parent}", hint="make it, or choose another"
+                f"cannot create {out}: the folder {out.parent} does not exist", hint="create it, or choose another"
             )
         return
     if not out.is_dir():
-        raise UsageError(f"{out} is no folder", hint="with --split, name a folder with -o")
+        raise UsageError(f"{out} is not a folder", hint="with --split, name a folder with -o")
     if not (out / REPORT_MARKER).exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
-        raise UsageError(f"there are other files in {out}", hint="name a new folder, or an empty one, with -o")
+        raise UsageError(f"{out} contains other files", hint="name a new or empty folder with -o")
 
 
 @contextmanager
 def stage_folder(out: Path) -> Iterator[StagedFolder]:
-    """A place to make files in that go to `out` by `finish`; without it all stays as it was. Raises
-    UsageError as `require_report_folder` does, FaceclustError where something cannot be written or another run
-    is at work on the folder."""
+    """Stage files for `out`; nothing changes there unless `finish` is called.
+
+    Raises UsageError as `require_report_folder` does. Raises FaceclustError if a file cannot be written
+    or another run holds the folder's lock.
+    """
     require_report_folder(out)
     was_there = out.exists()
     try:
@@ -118,10 +125,10 @@ def stage_folder(out: Path) -> Iterator[StagedFolder]:
             require_report_folder(out)
             stage = out / f"{_REPORT_STAGING_PREFIX}{secrets.token_hex(4)}"
             try:
-                notes = _read_digests(out)
+                previous = _read_digests(out)
                 _remove_stale_staging(out)
                 stage.mkdir()
-                yield StagedFolder(out, stage, notes)
+                yield StagedFolder(out, stage, previous)
             finally:
                 shutil.rmtree(stage, ignore_errors=True)
                 if not was_there:
@@ -131,7 +138,7 @@ def stage_folder(out: Path) -> Iterator[StagedFolder]:
 
 
 def _remove_empty_output(out: Path) -> None:
-    """Remove a new folder where nothing came of it."""
+    """Remove a new folder that holds nothing but the lock."""
     with contextlib.suppress(OSError):
         if [entry.name for entry in out.iterdir()] == [_REPORT_LOCK]:
             (out / _REPORT_LOCK).unlink()
@@ -139,19 +146,19 @@ def _remove_empty_output(out: Path) -> None:
 
 
 def _remove_stale_staging(out: Path) -> None:
-    """Remove what runs left that were killed."""
-    for left in out.glob(f"{_REPORT_STAGING_PREFIX}*"):
-        if re.fullmatch(f"{re.escape(_REPORT_STAGING_PREFIX)}[0-9a-f]{{8}}", left.name) and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove the staging folders of killed runs."""
+    for stale in out.glob(f"{_REPORT_STAGING_PREFIX}*"):
+        if re.fullmatch(f"{re.escape(_REPORT_STAGING_PREFIX)}[0-9a-f]{{8}}", stale.name) and not stale.is_symlink():
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def _require_free_or_own(out: Path, path: str, known_digests: str | None) -> None:
-    """Raises FaceclustError where something foreign is in the place of a file to be, or on the way there."""
-    if wrong := unsafe_parent(out, path):
-        raise FaceclustError(f"{out / path}: {wrong}", hint="move it away, or name another folder with -o")
+    """Check that a path is free or holds a file of ours. Raises FaceclustError otherwise."""
+    if reason := unsafe_parent(out, path):
+        raise FaceclustError(f"{out / path}: {reason}", hint="move it away, or name another folder with -o")
     if os.path.lexists(out / path) and not _is_own_file(out, path, known_digests):
         raise FaceclustError(
-            f"{out / path} was not made by faceclust, or was changed since",
+            f"refusing to overwrite {out / path}: faceclust did not write it, or it has changed since",
             hint="move it away, or name another folder with -o",
         )
 
@@ -165,7 +172,7 @@ def _digest(content: bytes) -> str:
 
 
 def _digest_on_disk(out: Path, path: str) -> str | None:
-    """None for what is not there, or no file of its own in the folder."""
+    """Digest of a regular file inside the folder; None for anything else."""
     file = out / path
     if unsafe_parent(out, path) or file.is_symlink() or not file.is_file():
         return None
@@ -176,7 +183,7 @@ def _remove_with_empty_parents(out: Path, path: str) -> None:
     (out / path).unlink()
     for parent in list(Path(path).parents)[:-1]:
         try:
-            (out / parent).rmdir()  # only an empty folder goes
+            (out / parent).rmdir()  # fails unless the folder is empty
         except OSError:
             return
 
@@ -189,11 +196,11 @@ def _read_digests(out: Path) -> Digests:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FaceclustError(
-            f"{out / REPORT_MARKER} cannot be read: {error}", hint="name another folder with -o, or move this one away"
+            f"cannot read {out / REPORT_MARKER}: {error}", hint="name another folder with -o, or move this one away"
         ) from error
 
 
 def _write_digests(out: Path, digests: Mapping[str, str]) -> None:
-    content = {"about": "made by faceclust report; faceclust scan passes this folder by", "files": digests}
+    content = {"about": "written by faceclust report; faceclust scan skips this folder", "files": digests}
     text = json.dumps(content, indent=0, ensure_ascii=False, sort_keys=True)
     write_own_atomically(out / REPORT_MARKER, text.encode())

@@ -1,4 +1,4 @@
-"""Where photos were taken: coordinates gathered into places, without a map to name them."""
+"""Cluster the coordinates of photos into places of a few kilometres."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from faceclust.outputs.overview import format_year_range
 from faceclust.outputs.report.values import GeoPlace
 from faceclust.types import PhotoInfo
 
-_CELLS_PER_DEGREE = 100  # cells a degree: 1.1 km from north to south
-_PLACE_RADIUS_COSINE = np.cos(5 / 6371)  # 5 km seen from the middle of the earth
+_CELLS_PER_DEGREE = 100  # 1.1 km from north to south
+_PLACE_RADIUS_COSINE = np.cos(5 / 6371)  # 5 km, as an angle at the centre of the earth
 
 
 def assign_places(photos: Iterable[PhotoInfo]) -> dict[str, int]:
-    """Photo path → the number of its place, for photos that have coordinates.
+    """Return the place number of each photo that has coordinates, by photo path.
 
-    Photos are counted on a fine grid. The fullest cell takes all within 5 km that no other has
-    taken, then the next one does: a town is one place wherever the grid cuts it, and a journey
+    Photos are counted on a fine grid. The fullest cell takes all free cells within 5 km, then the next
+    fullest free cell does the same. So a town is one place wherever the grid cuts it, and a journey
     does not become one long place.
     """
     cell_of = {
@@ -30,8 +30,8 @@ def assign_places(photos: Iterable[PhotoInfo]) -> dict[str, int]:
         and photo.longitude is not None
         and _is_valid_coordinate(photo.latitude, photo.longitude)
     }
-    filled = Counter(cell_of.values())
-    cells = sorted(filled, key=lambda cell: (-filled[cell], cell))
+    counts = Counter(cell_of.values())
+    cells = sorted(counts, key=lambda cell: (-counts[cell], cell))
     directions = _unit_vectors(np.array(cells, dtype=np.float64).reshape(-1, 2) / _CELLS_PER_DEGREE)
     number = np.full(len(cells), -1)
     for i in range(len(cells)):
@@ -42,33 +42,33 @@ def assign_places(photos: Iterable[PhotoInfo]) -> dict[str, int]:
 
 
 def summarise_places(photos: Iterable[PhotoInfo], place_of: Mapping[str, int]) -> tuple[GeoPlace, ...]:
-    """The places these photos were taken at, the most photographed first. Copies count once."""
-    there: dict[int, dict[str, PhotoInfo]] = defaultdict(dict)
+    """Summarise the places of these photos, the one with most photos first. Copies count once."""
+    photos_at: dict[int, dict[str, PhotoInfo]] = defaultdict(dict)
     for photo in photos:
         if photo.photo in place_of:
-            there[place_of[photo.photo]].setdefault(photo.photo_hash, photo)
-    found = []
-    for number in sorted(there, key=lambda number: (-len(there[number]), number)):
-        some = list(there[number].values())
+            photos_at[place_of[photo.photo]].setdefault(photo.photo_hash, photo)
+    places = []
+    for number in sorted(photos_at, key=lambda number: (-len(photos_at[number]), number)):
+        distinct = list(photos_at[number].values())
         north, east = _mean_coordinate(
-            np.array([(photo.latitude, photo.longitude) for photo in some], dtype=np.float64)
+            np.array([(photo.latitude, photo.longitude) for photo in distinct], dtype=np.float64)
         )
-        found.append(GeoPlace(north, east, len(some), format_year_range(photo.taken_at for photo in some)))
-    return tuple(found)
+        places.append(GeoPlace(north, east, len(distinct), format_year_range(photo.taken_at for photo in distinct)))
+    return tuple(places)
 
 
 def format_coordinates(place: GeoPlace) -> str:
-    """ "48.14° N, 11.58° E": to a kilometre."""
+    """Format coordinates to about a kilometre: "48.14° N, 11.58° E"."""
     north, east = round(place.latitude, 2), round(place.longitude, 2)
     return f"{abs(north):.2f}° {'S' if north < 0 else 'N'}, {abs(east):.2f}° {'W' if east < 0 else 'E'}"
 
 
 def _is_valid_coordinate(latitude: float, longitude: float) -> bool:
-    return -90 <= latitude <= 90 and -180 <= longitude <= 180  # false for nan as well
+    return -90 <= latitude <= 90 and -180 <= longitude <= 180  # false for NaN as well
 
 
 def _unit_vectors(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Unit vectors (n, 3) of latitudes and longitudes (n, 2): no edge where 180° east is 180° west."""
+    """Convert latitudes and longitudes (n, 2) to unit vectors (n, 3), which have no seam at 180°."""
     north, east = np.radians(degrees).T
     return np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
 

@@ -1,4 +1,4 @@
-"""What is worth a look, in words, with the faces to be seen side by side."""
+"""Review items: doubtful faces and groups, with faces to compare and commands to type."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from faceclust.outputs.report.values import (
     SplitCandidate,
 )
 from faceclust.types import FaceOccurrence, Person
+from faceclust.types.plural import format_count
 
 _ReviewSide = tuple[PersonReference, FacePicture, str]
 
 
 class ReviewBuilder:
-    """Speaks of persons by id. `choose_map_pictures`: the faces it has shown so far. `here`: the ids of those who
-    have a place in the report."""
+    """Build review items from findings, which refer to persons by id.
+
+    `pictured` has the ids of the faces shown so far, in order. `listed_ids` are the persons that have
+    an entry in the report.
+    """
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class ReviewBuilder:
     def build_items(
         self, findings: ReviewFindings
     ) -> tuple[tuple[ReviewItem, ...], tuple[ReviewItem, ...], tuple[ReviewItem, ...]]:
-        """Strays, pairs that may be one person, and people in far parts."""
+        """Return the items of the outliers, the merge candidates and the split candidates."""
         return (
             tuple(map(self._outlier_item, findings.outliers)),
             tuple(map(self._merge_item, findings.merge_candidates)),
@@ -52,38 +56,39 @@ class ReviewBuilder:
         about = self._reference_to(owner)
         sides = [self._make_side(about, outlier.face_id, "this face")]
         sides += self._best_side(about, "the best of the others")
-        words = f"{outlier.distance:.2f} from the other faces of {about.title}"
-        advice = [f"faceclust reject {shlex.quote(owner.name)} {outlier.face_id}"] if owner.name else []
-        advice = advice or [f"faceclust split {owner.clusters[0]} {outlier.face_id}"]
+        explanation = f"{outlier.distance:.2f} from the other faces of {about.title}"
+        if owner.name:
+            command = f"faceclust reject {shlex.quote(owner.name)} {outlier.face_id}"
+        else:
+            command = f"faceclust split {owner.clusters[0]} {outlier.face_id}"
         if outlier.nearest_person is not None:
             other = self._reference_to(self._persons[outlier.nearest_person])
             if outlier.nearest_distance < outlier.distance:
-                sides += self._best_side(other, "nearer by looks")
-                words += f", but {outlier.nearest_distance:.2f} from {other.title}"
-        return ReviewItem(tuple(sides), words, tuple(advice))
+                sides += self._best_side(other, "more alike")
+                explanation += f", but {outlier.nearest_distance:.2f} from {other.title}"
+        return ReviewItem(tuple(sides), explanation, (command,))
 
     def _merge_item(self, pair: MergeCandidate) -> ReviewItem:
         both = [self._persons[person] for person in pair.persons]
         sides = [
             side
             for person in both
-            for side in self._best_side(self._reference_to(person), self._format_face_count(person))
+            for side in self._best_side(self._reference_to(person), format_count(len(person.face_ids), "face"))
         ]
-        both.sort(key=lambda person: person.name is not None)  # the name is what it becomes
+        both.sort(key=lambda person: person.name is not None)  # merge keeps the name that comes last
         one, other = (shlex.quote(person.name) if person.name else str(person.clusters[0]) for person in both)
-        words = f"{pair.distance:.2f} apart"
-        return ReviewItem(tuple(sides), words, (f"faceclust merge {one} {other}",))
+        return ReviewItem(tuple(sides), f"{pair.distance:.2f} apart", (f"faceclust merge {one} {other}",))
 
     def _split_item(self, candidate: SplitCandidate) -> ReviewItem:
         about = self._reference_to(self._persons[candidate.person])
         sides = []
         for number, faces in zip(candidate.groups, candidate.faces, strict=True):
-            days = [place.taken_at for face in faces for place in self._occurrences_of.get(face, ())]
-            years = format_year_range(days)
-            words = f"group {number}, {len(faces)} faces" + (f", {years}" if years else "")
-            sides.append(self._make_side(about, faces[0], words))
-        advice = f"faceclust split {shlex.quote(about.title)} {candidate.groups[1]}"
-        return ReviewItem(tuple(sides), f"{candidate.distance:.2f} apart, under one name", (advice,))
+            dates = [found.taken_at for face in faces for found in self._occurrences_of.get(face, ())]
+            years = format_year_range(dates)
+            caption = f"group {number}, {format_count(len(faces), 'face')}" + (f", {years}" if years else "")
+            sides.append(self._make_side(about, faces[0], caption))
+        command = f"faceclust split {shlex.quote(about.title)} {candidate.groups[1]}"
+        return ReviewItem(tuple(sides), f"{candidate.distance:.2f} apart, with one name", (command,))
 
     def _best_side(self, reference: PersonReference, caption: str) -> list[_ReviewSide]:
         return [self._make_side(reference, reference.best.face_id, caption)] if reference.best else []
@@ -104,6 +109,3 @@ class ReviewBuilder:
                 person.id in self._listed_ids,
             )
         return self._references[person.id]
-
-    def _format_face_count(self, person: Person) -> str:
-        return f"{len(person.face_ids)} face{'' if len(person.face_ids) == 1 else 's'}"

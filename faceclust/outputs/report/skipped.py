@@ -1,4 +1,4 @@
-"""Photos that were passed by, in words for those whose photos they are."""
+"""Skipped photos by reason, explained to their owner."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from collections.abc import Iterable, Mapping
 from faceclust.outputs.report.values import SkipGroup
 from faceclust.types import SkipReason
 
-_MAX_LISTED_PHOTOS = 200  # photos of a reason
+_MAX_LISTED_PHOTOS = 200  # for each reason
 _EXPLANATIONS: dict[str, str] = {
-    SkipReason.EMPTY: "There is nothing in these files.",
-    SkipReason.TRUNCATED: "These files end too early: copying them was cut short, or the card failed.",
-    SkipReason.NOT_A_PHOTO: "Their names are those of photos; what is in them is not.",
-    SkipReason.TOO_LARGE: "More pixels than can be held in memory safely.",
-    SkipReason.TOO_SMALL: "Too few pixels for a face.",
+    SkipReason.EMPTY: "These files are empty.",
+    SkipReason.TRUNCATED: "These files end too early: a copy was interrupted, or the card failed.",
+    SkipReason.NOT_A_PHOTO: "They are named like photos, but have other content.",
+    SkipReason.TOO_LARGE: "They have more pixels than fit safely into memory.",
+    SkipReason.TOO_SMALL: "They have too few pixels for a face.",
     SkipReason.NEEDS_RAW: "RAW photos: install faceclust[raw] and scan again.",
     SkipReason.NEEDS_JXL: "JPEG XL: install faceclust[jxl] and scan again.",
-    SkipReason.OUT_OF_MEMORY: "Memory was short when their turn came; the next scan tries again.",
-    SkipReason.UNREADABLE: "The system did not let them be read; the next scan tries again.",
-    SkipReason.BAD_NAME: "Rename these files to have them scanned.",
-    SkipReason.CRASHED: "The program that decodes such files crashed on them.",
+    SkipReason.OUT_OF_MEMORY: "The scan ran out of memory; the next scan tries again.",
+    SkipReason.UNREADABLE: "The system refused to read them; the next scan tries again.",
+    SkipReason.BAD_NAME: "Rename these files, then scan again.",
+    SkipReason.CRASHED: "The decoder crashed on them.",
     SkipReason.TOO_SLOW: "Decoding them took too long.",
-    SkipReason.FAILED: "They are damaged, or of a kind that cannot be decoded.",
+    SkipReason.FAILED: "They are damaged, or their format cannot be decoded.",
 }
 
 
 def group_skips(skipped: Iterable[Mapping[str, str]]) -> tuple[SkipGroup, ...]:
-    """By reason, the most frequent first; each item has `photo`, `reason` and `detail`."""
+    """Group skipped photos by reason, the most frequent first.
+
+    Each item has `photo`, `reason` and `detail`.
+    """
     reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for skip in skipped:
         reasons[skip["reason"]].append((skip["photo"], skip["detail"] or ""))

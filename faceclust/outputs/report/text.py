@@ -1,28 +1,24 @@
-"""Numbers and dates as the report spells them. Months are not left to the system's language: the
-rest of the page is English."""
+"""Numbers and dates as the report formats them. Month names are English, whatever the locale."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from faceclust.types.plural import format_count as format_count
+
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
 def month_name(number: int) -> str:
-    """ "May", for 5."""
+    """Return "May" for 5."""
     return _MONTHS[number - 1]
 
 
-def format_day(when: date | None) -> str:
-    """ "12 May 2019"; "no date" for None."""
-    return f"{when.day} {month_name(when.month)} {when.year}" if when else "no date"
-
-
-def format_count(number: int, singular: str, plural: str | None = None) -> str:
-    """ "1 face", "1,204 faces"."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+def format_day(day: date | None) -> str:
+    """Format a day as "12 May 2019", and None as "no date"."""
+    return f"{day.day} {month_name(day.month)} {day.year}" if day else "no date"
 
 
 def shade_level(number: int, max_count: int) -> int:
-    """How dark a cell of the matrix is, 0 (none) to 5."""
+    """Return the shade of a matrix cell, 0 (none) to 5 (darkest)."""
     return 0 if number <= 0 else 1 + min(4, number * 5 // (max_count + 1))

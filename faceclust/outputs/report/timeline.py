@@ -1,4 +1,4 @@
-"""A person's faces by year and month, and which of them are pictured."""
+"""A person's faces by year and month."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from faceclust.types import FaceOccurrence
 
 
 def to_face_picture(occurrence: FaceOccurrence, confirmed: Collection[str]) -> FacePicture:
-    """A face as the report shows it."""
+    """Convert a face to its form in the report."""
     return FacePicture(occurrence.face_id, occurrence.photo, occurrence.taken_at, occurrence.face_id in confirmed)
 
 
 def select_faces_across_years(faces: Iterable[FaceOccurrence], count: int) -> list[FaceOccurrence]:
-    """The faces to show of a person: the best ones, spread over the years; the best of all first."""
+    """Select at most `count` faces of the best quality, spread over the years; the best of all first."""
     by_year: dict[int, list[FaceOccurrence]] = defaultdict(list)
-    for place in sorted(faces, key=_quality_key):
-        by_year[place.taken_at.year if place.taken_at else 0].append(place)
-    rounds: list[FaceOccurrence] = []
-    for turn in range(max(map(len, by_year.values()), default=0)):
-        if len(rounds) >= count:
+    for face in sorted(faces, key=_quality_key):
+        by_year[face.taken_at.year if face.taken_at else 0].append(face)
+    selected: list[FaceOccurrence] = []
+    for rank in range(max(map(len, by_year.values()), default=0)):
+        if len(selected) >= count:
             break
-        rounds += sorted((year[turn] for year in by_year.values() if turn < len(year)), key=_quality_key)
-    return rounds[:count]
+        selected += sorted((year[rank] for year in by_year.values() if rank < len(year)), key=_quality_key)
+    return selected[:count]
 
 
 def build_timeline(
     faces: Sequence[FaceOccurrence], pictured: Collection[str], confirmed: Collection[str]
 ) -> tuple[Year, ...]:
-    """Years and months, oldest first, what has no date last; in each month the pictured faces, the
-    best first."""
+    """Group faces by year and month, oldest first, undated ones last.
+
+    Each month has its pictured faces, best quality first.
+    """
     years: dict[int | None, dict[int | None, list[FaceOccurrence]]] = defaultdict(lambda: defaultdict(list))
-    for place in faces:
-        taken = place.taken_at
-        years[taken.year if taken else None][taken.month if taken else None].append(place)
+    for face in faces:
+        taken = face.taken_at
+        years[taken.year if taken else None][taken.month if taken else None].append(face)
     sizes = {year: sum(map(len, months.values())) for year, months in years.items()}
     fullest = max(sizes.values(), default=1)
     return tuple(
@@ -48,9 +50,9 @@ def _build_months(
     months: dict[int | None, list[FaceOccurrence]], pictured: Collection[str], confirmed: Collection[str]
 ) -> Iterable[Month]:
     for month in sorted(months, key=_undated_last_key):
-        shown = sorted((place for place in months[month] if place.face_id in pictured), key=_quality_key)
-        shots = tuple(to_face_picture(place, confirmed) for place in shown)
-        yield Month(month, shots, len(months[month]) - len(shots))
+        shown = sorted((face for face in months[month] if face.face_id in pictured), key=_quality_key)
+        pictures = tuple(to_face_picture(face, confirmed) for face in shown)
+        yield Month(month, pictures, len(months[month]) - len(pictures))
 
 
 def _undated_last_key(number: int | None) -> tuple[bool, int]:

@@ -1,4 +1,4 @@
-"""What a report says, before it is a page: nothing here knows of HTML."""
+"""The contents of a report as values, independent of HTML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True)
 class FacePicture:
-    """A face on a photo (POSIX path below the library), and whether the user confirmed it."""
+    """A face in a photo (POSIX path below the library)."""
 
     face_id: str
     photo: str
@@ -18,8 +18,10 @@ class FacePicture:
 
 @dataclass(frozen=True)
 class Month:
-    """The faces of a month that are pictured, the best first, and how many `more` there are.
-    `parse_number`: 1 to 12, None where no date is known."""
+    """The pictured faces of a month, best quality first, and the number of omitted ones.
+
+    `number` is 1 to 12, or None for undated faces.
+    """
 
     number: int | None
     pictures: tuple[FacePicture, ...]
@@ -28,7 +30,10 @@ class Month:
 
 @dataclass(frozen=True)
 class Year:
-    """The faces of a year, None where no date is known. `share`: of the fullest year's, 0 to 1."""
+    """The faces of a year; `number` is None for undated faces.
+
+    `share` is the number of faces relative to the year with most faces, 0 to 1.
+    """
 
     number: int | None
     faces: int
@@ -38,8 +43,10 @@ class Year:
 
 @dataclass(frozen=True)
 class GeoPlace:
-    """A place of some kilometres: the mean of where its photos were taken, degrees north and east,
-    how many of them show somebody, and the years of these."""
+    """A place of a few kilometres: the mean coordinates of its photos in degrees north and east.
+
+    `photos` counts the photos taken there, `years` is their range.
+    """
 
     latitude: float
     longitude: float
@@ -49,7 +56,7 @@ class GeoPlace:
 
 @dataclass(frozen=True)
 class Companion:
-    """Somebody who is on the same photos. On `confirmed` of them both are for certain."""
+    """Somebody in the same photos. In `confirmed` of the `photos`, both people are confirmed."""
 
     id: str
     name: str
@@ -59,7 +66,7 @@ class Companion:
 
 @dataclass(frozen=True)
 class ListedPhoto:
-    """A photo in a list. `confirmed`: the user confirmed that the person is on it."""
+    """A photo in a person's list. `confirmed` is true if the user confirmed the person in it."""
 
     photo: str
     taken_at: datetime | None
@@ -68,8 +75,10 @@ class ListedPhoto:
 
 @dataclass(frozen=True)
 class ReportEntry:
-    """A person, or a group without a name. `best` is None where no photo is here. `advice`: what to
-    type to name a group."""
+    """A person, or a group without a name.
+
+    `best` is None if no photo is available. `command` names the group; it is "" for named people.
+    """
 
     id: str
     title: str
@@ -94,7 +103,9 @@ class ReportEntry:
 @dataclass(frozen=True)
 class Outlier:
     """A face far from its group: `distance` is the mean squared L2 to the group's other faces.
-    `nearest`: the id of the person or group that it is nearest to besides, None where there is none."""
+
+    `nearest_person` is the id of the nearest other person or group, None if there is no other.
+    """
 
     face_id: str
     person: str
@@ -105,8 +116,10 @@ class Outlier:
 
 @dataclass(frozen=True)
 class MergeCandidate:
-    """Two persons or groups, by id, that may be one. `distance`: mean squared L2 of their faces;
-    `chance`, 0 to 1, that they are."""
+    """Two persons or groups, by id, that may be the same person.
+
+    `distance` is the mean squared L2 between their faces. `probability` of the same person is 0 to 1.
+    """
 
     persons: tuple[str, str]
     distance: float
@@ -115,8 +128,11 @@ class MergeCandidate:
 
 @dataclass(frozen=True)
 class SplitCandidate:
-    """Two groups of one person that are far apart: the numbers, the faces of each, the best first,
-    and the mean squared L2 between them."""
+    """Two groups of one person that are far apart.
+
+    `faces` has the face ids of each group, best quality first. `distance` is the mean squared L2
+    between the groups.
+    """
 
     person: str
     groups: tuple[int, int]
@@ -126,7 +142,7 @@ class SplitCandidate:
 
 @dataclass(frozen=True)
 class ReviewFindings:
-    """What is worth a look, the most doubtful first."""
+    """Doubtful faces and groups, the most doubtful first."""
 
     outliers: tuple[Outlier, ...] = ()
     merge_candidates: tuple[MergeCandidate, ...] = ()
@@ -135,7 +151,7 @@ class ReviewFindings:
 
 @dataclass(frozen=True)
 class PersonReference:
-    """A person or group that is spoken of; `here`: it has a place of its own in the report."""
+    """A person or group mentioned in a review item. `has_entry`: the report has an entry for it."""
 
     id: str
     title: str
@@ -146,7 +162,7 @@ class PersonReference:
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """Something to look at: faces side by side, each with its words, and what to type."""
+    """Faces to compare, each with the person and a caption, and the commands that correct them."""
 
     sides: tuple[tuple[PersonReference, FacePicture, str], ...]
     explanation: str
@@ -155,7 +171,7 @@ class ReviewItem:
 
 @dataclass(frozen=True)
 class SkipGroup:
-    """Photos passed by for one reason: how many, what that means, and the first of them with details."""
+    """Photos skipped for one reason. `photos` has (path, detail) of the first ones, `count` is of all."""
 
     reason: str
     count: int
@@ -165,8 +181,11 @@ class SkipGroup:
 
 @dataclass(frozen=True)
 class CooccurrenceMatrix:
-    """On how many photos each two of some people are: `counts[i][j]`, the diagonal being how many
-    show person i at all; `highest` is the highest of the others."""
+    """Numbers of photos that two people share.
+
+    `people` has (id, name). `counts[i][j]` is the number for persons i and j, and the diagonal has all
+    photos of a person. `max_count` is the maximum off the diagonal.
+    """
 
     people: tuple[tuple[str, str], ...]
     counts: tuple[tuple[int, ...], ...]
@@ -175,9 +194,11 @@ class CooccurrenceMatrix:
 
 @dataclass(frozen=True)
 class Report:
-    """All of it. `left_out`: groups without a name that have no place in it; `alone`: faces in no
-    group; `pictures`: ids of the faces to be pictured; `unpictured`: how many would have been
-    pictured as well if there were no limit."""
+    """A whole report.
+
+    `alone` counts faces in no group, `omitted_groups` the groups without a name that are not listed.
+    `pictures` has the ids of the faces to picture; `omitted_pictures` more were left out by the limit.
+    """
 
     library: str
     made_at: datetime
@@ -201,7 +222,7 @@ class Report:
 
     @property
     def skipped_count(self) -> int:
-        return sum(skips.count for skips in self.skip_groups)
+        return sum(group.count for group in self.skip_groups)
 
     @property
     def review_count(self) -> int:

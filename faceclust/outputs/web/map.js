@@ -1,6 +1,6 @@
 "use strict";
-// Draws the map and answers to mouse, touch and keys. What the page holds (points, people, photos)
-// is data: it becomes text and pixels here, never markup.
+// Draw the map and handle mouse, touch and keys. Points, people and photos are data: they become text
+// and pixels here, never markup.
 (() => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
@@ -8,7 +8,7 @@
   const plane = [data.x, data.y].map((text) => Float32Array.from(new Uint16Array(bytes(text)), (v) => v / 65535));
   const extent = (values) => (values.length ? [0, 1].map((end) => values.reduce((a, b) => (end ? Math.max(a, b) : Math.min(a, b)))) : [0, 1]);
   const span = (values) => extent(values)[1] - extent(values)[0];
-  // Directions mean nothing, so a wide map is turned by a quarter on a tall screen.
+  // Directions mean nothing, so a tall screen gets a wide map turned by 90°.
   const tall = byId("stage").clientHeight > byId("stage").clientWidth;
   if (tall !== span(plane[1]) > span(plane[0])) plane.reverse();
   const [xs, ys] = plane;
@@ -25,12 +25,12 @@
   let width = 0, height = 0, dpr = 1, side = 1, left = 0, top = 0;
   let view = d3.zoomIdentity, hovered = -1, held = -1, colours = {};
 
-  // ---- The order in which points are drawn: grey ones first, named ones over them.
+  // ---- Drawing order: grey points first, named people on top.
   const rank = (i) => (who[i] < 0 ? 0 : [3, 1, 0][people[who[i]][1]]);
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => rank(a) - rank(b) || a - b);
   const tree = d3.quadtree().x((i) => xs[i]).y((i) => ys[i]).addAll(Array.from(order));
   const kindOf = (i) => (who[i] < 0 ? -1 : people[who[i]][1]);
-  // The row of a point's sign on the plate of signs, and its column.
+  // A point's style: an index into the table of signs.
   const styleOf = Uint8Array.from({ length: n }, (_, i) => {
     const kind = kindOf(i);
     if (kind === NAMED) return people[who[i]][2] * SHAPES + people[who[i]][3];
@@ -38,7 +38,7 @@
   });
   const STYLES = COLOURS * SHAPES + MUTED + 1;
 
-  // ---- Pictures: sheets become images when something on them is to be seen.
+  // ---- Pictures: a sheet is decoded when one of its faces is visible.
   const cell = new Int32Array(n).fill(-1);
   for (let i = 0, next = 0; i < n; i++) if (state[i] & PICTURED) cell[i] = next++;
   const blocks = document.querySelectorAll("script.sheet"), sheets = new Map(), KEPT = 160;
@@ -49,7 +49,7 @@
       image.onload = () => { redraw(); if (shown() >= 0) portrait(shown()); };
       image.src = "data:image/jpeg;base64," + blocks[number].textContent;
     }
-    sheets.delete(number); // the one last asked for is the last to go
+    sheets.delete(number); // a Map keeps insertion order: the least recently used sheet is evicted
     sheets.set(number, image);
     if (sheets.size > KEPT) sheets.delete(sheets.keys().next().value);
     return image;
@@ -63,8 +63,8 @@
     return true;
   }
 
-  // ---- Signs: every colour and shape is drawn once, at the size in use, and its pixels are copied to
-  // where the points are: many times as fast as having the canvas draw each.
+  // ---- Signs: each colour and shape is drawn once at the current size, and its pixels are copied to
+  // the points. That is many times faster than drawing each point on the canvas.
   const plate = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   let signs = null, paper = null;
   function outline(target, shape, x, y, r) {
@@ -81,7 +81,8 @@
     if (style < COLOURS * SHAPES) return colours[`c${Math.floor(style / SHAPES)}`];
     return style < STYLES - 1 ? colours[`m${style - COLOURS * SHAPES}`] : colours.alone;
   }
-  // The signs' pixels, plain then faint ones: steps from the middle, colours (as the buffer has them), and how opaque.
+  // The pixels of the signs, plain ones before faint ones: offsets from the centre, colours in the
+  // buffer's byte order, and opacity.
   function makeSigns(radius) {
     const r = Math.max(0.5, Math.round(radius * dpr * 2) / 2), half = Math.ceil(r * 1.3) + 1, box = half * 2;
     const key = `${r} ${canvas.width} ${canvas.height} ${colours.page}`;
@@ -109,7 +110,7 @@
     plate.fillStyle = colours.page;
     plate.fillRect(0, 0, 1, 1);
     const ground = new Uint32Array(plate.getImageData(0, 0, 1, 1).data.buffer)[0];
-    // With a margin as wide as a sign, so that none has to be cut.
+    // A margin as wide as a sign: none has to be clipped.
     if (!paper || paper.width !== across || paper.height !== canvas.height + box * 2) paper = new ImageData(across, canvas.height + box * 2);
     signs = { key, box, across, pixels, ground };
   }
@@ -190,7 +191,7 @@
     }
   }
 
-  // ---- Names, over each clump; where two would overlap the larger stays.
+  // ---- Names, above each cluster. If two would overlap, the larger one stays.
   const members = people.map(() => []);
   for (let i = 0; i < n; i++) if (who[i] >= 0) members[who[i]].push(i);
   const quantile = (values, part) => values.sort((a, b) => a - b)[Math.floor(values.length * part)];
@@ -200,7 +201,7 @@
     const x = quantile(mine.map((i) => xs[i]), 0.5), y = quantile(mine.map((i) => ys[i]), 0.5);
     return mine.reduce((best, i) => (gap(i, x, y) < gap(best, x, y) ? i : best));
   });
-  // Half of a person's faces are this near to the middle one; the clump is not much larger.
+  // Half of a person's faces are within this distance of the central one; the cluster is not much larger.
   const reaches = members.map((mine, p) => Math.min(0.04, 1.5 * quantile(mine.map((i) => gap(i, xs[centres[p]], ys[centres[p]])), 0.5) || 0));
   const short = (text) => (Array.from(text).length > 28 ? Array.from(text).slice(0, 27).join("") + "…" : text);
   function drawNames(above) {
@@ -245,7 +246,7 @@
     try {
       return data.base + path.split("/").map(encodeURIComponent).join("/");
     } catch {
-      return ""; // a name that is no text
+      return ""; // the name is not valid Unicode
     }
   }
   function portrait(i) {
@@ -281,7 +282,7 @@
     if (spoken) byId("spoken").textContent = i < 0 ? "" : [label(i), facts(i), data.photos[photo[i]]].filter(Boolean).join(", ");
   }
 
-  // ---- Finding the face at a place on the screen.
+  // ---- Find the face at a position on the screen.
   function nearest(x, y, reach) {
     const inverse = (v, move, start) => ((v - move) / view.k - start) / side;
     const found = tree.find(inverse(x, view.x, left), inverse(y, view.y, top), reach / (view.k * side));
@@ -315,7 +316,7 @@
     if (shown() >= 0) place(shown());
   });
   selection.call(zoom).on("dblclick.zoom", null);
-  // Where a movement under way will end: the next key goes on from there.
+  // The end of the current transition: the next key continues from there.
   let goal = null;
   function glide(transform) {
     goal = zoom.constrain()(transform, zoom.extent()(), zoom.translateExtent());
@@ -375,7 +376,7 @@
     if (event.key === "Escape" && help.open) { help.open = false; help.firstElementChild.focus(); }
   });
 
-  // ---- The list: names to find, people to pick out.
+  // ---- The list: search names, select people.
   const rows = Array.from(document.querySelectorAll("#list li button"));
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const names = rows.map((row) => plain(people[row.dataset.who][0]));
@@ -384,7 +385,7 @@
     else if (!chosen.delete(number)) chosen.add(number);
     for (const row of rows) row.setAttribute("aria-pressed", chosen.has(Number(row.dataset.who)));
     byId("chosen").hidden = chosen.size === 0;
-    byId("chosen-count").textContent = `${chosen.size} picked out`;
+    byId("chosen-count").textContent = `${chosen.size} selected`;
     redraw();
   }
   byId("list").addEventListener("click", (event) => {

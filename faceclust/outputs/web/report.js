@@ -1,5 +1,6 @@
 "use strict";
-// A jump lands by guess where parts on the way have not been laid out: once they are, it is put right.
+// A jump lands at a guessed position while sections above the target have no layout yet. Correct it
+// once they have one.
 (() => {
   const settle = () => {
     let turns = 0;
@@ -20,13 +21,13 @@
   });
   if (location.hash) settle();
 })();
-// Filters and sorts the overview. The page is whole without it: the controls are shown by it.
+// Filter and sort the overview. Without scripts the page is complete, and the controls stay hidden.
 (() => {
   const list = document.getElementById("everyone-list");
   const form = document.getElementById("controls");
   if (!list || !form) return;
   const [find, show, sort] = ["find", "show", "sort"].map((name) => form.elements.namedItem(name));
-  const said = document.getElementById("found");
+  const status = document.getElementById("found");
   const cards = [...list.children];
   const compare = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -46,11 +47,11 @@
       card.hidden = !(kind && words.every((word) => names.get(card).includes(word)));
       shown += !card.hidden;
     }
-    said.value = shown === cards.length ? `${cards.length} shown` : `${shown} of ${cards.length} shown`;
+    status.value = shown === cards.length ? `${cards.length} shown` : `${shown} of ${cards.length} shown`;
   };
   const order = () => {
     const by = orders[sort.value];
-    // A difference of two infinities is no number: both have no year.
+    // Infinity - Infinity is NaN if neither has a year: the next order decides.
     cards.sort((a, b) => by(a, b) || orders.faces(a, b) || a.dataset.at - b.dataset.at);
     list.append(...cards);
   };
@@ -67,7 +68,7 @@
     if (first) first.querySelector("a").focus();
   });
   form.hidden = false;
-  // A browser may have kept what was typed before the page was loaded anew.
+  // A browser may restore what was typed before a reload.
   if (sort.value !== "faces") order();
   filter();
 })();

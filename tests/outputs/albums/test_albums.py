@@ -1,4 +1,4 @@
-"""Albums as they are made, made again, and left alone."""
+"""Creating albums, updating them, and leaving foreign files alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = ["symlink", "hardlink", "copy"]
 
 @pytest.fixture(autouse=True)
 def _photos_stay(root: Path):  # type: ignore[no-untyped-def]
-    """Whatever a test does: no photo is written to, and none goes but by the test itself."""
+    """Check after each test that no photo was written to."""
     before = {photo: (root / photo).stat().st_ino for photo in PHOTOS}
     yield
     for photo, inode in before.items():
@@ -32,11 +32,11 @@ def _photos_stay(root: Path):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_albums_hold_the_photos_and_can_be_made_again(root: Path, out: Path, kind: str) -> None:
+def test_albums_link_the_photos_and_a_rerun_changes_nothing(root: Path, out: Path, kind: str) -> None:
     make(root, out, EVERYBODY, kind)
     links = shown(out)
     assert sorted(links.values()) == sorted(photo for photos in EVERYBODY.values() for photo in photos)
-    assert len({link.casefold() for link in links}) == 5  # told apart also where case does not count
+    assert len({link.casefold() for link in links}) == 5  # distinct also on case-insensitive disks
     assert links["Ben/b.jpg"] == "b.jpg" and links["Anna + Ben/a.jpg"] == "2019/a.jpg"
     assert (out / "Ben/b.jpg").is_symlink() == (kind == "symlink")
     assert (out / "Ben/b.jpg").samefile(root / "b.jpg") == (kind != "copy")
@@ -44,7 +44,7 @@ def test_albums_hold_the_photos_and_can_be_made_again(root: Path, out: Path, kin
     stamp = (out / ALBUMS_MARKER).stat().st_mtime_ns
     again = make(root, out, EVERYBODY, kind)
     assert not again.make and not again.remove and len(again.keep) == 5 and not again.skipped
-    assert tree(out) == before and (out / ALBUMS_MARKER).stat().st_mtime_ns == stamp  # not even noted anew
+    assert tree(out) == before and (out / ALBUMS_MARKER).stat().st_mtime_ns == stamp  # the manifest as well
 
 
 def test_links_are_relative_and_survive_a_move_of_both(root: Path, out: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_links_are_relative_and_survive_a_move_of_both(root: Path, out: Path, tm
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_moved_apart_they_are_made_right_again(root: Path, out: Path, tmp_path: Path, kind: str) -> None:
+def test_a_run_repairs_albums_moved_away_from_their_photos(root: Path, out: Path, tmp_path: Path, kind: str) -> None:
     make(root, out, EVERYBODY, kind)
     links = shown(out)
     (tmp_path / "deep/er").mkdir(parents=True)
@@ -75,18 +75,16 @@ def test_moved_apart_they_are_made_right_again(root: Path, out: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "copy"])
-def test_albums_copied_to_another_disk_without_their_times_are_known_by_content(
-    root: Path, out: Path, tmp_path: Path, kind: str
-) -> None:
+def test_copied_albums_are_recognised_by_content(root: Path, out: Path, tmp_path: Path, kind: str) -> None:
     make(root, out, EVERYBODY, kind)
     shutil.copytree(out, tmp_path / "copied", copy_function=shutil.copyfile)
-    (tmp_path / "copied/Anna/A.JPG").write_text("EDITED/a.j")  # as long as it was
+    (tmp_path / "copied/Anna/A.JPG").write_text("EDITED/a.j")  # same length
     done = make(root, tmp_path / "copied", {"Ben": ("b.jpg",)}, kind)
     assert done.skipped == (SkippedPath("Anna/A.JPG", CHANGED),)
     assert sorted(shown(tmp_path / "copied").values()) == ["EDITED/a.j", "b.jpg"]
 
 
-def test_absolute_links_on_demand_and_back(root: Path, out: Path) -> None:
+def test_links_switch_between_absolute_and_relative(root: Path, out: Path) -> None:
     make(root, out, EVERYBODY, absolute=True)
     assert (out / "Ben/b.jpg").readlink() == root / "b.jpg"
     assert len(plan(root, out, EVERYBODY, absolute=True).keep) == 5
@@ -94,7 +92,7 @@ def test_absolute_links_on_demand_and_back(root: Path, out: Path) -> None:
     assert (out / "Ben/b.jpg").readlink() == Path("../../photos/b.jpg")
 
 
-def test_a_link_on_the_way_to_the_albums_leads_nothing_astray(root: Path, tmp_path: Path) -> None:
+def test_relative_links_work_in_a_folder_reached_through_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "disk/deep").mkdir(parents=True)
     (tmp_path / "short").symlink_to(tmp_path / "disk/deep")
     (tmp_path / "library").symlink_to(root)
@@ -128,7 +126,7 @@ def test_only_own_links_are_ever_removed(root: Path, out: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_copy_the_user_edited_is_neither_replaced_nor_removed(root: Path, out: Path, kind: str) -> None:
+def test_an_edited_copy_is_neither_replaced_nor_removed(root: Path, out: Path, kind: str) -> None:
     make(root, out, EVERYBODY, "copy")
     (out / "Ben/b.jpg").write_text("retouched")
     for _ in range(2):
@@ -139,14 +137,14 @@ def test_a_copy_the_user_edited_is_neither_replaced_nor_removed(root: Path, out:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_rename_moves_the_folder_and_leaves_no_empty_one(root: Path, out: Path, kind: str) -> None:
+def test_renaming_a_person_leaves_no_empty_folder(root: Path, out: Path, kind: str) -> None:
     make(root, out, {"Anna": ("b.jpg",)}, kind, layout="{person}/{year}/{name}")
     make(root, out, {"Anne": ("b.jpg",)}, kind, layout="{person}/{year}/{name}")
     assert shown(out) == {"Anne/undated/b.jpg": "b.jpg"} and not (out / "Anna").exists()
 
 
-def test_the_copy_of_a_photo_as_it_was_stays(root: Path, out: Path) -> None:
-    """It may be all that is left of that, and nothing but notes says whose it is."""
+def test_the_copy_of_an_earlier_version_of_a_photo_is_kept(root: Path, out: Path) -> None:
+    """It may be the last copy of that version."""
     make(root, out, EVERYBODY, "copy")
     (root / "b.jpg").write_text("edited and longer")
     for _ in range(2):
@@ -159,9 +157,8 @@ def test_the_copy_of_a_photo_as_it_was_stays(root: Path, out: Path) -> None:
 @pytest.mark.parametrize("kind", ["copy", "reflink", "hardlink"])
 @pytest.mark.parametrize("photo", ["b.jpg", "new/mine.webp", "../outside.jpg", "gone.jpg"])
 @pytest.mark.parametrize("wanted", ["nothing", "another"])
-def test_planted_notes_cost_no_photo(root: Path, kind: str, photo: str, wanted: str) -> None:
-    """Notes that call a photo, which no scan has seen yet, a copy; also of itself, and of what is
-    no photo of the library."""
+def test_a_forged_manifest_deletes_no_photo(root: Path, kind: str, photo: str, wanted: str) -> None:
+    """The manifest lists an unscanned photo as a link: to another photo, to itself, or to no photo."""
     out = root / "new"
     out.mkdir()
     (out / "mine.webp").write_text("the only one")
@@ -185,7 +182,7 @@ def test_a_photo_changed_since_the_plan_keeps_its_copy(root: Path, out: Path, ki
     done = plan(root, out, {}, kind)
     assert list(done.remove) == ["Ben/b.jpg"]
     times = (root / "b.jpg").stat()
-    (root / "new.jpg").write_text("B.JPG")  # as large, and with the same time
+    (root / "new.jpg").write_text("B.JPG")  # same size and time
     os.utime(root / "new.jpg", ns=(times.st_atime_ns, times.st_mtime_ns))
     (root / "new.jpg").replace(root / "b.jpg")
     assert make_albums(done) == (SkippedPath("Ben/b.jpg", CHANGED),) and shown(out) == {"Ben/b.jpg": "b.jpg"}
@@ -199,7 +196,7 @@ def test_every_kind_replaces_every_other(root: Path, out: Path) -> None:
         assert (out / "Ben/b.jpg").samefile(root / "b.jpg") == (kind != "copy")
 
 
-def test_other_options_bring_the_same_folder_up_to_date(root: Path, out: Path) -> None:
+def test_other_options_update_the_same_folder(root: Path, out: Path) -> None:
     first = make(root, out, EVERYBODY)
     photos = {photo: facts(photo, datetime(2020, 1, 2) if "/" in photo else None) for photo in PHOTOS}
     make(root, out, EVERYBODY, "hardlink", photos=photos, layout="{date:%Y/%m}/{person} {name}")
@@ -211,7 +208,7 @@ def test_other_options_bring_the_same_folder_up_to_date(root: Path, out: Path) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_folder_swapped_for_a_link_to_the_photos_costs_no_photo(root: Path, out: Path, kind: str) -> None:
+def test_a_folder_replaced_by_a_link_to_the_photos_deletes_no_photo(root: Path, out: Path, kind: str) -> None:
     make(root, out, EVERYBODY, kind, layout="{person}/{folder}/{name}")
     shutil.rmtree(out / "Anna")
     (out / "Anna").symlink_to(root)
@@ -226,7 +223,7 @@ def test_a_folder_swapped_for_a_link_to_the_photos_costs_no_photo(root: Path, ou
 def test_the_last_copy_of_a_photo_is_neither_removed_nor_replaced(root: Path, out: Path, kind: str) -> None:
     make(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
     (root / "2019/a.jpg").unlink()
-    other = {"Anna": ("2020/a.jpg", "b.jpg")}  # it would have the name that is free now
+    other = {"Anna": ("2020/a.jpg", "b.jpg")}  # would get the name of the deleted one
     for _ in range(2):
         assert make(root, out, other, kind).skipped == (SkippedPath("Anna/a.jpg", LAST_COPY),)
     assert shown(out) == {"Anna/a.jpg": "2019/a.jpg", "Anna/b.jpg": "b.jpg"}
@@ -234,7 +231,7 @@ def test_the_last_copy_of_a_photo_is_neither_removed_nor_replaced(root: Path, ou
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "copy"])
-def test_a_photo_that_only_moved_in_the_library_is_not_gone(root: Path, out: Path, kind: str) -> None:
+def test_the_copy_of_a_moved_photo_is_replaced(root: Path, out: Path, kind: str) -> None:
     make(root, out, {"Anna": ("2019/a.jpg",)}, kind)
     (root / "2019/a.jpg").rename(root / "2020/moved.jpg")
     moved = facts("2019/a.jpg").photo_hash
@@ -244,7 +241,7 @@ def test_a_photo_that_only_moved_in_the_library_is_not_gone(root: Path, out: Pat
     assert shown(out) == {"Anna/moved.jpg": "2019/a.jpg"}
 
 
-def test_a_disk_that_is_not_mounted_empties_no_album(root: Path, out: Path, tmp_path: Path) -> None:
+def test_an_unmounted_disk_empties_no_album(root: Path, out: Path, tmp_path: Path) -> None:
     make(root, out, EVERYBODY)
     root.rename(tmp_path / "away")
     root.mkdir()
@@ -255,13 +252,13 @@ def test_a_disk_that_is_not_mounted_empties_no_album(root: Path, out: Path, tmp_
     (tmp_path / "away").rename(root)
 
 
-def test_photos_gone_since_the_scan_are_passed_by(root: Path, out: Path) -> None:
+def test_photos_deleted_since_the_scan_are_skipped(root: Path, out: Path) -> None:
     (root / "b.jpg").unlink()
     assert "Ben" not in make(root, out, EVERYBODY).albums
     assert not (out / "Ben").exists()
 
 
-def test_places_that_cannot_hold_albums(root: Path, tmp_path: Path) -> None:
+def test_unsuitable_folders_are_refused(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "ring").symlink_to(tmp_path / "ring")
     (root / ".faceclust").mkdir()
@@ -287,15 +284,15 @@ def test_places_that_cannot_hold_albums(root: Path, tmp_path: Path) -> None:
         '{"links": {}, "format": 3}',
     ],
 )
-def test_notes_that_cannot_be_used_stop_everything(root: Path, out: Path, broken: str) -> None:
+def test_an_unreadable_manifest_is_an_error(root: Path, out: Path, broken: str) -> None:
     out.mkdir()
     (out / ALBUMS_MARKER).write_text(broken)
-    with pytest.raises(FaceclustError, match=r"cannot be read|newer"):
+    with pytest.raises(FaceclustError, match=r"cannot read|newer"):
         plan(root, out, EVERYBODY)
     assert [path.name for path in out.iterdir()] == [ALBUMS_MARKER]
 
 
-def test_notes_are_a_line_a_link(root: Path, out: Path) -> None:
+def test_the_manifest_has_one_line_per_link(root: Path, out: Path) -> None:
     make(root, out, {"Änne \u202e": ("b.jpg",)}, "copy")
     text = (out / ALBUMS_MARKER).read_text()
     assert json.loads(text)["folders"] == ["Änne"]
@@ -304,8 +301,8 @@ def test_notes_are_a_line_a_link(root: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_notes_of_the_first_format_are_understood(root: Path, out: Path, kind: str) -> None:
-    """As they were written before: full paths, every fact for every kind, no folders."""
+def test_a_manifest_of_format_1_is_read(root: Path, out: Path, kind: str) -> None:
+    """Format 1 has absolute paths, all fields for every kind, and no folders."""
     links = {"Ben/b.jpg": "b.jpg", "Anna/a.jpg": "2019/a.jpg", "Carl/gone.jpg": "2020/a.jpg"}
     notes = {}
     for link, photo in links.items():
@@ -329,12 +326,12 @@ def test_notes_of_the_first_format_are_understood(root: Path, out: Path, kind: s
         assert (out / "Ben/b.jpg").readlink() == Path("../../photos/b.jpg")
 
 
-def test_an_unknown_kind_is_an_error_with_the_known_ones(root: Path, out: Path) -> None:
+def test_an_unknown_kind_of_link_is_an_error_with_the_known_kinds(root: Path, out: Path) -> None:
     with pytest.raises(UsageError, match="junction") as caught:
         plan(root, out, EVERYBODY, "junction")
     assert "reflink" in str(caught.value.hint)
 
 
-def test_nothing_is_made_before_the_plan_is_carried_out(root: Path, out: Path) -> None:
+def test_planning_writes_nothing(root: Path, out: Path) -> None:
     assert plan(root, out, EVERYBODY).make and not out.exists()
     assert make_albums(plan(root, out, {})) == () and not out.exists()

@@ -1,4 +1,4 @@
-"""Whatever was done to a folder of albums before: a run leaves what was asked for last, and the user's."""
+"""After any sequence of runs, the albums are those of the last run, and foreign files are kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MINE = st.tuples(st.sampled_from(["Anna/a.jpg", "Ben/mine", "b.jpg", "2020", "CO
 
 
 def write_mine(out: Path, name: str, over: bool) -> None:
-    """A file of the user's, in the place of what stands there where it is to be `over`."""
+    """Write a user's file, over an existing one only if `over` is set."""
     if any(folder.exists() and not folder.is_dir() for folder in (out / name).parents) or (out / name).is_dir():
         return
     if os.path.lexists(out / name) and not over:
@@ -38,7 +38,9 @@ def write_mine(out: Path, name: str, over: bool) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(RUNS, MINE), max_size=5), RUNS)
-def test_any_runs(before: list[tuple[object, ...]], last: tuple[dict[str, tuple[str, ...]], str, str, bool]) -> None:
+def test_the_last_of_any_runs_decides_and_keeps_foreign_files(
+    before: list[tuple[object, ...]], last: tuple[dict[str, tuple[str, ...]], str, str, bool]
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         root, out = write_photos(Path(name) / "photos"), Path(name) / "People"
         fresh = Path(name) / "Fresh"
@@ -52,14 +54,14 @@ def test_any_runs(before: list[tuple[object, ...]], last: tuple[dict[str, tuple[
                 continue
             albums, kind, layout, absolute = step
             if out.exists() and not (out / ".faceclust-albums.json").exists() and (out / "b.jpg").exists():
-                (out / "b.jpg").unlink()  # photos of the user's: no folder for albums
+                (out / "b.jpg").unlink()  # a user's photo: the folder would be refused
                 mine.discard("b.jpg")
             make_albums(plan(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
         albums, kind, layout, absolute = last
         if (out / "b.jpg").exists() and not (out / ".faceclust-albums.json").exists():
             (out / "b.jpg").unlink()
             mine.discard("b.jpg")
-        for _ in range(2):  # what stood in the way of the first may be gone for the second
+        for _ in range(2):  # an obstacle of the first run may be gone in the second
             done = plan(root, out, albums, kind, layout=layout, absolute=absolute)
             make_albums(done)
         make_albums(plan(root, fresh, albums, kind, layout=layout, absolute=absolute))

@@ -32,13 +32,13 @@ def path(layout: str, photo=PHOTO, person: str = "Anna") -> str:  # type: ignore
         ("{date:%d %B %Y, %H.%M}/{name}", "01 May 2019, 14.30/IMG_1.JPG"),
         ("{folder}/{person}/{name}", "Trips/2019 Rome/Anna/IMG_1.JPG"),
         ("{camera}/{name}", "Canon EOS 80D/IMG_1.JPG"),
-        ("all/{stem} of {person}", "all/IMG_1 of Anna.JPG"),  # the ending is kept
+        ("all/{stem} of {person}", "all/IMG_1 of Anna.JPG"),  # keeps the suffix
         ("{{{person}}}/{name}", "{Anna}/IMG_1.JPG"),
         ("100%/{name}", "100%/IMG_1.JPG"),
         ("{date:%Y%%}/{name}", "2019%/IMG_1.JPG"),
     ],
 )
-def test_layouts(layout: str, result: str) -> None:
+def test_layouts_build_paths(layout: str, result: str) -> None:
     assert path(layout) == result
 
 
@@ -52,11 +52,11 @@ def test_layouts(layout: str, result: str) -> None:
         ("{folder}/{camera}/{name}", "unknown camera/_b.jpg"),
     ],
 )
-def test_photos_without_a_date_or_a_folder(layout: str, result: str) -> None:
+def test_photos_without_date_or_folder(layout: str, result: str) -> None:
     assert path(layout, facts("_b.jpg")) == result
 
 
-def test_what_is_put_in_is_not_read_as_a_pattern() -> None:
+def test_substituted_values_are_not_parsed_as_patterns() -> None:
     assert (
         path("{person}/{name}", facts("{person}.jpg"), "{name} %Y {0.__class__}")
         == "{name} %Y {0.__class__}/{person}.jpg"
@@ -104,7 +104,7 @@ def test_what_is_put_in_is_not_read_as_a_pattern() -> None:
         "\u202e{name}",
     ],
 )
-def test_a_bad_layout_is_one_line_with_the_fields(layout: str) -> None:
+def test_an_invalid_layout_is_a_one_line_error_with_the_fields(layout: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_layout(layout)
     assert "\n" not in str(caught.value) and "layout" in str(caught.value)
@@ -119,7 +119,7 @@ def test_a_bad_layout_is_one_line_with_the_fields(layout: str) -> None:
         ).map("".join),
     )
 )
-def test_any_text_is_a_layout_or_an_error(text: str) -> None:
+def test_any_text_is_a_layout_or_a_usage_error(text: str) -> None:
     try:
         layout = parse_layout(text)
     except UsageError:
@@ -144,7 +144,7 @@ LAYOUTS = [
     st.one_of(st.none(), st.datetimes()),
     TEXTS,
 )
-def test_every_part_of_a_path_is_safe_and_no_photo_is_lost(
+def test_every_name_in_a_path_is_safe_and_no_photo_is_lost(
     layout: str, people: list[tuple[str, list[str]]], taken: datetime | None, camera: str
 ) -> None:
     photos = {f"{name}.jpg": facts(f"{name}.jpg", taken, camera) for _, names in people for name in names}
@@ -164,7 +164,7 @@ def test_every_part_of_a_path_is_safe_and_no_photo_is_lost(
     assert arrange_albums(reversed(albums), photos, parse_layout(layout)) == paths
 
 
-def test_people_with_names_alike_have_folders_of_their_own() -> None:
+def test_people_with_similar_names_have_separate_folders() -> None:
     photos = {"a.jpg": facts("a.jpg"), "b.jpg": facts("b.jpg")}
     albums = [
         Album("x", "A/B", frozenset(["a.jpg"])),
@@ -175,13 +175,13 @@ def test_people_with_names_alike_have_folders_of_their_own() -> None:
     assert len({placed.split("/")[0].casefold() for placed in paths}) == 3
 
 
-def test_folders_that_are_nobodys_become_one_whatever_their_case() -> None:
+def test_shared_folders_that_differ_in_case_become_one() -> None:
     photos = {photo: facts(photo) for photo in ("Rome/a.jpg", "rome/a.jpg", "ROME/b.jpg")}
     paths = arrange_albums([Album("x", "Anna", frozenset(photos))], photos, parse_layout("{folder}/{name}"))
     assert len({placed.split("/")[0] for placed in paths}) == 1 and len(paths) == 3
 
 
-def test_a_photo_of_two_people_stands_once_where_both_would_have_it() -> None:
+def test_a_photo_of_two_people_appears_once_in_a_shared_folder() -> None:
     photos = {"a.jpg": facts("a.jpg")}
     albums = [Album(name, name, frozenset(photos)) for name in ("Anna", "Ben")]
     assert arrange_albums(albums, photos, parse_layout("{year}/{name}")) == {"undated/a.jpg": "a.jpg"}

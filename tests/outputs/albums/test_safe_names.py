@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faceclust.outputs.albums.safe_names import MAX_NAME_BYTES, NameAllocator, name_key, safe_name, split_suffix
 
-#: Texts that are more trouble than arbitrary ones.
+#: Texts with more difficult characters than arbitrary ones.
 TROUBLE = st.lists(
     st.sampled_from(
         [
@@ -26,9 +26,9 @@ DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 }
 
 
-def assert_safe(name: str, room: int = MAX_NAME_BYTES) -> None:
-    """Every rule of every file system, each said anew."""
-    assert 0 < len(name.encode("utf-8")) <= room <= 255  # ext4 and APFS count bytes
+def assert_safe(name: str, max_bytes: int = MAX_NAME_BYTES) -> None:
+    """Check all rules of all file systems, written independently of the package."""
+    assert 0 < len(name.encode("utf-8")) <= max_bytes <= 255  # ext4 and APFS count bytes
     assert len(name.encode("utf-16-le")) // 2 <= 255  # NTFS and exFAT count these
     assert not set(name) & set('<>:"/\\|?*')
     assert all(unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co", "Zl", "Zp") for c in name)
@@ -39,14 +39,14 @@ def assert_safe(name: str, room: int = MAX_NAME_BYTES) -> None:
 
 
 @given(TEXTS, st.integers(24, MAX_NAME_BYTES))
-def test_any_text_makes_a_safe_name_that_stays_as_it_is(text: str, room: int) -> None:
-    name = safe_name(text, room)
-    assert_safe(name, room)
-    assert safe_name(name, room) == name
+def test_any_text_gives_a_safe_name_and_safe_names_are_stable(text: str, max_bytes: int) -> None:
+    name = safe_name(text, max_bytes)
+    assert_safe(name, max_bytes)
+    assert safe_name(name, max_bytes) == name
 
 
 @given(st.text(st.characters(categories=["L", "Nd"], max_codepoint=0x24F), min_size=1, max_size=40))
-def test_ordinary_names_stay_as_they_are(text: str) -> None:
+def test_ordinary_names_are_unchanged(text: str) -> None:
     name = unicodedata.normalize("NFC", text)
     if name.upper() not in DEVICES | {"COM0", "LPT0"}:
         assert safe_name(name) == name
@@ -81,13 +81,13 @@ def test_ordinary_names_stay_as_they_are(text: str) -> None:
         ("Dr. Anna M. Berg", "Dr. Anna M. Berg"),
     ],
 )
-def test_names_and_what_becomes_of_them(text: str, name: str) -> None:
+def test_safe_name_examples(text: str, name: str) -> None:
     assert safe_name(text) == name
 
 
-#: Ways in which file systems make two names one: NTFS and exFAT by upper case, others by folding,
-#: APFS and HFS+ whatever the Unicode form.
-ALIKE: list[Callable[[str], str]] = [
+#: Mappings under which file systems compare names: NTFS and exFAT use upper case, others case
+#: folding, APFS and HFS+ ignore the normalisation form.
+EQUIVALENTS: list[Callable[[str], str]] = [
     str.upper,
     str.lower,
     str.casefold,
@@ -100,24 +100,24 @@ ALIKE: list[Callable[[str], str]] = [
 
 
 @given(st.lists(TEXTS, max_size=12))
-def test_names_given_out_stay_apart_on_every_disk(texts: list[str]) -> None:
+def test_allocated_names_are_distinct_on_every_disk(texts: list[str]) -> None:
     names = NameAllocator()
     given = [names.allocate("", f"{number}", text) for number, text in enumerate(texts)]
     for name in given:
         assert_safe(name)
-    for alike in ALIKE:
-        assert len(set(map(alike, given))) == len(given), alike
+    for equivalent in EQUIVALENTS:
+        assert len(set(map(equivalent, given))) == len(given), equivalent
     assert [names.allocate("", f"{number}", text) for number, text in enumerate(texts)] == given
 
 
 @given(TROUBLE)
-def test_names_alike_to_some_disk_have_one_key(text: str) -> None:
+def test_names_equal_on_some_disk_have_one_key(text: str) -> None:
     name = safe_name(text)
-    for alike in ALIKE:
-        assert name_key(alike(name)) == name_key(name)
+    for equivalent in EQUIVALENTS:
+        assert name_key(equivalent(name)) == name_key(name)
 
 
-def test_digits_stay_the_same_and_come_before_the_ending() -> None:
+def test_digits_are_stable_and_precede_the_suffix() -> None:
     def given(*identities: str) -> list[str]:
         names = NameAllocator()
         return [names.allocate("Anna/", identity, "IMG_1.jpg") for identity in identities]
@@ -127,7 +127,7 @@ def test_digits_stay_the_same_and_come_before_the_ending() -> None:
     assert given("2019/IMG_1.jpg", "2021/IMG_1.jpg") == [first, third]
 
 
-def test_digits_that_are_taken_themselves_are_made_more() -> None:
+def test_digits_avoid_names_in_use() -> None:
     names = NameAllocator()
     names.allocate("", "1", "a.jpg")
     other = NameAllocator()
@@ -137,6 +137,6 @@ def test_digits_that_are_taken_themselves_are_made_more() -> None:
     assert names.allocate("", "2", "a.jpg") not in ("a.jpg", with_digits)
 
 
-def test_stem_and_ending() -> None:
+def test_split_suffix() -> None:
     assert split_suffix("a.b.JPG") == ("a.b", ".JPG")
     assert split_suffix(".jpg") == (".jpg", "") and split_suffix("Dr. Anna") == ("Dr. Anna", "")

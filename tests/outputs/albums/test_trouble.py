@@ -1,4 +1,4 @@
-"""Disks that fail, runs that are killed or meet each other, files that change under way."""
+"""Albums with failing disks, killed or concurrent runs, and files that change meanwhile."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.support.album_builders import EVERYBODY, make, plan, shown, tree, wri
 KINDS = ["symlink", "hardlink", "copy"]
 
 
-def fails_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> None:
-    """The making of that link, counted from 1, fails half-way."""
+def fail_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> None:
+    """Make the creation of one link, counted from 1, fail half-way."""
     real, count = links.make_link, 0
 
     def make_link(photo: str, link: str, kind: str, to: str) -> None:
@@ -43,13 +43,13 @@ def fails_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", [1, 3, 5])
-def test_a_full_disk_is_said_and_what_was_made_is_known(
+def test_a_full_disk_is_an_error_and_finished_links_are_recorded(
     root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str, number: int
 ) -> None:
-    fails_at(monkeypatch, number, OSError(errno.ENOSPC, "No space left on device"))
+    fail_at(monkeypatch, number, OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(FaceclustError, match=r"People/.*No space left") as caught:
         make_albums(plan(root, out, EVERYBODY, kind))
-    assert "make room" in str(caught.value.hint) and caught.value.exit_code == 1
+    assert "free some space" in str(caught.value.hint) and caught.value.exit_code == 1
     monkeypatch.undo()
     again = plan(root, out, EVERYBODY, kind)
     assert len(again.keep) == number - 1 and len(again.make) == 6 - number and not again.skipped
@@ -58,9 +58,7 @@ def test_a_full_disk_is_said_and_what_was_made_is_known(
     assert len(shown(out)) == 5
 
 
-def test_a_disk_so_full_that_nothing_can_be_noted_any_more(
-    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_too_full_for_the_manifest(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from faceclust.outputs.albums import make as module
 
     make(root, out, {"Anna": ("b.jpg",)})
@@ -84,8 +82,8 @@ def test_a_disk_so_full_that_nothing_can_be_noted_any_more(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_ctrl_c_leaves_only_what_is_known(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    fails_at(monkeypatch, 3, KeyboardInterrupt())
+def test_ctrl_c_leaves_only_recorded_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    fail_at(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         make_albums(plan(root, out, EVERYBODY, kind))
     monkeypatch.undo()
@@ -93,7 +91,7 @@ def test_ctrl_c_leaves_only_what_is_known(root: Path, out: Path, monkeypatch: py
     assert shown(out) == {} and [path for path in out.iterdir() if path.is_dir()] == []
 
 
-def test_a_kind_that_fails_leaves_the_links_there_were(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_kind_keeps_the_existing_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root, out, EVERYBODY)
     before = shown(out)
 
@@ -114,17 +112,17 @@ def test_copies_on_a_disk_without_hard_links(root: Path, out: Path, monkeypatch:
     monkeypatch.setattr(os, "link", no_links)
     (out / "Ben").mkdir(parents=True)
     done = plan(root, out, EVERYBODY, "copy")
-    (out / "Ben/b.jpg").write_text("mine, come in the meantime")
+    (out / "Ben/b.jpg").write_text("mine, written meanwhile")
     assert [left.path for left in make_albums(done)] == ["Ben/b.jpg"]
-    assert shown(out)["Ben/b.jpg"] == "mine, come in the meantime" and len(shown(out)) == 5
+    assert shown(out)["Ben/b.jpg"] == "mine, written meanwhile" and len(shown(out)) == 5
 
 
-def test_copies_on_a_disk_with_coarse_times_and_no_rights_stay_ours(
+def test_copies_are_recognised_on_a_disk_with_coarse_times(
     root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def coarse(source: str, target: str) -> None:
         os.utime(target, ns=(0, Path(source).stat().st_mtime_ns // (2 * 10**9) * 2 * 10**9))
-        raise PermissionError(errno.EPERM, "Operation not permitted")  # as FAT says to chmod
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # like chmod on FAT
 
     monkeypatch.setattr(shutil, "copystat", coarse)
     make(root, out, EVERYBODY, "copy")
@@ -134,7 +132,7 @@ def test_copies_on_a_disk_with_coarse_times_and_no_rights_stay_ours(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("before", KINDS)
-def test_what_a_killed_run_left_half_made_goes_and_is_never_written_into(
+def test_the_temporary_file_of_a_killed_run_is_removed_not_written_into(
     root: Path, out: Path, kind: str, before: str
 ) -> None:
     make(root, out, {"Anna": ("b.jpg",)}, before)
@@ -147,7 +145,7 @@ def test_what_a_killed_run_left_half_made_goes_and_is_never_written_into(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_made_where_something_is(root: Path, out: Path, kind: str) -> None:
+def test_an_existing_file_is_never_overwritten(root: Path, out: Path, kind: str) -> None:
     out.mkdir()
     os.link(root / "b.jpg", out / "there")
     (out / "link").symlink_to(root / "b.jpg")
@@ -158,7 +156,7 @@ def test_nothing_is_made_where_something_is(root: Path, out: Path, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_changes_between_plan_and_work_is_left_alone(root: Path, out: Path, kind: str) -> None:
+def test_changes_between_plan_and_execution_are_left_alone(root: Path, out: Path, kind: str) -> None:
     make(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
     done = plan(root, out, {"Ben": ("2019/a.jpg", "b.jpg")}, kind)
     (out / "Anna/a.jpg").unlink()
@@ -169,7 +167,7 @@ def test_what_changes_between_plan_and_work_is_left_alone(root: Path, out: Path,
     assert shown(out) == {"Anna/a.jpg": "mine", "Ben/a.jpg": "2019/a.jpg", "Ben/b.jpg": "mine too"}
 
 
-def test_an_own_link_that_changed_before_it_was_replaced(root: Path, out: Path) -> None:
+def test_a_link_changed_before_its_replacement_is_kept(root: Path, out: Path) -> None:
     make(root, out, EVERYBODY)
     done = plan(root, out, EVERYBODY, "copy")
     (out / "Ben/b.jpg").unlink()
@@ -178,14 +176,14 @@ def test_an_own_link_that_changed_before_it_was_replaced(root: Path, out: Path) 
     assert shown(out)["Ben/b.jpg"] == "mine"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="rights do not bind everybody")
-def test_a_photo_that_cannot_be_read_stops_no_other(root: Path, out: Path) -> None:
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root ignores permissions")
+def test_an_unreadable_photo_does_not_stop_the_others(root: Path, out: Path) -> None:
     (root / "b.jpg").chmod(0)
     assert make_albums(plan(root, out, EVERYBODY, "copy")) == (SkippedPath("Ben/b.jpg", "its photo cannot be read"),)
     assert len(shown(out)) == 4
 
 
-def test_a_photo_gone_since_the_plan_stops_no_other(root: Path, out: Path) -> None:
+def test_a_deleted_photo_does_not_stop_the_others(root: Path, out: Path) -> None:
     for kind in ("copy", "hardlink"):
         done = plan(root, out, EVERYBODY, kind)
         (root / "b.jpg").unlink()
@@ -194,7 +192,7 @@ def test_a_photo_gone_since_the_plan_stops_no_other(root: Path, out: Path) -> No
         write_photos(root)
 
 
-def test_a_second_run_at_the_same_time_is_told_so(root: Path, out: Path) -> None:
+def test_a_concurrent_run_is_refused(root: Path, out: Path) -> None:
     done = plan(root, out, EVERYBODY)
     out.mkdir()
     with filelock.FileLock(out / ".faceclust-albums.lock"), pytest.raises(FaceclustError, match="another faceclust"):
@@ -218,7 +216,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(
     assert not [path for path in out.glob(f"{ALBUMS_MARKER}.*") if path.name != f"{ALBUMS_MARKER}.tmp"]
 
 
-def test_a_plan_made_before_another_run_is_not_carried_out(root: Path, out: Path) -> None:
+def test_a_plan_older_than_another_run_is_not_executed(root: Path, out: Path) -> None:
     done = plan(root, out, EVERYBODY)
     make(root, out, {"Carl": ("b.jpg",)})
     with pytest.raises(FaceclustError, match="changed by another"):
@@ -226,7 +224,7 @@ def test_a_plan_made_before_another_run_is_not_carried_out(root: Path, out: Path
 
 
 @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES])
-def test_a_folder_that_cannot_be_written(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+def test_a_folder_without_write_permission(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
     def refuse(self: Path, *_: object, **__: object) -> None:
         raise OSError(error, os.strerror(error), str(self))
 
@@ -237,8 +235,8 @@ def test_a_folder_that_cannot_be_written(root: Path, out: Path, monkeypatch: pyt
     assert "another folder" in str(caught.value.hint)
 
 
-def test_a_disk_where_case_does_not_count(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person is spelt another way: the disk says that the new link is there already, for it is the old."""
+def test_a_case_insensitive_disk(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of spelling, the new path exists already: it is the old link."""
     from faceclust.outputs.albums import existing
 
     def folded(path: str | Path) -> str:
@@ -269,28 +267,28 @@ def test_a_disk_where_case_does_not_count(root: Path, out: Path, monkeypatch: py
 REFUSED = [
     ("Operation not supported (os error 95)", "Btrfs"),
     ("Invalid cross-device link (os error 18)", "own disk"),
-    ("No space left on device (os error 28)", "make room"),
+    ("No space left on device (os error 28)", "free some space"),
 ]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="numbers of POSIX")
-@pytest.mark.parametrize(("words", "hint"), REFUSED)
-def test_a_disk_that_cannot_clone_is_said_with_a_hint(
-    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, words: str, hint: str
+@pytest.mark.skipif(os.name == "nt", reason="POSIX error numbers")
+@pytest.mark.parametrize(("message", "hint"), REFUSED)
+def test_a_disk_without_reflinks_gives_an_error_with_a_hint(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, message: str, hint: str
 ) -> None:
     import reflink_copy
 
     def refuse(*_: object) -> None:
-        raise OSError(words)
+        raise OSError(message)
 
     monkeypatch.setattr(reflink_copy, "reflink", refuse)
-    with pytest.raises(FaceclustError, match=words.partition(" (")[0]) as caught:
+    with pytest.raises(FaceclustError, match=message.partition(" (")[0]) as caught:
         make_albums(plan(root, out, EVERYBODY, "reflink"))
     assert hint in str(caught.value.hint) and shown(out) == {}
 
 
-def test_clones_are_copies_that_are_known_again(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a disk that cannot clone, a copy stands in for the clone; all else is as it is."""
+def test_reflinks_are_recognised_like_copies(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the disk has no reflinks, a plain copy replaces the reflink."""
     import reflink_copy
 
     try:
@@ -323,7 +321,7 @@ PATTERNS = ["{person}/{name}", "{person}/{folder}/{stem}.{ext}"]
 
 
 def run(root: Path, out: Path, albums: str, kind: str, layout: str, seconds: float | None) -> None:
-    """Make albums in a process of their own, killed after so long."""
+    """Make albums in a subprocess, killed after `seconds` if that is not None."""
     process = subprocess.Popen(
         [sys.executable, "-c", _RUN, str(root), str(out), albums, kind, layout],
         stdout=subprocess.PIPE,
@@ -339,9 +337,7 @@ def run(root: Path, out: Path, albums: str, kind: str, layout: str, seconds: flo
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(("kind", "before"), [("symlink", "copy"), ("copy", "symlink"), ("hardlink", "symlink")])
-def test_killed_at_any_moment_the_next_run_makes_it_as_if_nothing_had_been(
-    tmp_path: Path, kind: str, before: str
-) -> None:
+def test_a_run_after_kills_equals_an_undisturbed_run(tmp_path: Path, kind: str, before: str) -> None:
     photos = tuple(photo for album in MANY["first"].values() for photo in album)
     root, dice = write_photos(tmp_path / "photos", photos), random.Random(kind)
     albums = {}

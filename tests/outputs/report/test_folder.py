@@ -19,12 +19,12 @@ def write(out: Path, files: dict[str, bytes]) -> tuple[int, int]:
     with stage_folder(out) as stage:
         for path, content in files.items():
             stage.add(path, content)
-        made = stage.finish()
-    assert made.pages + made.pictures == len(files) and made.size == sum(map(len, files.values()))
-    return made.new, made.removed
+        written = stage.finish()
+    assert written.pages + written.pictures == len(files) and written.size == sum(map(len, files.values()))
+    return written.new, written.removed
 
 
-def there(out: Path) -> dict[str, bytes]:
+def files_in(out: Path) -> dict[str, bytes]:
     paths = (path for path in out.rglob("*") if path.is_file() and path.name not in (REPORT_MARKER, _REPORT_LOCK))
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
@@ -33,37 +33,37 @@ def there(out: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_folder_is_made_and_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_folder_is_written_and_updated(tmp_path: Path) -> None:
     out = tmp_path / "report"
-    assert write(out, FIRST) == (3, 0) and there(out) == FIRST
+    assert write(out, FIRST) == (3, 0) and files_in(out) == FIRST
     assert write(out, FIRST) == (0, 0)
     second = {"index.html": b"<p>two", "person-2.html": b"<p>Ben"}
-    assert write(out, second) == (2, 2) and there(out) == second
+    assert write(out, second) == (2, 2) and files_in(out) == second
     assert not (out / "pictures").exists()
     assert {path.name for path in out.iterdir()} - {_REPORT_LOCK} == {REPORT_MARKER, *second}
 
 
-def test_what_others_put_there_is_never_touched(tmp_path: Path) -> None:
+def test_foreign_and_edited_files_are_kept(tmp_path: Path) -> None:
     out = tmp_path / "report"
     write(out, FIRST)
     (out / "pictures/ab/holiday.jpg").write_bytes(b"mine")
     (out / "person-1.html").write_bytes(b"<p>Anna, changed by hand")
     assert write(out, {"index.html": b"<p>two"}) == (1, 1)
-    assert there(out) == {
+    assert files_in(out) == {
         "index.html": b"<p>two",
         "pictures/ab/holiday.jpg": b"mine",
         "person-1.html": b"<p>Anna, changed by hand",
     }
-    with pytest.raises(FaceclustError, match=r"person-1.html was not made by faceclust"):
+    with pytest.raises(FaceclustError, match=r"refusing to overwrite .*person-1.html"):
         write(out, FIRST)
-    assert there(out)["index.html"] == b"<p>two"
+    assert files_in(out)["index.html"] == b"<p>two"
 
 
 @pytest.mark.parametrize("foreign", ["link", "folder"])
-def test_no_link_is_followed_and_no_folder_replaced(tmp_path: Path, foreign: str) -> None:
+def test_links_are_not_followed_and_folders_not_replaced(tmp_path: Path, foreign: str) -> None:
     out = tmp_path / "report"
     write(out, FIRST)
-    (tmp_path / "precious").write_bytes(FIRST["index.html"])  # the very content
+    (tmp_path / "precious").write_bytes(FIRST["index.html"])  # identical content
     (out / "index.html").unlink()
     if foreign == "link":
         (out / "index.html").symlink_to(tmp_path / "precious")
@@ -80,62 +80,62 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos/a.jpg").write_bytes(b"photo")
     with pytest.raises(UsageError, match="other files"):
         write(tmp_path / "photos", FIRST)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         write(tmp_path / "photos/a.jpg", FIRST)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         require_report_folder(tmp_path / "no/such")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_cut_short_it_leaves_all_as_it_was(tmp_path: Path, error: BaseException) -> None:
+def test_an_interrupted_run_changes_nothing(tmp_path: Path, error: BaseException) -> None:
     new, old = tmp_path / "new", tmp_path / "old"
     write(old, FIRST)
     for out in (new, old):
         with pytest.raises((KeyboardInterrupt, FaceclustError)), stage_folder(out) as stage:
             stage.add("index.html", b"<p>half")
             raise error
-    assert not new.exists() and there(old) == FIRST
+    assert not new.exists() and files_in(old) == FIRST
     assert write(old, FIRST) == (0, 0)
 
 
-def test_killed_while_files_move_the_next_run_puts_it_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_run_repairs_one_killed_while_moving_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, moved = tmp_path / "report", 0
     write(out, FIRST)
     real = Path.replace
 
-    def dies(self: Path, target: Path) -> Path:
+    def interrupted_replace(self: Path, target: Path) -> Path:
         nonlocal moved
         moved += 1
-        if moved == 3:  # the notes, one file, and then
+        if moved == 3:  # after the marker and one file
             raise KeyboardInterrupt
         return real(self, target)
 
     second = {path: content + b" again" for path, content in FIRST.items()}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Path, "replace", dies)
+        patch.setattr(Path, "replace", interrupted_replace)
         write(out, second)
-    (out / ".faceclust-report-0123abcd").mkdir()  # a run that had no time to clear up
+    (out / ".faceclust-report-0123abcd").mkdir()  # the staging folder of a killed run
     write(out, second)
-    assert there(out) == second and not list(out.glob(".faceclust-report-*"))
+    assert files_in(out) == second and not list(out.glob(".faceclust-report-*"))
 
 
-def test_notes_that_lead_out_of_the_folder_are_not_believed(tmp_path: Path) -> None:
+def test_listed_paths_outside_the_folder_are_ignored(tmp_path: Path) -> None:
     out = tmp_path / "report"
     write(out, {"index.html": b"x"})
     (tmp_path / "victim").write_bytes(b"x")
-    notes = json.loads((out / REPORT_MARKER).read_text())
-    digest = notes["files"]["index.html"]
-    notes["files"] |= {"../victim": digest, str(tmp_path / "victim"): digest}
-    (out / REPORT_MARKER).write_text(json.dumps(notes))
+    marker = json.loads((out / REPORT_MARKER).read_text())
+    digest = marker["files"]["index.html"]
+    marker["files"] |= {"../victim": digest, str(tmp_path / "victim"): digest}
+    (out / REPORT_MARKER).write_text(json.dumps(marker))
     write(out, {"person-1.html": b"x"})
     assert (tmp_path / "victim").exists()
     (out / REPORT_MARKER).write_text("nonsense")
-    with pytest.raises(FaceclustError, match="cannot be read"):
+    with pytest.raises(FaceclustError, match="cannot read"):
         write(out, FIRST)
 
 
-def test_a_scan_passes_by_a_report_in_the_library(tmp_path: Path) -> None:
+def test_a_scan_skips_a_report_in_the_library(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"photo")
     write(tmp_path / "report", FIRST)
     assert [[name for name, *_ in folder.files] for folder in list_folders(tmp_path)] == [["a.jpg"]]
@@ -157,7 +157,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path,
     assert (tmp_path / "photo.jpg").read_bytes() == b"photo"
 
 
-def test_no_folder_on_the_way_may_be_a_link(tmp_path: Path) -> None:
+def test_a_parent_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     out, victim = tmp_path / "report", tmp_path / "victim"
     path = "pics/sub/photo.jpg"
     write(out, {path: b"photo", "index.html": b"x"})
@@ -170,17 +170,17 @@ def test_no_folder_on_the_way_may_be_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../victim", "pics/../../victim", "..\\victim", "", "pics//a", "./index.html", "/a"])
-def test_noted_paths_that_are_none_below_are_passed_by(tmp_path: Path, path: str) -> None:
+def test_unsafe_listed_paths_are_ignored(tmp_path: Path, path: str) -> None:
     write(tmp_path / "report", FIRST)
-    notes = json.loads((tmp_path / "report" / REPORT_MARKER).read_text())
-    notes["files"] = {path: notes["files"]["index.html"]}
-    (tmp_path / "report" / REPORT_MARKER).write_text(json.dumps(notes))
+    marker = json.loads((tmp_path / "report" / REPORT_MARKER).read_text())
+    marker["files"] = {path: marker["files"]["index.html"]}
+    (tmp_path / "report" / REPORT_MARKER).write_text(json.dumps(marker))
     (tmp_path / "victim").write_bytes(FIRST["index.html"])
     assert write(tmp_path / "report", {"other.html": b"x"}) == (1, 0)
     assert (tmp_path / "victim").exists() and (tmp_path / "report/index.html").exists()
 
 
-def test_a_second_run_at_the_same_time_is_told_so(tmp_path: Path) -> None:
+def test_a_concurrent_run_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "report"
     with stage_folder(out) as first:
         first.add("index.html", b"A")
@@ -189,28 +189,28 @@ def test_a_second_run_at_the_same_time_is_told_so(tmp_path: Path) -> None:
         assert "wait" in str(caught.value.hint)
         first.add("pictures/aa/1.jpg", b"1")
         first.finish()
-    assert there(out) == {"index.html": b"A", "pictures/aa/1.jpg": b"1"}
+    assert files_in(out) == {"index.html": b"A", "pictures/aa/1.jpg": b"1"}
     assert write(out, {"index.html": b"B"}) == (1, 1)
 
 
 @pytest.mark.parametrize("while_moving", [False, True])
-def test_a_file_that_comes_meanwhile_is_not_replaced(
+def test_a_file_that_appears_meanwhile_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, while_moving: bool
 ) -> None:
     out = tmp_path / "report"
     out.mkdir()
     real = Path.replace
 
-    def comes(self: Path, target: Path) -> Path:
+    def replace_after_a_foreign_write(self: Path, target: Path) -> Path:
         if target.name == "first.html":
             (out / "index.html").write_bytes(b"mine")
         return real(self, target)
 
-    with pytest.raises(FaceclustError, match=r"index.html was not made"), stage_folder(out) as stage:
+    with pytest.raises(FaceclustError, match=r"refusing to overwrite .*index.html"), stage_folder(out) as stage:
         stage.add("first.html", b"1")
         stage.add("index.html", b"2")
         if while_moving:
-            monkeypatch.setattr(Path, "replace", comes)
+            monkeypatch.setattr(Path, "replace", replace_after_a_foreign_write)
         else:
             (out / "index.html").write_bytes(b"mine")
         stage.finish()

@@ -1,4 +1,4 @@
-"""What a reader has before them: rendered, filtered, by keyboard, in the dark, on paper and on a phone."""
+"""The report in a real browser: rendering, filter, keyboard, dark mode, print and small screens."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tests.support.browser import asked_for, browser, media, size_of, write
 from tests.support.drawn_faces import draw_face
 from tests.support.report_builders import EVIL, everything, html, report
 
-#: How many pictures cannot be shown.
+#: Script: the number of pictures that cannot be decoded.
 BROKEN = """
 const all = [...document.images];
 all.forEach((image) => { image.loading = "eager"; });
 return Promise.all(all.map((image) => image.decode().then(() => 0, () => 1))).then((bad) => bad.filter(Boolean).length);
 """
-#: The ranks of the headings, in order.
+#: Script: the levels of the headings, in order.
 HEADINGS = "return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((heading) => Number(heading.tagName[1]))"
-#: Where a part is in the window, once the page has come to rest.
+#: Script: the position of an element in the window after scrolling has ended.
 PLACE = """
 const [id, done] = arguments;
 setTimeout(() => done(document.getElementById(id).getBoundingClientRect()), 200);
 """
-#: Lays all of the page out.
+#: Script: force a layout of the whole page.
 OPEN = """
 document.querySelectorAll(".person, .group").forEach((part) => { part.style.contentVisibility = "visible"; });
 document.querySelectorAll("details").forEach((part) => { part.open = true; });
 """
-#: Paths and marks of the links into a folder.
+#: Script: paths and fragments of the links into a folder.
 LINKS = """
 const links = [...document.querySelectorAll("a")].map((link) => [link.pathname, link.hash]);
 return links.filter(([path]) => path.startsWith(arguments[0]));
@@ -57,7 +57,7 @@ def _driver() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def driver(_driver: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome]:
-    """At the top of the page; nothing went wrong on it in the end."""
+    """A browser at the top of the page. The browser's log has to be empty at the end."""
     size_of(_driver, 1440)
     media(_driver)
     _driver.get("about:blank")
@@ -86,7 +86,7 @@ def press(driver: webdriver.Chrome, *keys: str) -> None:
 
 
 def contrast(one: str, other: str) -> float:
-    """Of two computed colours, by WCAG 2.2: relative luminance with 0.05 added."""
+    """Return the contrast ratio of two computed colours (WCAG 2.2)."""
 
     def luminance(colour: str) -> float:
         parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
@@ -97,7 +97,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_it_renders_and_asks_nothing_of_the_network(driver: webdriver.Chrome) -> None:
+def test_it_renders_without_network_requests(driver: webdriver.Chrome) -> None:
     assert shown(driver)[:2] == [EVIL, "Åsa Öberg"]
     assert {url.partition(":")[0] for url in asked_for(driver)} <= {"file", "data", "about"}
     assert driver.execute_script(BROKEN) == 0
@@ -114,7 +114,7 @@ def test_hostile_names_stay_text(driver: webdriver.Chrome) -> None:
         driver.switch_to.alert.accept()
 
 
-def test_a_script_that_is_not_the_pages_own_does_not_run(_driver: webdriver.Chrome, page: str, tmp_path: Path) -> None:
+def test_foreign_scripts_do_not_run(_driver: webdriver.Chrome, page: str, tmp_path: Path) -> None:
     from urllib.parse import unquote, urlparse
 
     text = Path(unquote(urlparse(page).path)).read_text(encoding="utf-8")
@@ -124,15 +124,15 @@ def test_a_script_that_is_not_the_pages_own_does_not_run(_driver: webdriver.Chro
     assert "Content Security Policy" in str(_driver.get_log("browser"))
 
 
-def test_the_filter_finds_by_parts_of_names_and_says_how_many(driver: webdriver.Chrome) -> None:
-    find, said = driver.find_element(By.NAME, "find"), driver.find_element(By.ID, "found")
-    assert said.get_attribute("aria-live") == "polite" and said.text == "29 shown"
-    find.send_keys("asa ob")  # whatever the accents
-    assert shown(driver) == ["Åsa Öberg"] and said.text == "1 of 29 shown"
+def test_the_filter_matches_parts_of_names_and_reports_the_count(driver: webdriver.Chrome) -> None:
+    find, status = driver.find_element(By.NAME, "find"), driver.find_element(By.ID, "found")
+    assert status.get_attribute("aria-live") == "polite" and status.text == "29 shown"
+    find.send_keys("asa ob")  # accents are ignored
+    assert shown(driver) == ["Åsa Öberg"] and status.text == "1 of 29 shown"
     find.send_keys(Keys.ESCAPE)
     assert len(shown(driver)) == 29
     find.send_keys("nobody of this name")
-    assert shown(driver) == [] and said.text == "0 of 29 shown"
+    assert shown(driver) == [] and status.text == "0 of 29 shown"
     find.clear()
     find.send_keys("<img")
     assert shown(driver) == [EVIL]
@@ -147,16 +147,16 @@ def test_sorting_and_kinds(driver: webdriver.Chrome) -> None:
     assert shown(driver)[1:5] == ["Åsa Öberg", "Person 0", "Person 1", "Person 2"] and shown(driver)[-1] == "Zoë"
     show.select_by_visible_text("everyone")
     sort.select_by_visible_text("last year")
-    assert shown(driver)[0] == "Group 100"  # 2020; all others ended in 2016
+    assert shown(driver)[0] == "Group 100"  # last year 2020; all others end in 2016
     sort.select_by_visible_text("most faces")
     assert shown(driver)[0] == EVIL and shown(driver)[-1] == "Group 104"
 
 
-def test_all_of_it_by_keyboard(driver: webdriver.Chrome) -> None:
+def test_the_page_works_by_keyboard(driver: webdriver.Chrome) -> None:
     press(driver, Keys.TAB)
     assert "Skip to the content" in focused(driver)
     skip = driver.switch_to.active_element
-    assert skip.rect["y"] >= 0 and style(driver, ".skip", "outline-style") == "solid"  # seen now
+    assert skip.rect["y"] >= 0 and style(driver, ".skip", "outline-style") == "solid"  # visible once focused
     press(driver, Keys.ENTER)
     assert 'id="main"' in focused(driver)
     press(driver, Keys.TAB)
@@ -168,11 +168,11 @@ def test_all_of_it_by_keyboard(driver: webdriver.Chrome) -> None:
     target = driver.current_url.partition("#")[2]
     assert driver.find_element(By.ID, target).find_element(By.CLASS_NAME, "name").text == "Zoë"
     assert driver.execute_script("return scrollY") > 0
-    press(driver, Keys.TAB)  # goes on from there
+    press(driver, Keys.TAB)  # focus continues from the target
     assert driver.switch_to.active_element.find_elements(By.XPATH, f"./ancestor::*[@id='{target}']")
 
 
-def test_a_screen_reader_finds_its_way(driver: webdriver.Chrome) -> None:
+def test_the_page_is_accessible_to_screen_readers(driver: webdriver.Chrome) -> None:
     script = """
     const all = (selector) => [...document.querySelectorAll(selector)], named = (e) =>
       e.getAttribute("aria-label") || document.getElementById(e.getAttribute("aria-labelledby"))?.textContent;
@@ -197,7 +197,7 @@ def test_a_screen_reader_finds_its_way(driver: webdriver.Chrome) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_what_is_behind_them(driver: webdriver.Chrome, scheme: str) -> None:
+def test_text_has_enough_contrast(driver: webdriver.Chrome, scheme: str) -> None:
     media(driver, prefers_color_scheme=scheme)
     back = style(driver, "body", "background-color")
     assert contrast(back, "rgb(0, 0, 0)") > 15 if scheme == "light" else contrast(back, "rgb(0, 0, 0)") < 1.5
@@ -214,7 +214,7 @@ def test_words_stand_out_from_what_is_behind_them(driver: webdriver.Chrome, sche
         (".mark", card),
     ):
         assert contrast(style(driver, selector, "color"), behind) >= 4.5, selector
-    # The darkest cell of the matrix: its colour over the card's.
+    # The darkest cell of the matrix is translucent: blend it with the card's colour.
     tint = [float(part) for part in re.findall(r"[\d.]+", style(driver, ".m5", "background-color"))]
     under = [int(part) for part in re.findall(r"\d+", card)[:3]]
     mixed = [round(tint[3] * t + (1 - tint[3]) * u) for t, u in zip(tint, under, strict=False)]
@@ -222,24 +222,24 @@ def test_words_stand_out_from_what_is_behind_them(driver: webdriver.Chrome, sche
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1440])
-def test_nothing_sticks_out_of_the_window(driver: webdriver.Chrome, width: int) -> None:
+def test_nothing_overflows_the_window(driver: webdriver.Chrome, width: int) -> None:
     size_of(driver, width)
     driver.execute_script(OPEN)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script("scrollTo(500, 0); return scrollX") == 0
     table = driver.find_element(By.CSS_SELECTOR, ".scroll")
-    assert table.get_attribute("tabindex") == "0"  # by arrow keys where it is wider
+    assert table.get_attribute("tabindex") == "0"  # scrollable by arrow keys if it is wider
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_links_lead_to_their_part_however_much_is_not_laid_out_yet(driver: webdriver.Chrome, width: int) -> None:
+def test_links_reach_sections_that_have_no_layout_yet(driver: webdriver.Chrome, width: int) -> None:
     size_of(driver, width)
     for part in ("groups", "look", "people", "together", "skipped", "everyone"):
         driver.execute_script("document.querySelector(arguments[0]).click()", f".ways a[href='#{part}']")
         assert -5 <= driver.execute_async_script(PLACE, part)["top"] < 850, part
 
 
-def test_on_paper_there_is_no_furniture(driver: webdriver.Chrome) -> None:
+def test_print_has_no_controls(driver: webdriver.Chrome) -> None:
     media(driver, "print", prefers_color_scheme="dark")
     assert style(driver, "body", "background-color") == "rgb(255, 255, 255)"
     assert style(driver, "body", "color") == "rgb(0, 0, 0)"
@@ -250,7 +250,7 @@ def test_on_paper_there_is_no_furniture(driver: webdriver.Chrome) -> None:
     assert len(pdf) > 50_000  # with its pictures
 
 
-def test_it_is_whole_without_scripts(page: str) -> None:
+def test_it_is_complete_without_scripts(page: str) -> None:
     with browser(scripts=False) as driver:
         driver.get(page)
         assert len(shown(driver)) == 29 and not driver.find_element(By.ID, "controls").is_displayed()
@@ -259,14 +259,14 @@ def test_it_is_whole_without_scripts(page: str) -> None:
         assert driver.get_log("browser") == []
 
 
-def test_a_folder_of_pages_is_walked_from_end_to_end(_driver: webdriver.Chrome, tmp_path: Path) -> None:
+def test_every_page_of_a_folder_is_reachable(_driver: webdriver.Chrome, tmp_path: Path) -> None:
     persons, places, more = everything()
-    made = report(persons, places, **more)
-    for number, face in enumerate(sorted(made.pictures)):
+    built = report(persons, places, **more)
+    for number, face in enumerate(sorted(built.pictures)):
         (tmp_path / picture_path(face)).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / picture_path(face)).write_bytes(draw_face(number))
     names = []
-    for name, text in render_pages(made, made.pictures, Path("/photos"), tmp_path):
+    for name, text in render_pages(built, built.pictures, Path("/photos"), tmp_path):
         write(tmp_path / name, text)
         names.append(name)
     assert len(names) == len(set(names)) == 1 + 24 + 1

@@ -38,7 +38,7 @@ def anna(confirmed: str = "1") -> list[Person]:
     ]
 
 
-def test_what_users_and_files_are_called_cannot_break_the_page() -> None:
+def test_hostile_names_cannot_break_the_page() -> None:
     persons, places, more = everything()
     found = Elements()
     page = html(report(persons, places, **more))
@@ -54,12 +54,12 @@ def test_what_users_and_files_are_called_cannot_break_the_page() -> None:
     assert {value[1:] for value in links if value and value.startswith("#")} <= set(ids)
 
 
-def test_the_page_says_who_how_many_when_where_and_with_whom() -> None:
+def test_the_page_has_counts_dates_places_and_companions() -> None:
     persons = [*anna(), Person("p2", "Ben", ("4",), frozenset("4"), (3,))]
     places = [place("1", "a.jpg", (2019, 3)), place("2", "b.jpg", (2021, 7)), place("3", "c.jpg", None)]
-    made = report(persons, [*places, place("4", "a.jpg", (2019, 3)), place("9", "c.jpg", None)])
-    page = html(made)
-    for words in (
+    built = report(persons, [*places, place("4", "a.jpg", (2019, 3)), place("9", "c.jpg", None)])
+    page = html(built)
+    for text in (
         "2 faces on 2 photos · 2019–2021",
         "1 confirmed, 1 suggested",
         "Group 2",
@@ -71,13 +71,13 @@ def test_the_page_says_who_how_many_when_where_and_with_whom() -> None:
         "faceclust name 2 NAME",
         '<bdi>Anna</bdi></a> and <a href="#p2"><bdi>Ben</bdi></a>',
     ):
-        assert words in page, words
-    (companion,) = made.named[0].companions
+        assert text in page, text
+    (companion,) = built.named[0].companions
     assert (companion.name, companion.photos, companion.confirmed) == ("Ben", 1, 1)
     assert "nobody was found" in html(report([], []))
 
 
-def test_the_page_marks_what_is_suggested_and_nothing_else() -> None:
+def test_only_suggested_faces_and_photos_are_marked() -> None:
     def page(confirmed: str) -> str:
         return html(report(anna(confirmed), [place("1", "a.jpg"), place("2", "b.jpg"), place("3", "c.jpg")]))
 
@@ -89,9 +89,9 @@ def test_the_page_marks_what_is_suggested_and_nothing_else() -> None:
     assert "nobody has confirmed them" not in page("12") and ">suggested<" not in page("12")
 
 
-def test_a_copy_of_a_photo_is_as_sure_as_the_photo() -> None:
-    made = report(anna(), [place("1", "a.jpg"), place("1", "copy.jpg"), place("2", "b.jpg")])
-    lines = {line.photo: line.confirmed for line in made.named[0].photos}
+def test_a_copy_of_a_confirmed_photo_is_confirmed() -> None:
+    built = report(anna(), [place("1", "a.jpg"), place("1", "copy.jpg"), place("2", "b.jpg")])
+    lines = {line.photo: line.confirmed for line in built.named[0].photos}
     assert lines == {"a.jpg": True, "copy.jpg": True, "b.jpg": False}
 
 
@@ -102,39 +102,39 @@ def test_pictures_are_the_best_of_each_year() -> None:
     assert len(select_faces_across_years(places, 99)) == 10
 
 
-def test_a_time_line_is_by_month_the_best_first_and_what_has_no_date_last() -> None:
+def test_a_timeline_is_by_month_with_undated_faces_last() -> None:
     places = [
         place("old", when=(2018, 12), quality=0.1),
         place("good", when=(2019, 2), quality=0.9),
         place("better", when=(2019, 2), quality=0.95),
         place("left out", when=(2019, 2), quality=0.99),
         place("summer", when=(2019, 8)),
-        place("some day", when=None),
+        place("undated", when=None),
     ]
     years = build_timeline(places, {found.face_id for found in places} - {"left out"}, {"old"})
     assert [year.number for year in years] == [2018, 2019, None]
     assert [month.number for month in years[1].months] == [2, 8]
-    assert [shot.face_id for shot in years[1].months[0].pictures] == ["better", "good"]
+    assert [picture.face_id for picture in years[1].months[0].pictures] == ["better", "good"]
     assert (years[1].faces, years[1].share, years[1].months[0].omitted) == (4, 1.0, 1)
     assert years[0].months[0].pictures[0].confirmed and years[0].share == 0.25
 
 
-def test_fewer_pictures_of_everybody_where_there_are_too_many() -> None:
+def test_a_picture_limit_reduces_everybody_equally() -> None:
     persons = [
         Person(f"p{i}", f"P{i}", tuple(f"{i} {n}" for n in range(size)), frozenset(), (i,))
         for i, size in enumerate((50, 50, 2))
     ]
     places = {face: [place(face)] for person in persons for face in person.face_ids}
-    everyone = choose_pictures(persons, places, ["0 7"], 20, None)
-    assert (len(everyone.faces), everyone.omitted) == (43, 0)
-    some = choose_pictures(persons, places, ["0 49"], 20, 15)
-    assert len(some.faces) == 15 and some.omitted > 0 and "0 49" in some.faces
-    counts = [len(some.faces.intersection(person.face_ids)) for person in persons]
+    unlimited = choose_pictures(persons, places, ["0 7"], 20, None)
+    assert (len(unlimited.faces), unlimited.omitted) == (43, 0)
+    limited = choose_pictures(persons, places, ["0 49"], 20, 15)
+    assert len(limited.faces) == 15 and limited.omitted > 0 and "0 49" in limited.faces
+    counts = [len(limited.faces.intersection(person.face_ids)) for person in persons]
     assert counts[2] == 2 and abs(counts[0] - counts[1]) <= 1
     assert len(choose_pictures(persons, places, [], 20, 2).faces) == 2
 
 
-def test_places_are_towns_wherever_a_grid_would_cut_them() -> None:
+def test_a_town_on_a_grid_line_is_one_place() -> None:
     north = [(48.149, 11.5), (48.151, 11.5), (48.15, 11.501), (48.4, 11.5)]
     photos = [facts(place(f"{i}", f"{i}.jpg", (2019 + i, 1)), at) for i, at in enumerate(north)]
     found = assign_places(photos)
@@ -144,12 +144,15 @@ def test_places_are_towns_wherever_a_grid_would_cut_them() -> None:
     assert (format_coordinates(hut), hut.photos) == ("48.40° N, 11.50° E", 1)
 
 
-def test_a_place_may_lie_on_the_date_line_and_nonsense_is_none() -> None:
-    across = [facts(place("1", "1.jpg"), (-17.0, 179.999)), facts(place("2", "2.jpg"), (-17.0, -179.999))]
-    (spot,) = summarise_places(across, assign_places(across))
-    assert format_coordinates(spot) in ("17.00° S, 180.00° E", "17.00° S, 180.00° W")
-    for odd in ((91.0, 0.0), (float("nan"), 0.0), (0.0, 181.0)):
-        assert assign_places([facts(place("1"), odd)]) == {}
+def test_places_cross_the_date_line_and_invalid_coordinates_are_ignored() -> None:
+    photos = [
+        facts(place("1", "1.jpg"), (-17.0, 179.999)),
+        facts(place("2", "2.jpg"), (-17.0, -179.999)),
+    ]
+    (place_summary,) = summarise_places(photos, assign_places(photos))
+    assert format_coordinates(place_summary) in ("17.00° S, 180.00° E", "17.00° S, 180.00° W")
+    for invalid in ((91.0, 0.0), (float("nan"), 0.0), (0.0, 181.0)):
+        assert assign_places([facts(place("1"), invalid)]) == {}
     assert assign_places([]) == {} and summarise_places([], {}) == ()
     assert format_coordinates(GeoPlace(-0.001, -0.004, 1, "")) == "0.00° N, 0.00° E"
 
@@ -159,31 +162,31 @@ def test_every_photo_with_coordinates_has_one_place(points: list[tuple[float, fl
     photos = [facts(place(str(i), f"{i}.jpg"), at) for i, at in enumerate(points)]
     found = assign_places(photos)
     assert len(found) == len(points)
-    assert sum(spot.photos for spot in summarise_places(photos, found)) == len(points)
+    assert sum(place_summary.photos for place_summary in summarise_places(photos, found)) == len(points)
 
 
-def test_a_matrix_has_those_seen_together_most() -> None:
+def test_a_matrix_has_the_people_who_share_most_photos() -> None:
     pairs = [PersonPair(("Anna", "Ben"), 5, 2), PersonPair(("Ben", "Clara"), 1, 0)]
     ids = {"Anna": "a", "Ben": "b", "Clara": "c"}
-    made = build_matrix(pairs, ids, {"Anna": 9, "Ben": 7, "Clara": 3})
-    assert made is not None and made.max_count == 5
-    assert [name for _, name in made.people] == ["Ben", "Anna", "Clara"]
-    assert made.counts == ((7, 5, 1), (5, 9, 0), (1, 0, 3))
+    built = build_matrix(pairs, ids, {"Anna": 9, "Ben": 7, "Clara": 3})
+    assert built is not None and built.max_count == 5
+    assert [name for _, name in built.people] == ["Ben", "Anna", "Clara"]
+    assert built.counts == ((7, 5, 1), (5, 9, 0), (1, 0, 3))
     assert build_matrix([], {}, {}) is None
     assert [shade_level(n, 5) for n in (0, 1, 5)] == [0, 1, 5]
 
 
 def test_every_reason_for_skipping_is_explained() -> None:
     skipped = [{"photo": f"{i} {reason}", "reason": reason, "detail": ""} for reason in SkipReason for i in range(2)]
-    made = group_skips([*skipped, {"photo": "x", "reason": "empty file", "detail": ""}])
-    assert made[0].reason == "empty file" and made[0].count == 3
-    assert all(skips.explanation for skips in made) and len(made) == len(SkipReason)
+    built = group_skips([*skipped, {"photo": "x", "reason": "empty file", "detail": ""}])
+    assert built[0].reason == "empty file" and built[0].count == 3
+    assert all(group.explanation for group in built) and len(built) == len(SkipReason)
     (unknown,) = group_skips([{"photo": "x", "reason": "of tomorrow", "detail": "y"}])
     assert unknown.explanation == "" and unknown.photos == (("x", "y"),)
 
 
 @pytest.mark.parametrize(
-    ("years", "words"), [([], ""), ([None], ""), ([2019], "2019"), ([2021, None, 2019], "2019–2021")]
+    ("years", "text"), [([], ""), ([None], ""), ([2019], "2019"), ([2021, None, 2019], "2019–2021")]
 )
-def test_date_range(years: list[int | None], words: str) -> None:
-    assert format_year_range(datetime(y, 1, 1) if y else None for y in years) == words
+def test_year_range_is_formatted(years: list[int | None], text: str) -> None:
+    assert format_year_range(datetime(y, 1, 1) if y else None for y in years) == text
