@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import faces_of, record_and_print
 from faceclust.errors import UsageError
 
 
@@ -27,8 +28,6 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust merge 12 31 Anna
       faceclust merge 12 31
     """
-    from faceclust.cli.output.answers import faces_of, record_and_print
-
     opened = open_library(library)
     targets = [opened.select_faces(text) for text in what]
     if len(targets) > 1 and len({target.name for target in targets}) == 1 and targets[0].name is not None:
