@@ -37,11 +37,11 @@ from faceclust.library.searching import Searches
 from faceclust.packs.verify import require_files
 from faceclust.people.identification import IDENTIFY_THRESHOLD, NEIGHBOURS
 from faceclust.progress import Progress, ShouldStop
-from faceclust.scan.unchanged import scan_if_unchanged
+from faceclust.scan.unchanged import scan_unchanged
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.find_library import find_library, find_library_for_scan, relative_folder, remember_library
 from faceclust.store.schema import release_memory
-from faceclust.store.settings import set_precision
+from faceclust.store.settings import precision_in_use, set_precision
 from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:
@@ -100,13 +100,12 @@ class Library(Importing, Measuring, Answers, Searches, Pages, Sharing, Forgettin
         folder outside the library, a senseless width or precision, LibraryBusyError while another
         process scans or clusters it, PackError for a device, or models, that are not there.
         """
-        folders = list(folders)
         starts = [relative_folder(self.root, Path(folder)) for folder in folders] or [""]
         if precision not in (None, *PRECISIONS):
             raise UsageError(f"no precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
         if min_face is None and precision is None:
-            unchanged = scan_if_unchanged(self.home, folders, self.pack_name)
-            if unchanged:
+            kept = precision_in_use(self.root).value
+            if unchanged := scan_unchanged(self.home, starts, self.pack_name, kept):
                 return unchanged
         from faceclust.packs.session import choose_device  # loads the model runtime
         from faceclust.scan.examine import ScanSettings
