@@ -89,7 +89,7 @@ def test_boxes_as_json(named: Library) -> None:
 
 def test_the_exit_code_tells_whether_any_was_found(named: Library) -> None:
     done = run("find", COLLINS, "--since", "2022", cwd=named.root)
-    assert (done.returncode, done.stdout) == (1, "") and "no photo" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "") and "no photos match" in done.stderr
     done = run("find", COLLINS, "--since", "2022", "--json", cwd=named.root)
     assert done.returncode == 1 and json.loads(done.stdout)["photos"] == []
 
@@ -97,10 +97,10 @@ def test_the_exit_code_tells_whether_any_was_found(named: Library) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "find whom?"),
+        ([], "find needs a name or an option"),
         (["Eilen Collins"], "hint: Eileen Collins?"),
         (["--without", "99"], "there is no group 99"),
-        ([COLLINS, "--json", "-0"], "do not go together"),
+        ([COLLINS, "--json", "-0"], "cannot be combined"),
     ],
 )
 def test_mistakes_are_told_with_the_remedy(named: Library, arguments: list[str], words: str) -> None:
@@ -165,7 +165,7 @@ def test_who_is_with_whom(both_named: Library) -> None:
 
 
 def test_together_with_nobody(library: Library) -> None:
-    assert ok("together", "--library", library.root) == "no two people are together\n"
+    assert ok("together", "--library", library.root) == "no two people share 1 photo\n"
 
 
 def test_people_as_json_say_which_faces_are_confirmed(
