@@ -17,10 +17,10 @@ from faceclust.errors import UsageError
 @library_option
 @json_option
 def command(who: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
-    """Say that faces which came along with a group are indeed that person.
+    """Confirm suggested faces of a person.
 
-    WHO is a name, or a group of a named person. WHAT are face ids or group numbers; without them
-    all suggested faces of WHO are confirmed.
+    WHO is a name, or the number of a named person's group. WHAT are face ids or group numbers;
+    without them, all suggested faces of WHO are confirmed.
 
     \b
     Examples:
@@ -30,14 +30,16 @@ def command(who: str, what: tuple[str, ...], library: Path | None, as_json: bool
     """
     opened = open_library(library)
     target = opened.select_faces(who)
-    named = [opened.person_of[face] for face in target.all_faces or target.faces if face in opened.person_of]
-    if len({person.id for person in named}) > 1:
-        raise UsageError(f"{target.label} is several people's", hint="name the one: faceclust confirm NAME FACE...")
-    if not named:
-        raise UsageError(f"{target.label} has no name yet", hint=f'faceclust name {who} "NAME" gives one and confirms')
-    person = named[0]
-    theirs = set(person.face_ids).intersection(target.all_faces or target.faces) - person.confirmed
-    faces = faces_of(opened, what) if what else sorted(theirs)
+    people = [opened.person_of[face] for face in target.all_faces or target.faces if face in opened.person_of]
+    if len({person.id for person in people}) > 1:
+        raise UsageError(
+            f"{target.label} belongs to several people", hint="choose one of them: faceclust confirm NAME FACE..."
+        )
+    if not people:
+        raise UsageError(f"{target.label} has no name yet", hint=f'faceclust name {who} "NAME" names and confirms it')
+    person = people[0]
+    suggested = set(person.face_ids).intersection(target.all_faces or target.faces) - person.confirmed
+    faces = faces_of(opened, what) if what else sorted(suggested)
     if not faces:
-        raise UsageError(f"all faces of {target.label} are confirmed already")
+        raise UsageError(f"all faces of {target.label} are already confirmed", hint="faceclust people shows the counts")
     record_and_print(opened, as_json, lambda: opened.confirm(faces, person.label))

@@ -15,10 +15,10 @@ from faceclust.cli.output.answers import faces_of, record_and_print, refuse_name
 @library_option
 @json_option
 def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
-    """Say that groups (by number) or faces (by id) are nobody you want to name.
+    """Stop asking about groups (by number) or faces (by id).
 
-    They are not asked about again. A person's name in place of a number means all of that person's
-    faces; they lose the name, and `faceclust undo` brings it back.
+    With a person's name instead of a number, all faces of that person are ignored and lose the
+    name; `faceclust undo` brings it back.
 
     \b
     Examples:
@@ -26,6 +26,6 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust ignore 4f1c0a9be2d85c11
     """
     opened = open_library(library)
-    refuse_named_groups(opened, what, "faceclust ignore '{name}', if that is meant")
+    refuse_named_groups(opened, what, "to ignore that person, type: faceclust ignore '{name}'")
     faces = faces_of(opened, what)
     record_and_print(opened, as_json, lambda: opened.ignore(faces))

@@ -16,10 +16,10 @@ from faceclust.cli.output.answers import faces_of, record_and_print
 @library_option
 @json_option
 def command(name: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
-    """Say that faces are not NAME: they never go with that person again.
+    """Mark faces as not being NAME: they are never put with that person again.
 
-    WHAT are face ids or group numbers; of a group that is partly NAME's, NAME's faces. A later `name`
-    or `confirm` takes it back.
+    WHAT are face ids or group numbers. Of a group that is partly NAME's, only NAME's faces are
+    meant. A later `name` or `confirm` overrides it.
 
     \b
     Examples:

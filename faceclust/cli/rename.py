@@ -16,7 +16,7 @@ from faceclust.cli.output.answers import record_and_print
 @library_option
 @json_option
 def command(name: str, new_name: str, library: Path | None, as_json: bool) -> None:
-    """Call the person NAME by the name NEW_NAME.
+    """Change a person's name from NAME to NEW_NAME.
 
     To make two people one, use `faceclust merge`.
 

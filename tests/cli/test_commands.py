@@ -33,7 +33,7 @@ def test_the_main_job_from_nothing(tmp_path: Path) -> None:
     assert COLLINS in (tmp_path / "r.html").read_text()
     ok("albums", tmp_path / "People")
     assert len(list((tmp_path / "People" / COLLINS).iterdir())) == 4
-    assert "taken back: Eileen Collins (4 faces)" in ok("undo")
+    assert "undone: Eileen Collins (4 faces)" in ok("undo")
     assert "removed 4" in ok("albums", tmp_path / "People")
     assert "0 scanned, 7 unchanged" in ok("scan")
 
@@ -88,7 +88,7 @@ def test_the_first_line_says_which_library(library: Library) -> None:
         (["cluster", "--algorithm", "kmeans"], 2, "must be one of average, complete, single, hdbscan, not 'kmeans'"),
         (["name", "99", "Anna", "--library", "LIB"], 2, "there is no group 99"),
         (["name", "1", " ", "--library", "LIB"], 2, "at least one letter"),
-        (["undo", "--library", "LIB"], 1, "nothing to take back"),
+        (["undo", "--library", "LIB"], 1, "there is nothing to undo"),
         (["label", "--library", "LIB"], 2, "needs a terminal"),
         (["report", "-o", "/no/such/folder/r.html", "--library", "LIB"], 2, "cannot be written"),
         (["export", "-o", "/no/such/folder/f.csv", "--library", "LIB"], 2, "cannot be written"),

@@ -36,7 +36,7 @@ def test_names_go_in_and_out_again(library: Library, table: Path) -> None:
     assert "P20 (8 faces), from a table" in ok("journal", *there)
     assert json.loads(ok("journal", "--json", *there))["events"][0]["source"] == "a table"
     assert "nothing new was entered; 8 faces had the name already" in ok("import", table, *there)
-    assert "taken back: P20 (8 faces), from a table" in ok("undo", "1", *there)
+    assert "undone: P20 (8 faces), from a table" in ok("undo", "1", *there)
     assert "nobody has a name" in ok("people", *there)
 
 

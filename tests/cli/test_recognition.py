@@ -90,7 +90,7 @@ def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], picture
         (["collins.jpg"], "nobody has a name yet"),
         (["--threshold", "0", "collins.jpg"], "0.0 is not a distance above 0"),
         (["-k", "0", "collins.jpg"], "k is 0"),
-        ([], "Missing argument"),
+        ([], "faceclust identify needs the argument PHOTO"),
     ],
 )
 def test_identify_mistakes(library: Library, pictures: Path, arguments: list[str], words: str) -> None:
@@ -116,7 +116,7 @@ def test_verify_says_which_face_it_took_and_speaks_json(pictures: Path) -> None:
     value = json.loads(done.stdout)
     number = value["faces"][0]["number"]
     assert done.returncode == 1 and value["same"] is False and value["threshold"] == 0.0001
-    assert done.stderr == f"both.jpg: 2 faces; taken: the largest, both.jpg#{number}\n"
+    assert done.stderr == f"both.jpg: 2 faces; comparing the largest, both.jpg#{number}\n"
 
 
 def test_verify_faces_of_the_library(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
