@@ -55,7 +55,7 @@ def test_calibrate_cluster_and_back(made: Library) -> None:
     assert threshold("cluster", "-l", root, "--dry-run", "--algorithm", "single") == (1.1, False)
     said = ok("cluster", "-l", root)
     assert f"threshold {found:g}, calibrated on 40 people" in said
-    assert "all were grouped anew: the threshold was 1.1" in said
+    assert "all faces were grouped from scratch: the threshold was 1.1" in said
     assert "[calibration.dlib]" in ok("config", "-l", root)
     assert json.loads(ok("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
     tomllib.loads(ok("config", "-l", root))

@@ -41,15 +41,15 @@ def test_new_photos_go_to_the_groups_that_are_there(library: Library) -> None:
     after = Library(library.root).group_of
     assert before.items() <= after.items() and len(after) == len(before) + 2
     said = ok("cluster", "--library", library.root, "--full")
-    assert "the same faces; all were grouped anew: --full" in said and "no group has changed" in said
+    assert "the same faces; all faces were grouped from scratch: --full" in said and "no group has changed" in said
 
 
 def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(library: Library) -> None:
     before = dict(library.group_of)
     said = ok("cluster", "--library", library.root, "--threshold", "0.02")
-    assert "now alone: " in said and "all were grouped anew: the threshold was 1.1" in said
+    assert "now alone: " in said and "all faces were grouped from scratch: the threshold was 1.1" in said
     assert Library(library.root).group_of != before
-    assert "gone back to the grouping before" in ok("cluster", "--library", library.root, "--undo")
+    assert "restored the previous grouping" in ok("cluster", "--library", library.root, "--undo")
     assert Library(library.root).group_of == before
     changes = json.loads(ok("cluster", "--library", library.root, "--undo", "--json"))["changes"]
     assert changes["left"] and Library(library.root).group_of != before
@@ -98,11 +98,11 @@ def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> No
     ok("cluster", "--library", library.root, "-t", "0.02")
     files = [library.home.clusters, library.home.previous_clusters]
     before = [file.read_bytes() for file in files]
-    assert "this would go back" in ok("cluster", "--library", library.root, "--undo", "-n")
+    assert "would restore the previous grouping" in ok("cluster", "--library", library.root, "--undo", "-n")
     assert [file.read_bytes() for file in files] == before
     for choice in (["--full"], ["-t", "1.1"], ["--min-size", "2"]):
         done = run("cluster", "--library", library.root, "--undo", *choice)
-        assert done.returncode == 2 and "--undo goes with" in done.stderr
+        assert done.returncode == 2 and "--undo cannot be combined" in done.stderr
     assert [file.read_bytes() for file in files] == before
 
 
@@ -184,7 +184,7 @@ def test_undo_says_what_came_after(library: Library) -> None:
     save(variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
     ok("cluster", "--library", library.root)
-    assert "1 face came after that grouping; next: faceclust cluster" in ok(
+    assert "1 face not in that grouping; next: faceclust cluster" in ok(
         "cluster", "--library", library.root, "--undo"
     )
 

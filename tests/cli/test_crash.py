@@ -74,8 +74,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(photos: Path, undisturbed: list[dict
     os.killpg(scan.pid, signal.SIGINT)  # a terminal sends it to workers too
     out, err = scan.communicate(timeout=60)
     assert scan.returncode == 130
-    assert "finishing the photos in hand" in err and f"to go on, type: faceclust scan {photos}" in err
-    assert "Traceback" not in err and "left to do" in out
+    assert "finishing the photos already started" in err and f"To continue: faceclust scan {photos}" in err
+    assert "Traceback" not in err and " remaining" in out
     done = known(photos)
     assert done >= 10
     assert json.loads(ok("scan", photos, "--json"))["unchanged"] == done

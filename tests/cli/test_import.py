@@ -30,12 +30,12 @@ def table(library: Library, tmp_path: Path) -> Path:
 def test_names_go_in_and_out_again(library: Library, table: Path) -> None:
     there = ("--library", library.root)
     dry = ok("import", table, "--dry-run", *there)
-    assert "would be entered: 8 faces of 1 person" in dry and not library.journal.path.exists()
+    assert "would import: 8 faces of 1 person" in dry and not library.journal.path.exists()
     done = ok("import", table, *there)
-    assert "P20: 8 faces" in done and "entered: 8 faces of 1 person" in done and "faceclust undo 1" in done
+    assert "P20: 8 faces" in done and "imported: 8 faces of 1 person" in done and "faceclust undo 1" in done
     assert "P20 (8 faces), from a table" in ok("journal", *there)
     assert json.loads(ok("journal", "--json", *there))["events"][0]["source"] == "a table"
-    assert "nothing new was entered; 8 faces had the name already" in ok("import", table, *there)
+    assert "nothing new to import; 8 faces already had the name" in ok("import", table, *there)
     assert "undone: P20 (8 faces), from a table" in ok("undo", "1", *there)
     assert "nobody has a name" in ok("people", *there)
 

@@ -61,7 +61,7 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     terminal = LabelTerminal(library.root, PATH=f"{viewer.parent}:{os.environ['PATH']}")
     terminal.question("(group 1)")
     terminal.type("?\r")
-    screen = terminal.wait("goes on from here")
+    screen = terminal.wait("continues from here")
     for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "o, o 2 ", "q  "):
         assert key in screen, key
     for answer, number in (("o\r", 1), ("o 2\r", 2)):

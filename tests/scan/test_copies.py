@@ -195,7 +195,7 @@ def test_names_come_along(small: Library) -> None:
 
 def test_the_program_says_so(small: Library) -> None:
     move(small.root, "a/collins.bmp", "c/eileen.bmp")
-    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (known by content)" in ok("scan", small.root)
+    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (same content)" in ok("scan", small.root)
 
 
 # -- the smallest face looked for --------------------------------------------

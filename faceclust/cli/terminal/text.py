@@ -1,6 +1,8 @@
-"""Text for a terminal: printable file names, plural forms."""
+"""Text for a terminal: printable file names, plural forms, shortened lists."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -11,3 +13,10 @@ def printable(text: str) -> str:
 def format_count(number: int, singular: str, plural: str | None = None) -> str:
     """ "1 photo", "1,204 photos"."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def limit_lines(lines: Sequence[str], limit: int, hint: str) -> list[str]:
+    """The first `limit` lines, and one with the number of the others. `hint`: how to list all."""
+    if len(lines) <= limit:
+        return list(lines)
+    return [*lines[:limit], f"  … and {len(lines) - limit:,} more ({hint})"]
