@@ -19,7 +19,7 @@ from faceclust.outputs.map.layout import require_method
     type=click.Path(path_type=Path, dir_okay=False),
     default="faceclust-map.html",
     show_default=True,
-    help="The file to write; - for stdout.",
+    help="The file to write, - for standard output.",
 )
 @click.option(
     "--method",
@@ -27,18 +27,17 @@ from faceclust.outputs.map.layout import require_method
     type=click.Choice(["tsne", "umap"]),
     default="tsne",
     show_default=True,
-    help="How faces are laid out; umap needs faceclust[umap].",
+    help="Projection method; umap needs faceclust[umap].",
 )
 @click.option(
-    "--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Faces with a picture at most."
+    "--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Most faces with a picture."
 )
 @library_option
 def command(out: Path, method: str, pictures: int, library: Path | None) -> None:
-    """Write one HTML page with every face as a point, faces that are alike side by side.
+    """Write one HTML page with every face as a point, similar faces side by side.
 
-    Points are coloured by person and show their picture; the page zooms, finds people by name,
-    holds all it needs and opens without a network. Distances between groups far apart mean
-    nothing.
+    Points are coloured by person and show their picture. The page can be zoomed and searched by
+    name, and opens without a network. Distances between remote groups have no meaning.
 
     \b
     Examples:
@@ -51,8 +50,5 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
     opened = open_library(library)
     remind_to_cluster(opened)
     html = opened.map_page(file or Path("map.html"), method=method, pictures=pictures).encode()
-    write_output(
-        file,
-        lambda stream: stream.write(html),
-        f"{format_count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB",
-    )
+    size = f"{format_count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB"
+    write_output(file, lambda stream: stream.write(html), size)

@@ -184,9 +184,7 @@ def test_undo_says_what_came_after(library: Library) -> None:
     save(variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
     ok("cluster", "--library", library.root)
-    assert "1 face not in that grouping; next: faceclust cluster" in ok(
-        "cluster", "--library", library.root, "--undo"
-    )
+    assert "1 face not in that grouping; next: faceclust cluster" in ok("cluster", "--library", library.root, "--undo")
 
 
 def test_a_group_of_which_one_face_is_left_is_none(library: Library) -> None:

@@ -44,7 +44,7 @@ def test_a_dash_is_standard_output_and_nothing_else_goes_there(library: Library)
 def test_binary_tables_are_not_shown_in_a_terminal(library: Library) -> None:
     command = f"{' '.join(COMMAND)} export --format sqlite --library '{library.root}'"
     terminal = pexpect.spawn("sh", ["-c", command], encoding="utf-8", timeout=60)
-    terminal.expect("not for a terminal to show")
+    terminal.expect("refusing to write binary data to a terminal")
     terminal.expect(pexpect.EOF)
     piped = subprocess.run(f"{command} | head -c 15", shell=True, capture_output=True, check=False)
     assert piped.stdout == b"SQLite format 3"
@@ -98,5 +98,5 @@ def test_a_full_disk_behind_standard_output_is_said(library: Library, command: l
             check=False,
         )
     assert done.returncode == 1
-    assert "error: standard output cannot be written: No space left on device" in done.stderr
+    assert "error: cannot write to standard output: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
