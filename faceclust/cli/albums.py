@@ -43,7 +43,7 @@ from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
 )
 @click.option("--unnamed", is_flag=True, help="Also make a folder for each unnamed group.")
 @click.option(
-    "--min-quality", metavar="Q", type=float, default=0.0, help="Only faces of at least this quality, 0 to 1."
+    "--min-quality", metavar="Q", type=float, default=0.0, help="Only faces of this quality or better, 0 to 1."
 )
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
 @click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")

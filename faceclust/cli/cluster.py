@@ -186,7 +186,7 @@ def _print_sizes(faces: int, sizes: list[int]) -> None:
 
 def _print_clustering_next_step(library: Library, dry_run: bool, groups: int) -> None:
     if dry_run:
-        click.echo("nothing was written (--dry-run)")
+        click.echo("nothing was written: --dry-run")
         return
     unnamed = len(library.unnamed_groups()) if library.answers.has_answers else groups
     suggested = {

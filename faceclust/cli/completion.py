@@ -12,7 +12,7 @@ from faceclust.cli.common import COMPLETION_VARIABLE
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes faceclust's commands in a shell.
+    """Print the completion script for a shell.
 
     \b
     Examples:

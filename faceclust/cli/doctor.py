@@ -16,9 +16,9 @@ from faceclust.library.status import check_installation
 @json_option
 @click.pass_context
 def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
-    """Check the installation: what a bug report needs.
+    """Check the installation, and print the facts that a bug report needs.
 
-    Exits with 1 where something is wrong.
+    The exit code is 1 if there is a problem.
 
     \b
     Example:
@@ -45,4 +45,4 @@ def _print_findings(findings: dict[str, Any]) -> None:
     for problem in findings["problems"]:
         click.echo(f"problem:    {problem}")
     if not findings["problems"]:
-        click.echo("all is well")
+        click.echo("no problems found")

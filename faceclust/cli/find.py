@@ -33,7 +33,7 @@ from faceclust.errors import UsageError
 @click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
 @click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
 @click.option("--folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Only photos in FOLDER and below it.")
-@click.option("--min-quality", metavar="Q", type=float, help="Only faces of at least this quality, 0 to 1.")
+@click.option("--min-quality", metavar="Q", type=float, help="Only faces of this quality or better, 0 to 1.")
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
 @click.option("--null", "-0", "null", is_flag=True, help="End each path with NUL, for xargs -0.")
 @library_option

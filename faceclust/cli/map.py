@@ -29,9 +29,7 @@ from faceclust.outputs.map.layout import require_method
     show_default=True,
     help="Projection method; umap needs faceclust[umap].",
 )
-@click.option(
-    "--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Most faces with a picture."
-)
+@click.option("--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Most pictures.")
 @library_option
 def command(out: Path, method: str, pictures: int, library: Path | None) -> None:
     """Write one HTML page with every face as a point, similar faces side by side.

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.table import print_table
+from faceclust.cli.terminal.table import table_lines
 from faceclust.cli.terminal.text import format_count
 
 
@@ -44,8 +44,5 @@ def command(who: tuple[str, ...], min_photos: int, confirmed: bool, library: Pat
         click.echo(f"no two people share {format_count(min_photos, 'photo')}")
     else:
         columns = ("photos", "confirmed", "suggested")
-        print_table(
-            [*columns, "people"],
-            [[*(str(row[column]) for column in columns), " and ".join(row["people"])] for row in rows],
-            left_columns=[3],
-        )
+        cells = [[*(str(row[column]) for column in columns), " and ".join(row["people"])] for row in rows]
+        click.echo("\n".join(table_lines([*columns, "people"], cells, left=[len(columns)])))

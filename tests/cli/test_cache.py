@@ -16,7 +16,7 @@ def test_check_prune_and_clear(library: Library) -> None:
     cache = root / "2020/.faceclust.parquet"
     cache.write_bytes(b"damaged")
     done = run("cache", "check", "-l", root)
-    assert done.returncode == 1 and "1 problem" in done.stdout and "1 photo gone" in done.stdout
+    assert done.returncode == 1 and "1 problem" in done.stdout and "1 photo deleted" in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if str(cache) in line]
     assert "faceclust scan" in line
     dry = json.loads(ok("cache", "prune", "-n", "--json", "-l", root))

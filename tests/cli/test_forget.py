@@ -27,7 +27,7 @@ def test_a_dry_run_says_what_would_go_and_writes_nothing(named: Named) -> None:
     library, _, faces = named
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
     said = ok("forget", "eileen collins", "--dry-run", "--library", library.root)
-    assert f"would go: {COLLINS}" in said and f"2 confirmed, {len(faces) - 2} suggested" in said
+    assert f"would remove: {COLLINS}" in said and f"2 confirmed, {len(faces) - 2} suggested" in said
     assert "4 caches" in said and "1 line of 1 journal" in said and "nothing was written" in said
     assert "reports, albums and exports" in said
     after = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
@@ -57,7 +57,7 @@ def test_confirmed_faces_alone(named: Named) -> None:
     [
         (["forget", "Eileen Colins", "--yes"], "Eileen Collins?"),
         (["forget", COLLINS], "needs a terminal"),
-        (["forget", COLLINS, "--json"], "--json does not ask"),
+        (["forget", COLLINS, "--json"], "--json cannot ask for confirmation"),
     ],
 )
 def test_what_cannot_be_is_said(named: Named, arguments: list[str], words: str) -> None:

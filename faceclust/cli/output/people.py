@@ -32,14 +32,9 @@ def print_people_table(rows: Sequence[Mapping[str, Any]]) -> None:
         ["" if cell_len(name) > width else name, *_number_cells(row), *(row[date] or "–" for date in _DATE_COLUMNS)]
         for name, row in zip(names, rows, strict=True)
     ]
-    first, last = len(_NUMBER_COLUMNS) + 1, len(_NUMBER_COLUMNS) + 2
-    heading, *lines = table_lines(
-        ["name", *_NUMBER_COLUMNS, *_DATE_COLUMNS],
-        cells,
-        left_columns=(0, first, last),
-        min_width=min(width, max(map(cell_len, names), default=0)),
-    )
-    click.echo(click.style(heading, bold=True))
+    dates = range(len(_NUMBER_COLUMNS) + 1, len(_NUMBER_COLUMNS) + 1 + len(_DATE_COLUMNS))
+    heading, *lines = table_lines(["name", *_NUMBER_COLUMNS, *_DATE_COLUMNS], cells, left=(0, *dates))
+    click.echo(heading)
     for name, row, line in zip(names, rows, lines, strict=True):
         for text in ([name] if cell_len(name) > width else []) + [line, *_detail_lines(row, columns)]:
             click.echo(text)

@@ -14,8 +14,7 @@ from faceclust.cli.common import require_parent_folder
 from faceclust.errors import UsageError
 from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
-from faceclust.photos.errors import UndecodableError
-from faceclust.photos.formats import HEAD_BYTES, detect_format
+from faceclust.scan.crawl import is_photo_file
 
 #: The value of `-o` that means standard output.
 STDOUT = Path("-")
@@ -41,11 +40,20 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
 def _require_replaceable(file: Path) -> None:
     """Raises UsageError for a photo and for a file of a library, which a typing error must not destroy."""
     refuse_library_file(file)
-    real = Path(os.path.realpath(file))
-    if real.suffix.lower() in PHOTO_EXTENSIONS or (real.is_file() and has_photo_content(real)):
+    if _looks_like_photo(Path(os.path.realpath(file))):
         raise UsageError(
             f"refusing to overwrite {file}: it is, or is named like, a photo", hint="name another file with -o"
         )
+
+
+def _looks_like_photo(file: Path) -> bool:
+    """Whether the file is a photo by its name or its content."""
+    if file.suffix.lower() in PHOTO_EXTENSIONS:
+        return True
+    try:
+        return file.is_file() and is_photo_file(file)
+    except OSError:
+        return False  # writing it fails, too, and says why
 
 
 def refuse_library_file(file: Path) -> None:
@@ -56,16 +64,6 @@ def refuse_library_file(file: Path) -> None:
     )
     if is_library_file:
         raise UsageError(f"refusing to overwrite {file}: faceclust keeps its data there", hint="name another file")
-
-
-def has_photo_content(file: Path) -> bool:
-    """Whether the file's content is that of a photo."""
-    try:
-        with file.open("rb") as stream:
-            detect_format(stream.read(HEAD_BYTES))
-    except (UndecodableError, OSError):
-        return False
-    return True
 
 
 def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:

@@ -1,45 +1,36 @@
-"""Tables of plain columns."""
+"""Tables as text: headings, aligned columns, no lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-#: Wide enough that no cell is ever wrapped or cut off.
-_UNLIMITED_WIDTH = 100_000
+_MAX_WIDTH = 1000  # columns; a terminal wraps longer lines itself
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left_columns: Sequence[int] = (0,)) -> None:
-    """Print columns under headings, which are bold on a terminal.
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table with the first column aligned to the left and the others to the right."""
+    for line in table_lines(headings, rows):
+        click.echo(line)
 
-    `left_columns`: indices of the columns aligned to the left; the others are aligned to the right.
+
+def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """The lines of a table, one for the headings and one for each row.
+
+    The columns in `left` are aligned to the left, the others to the right. Headings are bold on a
+    terminal.
     """
-    heading, *lines = table_lines(headings, rows, left_columns=left_columns)
-    click.echo("\n".join([click.style(heading, bold=True), *lines]))
-
-
-def table_lines(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, left_columns: Sequence[int] = (0,), min_width: int = 0
-) -> list[str]:
-    """The lines of a table without colours: the headings, then one for each row.
-
-    `min_width`: the least width of the first column, in terminal columns.
-    """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for index, heading in enumerate(headings):
-        table.add_column(
-            Text(heading),
-            justify="left" if index in left_columns else "right",
-            no_wrap=True,
-            min_width=0 if index else min_width,
-        )
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(width=_UNLIMITED_WIDTH, color_system=None)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for number in range(len(headings)):
+        table.add_column(justify="left" if number in left else "right", no_wrap=True)
+    for cells in (headings, *rows):
+        table.add_row(*map(Text, cells))
+    console = Console(width=_MAX_WIDTH, no_color=True, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
-    return [line.rstrip() for line in capture.get().splitlines()]
+    heading, *lines = (line.rstrip() for line in capture.get().splitlines())
+    return [click.style(heading, bold=True), *lines]
