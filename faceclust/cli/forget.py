@@ -38,9 +38,7 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
       faceclust forget "Anna Maria"
     """
     if as_json and not (yes or dry_run):
-        raise UsageError(
-            "--json cannot ask for confirmation", hint="add --yes, or --dry-run to see what would be removed"
-        )
+        raise UsageError("--json cannot ask for confirmation", hint="add --yes or --dry-run")
     opened = open_library(library)
     plan = opened.plan_forget(name, confirmed_only=confirmed)
     if not as_json:
@@ -57,9 +55,7 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
 
 def _require_typed_name(name: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(
-            "forget asks for confirmation and needs a terminal", hint="without one, add --yes or --dry-run"
-        )
+        raise UsageError("forget asks for confirmation and needs a terminal", hint="add --yes or --dry-run")
     typed = click.prompt("This cannot be undone. To continue, type the name", default="", show_default=False)
     if person_key(typed) != person_key(name):
         raise FaceclustError(
