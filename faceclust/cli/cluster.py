@@ -24,6 +24,7 @@ from faceclust.errors import UsageError
 from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:
+    from faceclust.cluster.group import Grouping
     from faceclust.library.library import Library
     from faceclust.store.calibrations import Calibration
 
@@ -123,24 +124,12 @@ def command(
     labels = grouping.clustering.labels
     sizes = sorted(Counter(labels[labels >= 0].tolist()).values(), reverse=True)
     if as_json:
-        print_json(
-            {
-                "library": str(opened.root),
-                **choices,
-                "calibrated": calibration is not None,
-                "named": len(opened.people()),
-                "written": not dry_run,
-                **grouping_record(grouping, sizes),
-            }
-        )
+        record = {"calibrated": calibration is not None, "named": len(opened.people()), "written": not dry_run}
+        print_json({"library": str(opened.root), **choices, **record, **grouping_record(grouping, sizes)})
         return
     _print_threshold_source(choices["threshold"], calibration, is_configured)
-    _print_sizes(len(labels), sizes)
-    if grouping.changes is not None:
-        print_face_changes(grouping, grouping.changes)
-        print_group_changes(grouping.changes, names | names_of_groups(opened))
-    suggest_full_run(grouping)
-    _print_clustering_next_step(opened, dry_run, len(sizes))
+    _print_grouping(grouping, sizes, names | names_of_groups(opened))
+    _print_next_step(opened, dry_run, len(sizes))
 
 
 def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
@@ -178,13 +167,18 @@ def _print_threshold_source(threshold: float, calibration: Calibration | None, i
         click.echo(f"threshold {threshold:g}, set in a configuration file (faceclust config shows it)")
 
 
-def _print_sizes(faces: int, sizes: list[int]) -> None:
+def _print_grouping(grouping: Grouping, sizes: list[int], names: dict[int, str]) -> None:
+    faces = len(grouping.clustering.labels)
     click.echo(f"{format_count(faces, 'face')}: {format_count(len(sizes), 'group')}, {faces - sum(sizes):,} alone")
     if sizes:
         click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
+    if grouping.changes is not None:
+        print_face_changes(grouping, grouping.changes)
+        print_group_changes(grouping.changes, names)
+    suggest_full_run(grouping)
 
 
-def _print_clustering_next_step(library: Library, dry_run: bool, groups: int) -> None:
+def _print_next_step(library: Library, dry_run: bool, groups: int) -> None:
     if dry_run:
         click.echo("nothing was written: --dry-run")
         return

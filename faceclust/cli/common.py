@@ -27,28 +27,24 @@ _SURROGATE_ESCAPE = re.compile("[\udc80-\udcff]")
 
 
 def library_option(function: F) -> F:
-    """`--library FOLDER`."""
+    """Add the option `--library FOLDER`."""
     return click.option(
         "--library",
         "-l",
         type=click.Path(path_type=Path),
         metavar="FOLDER",
-        help="The photo library. Default: $FACECLUST_LIBRARY, else this folder's, else the last one scanned.",
+        help="Photo library. Default: $FACECLUST_LIBRARY, else the one this folder is in, else the last one scanned.",
     )(function)
 
 
 def json_option(function: F) -> F:
-    """`--json`."""
+    """Add the option `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
 def open_library(folder: Path | None) -> Library:
-    """Find the library in use, and print it on the first line of stderr."""
-    return announce_library(faceclust.Library.find(folder, progress=TerminalProgress()))
-
-
-def announce_library(library: Library) -> Library:
-    """Print on stderr which library a command uses."""
+    """Find the library in use, and print its folder on the first line of stderr."""
+    library = faceclust.Library.find(folder, progress=TerminalProgress())
     click.echo(f"library: {library.root}", err=True)
     return library
 

@@ -30,7 +30,7 @@ def convert_click_error(error: click.ClickException) -> UsageError:
     return UsageError(message, hint=hint)
 
 
-def describe_bad_value(name: str, kind: click.ParamType, message: str) -> str:
+def describe_bad_value(name: str, kind: object, message: str) -> str:
     """Say which values the option or key `name` takes. `message`: click's words about the wrong value."""
     value, separator, _ = message.partition(" is not ")
     if not separator:
