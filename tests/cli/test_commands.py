@@ -1,4 +1,4 @@
-"""Every command as a user types it: what it prints, where, and how it fails."""
+"""Every command as a user types it: its output, and its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.command import COMMAND, ok, run
 from tests.support.sample_photos import COLLINS, make_library
 
 
-def test_the_main_job_from_nothing(tmp_path: Path) -> None:
+def test_the_main_job_from_an_empty_start(tmp_path: Path) -> None:
     photos = tmp_path / "Pictures"
     truth = make_library(photos, photos_each=2)
     assert "7 photos: 7 scanned" in ok("scan", photos)
@@ -51,7 +51,7 @@ def test_the_main_job_from_nothing(tmp_path: Path) -> None:
         ["albums", "OUT"],
     ],
 )
-def test_json_is_all_there_is_on_stdout(library: Library, tmp_path: Path, arguments: list[str]) -> None:
+def test_stdout_is_nothing_but_json(library: Library, tmp_path: Path, arguments: list[str]) -> None:
     if arguments == ["undo"]:
         ok("name", "1", "A", "--library", library.root)
     arguments = [str(tmp_path / "out") if argument == "OUT" else argument for argument in arguments]
@@ -66,7 +66,7 @@ def test_export_formats_and_queries(library: Library, tmp_path: Path) -> None:
     assert count == len(json.loads(ok("export", "-f", "json", "--library", library.root)))
 
 
-def test_the_first_line_says_which_library(library: Library) -> None:
+def test_the_first_line_names_the_library(library: Library) -> None:
     done = run("status", cwd=library.root / "2019")
     assert done.stderr.splitlines()[0] == f"library: {library.root}"
     done = run("status", env={"FACECLUST_LIBRARY": str(library.root)})
@@ -115,7 +115,7 @@ def test_bad_input_gets_a_clear_line_and_a_code(library: Library, arguments: lis
     assert "Usage:" not in done.stderr and "\nhint: " in done.stderr
 
 
-def test_damaged_files_are_said_without_a_traceback(library: Library) -> None:
+def test_damaged_files_are_reported_without_a_traceback(library: Library) -> None:
     library.home.clusters.write_bytes(b"broken")
     done = run("people", "--library", library.root)
     assert done.returncode == 1 and "hint: type: faceclust cluster" in done.stderr
@@ -125,14 +125,14 @@ def test_damaged_files_are_said_without_a_traceback(library: Library) -> None:
     assert done.returncode == 0 and "faceclust scan" in done.stderr
 
 
-def test_albums_dry_run_does_nothing(library: Library, tmp_path: Path) -> None:
+def test_a_dry_run_of_albums_writes_nothing(library: Library, tmp_path: Path) -> None:
     out = tmp_path / "People"
-    said = ok("albums", out, "--unnamed", "--dry-run", "--library", library.root)
-    assert "make    group 1/" in said and "would be made" in said
+    output = ok("albums", out, "--unnamed", "--dry-run", "--library", library.root)
+    assert "make    group 1/" in output and "would be made" in output
     assert not out.exists()
 
 
-def test_a_closed_pipe_is_no_fault(library: Library) -> None:
+def test_a_closed_pipe_is_not_an_error(library: Library) -> None:
     command = f"{' '.join(COMMAND)} export --library '{library.root}' | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd="/")
     assert done.stdout.startswith("photo,") and "Traceback" not in done.stderr and "error" not in done.stderr

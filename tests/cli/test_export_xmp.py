@@ -1,4 +1,4 @@
-"""faceclust export --format xmp."""
+"""The command `faceclust export --format xmp`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
 
 
 def written(root: Path) -> dict[str, list[str]]:
-    """Photo → who is in its sidecar."""
+    """Photo → the people in its sidecar."""
     out = {}
     for path in sorted(root.rglob("*.xmp")):
         text = path.read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]])
     assert not [path for path in named.root.rglob("*.xmp") if "Eileen" in path.read_text(encoding="utf-8")]
 
 
-def test_the_same_tree_elsewhere_of_confirmed_faces(named: Library, tmp_path: Path) -> None:
+def test_the_same_tree_in_another_folder_with_confirmed_faces_only(named: Library, tmp_path: Path) -> None:
     ok(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
     found = written(tmp_path / "out")
     assert sum(COLLINS in people for people in found.values()) == 1
@@ -65,12 +65,12 @@ def test_the_same_tree_elsewhere_of_confirmed_faces(named: Library, tmp_path: Pa
     assert text.count('mwg-rs:Type="Face"') == 1 and "mwg-rs:Name" not in text
 
 
-def test_sidecars_called_as_adobe_does(named: Library) -> None:
+def test_sidecars_can_be_named_as_adobe_does(named: Library) -> None:
     ok(*EXPORT, "--where", "sidecar", "--names", "file.xmp", "--library", named.root)
     assert (named.root / "2019/collins-0.xmp").is_file() and not list(named.root.rglob("*.jpg.xmp"))
 
 
-def test_a_broken_sidecar_is_named_and_the_others_are_written(named: Library) -> None:
+def test_a_broken_sidecar_is_reported_and_the_others_are_written(named: Library) -> None:
     broken = named.root / "2019/collins-0.jpg.xmp"
     broken.write_bytes(b"not XML")
     done = run(*EXPORT, "--where", "sidecar", "--library", named.root)
@@ -79,11 +79,11 @@ def test_a_broken_sidecar_is_named_and_the_others_are_written(named: Library) ->
     assert "made 9, changed 0, unchanged 0, skipped 1" in done.stdout and broken.read_bytes() == b"not XML"
 
 
-def test_another_programs_name_stays_and_is_told(named: Library) -> None:
+def test_the_name_of_another_program_is_kept_and_reported(named: Library) -> None:
     where = (*EXPORT, "--where", "sidecar", "--library", named.root)
     ok(*where)
     path = named.root / "2019/collins-0.jpg.xmp"
-    text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in the note
+    text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in our own copy
     path.write_text(text, encoding="utf-8")
     done = run(*where)
     assert done.returncode == 0
@@ -91,7 +91,7 @@ def test_another_programs_name_stays_and_is_told(named: Library) -> None:
     assert '"Ellen"' in path.read_text(encoding="utf-8") and COLLINS not in path.read_text(encoding="utf-8")
 
 
-def test_what_cannot_be_asked_for(named: Library, tmp_path: Path) -> None:
+def test_contradictory_options_are_refused(named: Library, tmp_path: Path) -> None:
     for arguments, words in (
         (EXPORT, "--where sidecar writes beside your photos"),
         ((*EXPORT, "--where", "sidecar", "-o", "x.xmp"), "--where OUT"),
@@ -104,5 +104,5 @@ def test_what_cannot_be_asked_for(named: Library, tmp_path: Path) -> None:
     assert written(named.root) == {} and not list(tmp_path.glob("*.parquet"))
 
 
-def test_nobody_named(library: Library) -> None:
+def test_without_names_the_next_step_is_shown(library: Library) -> None:
     assert "nobody has a name yet" in ok(*EXPORT, "--where", "sidecar", "--library", library.root)

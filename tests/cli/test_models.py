@@ -157,7 +157,7 @@ def test_remove_follows_no_link(folder: Path, tmp_path: Path) -> None:
 def test_bad_input_gets_a_clear_line(folder: Path, arguments: list[str], code: int, words: str) -> None:
     done = run("models", *arguments)
     assert done.returncode == code and words in done.stderr and done.stdout.count("error") == 0
-    assert "Traceback" not in done.stderr and "fault in faceclust" not in done.stderr
+    assert "Traceback" not in done.stderr and "bug in faceclust" not in done.stderr
     assert here(folder) == ["pack.toml"]
 
 
