@@ -76,7 +76,7 @@ def test_the_library_file_is_found_from_the_working_folder_and_the_scanned_folde
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "words"),
     [
         ("threshold = ", "config.toml cannot be read"),
         ("nonsense = 1", "unknown key nonsense: no command has such an option"),

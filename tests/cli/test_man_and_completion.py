@@ -26,8 +26,8 @@ def shown(page: str) -> str:
 
 
 def test_the_page_in_the_package_is_up_to_date() -> None:
-    """To write it again: faceclust man > faceclust/manual/faceclust.1."""
-    shipped = Path(faceclust.cli.__file__).parents[1] / "manual" / "faceclust.1"
+    """To write it again: faceclust man > faceclust/cli/faceclust.1."""
+    shipped = Path(faceclust.cli.__file__).parent / "faceclust.1"
     assert shipped.read_text(encoding="utf-8") == manual_page(cli)
 
 
