@@ -132,10 +132,18 @@ def _paragraph_lines(text: str) -> Iterator[str]:
 
 
 def _wrapped_lines(text: str) -> Iterator[str]:
-    yield from map(_escape_roff, textwrap.wrap(text, 70, break_long_words=False, break_on_hyphens=False))
+    escaped = _escape_characters(text)
+    yield from map(_guard_line, textwrap.wrap(escaped, 76, break_long_words=False, break_on_hyphens=False))
 
 
-def _escape_roff(text: str) -> str:
-    """Escape text for roff: dashes stay copyable, and no line is read as a request."""
-    escaped = text.rstrip().replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
-    return f"\\&{escaped}" if escaped.startswith((".", " ")) or not escaped else escaped
+def _escape_roff(line: str) -> str:
+    """Escape a line for roff: dashes stay copyable, and it is not read as a request."""
+    return _guard_line(_escape_characters(line.rstrip()))
+
+
+def _escape_characters(text: str) -> str:
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+
+
+def _guard_line(line: str) -> str:
+    return f"\\&{line}" if line.startswith((".", " ")) or not line else line
