@@ -61,7 +61,9 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
     help="Clustering method; hdbscan ignores the threshold.",
 )
 @click.option("--min-size", type=click.IntRange(1), default=2, show_default=True, help="Break up smaller groups.")
-@click.option("--min-samples", type=click.IntRange(1), default=1, show_default=True, help="Core points of hdbscan.")
+@click.option(
+    "--min-samples", type=click.IntRange(1), default=1, show_default=True, help="Neighbours of a core face in hdbscan."
+)
 @click.option(
     "--second-pass/--no-second-pass",
     default=True,

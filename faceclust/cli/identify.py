@@ -30,12 +30,12 @@ def command(
 ) -> None:
     """Name the people on photos, of the library or any others.
 
-    One line a face: PHOTO#2 is the second face from the left. A face of the library gets the name
+    Prints one line for each face; PHOTO#2 is the second face from the left. A face of the library gets the name
     you gave it. Any other face is compared with confirmed faces, or with the suggested ones of
     people without confirmed faces. The distance is squared L2 to the mean of the N nearest faces
     of a person. Two faces on one photo are two people.
 
-    With as many strangers as known people, 99 % of the names marked "close" are right, and 95 % of
+    With as many strangers as known people, more than 99 % of the names marked "close" are right, and 95 % of
     those marked "likely"; check those marked "possible". At 1.1, 1 % of strangers get a name if 100
     people are known, 3 % if 420 are. One in five faces of people with a single confirmed face is
     missed: confirm more faces, or try --threshold 1.3.

@@ -61,7 +61,11 @@ class LazyCommands(Mapping[str, click.Command]):
 
 
 class CommandGroup(click.Group):
-    """A group that answers an unknown command with the nearest known one."""
+    """A group that lists its commands in order, and answers an unknown one with the nearest known one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of definition."""
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -83,10 +87,6 @@ class LazyGroup(CommandGroup):
         super().__init__(name, **attributes)
         self._table = tuple(table)
         self.commands = LazyCommands(table)  # type: ignore[assignment] # read-only
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names in the order of the table."""
-        return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands under their headings, from the table alone."""

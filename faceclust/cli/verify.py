@@ -33,7 +33,7 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
 
     A threshold of 1.8 gives the most right answers for pairs of single faces (99 %); it takes 1 %
     of pairs of strangers for the same person. 1.45 lowers that to 0.1 %, and misses 1 in 23 pairs
-    of the same person. Clusters and identify compare with several faces, for which 1.1 is right.
+    of the same person. Grouping and identify compare with several faces, for which 1.1 is right.
 
     The exit code is 0 for the same person, 1 for different people, and 2 if there is no answer.
 
