@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.output.grouping import (
+    changes_record,
+    grouping_record,
+    join_truncated,
+    names_of_groups,
+    print_face_changes,
+    print_group_changes,
+    suggest_full_run,
+)
 from faceclust.cli.terminal.text import format_count
+from faceclust.errors import UsageError
+from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:
+    from faceclust.cluster.group import Grouping
     from faceclust.library.library import Library
+    from faceclust.store.calibrations import Calibration
 
 
 class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versions of click
@@ -26,9 +41,6 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
             self.fail(f"{value!r} is neither a number, such as 1.1, nor auto", param, ctx)
 
 
-_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
-
-
 @click.command("cluster")
 @library_option
 @click.option(
@@ -38,7 +50,7 @@ _COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
     metavar="auto|N",
     default="auto",
     show_default=True,
-    help="Squared L2 distance up to which groups are one; auto: the calibrated one, else 1.1.",
+    help="Squared L2 distance up to which groups are merged; auto is the calibrated one, else 1.1.",
 )
 @click.option(
     "--algorithm",
@@ -46,15 +58,17 @@ _COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
     type=click.Choice(["average", "complete", "single", "hdbscan"]),
     default="average",
     show_default=True,
-    help="How groups are made; hdbscan knows no threshold.",
+    help="Clustering method; hdbscan ignores the threshold.",
 )
 @click.option("--min-size", type=click.IntRange(1), default=2, show_default=True, help="Break up smaller groups.")
-@click.option("--min-samples", type=click.IntRange(1), default=1, show_default=True, help="For hdbscan.")
+@click.option(
+    "--min-samples", type=click.IntRange(1), default=1, show_default=True, help="Neighbours of a core face in hdbscan."
+)
 @click.option(
     "--second-pass/--no-second-pass",
     default=True,
     show_default=True,
-    help="Average linkage again, with allowance for loose groups.",
+    help="Repeat average linkage, allowing for loose groups.",
 )
 @click.option(
     "--min-quality",
@@ -62,12 +76,12 @@ _COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
     type=float,
     default=0.5,
     show_default=True,
-    help="Poorer faces join finished groups, or group among themselves; 0: all alike.",
+    help="Poorer faces join finished groups or group among themselves; 0 treats all faces alike.",
 )
-@click.option("--allow-same-photo", is_flag=True, help="Two faces of a photo may be one person: collages, mirrors.")
-@click.option("--full", is_flag=True, help="Group all faces anew, not only new ones. Numbers are kept.")
-@click.option("--dry-run", "-n", is_flag=True, help="Say what would change, and write nothing.")
-@click.option("--undo", is_flag=True, help="Go back to the grouping before this; again to return.")
+@click.option("--allow-same-photo", is_flag=True, help="Allow two faces of one photo in a group: collages, mirrors.")
+@click.option("--full", is_flag=True, help="Group all faces from scratch, not only new ones. Group numbers are kept.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would change, and write nothing.")
+@click.option("--undo", is_flag=True, help="Restore the previous grouping; repeat to go forward again.")
 @json_option
 @click.pass_context
 def command(
@@ -82,10 +96,11 @@ def command(
 ) -> None:
     """Group the faces by person.
 
-    A lower threshold makes more and purer groups, a higher one fewer and larger ones.
-    Names given before stay with their faces. Two faces of one photo are two people.
-    After a scan, groups keep their numbers and take in new faces; with another threshold
-    or --full all faces are grouped anew, and what has changed is said.
+    A lower threshold makes more groups with fewer mistakes in them, a higher one makes fewer and
+    larger groups. Names stay with their faces. Two faces on one photo are two people.
+
+    After a scan, groups keep their numbers and take in new faces. With another threshold or
+    --full, all faces are grouped from scratch, and the changes are listed.
 
     \b
     Examples:
@@ -94,100 +109,87 @@ def command(
       faceclust cluster --algorithm hdbscan --min-size 3
       faceclust cluster --undo
     """
-    from faceclust.cli.output.grouping import (
-        grouping_record,
-        names_of_groups,
-        print_face_changes,
-        print_group_changes,
-        suggest_full_run,
-    )
-
-    given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _COMMAND_LINE]
-    if undo and given:
-        raise click.UsageError("--undo goes with --dry-run, --json and --library only")
+    sources = {name: context.get_parameter_source(name) for name in ("full", *choices)}
+    if undo and ParameterSource.COMMANDLINE in sources.values():
+        raise UsageError(
+            "--undo cannot be combined with options other than --dry-run, --json and --library",
+            hint="faceclust cluster --undo",
+        )
     opened = open_library(library)
     if undo:
         _undo_clustering(opened, dry_run, as_json)
         return
     names = names_of_groups(opened)
-    told = _resolve_threshold(context, opened, choices)
+    is_configured = choices["threshold"] != "auto" and sources["threshold"] is ParameterSource.DEFAULT_MAP
+    calibration = _resolve_threshold(context, opened, choices)
     grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
     labels = grouping.clustering.labels
-    sizes = _group_sizes(labels)
+    sizes = sorted(Counter(labels[labels >= 0].tolist()).values(), reverse=True)
     if as_json:
-        run = {
-            "library": str(opened.root),
-            **choices,
-            "calibrated": "calibrated" in told,
-            "named": len(opened.people()),
-            "written": not dry_run,
-        }
-        print_json(run | grouping_record(grouping, sizes))
+        record = {"calibrated": calibration is not None, "named": len(opened.people()), "written": not dry_run}
+        print_json({"library": str(opened.root), **choices, **record, **grouping_record(grouping, sizes)})
         return
-    if told:
-        click.echo(told)
-    click.echo(
-        f"{format_count(len(labels), 'face')}: {format_count(len(sizes), 'group')}, {len(labels) - sum(sizes):,} alone"
-    )
-    if sizes:
-        click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
-    if grouping.changes is not None:
-        print_face_changes(grouping, grouping.changes)
-        print_group_changes(grouping.changes, names | names_of_groups(opened))
-    suggest_full_run(grouping)
-    _print_clustering_next_step(opened, dry_run, len(sizes))
+    _print_threshold_source(choices["threshold"], calibration, is_configured)
+    _print_grouping(grouping, sizes, names | names_of_groups(opened))
+    _print_next_step(opened, dry_run, len(sizes))
 
 
 def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
-    from faceclust.cli.output.grouping import changes_record, names_of_groups, print_group_changes
-
     names = names_of_groups(library)
     changes = library.undo_cluster(dry_run=dry_run)
     if as_json:
         print_json({"library": str(library.root), "written": not dry_run, "changes": changes_record(changes)})
         return
-    click.echo(f"{'this would go' if dry_run else 'gone'} back to the grouping before; --undo again returns")
+    click.echo(f"{'would restore' if dry_run else 'restored'} the previous grouping (--undo again to go forward)")
     print_group_changes(changes, names | names_of_groups(library))
     if changes.removed:
-        click.echo(f"{format_count(changes.removed, 'face')} came after that grouping; next: faceclust cluster")
+        click.echo(f"{format_count(changes.removed, 'face')} not in that grouping; next: faceclust cluster")
 
 
-def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> str:
-    """Put the number in that "auto" stands for. Gives what to say of where the number is from."""
-    from faceclust.types import OPERATING_POINT
-
+def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> Calibration | None:
+    """Replace "auto" among the choices by a number. Return the calibration it comes from, if any."""
     if choices["threshold"] != "auto":
-        said = context.get_parameter_source("threshold") is click.core.ParameterSource.DEFAULT_MAP
-        return f"threshold {choices['threshold']:g}, as a configuration file says" if said else ""
-    choices["threshold"] = OPERATING_POINT
+        return None
+    choices["threshold"] = ClusterParams().threshold
     if context.find_root().params.get("no_config"):
-        return ""
+        return None
     threshold = library.default_threshold(algorithm=choices["algorithm"], second_pass=choices["second_pass"])
-    known = library.calibration
-    if known is None or threshold != known.threshold:
-        return ""
+    calibration = library.calibration
+    if calibration is None or threshold != calibration.threshold:
+        return None
     choices["threshold"] = threshold
-    return f"threshold {threshold:g}, calibrated on {format_count(known.people, 'person', 'people')} on {known.made}"
+    return calibration
 
 
-def _group_sizes(labels: Any) -> list[int]:
-    import numpy as np
+def _print_threshold_source(threshold: float, calibration: Calibration | None, is_configured: bool) -> None:
+    if calibration:
+        people = format_count(calibration.people, "person", "people")
+        click.echo(f"threshold {threshold:g}, calibrated on {people} on {calibration.made}")
+    elif is_configured:
+        click.echo(f"threshold {threshold:g}, set in a configuration file (faceclust config shows it)")
 
-    return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
+
+def _print_grouping(grouping: Grouping, sizes: list[int], names: dict[int, str]) -> None:
+    faces = len(grouping.clustering.labels)
+    click.echo(f"{format_count(faces, 'face')}: {format_count(len(sizes), 'group')}, {faces - sum(sizes):,} alone")
+    if sizes:
+        click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
+    if grouping.changes is not None:
+        print_face_changes(grouping, grouping.changes)
+        print_group_changes(grouping.changes, names)
+    suggest_full_run(grouping)
 
 
-def _print_clustering_next_step(library: Library, dry_run: bool, groups: int) -> None:
-    from faceclust.cli.output.grouping import join_truncated
-
+def _print_next_step(library: Library, dry_run: bool, groups: int) -> None:
     if dry_run:
         click.echo("nothing was written: --dry-run")
         return
-    waiting = len(library.unnamed_groups()) if library.answers.has_answers else groups
-    new = {
+    unnamed = len(library.unnamed_groups()) if library.answers.has_answers else groups
+    suggested = {
         person.label: sum(face not in library.answers.labels for face in person.face_ids) for person in library.people()
     }
-    told = [f"{number} to {name}" for name, number in new.items() if number]
-    if told:
-        click.echo(f"suggested: {join_truncated(told)} (faceclust label asks about them first)")
-    elif waiting:
-        click.echo(f"next: faceclust label ({format_count(waiting, 'group')} without a name)")
+    items = [f"{number} for {name}" for name, number in suggested.items() if number]
+    if items:
+        click.echo(f"suggested faces: {join_truncated(items)}; next: faceclust label (asks about them first)")
+    elif unnamed:
+        click.echo(f"next: faceclust label ({format_count(unnamed, 'unnamed group')})")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.library.status import check_installation
 
 
 @click.command("doctor")
@@ -15,16 +16,14 @@ from faceclust.cli.common import json_option, library_option, print_json
 @json_option
 @click.pass_context
 def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
-    """Check the installation: what a bug report needs.
+    """Check the installation, and print the facts that a bug report needs.
 
-    Exits with 1 where something is wrong.
+    The exit code is 1 if there is a problem.
 
     \b
     Example:
       faceclust doctor
     """
-    from faceclust.library.status import check_installation
-
     findings = check_installation(library)
     print_json(findings) if as_json else _print_findings(findings)
     if findings["problems"]:
@@ -46,4 +45,4 @@ def _print_findings(findings: dict[str, Any]) -> None:
     for problem in findings["problems"]:
         click.echo(f"problem:    {problem}")
     if not findings["problems"]:
-        click.echo("all is well")
+        click.echo("no problems found")

@@ -13,27 +13,30 @@ from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, write_rows
 
-_FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
 
-
-@click.command("export", short_help="Write a table with one row a face, or XMP sidecars.")
+@click.command("export")
 @click.option(
-    "--format", "-f", "file_format", type=click.Choice(_FORMATS), help="Default: by the file's ending, else csv."
+    "--format",
+    "-f",
+    "file_format",
+    type=click.Choice([*FORMATS, "xmp"]),
+    help="Default: by the suffix of the file, else csv.",
 )
 @click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file to write; - for stdout, the default.",
+    help="The file to write, - for standard output (the default).",
 )
 @library_option
 @xmp_options
 def command(file_format: str | None, out: Path | None, library: Path | None, **xmp: Any) -> None:
-    """Write a table with one row a face: photo, box, group, person; or XMP sidecars for other programs.
+    """Write a table with one row a face (photo, box, group, person), or XMP sidecars for other programs.
 
-    Sidecars name the faces to digiKam, darktable, exiftool and others. No photo is written; a
-    sidecar that is there is added to, and a copy of it kept beside it.
+    Sidecars pass the names on to digiKam, darktable, exiftool and others. Photos are never written.
+    An existing sidecar is extended, and a copy of the original is kept beside it.
 
     \b
     Examples:
@@ -44,16 +47,11 @@ def command(file_format: str | None, out: Path | None, library: Path | None, **x
       faceclust export -f xmp --where sidecar --dry-run
       faceclust export -f xmp --where ~/sidecars --confirmed
     """
-    from faceclust.outputs.face_table import BINARY_FORMATS, write_rows
-
     if file_format == "xmp":
         export_xmp(library, out, **xmp)
         return
-    file_format = (
-        file_format
-        or _format_from_suffix(out)
-        or ("json" if xmp["as_json"] and is_on_command_line("as_json") else "csv")
-    )
+    wants_json = xmp["as_json"] and is_on_command_line("as_json")
+    file_format = file_format or _format_from_suffix(out) or ("json" if wants_json else "csv")
     refuse_xmp_options(file_format, xmp)
     file = resolve_output_file(out, binary=file_format in BINARY_FORMATS)
     rows = open_library(library).export()
@@ -61,15 +59,11 @@ def command(file_format: str | None, out: Path | None, library: Path | None, **x
 
 
 def _format_from_suffix(out: Path | None) -> str | None:
-    from faceclust.outputs.face_table import FORMAT_BY_SUFFIX, FORMATS
-
     if out is None or out == STDOUT:
         return None
-    ending = out.suffix.lstrip(".").lower()
-    kind = FORMAT_BY_SUFFIX.get(ending, ending)
-    if kind not in FORMATS:
+    suffix = out.suffix.lstrip(".").lower()
+    file_format = FORMAT_BY_SUFFIX.get(suffix, suffix)
+    if file_format not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS)
-        raise UsageError(
-            f"{out}: no format is called {ending!r}", hint=f"end the name in one of {known}, or give --format"
-        )
-    return kind
+        raise UsageError(f"{out}: unknown format {suffix!r}", hint=f"use one of the suffixes {known}, or add --format")
+    return file_format

@@ -10,7 +10,7 @@ import click
 
 from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import format_count, limit_lines, printable
 from faceclust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,22 +18,24 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _BESIDE_PHOTOS = "sidecar"
-_MAX_LINES = 20  # of one kind, that are not asked for
+_MAX_LINES = 20  # of one kind
 
 
 def xmp_options(function: F) -> F:
-    """The options that belong to `--format xmp`."""
+    """Add the options of `--format xmp`."""
     for option in (
         json_option,
-        click.option("--dry-run", "-n", is_flag=True, help="XMP: say what would be written, write nothing."),
-        click.option("--all-faces", is_flag=True, help="XMP: also the places of faces without a name."),
-        click.option("--confirmed", is_flag=True, help="XMP: name only the faces you confirmed."),
-        click.option("--names", type=click.Choice(["file.jpg.xmp", "file.xmp"]), help="XMP: how sidecars are called."),
+        click.option("--dry-run", "-n", is_flag=True, help="XMP: show what would be written, and write nothing."),
+        click.option("--all-faces", is_flag=True, help="XMP: include the boxes of unnamed faces."),
+        click.option("--confirmed", is_flag=True, help="XMP: name confirmed faces only."),
+        click.option(
+            "--names", type=click.Choice(["file.jpg.xmp", "file.xmp"]), help="XMP: naming scheme of the sidecars."
+        ),
         click.option(
             "--where",
             type=click.Path(),
             metavar="sidecar|OUT",
-            help="XMP: beside the photos, or the same tree below OUT.",
+            help="XMP: write beside the photos, or into the same folder tree below OUT.",
         ),
     ):
         function = option(function)
@@ -41,13 +43,13 @@ def xmp_options(function: F) -> F:
 
 
 def refuse_xmp_options(file_format: str, options: dict[str, Any]) -> None:
-    """Raises UsageError where a table was asked for with options of sidecars."""
+    """Raises UsageError if an option of sidecars was typed with a table format."""
     given = next(
         (name for name, value in options.items() if value and name != "as_json" and is_on_command_line(name)), None
     )
     if given:
         raise UsageError(
-            f"--{given.replace('_', '-')} is of no use for {file_format}", hint="it belongs to --format xmp"
+            f"--{given.replace('_', '-')} cannot be used with the format {file_format}", hint="add --format xmp"
         )
 
 
@@ -61,13 +63,13 @@ def export_xmp(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Write the sidecars, or say what would be written; exit code 1 where one was left alone."""
+    """Write the sidecars, or print what would be written. Exit with 1 if one was skipped."""
     if out is not None:
-        raise UsageError("sidecars go into no file of one name", hint="--where OUT names a folder for them")
+        raise UsageError("--out cannot be used with the format xmp", hint="--where OUT names a folder for the sidecars")
     if not where:
         raise UsageError(
-            "where are the sidecars to go?",
-            hint="--where sidecar puts them beside your photos, --where FOLDER the same tree below that folder",
+            "--format xmp needs --where",
+            hint="--where sidecar writes beside your photos, --where FOLDER into the same tree below that folder",
         )
     opened = open_library(library)
     plan = opened.plan_xmp(
@@ -89,42 +91,44 @@ def export_xmp(
 
 def _sidecar_plan_record(plan: SidecarPlan) -> dict[str, Any]:
     record: dict[str, Any] = {
-        action: [{"photo": one.photo, "sidecar": str(one.path), "people": one.people} for one in found]
+        action: [
+            {"photo": sidecar.photo, "sidecar": str(sidecar.path), "people": sidecar.people}
+            for sidecar in plan.with_action(action)
+        ]
         for action in ("make", "change", "same")
-        for found in [plan.with_action(action)]
     }
     record["left"] = [
-        {"photo": one.photo, "sidecar": str(one.path), "why": one.reason} for one in plan.with_action("leave")
+        {"photo": sidecar.photo, "sidecar": str(sidecar.path), "why": sidecar.reason}
+        for sidecar in plan.with_action("leave")
     ]
     record["gone"] = list(plan.missing_photos)
     record["other_names"] = [
-        {"photo": one.photo, "ours": ours, "theirs": theirs} for one in plan.sidecars for ours, theirs in one.conflicts
+        {"photo": sidecar.photo, "ours": ours, "theirs": theirs}
+        for sidecar in plan.sidecars
+        for ours, theirs in sidecar.conflicts
     ]
     return record
 
 
 def _print_sidecar_plan(plan: SidecarPlan, destination: str, dry_run: bool, has_names: bool) -> None:
     if dry_run:
-        for one in plan.with_action("make", "change"):
-            click.echo(f"{one.action:6}  {printable(str(one.path))}  {', '.join(one.people)}".rstrip())
-    others = [
-        f"{printable(one.photo)}: another program says {printable(theirs)} where you say {ours}; left so"
-        for one in plan.sidecars
-        for ours, theirs in one.conflicts
+        for sidecar in plan.with_action("make", "change"):
+            click.echo(f"{sidecar.action:6}  {printable(str(sidecar.path))}  {', '.join(sidecar.people)}".rstrip())
+    conflicts = [
+        f"{printable(sidecar.photo)}: named {printable(theirs)} by another program, {ours} by you; not changed"
+        for sidecar in plan.sidecars
+        for ours, theirs in sidecar.conflicts
     ]
-    left = [f"left alone: {printable(str(one.path))}: {printable(one.reason)}" for one in plan.with_action("leave")]
-    gone = [f"not there any more: {printable(photo)}" for photo in plan.missing_photos]
-    for lines in (others, left, gone):
-        for line in lines[:_MAX_LINES]:
+    skipped = [f"skipped: {printable(str(left.path))}: {printable(left.reason)}" for left in plan.with_action("leave")]
+    missing = [f"missing photo: {printable(photo)}" for photo in plan.missing_photos]
+    for lines in (conflicts, skipped, missing):
+        for line in limit_lines(lines, _MAX_LINES, "--json lists all"):
             click.echo(line, err=True)
-        if len(lines) > _MAX_LINES:
-            click.echo(f"… and {len(lines) - _MAX_LINES:,} more; --json has all", err=True)
     made, changed, same = (len(plan.with_action(action)) for action in ("make", "change", "same"))
     would = "would be " if dry_run else ""
     click.echo(
-        f"{destination}: {format_count(len(plan.sidecars), 'sidecar')}; {would}made {made:,}, {would}changed "
-        f"{changed:,}, "
-        f"kept {same:,}, left alone {len(left):,}"
+        f"{destination}: {format_count(len(plan.sidecars), 'sidecar')}; {would}made {made:,}, "
+        f"{would}changed {changed:,}, unchanged {same:,}, skipped {len(skipped):,}"
     )
     if not has_names:
-        click.echo("nobody has a name yet; type: faceclust label")
+        click.echo("nobody has a name yet; next: faceclust label")

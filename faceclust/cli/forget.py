@@ -11,24 +11,26 @@ import click
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.people.names import person_key
 
 if TYPE_CHECKING:
     from faceclust.library.forgetting import ForgetPlan
 
 
-@click.command("forget", short_help="Remove a person from all caches and journals.")
+@click.command("forget")
 @click.argument("name", shell_complete=complete_names)
-@click.option("--confirmed", is_flag=True, help="Only confirmed faces; suggested ones stay, without a name.")
-@click.option("--dry-run", "-n", is_flag=True, help="Say what would go, and write nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--confirmed", is_flag=True, help="Forget confirmed faces only; suggested ones lose the name.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would be removed, and write nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 @library_option
 @json_option
 def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path | None, as_json: bool) -> None:
-    """Remove the person NAME: the name, the embeddings and the pictures, from every file.
+    """Remove the person NAME (name, embeddings and face pictures) from all files of the library.
 
-    What goes is shown, and the name asked for again: it cannot be taken back. The faces stay
-    known as forgotten, without an embedding, so that no scan finds them again. Photos are not
-    touched, nor are reports, albums and exports: delete these, or make them again.
+    Shows what would be removed, and asks you to type the name again, because this cannot be
+    undone. The positions of the faces are kept, without embeddings, so that no scan finds them
+    again. Photos are not touched. Reports, albums and exports are not changed either: delete
+    them, or write them again.
 
     \b
     Examples:
@@ -36,7 +38,7 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
       faceclust forget "Anna Maria"
     """
     if as_json and not (yes or dry_run):
-        raise UsageError("--json does not ask", hint="add --yes, or --dry-run to see what would go")
+        raise UsageError("--json cannot ask for confirmation", hint="add --yes or --dry-run")
     opened = open_library(library)
     plan = opened.plan_forget(name, confirmed_only=confirmed)
     if not as_json:
@@ -52,40 +54,38 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
 
 
 def _require_typed_name(name: str) -> None:
-    from faceclust.people.names import person_key
-
     if not sys.stdin.isatty():
-        raise UsageError("forget asks before it does so, and needs a terminal", hint="without one: --yes or --dry-run")
-    typed = click.prompt("This cannot be taken back. To go on, type the name", default="", show_default=False)
+        raise UsageError("forget asks for confirmation and needs a terminal", hint="add --yes or --dry-run")
+    typed = click.prompt("This cannot be undone. To continue, type the name", default="", show_default=False)
     if person_key(typed) != person_key(name):
-        raise FaceclustError("that is not the name; nothing was forgotten")
+        raise FaceclustError(
+            f"{typed!r} is not {name}; nothing was removed", hint="run the command again and type the whole name"
+        )
 
 
 def _print_forget_plan(plan: ForgetPlan, dry_run: bool) -> None:
     names = ", ".join(map(printable, plan.names)) or printable(plan.name)
-    click.echo(f"{'would go' if dry_run else 'to go'}: {names}")
+    click.echo(f"{'would remove' if dry_run else 'to be removed'}: {names}")
     kinds = {
         "confirmed": plan.confirmed,
         "suggested": plan.suggested,
-        "on photos that are not here now": plan.missing_count,
+        "on missing photos": plan.missing_count,
     }
     faces = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number) or "none"
-    click.echo(f"  faces: {faces}; {format_count(plan.photos, 'photo')} (the photos stay)")
+    click.echo(f"  faces: {faces}; on {format_count(plan.photos, 'photo')} (the photos stay)")
     if plan.kept_suggested:
         click.echo(f"  {format_count(plan.kept_suggested, 'suggested face')} will stay, without a name")
     if plan.still_cached:
-        click.echo(f"  {format_count(plan.still_cached, 'face')} forgotten before and not yet gone from all caches")
+        click.echo(f"  {format_count(plan.still_cached, 'face')} forgotten earlier but still in some caches")
     click.echo(
         f"  embeddings from {format_count(len(plan.caches), 'cache')}, {format_count(plan.thumbnails, 'face picture')}"
     )
     click.echo(f"  {format_count(plan.journal_lines, 'line')} of {format_count(len(plan.journals), 'journal')}")
     for path in plan.leftovers:
         click.echo(f"  the unused file {printable(str(path))}")
-    click.echo("not touched: your photos; reports, albums and exports made before; backups")
+    click.echo("not touched: your photos; existing reports, albums and exports; backups")
     if plan.enclosing_library:
-        click.echo(
-            f"not touched: what the library {printable(str(plan.enclosing_library))}, which this one lies in, knows"
-        )
+        click.echo(f"not touched: the caches of the enclosing library {printable(str(plan.enclosing_library))}")
 
 
 def _forget_plan_record(plan: ForgetPlan) -> dict[str, Any]:

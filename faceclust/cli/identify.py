@@ -18,27 +18,29 @@ if TYPE_CHECKING:
 
 @click.command("identify")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--threshold", type=float, default=1.1, show_default=True, help="Beyond this distance a face is unknown.")
-@click.option("-k", type=int, default=10, show_default=True, metavar="N", help="Faces of each person that count.")
+@click.option("--threshold", type=float, default=1.1, show_default=True, help="Largest distance of a known face.")
+@click.option(
+    "-k", type=int, default=10, show_default=True, metavar="N", help="Compare with each person's N nearest faces."
+)
 @library_option
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, /, photos: tuple[Path, ...], library: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Say who is on a photo, of the library or any other.
+    """Name the people on photos, of the library or any others.
 
-    One line a face: PHOTO#2 is the second from the left. A face of the library has the name you
-    gave it. Any other is compared with the faces you confirmed, or with the suggested ones of
-    somebody who has no confirmed ones; the distance is that to the mean of the person's N nearest
-    faces. Two faces of one photo are two people.
+    Prints one line for each face; PHOTO#2 is the second face from the left. A face of the library gets the name
+    you gave it. Any other face is compared with confirmed faces, or with the suggested ones of
+    people without confirmed faces. The distance is squared L2 to the mean of the N nearest faces
+    of a person. Two faces on one photo are two people.
 
-    "close": with as many strangers as known people, more than 99 such names in 100 are right.
-    "likely": 95. "possible": look for yourself. At 1.1 a stranger gets a name in 1 case of 100
-    where 100 people are known, in 3 where 420 are. Somebody with one confirmed face is missed in
-    1 case of 5: confirm more, or try 1.3.
+    With as many strangers as known people, more than 99 % of the names marked "close" are right, and 95 % of
+    those marked "likely"; check those marked "possible". At 1.1, 1 % of strangers get a name if 100
+    people are known, 3 % if 420 are. One in five faces of people with a single confirmed face is
+    missed: confirm more faces, or try --threshold 1.3.
 
-    The exit code is 1 where a photo could not be read.
+    The exit code is 1 if a photo could not be read.
 
     \b
     Examples:
@@ -46,18 +48,17 @@ def command(
       faceclust identify --threshold 1.0 --json ~/Downloads/*.jpg
     """
     opened = open_library(library)
-    seen = []
+    identified = []
     for photo in opened.identify(photos, **options):
-        seen.append(photo)
+        identified.append(photo)
         if photo.problem:
             click.echo(f"{printable(str(photo.photo))}: {photo.problem}", err=True)
         elif not as_json:
             click.echo("\n".join(_identified_photo_lines(photo)))
     if as_json:
-        print_json(
-            {"library": str(opened.root), **options, "photos": [_identified_photo_record(photo) for photo in seen]}
-        )
-    ctx.exit(1 if any(photo.problem for photo in seen) else 0)
+        records = [_identified_photo_record(photo) for photo in identified]
+        print_json({"library": str(opened.root), **options, "photos": records})
+    ctx.exit(1 if any(photo.problem for photo in identified) else 0)
 
 
 def _identified_photo_lines(photo: IdentifiedPhoto) -> list[str]:
@@ -82,5 +83,5 @@ def _describe_match(face: IdentifiedFace) -> str:
 
 
 def _identified_photo_record(photo: IdentifiedPhoto) -> dict[str, Any]:
-    name = os.fsencode(photo.photo).decode("utf-8", "replace")  # JSON has no other characters
+    name = os.fsencode(photo.photo).decode("utf-8", "replace")  # JSON is UTF-8, a file name need not be
     return {**asdict(photo), "photo": name, "faces": [asdict(face) for face in photo.faces]}

@@ -7,18 +7,19 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
+from faceclust.cli.output.imports import print_import_json, print_import_summary
 
 
-@click.command("import", short_help="Take in names that other programs gave.")
+@click.command("import")
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[FROM]...")
 @click.option("--contacts", type=click.Path(path_type=Path), metavar="FILE", help="Picasa's contacts.xml.")
 @click.option(
     "--keywords",
     is_flag=True,
-    help="Suggest a name without a place for the only face of its photo that has none.",
+    help="Suggest a name without a position for the only unnamed face of its photo.",
 )
-@click.option("--dry-run", "-n", is_flag=True, help="Say what would be entered, enter nothing.")
-@click.option("--verbose", "-v", is_flag=True, help="List all that was not entered, too.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would be imported, and write nothing.")
+@click.option("--verbose", "-v", is_flag=True, help="List everything that was not imported, too.")
 @library_option
 @json_option
 def command(
@@ -30,14 +31,14 @@ def command(
     library: Path | None,
     as_json: bool,
 ) -> None:
-    """Take in names that digiKam, Lightroom, Picasa, Windows and others gave to faces.
+    """Import names that digiKam, Lightroom, Picasa, Windows and others gave to faces.
 
-    They are read from XMP sidecars (photo.jpg.xmp, photo.xmp), from inside photos, from .picasa.ini
+    Names are read from XMP sidecars (photo.jpg.xmp, photo.xmp), from inside photos, from .picasa.ini
     with contacts.xml, and from tables (CSV) with the columns photo, left, top, right, bottom and
-    name. FROM are folders or such files; without any, the whole library is looked through.
+    name. FROM are folders or such files; the default is the whole library.
 
-    Each name goes to the face found at its place and counts as confirmed. What you confirmed
-    stands; where names contradict it, or each other, nothing is entered and you are told.
+    Each name goes to the face at its position and counts as confirmed. Your own answers take
+    precedence. Names that contradict them, or each other, are listed and not imported.
 
     \b
     Examples:
@@ -46,8 +47,6 @@ def command(
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
     """
-    from faceclust.cli.output.imports import print_import_json, print_import_summary
-
     opened = open_library(library)
     plan = opened.plan_import(sources, contacts=contacts, keywords=keywords)
     events = [] if dry_run else opened.import_names(plan)

@@ -9,57 +9,56 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.people.event_text import describe_event
+from faceclust.people.events import effective_events, to_record
 
 if TYPE_CHECKING:
     from faceclust.people.events import Event
 
 
-@click.command("journal", short_help="Show all that was said of the people.")
-@click.option("-n", "--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
+@click.command("journal")
+@click.option("-n", "--last", type=click.IntRange(1), metavar="N", help="Show the last N answers only.")
 @click.option(
     "--merge",
     "other_journal",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take in the journal of a copy of this library, used elsewhere.",
+    help="Add the answers from the journal of a copy of this library.",
 )
 @library_option
 @json_option
 def command(last: int | None, other_journal: Path | None, library: Path | None, as_json: bool) -> None:
-    """Show all that was said of the people, oldest first; "-" marks what was taken back.
+    """List all answers about people, oldest first; "-" marks those that were undone.
 
-    The journal is people.jsonl in the library's .faceclust folder: the file to back up.
+    The journal is the file people.jsonl in the library's .faceclust folder. Back it up.
 
     \b
     Examples:
       faceclust journal -n 20
       faceclust journal --merge /media/laptop/Pictures/.faceclust/people.jsonl
     """
-    from faceclust.people.events import effective_events
-
     opened = open_library(library)
     if other_journal is not None:
-        taken = opened.import_journal(other_journal)
+        added = opened.import_journal(other_journal)
         if as_json:
-            print_json({"library": str(opened.root), "taken_in": taken})
+            print_json({"library": str(opened.root), "taken_in": added})
         else:
-            click.echo(f"{format_count(taken, 'line')} taken in from {other_journal}")
+            click.echo(f"{format_count(added, 'answer')} added from {other_journal}")
         return
     events = opened.journal.events()
-    standing = {event.id for event in effective_events(events)}
+    effective_ids = {event.id for event in effective_events(events)}
     events = [event for event in events if as_json or event.kind != "undo"][-(last or 0) :]
     if as_json:
-        print_json({"library": str(opened.root), "events": [_event_status_record(event, standing) for event in events]})
+        records = [_event_status_record(event, effective_ids) for event in events]
+        print_json({"library": str(opened.root), "events": records})
         return
     for event in events:
-        click.echo(_format_event(event, standing))
+        click.echo(_format_event(event, effective_ids))
     if not events:
-        click.echo("nothing was said yet; type: faceclust label")
+        click.echo("no answers yet; next: faceclust label")
 
 
 def _format_event(event: Event, effective_ids: set[str]) -> str:
-    from faceclust.people.event_text import describe_event
-
     mark = " " if event.id in effective_ids else "-"
     photos = sorted({face.photo for face in event.faces})
     where = f"  {photos[0]}{f' and {len(photos) - 1} more' if len(photos) > 1 else ''}" if photos else ""
@@ -67,6 +66,4 @@ def _format_event(event: Event, effective_ids: set[str]) -> str:
 
 
 def _event_status_record(event: Event, effective_ids: set[str]) -> dict[str, Any]:
-    from faceclust.people.events import to_record
-
     return to_record(event) | {"standing": event.id in effective_ids}

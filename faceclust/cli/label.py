@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_regroup
+from faceclust.cli.terminal.label_screen import LabelScreen
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 
@@ -16,26 +17,26 @@ if TYPE_CHECKING:
     from faceclust.library.library import Library
 
 
-@click.command("label", short_help="Name the people, with few questions.")
+@click.command("label")
 @library_option
 @click.option("--thorough", is_flag=True, help="Also ask about single faces and unlikely matches.")
 @click.pass_context
 def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
-    """Name the people, with few questions: the most helpful one comes first.
+    """Name the people by answering a few questions; the most helpful one comes first.
 
     \b
-    Asked is:
-      who a group is                     answer with a name
-      whether faces are Anna too         y all are, n none is, 2 3 all but these
-      whether Anna's faces all are hers  y, n or numbers; new faces come first
-      whether two are the same person    y or n
+    The questions:
+      Who is this?                       type a name
+      Are these Anna too?                y all of them, n none, 2 3 all but these
+      Are these all Anna?                y, n, or the numbers of other faces
+      Are these two the same person?     y or n
 
     \b
-    Always: Enter later, ? more about the answers, b back, u undo, o open the photo, q quit.
-    At "who is this", n is nobody you know: never asked again.
+    Always: Enter skips, ? explains the answers, b goes back, u undoes, o opens the photo, q quits.
+    At "Who is this?", n means nobody you know; that is never asked again.
 
-    Every answer is on disk before the next question, and the next time goes on from there.
-    Without a terminal there are the commands name, confirm, reject, merge, split and ignore.
+    Every answer is saved before the next question, and the next run continues from there. Without
+    a terminal, use the commands name, confirm, reject, merge, split and ignore.
 
     \b
     Examples:
@@ -46,10 +47,8 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
         raise UsageError("label asks questions and needs a terminal", hint='without one: faceclust name GROUP "NAME"')
     opened = open_library(library)
     if opened.clustering is None:
-        raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
+        raise UsageError("the faces are not grouped yet", hint="faceclust cluster")
     remind_to_regroup(opened)
-    from faceclust.cli.terminal.label_screen import LabelScreen
-
     screen = LabelScreen(opened, thorough=thorough)
     try:
         screen.run()
@@ -61,11 +60,11 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
 
 def _print_naming_progress(library: Library, answer_count: int) -> None:
     people = library.people()
-    left, faces = len(library.unnamed_groups()), sum(len(person.face_ids) for person in people)
+    faces = sum(len(person.face_ids) for person in people)
     click.echo(f"{format_count(answer_count, 'answer')} saved")
     click.echo(
         f"{format_count(len(people), 'person', 'people')} named, on {format_count(faces, 'face')}; "
-        f"{format_count(left, 'group')} without a name"
+        f"{format_count(len(library.unnamed_groups()), 'unnamed group')}"
     )
     if people:
         click.echo("next: faceclust report, or faceclust albums ~/People")

@@ -1,4 +1,4 @@
-"""`faceclust man`: the manual page, made from the help texts."""
+"""`faceclust man`: the manual page, generated from the help texts."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ _CLOSING_SECTIONS = """\
 .SH EXIT STATUS
 .TP
 .B 0
-All is well.
+Success.
 .TP
 .B 1
-Something failed; or a check found something wrong, a search nothing,
-two faces are different people.
+A failure; or a check found a problem, a search found nothing,
+or two faces are different people.
 .TP
 .B 2
-What was asked for cannot be: a wrong option, an unknown name, no library.
+Invalid input: a wrong option, an unknown name, no library.
 .TP
 .B 130
-Stopped by Ctrl-C; what was done is saved.
+Stopped by Ctrl-C; finished work is saved.
 .SH ENVIRONMENT
 .TP
 .B FACECLUST_LIBRARY
-The library in use where none is named.
+The library to use, unless a command names one.
 .TP
 .B FACECLUST_CACHE_DIR
-As
+The same as
 .B scan \\-\\-cache\\-dir\\fR.
 .TP
 .B NO_COLOR
-No colours where it is set.
+Print no colours if it is set.
 .TP
 .B FACECLUST_DEBUG
-Show where a fault is.
+Print a traceback after an unexpected error.
 .SH FILES
 .TP
 .I config.toml
@@ -46,24 +46,24 @@ In your configuration folder (on Linux
 .IR ~/.config/faceclust )
 and in the library's
 .I .faceclust
-folder: options that hold where none is typed;
+folder: defaults for the options;
 .B faceclust config
 shows them.
 .TP
 .I .faceclust.parquet
-In each folder of photos: what is known of their faces.
+In each folder of photos: the cache of their faces.
 .TP
 .I .faceclust/people.jsonl
-At the library's root: what you said of the people. The file to back up.
+At the library's root: the journal of your answers. Back it up.
 """
 
 
-@click.command("man", short_help="Print the manual page.")
+@click.command("man")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Print the manual page, for man to show.
+    """Print the manual page, to be shown by man.
 
-    Installed by pip into a virtual environment or for you, `man faceclust` finds it too.
+    `man faceclust` also finds it if faceclust was installed by pip.
 
     \b
     Examples:
@@ -76,7 +76,7 @@ def command(ctx: click.Context) -> None:
 
 
 def manual_page(program: click.Group) -> str:
-    """The manual page of the program and all its commands, as roff."""
+    """The manual page of the program and all its commands, in roff."""
     with click.Context(program, info_name="faceclust") as ctx:
         lines = [
             f'.TH FACECLUST 1 "" "faceclust {__version__}" "User commands"',
@@ -112,30 +112,38 @@ def _usage_arguments(command: click.Command, ctx: click.Context) -> str:
 def _option_lines(command: click.Command, ctx: click.Context) -> Iterator[str]:
     for option in command.params:
         if isinstance(option, click.Option) and (record := option.get_help_record(ctx)):
-            names, words = record
+            names, help_text = record
             yield ".TP"
             yield f".B {_escape_roff(names)}"
-            yield from _wrapped_lines(words)
+            yield from _wrapped_lines(help_text)
 
 
 def _paragraph_lines(text: str) -> Iterator[str]:
-    """Paragraphs; those that begin with \\b, examples mostly, stay as they are."""
+    """Wrapped paragraphs; those that start with \\b, mostly examples, keep their lines."""
     for number, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
         if number:
             yield ".PP"
-        kept = paragraph.startswith("\b")
+        verbatim = paragraph.startswith("\b")
         lines = paragraph.removeprefix("\b").strip("\n").split("\n")
-        if kept:
+        if verbatim:
             yield from (".nf", *map(_escape_roff, lines), ".fi")
         else:
             yield from _wrapped_lines(paragraph)
 
 
 def _wrapped_lines(text: str) -> Iterator[str]:
-    yield from map(_escape_roff, textwrap.wrap(text, 70, break_long_words=False, break_on_hyphens=False))
+    escaped = _escape_characters(text)
+    yield from map(_guard_line, textwrap.wrap(escaped, 76, break_long_words=False, break_on_hyphens=False))
 
 
-def _escape_roff(text: str) -> str:
-    """Words as roff takes them as they are: dashes that can be copied, no requests by accident."""
-    escaped = text.rstrip().replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
-    return f"\\&{escaped}" if escaped.startswith((".", " ")) or not escaped else escaped
+def _escape_roff(line: str) -> str:
+    """Escape a line for roff: dashes stay copyable, and it is not read as a request."""
+    return _guard_line(_escape_characters(line.rstrip()))
+
+
+def _escape_characters(text: str) -> str:
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+
+
+def _guard_line(line: str) -> str:
+    return f"\\&{line}" if line.startswith((".", " ")) or not line else line

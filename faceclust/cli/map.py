@@ -9,16 +9,17 @@ import click
 from faceclust.cli.common import library_option, open_library, remind_to_cluster
 from faceclust.cli.terminal.output_file import resolve_output_file, write_output
 from faceclust.cli.terminal.text import format_count
+from faceclust.outputs.map.layout import require_method
 
 
-@click.command("map", short_help="Write a page with every face as a point, alike ones together.")
+@click.command("map")
 @click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
     default="faceclust-map.html",
     show_default=True,
-    help="The file to write; - for stdout.",
+    help="The file to write, - for standard output.",
 )
 @click.option(
     "--method",
@@ -26,18 +27,15 @@ from faceclust.cli.terminal.text import format_count
     type=click.Choice(["tsne", "umap"]),
     default="tsne",
     show_default=True,
-    help="How faces are laid out; umap needs faceclust[umap].",
+    help="Projection method; umap needs faceclust[umap].",
 )
-@click.option(
-    "--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Faces with a picture at most."
-)
+@click.option("--pictures", type=click.IntRange(0), default=20_000, show_default=True, help="Most pictures.")
 @library_option
 def command(out: Path, method: str, pictures: int, library: Path | None) -> None:
-    """Write one HTML page with every face as a point, faces that are alike side by side.
+    """Write one HTML page with every face as a point, similar faces side by side.
 
-    Points are coloured by person and show their picture; the page zooms, finds people by name,
-    holds all it needs and opens without a network. Distances between groups far apart mean
-    nothing.
+    Points are coloured by person and show their picture. The page can be zoomed and searched by
+    name, and opens without a network. Distances between remote groups have no meaning.
 
     \b
     Examples:
@@ -45,15 +43,10 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
       faceclust map -o ~/map.html --pictures 5000
       faceclust map --method umap
     """
-    from faceclust.outputs.map.layout import require_method
-
     require_method(method)
     file = resolve_output_file(out, binary=False)
     opened = open_library(library)
     remind_to_cluster(opened)
     html = opened.map_page(file or Path("map.html"), method=method, pictures=pictures).encode()
-    write_output(
-        file,
-        lambda stream: stream.write(html),
-        f"{format_count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB",
-    )
+    size = f"{format_count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB"
+    write_output(file, lambda stream: stream.write(html), size)

@@ -10,20 +10,21 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
 from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.text import format_count
+from faceclust.outputs.overview import format_year_range
 
 if TYPE_CHECKING:
     from faceclust.outputs.overview import Overview
 
 
-@click.command("people", short_help="List the people, with counts and dates.")
+@click.command("people")
 @library_option
-@click.option("--all", "everyone", is_flag=True, help="Also groups without a name.")
+@click.option("--all", "everyone", is_flag=True, help="Include groups without a name.")
 @json_option
 def command(library: Path | None, everyone: bool, as_json: bool) -> None:
-    """List the people: faces, photos, first and last date, best face, group numbers.
+    """List the people: counts of faces and photos, first and last date, best face, groups.
 
-    Confirmed faces are those you saw or pointed at when you gave the name; suggested ones came
-    with the group. --json says which is which, by face id.
+    Confirmed faces are those you saw or chose when you gave the name. Suggested faces came with
+    their group. --json lists the ids of both.
 
     \b
     Examples:
@@ -31,23 +32,21 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
       faceclust people --all --json
     """
     opened = open_library(library)
-    rows = [_person_record(known) for known in opened.overviews(include_unnamed=everyone)]
-    waiting = opened.answers.missing_count
+    rows = [_person_record(overview) for overview in opened.overviews(include_unnamed=everyone)]
+    missing = opened.answers.missing_count
     if as_json:
-        print_json({"library": str(opened.root), "people": rows, "waiting": waiting})
+        print_json({"library": str(opened.root), "people": rows, "waiting": missing})
         return
     remind_to_regroup(opened)
     if rows:
         print_people_table(rows)
-    elif not waiting:
-        click.echo("nobody has a name yet; type: faceclust label")
-    if waiting:
-        click.echo(f"{format_count(waiting, 'named face')} on photos that are not here now; the names wait for them")
+    elif not missing:
+        click.echo("nobody has a name yet; next: faceclust label")
+    if missing:
+        click.echo(f"{format_count(missing, 'named face')} on missing photos; the names return with the photos")
 
 
 def _person_record(overview: Overview) -> dict[str, Any]:
-    from faceclust.outputs.overview import format_year_range
-
     person, best = overview.person, overview.best
     return {
         "name": person.name,

@@ -7,26 +7,25 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import faces_of, record_and_print
 
 
-@click.command("reject", short_help="Say that faces are not that person.")
+@click.command("reject")
 @click.argument("name", shell_complete=complete_names)
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
 @library_option
 @json_option
 def command(name: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
-    """Say that faces are not NAME: they never go with that person again.
+    """Mark faces as not being NAME: they are never put with that person again.
 
-    WHAT are face ids or group numbers; of a group that is partly NAME's, NAME's faces. A later `name`
-    or `confirm` takes it back.
+    WHAT are face ids or group numbers. Of a group that is partly NAME's, only NAME's faces are
+    meant. A later `name` or `confirm` overrides it.
 
     \b
     Examples:
       faceclust reject Anna 4f1c0a9be2d85c11
       faceclust reject Anna 31
     """
-    from faceclust.cli.output.answers import faces_of, record_and_print
-
     opened = open_library(library)
     person = opened.find_person(name)
     faces = faces_of(opened, what, person=person.label)

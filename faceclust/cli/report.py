@@ -21,21 +21,22 @@ _DEFAULT_NAME = "faceclust-report"
     "--out",
     "-o",
     type=click.Path(path_type=Path),
-    help=f"The file to write, - for stdout; with --split a folder. [default: {_DEFAULT_NAME}.html or {_DEFAULT_NAME}]",
+    help=f"The file to write, - for standard output; with --split, the folder. "
+    f"[default: {_DEFAULT_NAME}.html or {_DEFAULT_NAME}]",
 )
-@click.option("--split", is_flag=True, help="A folder: a page for each person, and pictures as files.")
-@click.option("--faces", type=click.IntRange(1), help="Pictures of each person. [default: 48; with --split 200]")
-@click.option("--groups", type=click.IntRange(0), help="Unnamed groups at most. [default: 300; with --split all]")
+@click.option("--split", is_flag=True, help="Write a folder with a page for each person and pictures as files.")
+@click.option("--faces", type=click.IntRange(1), help="Most pictures of a person. [default: 48; with --split 200]")
+@click.option("--groups", type=click.IntRange(0), help="Most unnamed groups. [default: 300; with --split all]")
 @library_option
 @json_option
 def command(
     out: Path | None, split: bool, faces: int | None, groups: int | None, library: Path | None, as_json: bool
 ) -> None:
-    """Write an HTML page with everyone on it.
+    """Write an HTML page of all people.
 
-    The page holds the pictures itself, at most 3,000, and opens without a network; links lead to
-    the photos. For more faces make a folder by --split: open index.html in it. Made again, the
-    folder is brought up to date; files in it that are not the report's are never touched.
+    The page contains its pictures (at most 3,000) and opens without a network; links lead to the
+    photos. For more pictures write a folder with --split, and open its index.html. The next run
+    updates the folder; files in it that are not part of the report are never touched.
 
     \b
     Examples:
@@ -44,11 +45,11 @@ def command(
       faceclust report --split -o ~/people
     """
     if as_json and out == STDOUT and is_on_command_line("as_json"):
-        raise UsageError("--json and the page cannot both go to stdout", hint="name a file with -o")
+        raise UsageError("--json and the page cannot both go to standard output", hint="name a file with -o")
     if split and out == STDOUT:
-        raise UsageError("a folder cannot go to stdout", hint="leave --split out, or name a folder with -o")
-    chosen = {"faces": faces, "groups": groups}
-    options = {name: value for name, value in chosen.items() if value is not None}
+        raise UsageError("a folder cannot go to standard output", hint="remove --split, or name a folder with -o")
+    limits = {"faces": faces, "groups": groups}
+    options = {name: value for name, value in limits.items() if value is not None}
     written = (
         _write_report_folder(out or Path(_DEFAULT_NAME), library, options)
         if split
@@ -61,28 +62,29 @@ def command(
 def _write_report_page(out: Path | None, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     file = resolve_output_file(out or Path(f"{_DEFAULT_NAME}.html"), binary=False)
     if file is not None and file.is_dir():
-        raise UsageError(f"{file} is a folder", hint="name a file, or make a folder of pages by --split")
+        raise UsageError(f"{file} is a folder", hint="name a file, or add --split for a folder of pages")
     opened = open_library(library)
     remind_to_cluster(opened)
-    made = opened.report_page(file or Path(f"{_DEFAULT_NAME}.html"), **options)
-    size = f"{len(made.content) / 1e6:.1f} MB, {format_count(made.pictures, 'picture')}"
-    write_output(file, lambda stream: stream.write(made.content), size)
-    if made.omitted_pictures:
-        click.echo(f"{format_count(made.omitted_pictures, 'face')} more have pictures in a folder: --split", err=True)
-    sizes = {"pages": 1, "pictures": made.pictures, "bytes": len(made.content), "unpictured": made.omitted_pictures}
+    page = opened.report_page(file or Path(f"{_DEFAULT_NAME}.html"), **options)
+    size = f"{len(page.content) / 1e6:.1f} MB, {format_count(page.pictures, 'picture')}"
+    write_output(file, lambda stream: stream.write(page.content), size)
+    if page.omitted_pictures:
+        omitted = format_count(page.omitted_pictures, "more face")
+        click.echo(f"{omitted} without a picture; for all pictures: faceclust report --split", err=True)
+    sizes = {"pages": 1, "pictures": page.pictures, "bytes": len(page.content), "unpictured": page.omitted_pictures}
     return {"library": str(opened.root), "out": str(file), "split": False} | sizes
 
 
 def _write_report_folder(out: Path, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     opened = open_library(library)
     remind_to_cluster(opened)
-    made = opened.report_folder(out, **options)
-    pages, pictures = format_count(made.pages, "page"), format_count(made.pictures, "picture")
+    report = opened.report_folder(out, **options)
+    pages, pictures = format_count(report.pages, "page"), format_count(report.pictures, "picture")
     click.echo(
-        f"wrote {made.out / 'index.html'}: {made.size / 1e6:.1f} MB, {pages}, {pictures}; "
-        f"{made.new:,} new or changed, {made.removed:,} removed",
+        f"wrote {report.out / 'index.html'}: {report.size / 1e6:.1f} MB, {pages}, {pictures}; "
+        f"{report.new:,} new or changed, {report.removed:,} removed",
         err=True,
     )
-    sizes = {"pages": made.pages, "pictures": made.pictures, "bytes": made.size}
-    changes = {"new": made.new, "removed": made.removed}
-    return {"library": str(opened.root), "out": str(made.out), "split": True} | sizes | changes
+    sizes = {"pages": report.pages, "pictures": report.pictures, "bytes": report.size}
+    changes = {"new": report.new, "removed": report.removed}
+    return {"library": str(opened.root), "out": str(report.out), "split": True} | sizes | changes

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import faceclust
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.config_files import is_on_command_line
+from faceclust.cli.terminal.interrupt import stop_on_interrupt
+from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
+from faceclust.scan.unchanged import scan_if_unchanged
+from faceclust.store.find_library import find_library_for_scan
+from faceclust.store.home import LibraryHome
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
@@ -19,31 +26,31 @@ if TYPE_CHECKING:
 @click.command("scan")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
 @library_option
-@click.option("--workers", "-j", type=click.IntRange(1, 256), help="Processes to use. Default: one a core.")
+@click.option("--workers", "-j", type=click.IntRange(1, 256), help="Number of processes. Default: one for each core.")
 @click.option(
     "--min-face",
     type=click.IntRange(10, 30_000),
     metavar="PIXELS",
-    help="Look for faces this wide on the photo, and wider. Default: by its size, 80 on a photo 4,000 pixels wide.",
+    help="Width of the smallest face to find. Default: 1/50 of the photo's longer side, 80 for 4,000 pixels.",
 )
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "coreml", "directml", "openvino"]),
     default="auto",
     show_default=True,
-    help="What the models run on; all but cpu need their own onnxruntime package.",
+    help="Hardware that runs the models; all but cpu need their own onnxruntime package.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["float32", "float16", "int8"]),
-    help="Keep embeddings as such numbers from now on: of 512, 256 or 128 bytes for a face. Default: float16.",
+    help="Number format of stored embeddings, from now on: 512, 256 or 128 bytes a face. Default: float16.",
 )
 @click.option(
     "--cache-dir",
     type=click.Path(path_type=Path),
     envvar="FACECLUST_CACHE_DIR",
     metavar="FOLDER",
-    help="Keep all files there, from now on, and write nothing into the library.",
+    help="Keep all files in FOLDER, from now on, and write nothing into the library.",
 )
 @json_option
 @click.pass_context
@@ -58,79 +65,62 @@ def command(
     cache_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Find the faces in FOLDER and all folders below it.
+    """Find the faces in the photos of FOLDER and its subfolders.
 
-    Photos are only read. What is found is kept in a small file beside them, so that
-    a second scan looks at new and changed photos only. Ctrl-C stops; the next scan goes on.
+    Photos are only read. The results are cached in a small file beside them, so that the next
+    scan reads only new and changed photos. Press Ctrl-C to stop; the next scan continues.
 
     \b
     Examples:
       faceclust scan ~/Pictures
       faceclust scan                     the same library again
       faceclust scan ~/Pictures/2024     only this part of it
-      faceclust scan --min-face 30       smaller faces too; takes longer
+      faceclust scan --min-face 30       find smaller faces too; takes longer
     """
-    from faceclust.cli.config_files import is_on_command_line
-    from faceclust.store.find_library import find_library_for_scan
-
     root = find_library_for_scan(folders, library)
     click.echo(f"library: {root}", err=True)
-    typed = precision if is_on_command_line("precision") else None  # else the library knows it
-    result = None if cache_dir or min_face or typed else _scan_if_unchanged(root, folders)
+    typed = precision if is_on_command_line("precision") else None  # a configured one is the library's own
+    result = None if cache_dir or min_face or typed else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
         result = _run_scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, precision=typed)
     print_json(_scan_result_record(root, result)) if as_json else _print_scan_result(result, min_face)
     if result.unsaved:
         raise FaceclustError(
-            f"{format_count(result.unsaved, 'photo')} scanned but not saved: the next scan does them again"
+            f"the results for {format_count(result.unsaved, 'photo')} could not be saved",
+            hint="once the cause is fixed, faceclust scan repeats these photos",
         )
     if result.interrupted:
-        again = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
-        click.echo(f"stopped: what was done is saved; to go on, type: {again}", err=True)
+        command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
+        click.echo(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
         ctx.exit(130)
 
 
-def _scan_if_unchanged(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
-    """Where nothing has changed, before anything heavy is loaded."""
-    from faceclust.scan.unchanged import scan_unchanged
-    from faceclust.store.find_library import relative_folder
-    from faceclust.store.home import LibraryHome
-    from faceclust.store.settings import pack_in_use, precision_in_use
-
-    starts = [relative_folder(root, folder) for folder in folders] or [""]
-    return scan_unchanged(LibraryHome(root), starts, pack_in_use(root).value, precision_in_use(root).value)
-
-
-def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
-    from faceclust.cli.terminal.interrupt import stop_on_interrupt
-    from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.library.library import Library
-
-    opened = Library(root, cache_dir=cache_dir, progress=TerminalProgress())
-    with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
-        return opened.scan(folders, should_stop=stop_asked, **choices)
+def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **options: Any) -> ScanResult:
+    library = faceclust.Library(root, cache_dir=cache_dir, progress=TerminalProgress())
+    with stop_on_interrupt("finishing the photos already started …") as should_stop:
+        return library.scan(folders, should_stop=should_stop, **options)
 
 
 def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
-    done = f"{format_count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
+    summary = f"{format_count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
     for number, what in (
-        (result.copied, "moved or copied (known by content)"),
-        (result.removed, "gone since"),
-        (result.remaining, "left to do"),
+        (result.copied, "moved or copied (same content)"),
+        (result.removed, "deleted"),
+        (result.remaining, "remaining"),
     ):
-        done += f", {number:,} {what}" if number else ""
-    click.echo(done if result.photos or result.removed else "no photos found")
+        summary += f", {number:,} {what}" if number else ""
+    click.echo(summary if result.photos or result.removed else "no photos found")
     if result.scanned:
         rate = (result.scanned + len(result.skipped)) / max(result.elapsed_seconds, 1e-9)
         click.echo(
             f"{format_count(result.faces, 'face')} found in {result.elapsed_seconds:.0f} s ({rate:.1f} photos/s)"
         )
-        smallest = f"{min_face} pixels" if min_face else "a 50th of their photo's longer side"
-        click.echo(f"faces narrower than {smallest} are not looked for (--min-face)")
+        smallest = f"{min_face} pixels" if min_face else "1/50 of the photo's longer side"
+        click.echo(f"faces narrower than {smallest} are not searched for (change it with --min-face)")
     if result.converted:
-        click.echo(f"embeddings stored anew in {format_count(result.converted, 'folder')}, in another precision")
+        click.echo(f"embeddings converted to the new precision in {format_count(result.converted, 'folder')}")
     if result.forgotten:
-        click.echo(f"{format_count(result.forgotten, 'forgotten face')} not taken in")
+        click.echo(f"{format_count(result.forgotten, 'forgotten face')} left out")
     _print_skipped(result)
     if result.scanned and not result.interrupted:
         click.echo("next: faceclust cluster")
@@ -139,14 +129,13 @@ def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
 def _print_skipped(result: ScanResult) -> None:
     if not result.skipped:
         return
-    from faceclust.types import EXTRA_MODULE_BY_REASON
-
     reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
     click.echo(f"{format_count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
-    for reason in EXTRA_MODULE_BY_REASON:
-        if number := result.skip_counts.get(reason.value):
-            extra = reason.value.removeprefix("needs ")
-            click.echo(f"{number:,} of these: pip install '{extra}', then faceclust scan")
+    for reason, number in result.skip_counts.items():
+        if reason.startswith("needs "):
+            click.echo(
+                f"to read {number:,} of them: pip install '{reason.removeprefix('needs ')}', then faceclust scan"
+            )
 
 
 def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:

@@ -10,22 +10,20 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.library.status import library_status
 
 
-@click.command("status", short_help="Say what is known of the library.")
+@click.command("status")
 @library_option
 @json_option
 def command(library: Path | None, as_json: bool) -> None:
-    """Say what is known of the library: photos, faces, skipped files, groups, people.
+    """Summarise the library: photos, faces, skipped files, groups, people.
 
     \b
     Example:
       faceclust status
     """
-    from faceclust.library.status import library_status
-
-    opened = open_library(library)
-    status = library_status(opened)
+    status = library_status(open_library(library))
     if as_json:
         print_json(status)
     else:
@@ -33,33 +31,36 @@ def command(library: Path | None, as_json: bool) -> None:
 
 
 def _print_status(status: dict[str, Any]) -> None:
-    copies = f" ({format_count(status['copies'], 'copy', 'copies')} of others)" if status["copies"] else ""
+    copies = f" ({format_count(status['copies'], 'duplicate')})" if status["copies"] else ""
     click.echo(f"{format_count(status['photos'], 'photo')}{copies}, {format_count(status['faces'], 'face')}")
     click.echo(
         f"last scanned {_format_local_time(status['last_scanned'])}, models: {status['pack']} ({status['precision']})"
     )
-    if status["groups"] is None:
-        click.echo("not grouped yet; type: faceclust cluster")
-    else:
-        alone = format_count(status["alone"], "face")
-        cut = "" if status["algorithm"] == "hdbscan" else f", threshold {status['threshold']:g}"
-        click.echo(f"{format_count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{cut})")
-        if status["grouped_by"] != status["pack"]:
-            click.echo(f"these are groups of faces that {status['grouped_by']} found; type: faceclust cluster")
-        elif status["not_grouped"]:
-            click.echo(f"{format_count(status['not_grouped'], 'face')} since then not grouped; type: faceclust cluster")
-    people, unnamed = status["people"], status["unnamed_groups"]
-    click.echo(f"{format_count(people, 'person', 'people')} named, {format_count(unnamed, 'group')} without a name")
+    _print_groups(status)
+    people = format_count(status["people"], "person", "people")
+    click.echo(f"{people} named, {format_count(status['unnamed_groups'], 'unnamed group')}")
     if status["waiting"]:
-        click.echo(f"{format_count(status['waiting'], 'named face')} on photos that are not here now")
+        click.echo(f"{format_count(status['waiting'], 'named face')} on missing photos")
     if status["forgotten_faces"]:
-        click.echo(f"{format_count(status['forgotten_faces'], 'forgotten face')}: known by place alone")
+        click.echo(f"{format_count(status['forgotten_faces'], 'forgotten face')}: only the position is known")
     if status["skipped"]:
         click.echo(f"{format_count(len(status['skipped']), 'file')} skipped:")
         for skip in status["skipped"]:
             click.echo(f"  {printable(skip['photo'])}: {skip['reason']} ({printable(skip['detail'])})")
 
 
+def _print_groups(status: dict[str, Any]) -> None:
+    if status["groups"] is None:
+        click.echo("not grouped yet; next: faceclust cluster")
+        return
+    alone = format_count(status["alone"], "face")
+    threshold = "" if status["algorithm"] == "hdbscan" else f", threshold {status['threshold']:g}"
+    click.echo(f"{format_count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{threshold})")
+    if status["grouped_by"] != status["pack"]:
+        click.echo(f"the groups were made with {status['grouped_by']}; next: faceclust cluster")
+    elif status["not_grouped"]:
+        click.echo(f"{format_count(status['not_grouped'], 'new face')} not grouped yet; next: faceclust cluster")
+
+
 def _format_local_time(timestamp: str | None) -> str:
-    """A moment as the clock on the wall has it."""
     return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M") if timestamp else "never"

@@ -8,19 +8,23 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
+from faceclust.cli.terminal.table import table_lines
+from faceclust.cli.terminal.text import format_count
 
 
 @click.command("together")
 @click.argument("who", metavar="[NAME]...", nargs=-1, shell_complete=complete_names)
-@click.option("--min", "min_photos", metavar="N", type=click.IntRange(1), default=1, help="On N photos or more.")
-@click.option("--confirmed", is_flag=True, help="Count faces you confirmed only, no suggested ones.")
+@click.option(
+    "--min", "min_photos", metavar="N", type=click.IntRange(1), default=1, help="Only pairs on N or more photos."
+)
+@click.option("--confirmed", is_flag=True, help="Count confirmed faces only.")
 @library_option
 @json_option
 def command(who: tuple[str, ...], min_photos: int, confirmed: bool, library: Path | None, as_json: bool) -> None:
-    """List who is photographed with whom, how often.
+    """Count the photos that two people share.
 
-    With a NAME, only who is photographed with them. A photo kept twice counts once. On
-    confirmed photos both are confirmed; on suggested ones, one of them or both are not.
+    With a NAME, list the pairs with that person only. Copies of a photo count once. "confirmed"
+    counts the photos on which both people are confirmed, "suggested" the others.
 
     \b
     Examples:
@@ -37,9 +41,8 @@ def command(who: tuple[str, ...], min_photos: int, confirmed: bool, library: Pat
     if as_json:
         print_json({"library": str(opened.root), "pairs": rows})
     elif not rows:
-        click.echo("no two people are together on so many photos" if min_photos > 1 else "no two people are together")
+        click.echo(f"no two people share {format_count(min_photos, 'photo')}")
     else:
-        click.echo(click.style("photos  confirmed  suggested  people", bold=True))
-        for row in rows:
-            names = " and ".join(row["people"])
-            click.echo(f"{row['photos']:6}  {row['confirmed']:9}  {row['suggested']:9}  {names}")
+        columns = ("photos", "confirmed", "suggested")
+        cells = [[*(str(row[column]) for column in columns), " and ".join(row["people"])] for row in rows]
+        click.echo("\n".join(table_lines([*columns, "people"], cells, left=[len(columns)])))

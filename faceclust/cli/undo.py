@@ -7,30 +7,30 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
+from faceclust.cli.output.answers import count_faces_by_name, print_changes
+from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
 
 
-@click.command("undo", short_help="Take back the last answer, or the last N.")
+@click.command("undo")
 @click.argument("number", type=click.IntRange(1), default=1, metavar="[N]")
 @library_option
 @json_option
 def command(number: int, library: Path | None, as_json: bool) -> None:
-    """Take back the last answer, or the last N; again for the ones before.
+    """Undo the last answer, or the last N.
 
-    All that was said of people can be taken back: names, confirmations, merges and the rest, given
-    by command or in `label`, save forgetting somebody. `faceclust journal` lists it.
+    Every answer can be undone: names, confirmations, merges and all others, whether given by a
+    command or in `label`. The exception is `forget`. `faceclust journal` lists the answers.
 
     \b
     Examples:
       faceclust undo
       faceclust undo 3
     """
-    from faceclust.cli.output.answers import count_faces_by_name, print_changes
-
     opened = open_library(library)
-    said = opened.journal.events()
-    if said and said[-1].kind == "forget":
-        click.echo("note: what was forgotten stays so; this takes back what was said before", err=True)
+    events = opened.journal.events()
+    if events and events[-1].kind == "forget":
+        click.echo("note: `forget` cannot be undone; undoing the answer before it", err=True)
     before = count_faces_by_name(opened)
     undone = []
     for _ in range(number):
@@ -39,7 +39,7 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
             break
         undone.append(event)
     if not undone:
-        raise FaceclustError("there is nothing to take back")
+        raise FaceclustError("there is nothing to undo", hint="faceclust journal lists the answers")
     print_changes(opened, as_json, undone, before, undone=True)
     if len(undone) < number and not as_json:
-        click.echo(f"that was all: {len(undone)} of {number}")
+        click.echo(f"only {format_count(len(undone), 'answer')} left to undo, not {number:,}")

@@ -1,3 +1,5 @@
+"""Fixtures for the tests of commands."""
+
 from __future__ import annotations
 
 import shutil
@@ -11,7 +13,7 @@ from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
 
 @pytest.fixture(scope="session")
 def large_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough photos for a scan to last some seconds, no two of the same content."""
+    """Enough different photos for a scan to take some seconds."""
     root = tmp_path_factory.mktemp("large") / "photos"
     for number in range(30):
         picture = together(variant(COLLINS, number), variant(HOPPER, number + number // 20))

@@ -1,4 +1,4 @@
-"""`faceclust albums` as it is typed."""
+"""The command `faceclust albums`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.cli.albums import _DEFAULT_LAYOUT, _LINK_KINDS
 from faceclust.errors import UsageError
-from faceclust.outputs.albums import DEFAULT_LAYOUT, FIELDS, LINK_KINDS, split_names
+from faceclust.outputs.albums import FIELDS, split_names
 from tests.support.command import ok, run
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -21,17 +20,17 @@ BOTH = ["together/both 0.jpg", "together/both 1.jpg"]
 
 @pytest.fixture
 def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> Library:
-    """Both have names; Collins is confirmed on the photos of 2019."""
+    """Both people are named; Collins is confirmed on the photos of 2019."""
     faces = name_of_face(library)
     for person in (COLLINS, HOPPER):
-        mine = [face for face, name in faces.items() if name == person]
-        sure = [face for face in mine if library.occurrences_of[face][0].photo in ALONE[:2]]
-        library.name(mine, person, confirmed=sure)
+        own = [face for face, name in faces.items() if name == person]
+        confirmed = [face for face in own if library.occurrences_of[face][0].photo in ALONE[:2]]
+        library.name(own, person, confirmed=confirmed)
     return library
 
 
 def made(out: Path) -> dict[str, str]:
-    """Link → the photo it leads to, by its path below the library."""
+    """Each link's path → the photo it leads to, relative to the library."""
     links = [path for path in out.rglob("*") if path.is_symlink()]
     return {path.relative_to(out).as_posix(): "/".join(path.resolve().parts[-2:]) for path in links}
 
@@ -44,14 +43,14 @@ def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
     out, layout = tmp_path / "People", "{person}/{date:%Y}/{date:%Y-%m-%d} {name}"
     planned = ok("albums", out, "--library", named.root, "--layout", layout, "-n")
     assert f"make    {COLLINS}/2019/2019-05-01 collins-0.jpg -> 2019/collins-0.jpg\n" in planned and not out.exists()
-    said = ok("albums", out, "--library", named.root, "--layout", layout)
-    assert "2 albums; made 12, removed 0, kept 0 (symlink)" in said
+    output = ok("albums", out, "--library", named.root, "--layout", layout)
+    assert "2 albums; made 12, removed 0, kept 0 (symlink)" in output
     assert made(out)[f"{COLLINS}/2020/2020-05-02 collins-1.jpg"] == "2020/collins-1.jpg"
     again = ok("albums", out, "--library", named.root, "--layout", layout, "--dry-run")
     assert again.splitlines() == [f"{out}: 2 albums; would be made 0, would be removed 0, kept 12 (symlink)"]
 
 
-def test_who_and_which_photos(named: Library, tmp_path: Path) -> None:
+def test_options_select_people_and_photos(named: Library, tmp_path: Path) -> None:
     def albums(*options: str) -> Path:
         out = tmp_path / "People"
         ok("albums", out, "--library", named.root, *options)
@@ -70,7 +69,7 @@ def test_who_and_which_photos(named: Library, tmp_path: Path) -> None:
     assert made(albums("--min-quality", "1", "--confirmed")) == {}
 
 
-def test_json_has_the_plan_and_reasons(named: Library, tmp_path: Path) -> None:
+def test_json_lists_the_plan_and_the_reasons_for_skipped_paths(named: Library, tmp_path: Path) -> None:
     out = tmp_path / "People"
     (out / COLLINS).mkdir(parents=True)
     (out / COLLINS / "collins-0.jpg").write_text("mine")
@@ -80,7 +79,7 @@ def test_json_has_the_plan_and_reasons(named: Library, tmp_path: Path) -> None:
     assert {"path": f"{HOPPER}/both 0.jpg", "photo": BOTH[0], "replace": False} in record["make"]
     assert record["albums"] == [COLLINS, HOPPER] and not record["keep"] and not record["remove"]
     done = run("albums", out, "--library", named.root)
-    assert "left alone" in done.stderr and "not made by faceclust" in done.stderr and done.returncode == 0
+    assert "skipped: " in done.stderr and "not made by faceclust" in done.stderr and done.returncode == 0
     record = json.loads(ok("albums", out, "--library", named.root, "--json", "--link", "copy"))
     assert len(record["make"]) == 11 and all(one["replace"] for one in record["make"]) and record["link"] == "copy"
     record = json.loads(ok("albums", out, "--library", named.root, "--json", "--person", HOPPER, "--link", "copy"))
@@ -106,7 +105,7 @@ def test_json_has_the_plan_and_reasons(named: Library, tmp_path: Path) -> None:
         (["--link", "junction"], "junction"),
     ],
 )
-def test_mistakes_are_one_line_and_change_nothing(
+def test_invalid_options_get_one_line_and_change_nothing(
     named: Library, tmp_path: Path, options: list[str], words: str
 ) -> None:
     done = run("albums", tmp_path / "People", "--library", named.root, *options)
@@ -114,12 +113,12 @@ def test_mistakes_are_one_line_and_change_nothing(
     assert not (tmp_path / "People").exists()
 
 
-def test_a_layout_that_is_wrong_is_told_the_fields(named: Library, tmp_path: Path) -> None:
+def test_an_invalid_layout_gets_the_list_of_fields(named: Library, tmp_path: Path) -> None:
     done = run("albums", tmp_path / "People", "--library", named.root, "--layout", "{who}/{name}")
     assert all(f"{{{field}}}" in done.stderr for field in FIELDS)
 
 
-def test_a_scan_passes_albums_by_and_the_names_of_people_do_no_harm(named: Library) -> None:
+def test_scans_skip_albums_and_hostile_names_are_made_safe(named: Library) -> None:
     named.rename(COLLINS, "../../CON")
     named.rename(HOPPER, "-rf .")
     out = named.root / "People"
@@ -138,15 +137,11 @@ def test_a_scan_passes_albums_by_and_the_names_of_people_do_no_harm(named: Libra
         ("O'Brien,Ben", ["O'Brien", "Ben"]),
     ],
 )
-def test_several_names_in_one_text(text: str, names: list[str]) -> None:
+def test_a_list_of_names_is_split_at_commas(text: str, names: list[str]) -> None:
     assert split_names(text) == names
 
 
 @pytest.mark.parametrize("text", ["", "Anna", "Anna,", ",", '"Anna,Ben"', '"Anna,Ben', "a\nb,c"])
-def test_texts_that_do_not_name_several(text: str) -> None:
+def test_fewer_than_two_names_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="several"):
         split_names(text)
-
-
-def test_the_command_knows_what_the_library_does() -> None:
-    assert _DEFAULT_LAYOUT == DEFAULT_LAYOUT and _LINK_KINDS == LINK_KINDS

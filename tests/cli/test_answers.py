@@ -1,4 +1,4 @@
-"""What is said of people by command: each command, what it changed, and that it can be taken back."""
+"""The commands that name people: what each changes, and that it can be undone."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def refused(library: Library, *arguments: str) -> str:
 
 
 def people(library: Library) -> dict[str, tuple[int, int]]:
-    """Name → faces, of them confirmed."""
+    """Name → (faces, confirmed faces)."""
     return {p.label: (len(p.face_ids), len(p.confirmed)) for p in Library(library.root).people()}
 
 
-def test_name_takes_groups_and_faces(collins: Collins) -> None:
+def test_name_accepts_groups_and_faces(collins: Collins) -> None:
     library, group, faces = collins
     other = 3 - group
     out = say(library, "name", str(group), str(other), "Everybody")
-    assert "Everybody (12 faces)" in out and "Everybody: 12 faces, 12 of them confirmed (new)" in out
+    assert "Everybody (12 faces)" in out and "Everybody: 12 faces, 12 confirmed (new)" in out
     say(library, "undo")
     one = min(faces)
     say(library, "name", one, "Eileen")
     assert people(library) == {"Eileen": (6, 1)}  # the rest of her group is suggested
-    assert "a person's name already" in refused(library, "name", "Eileen", "Ellen")
+    assert "already a person's name" in refused(library, "name", "Eileen", "Ellen")
     assert "no group 99" in refused(library, "name", "99", "Ellen")
     assert "no face" in refused(library, "name", "0" * 16, "Ellen")
 
@@ -53,14 +53,14 @@ def test_rename_and_merge(collins: Collins) -> None:
     assert "nobody is called Bob" in refused(library, "rename", "Bob", "Rob")
     assert "Anna?" in refused(library, "rename", "Annna", "Rob")
     out = say(library, "merge", "Grace", "anna")
-    assert "Grace and Anna are one: Anna" in out and "Anna: 12 faces, 12 of them confirmed (before: 6 and 6)" in out
-    assert "Grace: no faces any more" in out
-    assert "already" in refused(library, "merge", "Anna", "anna") or "two or more" in refused(library, "merge", "Anna")
+    assert "Grace and Anna are one: Anna" in out and "Anna: 12 faces, 12 confirmed (before: 6, 6 confirmed)" in out
+    assert "Grace: no faces left" in out
+    assert "all of these are already Anna" in refused(library, "merge", "Anna", "anna")
     say(library, "undo", "2")
     assert people(library) == {"Ana": (6, 6), "Grace": (6, 6)}
 
 
-def test_groups_without_a_name_are_merged_and_named_together(library: Library) -> None:
+def test_unnamed_groups_can_be_merged_and_then_named_together(library: Library) -> None:
     assert "one person (12 faces)" in say(library, "merge", "1", "2")
     (person,) = Library(library.root).unnamed_groups()
     assert person.clusters == (1, 2) and len(person.face_ids) == 12
@@ -103,7 +103,7 @@ def test_confirm_and_reject(collins: Collins) -> None:
     say(library, "confirm", str(group))
     say(library, "confirm", "Eileen", *sorted(faces))
     assert people(library)["Eileen"] == (6, 6)
-    assert "confirmed already" in refused(library, "confirm", "Eileen")
+    assert "already confirmed" in refused(library, "confirm", "Eileen")
 
 
 def test_ignore_and_unignore(library: Library) -> None:
@@ -111,10 +111,10 @@ def test_ignore_and_unignore(library: Library) -> None:
     assert [p.clusters for p in Library(library.root).unnamed_groups()] == [(2,)]
     say(library, "unignore", "1")
     assert len(Library(library.root).unnamed_groups()) == 2
-    assert "nothing of it is ignored" in refused(library, "unignore", "1")
+    assert "group 1: none of the faces is ignored" in refused(library, "unignore", "1")
 
 
-def test_a_group_number_never_takes_names_off_what_was_confirmed(collins: Collins) -> None:
+def test_a_group_number_never_removes_confirmed_names(collins: Collins) -> None:
     library, group, faces = collins
     first, second, *rest = sorted(faces)
     say(library, "name", first, second, "Eileen")
@@ -124,11 +124,11 @@ def test_a_group_number_never_takes_names_off_what_was_confirmed(collins: Collin
     say(library, "name", str(3 - group), "Grace")
     for arguments in (["ignore"], ["name"]):
         tail = ["Somebody"] if arguments == ["name"] else []
-        assert "is Grace already" in refused(library, *arguments, str(3 - group), *tail)
+        assert "is already Grace" in refused(library, *arguments, str(3 - group), *tail)
     assert people(library)["Grace"] == (6, 6)
 
 
-def test_of_a_group_that_is_partly_somebodys_those_faces_are_meant(collins: Collins) -> None:
+def test_a_partly_named_group_means_only_the_faces_of_that_person(collins: Collins) -> None:
     library, group, faces = collins
     first, second, *rest = sorted(faces)
     say(library, "name", first, second, "Eileen")
@@ -139,32 +139,32 @@ def test_of_a_group_that_is_partly_somebodys_those_faces_are_meant(collins: Coll
     assert "Eileen confirmed (4 faces)" in say(library, "confirm", str(group))
 
 
-def test_undo_takes_back_as_many_as_asked_for(library: Library) -> None:
+def test_undo_undoes_the_requested_number_of_answers(library: Library) -> None:
     say(library, "name", "1", "Anna")
     say(library, "rename", "Anna", "Ben")
     say(library, "rename", "Ben", "Carl")
     out = say(library, "undo", "2")
     assert out.index("Ben is now called Carl") < out.index("Anna is now called Ben")
     assert people(library) == {"Anna": (6, 6)}
-    assert "that was all: 1 of 5" in say(library, "undo", "5")
+    assert "only 1 answer left to undo, not 5" in say(library, "undo", "5")
     assert run("undo", "--library", str(library.root)).returncode == 1
     assert run("undo", "0", "--library", str(library.root)).returncode == 2
 
 
-def test_each_says_in_json_what_it_changed(library: Library) -> None:
-    said = json.loads(say(library, "name", "1", "Anna", "--json"))
-    assert said["said"][0]["event"] == "name" and len(said["said"][0]["faces"]) == 6
-    assert said["changed"] == [
+def test_json_lists_the_changes_of_each_command(library: Library) -> None:
+    output = json.loads(say(library, "name", "1", "Anna", "--json"))
+    assert output["said"][0]["event"] == "name" and len(output["said"][0]["faces"]) == 6
+    assert output["changed"] == [
         {"name": "Anna", "faces": {"before": 0, "after": 6}, "confirmed": {"before": 0, "after": 6}}
     ]
     undone = json.loads(say(library, "undo", "--json"))
-    assert undone["undone"][0]["id"] == said["said"][0]["id"] and undone["changed"][0]["faces"]["after"] == 0
+    assert undone["undone"][0]["id"] == output["said"][0]["id"] and undone["changed"][0]["faces"]["after"] == 0
     for arguments in (["merge", "1", "2"], ["ignore", "1"], ["unignore", "1"]):
         assert json.loads(say(library, *arguments, "--json"))["said"][0]["event"] == arguments[0]
 
 
-def test_the_journal_is_shown_readably(library: Library) -> None:
-    assert "nothing was said yet" in say(library, "journal")
+def test_the_journal_is_listed_in_readable_lines(library: Library) -> None:
+    assert "no answers yet" in say(library, "journal")
     say(library, "name", "1", "Zoë")
     say(library, "name", "2", "Ben")
     say(library, "undo")
@@ -176,7 +176,7 @@ def test_the_journal_is_shown_readably(library: Library) -> None:
     assert [(e["event"], e["standing"]) for e in events] == [("name", True), ("name", False), ("undo", False)]
 
 
-def test_the_journal_of_a_copy_is_taken_in(library: Library, tmp_path: Path) -> None:
+def test_the_journal_of_a_copy_can_be_merged(library: Library, tmp_path: Path) -> None:
     import shutil
 
     say(library, "name", "1", "Anna")
@@ -185,16 +185,16 @@ def test_the_journal_of_a_copy_is_taken_in(library: Library, tmp_path: Path) -> 
     ok("name", "2", "Ben", "--library", copy)
     say(library, "rename", "Anna", "Anne")
     other = copy / ".faceclust/people.jsonl"
-    assert "1 line taken in" in say(library, "journal", "--merge", other)
+    assert "1 answer added" in say(library, "journal", "--merge", other)
     assert people(library) == {"Anne": (6, 6), "Ben": (6, 6)}
-    assert "0 lines taken in" in say(library, "journal", "--merge", other)
+    assert "0 answers added" in say(library, "journal", "--merge", other)
     photo = next(copy.rglob("*.jpg"))
     assert "not a journal" in refused(library, "journal", "--merge", str(photo))
     assert "cannot be read" in refused(library, "journal", "--merge", str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("command", "name rename merge split confirm reject ignore unignore undo journal".split())
-def test_each_has_examples_in_its_help(command: str) -> None:
+def test_each_command_has_examples_in_its_help(command: str) -> None:
     assert f"  faceclust {command} " in ok(command, "--help")
 
 
@@ -204,8 +204,8 @@ def test_the_shell_completes_names(library: Library) -> None:
     for command in ("find", "confirm", "forget", "rename", "together"):
         completed = run(env=words | {"COMP_WORDS": f"faceclust {command} an"}).stdout
         assert completed.splitlines() == ["plain,'Anna Maria'"], command
-    for shell, word in (("zsh", "2"), ("fish", "an")):  # they quote what they put in themselves
+    for shell, word in (("zsh", "2"), ("fish", "an")):  # these shells quote the names themselves
         asked = {"_FACECLUST_COMPLETE": f"{shell}_complete", "COMP_WORDS": "faceclust find an", "COMP_CWORD": word}
-        said = run(env=words | asked).stdout
-        assert "Anna Maria" in said and "'" not in said
+        output = run(env=words | asked).stdout
+        assert "Anna Maria" in output and "'" not in output
     assert run(env=words | {"COMP_WORDS": "faceclust find x", "FACECLUST_LIBRARY": "/none"}).stdout.strip() == ""

@@ -1,4 +1,4 @@
-"""`faceclust cache`, as typed."""
+"""The commands `faceclust cache check`, `prune` and `clear`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ def test_check_prune_and_clear(library: Library) -> None:
     cache = root / "2020/.faceclust.parquet"
     cache.write_bytes(b"damaged")
     done = run("cache", "check", "-l", root)
-    assert done.returncode == 1 and "1 problem" in done.stdout and "1 photo gone" in done.stdout
+    assert done.returncode == 1 and "1 problem" in done.stdout and "1 photo deleted" in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if str(cache) in line]
     assert "faceclust scan" in line
     dry = json.loads(ok("cache", "prune", "-n", "--json", "-l", root))
     assert dry["photos"] == {str(root / "2019/.faceclust.parquet"): ["collins-0.jpg"]} and not dry["written"]
     assert f"freed {dry['bytes']:,} bytes" in ok("cache", "prune", "-l", root)
     assert "nothing to prune" in ok("cache", "prune", "-l", root)
-    asked = run("cache", "clear", "-l", root)
-    assert (
-        asked.returncode == 1 and "nothing was deleted" in asked.stdout and cache.exists()
-    )  # nobody is there to answer
-    told = ok("cache", "clear", "--yes", "-l", root)
-    assert "folder caches" in told and "people.jsonl" in told and not cache.exists()
+    unanswered = run("cache", "clear", "-l", root)
+    assert unanswered.returncode == 1 and "nothing was deleted" in unanswered.stdout and cache.exists()
+    output = ok("cache", "clear", "--yes", "-l", root)
+    assert "folder caches" in output and "people.jsonl" in output and not cache.exists()

@@ -1,4 +1,4 @@
-"""`faceclust cluster`: what it says has changed, what it leaves alone, how it stops."""
+"""The command `faceclust cluster`: the changes it lists, what it keeps, and how it stops."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from tests.support.photo_files import dng, encode
 from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, together, variant
 from tests.support.synthetic_library import write_caches
 
-THRESHOLD = 1.1 * 3.15**2  # for synthetic faces, of norm 1, at the models' radius
+THRESHOLD = 1.1 * 3.15**2  # synthetic faces have norm 1, the models' radius is 3.15
 
 
-def test_new_photos_go_to_the_groups_that_are_there(library: Library) -> None:
+def test_new_photos_join_existing_groups(library: Library) -> None:
     before = dict(library.group_of)
     save(together(variant(COLLINS, 4), variant(HOPPER, 3)), library.root / "new.jpg")
     library.scan(workers=0)
-    said = ok("cluster", "--library", library.root, "--dry-run")
-    assert "since the last grouping: 2 new faces" in said
-    assert "joined: 2 new faces to groups" in said and "nothing was written" in said
+    output = ok("cluster", "--library", library.root, "--dry-run")
+    assert "since the last grouping: 2 new faces" in output
+    assert "joined: 2 new faces to groups" in output and "nothing was written" in output
     assert Library(library.root).group_of == before
     record = json.loads(ok("cluster", "--library", library.root, "--json"))
     assert (record["anew"], record["compared"], record["written"]) == ("", 2, True)
     assert sorted(joined["group"] for joined in record["changes"]["joined"]) == sorted(set(before.values()))
     after = Library(library.root).group_of
     assert before.items() <= after.items() and len(after) == len(before) + 2
-    said = ok("cluster", "--library", library.root, "--full")
-    assert "the same faces; all were grouped anew: --full" in said and "no group has changed" in said
+    output = ok("cluster", "--library", library.root, "--full")
+    assert "the same faces; all faces were grouped from scratch: --full" in output and "no group has changed" in output
 
 
-def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(library: Library) -> None:
+def test_another_threshold_lists_the_changes_and_can_be_undone(library: Library) -> None:
     before = dict(library.group_of)
-    said = ok("cluster", "--library", library.root, "--threshold", "0.02")
-    assert "now alone: " in said and "all were grouped anew: the threshold was 1.1" in said
+    output = ok("cluster", "--library", library.root, "--threshold", "0.02")
+    assert "now alone: " in output and "all faces were grouped from scratch: the threshold was 1.1" in output
     assert Library(library.root).group_of != before
-    assert "gone back to the grouping before" in ok("cluster", "--library", library.root, "--undo")
+    assert "restored the previous grouping" in ok("cluster", "--library", library.root, "--undo")
     assert Library(library.root).group_of == before
     changes = json.loads(ok("cluster", "--library", library.root, "--undo", "--json"))["changes"]
     assert changes["left"] and Library(library.root).group_of != before
@@ -57,7 +57,7 @@ def test_another_threshold_says_what_became_of_the_groups_and_can_be_undone(libr
     assert sorted(Library(library.root).group_of) == sorted(before)
 
 
-def test_names_are_told_with_the_groups_they_belong_to(collins: tuple[Library, int, set[str]]) -> None:
+def test_changes_show_the_names_of_groups(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     ok("name", str(group), COLLINS, "--library", library.root)
     save(variant(COLLINS, 7), library.root / "new.jpg")
@@ -65,7 +65,7 @@ def test_names_are_told_with_the_groups_they_belong_to(collins: tuple[Library, i
     assert f"joined: 1 new face to group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
 
 
-def test_the_least_quality_is_asked_for_and_kept(library: Library) -> None:
+def test_min_quality_is_checked_and_saved(library: Library) -> None:
     record = json.loads(ok("cluster", "--library", library.root, "--json"))
     assert (record["min_quality"], record["anew"]) == (0.5, "")
     record = json.loads(ok("cluster", "--library", library.root, "--json", "--min-quality", "0"))
@@ -75,12 +75,12 @@ def test_the_least_quality_is_asked_for_and_kept(library: Library) -> None:
     assert done.returncode == 2 and "quality must be from 0 to 1" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_nothing_to_go_back_to_is_said(library: Library) -> None:
+def test_undo_without_an_earlier_grouping_is_refused(library: Library) -> None:
     done = run("cluster", "--library", library.root, "--undo")
     assert done.returncode == 2 and "no previous grouping" in done.stderr
 
 
-def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library) -> None:
+def test_a_damaged_grouping_is_reported_and_the_previous_one_kept(library: Library) -> None:
     first = dict(library.group_of)
     ok("cluster", "--library", library.root, "-t", "0.02")
     for command in (["cluster"], ["cluster", "--undo"]):
@@ -94,19 +94,19 @@ def test_a_damaged_grouping_is_told_and_the_one_before_it_kept(library: Library)
     assert library.home.clusters.read_bytes() == b"PAR1 nonsense"
 
 
-def test_an_undo_can_be_tried_and_takes_no_other_choices(library: Library) -> None:
+def test_undo_can_be_a_dry_run_and_refuses_other_options(library: Library) -> None:
     ok("cluster", "--library", library.root, "-t", "0.02")
     files = [library.home.clusters, library.home.previous_clusters]
     before = [file.read_bytes() for file in files]
-    assert "this would go back" in ok("cluster", "--library", library.root, "--undo", "-n")
+    assert "would restore the previous grouping" in ok("cluster", "--library", library.root, "--undo", "-n")
     assert [file.read_bytes() for file in files] == before
     for choice in (["--full"], ["-t", "1.1"], ["--min-size", "2"]):
         done = run("cluster", "--library", library.root, "--undo", *choice)
-        assert done.returncode == 2 and "--undo goes with" in done.stderr
+        assert done.returncode == 2 and "--undo cannot be combined" in done.stderr
     assert [file.read_bytes() for file in files] == before
 
 
-def test_a_run_that_changes_nothing_leaves_the_undo_alone(library: Library) -> None:
+def test_a_run_without_changes_keeps_the_previous_grouping(library: Library) -> None:
     before = dict(library.group_of)
     for _ in range(3):
         ok("cluster", "--library", library.root, "-t", "0.02")
@@ -114,7 +114,7 @@ def test_a_run_that_changes_nothing_leaves_the_undo_alone(library: Library) -> N
     assert Library(library.root).group_of == before
 
 
-def test_numbers_are_not_given_twice(library: Library) -> None:
+def test_group_numbers_are_never_reused(library: Library) -> None:
     last = library.occurrences_of[library.faces_in_group(max(library.group_members))[0]][0].photo
     person = COLLINS if "collins" in last else HOPPER
     for photo in library.root.rglob(f"*{person.split()[1].lower()}*"):
@@ -132,7 +132,7 @@ def test_numbers_are_not_given_twice(library: Library) -> None:
     assert set(library.group_members) - before == {max(before) + 1}
 
 
-def test_a_group_goes_by_the_person_most_of_it_is(collins: tuple[Library, int, set[str]]) -> None:
+def test_a_group_is_titled_by_the_person_with_the_most_faces(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     odd, *others = sorted(faces)
     library.name([odd], "Ben", confirmed=[])
@@ -142,16 +142,16 @@ def test_a_group_goes_by_the_person_most_of_it_is(collins: tuple[Library, int, s
     assert f"group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_a_name_taken_back_lets_go_of_what_it_brought_together(library: Library, anew: bool) -> None:
+@pytest.mark.parametrize("full", [False, True])
+def test_undoing_a_name_separates_the_faces_it_had_joined(library: Library, full: bool) -> None:
     before = dict(library.group_of)
     first, second = (library.faces_in_group(number) for number in sorted(set(before.values())))
-    # Not of the two photos with both people on them: these faces cannot go together.
+    # Two faces of one photo are never joined, so take none from the photos with both people.
     one, other = (
         next(f for f in faces if library.occurrences_of[f][0].photo.startswith("2")) for faces in (first, second)
     )
     library.name([one, other], "Zed")
-    library.cluster(full=anew)
+    library.cluster(full=full)
     assert library.group_of[one] == library.group_of[other]
     library.cluster()
     assert library.group_of[one] == library.group_of[other]
@@ -160,7 +160,7 @@ def test_a_name_taken_back_lets_go_of_what_it_brought_together(library: Library,
     assert library.group_of == before
 
 
-def test_numbers_come_back_after_a_detour(library: Library) -> None:
+def test_group_numbers_return_after_a_detour(library: Library) -> None:
     before = dict(library.group_of)
     library.cluster(0.001)
     library.cluster()
@@ -176,20 +176,18 @@ def test_numbers_come_back_after_a_detour(library: Library) -> None:
     assert library.group_of == before
 
 
-def test_an_unknown_group_is_said(library: Library) -> None:
+def test_an_unknown_group_number_is_refused_with_a_hint(library: Library) -> None:
     assert "faceclust people --all lists them" in run("name", "99", "A", "--library", library.root).stderr
 
 
-def test_undo_says_what_came_after(library: Library) -> None:
+def test_undo_counts_the_faces_that_came_later(library: Library) -> None:
     save(variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
     ok("cluster", "--library", library.root)
-    assert "1 face came after that grouping; next: faceclust cluster" in ok(
-        "cluster", "--library", library.root, "--undo"
-    )
+    assert "1 face not in that grouping; next: faceclust cluster" in ok("cluster", "--library", library.root, "--undo")
 
 
-def test_a_group_of_which_one_face_is_left_is_none(library: Library) -> None:
+def test_a_group_with_one_face_left_is_dissolved(library: Library) -> None:
     group, *others = sorted(set(library.group_of.values()))
     keep, *gone = library.faces_in_group(group)
     for photo in {place.photo for face in gone for place in library.occurrences_of[face]}:
@@ -202,7 +200,7 @@ def test_a_group_of_which_one_face_is_left_is_none(library: Library) -> None:
     assert set(library.group_members) == set(others)
 
 
-def test_undo_tells_of_no_face_that_is_gone(library: Library) -> None:
+def test_undo_does_not_report_deleted_faces(library: Library) -> None:
     gone = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     (library.root / "together/both 0.jpg").unlink()
     library.scan(workers=0)
@@ -217,18 +215,18 @@ def test_a_rejection_needs_a_name(library: Library) -> None:
     assert not library.home.journal.exists()
 
 
-def test_a_group_now_two_named_people_is_taken_apart(collins: tuple[Library, int, set[str]]) -> None:
+def test_a_group_with_two_named_people_is_split(collins: tuple[Library, int, set[str]]) -> None:
     library, _, faces = collins
     first, second = sorted(faces)[:2]
     library.name([first], "Anna")
     library.name([second], "Ben")
-    for _ in range(2):  # at once, and when all is grouped again
+    for _ in range(2):  # at once, and after the next grouping
         groups = {library.group_of.get(first, -1), library.group_of.get(second, -2)}
         assert len(groups) == 2
         library.cluster()
 
 
-def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int, set[str]]) -> None:
+def test_a_rejected_face_never_joins_the_person_again(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     odd, *others = sorted(faces)
     library.name(others, COLLINS)
@@ -237,10 +235,10 @@ def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int,
     library.reject([odd], COLLINS)
     (person,) = library.people()
     assert odd not in person.face_ids
-    for anew in (False, True):
-        library.cluster(full=anew)
+    for full in (False, True):
+        library.cluster(full=full)
         assert library.group_of.get(odd) != group and {library.group_of[face] for face in others} == {group}
-    library.name([odd], COLLINS)  # the newest word counts
+    library.name([odd], COLLINS)  # the latest answer counts
     library.cluster()
     assert library.group_of[odd] == group
     library.undo()
@@ -249,7 +247,7 @@ def test_a_rejected_face_never_goes_with_the_person(collins: tuple[Library, int,
     assert odd not in person.confirmed
 
 
-def test_the_same_name_twice_on_a_photo_is_kept_and_told(library: Library) -> None:
+def test_the_same_name_twice_on_a_photo_is_kept_and_reported(library: Library) -> None:
     faces = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     library.name(faces, "Twin")
     done = run("cluster", "--library", library.root)
@@ -259,7 +257,7 @@ def test_the_same_name_twice_on_a_photo_is_kept_and_told(library: Library) -> No
     assert "confirmed on" not in run("cluster", "--allow-same-photo", "--library", library.root).stderr
 
 
-def test_a_collage_is_one_person_where_that_is_allowed(tmp_path: Path) -> None:
+def test_a_collage_is_one_person_with_allow_same_photo(tmp_path: Path) -> None:
     save(together(variant(COLLINS, 1), variant(COLLINS, 2)), tmp_path / "collage.jpg")
     library = Library(tmp_path)
     library.scan(workers=0)
@@ -267,7 +265,7 @@ def test_a_collage_is_one_person_where_that_is_allowed(tmp_path: Path) -> None:
     assert library.cluster(allow_same_photo=True).clustering.labels.tolist() == [1, 1]
 
 
-def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
+def test_an_edited_copy_is_linked_to_the_original(tmp_path: Path) -> None:
     photo = variant(HOPPER, 0)
     save(photo, tmp_path / "IMG_1.jpg")
     save(photo.convert("L").convert("RGB"), tmp_path / "IMG_1-edited.png")
@@ -285,7 +283,7 @@ def test_an_edited_copy_is_one_person_with_the_photo(tmp_path: Path) -> None:
     assert "look like one shot, is confirmed as" in run("cluster", "--library", tmp_path).stderr
 
 
-def test_a_raw_file_beside_its_jpeg_is_one_moment(tmp_path: Path) -> None:
+def test_a_raw_file_beside_its_jpeg_is_the_same_shot(tmp_path: Path) -> None:
     photo = portrait(COLLINS)
     jpeg = encode(photo, "JPEG", quality=95)
     (tmp_path / "IMG_1234.DNG").write_bytes(dng(photo, jpeg))
@@ -301,7 +299,7 @@ def test_a_raw_file_beside_its_jpeg_is_one_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_in_a_long_grouping_leaves_all_as_it_was(tmp_path: Path) -> None:
+def test_ctrl_c_during_a_long_run_changes_nothing(tmp_path: Path) -> None:
     faces = synthetic_faces(40_000)
     library = write_caches(tmp_path / "large", faces.embeddings, faces.photo)
     with subprocess.Popen(
@@ -323,7 +321,7 @@ def test_ctrl_c_in_a_long_grouping_leaves_all_as_it_was(tmp_path: Path) -> None:
     shutil.rmtree(library.root)
 
 
-def test_a_library_without_photos_at_hand_is_grouped_by_its_caches(tmp_path: Path) -> None:
+def test_caches_are_grouped_without_their_photos(tmp_path: Path) -> None:
     faces = synthetic_faces(600)
     library = write_caches(tmp_path, faces.embeddings, faces.photo)
     grouping = library.cluster(THRESHOLD)

@@ -1,4 +1,4 @@
-"""Every command as a user types it: what it prints, where, and how it fails."""
+"""Every command as a user types it: its output, and its errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -18,10 +17,8 @@ from faceclust.cli import cli
 from tests.support.command import COMMAND, ok, run
 from tests.support.sample_photos import COLLINS, make_library
 
-HEAVY = ["numpy", "onnxruntime", "PIL", "pyarrow", "sklearn", "scipy", "hdbscan", "rich", "prompt_toolkit", "jinja2"]
 
-
-def test_the_main_job_from_nothing(tmp_path: Path) -> None:
+def test_the_main_job_from_an_empty_start(tmp_path: Path) -> None:
     photos = tmp_path / "Pictures"
     truth = make_library(photos, photos_each=2)
     assert "7 photos: 7 scanned" in ok("scan", photos)
@@ -36,7 +33,7 @@ def test_the_main_job_from_nothing(tmp_path: Path) -> None:
     assert COLLINS in (tmp_path / "r.html").read_text()
     ok("albums", tmp_path / "People")
     assert len(list((tmp_path / "People" / COLLINS).iterdir())) == 4
-    assert "taken back: Eileen Collins (4 faces)" in ok("undo")
+    assert "undone: Eileen Collins (4 faces)" in ok("undo")
     assert "removed 4" in ok("albums", tmp_path / "People")
     assert "0 scanned, 7 unchanged" in ok("scan")
 
@@ -54,7 +51,7 @@ def test_the_main_job_from_nothing(tmp_path: Path) -> None:
         ["albums", "OUT"],
     ],
 )
-def test_json_is_all_there_is_on_stdout(library: Library, tmp_path: Path, arguments: list[str]) -> None:
+def test_stdout_is_nothing_but_json(library: Library, tmp_path: Path, arguments: list[str]) -> None:
     if arguments == ["undo"]:
         ok("name", "1", "A", "--library", library.root)
     arguments = [str(tmp_path / "out") if argument == "OUT" else argument for argument in arguments]
@@ -69,7 +66,7 @@ def test_export_formats_and_queries(library: Library, tmp_path: Path) -> None:
     assert count == len(json.loads(ok("export", "-f", "json", "--library", library.root)))
 
 
-def test_the_first_line_says_which_library(library: Library) -> None:
+def test_the_first_line_names_the_library(library: Library) -> None:
     done = run("status", cwd=library.root / "2019")
     assert done.stderr.splitlines()[0] == f"library: {library.root}"
     done = run("status", env={"FACECLUST_LIBRARY": str(library.root)})
@@ -88,27 +85,37 @@ def test_the_first_line_says_which_library(library: Library) -> None:
         (["cluster", "--threshold", "nan", "--library", "LIB"], 2, "threshold must be above 0 and at most 1000, not"),
         (["cluster", "--threshold", "inf", "--library", "LIB"], 2, "threshold must be above 0 and at most 1000, not"),
         (["scan", "~nobody-of-this-name/x"], 2, "cannot be opened"),
-        (["cluster", "--algorithm", "kmeans"], 2, "average"),
+        (["cluster", "--algorithm", "kmeans"], 2, "must be one of average, complete, single, hdbscan, not 'kmeans'"),
         (["name", "99", "Anna", "--library", "LIB"], 2, "there is no group 99"),
         (["name", "1", " ", "--library", "LIB"], 2, "at least one letter"),
-        (["undo", "--library", "LIB"], 1, "nothing to take back"),
+        (["undo", "--library", "LIB"], 1, "there is nothing to undo"),
         (["label", "--library", "LIB"], 2, "needs a terminal"),
-        (["report", "-o", "/no/such/folder/r.html", "--library", "LIB"], 2, "cannot be written"),
-        (["export", "-o", "/no/such/folder/f.csv", "--library", "LIB"], 2, "cannot be written"),
-        (["export", "-o", "faces.xlsx", "--library", "LIB"], 2, "no format is called 'xlsx'"),
+        (["report", "-o", "/no/such/folder/r.html", "--library", "LIB"], 2, "cannot write /no/such/folder/r.html"),
+        (["export", "-o", "/no/such/folder/f.csv", "--library", "LIB"], 2, "cannot write /no/such/folder/f.csv"),
+        (["export", "-o", "faces.xlsx", "--library", "LIB"], 2, "unknown format 'xlsx'"),
         (["albums", "LIB/2019", "--library", "LIB"], 2, "cannot hold albums"),
         (["albums", "LIB", "--library", "LIB"], 2, "cannot hold albums"),
-        (["frobnicate"], 2, "No such command"),
-        (["scan", "--workers", "0"], 2, "0 is not in the range"),
+        (["frobnicate"], 2, "faceclust has no command 'frobnicate'"),
+        (["scna"], 2, "hint: did you mean `faceclust scan`?"),
+        (["cache", "chek"], 2, "hint: did you mean `faceclust cache check`?"),
+        (["scan", "--worker", "2"], 2, "faceclust scan has no option --worker\nhint: did you mean --workers?"),
+        (["status", "--frob"], 2, "faceclust status has no option --frob\nhint: faceclust status --help"),
+        (["albums"], 2, "faceclust albums needs the argument OUT\nhint: faceclust albums --help"),
+        (["report", "--out"], 2, "--out needs a value\nhint: faceclust report --help"),
+        (["status", "extra"], 2, "unexpected extra argument (extra)\nhint: faceclust status --help"),
+        (["cluster", "--min-size", "0"], 2, "--min-size must be a whole number of at least 1, not 0"),
+        (["verify", "a", "b", "--threshold", "low"], 2, "--threshold must be a number, not 'low'"),
+        (["scan", "--workers", "0"], 2, "--workers must be a whole number from 1 to 256, not 0"),
     ],
 )
 def test_bad_input_gets_a_clear_line_and_a_code(library: Library, arguments: list[str], code: int, words: str) -> None:
     done = run(*[argument.replace("LIB", str(library.root)) for argument in arguments])
     assert done.returncode == code
     assert words in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+    assert "Usage:" not in done.stderr and "\nhint: " in done.stderr
 
 
-def test_damaged_files_are_said_without_a_traceback(library: Library) -> None:
+def test_damaged_files_are_reported_without_a_traceback(library: Library) -> None:
     library.home.clusters.write_bytes(b"broken")
     done = run("people", "--library", library.root)
     assert done.returncode == 1 and "hint: type: faceclust cluster" in done.stderr
@@ -118,29 +125,17 @@ def test_damaged_files_are_said_without_a_traceback(library: Library) -> None:
     assert done.returncode == 0 and "faceclust scan" in done.stderr
 
 
-def test_albums_dry_run_does_nothing(library: Library, tmp_path: Path) -> None:
+def test_a_dry_run_of_albums_writes_nothing(library: Library, tmp_path: Path) -> None:
     out = tmp_path / "People"
-    said = ok("albums", out, "--unnamed", "--dry-run", "--library", library.root)
-    assert "make    group 1/" in said and "would be made" in said
+    output = ok("albums", out, "--unnamed", "--dry-run", "--library", library.root)
+    assert "make    group 1/" in output and "would be made" in output
     assert not out.exists()
 
 
-def test_a_closed_pipe_is_no_fault(library: Library) -> None:
+def test_a_closed_pipe_is_not_an_error(library: Library) -> None:
     command = f"{' '.join(COMMAND)} export --library '{library.root}' | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd="/")
     assert done.stdout.startswith("photo,") and "Traceback" not in done.stderr and "error" not in done.stderr
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; sys.argv = ['faceclust', '--help']\n"
-        "from faceclust.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
-    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
@@ -160,7 +155,7 @@ def test_completion_completes_commands() -> None:
 
 
 def test_doctor_finds_damage(tmp_path: Path) -> None:
-    assert "all is well" in ok("doctor")
+    assert "no problems found" in ok("doctor")
     done = run("doctor", "--library", tmp_path)
     assert done.returncode == 1 and "problem:" in done.stdout
 

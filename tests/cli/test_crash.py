@@ -1,4 +1,4 @@
-"""Killed, interrupted, with a decoder that dies: what was done is kept, the next run goes on."""
+"""Scans that are killed or interrupted, and decoders that crash: work is kept, the next run continues."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def known(photos: Path) -> int:
-    """Photos in the caches, by the files alone."""
+    """The number of photos in the caches."""
     return Library(photos).table.photo_count if list(photos.rglob(".faceclust.parquet")) else 0
 
 
 def children(pid: int) -> list[int]:
-    """The worker processes of a scan (not multiprocessing's own helper)."""
+    """The worker processes of a scan, without multiprocessing's resource tracker."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -48,12 +48,12 @@ def _alive(pid: int) -> bool:
 @pytest.fixture
 def linux_only() -> Iterator[None]:
     if not Path("/proc/self/stat").exists():
-        pytest.skip("looks for processes in /proc")
+        pytest.skip("needs /proc")
     yield
 
 
 @pytest.mark.usefixtures("linux_only")
-def test_kill_9_loses_nothing_saved_and_leaves_no_worker(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_kill_9_keeps_saved_work_and_leaves_no_worker(photos: Path, undisturbed: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_a_third(photos)
     workers = children(scan.pid)
@@ -68,14 +68,14 @@ def test_kill_9_loses_nothing_saved_and_leaves_no_worker(photos: Path, undisturb
     assert Library(photos).table.rows.to_pylist() == undisturbed
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, undisturbed: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_a_third(photos)
     os.killpg(scan.pid, signal.SIGINT)  # a terminal sends it to workers too
     out, err = scan.communicate(timeout=60)
     assert scan.returncode == 130
-    assert "finishing the photos in hand" in err and f"to go on, type: faceclust scan {photos}" in err
-    assert "Traceback" not in err and "left to do" in out
+    assert "finishing the photos already started" in err and f"To continue: faceclust scan {photos}" in err
+    assert "Traceback" not in err and " remaining" in out
     done = known(photos)
     assert done >= 10
     assert json.loads(ok("scan", photos, "--json"))["unchanged"] == done
@@ -84,7 +84,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(photos: Path, undisturbed: list[dict
 
 def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
     scan = start_scan(photos)
-    time.sleep(0.7)  # the imports, or the workers' start
+    time.sleep(0.7)  # during the imports, or while the workers start
     os.killpg(scan.pid, signal.SIGINT)
     _, err = scan.communicate(timeout=60)
     assert scan.returncode in (0, 130, -signal.SIGINT)
@@ -93,7 +93,7 @@ def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
 
 @pytest.mark.usefixtures("linux_only")
 @pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.2])
-def test_ctrl_c_while_workers_start_is_told_in_words(photos: Path, delay: float) -> None:
+def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: float) -> None:
     scan = start_scan(photos)
     wait_for(lambda: bool(children(scan.pid)))
     time.sleep(delay)
@@ -104,7 +104,7 @@ def test_ctrl_c_while_workers_start_is_told_in_words(photos: Path, delay: float)
 
 
 @pytest.mark.usefixtures("linux_only")
-def test_a_worker_that_is_killed_costs_no_photo(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_a_killed_worker_loses_no_photo(photos: Path, undisturbed: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_a_third(photos)
     os.kill(children(scan.pid)[0], signal.SIGKILL)
@@ -114,8 +114,8 @@ def test_a_worker_that_is_killed_costs_no_photo(photos: Path, undisturbed: list[
     assert Library(photos).table.rows.to_pylist() == undisturbed
 
 
-def test_a_photo_that_kills_its_decoder_is_skipped_alone(tmp_path: Path) -> None:
-    # A decoder that reads wild memory on one file: patched into the real program's workers at start-up.
+def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> None:
+    # Patch the workers at start-up, so that the decoder reads invalid memory on one file.
     patch = tmp_path / "patch"
     patch.mkdir()
     (patch / "sitecustomize.py").write_text(
@@ -142,11 +142,11 @@ def test_a_photo_that_kills_its_decoder_is_skipped_alone(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
     (skip,) = Library(photos).table.skipped_photos()
     assert (skip["photo"], skip["reason"]) == ("2019/deadly.jpg", "decoder crashed")
-    assert "2019/deadly.jpg" in (told := ok("status", "--library", photos)) and "SIGSEGV" in told
+    assert "2019/deadly.jpg" in (output := ok("status", "--library", photos)) and "SIGSEGV" in output
     assert json.loads(ok("scan", photos, "--json"))["scanned"] == 0  # not tried again until it changes
 
 
-def test_two_scans_at_once(photos: Path) -> None:
+def test_a_second_scan_at_the_same_time_is_refused(photos: Path) -> None:
     scan = start_scan(photos)
     wait_for(lambda: (photos / ".faceclust/lock.owner").exists())
     second = run("scan", photos)

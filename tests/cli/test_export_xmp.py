@@ -1,4 +1,4 @@
-"""faceclust export --format xmp."""
+"""The command `faceclust export --format xmp`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
 
 
 def written(root: Path) -> dict[str, list[str]]:
-    """Photo → who is in its sidecar."""
+    """Photo → the people in its sidecar."""
     out = {}
     for path in sorted(root.rglob("*.xmp")):
         text = path.read_text(encoding="utf-8")
@@ -41,10 +41,10 @@ def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]])
     before = {path: path.read_bytes() for path in named.root.rglob("*") if path.suffix in (".jpg", ".png", ".webp")}
     plan = ok(*where, "--dry-run")
     assert "make    " in plan and "would be made 10," in plan and written(named.root) == {}
-    assert "10 sidecars; made 10, changed 0, kept 0, left alone 0" in ok(*where)
+    assert "10 sidecars; made 10, changed 0, unchanged 0, skipped 0" in ok(*where)
     assert written(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
     assert {path: path.read_bytes() for path in before} == before
-    assert "made 0, changed 0, kept 10" in ok(*where)
+    assert "made 0, changed 0, unchanged 10" in ok(*where)
     ok("rename", COLLINS, "Eileen", "--library", named.root)
     answer = json.loads(ok(*where, "--json"))
     assert len(answer["change"]) == 6 and len(answer["same"]) == 4 and not (answer["make"] or answer["left"])
@@ -54,7 +54,7 @@ def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]])
     assert not [path for path in named.root.rglob("*.xmp") if "Eileen" in path.read_text(encoding="utf-8")]
 
 
-def test_the_same_tree_elsewhere_of_confirmed_faces(named: Library, tmp_path: Path) -> None:
+def test_the_same_tree_in_another_folder_with_confirmed_faces_only(named: Library, tmp_path: Path) -> None:
     ok(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
     found = written(tmp_path / "out")
     assert sum(COLLINS in people for people in found.values()) == 1
@@ -65,44 +65,44 @@ def test_the_same_tree_elsewhere_of_confirmed_faces(named: Library, tmp_path: Pa
     assert text.count('mwg-rs:Type="Face"') == 1 and "mwg-rs:Name" not in text
 
 
-def test_sidecars_called_as_adobe_does(named: Library) -> None:
+def test_sidecars_can_be_named_as_adobe_does(named: Library) -> None:
     ok(*EXPORT, "--where", "sidecar", "--names", "file.xmp", "--library", named.root)
     assert (named.root / "2019/collins-0.xmp").is_file() and not list(named.root.rglob("*.jpg.xmp"))
 
 
-def test_a_broken_sidecar_is_named_and_the_others_are_written(named: Library) -> None:
+def test_a_broken_sidecar_is_reported_and_the_others_are_written(named: Library) -> None:
     broken = named.root / "2019/collins-0.jpg.xmp"
     broken.write_bytes(b"not XML")
     done = run(*EXPORT, "--where", "sidecar", "--library", named.root)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert f"left alone: {broken}: not XML" in done.stderr
-    assert "made 9, changed 0, kept 0, left alone 1" in done.stdout and broken.read_bytes() == b"not XML"
+    assert f"skipped: {broken}: not XML" in done.stderr
+    assert "made 9, changed 0, unchanged 0, skipped 1" in done.stdout and broken.read_bytes() == b"not XML"
 
 
-def test_another_programs_name_stays_and_is_told(named: Library) -> None:
+def test_the_name_of_another_program_is_kept_and_reported(named: Library) -> None:
     where = (*EXPORT, "--where", "sidecar", "--library", named.root)
     ok(*where)
     path = named.root / "2019/collins-0.jpg.xmp"
-    text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in the note
+    text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in our own copy
     path.write_text(text, encoding="utf-8")
     done = run(*where)
     assert done.returncode == 0
-    assert f"2019/collins-0.jpg: another program says Ellen where you say {COLLINS}; left so" in done.stderr
+    assert f"2019/collins-0.jpg: named Ellen by another program, {COLLINS} by you; not changed" in done.stderr
     assert '"Ellen"' in path.read_text(encoding="utf-8") and COLLINS not in path.read_text(encoding="utf-8")
 
 
-def test_what_cannot_be_asked_for(named: Library, tmp_path: Path) -> None:
+def test_contradictory_options_are_refused(named: Library, tmp_path: Path) -> None:
     for arguments, words in (
-        (EXPORT, "--where sidecar puts them beside your photos"),
+        (EXPORT, "--where sidecar writes beside your photos"),
         ((*EXPORT, "--where", "sidecar", "-o", "x.xmp"), "--where OUT"),
         ((*EXPORT, "--where", named.root), "--where sidecar"),
-        (("export", "--where", "sidecar"), "--where is of no use for csv"),
-        (("export", "-o", "faces.parquet", "--all-faces"), "--all-faces is of no use for parquet"),
+        (("export", "--where", "sidecar"), "--where cannot be used with the format csv"),
+        (("export", "-o", "faces.parquet", "--all-faces"), "--all-faces cannot be used with the format parquet"),
     ):
         done = run(*arguments, "--library", named.root, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr, done.stderr
     assert written(named.root) == {} and not list(tmp_path.glob("*.parquet"))
 
 
-def test_nobody_named(library: Library) -> None:
+def test_without_names_the_next_step_is_shown(library: Library) -> None:
     assert "nobody has a name yet" in ok(*EXPORT, "--where", "sidecar", "--library", library.root)

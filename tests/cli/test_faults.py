@@ -1,5 +1,7 @@
-"""Disks that fill up, go read-only or go away, want of memory, a clock set back, photos that change
-while they are read: the caches stay whole, one line says what is wrong, the next run goes on."""
+"""Full, read-only and unmounted disks, too little memory, a wrong clock, photos that change while read.
+
+The caches stay intact, one line reports the cause, and the next run continues.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,14 @@ from faceclust import Library
 from tests.support.command import ok, run, start_scan, wait_for_a_third
 from tests.support.sample_photos import COLLINS, make_library, save, variant
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts, limits and signals of Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mounts, limits and signals of Linux")
 
 Mount = Callable[..., Path]
 
 
 @pytest.fixture
 def mount() -> Iterator[Mount]:
-    """A function that mounts something on a folder until the end of the test."""
+    """A function that mounts a file system on a folder until the end of the test."""
     with ExitStack() as stack:
 
         def mount(folder: Path, *arguments: str | Path) -> Path:
@@ -46,7 +48,7 @@ def unmount(folder: Path) -> None:
 
 
 def rows(photos: Path) -> list[dict[str, object]]:
-    """All rows of all caches; each must be readable to the last byte."""
+    """All rows of all caches, each of which must be fully readable."""
     for path in photos.rglob(".faceclust.parquet"):
         pq.read_table(path).validate(full=True)
     assert not list(photos.rglob("*.tmp"))
@@ -68,15 +70,17 @@ def scan_again(photos: Path) -> dict[str, object]:
 
 @contextmanager
 def disturbed_scan(photos: Path) -> Iterator[list[str]]:
-    """A scan of which a third is done and saved when the block begins; after it, its stderr is
-    in the list. It must fail, in plain words."""
+    """Run the block once a third of a scan is saved. Afterwards the list contains the scan's stderr.
+
+    The scan must fail without a traceback.
+    """
     scan = start_scan(photos)
-    said: list[str] = []
+    stderr: list[str] = []
     wait_for_a_third(photos)
-    yield said
+    yield stderr
     _, err = scan.communicate(timeout=120)
-    said.append(err)
-    assert scan.returncode == 1 and "Traceback" not in err and "fault in faceclust" not in err, err
+    stderr.append(err)
+    assert scan.returncode == 1 and "Traceback" not in err and "bug in faceclust" not in err, err
 
 
 def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]]) -> None:
@@ -84,10 +88,10 @@ def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undistur
     photos = disk / "photos"
     shutil.copytree(large_library, photos)
     filler = disk / "filler"
-    with disturbed_scan(photos) as said, filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
+    with disturbed_scan(photos) as stderr, filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
         while True:
             stream.write(bytes(4096))
-    assert "cannot be written: No space left on device" in said[0]
+    assert "cannot be written: No space left on device" in stderr[0]
     done = len({row["photo"] for row in rows(photos)})
     filler.unlink()
     result = scan_again(photos)
@@ -96,7 +100,7 @@ def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undistur
 
 
 @pytest.mark.parametrize("gone", ["", "2"])
-def test_a_disk_unmounted_in_mid_scan(
+def test_a_disk_unmounted_during_a_scan(
     large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]], gone: str
 ) -> None:
     data = tmp_path / "data"
@@ -107,10 +111,10 @@ def test_a_disk_unmounted_in_mid_scan(
         for photo in (data / gone).iterdir():
             photo.rename(tmp_path / "on the other disk" / photo.name)
         mount(photos / gone, "--bind", tmp_path / "on the other disk")
-    with disturbed_scan(photos) as said:
+    with disturbed_scan(photos) as stderr:
         unmount(photos / gone)
-    assert f"{photos / gone}: its photos are gone" in said[0] if gone else f"error: {photos} is gone" in said[0]
-    assert list((photos / gone).iterdir()) == []  # a file left here would hide below the disk
+    assert f"{photos / gone}: its photos are gone" in stderr[0] if gone else f"error: {photos} is gone" in stderr[0]
+    assert list((photos / gone).iterdir()) == []  # the disk would hide a file written here
     if gone:
         mount(photos / gone, "--bind", tmp_path / "on the other disk")
     else:
@@ -140,9 +144,9 @@ def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     make_library(photos, photos_each=1)
     expected = in_order(photos)
     Image.new("RGB", (14000, 11000)).save(photos / "2019/huge.png", compress_level=1)
-    limit = 850_000_000  # the models take less than 600 MB, the photo some 500 more
+    limit = 850_000_000  # the models need less than 600 MB, the photo about 500 more
     scan = ["prlimit", f"--as={limit}", sys.executable, "-m", "faceclust", "scan", str(photos), "-j", "1"]
-    # The libraries of linear algebra set room aside for each core of the machine.
+    # Linear algebra libraries reserve memory for each core of the machine.
     few = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(scan, env=os.environ | few, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
@@ -153,7 +157,7 @@ def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     assert [row for row in rows(photos) if row["photo"] != "huge.png"] == expected
 
 
-def test_a_clock_that_runs_backwards(tmp_path: Path) -> None:
+def test_a_clock_running_backwards(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
     os.utime(photos / "together/nobody.jpg", (7e9, 7e9))  # in the year 2191
@@ -172,7 +176,7 @@ def test_a_clock_that_runs_backwards(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["replaced", "rewritten"])
-def test_a_photo_that_changes_while_it_is_read(tmp_path: Path, how: str) -> None:
+def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
     photos, new = tmp_path / "photos", tmp_path / "new.jpg"
     make_library(photos, photos_each=1)
     save(variant(COLLINS, 3), new)

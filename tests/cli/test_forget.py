@@ -1,4 +1,4 @@
-"""`faceclust forget`, as a user types it."""
+"""The command `faceclust forget`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def named(collins: Named) -> Named:
     return library, len(library.occurrences_of) - len(faces), faces
 
 
-def test_a_dry_run_says_what_would_go_and_writes_nothing(named: Named) -> None:
+def test_a_dry_run_lists_the_removals_and_writes_nothing(named: Named) -> None:
     library, _, faces = named
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
-    said = ok("forget", "eileen collins", "--dry-run", "--library", library.root)
-    assert f"would go: {COLLINS}" in said and f"2 confirmed, {len(faces) - 2} suggested" in said
-    assert "4 caches" in said and "1 line of 1 journal" in said and "nothing was written" in said
-    assert "reports, albums and exports" in said
+    output = ok("forget", "eileen collins", "--dry-run", "--library", library.root)
+    assert f"would remove: {COLLINS}" in output and f"2 confirmed, {len(faces) - 2} suggested" in output
+    assert "4 caches" in output and "1 line of 1 journal" in output and "nothing was written" in output
+    assert "reports, albums and exports" in output
     after = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
     assert after == before
 
 
-def test_with_yes_the_person_is_gone_and_a_scan_does_not_bring_them_back(named: Named) -> None:
+def test_with_yes_the_person_is_removed_and_scans_do_not_bring_them_back(named: Named) -> None:
     library, others, faces = named
     value = json.loads(ok("forget", COLLINS, "--yes", "--json", "--library", library.root))
     assert set(value["faces"]) == faces and value["names"] == [COLLINS] and value["written"]
@@ -45,10 +45,10 @@ def test_with_yes_the_person_is_gone_and_a_scan_does_not_bring_them_back(named: 
     assert (result["forgotten"], result["faces"]) == (len(faces), others)
 
 
-def test_confirmed_faces_alone(named: Named) -> None:
+def test_only_confirmed_faces_can_be_forgotten(named: Named) -> None:
     library, others, faces = named
-    said = ok("forget", COLLINS, "--confirmed", "--yes", "--library", library.root)
-    assert f"{len(faces) - 2} suggested faces will stay, without a name" in said
+    output = ok("forget", COLLINS, "--confirmed", "--yes", "--library", library.root)
+    assert f"{len(faces) - 2} suggested faces will stay, without a name" in output
     assert len(Library(library.root).occurrences_of) == others + len(faces) - 2
 
 
@@ -57,19 +57,19 @@ def test_confirmed_faces_alone(named: Named) -> None:
     [
         (["forget", "Eileen Colins", "--yes"], "Eileen Collins?"),
         (["forget", COLLINS], "needs a terminal"),
-        (["forget", COLLINS, "--json"], "--json does not ask"),
+        (["forget", COLLINS, "--json"], "--json cannot ask for confirmation"),
     ],
 )
-def test_what_cannot_be_is_said(named: Named, arguments: list[str], words: str) -> None:
+def test_invalid_requests_are_refused(named: Named, arguments: list[str], words: str) -> None:
     library, _, _ = named
     done = run(*arguments, "--library", library.root)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
     assert len(Library(library.root).people()) == 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX systems")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
 @pytest.mark.parametrize(("typed", "code"), [("eileen collins", 0), ("y", 1), ("\x03", 130)])
-def test_the_name_is_asked_for(named: Named, typed: str, code: int) -> None:
+def test_the_name_must_be_typed_to_confirm(named: Named, typed: str, code: int) -> None:
     import pexpect
 
     library, _, _ = named

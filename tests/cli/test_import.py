@@ -1,3 +1,5 @@
+"""The command `faceclust import`."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +18,7 @@ from tests.support.synthetic_library import write_caches
 
 @pytest.fixture
 def table(library: Library, tmp_path: Path) -> Path:
-    """A table with a name for each face: its photo's folder."""
+    """A table that names each face after its photo's folder."""
     path = tmp_path / "faces.csv"
     rows = [
         (place.photo, *place.pixel_box, f"P{place.photo[:2]}")
@@ -27,27 +29,27 @@ def table(library: Library, tmp_path: Path) -> Path:
     return path
 
 
-def test_names_go_in_and_out_again(library: Library, table: Path) -> None:
+def test_names_are_imported_and_can_be_undone(library: Library, table: Path) -> None:
     there = ("--library", library.root)
     dry = ok("import", table, "--dry-run", *there)
-    assert "would be entered: 8 faces of 1 person" in dry and not library.journal.path.exists()
+    assert "would import: 8 faces of 1 person" in dry and not library.journal.path.exists()
     done = ok("import", table, *there)
-    assert "P20: 8 faces" in done and "entered: 8 faces of 1 person" in done and "faceclust undo 1" in done
+    assert "P20: 8 faces" in done and "imported: 8 faces of 1 person" in done and "faceclust undo 1" in done
     assert "P20 (8 faces), from a table" in ok("journal", *there)
     assert json.loads(ok("journal", "--json", *there))["events"][0]["source"] == "a table"
-    assert "nothing new was entered; 8 faces had the name already" in ok("import", table, *there)
-    assert "taken back: P20 (8 faces), from a table" in ok("undo", "1", *there)
+    assert "nothing new to import; 8 faces already had the name" in ok("import", table, *there)
+    assert "undone: P20 (8 faces), from a table" in ok("undo", "1", *there)
     assert "nobody has a name" in ok("people", *there)
 
 
-def test_json_has_the_plan(library: Library, table: Path) -> None:
+def test_json_contains_the_plan(library: Library, table: Path) -> None:
     answer = json.loads(ok("import", table, "--json", "-n", "--library", library.root))
     assert answer["dry_run"] and answer["entered"] == [] and answer["people"] == {"P20": 8}
     assert {"namings", "conflicts", "unmatched", "placeless", "unread", "elsewhere", "read"} <= answer.keys()
     assert len(json.loads(ok("import", table, "--json", "--library", library.root))["entered"]) == 1
 
 
-def test_conflicts_and_what_was_left_are_listed(library: Library, table: Path) -> None:
+def test_conflicts_and_unmatched_names_are_listed(library: Library, table: Path) -> None:
     face = next(place for place in library.occurrences if "both" not in place.photo)
     library.name([face.face_id], "Somebody")
     with table.open("a") as file:
@@ -69,7 +71,7 @@ def test_conflicts_and_what_was_left_are_listed(library: Library, table: Path) -
         (bytes(range(256)), "faces.csv:"),
     ],
 )
-def test_a_bad_table_is_one_clear_line(library: Library, tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_an_invalid_table_gets_one_clear_line(library: Library, tmp_path: Path, content: bytes, complaint: str) -> None:
     (tmp_path / "faces.csv").write_bytes(content)
     done = run("import", tmp_path / "faces.csv", "--library", library.root)
     assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
@@ -77,7 +79,7 @@ def test_a_bad_table_is_one_clear_line(library: Library, tmp_path: Path, content
     assert error.startswith(f"error: {complaint}") and hint.startswith("hint: its columns are")
 
 
-def test_killed_in_the_middle_the_journal_has_whole_lines_and_the_next_import_goes_on(tmp_path: Path) -> None:
+def test_after_a_kill_the_journal_is_intact_and_the_next_import_continues(tmp_path: Path) -> None:
     people = 2000
     library = write_caches(tmp_path / "library", np.random.default_rng(0).normal(size=(people, 128)), np.arange(people))
     rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:04}" for number, place in enumerate(library.occurrences)]
@@ -85,13 +87,13 @@ def test_killed_in_the_middle_the_journal_has_whole_lines_and_the_next_import_go
     journal = library.journal.path
     command = [*COMMAND, "import", str(tmp_path / "faces.csv"), "--library", str(library.root)]
     for more, how in ((1, signal.SIGKILL), (100, signal.SIGKILL), (100, signal.SIGINT)):
-        # More than there was: the program is at work, and not still starting, where Python itself tells of a signal.
+        # New lines show that the import is running: during start-up, Python itself would report the signal.
         enough = more + (journal.read_bytes().count(b"\n") if journal.exists() else 0)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True)
         wait_for(lambda least=enough: journal.exists() and journal.read_bytes().count(b"\n") >= least)
         process.send_signal(how)
-        _, said = process.communicate()
-        assert "Traceback" not in said
+        _, stderr = process.communicate()
+        assert "Traceback" not in stderr
         assert all(json.loads(line)["faces"] for line in journal.read_bytes().splitlines()[:-1])
         assert enough > 1 or len(Library(library.root).people()) < people
     ok(*command[len(COMMAND) :])

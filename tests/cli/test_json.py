@@ -1,4 +1,4 @@
-"""What --json prints is JSON, whatever the photos are called."""
+"""--json prints valid JSON for any file name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
         pytest.skip("the file system takes UTF-8 only")
     for command in (["scan", tmp_path], ["status", "--library", tmp_path]):
         done = subprocess.run([*COMMAND, *command, "--json"], capture_output=True, check=True)
-        answer = json.loads(done.stdout)  # of bytes: they are to be UTF-8
+        answer = json.loads(done.stdout)  # from bytes: the output must be UTF-8
         assert [skip["photo"] for skip in answer["skipped"]] == [r"bad\xff.jpg"]
         if command[0] == "scan":
             assert answer["notes"][0].startswith(rf"{tmp_path}/\xfefolder: skipped")

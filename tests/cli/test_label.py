@@ -1,4 +1,4 @@
-"""The interview over a real terminal, its screen read as a user sees it."""
+"""The interview in a real terminal, whose screen is read as a user sees it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if sys.platform == "win32":
 from tests.support.terminal import LabelTerminal
 
 
-def test_an_interview_from_first_to_last(library: Library) -> None:
+def test_an_interview_from_start_to_finish(library: Library) -> None:
     terminal = LabelTerminal(library.root)
     screen = terminal.question("(group 1)")
     assert "0 answers, 2 questions left" in screen and "faces on" in screen and "2019–2021" in screen
     assert "▀" in screen or "▄" in screen  # pictures in half-blocks
-    assert screen.splitlines()[-1].strip() == ""  # and all of it on one screen
+    assert screen.splitlines()[-1].strip() == ""  # everything fits on one screen
     terminal.type("Eileen Collins\r")
     screen = terminal.question("(group 2)")
     assert [e.name for e in Journal(library.home.journal).events()] == ["Eileen Collins"]  # before the next question
@@ -61,7 +61,7 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     terminal = LabelTerminal(library.root, PATH=f"{viewer.parent}:{os.environ['PATH']}")
     terminal.question("(group 1)")
     terminal.type("?\r")
-    screen = terminal.wait("goes on from here")
+    screen = terminal.wait("continues from here")
     for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "o, o 2 ", "q  "):
         assert key in screen, key
     for answer, number in (("o\r", 1), ("o 2\r", 2)):
@@ -76,11 +76,11 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     assert terminal.end() == 0
 
 
-def test_the_nearest_known_person_is_shown_beside_with_words_for_the_distance(
+def test_the_nearest_known_person_is_shown_with_the_similarity_in_words(
     collins: tuple[Library, int, set[str]],
 ) -> None:
     library, _, faces = collins
-    library.cluster(0.02)  # her faces lie in several groups now, or alone
+    library.cluster(0.02)  # now her faces are in several groups, or alone
     (largest, *_) = sorted((f for f in library.group_members.values() if set(f) <= faces), key=len, reverse=True)
     library.name(largest, "Eileen Collins")
     terminal = LabelTerminal(library.root)
@@ -107,7 +107,7 @@ def test_tab_completes_a_known_name(library: Library) -> None:
 
 
 @pytest.mark.parametrize("keys", ["q\r", "quit\r", "\x04", "\x03"])
-def test_stopping_saves_nothing_more(library: Library, keys: str) -> None:
+def test_stopping_saves_nothing(library: Library, keys: str) -> None:
     terminal = LabelTerminal(library.root)
     terminal.question("(group ")
     terminal.type(keys)
@@ -116,7 +116,7 @@ def test_stopping_saves_nothing_more(library: Library, keys: str) -> None:
     assert not library.home.journal.exists()
 
 
-def test_skipping_asks_the_next_and_typing_errors_are_said(library: Library) -> None:
+def test_skipping_moves_on_and_invalid_answers_are_explained(library: Library) -> None:
     terminal = LabelTerminal(library.root)
     terminal.question("(group 1)")
     terminal.type("x\r")
@@ -129,7 +129,7 @@ def test_skipping_asks_the_next_and_typing_errors_are_said(library: Library) -> 
     terminal.end()
 
 
-def test_without_colour_it_still_works(library: Library) -> None:
+def test_label_works_without_colour(library: Library) -> None:
     terminal = LabelTerminal(library.root, NO_COLOR="1")
     terminal.question("(group ")
     terminal.type("Anna\r")
@@ -148,9 +148,9 @@ def test_kill_9_keeps_every_answer(library: Library) -> None:
     assert [person.name for person in Library(library.root).people()] == ["Anna"]
 
 
-# textual-image still uses a Pillow function that goes with Pillow 14, which we do not allow yet.
+# textual-image still uses a function that Pillow 14, which we do not allow yet, removes.
 @pytest.mark.filterwarnings("ignore:Image.Image.getdata")
-def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
+def test_each_terminal_gets_its_own_graphics_protocol(library: Library) -> None:
     import io
 
     from rich.console import Console
@@ -164,7 +164,7 @@ def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
     original = renderable.Image
     try:
         for kind in (renderable.SixelImage, renderable.TGPImage, renderable.HalfcellImage):
-            renderable.Image = kind  # what the library sets after asking the terminal
+            renderable.Image = kind  # as textual-image does after querying the terminal
             console = Console(
                 file=io.StringIO(), force_terminal=True, width=80, color_system="truecolor", no_color=False
             )
@@ -173,6 +173,6 @@ def test_each_kind_of_terminal_gets_its_own_graphics(library: Library) -> None:
     finally:
         renderable.Image = original
     assert "\x1bP" in seen[renderable.SixelImage]
-    assert "\U0010eeee" in seen[renderable.TGPImage]  # the placeholders kitty puts the picture on
+    assert "\U0010eeee" in seen[renderable.TGPImage]  # the placeholders on which kitty draws the picture
     assert "▀" in seen[renderable.HalfcellImage] or "▄" in seen[renderable.HalfcellImage]
     assert Path(library.home.thumbs).is_dir()

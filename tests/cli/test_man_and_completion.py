@@ -1,4 +1,4 @@
-"""What shells and man make of the program's own description."""
+"""The manual page and the completion scripts, read by man and the shells."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+import faceclust.cli
 from faceclust.cli import cli
 from faceclust.cli.man import manual_page
 from tests.support.command import ok
@@ -19,18 +20,24 @@ from tests.support.programs import program
 
 
 def shown(page: str) -> str:
-    """The page as a reader has it, on one line."""
+    """The page as man renders it, on one line."""
     done = subprocess.run([program("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True)
-    return " ".join(re.sub(".\b", "", done.stdout).split())  # bold is struck twice
+    return " ".join(re.sub(".\b", "", done.stdout).split())  # bold is struck over
 
 
-def test_man_finds_no_fault_with_the_page() -> None:
+def test_the_page_in_the_package_is_up_to_date() -> None:
+    """To write it again: faceclust man > faceclust/cli/faceclust.1."""
+    shipped = Path(faceclust.cli.__file__).parent / "faceclust.1"
+    assert shipped.read_text(encoding="utf-8") == manual_page(cli)
+
+
+def test_mandoc_accepts_the_page() -> None:
     done = subprocess.run([program("mandoc"), "-Tlint"], input=ok("man"), capture_output=True, text=True, check=False)
-    # The date would make each build another file.
+    # A date would change the file with each build.
     assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
 
 
-def test_the_page_has_every_command_and_option_with_its_help() -> None:
+def test_the_page_lists_every_command_and_option_with_its_help() -> None:
     page = shown(ok("man"))
 
     def look(command: click.Command, path: str) -> None:
@@ -47,7 +54,7 @@ def test_the_page_has_every_command_and_option_with_its_help() -> None:
         assert example in page
 
 
-def test_no_word_of_a_help_text_is_taken_for_a_request() -> None:
+def test_help_text_is_never_read_as_a_roff_request() -> None:
     @click.command("odd")
     @click.option("--odd", help=".SH not a heading, C:\\new and 'quotes' -- `so`")
     def odd() -> None:
@@ -66,7 +73,7 @@ def test_no_word_of_a_help_text_is_taken_for_a_request() -> None:
 
 @pytest.fixture
 def on_path(tmp_path: Path) -> dict[str, str]:
-    """An environment in which `faceclust` is the program under test."""
+    """An environment whose PATH finds the program under test as `faceclust`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "faceclust"
@@ -98,7 +105,7 @@ def test_fish_completes(on_path: dict[str, str]) -> None:
     assert "--threshold" in completed([program("fish"), "--no-config", "-c"], script.format("cluster --thr"), on_path)
 
 
-def test_zsh_takes_the_script(on_path: dict[str, str]) -> None:
+def test_zsh_completes(on_path: dict[str, str]) -> None:
     zsh = [program("zsh"), "-f", "-c"]
     script = (
         "autoload -U compinit && compinit -u -D; eval \"$(faceclust completion zsh)\"; "

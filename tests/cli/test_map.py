@@ -1,4 +1,4 @@
-"""`faceclust map`, as typed."""
+"""The command `faceclust map`."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def test_a_file_or_standard_output(library: Library, tmp_path: Path) -> None:
     assert (tmp_path / "faceclust-map.html").read_text(encoding="utf-8").count("<li>") == page.count("<li>") == 2
 
 
-def test_what_cannot_be_is_said_before_any_work(library: Library, tmp_path: Path) -> None:
+def test_invalid_options_are_refused_before_any_work(library: Library, tmp_path: Path) -> None:
     done = run("map", "-o", tmp_path / "none" / "map.html", "-l", library.root)
     assert done.returncode == 2 and "there is no folder" in done.stderr and "library:" not in done.stderr
     assert run("map", "--method", "pca").returncode == 2
 
 
-def test_umap_that_is_not_installed(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_umap_not_installed(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "find_spec", lambda name: None)
     page = tmp_path / "map.html"
-    with pytest.raises(FaceclustError, match="umap-learn is not installed") as told:
+    with pytest.raises(FaceclustError, match="umap-learn is not installed") as error:
         cli.main(["map", "--method", "umap", "-o", str(page), "-l", str(library.root)], standalone_mode=False)
-    assert told.value.exit_code == 1 and "faceclust[umap]" in str(told.value.hint)
+    assert error.value.exit_code == 1 and "faceclust[umap]" in str(error.value.hint)
     assert not page.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_leaves_the_page_that_is_there(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_existing_page(tmp_path: Path) -> None:
     faces = synthetic_faces(6_000)
     library = write_caches(tmp_path / "library", faces.embeddings, faces.photo)
     page = tmp_path / "map.html"
@@ -55,7 +55,7 @@ def test_ctrl_c_leaves_the_page_that_is_there(tmp_path: Path) -> None:
         assert program.stderr is not None and program.stderr.readline().startswith("library:")
         time.sleep(4)
         program.send_signal(signal.SIGINT)
-        _, told = program.communicate(timeout=60)
-    assert program.returncode == 130 and told.endswith("stopped\n") and "Traceback" not in told
+        _, stderr = program.communicate(timeout=60)
+    assert program.returncode == 130 and stderr.endswith("stopped\n") and "Traceback" not in stderr
     assert page.read_text() == "the one before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["library", "map.html"]

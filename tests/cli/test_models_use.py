@@ -44,8 +44,8 @@ def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> Non
     assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in ok("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
-    assert COLLINS in done.stdout and "the groups are of faces that dlib found; type: faceclust cluster" in done.stderr
-    assert "groups of faces that dlib found" in ok("status", "-l", library.root)
+    assert COLLINS in done.stdout and "the groups were made with dlib" in done.stderr
+    assert "the groups were made with dlib" in ok("status", "-l", library.root)
     ok("cluster", "-l", library.root)
     assert "dlib" not in run("people", "-l", library.root).stderr
     assert "models: second" in ok("status", "-l", library.root)

@@ -1,4 +1,4 @@
-"""The main job under a kernel that kills whatever opens a socket to the internet."""
+"""Commands under a seccomp filter that kills every process that opens an internet socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in SYSTEM_CALLS, reason="a seccomp filter needs Linux"
 )
 
-#: Installs the filter, which child processes inherit, then runs the program.
+#: Code that installs the filter, which child processes inherit, and then runs the program.
 GUARD = """
 import ctypes, struct, sys
 socket_call = int(sys.argv.pop(1))
@@ -51,7 +51,7 @@ main()
 
 
 def guarded(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
-    # Programs that report home keep silent where they see a test: hide that this is one.
+    # Programs with telemetry switch it off in tests: hide that this is one.
     hidden = ("CI", "GITHUB", "GITLAB", "JENKINS", "TRAVIS", "BUILD", "TF_", "PYTEST", "ORT_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     command = [sys.executable, "-c", GUARD, str(SYSTEM_CALLS[platform.machine()]), *map(str, arguments)]
@@ -59,11 +59,11 @@ def guarded(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env | places, cwd="/")
 
 
-def test_the_guard_bites(tmp_path: Path) -> None:
+def test_the_guard_kills_a_program_that_opens_a_socket(tmp_path: Path) -> None:
     assert guarded("open-a-socket", home=tmp_path).returncode < 0
 
 
-def test_the_main_job_opens_no_socket_and_leaves_no_trace_elsewhere(tmp_path: Path) -> None:
+def test_the_main_job_opens_no_socket_and_writes_nothing_elsewhere(tmp_path: Path) -> None:
     photos, home = tmp_path / "photos", tmp_path / "home"
     home.mkdir()
     make_library(photos, photos_each=1)
@@ -80,12 +80,12 @@ def test_the_main_job_opens_no_socket_and_leaves_no_trace_elsewhere(tmp_path: Pa
     assert left == {"faceclust/last-library"}
 
 
-def test_of_the_commands_about_models_only_pull_opens_a_socket(tmp_path: Path) -> None:
+def test_of_the_models_commands_only_pull_opens_a_socket(tmp_path: Path) -> None:
     for code, arguments in (
         (0, ["models", "list"]),
         (0, ["models", "show", "sface"]),
         (0, ["models", "verify"]),
-        (1, ["models", "verify", "sface"]),  # it is not here, and not fetched
+        (1, ["models", "verify", "sface"]),  # not installed, and not downloaded
         (0, ["models", "pull", "sface", "--dry-run"]),
         (0, ["models", "pull", "dlib"]),
         (1, ["models", "pull", "facenet"]),
@@ -98,7 +98,7 @@ def test_of_the_commands_about_models_only_pull_opens_a_socket(tmp_path: Path) -
     assert guarded("models", "pull", "sface", home=tmp_path).returncode == -signal.SIGSYS
 
 
-def test_neither_measuring_nor_own_models_open_a_socket(tmp_path: Path) -> None:
+def test_evaluation_and_custom_models_open_no_socket(tmp_path: Path) -> None:
     photos, home, model = tmp_path / "photos", tmp_path / "home", tmp_path / "own.onnx"
     home.mkdir()
     make_labelled(photos)
@@ -109,12 +109,12 @@ def test_neither_measuring_nor_own_models_open_a_socket(tmp_path: Path) -> None:
         (0, ["cluster"]),
         (0, ["name", "1", "Anna"]),
         (0, ["name", "2", "Berta"]),
-        (1, ["evaluate", "library"]),  # of too few people, once they are counted
+        (1, ["evaluate", "library"]),  # too few people
         (0, ["evaluate", "clusters", "--truth", "folders"]),
         (0, ["evaluate", "pairs", photos, "--pairs", pairs]),
         (0, ["models", "add", model, "--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "128"]),
         (0, ["models", "use", "own", "--library", photos]),
-        (2, ["models", "calibrate", "own", photos]),  # of too few people, once all is measured
+        (2, ["models", "calibrate", "own", photos]),  # too few people
     ):
         done = guarded(*arguments, home=home)
         assert done.returncode == code, (arguments, done.returncode, done.stderr)

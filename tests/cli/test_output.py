@@ -1,4 +1,4 @@
-"""Where what a command prints goes is the user's business."""
+"""Output to files, pipes, terminals, and a standard output that is closed or full."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.command import COMMAND, ok, run
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
-def test_no_output_at_all_is_wanted(tmp_path: Path) -> None:
-    """As by `>&-`, or from a service."""
+def test_a_scan_works_with_standard_output_closed(tmp_path: Path) -> None:
+    """As with `>&-`, or in a service."""
     command = [*COMMAND, "scan", str(tmp_path)]
     done = subprocess.run(
         command,
@@ -29,7 +29,7 @@ def test_no_output_at_all_is_wanted(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, f"library: {tmp_path}\n")
 
 
-def test_a_dash_is_standard_output_and_nothing_else_goes_there(library: Library) -> None:
+def test_a_dash_sends_the_result_alone_to_standard_output(library: Library) -> None:
     page = ok("report", "-o", "-", "-l", library.root, cwd=library.root)
     assert page.startswith("<!doctype html>") and page.endswith("</html>\n")
     table = ok("export", "-o", "-", "-l", library.root, cwd=library.root)
@@ -41,16 +41,16 @@ def test_a_dash_is_standard_output_and_nothing_else_goes_there(library: Library)
     assert (library.root / "faces.csv").read_text() == table
 
 
-def test_binary_tables_are_not_shown_in_a_terminal(library: Library) -> None:
+def test_binary_tables_are_not_written_to_a_terminal(library: Library) -> None:
     command = f"{' '.join(COMMAND)} export --format sqlite --library '{library.root}'"
     terminal = pexpect.spawn("sh", ["-c", command], encoding="utf-8", timeout=60)
-    terminal.expect("not for a terminal to show")
+    terminal.expect("refusing to write binary data to a terminal")
     terminal.expect(pexpect.EOF)
     piped = subprocess.run(f"{command} | head -c 15", shell=True, capture_output=True, check=False)
     assert piped.stdout == b"SQLite format 3"
 
 
-def test_neither_a_photo_nor_what_is_kept_of_a_library_is_overwritten(library: Library, tmp_path: Path) -> None:
+def test_photos_and_library_files_are_never_overwritten(library: Library, tmp_path: Path) -> None:
     photo = library.root / "2019/collins-0.jpg"
     (tmp_path / "link.html").symlink_to(photo)
     (tmp_path / "unnamed").write_bytes(photo.read_bytes())
@@ -75,7 +75,7 @@ def test_neither_a_photo_nor_what_is_kept_of_a_library_is_overwritten(library: L
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
 @pytest.mark.parametrize("command", ["report -o -", "map -o -", "export"])
-def test_a_closed_standard_output_is_no_fault(library: Library, command: str) -> None:
+def test_a_closed_standard_output_is_not_an_error(library: Library, command: str) -> None:
     done = subprocess.run(
         f"{' '.join(COMMAND)} {command} --library '{library.root}' >&-",
         shell=True,
@@ -83,12 +83,12 @@ def test_a_closed_standard_output_is_no_fault(library: Library, command: str) ->
         text=True,
         check=False,
     )
-    assert (done.returncode, "fault" in done.stderr) == (0, False), done.stderr
+    assert (done.returncode, "bug in" in done.stderr) == (0, False), done.stderr
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("command", [["people", "--json"], ["export"], ["report", "-o", "-"], ["scan", "--json"]])
-def test_a_full_disk_behind_standard_output_is_said(library: Library, command: list[str]) -> None:
+def test_a_full_disk_behind_standard_output_is_reported(library: Library, command: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [*COMMAND, *command, "--library", str(library.root)],
@@ -98,5 +98,5 @@ def test_a_full_disk_behind_standard_output_is_said(library: Library, command: l
             check=False,
         )
     assert done.returncode == 1
-    assert "error: standard output cannot be written: No space left on device" in done.stderr
+    assert "error: cannot write to standard output: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr

@@ -1,4 +1,4 @@
-"""Where files go, and who may read them: read-only libraries, a folder of choice, any umask."""
+"""The places of files and their permissions: read-only libraries, a cache folder, any umask."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def ordinary(tmp_path: Path) -> Iterator[tuple[Path, Run]]:
-    """A folder with a library `photos`, and how to run the program in it as a user without special
-    rights, whose own folders are below `home`."""
+    """A folder with a library `photos`, and a function that runs the program as an ordinary user.
+
+    The user's own folders are below `home`.
+    """
     base = tmp_path / "base"
     base.mkdir()
     (base / "home").mkdir()
     make_library(base / "photos", photos_each=1)
     folders = {name: str(base / "home" / name) for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
-    # An administrator may write everywhere: without that right, here.
+    # Root may write everywhere: drop that capability.
     plain = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.geteuid() == 0 else []
 
     def run(*arguments: str | Path, umask: int = 0o022, **env: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +47,7 @@ def ordinary(tmp_path: Path) -> Iterator[tuple[Path, Run]]:
         )
 
     if plain and (shutil.which("setpriv") is None or run("--version").returncode):
-        pytest.skip("run by an administrator who cannot put that right down")
+        pytest.skip("run by root, who cannot drop its capabilities here")
     yield base, run
     for path in (base, *base.rglob("*")):
         if path.is_dir():
@@ -61,15 +63,15 @@ def well(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("umask", "apart"), [(0, False), (0o777, True)], ids=["0", "777 and a folder of choice"])
-def test_files_are_their_owners_only_whatever_the_umask(ordinary: tuple[Path, Run], umask: int, apart: bool) -> None:
+@pytest.mark.parametrize(("umask", "apart"), [(0, False), (0o777, True)], ids=["0", "777 and a cache folder"])
+def test_files_are_private_whatever_the_umask(ordinary: tuple[Path, Run], umask: int, apart: bool) -> None:
     base, run = ordinary
     photos, before = base / "photos", set(base.rglob("*"))
     chosen = ["--cache-dir", base / "deep" / "caches"] if apart else []
     well(run("scan", photos, "-j", "1", *chosen, umask=umask))
     well(run("cluster", umask=umask))
     well(run("name", "1", "Anna", umask=umask))
-    well(run("report", "-o", base / "home/out.html", umask=umask))  # makes face pictures
+    well(run("report", "-o", base / "home/out.html", umask=umask))  # writes face pictures
     made = set(base.rglob("*")) - before - {base / "home/out.html"}
     assert {"people.jsonl", "clusters.parquet", "lock", "last-library"} < {path.name for path in made}
     assert any(path.suffix == ".jpg" for path in made)
@@ -77,7 +79,7 @@ def test_files_are_their_owners_only_whatever_the_umask(ordinary: tuple[Path, Ru
     assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
 
 
-def test_a_library_that_cannot_be_written_works_by_itself(ordinary: tuple[Path, Run]) -> None:
+def test_a_library_without_write_permission_needs_no_option(ordinary: tuple[Path, Run]) -> None:
     base, run = ordinary
     photos = base / "photos"
     for folder in (photos, *(path for path in photos.rglob("*") if path.is_dir())):
@@ -88,12 +90,12 @@ def test_a_library_that_cannot_be_written_works_by_itself(ordinary: tuple[Path, 
     well(run("name", "1", "Anna"))
     assert "5 unchanged" in well(run("scan", photos, "-j", "1"))
     assert "Anna" in well(run("people"))
-    assert "all is well" in well(run("cache", "check", "--hash"))
+    assert "no problems found" in well(run("cache", "check", "--hash"))
     assert snapshot(photos) == before
     assert len(list((base / "home").rglob(".faceclust.parquet"))) == 2
 
 
-def test_a_read_only_disk_works_by_itself(ordinary: tuple[Path, Run]) -> None:
+def test_a_read_only_disk_needs_no_option(ordinary: tuple[Path, Run]) -> None:
     base, _ = ordinary
     photos = base / "photos"
     mounted = f'mount --bind "{photos}" "{photos}" && mount -o remount,bind,ro "{photos}" && ! touch "{photos}/x" && '
@@ -103,7 +105,7 @@ def test_a_read_only_disk_works_by_itself(ordinary: tuple[Path, Run]) -> None:
     except FileNotFoundError:
         possible = False
     if not possible:
-        pytest.skip("nothing can be mounted here")
+        pytest.skip("mounting is not possible here")
     program = f"{sys.executable} -m faceclust"
     commands = f'{program} scan -j 1 "{photos}" && {program} cluster && {program} name 1 Anna && {program} people'
     done = subprocess.run([*inside, mounted + commands], cwd="/", capture_output=True, text=True, check=False)
@@ -111,12 +113,12 @@ def test_a_read_only_disk_works_by_itself(ordinary: tuple[Path, Run]) -> None:
     assert not list(photos.rglob(".faceclust*"))
 
 
-def test_a_folder_of_choice_holds_everything_and_is_remembered(ordinary: tuple[Path, Run]) -> None:
+def test_the_cache_folder_holds_everything_and_is_remembered(ordinary: tuple[Path, Run]) -> None:
     base, run = ordinary
     photos, caches = base / "photos", base / "caches"
     before = snapshot(photos)
     well(run("scan", photos, "-j", "1", FACECLUST_CACHE_DIR=str(caches)))
-    well(run("cluster"))  # the library last scanned; its files are found without the option
+    well(run("cluster"))  # the last scanned library; the option is remembered
     well(run("name", "1", "Anna", "-l", photos))
     assert "5 unchanged" in well(run("scan", photos, "-j", "1"))
     assert "Anna" in well(run("people", "-l", photos))

@@ -1,4 +1,4 @@
-"""`faceclust identify` and `faceclust verify` as a user types them."""
+"""The commands `faceclust identify` and `faceclust verify`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.sample_photos import COLLINS, HOPPER, save, scenery, together
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos outside any library, good and bad."""
+    """Photos outside any library, valid and invalid."""
     folder = tmp_path_factory.mktemp("pictures")
     save(variant(COLLINS, 1), folder / "collins.jpg")
     save(variant(COLLINS, 8), folder / "again.jpg")
@@ -40,7 +40,7 @@ def named(collins: tuple[Library, int, set[str]]) -> Path:
     return library.root
 
 
-def test_identify_prints_a_line_a_face(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
+def test_identify_prints_one_line_for_each_face(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
     root = named(collins)
     inside = root / "2019/collins-0.jpg"
     lines = ok("identify", "both.jpg", "nobody.jpg", inside, "--library", root, cwd=pictures).splitlines()
@@ -51,14 +51,12 @@ def test_identify_prints_a_line_a_face(collins: tuple[Library, int, set[str]], p
     assert lines[3].startswith(f"{inside}#1  {COLLINS}  0.") and lines[3].endswith("  confirmed")
 
 
-def test_identify_does_the_others_where_some_cannot_be_read(
-    collins: tuple[Library, int, set[str]], pictures: Path
-) -> None:
+def test_identify_skips_photos_that_cannot_be_read(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
     done = run("identify", *BAD, "again.jpg", "--library", named(collins), cwd=pictures)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stdout.startswith(f"again.jpg#1  {COLLINS}") and len(done.stdout.splitlines()) == 1
-    said = done.stderr.splitlines()
-    assert len(said) == 1 + len(BAD) and said[-1] == "no\\nsuch.jpg: there is no such file"
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 + len(BAD) and lines[-1] == "no\\nsuch.jpg: there is no such file"
 
 
 def test_identify_json(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
@@ -90,15 +88,15 @@ def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], picture
         (["collins.jpg"], "nobody has a name yet"),
         (["--threshold", "0", "collins.jpg"], "threshold must be above 0, not 0"),
         (["-k", "0", "collins.jpg"], "k is 0"),
-        ([], "Missing argument"),
+        ([], "faceclust identify needs the argument PHOTO"),
     ],
 )
-def test_identify_mistakes(library: Library, pictures: Path, arguments: list[str], words: str) -> None:
+def test_identify_refuses_invalid_options(library: Library, pictures: Path, arguments: list[str], words: str) -> None:
     done = run("identify", *arguments, "--library", library.root, cwd=pictures)
     assert done.returncode == 2 and words in done.stderr and done.stdout == ""
 
 
-def test_verify_needs_no_library_and_leaves_nothing(pictures: Path) -> None:
+def test_verify_needs_no_library_and_writes_nothing(pictures: Path) -> None:
     before = {path: path.lstat() for path in pictures.iterdir()}
     done = run("verify", "collins.jpg", "again.jpg", cwd=pictures)
     assert (done.returncode, done.stderr) == (0, "")
@@ -111,12 +109,12 @@ def test_verify_needs_no_library_and_leaves_nothing(pictures: Path) -> None:
     }
 
 
-def test_verify_says_which_face_it_took_and_speaks_json(pictures: Path) -> None:
+def test_verify_prints_the_compared_face_and_json(pictures: Path) -> None:
     done = run("verify", "both.jpg", "collins.jpg", "--json", "--threshold", "0.0001", cwd=pictures)
     value = json.loads(done.stdout)
     number = value["faces"][0]["number"]
     assert done.returncode == 1 and value["same"] is False and value["threshold"] == 0.0001
-    assert done.stderr == f"both.jpg: 2 faces; taken: the largest, both.jpg#{number}\n"
+    assert done.stderr == f"both.jpg: 2 faces; comparing the largest, both.jpg#{number}\n"
 
 
 def test_verify_faces_of_the_library(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
@@ -130,14 +128,14 @@ def test_verify_faces_of_the_library(collins: tuple[Library, int, set[str]], pic
 
 
 @pytest.mark.parametrize("bad", ["text.jpg", "folder.jpg", "no\nsuch.jpg", "nobody.jpg", "0123456789abcdef"])
-def test_verify_gives_no_answer_for_what_has_none(pictures: Path, bad: str) -> None:
+def test_verify_exits_with_2_if_there_is_no_answer(pictures: Path, bad: str) -> None:
     done = run("verify", "collins.jpg", bad, cwd=pictures)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 2
 
 
-def test_verify_a_damaged_installation_is_not_different(
+def test_verify_without_caches_does_not_mean_different(
     pictures: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for cache in library.root.rglob(".faceclust.parquet"):

@@ -1,4 +1,4 @@
-"""`faceclust report` as it is typed."""
+"""The command `faceclust report`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def named(library: Library) -> Library:
 
 def test_one_file_or_standard_output(named: Library, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
-    told = json.loads(ok("report", "-o", out, "--json", "-l", named.root))
-    assert told["bytes"] == out.stat().st_size and told["pictures"] == len(named.occurrences_of) and not told["split"]
+    record = json.loads(ok("report", "-o", out, "--json", "-l", named.root))
+    assert (record["bytes"], record["split"]) == (out.stat().st_size, False)
+    assert record["pictures"] == len(named.occurrences_of)
     done = run("report", "-o", "-", "-l", named.root, cwd=tmp_path)
     assert done.stdout.startswith("<!doctype html>") and done.stdout.rstrip().endswith("</html>")
     assert "wrote" not in done.stderr and [path.name for path in tmp_path.glob("*.html")] == ["r.html"]
@@ -33,7 +34,7 @@ def test_one_file_or_standard_output(named: Library, tmp_path: Path) -> None:
     assert (tmp_path / "faceclust-report.html").exists() and done.stdout == ""
 
 
-def test_a_folder_is_made_again_and_its_pictures_are_no_photos(named: Library) -> None:
+def test_a_folder_is_updated_and_its_pictures_are_not_scanned(named: Library) -> None:
     out = named.root / "report"
     first = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
     assert first["new"] == first["pages"] + first["pictures"] and first["pages"] == 3
@@ -52,22 +53,22 @@ def test_a_folder_is_made_again_and_its_pictures_are_no_photos(named: Library) -
         (["--split", "-o", "LIB"], "contains other files"),
         (["--split", "-o", "LIB/2019/collins-0.jpg"], "is not a folder"),
         (["--split", "-o", "/no/such/folder"], "the folder /no/such does not exist"),
-        (["--split", "-o", "-"], "a folder cannot go to stdout"),
-        (["-o", "-", "--json"], "cannot both go to stdout"),
-        (["--faces", "0"], "0 is not in the range"),
+        (["--split", "-o", "-"], "a folder cannot go to standard output"),
+        (["-o", "-", "--json"], "cannot both go to standard output"),
+        (["--faces", "0"], "--faces must be a whole number of at least 1, not 0"),
         (["-o", "LIB"], "is a folder"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(named: Library, arguments: list[str], words: str) -> None:
+def test_invalid_options_get_one_line(named: Library, arguments: list[str], words: str) -> None:
     before = sorted(named.root.rglob("*"))
     done = run("report", "-l", named.root, *[argument.replace("LIB", str(named.root)) for argument in arguments])
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
     assert sorted(named.root.rglob("*")) == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends Ctrl-C by signal")
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize("split", [[], ["--split"]])
-def test_ctrl_c_leaves_nothing_half(named: Library, tmp_path: Path, split: list[str]) -> None:
+def test_ctrl_c_leaves_nothing_unfinished(named: Library, tmp_path: Path, split: list[str]) -> None:
     out = tmp_path / "out"
     process = subprocess.Popen(
         [*COMMAND, "report", "-o", str(out), "-l", str(named.root), *split],
@@ -78,16 +79,16 @@ def test_ctrl_c_leaves_nothing_half(named: Library, tmp_path: Path, split: list[
     assert process.stderr is not None
     assert "library" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    if process.returncode != 0:  # it may have been faster
-        assert process.returncode == 130 and said.strip().endswith("stopped") and not out.exists()
+    _, stderr = process.communicate(timeout=60)
+    if process.returncode != 0:  # it may have finished before the signal
+        assert process.returncode == 130 and stderr.strip().endswith("stopped") and not out.exists()
     assert {path.name for path in tmp_path.iterdir()} - {"photos"} <= {"out"}
 
 
-def test_too_many_pictures_are_told_of(named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_omitted_pictures_are_reported(named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faceclust.library.reporting.MAX_PICTURES_PER_FILE", 4)
-    made = named.report_page(tmp_path / "r.html")
-    assert made.pictures == 4 and made.omitted_pictures == len(named.occurrences_of) - 4
-    assert b"faceclust report --split" in made.content
-    distinct = set(re.findall(rb'src="(data:image/jpeg[^"]+)"', made.content))
+    page = named.report_page(tmp_path / "r.html")
+    assert page.pictures == 4 and page.omitted_pictures == len(named.occurrences_of) - 4
+    assert b"faceclust report --split" in page.content
+    distinct = set(re.findall(rb'src="(data:image/jpeg[^"]+)"', page.content))
     assert len(distinct) == 4

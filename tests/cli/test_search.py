@@ -1,4 +1,4 @@
-"""Asking a library: find, together, people."""
+"""The commands `faceclust find`, `together` and `people`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOTH = ["together/both 0.jpg", "together/both 1.jpg"]
 
 @pytest.fixture
 def named(collins: tuple[Library, int, set[str]]) -> Library:
-    """Collins is confirmed on the photos of 2019 and on one with Hopper, who has no name."""
+    """Collins is confirmed on the photos of 2019 and on one with Hopper, who is unnamed."""
     library, _, faces = collins
     shown = [face for face in faces if library.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])]
     library.name(faces, COLLINS, confirmed=shown)
@@ -37,7 +37,7 @@ def hopper_group(library: Library) -> str:
     return str(library.unnamed_groups()[0].clusters[0])
 
 
-def test_paths_can_be_typed_where_one_is(named: Library, tmp_path: Path) -> None:
+def test_paths_work_in_the_working_folder(named: Library, tmp_path: Path) -> None:
     root = named.root
     found = ["2019/collins-0.jpg", *BOTH, "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
     assert ok("find", COLLINS, cwd=root).splitlines() == found
@@ -50,20 +50,20 @@ def test_paths_can_be_typed_where_one_is(named: Library, tmp_path: Path) -> None
     assert from_beside.splitlines() == [str(root / photo) for photo in found]
 
 
-def test_nul_ends_each_path_for_xargs(named: Library) -> None:
+def test_paths_can_end_with_nul_for_xargs(named: Library) -> None:
     command = f"{' '.join(COMMAND)} find '{COLLINS}' -0 | xargs -0 ls"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=named.root)
     assert sorted(done.stdout.splitlines()) == sorted([*ALONE, *BOTH])
 
 
-def test_a_name_like_an_option_or_with_a_line_break_comes_through(named: Library) -> None:
+def test_file_names_like_options_or_with_line_breaks_are_printed_intact(named: Library) -> None:
     odd = "-n\n ä.jpg"
     (named.root / ALONE[0]).rename(named.root / odd)
     Library(named.root).scan(workers=0)
     assert f"./{odd}" in ok("find", COLLINS, "-0", "--folder", ".", cwd=named.root).split("\0")
 
 
-def test_all_wishes_together(both_named: Library) -> None:
+def test_all_filters_combined(both_named: Library) -> None:
     found = ok(
         "find", COLLINS, "--with", HOPPER, "--since", "2019-05-01", "--until", "2019", "--folder", "together",
         "--min-quality", "0.01", "--confirmed", cwd=both_named.root,
@@ -72,7 +72,7 @@ def test_all_wishes_together(both_named: Library) -> None:
     assert ok("find", COLLINS, "--without", HOPPER, "--alone", cwd=both_named.root).splitlines() == ALONE
 
 
-def test_boxes_as_json(named: Library) -> None:
+def test_json_contains_boxes(named: Library) -> None:
     value = json.loads(ok("find", COLLINS, hopper_group(named), "--json", cwd=named.root))
     assert value["library"] == str(named.root)
     assert [photo["photo"] for photo in value["photos"]] == BOTH
@@ -87,9 +87,9 @@ def test_boxes_as_json(named: Library) -> None:
         assert left["quality"] == pytest.approx(place.quality, abs=1e-4)
 
 
-def test_the_exit_code_tells_whether_any_was_found(named: Library) -> None:
+def test_the_exit_code_is_1_if_no_photo_was_found(named: Library) -> None:
     done = run("find", COLLINS, "--since", "2022", cwd=named.root)
-    assert (done.returncode, done.stdout) == (1, "") and "no photo" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "") and "no photos match" in done.stderr
     done = run("find", COLLINS, "--since", "2022", "--json", cwd=named.root)
     assert done.returncode == 1 and json.loads(done.stdout)["photos"] == []
 
@@ -97,20 +97,20 @@ def test_the_exit_code_tells_whether_any_was_found(named: Library) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "find whom?"),
+        ([], "find needs a name or an option"),
         (["Eilen Collins"], "hint: Eileen Collins?"),
         (["--without", "99"], "there is no group 99"),
-        ([COLLINS, "--json", "-0"], "do not go together"),
+        ([COLLINS, "--json", "-0"], "cannot be combined"),
     ],
 )
-def test_mistakes_are_told_with_the_remedy(named: Library, arguments: list[str], words: str) -> None:
+def test_invalid_requests_get_a_hint(named: Library, arguments: list[str], words: str) -> None:
     done = run("find", *arguments, "--library", named.root)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("filters", "words"),
     [
         ({"since": "2020", "until": "2019-12"}, "2019-12 is before 2020"),
         ({"since": "soon"}, "'soon' is not a date"),
@@ -122,18 +122,18 @@ def test_mistakes_are_told_with_the_remedy(named: Library, arguments: list[str],
         ({"folder": "~nobody-of-this-name"}, "cannot be opened"),
     ],
 )
-def test_senseless_wishes_are_refused(named: Library, wishes: dict[str, object], words: str) -> None:
+def test_invalid_filters_are_refused(named: Library, filters: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        named.search(COLLINS, **wishes)  # type: ignore[arg-type]
+        named.search(COLLINS, **filters)  # type: ignore[arg-type]
 
 
-def test_a_folder_is_one_of_here_else_of_the_library(
+def test_a_folder_is_relative_to_the_working_folder_else_to_the_library(
     named: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def photos(folder: str | Path) -> list[str]:
         return [photo.photo for photo in named.search(COLLINS, folder=folder)]
 
-    (tmp_path / "2020").mkdir()  # of the same name, but no part of the library
+    (tmp_path / "2020").mkdir()  # the same name, but outside the library
     monkeypatch.chdir(tmp_path)
     assert photos("2020") == photos("photos/2020") == photos(named.root / "2020") == ALONE[2:3]
     assert len(photos("photos")) == len(photos(named.root)) == 6
@@ -141,18 +141,18 @@ def test_a_folder_is_one_of_here_else_of_the_library(
     assert photos(".") == ALONE[:2] and photos("../2020") == ALONE[2:3]
 
 
-def test_a_face_can_be_looked_for_by_its_id(named: Library) -> None:
+def test_a_face_can_be_found_by_its_id(named: Library) -> None:
     face = named.occurrences[0].face_id
     assert [photo.photo for photo in named.search(face)] == [place.photo for place in named.occurrences_of[face]]
 
 
-def test_suggested_faces_do_not_count_where_confirmed_is_asked(named: Library) -> None:
+def test_suggested_faces_do_not_count_with_confirmed(named: Library) -> None:
     assert [photo.photo for photo in named.search(COLLINS, confirmed=True)] == [ALONE[0], BOTH[0], ALONE[1]]
     not_hers = {photo.photo for photo in named.search(without=[COLLINS], confirmed=True)}
     assert not_hers == set(), "nobody else is confirmed, and suggested ones of hers keep a photo out"
 
 
-def test_who_is_with_whom(both_named: Library) -> None:
+def test_pairs_of_people_are_counted(both_named: Library) -> None:
     value = json.loads(ok("together", "--json", "--library", both_named.root))
     assert value["pairs"] == [{"people": [COLLINS, HOPPER], "photos": 2, "confirmed": 1, "suggested": 1}]
     heading, line = ok("together", "grace  hopper", "--library", both_named.root).splitlines()
@@ -164,11 +164,11 @@ def test_who_is_with_whom(both_named: Library) -> None:
     assert done.returncode == 2 and f"hint: {HOPPER}?" in done.stderr
 
 
-def test_together_with_nobody(library: Library) -> None:
-    assert ok("together", "--library", library.root) == "no two people are together\n"
+def test_together_without_pairs(library: Library) -> None:
+    assert ok("together", "--library", library.root) == "no two people share 1 photo\n"
 
 
-def test_people_as_json_say_which_faces_are_confirmed(
+def test_people_as_json_list_confirmed_and_suggested_faces(
     named: Library, name_of_face: Callable[[Library], dict[str, str]]
 ) -> None:
     row, other = json.loads(ok("people", "--all", "--json", "--library", named.root))["people"]
@@ -197,6 +197,6 @@ def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:
     assert sum("best face on 20" in row or "best face on together" in row for row in rows) == 2
 
 
-def test_a_group_without_a_name_has_nobody_confirmed_or_suggested(library: Library) -> None:
+def test_an_unnamed_group_has_no_confirmed_or_suggested_faces(library: Library) -> None:
     _, first, *_ = ok("people", "--all", "--library", library.root).splitlines()
     assert first.split()[:6] == ["group", "1", "6", "–", "–", "6"]

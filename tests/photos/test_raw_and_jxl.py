@@ -170,7 +170,7 @@ def test_photos_that_need_an_extra_are_scanned_once_it_is_installed(tmp_path: Pa
 
     first = scan("rawpy", "imagecodecs")
     assert any("1 needs faceclust[jxl], 1 needs faceclust[raw]" in line for line in first), first
-    assert "1 of these: pip install 'faceclust[raw]', then faceclust scan" in first
+    assert "to read 1 of them: pip install 'faceclust[raw]', then faceclust scan" in first
     assert scan("rawpy", "imagecodecs") == ["2 photos: 0 scanned, 2 unchanged"]
     assert scan("rawpy")[0] == "2 photos: 1 scanned, 1 unchanged"
     done = scan()

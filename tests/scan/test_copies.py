@@ -195,7 +195,7 @@ def test_names_follow_moved_and_copied_photos(small: Library) -> None:
 
 def test_the_command_reports_moved_photos(small: Library) -> None:
     move(small.root, "a/collins.bmp", "c/eileen.bmp")
-    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (known by content)" in ok("scan", small.root)
+    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (same content)" in ok("scan", small.root)
 
 
 # -- min_face ----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What `faceclust albums` did, or would do."""
+"""The changes that `faceclust albums` made, or would make."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def album_plan_record(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: bool) -> dict[str, Any]:
-    """The plan as `--json` has it; paths are below "out", those of photos below "library"."""
+    """The plan for `--json`. Album paths are relative to "out", photo paths to "library"."""
     return {
         "library": str(plan.root),
         "out": str(plan.out),
@@ -32,20 +32,18 @@ def album_plan_record(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: 
 
 
 def print_album_plan(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: bool) -> None:
-    """Print what was made, or each thing that would be, and say what was left alone."""
+    """Print the counts and the skipped paths; with `dry_run`, also each change."""
     if dry_run:
         for path in plan.remove:
             click.echo(printable(f"remove  {path}"))
         for path, note in plan.make.items():
             click.echo(printable(f"{'replace' if path in plan.replace else 'make   '} {path} -> {note.photo}"))
-    for one in (*plan.skipped, *skipped):
-        click.echo(printable(f"left alone: {plan.out / one.path}: {one.reason}"), err=True)
+    for left in (*plan.skipped, *skipped):
+        click.echo(printable(f"skipped: {plan.out / left.path}: {left.reason}"), err=True)
     would = "would be " if dry_run else ""
     click.echo(
         f"{plan.out}: {format_count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(skipped):,}, "
         f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
     )
     if not plan.albums:
-        click.echo(
-            "no photo is like that; where nobody has a name yet, type: faceclust label, or add --unnamed", err=True
-        )
+        click.echo("no photos match; name people first (faceclust label) or add --unnamed", err=True)

@@ -1,4 +1,4 @@
-"""What a command changed among the people, as lines and as JSON."""
+"""Changes that a command made to the people, as lines and as JSON."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import click
 from faceclust.cli.common import print_json
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.people.event_text import describe_event
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
     from faceclust.people.events import Event
 
-FaceCounts = dict[str, tuple[int, int]]  # name → faces, of them confirmed
+FaceCounts = dict[str, tuple[int, int]]  # name → (faces, confirmed faces)
 
 
 def record_and_print(library: Library, as_json: bool, record_event: Callable[[], Event]) -> None:
-    """Say something of faces, and tell what that changed."""
+    """Record an answer, and print the changes it made."""
     before = count_faces_by_name(library)
     event = record_event()
     print_changes(library, as_json, [event], before)
@@ -28,20 +29,18 @@ def record_and_print(library: Library, as_json: bool, record_event: Callable[[],
 def print_changes(
     library: Library, as_json: bool, events: Sequence[Event], before: FaceCounts, *, undone: bool = False
 ) -> None:
-    """What was said, or taken back, and how many faces who has by it."""
-    from faceclust.people.event_text import describe_event
-
+    """Print the answers that were recorded or undone, and the people whose faces changed."""
     after = count_faces_by_name(library)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if as_json:
         records = [_count_change_record(name, before.get(name, (0, 0)), after.get(name, (0, 0))) for name in changed]
-        said = [_event_record(event) for event in events]
-        print_json({"library": str(library.root), "undone" if undone else "said": said, "changed": records})
+        answers = [_event_record(event) for event in events]
+        print_json({"library": str(library.root), "undone" if undone else "said": answers, "changed": records})
         return
     for event in events:
-        click.echo(f"{'taken back: ' if undone else ''}{describe_event(event)}")
+        click.echo(f"{'undone: ' if undone else ''}{describe_event(event)}")
     if all(event.kind == "rename" for event in events):
-        return  # nobody has other faces by it
+        return  # the faces stay with the person
     for name in changed:
         click.echo(f"  {name}: {_describe_face_counts(before.get(name), after.get(name))}")
     if not changed and not undone:
@@ -49,15 +48,15 @@ def print_changes(
 
 
 def count_faces_by_name(library: Library) -> FaceCounts:
-    """How many faces who has, to compare with later."""
+    """The faces and confirmed faces of each named person, to compare with later."""
     return {person.label: (len(person.face_ids), len(person.confirmed)) for person in library.people()}
 
 
 def _describe_face_counts(before: tuple[int, int] | None, after: tuple[int, int] | None) -> str:
     if after is None:
-        return "no faces any more"
-    new = f"{format_count(after[0], 'face')}, {after[1]:,} of them confirmed"
-    return f"{new} (new)" if before is None else f"{new} (before: {before[0]:,} and {before[1]:,})"
+        return "no faces left"
+    counts = f"{format_count(after[0], 'face')}, {after[1]:,} confirmed"
+    return f"{counts} (new)" if before is None else f"{counts} (before: {before[0]:,}, {before[1]:,} confirmed)"
 
 
 def _count_change_record(name: str, before: tuple[int, int], after: tuple[int, int]) -> dict[str, Any]:
@@ -74,8 +73,10 @@ def _event_record(event: Event) -> dict[str, Any]:
 
 
 def faces_of(library: Library, targets: Iterable[str], *, person: str | None = None) -> list[str]:
-    """The face ids of all that was pointed at, each once. Of a group that is partly the `person`'s
-    those faces are meant that are theirs."""
+    """The face ids of names, groups and faces, each once.
+
+    Of a group that is partly the `person`'s, only that person's faces are meant.
+    """
     faces: dict[str, None] = {}
     for target in map(library.select_faces, targets):
         theirs = [face for face in target.all_faces if _name_of_face(library, face) == person] if person else []
@@ -84,12 +85,14 @@ def faces_of(library: Library, targets: Iterable[str], *, person: str | None = N
 
 
 def refuse_named_groups(library: Library, targets: Iterable[str], hint: str) -> None:
-    """Raises UsageError where one of these is a group, all of whose faces have a name: a number is
-    soon mistyped. `hint` has {name} in it."""
+    """Raises UsageError if a target is a group whose faces all have a name.
+
+    A group number is easily mistyped. `hint` contains {name}.
+    """
     for target in map(library.select_faces, targets):
         names = sorted({name for face in target.all_faces if (name := _name_of_face(library, face))})
         if names and set(target.faces) == set(target.all_faces):
-            raise UsageError(f"{target.label} is {' and '.join(names)} already", hint=hint.format(name=names[0]))
+            raise UsageError(f"{target.label} is already {' and '.join(names)}", hint=hint.format(name=names[0]))
 
 
 def _name_of_face(library: Library, face: str) -> str | None:

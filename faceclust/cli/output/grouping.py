@@ -1,4 +1,4 @@
-"""What a new grouping has changed, in words and as JSON."""
+"""Changes by a new grouping, as lines and as JSON."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from faceclust.cluster.numbering import Changes
     from faceclust.library.library import Library
 
-_MAX_LISTED_GROUPS = 5  # groups named in a line
+_MAX_LISTED_GROUPS = 5  # in a line
 
 
 def changes_record(changes: Changes | None) -> dict[str, Any] | None:
-    """For `--json`; None: there was no grouping before."""
+    """The changes for `--json`; None if there was no grouping before."""
     if changes is None:
         return None
     return {
@@ -37,7 +37,7 @@ def changes_record(changes: Changes | None) -> dict[str, Any] | None:
 
 
 def grouping_record(grouping: Grouping, sizes: list[int]) -> dict[str, Any]:
-    """For `--json`; `sizes` of the groups."""
+    """The grouping for `--json`. `sizes`: faces of each group."""
     faces = len(grouping.clustering.labels)
     return {
         "faces": faces,
@@ -53,73 +53,70 @@ def grouping_record(grouping: Grouping, sizes: list[int]) -> dict[str, Any]:
 
 
 def print_face_changes(grouping: Grouping, changes: Changes) -> None:
-    """What there is to group that was not there, and whether all was grouped."""
+    """Print the faces added and removed since the last grouping, and why all were grouped from scratch."""
     faces = [format_count(changes.added, "new face")] if changes.added else []
-    faces += [f"{format_count(changes.removed, 'face')} no longer there"] if changes.removed else []
-    anew = f"; all were grouped anew: {grouping.full_reason}" if grouping.full_reason else ""
-    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{anew}")
+    faces += [f"{format_count(changes.removed, 'face')} removed"] if changes.removed else []
+    full = f"; all faces were grouped from scratch: {grouping.full_reason}" if grouping.full_reason else ""
+    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{full}")
 
 
 def suggest_full_run(grouping: Grouping) -> None:
-    """Where grouping all faces anew is worth a thought."""
-    faces, whole = len(grouping.clustering.labels), grouping.clustering.size_at_full_run
+    """Suggest `--full` if groups would merge, or if a third of the faces came after the last full run."""
+    faces, at_full_run = len(grouping.clustering.labels), grouping.clustering.size_at_full_run
     reasons = []
     if grouping.would_merge:
-        reasons.append(f"{format_count(grouping.would_merge, 'group')} would now go into others")
-    if 2 * faces > 3 * whole:
-        reasons.append(f"{faces - whole:,} of {faces:,} faces came after all were last grouped anew")
+        reasons.append(f"{format_count(grouping.would_merge, 'group')} would now merge with others")
+    if 2 * faces > 3 * at_full_run:
+        reasons.append(f"{faces - at_full_run:,} of {faces:,} faces are new since all were grouped from scratch")
     if reasons:
         click.echo(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
 
 
 def print_group_changes(changes: Changes, names: Mapping[int, str]) -> None:
-    """A line for each kind of change there is. `names`: those of the groups that have one."""
-
-    def name(group: int) -> str:
-        return f"{group} ({names[group]})" if group in names else str(group)
-
-    def counted(groups: Iterable[int]) -> list[str]:
-        return [f"{name(group)} +{number}" for group, number in Counter(groups).most_common()]
-
+    """Print a line for each kind of change. `names`: by group number, of the groups that have one."""
     if not changes:
         click.echo("  no group has changed")
-    if changes.joined:
-        told = counted(group for _, group in changes.joined)
-        click.echo(f"  joined: {format_count(len(changes.joined), 'new face')} to {_join_with_noun(told, 'group')}")
-    if changes.no_longer_alone:
-        told = counted(group for _, group in changes.no_longer_alone)
-        click.echo(
-            f"  no longer alone: {format_count(len(changes.no_longer_alone), 'face')} to "
-            f"{_join_with_noun(told, 'group')}"
-        )
+    for line in _change_lines(changes, names):
+        click.echo(f"  {line}")
+
+
+def _change_lines(changes: Changes, names: Mapping[int, str]) -> Iterable[str]:
+    def title(group: int) -> str:
+        return f"{group} ({names[group]})" if group in names else str(group)
+
+    def added_to(groups: Iterable[int]) -> str:
+        return _join_with_noun([f"{title(group)} +{number}" for group, number in Counter(groups).most_common()])
+
+    if joined := changes.joined:
+        yield f"joined: {format_count(len(joined), 'new face')} to {added_to(group for _, group in joined)}"
+    if joined := changes.no_longer_alone:
+        yield f"no longer alone: {format_count(len(joined), 'face')} to {added_to(group for _, group in joined)}"
     if changes.new_groups:
-        click.echo(f"  new: {_join_with_noun([name(group) for group in changes.new_groups], 'group')}")
+        yield f"new: {_join_with_noun([title(group) for group in changes.new_groups])}"
     if changes.merged:
-        told = [f"{name(group)} into {name(into)}" for group, into in changes.merged]
-        click.echo(f"  merged: {_join_with_noun(told, 'group')}")
+        yield f"merged: {_join_with_noun([f'{title(group)} into {title(into)}' for group, into in changes.merged])}"
     if changes.split:
         parts: dict[int, list[str]] = {}
         for group, new in changes.split:
-            parts.setdefault(group, []).append(name(new))
-        told = [f"{name(group)} into itself and {' and '.join(new)}" for group, new in parts.items()]
-        click.echo(f"  split: {_join_with_noun(told, 'group')}")
+            parts.setdefault(group, []).append(title(new))
+        items = [f"{title(group)} into itself and {' and '.join(new)}" for group, new in parts.items()]
+        yield f"split: {_join_with_noun(items)}"
     if changes.moved:
-        ways = Counter((before, now) for _, before, now in changes.moved).most_common()
-        told = [f"{format_count(number, 'face')} from {name(before)} to {name(now)}" for (before, now), number in ways]
-        click.echo(f"  moved: {join_truncated(told)}")
+        moves = Counter((before, now) for _, before, now in changes.moved).most_common()
+        items = [f"{format_count(number, 'face')} from {title(old)} to {title(new)}" for (old, new), number in moves]
+        yield f"moved: {join_truncated(items)}"
     if changes.now_alone:
-        told = [
-            f"{number} of {name(group)}" for group, number in Counter(g for _, g in changes.now_alone).most_common()
-        ]
-        click.echo(f"  now alone: {format_count(len(changes.now_alone), 'face')}: {join_truncated(told)}")
+        groups = Counter(group for _, group in changes.now_alone).most_common()
+        items = [f"{number} of {title(group)}" for group, number in groups]
+        yield f"now alone: {format_count(len(changes.now_alone), 'face')}: {join_truncated(items)}"
 
 
 def names_of_groups(library: Library) -> dict[int, str]:
-    """The named person most of a group's faces are, by group."""
+    """The named person with the most faces in each group, by group number."""
     try:
         people = library.people()
     except CacheError:
-        return {}  # of a damaged grouping, which the command itself tells of
+        return {}  # the command itself reports a damaged grouping
     most: dict[int, tuple[int, str]] = {}
     for person in people:
         counts = Counter(library.group_of[face] for face in person.face_ids if face in library.group_of)
@@ -128,11 +125,11 @@ def names_of_groups(library: Library) -> dict[int, str]:
     return {group: name for group, (_, name) in most.items()}
 
 
-def _join_with_noun(items: list[str], noun: str) -> str:
-    return f"{noun if len(items) == 1 else noun + 's'} {join_truncated(items)}"
+def _join_with_noun(items: list[str]) -> str:
+    return f"{'group' if len(items) == 1 else 'groups'} {join_truncated(items)}"
 
 
 def join_truncated(items: list[str]) -> str:
-    """The first of them, and how many more there are."""
+    """The first items, and the number of the others."""
     more = f" and {len(items) - _MAX_LISTED_GROUPS:,} more" if len(items) > _MAX_LISTED_GROUPS else ""
     return ", ".join(items[:_MAX_LISTED_GROUPS]) + more

@@ -1,4 +1,4 @@
-"""Two histograms side by side, in text."""
+"""Two histograms side by side, as text."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _BAR_WIDTH = 30  # columns of the longest bar, on each side
 
 
 def histogram_lines(distances: DistanceHistogram, threshold: float) -> Iterator[str]:
-    """A line for each bin, 80 columns at most: pairs of one person to the left, of different people to
-    the right, each side by its own scale; the threshold is marked where it lies."""
-    plain = not _can_print("█▌┄")
-    middle, rule, full = ("|", "-", "#") if plain else ("│", "┄", "█")
+    """Yield a line of at most 80 columns for each bin, with the threshold marked.
+
+    Pairs of one person are on the left, pairs of two people on the right. Each side has its own scale.
+    """
+    ascii_only = not _can_print("█▌┄")
+    middle, rule, block = ("|", "-", "#") if ascii_only else ("│", "┄", "█")
     same, different = distances.same, distances.different
     titles = (
         f"{format_count(int(same.sum()), 'pair')} of one person",
@@ -27,7 +29,7 @@ def histogram_lines(distances: DistanceHistogram, threshold: float) -> Iterator[
     yield f"{titles[0]:>{_BAR_WIDTH}}  distance  {titles[1]}"
     marked = False
     for low, high, left, right in zip(distances.edges[:-1], distances.edges[1:], same, different, strict=True):
-        bars = f"{_draw_bar(left, same.max(), full):>{_BAR_WIDTH}}", _draw_bar(right, different.max(), full)
+        bars = f"{_draw_bar(left, same.max(), block):>{_BAR_WIDTH}}", _draw_bar(right, different.max(), block)
         yield f"{bars[0]} {middle} {low:4.1f}  {middle} {bars[1]}".rstrip()
         if not marked and low <= threshold < high:
             marked = True
@@ -35,7 +37,7 @@ def histogram_lines(distances: DistanceHistogram, threshold: float) -> Iterator[
 
 
 def _draw_bar(value: int, largest: int, block: str) -> str:
-    """As long as the value is of the largest; what there is is seen."""
+    """A bar in proportion to the largest value; a dot for a value too small for a block."""
     length = round(_BAR_WIDTH * value / largest) if largest else 0
     return block * length if length else "." if value else ""
 

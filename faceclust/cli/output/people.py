@@ -1,4 +1,4 @@
-"""The people as a table."""
+"""The table of `faceclust people`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+from rich.cells import cell_len
 
+from faceclust.cli.terminal.table import table_lines
 from faceclust.cli.terminal.text import printable
 
 _NUMBER_COLUMNS = ("faces", "confirmed", "suggested", "photos")
@@ -19,20 +21,23 @@ _INDENT = "    "
 
 
 def print_people_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A line of numbers for each row of `faceclust people --json`, and one saying where the best
-    face is. A name too long for its column has a line of its own; paths are never broken."""
-    from rich.cells import cell_len
+    """Print each row of `faceclust people --json` as a line of numbers and a line of details.
 
+    A name that is too long for its column gets a line of its own. Paths are never broken.
+    """
     columns = shutil.get_terminal_size().columns
     names = [_row_title(row) for row in rows]
-    width = min(max(map(cell_len, ["name", *names])), max(columns - _OTHER_COLUMNS_WIDTH, 12))
-    lines = [click.style(f"{'name':{width}}" + _format_cells(_NUMBER_COLUMNS, _DATE_COLUMNS), bold=True)]
-    for name, row in zip(names, rows, strict=True):
-        cells = _format_cells(_number_cells(row), [row[date] or "–" for date in _DATE_COLUMNS])
-        room = width - cell_len(name)
-        lines += [name + " " * room + cells] if room >= 0 else [name, " " * width + cells]
-        lines += _detail_lines(row, columns)
-    click.echo("\n".join(lines))
+    width = max(columns - _OTHER_COLUMNS_WIDTH, 12)
+    cells = [
+        ["" if cell_len(name) > width else name, *_number_cells(row), *(row[date] or "–" for date in _DATE_COLUMNS)]
+        for name, row in zip(names, rows, strict=True)
+    ]
+    dates = range(len(_NUMBER_COLUMNS) + 1, len(_NUMBER_COLUMNS) + 1 + len(_DATE_COLUMNS))
+    heading, *lines = table_lines(["name", *_NUMBER_COLUMNS, *_DATE_COLUMNS], cells, left=(0, *dates))
+    click.echo(heading)
+    for name, row, line in zip(names, rows, lines, strict=True):
+        for text in ([name] if cell_len(name) > width else []) + [line, *_detail_lines(row, columns)]:
+            click.echo(text)
 
 
 def _row_title(row: Mapping[str, Any]) -> str:
@@ -40,15 +45,10 @@ def _row_title(row: Mapping[str, Any]) -> str:
 
 
 def _number_cells(row: Mapping[str, Any]) -> list[str]:
-    """Nobody is suggested in a group without a name."""
+    """The counts of a row. A group without a name has no confirmed or suggested faces."""
     return [
         "–" if row["name"] is None and key in ("confirmed", "suggested") else str(row[key]) for key in _NUMBER_COLUMNS
     ]
-
-
-def _format_cells(numbers: Sequence[str], dates: Sequence[str]) -> str:
-    ended = [f"  {number:>{len(heading)}}" for number, heading in zip(numbers, _NUMBER_COLUMNS, strict=True)]
-    return ("".join(ended) + "".join(f"  {date:{_DATE_WIDTH}}" for date in dates)).rstrip()
 
 
 def _detail_lines(row: Mapping[str, Any], columns: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Photos that were found, as paths and as JSON."""
+"""Found photos as paths and as JSON."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def photo_records(photos: Iterable[FoundPhoto], root: Path, group_of: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Photos as `--json` has them, each with every face on it; boxes in pixels of the upright photo."""
+    """Photos for `--json`, each with all its faces; boxes are in pixels of the upright photo."""
     return [_photo_record(photo, root, group_of) for photo in photos]
 
 
 def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> None:
-    """Photos (paths below the library's root) a line each, or each ended by NUL: byte for byte as
-    the files are called, save on a terminal, which might act on some characters."""
+    """Print photos, given as paths below the library's root, one a line or each ended by NUL.
+
+    The bytes are those of the file names. On a terminal, control characters are made visible.
+    """
     paths = _paths_from_working_folder(photos, root)
     if sys.stdout.isatty() and not null_terminated:
         click.echo("".join(f"{printable(path)}\n" for path in paths), nl=False)
@@ -54,7 +56,7 @@ def _found_face_record(face: FoundFace, group: int | None) -> dict[str, Any]:
 
 
 def _paths_from_working_folder(photos: Sequence[str], root: Path) -> list[str]:
-    """Paths that work from the working folder: relative in and above the library, else absolute."""
+    """Paths that work in the working folder: relative in and above the library, otherwise absolute."""
     try:
         here = Path.cwd()
     except FileNotFoundError:
@@ -62,4 +64,6 @@ def _paths_from_working_folder(photos: Sequence[str], root: Path) -> list[str]:
     if here is None or not (root.is_relative_to(here) or here.is_relative_to(root)):
         return [str(root / photo) for photo in photos]
     relative = [os.path.relpath(root / photo, here) for photo in photos]
-    return [f"./{path}" if path.startswith("-") else path for path in relative]  # else taken for an option
+    return [
+        f"./{path}" if path.startswith("-") else path for path in relative
+    ]  # a leading dash would make it an option

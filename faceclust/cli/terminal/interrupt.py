@@ -1,4 +1,4 @@
-"""Ctrl-C that leaves all well: the first asks for a stop, the second insists."""
+"""Stop work on Ctrl-C: the first press asks for a clean stop, the second forces it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from types import FrameType
 
 @contextmanager
 def stop_on_interrupt(message: str) -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether a stop was asked for, by Ctrl-C or SIGTERM."""
-    asked = False
+    """Yield a function that returns true once Ctrl-C or SIGTERM has asked for a stop.
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+    `message` is printed at the first signal. The second one raises KeyboardInterrupt.
+    """
+    stop_requested = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal stop_requested
+        if stop_requested:
             raise KeyboardInterrupt
-        asked = True
+        stop_requested = True
         print(message, file=sys.stderr, flush=True)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: stop_requested
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

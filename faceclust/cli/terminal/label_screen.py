@@ -1,4 +1,4 @@
-"""The screen of `faceclust label`: draws the questions, reads the keys."""
+"""The screen of `faceclust label`: draw the questions, read the answers."""
 
 from __future__ import annotations
 
@@ -17,75 +17,75 @@ from faceclust.interview.session import Interview, parse_answer
 from faceclust.library.library import Library
 
 _KEYS = {
-    QuestionKind.WHO: "a name · Enter later · n nobody I know · ? more",
-    QuestionKind.ALSO: "y yes · n no · a name · Enter later · ? more",
-    QuestionKind.OUTLIER: "y all · 2 3 not these · n none · Enter later · ? more",
-    QuestionKind.SAME: "y yes · n no · Enter later · ? more",
+    QuestionKind.WHO: "a name · Enter skip · n nobody I know · ? more",
+    QuestionKind.ALSO: "y yes · n no · a name · Enter skip · ? more",
+    QuestionKind.OUTLIER: "y all · 2 3 not these · n none · Enter skip · ? more",
+    QuestionKind.SAME: "y yes · n no · Enter skip · ? more",
 }
-_FACE_SELECTION_KEYS = "y all · 2 3 not these · n none · Enter later · ? more"
+_FACE_SELECTION_KEYS = _KEYS[QuestionKind.OUTLIER]
 _HELP = {
     QuestionKind.WHO: """\
-a name   this is who it is; Tab completes names you gave before
-n        nobody I know: never asked again
-2 3      the faces 2 and 3 do not belong to the others; also 2,3 and 2-4
-2 3 Anna the faces 2 and 3 do not belong to the others, who are Anna""",
+a name   name this person; Tab completes known names
+n        nobody I know: never ask again
+2 3      faces 2 and 3 do not belong to the others; also 2,3 and 2-4
+2 3 Anna faces 2 and 3 do not belong to the others, who are Anna""",
     QuestionKind.ALSO: """\
 y        yes, all of them
-n        no, none of them ("nobody I know" can be said when asked who it is)
-2 3      all but the faces 2 and 3
-a name   it is somebody else (where one group is asked about)""",
+n        no, none of them ("nobody I know" is an answer to "Who is this?")
+2 3      all but faces 2 and 3
+a name   somebody else (only if the question is about one group)""",
     QuestionKind.OUTLIER: """\
 y        yes, all of them
-2 3      all but the faces 2 and 3
+2 3      all but faces 2 and 3
 n        none of them""",
     QuestionKind.SAME: """\
-y        yes: they are made one
-n        no: never asked again""",
+y        yes: make them one person
+n        no: never ask again""",
 }
 _COMMON_HELP = """\
-Enter    later: asked again the next time
-b        back to the question before; its answer is taken back
-u        undo the last answer; again for the one before it
-o, o 2   open the photo, of face 2
-q        quit; the next time goes on from here"""
+Enter    skip: ask again the next time
+b        back to the previous question, undoing its answer
+u        undo the last answer; repeat to undo more
+o, o 2   open the photo of the first face, of face 2
+q        quit; the next run continues from here"""
 
 
 class LabelScreen:
-    """Asks until there is no question or the user stops."""
+    """Asks questions until none is left or the user stops."""
 
     def __init__(self, library: Library, *, thorough: bool) -> None:
         self._library, self._thorough = library, thorough
         self._console = Console(highlight=False)
         self._session: PromptSession[str] = PromptSession()
         self._interview = Interview(library, pictures_per_row=faces_per_screen(self._console), thorough=thorough)
-        self.interrupted = False  # by Ctrl-C
+        self.interrupted = False  # true after Ctrl-C
 
     @property
     def answer_count(self) -> int:
-        """The answers saved and not taken back."""
+        """Answers that were saved and not undone."""
         return self._interview.answer_count
 
     def run(self) -> None:
-        """Until there is nothing more to ask, or the user stops."""
+        """Ask until no question is left or the user stops."""
         self._library.progress.start("comparing faces", None)
         first = self._interview.next_question()
         self._library.progress.finish()
-        while asked := first or self._interview.next_question():
+        while prompt := first or self._interview.next_question():
             first = None
-            self._draw_question(asked)
+            self._draw_question(prompt)
             try:
-                while not self._handle_input(asked, self._read_input(asked)):
+                while not self._handle_input(prompt, self._read_input(prompt)):
                     pass
             except KeyboardInterrupt:
                 self.interrupted = True
                 return
             except EOFError:
                 return
-        put_off = self._interview.skipped_count
-        later = f" {format_count(put_off, 'question')} put off: faceclust label asks again." if put_off else ""
+        skipped = self._interview.skipped_count
+        later = f" faceclust label asks {format_count(skipped, 'skipped question')} again." if skipped else ""
         self._console.print(f"No more questions.{later}")
         if not self._thorough:
-            self._console.print("(faceclust label --thorough asks about single faces and unlikely matches, too)")
+            self._console.print("(faceclust label --thorough also asks about single faces and unlikely matches)")
 
     def _draw_question(self, prompt: PresentedQuestion) -> None:
         console = self._console
@@ -105,7 +105,7 @@ class LabelScreen:
             keys = _KEYS[QuestionKind.SAME]
         names = [person.label for person in self._library.people()] if prompt.accepts_name else []
         completer = WordCompleter(names, ignore_case=True, sentence=True, match_middle=True)
-        # Room for four names keeps the pictures on a screen of 24 lines.
+        # A menu of four names leaves room for the pictures on a screen of 24 lines.
         return self._session.prompt(
             [("fg:ansibrightblack", f"({keys})"), ("", "\n"), ("bold", "> ")],
             completer=completer,
@@ -113,7 +113,7 @@ class LabelScreen:
         ).strip()
 
     def _handle_input(self, prompt: PresentedQuestion, text: str) -> bool:
-        """Whether the answer leads to another question."""
+        """Handle what the user typed. Return true if it leads to another question."""
         word, _, number = text.partition(" ")
         if text.casefold() in ("q", "quit", "exit"):
             raise EOFError
@@ -136,7 +136,7 @@ class LabelScreen:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))
         face = prompt.numbered_faces[numbers[0] - 1 if numbers else 0]
         photo = self._library.root / self._library.occurrences_of[face][0].photo
-        self._print_message(f"{photo}{'' if open_photo(photo) else ': no program here opens photos'}")
+        self._print_message(f"{photo}{'' if open_photo(photo) else ': no program to open photos was found'}")
 
     def _print_message(self, text: str) -> None:
         if text:

@@ -1,4 +1,4 @@
-"""Where a command's outcome goes: into a file, or to standard output."""
+"""The destination of a command's output: a file or standard output."""
 
 from __future__ import annotations
 
@@ -12,69 +12,67 @@ import click
 
 from faceclust.cli.common import require_parent_folder
 from faceclust.errors import UsageError
+from faceclust.files.atomic import write_output_atomically
+from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
+from faceclust.scan.crawl import is_photo_file
 
-#: What `-o` takes for standard output.
+#: The value of `-o` that means standard output.
 STDOUT = Path("-")
 
 
 def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
-    """The file to write, None for standard output ("-", or none named). To be called before the
-    work whose outcome could not be kept. Raises UsageError where there is no such folder, or
-    something `binary` would go to a terminal."""
+    """Return the file to write, or None for standard output ("-" or no file).
+
+    Call it before the work whose result goes into the file. Raises UsageError if the folder does
+    not exist, if the file must not be replaced, or if `binary` data would go to a terminal.
+    """
     if out is not None and out != STDOUT:
         file = require_parent_folder(out)
         _require_replaceable(file)
         return file
     if binary and sys.stdout and sys.stdout.isatty():
-        raise UsageError("this is not for a terminal to show", hint="name a file with -o, or pipe it into a program")
+        raise UsageError(
+            "refusing to write binary data to a terminal", hint="name a file with -o, or pipe it into a program"
+        )
     return None
 
 
 def _require_replaceable(file: Path) -> None:
-    """Raises UsageError for a photo, and for what faceclust keeps of a library: neither is to be lost
-    by a slip of the keyboard."""
-    from faceclust.files.names import PHOTO_EXTENSIONS
-
+    """Raises UsageError for a photo and for a file of a library, which a typing error must not destroy."""
     refuse_library_file(file)
-    real = Path(os.path.realpath(file))
-    if real.suffix.lower() in PHOTO_EXTENSIONS or (real.is_file() and has_photo_content(real)):
-        raise UsageError(f"{file} is a photo, or is called as one", hint="name another file with -o")
+    if _looks_like_photo(Path(os.path.realpath(file))):
+        raise UsageError(
+            f"refusing to overwrite {file}: it is, or is named like, a photo", hint="name another file with -o"
+        )
+
+
+def _looks_like_photo(file: Path) -> bool:
+    """Whether the file is a photo by its name or its content."""
+    if file.suffix.lower() in PHOTO_EXTENSIONS:
+        return True
+    try:
+        return file.is_file() and is_photo_file(file)
+    except OSError:
+        return False  # writing it fails, too, and says why
 
 
 def refuse_library_file(file: Path) -> None:
-    """Raises UsageError for what faceclust keeps of a library."""
-    from faceclust.files.names import HOME_FOLDER, HOME_MARKER, has_cache_prefix
-
+    """Raises UsageError for a file in which faceclust keeps the data of a library."""
     real = Path(os.path.realpath(file))
-    kept = has_cache_prefix(real.name) or any(
+    is_library_file = has_cache_prefix(real.name) or any(
         folder.name == HOME_FOLDER or (folder / HOME_MARKER).exists() for folder in real.parents
     )
-    if kept:
-        raise UsageError(f"{file} is where faceclust keeps what it knows", hint="name another file")
-
-
-def has_photo_content(file: Path) -> bool:
-    """Is this a photo, by its content?"""
-    from faceclust.photos.errors import UndecodableError
-    from faceclust.photos.formats import HEAD_BYTES, detect_format
-
-    try:
-        with file.open("rb") as stream:
-            detect_format(stream.read(HEAD_BYTES))
-    except (UndecodableError, OSError):
-        return False
-    return True
+    if is_library_file:
+        raise UsageError(f"refusing to overwrite {file}: faceclust keeps its data there", hint="name another file")
 
 
 def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:
-    """Write to the `resolve_output_file`, and say on stderr `what` was written. Raises FaceclustError."""
-    from faceclust.files.atomic import write_output_atomically
-
+    """Write to the file from `resolve_output_file`, and print `summary` on stderr. Raises FaceclustError."""
     if out is None:
         if sys.stdout is None:  # closed from the start, as by >&-
             return
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    write_output_atomically(out, write, hint="choose another place with -o")
+    write_output_atomically(out, write, hint="choose another file with -o")
     click.echo(f"wrote {out}: {summary}", err=True)

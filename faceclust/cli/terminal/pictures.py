@@ -1,25 +1,24 @@
-"""Faces on the terminal: its own graphics where it has them, half-blocks otherwise."""
+"""Pictures of faces on a terminal: its own graphics protocol if it has one, otherwise half-blocks."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from PIL import Image
-    from rich.console import Console, RenderableType
+from PIL import Image
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
 
-#: Terminal columns a face takes, from which on and up to which, by what there is room for.
+#: The least and the largest width of a face, in terminal columns.
 _COLUMN_RANGES = {"graphics": (12, 18), "blocks": (16, 26)}
-_MARGIN = 0.15  # of a picture's width, on each side, is not face
-_DEFAULT_FACES_PER_ROW = {"graphics": 6, "blocks": 4}  # faces that there is room for on 80 columns
-_TEXT_LINES = 10  # around the pictures, on the same screen
+_MARGIN = 0.15  # of a picture's width, on each side of the face
+_DEFAULT_FACES_PER_ROW = {"graphics": 6, "blocks": 4}  # on 80 columns
+_TEXT_LINES = 10  # lines of text on the same screen
 
 
 def faces_per_screen(console: Console) -> int:
-    """How many faces go on a screen: 2 to 8 side by side, in up to three rows."""
+    """The number of faces that fit on a screen: 2 to 8 side by side, in up to three rows."""
     columns = _columns_per_face(console, _DEFAULT_FACES_PER_ROW[_graphics_family(console)])
     rows = (console.height - _TEXT_LINES) // (columns // 2 + 2)
     return _faces_per_row(console) * max(1, min(3, rows))
@@ -36,31 +35,28 @@ def _faces_per_row(console: Console) -> int:
 
 
 def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
-    """Faces side by side, in rows, the words under each: JPEG pictures, all square; None where there
-    is none."""
-    from rich.console import Group
+    """Faces in rows, each with its caption below.
 
+    `pictures`: JPEG bytes of a square picture, or None if there is none, and the caption.
+    """
     row = _faces_per_row(console)
     columns = _columns_per_face(console, min(row, len(pictures)))
     return Group(*(_render_row(pictures[i : i + row], columns, console) for i in range(0, len(pictures), row)))
 
 
 def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
-    from PIL import Image
-    from rich.console import Group
-    from rich.table import Table
-    from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage
+    from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage  # see _detect_graphics
 
     images = [Image.open(io.BytesIO(jpeg)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
     if _graphics_family(console) == "blocks":
         images = [image and _crop_to_face(image) for image in images]
     side = next((image.width for image in images if image), columns)
-    gap = max(1, side // columns)  # one column
+    gap = max(1, side // columns)  # the width of one column
     strip = Image.new("RGB", (len(images) * (side + gap) - gap, side), (0, 0, 0))
     for i, image in enumerate(images):
         if image:
             strip.paste(image.resize((side, side)), (i * (side + gap), 0))
-    known: dict[str, Callable[..., RenderableType]] = {
+    renderers: dict[str, Callable[..., RenderableType]] = {
         "graphics-sixel": SixelImage,
         "graphics-tgp": TGPImage,
         "blocks": HalfcellImage,
@@ -70,18 +66,18 @@ def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, cons
     captions = Table.grid(padding=(0, 1, 0, 0))
     for _ in pictures:
         captions.add_column(width=columns, overflow="fold")
-    captions.add_row(*(f"{words} (no picture)".strip() if jpeg is None else words for jpeg, words in pictures))
-    return Group(known[_detect_graphics(console)](strip, width=width, height="auto"), captions)
+    captions.add_row(*(f"{text} (no picture)".strip() if jpeg is None else text for jpeg, text in pictures))
+    return Group(renderers[_detect_graphics(console)](strip, width=width, height="auto"), captions)
 
 
 def _crop_to_face(image: Image.Image) -> Image.Image:
-    """The middle of a picture: blocks are too coarse to spend on what is around a face."""
+    """The middle of a picture: half-blocks are too coarse to show the surroundings as well."""
     edge = round(image.width * _MARGIN)
     return image.crop((edge, edge, image.width - edge, image.height - edge))
 
 
 def _columns_per_face(console: Console, faces: int) -> int:
-    """How many columns a face takes where so many are side by side."""
+    """The width of a face in columns, with `faces` of them side by side."""
     least, most = _COLUMN_RANGES[_graphics_family(console)]
     room = min((console.width + 1) // max(faces, 1) - 1, 2 * (console.height - _TEXT_LINES))
     return max(least, min(most, room))
@@ -92,10 +88,10 @@ def _graphics_family(console: Console) -> str:
 
 
 def _detect_graphics(console: Console) -> str:
-    """What this terminal can show. The library asks the terminal itself, once, on import."""
-    # It asks the terminal for the size of a character; one that keeps silent is no news.
+    """The kind of graphics the terminal can show."""
+    # A terminal that does not answer the query for its character size is not worth a warning.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)
-    from textual_image import renderable
+    from textual_image import renderable  # queries the terminal when imported, which --help must not
 
     if not console.is_terminal or console.no_color or console.is_dumb_terminal:
         return "plain"

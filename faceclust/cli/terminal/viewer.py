@@ -1,4 +1,4 @@
-"""Opening a photo in the program the system has for it."""
+"""Open a photo in the system's default program."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-_OPENER_TIMEOUT = 2.0  # an opener that fails does so soon; one that works may go on as long as the viewer
+_OPENER_TIMEOUT = 2.0  # seconds; an opener fails at once, or runs as long as the viewer
 
 
 def open_photo(photo: Path) -> bool:
-    """Whether a program opened it. What the program prints would spoil the screen."""
+    """Open the photo, and return whether a program did. The program's output is discarded, to keep the screen."""
     if sys.platform == "win32":
         try:
             os.startfile(photo)
