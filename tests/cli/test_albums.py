@@ -98,8 +98,8 @@ def test_json_lists_the_plan_and_the_reasons_for_skipped_paths(named: Library, t
         (["--together", COLLINS], "must name at least two people"),
         (["--together", f"{COLLINS},Nobody"], "nobody is called Nobody"),
         (["--together", f"{COLLINS},eileen collins"], "twice"),
-        (["--min-quality", "2"], "not between 0 and 1"),
-        (["--min-quality", "nan"], "not between 0 and 1"),
+        (["--min-quality", "2"], "must be between 0 and 1"),
+        (["--min-quality", "nan"], "must be between 0 and 1"),
         (["--since", "soon"], "is not a date"),
         (["--since", "2020", "--until", "2019"], "2019 is before 2020"),
         (["--link", "junction"], "junction"),
@@ -143,5 +143,5 @@ def test_a_list_of_names_is_split_at_commas(text: str, names: list[str]) -> None
 
 @pytest.mark.parametrize("text", ["", "Anna", "Anna,", ",", '"Anna,Ben"', '"Anna,Ben', "a\nb,c"])
 def test_fewer_than_two_names_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="several"):
+    with pytest.raises(UsageError, match="at least two people"):
         split_names(text)
