@@ -11,6 +11,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import printable
+from faceclust.types import OPERATING_POINT
 
 if TYPE_CHECKING:
     from faceclust.library.identification import IdentifiedFace, IdentifiedPhoto
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command("identify")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--threshold", type=float, default=1.1, show_default=True, help="Largest distance of a known face.")
+@click.option(
+    "--threshold", type=float, default=OPERATING_POINT, show_default=True, help="Largest distance of a known face."
+)
 @click.option(
     "-k", type=int, default=10, show_default=True, metavar="N", help="Compare with each person's N nearest faces."
 )
