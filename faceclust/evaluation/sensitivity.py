@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.evaluation.degradations import Downscaling, JpegCompression
+from faceclust.evaluation.degradations import Degradation, Downscaling, JpegCompression
 from faceclust.evaluation.labelled_folders import find_labelled_photos
-from faceclust.evaluation.main_faces import Degradation, MainFaces, find_main_faces
+from faceclust.evaluation.main_faces import MainFaces, find_main_faces
 from faceclust.evaluation.metrics.verification import is_resolvable
 from faceclust.evaluation.pair_lists import holds_pictures
 from faceclust.evaluation.score_pairs import ValAtFar, VerificationPairs, load_pairs, score_pairs

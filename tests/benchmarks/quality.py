@@ -30,6 +30,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.group import group_faces
 from faceclust.evaluation.degradations import (
     BandOcclusion,
+    Degradation,
     Downscaling,
     ExposureChange,
     GaussianBlur,
@@ -38,7 +39,6 @@ from faceclust.evaluation.degradations import (
     LeftOcclusion,
 )
 from faceclust.evaluation.labelled_folders import LabelledPhotos, find_labelled_photos
-from faceclust.evaluation.main_faces import Degradation
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import threshold_at_far
 from faceclust.evaluation.reject import area_under_curve, error_versus_reject, rank_correlation

@@ -175,7 +175,7 @@ def test_what_was_measured_is_kept_also_of_pictures_held(cut: list[bytes], monke
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("looked again")
 
-    monkeypatch.setattr(faces_module, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(faces_module, "run_isolated", refuse)
     again = find_main_faces(list(pictures), pack, aligned=True)
     for field in dataclasses.fields(MainFaces):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))

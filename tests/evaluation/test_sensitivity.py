@@ -81,7 +81,7 @@ def test_faces_are_reduced_and_never_blown_up() -> None:
         None,
         None,
     ]
-    assert repr(Downscaling(2.0)) == "Smaller(factor=2.0, back=False)"  # by which what was measured is kept
+    assert repr(Downscaling(2.0)) == "Downscaling(factor=2.0, restore_size=False)"  # part of the cache key
     small = Downscaling(2.0)(np.asarray(Image.new("RGB", (250, 200))))
     assert small.shape == (100, 125, 3)
 
