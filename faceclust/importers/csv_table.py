@@ -38,9 +38,7 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
     Numbers are pixels, or fractions in a row where none is above 1. Raises UsageError with the line
     for the first row that cannot be meant so."""
     text = decode_text(data).replace("\0", "")
-    first = text.partition("\n")[0]
-    separator = max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=guess_separator(text))
     columns: dict[str, int] | None = None
     try:
         for cells in reader:
@@ -56,6 +54,12 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
         raise UsageError(f"{where}:{reader.line_num}: {error}", hint=_HINT) from error
     if columns is None:
         raise UsageError(f"{where} is empty", hint=_HINT)
+
+
+def guess_separator(text: str) -> str:
+    """The comma, semicolon or tab that is most frequent in the first line; a comma on a tie."""
+    first = text.partition("\n")[0]
+    return max(",;\t", key=lambda mark: (first.count(mark), mark == ","))
 
 
 def _locate_columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], bool]:

@@ -134,7 +134,7 @@ def test_evaluate_clusters_of_a_library_and_of_a_file(made: Library, named: Path
     [
         ([], "nothing says who the faces are"),
         (["--truth", "folders", "--sweep", "9"], None),
-        (["--truth", "folders", "--sweep", "3:1:1"], "names no thresholds"),
+        (["--truth", "folders", "--sweep", "3:1:1"], "invalid thresholds"),
         (["--truth", "folders", "--radius", "2"], "--radius is for --embeddings"),
         (["--truth", "/none.csv"], "/none.csv cannot be read"),
         (["--embeddings", "/none.npz"], "/none.npz cannot be read"),

@@ -65,7 +65,7 @@ def test_a_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
     assert json.loads(done.stdout)["not_found"]  # the portraits are no squares
     file.write_bytes(file.read_bytes()[:5000])
     done = run("evaluate", "pairs", "--pairs", file)
-    assert done.returncode == 2 and done.stderr.startswith("error: ") and "is no file of pairs" in done.stderr
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and "is not a file of pairs" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -105,7 +105,7 @@ def test_no_plot_replaces_what_another_made(folder: Path, tmp_path: Path, which:
     [
         (["FOLDER"], "Missing option '--pairs'"),
         (["FOLDER", "--pairs", "PAIRS", "--pack", "none"], "no model pack called 'none'"),
-        (["--pairs", "PAIRS"], "which folder are they in?"),
+        (["--pairs", "PAIRS"], "no folder is given"),
         (["FOLDER", "--pairs", "nothing.txt"], "nothing.txt cannot be read"),
         (["FOLDER/Collins", "--pairs", "PAIRS"], "names 8 photos not in"),
     ],

@@ -119,7 +119,7 @@ def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys:
     assert low <= found["best"] <= high and found["radius"] == pytest.approx((2.2 / (low + high)) ** 0.5, abs=1e-3)
 
 
-@pytest.mark.parametrize(("spread", "words"), [(9.0, "BCubed F is 0"), (0.001, "of their middle do as well")])
+@pytest.mark.parametrize(("spread", "words"), [(9.0, "the best BCubed F is 0"), (0.001, "of their middle, and at most")])
 def test_faces_that_show_nothing_set_no_radius(
     made: Path,
     people: Path,
@@ -276,7 +276,7 @@ def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
     few = synthetic_people.write_people(tmp_path / "few", 3)
     command("add", made / "my.onnx", *FED, "--detector", "marks")
     said = run("models", "calibrate", "my", few)
-    assert said.returncode == 2 and "faces of 3 people" in said.stderr
+    assert said.returncode == 2 and "3 with a face" in said.stderr
     pack = load_pack("my")
     assert pack.radius_source == "none"
     library = Library(few, progress=Notes())

@@ -92,5 +92,5 @@ def test_cuts_are_tried_finely_about_the_best() -> None:
 @pytest.mark.parametrize(("people", "shots"), [(19, 5), (400, 1), (2, 50), (1, 1)])
 def test_too_few_people_are_refused_with_the_reason(people: int, shots: int, monkeypatch: pytest.MonkeyPatch) -> None:
     units, persons = faces_of(people, shots, 0.3)
-    with pytest.raises(UsageError, match=f"faces of {people} people, of {people if shots > 1 else 0} more than one"):
+    with pytest.raises(UsageError, match=f"{people} with a face, {people if shots > 1 else 0} with at least two"):
         found_on(units, persons, monkeypatch)

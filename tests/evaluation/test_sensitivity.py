@@ -46,7 +46,7 @@ def test_pairs_are_drawn_the_same_way_each_time(folder: Path) -> None:
 def test_a_sample_has_no_more_photos(folder: Path) -> None:
     pairs = choose_pairs(folder, None, max_photos=100)
     assert 80 < len(pairs.pictures) <= 100 and (~pairs.same).sum() >= 1000
-    with pytest.raises(UsageError, match="too few to compare"):
+    with pytest.raises(UsageError, match="too few people to compare"):
         choose_pairs(folder, None, max_photos=4)
 
 
@@ -64,13 +64,13 @@ def test_a_list_is_taken_and_sampled(tmp_path: Path) -> None:
 
 def test_too_few_pairs_are_told_before_any_work(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
-    with pytest.raises(UsageError, match="too few to measure VAL at FAR 1e-3"):
+    with pytest.raises(UsageError, match="too few pairs to measure VAL at FAR 1e-3"):
         choose_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
-    with pytest.raises(UsageError, match="too few to measure"):
+    with pytest.raises(UsageError, match="too few pairs to measure"):
         choose_pairs(folder, None)  # two people, eight photos
     file = tmp_path / "x.bin"
     file.write_bytes(pickle.dumps(([b"1", b"2"], [True])))
-    with pytest.raises(UsageError, match="cut and reduced already"):
+    with pytest.raises(UsageError, match="holds cropped faces, not photos"):
         choose_pairs(folder, file)
 
 
