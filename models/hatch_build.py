@@ -1,4 +1,4 @@
-"""Hatchling build hook: makes the embedded pack's ONNX files and the manual page, and ships them."""
+"""Hatchling build hook: makes the embedded pack's ONNX files and ships them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,5 @@ class PackBuildHook(BuildHookInterface):
         if version == "editable":
             return
         shipped = [*onnx_files, *models.glob("*.toml"), *(models / "licences").iterdir()]
-        page = models / "faceclust.1"
-        page.write_text(self._render_manual_page(), encoding="utf-8")
-        build_data["shared_data"][str(page)] = "share/man/man1/faceclust.1"
         for path in shipped:
             build_data["force_include"][str(path)] = f"faceclust/models/{path.relative_to(models).as_posix()}"
-
-    def _render_manual_page(self) -> str:
-        """The manual page, made from the help texts of the program that is being built."""
-        sys.path.insert(0, self.root)
-        try:
-            from faceclust.cli import cli
-            from faceclust.cli.man import manual_page
-
-            return manual_page(cli)
-        finally:
-            sys.path.remove(self.root)

@@ -1,4 +1,4 @@
-"""The command line: thin commands over the library. Heavy imports wait inside the commands."""
+"""The command line: thin commands over the library, each loaded when it is called."""
 
 from __future__ import annotations
 
@@ -8,51 +8,24 @@ import sys
 
 import click
 
-from faceclust.cli import (
-    albums,
-    cache,
-    calibrate,
-    cluster,
-    completion,
-    config,
-    confirm,
-    doctor,
-    evaluate,
-    export,
-    find,
-    forget,
-    identify,
-    ignore,
-    import_,
-    journal,
-    label,
-    man,
-    map,
-    merge,
-    models,
-    name,
-    people,
-    reject,
-    rename,
-    report,
-    scan,
-    split,
-    status,
-    together,
-    undo,
-    verify,
-)
+from faceclust.cli.commands import COMMANDS
 from faceclust.cli.config_files import ConfiguredGroup
+from faceclust.cli.usage_errors import convert_click_error
 from faceclust.errors import FaceclustError
+from faceclust.store.settings import user_config_enabled
 from faceclust.version import __version__
 
-#: What a full disk, or one that has failed, says. (Windows has no quota.)
+#: Errors of a full or failing disk. Windows has no quota.
 _OUTPUT_ERRNOS = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-@click.group(cls=ConfiguredGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.group(
+    cls=ConfiguredGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="faceclust")
-@click.option("--no-config", is_flag=True, help="Read no configuration files.")
+@click.option("--no-config", is_flag=True, help="Ignore the configuration files.")
 @click.pass_context
 def cli(ctx: click.Context, no_config: bool) -> None:
     """Group the faces in your photos by person, on your own machine.
@@ -60,103 +33,77 @@ def cli(ctx: click.Context, no_config: bool) -> None:
     \b
       faceclust scan ~/Pictures          find the faces (your photos are only read)
       faceclust cluster                  group them by person
-      faceclust label                    give the groups names
-      faceclust report                   a page with everyone on it
+      faceclust label                    name the people
+      faceclust report                   write a page of everyone
 
-    Nothing is ever sent anywhere: only `faceclust models pull` uses the network, to download.
+    Nothing is ever uploaded. Only `faceclust models pull` uses the network, to download models.
     """
     if no_config:
-        from faceclust.store.settings import user_config_enabled
-
         before = user_config_enabled.set(False)
         ctx.call_on_close(lambda: user_config_enabled.reset(before))
 
 
-for _command in (
-    scan.command,
-    cluster.command,
-    label.command,
-    name.command,
-    confirm.command,
-    reject.command,
-    rename.command,
-    merge.command,
-    split.command,
-    ignore.command,
-    ignore.unignore_command,
-    undo.command,
-    journal.command,
-    forget.command,
-    people.command,
-    find.command,
-    together.command,
-    identify.command,
-    verify.command,
-    report.command,
-    map.command,
-    albums.command,
-    export.command,
-    import_.command,
-    status.command,
-    evaluate.command,
-    calibrate.command,
-    models.command,
-    cache.command,
-    config.command,
-    doctor.command,
-    completion.command,
-    man.command,
-):
-    cli.add_command(_command)
-
-
 def main() -> None:
-    """The program: every failure becomes one clear line and an exit code."""
-    os.umask(os.umask(0o077) & 0o077)  # one that takes our own rights as well stops the workers of a scan
+    """Run the program: every failure becomes one clear line and an exit code."""
+    # A umask that takes the user's own rights away would stop the workers of a scan.
+    os.umask(os.umask(0o077) & 0o077)
     try:
         code = cli.main(prog_name="faceclust", standalone_mode=False)
-        if sys.stdout:  # it may have been closed from the start
+        if sys.stdout:  # None if it was closed from the start
             sys.stdout.flush()
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
+    except click.ClickException as error:
+        code = _print_error(convert_click_error(error))
     except FaceclustError as error:
-        _print_lines_to_stderr(f"error: {error}", f"hint: {error.hint}" if error.hint else None)
-        code = error.exit_code
+        code = _print_error(error)
     except (KeyboardInterrupt, click.Abort):
-        _print_lines_to_stderr("stopped")
-        code = 130
+        code = _print_stopped()
     except BrokenPipeError:
-        # The reader of a pipe has gone: nothing is left to say, nor anywhere to say it.
+        # The reader of the pipe has gone: nobody is left to report to.
         _discard_output()
         code = 141
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRNOS:
-            _discard_output()
-            _print_lines_to_stderr(
-                f"error: standard output cannot be written: {error.strerror}", "hint: is the disk full?"
-            )
-            sys.exit(1)
-        if _is_interrupt(error):
-            _print_lines_to_stderr("stopped")
-            sys.exit(130)
-        if os.environ.get("FACECLUST_DEBUG"):
-            raise
-        _print_lines_to_stderr(
-            f"error: {type(error).__name__}: {error}",
-            "hint: this is a fault in faceclust; FACECLUST_DEBUG=1 shows where, `faceclust doctor` what to report",
-        )
-        code = 1
+        code = _print_unexpected_error(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _print_error(error: FaceclustError) -> int:
+    _print_lines_to_stderr(f"error: {error}", f"hint: {error.hint}" if error.hint else None)
+    return error.exit_code
+
+
+def _print_stopped() -> int:
+    _print_lines_to_stderr("stopped")
+    return 130
+
+
+def _print_unexpected_error(error: Exception) -> int:
+    """Report an error that no command handles. Raises it again if FACECLUST_DEBUG is set."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRNOS:
+        _discard_output()
+        _print_lines_to_stderr(f"error: cannot write to standard output: {error.strerror}", "hint: is the disk full?")
+        return 1
+    if _is_interrupt(error):
+        return _print_stopped()
+    if os.environ.get("FACECLUST_DEBUG"):
+        raise error
+    _print_lines_to_stderr(
+        f"error: {type(error).__name__}: {error}",
+        "hint: this is a bug in faceclust: set FACECLUST_DEBUG=1 for a traceback, "
+        "and report it with the output of `faceclust doctor`",
+    )
+    return 1
+
+
 def _discard_output() -> None:
-    """What is left to print goes nowhere, or Python would try it again at its end."""
+    """Send the rest of standard output nowhere, or Python would try to write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Did Ctrl-C cause this? Some libraries turn it into an error of their own."""
+    """Whether Ctrl-C caused the error. Some libraries turn it into an error of their own."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

@@ -9,12 +9,13 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.output.albums import album_plan_record, print_album_plan
+from faceclust.outputs.albums import split_names
 
 _DEFAULT_LAYOUT = "{person}/{name}"  # outputs.albums.DEFAULT_LAYOUT, whose import would take time
 _LINK_KINDS = ("symlink", "hardlink", "copy", "reflink")
 
 
-@click.command("albums", short_help="Make a folder of links for each person.")
+@click.command("albums")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--layout", metavar="PATTERN", default=_DEFAULT_LAYOUT, show_default=True, help="Where a photo goes below OUT."
@@ -69,8 +70,6 @@ def command(
       faceclust albums ~/People --layout '{person}/{date:%Y}/{date:%Y-%m-%d} {name}' --dry-run
       faceclust albums /media/usb/Us --together Anna,Ben --link copy
     """
-    from faceclust.outputs.albums import split_names
-
     groups = [split_names(names) for names in together]
     opened = open_library(library)
     plan = opened.plan_albums(out, together=groups, **options)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.lazy_group import CommandGroup
 from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import UsageError
+from faceclust.library.maintenance import check_caches, clear_caches, plan_clear, prune_caches
 
 if TYPE_CHECKING:
     from faceclust.library.maintenance import Deletion, PrunePlan
 
 
-@click.group("cache", short_help="Check the files kept of a library, and tidy them up.")
+@click.group("cache", cls=CommandGroup)
 def command() -> None:
     """Check the files kept of a library, and tidy them up. Photos and names are never touched.
 
@@ -43,8 +45,6 @@ def check_command(ctx: click.Context, hash_photos: bool, library: Path | None, a
       faceclust cache check
       faceclust cache check --hash --json
     """
-    from faceclust.library.maintenance import check_caches
-
     found = check_caches(open_library(library), hash_photos=hash_photos)
     print_json(found) if as_json else _print_check_result(found)
     ctx.exit(1 if found["problems"] else 0)
@@ -65,8 +65,6 @@ def prune_command(ctx: click.Context, dry_run: bool, library: Path | None, as_js
       faceclust cache prune --dry-run
       faceclust cache prune
     """
-    from faceclust.library.maintenance import prune_caches
-
     opened = open_library(library)
     done = prune_caches(opened, dry_run=dry_run)
     if as_json:
@@ -93,8 +91,6 @@ def clear_command(ctx: click.Context, pack: str | None, yes: bool, library: Path
       faceclust cache clear
       faceclust cache clear --pack dlib --yes
     """
-    from faceclust.library.maintenance import clear_caches, plan_clear
-
     if as_json and not yes:
         raise UsageError("--json does not ask", hint="add --yes")
     opened = open_library(library)

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.config_files import read_settings
+from faceclust.cli.output.histogram import histogram_lines
 from faceclust.cli.terminal.text import format_count
+from faceclust.store.calibrations import MAX_THRESHOLD
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
     from faceclust.library.library import Library
 
 
-@click.command("calibrate", short_help="Find the threshold for your own people.")
+@click.command("calibrate")
 @click.option(
     "--far", type=float, default=0.001, show_default=True, help="Most wrong joins there may be: of all pairs."
 )
@@ -66,13 +69,10 @@ def _reset_calibration(library: Library, dry_run: bool, as_json: bool) -> None:
         click.echo("there is no calibrated threshold")
     else:
         click.echo("the calibrated threshold would go" if dry_run else "the calibrated threshold is gone")
-        _print_calibration_next_step(dry_run)
+        _print_calibration_next_step(library, dry_run)
 
 
 def _print_library_calibration(library: Library, calibration: LibraryCalibration, dry_run: bool) -> None:
-    from faceclust.cli.output.histogram import histogram_lines
-    from faceclust.store.calibrations import MAX_THRESHOLD
-
     found = calibration.calibrated
     click.echo(f"{format_count(calibration.faces, 'confirmed face')} of {calibration.people} people")
     for line in histogram_lines(calibration.distances, found.threshold):
@@ -97,12 +97,21 @@ def _print_library_calibration(library: Library, calibration: LibraryCalibration
         click.echo("nothing was written: --dry-run")
     else:
         click.echo(f"wrote {library.home.config_file}", err=True)
-    _print_calibration_next_step(dry_run)
+    _print_calibration_next_step(library, dry_run)
 
 
-def _print_calibration_next_step(dry_run: bool) -> None:
-    options = (click.get_current_context().find_root().default_map or {}).get("cluster") or {}
-    typed = options.get("threshold", "auto")
+def _configured_threshold(library: Library) -> float | str:
+    """The threshold that a configuration file sets for `faceclust cluster`."""
+    root = click.get_current_context().find_root()
+    assert isinstance(root.command, click.Group)
+    if root.params.get("no_config"):
+        return "auto"
+    setting = read_settings(root.command, library.root, "cluster").get(("cluster", "threshold"))
+    return setting.value if setting else "auto"
+
+
+def _print_calibration_next_step(library: Library, dry_run: bool) -> None:
+    typed = _configured_threshold(library)
     if typed != "auto":
         click.echo(f"a configuration file says threshold = {typed:g}, which goes first (faceclust config shows it)")
     elif not dry_run:

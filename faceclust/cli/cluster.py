@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.output.grouping import (
+    changes_record,
+    grouping_record,
+    join_truncated,
+    names_of_groups,
+    print_face_changes,
+    print_group_changes,
+    suggest_full_run,
+)
 from faceclust.cli.terminal.text import format_count
+from faceclust.errors import UsageError
+from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
@@ -94,17 +106,12 @@ def command(
       faceclust cluster --algorithm hdbscan --min-size 3
       faceclust cluster --undo
     """
-    from faceclust.cli.output.grouping import (
-        grouping_record,
-        names_of_groups,
-        print_face_changes,
-        print_group_changes,
-        suggest_full_run,
-    )
-
     given = [name for name in ("full", *choices) if context.get_parameter_source(name) is _COMMAND_LINE]
     if undo and given:
-        raise click.UsageError("--undo goes with --dry-run, --json and --library only")
+        raise UsageError(
+            "--undo cannot be combined with options other than --dry-run, --json and --library",
+            hint="faceclust cluster --undo",
+        )
     opened = open_library(library)
     if undo:
         _undo_clustering(opened, dry_run, as_json)
@@ -139,8 +146,6 @@ def command(
 
 
 def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
-    from faceclust.cli.output.grouping import changes_record, names_of_groups, print_group_changes
-
     names = names_of_groups(library)
     changes = library.undo_cluster(dry_run=dry_run)
     if as_json:
@@ -154,12 +159,10 @@ def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
 
 def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> str:
     """Put the number in that "auto" stands for. Gives what to say of where the number is from."""
-    from faceclust.library.calibration import OPERATING_POINT
-
     if choices["threshold"] != "auto":
         said = context.get_parameter_source("threshold") is click.core.ParameterSource.DEFAULT_MAP
         return f"threshold {choices['threshold']:g}, as a configuration file says" if said else ""
-    choices["threshold"] = OPERATING_POINT
+    choices["threshold"] = ClusterParams().threshold
     if context.find_root().params.get("no_config"):
         return ""
     threshold = library.default_threshold(algorithm=choices["algorithm"], second_pass=choices["second_pass"])
@@ -171,14 +174,10 @@ def _resolve_threshold(context: click.Context, library: Library, choices: dict[s
 
 
 def _group_sizes(labels: Any) -> list[int]:
-    import numpy as np
-
-    return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
+    return sorted(Counter(labels[labels >= 0].tolist()).values(), reverse=True)
 
 
 def _print_clustering_next_step(library: Library, dry_run: bool, groups: int) -> None:
-    from faceclust.cli.output.grouping import join_truncated
-
     if dry_run:
         click.echo("nothing was written: --dry-run")
         return

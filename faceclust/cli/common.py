@@ -1,4 +1,4 @@
-"""What the commands share: options, the library in use, JSON."""
+"""Shared by the commands: options, the library in use, JSON."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+import faceclust
+from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError, UsageError
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: What a shell asks in.
+#: The environment variable in which a shell asks for completions.
 COMPLETION_VARIABLE = "_FACECLUST_COMPLETE"
-#: How Python holds such bytes in a text.
+#: Bytes of a file name that are not UTF-8, as Python holds them in a string.
 _SURROGATE_ESCAPE = re.compile("[\udc80-\udcff]")
 
 
@@ -41,66 +43,70 @@ def json_option(function: F) -> F:
 
 
 def open_library(folder: Path | None) -> Library:
-    """The library in use, named on the first line of stderr."""
-    from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.library.library import Library
-
-    return announce_library(Library.find(folder, progress=TerminalProgress()))
+    """Find the library in use, and print it on the first line of stderr."""
+    return announce_library(faceclust.Library.find(folder, progress=TerminalProgress()))
 
 
 def announce_library(library: Library) -> Library:
-    """Say on stderr which library a command uses."""
+    """Print on stderr which library a command uses."""
     click.echo(f"library: {library.root}", err=True)
     return library
 
 
 def remind_to_cluster(library: Library) -> None:
-    """Say on stderr that nobody can be shown as a person yet, where faces are not grouped."""
+    """Remind on stderr that the faces have to be grouped first, or again after a change of models."""
     if library.groups is None and library.occurrences:
-        click.echo("the faces are not grouped yet; type: faceclust cluster", err=True)
+        click.echo("the faces are not grouped yet; next: faceclust cluster", err=True)
     else:
         remind_to_regroup(library)
 
 
 def remind_to_regroup(library: Library) -> None:
-    """Say on stderr that the groups are those of other models, where these have not grouped yet."""
+    """Remind on stderr if the groups were made with another model pack than the one in use."""
     if library.groups is not None and library.clustering_pack != library.pack_name:
-        click.echo(f"the groups are of faces that {library.clustering_pack} found; type: faceclust cluster", err=True)
+        click.echo(
+            f"the groups were made with {library.clustering_pack}, the models in use are {library.pack_name}; "
+            "next: faceclust cluster",
+            err=True,
+        )
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on stdout. Bytes of file names that are not UTF-8 are written as caches
-    have them, as \\xNN."""
+    """Print a value as JSON on stdout.
+
+    Bytes of file names that are not UTF-8 are written as \\xNN, as in the caches.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str, allow_nan=False)
     click.echo(_SURROGATE_ESCAPE.sub(lambda found: rf"\\x{ord(found[0]) - 0xDC00:02x}", text))
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the names of the library in use that begin so."""
-    from faceclust.library.library import Library
-
+    """For the shell: the names in the library in use that start with `incomplete`."""
     try:
-        people = Library.find(context.params.get("library")).people()
+        people = faceclust.Library.find(context.params.get("library")).people()
     except (FaceclustError, OSError):
         return []
     names = [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
-    # zsh and fish quote what they put in themselves.
+    # zsh and fish quote the names themselves; bash does not.
     return [shlex.quote(name) for name in names] if os.environ.get(COMPLETION_VARIABLE) == "bash_complete" else names
 
 
 def complete_packs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the packs of models whose names begin so."""
-    from faceclust.packs.registry import pack_names
+    """For the shell: the model packs whose names start with `incomplete`."""
+    from faceclust.packs.registry import pack_names  # loads numpy, which most commands can do without
 
     return [name for name in pack_names() if name.startswith(incomplete)]
 
 
 def require_parent_folder(file: Path) -> Path:
-    """The path without "~", once the folder it is to lie in is there. Raises UsageError, before
-    the work whose outcome could not be kept."""
+    """Return the path with "~" expanded.
+
+    Call it before the work whose result goes into the file. Raises UsageError if its folder does
+    not exist.
+    """
     file = file.expanduser()
     if not file.absolute().parent.is_dir():
         raise UsageError(
-            f"{file} cannot be written: there is no folder {file.parent}", hint="make it, or choose another"
+            f"cannot write {file}: there is no folder {file.parent}", hint="create the folder, or choose another file"
         )
     return file

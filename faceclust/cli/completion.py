@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import get_completion_class
+
+from faceclust.cli.common import COMPLETION_VARIABLE
 
 
-@click.command("completion", short_help="Print the completion script for a shell.")
+@click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
     """Print the script that completes faceclust's commands in a shell.
 
     \b
@@ -16,10 +20,6 @@ def command(shell: str) -> None:
       faceclust completion zsh >> ~/.zshrc
       faceclust completion fish > ~/.config/fish/completions/faceclust.fish
     """
-    from click.shell_completion import get_completion_class
-
-    from faceclust.cli import cli
-
-    kind = get_completion_class(shell)
-    assert kind is not None
-    click.echo(kind(cli, {}, "faceclust", "_FACECLUST_COMPLETE").source())
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(ctx.find_root().command, {}, "faceclust", COMPLETION_VARIABLE).source())

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.config_files import (
+    Settings,
+    configurable_commands,
+    configurable_options,
+    library_config_file,
+    library_from_arguments,
+    library_from_user_file,
+    read_settings,
+)
 from faceclust.cli.terminal.text import printable
+from faceclust.store.calibrations import CONFIG_TABLE
+from faceclust.store.config import read_config
+from faceclust.store.settings import pack_in_use, user_config_file
 
-if TYPE_CHECKING:
-    from faceclust.cli.config_files import Settings
 
-
-@click.command("config", short_help="Show the options set in configuration files.")
+@click.command("config")
 @click.option("--all", "everything", is_flag=True, help="Also every option that could be set, as comments.")
 @library_option
 @json_option
@@ -32,15 +41,6 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
       faceclust config
       faceclust config --all > new.toml     a file to start from
     """
-    from faceclust.cli.config_files import (
-        library_config_file,
-        library_from_arguments,
-        library_from_user_file,
-        read_settings,
-        user_config_file,
-    )
-    from faceclust.store.settings import pack_in_use
-
     program = ctx.find_root().command
     assert isinstance(program, click.Group)
     root = library_from_arguments(command, ["--library", str(library)] if library else [], ctx)
@@ -76,9 +76,6 @@ command.reads_no_config = True  # type: ignore[attr-defined] # it shows what a c
 
 def _calibration_tables(library_file: Path | None) -> dict[str, Any]:
     """What `faceclust calibrate` has written into the library's file."""
-    from faceclust.store.calibrations import CONFIG_TABLE
-    from faceclust.store.config import read_config
-
     found = read_config(library_file).get(CONFIG_TABLE) if library_file else None
     return {pack: table for pack, table in found.items() if isinstance(table, dict)} if isinstance(found, dict) else {}
 
@@ -105,8 +102,6 @@ def _config_record(files: dict[str, Path | None], settings: Settings, default_li
 
 
 def _setting_lines(program: click.Group, settings: Settings, library_file: Path | None, everything: bool) -> list[str]:
-    from faceclust.cli.config_files import configurable_commands, configurable_options
-
     lines: list[str] = []
     for path, command in configurable_commands(program):
         table = []

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import faces_of, record_and_print
 from faceclust.errors import UsageError
 
 
-@click.command("confirm", short_help="Say that suggested faces are indeed that person.")
+@click.command("confirm")
 @click.argument("who", shell_complete=complete_names)
 @click.argument("what", nargs=-1, metavar="[WHAT]...")
 @library_option
@@ -27,8 +28,6 @@ def command(who: str, what: tuple[str, ...], library: Path | None, as_json: bool
       faceclust confirm Anna 31 4f1c0a9be2d85c11
       faceclust confirm 12
     """
-    from faceclust.cli.output.answers import faces_of, record_and_print
-
     opened = open_library(library)
     target = opened.select_faces(who)
     named = [opened.person_of[face] for face in target.all_faces or target.faces if face in opened.person_of]

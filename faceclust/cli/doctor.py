@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.library.status import check_installation
 
 
 @click.command("doctor")
@@ -23,8 +24,6 @@ def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
     Example:
       faceclust doctor
     """
-    from faceclust.library.status import check_installation
-
     findings = check_installation(library)
     print_json(findings) if as_json else _print_findings(findings)
     if findings["problems"]:

@@ -13,11 +13,12 @@ from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, write_rows
 
 _FORMATS = ["csv", "json", "jsonl", "parquet", "sqlite", "xmp"]
 
 
-@click.command("export", short_help="Write a table with one row a face, or XMP sidecars.")
+@click.command("export")
 @click.option(
     "--format", "-f", "file_format", type=click.Choice(_FORMATS), help="Default: by the file's ending, else csv."
 )
@@ -44,8 +45,6 @@ def command(file_format: str | None, out: Path | None, library: Path | None, **x
       faceclust export -f xmp --where sidecar --dry-run
       faceclust export -f xmp --where ~/sidecars --confirmed
     """
-    from faceclust.outputs.face_table import BINARY_FORMATS, write_rows
-
     if file_format == "xmp":
         export_xmp(library, out, **xmp)
         return
@@ -61,8 +60,6 @@ def command(file_format: str | None, out: Path | None, library: Path | None, **x
 
 
 def _format_from_suffix(out: Path | None) -> str | None:
-    from faceclust.outputs.face_table import FORMAT_BY_SUFFIX, FORMATS
-
     if out is None or out == STDOUT:
         return None
     ending = out.suffix.lstrip(".").lower()

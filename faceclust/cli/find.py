@@ -12,7 +12,7 @@ from faceclust.cli.output.photos import photo_records, print_paths
 from faceclust.errors import UsageError
 
 
-@click.command("find", short_help="Print the photos with somebody on them.")
+@click.command("find")
 @click.argument("who", metavar="[NAME]...", nargs=-1, shell_complete=complete_names)
 @click.option(
     "--with",

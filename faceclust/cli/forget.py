@@ -11,12 +11,13 @@ import click
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.people.names import person_key
 
 if TYPE_CHECKING:
     from faceclust.library.forgetting import ForgetPlan
 
 
-@click.command("forget", short_help="Remove a person from all caches and journals.")
+@click.command("forget")
 @click.argument("name", shell_complete=complete_names)
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces; suggested ones stay, without a name.")
 @click.option("--dry-run", "-n", is_flag=True, help="Say what would go, and write nothing.")
@@ -52,8 +53,6 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
 
 
 def _require_typed_name(name: str) -> None:
-    from faceclust.people.names import person_key
-
     if not sys.stdin.isatty():
         raise UsageError("forget asks before it does so, and needs a terminal", hint="without one: --yes or --dry-run")
     typed = click.prompt("This cannot be taken back. To go on, type the name", default="", show_default=False)

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
+from faceclust.cli.output.imports import print_import_json, print_import_summary
 
 
-@click.command("import", short_help="Take in names that other programs gave.")
+@click.command("import")
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[FROM]...")
 @click.option("--contacts", type=click.Path(path_type=Path), metavar="FILE", help="Picasa's contacts.xml.")
 @click.option(
@@ -46,8 +47,6 @@ def command(
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
     """
-    from faceclust.cli.output.imports import print_import_json, print_import_summary
-
     opened = open_library(library)
     plan = opened.plan_import(sources, contacts=contacts, keywords=keywords)
     events = [] if dry_run else opened.import_names(plan)

@@ -9,12 +9,14 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.people.event_text import describe_event
+from faceclust.people.events import effective_events, to_record
 
 if TYPE_CHECKING:
     from faceclust.people.events import Event
 
 
-@click.command("journal", short_help="Show all that was said of the people.")
+@click.command("journal")
 @click.option("-n", "--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
 @click.option(
     "--merge",
@@ -35,8 +37,6 @@ def command(last: int | None, other_journal: Path | None, library: Path | None, 
       faceclust journal -n 20
       faceclust journal --merge /media/laptop/Pictures/.faceclust/people.jsonl
     """
-    from faceclust.people.events import effective_events
-
     opened = open_library(library)
     if other_journal is not None:
         taken = opened.import_journal(other_journal)
@@ -58,8 +58,6 @@ def command(last: int | None, other_journal: Path | None, library: Path | None, 
 
 
 def _format_event(event: Event, effective_ids: set[str]) -> str:
-    from faceclust.people.event_text import describe_event
-
     mark = " " if event.id in effective_ids else "-"
     photos = sorted({face.photo for face in event.faces})
     where = f"  {photos[0]}{f' and {len(photos) - 1} more' if len(photos) > 1 else ''}" if photos else ""
@@ -67,6 +65,4 @@ def _format_event(event: Event, effective_ids: set[str]) -> str:
 
 
 def _event_status_record(event: Event, effective_ids: set[str]) -> dict[str, Any]:
-    from faceclust.people.events import to_record
-
     return to_record(event) | {"standing": event.id in effective_ids}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_regroup
+from faceclust.cli.terminal.label_screen import LabelScreen
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from faceclust.library.library import Library
 
 
-@click.command("label", short_help="Name the people, with few questions.")
+@click.command("label")
 @library_option
 @click.option("--thorough", is_flag=True, help="Also ask about single faces and unlikely matches.")
 @click.pass_context
@@ -48,8 +49,6 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
     if opened.clustering is None:
         raise UsageError("the faces are not grouped yet", hint="type: faceclust cluster")
     remind_to_regroup(opened)
-    from faceclust.cli.terminal.label_screen import LabelScreen
-
     screen = LabelScreen(opened, thorough=thorough)
     try:
         screen.run()

@@ -58,7 +58,7 @@ At the library's root: what you said of the people. The file to back up.
 """
 
 
-@click.command("man", short_help="Print the manual page.")
+@click.command("man")
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Print the manual page, for man to show.

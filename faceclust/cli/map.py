@@ -9,9 +9,10 @@ import click
 from faceclust.cli.common import library_option, open_library, remind_to_cluster
 from faceclust.cli.terminal.output_file import resolve_output_file, write_output
 from faceclust.cli.terminal.text import format_count
+from faceclust.outputs.map.layout import require_method
 
 
-@click.command("map", short_help="Write a page with every face as a point, alike ones together.")
+@click.command("map")
 @click.option(
     "--out",
     "-o",
@@ -45,8 +46,6 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
       faceclust map -o ~/map.html --pictures 5000
       faceclust map --method umap
     """
-    from faceclust.outputs.map.layout import require_method
-
     require_method(method)
     file = resolve_output_file(out, binary=False)
     opened = open_library(library)

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import faces_of, record_and_print, refuse_named_groups
 from faceclust.errors import UsageError
 
 
-@click.command("name", short_help="Give groups or faces a name.")
+@click.command("name")
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
 @click.argument("name", shell_complete=complete_names)
 @library_option
@@ -27,8 +28,6 @@ def command(what: tuple[str, ...], name: str, library: Path | None, as_json: boo
       faceclust name 3 17 4f1c0a9be2d85c11 Anna
       faceclust people --all             the names and group numbers
     """
-    from faceclust.cli.output.answers import faces_of, record_and_print, refuse_named_groups
-
     opened = open_library(library)
     for target in map(opened.select_faces, what):
         if target.is_person:

@@ -10,12 +10,13 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
 from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.text import format_count
+from faceclust.outputs.overview import format_year_range
 
 if TYPE_CHECKING:
     from faceclust.outputs.overview import Overview
 
 
-@click.command("people", short_help="List the people, with counts and dates.")
+@click.command("people")
 @library_option
 @click.option("--all", "everyone", is_flag=True, help="Also groups without a name.")
 @json_option
@@ -46,8 +47,6 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
 
 
 def _person_record(overview: Overview) -> dict[str, Any]:
-    from faceclust.outputs.overview import format_year_range
-
     person, best = overview.person, overview.best
     return {
         "name": person.name,

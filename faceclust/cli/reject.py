@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import faces_of, record_and_print
 
 
-@click.command("reject", short_help="Say that faces are not that person.")
+@click.command("reject")
 @click.argument("name", shell_complete=complete_names)
 @click.argument("what", nargs=-1, required=True, metavar="WHAT...")
 @library_option
@@ -25,8 +26,6 @@ def command(name: str, what: tuple[str, ...], library: Path | None, as_json: boo
       faceclust reject Anna 4f1c0a9be2d85c11
       faceclust reject Anna 31
     """
-    from faceclust.cli.output.answers import faces_of, record_and_print
-
     opened = open_library(library)
     person = opened.find_person(name)
     faces = faces_of(opened, what, person=person.label)

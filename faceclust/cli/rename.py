@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import record_and_print
 
 
 @click.command("rename")
@@ -24,7 +25,5 @@ def command(name: str, new_name: str, library: Path | None, as_json: bool) -> No
       faceclust rename Ana Anna
       faceclust rename "Anna Maria" "Anna Maria Schmidt"
     """
-    from faceclust.cli.output.answers import record_and_print
-
     opened = open_library(library)
     record_and_print(opened, as_json, lambda: opened.rename(name, new_name))

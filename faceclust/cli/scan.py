@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import faceclust
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.config_files import is_on_command_line
+from faceclust.cli.terminal.interrupt import stop_on_interrupt
+from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
+from faceclust.scan.unchanged import scan_if_unchanged
+from faceclust.store.find_library import find_library_for_scan
+from faceclust.store.home import LibraryHome
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
@@ -70,13 +77,10 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --min-face 30       smaller faces too; takes longer
     """
-    from faceclust.cli.config_files import is_on_command_line
-    from faceclust.store.find_library import find_library_for_scan
-
     root = find_library_for_scan(folders, library)
     click.echo(f"library: {root}", err=True)
     typed = precision if is_on_command_line("precision") else None  # else the library knows it
-    result = None if cache_dir or min_face or typed else _scan_if_unchanged(root, folders)
+    result = None if cache_dir or min_face or typed else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
         result = _run_scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, precision=typed)
     print_json(_scan_result_record(root, result)) if as_json else _print_scan_result(result, min_face)
@@ -90,25 +94,10 @@ def command(
         ctx.exit(130)
 
 
-def _scan_if_unchanged(root: Path, folders: tuple[Path, ...]) -> ScanResult | None:
-    """Where nothing has changed, before anything heavy is loaded."""
-    from faceclust.scan.unchanged import scan_unchanged
-    from faceclust.store.find_library import relative_folder
-    from faceclust.store.home import LibraryHome
-    from faceclust.store.settings import pack_in_use, precision_in_use
-
-    starts = [relative_folder(root, folder) for folder in folders] or [""]
-    return scan_unchanged(LibraryHome(root), starts, pack_in_use(root).value, precision_in_use(root).value)
-
-
 def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **choices: Any) -> ScanResult:
-    from faceclust.cli.terminal.interrupt import stop_on_interrupt
-    from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.library.library import Library
-
-    opened = Library(root, cache_dir=cache_dir, progress=TerminalProgress())
+    library = faceclust.Library(root, cache_dir=cache_dir, progress=TerminalProgress())
     with stop_on_interrupt("finishing the photos in hand …") as stop_asked:
-        return opened.scan(folders, should_stop=stop_asked, **choices)
+        return library.scan(folders, should_stop=stop_asked, **choices)
 
 
 def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
@@ -139,14 +128,11 @@ def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
 def _print_skipped(result: ScanResult) -> None:
     if not result.skipped:
         return
-    from faceclust.types import EXTRA_MODULE_BY_REASON
-
     reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
     click.echo(f"{format_count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
-    for reason in EXTRA_MODULE_BY_REASON:
-        if number := result.skip_counts.get(reason.value):
-            extra = reason.value.removeprefix("needs ")
-            click.echo(f"{number:,} of these: pip install '{extra}', then faceclust scan")
+    for reason, number in result.skip_counts.items():
+        if reason.startswith("needs "):
+            click.echo(f"{number:,} of these: pip install '{reason.removeprefix('needs ')}', then faceclust scan")
 
 
 def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
+from faceclust.cli.output.answers import faces_of, record_and_print
 from faceclust.errors import UsageError
 
 
@@ -26,8 +27,6 @@ def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bo
       faceclust split 12 4f1c0a9be2d85c11 09d2e7714c6a3b58
       faceclust split Anna 31
     """
-    from faceclust.cli.output.answers import faces_of, record_and_print
-
     opened = open_library(library)
     target = opened.select_faces(whole)
     leaving = faces_of(opened, what, person=target.name)

@@ -10,9 +10,10 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.library.status import library_status
 
 
-@click.command("status", short_help="Say what is known of the library.")
+@click.command("status")
 @library_option
 @json_option
 def command(library: Path | None, as_json: bool) -> None:
@@ -22,8 +23,6 @@ def command(library: Path | None, as_json: bool) -> None:
     Example:
       faceclust status
     """
-    from faceclust.library.status import library_status
-
     opened = open_library(library)
     status = library_status(opened)
     if as_json:

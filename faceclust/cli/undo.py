@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
+from faceclust.cli.output.answers import count_faces_by_name, print_changes
 from faceclust.errors import FaceclustError
 
 
-@click.command("undo", short_help="Take back the last answer, or the last N.")
+@click.command("undo")
 @click.argument("number", type=click.IntRange(1), default=1, metavar="[N]")
 @library_option
 @json_option
@@ -25,8 +26,6 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
       faceclust undo
       faceclust undo 3
     """
-    from faceclust.cli.output.answers import count_faces_by_name, print_changes
-
     opened = open_library(library)
     said = opened.journal.events()
     if said and said[-1].kind == "forget":

@@ -11,6 +11,7 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.text import format_count, printable
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.library.identification import is_face_id, verify
 
 if TYPE_CHECKING:
     from faceclust.library.identification import Verification
@@ -54,8 +55,6 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
 
 
 def _verify_pair(a: str, b: str, threshold: float, library: Path | None) -> Verification:
-    from faceclust.library.identification import is_face_id, verify
-
     opened = open_library(library) if library or is_face_id(a) or is_face_id(b) else None
     found = verify(a, b, threshold=threshold, library=opened)
     for named, face in zip((a, b), found.faces, strict=True):

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 
 import platformdirs
 
@@ -23,7 +24,7 @@ from faceclust.files.names import (
 from faceclust.packs.bundled import bundled_folders
 from faceclust.scan.listing import FolderListing, list_folders
 from faceclust.scan.result import ScanResult
-from faceclust.store.find_library import remember_library
+from faceclust.store.find_library import relative_folder, remember_library
 from faceclust.store.home import FOLDERS_NAME, LibraryHome
 from faceclust.store.locations import libraries_folder, saved_cache_dirs_folder
 from faceclust.store.scan_snapshot import (
@@ -33,7 +34,20 @@ from faceclust.store.scan_snapshot import (
     read_scan_snapshot,
     write_scan_snapshot,
 )
+from faceclust.store.settings import pack_in_use, precision_in_use
 from faceclust.version import __version__
+
+
+def scan_if_unchanged(
+    home: LibraryHome, folders: Iterable[str | os.PathLike[str]] = (), pack: str | None = None
+) -> ScanResult | None:
+    """Scan folders of a library, if nothing in them has changed since the last scan.
+
+    `folders`: default the whole library. `pack`: the name of the models, default those in use.
+    Return None if something may have changed. Raises UsageError for a folder outside the library.
+    """
+    starts = [relative_folder(home.root, Path(folder)) for folder in folders] or [""]
+    return scan_unchanged(home, starts, pack or pack_in_use(home.root).value, precision_in_use(home.root).value)
 
 
 def scan_unchanged(

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+import faceclust.cli
 from faceclust.cli import cli
 from faceclust.cli.man import manual_page
 from tests.support.command import ok
@@ -22,6 +23,12 @@ def shown(page: str) -> str:
     """The page as a reader has it, on one line."""
     done = subprocess.run([program("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True)
     return " ".join(re.sub(".\b", "", done.stdout).split())  # bold is struck twice
+
+
+def test_the_page_in_the_package_is_up_to_date() -> None:
+    """To write it again: faceclust man > faceclust/manual/faceclust.1."""
+    shipped = Path(faceclust.cli.__file__).parents[1] / "manual" / "faceclust.1"
+    assert shipped.read_text(encoding="utf-8") == manual_page(cli)
 
 
 def test_man_finds_no_fault_with_the_page() -> None:

@@ -10,6 +10,7 @@ import click
 from faceclust.cli.common import print_json
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.people.event_text import describe_event
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
@@ -29,8 +30,6 @@ def print_changes(
     library: Library, as_json: bool, events: Sequence[Event], before: FaceCounts, *, undone: bool = False
 ) -> None:
     """What was said, or taken back, and how many faces who has by it."""
-    from faceclust.people.event_text import describe_event
-
     after = count_faces_by_name(library)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if as_json:

@@ -10,6 +10,7 @@ import click
 
 from faceclust.cli.common import print_json
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
 
 if TYPE_CHECKING:
     from faceclust.importers.plan import ImportPlan
@@ -47,8 +48,6 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
 
 
 def _describe_sources(plan: ImportPlan) -> str:
-    from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
-
     told = {
         SIDECARS: ("XMP sidecar", None),
         EMBEDDED: ("photo", None),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+from rich.cells import cell_len
 
 from faceclust.cli.terminal.text import printable
 
@@ -21,8 +22,6 @@ _INDENT = "    "
 def print_people_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """A line of numbers for each row of `faceclust people --json`, and one saying where the best
     face is. A name too long for its column has a line of its own; paths are never broken."""
-    from rich.cells import cell_len
-
     columns = shutil.get_terminal_size().columns
     names = [_row_title(row) for row in rows]
     width = min(max(map(cell_len, ["name", *names])), max(columns - _OTHER_COLUMNS_WIDTH, 12))

@@ -12,6 +12,10 @@ import click
 
 from faceclust.cli.common import require_parent_folder
 from faceclust.errors import UsageError
+from faceclust.files.atomic import write_output_atomically
+from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
+from faceclust.photos.errors import UndecodableError
+from faceclust.photos.formats import HEAD_BYTES, detect_format
 
 #: What `-o` takes for standard output.
 STDOUT = Path("-")
@@ -33,8 +37,6 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
 def _require_replaceable(file: Path) -> None:
     """Raises UsageError for a photo, and for what faceclust keeps of a library: neither is to be lost
     by a slip of the keyboard."""
-    from faceclust.files.names import PHOTO_EXTENSIONS
-
     refuse_library_file(file)
     real = Path(os.path.realpath(file))
     if real.suffix.lower() in PHOTO_EXTENSIONS or (real.is_file() and has_photo_content(real)):
@@ -43,8 +45,6 @@ def _require_replaceable(file: Path) -> None:
 
 def refuse_library_file(file: Path) -> None:
     """Raises UsageError for what faceclust keeps of a library."""
-    from faceclust.files.names import HOME_FOLDER, HOME_MARKER, has_cache_prefix
-
     real = Path(os.path.realpath(file))
     kept = has_cache_prefix(real.name) or any(
         folder.name == HOME_FOLDER or (folder / HOME_MARKER).exists() for folder in real.parents
@@ -55,9 +55,6 @@ def refuse_library_file(file: Path) -> None:
 
 def has_photo_content(file: Path) -> bool:
     """Is this a photo, by its content?"""
-    from faceclust.photos.errors import UndecodableError
-    from faceclust.photos.formats import HEAD_BYTES, detect_format
-
     try:
         with file.open("rb") as stream:
             detect_format(stream.read(HEAD_BYTES))
@@ -68,8 +65,6 @@ def has_photo_content(file: Path) -> bool:
 
 def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:
     """Write to the `resolve_output_file`, and say on stderr `what` was written. Raises FaceclustError."""
-    from faceclust.files.atomic import write_output_atomically
-
     if out is None:
         if sys.stdout is None:  # closed from the start, as by >&-
             return

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from PIL import Image
-    from rich.console import Console, RenderableType
+from PIL import Image
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
 
 #: Terminal columns a face takes, from which on and up to which, by what there is room for.
 _COLUMN_RANGES = {"graphics": (12, 18), "blocks": (16, 26)}
@@ -38,18 +37,13 @@ def _faces_per_row(console: Console) -> int:
 def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
     """Faces side by side, in rows, the words under each: JPEG pictures, all square; None where there
     is none."""
-    from rich.console import Group
-
     row = _faces_per_row(console)
     columns = _columns_per_face(console, min(row, len(pictures)))
     return Group(*(_render_row(pictures[i : i + row], columns, console) for i in range(0, len(pictures), row)))
 
 
 def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
-    from PIL import Image
-    from rich.console import Group
-    from rich.table import Table
-    from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage
+    from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage  # see _detect_graphics
 
     images = [Image.open(io.BytesIO(jpeg)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
     if _graphics_family(console) == "blocks":
@@ -92,10 +86,10 @@ def _graphics_family(console: Console) -> str:
 
 
 def _detect_graphics(console: Console) -> str:
-    """What this terminal can show. The library asks the terminal itself, once, on import."""
-    # It asks the terminal for the size of a character; one that keeps silent is no news.
+    """The kind of graphics the terminal can show."""
+    # A terminal that does not answer the query for its character size is not worth a warning.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)
-    from textual_image import renderable
+    from textual_image import renderable  # queries the terminal when imported, which --help must not
 
     if not console.is_terminal or console.no_color or console.is_dumb_terminal:
         return "plain"

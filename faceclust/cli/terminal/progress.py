@@ -1,37 +1,26 @@
-"""Progress on stderr: a rich bar on a terminal, now and then a plain line elsewhere."""
+"""Progress on stderr: a bar on a terminal, otherwise a plain line every ten seconds."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from typing import TYPE_CHECKING
 
 from faceclust.cli.terminal.text import printable
 
+if TYPE_CHECKING:
+    from faceclust.cli.terminal.progress_bar import ProgressBar
+
 _LINE_INTERVAL = 10.0  # seconds
-_BYTE_UNIT = "bytes"  # the unit that is told in millions
+_BYTE_UNIT = "bytes"  # amounts of this unit are printed in MB
 
 
 class TerminalProgress:
-    """Draws what the library tells of its work."""
+    """Shows the progress of the library's work."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._bar: ProgressBar | None = None
         self._stage, self._unit, self._total, self._done = "", "", 0, 0
         self._started = self._last_line = 0.0
         self._counts: dict[str, int] = {}
@@ -41,26 +30,16 @@ class TerminalProgress:
         self._unit = unit
         self._stage, self._total, self._done, self._counts = what, total or 0, 0, {}
         self._started = self._last_line = time.monotonic()
-        if total == 0:
-            return
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                *self._bar_columns(),
-                TimeRemainingColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task(what, total=total, extra="")
+        if total != 0 and _can_show_bar():
+            from faceclust.cli.terminal.progress_bar import ProgressBar  # loads rich, which a script does not need
+
+            self._bar = ProgressBar(what, total, in_bytes=unit == _BYTE_UNIT)
 
     def advance(self, steps: int = 1, **counts: int) -> None:
         self._done += steps
         self._counts = counts
         if self._bar:
-            self._bar.update(self._task, advance=steps, extra=self._format_counts())
+            self._bar.advance(steps, self._format_counts())
         elif self._total and time.monotonic() - self._last_line >= _LINE_INTERVAL:
             self._last_line = time.monotonic()
             left = (self._total - self._done) / max(self._rate(), 1e-9)
@@ -76,11 +55,6 @@ class TerminalProgress:
             self._bar.stop()
             self._bar = None
 
-    def _bar_columns(self) -> list[ProgressColumn]:
-        if self._unit == _BYTE_UNIT:
-            return [DownloadColumn(), TransferSpeedColumn()]
-        return [MofNCompleteColumn(), TextColumn("{task.fields[extra]}")]
-
     def _format_amount(self, number: float, digits: int = 0) -> str:
         return f"{number / 1e6:.1f} MB" if self._unit == _BYTE_UNIT else f"{number:.{digits}f}"
 
@@ -94,9 +68,14 @@ class TerminalProgress:
 
     def _print_line(self, text: str) -> None:
         if self._bar:
-            self._bar.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+            self._bar.print_above(text)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+def _can_show_bar() -> bool:
+    """Whether stderr is a terminal that can move its cursor."""
+    return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def _format_clock(seconds: float) -> str:
