@@ -28,7 +28,7 @@ def test_the_figures_and_where_they_go(folder: Path, tmp_path: Path) -> None:
     assert "12 pairs of 8 photos: 6 of one person, 6 of two; 2 folds" in out
     assert "no face found on 1 photo: 2 pairs counted as errors (0 of one person, 2 of two); -v lists" in out
     assert "accuracy           83.33 ± 0.00 % at threshold" in out
-    assert "–: 6 pairs of two people are too few to tell, at FAR 1e-1 and 1e-2 and 1e-3 and 1e-4" in out
+    assert "–: too few pairs of two people (6) to measure FAR 1e-1 and 1e-2 and 1e-3 and 1e-4" in out
     assert "\x1b" not in out
     out = ok("evaluate", "pairs", folder, "--pairs", file, "-v", "--missing", "leave-out")
     assert "2 pairs left out" in out and "\n  Nobody/Nobody_0001.jpg\n" in out
@@ -48,7 +48,7 @@ def test_json_has_everything_and_a_second_run_is_quick(folder: Path, tmp_path: P
     tenth, hundredth = found["val"][:2]
     assert tenth["resolvable"] and tenth["all_pairs"]["val"] == 1 and tenth["by_folds"]["far"] <= 0.1
     assert not hundredth["resolvable"] and hundredth["all_pairs"] is None and hundredth["by_folds"] is None
-    assert "one fold: thresholds are chosen on the very pairs" in ok("evaluate", "pairs", folder, "--pairs", file)
+    assert "one fold: thresholds are chosen on the same pairs" in ok("evaluate", "pairs", folder, "--pairs", file)
 
 
 def test_a_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
     assert (found["photos"], found["same"], found["different"], found["detect"]) == (4, 2, 1, True)
     assert found["accuracy"]["mean"] == 1 and not found["not_found"]
     done = run("evaluate", "pairs", "--pairs", file, "--json")
-    assert "--detect looks for them" in done.stderr
+    assert "--detect runs the detector" in done.stderr
     assert json.loads(done.stdout)["not_found"]  # the portraits are no squares
     file.write_bytes(file.read_bytes()[:5000])
     done = run("evaluate", "pairs", "--pairs", file)
@@ -90,9 +90,9 @@ def test_no_plot_replaces_what_another_made(folder: Path, tmp_path: Path, which:
         other.write_text(f"another program's {ending}")
     before = photo.read_bytes()
     for target, said in (
-        (photo, "is a photo"),
-        *((other, "is a photo, or a picture of another program's") for other in others.values()),
-        (tmp_path / "roc.jpg", "a plot ends in .png, .svg, .pdf"),
+        (photo, "refusing to overwrite"),
+        *((other, "not a plot by faceclust") for other in others.values()),
+        (tmp_path / "roc.jpg", "a plot must end in .png, .svg, .pdf"),
         (tmp_path / "none" / "roc.png", "there is no folder"),
     ):
         done = run("evaluate", *typed, "--plot", target)
@@ -103,7 +103,7 @@ def test_no_plot_replaces_what_another_made(folder: Path, tmp_path: Path, which:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["FOLDER"], "Missing option '--pairs'"),
+        (["FOLDER"], "needs the option --pairs"),
         (["FOLDER", "--pairs", "PAIRS", "--pack", "none"], "no model pack called 'none'"),
         (["--pairs", "PAIRS"], "no folder is given"),
         (["FOLDER", "--pairs", "nothing.txt"], "nothing.txt cannot be read"),

@@ -67,8 +67,8 @@ def command(*arguments: str | Path) -> None:
 def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
     said = run("models", "add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--calibrate", people)
     assert said.returncode == 0, said.stderr
-    assert "12 numbers a face" in said.stdout and "BCubed F" in said.stdout
-    assert "1.1 means nothing for it until it is calibrated" in said.stdout
+    assert "12 dimensions" in said.stdout and "BCubed F" in said.stdout
+    assert "the threshold 1.1 has no meaning until the pack is calibrated" in said.stdout
     assert "wrote " in said.stderr and "with fewer than 200 people" in said.stderr
     clear_pack_cache()
     pack = load_pack("my")
@@ -119,7 +119,9 @@ def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys:
     assert low <= found["best"] <= high and found["radius"] == pytest.approx((2.2 / (low + high)) ** 0.5, abs=1e-3)
 
 
-@pytest.mark.parametrize(("spread", "words"), [(9.0, "the best BCubed F is 0"), (0.001, "of their middle, and at most")])
+@pytest.mark.parametrize(
+    ("spread", "words"), [(9.0, "the best BCubed F is 0"), (0.001, "of their middle, and at most")]
+)
 def test_faces_that_show_nothing_set_no_radius(
     made: Path,
     people: Path,
@@ -141,7 +143,7 @@ def test_faces_that_show_nothing_set_no_radius(
     assert not json.loads(capsys.readouterr().out)["written"]
     command("calibrate", "my", people, "--dry-run")
     said = capsys.readouterr()
-    assert "would set no radius" in said.err and "BCubed" in said.out
+    assert "would not set the radius" in said.err and "BCubed" in said.out
     assert (user_models_folder() / "my" / "pack.toml").read_text() == before
 
 
@@ -155,7 +157,7 @@ def test_the_embedded_packs_radius_stays(
     monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
     command("calibrate", "dlib", people)
     said = capsys.readouterr()
-    assert "the radius of the embedded models stays 3.15" in said.err and "BCubed" in said.out
+    assert "the radius of the embedded pack stays 3.15" in said.err and "BCubed" in said.out
     assert not (user_models_folder() / "dlib").exists()
 
 
@@ -171,32 +173,32 @@ def faces_on(units: np.ndarray) -> object:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("my.onnx",), "how .*my.onnx is fed is not said: --template, --input, --mean, --scale"),
-        (("my.onnx", *FED[:6]), "not said: --scale"),
-        (("my.onnx", "my.onnx", *FED), "one model makes one pack"),
-        (("my.onnx", *FED, "--mean", "abc"), "--mean abc: a number is wanted"),
-        (("my.onnx", *FED, "--scale", "0"), "--scale 0: a number is wanted"),
-        (("my.onnx", *FED, "--mean", "1,2"), "three with commas"),
-        (("my.onnx", *FED, "--mean", "nan"), "a number is wanted"),
-        (("my.onnx", *FED, "--chip", "112"), "--chip 112 is no size"),
-        (("my.onnx", *FED, "--margin", "0.2"), "--margin goes with --template box"),
-        (("my.onnx", *FED, "--threshold", "1", "--radius", "1"), "say the same"),
+        (("my.onnx",), "my.onnx: missing --template, --input, --mean, --scale"),
+        (("my.onnx", *FED[:6]), "my.onnx: missing --scale"),
+        (("my.onnx", "my.onnx", *FED), "a pack of your own is made from one model, not 2 files"),
+        (("my.onnx", *FED, "--mean", "abc"), "--mean must be one number or three with commas, not 'abc'"),
+        (("my.onnx", *FED, "--scale", "0"), "--scale must be one number other than 0 or three with commas, not '0'"),
+        (("my.onnx", *FED, "--mean", "1,2"), "three with commas, not '1,2'"),
+        (("my.onnx", *FED, "--mean", "nan"), "--mean must be one number"),
+        (("my.onnx", *FED, "--chip", "112"), "--chip must be WxH, 8 to 1024 pixels each, not '112'"),
+        (("my.onnx", *FED, "--margin", "0.2"), "--margin needs --template box"),
+        (("my.onnx", *FED, "--threshold", "1", "--radius", "1"), "--threshold and --radius cannot be combined"),
         (("my.onnx", *FED, "--name", "Mine!"), "'Mine!' cannot be a pack's name"),
         (("my.onnx", *FED, "--detector", "nobody"), "no model pack called 'nobody'"),
         (("my.onnx", *FED, "--calibrate", "nowhere"), "nowhere is not a folder"),
         (("my.onnx", *FED, "--layout", "nhwc"), "which is not nhwc"),
         (("my.onnx", *FED, "--output", "other"), "has no output 'other'"),
         (("my.onnx", *FED, "--chip", "64x64"), "takes any×3×112×112: no chips of 64×64"),
-        (("my.onnx", *FED, "--scale", "1e-50"), "--scale 1e-50: a number is wanted"),
+        (("my.onnx", *FED, "--scale", "1e-50"), "--scale must be one number other than 0"),
         (("nowhere.onnx", *FED), "cannot be read"),
         ((".", *FED), "cannot be read: it is a folder"),
-        (("my.onnx", *FED, "--licence", ""), "--licence takes a line"),
-        (("my.onnx", *FED, "--licence", "MIT\n"), "--licence takes a line"),
-        (("my.onnx", *FED, "--licence", "x" * 301), "--licence takes a line"),
+        (("my.onnx", *FED, "--licence", ""), "--licence must be one line"),
+        (("my.onnx", *FED, "--licence", "MIT\n"), "--licence must be one line"),
+        (("my.onnx", *FED, "--licence", "x" * 301), "--licence must be one line"),
         (("my.onnx", *FED, "--threshold", "1e-9"), "not in the range"),
-        (("marks/marks.toml", *FED), "says that itself"),
-        (("--pack", "marks", "my.onnx", *FED), "the pack 'marks' says that itself"),
-        (("--pack", "marks", "marks/marks.toml"), "--pack goes with the pack's files alone"),
+        (("marks/marks.toml", *FED), "cannot be combined with marks/marks.toml"),
+        (("--pack", "marks", "my.onnx", *FED), "cannot be combined with the pack 'marks'"),
+        (("--pack", "marks", "marks/marks.toml"), "--pack cannot be combined with --name or a manifest"),
         (("--pack", "nobody", "my.onnx"), "no model pack called 'nobody'"),
         (("--pack", "dlib", "my.onnx"), "comes with faceclust"),
         (("marks/marks.onnx",), "belongs to the pack 'marks'"),
@@ -228,7 +230,7 @@ def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
     allows = {pack["name"]: pack["commercial"] for pack in json.loads(ok("models", "list", "--json"))["packs"]}
     assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
     (line,) = [line for line in ok("models", "list").splitlines() if line.startswith("  free ")]
-    assert line.endswith("?") and "allows:   not known" in ok("models", "show", "free")
+    assert line.endswith("?") and "allows:   unknown" in ok("models", "show", "free")
     assert run("models", "add", "--pack", "magface", made / "my.onnx", made / "my.onnx").returncode != 0
     assert not (user_models_folder() / "magface").exists()
 

@@ -20,11 +20,11 @@ def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: L
     install_other_boxes()
     assert (
         ok("models", "use", cwd=tmp_path)
-        == "dlib: MTCNN detector, dlib ResNet-29 embedder\nno configuration file says otherwise\n"
+        == "dlib: MTCNN detector, dlib ResNet-29 embedder\nthe default: no configuration file sets a pack\n"
     )
     ok("models", "use", "second", "--default")
     assert user_config_file().read_text() == 'pack = "second"\n'
-    assert f"as {user_config_file()} says" in ok("models", "use", "-l", library.root)
+    assert f"set in {user_config_file()}" in ok("models", "use", "-l", library.root)
     assert ok("models", "use", "--default", cwd=tmp_path).startswith("second:")
     ok("models", "use", "dlib", "-l", library.root)
     found = json.loads(ok("models", "use", "-l", library.root, "--json"))
@@ -37,19 +37,22 @@ def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> Non
     library.name(library.faces_in_group(1), COLLINS)
     install_other_boxes()
     said = ok("models", "use", "second", "-l", library.root)
-    assert said.startswith("second from now on: ")
-    assert "11 photos of 11 to be looked at anew, about 5 seconds by a try on 6; next: faceclust scan" in said
-    assert "what dlib found is kept, to go back at once: faceclust models use dlib" in said
+    assert said.startswith("this library now uses second: ")
+    assert (
+        "11 of 11 photos will be rescanned with second, in about 5 seconds (estimated from 6); next: faceclust scan"
+        in said
+    )
+    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in said
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the models second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in ok("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
-    assert COLLINS in done.stdout and "the groups are of faces that dlib found; type: faceclust cluster" in done.stderr
+    assert COLLINS in done.stdout and "the groups were made with dlib" in done.stderr
     assert "groups of faces that dlib found" in ok("status", "-l", library.root)
     ok("cluster", "-l", library.root)
     assert "dlib" not in run("people", "-l", library.root).stderr
     assert "models: second" in ok("status", "-l", library.root)
-    assert "all photos known are known by these models" in ok("models", "use", "dlib", "-l", library.root)
+    assert "all photos are scanned with dlib already" in ok("models", "use", "dlib", "-l", library.root)
     assert "11 unchanged" in ok("scan", library.root)
 
 
