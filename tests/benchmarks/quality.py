@@ -51,18 +51,18 @@ from faceclust.vision.quality import QualityFactors, measure_quality_factors, pr
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.synthetic import face_table
 
-WAYS: dict[str, list[Degradation]] = {
+DEGRADATIONS: dict[str, list[Degradation]] = {
     "blurred, σ 1 to 4 px": [GaussianBlur(radius) for radius in (1, 2, 3, 4)],
-    "smaller, 1.5 to 4 times": [Downscaling(factor) for factor in (1.5, 2, 3, 4)],
-    "blown up, 2 to 4 times": [Downscaling(factor, restore_size=True) for factor in (2, 3, 4)],
+    "reduced, 1.5 to 4 times": [Downscaling(factor) for factor in (1.5, 2, 3, 4)],
+    "reduced and enlarged, 2 to 4 times": [Downscaling(factor, restore_size=True) for factor in (2, 3, 4)],
     "JPEG 30, 10, 5": [JpegCompression(quality) for quality in (30, 10, 5)],
     "noise, σ 15, 30, 50": [GaussianNoise(deviation) for deviation in (15, 30, 50)],
-    "cut off at 40, 45, 50 %": [LeftOcclusion(share) for share in (0.4, 0.45, 0.5)],
-    "covered, 8 to 24 %": [BandOcclusion(share) for share in (0.08, 0.16, 0.24)],
+    "left part black, 40, 45, 50 %": [LeftOcclusion(share) for share in (0.4, 0.45, 0.5)],
+    "grey band, 8 to 24 %": [BandOcclusion(share) for share in (0.08, 0.16, 0.24)],
     "dark, × 0.3, 0.1, 0.05": [ExposureChange(factor) for factor in (0.3, 0.1, 0.05)],
     "light, × 2, 4": [ExposureChange(factor) for factor in (2, 4)],
 }
-LEVELS = [(way, level, do) for way, levels in WAYS.items() for level, do in enumerate(levels, start=1)]
+LEVELS = [(way, level, do) for way, levels in DEGRADATIONS.items() for level, do in enumerate(levels, start=1)]
 SHARES = np.arange(0, 0.51, 0.05)
 PARTS = [field.name for field in fields(QualityFactors)]
 #: Lower limits of the fit. LFW has few sizes and poses, so it underrates both.
@@ -105,22 +105,22 @@ def _open_models() -> None:
     _analyser = FaceAnalyser(load_pack("dlib"))
 
 
-def _look(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:
-    path, treatment = job
+def _measure_picture(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:
+    path, degradation = job
     data = path.read_bytes()
     pixels = decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
-    pixels = pixels if treatment is None else treatment(pixels)
+    pixels = pixels if degradation is None else degradation(pixels)
     faces = _analyser.refine(pixels, _analyser.detect(pixels))
     if not len(faces):
         return None
-    off = ((faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2 - np.array(pixels.shape[1::-1]) / 2) ** 2
-    face = faces.take(np.array([off.sum(axis=1).argmin()]))
+    offsets = ((faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2 - np.array(pixels.shape[1::-1]) / 2) ** 2
+    face = faces.take(np.array([offsets.sum(axis=1).argmin()]))
     chips, scales, spec = _analyser.align(pixels, face), _analyser.chip_scales(face), _analyser.pack.embedder
-    seen = _analyser._embedder(chips)
-    parts = measure_quality_factors(face, scales, chips, seen.asymmetry, spec)
+    embedded = _analyser._embedder(chips)
+    parts = measure_quality_factors(face, scales, chips, embedded.asymmetry, spec)
     row = np.array([getattr(parts, name)[0] for name in PARTS])
     old = float(face.scores[0] * min(1, 1 / scales[0]))
-    return seen.vectors[0], row, float(seen.norms[0]), old, float(predict_quality(parts, mirrored=False)[0])
+    return embedded.vectors[0], row, float(embedded.norms[0]), old, float(predict_quality(parts, mirrored=False)[0])
 
 
 def measure(photos: LabelledPhotos, count: int, degraded: int) -> Measured:
@@ -139,7 +139,7 @@ def measure(photos: LabelledPhotos, count: int, degraded: int) -> Measured:
     rows += [(photo, how, 2) for photo in rng.permutation(chosen)[:degraded].tolist() for how in range(len(LEVELS))]
     jobs = [(paths[photo], None if how < 0 else LEVELS[how][2]) for photo, how, _ in rows]
     with ProcessPoolExecutor(os.cpu_count(), initializer=_open_models) as pool:
-        seen = list(pool.map(_look, jobs, chunksize=16))
+        seen = list(pool.map(_measure_picture, jobs, chunksize=16))
     nothing = next(tuple(np.zeros_like(value) for value in row) for row in seen if row is not None)
     columns = [np.array(column) for column in zip(*(row or nothing for row in seen), strict=True)]
     photo, how, use = np.array(rows).T
@@ -196,25 +196,25 @@ def curves(measured: Measured, rows: np.ndarray, qualities: dict[str, np.ndarray
 
 def _correlations(measured: Measured, ours: np.ndarray, accepted: np.ndarray, distance: np.ndarray) -> None:
     old = {"quality": measured.quality, "old": measured.old, "without": measured.plain}
-    print("| spoilt | found | recognised | quality | with level | with lost likeness | the old score's |")
+    print("| degraded | found | recognised | quality | by level | by lost likeness | score × resolution by level |")
     print("|---|---|---|---|---|---|---|")
     clean = dict(
         zip(measured.photo[measured.use == 0].tolist(), np.flatnonzero(measured.use == 0).tolist(), strict=True)
     )
-    print(_row("not at all", measured, ours & (measured.use == 0), accepted) + " | | | |")
-    for way in WAYS:
+    print(_row("unchanged", measured, ours & (measured.use == 0), accepted) + " | | | |")
+    for way in DEGRADATIONS:
         mine = (
             ours & (measured.use == 2) & np.isin(measured.how, [k for k, level in enumerate(LEVELS) if level[0] == way])
         )
         level = np.array([LEVELS[how][1] if how >= 0 else 0 for how in measured.how])
-        told: dict[str, list[float]] = {"level": [], "loss": [], "old": []}
+        correlations: dict[str, list[float]] = {"level": [], "loss": [], "old": []}
         for photo in np.unique(measured.photo[mine]).tolist():
             rows = np.append(np.flatnonzero(mine & measured.found & (measured.photo == photo)), clean[photo])
             if len(rows) > 1 and measured.found[clean[photo]]:
-                told["level"].append(rank_correlation(old["quality"][rows], -level[rows]))
-                told["loss"].append(rank_correlation(old["quality"][rows], -distance[rows]))
-                told["old"].append(rank_correlation(old["old"][rows], -level[rows]))
-        means = " | ".join(f"{np.nanmean(values):.2f}" for values in told.values())
+                correlations["level"].append(rank_correlation(old["quality"][rows], -level[rows]))
+                correlations["loss"].append(rank_correlation(old["quality"][rows], -distance[rows]))
+                correlations["old"].append(rank_correlation(old["old"][rows], -level[rows]))
+        means = " | ".join(f"{np.nanmean(values):.2f}" for values in correlations.values())
         print(f"{_row(way, measured, mine, accepted)} | {means} |")
 
 
@@ -251,7 +251,9 @@ def main() -> None:
         return
     ours = ~fitted
     photos = len(np.unique(measured.photo[ours]))
-    print(f"{photos} photos of {len(np.unique(measured.person[ours]))} people, not those the weights were fitted on\n")
+    print(
+        f"{photos} photos of {len(np.unique(measured.person[ours]))} people, without those the weights were fitted on\n"
+    )
     _correlations(measured, ours, accepted, distance)
     qualities = {
         "**quality**": measured.quality,
@@ -260,14 +262,14 @@ def main() -> None:
         **dict(zip((f"{name} alone" for name in PARTS), measured.parts.T, strict=True)),
         "norm of the embedding": measured.norm,
         "chance": np.zeros(len(measured.photo)),
-        "the likeness itself": -np.nan_to_num(distance, nan=9.0),
+        "distance itself": -np.nan_to_num(distance, nan=9.0),
     }
     place = np.unique(measured.photo, return_inverse=True)[1]
     half = ours & (((measured.use == 0) & (place % 2 == 0)) | ((measured.use == 1) & (place % 2 == 1)))
     drawn = {}
-    for title, rows in (("as they are", ours & (measured.use == 0)), ("every second photo spoilt", half)):
+    for title, rows in (("unchanged", ours & (measured.use == 0)), ("every second photo degraded", half)):
         drawn[title] = curves(measured, rows, qualities)
-        print(f"\n| missed pairs, {title} | 0 % put away | 10 % | 20 % | 30 % | 50 % | mean |")
+        print(f"\n| missed pairs, {title} | 0 % rejected | 10 % | 20 % | 30 % | 50 % | mean |")
         print("|---|---|---|---|---|---|---|")
         for name, curve in drawn[title].items():
             cells = " | ".join(f"{curve[k]:.1%}" for k in (0, 2, 4, 6, 10))
@@ -278,14 +280,14 @@ def main() -> None:
 
 
 def _grouping(measured: Measured) -> None:
-    """Every second photo spoilt, and each photo twice, by the least quality of those that make groups."""
+    """Print the clustering accuracy by the minimum quality of faces that form groups."""
     place = np.unique(measured.photo, return_inverse=True)[1]
     half = ((measured.use == 0) & (place % 2 == 0)) | ((measured.use == 1) & (place % 2 == 1))
-    print("\n| grouped, everybody's photos | least quality | poorer | BCubed P / R / F |\n|---|---|---|---|")
+    print("\n| photos of all people | minimum quality | below it | BCubed P / R / F |\n|---|---|---|---|")
     kinds = {
-        "as they are": measured.use == 0,
-        "every second spoilt": half,
-        "each as it is, and spoilt": measured.use < 2,
+        "unchanged": measured.use == 0,
+        "every second degraded": half,
+        "each unchanged and degraded": measured.use < 2,
     }
     for title, rows in kinds.items():
         there = np.flatnonzero(rows & measured.found)
@@ -308,15 +310,13 @@ def _plot(drawn: dict[str, dict[str, np.ndarray]], path: Path) -> None:
         "**quality**": "quality",
         "score × resolution": "score × resolution",
         "chance": "chance",
-        "the likeness itself": "the likeness itself",
+        "distance itself": "distance itself",
     }
     figure, axes = pyplot.subplots(1, len(drawn), figsize=(9, 3.6), constrained_layout=True)
     for axis, (title, found) in zip(axes, drawn.items(), strict=True):
         for name, label in shown.items():
             axis.plot(100 * SHARES, 100 * found[name], label=label, linewidth=2.5 if label == "quality" else 1.2)
-        axis.set(
-            title=f"photos {title}" if title.startswith("as") else title, xlabel="pairs put away, %", ylim=(0, None)
-        )
+        axis.set(title=f"photos {title}" if title == "unchanged" else title, xlabel="pairs rejected, %", ylim=(0, None))
     axes[0].set_ylabel("pairs of one person missed, %")
     axes[0].legend()
     figure.savefig(path, dpi=110)
