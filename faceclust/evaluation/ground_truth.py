@@ -28,10 +28,15 @@ _HINT = "expected columns: face_id, person; or photo, left, top, right, bottom, 
 def label_library_faces(library: Catalogue, truth: str | Path) -> LabelledFaces:
     """Label the library's faces with their true persons.
 
-    `truth` is one of three things. "folders": each photo lies in a folder named after its person,
-    whose face is the one nearest to the centre. A CSV with the columns face_id and person. A CSV with
-    photo, left, top, right, bottom and name (or person): boxes on the upright photo, in pixels or
-    fractions, matched to the found faces as an import does. Raises UsageError for anything else.
+    `truth` is one of three:
+
+    - "folders": photos lie in folders named after their person. Of several faces on a photo, the person's
+      is the one nearest to the centre.
+    - A CSV with the columns face_id and person.
+    - A CSV with photo, left, top, right, bottom and name (or person). The boxes are on the upright photo,
+      in pixels or fractions. They are matched to the found faces as in an import.
+
+    Raises UsageError for anything else.
     """
     if str(truth) == FOLDERS:
         names, missed, unknown_photos = *_names_from_folders(library), 0

@@ -98,8 +98,8 @@ def _parse_header(path: Path, lines: list[str]) -> tuple[int, int]:
 def read_picture_pairs(path: Path) -> PicturePairs:
     """Read a `.bin` file from InsightFace, such as CFP-FP, AgeDB-30, CALFW or CPLFW.
 
-    It is a pickle of a list of encoded pictures, two for each pair, and a list of booleans, true for
-    pairs of one person. The ten folds are consecutive tenths of the pairs; if they differ in size, the
+    It is a pickle of two lists: encoded pictures, two for each pair, and booleans, true for pairs of
+    one person. The ten folds are consecutive tenths of the pairs; if they differ in size, the
     first ones are larger by one. Nothing in the pickle is executed. Raises UsageError that says what is wrong.
     """
     try:

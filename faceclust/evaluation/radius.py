@@ -1,8 +1,8 @@
 """A pack's radius: the norm at which 1.1 clusters labelled faces best.
 
 The faces are clustered as `cluster` does it (average linkage in two passes) at many squared L2
-distances of unit vectors. Each clustering is scored by BCubed F against the labels. If a range of
-distances is about as good as the best one, its middle is taken, because a single best distance may be luck.
+distances of unit vectors. Each clustering is scored by BCubed F against the labels. The middle of the
+range of about equally good distances is taken, because a single best distance may be luck.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class DistanceScore:
 class RadiusEstimate:
     """A radius and the evidence for it.
 
-    `radius` makes the middle of the best distances 1.1. `cuts` are all distances tried, in rising order,
-    `best` the one of the highest F; the distances from `low` to `high` are about as good. `people` counts
-    people with a found face, `people_with_several` those with at least two. `photos_without_face` counts
-    photos on which no face was found.
+    `radius` makes the middle of the best distances 1.1. `cuts` are the scores of all distances tried, in
+    rising order; `best` has the highest F. Distances from `low` to `high` are about as good. `people`
+    counts people with a found face, `people_with_several` those with at least two.
+    `photos_without_face` counts photos on which no face was found.
     """
 
     radius: float
@@ -77,7 +77,7 @@ class RadiusEstimate:
 
     @property
     def rejection_reason(self) -> str | None:
-        """Why these faces set no radius; None if they do."""
+        """The reason to reject the estimate; None if it is usable."""
         if self.best.f < MIN_F:
             return f"the best BCubed F is {self.best.f:.2f}, and at least {MIN_F:g} is needed"
         if self.relative_width > MAX_RELATIVE_WIDTH:

@@ -1,7 +1,7 @@
 """The loss of accuracy on JPEG-compressed photos and on small faces.
 
-The experiment of FaceNet (Schroff, Kalenichenko and Philbin 2015, §5.1, §5.2 and table 4): the same pairs
-of photos at several degradations, and VAL at FAR 1e-3 of each at its own threshold.
+It repeats an experiment of FaceNet (Schroff, Kalenichenko and Philbin 2015, §5.1, §5.2 and table 4). The same
+pairs of photos are measured at several degradations, each at its own threshold for FAR 1e-3.
 """
 
 from __future__ import annotations

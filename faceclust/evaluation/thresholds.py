@@ -78,9 +78,9 @@ class LabelledFaces:
 class GroupingScores:
     """The scores of one clustering; `threshold` is None for a method without one.
 
-    `bcubed`, `pairwise` and `information` are over the labelled faces. `groups` (of at least two faces),
-    `singletons` (faces in no group) and `conflicts` (groups with two faces of one photo; None if the
-    photos are unknown) are over all faces.
+    `bcubed`, `pairwise` and `information` are over the labelled faces, the counts over all faces:
+    `groups` of at least two faces, `singletons` in no group, and `conflicts`, groups with two faces of one
+    photo (None if the photos are unknown).
     """
 
     method: str

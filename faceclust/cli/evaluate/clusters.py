@@ -57,8 +57,8 @@ def command(
 
     All faces are grouped as `faceclust cluster` does it before anybody has a name. Those with a
     known person are scored. The truth is a CSV with face_id and person, or with photo, left, top,
-    right, bottom and name; or "folders", if photos lie in folders named after the person on them.
-    A file of --embeddings may hold the labels itself. The best value of each score is marked *.
+    right, bottom and name. With "folders", it is the name of each photo's folder. A file of
+    --embeddings may hold the labels itself. The best value of each score is marked *.
 
     \b
     Examples:

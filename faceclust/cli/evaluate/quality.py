@@ -43,8 +43,8 @@ def command(
 
     FOLDER holds <person>/<photo>. VAL is the share of pairs of one person that are accepted at a
     threshold that accepts 1 in 1,000 pairs of two people. It is measured on the unchanged photos,
-    at six JPEG qualities, and with faces reduced to six widths, which takes about ten times as
-    long as measuring the photos once. Measured faces are cached.
+    at six JPEG qualities, and with faces reduced to six widths. This takes about ten times as long
+    as measuring the photos once. Measured faces are cached.
 
     \b
     Examples:

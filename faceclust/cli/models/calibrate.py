@@ -19,8 +19,8 @@ from faceclust.cli.models.calibrate_output import calibrate_pack
 def command(pack: str, folder: Path, workers: int | None, dry_run: bool, as_json: bool) -> None:
     """Find the radius at which a pack groups labelled photos best at the threshold 1.1.
 
-    DIR holds a folder for each person with photos of that person's face in the middle, as Labeled
-    Faces in the Wild does: at least some hundred people, many with several photos. The faces are
+    DIR holds a folder for each person, as Labeled Faces in the Wild does, with the person's face in
+    the middle of each photo. It needs some hundred people, many with several photos. The faces are
     grouped as `cluster` does it, at many distances. The middle of the distances with the best
     BCubed F becomes 1.1. If the best is poor, or a wide range does as well, nothing is written
     and the exit code is 1. The radius of the embedded pack never changes.

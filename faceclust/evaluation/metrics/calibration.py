@@ -22,11 +22,10 @@ PeopleMask = NDArray[np.bool_]
 class CalibratedThreshold:
     """A chosen threshold and the evidence for it.
 
-    The people support any threshold from `lowest` to `highest`. `wrong` is the rate of wrong joins
-    at `threshold`, `bound` its upper 95 % confidence bound, `recall` the share of pairs of one
-    person joined. `held_out` and `held_out_recall` are the same two rates over people who had no
-    part in the choice; `held_out` may exceed the rate asked for. `kept` is false if no threshold
-    keeps that rate.
+    The people support any threshold from `lowest` to `highest`. At `threshold`, `wrong` is the rate of
+    wrong joins, with the upper 95 % confidence bound `bound`. `recall` is the share of pairs of one
+    person joined. `held_out` and `held_out_recall` are the same rates over people who had no part in the
+    choice; `held_out` may exceed the rate asked for. `kept` is false if no threshold keeps that rate.
     """
 
     threshold: float
@@ -50,20 +49,22 @@ def choose_threshold(
 ) -> CalibratedThreshold:
     """Choose a threshold by the pairs that clustering at each of them joins.
 
-    A wrong join is a joined pair of faces of two people; its rate is the share of all such pairs.
-    (Not the share of pairs within a distance: what counts is the group a face ends up in.)
+    A wrong join is a pair of faces of two people in one group. Its rate is the share of all pairs of
+    two people, whatever their distances: what counts is the group a face ends up in.
 
-    `highest` is the threshold up to which the rate stays at or below `far`. `lowest` is the
-    lowest threshold that joins as many pairs of one person as `highest`, except by chance: fewer
-    in less than CONFIDENCE of the draws of a bootstrap over people. Between the two, the people
-    favour none, and the one nearest to `default_threshold` is taken. Taking `highest` would assume
-    that strangers are as unlike as the few people who have names.
+    `highest` is the threshold up to which the rate stays at or below `far`. `lowest` is the lowest
+    threshold that is not significantly worse: a bootstrap over people joins fewer pairs of one
+    person than at `highest` in less than CONFIDENCE of its draws. Between the two, the people favour
+    none, and the one nearest to `default_threshold` is taken. Taking `highest` would assume that
+    strangers are as unlike as the few people who have names.
 
-    Cross-validation: people are split into folds. For each fold, the threshold is chosen on the
-    other people, and its wrong joins are counted over the pairs with a person of the fold. If their
-    rate is above `far`, the choice is capped, by the highest cap that keeps the rate. That rate
-    took part in the choice. `held_out` did not: an outer loop repeats everything without the
-    people of one fold, and counts over these (nested cross-validation).
+    Cross-validation guards the rate. For each fold of the people, the threshold is chosen on the
+    others. Its wrong joins are counted over the pairs with a person of the fold. If their rate is
+    above `far`, the choice is capped, by the highest cap that keeps the rate.
+
+    The validated rate took part in the choice, so it is optimistic. `held_out` is not: an outer loop
+    repeats everything without the people of one fold, and counts over these (nested
+    cross-validation).
     """
     chooser = _ThresholdChooser(joined_pairs, far, default_threshold, folds, seed)
     everyone = np.ones(len(chooser.joins[0].face_counts), np.bool_)

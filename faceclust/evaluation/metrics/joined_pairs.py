@@ -24,10 +24,10 @@ class JoinedPairs:
     """The pairs of faces that a clustering of p people's faces puts into one group.
 
     `face_counts` (p,) are the faces of each person, `same_joined` (p,) the joined pairs within each
-    person. `first` and `second` (m,) are two people with faces in one group, as positions among the
-    people, the smaller first; `different_joined` (m,) counts their joined pairs.
+    person. `first` and `second` (m,) are the positions of two people with faces in one group, the
+    smaller first. `different_joined` (m,) counts the joined pairs of these two.
 
-    All rates take `weights` (..., p), the number of times each person counts; copies of one person
+    All rates take `weights` (..., p), the number of times each person counts. Copies of one person
     are not compared with each other. A rate is nan if there is no pair to count.
     """
 

@@ -87,8 +87,8 @@ def standard_error(values: Sequence[float]) -> float | None:
 def val_and_far(distances: Distances, same: BoolArray, threshold: float) -> tuple[float, float]:
     """The validation rate and the false accept rate at a threshold (FaceNet: Schroff et al. 2015, §4).
 
-    With TA the accepted pairs of one person and FA those of two people, VAL = |TA| / |same|
-    (equation 5) and FAR = |FA| / |different| (equation 6). A rate over no pairs is nan.
+    TA are the accepted pairs of one person, FA those of two people. VAL = |TA| / |same| (equation 5),
+    FAR = |FA| / |different| (equation 6). A rate over no pairs is nan.
     """
     accepted = distances.astype(np.float64) < threshold
     return _accepted_share(accepted[same]), _accepted_share(accepted[~same])
@@ -149,7 +149,7 @@ class Roc:
         """The area under the curve, by trapezoids.
 
         It equals the statistic of Mann and Whitney (1947): the probability that a random pair of one
-        person is nearer than one of two people, a tie counting one half (Hanley and McNeil 1982).
+        person is nearer than one of two people. A tie counts one half (Hanley and McNeil 1982).
         """
         steps = np.diff(self.far)
         return float((steps * (self.val[1:] + self.val[:-1]) / 2).sum())
@@ -158,9 +158,9 @@ class Roc:
     def equal_error_point(self) -> tuple[float, float]:
         """The equal error rate and its threshold.
 
-        It is where as many pairs of two people are accepted as of one person are rejected
-        (FAR = 1 − VAL), on the line between two points of the curve. The threshold is that of the point
-        before the crossing.
+        At this rate, as many pairs of two people are accepted as of one person are rejected
+        (FAR = 1 − VAL). It is interpolated between two points of the curve; the threshold is that of the
+        point before the crossing.
         """
         difference = self.far - (1 - self.val)  # rises from −1 to 1
         after = int(np.argmax(difference >= 0))
