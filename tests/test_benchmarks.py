@@ -1,15 +1,152 @@
-"""The benchmarks are run by hand; that they still start is seen here."""
+"""Each benchmark runs with tiny sizes, so that it fails here when the code it calls changes."""
 
 from __future__ import annotations
 
-import importlib
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-BENCHMARKS = sorted(path.stem for path in (Path(__file__).parent / "benchmarks").glob("[a-z]*.py"))
+from faceclust import Library
+from tests.support.labelled_photos import make_labelled, write_pairs
+from tests.support.named_library import made_library
+from tests.support.programs import program
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
+#: Modules that other benchmarks share.
+HELPERS = {"synthetic"}
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
-def test_a_benchmark_imports_what_there_is(name: str) -> None:
-    importlib.import_module(f"tests.benchmarks.{name}")
+def write_truth(library: Library, person_of: dict[str, str]) -> Path:
+    """Write truth.csv beside the photos, from the faces that a scan found."""
+    table = library.root / "truth.csv"
+    with table.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["photo", "left", "top", "right", "bottom", "person"])
+        for face in library.occurrences:
+            rows.writerow([face.photo, *face.pixel_box, person_of[face.face_id]])
+    return table
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Makes the input of a benchmark when it is asked for."""
+
+    folder: Path
+    library: Library
+    name_of_face: Callable[[Library], dict[str, str]]
+
+    @property
+    def new(self) -> Path:
+        """A folder that does not exist."""
+        return self.folder / "new"
+
+    def library_and_truth(self) -> list[str | Path]:
+        """A grouped library of two people, and its truth."""
+        return [self.library.root, write_truth(self.library, self.name_of_face(self.library))]
+
+    def many_people_and_truth(self) -> list[str | Path]:
+        """A library of many people without photos, and its truth."""
+        library, person_of = made_library(self.folder / "many", 300)
+        return [library.root, write_truth(library, person_of)]
+
+    def labelled(self) -> Path:
+        """Labelled photos of two people."""
+        return make_labelled(self.folder / "labelled")
+
+    def labelled_and_pairs(self) -> list[str | Path]:
+        """Labelled photos of two people, and a list of pairs."""
+        return [self.labelled(), write_pairs(self.folder / "pairs.txt")]
+
+    def embeddings(self) -> list[str | Path]:
+        """The names of many people's photos, pairs of them, and random embeddings."""
+        rng, folder, vectors = np.random.default_rng(0), self.folder / "names", []
+        for person in range(50):
+            count = 30 if person < 14 else 8 if person < 35 else 3 if person < 40 else 1
+            centre = rng.standard_normal(16)
+            (folder / f"Person{person:02d}").mkdir(parents=True)
+            for number in range(1, count + 1):
+                (folder / f"Person{person:02d}" / f"Person{person:02d}_{number:04d}.jpg").touch()
+                vectors.append(centre + 0.3 * rng.standard_normal(16))
+        embeddings = np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.savez(self.folder / "embeddings.npz", mirrored=embeddings.astype(np.float32))
+        pairs = self.folder / "pairs.txt"
+        pairs.write_text("2\t1\n" + "Person00\t1\t2\nPerson00\t1\tPerson01\t1\n" * 2)
+        return [folder, pairs, self.folder / "embeddings.npz"]
+
+
+def browser() -> None:
+    """Skip without a browser and its driver."""
+    program("chromium")
+    program("chromedriver")
+
+
+ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
+    "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
+    "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
+    "cluster": lambda inputs: ["--sizes", "120"],
+    "imports": lambda inputs: [program("exiftool"), *inputs.library_and_truth()][1:],
+    "interview": lambda inputs: [*inputs.library_and_truth(), "--by-size"],
+    "kills": lambda inputs: [inputs.library.root, "--kills", "2"],
+    "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
+    "map": lambda inputs: ["layout", "100", "--method", "tsne"],
+    "mutants": lambda inputs: ["--count", "4", "JPEG", "PNG"],
+    "precision": lambda inputs: [*inputs.labelled_and_pairs(), "--faces", "40"],
+    "quality": lambda inputs: [
+        inputs.labelled(),
+        "--photos",
+        "8",
+        "--degraded",
+        "2",
+        "--plot",
+        inputs.folder / "q.png",
+    ],
+    "recognition": lambda inputs: [*inputs.embeddings(), "--draws", "1"],
+    "report": lambda inputs: [browser() or inputs.new, "--faces", "150", "--named", "3"],  # type: ignore[func-returns-value]
+    "scan": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--rounds", "1", "--workers", "1"],
+    "stability": lambda inputs: ["--faces", "200", "--additions", "3"],
+    "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
+    "unchanged": lambda inputs: [inputs.new, "--folders", "2", "--photos", "2", "--rounds", "1"],
+    "xmp": lambda inputs: [program("exiftool"), inputs.new, "--kind", "png"][1:],
+}
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> Inputs:
+    return Inputs(tmp_path, library, name_of_face)
+
+
+def run_benchmark(name: str, arguments: list[str | Path]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{name}", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_benchmark_is_run() -> None:
+    assert ARGUMENTS.keys() | HELPERS == set(BENCHMARKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_benchmark_runs_with_tiny_sizes(name: str, inputs: Inputs) -> None:
+    output = run_benchmark(name, ARGUMENTS[name](inputs))
+    assert any(character.isdigit() for character in output), output
+
+
+@pytest.mark.slow
+def test_benchmark_of_the_map_runs_in_a_browser() -> None:
+    browser()
+    assert "zooming in to pictures: script" in run_benchmark("map", ["browser", "60"])

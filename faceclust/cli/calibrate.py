@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.config_files import read_settings
 from faceclust.cli.output.histogram import histogram_lines
 from faceclust.cli.terminal.text import format_count
 from faceclust.store.calibrations import MAX_THRESHOLD
@@ -21,21 +20,21 @@ if TYPE_CHECKING:
 
 @click.command("calibrate")
 @click.option(
-    "--far", type=float, default=0.001, show_default=True, help="Most wrong joins there may be: of all pairs."
+    "--far", type=float, default=0.001, show_default=True, help="The largest share of wrong joins, of all pairs."
 )
-@click.option("--dry-run", "-n", is_flag=True, help="Say what was found, and write nothing.")
-@click.option("--reset", is_flag=True, help="Take the threshold that was found before out again.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show the threshold found, and write nothing.")
+@click.option("--reset", is_flag=True, help="Remove the calibrated threshold.")
 @library_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, far: float, dry_run: bool, reset: bool, library: Path | None, as_json: bool) -> None:
-    """Find the threshold that suits your own people, by the names you have confirmed.
+    """Find the threshold that suits your own people, from the names you confirmed.
 
-    Of all pairs of faces of two people, at most the share --far may end up in one group; that is
-    tried on people who had no part in choosing. Up to there the threshold rises above 1.1 only
-    as far as more faces of one person come together by it. It is written to the library's
-    config.toml, and `faceclust cluster` goes by it. It takes 29 people with two confirmed faces or
-    more; 10 do for --far 0.01.
+    Of all pairs of faces of two people, at most the share --far may end up in one group. This is
+    tested on people who had no part in the choice. Within that limit, the threshold rises above
+    1.1 only as far as it joins more faces of one person. It is written to the library's
+    config.toml, and `faceclust cluster` uses it. At least 29 people with two confirmed faces are
+    needed, or 10 for --far 0.01.
 
     \b
     Examples:
@@ -47,29 +46,25 @@ def command(ctx: click.Context, far: float, dry_run: bool, reset: bool, library:
     if reset:
         _reset_calibration(opened, dry_run, as_json)
         return
-    made = opened.calibrate(far, dry_run=dry_run)
+    calibration = opened.calibrate(far, dry_run=dry_run)
     if as_json:
-        print_json(
-            {
-                "library": str(opened.root),
-                **_library_calibration_record(made),
-                "written": made.calibrated.kept and not dry_run,
-            }
-        )
+        record = _library_calibration_record(calibration)
+        written = calibration.calibrated.kept and not dry_run
+        print_json({"library": str(opened.root), **record, "written": written})
     else:
-        _print_library_calibration(opened, made, dry_run)
-    ctx.exit(0 if made.calibrated.kept else 1)
+        _print_library_calibration(opened, calibration, dry_run)
+    ctx.exit(0 if calibration.calibrated.kept else 1)
 
 
 def _reset_calibration(library: Library, dry_run: bool, as_json: bool) -> None:
-    there = library.has_calibration() if dry_run else library.reset_calibration()
+    exists = library.has_calibration() if dry_run else library.reset_calibration()
     if as_json:
-        print_json({"library": str(library.root), "removed": there, "written": there and not dry_run})
-    elif not there:
+        print_json({"library": str(library.root), "removed": exists, "written": exists and not dry_run})
+    elif not exists:
         click.echo("there is no calibrated threshold")
     else:
-        click.echo("the calibrated threshold would go" if dry_run else "the calibrated threshold is gone")
-        _print_calibration_next_step(library, dry_run)
+        click.echo("would remove the calibrated threshold" if dry_run else "removed the calibrated threshold")
+        _print_next_step(dry_run)
 
 
 def _print_library_calibration(library: Library, calibration: LibraryCalibration, dry_run: bool) -> None:
@@ -78,42 +73,32 @@ def _print_library_calibration(library: Library, calibration: LibraryCalibration
     for line in histogram_lines(calibration.distances, found.threshold):
         click.echo(line)
     if not found.kept:
-        click.echo(
-            f"\nno threshold keeps wrong joins under {calibration.far:g}: are two names one person, or a name wrong?"
-        )
-        click.echo("see: faceclust evaluate library; nothing was written")
+        click.echo(f"\nno threshold keeps wrong joins below {calibration.far:g}; nothing was written")
+        click.echo("one person may have two names, or a name may be wrong; see: faceclust evaluate library")
         return
     click.echo(f"\nthreshold {found.threshold:g}")
-    click.echo(f"  below {found.lowest:g}: fewer faces of one person come together")
+    click.echo(f"  below {found.lowest:g}: fewer faces of one person are joined")
     if found.highest >= MAX_THRESHOLD:
-        click.echo(f"  up to {MAX_THRESHOLD:g}, the highest tried, your names speak against none")
+        click.echo(f"  up to {MAX_THRESHOLD:g}, the highest tried: not too many wrong joins")
     else:
-        click.echo(f"  above {found.highest:g}: more wrong joins than asked for")
-    click.echo(f"wrong joins, of the pairs of two people: {found.wrong:.5f}, surely under {found.bound:.5f} (95 %)")
-    click.echo(f"  of people left out of choosing: {found.held_out:.5f}; asked for: {calibration.far:g}")
+        click.echo(f"  above {found.highest:g}: more wrong joins than allowed")
+    click.echo(f"wrong joins, of the pairs of two people: {found.wrong:.5f}, at most {found.bound:.5f} (95 %)")
+    click.echo(f"  people left out of the choice: {found.held_out:.5f} (allowed: {calibration.far:g})")
     click.echo(f"joined, of the pairs of one person: {found.recall:.1%}")
-    click.echo(f"  of people left out of choosing: {found.held_out_recall:.1%}")
+    click.echo(f"  people left out of the choice: {found.held_out_recall:.1%}")
     if dry_run:
         click.echo("nothing was written: --dry-run")
     else:
         click.echo(f"wrote {library.home.config_file}", err=True)
-    _print_calibration_next_step(library, dry_run)
+    _print_next_step(dry_run)
 
 
-def _configured_threshold(library: Library) -> float | str:
-    """The threshold that a configuration file sets for `faceclust cluster`."""
-    root = click.get_current_context().find_root()
-    assert isinstance(root.command, click.Group)
-    if root.params.get("no_config"):
-        return "auto"
-    setting = read_settings(root.command, library.root, "cluster").get(("cluster", "threshold"))
-    return setting.value if setting else "auto"
-
-
-def _print_calibration_next_step(library: Library, dry_run: bool) -> None:
-    typed = _configured_threshold(library)
-    if typed != "auto":
-        click.echo(f"a configuration file says threshold = {typed:g}, which goes first (faceclust config shows it)")
+def _print_next_step(dry_run: bool) -> None:
+    options = (click.get_current_context().find_root().default_map or {}).get("cluster") or {}
+    configured = options.get("threshold", "auto")
+    if configured != "auto":
+        click.echo(f"note: a configuration file sets threshold = {configured:g}, which takes precedence")
+        click.echo("(faceclust config shows it)")
     elif not dry_run:
         click.echo("next: faceclust cluster")
 

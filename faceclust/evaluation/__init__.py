@@ -1,1 +1,1 @@
-"""How good it is: verification and clustering scores from their definitions."""
+"""Accuracy measurements on labelled photos and on a library's confirmed names."""

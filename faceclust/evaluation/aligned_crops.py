@@ -1,4 +1,4 @@
-"""Pictures of faces that are aligned already, as the `.bin` files of InsightFace hold them."""
+"""Aligned face crops, such as the `.bin` files of InsightFace hold."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
 
 def decode_crop(data: bytes) -> UInt8:
-    """The pixels (H, W, 3) of an encoded picture of a face, which may be smaller than a photo is.
-    Raises UndecodableError."""
+    """Decode an encoded crop into RGB pixels (H, W, 3); it may be smaller than a photo.
+
+    Raises UndecodableError if the data is not a picture or is too large.
+    """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if max(image.size) > _MAX_SIDE:
@@ -26,13 +28,15 @@ def decode_crop(data: bytes) -> UInt8:
             return np.asarray(image.convert("RGB"))
     except UndecodableError:
         raise
-    except Exception as error:  # decoders fail in their own ways
+    except Exception as error:  # each decoder raises exceptions of its own
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
 
 
 def crop_detections(pixels: UInt8) -> Detections:
-    """The one face that fills a square picture, with its landmarks where ArcFace's template has them;
-    none where the picture is no square."""
+    """The one face that fills a square crop, with the landmarks of ArcFace's template.
+
+    A crop that is not square has no face.
+    """
     height, width = pixels.shape[:2]
     faces = [0] if height == width else []
     return Detections(

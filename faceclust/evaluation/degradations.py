@@ -1,13 +1,13 @@
-"""What may have happened to a picture before it is looked at: JPEG, reduction, blur, noise, darkness,
-parts hidden.
+"""Degradations of pictures: JPEG, downscaling, blur, noise, exposure, occlusion.
 
-Each is a value that can be sent to another process, compared and printed; called with the upright
-pixels (H, W, 3) of a picture it gives new ones. The same pixels always become the same.
+Each is a value that can be pickled, compared and printed. It maps the upright pixels (H, W, 3) of a
+picture to new pixels, always the same ones for the same picture.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,13 @@ from PIL import Image, ImageFilter
 
 from faceclust.types import UInt8
 
+#: A picklable function of a picture's upright pixels (H, W, 3). Cached measurements go by its `repr`.
+Degradation = Callable[[UInt8], UInt8]
+
 
 @dataclass(frozen=True)
 class JpegCompression:
-    """Saved as a JPEG of this quality (libjpeg's, 1 to 100), and read again."""
+    """Encoding as JPEG at libjpeg's `quality`, 1 to 100."""
 
     quality: int
 
@@ -31,7 +34,7 @@ class JpegCompression:
 
 @dataclass(frozen=True)
 class Downscaling:
-    """Reduced to a `factor`-th of its sides; with `back` blown up again to the size it had."""
+    """Division of both sides by `factor`; with `restore_size`, then enlarged to the old size."""
 
     factor: float
     restore_size: bool = False
@@ -45,7 +48,7 @@ class Downscaling:
 
 @dataclass(frozen=True)
 class GaussianBlur:
-    """Out of focus: blurred by a Gaussian of this many pixels' standard deviation."""
+    """Blur by a Gaussian with a standard `deviation` in pixels."""
 
     deviation: float
 
@@ -55,18 +58,19 @@ class GaussianBlur:
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """Independent Gaussian noise of this standard deviation (of 255) in every channel."""
+    """Independent Gaussian noise in every channel, with a standard `deviation` in units of 1/255."""
 
     deviation: float
 
     def __call__(self, pixels: UInt8) -> UInt8:
+        # The seed comes from the picture, so that the same picture gets the same noise.
         noise = np.random.default_rng(int(pixels.sum())).normal(0, self.deviation, pixels.shape)
         return _to_uint8(pixels + noise)
 
 
 @dataclass(frozen=True)
 class ExposureChange:
-    """Every value times this: below 1 darker, with fewer steps left; above 1 lighter, cut off at white."""
+    """Multiplication of every value by `factor`: darker below 1, lighter and clipped at white above 1."""
 
     factor: float
 
@@ -76,7 +80,7 @@ class ExposureChange:
 
 @dataclass(frozen=True)
 class LeftOcclusion:
-    """Cut off on the left: this share of the width is black. At 0.5 half of a face in the middle."""
+    """A black left part, of this `share` of the width; 0.5 hides half of a centred face."""
 
     share: float
 
@@ -88,8 +92,10 @@ class LeftOcclusion:
 
 @dataclass(frozen=True)
 class BandOcclusion:
-    """A grey band right across, this share of the height tall, that ends at `end` of the height: what
-    a scarf does to a face in the middle, from the chin up."""
+    """A grey band across the picture, of this `share` of the height, ending at `end` of the height.
+
+    It covers a centred face from the chin upwards, as a scarf does.
+    """
 
     share: float
     end: float = 0.7

@@ -1,4 +1,4 @@
-"""Faces in a file: embeddings with labels, from here or from another program."""
+"""Labelled embeddings in an .npz or .parquet file, from faceclust or another program."""
 
 from __future__ import annotations
 
@@ -21,18 +21,23 @@ from faceclust.types import FaceTable, Float32
 
 _LABEL_COLUMNS = ("label", "labels", "person", "name")
 _PHOTO_COLUMNS = ("photo_hash", "photo", "photos", "file", "path")
-_HINT = "an .npz holds embeddings (n, d) and labels (n); a .parquet a column embedding and one of " + ", ".join(
-    _LABEL_COLUMNS
+_COLUMN_CANDIDATES = {"labels": _LABEL_COLUMNS, "photos": _PHOTO_COLUMNS, "ids": ("face_id",)}
+_HINT = (
+    "expected an .npz with embeddings (n, d) and labels (n), or a .parquet with a column embedding and one of "
+    + ", ".join(_LABEL_COLUMNS)
 )
-#: How far norms may be from their mean and still count as all the same.
+#: Norms this near to their mean, relative to it, count as equal.
 _COMMON_NORM_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class SavedFaces:
-    """The faces of a file, and its labels, "" where it has none of a face; `labels` None where it
-    has none at all. `norm`: what all embeddings had, None where they differ; `radius`: what they
-    have now. `photos_known`: whether the file tells which faces are on one photo."""
+    """The faces of a file and their labels.
+
+    `labels` (n,) is "" for a face without a label, and None if the file has no labels. `norm` is the
+    norm of the embeddings in the file, None if they differ; `radius` is their norm now.
+    `photos_known` is true if the file has a column of photos.
+    """
 
     faces: FaceTable
     labels: NDArray[np.str_] | None
@@ -42,15 +47,15 @@ class SavedFaces:
 
 
 def read_embedding_file(file: Path, radius: float | None, pack_radius: float) -> SavedFaces:
-    """The faces of an .npz or a .parquet file.
+    """Read the faces of an .npz or .parquet file, and scale all embeddings to one norm.
 
-    All embeddings get one norm: `radius`; by default the one they were saved with, but unit vectors
-    and vectors of many lengths get `installed_files`, that of the models in use, on whose scale 1.1 is the
-    operating point. Raises UsageError for a file that holds no embeddings.
+    The norm is `radius`, by default the one in the file. Unit vectors and vectors of different
+    norms get `pack_radius`, at which 1.1 is the operating point. Raises UsageError if the file
+    holds no embeddings.
     """
     read = {".npz": _read_npz, ".parquet": _read_parquet}.get(file.suffix.lower())
     if read is None:
-        raise UsageError(f"{file} is neither an .npz nor a .parquet", hint=_HINT)
+        raise UsageError(f"{file} must end in .npz or .parquet", hint=_HINT)
     try:
         columns = read(file.expanduser())
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
@@ -58,47 +63,47 @@ def read_embedding_file(file: Path, radius: float | None, pack_radius: float) ->
     embeddings, norm = _validate_embeddings(columns.embeddings, file)
     kept = norm if norm is not None and abs(norm - 1) > _COMMON_NORM_TOLERANCE else None
     radius = radius or columns.radius or kept or pack_radius
-    ids, first, times = np.unique(columns.ids, return_index=True, return_counts=True)
-    if columns.radius is None and len(ids) < len(columns.ids):  # in a cache of ours copies share an id
-        again = str(ids[times > 1][0])
+    ids, first, counts = np.unique(columns.ids, return_index=True, return_counts=True)
+    if columns.radius is None and len(ids) < len(columns.ids):  # only in our own caches do copies share an id
+        duplicate = str(ids[counts > 1][0])
         raise UsageError(
-            f"{file}: {len(columns.ids) - len(ids)} rows have a face id of others; the first is {again!r}",
+            f"{file}: {len(columns.ids) - len(ids)} rows repeat a face id; the first is {duplicate!r}",
             hint="give every face an id of its own, or leave out face_ids",
         )
     scaled = embeddings * (radius / np.linalg.norm(embeddings, axis=1, keepdims=True))
     n = len(first)
+    photos = np.char.mod("%09d", np.arange(len(columns.ids))) if columns.photos is None else columns.photos
     faces = FaceTable(
         face_ids=ids,
-        photo_ids=(np.char.mod("%09d", np.arange(len(columns.ids))) if columns.photos is None else columns.photos)[
-            first
-        ],
+        photo_ids=photos[first],
         embeddings=np.ascontiguousarray(scaled[first], np.float32),
         quality=np.ones(n, np.float32) if columns.quality is None else columns.quality[first],
         taken_at=np.full(n, np.datetime64("NaT", "s")),
         boxes=np.zeros((n, 4), np.float32),
         shots=np.full((n, 2), -1, np.int64),
     )
-    return SavedFaces(
-        faces, None if columns.labels is None else columns.labels[first], norm, radius, columns.photos is not None
-    )
+    labels = None if columns.labels is None else columns.labels[first]
+    return SavedFaces(faces, labels, norm, radius, columns.photos is not None)
 
 
 def label_saved_faces(saved: SavedFaces, truth: str | Path | None) -> LabelledFaces:
-    """The faces with the file's own labels, or, by face id, those of a CSV with the columns face_id and
-    person. Raises UsageError where there are neither."""
+    """Label faces by the file's own labels or, if given, by a CSV with the columns face_id and person.
+
+    Raises UsageError if there is neither.
+    """
     if truth is None:
         if saved.labels is None:
-            raise UsageError("the file does not say who the faces are", hint=f"name a --truth; or: {_HINT}")
+            raise UsageError("the file holds no labels", hint=f"name a --truth; or: {_HINT}")
         return LabelledFaces(saved.faces, saved.labels, photos_known=saved.photos_known)
     names = None if str(truth) == FOLDERS else read_persons_by_face_id(Path(truth))
     if names is None:
         raise UsageError(
-            f"{truth} does not tell of faces by their ids, and of a saved file no more is known than these",
+            f"{truth} does not name persons by face id, as a file of embeddings needs",
             hint="write a CSV with the columns face_id and person",
         )
-    here = saved.faces.face_ids.tolist()
-    persons = np.array([names.get(face, "") for face in here], dtype=np.str_)
-    return LabelledFaces(saved.faces, persons, missed=len(names.keys() - set(here)), photos_known=saved.photos_known)
+    ids = saved.faces.face_ids.tolist()
+    persons = np.array([names.get(face, "") for face in ids], dtype=np.str_)
+    return LabelledFaces(saved.faces, persons, missed=len(names.keys() - set(ids)), photos_known=saved.photos_known)
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class _Columns:
 def _read_npz(file: Path) -> _Columns:
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         if "embeddings" not in content:
-            raise ValueError(f"it has no array embeddings (but {', '.join(content) or 'none'})")
+            raise ValueError(f"missing array: embeddings (found: {', '.join(content) or 'none'})")
         embeddings = content["embeddings"]
         labels = content.get("labels", None)
         photos = content.get("photos", None)
@@ -125,10 +130,10 @@ def _read_npz(file: Path) -> _Columns:
 def _read_parquet(file: Path) -> _Columns:
     schema = pq.read_schema(file)
     if "embedding" not in schema.names:
-        raise ValueError("it has no column embedding")
+        raise ValueError("missing column: embedding")
     names = {
-        name: next((column for column in some if column in schema.names), None)
-        for name, some in _COLUMN_CANDIDATES.items()
+        name: next((column for column in candidates if column in schema.names), None)
+        for name, candidates in _COLUMN_CANDIDATES.items()
     }
     table = pq.read_table(
         file, columns=["embedding", *dict.fromkeys(filter(None, names.values())), *_quality_columns(schema)]
@@ -138,13 +143,13 @@ def _read_parquet(file: Path) -> _Columns:
     if not (
         pa.types.is_list(lists.type) or pa.types.is_fixed_size_list(lists.type) or pa.types.is_large_list(lists.type)
     ):
-        raise ValueError(f"its column embedding holds {lists.type}, no lists of numbers")
+        raise ValueError(f"the column embedding holds {lists.type}, not lists of numbers")
     sizes = lists.value_lengths().to_numpy(zero_copy_only=False)
     if len(sizes) and sizes.min() != sizes.max():
-        raise ValueError("its embeddings are not all of one dimension")
+        raise ValueError("the embeddings differ in dimension")
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     quality = None
-    if _quality_columns(schema):  # null, as not a number, is the worst
+    if _quality_columns(schema):  # null and nan count as the lowest quality
         quality = np.nan_to_num(np.asarray(table["quality"].to_numpy(), np.float32), nan=0.0)
     found = {name: _column_to_text(table[column]) if column else None for name, column in names.items()}
     return _validate_columns(
@@ -153,9 +158,6 @@ def _read_parquet(file: Path) -> _Columns:
         radius=_read_radius(schema),
         quality=quality,
     )
-
-
-_COLUMN_CANDIDATES = {"labels": _LABEL_COLUMNS, "photos": _PHOTO_COLUMNS, "ids": ("face_id",)}
 
 
 def _quality_columns(schema: pa.Schema) -> list[str]:
@@ -167,7 +169,7 @@ def _column_to_text(column: pa.ChunkedArray) -> NDArray[np.str_]:
 
 
 def _read_radius(schema: pa.Schema) -> float | None:
-    """That of a cache of faceclust; None for another file."""
+    """The radius of a faceclust cache; None for another file."""
     try:
         return parse_cache_info(schema).radius
     except (ValueError, FaceclustError):
@@ -183,40 +185,35 @@ def _validate_columns(
     quality: Float32 | None = None,
 ) -> _Columns:
     if embeddings.ndim != 2 or not embeddings.size or embeddings.dtype.kind not in "fiu":
-        raise ValueError(f"its embeddings are {embeddings.dtype} of shape {embeddings.shape}, not numbers (n, d)")
+        raise ValueError(f"embeddings: expected numbers (n, d), not {embeddings.dtype} of shape {embeddings.shape}")
     n = len(embeddings)
     for name, column in (("labels", labels), ("photos", photos), ("face ids", ids)):
         if column is not None and column.shape != (n,):
-            raise ValueError(f"it has {n} embeddings and {name} of shape {column.shape}")
-    numbers = np.char.mod("%09d", np.arange(n))
-    text = {
-        name: None if column is None else _array_to_text(column)
-        for name, column in (("l", labels), ("p", photos), ("i", ids))
-    }
+            raise ValueError(f"{name}: expected shape ({n},) for {n} embeddings, not {column.shape}")
     return _Columns(
         embeddings.astype(np.float64),
-        text["l"],
-        text["p"],
-        numbers if text["i"] is None else text["i"],
+        None if labels is None else _array_to_text(labels),
+        None if photos is None else _array_to_text(photos),
+        np.char.mod("%09d", np.arange(n)) if ids is None else _array_to_text(ids),
         radius,
         quality,
     )
 
 
 def _array_to_text(column: NDArray[Any]) -> NDArray[np.str_]:
-    """As text; "" for what is not a number, or no time."""
-    nothing = column != column if column.dtype.kind in "fcmM" else np.zeros(len(column), np.bool_)
-    return np.asarray(np.where(nothing, "", column.astype(np.str_)), np.str_)
+    """The values as text; "" for nan and not-a-time."""
+    missing = column != column if column.dtype.kind in "fcmM" else np.zeros(len(column), np.bool_)
+    return np.asarray(np.where(missing, "", column.astype(np.str_)), np.str_)
 
 
 def _validate_embeddings(embeddings: NDArray[np.float64], file: Path) -> tuple[NDArray[np.float64], float | None]:
-    """The embeddings, and the norm that all of them have, if they do."""
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite, and told below
+    """The embeddings and their common norm, None if the norms differ. Raises UsageError for a bad row."""
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinite norm is refused below
         norms = np.linalg.norm(embeddings, axis=1)
     bad = np.flatnonzero(~np.isfinite(norms) | (norms < 1e-9))
     if len(bad):
         raise UsageError(
-            f"{file}: row {bad[0]} is no embedding: its length is {norms[bad[0]]:g}", hint="leave such rows out"
+            f"{file}: row {bad[0]} is not an embedding: its norm is {norms[bad[0]]:g}", hint="leave out such rows"
         )
     mean = float(norms.mean())
     return embeddings, mean if bool((np.abs(norms - mean) <= _COMMON_NORM_TOLERANCE * mean).all()) else None

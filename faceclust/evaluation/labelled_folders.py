@@ -1,4 +1,4 @@
-"""Photos whose person is known: <folder>/<person>/<photo>, as Labeled Faces in the Wild has them."""
+"""Labelled photos as <folder>/<person>/<photo>, the layout of Labeled Faces in the Wild."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from faceclust.files.names import PHOTO_EXTENSIONS
 
 @dataclass(frozen=True)
 class LabelledPhotos:
-    """`photos` are POSIX paths below `folder`, sorted; `persons` (n,) the folders they lie in."""
+    """Sorted POSIX paths of photos below `folder`; the first part of each is its person."""
 
     folder: Path
     photos: tuple[str, ...]
 
     @property
     def persons(self) -> NDArray[np.str_]:
+        """The person of each photo, (n,)."""
         return np.array([photo.partition("/")[0] for photo in self.photos], dtype=np.str_)
 
     @property
     def paths(self) -> list[Path]:
+        """The path of each photo."""
         return [self.folder / photo for photo in self.photos]
 
 
 def find_labelled_photos(folder: Path) -> LabelledPhotos:
-    """The photos in the folders of a folder, each named after the person its photos show. Raises
-    UsageError where there is no such."""
+    """Find the photos in a folder of person folders. Raises UsageError if there are none."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     found = [
@@ -39,5 +40,5 @@ def find_labelled_photos(folder: Path) -> LabelledPhotos:
         if path.suffix.lower() in PHOTO_EXTENSIONS and not path.name.startswith(".") and path.is_file()
     ]
     if not found:
-        raise UsageError(f"{folder} holds no labelled photos", hint="it should hold <person>/<photo>, as LFW does")
+        raise UsageError(f"{folder} holds no labelled photos", hint="expected <person>/<photo>, as in LFW")
     return LabelledPhotos(folder, tuple(sorted(found)))

@@ -1,6 +1,6 @@
-"""The main face of each of many pictures, by a pack's models: what every measurement is made of.
+"""The main face of each of many pictures, by a pack: the input of every measurement.
 
-Worked out once for the same pictures, models and treatment, then kept in the user's cache folder.
+Faces are measured once for the same pictures, pack and degradation, and cached in the user's cache folder.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -20,36 +18,33 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from faceclust.errors import CacheError, FaceclustError
-from faceclust.evaluation.aligned_crops import crop_detections, decode_crop
+from faceclust.errors import CacheError
+from faceclust.evaluation.degradations import Degradation
+from faceclust.evaluation.face_finder import FaceFinder, MainFace, Picture, PictureTask
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
-from faceclust.photos.decode import decode_photo
-from faceclust.photos.errors import UndecodableError
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import Float32, PhotoRef, UInt8, check_array
+from faceclust.scan.examine_pool import PHOTO_TIME_LIMIT
+from faceclust.scan.workers.pool import run_isolated
+from faceclust.scan.workers.process import LossCause, LostTask
+from faceclust.types import Float32, check_array
 from faceclust.version import __version__
-from faceclust.vision.pipeline import FaceAnalyser
 
-#: What is done to a picture's upright pixels (H, W, 3) before its face is looked for: a function of
-#: a module, since it goes to other processes. Its `repr` tells treatments apart.
-Degradation = Callable[[UInt8], UInt8]
-#: A file, or an encoded picture that another file holds.
-Picture = Path | bytes
-_CHUNK = 32  # pictures a worker takes at a time
-_PICTURES_PER_FILE = 256  # pictures kept together: what is lost at most where a run is stopped
-_CACHE_VERSION = 3  # one more whenever the same pictures give other numbers, such as `quality`
+_MIN_PICTURES_PER_WORKER = 32  # for fewer, opening the models again takes longer than it saves
+_PICTURES_PER_FILE = 256  # cached together: an interrupted run loses at most so many for each worker
+_CACHE_VERSION = 3  # raised whenever the same pictures give other numbers, such as `quality`
 
 
 @dataclass(frozen=True)
 class MainFaces:
-    """One face of each of n pictures: of several the one nearest the picture's middle.
+    """One face for each of n pictures: the one nearest to the picture's centre.
 
-    `found` (n,): whether there is one; all else of a picture without is 0. `chip` and `mirror`
-    float32 (n, d): the model's own vectors of the chip and of its mirror image, not scaled. `boxes`
-    float32 (n, 4) and `landmarks` float32 (n, 5, 2) in pixels of the picture; `scores`, `quality`
-    float32 (n,) as in the caches."""
+    `found` (n,) is false for a picture without a face, whose other values are all 0. `chip` and
+    `mirror` float32 (n, d) are the embedder's unscaled vectors of the chip and its mirror image.
+    `boxes` float32 (n, 4) and `landmarks` float32 (n, 5, 2) are in pixels of the picture. `scores` and
+    `quality` float32 (n,) are the same as in caches.
+    """
 
     found: NDArray[np.bool_]
     chip: Float32
@@ -71,15 +66,31 @@ class MainFaces:
 
     @property
     def norms(self) -> Float32:
-        """The lengths of the chips' vectors, (n,)."""
+        """The norms of the chips' vectors, (n,)."""
         return np.asarray(np.linalg.norm(self.chip, axis=1), np.float32)
 
     def embeddings(self, radius: float, *, mirrored: bool) -> Float32:
-        """float32 (n, d) of norm `radius`: of the chip, or of the mean of the chip's and its mirror
-        image's vectors; 0 where no face was found."""
+        """Embeddings float32 (n, d) of norm `radius`; 0 for a picture without a face.
+
+        An embedding is the chip's vector or, if `mirrored`, the mean with its mirror image's.
+        """
         vectors = self.chip + self.mirror if mirrored else self.chip
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors * (radius / np.maximum(norms, 1e-12)), np.float32)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Pictures that are cached together. `start`: the position of the first among all pictures."""
+
+    start: int
+    pictures: Sequence[Picture]
+    degradations: Sequence[Degradation | None]
+    cache_file: Path
+
+    def tasks(self) -> Iterator[PictureTask]:
+        for offset, (picture, degradation) in enumerate(zip(self.pictures, self.degradations, strict=True)):
+            yield PictureTask(self.start + offset, picture, degradation)
 
 
 def find_main_faces(
@@ -90,100 +101,81 @@ def find_main_faces(
     aligned: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
-    description: str = "looking at pictures",
+    description: str = "finding faces",
 ) -> MainFaces:
-    """The main face of each picture, in their order, from the cache where all is as it was.
+    """Find the main face of each picture, in their order; from the cache if nothing has changed.
 
-    `treatment`: one for all pictures, or a list with one for each. `aligned`: the pictures are faces
-    cut out as ArcFace wants them, none is looked for (see `evaluation.aligned_crops`). `workers`: processes,
-    default one a core. Raises PackError where the models cannot be used. A
-    file that is no picture counts as one without a face.
+    `degradation` is one for all pictures, or a list with one for each. `aligned` pictures are faces
+    cut by ArcFace's template: the detector is skipped (see `evaluation.aligned_crops`). `workers` is
+    the number of processes, one a core by default. A picture that cannot be read has no face, nor has
+    one that kills its process twice. Raises PackError if the models cannot be used.
     """
-    treatments = degradation if isinstance(degradation, Sequence) else [degradation] * len(pictures)
-    parts = [slice(start, start + _PICTURES_PER_FILE) for start in range(0, len(pictures), _PICTURES_PER_FILE)] or [
-        slice(0)
-    ]
-    files = [_cache_folder() / f"{_cache_key(pictures[part], pack, treatments[part], aligned)}.npz" for part in parts]
-    known = [_read_cached(file) for file in files]
-    if missing := [number for number, faces in enumerate(known) if faces is None]:
+    degradations = degradation if isinstance(degradation, Sequence) else [degradation] * len(pictures)
+    batches = []
+    for start in range(0, len(pictures), _PICTURES_PER_FILE):
+        part = slice(start, start + _PICTURES_PER_FILE)
+        key = _cache_key(pictures[part], pack, degradations[part], aligned)
+        batches.append(_Batch(start, pictures[part], degradations[part], _cache_folder() / f"{key}.npz"))
+    faces = {batch.start: _read_cached(batch.cache_file) for batch in batches}
+    if missing := [batch for batch in batches if faces[batch.start] is None]:
         require_files(pack)
         progress = progress or SilentProgress()
-        progress.start(description, sum(len(pictures[parts[number]]) for number in missing), "pictures")
-        count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _CHUNK))
-        look = partial(_find_main_face, aligned=aligned)
+        count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _MIN_PICTURES_PER_WORKER))
+        progress.start(description, sum(len(batch.pictures) for batch in missing), "pictures")
         try:
-            with ProcessPoolExecutor(count, initializer=_open_models, initargs=(pack,)) as pool:
-                begun = [
-                    pool.map(look, pictures[parts[number]], treatments[parts[number]], chunksize=_CHUNK)
-                    for number in missing
-                ]
-                for number, rows in zip(missing, begun, strict=True):
-                    found = []
-                    for row in rows:
-                        found.append(row)
-                        progress.advance()
-                    faces = known[number] = _stack_rows(found, pack.embedder.dimension)
-                    _write_cached(files[number], faces)
-        except BrokenProcessPool as error:
-            raise FaceclustError("a process looking at pictures died", hint="is there enough memory?") from error
+            for batch, measured in _measure(missing, pack, aligned, count, progress):
+                faces[batch.start] = measured
         finally:
             progress.finish()
-    return _concatenate([faces for faces in known if faces is not None])
+    return _concatenate([_stack([], pack.embedder.dimension), *(found for found in faces.values() if found)])
 
 
-_FaceRow = tuple[Float32, Float32, Float32, Float32, float, float]
-
-#: A worker's own, opened once.
-_analyser: FaceAnalyser | FaceclustError | None = None
-
-
-def _open_models(pack: Pack) -> None:
-    global _analyser
-    try:
-        _analyser = FaceAnalyser(pack)
-    except FaceclustError as error:  # said by the first picture: here it would end the process
-        _analyser = error
-
-
-def _find_main_face(picture: Picture, treatment: Degradation | None, *, aligned: bool) -> _FaceRow | None:
-    """In a worker: the picture's main face, None where there is none."""
-    if isinstance(_analyser, FaceclustError):
-        raise _analyser
-    assert _analyser is not None
-    try:
-        pixels = decode_crop(picture) if isinstance(picture, bytes) else _decode_file(picture)
-    except (OSError, UndecodableError):
-        return None
-    if treatment is not None:
-        pixels = treatment(pixels)
-    seen = crop_detections(pixels) if aligned else _analyser.refine(pixels, _analyser.detect(pixels))
-    ((found, _, quality, _),) = _analyser.embed([seen], [_analyser.align(pixels, seen)])
-    if not len(found):
-        return None
-    middle = np.array(pixels.shape[1::-1]) / 2
-    off = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) ** 2
-    main = int(off.sum(axis=1).argmin())
-    face = found.take(np.array([main]))
-    chip, mirror = _analyser.raw_vectors(_analyser.align(pixels, face))
-    if not np.isfinite([chip, mirror]).all():  # of a mirror image that the models do not look at otherwise
-        return None
-    return chip[0], mirror[0], face.boxes[0], face.landmarks[0], float(face.scores[0]), float(quality[main])
+def _measure(
+    batches: Sequence[_Batch], pack: Pack, aligned: bool, workers: int, progress: Progress
+) -> Iterator[tuple[_Batch, MainFaces]]:
+    """Measure batches in worker processes, and cache each one that is complete."""
+    batch_of = {batch.start: batch for batch in batches}
+    rows: dict[int, dict[int, MainFace | None]] = {batch.start: {} for batch in batches}
+    uncacheable: set[int] = set()
+    tasks = (task for batch in batches for task in batch.tasks())
+    worker = partial(FaceFinder, pack, aligned)
+    for task, outcome in run_isolated(worker, tasks, workers, lambda: False, PHOTO_TIME_LIMIT):
+        start = task.index - task.index % _PICTURES_PER_FILE
+        if isinstance(outcome, LostTask):
+            progress.note(_describe_loss(task, outcome))
+            if outcome.cause is not LossCause.CRASHED:  # memory or time may suffice another day
+                uncacheable.add(start)
+            outcome = None
+        rows[start][task.index] = outcome
+        progress.advance()
+        if len(rows[start]) == len(batch_of[start].pictures):
+            found = rows.pop(start)
+            faces = _stack([found[index] for index in sorted(found)], pack.embedder.dimension)
+            if start not in uncacheable:
+                _write_cached(batch_of[start].cache_file, faces)
+            yield batch_of[start], faces
 
 
-def _decode_file(path: Path) -> UInt8:
-    data = path.read_bytes()
-    return decode_photo(data, PhotoRef(path.name, len(data), 0)).pixels
+def _describe_loss(task: PictureTask, lost: LostTask) -> str:
+    name = f"picture {task.index + 1}" if isinstance(task.picture, bytes) else str(task.picture)
+    died = lost.cause in (LossCause.CRASHED, LossCause.KILLED)
+    return f"skipped {name}: its process {'died twice:' if died else 'took longer than'} {lost.detail}"
 
 
-def _stack_rows(rows: Sequence[_FaceRow | None], dimension: int) -> MainFaces:
-    shapes: tuple[tuple[int, ...], ...] = ((dimension,), (dimension,), (4,), (5, 2), (), ())
-    nothing = tuple(np.zeros(shape, np.float32) for shape in shapes)
-    columns = zip(*(row or nothing for row in rows), strict=True) if rows else [()] * len(shapes)
-    arrays = (
-        np.array(list(column), np.float32).reshape(len(rows), *shape)
-        for column, shape in zip(columns, shapes, strict=True)
+def _stack(faces: Sequence[MainFace | None], dimension: int) -> MainFaces:
+    def column(name: str, *shape: int) -> Float32:
+        values = [np.zeros(shape) if face is None else getattr(face, name) for face in faces]
+        return np.array(values, np.float32).reshape(len(faces), *shape)
+
+    return MainFaces(
+        found=np.array([face is not None for face in faces], np.bool_),
+        chip=column("chip", dimension),
+        mirror=column("mirror", dimension),
+        boxes=column("box", 4),
+        landmarks=column("landmarks", 5, 2),
+        scores=column("score"),
+        quality=column("quality"),
     )
-    return MainFaces(np.array([row is not None for row in rows], np.bool_), *arrays)
 
 
 def _concatenate(parts: Sequence[MainFaces]) -> MainFaces:
@@ -192,12 +184,15 @@ def _concatenate(parts: Sequence[MainFaces]) -> MainFaces:
 
 
 def _cache_key(
-    pictures: Sequence[Picture], pack: Pack, treatment: Degradation | Sequence[Degradation | None] | None, aligned: bool
+    pictures: Sequence[Picture], pack: Pack, degradations: Sequence[Degradation | None], aligned: bool
 ) -> str:
-    """What the outcome depends on: the pictures by path, size and time, or by their bytes; the
-    models; the treatment."""
-    how = f"{__version__} {_CACHE_VERSION} {pack.fingerprint} {treatment!r}{' aligned' if aligned else ''}"
-    digest = hashlib.blake2b(how.encode(), digest_size=16)
+    """A digest of everything the faces depend on.
+
+    Files count by path, size and time stamp, pictures held in memory by their bytes, a degradation by
+    its repr.
+    """
+    settings = f"{__version__} {_CACHE_VERSION} {pack.fingerprint} {degradations!r}{' aligned' if aligned else ''}"
+    digest = hashlib.blake2b(settings.encode(), digest_size=16)
     for picture in pictures:
         if isinstance(picture, bytes):
             digest.update(hashlib.blake2b(picture).digest())
@@ -215,14 +210,14 @@ def _cache_folder() -> Path:
 
 def _read_cached(path: Path) -> MainFaces | None:
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            return MainFaces(**{field.name: kept[field.name] for field in fields(MainFaces)})
+        with np.load(path, allow_pickle=False) as cached:
+            return MainFaces(**{field.name: cached[field.name] for field in fields(MainFaces)})
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 
 def _write_cached(path: Path, faces: MainFaces) -> None:
     arrays = {field.name: getattr(faces, field.name) for field in fields(MainFaces)}
-    with contextlib.suppress(CacheError):  # it is measured again then
+    with contextlib.suppress(CacheError):  # a full disk costs only another measurement
         make_private_folder(path.parent)
         write_private_atomically(path, lambda stream: np.savez(stream, **arrays), durable=False)

@@ -1,8 +1,8 @@
-"""A pack's radius: where average linkage groups labelled faces best becomes 1.1.
+"""A pack's radius: the norm at which 1.1 clusters labelled faces best.
 
-The faces are grouped as `cluster` does it (average linkage in two passes) at many cuts of the squared
-L2 of unit vectors; each grouping is scored by BCubed F against the labels. Where F is about as good
-as it gets over a range of cuts, the middle of that range is taken: one best cut may be luck.
+The faces are clustered as `cluster` does it (average linkage in two passes) at many squared L2
+distances of unit vectors. Each clustering is scored by BCubed F against the labels. The middle of the
+range of about equally good distances is taken, because a single best distance may be luck.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import OPERATING_POINT, Float32
 
-MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE = 20, 10  # below these there is nothing to be learnt
-UNDERSAMPLED_PEOPLE, UNDERSAMPLED_FACES = 200, 1000  # below these a best cut is not that of a large library
-#: A worse best, or cuts as good over more of their middle, set no radius: of twenty people, each of them
-#: well apart, they span .7.
+MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE = 20, 10  # with fewer, a best distance means nothing
+UNDERSAMPLED_PEOPLE, UNDERSAMPLED_FACES = 200, 1000  # with fewer, it is too large for a large library
+#: Limits beyond which the faces set no radius. The good distances of twenty easy people span 0.7 of their middle.
 MIN_F, MAX_RELATIVE_WIDTH = 0.5, 1.0
-_F_TOLERANCE = 0.005  # of BCubed F: cuts this near the best are as good; of few people, one of them more or less
-_FINE_STEP, _COARSE_STEP = 0.005, 10  # of the distance of two unlike faces; how many of these at first
-_MAX_FINE_STEPS = 250  # of these: a quarter more than the distance of two unlike faces
-_MAX_F_DROP = 0.15  # of F below the best: from there on it only falls
+_F_TOLERANCE = 0.005  # BCubed F this near to the best counts as equally good
+_FINE_STEP, _COARSE_STEP = 0.005, 10  # a share of the median distance of two faces; a number of fine steps
+_MAX_FINE_STEPS = 250  # up to 1.25 times the median distance of two faces
+_MAX_F_DROP = 0.15  # an F so far below the best ends the search: it only falls from there
 
 
 @dataclass(frozen=True)
 class DistanceScore:
-    """How well faces are grouped at a `distance`, squared L2 of unit vectors: BCubed."""
+    """BCubed precision, recall and F of the clustering at `distance`, squared L2 of unit vectors."""
 
     distance: float
     precision: float
@@ -47,9 +46,13 @@ class DistanceScore:
 
 @dataclass(frozen=True)
 class RadiusEstimate:
-    """`radius`: what makes the middle of the best cuts 1.1. `cuts`: all that were tried, rising;
-    `best`: the one of the highest F; `low` and `high`: the cuts about as good as that one. `people`
-    with at least one face found, `repeated` of them with several; `lost`: photos without a face."""
+    """A radius and the evidence for it.
+
+    `radius` makes the middle of the best distances 1.1. `cuts` are the scores of all distances tried, in
+    rising order; `best` has the highest F. Distances from `low` to `high` are about as good. `people`
+    counts people with a found face, `people_with_several` those with at least two.
+    `photos_without_face` counts photos on which no face was found.
+    """
 
     radius: float
     cuts: tuple[DistanceScore, ...]
@@ -63,36 +66,39 @@ class RadiusEstimate:
 
     @property
     def middle(self) -> float:
+        """The middle of the good distances."""
         return (self.low + self.high) / 2
 
     @property
     def relative_width(self) -> float:
-        """The range of the cuts about as good as the best, of their middle."""
+        """The width of the range of good distances, relative to its middle."""
         return (self.high - self.low) / self.middle
 
     @property
     def rejection_reason(self) -> str | None:
-        """Why these faces set no radius; None where they do."""
+        """The reason to reject the estimate; None if it is usable."""
         if self.best.f < MIN_F:
-            return f"at the best cut BCubed F is {self.best.f:.2f}, and {MIN_F:g} is the least"
+            return f"the best BCubed F is {self.best.f:.2f}, and at least {MIN_F:g} is needed"
         if self.relative_width > MAX_RELATIVE_WIDTH:
             width, limit = f"{self.relative_width:.0%}", f"{MAX_RELATIVE_WIDTH:.0%}"
-            return f"cuts over {width} of their middle do as well, and {limit} is the most"
+            return f"the good distances span {width} of their middle, and at most {limit} is allowed"
         return None
 
     @property
     def is_undersampled(self) -> bool:
-        """Whether there were too few faces to set the radius for a large library."""
+        """True if there are too few people or faces to set the radius for a large library."""
         return self.people < UNDERSAMPLED_PEOPLE or self.faces < UNDERSAMPLED_FACES
 
 
 def find_radius(
     labelled: LabelledPhotos, pack: Pack, *, workers: int | None = None, progress: Progress | None = None
 ) -> RadiusEstimate:
-    """The radius that labelled photos ask for. Raises UsageError where there are too few people on
-    them, PackError for models that cannot be used."""
+    """Estimate a pack's radius on labelled photos.
+
+    Raises UsageError if there are too few people, PackError if the models cannot be used.
+    """
     faces = find_main_faces(
-        labelled.paths, pack, workers=workers, progress=progress, description="looking at labelled photos"
+        labelled.paths, pack, workers=workers, progress=progress, description="finding labelled faces"
     )
     units = faces.embeddings(1.0, mirrored=pack.embedder.mirror)
     usable = faces.found & np.isfinite(units).all(axis=1)
@@ -101,9 +107,9 @@ def find_radius(
     repeated = int((counts > 1).sum())
     if len(counts) < MIN_LABELLED_PEOPLE or repeated < MIN_REPEATED_PEOPLE:
         raise UsageError(
-            f"{labelled.folder}: faces of {len(counts)} people, of {repeated} more than one; "
-            f"it takes {MIN_LABELLED_PEOPLE}, and {MIN_REPEATED_PEOPLE} with more than one",
-            hint="with fewer people nothing shows which faces are too unlike to be one person's; LFW has 5,749",
+            f"{labelled.folder}: too few people: {len(counts)} with a face, {repeated} with at least two; "
+            f"{MIN_LABELLED_PEOPLE} and {MIN_REPEATED_PEOPLE} are needed",
+            hint="choose a larger collection, such as LFW with 5,749 people",
         )
     cuts = score_distances(units[usable], persons, progress or SilentProgress())
     best = max(cuts, key=lambda cut: cut.f)
@@ -124,48 +130,50 @@ def find_radius(
 def score_distances(
     units: Float32, persons: Sequence[str] | NDArray[np.str_], progress: Progress
 ) -> tuple[DistanceScore, ...]:
-    """Groupings of unit vectors (n, d) at cuts in steps of a twentieth of the distance of two unlike
-    faces, then ten times as fine about the best, as far as they are as good; by rising distance."""
-    unlike = _median_distance(units)
+    """Score clusterings of unit vectors (n, d) at many distances; return them in rising order.
+
+    The first steps are a twentieth of the median distance of two faces. Around the best one, the
+    steps are ten times finer, as far as the scores are about as good.
+    """
+    median = _median_distance(units)
+    tolerance = f_tolerance(persons)
     tried: dict[int, DistanceScore] = {}
 
-    def f_at(place: int) -> float:
-        if place not in tried:
-            distance = place * _FINE_STEP * unlike
+    def f_at(step: int) -> float:
+        if step not in tried:
+            distance = step * _FINE_STEP * median
             score = bcubed(cluster_in_two_passes(units, distance, Constraints()), persons)
-            tried[place] = DistanceScore(distance, score.precision, score.recall, score.f)
+            tried[step] = DistanceScore(distance, score.precision, score.recall, score.f)
             progress.advance()
-        return tried[place].f
+        return tried[step].f
 
-    progress.start("grouping at many cuts", None)
+    progress.start("grouping at many distances", None)
     try:
         best = 0.0
-        for place in range(_COARSE_STEP, _MAX_FINE_STEPS + 1, _COARSE_STEP):
-            if f_at(place) < best - _MAX_F_DROP:
+        for step in range(_COARSE_STEP, _MAX_FINE_STEPS + 1, _COARSE_STEP):
+            if f_at(step) < best - _MAX_F_DROP:
                 break
-            best = max(best, f_at(place))
+            best = max(best, f_at(step))
         top = max(tried, key=f_at)
-        for place in range(max(1, top - _COARSE_STEP), min(_MAX_FINE_STEPS, top + _COARSE_STEP) + 1):
-            f_at(place)
+        for step in range(max(1, top - _COARSE_STEP), min(_MAX_FINE_STEPS, top + _COARSE_STEP) + 1):
+            f_at(step)
         top = max(tried, key=f_at)
-        for way in (-1, 1):
-            place = top + way
-            while 1 <= place <= _MAX_FINE_STEPS and f_at(place) >= f_at(top) - f_tolerance(persons):
-                place += way
+        for direction in (-1, 1):
+            step = top + direction
+            while 1 <= step <= _MAX_FINE_STEPS and f_at(step) >= f_at(top) - tolerance:
+                step += direction
     finally:
         progress.finish()
-    return tuple(tried[place] for place in sorted(tried))
+    return tuple(tried[step] for step in sorted(tried))
 
 
 def f_tolerance(persons: Sequence[str] | NDArray[np.str_]) -> float:
-    """How far below the best a BCubed F may be and count as as good: half a point, or what one person
-    makes."""
+    """The distance from the best BCubed F that counts as equally good: 0.005, or one person's share."""
     return max(_F_TOLERANCE, 1 / max(1, len(set(persons))))
 
 
 def find_plateau(cuts: Sequence[DistanceScore], tolerance: float) -> tuple[float, float]:
-    """The lowest and highest distance of the unbroken row of cuts about the best whose F is `same`
-    below it at most."""
+    """The lowest and highest distance of the unbroken run around the best with an F within `tolerance`."""
     top = max(range(len(cuts)), key=lambda i: cuts[i].f)
     good = [cut.f >= cuts[top].f - tolerance for cut in cuts]
     low = high = top
@@ -177,7 +185,7 @@ def find_plateau(cuts: Sequence[DistanceScore], tolerance: float) -> tuple[float
 
 
 def _median_distance(units: Float32) -> float:
-    """The median squared L2 of two faces: nearly all pairs are of two people."""
+    """The median squared L2 of random pairs of faces, which nearly all are of two people."""
     left, right = np.random.default_rng(0).integers(0, len(units), (2, 20_000))
-    apart = ((units[left] - units[right]) ** 2).sum(axis=1)[left != right]
-    return max(float(np.median(apart)), 1e-6)
+    distances = ((units[left] - units[right]) ** 2).sum(axis=1)[left != right]
+    return max(float(np.median(distances)), 1e-6)

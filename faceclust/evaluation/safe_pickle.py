@@ -1,9 +1,8 @@
-"""Reads a pickle without running any of it.
+"""A pickle reader that executes nothing.
 
-A pickle is a program, and Python's own reader does what it says. Here only the instructions that build
-lists, tuples, bytes and truth values are carried out. Of the functions that a pickle may name, the few
-by which arrays of bytes and of truth values, and the bytes of old protocols, are written stand for
-what they would make; none is called, nor looked up.
+A pickle is a program, and Python's own reader runs it. This one carries out only the opcodes that build
+lists, tuples, bytes and booleans. A pickle may name a few functions: those that write numpy arrays of
+bytes and booleans, and the bytes of old protocols. Stand-ins replace them; none is imported or called.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-#: How the instructions that hold a value of their own are called, in all protocols.
+#: The opcodes that carry a value, in all protocols.
 _VALUE_OPCODES = frozenset(
     "NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 STRING "
     "BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE NONE".split()
 )
-_PYTHON2_STRING_OPCODES = frozenset(["STRING", "BINSTRING", "SHORT_BINSTRING"])  # bytes, as Python 2 calls them
+_PYTHON2_STRING_OPCODES = frozenset(["STRING", "BINSTRING", "SHORT_BINSTRING"])  # bytes in Python 2
 _PUT_OPCODES = frozenset(["PUT", "BINPUT", "LONG_BINPUT"])
 _GET_OPCODES = frozenset(["GET", "BINGET", "LONG_BINGET"])
 _TUPLE_SIZES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -28,33 +27,36 @@ _MARK = object()
 
 
 class UnsafePickleError(ValueError):
-    """The pickle holds something else than lists, tuples, bytes and truth values, or is broken."""
+    """The pickle is broken, or holds more than lists, tuples, bytes and booleans."""
 
 
 @dataclass(frozen=True)
 class _GlobalName:
-    """Something a pickle names; it stands for nothing but itself."""
+    """A function or class that a pickle names; it is never looked up."""
 
     name: str
 
 
 class _Stack(list[Any]):
-    """The values at hand, and how many bytes may still be made of those in the file: a pickle can
-    recall a value of millions of bytes in three, and have something made of it each time."""
+    """The stack of values, with a budget for decoded bytes.
 
-    def __init__(self, room: int) -> None:
+    An opcode of three bytes can recall a value of millions of bytes and have it decoded again. The
+    budget is the size of the pickle.
+    """
+
+    def __init__(self, budget: int) -> None:
         super().__init__()
-        self._bytes_left = room
+        self._bytes_left = budget
 
     def reserve_bytes(self, size: int) -> None:
         self._bytes_left -= size
         if self._bytes_left < 0:
-            raise UnsafePickleError("it makes more of its bytes than it holds")
+            raise UnsafePickleError("it decodes more bytes than it holds")
 
 
 @dataclass
 class _NumpyObject:
-    """What a numpy pickle makes, as it says it: of which kind, from what, with which state."""
+    """A numpy object in construction: its kind, arguments and state."""
 
     kind: str
     arguments: tuple[Any, ...]
@@ -62,8 +64,11 @@ class _NumpyObject:
 
 
 def read_pickle(data: bytes) -> Any:
-    """What a pickle holds: lists, tuples, bytes, bools, ints and None only; arrays of truth values and
-    of bytes come as lists of bools and as bytes. Raises UnsafePickleError for anything else."""
+    """Read a pickle of lists, tuples, bytes, bools, ints and None.
+
+    Arrays of booleans become lists of bools, arrays of bytes become bytes. Raises UnsafePickleError for
+    anything else.
+    """
     stack = _Stack(len(data))
     memo: dict[int, Any] = {}
     try:
@@ -75,10 +80,10 @@ def read_pickle(data: bytes) -> Any:
     except UnsafePickleError:
         raise
     except (RecursionError, MemoryError) as error:
-        raise UnsafePickleError("it is nested too deep, or too large") from error
+        raise UnsafePickleError("it is nested too deeply, or too large") from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UnsafePickleError(f"it is broken ({error})") from error
-    raise UnsafePickleError("it is broken (it has no end)")
+    raise UnsafePickleError("it is broken (no end)")
 
 
 def _execute_opcode(name: str, argument: Any, stack: _Stack, memo: dict[int, Any]) -> None:
@@ -100,7 +105,7 @@ def _execute_opcode(name: str, argument: Any, stack: _Stack, memo: dict[int, Any
     elif name in ("APPEND", "APPENDS"):
         values = [stack.pop()] if name == "APPEND" else _pop_to_mark(stack)
         if not isinstance(stack[-1], list):
-            raise UnsafePickleError("it appends to what is no list")
+            raise UnsafePickleError("it appends to something other than a list")
         stack[-1].extend(_unwrap_arrays(values, stack))
     elif name == "GLOBAL":
         stack.append(_allowed_global(*argument.split(" ", 1)))
@@ -112,10 +117,10 @@ def _execute_opcode(name: str, argument: Any, stack: _Stack, memo: dict[int, Any
     elif name == "BUILD":
         state = stack.pop()
         if not isinstance(stack[-1], _NumpyObject):
-            raise UnsafePickleError("it gives a state to what has none")
+            raise UnsafePickleError("it sets the state of an object without one")
         stack[-1].state = state
     elif name not in _IGNORED_OPCODES:
-        raise UnsafePickleError(f"it holds more than lists, bytes and truth values ({name})")
+        raise UnsafePickleError(f"it holds more than lists, bytes and booleans ({name})")
 
 
 def _literal_value(name: str, argument: Any) -> Any:
@@ -127,7 +132,7 @@ def _literal_value(name: str, argument: Any) -> Any:
 
 
 def _pop_values(stack: list[Any], count: int) -> list[Any]:
-    """The last values on the stack, taken off."""
+    """Pop the last values from the stack. Raises UnsafePickleError if there are too few."""
     if count > len(stack) or any(value is _MARK for value in stack[len(stack) - count :]):
         raise UnsafePickleError("it is broken (too few values)")
     values = stack[len(stack) - count :]
@@ -137,7 +142,7 @@ def _pop_values(stack: list[Any], count: int) -> list[Any]:
 
 def _pop_to_mark(stack: list[Any]) -> list[Any]:
     at = len(stack) - 1
-    while stack[at] is not _MARK:  # below the first there is none: IndexError
+    while stack[at] is not _MARK:
         at -= 1
         if at < 0:
             raise UnsafePickleError("it is broken (no mark)")
@@ -148,22 +153,22 @@ def _pop_to_mark(stack: list[Any]) -> list[Any]:
 
 def _encode_latin1(text: Any, _: Any) -> bytes:
     if not isinstance(text, str):
-        raise UnsafePickleError("it encodes what is no text")
+        raise UnsafePickleError("it encodes something other than text")
     return text.encode("latin-1")
 
 
 def _allowed_global(module: Any, name: Any) -> _GlobalName:
-    if not isinstance(module, str) or not isinstance(name, str):  # nested tuples take for ever to write out
-        raise UnsafePickleError("it asks for something whose name is no text")
+    if not isinstance(module, str) or not isinstance(name, str):  # nested tuples would take forever to print
+        raise UnsafePickleError("it names something other than by text")
     full = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
     if full not in _ALLOWED_GLOBALS:
-        raise UnsafePickleError(f"it asks for {ascii(full[:60])[1:-1]}, which is not allowed")
+        raise UnsafePickleError(f"it names {ascii(full[:60])[1:-1]}, which is not allowed")
     return _GlobalName(full)
 
 
 def _build_object(function: Any, arguments: Any, stack: _Stack) -> Any:
     if not isinstance(function, _GlobalName) or not isinstance(arguments, tuple):
-        raise UnsafePickleError("it calls what is no function")
+        raise UnsafePickleError("it calls something other than a function")
     if function.name == "_codecs.encode":
         stack.reserve_bytes(len(arguments[0]))
     return _ALLOWED_GLOBALS[function.name](*arguments)
@@ -171,17 +176,17 @@ def _build_object(function: Any, arguments: Any, stack: _Stack) -> Any:
 
 def _read_scalar(kind: Any, data: Any) -> Any:
     if not isinstance(data, bytes) or len(data) != 1:
-        raise UnsafePickleError("it holds a value that is not one byte")
+        raise UnsafePickleError("it holds a scalar of more than one byte")
     (value,) = _decode_array(kind, data)
     return value
 
 
 def _decode_array(kind: Any, data: Any) -> Any:
-    """An array's values: bytes as they are, truth values as a list."""
+    """The values of an array: bytes unchanged, booleans as a list."""
     code = kind.arguments[0] if isinstance(kind, _NumpyObject) and kind.kind == "dtype" else None
     code = code.decode("latin-1") if isinstance(code, bytes) else code
     if not isinstance(data, bytes) or code not in ("b1", "u1", "?", "B"):
-        raise UnsafePickleError("it holds an array of something else than bytes or truth values")
+        raise UnsafePickleError("it holds an array of something other than bytes or booleans")
     return [value != 0 for value in data] if code in ("b1", "?") else data
 
 
@@ -190,7 +195,7 @@ def _unwrap_arrays(values: Iterable[Any], stack: _Stack) -> list[Any]:
 
 
 def _unwrap_array(value: Any, stack: _Stack) -> Any:
-    """An array as its values; whatever else as it is."""
+    """The values of an array; anything else unchanged."""
     if not isinstance(value, _NumpyObject):
         return value
     if value.kind == "buffer":
@@ -198,7 +203,7 @@ def _unwrap_array(value: Any, stack: _Stack) -> Any:
     elif value.kind == "array" and isinstance(value.state, tuple):
         _, _, kind, _, data = value.state
     else:
-        raise UnsafePickleError("it holds an array that is not whole")
+        raise UnsafePickleError("it holds an incomplete array")
     if isinstance(data, bytes):
         stack.reserve_bytes(len(data))
     return _decode_array(kind, data)
@@ -208,7 +213,7 @@ def _numpy_factory(kind: str) -> Callable[..., Any]:
     return lambda *arguments: _NumpyObject(kind, arguments)
 
 
-#: What a pickle may name, and what stands for it here.
+#: The functions and classes a pickle may name, with their stand-ins.
 _ALLOWED_GLOBALS: dict[str, Callable[..., Any]] = {
     "_codecs.encode": _encode_latin1,
     "numpy.ndarray": _numpy_factory("never"),

@@ -1,4 +1,4 @@
-"""Pairs of photos told apart by a pack's models: which photos they are, and how well it goes."""
+"""Verification of pairs of photos by a pack: find the photos, score the pairs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.evaluation.main_faces import MainFaces, Picture
+from faceclust.evaluation.face_finder import Picture
+from faceclust.evaluation.main_faces import MainFaces
 from faceclust.evaluation.metrics.verification import (
     Roc,
     VerificationScores,
@@ -26,15 +27,18 @@ from faceclust.evaluation.pair_lists import PairList, holds_pictures, read_pair_
 from faceclust.files.names import PHOTO_EXTENSIONS
 from faceclust.types import Float32
 
-_CHUNK = 1 << 14  # pairs at a time: bounds the memory
-#: The false accept rates VAL is told at.
+_CHUNK = 1 << 14  # pairs at a time, to bound the memory
+#: The false accept rates at which VAL is reported.
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
 class VerificationPairs:
-    """Pictures and n pairs of them: `left` and `right` (n,) index `pictures`, which are called `names`.
-    `same` (n,): one person; `folds` (n,). `aligned`: the pictures are faces cut out already."""
+    """Pictures, and n pairs of them.
+
+    `left` and `right` (n,) index `pictures` and their `names`. `same` (n,) is true for pairs of one
+    person, `folds` (n,) is each pair's fold. `aligned` pictures are crops by ArcFace's template.
+    """
 
     pictures: tuple[Picture, ...]
     names: tuple[str, ...]
@@ -45,26 +49,28 @@ class VerificationPairs:
     aligned: bool = False
 
     def select(self, mask: NDArray[np.bool_]) -> VerificationPairs:
-        """These pairs only."""
+        """The pairs for which the mask (n,) is true."""
         return replace(self, left=self.left[mask], right=self.right[mask], same=self.same[mask], folds=self.folds[mask])
 
 
 def load_pairs(folder: Path | None, file: Path) -> VerificationPairs:
-    """The pairs that a file lists, of photos <folder>/<person>/<person>_0001.jpg (of any ending), or
-    holds itself. Raises UsageError where it cannot be read, photos are not there, or the pairs are of
-    one kind only."""
+    """Load the pairs of a file that lists photos or holds its own pictures.
+
+    Photos lie at <folder>/<person>/<person>_0001.jpg, with any photo suffix. Raises UsageError if the
+    file cannot be read, photos are missing, or the pairs are of one kind only.
+    """
     if holds_pictures(file):
         if folder is not None:
-            raise UsageError(f"{file} holds its pictures itself", hint=f"leave out {folder}")
+            raise UsageError(f"{file} holds its own pictures", hint=f"leave out {folder}")
         held = read_picture_pairs(file)
         names = tuple(f"picture {number}" for number in range(1, len(held.pictures) + 1))
         pairs = VerificationPairs(held.pictures, names, held.left, held.right, held.same, held.folds, aligned=True)
     elif folder is None:
-        raise UsageError(f"{file} lists photos: which folder are they in?", hint="name it before --pairs")
+        raise UsageError(f"{file} lists photos, but no folder is given", hint="type the folder before --pairs")
     else:
         pairs = _load_folder_pairs(folder, file, read_pair_list(file))
     if pairs.same.all() or not pairs.same.any():
-        raise UsageError(f"{file} needs pairs of one person and of two people; it has one kind only")
+        raise UsageError(f"{file} needs both pairs of one person and pairs of two people; it has one kind only")
     return pairs
 
 
@@ -72,42 +78,44 @@ def _load_folder_pairs(folder: Path, file: Path, listed: PairList) -> Verificati
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     photos = _PersonFolders(folder)
-    at: dict[str, int] = {}
-    lacking: dict[tuple[str, int], int] = {}
-    ends: tuple[list[int], list[int]] = ([], [])
-    for number, both in enumerate(zip(listed.left, listed.right, strict=True)):
-        for end, (person, photo) in zip(ends, both, strict=True):
-            name = photos.find(person, photo)
+    index_of: dict[str, int] = {}
+    missing: dict[tuple[str, int], int] = {}
+    sides: tuple[list[int], list[int]] = ([], [])
+    for line, pair in enumerate(zip(listed.left, listed.right, strict=True), start=2):
+        for side, (person, number) in zip(sides, pair, strict=True):
+            name = photos.find(person, number)
             if name is None:
-                lacking.setdefault((person, photo), number + 2)
-            end.append(at.setdefault(name, len(at)) if name else -1)
-    if lacking:
-        (person, photo), line = next(iter(lacking.items()))
-        where = "" if photos.has_photos(person) else f"; there are no photos in a folder {person[:80]!r} at all"
-        named, count = f"{person}_{photo:04d}"[:80], f"{len(lacking)} photos" if len(lacking) > 1 else "a photo"
+                missing.setdefault((person, number), line)
+            side.append(index_of.setdefault(name, len(index_of)) if name else -1)
+    if missing:
+        (person, number), line = next(iter(missing.items()))
+        detail = "" if photos.has_photos(person) else f"; the folder {person[:80]!r} is missing or has no photos"
+        example, count = f"{person}_{number:04d}"[:80], f"{len(missing)} photos" if len(missing) > 1 else "a photo"
         raise UsageError(
-            f"{file} names {count} not in {folder}; the first is {named!r} ({file}:{line}){where}",
-            hint="wanted: FOLDER/Name/Name_0001.jpg (or .png, .webp …), as LFW has them",
+            f"{file} names {count} not in {folder}; the first is {example!r} ({file}:{line}){detail}",
+            hint="expected FOLDER/Name/Name_0001.jpg (or .png, .webp …), as in LFW",
         )
-    left, right = (np.array(end, dtype=np.intp) for end in ends)
-    return VerificationPairs(tuple(folder / name for name in at), tuple(at), left, right, listed.same, listed.folds)
+    left, right = (np.array(side, dtype=np.intp) for side in sides)
+    return VerificationPairs(
+        tuple(folder / name for name in index_of), tuple(index_of), left, right, listed.same, listed.folds
+    )
 
 
 class _PersonFolders:
-    """The photos of people's folders, found by person and number; each folder is read once."""
+    """The photos in the folders of people, found by person and number. Each folder is read once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._photos_by_person: dict[str, dict[str, str]] = {}
 
     def find(self, person: str, number: int) -> str | None:
-        """The photo's path below the folder, None where there is none."""
+        """The path of a photo below the folder; None if it is missing."""
         if person not in self._photos_by_person:
             self._photos_by_person[person] = self._list_photos(person)
         return self._photos_by_person[person].get(f"{person}_{number:04d}")
 
     def has_photos(self, person: str) -> bool:
-        """Whether this person has a folder with photos."""
+        """True if the person has a folder with photos. Call it after `find`."""
         return bool(self._photos_by_person.get(person))
 
     def _list_photos(self, person: str) -> dict[str, str]:
@@ -123,8 +131,11 @@ class _PersonFolders:
 
 @dataclass(frozen=True)
 class ValAtFar:
-    """VAL at a false accept rate of `target`. `folds`: by the protocol, `val`, `far` and `threshold`:
-    at the one threshold for all pairs. Each is None where so few pairs of two people cannot tell."""
+    """VAL at a false accept rate of `target`.
+
+    `by_folds` follows the protocol. `val`, `far` and `threshold` are at one threshold for all pairs.
+    Each is None if there are too few pairs of two people to measure it.
+    """
 
     target: float
     by_folds: VerificationScores | None
@@ -135,9 +146,11 @@ class ValAtFar:
 
 @dataclass(frozen=True)
 class PairScores:
-    """How well pairs are told apart. `not_found`: the names of photos without a face; `uncompared`:
-    pairs with one, of one person and of two people. The counts `same` and `different` are of the pairs
-    that were scored. `protocol` has the accuracy."""
+    """The accuracy over pairs: `same` of one person, `different` of two.
+
+    `not_found` names the photos without a face. `pairs_without_face` counts the pairs with such a photo,
+    of one person and of two; they are not scored if `missing_excluded`. `protocol` holds the accuracy.
+    """
 
     photos: int
     same: int
@@ -152,10 +165,12 @@ class PairScores:
 
     @property
     def auc(self) -> float:
+        """The area under the ROC curve."""
         return self.curve.auc
 
     @property
     def equal_error_point(self) -> tuple[float, float]:
+        """The equal error rate and its threshold."""
         return self.curve.equal_error_point
 
 
@@ -169,26 +184,27 @@ def score_pairs(
     quantise: Callable[[Float32], Float32] | None = None,
     fars: Sequence[float] = FARS,
 ) -> PairScores:
-    """Tell the pairs apart by the faces of their pictures, brought to `radius`.
+    """Score the pairs by the squared L2 of embeddings scaled to `radius`.
 
-    A pair with a picture without a face is an error: at no threshold it is accepted, and it is never
-    judged rightly; with `leave_out` it does not count. `rounded` is applied to the embeddings (n, d)
-    first: what keeping them with fewer bits does. Raises UsageError where no pairs of both kinds are left.
+    A pair with a picture without a face counts as an error: no threshold accepts it, and it is never
+    judged correctly. With `exclude_missing` it does not count. `quantise` is applied to the
+    embeddings (n, d) first, to measure storage at lower precision. Raises UsageError if the scored
+    pairs are not of both kinds.
     """
     found = faces.found[pairs.left] & faces.found[pairs.right]
-    lacking = (int((~found & pairs.same).sum()), int((~found & ~pairs.same).sum()))
+    without_face = (int((~found & pairs.same).sum()), int((~found & ~pairs.same).sum()))
     distances = pair_distances(pairs, faces, radius, mirrored=mirrored, quantise=quantise)
     scored = pairs.select(found) if exclude_missing else pairs
     distances = distances[found] if exclude_missing else distances
     if not found.any() or scored.same.all() or not scored.same.any():
-        raise UsageError("no face was found on so many photos that there is nothing to compare", hint="other photos?")
+        raise UsageError("too few photos with a face: nothing to compare", hint="check that the photos show faces")
     return PairScores(
         photos=len(pairs.pictures),
         same=int(scored.same.sum()),
         different=int((~scored.same).sum()),
         folds=len(np.unique(scored.folds)),
-        not_found=tuple(name for name, there in zip(pairs.names, faces.found, strict=True) if not there),
-        pairs_without_face=lacking,
+        not_found=tuple(name for name, found in zip(pairs.names, faces.found, strict=True) if not found),
+        pairs_without_face=without_face,
         missing_excluded=exclude_missing,
         protocol=verify_folds(distances, scored.same, scored.folds),
         rates=tuple(_measure_at_far(distances, scored, far) for far in fars),
@@ -204,14 +220,14 @@ def pair_distances(
     mirrored: bool,
     quantise: Callable[[Float32], Float32] | None = None,
 ) -> NDArray[np.float64]:
-    """Squared L2 of each pair's embeddings, (n,); infinity where a face was not found."""
+    """The squared L2 of each pair's embeddings, (n,); infinity if a face is missing."""
     vectors = faces.embeddings(radius, mirrored=mirrored)
     vectors = quantise(vectors) if quantise else vectors
     distances = np.empty(len(pairs.same))
     for start in range(0, len(distances), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        apart = vectors[pairs.left[some]].astype(np.float64) - vectors[pairs.right[some]]
-        distances[some] = (apart**2).sum(axis=1)
+        chunk = slice(start, start + _CHUNK)
+        differences = vectors[pairs.left[chunk]].astype(np.float64) - vectors[pairs.right[chunk]]
+        distances[chunk] = (differences**2).sum(axis=1)
     found = faces.found[pairs.left] & faces.found[pairs.right]
     return np.where(found, distances, math.inf)
 
@@ -222,7 +238,8 @@ def _measure_at_far(distances: NDArray[np.float64], pairs: VerificationPairs, ta
         return ValAtFar(target, None, None, None, None)
     threshold = threshold_at_far(distances[impostors], target)
     val, far = val_and_far(distances, pairs.same, threshold)
-    numbers, counts = np.unique(pairs.folds[impostors], return_counts=True)
-    fewest = len(impostors[impostors]) - (int(counts.max()) if len(numbers) > 1 else 0)  # to choose a threshold by
+    folds, counts = np.unique(pairs.folds[impostors], return_counts=True)
+    # A fold's threshold is chosen on the other folds: without the largest, fewest impostors remain.
+    fewest = int(counts.sum()) - (int(counts.max()) if len(folds) > 1 else 0)
     by_folds = verify_folds(distances, pairs.same, pairs.folds, target) if is_resolvable(fewest, target) else None
     return ValAtFar(target, by_folds, val, far, threshold)

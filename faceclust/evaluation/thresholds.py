@@ -1,4 +1,4 @@
-"""Groupings of labelled faces, scored: by each algorithm, at each threshold."""
+"""Scores of clusterings of labelled faces, by algorithm and threshold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import ClusterParams, FaceTable, Indices
 
-#: The ways to group that are compared, by name.
+#: The clustering methods compared, by name.
 METHODS = {
     "average": ClusterParams(),
     "one-pass": ClusterParams(second_pass=False),
@@ -32,16 +32,18 @@ METHODS = {
     "single": ClusterParams(algorithm="single"),
     "hdbscan": ClusterParams(algorithm="hdbscan"),
 }
-#: Methods that begin anew at each threshold, and from how many faces on that takes long.
+#: Methods that start from scratch at each threshold, and the number of faces from which that takes long.
 SLOW_METHODS, SLOW_FROM_FACES = ("complete", "single"), 10_000
 MAX_THRESHOLDS = 500
 
 
 @dataclass(frozen=True)
 class LabelledFaces:
-    """Faces, and who they are: `persons` (n,), "" for a face that nobody has said that of.
-    `missed`: faces that were labelled and not found; `elsewhere`: labels of photos that are not there.
-    `photos_known`: whether `photo_ids` tell which faces share one."""
+    """Faces and their persons: `persons` (n,) is "" for a face without a label.
+
+    `missed` counts labelled faces that were not found, `unknown_photos` labels whose photo is unknown.
+    `photos_known` is true if `photo_ids` tell which faces share a photo.
+    """
 
     faces: FaceTable
     persons: NDArray[np.str_]
@@ -55,25 +57,30 @@ class LabelledFaces:
 
     @property
     def known(self) -> NDArray[np.bool_]:
+        """True for each face with a label, (n,)."""
         return np.asarray(self.persons != "")
 
+    def take(self, positions: NDArray[np.intp]) -> LabelledFaces:
+        """The faces at these positions."""
+        columns = {name: getattr(self.faces, name)[positions] for name in FaceTable.__dataclass_fields__}
+        return replace(self, faces=FaceTable(**columns), persons=self.persons[positions])
+
     def sample(self, min_faces: int, seed: int = 0) -> LabelledFaces:
-        """Whole people, in an order drawn by lot, until they have this many faces; faces of
-        nobody known are left out."""
+        """All faces of people drawn at random until there are `min_faces`, without unlabelled faces."""
         names, counts = np.unique(self.persons[self.known], return_counts=True)
         order = np.random.default_rng(seed).permutation(len(names))
         chosen = order[: int(np.searchsorted(np.cumsum(counts[order]), min_faces)) + 1]
-        some = np.flatnonzero(np.isin(self.persons, names[chosen]) & self.known)
-        columns = {name: getattr(self.faces, name)[some] for name in self.faces.__dataclass_fields__}
-        return replace(self, faces=FaceTable(**columns), persons=self.persons[some])
+        return self.take(np.flatnonzero(np.isin(self.persons, names[chosen]) & self.known))
 
 
 @dataclass(frozen=True)
 class GroupingScores:
-    """What one grouping is worth. `threshold`: None where the method knows none. The scores are
-    over the faces somebody is known of; `groups` (of two faces and more), `alone` (faces in none)
-    and `count_conflicts` (groups that hold two faces of one photo; None where the photos are not known) are
-    over all that were grouped."""
+    """The scores of one clustering; `threshold` is None for a method without one.
+
+    `bcubed`, `pairwise` and `information` are over the labelled faces, the counts over all faces:
+    `groups` of at least two faces, `singletons` in no group, and `conflicts`, groups with two faces of one
+    photo (None if the photos are unknown).
+    """
 
     method: str
     threshold: float | None
@@ -88,8 +95,10 @@ class GroupingScores:
 def cluster_unconstrained(
     faces: FaceTable, params: ClusterParams, thresholds: Iterable[float]
 ) -> Iterator[tuple[float, Indices]]:
-    """The faces' clusters at each threshold, rising, by likeness and photos alone: as `cluster` makes
-    them anew before the user has said anything."""
+    """Yield the clusters (n,) at each threshold, in rising order, without links from the user's answers.
+
+    Faces of one photo still cannot be one person, unless the parameters allow it.
+    """
     limits: dict[float, Constraints] = {}
     for threshold in thresholds:
         limits[threshold] = build_constraints(faces, ReplayedAnswers({}), replace(params, threshold=threshold))[0]
@@ -104,17 +113,19 @@ def score_groupings(
     *,
     allow_same_photo: bool = False,
 ) -> Iterator[GroupingScores]:
-    """Group the faces by each of the METHODS at each threshold, all of them, and score the ones that
-    somebody is known of. Raises UsageError where that is nobody."""
+    """Cluster all faces by each of the METHODS at each threshold, and score the labelled ones.
+
+    Raises UsageError if no face has a label.
+    """
     if not labelled.known.any():
-        raise UsageError("of none of these faces the truth says who it is", hint="are these the photos it is about?")
+        raise UsageError("the truth names none of these faces", hint="check that it is about these photos")
     progress = progress or SilentProgress()
-    progress.start("grouping", sum(1 if name == "hdbscan" else len(thresholds) for name in methods), "groupings")
+    progress.start("grouping", sum(1 if name == "hdbscan" else len(thresholds) for name in methods), "thresholds")
     for name in methods:
         params = replace(METHODS[name], allow_same_photo=allow_same_photo)
-        # HDBSCAN knows none; but poor faces join its groups at one, the same wherever a sweep begins.
-        cuts = [params.threshold] if name == "hdbscan" else thresholds
-        for threshold, clusters in cluster_unconstrained(labelled.faces, params, cuts):
+        # HDBSCAN has no threshold; only low-quality faces join its groups at one, the same for any sweep.
+        tried = [params.threshold] if name == "hdbscan" else thresholds
+        for threshold, clusters in cluster_unconstrained(labelled.faces, params, tried):
             yield _score_grouping(name, None if name == "hdbscan" else threshold, clusters, labelled)
             progress.advance()
     progress.finish()
@@ -135,20 +146,20 @@ def _score_grouping(method: str, threshold: float | None, clusters: Indices, lab
     )
 
 
-#: The scores that a cut can be best by.
+#: The scores by which a clustering can be the best.
 MEASURES = {
-    "BCubed F": lambda cut: cut.bcubed.f,
-    "pairwise F": lambda cut: cut.pairwise.f,
-    "NMI": lambda cut: cut.information.nmi,
-    "V": lambda cut: cut.information.v_measure,
+    "BCubed F": lambda scores: scores.bcubed.f,
+    "pairwise F": lambda scores: scores.pairwise.f,
+    "NMI": lambda scores: scores.information.nmi,
+    "V": lambda scores: scores.information.v_measure,
 }
 
 
-def best_groupings(cuts: Sequence[GroupingScores]) -> dict[str, dict[str, GroupingScores]]:
-    """For each method the cut that is best by each of the MEASURES; of equal ones the lowest."""
+def best_groupings(scores: Sequence[GroupingScores]) -> dict[str, dict[str, GroupingScores]]:
+    """The best clustering of each method by each of the MEASURES; on a tie, the first."""
     by_method: dict[str, list[GroupingScores]] = {}
-    for cut in cuts:
-        by_method.setdefault(cut.method, []).append(cut)
+    for one in scores:
+        by_method.setdefault(one.method, []).append(one)
     return {
         method: {measure: max(of_method, key=score) for measure, score in MEASURES.items()}
         for method, of_method in by_method.items()
@@ -156,8 +167,10 @@ def best_groupings(cuts: Sequence[GroupingScores]) -> dict[str, dict[str, Groupi
 
 
 def parse_thresholds(text: str) -> list[float]:
-    """The thresholds that a user names: "0.6:1.6:0.05" (from, to, step), or "1,1.1,1.2". Raises
-    UsageError."""
+    """Parse thresholds: "0.6:1.6:0.05" (from, to, step) or "1,1.1,1.2".
+
+    Raises UsageError if they are not numbers between 0 and 1000, or too many.
+    """
     try:
         if ":" in text:
             start, stop, step = (float(part) for part in text.split(":"))
@@ -171,6 +184,6 @@ def parse_thresholds(text: str) -> list[float]:
         return found
     except ValueError:
         raise UsageError(
-            f"{text!r} names no thresholds",
-            hint=f"write 0.6:1.6:0.05 (from, to, step; {MAX_THRESHOLDS} at most) or 1,1.1,1.2",
+            f"invalid thresholds: {text!r}",
+            hint=f"type 0.6:1.6:0.05 (from, to, step; at most {MAX_THRESHOLDS}) or 1,1.1,1.2",
         ) from None

@@ -1,13 +1,12 @@
-"""Are the photos in somebody's album really of them? Every link is followed and looked up.
+"""Precision and recall of albums, with every link followed.
 
     python tests/benchmarks/albums.py LIBRARY TRUTH.csv [--link symlink|hardlink|copy|reflink] [--confirmed]
 
 TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
-upright photo), person. LIBRARY has to be scanned and grouped. Where nobody has a name in it yet,
-each group of two faces or more gets that of the person most of its faces are of, as a user who
-looks at the group would give it; LIBRARY has names afterwards. A photo in an album is right where
-the truth says that the person is on it, whichever face brought it there. Missing are the photos
-with a person who has an album that are not in it.
+upright photo), person. LIBRARY must be scanned and grouped. If it has no names yet, each group of at
+least two faces gets the name of its most frequent person, as a user would give it; the names stay in
+LIBRARY. A photo in an album is right if the truth names the person on it, whichever face put it there. A
+photo is missing if it shows a person with an album but is not in it.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ from tests.benchmarks.interview import true_names
 
 
 def name_groups(library: Library, truth: dict[str, str]) -> None:
-    """Each group after the person most of its faces are of; groups of nobody stay without a name."""
+    """Name each group after its most frequent person; groups without a known person stay unnamed."""
     for number, faces in sorted(library.group_members.items()):
         people = Counter(truth[face] for face in faces if face in truth)
         if len(faces) >= 2 and people:
             library.name(library.faces_in_group(number), people.most_common(1)[0][0], confirmed=())
 
 
-def followed(library: Library, out: Path, kind: str) -> dict[str, str]:
-    """Each link or file of the albums → the photo it leads to, or has the bytes of."""
+def follow_links(library: Library, out: Path, kind: str) -> dict[str, str]:
+    """Map each link or file of the albums to the photo it leads to or is a copy of."""
     photos: dict[str, str] = {}
     if kind != "symlink":
         photos = {digest(library.root / photo): photo for photo in library.photos}
@@ -51,16 +50,18 @@ def followed(library: Library, out: Path, kind: str) -> dict[str, str]:
 
 
 def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser()
-    ask.add_argument("library", type=Path)
-    ask.add_argument("truth", type=Path)
-    ask.add_argument("--link", choices=LINK_KINDS, default="symlink")
-    ask.add_argument("--confirmed", action="store_true")
-    arguments = ask.parse_args()
+    """Make the albums and print their precision and recall."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--link", choices=LINK_KINDS, default="symlink")
+    parser.add_argument("--confirmed", action="store_true")
+    arguments = parser.parse_args()
     library = Library(arguments.library)
     truth = true_names(library, arguments.truth)
     if not library.people():
@@ -72,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=library.root.parent) as folder:
         plan = library.plan_albums(Path(folder) / "People", kind=arguments.link, confirmed=arguments.confirmed)
         left = (*plan.skipped, *library.make_albums(plan))
-        links = followed(library, plan.out, arguments.link)
+        links = follow_links(library, plan.out, arguments.link)
         assert (plan.out / ALBUMS_MARKER).exists() and not left and links.keys() == plan.make.keys()
         again = library.plan_albums(plan.out, kind=arguments.link, confirmed=arguments.confirmed)
         assert not again.make and not again.remove and again.keep.keys() == links.keys()
@@ -80,13 +81,13 @@ def main() -> None:
     shown = {(label_of[link.partition("/")[0]], photo): link for link, photo in links.items()}
     real = {(person, photo) for photo, people in on_photo.items() for person in people if person in plan.albums}
     right = shown.keys() & real
-    print(f"{len(plan.albums)} albums, {len(links)} links ({arguments.link}), all of them followed")
+    print(f"{len(plan.albums)} albums, {len(links)} links ({arguments.link}), all followed")
     print(f"right: {len(right)} of {len(shown)}, precision {len(right) / max(1, len(shown)):.4f}")
-    print(f"of {len(real)} photos with these people, recall {len(right) / max(1, len(real)):.4f}")
+    print(f"photos with these people: {len(real)}, recall {len(right) / max(1, len(real)):.4f}")
     for person, photo in sorted(shown.keys() - real):
         faces = [place.face_id for place in library.occurrences if place.photo == photo]
-        mine = [truth.get(face, "no known face") for face in faces if face in library.find_person(person).face_ids]
-        print(f"  wrong: {shown[person, photo]} -> {photo}: the face is of {', '.join(mine)}")
+        owners = [truth.get(face, "no known face") for face in faces if face in library.find_person(person).face_ids]
+        print(f"  wrong: {shown[person, photo]} -> {photo}: the face is of {', '.join(owners)}")
     missing = Counter(
         next(
             (

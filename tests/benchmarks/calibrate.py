@@ -1,14 +1,13 @@
-"""Does a threshold calibrated on 30 people somebody has named group their library better than 1.1?
+"""The gain from a threshold calibrated on a few named people, compared with the default 1.1.
 
     python tests/benchmarks/calibrate.py LIBRARY TRUTH.csv [--people N] [--confirm] [--far F]
 
 TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
-upright photo), person. LIBRARY has to be scanned, without a name in it; it is copied beforehand
-without its photos. A user who knows the truth answers `label` in its order, and what it asks of
-people who have a name, but gives names to N people only; with --confirm they then look through
-everything suggested and confirm what is right. Then all is grouped by likeness alone at 1.1 and at
-the calibrated threshold, and scored against the truth: all faces, and those of the people
-who got no name.
+upright photo), person. LIBRARY must be scanned and without names; it is copied first, without its
+photos. A user who knows the truth answers the questions of `label` in its order, but names only N people.
+With --confirm they also confirm everything suggested that is right. All faces are then grouped without the
+answers, at 1.1 and at the calibrated threshold. Both are scored against the truth: over all faces, and
+over those of people without a name.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ from tests.benchmarks.interview import ROW, User, true_names
 DEFAULT = 1.1
 
 
-def copied(root: Path, to: Path) -> Library:
-    """The library without its photos, for what only reads caches, grouped at the default."""
+def copy_library(root: Path, to: Path) -> Library:
+    """Copy a library without its photos, and group it at the default threshold."""
     for cache in root.rglob(".faceclust.parquet"):
         (to / cache.parent.relative_to(root)).mkdir(parents=True, exist_ok=True)
         shutil.copy(cache, to / cache.relative_to(root))
@@ -48,7 +47,7 @@ def copied(root: Path, to: Path) -> Library:
 
 
 def name_people(library: Library, user: User, people: int) -> int:
-    """Answers until `people` have a name and nothing is left to ask of them. Gives how many."""
+    """Answer until `people` have names and no question about them is left; return the number of answers."""
     interview, answers = Interview(library, pictures_per_row=ROW), 0
     while asked := interview.next_question():
         named = {person.label for person in library.people()}
@@ -58,7 +57,7 @@ def name_people(library: Library, user: User, people: int) -> int:
             *(n.split(" ")[-1] for n in named),
         )
         if asked.question.kind is QuestionKind.SAME and not asked.question.names:
-            answer = ""  # of groups without a name; those who stop after some people do not look at them
+            answer = ""  # two groups without a name: a user who names a few people skips them
         elif len(named) >= people and (new or answer == "n") and asked.question.kind is QuestionKind.WHO:
             answer = ""
         interview.answer(asked, answer)
@@ -67,6 +66,7 @@ def name_people(library: Library, user: User, people: int) -> int:
 
 
 def confirm_right_ones(library: Library, user: User) -> None:
+    """Confirm every suggested face that is right, and reject the others."""
     for person in library.people():
         right = [face for face in person.face_ids if user.who(face) == person.label]
         library.confirm(
@@ -75,15 +75,16 @@ def confirm_right_ones(library: Library, user: User) -> None:
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    ask.add_argument("library", type=Path)
-    ask.add_argument("truth", type=Path)
-    ask.add_argument("--people", type=int, default=30)
-    ask.add_argument("--confirm", action="store_true")
-    ask.add_argument("--far", type=float, default=0.001)
-    arguments = ask.parse_args()
+    """Calibrate and print a table of scores."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--people", type=int, default=30)
+    parser.add_argument("--confirm", action="store_true")
+    parser.add_argument("--far", type=float, default=0.001)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        library = copied(arguments.library, Path(folder))
+        library = copy_library(arguments.library, Path(folder))
         truth = true_names(library, arguments.truth)
         user = User(truth, knows=2)
         answers = name_people(library, user, arguments.people)
@@ -96,7 +97,7 @@ def main() -> None:
         except FaceclustError as error:
             sys.exit(str(error))
         print(
-            f"calibrated: {found.threshold:g}, borne out {found.lowest:g} to {found.highest:g}; held out: "
+            f"calibrated: {found.threshold:g}, supported {found.lowest:g} to {found.highest:g}; held out: "
             f"{found.held_out:.5f} wrong, {found.held_out_recall:.3f} joined; bound {found.bound:.5f}"
         )
         names = {person.label for person in library.people()}
@@ -105,7 +106,7 @@ def main() -> None:
         groups = {"all": of_all, "of people without a name": of_all & ~np.isin(persons, sorted(names))}
         print("| faces | threshold | BCubed P / R / F | pairwise P / R / F |\n|---|---|---|---|")
         thresholds = sorted({DEFAULT, found.threshold, found.highest, *np.arange(1.0, 1.61, 0.02).round(2).tolist()})
-        for what, among in groups.items():
+        for title, among in groups.items():
             scores = {}
             for threshold, clusters in cluster_unconstrained(library.faces, ClusterParams(), thresholds):
                 scores[threshold] = bcubed(clusters[among], persons[among]), pairwise(clusters[among], persons[among])
@@ -117,7 +118,7 @@ def main() -> None:
                 ("best", best),
             ):
                 cells = (f"{one.precision:.3f} / {one.recall:.3f} / {one.f:.3f}" for one in scores[threshold])
-                print(f"| {what} | {threshold:g} ({name}) | {' | '.join(cells)} |")
+                print(f"| {title} | {threshold:g} ({name}) | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

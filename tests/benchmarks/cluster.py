@@ -1,12 +1,11 @@
-"""Grouping, measured: CPU seconds, peak memory and how good the groups are, beside others.
+"""CPU time, peak memory and accuracy of clustering, compared with other implementations.
 
     python tests/benchmarks/cluster.py [--sizes 1000,…,1000000] [--methods NAMES] [--threshold T]
 
-Each method runs in a process of its own on the faces of synthetic.py, without constraints
-but where it says so. Those that need a matrix of all pairs stop at 12,000 faces; dlib's
-Chinese whispers are run where dlib is installed. That SciPy's and scikit-learn's answers equal
-ours is checked on the way. Prints a Markdown table; the peak memory includes Python, the
-libraries and the faces.
+Each method runs in its own process on the faces of synthetic.py, without constraints unless its name
+says so. Methods that need a matrix of all pairs stop at 12,000 faces. dlib's Chinese whispers run if dlib is
+installed. The run fails unless SciPy and scikit-learn give the same clusters. Prints a Markdown table;
+the peak memory includes Python, the libraries and the faces.
 """
 
 from __future__ import annotations
@@ -28,10 +27,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.synthetic import Faces, synthetic_faces
 
-MATRIX = 12_000  # faces that a matrix of all pairs is made for
+MATRIX = 12_000  # faces; the most for which a matrix of all pairs is built
 
 
 def two_passes(faces: Faces, threshold: float) -> np.ndarray:
+    """The default: average linkage in two passes."""
     from faceclust.cluster.constraints import Constraints
     from faceclust.cluster.two_passes import cluster_in_two_passes
 
@@ -39,6 +39,7 @@ def two_passes(faces: Faces, threshold: float) -> np.ndarray:
 
 
 def two_passes_photos(faces: Faces, threshold: float) -> np.ndarray:
+    """The default, with faces of one photo kept apart."""
     from faceclust.cluster.constraints import Constraints, same_photo_exclusions
     from faceclust.cluster.two_passes import cluster_in_two_passes
 
@@ -50,6 +51,8 @@ def two_passes_photos(faces: Faces, threshold: float) -> np.ndarray:
 
 
 def linkage(method: str) -> Callable[[Faces, float], np.ndarray]:
+    """One pass of a linkage method."""
+
     def run(faces: Faces, threshold: float) -> np.ndarray:
         from faceclust.cluster.linkage import agglomerate
 
@@ -59,18 +62,21 @@ def linkage(method: str) -> Callable[[Faces, float], np.ndarray]:
 
 
 def density(faces: Faces, threshold: float) -> np.ndarray:
+    """HDBSCAN as faceclust runs it."""
     from faceclust.cluster.density import cluster_hdbscan
 
     return cluster_hdbscan(faces.embeddings, 2)
 
 
 def scipy_average(faces: Faces, threshold: float) -> np.ndarray:
+    """Average linkage by SciPy."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     return fcluster(linkage(faces.embeddings.astype(np.float64), "average", "sqeuclidean"), threshold, "distance")
 
 
 def sklearn_average(faces: Faces, threshold: float) -> np.ndarray:
+    """Average linkage by scikit-learn."""
     from sklearn.cluster import AgglomerativeClustering
     from sklearn.metrics.pairwise import euclidean_distances
 
@@ -80,6 +86,7 @@ def sklearn_average(faces: Faces, threshold: float) -> np.ndarray:
 
 
 def hdbscan_dense(faces: Faces, threshold: float) -> np.ndarray:
+    """HDBSCAN by the package hdbscan, with the exact minimum spanning tree."""
     import warnings
 
     from hdbscan import HDBSCAN
@@ -90,10 +97,11 @@ def hdbscan_dense(faces: Faces, threshold: float) -> np.ndarray:
 
 
 def dlib_whispers(faces: Faces, threshold: float) -> np.ndarray:
+    """Chinese whispers by dlib."""
     import dlib
 
     vectors = [dlib.vector(row) for row in faces.embeddings]
-    # A little below the threshold is its best here.
+    # A little below the threshold is the best cut for these faces.
     return np.array(dlib.chinese_whispers_clustering(vectors, float(np.sqrt(0.95 * threshold))))
 
 
@@ -113,6 +121,7 @@ SAME_ANSWER = {"faceclust --no-second-pass", "SciPy average", "scikit-learn aver
 
 
 def measure(method: str, n: int, threshold: float) -> dict[str, float | str]:
+    """Run one method on n faces in this process."""
     from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 
     faces = synthetic_faces(n)
@@ -132,12 +141,13 @@ def measure(method: str, n: int, threshold: float) -> dict[str, float | str]:
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ask.add_argument("--sizes", default="1000,10000,100000")
-    ask.add_argument("--methods", default=",".join(METHODS).replace(", ", "; "), help="separated by commas")
-    ask.add_argument("--threshold", type=float, default=1.1)
-    ask.add_argument("--one", nargs=2, metavar=("METHOD", "N"), help=argparse.SUPPRESS)
-    arguments = ask.parse_args()
+    """Run each method at each size in a process of its own, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sizes", default="1000,10000,100000")
+    parser.add_argument("--methods", default=",".join(METHODS).replace(", ", "; "), help="separated by commas")
+    parser.add_argument("--threshold", type=float, default=1.1)
+    parser.add_argument("--one", nargs=2, metavar=("METHOD", "N"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(measure(arguments.one[0], int(arguments.one[1]), arguments.threshold)))
         return
@@ -157,7 +167,7 @@ def main() -> None:
                 f"| {row['bcubed']:.3f} | {row['pairwise']:.3f} |",
                 flush=True,
             )
-        assert len(answers) <= 1, "answers that should be equal are not"
+        assert len(answers) <= 1, "SciPy or scikit-learn gave other clusters"
 
 
 if __name__ == "__main__":

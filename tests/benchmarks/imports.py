@@ -1,13 +1,13 @@
-"""How many names of other programs come to the right faces.
+"""The share of imported names that reach the right face.
 
     python tests/benchmarks/imports.py LIBRARY TRUTH.csv
 
 TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
-upright photo), person. LIBRARY has to be scanned, and is not written to: exiftool writes the
-regions into sidecars in a folder of their own, as the standard says and as it does not, with boxes of
-other sizes, off by a part of their size in a random direction. Then the same is judged with half of
-the found faces taken away at random, and with photos that were turned after their faces were marked.
-Prints a Markdown table: names on the right face, on a wrong one, on none.
+upright photo), person. LIBRARY must be scanned and without names; it is not written to. exiftool writes
+the regions into sidecars in a separate folder, in the standard way and in others: with boxes of other
+sizes, or shifted in a random direction. Further cases leave out half of the found faces at random, or turn
+photos after their faces were marked. Prints a Markdown table: names on the right face, on a wrong one,
+on none.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import shutil
 import subprocess
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faceclust import Library
 from faceclust.importers.collect import collect_names
 from faceclust.importers.plan import ImportPlan
-from faceclust.importers.reconcile import reconcile
+from faceclust.importers.reconcile import LibraryNames, reconcile
 from faceclust.importers.sources import classify_sources
 from faceclust.types import Box, FaceOccurrence
 from faceclust.xmp.values import stored_box, stored_size
@@ -37,12 +37,14 @@ Truth = dict[str, list[tuple[str, Box]]]
 
 @dataclass(frozen=True)
 class Case:
+    """A way to write regions: boxes scaled and shifted by a share of their size."""
+
     name: str
     scale: float = 1.0
     shift: float = 0.0
     frame: str = "stored"  # stored, upright, turned
     size: str = "right"  # right, swapped, missing
-    missing: float = 0.0  # share of the found faces
+    missing: float = 0.0  # share of the found faces left out
 
 
 CASES = [
@@ -69,6 +71,7 @@ CASES = [
 
 
 def read_truth(path: Path) -> Truth:
+    """Photo → the names and boxes of its faces."""
     truth: Truth = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -78,6 +81,7 @@ def read_truth(path: Path) -> Truth:
 
 
 def write_sidecars(library: Library, truth: Truth, case: Case, folder: Path) -> None:
+    """Write a sidecar for each photo in `folder` with exiftool."""
     chance = random.Random(0)
     arguments = []
     for photo, faces in truth.items():
@@ -104,32 +108,36 @@ def write_sidecars(library: Library, truth: Truth, case: Case, folder: Path) -> 
 
 
 def score(library: Library, truth: Truth, case: Case) -> tuple[int, int, int, int]:
-    """Names whose face was found, right, wrong, and on none."""
+    """Count the found faces with a true name, and the names on the right face, on a wrong one, on none."""
     with tempfile.TemporaryDirectory() as folder:
         write_sidecars(library, truth, case, Path(folder))
         sources = classify_sources(library.root, [Path(folder)], None, library.photos)
-        gathered = collect_names(library.root, library.photos, sources, library.progress)
+        collected = collect_names(library.root, library.photos, sources, library.progress)
     chance = random.Random(1)
-    known = library._collect_library_names()
-    faces = {photo: [face for face in here if chance.random() >= case.missing] for photo, here in known.faces.items()}
-    plan: ImportPlan = reconcile(gathered, replace(known, faces=faces))
-    place_of = {place.face_id: place for here in faces.values() for place in here}
-    right = sum(naming.name in people_at(place_of[naming.face_id], truth) for naming in plan.namings)
-    found = sum(bool(people_at(place, truth)) for place in place_of.values())
+    faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
+    for face in library.occurrences:
+        if chance.random() >= case.missing:
+            faces[face.photo].append(face)
+    plan: ImportPlan = reconcile(collected, LibraryNames(library.photos, faces, library.answers))
+    face_of = {face.face_id: face for on_photo in faces.values() for face in on_photo}
+    right = sum(naming.name in people_at(face_of[naming.face_id], truth) for naming in plan.namings)
+    found = sum(bool(people_at(face, truth)) for face in face_of.values())
     return found, right, len(plan.namings) - right, len(plan.unmatched) + len(plan.conflicts)
 
 
-def people_at(place: FaceOccurrence, truth: Truth) -> list[str]:
-    left, top, right, bottom = place.pixel_box
+def people_at(face: FaceOccurrence, truth: Truth) -> list[str]:
+    """The true persons whose box contains the centre of a found face."""
+    left, top, right, bottom = face.pixel_box
     x, y = (left + right) / 2, (top + bottom) / 2
-    return [name for name, box in truth[place.photo] if box[0] <= x <= box[2] and box[1] <= y <= box[3]]
+    return [name for name, box in truth[face.photo] if box[0] <= x <= box[2] and box[1] <= y <= box[3]]
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ask.add_argument("library", type=Path)
-    ask.add_argument("truth", type=Path)
-    arguments: Any = ask.parse_args()
+    """Print a row for each case."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("truth", type=Path)
+    arguments: Any = parser.parse_args()
     if not shutil.which("exiftool"):
         raise SystemExit("exiftool is not installed")
     library, truth = Library(arguments.library), read_truth(arguments.truth)

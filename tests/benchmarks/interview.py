@@ -1,14 +1,13 @@
-"""How many answers `faceclust label` takes until everybody has their names.
+"""The number of answers that `faceclust label` needs until everybody has a name.
 
     python tests/benchmarks/interview.py LIBRARY TRUTH.csv [--knows N] [--thorough] [--by-size]
 
 TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
-upright photo), person. A user who knows the truth answers over a pseudo-terminal, having seen
-only what is shown: types names, says which faces do not belong, and that people seen fewer than
-N times are nobody they know. LIBRARY has to be scanned and grouped, without a name in it yet; it
-has names afterwards. `--by-size` beforehand simulates a tool that asks who the groups are, the
-largest first, and nothing else. Progress is about the faces of people seen three times or more:
-rightly named ones, confirmed or suggested.
+upright photo), person. LIBRARY must be scanned, grouped and without names; it has names afterwards. A user
+who knows the truth answers in a pseudo-terminal from what is shown. They type names, mark faces that do
+not belong, and do not know people with fewer than N photos. --by-size first simulates a tool that only
+asks for the names of groups, the largest first. Progress counts the faces of people with at least three
+photos whose name is right, confirmed or suggested.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ from faceclust.types import intersection_over_union
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.terminal import LabelTerminal
 
-OFTEN = 3  # times somebody has to be seen to count
-ROW = 4  # pictures side by side on 80 columns
+OFTEN = 3  # faces that a person needs to count
+ROW = 4  # pictures side by side in 80 columns
 MARKS = (0.90, 0.95, 0.98, 0.99)
 
 
 def true_names(library: Library, table: Path) -> dict[str, str]:
-    """Face id → the person it really is, where it is one."""
+    """Map face ids to their true persons, by the overlap of boxes."""
     rows = defaultdict(list)
     with table.open(newline="") as stream:
         for row in csv.DictReader(stream):
@@ -63,7 +62,7 @@ def true_names(library: Library, table: Path) -> dict[str, str]:
 
 
 class User:
-    """Knows the people seen at least `knows` times, and sees what is shown."""
+    """A simulated user who knows people with at least `knows` faces, and sees only what is shown."""
 
     def __init__(self, truth: dict[str, str], knows: int) -> None:
         self.truth = truth
@@ -71,11 +70,12 @@ class User:
         self._knows = knows
 
     def who(self, face: str) -> str | None:
+        """The person the user recognises on a face, if any."""
         name = self.truth.get(face)
         return name if name is not None and self._times[name] >= self._knows else None
 
     def answer(self, asked: PresentedQuestion) -> str:
-        """What they type."""
+        """The answer the user types."""
         shown = [self.who(face) for face in asked.numbered_faces]
         kind, names = asked.question.kind, asked.question.names
         if kind is QuestionKind.SAME:
@@ -93,7 +93,7 @@ class User:
 
 
 class Score:
-    """How far the naming has come."""
+    """The progress of naming."""
 
     def __init__(self, truth: dict[str, str]) -> None:
         self._truth = truth
@@ -104,6 +104,7 @@ class Score:
         self.now, self.wrong = 0.0, 0
 
     def take(self, library: Library, answers: int) -> None:
+        """Measure the progress after this many answers."""
         name_of = {face: person.label for person in library.people() for face in person.face_ids}
         self.now = sum(name_of.get(face) == self._truth[face] for face in self._faces) / len(self._faces)
         for mark in MARKS:
@@ -112,19 +113,20 @@ class Score:
         confirmed = {face: person.label for person in library.people() for face in person.confirmed}
         self.wrong = sum(self._truth.get(face) != name for face, name in confirmed.items())
 
-    def tell(self, what: str, answers: int) -> None:
+    def tell(self, title: str, answers: int) -> None:
+        """Print the answers needed for each mark."""
         marks = "  ".join(
             f"{mark:.0%}: {self.at[mark]} ({self.at[mark] / self.people:.2f} a person)"
             if mark in self.at
             else f"{mark:.0%}: –"
             for mark in MARKS
         )
-        print(f"{what}: {self.people} people; {marks}; in the end {self.now:.1%} with {answers} answers")
+        print(f"{title}: {self.people} people; {marks}; in the end {self.now:.1%} with {answers} answers")
         print(f"  wrong names among the confirmed: {self.wrong}", flush=True)
 
 
 def by_size(root: Path, user: User) -> None:
-    """A tool that asks about groups by size only, in a journal of its own."""
+    """Simulate a tool that asks for groups by size, with a journal of its own."""
     library, score, answers = Library(root), Score(user.truth), 0
     with tempfile.TemporaryDirectory() as folder:
         library.journal = Journal(Path(folder) / "people.jsonl")
@@ -147,7 +149,7 @@ def by_size(root: Path, user: User) -> None:
 
 
 def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
-    """`faceclust label`, answered key by key."""
+    """Answer `faceclust label` in a pseudo-terminal."""
     library, score, answers, kinds = Library(root), Score(user.truth), 0, Counter[str]()
     interview = Interview(library, pictures_per_row=ROW, thorough=thorough)
     terminal = LabelTerminal(root, *(["--thorough"] if thorough else []))
@@ -172,6 +174,7 @@ def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
 
 
 def main() -> None:
+    """Answer all questions and print the progress."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("library", type=Path)
     parser.add_argument("truth", type=Path)

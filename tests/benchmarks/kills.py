@@ -1,11 +1,11 @@
-"""`kill -9` at random moments while `faceclust label` is answered: nothing answered may be lost.
+"""`kill -9` at random moments while `faceclust label` is answered: no answer may be lost.
 
     python tests/benchmarks/kills.py LIBRARY [--kills 200] [--seed 1]
 
-LIBRARY has to be scanned and grouped, without a name in it yet. Each time `label` is started in a
+LIBRARY must be scanned, grouped and without names. Each time, `label` is started in a
 pseudo-terminal, answered as fast as it asks, and killed at a random moment. Afterwards every line
-of the journal has to be whole, every answer that was told to be saved has to be in it, in order,
-and nothing that was not answered. The next start goes on from there.
+of the journal must be complete. Every answer reported as saved must be in it, in order, and nothing
+that was not typed. The next start continues from there.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from tests.support.terminal import LabelTerminal
 
 
 def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[list[str], list[str]]:
-    """Answer with these names until the time is over; gives what was typed, and what of it the
-    program said was saved."""
+    """Answer with these names, then kill the program; return the names typed and those reported as saved."""
     terminal = LabelTerminal(root)
     end = time.monotonic() + seconds
     typed: list[str] = []
@@ -38,7 +37,7 @@ def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[
             if name not in saved:
                 saved.append(name)
         if terminal.waits and len(saved) == len(typed):
-            # A name answers every question about one group; others are passed over.
+            # A name answers questions about one group; others are skipped.
             name = names[len(typed)]
             if "a name" in terminal.text[terminal.text.rfind("left ─") :]:
                 terminal.type(name + "\r")
@@ -53,6 +52,7 @@ def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[
 
 
 def main() -> None:
+    """Kill the program many times and check the journal each time."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("library", type=Path)
     parser.add_argument("--kills", type=int, default=200)
@@ -63,8 +63,8 @@ def main() -> None:
     journal = library.home.journal
     if library.journal.events():
         sys.exit(f"{options.library} has names already")
-    said: list[str] = []
-    told = torn = unseen = 0
+    known: list[str] = []
+    reported = torn = unseen = 0
     for kill in range(1, options.kills + 1):
         names = [f"Name {kill * 1000 + number}" for number in range(900)]
         typed, saved = answers_until_killed(options.library, names, rng.uniform(0.5, 4.0))
@@ -72,20 +72,20 @@ def main() -> None:
         lines, _, tail = content.rpartition(b"\n")
         events = [from_record(_parse_json_object(line)) for line in lines.split(b"\n") if line]
         kept = [event.name for event in events if event is not None]
-        assert len(kept) == len(events) and None not in kept, "a line is not whole"
-        new = [name for name in kept if name is not None][len(said) :]
-        assert kept[: len(said)] == said, "what was there before has changed"
-        assert new[: len(saved)] == saved, f"lost: told {saved}, found {new}"
-        assert new == typed[: len(new)], f"never answered: {new}, typed {typed}"
-        said, told, torn = [*said, *new], told + len(saved), torn + bool(tail)
+        assert len(kept) == len(events) and None not in kept, "a line is incomplete"
+        new = [name for name in kept if name is not None][len(known) :]
+        assert kept[: len(known)] == known, "earlier answers have changed"
+        assert new[: len(saved)] == saved, f"lost: reported {saved}, found {new}"
+        assert new == typed[: len(new)], f"never typed: {new}, typed {typed}"
+        known, reported, torn = [*known, *new], reported + len(saved), torn + bool(tail)
         unseen += len(new) - len(saved)
-        if len(Library(options.library).unnamed_groups()) < 20:
+        if len(Library(options.library).unnamed_groups()) < 20 and journal.exists():
             journal.unlink()
-            said = []
+            known = []
         if kill % 20 == 0:
-            print(f"  {kill} kills, {told} answers told to be saved, none lost", flush=True)
-    print(f"{options.kills} kills: {told} answers told to be saved, all there; {unseen} more were saved just")
-    print(f"before they could be told; {torn} times half a line stood at the end; no line was lost or half-applied")
+            print(f"  {kill} kills, {reported} answers reported as saved, none lost", flush=True)
+    print(f"{options.kills} kills: {reported} answers reported as saved, none lost; {unseen} more were saved, but")
+    print(f"killed before the report; {torn} times the journal ended in an incomplete line; no complete line was lost")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""Grouping, and every pair of faces, on a folder laid out as Labeled Faces in the Wild.
+"""Clustering and all-pairs accuracy on a folder in the layout of Labeled Faces in the Wild.
 
     python tests/benchmarks/lfw.py LFW_FOLDER [--workers N] [--embeddings FILE.npz] [--pack MANIFEST]
 
-LFW_FOLDER holds <person>/<person>_0001.jpg …. Every photo goes through faceclust's own decode, detect,
-align and embed; of several faces the one nearest the middle counts. What was looked at is kept in
-the user's cache. With --embeddings the vectors are written to that file; with --pack another pack
-than the embedded one is measured. Prints Markdown tables: all pairs with and without the mirrored
-mean; grouping at each threshold and algorithm; the second pass on halves of the people, with the
-threshold chosen on the other half; and grouping in batches. The ten-fold protocol is that of
-`faceclust evaluate pairs`.
+LFW_FOLDER holds <person>/<person>_0001.jpg …. Each photo passes through faceclust's own pipeline; the face
+nearest to the centre counts. Measured faces are cached in the user's cache folder. --embeddings
+writes the vectors to a file; --pack measures another pack than the embedded one. Prints Markdown
+tables: all pairs with and without the mirrored mean; clustering by threshold and algorithm; the second pass
+on halves of the people, with the threshold chosen on the other half; clustering in batches. For the
+ten-fold protocol see `faceclust evaluate pairs`.
 """
 
 from __future__ import annotations
@@ -37,12 +36,13 @@ from tests.benchmarks.synthetic import face_table
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ask.add_argument("folder", type=Path)
-    ask.add_argument("--workers", type=int)
-    ask.add_argument("--embeddings", type=Path)
-    ask.add_argument("--pack", type=Path)
-    arguments = ask.parse_args()
+    """Measure the faces and print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--embeddings", type=Path)
+    parser.add_argument("--pack", type=Path)
+    arguments = parser.parse_args()
     pack = read_manifest(arguments.pack) if arguments.pack else load_pack("dlib")
     photos = find_labelled_photos(arguments.folder)
     faces = find_main_faces(photos.paths, pack, workers=arguments.workers)
@@ -66,15 +66,17 @@ def _all_pairs(people: np.ndarray, mirrored: np.ndarray, plain: np.ndarray) -> N
 
 
 def _true_accept_rate(vectors: np.ndarray, people: np.ndarray, far: float) -> float:
-    """Over every pair of photos: the share of same-person pairs accepted at the threshold that
-    accepts the share `far` of different-person pairs."""
+    """The share of same-person pairs accepted at the threshold that accepts the share `far` of the others.
+
+    All pairs of photos count.
+    """
     upper = np.triu_indices(len(vectors), 1)
-    likeness = (vectors @ vectors.T)[upper]  # of one norm, so it falls as the distance rises
+    products = (vectors @ vectors.T)[upper]  # of equal norms, so they fall as the distance rises
     same = (people[:, None] == people)[upper]
-    return float((likeness[same] > _likeness_at_far(likeness[~same], far)).mean())
+    return float((products[same] > _product_at_far(products[~same], far)).mean())
 
 
-def _likeness_at_far(impostors: np.ndarray, far: float) -> float:
+def _product_at_far(impostors: np.ndarray, far: float) -> float:
     allowed = int(far * len(impostors))
     return float(-np.partition(-impostors, allowed)[allowed])
 
@@ -110,7 +112,7 @@ def _grouping(vectors: np.ndarray, people: np.ndarray) -> None:
 
 
 def _halves(vectors: np.ndarray, people: np.ndarray, splits: int = 3) -> None:
-    """Choose the threshold on half of the people, score on the others, both ways."""
+    """Choose the threshold on half of the people and score on the others, both ways."""
     print("\n| algorithm | BCubed F on the other half | thresholds chosen |\n|---|---|---|")
     cuts = np.arange(0.9, 1.5, 0.025)
     for method in ("average, one pass", "average"):
@@ -128,7 +130,7 @@ def _halves(vectors: np.ndarray, people: np.ndarray, splits: int = 3) -> None:
 
 
 def _batches(vectors: np.ndarray, people: np.ndarray, orders: int = 2) -> None:
-    """Photos that come in batches, grouped after each as `faceclust cluster` does."""
+    """Cluster photos that arrive in batches, after each batch as `faceclust cluster` does."""
     print("\n| batches | BCubed F, mean of the orders |\n|---|---|")
     for batches in (1, 2, 5, 10, 50):
         scores = []

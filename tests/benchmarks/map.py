@@ -1,16 +1,17 @@
-"""What the map costs and what it keeps.
+"""The cost of the map, and the neighbours it keeps.
 
     python tests/benchmarks/map.py layout [FACES]... [--method NAME]... [--threads N]
     python tests/benchmarks/map.py browser [FACES] [--keep FOLDER]
 
-`layout` lays made-up faces out (tests/benchmarks/synthetic.py), each time in a process of its own:
-CPU time, time elapsed, peak memory with Python and the faces, the share of the 10 nearest faces in
-the 128-dimensional space that are among the 10 nearest on the map, and how often the nearest other
-face is the same person's, of people seen twice or more, on the map and in the space. Methods: tsne,
-umap, and scikit-learn's t-SNE with the same settings. `browser` makes the page of a library of so
-many faces with drawn pictures and zooms in it with the wheel in headless Chromium, which draws
-without graphics hardware: milliseconds from the turn of the wheel until the picture's pixels are
-there, the median and the worst of twenty.
+`layout` lays out the synthetic faces of synthetic.py, each time in its own process. It prints CPU time,
+elapsed time and peak memory (with Python and the faces). Two figures are about neighbours: the share of
+the 10 nearest faces in the embedding space that are among the 10 nearest on the map; and how often the
+nearest other face is the same person, for people with at least two faces, on the map and in the space.
+Methods: tsne, umap, and scikit-learn's t-SNE with the same settings.
+
+`browser` writes the page of a library of so many faces with drawn pictures and zooms with the wheel in
+headless Chromium, which draws without graphics hardware. It prints the milliseconds from a turn of the
+wheel until the pixels are drawn, the median and the worst of twenty.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ turn(turns);
 
 
 def nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+    """The k nearest other points of each asked one, (asked, k)."""
     from sklearn.neighbors import NearestNeighbors
 
     found = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[asked], return_distance=False)
@@ -60,6 +62,7 @@ def nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
 
 
 def quality(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
+    """The share of neighbours kept, and of nearest faces of the same person on the map and in the space."""
     asked = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
     there, here = nearest(faces.embeddings, asked, NEAR), nearest(points, asked, NEAR)
     kept = [len(set(a) & set(b)) / NEAR for a, b in zip(there.tolist(), here.tolist(), strict=True)]
@@ -69,6 +72,7 @@ def quality(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
 
 
 def by_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
+    """t-SNE by scikit-learn, from the same start."""
     from sklearn.manifold import TSNE
 
     from faceclust.outputs.map.layout import principal_plane
@@ -80,6 +84,7 @@ def by_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
 
 
 def lay_out_one(n: int, method: str, threads: int) -> None:
+    """Lay out n faces in this process, and print a row."""
     from faceclust.outputs.map.layout import compute_layout
 
     faces = synthetic_faces(n)
@@ -97,6 +102,7 @@ def lay_out_one(n: int, method: str, threads: int) -> None:
 
 
 def measure_layouts(counts: list[int], methods: list[str], threads: int) -> None:
+    """Print a row for each number of faces and method."""
     print("| faces | method | CPU s | elapsed s | peak memory | neighbours kept | same person nearest | in the space |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for n in counts:
@@ -106,6 +112,7 @@ def measure_layouts(counts: list[int], methods: list[str], threads: int) -> None
 
 
 def measure_browser(n: int, keep: Path | None) -> None:
+    """Open the map of n faces in Chromium, and print how fast it zooms."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -131,11 +138,11 @@ def measure_browser(n: int, keep: Path | None) -> None:
             started = time.perf_counter()
             driver.get(page.absolute().as_uri())
             print(f"opened in {time.perf_counter() - started:.1f} s")
-            for deep, what in ((False, "all in view"), (True, "zooming in to pictures")):
+            for deep, title in ((False, "all in view"), (True, "zooming in to pictures")):
                 times = driver.execute_async_script(_FRAMES, 20 if not deep else 60, deep)
                 script, pixels = zip(*times, strict=True)
                 print(
-                    f"{what}: script {statistics.median(script):.0f} ms, with the pixels "
+                    f"{title}: script {statistics.median(script):.0f} ms, with the pixels "
                     f"{statistics.median(pixels):.0f} ms (worst {max(pixels):.0f})"
                 )
             print(json.dumps({"view": driver.execute_script("return document.getElementById('map').dataset.view")}))
@@ -144,19 +151,20 @@ def measure_browser(n: int, keep: Path | None) -> None:
 
 
 def main() -> None:
+    """Measure layouts or the browser."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["layout", "browser", "one"])
+    parser.add_argument("task", choices=["layout", "browser", "one"])
     parser.add_argument("faces", type=int, nargs="*", default=[2_000, 20_000, 100_000])
     parser.add_argument("--method", action="append", choices=["tsne", "umap", "scikit-learn"])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="where to leave the page")
-    asked = parser.parse_args()
-    if asked.what == "one":
-        lay_out_one(asked.faces[0], asked.method[0], asked.threads)
-    elif asked.what == "layout":
-        measure_layouts(asked.faces, asked.method or ["tsne", "umap", "scikit-learn"], asked.threads)
+    parser.add_argument("--keep", type=Path, help="the folder to write the page to")
+    options = parser.parse_args()
+    if options.task == "one":
+        lay_out_one(options.faces[0], options.method[0], options.threads)
+    elif options.task == "layout":
+        measure_layouts(options.faces, options.method or ["tsne", "umap", "scikit-learn"], options.threads)
     else:
-        measure_browser(asked.faces[0] if len(asked.faces) == 1 else 20_000, asked.keep)
+        measure_browser(options.faces[0] if len(options.faces) == 1 else 20_000, options.keep)
 
 
 if __name__ == "__main__":

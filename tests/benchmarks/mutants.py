@@ -1,12 +1,11 @@
-"""Damaged photos of every format through the decoders: does any crash, hang or fill the memory?
+"""Damaged photos of every format in the decoders: crashes, hangs and memory.
 
-    python tests/benchmarks/mutants.py [--count 5000] [--seed 0] [--limit 20] [FORMAT ...]
+    python -m tests.benchmarks.mutants [--count 5000] [--seed 0] [--limit 20] [FORMAT ...]
 
-Each mutant is made of a small photo by seeded damage, so that a number below tells it again
-(`mutant(FORMAT, SEED, NUMBER)`). They are decoded one after the other in a process of their own:
-when it dies, or is busy with one for longer than the limit (seconds), that one is counted and
-named, and a new process goes on behind it. Prints a line a format, and exits with 1 after a crash
-or a hang. What is counted as refused has been given a reason, as any bad photo is.
+Each mutant is a small photo with seeded damage, so `mutant(FORMAT, SEED, NUMBER)` makes it again. Mutants
+are decoded one after the other in a separate process. If it dies, or spends more than the limit (seconds)
+on one, that mutant is counted and named, and a new process continues after it. Prints a row for each
+format, and exits with 1 after a crash or a hang. A refused mutant got a reason, like any bad photo.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0
 
 @cache
 def originals() -> dict[str, tuple[bytes, ...]]:
-    """Format → photos of it, in the varieties that take different ways through its decoder."""
+    """The photos of each format, in variants that take different paths through its decoder."""
     picture = scenery().resize((SIDE, SIDE))
     exif = Image.Exif()
     exif[MAKE], exif[ORIENTATION] = "Canon", 6
@@ -88,11 +87,11 @@ def originals() -> dict[str, tuple[bytes, ...]]:
 
 
 def mutant(format: str, seed: int, number: int) -> bytes:
-    """The mutant of this number: bytes changed, overwritten, cut out, doubled or cut off."""
+    """Mutant number `number`: bytes changed, overwritten, removed, doubled or truncated."""
     chance = random.Random(f"{seed} {format} {number}")
     kinds = originals()[format]
     data = bytearray(kinds[number % len(kinds)])
-    # Half of the damage goes to the beginning, where the headers are.
+    # Half of the damage is near the start, where the headers are.
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         at = chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 600))
         match chance.randrange(8):
@@ -109,12 +108,12 @@ def mutant(format: str, seed: int, number: int) -> bytes:
     if chance.random() < 0.05:
         del data[chance.randrange(1, len(data)) :]
     if format == "PNG" and chance.random() < 0.7:
-        _mend_checksums(data)
+        _repair_checksums(data)
     return bytes(data)
 
 
-def _mend_checksums(png: bytearray) -> None:
-    """Else most damage to a PNG would go no further than its checksums."""
+def _repair_checksums(png: bytearray) -> None:
+    """Repair the checksums, or most damage to a PNG would stop there."""
     at = 8
     while at + 12 <= len(png):
         end = at + 8 + int.from_bytes(png[at : at + 4], "big")
@@ -125,33 +124,35 @@ def _mend_checksums(png: bytearray) -> None:
 
 
 def decode_all(
-    format: str, seed: int, first: int, end: int, now: Synchronized[int], told: SynchronizedArray[int]
+    format: str, seed: int, first: int, end: int, now: Synchronized[int], counts: SynchronizedArray[int]
 ) -> None:
-    """In a process of its own. `now` is the mutant in hand; `told` counts photos and refusals and
-    holds the peak memory in KiB."""
+    """Decode mutants; runs in a separate process.
+
+    `now` is the current mutant. `counts` holds the photos, the refusals and the peak memory in KiB.
+    """
     for number in range(first, end):
         now.value = number
         try:
             decode_photo(mutant(format, seed, number), PhotoRef("mutant", 1, 1), (None, 100)[number % 2])
-            told[0] += 1
+            counts[0] += 1
         except UndecodableError:
-            told[1] += 1
-        told[2] = max(told[2], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            counts[1] += 1
+        counts[2] = max(counts[2], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     now.value = end
 
 
 def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], list[int], list[int]]:
-    """Numbers of the mutants that crashed the decoder, and of those that hung; `told`."""
+    """The numbers of the mutants that crashed the decoder and of those that hung, and the counts."""
     context = multiprocessing.get_context("spawn")
-    now, told = context.Value("q", 0), context.Array("q", 3)
+    now, counts = context.Value("q", 0), context.Array("q", 3)
     crashed: list[int] = []
     hung: list[int] = []
     first = 0
     while first < count:
         now.value = first
-        process = context.Process(target=decode_all, args=(format, seed, first, count, now, told))
+        process = context.Process(target=decode_all, args=(format, seed, first, count, now, counts))
         process.start()
-        last, since = -1, time.monotonic() + 10  # to start takes time too
+        last, since = -1, time.monotonic() + 10  # with time for the start
         while process.is_alive():
             process.join(0.2)
             if now.value != last:
@@ -163,10 +164,11 @@ def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], li
         if now.value < count and now.value not in hung:
             crashed.append(now.value)
         first = now.value + 1
-    return crashed, hung, list(told)
+    return crashed, hung, list(counts)
 
 
 def main() -> None:
+    """Decode the mutants of each format, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(originals()))
     parser.add_argument("--count", type=int, default=5000)

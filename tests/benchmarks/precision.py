@@ -1,12 +1,12 @@
-"""What storing embeddings as float32, float16 and int8 costs, in bytes and in accuracy.
+"""The cost of storing embeddings as float32, float16 and int8, in bytes and in accuracy.
 
-    python tests/benchmarks/precision.py LFW_FOLDER PAIRS_FILE [--pack NAME]
+    python tests/benchmarks/precision.py LFW_FOLDER PAIRS_FILE [--pack NAME] [--faces 10000]
 
 LFW_FOLDER holds <person>/<person>_0001.jpg …; PAIRS_FILE is in the layout of LFW's pairs.txt. The
-embeddings are worked out once, then taken from the user's cache folder. Each line of the table it
-prints, in Markdown, is of embeddings stored so and read again; the last is of int8 by one scale for
-all vectors, for comparison. The bytes are those of the column of embeddings, and of a whole cache
-file, of 10,000 faces on as many photos (where the folder has fewer, means of two of them).
+embeddings are measured once, then read from the user's cache folder. Each row of the Markdown table is about
+embeddings stored in one precision and read again. The last row is int8 with one scale for all
+vectors, for comparison. The bytes are those of the column of embeddings, and of a whole cache file with
+this many faces on as many photos; if the folder has fewer, means of two faces are added.
 """
 
 from __future__ import annotations
@@ -39,30 +39,31 @@ from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.lfw import _true_accept_rate
 
-COUNT = 10_000
-#: Makes of embeddings (n, d) what is read of them again.
+#: Stores embeddings (n, d) and reads them again.
 Read = Callable[[np.ndarray], np.ndarray]
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ask.add_argument("folder", type=Path)
-    ask.add_argument("pairs", type=Path)
-    ask.add_argument("--pack", default="dlib")
-    arguments = ask.parse_args()
+    """Measure the faces and print a row for each precision."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--pack", default="dlib")
+    parser.add_argument("--faces", type=int, default=10_000)
+    arguments = parser.parse_args()
     labelled, pack = find_labelled_photos(arguments.folder), load_pack(arguments.pack)
     faces = find_main_faces(labelled.paths, pack)
     radius = pack.embedder.radius
     exact = faces.embeddings(radius, mirrored=pack.embedder.mirror)
     pairs = _among(labelled, load_pairs(arguments.folder, arguments.pairs))
     print(
-        "| embeddings as | bytes a face | cache of 10,000 faces | accuracy, ten folds | VAL at FAR 0.001 "
+        f"| embeddings as | bytes a face | cache of {arguments.faces:,} faces | accuracy, ten folds | VAL at FAR 0.001 "
         "| all pairs, TAR at FAR 0.00001 | grouping at 1.1, BCubed F |\n|---|---|---|---|---|---|---|"
     )
     for precision in PRECISIONS:
-        column, file = _sizes(faces, exact, pack, precision)
+        column, file = _sizes(faces, exact, pack, precision, arguments.faces)
         sizes = f"{column:.0f} | {file / 1e6:.2f} MB"
-        _line(precision, sizes, pairs, faces, labelled.persons, pack, partial(_as_kept, precision, radius))
+        _line(precision, sizes, pairs, faces, labelled.persons, pack, partial(_quantise, precision, radius))
     step = np.abs(exact).max() / 127
 
     def by_one_scale(vectors: np.ndarray) -> np.ndarray:
@@ -72,16 +73,16 @@ def main() -> None:
     _line("int8, one scale for all", " | ", pairs, faces, labelled.persons, pack, by_one_scale)
 
 
-def _as_kept(precision: str, radius: float, vectors: np.ndarray) -> np.ndarray:
+def _quantise(precision: str, radius: float, vectors: np.ndarray) -> np.ndarray:
     return quantise_embeddings(vectors, precision, radius)
 
 
 def _among(labelled: LabelledPhotos, pairs: VerificationPairs) -> VerificationPairs:
-    """The pairs, of all the labelled photos instead of those in pairs."""
-    at = {photo: i for i, photo in enumerate(labelled.photos)}
-    of = np.array([at[name] for name in pairs.names])
+    """The same pairs, as indices into all labelled photos."""
+    index_of = {photo: i for i, photo in enumerate(labelled.photos)}
+    at = np.array([index_of[name] for name in pairs.names])
     return replace(
-        pairs, pictures=tuple(labelled.paths), names=labelled.photos, left=of[pairs.left], right=of[pairs.right]
+        pairs, pictures=tuple(labelled.paths), names=labelled.photos, left=at[pairs.left], right=at[pairs.right]
     )
 
 
@@ -102,22 +103,22 @@ def _line(
     )
 
 
-def _sizes(faces: MainFaces, exact: np.ndarray, pack: Pack, precision: str) -> tuple[float, int]:
-    """Bytes a face of the column, and of the file."""
+def _sizes(faces: MainFaces, exact: np.ndarray, pack: Pack, precision: str, count: int) -> tuple[float, int]:
+    """The bytes a face of the column, and the bytes of the file."""
     rng = np.random.default_rng(0)
-    there = np.flatnonzero(faces.found)
-    first, second = rng.permutation(np.resize(there, COUNT)), rng.choice(there, COUNT)
-    second[: len(there)] = first[: len(there)]
+    found = np.flatnonzero(faces.found)
+    first, second = rng.permutation(np.resize(found, count)), rng.choice(found, count)
+    second[: len(found)] = first[: len(found)]
     vectors = exact[first] + exact[second]
     vectors *= pack.embedder.radius / np.linalg.norm(vectors, axis=1, keepdims=True)
     spec = pack.embedder
     info = replace(CacheInfo(pack.name, pack.fingerprint, spec.dimension, spec.radius), precision=precision)
-    photos = (_photo(i, int(first[i]), faces, vectors[i : i + 1]) for i in range(COUNT))
+    photos = (_photo(i, int(first[i]), faces, vectors[i : i + 1]) for i in range(count))
     content = encode_parquet(photos_to_table(photos, info))
     group = pq.read_metadata(pa.BufferReader(content)).row_group(0)
     columns = [group.column(i) for i in range(group.num_columns)]
     (size,) = [column.total_compressed_size for column in columns if column.path_in_schema.startswith("embedding")]
-    return size / COUNT, len(content)
+    return size / count, len(content)
 
 
 def _photo(number: int, face: int, faces: MainFaces, vectors: np.ndarray) -> ScannedPhoto:

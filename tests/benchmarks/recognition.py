@@ -1,13 +1,13 @@
-"""Open-set identification and verification on a folder laid out as Labeled Faces in the Wild.
+"""Open-set identification and verification on a folder in the layout of Labeled Faces in the Wild.
 
-    python tests/benchmarks/recognition.py LFW_FOLDER PAIRS_FILE EMBEDDINGS.npz
+    python tests/benchmarks/recognition.py LFW_FOLDER PAIRS_FILE EMBEDDINGS.npz [--draws 5]
 
-EMBEDDINGS.npz is what `tests/benchmarks/lfw.py --embeddings` writes for the same folder. Prints
+EMBEDDINGS.npz is written by `tests/benchmarks/lfw.py --embeddings` for the same folder. Prints
 Markdown tables. Some people are known: part of their faces is the gallery, the rest are probes
-that should be named; every face of all others should not. DIR at FAR: the share of the known
-people's probes named rightly, at the threshold at which that share of strangers is named. Then:
-how often a name is right by its distance; what suggested faces do to the gallery; and the
-accuracy of single pairs by threshold. Figures are means over random draws of the people.
+that should be named; no face of other people should. DIR at FAR is the share of the known people's
+probes named correctly, at the threshold at which that share of strangers is named. Further tables: how
+often a name is right, by its distance; the effect of suggested faces in the gallery; the accuracy of
+single pairs by threshold. Figures are means over random draws of the people.
 """
 
 from __future__ import annotations
@@ -28,12 +28,10 @@ from faceclust.evaluation.pair_lists import read_pair_list
 from faceclust.people.identification import MEAN_PENALTY, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
 from faceclust.types import OPERATING_POINT
 
-DRAWS = 5
-
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of the faces of known people, in the gallery or not, and of strangers."""
+    """Positions of the faces of known people, in the gallery and as probes, and of strangers."""
 
     gallery: np.ndarray
     probes: np.ndarray
@@ -42,8 +40,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Scene:
-    """So many known people, of those with `at_least` faces; half of each one's faces, at most
-    `faces`, are the gallery."""
+    """Known people with `at_least` faces each; half of their faces, at most `faces`, form the gallery."""
 
     people: int
     at_least: int
@@ -51,6 +48,7 @@ class Scene:
     label: str
 
     def draw(self, persons: np.ndarray, seed: int) -> Split:
+        """Draw the known people at random."""
         rng = np.random.default_rng(seed)
         names, counts = np.unique(persons, return_counts=True)
         known = rng.permutation(names[counts >= self.at_least])[: self.people]
@@ -75,7 +73,7 @@ Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def by_person(reduce: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Rule:
-    """A rule over each person's own distances and faces alone: (probes,) from (probes, faces)."""
+    """A rule on the distances to the faces of one person: (probes,) from (probes, faces)."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         apart = squared(probes, faces)
@@ -85,15 +83,17 @@ def by_person(reduce: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared L2 distances of all pairs of rows."""
     return (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
 
 
 def mean_of_nearest(k: int) -> Rule:
+    """The mean distance of a person's k nearest faces."""
     return by_person(lambda apart, *_: np.sort(apart, axis=1)[:, :k].mean(axis=1))
 
 
 def vote(k: int) -> Rule:
-    """Who has most of the k nearest faces, of several whose is nearest; as far as that face."""
+    """The person with most of the k nearest faces, on a tie the nearest; the distance is the nearest face's."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         people, person = np.unique(names, return_inverse=True)
@@ -111,7 +111,7 @@ def vote(k: int) -> Rule:
 
 
 def local_mean(k: int, allowance: float) -> Rule:
-    """The product's rule."""
+    """The rule that faceclust uses."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         no_photos = np.full(len(names), "")
@@ -135,8 +135,10 @@ RULES: dict[str, Rule] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of the known people's probes: distance of the nearest person, its margin to the next, and
-    whether it is right; of strangers the first two."""
+    """The person nearest to each probe: the distance, the margin to the next person, and whether it is right.
+
+    For probes of strangers, the first two.
+    """
 
     known: np.ndarray
     margins: np.ndarray
@@ -152,12 +154,15 @@ class Outcome:
         return cls(ordered[:, 0], _gap(ordered), right, others[:, 0], _gap(others))
 
     def named(self, threshold: float) -> float:
+        """The share of probes named correctly within a threshold."""
         return float((self.right & (self.known <= threshold)).mean())
 
     def at_far(self, far: float) -> float:
+        """DIR at a false accept rate."""
         return self.named(np.nextafter(np.sort(self.strangers)[int(far * len(self.strangers))], 0))
 
     def row(self, threshold: float = OPERATING_POINT) -> list[float]:
+        """Rank-1, DIR at FAR 1 % and 0.1 %, DIR and FAR at a threshold."""
         far = float((self.strangers <= threshold).mean())
         return [float(self.right.mean()), self.at_far(0.01), self.at_far(0.001), self.named(threshold), far]
 
@@ -168,30 +173,32 @@ def _gap(ordered: np.ndarray) -> np.ndarray:
 
 
 def percent(rows: list[list[float]]) -> str:
+    """The means of the columns as cells."""
     return " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0))
 
 
 HEAD = "rank-1 | DIR at FAR 1 % | DIR at FAR 0.1 % | DIR at 1.1 | FAR at 1.1 |\n|---|---|---|---|---|---|"
 
 
-def identification(faces: np.ndarray, persons: np.ndarray) -> None:
+def identification(faces: np.ndarray, persons: np.ndarray, draws: int) -> None:
+    """Print the figures of each rule in each scene."""
     for scene in SCENES:
         print(f"\n| {scene.label} | {HEAD}")
-        splits = [scene.draw(persons, seed) for seed in range(DRAWS)]
+        splits = [scene.draw(persons, seed) for seed in range(draws)]
         for name, rule in RULES.items():
             rows = [Outcome.of(rule, faces, persons, split, persons[split.gallery]).row() for split in splits]
             print(f"| {name} | {percent(rows)} |", flush=True)
 
 
-def certainty(faces: np.ndarray, persons: np.ndarray) -> None:
-    """The share of names that are right, were as many probes strangers as known people."""
+def certainty(faces: np.ndarray, persons: np.ndarray, draws: int) -> None:
+    """Print the share of names that are right, with as many probes of strangers as of known people."""
     scenes = (SCENES[0], SCENES[2], SCENES[3])
     print("\n| distance, margin to the next person | " + " | ".join(scene.label for scene in scenes) + " |")
     print("|---|" + "---|" * len(scenes))
     rule = RULES[CHOSEN]
     seen: list[list[Outcome]] = []
     for scene in scenes:
-        splits = [scene.draw(persons, seed) for seed in range(DRAWS)]
+        splits = [scene.draw(persons, seed) for seed in range(draws)]
         seen.append([Outcome.of(rule, faces, persons, split, persons[split.gallery]) for split in splits])
     for low, high in ((0.0, 0.8), (0.8, 1.0), (1.0, OPERATING_POINT)):
         for least, most in ((0.2, np.inf), (0.0, 0.2)):
@@ -211,12 +218,15 @@ def _right(outcomes: list[Outcome], low: float, high: float, least: float, most:
     return f"{100 * good / (good + bad):.1f} %" if good + bad else "–"
 
 
-def galleries(faces: np.ndarray, persons: np.ndarray, shown: int = 3) -> None:
-    """Half of all photos are grouped; each group of two and more is named, and so many of its faces
-    are looked at and confirmed; the other half of the photos are the probes."""
+def galleries(faces: np.ndarray, persons: np.ndarray, draws: int, shown: int = 3) -> None:
+    """Compare galleries of confirmed faces with galleries that include suggested ones.
+
+    Half of the photos are grouped; each group of at least two faces is named after its most frequent
+    person, and `shown` faces of it are confirmed. The other half are the probes.
+    """
     print(f"\n| gallery, {shown} faces confirmed of each group | {HEAD}")
     rows: dict[str, list[list[float]]] = {"confirmed faces": [], "suggested ones too": []}
-    for seed in range(DRAWS):
+    for seed in range(draws):
         rng = np.random.default_rng(seed)
         library, rest = np.split(rng.permutation(len(faces)), [len(faces) // 2])
         groups = cluster_in_two_passes(faces[library], OPERATING_POINT, Constraints())
@@ -238,11 +248,12 @@ def galleries(faces: np.ndarray, persons: np.ndarray, shown: int = 3) -> None:
 
 
 def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None:
+    """Print the accuracy of single pairs by threshold."""
     pairs = read_pair_list(pairs_file)
     at = {path.stem: i for i, path in enumerate(paths)}
     left, right = (np.array([at[f"{name}_{i:04d}"] for name, i in side]) for side in (pairs.left, pairs.right))
     apart = ((faces[left] - faces[right]) ** 2).sum(axis=1)
-    apart[~(faces[left].any(axis=1) & faces[right].any(axis=1))] = np.inf  # not found: judged different
+    apart[~(faces[left].any(axis=1) & faces[right].any(axis=1))] = np.inf  # without a face: judged different
     chosen = verify_folds(apart, pairs.same, pairs.folds)
     print("\n| single pairs, threshold | accuracy, ten folds | same accepted | different accepted |\n|---|---|---|---|")
     for threshold in (1.1, 1.45, VERIFY_THRESHOLD):
@@ -256,10 +267,12 @@ def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    """Read the embeddings and print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name in ("folder", "pairs", "embeddings"):
-        ask.add_argument(name, type=Path)
-    arguments = ask.parse_args()
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--draws", type=int, default=5)
+    arguments = parser.parse_args()
     paths = find_labelled_photos(arguments.folder).paths
     faces = np.load(arguments.embeddings)["mirrored"]
     if len(faces) != len(paths):
@@ -268,9 +281,9 @@ def main() -> None:
     persons = np.array([path.parent.name for path in paths])[found]
     print(f"{len(paths)} photos, {len(set(persons.tolist()))} people, no face found on {np.sum(~found)}")
     verification(arguments.pairs, paths, faces)
-    identification(faces[found], persons)
-    certainty(faces[found], persons)
-    galleries(faces[found], persons)
+    identification(faces[found], persons, arguments.draws)
+    certainty(faces[found], persons, arguments.draws)
+    galleries(faces[found], persons, arguments.draws)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The report of a made library: how long it takes to make and to open, and how large it is.
+"""The report of a synthetic library: the time to write and open it, and its size.
 
-    python -m tests.benchmarks.report FOLDER [--faces 50000] [--named 300]
+    python -m tests.benchmarks.report FOLDER [--faces 50000] [--named 300] [--pool 100]
 
-Makes a library of synthetic faces with drawn pictures in FOLDER (which must not be there yet), groups
-it, names the largest groups, makes the report in one file and as a folder, each in a process of its own, and
-opens both in headless Chromium (from Debian: `chromium`, `chromium-driver`).
+Makes a library of synthetic faces with drawn pictures in FOLDER, which must not exist. It is grouped, and
+its largest groups are named. The report is written as one file and as a folder, each in its own
+process, and opened in headless Chromium (from Debian: `chromium`, `chromium-driver`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ LAST = "Berg Costa Duarte Eriksen Fuchs Grant Haddad Ito Jansen Kaya Lindt Morea
 
 
 def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Library:
-    """A library with this many faces, of whose groups the `named` largest have names."""
+    """A library with this many faces, whose `named` largest groups have names."""
     made = synthetic_faces(faces, seed=5)
-    # Real faces have most in common, and the models' radius makes up for it: so that distances are
-    # those of the sphere of radius 1, the synthetic ones come to lie as near each other.
+    # Embeddings are scaled to the pack's radius. A common part brings the unit vectors so near to each
+    # other that their scaled distances are those of the synthetic faces.
     share = 1 / Library(root.parent).pack.embedder.radius ** 2
     common = np.ones(made.embeddings.shape[1], np.float32) / np.sqrt(made.embeddings.shape[1])
     own = made.embeddings - np.outer(made.embeddings @ common, common)
@@ -52,7 +52,7 @@ def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Libra
 
 
 def run(*arguments: str | Path) -> str:
-    """Elapsed seconds and peak memory of a run of the program."""
+    """Run the program; return its elapsed time, CPU time and peak memory."""
     command = [sys.executable, "-m", "faceclust", *map(str, arguments)]
     began = time.monotonic()
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -64,7 +64,7 @@ def run(*arguments: str | Path) -> str:
 
 
 def opened(page: Path) -> str:
-    """How long a browser takes until all is loaded, and a frame while it scrolls from end to end."""
+    """The time until a browser has loaded the page, and the time of a frame while it scrolls."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -112,12 +112,13 @@ return performance.now() - before;
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    ask.add_argument("folder", type=Path)
-    ask.add_argument("--faces", type=int, default=50_000)
-    ask.add_argument("--named", type=int, default=300)
-    ask.add_argument("--pool", type=int, default=100, help="People drawn; some share their looks.")
-    arguments = ask.parse_args()
+    """Make the library and print the figures of both kinds of report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--faces", type=int, default=50_000)
+    parser.add_argument("--named", type=int, default=300)
+    parser.add_argument("--pool", type=int, default=100, help="Number of different drawn faces; people share them.")
+    arguments = parser.parse_args()
     root = arguments.folder.resolve()
     library = make_library(root, arguments.faces, arguments.named, arguments.pool)
     print(

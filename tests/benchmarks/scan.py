@@ -1,14 +1,14 @@
-"""Photos scanned a second of processor time, and faces found by their width, on photos with a truth.
+"""Scanning speed, and faces found by their width, on photos with a truth.
 
     python tests/benchmarks/scan.py ALBUM [--photos 60] [--rounds 3] [--workers 2]
         [--pack MANIFEST]... [--against "face_detection --cpus 2 {folder}"]
 
-ALBUM holds photos and truth.csv, a row a face: photo, left, top, right, bottom (pixels of the
-upright photo). The embedded pack, each other pack and the program to compare with take turns on
-the same photos, without caches; a program is given them in one flat folder and has to print
-lines of path,top,right,bottom,left. Prints Markdown tables: processor seconds a photo (the least
-of the rounds) and their ratio, where our time goes, peak memory of one process, recall and
-precision (boxes that overlap by IoU of .3 or more), and recall by face width.
+ALBUM holds photos and truth.csv, a row for each face: photo, left, top, right, bottom (pixels of the
+upright photo). The embedded pack, each other pack and the program to compare with take turns on the
+same photos, without caches. A program gets them in one flat folder and must print lines of
+path,top,right,bottom,left. Prints Markdown tables: processor seconds a photo (the least of the
+rounds) and their ratio, the time of each stage, peak memory of one process, recall and precision
+(boxes with an IoU of at least 0.3), and recall by face width.
 """
 
 from __future__ import annotations
@@ -32,13 +32,9 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from faceclust import Library
 from faceclust.files.names import cache_file_name
 from faceclust.packs.manifest import read_manifest
-from faceclust.progress import SilentProgress
-from faceclust.scan.examine import ScanSettings
-from faceclust.scan.run import scan_folders
-from faceclust.store.home import LibraryHome
-from faceclust.store.schema import CacheInfo
 
 BANDS = (0, 120, 200, 320)
 Boxes = dict[str, list[tuple[float, float, float, float]]]
@@ -46,7 +42,7 @@ Boxes = dict[str, list[tuple[float, float, float, float]]]
 
 @dataclass
 class Measured:
-    """One way to find faces: seconds of each round, and what the last one found."""
+    """One way to find faces: the seconds of each round, and the faces of the last one."""
 
     name: str
     cpu: list[float] = field(default_factory=list)
@@ -56,37 +52,16 @@ class Measured:
     found: Boxes = field(default_factory=dict)
 
 
-class _NothingForgotten:
-    def look(self, cache: object, folder: str) -> None: ...
-
-    def take(self, photo: object) -> object:
-        return photo
-
-    def rest(self) -> list[object]:
-        return []
-
-
 def scan_with(manifest: Path, folder: Path, workers: int) -> None:
-    """Scan with a pack that is not installed; prints the stages' seconds."""
-    pack = read_manifest(manifest)
-    info = CacheInfo(pack.name, pack.fingerprint, pack.embedder.dimension, pack.embedder.radius)
-    home = LibraryHome(folder)
-    home.create()
-    result = scan_folders(
-        home,
-        ScanSettings(pack),
-        info,
-        [""],
-        workers,
-        SilentProgress(),
-        lambda: False,
-        _NothingForgotten(),  # type: ignore[arg-type]
-    )
+    """Scan with a pack that is not installed, and print the seconds of each stage."""
+    library = Library(folder)
+    library.pack = read_manifest(manifest)
+    result = library.scan(workers=workers)
     print(" ".join(f"{stage}={seconds:.3f}" for stage, seconds in result.stage_seconds.items()))
 
 
-def linked(photos: list[str], album: Path, folder: Path, flat: bool) -> None:
-    """The photos under other names, without copying them."""
+def link_photos(photos: list[str], album: Path, folder: Path, flat: bool) -> None:
+    """Link the photos into another folder, `flat` or in the same tree."""
     for photo in photos:
         target = folder / (photo.replace("/", "__") if flat else photo)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +69,10 @@ def linked(photos: list[str], album: Path, folder: Path, flat: bool) -> None:
 
 
 def timed(measured: Measured, command: list[str]) -> str:
+    """Run a command, record its times, and return its output."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    while True:  # workers that the program did not wait for: else their time is not counted
+    while True:  # also count workers that the program did not wait for
         try:
             os.wait()
         except ChildProcessError:
@@ -108,8 +84,9 @@ def timed(measured: Measured, command: list[str]) -> str:
 
 
 def run_pack(measured: Measured, manifest: Path, photos: list[str], album: Path, workers: int) -> None:
+    """Scan the photos with a pack in a process of its own."""
     with tempfile.TemporaryDirectory(dir=album.parent) as name:
-        linked(photos, album, Path(name), flat=False)
+        link_photos(photos, album, Path(name), flat=False)
         command = [sys.executable, __file__, str(album), "--inner", str(manifest), name, str(workers)]
         *stages, memory = timed(measured, command).split()
         measured.stages = {part.partition("=")[0]: float(part.partition("=")[2]) for part in stages}
@@ -118,6 +95,7 @@ def run_pack(measured: Measured, manifest: Path, photos: list[str], album: Path,
 
 
 def cached_boxes(root: Path, pack: str) -> Boxes:
+    """Photo → boxes in pixels, from a pack's caches."""
     boxes: Boxes = defaultdict(list)
     for path in root.rglob(cache_file_name(pack)):
         folder = path.parent.relative_to(root).as_posix()
@@ -131,8 +109,9 @@ def cached_boxes(root: Path, pack: str) -> Boxes:
 
 
 def run_program(measured: Measured, program: str, photos: list[str], album: Path) -> None:
+    """Find the faces with another program."""
     with tempfile.TemporaryDirectory(dir=album.parent) as name:
-        linked(photos, album, Path(name), flat=True)
+        link_photos(photos, album, Path(name), flat=True)
         out = timed(measured, shlex.split(program.format(folder=name)))
     measured.found = defaultdict(list)
     for line in out.splitlines():
@@ -142,8 +121,7 @@ def run_program(measured: Measured, program: str, photos: list[str], album: Path
 
 
 def matched(truth: Boxes, found: Boxes) -> tuple[dict[int, list[bool]], int, int]:
-    """Whether each true face was found, by band of width; how many of the found are true; how many
-    were found."""
+    """For each band of widths, which true faces were found; the number of found faces that are true; their total."""
     hits: dict[int, list[bool]] = {band: [] for band in range(len(BANDS))}
     right = total = 0
     for photo, boxes in truth.items():
@@ -161,31 +139,33 @@ def matched(truth: Boxes, found: Boxes) -> tuple[dict[int, list[bool]], int, int
 
 
 def overlap(a: tuple[float, ...], b: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     both = max(0.0, width) * max(0.0, height)
     return float(both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both))
 
 
 def adopt_orphans() -> None:
-    """Linux: what a program leaves behind becomes a child of this process."""
+    """On Linux, make processes that a program leaves behind children of this one."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 def main() -> None:
+    """Scan with each pack and program in turn, and print the tables."""
     if "--inner" in sys.argv:
         manifest, folder, workers = sys.argv[-3:]
         scan_with(Path(manifest), Path(folder), int(workers))
         usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         print(usage)
         return
-    ask = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    ask.add_argument("album", type=Path)
-    ask.add_argument("--photos", type=int)
-    ask.add_argument("--rounds", type=int, default=3)
-    ask.add_argument("--workers", type=int, default=2)
-    ask.add_argument("--pack", type=Path, action="append", default=[])
-    ask.add_argument("--against")
-    arguments = ask.parse_args()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("album", type=Path)
+    parser.add_argument("--photos", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--pack", type=Path, action="append", default=[])
+    parser.add_argument("--against")
+    arguments = parser.parse_args()
     adopt_orphans()
     album = arguments.album.resolve()
     truth: Boxes = {path.relative_to(album).as_posix(): [] for path in sorted(album.rglob("*.jpg"))[: arguments.photos]}

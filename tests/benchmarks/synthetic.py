@@ -1,12 +1,11 @@
-"""Faces that are none: embeddings of made-up people, hard in the ways real ones are.
+"""Synthetic embeddings of made-up people, as hard to group as real ones.
 
-People have Zipf-distributed numbers of faces (exponent 2, at most a twentieth of all). A
-person is a direction on the sphere, all with a part in common, as real embeddings have. Their
-faces scatter around it by an amount that is the person's own (log-normal: some look different
-from photo to photo) and the face's own (log-normal: some pictures are worse). Three in a
-hundred faces are of low quality: nearer to what all faces have in common than to anybody.
-Photos have one to six faces, never two of one person. On the unit sphere, where all lie, the
-best cut in two passes is about 1.1, the default.
+The number of a person's faces follows Zipf's law (exponent 2, at most a twentieth of all faces). A person
+is a direction on the unit sphere; all directions share a common part, as real embeddings do. The
+faces scatter around it by two log-normal factors: one of the person, because some look different from
+photo to photo, and one of the face, because some pictures are worse. Three in a hundred faces are of low
+quality: nearer to the common part than to anybody. Photos have one to six faces, never two of one
+person. The best threshold in two passes is about 1.1, the default.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ import numpy as np
 
 from faceclust.types import FaceTable
 
-_COMMON = 0.19  # of a person's direction, the part all have in common
+_COMMON = 0.19  # the common part of all people's directions
 _LOOSE, _LOOSE_SPREAD, _WORSE_SPREAD = 0.4, 0.5, 0.4
 _LOW_QUALITY = 0.03
 
 
 @dataclass(frozen=True)
 class Faces:
-    """`embeddings` float32 (n, d), of norm 1; `person`, `photo` int64 (n,)."""
+    """Faces: `embeddings` float32 (n, d) of norm 1, `person` and `photo` int64 (n,)."""
 
     embeddings: np.ndarray
     person: np.ndarray
@@ -32,7 +31,7 @@ class Faces:
 
 
 def synthetic_faces(n: int, seed: int = 0, dimension: int = 128) -> Faces:
-    """n faces, the same for the same arguments."""
+    """Make n faces, the same ones for the same arguments."""
     rng = np.random.default_rng(seed)
     person = _people(n, rng)
     count = int(person.max()) + 1
@@ -53,7 +52,7 @@ def synthetic_faces(n: int, seed: int = 0, dimension: int = 128) -> Faces:
 
 
 def face_table(numbers: np.ndarray, embeddings: np.ndarray, photo: np.ndarray) -> FaceTable:
-    """Faces as grouping takes them; `numbers` (n,), rising, become their ids."""
+    """A table of faces for clustering; `numbers` (n,), in rising order, become their ids."""
     n = len(numbers)
     return FaceTable(
         face_ids=np.char.mod("%08d", numbers),

@@ -1,10 +1,10 @@
-"""A scan that finds nothing changed, beside `find`.
+"""A scan of an unchanged library, compared with `find`.
 
     python tests/benchmarks/unchanged.py FOLDER [--folders 1000] [--photos 100] [--rounds 5]
 
-Makes a library of small photos in FOLDER (which must not be there yet), scans it, then lets
-`find -printf '%s %T@ %p\\n'` and `faceclust scan` take turns on it. Prints the least of each one's
-elapsed and processor seconds, and their ratios; last, that of a scan after one photo more.
+Makes a library of small photos in FOLDER, which must not exist, and scans it. `find -printf '%s %T@
+%p\\n'` and `faceclust scan` then take turns on it. Prints the shortest elapsed and processor times of
+both and their ratios; last, the time of a scan with one new photo.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import Image
 
 
 def make_photos(root: Path, folders: int, photos: int) -> None:
-    """Photos of noise, all different: one JPEG, with a number after its end."""
+    """Write distinct photos: one JPEG of noise, with a number after its end."""
     noise = np.random.default_rng(1).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     out = io.BytesIO()
     Image.fromarray(noise).save(out, "JPEG", quality=20)
@@ -34,7 +34,7 @@ def make_photos(root: Path, folders: int, photos: int) -> None:
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Elapsed and processor seconds."""
+    """The elapsed and processor seconds of a command."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -42,24 +42,25 @@ def timed(command: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    ask.add_argument("folder", type=Path)
-    ask.add_argument("--folders", type=int, default=1000)
-    ask.add_argument("--photos", type=int, default=100)
-    ask.add_argument("--rounds", type=int, default=5)
-    arguments = ask.parse_args()
+    """Make the library and print the times."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--folders", type=int, default=1000)
+    parser.add_argument("--photos", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
     root = arguments.folder.resolve()
     make_photos(root, arguments.folders, arguments.photos)
     scan = [sys.executable, "-m", "faceclust", "scan", str(root)]
     print(f"first scan: {timed(scan)[0]:.0f} s")
     find = ["find", str(root), "-printf", "%s %T@ %p\n"]
     rounds = [(timed(find), timed(scan)) for _ in range(arguments.rounds)]
-    for column, what in enumerate(("elapsed", "processor")):
+    for column, title in enumerate(("elapsed", "processor")):
         theirs, ours = (min(turn[who][column] for turn in rounds) for who in (0, 1))
-        print(f"{what}: find {theirs:.2f} s, scan {ours:.2f} s, {ours / theirs:.1f} times")
+        print(f"{title}: find {theirs:.2f} s, scan {ours:.2f} s, {ours / theirs:.1f} times")
     new = next(root.rglob("*.jpg"))
     new.with_name("new.jpg").write_bytes(new.read_bytes() + b"new")
-    print(f"one photo more: {timed(scan)[0]:.1f} s")
+    print(f"with one new photo: {timed(scan)[0]:.1f} s")
 
 
 if __name__ == "__main__":

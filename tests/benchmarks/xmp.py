@@ -1,10 +1,10 @@
-"""Where exiftool finds the faces of exported sidecars, beside where they were found.
+"""The faces of exported sidecars as exiftool reads them, compared with the found faces.
 
-    python tests/benchmarks/xmp.py FOLDER
+    python -m tests.benchmarks.xmp FOLDER [--kind SUFFIX]...
 
-Makes photos of two people in every EXIF orientation in FOLDER (which must not be there yet), exports
-sidecars beside them, and has exiftool read these. Prints the largest distance, in whole pixels, of a
-box's side from the found one's, once the box is turned as a viewer turns the picture.
+Makes photos of two people in every format and EXIF orientation in FOLDER, which must not exist, exports
+sidecars, and reads these with exiftool. Prints the largest distance in whole pixels between a side of a
+box and the found one's, after the box is turned as a viewer turns the picture.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, Measured, make
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    ask.add_argument("folder", type=Path)
-    root = ask.parse_args().folder.resolve()
+    """Export the sidecars and print a row for each orientation."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--kind", action="append", choices=[*KINDS, "dng"], help="default: all")
+    options = parser.parse_args()
+    root = options.folder.resolve()
     kinds = dict.fromkeys(KINDS, range(1, 9)) | {"dng": RAW_ORIENTATIONS}
+    kinds = {kind: orientations for kind, orientations in kinds.items() if kind in (options.kind or kinds)}
     make_oriented(root, kinds)
     library = named_library(root)
     library.write_xmp(library.plan_xmp())

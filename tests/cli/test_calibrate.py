@@ -37,11 +37,11 @@ def threshold(*arguments: str | Path) -> tuple[float, bool]:
     return record["threshold"], record["calibrated"]
 
 
-def test_calibrate_cluster_and_back(made: Library) -> None:
+def test_calibrated_threshold_is_used_until_reset(made: Library) -> None:
     root = made.root
-    said = ok("calibrate", "-l", root, "--dry-run")
-    assert "nothing was written" in said and not made.home.config_file.exists()
-    assert all(len(line) <= 80 for line in said.splitlines()[:30])
+    output = ok("calibrate", "-l", root, "--dry-run")
+    assert "nothing was written" in output and not made.home.config_file.exists()
+    assert all(len(line) <= 80 for line in output.splitlines()[:30])
     assert threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
     done = run("calibrate", "-l", root)
     assert done.returncode == 0 and f"wrote {made.home.config_file}" in done.stderr
@@ -53,21 +53,21 @@ def test_calibrate_cluster_and_back(made: Library) -> None:
     assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "1.1") == (1.1, False)
     assert threshold("--no-config", "cluster", "-l", root, "--dry-run") == (1.1, False)
     assert threshold("cluster", "-l", root, "--dry-run", "--algorithm", "single") == (1.1, False)
-    said = ok("cluster", "-l", root)
-    assert f"threshold {found:g}, calibrated on 40 people" in said
-    assert "all faces were grouped from scratch: the threshold was 1.1" in said
+    output = ok("cluster", "-l", root)
+    assert f"threshold {found:g}, calibrated on 40 people" in output
+    assert "all faces were grouped from scratch: the threshold was 1.1" in output
     assert "[calibration.dlib]" in ok("config", "-l", root)
     assert json.loads(ok("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
     tomllib.loads(ok("config", "-l", root))
     made.home.config_file.write_text(f"{made.home.config_file.read_text()}[cluster]\nthreshold = 1.05\n")
     assert threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
-    assert "would go" in ok("calibrate", "-l", root, "--reset", "--dry-run")
-    assert "gone" in ok("calibrate", "-l", root, "--reset")
+    assert "would remove" in ok("calibrate", "-l", root, "--reset", "--dry-run")
+    assert "removed the calibrated threshold" in ok("calibrate", "-l", root, "--reset")
     assert "there is no calibrated threshold" in ok("calibrate", "-l", root, "--reset")
     assert made.home.config_file.read_text().strip() == "[cluster]\nthreshold = 1.05"
 
 
-def test_the_histograms_are_plain_where_they_must_be(made: Library) -> None:
+def test_histograms_are_ascii_if_necessary(made: Library) -> None:
     record = json.loads(ok("calibrate", "-l", made.root, "--dry-run", "--json"))
     assert record["written"] is False and record["kept"] is True and record["people"] == 40
     assert sum(record["distances"]["same"]) == record["pairs"]
@@ -76,7 +76,7 @@ def test_the_histograms_are_plain_where_they_must_be(made: Library) -> None:
     assert "\x1b" not in ok("calibrate", "-l", made.root, "-n", env={"NO_COLOR": "1"})
 
 
-def test_too_few_names_are_said_and_nothing_is_written(library: Library) -> None:
+def test_too_few_names_are_an_error_and_nothing_is_written(library: Library) -> None:
     for words in (["calibrate"], ["evaluate", "library"]):
         done = run(*words, "-l", library.root)
         assert done.returncode == 1 and "too few names" in done.stderr and "hint: " in done.stderr
@@ -84,36 +84,36 @@ def test_too_few_names_are_said_and_nothing_is_written(library: Library) -> None
     assert run("calibrate", "-l", library.root, "--far", "2").returncode == 2
 
 
-def test_a_calibration_that_cannot_be_read_is_said(made: Library) -> None:
+def test_invalid_calibration_is_reported(made: Library) -> None:
     made.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
     done = run("cluster", "-l", made.root)
     assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
     assert ok("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
-    assert "gone" in ok("calibrate", "-l", made.root, "--reset")
+    assert "removed the calibrated threshold" in ok("calibrate", "-l", made.root, "--reset")
 
 
-def test_the_users_own_file_holds_no_calibration(made: Library, tmp_path: Path) -> None:
+def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path) -> None:
     (tmp_path / "config/faceclust").mkdir(parents=True)
     (tmp_path / "config/faceclust/config.toml").write_text("[calibration.dlib]\nthreshold = 1.2\n")
     done = run("cluster", "-l", made.root, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
     assert done.returncode == 2 and "unknown key [calibration]" in done.stderr
 
 
-def test_evaluate_library_tells_what_there_is_to_tell(made: Library) -> None:
-    said = ok("evaluate", "library", "-l", made.root)
-    assert "of 40 people, grouped by likeness alone: average linkage at 1.1" in said
-    assert "in several groups" in said and "  now\n" in said and "better beyond chance: 1." in said
+def test_evaluate_library_prints_all_figures(made: Library) -> None:
+    output = ok("evaluate", "library", "-l", made.root)
+    assert "of 40 people, grouped without their names: average linkage at 1.1" in output
+    assert "in several groups" in output and "  now\n" in output and "significantly better: 1." in output
     record = json.loads(ok("evaluate", "library", "-l", made.root, "--json"))
     assert record["people"] == 40 and record["bcubed"]["recall"]["low"] <= record["bcubed"]["recall"]["value"]
     assert {cut["threshold"] for cut in record["thresholds"]} >= {0.5, 1.1, 1.6}
 
 
-def test_evaluate_clusters_of_a_library_and_of_a_file(made: Library, named: Path, tmp_path: Path) -> None:
+def test_evaluate_clusters_scores_a_library_and_a_file(made: Library, named: Path, tmp_path: Path) -> None:
     table = named.parent / "who.csv"
     words = ["evaluate", "clusters", "--sweep", "1.1,1.4"]
-    said = ok(*words, "-l", made.root, "--truth", table, "-a", "average", "-a", "hdbscan")
-    assert "900 faces of" in said and "HDBSCAN" in said and "*" in said and "complete" not in said
-    assert all(len(line) <= 80 for line in said.splitlines())
+    output = ok(*words, "-l", made.root, "--truth", table, "-a", "average", "-a", "hdbscan")
+    assert "900 faces of" in output and "HDBSCAN" in output and "*" in output and "complete" not in output
+    assert all(len(line) <= 80 for line in output.splitlines())
     record = json.loads(ok(*words, "-l", made.root, "--truth", table, "--json"))
     assert len(record["cuts"]) == 4 * 2 + 1 and record["scored"] == 900
     faces = made.faces
@@ -123,26 +123,26 @@ def test_evaluate_clusters_of_a_library_and_of_a_file(made: Library, named: Path
     again = json.loads(ok(*words, "--embeddings", tmp_path / "x.npz", "--json"))
     assert again["cuts"] == record["cuts"] and again["best"] == record["best"]
     done = run(*words, "--embeddings", tmp_path / "x.npz", "--radius", "1", "-a", "average", "--faces", "100")
-    assert done.returncode == 0 and "brought to 1;" in done.stderr
+    assert done.returncode == 0 and "scaled to 1;" in done.stderr
     picture = tmp_path / "cuts.png"
     ok(*words, "--embeddings", tmp_path / "x.npz", "-a", "average", "-a", "hdbscan", "--plot", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "error"),
     [
-        ([], "nothing says who the faces are"),
+        ([], "no truth is given"),
         (["--truth", "folders", "--sweep", "9"], None),
-        (["--truth", "folders", "--sweep", "3:1:1"], "names no thresholds"),
-        (["--truth", "folders", "--radius", "2"], "--radius is for --embeddings"),
+        (["--truth", "folders", "--sweep", "3:1:1"], "invalid thresholds"),
+        (["--truth", "folders", "--radius", "2"], "--radius needs --embeddings"),
         (["--truth", "/none.csv"], "/none.csv cannot be read"),
         (["--embeddings", "/none.npz"], "/none.npz cannot be read"),
         (["--truth", "folders", "--plot", "/none/x.png"], "there is no folder /none"),
-        (["--truth", "folders", "--plot", "x.gif"], "a plot ends in .png"),
+        (["--truth", "folders", "--plot", "x.gif"], "a plot must end in .png"),
     ],
 )
-def test_what_cannot_be_is_said(library: Library, words: list[str], said: str | None) -> None:
+def test_invalid_input_is_refused(library: Library, words: list[str], error: str | None) -> None:
     done = run("evaluate", "clusters", "-l", library.root, "-a", "average", *words)
     assert "Traceback" not in done.stderr
-    assert (done.returncode, said or "") == (2 if said else 0, said or "") and (said or "") in done.stderr
+    assert (done.returncode, error or "") == (2 if error else 0, error or "") and (error or "") in done.stderr

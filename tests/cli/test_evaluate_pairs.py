@@ -1,4 +1,4 @@
-"""`faceclust evaluate pairs` and `evaluate quality`, as a user types them."""
+"""`faceclust evaluate pairs` and `evaluate quality`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_figures_and_where_they_go(folder: Path, tmp_path: Path) -> None:
+def test_figures_are_printed(folder: Path, tmp_path: Path) -> None:
     file = write_pairs(tmp_path / "pairs.txt", nobody=True)
     out = ok("evaluate", "pairs", folder, "--pairs", file)
     assert "12 pairs of 8 photos: 6 of one person, 6 of two; 2 folds" in out
     assert "no face found on 1 photo: 2 pairs counted as errors (0 of one person, 2 of two); -v lists" in out
     assert "accuracy           83.33 ± 0.00 % at threshold" in out
-    assert "–: 6 pairs of two people are too few to tell, at FAR 1e-1 and 1e-2 and 1e-3 and 1e-4" in out
+    assert "–: too few pairs of two people (6) to measure FAR 1e-1 and 1e-2 and 1e-3 and 1e-4" in out
     assert "\x1b" not in out
     out = ok("evaluate", "pairs", folder, "--pairs", file, "-v", "--missing", "leave-out")
     assert "2 pairs left out" in out and "\n  Nobody/Nobody_0001.jpg\n" in out
     assert "accuracy           100.00 ± 0.00 % at threshold" in out
 
 
-def test_json_has_everything_and_a_second_run_is_quick(folder: Path, tmp_path: Path) -> None:
+def test_json_has_all_figures_and_a_second_run_is_quick(folder: Path, tmp_path: Path) -> None:
     file = write_pairs(tmp_path / "pairsDevTest.txt", folds=1, times=4)
     file.write_text(file.read_text().replace("1\t12\n", "12\n"))
     ok("evaluate", "pairs", folder, "--pairs", file)
@@ -48,10 +48,10 @@ def test_json_has_everything_and_a_second_run_is_quick(folder: Path, tmp_path: P
     tenth, hundredth = found["val"][:2]
     assert tenth["resolvable"] and tenth["all_pairs"]["val"] == 1 and tenth["by_folds"]["far"] <= 0.1
     assert not hundredth["resolvable"] and hundredth["all_pairs"] is None and hundredth["by_folds"] is None
-    assert "one fold: thresholds are chosen on the very pairs" in ok("evaluate", "pairs", folder, "--pairs", file)
+    assert "one fold: thresholds are chosen on the same pairs" in ok("evaluate", "pairs", folder, "--pairs", file)
 
 
-def test_a_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
+def test_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
     photos = [path.read_bytes() for path in sorted(folder.glob("[CH]*/*_000[12]*"))]
     file = tmp_path / "cfp_fp.bin"
     file.write_bytes(pickle.dumps(([*photos, photos[0], photos[2]], [True, True, False])))
@@ -61,17 +61,17 @@ def test_a_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
     assert (found["photos"], found["same"], found["different"], found["detect"]) == (4, 2, 1, True)
     assert found["accuracy"]["mean"] == 1 and not found["not_found"]
     done = run("evaluate", "pairs", "--pairs", file, "--json")
-    assert "--detect looks for them" in done.stderr
-    assert json.loads(done.stdout)["not_found"]  # the portraits are no squares
+    assert "--detect runs the detector" in done.stderr
+    assert json.loads(done.stdout)["not_found"]  # the portraits are not square
     file.write_bytes(file.read_bytes()[:5000])
     done = run("evaluate", "pairs", "--pairs", file)
-    assert done.returncode == 2 and done.stderr.startswith("error: ") and "is no file of pairs" in done.stderr
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and "is not a file of pairs" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_plots_never_replace_a_photo(folder: Path, tmp_path: Path) -> None:
+def test_plot_is_drawn_and_overwritten(folder: Path, tmp_path: Path) -> None:
     file, plot = write_pairs(tmp_path / "pairs.txt"), tmp_path / "roc.png"
-    for _ in range(2):  # its own it replaces
+    for _ in range(2):  # it overwrites its own plot
         done = run("evaluate", "pairs", folder, "--pairs", file, "--plot", plot)
         assert done.returncode == 0 and f"wrote {plot}" in done.stderr
     with Image.open(plot) as image:
@@ -79,7 +79,7 @@ def test_plots_never_replace_a_photo(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["pairs", "quality", "clusters"])
-def test_no_plot_replaces_what_another_made(folder: Path, tmp_path: Path, which: str) -> None:
+def test_plot_never_overwrites_files_of_others(folder: Path, tmp_path: Path, which: str) -> None:
     typed = [which, folder, "--pairs", write_pairs(tmp_path / "pairs.txt", times=200)]
     if which == "clusters":
         np.savez(tmp_path / "x.npz", embeddings=np.eye(4), labels=list("aabb"))
@@ -89,36 +89,36 @@ def test_no_plot_replaces_what_another_made(folder: Path, tmp_path: Path, which:
     for ending, other in others.items():
         other.write_text(f"another program's {ending}")
     before = photo.read_bytes()
-    for target, said in (
-        (photo, "is a photo"),
-        *((other, "is a photo, or a picture of another program's") for other in others.values()),
-        (tmp_path / "roc.jpg", "a plot ends in .png, .svg, .pdf"),
+    for target, message in (
+        (photo, "refusing to overwrite"),
+        *((other, "not a plot by faceclust") for other in others.values()),
+        (tmp_path / "roc.jpg", "a plot must end in .png, .svg, .pdf"),
         (tmp_path / "none" / "roc.png", "there is no folder"),
     ):
         done = run("evaluate", *typed, "--plot", target)
-        assert done.returncode == 2 and said in done.stderr, done.stderr
+        assert done.returncode == 2 and message in done.stderr, done.stderr
     assert photo.read_bytes() == before and others[".pdf"].read_text() == "another program's .pdf"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["FOLDER"], "Missing option '--pairs'"),
+        (["FOLDER"], "needs the option --pairs"),
         (["FOLDER", "--pairs", "PAIRS", "--pack", "none"], "no model pack called 'none'"),
-        (["--pairs", "PAIRS"], "which folder are they in?"),
+        (["--pairs", "PAIRS"], "no folder is given"),
         (["FOLDER", "--pairs", "nothing.txt"], "nothing.txt cannot be read"),
         (["FOLDER/Collins", "--pairs", "PAIRS"], "names 8 photos not in"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(folder: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_invalid_input_gets_one_line(folder: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
     write_pairs(tmp_path / "PAIRS")
     typed = [argument.replace("FOLDER", str(folder)) for argument in arguments]
     done = run("evaluate", "pairs", *typed, cwd=tmp_path)
-    assert done.returncode in (1, 2) and said in done.stderr
+    assert done.returncode in (1, 2) and message in done.stderr
     assert "Traceback" not in done.stderr and not done.stdout
 
 
-def test_what_jpeg_and_small_faces_cost(folder: Path, tmp_path: Path) -> None:
+def test_cost_of_jpeg_and_small_faces(folder: Path, tmp_path: Path) -> None:
     file = write_pairs(tmp_path / "pairs.txt", folds=1, times=400)
     plot = tmp_path / "quality.svg"
     out = ok("evaluate", "quality", folder, "--pairs", file, "--plot", plot)
@@ -126,7 +126,7 @@ def test_what_jpeg_and_small_faces_cost(folder: Path, tmp_path: Path) -> None:
     table = {line[0]: line[1:] for line in lines}
     assert [line[0] for line in lines[2:8]] == ["10", "20", "30", "50", "70", "90"]
     assert table["90"][0] == "100.00" and table["40"][1] == "100.00"
-    assert table["256"] == ["px", "–", "–", "–", "8"]  # no face is so wide
+    assert table["256"] == ["px", "–", "–", "–", "8"]  # every face is narrower
     assert "<!-- face width in pixels -->" in plot.read_text()
     found = json.loads(ok("evaluate", "quality", folder, "--pairs", file, "--json"))
     assert (found["photos"], found["same"], found["different"]) == (8, 1200, 1200)

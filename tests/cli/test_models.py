@@ -1,4 +1,4 @@
-"""`faceclust models` as a user types it, against a real server of this machine."""
+"""`faceclust models` with a real HTTP server on this machine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from faceclust.cli import cli
+from faceclust.installer.staging import find_bundled_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from tests.support.command import COMMAND, ok, run, wait_for
 from tests.support.http_server import Server, serving, stall
@@ -40,11 +41,11 @@ def folder() -> Path:
     return put_in(manifest_text())
 
 
-def here(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_list_tells_all_and_which_is_used(folder: Path) -> None:
+def test_list_shows_all_packs_and_the_one_in_use(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(MODEL)
     put_in("nonsense", "broken")
     put_in(manifest_text("halfway"), "halfway")
@@ -70,13 +71,13 @@ def test_list_tells_all_and_which_is_used(folder: Path) -> None:
     assert all(f" {name} " in said for name in states)
 
 
-@pytest.mark.parametrize("name", pack_names())
-def test_show_tells_all_of_a_pack(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in pack_names() if find_bundled_manifest(name)])
+def test_show_describes_a_pack(name: str) -> None:
     pack = load_pack(name)
     said, printed = (CliRunner().invoke(cli, ["models", "show", name, *more]).stdout for more in ([], ["--json"]))
     told = json.loads(printed)
     for file in pack.files:
-        assert file.name in said and (file.sha256 or "not known") in said
+        assert file.name in said and (file.sha256 or "unknown: never published") in said
         assert file.url is None or file.url in said
     assert " ".join(said.split()).count(pack.terms) == 1 and f"{pack.embedder.radius:g}, " in said
     assert told["radius_source"] == pack.radius_source and len(told["files"]) == len(pack.files)
@@ -101,13 +102,13 @@ def test_pull_verify_remove(server: Server, folder: Path) -> None:
     assert "no problems found" in ok("doctor")
     (folder / "diary.txt").write_text("mine")
     assert "nothing was written" in ok("models", "remove", "mine", "--dry-run")
-    assert len(here(folder)) == 3
-    assert "2 files deleted; names stay" in ok("models", "remove", "mine", "--yes")
-    assert here(folder) == ["diary.txt"]
+    assert len(file_names(folder)) == 3
+    assert "2 files deleted; names and found faces are kept" in ok("models", "remove", "mine", "--yes")
+    assert file_names(folder) == ["diary.txt"]
     assert run("models", "verify", "mine").returncode == 1
 
 
-def test_verify_misses_what_should_be_here(folder: Path) -> None:
+def test_verify_reports_missing_packs(folder: Path) -> None:
     put_in(manifest_text("alone", None), "alone")
     done = run("models", "verify")
     assert done.returncode == 1 and "alone: add only" in done.stdout and "mine: can be pulled" in done.stdout
@@ -121,7 +122,7 @@ def test_verify_misses_what_should_be_here(folder: Path) -> None:
     assert done.returncode == 1 and "sface: can be pulled" in done.stdout
 
 
-def test_remove_takes_all_that_is_its_own(folder: Path) -> None:
+def test_remove_deletes_all_files_of_a_pack(folder: Path) -> None:
     for name in ("model.onnx", "model.onnx.part", "model.onnx.part.json", "agreed-to.txt"):
         (folder / name).write_bytes(b"x")
     (folder / "model.onnx.part.json.0123abcd.tmp").write_bytes(b"x")
@@ -129,7 +130,7 @@ def test_remove_takes_all_that_is_its_own(folder: Path) -> None:
     assert len(gone["files"]) == 6 and gone["written"] and not folder.exists()
 
 
-def test_remove_follows_no_link(folder: Path, tmp_path: Path) -> None:
+def test_remove_does_not_follow_symlinks(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(MODEL)
     (folder / "model.onnx").symlink_to(tmp_path / "model.onnx")
     ok("models", "remove", "mine", "--yes")
@@ -150,43 +151,43 @@ def test_remove_follows_no_link(folder: Path, tmp_path: Path) -> None:
         (["verify", "nobody"], 1, "no model pack"),
         (["remove", "dlib", "--yes"], 2, "is part of faceclust"),
         (["remove", "mine"], 2, "--yes or --dry-run"),
-        (["remove", "mine", "--json"], 2, "--json does not ask"),
+        (["remove", "mine", "--json"], 2, "--json cannot ask for confirmation"),
         (["list", "--library", "/no/such/folder"], 2, "/no/such/folder does not exist"),
     ],
 )
-def test_bad_input_gets_a_clear_line(folder: Path, arguments: list[str], code: int, words: str) -> None:
+def test_invalid_input_gets_one_clear_line(folder: Path, arguments: list[str], code: int, words: str) -> None:
     done = run("models", *arguments)
     assert done.returncode == code and words in done.stderr and done.stdout.count("error") == 0
     assert "Traceback" not in done.stderr and "bug in faceclust" not in done.stderr
-    assert here(folder) == ["pack.toml"]
+    assert file_names(folder) == ["pack.toml"]
 
 
-def test_a_licence_is_asked_about_once(server: Server) -> None:
+def test_licence_terms_are_asked_once(server: Server) -> None:
     folder = put_in(manifest_text(commercial=False))
     pull = [*COMMAND[1:], "models", "pull", "mine", "--url", server.url]
     terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
-    terminal.expect("You may not sell")  # it is wrapped
-    terminal.expect("Do you agree")
+    terminal.expect("You may not sell")  # the line is wrapped
+    terminal.expect("Do you accept these terms")
     terminal.sendline("n")
-    terminal.expect("nothing was put in")
+    terminal.expect("nothing was installed")
     terminal.wait()
-    assert terminal.exitstatus == 1 and not server.asked and here(folder) == ["pack.toml"]
+    assert terminal.exitstatus == 1 and not server.asked and file_names(folder) == ["pack.toml"]
     terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
-    terminal.expect("Do you agree")
+    terminal.expect("Do you accept these terms")
     terminal.sendline("y")
     terminal.expect("next: faceclust models use mine")
     terminal.wait()
     (folder / "model.onnx").unlink()
-    ok("models", "pull", "mine", "--url", server.url)  # not asked again: this has no terminal
+    ok("models", "pull", "mine", "--url", server.url)  # without a terminal, so nothing is asked
     (folder / "model.onnx").unlink()
     put_in(manifest_text(commercial=False).replace("not sell", "neither keep nor sell"))
-    assert run("models", "pull", "mine", "--url", server.url).returncode == 2  # other terms
+    assert run("models", "pull", "mine", "--url", server.url).returncode == 2  # the terms have changed
     ok("models", "pull", "mine", "--url", server.url, "--yes")
-    assert here(folder) == ["agreed-to.txt", "model.onnx", "pack.toml"]
+    assert file_names(folder) == ["agreed-to.txt", "model.onnx", "pack.toml"]
 
 
-def begin(server: Server) -> subprocess.Popen[str]:
-    """A pull, by the program, that has come halfway and waits for more."""
+def start_pull(server: Server) -> subprocess.Popen[str]:
+    """Start a pull in a process; the server stalls halfway."""
     server.tricks[:] = [stall(len(MODEL) // 2)]
     return subprocess.Popen(
         [*COMMAND, "models", "pull", "mine", "--url", server.url],
@@ -200,12 +201,10 @@ def begin(server: Server) -> subprocess.Popen[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize(
     ("sent", "code", "words"),
-    [(signal.SIGKILL, -signal.SIGKILL, ""), (signal.SIGINT, 130, "type it again to go on from there")],
+    [(signal.SIGKILL, -signal.SIGKILL, ""), (signal.SIGINT, 130, "run the command again to resume")],
 )
-def test_a_pull_that_was_killed_goes_on(
-    server: Server, folder: Path, sent: signal.Signals, code: int, words: str
-) -> None:
-    program = begin(server)
+def test_killed_pull_resumes(server: Server, folder: Path, sent: signal.Signals, code: int, words: str) -> None:
+    program = start_pull(server)
     part = folder / "model.onnx.part"
     wait_for(lambda: part.exists() and part.stat().st_size > len(MODEL) // 4)
     busy = run("models", "pull", "mine", "--url", server.url)
@@ -216,14 +215,14 @@ def test_a_pull_that_was_killed_goes_on(
     _, said = program.communicate(timeout=30)
     assert program.returncode == code and words in said and "Traceback" not in said
     come = part.stat().st_size
-    assert here(folder) == ["model.onnx.part", "model.onnx.part.json", "pack.toml"]
+    assert file_names(folder) == ["model.onnx.part", "model.onnx.part.json", "pack.toml"]
     ok("models", "pull", "mine", "--url", server.url)
     assert server.ranges == [None, f"bytes={come}-"]
-    assert (folder / "model.onnx").read_bytes() == MODEL and here(folder) == ["model.onnx", "pack.toml"]
+    assert (folder / "model.onnx").read_bytes() == MODEL and file_names(folder) == ["model.onnx", "pack.toml"]
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written(server: Server, folder: Path) -> None:
+def test_unwritable_pack_folder(server: Server, folder: Path) -> None:
     folder.chmod(0o500)
     try:
         done = run("models", "pull", "mine", "--url", server.url)
@@ -233,7 +232,7 @@ def test_a_folder_that_cannot_be_written(server: Server, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["a file where the folder should be", "a device"])
-def test_a_place_that_cannot_be_written(server: Server, wrong: str) -> None:
+def test_unwritable_models_folder(server: Server, wrong: str) -> None:
     shutil.rmtree(user_models_folder(), ignore_errors=True)
     user_models_folder().parent.mkdir(parents=True, exist_ok=True)
     user_models_folder().symlink_to("/dev/full" if "device" in wrong else __file__)
@@ -241,12 +240,12 @@ def test_a_place_that_cannot_be_written(server: Server, wrong: str) -> None:
     assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_packs_are_completed() -> None:
+def test_pack_names_are_completed() -> None:
     env = {"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust models pull buff", "COMP_CWORD": "3"}
     assert ok(env=env).split() == ["plain,buffalo_l", "plain,buffalo_s"]
 
 
 @pytest.mark.parametrize("name", ["list", "show", "pull", "verify", "remove"])
-def test_every_command_has_help_with_an_example(name: str) -> None:
+def test_help_of_each_command_has_an_example(name: str) -> None:
     said = ok("models", name, "--help")
     assert "Example" in said and f"faceclust models {name}" in said

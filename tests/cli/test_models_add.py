@@ -1,4 +1,4 @@
-"""`models add` and `models calibrate`, from the files to the groups of a scan."""
+"""`models add` and `models calibrate`: from files to a scan and its groups."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support import synthetic_people, tiny_models
 from tests.support.command import ok, run
 from tests.support.sample_photos import COLLINS, HOPPER, portrait
 
-FED = ("--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "127.5")
+PREPROCESSING = ("--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "127.5")
 ROOT = Path(__file__).parents[2]
 PEOPLE = 24
 
@@ -35,21 +35,21 @@ def all_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def people(all_people: Path, tmp_path: Path) -> Path:
-    """Photos of some people, in a folder each, that nobody has looked at."""
+    """Photos of some people in a folder each, not scanned."""
     shutil.copytree(all_people, tmp_path / "people")
     return tmp_path / "people"
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
-    """A folder with a detector of marks, put in, and an embedder that is not."""
+def workplace(tmp_path: Path) -> Path:
+    """A folder with an installed detector of marks and an embedder that is not installed."""
     tiny_models.embedder(tmp_path / "my.onnx")
     command("add", synthetic_people.write_detector(tmp_path / "marks"))
     return tmp_path
 
 
 class Notes(SilentProgress):
-    """Keeps what is noted."""
+    """Collects notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -59,16 +59,26 @@ class Notes(SilentProgress):
 
 
 def command(*arguments: str | Path) -> None:
-    """A command of `models`, in this process."""
+    """Run a command of `models` in this process."""
     clear_pack_cache()
     cli.main(["models", *map(str, arguments)], standalone_mode=False)
 
 
-def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
-    said = run("models", "add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--calibrate", people)
+def test_added_model_scans_and_clusters(workplace: Path, people: Path) -> None:
+    said = run(
+        "models",
+        "add",
+        workplace / "my.onnx",
+        *PREPROCESSING,
+        "--detector",
+        "marks",
+        "--no-mirror",
+        "--calibrate",
+        people,
+    )
     assert said.returncode == 0, said.stderr
-    assert "12 numbers a face" in said.stdout and "BCubed F" in said.stdout
-    assert "1.1 means nothing for it until it is calibrated" in said.stdout
+    assert "12 dimensions" in said.stdout and "BCubed F" in said.stdout
+    assert "the threshold 1.1 has no meaning until the pack is calibrated" in said.stdout
     assert "wrote " in said.stderr and "with fewer than 200 people" in said.stderr
     clear_pack_cache()
     pack = load_pack("my")
@@ -84,8 +94,8 @@ def test_from_a_model_to_the_groups_of_a_scan(made: Path, people: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), pack.embedder.radius, rtol=1e-2)
 
 
-def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: Path) -> None:
-    command("add", made / "my.onnx", *FED, "--detector", "marks", "--no-mirror", "--threshold", "0.3")
+def test_new_radius_regroups_without_a_rescan(workplace: Path, people: Path) -> None:
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks", "--no-mirror", "--threshold", "0.3")
     library = Library(people, pack=load_pack("my"), progress=Notes())
     library.scan(workers=0)
     before = library.cluster()
@@ -101,10 +111,10 @@ def test_another_radius_groups_anew_and_scans_nothing_again(made: Path, people: 
     assert len(grouping.clustering.labels) == len(before.clustering.labels)
 
 
-def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command("add", made / "my.onnx", *FED, "--detector", "marks", "--dry-run")
+def test_dry_run_measures_and_writes_nothing(workplace: Path, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks", "--dry-run")
     assert "my" not in pack_names()
-    command("add", made / "my.onnx", *FED, "--detector", "marks", "--name", "one")
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks", "--name", "one")
     manifest = user_models_folder() / "one" / "pack.toml"
     before = manifest.read_text()
     capsys.readouterr()
@@ -116,9 +126,11 @@ def test_a_dry_run_measures_and_writes_nothing(made: Path, people: Path, capsys:
     assert low <= found["best"] <= high and found["radius"] == pytest.approx((2.2 / (low + high)) ** 0.5, abs=1e-3)
 
 
-@pytest.mark.parametrize(("spread", "words"), [(9.0, "BCubed F is 0"), (0.001, "of their middle do as well")])
-def test_faces_that_show_nothing_set_no_radius(
-    made: Path,
+@pytest.mark.parametrize(
+    ("spread", "words"), [(9.0, "the best BCubed F is 0"), (0.001, "of their middle, and at most")]
+)
+def test_inconclusive_faces_set_no_radius(
+    workplace: Path,
     people: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -128,7 +140,7 @@ def test_faces_that_show_nothing_set_no_radius(
     from faceclust.evaluation import radius
     from tests.evaluation.test_radius import faces_of
 
-    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
     before = (user_models_folder() / "my" / "pack.toml").read_text()
     units, _ = faces_of(40, 4, spread)
     monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
@@ -138,11 +150,11 @@ def test_faces_that_show_nothing_set_no_radius(
     assert not json.loads(capsys.readouterr().out)["written"]
     command("calibrate", "my", people, "--dry-run")
     said = capsys.readouterr()
-    assert "would set no radius" in said.err and "BCubed" in said.out
+    assert "would not set the radius" in said.err and "BCubed" in said.out
     assert (user_models_folder() / "my" / "pack.toml").read_text() == before
 
 
-def test_the_embedded_packs_radius_stays(
+def test_radius_of_the_embedded_pack_never_changes(
     people: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from faceclust.evaluation import radius
@@ -152,7 +164,7 @@ def test_the_embedded_packs_radius_stays(
     monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
     command("calibrate", "dlib", people)
     said = capsys.readouterr()
-    assert "the radius of the embedded models stays 3.15" in said.err and "BCubed" in said.out
+    assert "the radius of the embedded pack stays 3.15" in said.err and "BCubed" in said.out
     assert not (user_models_folder() / "dlib").exists()
 
 
@@ -168,50 +180,56 @@ def faces_on(units: np.ndarray) -> object:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("my.onnx",), "how .*my.onnx is fed is not said: --template, --input, --mean, --scale"),
-        (("my.onnx", *FED[:6]), "not said: --scale"),
-        (("my.onnx", "my.onnx", *FED), "one model makes one pack"),
-        (("my.onnx", *FED, "--mean", "abc"), "--mean abc: a number is wanted"),
-        (("my.onnx", *FED, "--scale", "0"), "--scale 0: a number is wanted"),
-        (("my.onnx", *FED, "--mean", "1,2"), "three with commas"),
-        (("my.onnx", *FED, "--mean", "nan"), "a number is wanted"),
-        (("my.onnx", *FED, "--chip", "112"), "--chip 112 is no size"),
-        (("my.onnx", *FED, "--margin", "0.2"), "--margin goes with --template box"),
-        (("my.onnx", *FED, "--threshold", "1", "--radius", "1"), "say the same"),
-        (("my.onnx", *FED, "--name", "Mine!"), "'Mine!' is not a valid pack name"),
-        (("my.onnx", *FED, "--detector", "nobody"), "no model pack called 'nobody'"),
-        (("my.onnx", *FED, "--calibrate", "nowhere"), "nowhere is not a folder"),
-        (("my.onnx", *FED, "--layout", "nhwc"), "which is not nhwc"),
-        (("my.onnx", *FED, "--output", "other"), "has no output 'other'"),
-        (("my.onnx", *FED, "--chip", "64x64"), "any×3×112×112, which does not fit chips of 64×64"),
-        (("my.onnx", *FED, "--scale", "1e-50"), "--scale 1e-50: a number is wanted"),
-        (("nowhere.onnx", *FED), "cannot be read"),
-        ((".", *FED), "cannot be read: it is a folder"),
-        (("my.onnx", *FED, "--licence", ""), "--licence takes a line"),
-        (("my.onnx", *FED, "--licence", "MIT\n"), "--licence takes a line"),
-        (("my.onnx", *FED, "--licence", "x" * 301), "--licence takes a line"),
-        (("my.onnx", *FED, "--threshold", "1e-9"), "not in the range"),
-        (("marks/marks.toml", *FED), "says that itself"),
-        (("--pack", "marks", "my.onnx", *FED), "the pack 'marks' says that itself"),
-        (("--pack", "marks", "marks/marks.toml"), "--pack goes with the pack's files alone"),
+        (("my.onnx",), "my.onnx: missing --template, --input, --mean, --scale"),
+        (("my.onnx", *PREPROCESSING[:6]), "my.onnx: missing --scale"),
+        (("my.onnx", "my.onnx", *PREPROCESSING), "a pack of your own is made from one model, not 2 files"),
+        (("my.onnx", *PREPROCESSING, "--mean", "abc"), "--mean must be one number or three with commas, not 'abc'"),
+        (
+            ("my.onnx", *PREPROCESSING, "--scale", "0"),
+            "--scale must be one number other than 0 or three with commas, not '0'",
+        ),
+        (("my.onnx", *PREPROCESSING, "--mean", "1,2"), "three with commas, not '1,2'"),
+        (("my.onnx", *PREPROCESSING, "--mean", "nan"), "--mean must be one number"),
+        (("my.onnx", *PREPROCESSING, "--chip", "112"), "--chip must be WxH, 8 to 1024 pixels each, not '112'"),
+        (("my.onnx", *PREPROCESSING, "--margin", "0.2"), "--margin needs --template box"),
+        (
+            ("my.onnx", *PREPROCESSING, "--threshold", "1", "--radius", "1"),
+            "--threshold and --radius cannot be combined",
+        ),
+        (("my.onnx", *PREPROCESSING, "--name", "Mine!"), "'Mine!' cannot be a pack's name"),
+        (("my.onnx", *PREPROCESSING, "--detector", "nobody"), "no model pack called 'nobody'"),
+        (("my.onnx", *PREPROCESSING, "--calibrate", "nowhere"), "nowhere is not a folder"),
+        (("my.onnx", *PREPROCESSING, "--layout", "nhwc"), "which is not nhwc"),
+        (("my.onnx", *PREPROCESSING, "--output", "other"), "has no output 'other'"),
+        (("my.onnx", *PREPROCESSING, "--chip", "64x64"), "takes any×3×112×112: no chips of 64×64"),
+        (("my.onnx", *PREPROCESSING, "--scale", "1e-50"), "--scale must be one number other than 0"),
+        (("nowhere.onnx", *PREPROCESSING), "cannot be read"),
+        ((".", *PREPROCESSING), "cannot be read: it is a folder"),
+        (("my.onnx", *PREPROCESSING, "--licence", ""), "--licence must be one line"),
+        (("my.onnx", *PREPROCESSING, "--licence", "MIT\n"), "--licence must be one line"),
+        (("my.onnx", *PREPROCESSING, "--licence", "x" * 301), "--licence must be one line"),
+        (("my.onnx", *PREPROCESSING, "--threshold", "1e-9"), "not in the range"),
+        (("marks/marks.toml", *PREPROCESSING), "cannot be combined with marks/marks.toml"),
+        (("--pack", "marks", "my.onnx", *PREPROCESSING), "cannot be combined with the pack 'marks'"),
+        (("--pack", "marks", "marks/marks.toml"), "--pack cannot be combined with --name or a manifest"),
         (("--pack", "nobody", "my.onnx"), "no model pack called 'nobody'"),
         (("--pack", "dlib", "my.onnx"), "comes with faceclust"),
         (("marks/marks.onnx",), "belongs to the pack 'marks'"),
     ],
     ids=str,
 )
-def test_what_cannot_be_is_one_line_and_nothing_is_put_in(
-    made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+def test_invalid_input_gets_one_line_and_installs_nothing(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
 ) -> None:
-    monkeypatch.chdir(made)
+    monkeypatch.chdir(workplace)
     with pytest.raises((FaceclustError, click.UsageError), match=words) as failure:
         command("add", *arguments)
     assert "\n" not in str(failure.value)
     assert "my" not in pack_names() and not list(user_models_folder().glob(".adding*"))
 
 
-def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
-    manifest = made / "marks" / "marks.toml"
+def test_licence_terms_are_accepted_before_anything_is_installed(workplace: Path) -> None:
+    manifest = workplace / "marks" / "marks.toml"
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nname = "bound"', 1))
     manifest.write_text(manifest.read_text().replace('name = "marks"\n', "", 1))
     said = run("models", "add", manifest)
@@ -220,19 +238,19 @@ def test_a_licence_is_agreed_to_before_anything_is_put_in(made: Path) -> None:
     ok("models", "add", manifest, "--dry-run")
     ok("models", "add", manifest, "--yes")
     assert (user_models_folder() / "bound" / "agreed-to.txt").is_file()
-    ok("models", "add", made / "my.onnx", *FED, "--detector", "bound")  # agreed to already
-    ok("models", "add", made / "my.onnx", *FED, "--name", "free")
+    ok("models", "add", workplace / "my.onnx", *PREPROCESSING, "--detector", "bound")  # its terms are accepted already
+    ok("models", "add", workplace / "my.onnx", *PREPROCESSING, "--name", "free")
     allows = {pack["name"]: pack["commercial"] for pack in json.loads(ok("models", "list", "--json"))["packs"]}
     assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
     (line,) = [line for line in ok("models", "list").splitlines() if line.startswith("  free ")]
-    assert line.endswith("?") and "allows:   not known" in ok("models", "show", "free")
-    assert run("models", "add", "--pack", "magface", made / "my.onnx", made / "my.onnx").returncode != 0
+    assert line.endswith("?") and "allows:   unknown" in ok("models", "show", "free")
+    assert run("models", "add", "--pack", "magface", workplace / "my.onnx", workplace / "my.onnx").returncode != 0
     assert not (user_models_folder() / "magface").exists()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_scan_with_models_that_do_not_fit_ends_with_one_line(made: Path, people: Path, workers: int) -> None:
-    command("add", made / "my.onnx", *FED, "--detector", "marks")
+def test_scan_with_an_incompatible_model_ends_with_one_line(workplace: Path, people: Path, workers: int) -> None:
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
     manifest = user_models_folder() / "my" / "pack.toml"
     manifest.write_text(
         manifest.read_text().replace('kind = "scrfd"', 'kind = "retinaface"').replace("scrfd =", "retinaface =")
@@ -250,8 +268,8 @@ def test_a_scan_with_models_that_do_not_fit_ends_with_one_line(made: Path, peopl
     assert "Traceback" not in said.stderr
 
 
-def test_in_a_terminal_a_folder_to_calibrate_on_is_asked_for(
-    made: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+def test_terminal_is_asked_for_a_folder_to_calibrate_on(
+    workplace: Path, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -262,17 +280,17 @@ def test_in_a_terminal_a_folder_to_calibrate_on_is_asked_for(
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(click, "prompt", answer)
-    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
     assert len(asked) == 1 and "<person>/<photo>" in asked[0]
     clear_pack_cache()
     assert load_pack("my").radius_source == "measured"
 
 
-def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
+def test_too_few_people_are_refused(workplace: Path, tmp_path: Path) -> None:
     few = synthetic_people.write_people(tmp_path / "few", 3)
-    command("add", made / "my.onnx", *FED, "--detector", "marks")
+    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
     said = run("models", "calibrate", "my", few)
-    assert said.returncode == 2 and "faces of 3 people" in said.stderr
+    assert said.returncode == 2 and "3 with a face" in said.stderr
     pack = load_pack("my")
     assert pack.radius_source == "none"
     library = Library(few, pack=pack, progress=Notes())
@@ -283,7 +301,7 @@ def test_too_few_people_are_refused(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
-def test_yunet_itself(tmp_path: Path) -> None:
+def test_real_yunet(tmp_path: Path) -> None:
     ok("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
     clear_pack_cache()
     analyser, dlib = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("dlib"))

@@ -1,4 +1,4 @@
-"""`faceclust models use`: which models a library is looked at with."""
+"""`faceclust models use`: the pack of a library."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.support.pack_scenarios import install_other_boxes
 from tests.support.sample_photos import COLLINS
 
 
-def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: Library, tmp_path: Path) -> None:
+def test_without_a_name_it_shows_the_pack_in_use_and_the_file_that_sets_it(library: Library, tmp_path: Path) -> None:
     install_other_boxes()
     assert (
         ok("models", "use", cwd=tmp_path)
-        == "dlib: MTCNN detector, dlib ResNet-29 embedder\nno configuration file says otherwise\n"
+        == "dlib: MTCNN detector, dlib ResNet-29 embedder\nthe default: no configuration file sets a pack\n"
     )
     ok("models", "use", "second", "--default")
     assert user_config_file().read_text() == 'pack = "second"\n'
-    assert f"as {user_config_file()} says" in ok("models", "use", "-l", library.root)
+    assert f"set in {user_config_file()}" in ok("models", "use", "-l", library.root)
     assert ok("models", "use", "--default", cwd=tmp_path).startswith("second:")
     ok("models", "use", "dlib", "-l", library.root)
     found = json.loads(ok("models", "use", "-l", library.root, "--json"))
@@ -33,40 +33,43 @@ def test_without_a_name_it_says_what_is_in_use_and_which_file_says_so(library: L
     assert 'pack = "dlib"  # library' in said and json.loads(ok("config", "--json"))["pack"] == "second"
 
 
-def test_a_choice_says_what_it_costs_and_how_to_go_back(library: Library) -> None:
+def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
     install_other_boxes()
     said = ok("models", "use", "second", "-l", library.root)
-    assert said.startswith("second from now on: ")
-    assert "11 photos of 11 to be looked at anew, about 5 seconds by a try on 6; next: faceclust scan" in said
-    assert "what dlib found is kept, to go back at once: faceclust models use dlib" in said
+    assert said.startswith("this library now uses second: ")
+    assert (
+        "11 of 11 photos will be rescanned with second, in about 5 seconds (estimated from 6); next: faceclust scan"
+        in said
+    )
+    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in said
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in ok("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
     assert COLLINS in done.stdout and "the groups were made with dlib" in done.stderr
-    assert "the groups were made with dlib" in ok("status", "-l", library.root)
+    assert "groups of faces that dlib found" in ok("status", "-l", library.root)
     ok("cluster", "-l", library.root)
     assert "dlib" not in run("people", "-l", library.root).stderr
     assert "models: second" in ok("status", "-l", library.root)
-    assert "all photos known are known by these models" in ok("models", "use", "dlib", "-l", library.root)
+    assert "all photos are scanned with dlib already" in ok("models", "use", "dlib", "-l", library.root)
     assert "11 unchanged" in ok("scan", library.root)
 
 
-def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Path) -> None:
+def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
     folder = install_other_boxes()
 
-    def refused(*arguments: str | Path) -> str:
+    def expect_error(*arguments: str | Path) -> str:
         done = run(*arguments)
-        assert done.returncode in (1, 2) and "Traceback" not in done.stderr and "a fault in" not in done.stderr
+        assert done.returncode in (1, 2) and "Traceback" not in done.stderr and "a bug in" not in done.stderr
         return done.stderr
 
-    assert "no model pack called 'nope'" in refused("models", "use", "nope", "-l", library.root)
-    assert "leave one of them out" in refused("models", "use", "dlib", "--default", "-l", library.root)
+    assert "no model pack called 'nope'" in expect_error("models", "use", "nope", "-l", library.root)
+    assert "leave one of them out" in expect_error("models", "use", "dlib", "--default", "-l", library.root)
     (tmp_path / "empty").mkdir()
-    assert "--default" in refused("models", "use", "second")
+    assert "--default" in expect_error("models", "use", "second")
     (folder / "mtcnn_pnet.onnx").write_bytes(b"damaged")
-    said = refused("models", "use", "second", "-l", library.root)
+    said = expect_error("models", "use", "second", "-l", library.root)
     assert "is damaged" in said and "faceclust models add" in said
     assert not (library.home.home / "config.toml").exists()
     shutil.rmtree(user_models_folder())
@@ -74,7 +77,7 @@ def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Pat
     photo = library.root / "2019/collins-0.jpg"
     for arguments in (["scan", library.root], ["identify", photo], ["people"], ["models", "use"], ["status"]):
         rest = [] if arguments[0] == "scan" else ["-l", library.root]
-        said = refused(*arguments, *rest)
+        said = expect_error(*arguments, *rest)
         assert "config.toml: pack = 'second'" in said and "faceclust models use" in said, arguments
     assert "pack = 'second'" in run("doctor", "-l", library.root).stdout
     user_config_file().parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +92,7 @@ def test_what_cannot_be_used_is_said_in_one_line(library: Library, tmp_path: Pat
     assert user_config_file().read_text() == 'pack = "dlib"'
 
 
-def test_verify_outside_of_libraries_goes_by_the_users_default(library: Library) -> None:
+def test_verify_outside_a_library_uses_the_default_pack(library: Library) -> None:
     install_other_boxes()
     pair = [library.root / "2019/collins-0.jpg", library.root / "2020/collins-1.jpg"]
     before = json.loads(ok("verify", *pair, "--json"))["distance"]

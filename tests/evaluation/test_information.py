@@ -1,4 +1,4 @@
-"""NMI, V-measure and same-photo conflicts: from the definitions, and as scikit-learn has them."""
+"""NMI, V-measure and same-photo conflicts, checked against their definitions and scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from faceclust.evaluation.metrics.clustering import count_conflicts, information
 faces = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, max_size=25)
 
 
-def apart(groups: list[int]) -> list[int]:
-    """Faces alone as groups of their own."""
+def separate_singletons(groups: list[int]) -> list[int]:
+    """Make each negative label a group of its own."""
     return [group if group >= 0 else 100 + i for i, group in enumerate(groups)]
 
 
 def entropy(counts: Counter[object], given: Counter[object] | None = None) -> float:
-    """H(X), or H(X | Y) of counts of pairs (x, y) given those of y."""
+    """H(X) from counts, or H(X | Y) from counts of pairs (x, y) and of y."""
     n = sum(counts.values())
     whole = (lambda key: given[key[1]]) if given else (lambda key: n)
     return -sum(count / n * log(count / whole(key)) for key, count in counts.items())
 
 
 @given(faces)
-def test_information_is_what_its_definition_says(faces: list[tuple[int, int]]) -> None:
-    groups, persons = apart([group for group, _ in faces]), [person for _, person in faces]
+def test_information_scores_match_their_definition(faces: list[tuple[int, int]]) -> None:
+    groups, persons = separate_singletons([group for group, _ in faces]), [person for _, person in faces]
     of_groups, of_persons = Counter(groups), Counter(persons)
     h_person, h_group = entropy(of_persons), entropy(of_groups)
     homogeneity = 1 - entropy(Counter(zip(persons, groups, strict=True)), of_groups) / h_person if h_person else 1
@@ -43,8 +43,8 @@ def test_information_is_what_its_definition_says(faces: list[tuple[int, int]]) -
 
 
 @given(faces)
-def test_information_is_what_scikit_learn_says(faces: list[tuple[int, int]]) -> None:
-    groups, persons = apart([group for group, _ in faces]), [person for _, person in faces]
+def test_information_scores_match_scikit_learn(faces: list[tuple[int, int]]) -> None:
+    groups, persons = separate_singletons([group for group, _ in faces]), [person for _, person in faces]
     found = information_scores([group for group, _ in faces], persons)
     expected = homogeneity_completeness_v_measure(persons, groups)
     assert (found.homogeneity, found.completeness, found.v_measure) == pytest.approx(expected, abs=1e-9)
@@ -53,11 +53,11 @@ def test_information_is_what_scikit_learn_says(faces: list[tuple[int, int]]) -> 
 
 
 @given(faces)
-def test_a_conflict_is_a_group_with_two_faces_of_a_photo(faces: list[tuple[int, int]]) -> None:
-    groups, photos = apart([group for group, _ in faces]), [photo for _, photo in faces]
+def test_conflict_is_a_group_with_two_faces_of_a_photo(faces: list[tuple[int, int]]) -> None:
+    groups, photos = separate_singletons([group for group, _ in faces]), [photo for _, photo in faces]
     twice = {group for (group, _), count in Counter(zip(groups, photos, strict=True)).items() if count > 1}
     assert count_conflicts([group for group, _ in faces], photos) == len(twice)
 
 
-def test_nothing_is_in_conflict_with_nothing() -> None:
+def test_no_faces_have_no_conflicts() -> None:
     assert count_conflicts([], []) == 0

@@ -1,4 +1,4 @@
-"""A library measured by its own confirmed names, and a threshold calibrated on them."""
+"""Scores and a calibrated threshold from a library's confirmed names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.named_library import confirm, made_library
 
 @pytest.fixture(scope="module")
 def grouped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """Faces whose people are 40 % farther apart from themselves than the models' threshold foresees."""
+    """A library whose people vary 40 % more than the threshold 1.1 allows for."""
     root = tmp_path_factory.mktemp("made") / "photos"
     library, truth = made_library(root, 900, spread=0.13)
     library.cluster(threshold=1.1)
@@ -46,10 +46,10 @@ def test_only_confirmed_names_count(made: tuple[Library, dict[str, str]]) -> Non
     assert set(label_confirmed_faces(library, min_faces=2).persons) == {"", "Anna"}
 
 
-def test_what_is_scored_is_likeness_alone(made: tuple[Library, dict[str, str]]) -> None:
+def test_score_ignores_the_users_answers(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 30)
-    library.cluster(threshold=1.1)  # now the names take part, and make all of it right
+    library.cluster(threshold=1.1)  # now the names correct the groups
     found = library.evaluate()
     labelled = label_confirmed_faces(library)
     ((_, clusters),) = cluster_unconstrained(library.faces, ClusterParams(), [1.1])
@@ -65,13 +65,13 @@ def test_what_is_scored_is_likeness_alone(made: tuple[Library, dict[str, str]]) 
     assert library.evaluate() == found
 
 
-def test_two_people_taken_for_one_are_told(made: tuple[Library, dict[str, str]]) -> None:
+def test_confused_people_are_reported(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 10)
     group = max(library.group_members.values(), key=len)
     names = {truth[face] for face in group}
     assert len(names) == 1
-    library.name(group[-3:], "Somebody Else")  # as if likeness had put these faces with them
+    library.name(group[-3:], "Somebody Else")  # as if these faces of somebody else were in the group
     found = library.evaluate()
     assert found.confusions[0].names == tuple(sorted({*names, "Somebody Else"}))
     assert min(found.confusions[0].faces) == 3 and found.confusions[0].groups
@@ -79,9 +79,9 @@ def test_two_people_taken_for_one_are_told(made: tuple[Library, dict[str, str]])
     assert found.bcubed[0].value < 1
 
 
-def test_too_few_names_are_said_to_be(made: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+def test_too_few_names_are_an_error(made: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
     library, truth = made
-    with pytest.raises(FaceclustError, match="0 people with two confirmed faces"):
+    with pytest.raises(FaceclustError, match="0 people with at least two confirmed faces"):
         library.evaluate()
     confirm(library, truth, 4, most=2)
     with pytest.raises(FaceclustError, match="4 people"):
@@ -95,19 +95,19 @@ def test_too_few_names_are_said_to_be(made: tuple[Library, dict[str, str]], tmp_
 
 
 @pytest.mark.parametrize("far", [0.0, -1.0, 0.2, float("nan"), float("inf")])
-def test_a_senseless_rate_is_said(made: tuple[Library, dict[str, str]], far: float) -> None:
-    with pytest.raises(UsageError, match="not sensible"):
+def test_far_out_of_range_is_refused(made: tuple[Library, dict[str, str]], far: float) -> None:
+    with pytest.raises(UsageError, match=r"--far must be above 0 and at most 0\.1, not"):
         made[0].calibrate(far)
 
 
-def test_people_needed_for_a_rate() -> None:
+def test_number_of_people_needed_for_a_rate() -> None:
     assert (min_people(0.001), min_people(0.01), min_people(0.1)) == (29, 10, 10)
     for far in (0.0005, 0.001, 0.003):
         people = min_people(far)
         assert people * (people - 1) / 2 >= 0.4 / far > (people - 1) * (people - 2) / 2
 
 
-def test_cluster_goes_by_the_calibrated_threshold(made: tuple[Library, dict[str, str]]) -> None:
+def test_cluster_uses_the_calibrated_threshold(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 40)
     assert library.default_threshold() == 1.1 and library.calibration is None
@@ -130,13 +130,13 @@ def test_cluster_goes_by_the_calibrated_threshold(made: tuple[Library, dict[str,
     before, after = (
         bcubed(c, persons).f for _, c in cluster_unconstrained(library.faces, ClusterParams(), [1.1, found.threshold])
     )
-    assert after > before  # also for the people nobody has named
+    assert after > before  # also for people without a name
     assert library.reset_calibration() and not library.reset_calibration()
     assert library.home.config_file.read_text().rstrip() == "# mine\n[report]\nfaces = 8 # few"
     assert library.default_threshold() == 1.1
 
 
-def test_a_calibration_of_other_models_does_not_count(made: tuple[Library, dict[str, str]]) -> None:
+def test_calibration_of_another_pack_is_ignored(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
     confirm(library, truth, 40)
     library.calibrate()
@@ -146,7 +146,7 @@ def test_a_calibration_of_other_models_does_not_count(made: tuple[Library, dict[
     assert library.calibration is None and library.default_threshold() == 1.1
 
 
-def test_distances_are_counted_by_pairs() -> None:
+def test_distance_histogram_counts_all_pairs() -> None:
     rng = np.random.default_rng(0)
     points, persons = rng.standard_normal((40, 3)).astype(np.float32), rng.integers(0, 5, 40).astype(str)
     found = build_distance_histogram(points, persons)

@@ -1,4 +1,4 @@
-"""Lists of pairs, and files with their pictures: read right, or refused with one line."""
+"""Lists of pairs and `.bin` files: read correctly, or refused with one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PICTURES = [b"\xff\xd8one", b"\x89PNGtwo", b"\xff\xd8one", b"three\n'\\"]
 PAIRS = (PICTURES, [False, True])
 
 
-def test_pairs_are_read_and_bad_lines_named(tmp_path: Path) -> None:
+def test_pairs_are_read_and_bad_lines_are_named(tmp_path: Path) -> None:
     path = tmp_path / "pairs.txt"
     path.write_text("2\t1\nAnna\t1\t2\nAnna\t1\tBen\t4\nCarl\t3\t1\nBen\t1\tCarl\t2\n\n", encoding="utf-8-sig")
     pairs = read_pair_list(path)
@@ -39,7 +39,7 @@ def test_pairs_are_read_and_bad_lines_named(tmp_path: Path) -> None:
         ("2\t1\nAnna\tx\t2\n", ":2"),
         ("2\t1\nAnna\t1\t" + "9" * 5000 + "\n", ":2"),
         ("2\t1\nAnna\t1\t2\n\nAnna\t1\t2\n", ":3"),
-        ("2\t1\nAnna\t1\t2\n", "promises 4"),
+        ("2\t1\nAnna\t1\t2\n", "announces 4"),
     ):
         path.write_text(text)
         with pytest.raises(UsageError, match=where) as failure:
@@ -47,7 +47,7 @@ def test_pairs_are_read_and_bad_lines_named(tmp_path: Path) -> None:
         assert len(str(failure.value)) < 400
 
 
-def test_one_number_is_one_fold(tmp_path: Path) -> None:
+def test_single_number_means_one_fold(tmp_path: Path) -> None:
     path = tmp_path / "pairsDevTest.txt"
     path.write_text("2\nAnna\t1\t2\nBen\t1\t2\nAnna\t1\tBen\t4\nAnna 2 Ben 4\n")
     pairs = read_pair_list(path)
@@ -55,7 +55,7 @@ def test_one_number_is_one_fold(tmp_path: Path) -> None:
     assert pairs.right[3] == ("Ben", 4)
 
 
-def test_what_is_no_text_or_not_there(tmp_path: Path) -> None:
+def test_binary_and_missing_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "photo").write_bytes(b"\xff\xd8\xff\xe0")
     for name in ("photo", "nothing", "."):
         with pytest.raises(UsageError) as failure:
@@ -65,7 +65,7 @@ def test_what_is_no_text_or_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("said", [list, np.array, lambda same: [np.bool_(value) for value in same]])
-def test_bin_files_of_every_protocol(tmp_path: Path, protocol: int, said: Callable[[Any], Any]) -> None:
+def test_bin_files_of_every_pickle_protocol(tmp_path: Path, protocol: int, said: Callable[[Any], Any]) -> None:
     path = tmp_path / "agedb_30.bin"
     path.write_bytes(pickle.dumps((PICTURES, said(PAIRS[1])), protocol))
     pairs = read_picture_pairs(path)
@@ -75,15 +75,15 @@ def test_bin_files_of_every_protocol(tmp_path: Path, protocol: int, said: Callab
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_pictures_that_are_arrays_of_bytes(tmp_path: Path, protocol: int) -> None:
-    """As cv2.imencode gives them."""
+def test_pictures_may_be_arrays_of_bytes(tmp_path: Path, protocol: int) -> None:
+    """cv2.imencode returns such arrays."""
     path = tmp_path / "x.bin"
     path.write_bytes(pickle.dumps([[np.frombuffer(p, np.uint8) for p in PICTURES], [1, 0]], protocol))
     assert read_picture_pairs(path).pictures == (PICTURES[0], PICTURES[1], PICTURES[3])
 
 
-def test_python_2_wrote_bytes_as_text(tmp_path: Path) -> None:
-    """`pickle.dumps((["\\xff\\xd8", "b" * 300], [True]), 2)` of Python 2.7, by its own instructions."""
+def test_python_2_strings_are_bytes(tmp_path: Path) -> None:
+    """The opcodes of `pickle.dumps((["\\xff\\xd8", "b" * 300], [True]), 2)` in Python 2.7."""
     short, long = b"U\x02\xff\xd8q\x02", b"T" + struct.pack("<i", 300) + b"b" * 300 + b"q\x03"
     data = b"\x80\x02]q\x01(" + short + long + b"e]q\x04\x88a\x86q\x05."
     assert pickle.loads(data, encoding="bytes") == ([b"\xff\xd8", b"b" * 300], [True])
@@ -96,11 +96,11 @@ def test_folds_are_consecutive_tenths(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(pickle.dumps(([str(i).encode() for i in range(46)], [True] * 23)))
     folds = read_picture_pairs(path).folds.tolist()
-    assert [folds.count(fold) for fold in range(10)] == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2]  # as KFold has them
+    assert [folds.count(fold) for fold in range(10)] == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2]  # the same as KFold's
     assert folds == sorted(folds)
 
 
-def test_a_bin_file_is_known_by_its_name_or_its_first_byte(tmp_path: Path) -> None:
+def test_bin_file_is_recognised_by_suffix_or_first_byte(tmp_path: Path) -> None:
     (tmp_path / "pairs").write_bytes(pickle.dumps(PAIRS))
     (tmp_path / "pairs.txt").write_text("10\t300\n")
     assert holds_pictures(tmp_path / "pairs") and holds_pictures(Path("x.BIN"))
@@ -120,8 +120,8 @@ def instructions(*parts: bytes) -> bytes:
     return b"\x80\x04" + b"".join(parts) + b"."
 
 
-def made_again(calls: int, data: bytes, call: bytes) -> bytes:
-    """A pickle that recalls the same bytes again and again, and has something made of them each time."""
+def recall_and_decode(calls: int, data: bytes, call: bytes) -> bytes:
+    """A pickle that recalls the same bytes many times and decodes them each time."""
     dtype = b"\x8c\x05numpy\x8c\x05dtype\x93\x8c\x02b1\x85R\x94"  # memo 0
     held = b"B" + struct.pack("<I", len(data)) + data + b"\x94"  # memo 1
     return instructions(dtype, held, b"](", calls * call, b"e")
@@ -175,11 +175,11 @@ HOSTILE = {
     "tuples of pairs of tuples, as a name": instructions(
         b"]", b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(40)), b"\x8c\x01x\x93"
     ),
-    "truth values made again and again": made_again(300, b"\x01" * 100_000, RECALLED),
+    "booleans decoded many times": recall_and_decode(300, b"\x01" * 100_000, RECALLED),
     "a long scalar": instructions(
         b"\x8c\x16numpy.core.multiarray\x8c\x06scalar\x93\x8c\x05numpy\x8c\x05dtype\x93\x8c\x02b1\x85RC\x02\x01\x01\x86R"
     ).replace(b"\x16numpy", b"\x15numpy"),
-    "text encoded again and again": b"\x80\x02X"
+    "text encoded many times": b"\x80\x02X"
     + struct.pack("<I", 100_000)
     + b"a" * 100_000
     + b"q\x00]("
@@ -196,7 +196,7 @@ def test_hostile_files_are_refused_in_one_line(tmp_path: Path, monkeypatch: pyte
     path.write_bytes(data)
     tracemalloc.start()
     try:
-        with pytest.raises(UsageError, match="is no file of pairs") as failure:
+        with pytest.raises(UsageError, match="is not a file of pairs") as failure:
             read_picture_pairs(path)
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
@@ -205,17 +205,17 @@ def test_hostile_files_are_refused_in_one_line(tmp_path: Path, monkeypatch: pyte
     assert [file.name for file in tmp_path.iterdir()] == ["hostile.bin"]
 
 
-def test_what_a_pickle_asks_for_is_named() -> None:
+def test_forbidden_global_is_named() -> None:
     for name, said in (
         ("a command", "posix.system" if os.name == "posix" else "nt.system"),
         ("builtins", "builtins.eval"),
     ):
-        with pytest.raises(UnsafePickleError, match=f"it asks for {said}, which is not allowed"):
+        with pytest.raises(UnsafePickleError, match=f"it names {said}, which is not allowed"):
             read_pickle(HOSTILE[name])
 
 
-def test_a_memo_bomb_takes_no_room(tmp_path: Path) -> None:
-    """Lists of ten times the list before, ten deep: 10,000,000,000 values if they were written out."""
+def test_memo_bomb_takes_no_memory(tmp_path: Path) -> None:
+    """Ten levels of lists, each of ten times the one before: 10,000,000,000 values if expanded."""
     value: list[Any] = [b"1"]
     for _ in range(10):
         value = [value] * 10
@@ -223,7 +223,7 @@ def test_a_memo_bomb_takes_no_room(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps((value, [True] * 5)))
     tracemalloc.start()
     try:
-        with pytest.raises(UsageError, match="a picture in it is no bytes"):
+        with pytest.raises(UsageError, match="a picture is not bytes"):
             read_picture_pairs(path)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
@@ -231,7 +231,7 @@ def test_a_memo_bomb_takes_no_room(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 200), st.binary(max_size=6))
-def test_broken_files_never_raise_anything_else(at: int, instead: bytes) -> None:
+def test_corrupted_files_raise_only_unsafe_pickle_error(at: int, instead: bytes) -> None:
     whole = pickle.dumps((PICTURES, np.array([True, False])), 4)
     for data in (whole[:at], whole[:at] + instead + whole[at + len(instead) :]):
         try:
@@ -241,7 +241,7 @@ def test_broken_files_never_raise_anything_else(at: int, instead: bytes) -> None
 
 
 @given(st.binary(max_size=60))
-def test_nor_do_any_bytes(data: bytes) -> None:
+def test_arbitrary_bytes_raise_only_unsafe_pickle_error(data: bytes) -> None:
     try:
         read_pickle(data)
     except UnsafePickleError as error:
@@ -253,6 +253,6 @@ def test_nor_do_any_bytes(data: bytes) -> None:
         st.binary(min_size=1, max_size=9) | st.booleans() | st.integers(0, 9), lambda of: st.lists(of, max_size=4)
     )
 )
-def test_what_it_reads_is_what_python_reads(value: Any) -> None:
+def test_result_equals_that_of_python(value: Any) -> None:
     for protocol in range(6):
         assert read_pickle(pickle.dumps((value,), protocol)) == (value,)

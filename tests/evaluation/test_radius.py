@@ -1,4 +1,4 @@
-"""A pack's radius, found on labelled faces."""
+"""The estimate of a pack's radius on labelled faces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from faceclust.progress import SilentProgress
 
 
 def faces_of(people: int, shots: int, scatter: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (n, 32): a direction a person, and about it the shots."""
+    """Unit vectors (n, 32): a random direction for each person, and `shots` scattered around it."""
     rng = np.random.default_rng(seed)
     own = rng.normal(size=(people, 1, 32))
     vectors = (own + scatter * rng.normal(size=(people, shots, 32))).reshape(-1, 32)
@@ -28,7 +28,7 @@ def faces_of(people: int, shots: int, scatter: float, seed: int = 0) -> tuple[np
     return units.astype(np.float32), np.repeat([f"p{i:04d}" for i in range(people)], shots)
 
 
-def found_on(units: np.ndarray, persons: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> RadiusEstimate:
+def find_radius_on(units: np.ndarray, persons: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> RadiusEstimate:
     n = len(units)
     faces = MainFaces(
         np.ones(n, np.bool_),
@@ -44,41 +44,41 @@ def found_on(units: np.ndarray, persons: np.ndarray, monkeypatch: pytest.MonkeyP
     return find_radius(photos, load_pack("dlib"))
 
 
-def test_the_best_cut_becomes_the_operating_point(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_best_distance_becomes_the_operating_point(monkeypatch: pytest.MonkeyPatch) -> None:
     units, persons = faces_of(300, 4, 0.45)
-    found = found_on(units, persons, monkeypatch)
+    found = find_radius_on(units, persons, monkeypatch)
     assert found.faces == 1200 and found.people == found.people_with_several == 300 and not found.is_undersampled
-    # What `cluster` does at 1.1 with embeddings of this radius is as good as any cut there is.
+    # `cluster` at 1.1 with embeddings of this radius is as good as at the best distance.
     at_radius = bcubed(cluster_in_two_passes(units * np.float32(found.radius), 1.1, Constraints()), persons).f
-    slowly = max(
+    best_f = max(
         bcubed(cluster_in_two_passes(units, cut, Constraints()), persons).f for cut in np.arange(0.05, 2.0, 0.02)
     )
-    assert at_radius > slowly - 0.006
+    assert at_radius > best_f - 0.006
     assert 1.1 / found.radius**2 == pytest.approx(found.middle, rel=2e-3)
-    for factor in (0.6, 1.6):  # and another is not
+    for factor in (0.6, 1.6):  # another radius is worse
         assert (
             bcubed(cluster_in_two_passes(units * np.float32(factor * found.radius), 1.1, Constraints()), persons).f
-            < slowly - 0.1
+            < best_f - 0.1
         )
 
 
-def test_the_radius_does_not_hang_on_the_vectors_length_or_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_radius_does_not_depend_on_norms_or_order(monkeypatch: pytest.MonkeyPatch) -> None:
     units, persons = faces_of(60, 3, 0.4)
     order = np.random.default_rng(1).permutation(len(units))
-    first = found_on(units, persons, monkeypatch)
-    second = found_on(5 * units[order], persons[order], monkeypatch)
+    first = find_radius_on(units, persons, monkeypatch)
+    second = find_radius_on(5 * units[order], persons[order], monkeypatch)
     assert second.radius == pytest.approx(first.radius, rel=0.02)
     assert first.is_undersampled
 
 
-def test_a_lone_peak_counts_less_than_a_broad_top() -> None:
+def test_plateau_is_the_unbroken_run_around_the_best() -> None:
     fs = [0.5, 0.9, 0.952, 0.95, 0.951, 0.955, 0.93, 0.954, 0.4]
     cuts = [DistanceScore(i / 10, 1, 1, f) for i, f in enumerate(fs, 1)]
-    assert find_plateau(cuts, 0.005) == (0.3, 0.6)  # what is beyond the dip does not belong to it
+    assert find_plateau(cuts, 0.005) == (0.3, 0.6)  # the values beyond the dip do not belong to it
     assert find_plateau(cuts, 0.001) == (0.6, 0.6)
 
 
-def test_cuts_are_tried_finely_about_the_best() -> None:
+def test_steps_are_fine_around_the_best_distance() -> None:
     units, persons = faces_of(60, 3, 0.4)
     cuts = score_distances(units, persons, SilentProgress())
     distances = np.array([cut.distance for cut in cuts])
@@ -90,7 +90,7 @@ def test_cuts_are_tried_finely_about_the_best() -> None:
 
 
 @pytest.mark.parametrize(("people", "shots"), [(19, 5), (400, 1), (2, 50), (1, 1)])
-def test_too_few_people_are_refused_with_the_reason(people: int, shots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_people_are_refused(people: int, shots: int, monkeypatch: pytest.MonkeyPatch) -> None:
     units, persons = faces_of(people, shots, 0.3)
-    with pytest.raises(UsageError, match=f"faces of {people} people, of {people if shots > 1 else 0} more than one"):
-        found_on(units, persons, monkeypatch)
+    with pytest.raises(UsageError, match=f"{people} with a face, {people if shots > 1 else 0} with at least two"):
+        find_radius_on(units, persons, monkeypatch)

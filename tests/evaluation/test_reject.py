@@ -1,4 +1,4 @@
-"""Against the definitions, written out slowly."""
+"""Error-versus-reject curves against a slow reference."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from faceclust.evaluation.reject import area_under_curve, error_versus_reject, r
 PAIRS = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9)
 
 
-def slow(pairs: list[tuple[bool, int, int]], share: float) -> float:
-    """The mean over all ways to put away the k worst."""
-    away = int(np.floor(share * len(pairs)))
-    worth = [min(left, right) for _, left, right in pairs]
-    least = sum(sorted(worth)[:away])
+def slow_error_rate(pairs: list[tuple[bool, int, int]], share: float) -> float:
+    """The mean over all ways to reject the k worst pairs."""
+    rejected = int(np.floor(share * len(pairs)))
+    quality_of = [min(left, right) for _, left, right in pairs]
+    least = sum(sorted(quality_of)[:rejected])
     outcomes = []
-    for gone in combinations(range(len(pairs)), away):
-        if sum(worth[i] for i in gone) == least:
-            left = [pairs[i][0] for i in range(len(pairs)) if i not in gone]
+    for removed in combinations(range(len(pairs)), rejected):
+        if sum(quality_of[i] for i in removed) == least:
+            left = [pairs[i][0] for i in range(len(pairs)) if i not in removed]
             outcomes.append(np.mean(left) if left else np.nan)
     return float(np.mean(outcomes))
 
 
 @given(PAIRS, st.sampled_from([0, 0.1, 0.25, 0.5, 0.9, 1]))
-def test_the_curve_is_that_of_the_definition(pairs: list[tuple[bool, int, int]], share: float) -> None:
+def test_curve_matches_the_definition(pairs: list[tuple[bool, int, int]], share: float) -> None:
     errors, left, right = (np.array(column) for column in zip(*pairs, strict=True))
     (found,) = error_versus_reject(errors, left, right, [share])
-    np.testing.assert_allclose(found, slow(pairs, share), atol=1e-12)
+    np.testing.assert_allclose(found, slow_error_rate(pairs, share), atol=1e-12)
 
 
-def test_a_quality_that_knows_the_errors_puts_them_away_first() -> None:
+def test_perfect_quality_rejects_errors_first() -> None:
     errors = np.arange(100) < 10
     quality = np.where(errors, 0.1, 0.9)
     shares = [0, 0.05, 0.1, 0.5]
@@ -46,12 +46,12 @@ def test_a_quality_that_knows_the_errors_puts_them_away_first() -> None:
     assert area_under_curve([0, 1], [0, 1]) == pytest.approx(0.5)
 
 
-def test_senseless_shares_are_refused() -> None:
+def test_shares_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="0 to 1"):
         error_versus_reject([True], [1], [1], [1.5])
 
 
-def test_rank_correlation_is_of_ranks() -> None:
+def test_rank_correlation_uses_ranks() -> None:
     assert rank_correlation([1, 2, 3, 4], [1, 10, 100, 1000]) == pytest.approx(1)
     assert rank_correlation([1, 2, 3], [9, 4, 1]) == pytest.approx(-1)
     assert rank_correlation([1, 2, 3, 4, 5], [2, 1, 4, 3, 5]) == pytest.approx(1 - 6 * 4 / (5 * 24))

@@ -1,4 +1,4 @@
-"""Pairs of photos: found, compared by real models, and scored."""
+"""Verification of pairs of photos: finding the photos, measuring faces, scoring."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.support.labelled_photos import add_faceless, make_labelled, write_pai
 from tests.support.sample_photos import COLLINS, HOPPER, portrait, variant
 
 
-def made_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> VerificationPairs:
-    """Pairs of pictures 0 and 1, 2 and 3 …"""
+def build_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> VerificationPairs:
+    """Pairs of the pictures 0 and 1, 2 and 3 …"""
     names = tuple(str(i) for i in range(2 * n))
     left, right = np.arange(0, 2 * n, 2), np.arange(1, 2 * n, 2)
     return VerificationPairs(
@@ -35,7 +35,7 @@ def made_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None)
     )
 
 
-def made_faces(chip: np.ndarray, found: Sequence[bool] | None = None) -> MainFaces:
+def build_faces(chip: np.ndarray, found: Sequence[bool] | None = None) -> MainFaces:
     n = len(chip)
     nothing = np.zeros(n, np.float32)
     return MainFaces(
@@ -49,7 +49,7 @@ def made_faces(chip: np.ndarray, found: Sequence[bool] | None = None) -> MainFac
     )
 
 
-def test_photos_are_found_whatever_their_ending(tmp_path: Path) -> None:
+def test_photos_are_found_with_any_suffix(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
     (folder / "Collins" / "Collins_0001.txt").write_text("no photo")
     pairs = load_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
@@ -60,7 +60,7 @@ def test_photos_are_found_whatever_their_ending(tmp_path: Path) -> None:
     assert pairs.names[pairs.right[4]] == "Hopper/Hopper_0004.JPG"
 
 
-def test_photos_that_are_not_there_are_counted_and_the_first_named(tmp_path: Path) -> None:
+def test_missing_photos_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos", each=3)
     file = write_pairs(tmp_path / "pairs.txt")
     with pytest.raises(UsageError) as failure:
@@ -69,29 +69,29 @@ def test_photos_that_are_not_there_are_counted_and_the_first_named(tmp_path: Pat
     assert f"the first is 'Collins_0004' ({file}:3)" in str(failure.value)
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\t../photos/Hopper\t1\n")
     with pytest.raises(UsageError, match="a photo not in"):
-        load_pairs(folder, file)  # nothing outside the folder is looked at
+        load_pairs(folder, file)  # nothing outside the folder is read
 
 
-def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
+def test_invalid_combinations_are_refused(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos", each=2)
     file = tmp_path / "pairs.txt"
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tCollins\t2\n")
     with pytest.raises(UsageError, match="one kind only"):
         load_pairs(folder, file)
-    with pytest.raises(UsageError, match="which folder"):
+    with pytest.raises(UsageError, match="no folder is given"):
         load_pairs(None, file)
     with pytest.raises(UsageError, match="is not a folder"):
         load_pairs(file, file)
-    held = tmp_path / "x.bin"
-    held.write_bytes(pickle.dumps(([b"1", b"2", b"3", b"4"], [True, False])))
-    with pytest.raises(UsageError, match="holds its pictures itself"):
-        load_pairs(folder, held)
+    encode_pictures = tmp_path / "x.bin"
+    encode_pictures.write_bytes(pickle.dumps(([b"1", b"2", b"3", b"4"], [True, False])))
+    with pytest.raises(UsageError, match="holds its own pictures"):
+        load_pairs(folder, encode_pictures)
 
 
-def test_distances_from_their_definition() -> None:
+def test_distances_match_the_definition() -> None:
     rng = np.random.default_rng(0)
     chip = rng.normal(size=(4, 8))
-    faces, pairs = made_faces(chip, [True, True, True, False]), made_pairs(2, [True, False])
+    faces, pairs = build_faces(chip, [True, True, True, False]), build_pairs(2, [True, False])
     for mirrored in (False, True):
         vectors = chip - 0.5 * chip[:, ::-1] if mirrored else chip
         vectors = 3 * vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -102,10 +102,10 @@ def test_distances_from_their_definition() -> None:
     assert coarse[0] == int(coarse[0])
 
 
-def test_missing_faces_are_errors_or_left_out_and_always_told() -> None:
+def test_missing_faces_are_errors_or_left_out_and_reported() -> None:
     chip = np.array([(1, 0), (1, 0.01), (1, 0), (-1, 0), (1, 0), (1, 0), (1, 0), (-1, 0)], np.float32)
     found = [True] * 4 + [False] + [True] * 3
-    faces, pairs = made_faces(chip, found), made_pairs(4, [True, False, True, False])
+    faces, pairs = build_faces(chip, found), build_pairs(4, [True, False, True, False])
     scores = score_pairs(pairs, faces, 1.0, mirrored=False)
     assert scores.not_found == ("4",) and scores.pairs_without_face == (1, 0)
     assert scores.protocol.accuracy == 0.75 and (scores.same, scores.different) == (2, 2)
@@ -114,21 +114,21 @@ def test_missing_faces_are_errors_or_left_out_and_always_told() -> None:
     assert scores.not_found == ("4",) and scores.pairs_without_face == (1, 0) and scores.missing_excluded
     assert scores.protocol.accuracy == 1 and (scores.same, scores.different) == (1, 2)
     with pytest.raises(UsageError, match="nothing to compare"):
-        score_pairs(pairs, made_faces(chip, [False] * 8), 1.0, mirrored=False)
+        score_pairs(pairs, build_faces(chip, [False] * 8), 1.0, mirrored=False)
 
 
-def test_a_rate_that_so_few_pairs_cannot_tell_is_none() -> None:
+def test_rate_is_none_with_too_few_pairs() -> None:
     rng = np.random.default_rng(0)
-    pairs = made_pairs(40, [True, False] * 20, [0] * 20 + [1] * 20)
-    scores = score_pairs(pairs, made_faces(rng.normal(size=(80, 4))), 1.0, mirrored=False, fars=(0.1, 0.05, 0.01))
+    pairs = build_pairs(40, [True, False] * 20, [0] * 20 + [1] * 20)
+    scores = score_pairs(pairs, build_faces(rng.normal(size=(80, 4))), 1.0, mirrored=False, fars=(0.1, 0.05, 0.01))
     tenth, twentieth, hundredth = scores.rates
     assert tenth.by_folds and tenth.by_folds.target_far == 0.1
     assert tenth.val is not None and tenth.far is not None and tenth.far <= 0.1
-    assert twentieth.by_folds is None and twentieth.val is not None  # 20 pairs in all, 10 to choose by
+    assert twentieth.by_folds is None and twentieth.val is not None  # 20 pairs in all, 10 to choose a threshold
     assert (hundredth.by_folds, hundredth.val, hundredth.threshold) == (None, None, None)
 
 
-def held(pictures: Sequence[Image.Image], quality: int = 95) -> list[bytes]:
+def encode_pictures(pictures: Sequence[Image.Image], quality: int = 95) -> list[bytes]:
     out = []
     for picture in pictures:
         stream = io.BytesIO()
@@ -138,8 +138,8 @@ def held(pictures: Sequence[Image.Image], quality: int = 95) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def cut() -> list[bytes]:
-    """Four portraits cut as InsightFace cuts them, by its template at 112×112."""
+def crops() -> list[bytes]:
+    """Four portraits cropped by ArcFace's template at 112×112, as InsightFace does."""
     analyser = FaceAnalyser(load_pack("dlib"))
     template = crop_detections(np.zeros((112, 112, 3), np.uint8)).landmarks[0]
     chips = []
@@ -148,19 +148,19 @@ def cut() -> list[bytes]:
         face = analyser.refine(pixels, analyser.detect(pixels))
         matrices = chip_transforms(face.landmarks[:1], template)
         chips.append(Image.fromarray(cut_chips(pixels, matrices, (112, 112))[0]))
-    return held(chips)
+    return encode_pictures(chips)
 
 
-def test_faces_cut_already_are_taken_as_cut(tmp_path: Path, cut: list[bytes]) -> None:
+def test_aligned_crops_are_not_detected_again(tmp_path: Path, crops: list[bytes]) -> None:
     file, pack = tmp_path / "cfp_fp.bin", load_pack("dlib")
-    file.write_bytes(pickle.dumps((cut[:2] + cut[2:] + cut[::2], [True, True, False])))
+    file.write_bytes(pickle.dumps((crops[:2] + crops[2:] + crops[::2], [True, True, False])))
     pairs = load_pairs(None, file)
     assert pairs.aligned and len(pairs.pictures) == 4
     faces = find_main_faces(pairs.pictures, pack, aligned=True, workers=1)
     assert faces.found.all() and faces.boxes[0].tolist() == [0, 0, 112, 112]
     scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=True)
     assert scores.protocol.accuracy == 1
-    # The chip that is cut again is the one that the whole portrait gives, but for its pixels.
+    # A chip cut from the crop equals the one cut from the whole portrait, except for resampling.
     pixels = np.asarray(portrait(COLLINS).resize((360, 360)))
     analyser = FaceAnalyser(pack)
     whole = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
@@ -168,14 +168,14 @@ def test_faces_cut_already_are_taken_as_cut(tmp_path: Path, cut: list[bytes]) ->
     assert (apart**2).sum() < 1.1
 
 
-def test_what_was_measured_is_kept_also_of_pictures_held(cut: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    pack, pictures = load_pack("dlib"), cut[:2]
+def test_measurements_are_cached_for_pictures_in_memory(crops: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, pictures = load_pack("dlib"), crops[:2]
     first = find_main_faces(pictures, pack, aligned=True, workers=1)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("looked again")
 
-    monkeypatch.setattr(faces_module, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(faces_module, "run_isolated", refuse)
     again = find_main_faces(list(pictures), pack, aligned=True)
     for field in dataclasses.fields(MainFaces):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))
@@ -191,36 +191,41 @@ def test_what_was_measured_is_kept_also_of_pictures_held(cut: list[bytes], monke
             find_main_faces(pack=pack, **other)  # type: ignore[arg-type]
 
 
-def test_each_picture_can_have_a_treatment_of_its_own(tmp_path: Path) -> None:
+def test_each_picture_can_have_its_own_degradation(tmp_path: Path) -> None:
     folder, pack = make_labelled(tmp_path, each=1), load_pack("dlib")
     paths = sorted(folder.glob("*/*.jpg"))
     plain = find_main_faces(paths, pack, workers=1)
-    treated = find_main_faces(paths, pack, degradation=[Downscaling(2.0), None], workers=1)
-    widths, others = (faces.boxes[:, 2] - faces.boxes[:, 0] for faces in (plain, treated))
+    degraded = find_main_faces(paths, pack, degradation=[Downscaling(2.0), None], workers=1)
+    widths, others = (faces.boxes[:, 2] - faces.boxes[:, 0] for faces in (plain, degraded))
     assert others[0] == pytest.approx(widths[0] / 2, rel=0.1) and others[1] == widths[1]
-    np.testing.assert_array_equal(plain.chip[1], treated.chip[1])
+    np.testing.assert_array_equal(plain.chip[1], degraded.chip[1])
 
 
-def test_held_pictures_that_are_none(tmp_path: Path) -> None:
-    for data in (b"", b"\xff\xd8\xff", b"GIF89a", held([Image.new("RGB", (2100, 20))])[0]):
+def test_invalid_crops_have_no_face(tmp_path: Path) -> None:
+    for data in (b"", b"\xff\xd8\xff", b"GIF89a", encode_pictures([Image.new("RGB", (2100, 20))])[0]):
         with pytest.raises(UndecodableError):
             decode_crop(data)
-    assert decode_crop(held([Image.new("L", (112, 112), 200)])[0]).shape == (112, 112, 3)
+    assert decode_crop(encode_pictures([Image.new("L", (112, 112), 200)])[0]).shape == (112, 112, 3)
     assert len(crop_detections(np.zeros((112, 96, 3), np.uint8))) == 0
-    faces = find_main_faces([b"none", *held([Image.new("RGB", (112, 96))])], load_pack("dlib"), aligned=True, workers=1)
+    faces = find_main_faces(
+        [b"none", *encode_pictures([Image.new("RGB", (112, 96))])], load_pack("dlib"), aligned=True, workers=1
+    )
     assert not faces.found.any()
 
 
-def test_faces_are_looked_for_where_that_is_wished(tmp_path: Path) -> None:
+def test_detector_runs_on_pictures_in_memory(tmp_path: Path) -> None:
     add_faceless(tmp_path)
-    pictures = [*held([portrait(HOPPER).resize((240, 300))]), (tmp_path / "Nobody/Nobody_0001.jpg").read_bytes()]
+    pictures = [
+        *encode_pictures([portrait(HOPPER).resize((240, 300))]),
+        (tmp_path / "Nobody/Nobody_0001.jpg").read_bytes(),
+    ]
     faces = find_main_faces(pictures, load_pack("dlib"), workers=1)
     assert faces.found.tolist() == [True, False] and faces.boxes[0, 0] > 20
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_person_folder_is_reported(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos", each=2)
     file = tmp_path / "pairs.txt"
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tAbdullah\t1\n")
-    with pytest.raises(UsageError, match="no photos in a folder 'Abdullah' at all"):
+    with pytest.raises(UsageError, match="the folder 'Abdullah' is missing or has no photos"):
         load_pairs(folder, file)

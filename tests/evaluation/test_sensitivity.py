@@ -1,4 +1,4 @@
-"""Which pairs are drawn for measuring treated photos, and how they are treated."""
+"""The choice of pairs for measuring degraded photos, and their degradation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.labelled_photos import make_labelled, write_pairs
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Thirty people with one to twenty photos, empty files: nothing is looked at yet."""
+    """Thirty people with one to twenty photos, all empty files."""
     for person in range(30):
         (tmp_path / f"p{person:02d}").mkdir()
         for photo in range(1 + person % 20):
@@ -28,29 +28,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_pairs_are_drawn_the_same_way_each_time(folder: Path) -> None:
+def test_drawn_pairs_are_the_same_each_time(folder: Path) -> None:
     pairs, again = choose_pairs(folder, None), choose_pairs(folder, None)
     assert pairs.names == again.names and pairs.left.tolist() == again.left.tolist()
     one, two = int(pairs.same.sum()), int((~pairs.same).sum())
     people = {name: name.partition("/")[0] for name in pairs.names}
     both = [(pairs.names[a], pairs.names[b]) for a, b in zip(pairs.left, pairs.right, strict=True)]
     assert [people[a] == people[b] for a, b in both] == pairs.same.tolist()
-    assert len({frozenset(pair) for pair in both}) == len(both)  # none twice, none with itself
+    assert len({frozenset(pair) for pair in both}) == len(both)  # no pair twice, no photo with itself
     photos = [min(1 + person % 20, 10) for person in range(30)]
     assert one == sum(n * (n - 1) // 2 for n in photos)
-    n = sum(photos) - photos.count(1)  # somebody seen once has no pair of one person
+    n = sum(photos) - photos.count(1)  # a person with one photo has no pair of one person
     assert one + two == n * (n - 1) // 2
     assert len(set(pairs.names)) == len(pairs.names)
 
 
-def test_a_sample_has_no_more_photos(folder: Path) -> None:
+def test_sample_has_at_most_max_photos(folder: Path) -> None:
     pairs = choose_pairs(folder, None, max_photos=100)
     assert 80 < len(pairs.pictures) <= 100 and (~pairs.same).sum() >= 1000
-    with pytest.raises(UsageError, match="too few to compare"):
+    with pytest.raises(UsageError, match="too few people to compare"):
         choose_pairs(folder, None, max_photos=4)
 
 
-def test_a_list_is_taken_and_sampled(tmp_path: Path) -> None:
+def test_pairs_of_a_list_can_be_sampled(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
     file = write_pairs(tmp_path / "pairs.txt", times=200)
     pairs = choose_pairs(folder, file)
@@ -62,43 +62,45 @@ def test_a_list_is_taken_and_sampled(tmp_path: Path) -> None:
     assert names <= {frozenset((pairs.names[a], pairs.names[b])) for a, b in zip(pairs.left, pairs.right, strict=True)}
 
 
-def test_too_few_pairs_are_told_before_any_work(tmp_path: Path) -> None:
+def test_too_few_pairs_are_refused_before_any_work(tmp_path: Path) -> None:
     folder = make_labelled(tmp_path / "photos")
-    with pytest.raises(UsageError, match="too few to measure VAL at FAR 1e-3"):
+    with pytest.raises(UsageError, match="too few pairs to measure VAL at FAR 1e-3"):
         choose_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
-    with pytest.raises(UsageError, match="too few to measure"):
+    with pytest.raises(UsageError, match="too few pairs to measure"):
         choose_pairs(folder, None)  # two people, eight photos
     file = tmp_path / "x.bin"
     file.write_bytes(pickle.dumps(([b"1", b"2"], [True])))
-    with pytest.raises(UsageError, match="cut and reduced already"):
+    with pytest.raises(UsageError, match="holds cropped faces, not photos"):
         choose_pairs(folder, file)
 
 
-def test_faces_are_reduced_and_never_blown_up() -> None:
+def test_faces_are_reduced_but_never_enlarged() -> None:
     assert _downscale_to_width(np.array([80.0, 40.0, 30.0, 0.0], np.float32), 40) == [
         Downscaling(2.0),
         None,
         None,
         None,
     ]
-    assert repr(Downscaling(2.0)) == "Smaller(factor=2.0, back=False)"  # by which what was measured is kept
+    assert repr(Downscaling(2.0)) == "Downscaling(factor=2.0, restore_size=False)"  # part of the cache key
     small = Downscaling(2.0)(np.asarray(Image.new("RGB", (250, 200))))
     assert small.shape == (100, 125, 3)
 
 
-def test_where_most_are_too_small_or_nobody_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_width_is_skipped_if_most_faces_are_narrower_and_no_face_means_val_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = make_labelled(tmp_path / "photos")
     pairs = choose_pairs(folder, write_pairs(tmp_path / "pairs.txt", times=200))
     n = len(pairs.pictures)
 
-    def looked(*_: object, description: str, **__: object) -> MainFaces:
+    def find_faces(*_: object, description: str, **__: object) -> MainFaces:
         found = np.full(n, not description.endswith("JPEG quality 10"))
         boxes = np.tile(np.array([0, 0, 70, 70], np.float32), (n, 1))
         vectors = np.random.default_rng(0).normal(size=(n, 128)).astype(np.float32) * found[:, None]
         nothing = np.zeros(n, np.float32)
         return MainFaces(found, vectors, vectors, boxes, np.zeros((n, 5, 2), np.float32), nothing, nothing)
 
-    monkeypatch.setattr(sensitivity, "find_main_faces", looked)
+    monkeypatch.setattr(sensitivity, "find_main_faces", find_faces)
     levels = {(level.kind, level.value): level for level in measure_degradations(pairs, load_pack("dlib"))}
     lost = levels["jpeg", 10]
     assert lost.rate is not None and lost.rate.val == 0 and lost.not_found == n

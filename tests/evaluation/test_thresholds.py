@@ -1,4 +1,4 @@
-"""Labelled faces from libraries and files, grouped and scored."""
+"""Labelled faces from libraries and files, and the scores of their clusterings."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def test_each_method_is_scored_at_each_threshold(made: LabelledFaces) -> None:
     assert best["average"]["BCubed F"] is max(found[:2], key=lambda cut: cut.bcubed.f)
 
 
-def test_two_faces_of_a_photo_are_told_where_they_may_be_one(made: LabelledFaces) -> None:
+def test_conflicts_are_counted_if_faces_of_a_photo_may_be_one_person(made: LabelledFaces) -> None:
     (cut,) = score_groupings(made, ["average"], [1.9], allow_same_photo=True)
     assert cut.conflicts > 0
 
 
-def test_faces_nobody_is_known_of_are_grouped_and_not_scored(made: LabelledFaces) -> None:
+def test_unlabelled_faces_are_clustered_but_not_scored(made: LabelledFaces) -> None:
     half = LabelledFaces(made.faces, np.where(np.arange(300) % 2 == 0, made.persons, ""))
     (cut,) = score_groupings(half, ["average"], [1.1])
     (whole,) = score_groupings(made, ["average"], [1.1])
     assert (cut.groups, cut.singletons) == (whole.groups, whole.singletons) and cut.bcubed != whole.bcubed
-    with pytest.raises(UsageError, match="of none of these faces"):
+    with pytest.raises(UsageError, match="the truth names none of these faces"):
         list(score_groupings(LabelledFaces(made.faces, np.full(300, "")), ["average"], [1.1]))
 
 
-def test_whole_people_are_drawn(made: LabelledFaces) -> None:
+def test_sample_draws_whole_people(made: LabelledFaces) -> None:
     some = made.sample(60)
     assert 60 <= len(some.faces) < 150
     for name in np.unique(some.persons):
@@ -73,7 +73,7 @@ def test_whole_people_are_drawn(made: LabelledFaces) -> None:
     assert len(made.sample(10_000).faces) == 300
 
 
-def test_thresholds_are_read() -> None:
+def test_thresholds_are_parsed() -> None:
     assert parse_thresholds("0.6:1.6:0.05") == [round(0.6 + 0.05 * i, 2) for i in range(21)]
     assert parse_thresholds("1.1,0.9,1.1") == [0.9, 1.1] and parse_thresholds("1") == [1.0]
     for bad in (
@@ -90,16 +90,14 @@ def test_thresholds_are_read() -> None:
         "-1",
         "1e-9:1:1e-9",
     ):
-        with pytest.raises(UsageError, match="names no thresholds"):
+        with pytest.raises(UsageError, match="invalid thresholds: "):
             parse_thresholds(bad)
 
 
-# -- the truth of a library ---------------------------------------------------
+# -- ground truth of a library -------------------------------------------------
 
 
-def test_the_truth_of_a_library_by_its_faces(
-    library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path
-) -> None:
+def test_truth_by_face_id(library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path) -> None:
     names = name_of_face(library)
     table = tmp_path / "who.csv"
     table.write_text(
@@ -111,7 +109,7 @@ def test_the_truth_of_a_library_by_its_faces(
 
 
 @pytest.mark.parametrize("fractions", [False, True])
-def test_the_truth_of_a_library_by_boxes(
+def test_truth_by_boxes(
     library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path, fractions: bool
 ) -> None:
     names = name_of_face(library)
@@ -130,7 +128,7 @@ def test_the_truth_of_a_library_by_boxes(
     assert (found.missed, found.unknown_photos) == (1, 1)
 
 
-def test_the_truth_by_folders(library: Library) -> None:
+def test_truth_by_folders(library: Library) -> None:
     found = label_library_faces(library, "folders")
     folders = {place.face_id: place.photo.partition("/")[0] for place in library.occurrences}
     known = dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True))
@@ -139,17 +137,17 @@ def test_the_truth_by_folders(library: Library) -> None:
     assert found.missed == 1  # nobody.jpg
 
 
-def test_a_table_that_is_none_is_said(library: Library, tmp_path: Path) -> None:
+def test_invalid_tables_are_refused(library: Library, tmp_path: Path) -> None:
     table = tmp_path / "who.csv"
-    for text, said in (
+    for text, message in (
         ("", "is empty"),
-        ("face_id,age\n1,2\n", "no column person"),
+        ("face_id,age\n1,2\n", "missing column: person"),
         ("photo,left\n", "no column top"),
-        ("face_id,person\nab,X\nab,Y\n", "who.csv:3: face ab is Y here and X above"),
-        ("photo,left,top,right,bottom,name\n", "names nobody"),
+        ("face_id,person\nab,X\nab,Y\n", "who.csv:3: face ab is Y here, but X above"),
+        ("photo,left,top,right,bottom,name\n", "holds no names"),
     ):
         table.write_text(text)
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=message):
             label_library_faces(library, table)
     with pytest.raises(UsageError, match="cannot be read"):
         label_library_faces(library, tmp_path / "none.csv")
@@ -162,7 +160,7 @@ def test_a_table_that_is_none_is_said(library: Library, tmp_path: Path) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 40), st.integers(2, 9), st.sampled_from(["npz", "parquet"]), st.sampled_from([1.0, 2.5]))
-def test_what_is_saved_is_read(
+def test_saved_embeddings_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, n: int, d: int, kind: str, norm: float
 ) -> None:
     rng = np.random.default_rng(n * d)
@@ -184,8 +182,8 @@ def test_what_is_saved_is_read(
     assert np.allclose(np.linalg.norm(read_embedding_file(file, 7.0, RADIUS).faces.embeddings, axis=1), 7, atol=1e-4)
 
 
-def test_a_saved_file_scores_as_the_definitions_do(tmp_path: Path) -> None:
-    """Two points far apart, faces around them; every number is worked out by hand."""
+def test_scores_of_a_file_match_the_definitions(tmp_path: Path) -> None:
+    """Two distant points with three faces each; every number is computed by hand."""
     points = np.repeat([[1.0, 0, 0], [0, 1.0, 0]], 3, axis=0)
     labels = np.array(["a", "a", "b", "b", "b", "b"])
     np.savez(tmp_path / "x.npz", embeddings=points, labels=labels)
@@ -195,7 +193,7 @@ def test_a_saved_file_scores_as_the_definitions_do(tmp_path: Path) -> None:
     assert (cut.groups, cut.singletons, cut.conflicts) == (2, 0, None) and count_conflicts([0, 0], ["p", "p"]) == 1
 
 
-def test_a_folders_cache_is_read_with_the_truth_of_a_table(
+def test_folder_cache_is_read_with_the_truth_of_a_table(
     library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path
 ) -> None:
     cache = library.root / "together/.faceclust.parquet"
@@ -206,33 +204,33 @@ def test_a_folders_cache_is_read_with_the_truth_of_a_table(
     saved = read_embedding_file(copied, None, 1.0)
     assert saved.radius == pytest.approx(library.pack.embedder.radius)
     assert sorted(label_saved_faces(saved, table).persons.tolist()) == sorted([COLLINS, HOPPER] * 2)
-    with pytest.raises(UsageError, match="does not say who the faces are"):
+    with pytest.raises(UsageError, match="holds no labels"):
         label_saved_faces(saved, None)
-    with pytest.raises(UsageError, match="by their ids"):
+    with pytest.raises(UsageError, match="by face id"):
         label_saved_faces(saved, "folders")
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
-        ({"x": np.ones(3)}, "no array embeddings"),
-        ({"embeddings": np.ones(3)}, "not numbers"),
-        ({"embeddings": np.ones((0, 3))}, "not numbers"),
-        ({"embeddings": np.array([["a", "b"]])}, "not numbers"),
-        ({"embeddings": np.ones((3, 2)), "labels": np.ones(2)}, "labels of shape"),
-        ({"embeddings": np.ones((3, 2)), "photos": np.ones((3, 1))}, "photos of shape"),
-        ({"embeddings": np.array([[1, 2], [0, 0]])}, "row 1 is no embedding"),
-        ({"embeddings": np.array([[np.nan, 1.0]])}, "row 0 is no embedding"),
+        ({"x": np.ones(3)}, "missing array: embeddings"),
+        ({"embeddings": np.ones(3)}, "expected numbers"),
+        ({"embeddings": np.ones((0, 3))}, "expected numbers"),
+        ({"embeddings": np.array([["a", "b"]])}, "expected numbers"),
+        ({"embeddings": np.ones((3, 2)), "labels": np.ones(2)}, "labels: expected shape"),
+        ({"embeddings": np.ones((3, 2)), "photos": np.ones((3, 1))}, "photos: expected shape"),
+        ({"embeddings": np.array([[1, 2], [0, 0]])}, "row 1 is not an embedding"),
+        ({"embeddings": np.array([[np.nan, 1.0]])}, "row 0 is not an embedding"),
         ({"embeddings": np.array([[{}, 1]], dtype=object)}, "cannot be read"),
     ],
 )
-def test_a_file_of_something_else_is_said(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
+def test_invalid_arrays_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         read_embedding_file(tmp_path / "x.npz", None, RADIUS)
 
 
-def test_files_that_are_none_are_said(tmp_path: Path) -> None:
+def test_corrupted_and_foreign_files_are_refused(tmp_path: Path) -> None:
     for name, content in (("a.npz", b"no"), ("a.npz", b""), ("b.parquet", b"no"), ("b.parquet", b"")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UsageError, match="cannot be read"):
@@ -243,29 +241,29 @@ def test_files_that_are_none_are_said(tmp_path: Path) -> None:
         (tmp_path / "cut.npz").write_bytes(whole.getvalue()[:end])
         with pytest.raises(UsageError):
             read_embedding_file(tmp_path / "cut.npz", None, RADIUS)
-    for table, said in (
-        (pa.table({"x": [1]}), "no column embedding"),
-        (pa.table({"embedding": [1.0]}), "no lists of numbers"),
-        (pa.table({"embedding": [[1.0], [1.0, 2.0]]}), "not all of one dimension"),
-        (pa.table({"embedding": [["a"]]}), "not numbers"),
-        (pa.table({"embedding": pa.array([None], pa.list_(pa.float32()))}), "not numbers"),
+    for table, message in (
+        (pa.table({"x": [1]}), "missing column: embedding"),
+        (pa.table({"embedding": [1.0]}), "not lists of numbers"),
+        (pa.table({"embedding": [[1.0], [1.0, 2.0]]}), "differ in dimension"),
+        (pa.table({"embedding": [["a"]]}), "expected numbers"),
+        (pa.table({"embedding": pa.array([None], pa.list_(pa.float32()))}), "expected numbers"),
     ):
         pq.write_table(table, tmp_path / "c.parquet")
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=message):
             read_embedding_file(tmp_path / "c.parquet", None, RADIUS)
     for file in (tmp_path / "none.npz", tmp_path / "faces.txt"):
         with pytest.raises(UsageError):
             read_embedding_file(file, None, RADIUS)
 
 
-def test_hdbscan_hangs_on_no_sweep(made: LabelledFaces) -> None:
+def test_hdbscan_does_not_depend_on_the_sweep(made: LabelledFaces) -> None:
     poor = np.where(np.arange(300) % 3 == 0, 0.0, 1.0).astype(np.float32)
     faces = LabelledFaces(dataclasses.replace(made.faces, quality=poor), made.persons)
     (low,), (high,) = (list(score_groupings(faces, ["hdbscan"], [first, 1.9])) for first in (0.1, 1.7))
     assert low == high
 
 
-def test_what_a_file_does_not_say_is_not_made_up(tmp_path: Path) -> None:
+def test_missing_labels_and_photos_stay_unknown(tmp_path: Path) -> None:
     embeddings = np.eye(4)
     np.savez(tmp_path / "x.npz", embeddings=embeddings, labels=np.array([1.0, 1.0, np.nan, 2.0]))
     found = label_saved_faces(read_embedding_file(tmp_path / "x.npz", None, RADIUS), None)
@@ -273,14 +271,14 @@ def test_what_a_file_does_not_say_is_not_made_up(tmp_path: Path) -> None:
     (cut,) = score_groupings(found, ["average"], [1.1])
     assert cut.conflicts is None
     np.savez(tmp_path / "x.npz", embeddings=embeddings, labels=np.arange(4), face_ids=list("abca"))
-    with pytest.raises(UsageError, match="1 rows have a face id of others; the first is 'a'"):
+    with pytest.raises(UsageError, match="1 rows repeat a face id; the first is 'a'"):
         read_embedding_file(tmp_path / "x.npz", None, RADIUS)
     np.savez(tmp_path / "x.npz", embeddings=embeddings * 1e200)
-    with warnings.catch_warnings(action="error"), pytest.raises(UsageError, match="row 0 is no embedding"):
+    with warnings.catch_warnings(action="error"), pytest.raises(UsageError, match="row 0 is not an embedding"):
         read_embedding_file(tmp_path / "x.npz", None, RADIUS)
 
 
-def test_the_quality_of_a_cache_counts(tmp_path: Path) -> None:
+def test_quality_column_is_read(tmp_path: Path) -> None:
     table = {"embedding": list(np.eye(3)), "label": list("abc"), "quality": [0.25, 0.5, 1.0]}
     pq.write_table(pa.table(table), tmp_path / "x.parquet")
     assert read_embedding_file(tmp_path / "x.parquet", None, RADIUS).faces.quality.tolist() == [0.25, 0.5, 1.0]

@@ -1,15 +1,26 @@
-"""`faceclust evaluate`: a file for each of its commands."""
+"""`faceclust evaluate`, one module for each of its commands."""
 
 from __future__ import annotations
 
 import click
 
-from faceclust.cli.evaluate import clusters, library, pairs, quality
+from faceclust.cli.lazy_group import CommandEntry, LazyGroup
+
+_HELP = {
+    "pairs": "Verify pairs of photos by the protocol of LFW.",
+    "clusters": "Score clusterings of faces with known persons.",
+    "quality": "Measure the cost of JPEG and of small faces.",
+    "library": "Score your library by the names you confirmed.",
+}
 
 
-@click.group("evaluate")
+@click.group(
+    "evaluate",
+    cls=LazyGroup,
+    table=[CommandEntry(name, f"faceclust.cli.evaluate.{name}", text) for name, text in _HELP.items()],
+)
 def command() -> None:
-    """Measure how good it is: on labelled photos, or on your own people.
+    """Measure accuracy, on labelled photos or on your own library.
 
     \b
     Examples:
@@ -18,9 +29,3 @@ def command() -> None:
       faceclust evaluate clusters --truth who.csv
       faceclust evaluate library
     """
-
-
-command.add_command(pairs.command)
-command.add_command(clusters.command)
-command.add_command(quality.command)
-command.add_command(library.command)

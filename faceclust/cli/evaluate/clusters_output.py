@@ -1,19 +1,19 @@
-"""Groupings and their scores, for people and for programs."""
+"""The output of `faceclust evaluate clusters`: tables, JSON and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import numpy as np
 
+from faceclust.cli.evaluate.formatting import NO_VALUE, format_score
 from faceclust.cli.terminal.text import format_count
+from faceclust.evaluation.metrics.clustering import Score
+from faceclust.evaluation.thresholds import GroupingScores, LabelledFaces, best_groupings
 
-if TYPE_CHECKING:
-    from faceclust.evaluation.metrics.clustering import Score
-    from faceclust.evaluation.thresholds import GroupingScores, LabelledFaces
-
-#: Of the ways to group, what a person reads.
+#: The titles of the clustering methods.
 METHOD_TITLES = {
     "average": "average linkage, in two passes (default)",
     "one-pass": "average linkage, in one pass",
@@ -23,115 +23,105 @@ METHOD_TITLES = {
 }
 _HEADING = (
     "          BCubed          pairwise            homog. compl.               same\n"
-    "  cut    P    R    F     P    R    F     NMI             V  groups  alone photo"
+    "  thr.   P    R    F     P    R    F     NMI             V  groups single photo"
 )
 
 
-def format_score(value: float) -> str:
-    """ ".962", "1.00"."""
-    text = f"{value:.3f}"
-    return text[1:] if text.startswith("0") else text[:4]
+def print_groupings(labelled: LabelledFaces, scores: Sequence[GroupingScores]) -> None:
+    """Print a table for each method with a line for each threshold; * marks the method's best value."""
+    for line in _summary_lines(labelled):
+        click.echo(line)
+    best = best_groupings(scores)
+    decimals = _count_decimals([one.threshold for one in scores if one.threshold is not None])
+    for method in dict.fromkeys(one.method for one in scores):
+        click.echo(f"\n{click.style(METHOD_TITLES[method], bold=True)}\n{_HEADING}")
+        for one in scores:
+            if one.method == method:
+                best_by = {measure for measure, best_one in best[method].items() if best_one is one}
+                click.echo(_format_line(one, best_by, decimals))
 
 
-def count_decimals(thresholds: Sequence[float]) -> int:
-    """How many of a column of thresholds are shown: as many as the longest of them has."""
+def _count_decimals(thresholds: Sequence[float]) -> int:
+    """The number of decimals of the longest threshold."""
     return max((len(f"{threshold:g}".partition(".")[2]) for threshold in thresholds), default=0)
 
 
-def print_cuts(labelled: LabelledFaces, cuts: Sequence[GroupingScores]) -> None:
-    """A table for each method, a line a threshold; * is the best of the method by that measure."""
-    from faceclust.evaluation.thresholds import best_groupings
-
-    for line in _summary_lines(labelled):
-        click.echo(line)
-    best, places = best_groupings(cuts), count_decimals([cut.threshold for cut in cuts if cut.threshold is not None])
-    for method in dict.fromkeys(cut.method for cut in cuts):
-        click.echo(f"\n{click.style(METHOD_TITLES[method], bold=True)}\n{_HEADING}")
-        for cut in cuts:
-            if cut.method == method:
-                click.echo(_format_cut(cut, {name for name, one in best[method].items() if one is cut}, places))
-
-
 def _summary_lines(labelled: LabelledFaces) -> Iterator[str]:
-    import numpy as np
-
     known = int(np.count_nonzero(labelled.known))
     people = len(np.unique(labelled.persons[labelled.known]))
     yield f"{format_count(known, 'face')} of {format_count(people, 'person', 'people')} scored"
     if others := len(labelled.faces) - known:
-        yield f"{format_count(others, 'other face')} grouped with them, of nobody the truth tells of"
+        yield f"{format_count(others, 'other face')} grouped with them, but not named by the truth"
     if labelled.missed:
         share = known / (known + labelled.missed)
-        yield f"{format_count(labelled.missed, 'face')} of the truth not found: {share:.1%} were"
+        yield f"{format_count(labelled.missed, 'face')} of the truth not found ({share:.1%} found)"
     if labelled.unknown_photos:
-        yield f"{format_count(labelled.unknown_photos, 'line')} of the truth passed by: of photos that are not here"
+        yield f"{format_count(labelled.unknown_photos, 'line')} of the truth skipped: unknown photos"
 
 
-def _format_cut(cut: GroupingScores, best: set[str], decimals: int) -> str:
-    def mark(name: str) -> str:
-        return "*" if name in best else " "
+def _format_line(scores: GroupingScores, best_by: set[str], decimals: int) -> str:
+    def mark(measure: str) -> str:
+        return "*" if measure in best_by else " "
 
     def three(score: Score) -> str:
-        return f"{format_score(score.precision):>4} {format_score(score.recall):>4} {format_score(score.f):>4}"
+        return " ".join(f"{format_score(value):>4}" for value in (score.precision, score.recall, score.f))
 
-    info = cut.information
+    info = scores.information
+    nmi, homogeneity, completeness, v_measure = (
+        f"{format_score(value):>4}" for value in (info.nmi, info.homogeneity, info.completeness, info.v_measure)
+    )
+    threshold = NO_VALUE if scores.threshold is None else f"{scores.threshold:.{decimals}f}"
+    conflicts = NO_VALUE if scores.conflicts is None else f"{scores.conflicts:,}"
     return (
-        f"{'–' if cut.threshold is None else f'{cut.threshold:.{decimals}f}':>5} {three(cut.bcubed)}{mark('BCubed F')} "
-        f"{three(cut.pairwise)}{mark('pairwise F')}  {format_score(info.nmi):>4}{mark('NMI')} "
-        f"{format_score(info.homogeneity):>4} "
-        f"{format_score(info.completeness):>4} {format_score(info.v_measure):>4}{mark('V')}"
-        f"{cut.groups:>7,}{cut.singletons:>7,}{'–' if cut.conflicts is None else f'{cut.conflicts:,}':>6}"
+        f"{threshold:>5} {three(scores.bcubed)}{mark('BCubed F')} {three(scores.pairwise)}{mark('pairwise F')}  "
+        f"{nmi}{mark('NMI')} {homogeneity} {completeness} {v_measure}{mark('V')}"
+        f"{scores.groups:>7,}{scores.singletons:>7,}{conflicts:>6}"
     )
 
 
-def cuts_record(labelled: LabelledFaces, cuts: Sequence[GroupingScores]) -> dict[str, Any]:
-    """The same as JSON."""
-    import numpy as np
-
-    from faceclust.evaluation.thresholds import best_groupings
-
+def groupings_record(labelled: LabelledFaces, scores: Sequence[GroupingScores]) -> dict[str, Any]:
+    """The same for `--json`."""
     return {
         "faces": len(labelled.faces),
         "scored": int(np.count_nonzero(labelled.known)),
         "people": len(np.unique(labelled.persons[labelled.known])),
         "missed": labelled.missed,
         "elsewhere": labelled.unknown_photos,
-        "cuts": [cut_record(cut) for cut in cuts],
+        "cuts": [_grouping_record(one) for one in scores],
         "best": {
-            method: {measure: cut.threshold for measure, cut in by.items()}
-            for method, by in best_groupings(cuts).items()
+            method: {measure: one.threshold for measure, one in by_measure.items()}
+            for method, by_measure in best_groupings(scores).items()
         },
     }
 
 
-def cut_record(cut: GroupingScores) -> dict[str, Any]:
-    """One grouping's."""
-    info = cut.information
+def _grouping_record(scores: GroupingScores) -> dict[str, Any]:
+    info = scores.information
     return {
-        "algorithm": cut.method,
-        "threshold": cut.threshold,
-        "bcubed": score_record(cut.bcubed),
-        "pairwise": score_record(cut.pairwise),
+        "algorithm": scores.method,
+        "threshold": scores.threshold,
+        "bcubed": score_record(scores.bcubed),
+        "pairwise": score_record(scores.pairwise),
         "nmi": round(info.nmi, 6),
         "homogeneity": round(info.homogeneity, 6),
         "completeness": round(info.completeness, 6),
         "v_measure": round(info.v_measure, 6),
-        "groups": cut.groups,
-        "alone": cut.singletons,
-        "conflicts": cut.conflicts,
+        "groups": scores.groups,
+        "alone": scores.singletons,
+        "conflicts": scores.conflicts,
     }
 
 
 def score_record(score: Score) -> dict[str, float]:
-    """Precision, recall and F."""
+    """Precision, recall and F for `--json`."""
     return {"precision": round(score.precision, 6), "recall": round(score.recall, 6), "f": round(score.f, 6)}
 
 
-def bcubed_curves(cuts: Sequence[GroupingScores]) -> list[tuple[str, list[float], list[float]]]:
-    """BCubed F of each method: its title, the thresholds (none where it knows none), F."""
-    found = []
-    for method in dict.fromkeys(cut.method for cut in cuts):
-        some = [cut for cut in cuts if cut.method == method]
-        thresholds = [cut.threshold for cut in some if cut.threshold is not None]
-        found.append((METHOD_TITLES[method], thresholds, [cut.bcubed.f for cut in some]))
-    return found
+def bcubed_curves(scores: Sequence[GroupingScores]) -> list[tuple[str, list[float], list[float]]]:
+    """BCubed F of each method: its title, the thresholds (none for HDBSCAN), F."""
+    curves = []
+    for method in dict.fromkeys(one.method for one in scores):
+        of_method = [one for one in scores if one.method == method]
+        thresholds = [one.threshold for one in of_method if one.threshold is not None]
+        curves.append((METHOD_TITLES[method], thresholds, [one.bcubed.f for one in of_method]))
+    return curves

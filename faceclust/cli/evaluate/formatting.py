@@ -1,33 +1,14 @@
-"""Figures and tables as the commands of `evaluate` show them."""
+"""Number formats shared by the commands of `evaluate`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-
-import click
 
 NO_VALUE = "–"
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns under headings, the first to the left, the others to the right; headings bold on a
-    terminal."""
-    from rich.cells import cell_len
-
-    def line(cells: Sequence[str]) -> str:
-        room = [" " * (width - cell_len(cell)) for width, cell in zip(widths, cells, strict=True)]
-        first, *others = zip(cells, room, strict=True)
-        return "  ".join(["".join(first), *(space + cell for cell, space in others)]).rstrip()
-
-    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
-    click.echo(click.style(line(headings), bold=True))
-    for row in rows:
-        click.echo(line(row))
-
-
 def format_percent(value: float | None, standard_error: float | None = None) -> str:
-    """ "98.88 ± 0.13 %"; a dash for what is not known."""
+    """ "98.88 ± 0.13 %"; a dash for an unknown value."""
     if value is None or value != value:
         return NO_VALUE
     return f"{100 * value:.2f} %" if standard_error is None else f"{100 * value:.2f} ± {100 * standard_error:.2f} %"
@@ -38,11 +19,17 @@ def format_far(far: float) -> str:
     return f"{far:.0e}".replace("e-0", "e-")
 
 
-def finite_or_none(value: float | None) -> float | None:
-    """As JSON can say it: None for what is infinite or not a number."""
-    return value if value is not None and math.isfinite(value) else None
-
-
 def format_threshold(threshold: float | None) -> str:
-    """A threshold; a dash for what is not known."""
+    """A threshold: "1.103"; a dash for None."""
     return NO_VALUE if threshold is None else f"{threshold:.3f}"
+
+
+def format_score(value: float) -> str:
+    """A score from 0 to 1: ".962", "1.00"."""
+    text = f"{value:.3f}"
+    return text[1:] if text.startswith("0") else text[:4]
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """The value for JSON, which has no infinity and no nan."""
+    return value if value is not None and math.isfinite(value) else None

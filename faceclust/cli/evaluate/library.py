@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.evaluate.clusters_output import format_score, score_record
+from faceclust.cli.evaluate.clusters_output import score_record
+from faceclust.cli.evaluate.formatting import format_score
 from faceclust.cli.terminal.text import format_count, printable
 
 if TYPE_CHECKING:
-    from faceclust.evaluation.library_score import ConfidenceInterval, LibraryScore
+    from faceclust.evaluation.library_score import ConfidenceInterval, Confusion, LibraryScore
 
 _SHOWN_THRESHOLD_RANGE = 0.3  # thresholds this near to the present one are shown
 
 
-@click.command("library", short_help="How well your own people are grouped.")
+@click.command("library")
 @library_option
 @json_option
 def command(library: Path | None, as_json: bool) -> None:
-    """Score the grouping of your photos by the names you have confirmed.
+    """Score the grouping of your photos by the names you confirmed.
 
-    Precision: of what is put together, how much is one person. Recall: of what is one person, how
-    much is put together. Scored is what likeness alone makes of your photos with the choices of
-    the last grouping: your names mend the groups themselves. In brackets: where the value lies
-    with 95 % confidence, had you named other people. The faces you confirmed were mostly shown in
-    groups, so it is a little better than it is for others.
+    Precision is how much of what is grouped together is one person. Recall is how much of one
+    person is grouped together. Your names correct the groups themselves, so the score is that of
+    a grouping without them, with the choices of the last one. The 95 % confidence intervals in
+    brackets say how the score may vary with the people you named. Most confirmed faces were shown
+    to you in groups, so the score is a little too good.
 
     \b
     Examples:
@@ -36,59 +37,60 @@ def command(library: Path | None, as_json: bool) -> None:
       faceclust evaluate library --json
     """
     opened = open_library(library)
-    found = opened.evaluate()
+    score = opened.evaluate()
     if as_json:
-        print_json({"library": str(opened.root), **_library_score_record(found)})
+        print_json({"library": str(opened.root), **_library_score_record(score)})
     else:
-        _print_library_score(found)
+        _print_library_score(score)
 
 
 def _print_library_score(score: LibraryScore) -> None:
     params = score.params
-    how = "hdbscan" if params.algorithm == "hdbscan" else f"{params.algorithm} linkage at {params.threshold:g}"
-    click.echo(
-        f"{format_count(score.faces, 'confirmed face')} of {score.people} people, grouped by likeness alone: {how}\n"
-    )
+    method = "hdbscan" if params.algorithm == "hdbscan" else f"{params.algorithm} linkage at {params.threshold:g}"
+    faces = format_count(score.faces, "confirmed face")
+    click.echo(f"{faces} of {score.people} people, grouped without their names: {method}\n")
     click.echo(click.style("            precision            recall", bold=True))
     for title, (precision, recall) in (("BCubed", score.bcubed), ("pairs", score.pairwise)):
         click.echo(f"  {title:8}  {_format_interval(precision)}  {_format_interval(recall)}")
     if score.pairwise[1].value == 1:
-        click.echo("everybody's confirmed faces lie in one group each, as when groups are named as a whole:")
-        click.echo("what the groups lack these names cannot tell")
+        click.echo("everybody's confirmed faces are in one group each, as if whole groups had been named:")
+        click.echo("these names cannot show which faces the groups miss")
     if score.confusions:
         click.echo(f"\n{click.style('taken for one person', bold=True)}")
-    for one in score.confusions:
-        some = "group" if len(one.groups) == 1 else "groups"
-        numbers = f", now in {some} {', '.join(map(str, one.groups))}" if one.groups else ""
-        click.echo(
-            f"  {printable(one.names[0])} ({format_count(one.faces[0], 'face')}) and {printable(one.names[1])} "
-            f"({one.faces[1]}){numbers}: {one.command}"
-        )
+    for confusion in score.confusions:
+        click.echo(f"  {_describe_confusion(confusion)}")
     if score.split_people:
-        click.echo(f"\n{click.style('in several groups', bold=True)}, which their names hold together")
-        told = ", ".join(f"{printable(name)} {groups}" for name, groups in score.split_people)
-        click.echo(click.wrap_text(told, 78, "  ", "  "))
+        click.echo(f"\n{click.style('in several groups', bold=True)}, joined only by their names")
+        groups = ", ".join(f"{printable(name)} {number}" for name, number in score.split_people)
+        click.echo(click.wrap_text(groups, 78, "  ", "  "))
     _print_other_thresholds(score)
+
+
+def _describe_confusion(confusion: Confusion) -> str:
+    (first, second), (first_faces, second_faces), groups = confusion.names, confusion.faces, confusion.groups
+    now = f", now in group{'s' if len(groups) > 1 else ''} {', '.join(map(str, groups))}" if groups else ""
+    people = f"{printable(first)} ({format_count(first_faces, 'face')}) and {printable(second)} ({second_faces})"
+    return f"{people}{now}: {confusion.command}"
 
 
 def _print_other_thresholds(score: LibraryScore) -> None:
     if not score.comparisons:
         return
     click.echo("\n" + click.style("other thresholds", bold=True))
-    click.echo("          BCubed         pairs\n   cut    P    R    F     P    R")
-    for cut in score.comparisons:
-        if abs(cut.threshold - score.params.threshold) > _SHOWN_THRESHOLD_RANGE + 1e-9 and cut is not score.best:
+    click.echo("          BCubed         pairs\n   thr.   P    R    F     P    R")
+    for other in score.comparisons:
+        is_near = abs(other.threshold - score.params.threshold) <= _SHOWN_THRESHOLD_RANGE + 1e-9
+        if not is_near and other is not score.best:
             continue
-        marks = "  now" if cut.threshold == score.params.threshold else "  better" if cut is score.best else ""
-        values = [cut.bcubed.precision, cut.bcubed.recall, cut.bcubed.f, cut.pairwise.precision, cut.pairwise.recall]
+        mark = "  now" if other.threshold == score.params.threshold else "  better" if other is score.best else ""
+        bcubed, pairwise = other.bcubed, other.pairwise
+        values = [bcubed.precision, bcubed.recall, bcubed.f, pairwise.precision, pairwise.recall]
         p, r, f, pairs_p, pairs_r = (f"{format_score(value):>4}" for value in values)
-        click.echo(f"{cut.threshold:>6g} {p} {r} {f}  {pairs_p} {pairs_r}{marks}")
+        click.echo(f"{other.threshold:>6g} {p} {r} {f}  {pairs_p} {pairs_r}{mark}")
     if score.best is None:
-        click.echo("no other threshold is better beyond chance")
+        click.echo("no other threshold is significantly better")
     else:
-        click.echo(
-            f"better beyond chance: {score.best.threshold:g}; faceclust calibrate chooses with care for strangers"
-        )
+        click.echo(f"significantly better: {score.best.threshold:g}; `faceclust calibrate` also allows for strangers")
 
 
 def _format_interval(interval: ConfidenceInterval) -> str:
@@ -103,16 +105,16 @@ def _library_score_record(score: LibraryScore) -> dict[str, Any]:
         "params": asdict(score.params),
         "bcubed": _interval_records(score.bcubed),
         "pairwise": _interval_records(score.pairwise),
-        "confusions": [asdict(one) for one in score.confusions],
+        "confusions": [asdict(confusion) for confusion in score.confusions],
         "spread": [{"name": name, "groups": groups} for name, groups in score.split_people],
         "thresholds": [
             {
-                "threshold": cut.threshold,
-                "bcubed": score_record(cut.bcubed),
-                "pairwise": score_record(cut.pairwise),
-                "better": round(cut.better_share, 4),
+                "threshold": other.threshold,
+                "bcubed": score_record(other.bcubed),
+                "pairwise": score_record(other.pairwise),
+                "better": round(other.better_share, 4),
             }
-            for cut in score.comparisons
+            for other in score.comparisons
         ],
         "best": score.best.threshold if score.best else None,
     }

@@ -7,12 +7,19 @@ from typing import Any
 
 import click
 
+from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import json_option, print_json
-from faceclust.cli.evaluate.options import pack_option, precision_option, workers_option
+from faceclust.cli.evaluate.options import pack_option, workers_option
+from faceclust.cli.evaluate.pairs_output import draw_pair_scores, pair_scores_record, print_pair_scores
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
+from faceclust.cli.terminal.progress import TerminalProgress
+from faceclust.evaluation.main_faces import find_main_faces
+from faceclust.evaluation.score_pairs import PairScores, load_pairs, score_pairs
+from faceclust.files.names import PRECISIONS
+from faceclust.store.precision import quantise_embeddings
 
 
-@click.command("pairs", short_help="Are two photos one person? By the protocol of LFW.")
+@click.command("pairs")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--pairs",
@@ -20,32 +27,37 @@ from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, w
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Which pairs: LFW's pairs.txt, or a .bin file of InsightFace's, which holds its pictures.",
+    help="The pairs: LFW's pairs.txt, or a .bin file from InsightFace, which holds its own pictures.",
 )
-@click.option("--mirror/--no-mirror", default=None, help="With the mirror image of each face. Default: as the pack.")
-@click.option("--detect", is_flag=True, help="Look for faces in the pictures of a .bin file too: they are cut already.")
+@click.option("--mirror/--no-mirror", default=None, help="Average with the mirror image. Default: as the pack does.")
+@click.option("--detect", is_flag=True, help="Run the detector on the pictures of a .bin file, which are cropped.")
 @click.option(
     "--missing",
     type=click.Choice(["errors", "leave-out"]),
     default="errors",
     show_default=True,
-    help="What pairs are with a photo on which no face is found.",
+    help="How pairs count if a photo has no face.",
 )
-@click.option("--verbose", "-v", is_flag=True, help="List the photos on which no face is found.")
-@precision_option
+@click.option("--verbose", "-v", is_flag=True, help="List the photos without a face.")
+@click.option(
+    "--kept-as",
+    "precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="Round the embeddings as scan --precision stores them.",
+)
 @pack_option
 @workers_option
 @plot_option
 @json_option
-def command(
-    folder: Path | None, file: Path, missing: str, verbose: bool, plot: Path | None, as_json: bool, **choices: Any
-) -> None:
-    """Measure how well pairs of photos are told apart: one person, or two?
+def command(folder: Path | None, file: Path, verbose: bool, plot: Path | None, as_json: bool, **options: Any) -> None:
+    """Measure verification: do two photos show one person, or two people?
 
-    FOLDER holds <person>/<person>_0001.jpg, as LFW does, with any ending of photos. For each fold
-    of the pairs the threshold is chosen on the others. VAL is the share of pairs of one person that
-    are accepted, FAR that of pairs of two people, at squared L2 distances below the threshold. What
-    was measured is kept, so another run takes a second.
+    FOLDER holds <person>/<person>_0001.jpg as in LFW, with any photo suffix. The threshold for
+    each fold of the pairs is chosen on the other folds. At squared L2 distances below a threshold,
+    VAL is the share of pairs of one person that are accepted, and FAR that of pairs of two people.
+    Measured faces are cached, so another run takes a second.
 
     \b
     Examples:
@@ -53,22 +65,41 @@ def command(
       faceclust evaluate pairs lfw --pairs pairs.txt --no-mirror --plot roc.png
       faceclust evaluate pairs --pairs cfp_fp.bin --json
     """
-    from faceclust.cli.evaluate.options import measure_pairs
-    from faceclust.cli.evaluate.pairs_output import pair_scores_record, print_pair_scores
-    from faceclust.outputs.plots import draw_roc
-
-    target = resolve_plot_file(plot)
-    scores, how = measure_pairs(folder, file, leave_out_missing=missing == "leave-out", **choices)
+    plot_file = resolve_plot_file(plot)
+    scores, settings = _measure_pairs(folder, file, **options)
     if as_json:
-        print_json({"folder": folder, "pairs_file": file, **how, **pair_scores_record(scores)})
+        print_json({"folder": folder, "pairs_file": file, **settings, **pair_scores_record(scores)})
     else:
         print_pair_scores(scores, verbose)
-    marks = [(rate.far, rate.val) for rate in scores.rates if rate.far and rate.val is not None]
-    title = f"{file.name}: AUC {scores.auc:.4f}, EER {100 * scores.equal_error_point[0]:.2f} %"
-    curve, least = scores.curve, 1 / scores.different
-    write_plot(
-        target,
-        lambda stream, ending: draw_roc(
-            stream, ending, curve.far, curve.val, highlighted=marks, min_far=least, title=title
-        ),
+    write_plot(plot_file, lambda stream, suffix: draw_pair_scores(stream, suffix, scores, file.name))
+
+
+def _measure_pairs(
+    folder: Path | None,
+    file: Path,
+    *,
+    pack: str | None,
+    mirror: bool | None,
+    precision: str,
+    detect: bool,
+    missing: str,
+    workers: int | None,
+) -> tuple[PairScores, dict[str, Any]]:
+    """Measure the faces and score the pairs; return the settings for `--json` as well."""
+    models = load_pack_in_use(None, pack)
+    radius = models.embedder.radius
+    mirrored = models.embedder.mirror if mirror is None else mirror
+    pairs = load_pairs(folder, file)
+    aligned = pairs.aligned and not detect
+    if aligned:
+        click.echo("the pictures are taken as crops by ArcFace's template (--detect runs the detector)", err=True)
+    faces = find_main_faces(pairs.pictures, models, aligned=aligned, workers=workers, progress=TerminalProgress())
+    scores = score_pairs(
+        pairs,
+        faces,
+        radius,
+        mirrored=mirrored,
+        exclude_missing=missing == "leave-out",
+        quantise=lambda vectors: quantise_embeddings(vectors, precision, radius),
     )
+    return scores, {"pack": models.name, "mirror": mirrored, "precision": precision, "detect": not aligned}

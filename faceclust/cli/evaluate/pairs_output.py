@@ -1,10 +1,8 @@
-"""What `faceclust evaluate pairs` says of its figures."""
+"""The output of `faceclust evaluate pairs`: figures, JSON and the ROC curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -14,81 +12,69 @@ from faceclust.cli.evaluate.formatting import (
     format_far,
     format_percent,
     format_threshold,
-    print_table,
 )
+from faceclust.cli.terminal.table import print_table
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.evaluation.score_pairs import PairScores, ValAtFar
+from faceclust.outputs.plots import draw_roc
 
-if TYPE_CHECKING:
-    from faceclust.evaluation.score_pairs import PairScores, ValAtFar
+_HEADINGS = ["FAR", "VAL by folds", "FAR there", "threshold", "VAL, all pairs", "threshold"]
 
 
 def print_pair_scores(scores: PairScores, verbose: bool) -> None:
-    """The figures in words and a table, on stdout; what they hang on, on stderr too."""
+    """Print the accuracy and a table of VAL at each FAR; `verbose` lists the photos without a face."""
     total = scores.same + scores.different
     click.echo(
         f"{format_count(total, 'pair')} of {format_count(scores.photos, 'photo')}: {scores.same:,} of one person,"
         f" {scores.different:,} of two; {format_count(scores.folds, 'fold')}"
     )
-    print_missing_faces(scores, verbose)
+    _print_missing_faces(scores, verbose)
     if scores.folds == 1:
-        click.echo("one fold: thresholds are chosen on the very pairs they are measured on")
-    ours, (equal, equal_at) = scores.protocol, scores.equal_error_point
-    click.echo(
-        f"\naccuracy           {format_percent(ours.accuracy, ours.accuracy_error)} at threshold {ours.threshold:.3f}"
-    )
-    click.echo(f"equal error rate   {format_percent(equal)} at threshold {equal_at:.3f}, all pairs")
+        click.echo("one fold: thresholds are chosen on the same pairs they are measured on")
+    protocol, (equal_rate, equal_threshold) = scores.protocol, scores.equal_error_point
+    accuracy = format_percent(protocol.accuracy, protocol.accuracy_error)
+    click.echo(f"\naccuracy           {accuracy} at threshold {protocol.threshold:.3f}")
+    click.echo(f"equal error rate   {format_percent(equal_rate)} at threshold {equal_threshold:.3f}, all pairs")
     click.echo(f"area under the ROC {scores.auc:.5f}, all pairs\n")
-    headings = ["FAR", "VAL by folds", "FAR there", "threshold", "VAL, all pairs", "threshold"]
-    print_table(headings, [_rate_cells(row) for row in scores.rates])
-    few = f"{NO_VALUE}: {scores.different:,} pairs of two people are too few to tell"
-    for none, where in (
-        (_unresolvable_rates(scores.rates), ""),
-        (_rates_unresolvable_by_folds(scores.rates), " by folds"),
-    ):
-        if none:
-            click.echo(f"{few}{where}, at FAR {' and '.join(none)}")
+    print_table(_HEADINGS, [_rate_cells(rate) for rate in scores.rates])
+    unresolvable = [format_far(rate.target) for rate in scores.rates if rate.val is None]
+    by_folds = [format_far(rate.target) for rate in scores.rates if rate.val is not None and rate.by_folds is None]
+    for rates, where in ((unresolvable, ""), (by_folds, " by folds")):
+        if rates:
+            click.echo(
+                f"{NO_VALUE}: too few pairs of two people ({scores.different:,}) to measure FAR "
+                f"{' and '.join(rates)}{where}"
+            )
 
 
-def _unresolvable_rates(rates: Sequence[ValAtFar]) -> list[str]:
-    return [format_far(row.target) for row in rates if row.val is None]
-
-
-def _rates_unresolvable_by_folds(rates: Sequence[ValAtFar]) -> list[str]:
-    return [format_far(row.target) for row in rates if row.val is not None and row.by_folds is None]
-
-
-def print_missing_faces(scores: PairScores, verbose: bool) -> None:
-    """On how many photos no face was found, and what that does."""
-    number = len(scores.not_found)
-    if not number:
+def _print_missing_faces(scores: PairScores, verbose: bool) -> None:
+    if not scores.not_found:
         click.echo("a face was found on every photo")
         return
-    lost = format_count(sum(scores.pairs_without_face), "pair")
     one, two = scores.pairs_without_face
-    done = "left out" if scores.missing_excluded else "counted as errors"
+    photos, pairs = format_count(len(scores.not_found), "photo"), format_count(one + two, "pair")
+    counted = "left out" if scores.missing_excluded else "counted as errors"
     hint = "" if verbose else "; -v lists the photos"
-    click.echo(
-        f"no face found on {format_count(number, 'photo')}: {lost} {done} ({one} of one person, {two} of two){hint}"
-    )
+    click.echo(f"no face found on {photos}: {pairs} {counted} ({one} of one person, {two} of two){hint}")
     for name in scores.not_found if verbose else ():
         click.echo(f"  {printable(name)}")
 
 
-def _rate_cells(row: ValAtFar) -> list[str]:
-    folds = row.by_folds
+def _rate_cells(rate: ValAtFar) -> list[str]:
+    folds = rate.by_folds
     return [
-        format_far(row.target),
+        format_far(rate.target),
         format_percent(folds.val, folds.val_error) if folds else NO_VALUE,
         format_percent(folds.far) if folds else NO_VALUE,
         format_threshold(folds.far_threshold if folds else None),
-        format_percent(row.val),
-        format_threshold(row.threshold),
+        format_percent(rate.val),
+        format_threshold(rate.threshold),
     ]
 
 
 def pair_scores_record(scores: PairScores) -> dict[str, Any]:
-    """The figures as JSON has them."""
-    ours, (equal, equal_at) = scores.protocol, scores.equal_error_point
+    """The figures for `--json`."""
+    protocol, (equal_rate, equal_threshold) = scores.protocol, scores.equal_error_point
     one, two = scores.pairs_without_face
     return {
         "photos": scores.photos,
@@ -98,31 +84,41 @@ def pair_scores_record(scores: PairScores) -> dict[str, Any]:
         "not_found": list(scores.not_found),
         "pairs_without_a_face": {"same": one, "different": two, "left_out": scores.missing_excluded},
         "accuracy": {
-            "mean": ours.accuracy,
-            "standard_error": ours.accuracy_error,
-            "threshold": finite_or_none(ours.threshold),
+            "mean": protocol.accuracy,
+            "standard_error": protocol.accuracy_error,
+            "threshold": finite_or_none(protocol.threshold),
         },
-        "val": [_rate_record(row) for row in scores.rates],
+        "val": [_rate_record(rate) for rate in scores.rates],
         "auc": scores.auc,
-        "eer": {"rate": equal, "threshold": finite_or_none(equal_at)},
+        "eer": {"rate": equal_rate, "threshold": finite_or_none(equal_threshold)},
     }
 
 
-def _rate_record(row: ValAtFar) -> dict[str, Any]:
-    folds = row.by_folds and {
-        "val": finite_or_none(row.by_folds.val),
-        "standard_error": row.by_folds.val_error,
-        "far": finite_or_none(row.by_folds.far),
-        "threshold": finite_or_none(row.by_folds.far_threshold),
+def _rate_record(rate: ValAtFar) -> dict[str, Any]:
+    by_folds = rate.by_folds and {
+        "val": finite_or_none(rate.by_folds.val),
+        "standard_error": rate.by_folds.val_error,
+        "far": finite_or_none(rate.by_folds.far),
+        "threshold": finite_or_none(rate.by_folds.far_threshold),
     }
+    all_pairs = {name: finite_or_none(getattr(rate, name)) for name in ("val", "far", "threshold")}
     return {
-        "far": row.target,
-        "resolvable": row.val is not None,
-        "by_folds": folds,
-        "all_pairs": _all_pairs_record(row),
+        "far": rate.target,
+        "resolvable": rate.val is not None,
+        "by_folds": by_folds,
+        "all_pairs": all_pairs if rate.val is not None else None,
     }
 
 
-def _all_pairs_record(row: ValAtFar) -> dict[str, Any] | None:
-    fields = {name: finite_or_none(value) for name, value in asdict(row).items() if name in ("val", "far", "threshold")}
-    return fields if row.val is not None else None
+def draw_pair_scores(stream: BinaryIO, suffix: str, scores: PairScores, title: str) -> None:
+    """Draw the ROC curve with a mark at each measured FAR."""
+    marks = [(rate.far, rate.val) for rate in scores.rates if rate.far and rate.val is not None]
+    draw_roc(
+        stream,
+        suffix,
+        scores.curve.far,
+        scores.curve.val,
+        highlighted=marks,
+        min_far=1 / scores.different,
+        title=f"{title}: AUC {scores.auc:.4f}, EER {100 * scores.equal_error_point[0]:.2f} %",
+    )

@@ -1,4 +1,4 @@
-"""Where a plot goes: into a file that is no photo of the user's."""
+"""The option `--plot`, which never overwrites a photo or a plot of another program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import BinaryIO
 
 import click
 
+from faceclust.cli.common import require_parent_folder
+from faceclust.cli.terminal.output_file import refuse_library_file
 from faceclust.errors import UsageError
+from faceclust.files.atomic import write_output_atomically
+from faceclust.outputs.plots import PLOT_SUFFIXES, is_own_plot, require_matplotlib
 
 
 def plot_option(function: Callable[..., None]) -> Callable[..., None]:
@@ -17,33 +21,30 @@ def plot_option(function: Callable[..., None]) -> Callable[..., None]:
         "--plot",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Draw it too: a .png, .svg or .pdf. Needs faceclust[plot].",
+        help="Also draw a plot: .png, .svg or .pdf. Needs faceclust[plot].",
     )(function)
 
 
 def resolve_plot_file(path: Path | None) -> Path | None:
-    """The file to draw into. To be called before the work. Raises UsageError for another ending, for
-    a file that was not drawn here, and where there is no such folder; FaceclustError without matplotlib."""
-    from faceclust.cli.common import require_parent_folder
-    from faceclust.cli.terminal.output_file import refuse_library_file
-    from faceclust.outputs.plots import PLOT_SUFFIXES, is_own_plot, require_matplotlib
+    """Check the file to draw into, before the work begins.
 
+    Raises UsageError for another suffix, a missing folder, or a file that faceclust did not draw;
+    FaceclustError if matplotlib is missing.
+    """
     if path is None:
         return None
     if path.suffix.lower() not in PLOT_SUFFIXES:
-        raise UsageError(f"{path}: a plot ends in {', '.join(PLOT_SUFFIXES)}")
+        raise UsageError(f"{path}: a plot must end in {', '.join(PLOT_SUFFIXES)}")
     require_matplotlib()
     file = require_parent_folder(path)
     refuse_library_file(file)
     if file.is_file() and file.stat().st_size and not is_own_plot(file):
-        raise UsageError(f"{file} is a photo, or a picture of another program's", hint="name another file")
+        raise UsageError(f"refusing to overwrite {file}: not a plot by faceclust", hint="choose another file name")
     return file
 
 
 def write_plot(file: Path | None, draw: Callable[[BinaryIO, str], None]) -> None:
-    """Draw into the `resolve_plot_file`, if there is one, and say so on stderr."""
-    from faceclust.files.atomic import write_output_atomically
-
+    """Draw into the file that `resolve_plot_file` returned, and name it on stderr; nothing for None."""
     if file is not None:
         write_output_atomically(
             file, lambda stream: draw(stream, file.suffix.lower()), hint="choose another place with --plot"

@@ -1,28 +1,25 @@
-"""What `faceclust evaluate quality` says of its figures."""
+"""The output of `faceclust evaluate quality`: tables, JSON and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
-from faceclust.cli.evaluate.formatting import NO_VALUE, finite_or_none, format_percent, format_threshold, print_table
+from faceclust.cli.evaluate.formatting import NO_VALUE, finite_or_none, format_percent, format_threshold
+from faceclust.cli.terminal.table import print_table
 from faceclust.cli.terminal.text import format_count
-
-if TYPE_CHECKING:
-    from faceclust.evaluation.sensitivity import DegradationResult
+from faceclust.evaluation.sensitivity import DegradationResult
+from faceclust.outputs.plots import draw_degradations
 
 _HEADINGS = ["VAL at FAR 1e-3", "threshold", "no face found"]
 
 
 def print_levels(levels: Sequence[DegradationResult], photo_count: int) -> None:
-    """A table for JPEG and one for the faces' width, the photos as they are first in each."""
-    plain = [level for level in levels if level.kind == "none"]
-    jpeg = [level for level in levels if level.kind == "jpeg"]
-    widths = [level for level in levels if level.kind == "width"]
-    rows = [[_level_title(level), *_level_cells(level)] for level in plain + jpeg]
-    print_table(["JPEG quality", *_HEADINGS], rows)
+    """Print a table for JPEG and one for face widths, each with the unchanged photos first."""
+    plain, jpeg, widths = ([level for level in levels if level.kind == kind] for kind in ("none", "jpeg", "width"))
+    print_table(["JPEG quality", *_HEADINGS], [[_level_title(level), *_level_cells(level)] for level in plain + jpeg])
     click.echo()
     rows = [
         [_level_title(level), *_level_cells(level), f"{level.narrower:,}" if level.narrower else NO_VALUE]
@@ -31,26 +28,25 @@ def print_levels(levels: Sequence[DegradationResult], photo_count: int) -> None:
     print_table(["face width", *_HEADINGS, "narrower"], rows)
     if any(level.narrower for level in widths):
         click.echo(
-            f"narrower: of {format_count(photo_count, 'photo')}, those whose face has not the width: they are "
-            f"taken as they are; "
-            f"where they are most, nothing is measured ({NO_VALUE})"
+            f"narrower: the number of {format_count(photo_count, 'photo')} with a narrower face, which stay unchanged; "
+            f"a width is not measured ({NO_VALUE}) if they are the majority"
         )
 
 
 def _level_title(level: DegradationResult) -> str:
     if level.kind == "none":
-        return "as they are"
+        return "unchanged"
     return f"{level.value} px" if level.kind == "width" else str(level.value)
 
 
 def _level_cells(level: DegradationResult) -> list[str]:
     if level.rate is None:
-        return [NO_VALUE] * 3
+        return [NO_VALUE] * len(_HEADINGS)
     return [format_percent(level.rate.val), format_threshold(level.rate.threshold), f"{level.not_found:,}"]
 
 
 def level_record(level: DegradationResult) -> dict[str, Any]:
-    """A level as JSON has it."""
+    """A level for `--json`."""
     rate = level.rate
     return {
         "kind": level.kind,
@@ -64,14 +60,18 @@ def level_record(level: DegradationResult) -> dict[str, Any]:
 
 
 def draw_level_curves(stream: BinaryIO, suffix: str, levels: Sequence[DegradationResult]) -> None:
-    """Both tables as curves."""
-    from faceclust.outputs.plots import draw_degradations
-
+    """Draw both tables as curves."""
     panels = []
-    for kind, x in (("jpeg", "JPEG quality"), ("width", "face width in pixels")):
-        known = [(level.value, level.rate.val) for level in levels if level.kind == kind and level.rate]
-        points = [(value, val) for value, val in known if val is not None]
-        panels.append((x, [value for value, _ in points], [val for _, val in points]))
-    (plain,) = (level.rate.val or 0.0 for level in levels if level.kind == "none" and level.rate)
-    title = f"VAL at FAR 1e-3; photos as they are, dashed: {format_percent(plain)}"
-    draw_degradations(stream, suffix, panels, baseline=plain, title=title, y_label="VAL: pairs of one person accepted")
+    for kind, x_label in (("jpeg", "JPEG quality"), ("width", "face width in pixels")):
+        measured = [(level.value, level.rate.val) for level in levels if level.kind == kind and level.rate]
+        points = [(value, val) for value, val in measured if val is not None]
+        panels.append((x_label, [value for value, _ in points], [val for _, val in points]))
+    (baseline,) = (level.rate.val or 0.0 for level in levels if level.kind == "none" and level.rate)
+    draw_degradations(
+        stream,
+        suffix,
+        panels,
+        baseline=baseline,
+        title=f"VAL at FAR 1e-3; dashed: unchanged photos, {format_percent(baseline)}",
+        y_label="VAL: pairs of one person accepted",
+    )

@@ -1,16 +1,30 @@
-"""`faceclust models`: a file for each of its commands."""
+"""`faceclust models`, one module for each of its commands."""
 
 from __future__ import annotations
 
 import click
 
-from faceclust.cli.models import add, calibrate, pull, remove, show, use, verify
-from faceclust.cli.models import list as list_
+from faceclust.cli.lazy_group import CommandEntry, LazyGroup
+
+_HELP = {
+    "list": "List all packs, with a star at the one in use.",
+    "show": "Show one pack: licence, files, hashes, settings.",
+    "pull": "Download a pack. Nothing else uses the network.",
+    "use": "Show or choose the pack a library uses.",
+    "add": "Install a pack from files on this disk.",
+    "calibrate": "Find a pack's radius on labelled photos.",
+    "verify": "Check the files of packs against their hashes.",
+    "remove": "Delete the files of a pack.",
+}
 
 
-@click.group("models", short_help="The face models: list, show, pull, use, add, calibrate, verify, remove.")
+@click.group(
+    "models",
+    cls=LazyGroup,
+    table=[CommandEntry(name, f"faceclust.cli.models.{name}", text) for name, text in _HELP.items()],
+)
 def command() -> None:
-    """The face models: which there are, and which are in use.
+    """List, download, add or switch packs of face models.
 
     \b
     Examples:
@@ -23,13 +37,3 @@ def command() -> None:
       faceclust models verify
       faceclust models remove sface
     """
-
-
-command.add_command(list_.command)
-command.add_command(show.command)
-command.add_command(pull.command)
-command.add_command(use.command)
-command.add_command(add.command)
-command.add_command(calibrate.command)
-command.add_command(verify.command)
-command.add_command(remove.command)

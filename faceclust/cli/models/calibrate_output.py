@@ -1,4 +1,4 @@
-"""Finding a pack's radius, and telling what was found."""
+"""Calibrate a pack's radius and print the result, for `models calibrate` and `models add`."""
 
 from __future__ import annotations
 
@@ -9,92 +9,97 @@ import click
 
 from faceclust.cli.common import print_json
 from faceclust.cli.models.common import RADIUS_SOURCES
+from faceclust.cli.terminal.progress import TerminalProgress
+from faceclust.cli.terminal.table import print_table
 from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
+from faceclust.evaluation.labelled_folders import find_labelled_photos
+from faceclust.evaluation.radius import UNDERSAMPLED_FACES, UNDERSAMPLED_PEOPLE, find_radius
+from faceclust.installer.manifest_text import with_radius
+from faceclust.installer.staging import lock_pack, read_manifest_text, save_manifest
+from faceclust.packs.registry import load_pack
 
 if TYPE_CHECKING:
     from faceclust.evaluation.radius import DistanceScore, RadiusEstimate
     from faceclust.packs.pack import Pack
 
-_ROWS_BESIDE_BEST = 4  # of the table, on each side of the best cuts
+_ROWS_BESIDE_BEST = 4  # rows of the table on each side of the good distances
+_HEADINGS = ["distance", "at the new radius", "precision", "recall", "BCubed F", ""]
 
 
 def calibrate_pack(name: str, folder: Path, workers: int | None, *, dry_run: bool, as_json: bool) -> None:
-    """Measure a pack's radius on labelled photos, tell it, and keep it. Raises FaceclustError."""
-    from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.evaluation.labelled_folders import find_labelled_photos
-    from faceclust.evaluation.radius import find_radius
-    from faceclust.installer.manifest_text import with_radius
-    from faceclust.installer.staging import lock_pack, read_manifest_text, save_manifest
-    from faceclust.packs.registry import load_pack
+    """Find a pack's radius on labelled photos, print it, and save it in the pack's manifest.
 
+    Raises FaceclustError if the photos set no radius.
+    """
     pack = load_pack(name)
     found = find_radius(find_labelled_photos(folder), pack, workers=workers, progress=TerminalProgress())
-    wanted = not (dry_run or pack.embedded)
-    kept = wanted and found.rejection_reason is None
-    if kept:
+    may_write = not (dry_run or pack.embedded)
+    written = may_write and found.rejection_reason is None
+    if written:
         with lock_pack(name):
             path = save_manifest(name, with_radius(read_manifest_text(name), found.radius))
     if as_json:
-        print_json(_radius_record(found, pack, kept))
+        print_json(_radius_record(found, pack, written))
     else:
         _print_radius(found, pack)
-    if wanted and found.rejection_reason:
+    if may_write and found.rejection_reason:
         raise FaceclustError(
-            f"{name} keeps its radius: {found.rejection_reason}",
-            hint="is it fed right, and are the folders one person each?",
+            f"the radius of {name} stays unchanged: {found.rejection_reason}",
+            hint="check the pack's preprocessing, and that each folder holds one person",
         )
     if found.rejection_reason:
-        click.echo(f"note: that would set no radius: {found.rejection_reason}", err=True)
-    if kept:
+        click.echo(f"note: this would not set the radius: {found.rejection_reason}", err=True)
+    if written:
         click.echo(f"wrote {path}: radius {found.radius:g}", err=True)
     elif pack.embedded:
-        click.echo(f"the radius of the embedded models stays {pack.embedder.radius:g}", err=True)
+        click.echo(f"the radius of the embedded pack stays {pack.embedder.radius:g}", err=True)
     else:
         click.echo("nothing was written: --dry-run", err=True)
 
 
 def _print_radius(found: RadiusEstimate, pack: Pack) -> None:
-    click.echo(f"{format_count(found.faces, 'face')} of {format_count(found.people, 'person', 'people')}, ", nl=False)
-    click.echo(f"{found.people_with_several:,} of them with several; {_describe_photos_without_face(found)}")
-    click.echo(f"{'cut, unit vectors':>18} {'at this radius':>15} {'precision':>10} {'recall':>7} {'BCubed F':>9}")
-    for cut in _cuts_near_best(found):
-        mark = " best" if cut is found.best else " as good" if found.low <= cut.distance <= found.high else ""
-        at = cut.distance * found.radius**2
-        click.echo(f"{cut.distance:>18.4f} {at:>15.3f} {cut.precision:>10.3f} {cut.recall:>7.3f} {cut.f:>9.4f}{mark}")
+    people = format_count(found.people, "person", "people")
+    missing = "a face was found on every photo"
+    if found.photos_without_face:
+        missing = f"no face found on {format_count(found.photos_without_face, 'photo')}"
+    faces = format_count(found.faces, "face")
+    click.echo(f"{faces} of {people}, {found.people_with_several:,} of them with at least two; {missing}")
+    print_table(_HEADINGS, [_score_cells(score, found) for score in _scores_near_best(found)])
     middle = f"{found.relative_width:.0%} of the middle, {found.middle:.4f}"
-    click.echo(f"as good as the best: {found.low:.4f} to {found.high:.4f} ({middle})")
+    click.echo(f"good distances, squared L2 of unit vectors: {found.low:.4f} to {found.high:.4f} ({middle})")
     before = f"{pack.embedder.radius:g}, {RADIUS_SOURCES[pack.radius_source]}"
     click.echo(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
     if found.is_undersampled:
-        from faceclust.evaluation.radius import UNDERSAMPLED_FACES, UNDERSAMPLED_PEOPLE
-
         click.echo(
-            f"note: with fewer than {UNDERSAMPLED_PEOPLE:,} people or {UNDERSAMPLED_FACES:,} faces the best cut "
-            f"is too wide for a large "
-            "library: there is nobody to confuse",
+            f"note: with fewer than {UNDERSAMPLED_PEOPLE:,} people or {UNDERSAMPLED_FACES:,} faces, the best distance "
+            "is too large for a large library, which has more people to confuse",
             err=True,
         )
 
 
-def _describe_photos_without_face(found: RadiusEstimate) -> str:
-    return (
-        f"no face found on {format_count(found.photos_without_face, 'photo')}"
-        if found.photos_without_face
-        else "a face was found on every photo"
-    )
+def _score_cells(score: DistanceScore, found: RadiusEstimate) -> list[str]:
+    mark = "best" if score is found.best else "good" if found.low <= score.distance <= found.high else ""
+    scaled = score.distance * found.radius**2
+    return [
+        f"{score.distance:.4f}",
+        f"{scaled:.3f}",
+        f"{score.precision:.3f}",
+        f"{score.recall:.3f}",
+        f"{score.f:.4f}",
+        mark,
+    ]
 
 
-def _cuts_near_best(found: RadiusEstimate) -> list[DistanceScore]:
-    """The cuts about the best ones, few enough for a small table."""
-    near = [cut for cut in found.cuts if found.low * 0.8 <= cut.distance <= found.high * 1.2]
-    inside = [cut for cut in near if found.low <= cut.distance <= found.high]
-    outside = [cut for cut in near if cut not in inside]
-    every = -(-len(inside) // (2 * _ROWS_BESIDE_BEST))
-    inside = [cut for i, cut in enumerate(inside) if cut is found.best or i % every == 0 or i == len(inside) - 1]
-    below = [cut for cut in outside if cut.distance < found.low][-_ROWS_BESIDE_BEST:]
-    above = [cut for cut in outside if cut.distance > found.high][:_ROWS_BESIDE_BEST]
-    return [*below, *inside, *above]
+def _scores_near_best(found: RadiusEstimate) -> list[DistanceScore]:
+    """The scores around the best ones, few enough for a small table."""
+    near = [score for score in found.cuts if found.low * 0.8 <= score.distance <= found.high * 1.2]
+    good = [score for score in near if found.low <= score.distance <= found.high]
+    step = -(-len(good) // (2 * _ROWS_BESIDE_BEST))
+    shown = [score for i, score in enumerate(good) if score is found.best or i % step == 0 or i == len(good) - 1]
+    below = [score for score in near if score.distance < found.low][-_ROWS_BESIDE_BEST:]
+    above = [score for score in near if score.distance > found.high][:_ROWS_BESIDE_BEST]
+    return [*below, *shown, *above]
 
 
 def _radius_record(found: RadiusEstimate, pack: Pack, written: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the commands of `faceclust models` share."""
+"""Shared by the commands of `faceclust models`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.terminal.text import printable
-from faceclust.errors import FaceclustError, UsageError
+from faceclust.errors import FaceclustError, NoLibraryError, UsageError
+from faceclust.installer.licence_terms import has_accepted_terms, record_agreement
+from faceclust.store.find_library import find_library
+from faceclust.store.settings import pack_in_use
 
 if TYPE_CHECKING:
-    from faceclust.packs.pack import Pack
+    from faceclust.packs.pack import ChannelLevels, Pack
     from faceclust.packs.verify import FileCheck
 
 RADIUS_SOURCES = {
@@ -24,12 +27,10 @@ RADIUS_SOURCES = {
 
 
 def pack_name_for_library(library: Path | None) -> str:
-    """The name of the pack that is used for the library that is meant, or, where there is none, by
-    default. Raises UsageError for one that was named and is none."""
-    from faceclust.errors import NoLibraryError
-    from faceclust.store.find_library import find_library
-    from faceclust.store.settings import pack_in_use
+    """The pack used by a library or, if there is no library, by default.
 
+    Raises UsageError if the given folder is not a library.
+    """
     try:
         root = find_library(library)
     except NoLibraryError:
@@ -40,21 +41,25 @@ def pack_name_for_library(library: Path | None) -> str:
 
 
 def format_size(size: int | None) -> str:
-    """A file's size: "5.8 MB"."""
+    """A file size: "5.8 MB"; "?" for None."""
     if size is None:
         return "?"
     return f"{size / 1e6:.1f} MB" if 1e5 <= size < 1e8 else f"{size / 1e6:.0f} MB" if size >= 1e8 else f"{size:,} bytes"
 
 
+def format_levels(levels: ChannelLevels | list[float]) -> str:
+    """A mean or scale: "127.5", or "(123.7, 116.3, 103.5)" for three channels."""
+    return f"{levels:g}" if isinstance(levels, float | int) else f"({', '.join(f'{level:g}' for level in levels)})"
+
+
 def installed_size(pack: Pack) -> int | None:
-    """Bytes of its files; None where that is not known."""
+    """The size of all files of a pack in bytes; None if one is unknown."""
     sizes = [file.size for file in pack.files]
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def download_size(pack: Pack) -> int | None:
-    """Bytes that are downloaded for the whole pack, archives and all; where it cannot be pulled, of
-    its files."""
+    """The size of a pack's downloads in bytes, or of its files if it cannot be downloaded."""
     if not pack.is_pullable:
         return installed_size(pack)
     archives = {archive.url for archive in pack.archives}
@@ -63,12 +68,12 @@ def download_size(pack: Pack) -> int | None:
 
 
 def describe_allowed_use(commercial: bool | None) -> str:
-    """What a pack may be used for."""
-    return "not known" if commercial is None else "every use" if commercial else "no commercial use"
+    """The use that a licence allows."""
+    return "unknown" if commercial is None else "any use" if commercial else "no commercial use"
 
 
 def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
-    """What `--json` says of each file, and how it was found."""
+    """The files of a pack and their states for `--json`."""
     return [
         {
             "name": check.file.name,
@@ -86,20 +91,25 @@ def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
 
 
 def require_licence_agreement(pack: Pack, *, yes: bool, can_ask: bool = True) -> None:
-    """Say what the pack's licence forbids, and ask once whether that is right; nothing for a pack
-    of which that is not said, or that was agreed to. Raises UsageError where nobody can be asked,
-    FaceclustError for a no."""
-    from faceclust.installer.licence_terms import has_accepted_terms, record_agreement
+    """Print the restrictions of a pack's licence and ask once whether the user accepts them.
 
+    A pack without restrictions, or whose terms were accepted before, needs no answer. Raises
+    UsageError if the user cannot be asked, FaceclustError if the answer is no.
+    """
     if has_accepted_terms(pack):
         return
-    said = printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}")
-    click.echo(click.wrap_text(said, shutil.get_terminal_size().columns), err=True)
-    if not yes:
-        if not can_ask or not sys.stdin.isatty():
-            raise UsageError(
-                f"whether {pack.name} may be used so has to be answered once", hint="if these terms suit you, add --yes"
-            )
-        if not click.confirm("Do you agree?", err=True):
-            raise FaceclustError("not agreed to: nothing was put in")
+    terms = printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}")
+    click.echo(click.wrap_text(terms, shutil.get_terminal_size().columns), err=True)
+    refusal = UsageError(
+        f"the licence terms of {pack.name} have to be accepted once", hint="if you accept them, add --yes"
+    )
+    if not yes and not ask_yes_or_no("Do you accept these terms?", refusal, can_ask=can_ask):
+        raise FaceclustError("terms not accepted: nothing was installed")
     record_agreement(pack)
+
+
+def ask_yes_or_no(question: str, refusal: UsageError, *, can_ask: bool = True) -> bool:
+    """Ask in the terminal; the default is no. Raises `refusal` if there is no terminal or none may be used."""
+    if not can_ask or not sys.stdin.isatty():
+        raise refusal
+    return click.confirm(question, err=True)

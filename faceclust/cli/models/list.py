@@ -8,56 +8,60 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.models.common import describe_allowed_use, download_size, format_size, pack_name_for_library
+from faceclust.cli.terminal.table import table_lines
 from faceclust.cli.terminal.text import printable
+from faceclust.errors import PackError
+from faceclust.packs.registry import load_pack, pack_names
+from faceclust.packs.verify import check_files, pack_state
 
 
-@click.command("list", short_help="List the models there are.")
+@click.command("list")
 @library_option
 @json_option
 def command(library: Path | None, as_json: bool) -> None:
-    """List the packs of models: what each is, where it stands, and what its licence allows.
+    """List the packs of models with their size, state and allowed use.
 
-    A star marks the one in use. A pack is embedded, installed, damaged, incomplete, can be
-    pulled, or has to be added from files you have (add only). The size of one that can be pulled
-    is that of the download.
+    A star marks the pack in use. The state is one of: embedded, installed, damaged, incomplete, can
+    be pulled, or add only (from files you have). The size of a pack that can be pulled is that of
+    its download.
 
     \b
     Examples:
       faceclust models list
       faceclust models list --json
     """
-    from faceclust.cli.models.common import describe_allowed_use, pack_name_for_library
-    from faceclust.packs.registry import pack_names
-
-    used = pack_name_for_library(library)
-    rows = [_pack_row(name, used) for name in sorted({*pack_names(), used})]
+    in_use = pack_name_for_library(library)
+    packs = [_pack_record(name, in_use) for name in sorted({*pack_names(), in_use})]
     if as_json:
-        print_json({"in_use": used, "packs": rows})
+        print_json({"in_use": in_use, "packs": packs})
         return
-    click.echo(click.style("  name        numbers       size  state          licence allows", bold=True))
-    for row in rows:
-        mark, size = "*" if row["in_use"] else " ", row["size_in_words"]
-        allows = "?" if row["commercial"] is None else describe_allowed_use(row["commercial"])
-        numbers = row["dimension"] or "?"
-        click.echo(f"{mark} {row['name']:<10}  {numbers:>7}  {size:>9}  {row['state']:<13}  {allows}")
-        click.echo(f"    {printable(row['title'])}")
-    click.echo("faceclust models show NAME says more")
+    heading, *lines = table_lines(
+        ["  name", "dimension", "size", "state", "licence allows"],
+        [_pack_cells(pack) for pack in packs],
+        left=(0, 3, 4),
+    )
+    click.echo(heading)
+    for line, pack in zip(lines, packs, strict=True):
+        click.echo(f"{line}\n    {printable(pack['title'])}")
+    click.echo("details: faceclust models show NAME")
 
 
-def _pack_row(name: str, name_in_use: str) -> dict[str, Any]:
-    from faceclust.cli.models.common import download_size, format_size
-    from faceclust.errors import PackError
-    from faceclust.packs.registry import load_pack
-    from faceclust.packs.verify import check_files, pack_state
+def _pack_cells(pack: dict[str, Any]) -> list[str]:
+    allowed_use = "?" if pack["commercial"] is None else describe_allowed_use(pack["commercial"])
+    name = f"{'*' if pack['in_use'] else ' '} {pack['name']}"
+    return [name, str(pack["dimension"] or "?"), pack["size_in_words"], pack["state"], allowed_use]
 
-    row: dict[str, Any] = {"name": name, "in_use": name == name_in_use}
+
+def _pack_record(name: str, name_in_use: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"name": name, "in_use": name == name_in_use}
     try:
         pack = load_pack(name)
     except PackError as error:
         unknown = dict.fromkeys(("licence", "terms", "commercial", "dimension", "size"))
-        return row | {"title": str(error), **unknown, "size_in_words": "?", "state": "unreadable"}
+        return record | {"title": str(error), **unknown, "size_in_words": "?", "state": "unreadable"}
     size = download_size(pack)
-    return row | {
+    return record | {
         "title": pack.title,
         "licence": pack.licence,
         "terms": pack.terms,

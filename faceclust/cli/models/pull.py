@@ -7,25 +7,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
+from faceclust.cli.models.common import format_size, require_licence_agreement
+from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.cli.terminal.text import format_count, printable
+from faceclust.installer.pull import files_to_pull, pull_pack, size_to_pull
+from faceclust.packs.registry import load_pack
 
 if TYPE_CHECKING:
     from faceclust.packs.pack import Pack
 
 
-@click.command("pull", short_help="Download models. Nothing else uses the network.")
+@click.command("pull")
 @click.argument("name", shell_complete=complete_packs)
 @click.option(
-    "--url", metavar="ADDRESS", envvar="FACECLUST_MODELS_URL", help="A mirror: a folder with the files in it."
+    "--url", metavar="ADDRESS", envvar="FACECLUST_MODELS_URL", help="A mirror: a folder that holds the files."
 )
-@click.option("--dry-run", "-n", is_flag=True, help="Say what would be downloaded, and do not.")
-@click.option("--yes", "-y", is_flag=True, help="Agree to the licence's terms.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would be downloaded, and download nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Accept the licence terms.")
 @json_option
 def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Download the files of a pack, and check each against its SHA-256 before it is used.
 
-    Cut off or stopped, it goes on from there when typed again. Proxies are those of
-    HTTPS_PROXY, ALL_PROXY and NO_PROXY. A mirror, also from $FACECLUST_MODELS_URL, has the
+    An interrupted download resumes when the command is run again. Proxies are taken from
+    HTTPS_PROXY, ALL_PROXY and NO_PROXY. A mirror, also set by $FACECLUST_MODELS_URL, has the
     files at ADDRESS/NAME/FILE or ADDRESS/FILE, or is the address of the file itself.
 
     \b
@@ -33,47 +37,40 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
       faceclust models pull sface
       faceclust models pull buffalo_l --url https://mirror.example/models --yes
     """
-    from faceclust.installer.pull import files_to_pull, size_to_pull
-    from faceclust.packs.registry import load_pack
-
     pack = load_pack(name)
     files = files_to_pull(pack)
     size = size_to_pull(pack, files)
     if files and not dry_run:
-        _download_pack(pack, url, yes=yes, ask=not as_json)
-    done: dict[str, Any] = {
+        _download_pack(pack, url, yes=yes, can_ask=not as_json)
+    result: dict[str, Any] = {
         "name": name,
         "folder": str(pack.folder),
         "files": [str(pack.path(file.name)) for file in files],
         "bytes": size,
         "written": bool(files) and not dry_run,
     }
-    print_json(done) if as_json else _print_pull_result(pack, done, dry_run)
+    print_json(result) if as_json else _print_pull_result(pack, result, dry_run)
 
 
-def _download_pack(pack: Pack, url: str | None, *, yes: bool, ask: bool) -> None:
-    from faceclust.cli.models.common import require_licence_agreement
-    from faceclust.cli.terminal.progress import TerminalProgress
-    from faceclust.installer.pull import files_to_pull, pull_pack, size_to_pull
-
-    require_licence_agreement(pack, yes=yes, can_ask=ask)
+def _download_pack(pack: Pack, url: str | None, *, yes: bool, can_ask: bool) -> None:
+    require_licence_agreement(pack, yes=yes, can_ask=can_ask)
     files = files_to_pull(pack)
-    whole = sum(archive.size for archive in pack.archives)
-    whole += sum(file.size or 0 for file in files if file.member is None)
+    total = sum(archive.size for archive in pack.archives)
+    total += sum(file.size or 0 for file in files if file.member is None)
     try:
         pull_pack(pack, mirror=url, progress=TerminalProgress())
     except KeyboardInterrupt:
-        left = files_to_pull(pack)
-        if size_to_pull(pack, left) < whole or len(left) < len(files):
-            click.echo("what has come is kept: type it again to go on from there", err=True)
+        remaining = files_to_pull(pack)
+        if size_to_pull(pack, remaining) < total or len(remaining) < len(files):
+            click.echo("the downloaded part is kept: run the command again to resume", err=True)
         raise
 
 
 def _print_pull_result(pack: Pack, result: dict[str, Any], dry_run: bool) -> None:
-    from faceclust.cli.models.common import format_size
-
     if not result["files"]:
-        click.echo(f"{pack.name} {'comes with faceclust' if pack.embedded else 'is here already'}: nothing to download")
+        click.echo(
+            f"{pack.name} is {'part of faceclust' if pack.embedded else 'installed already'}: nothing to download"
+        )
     elif dry_run:
         click.echo(printable(f"would download {format_size(result['bytes'])} into {pack.folder}"))
         click.echo("nothing was written: --dry-run")

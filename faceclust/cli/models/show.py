@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
+from faceclust.cli.models.common import RADIUS_SOURCES, file_records, installed_size
+from faceclust.cli.models.pack_text import describe_pack
 from faceclust.cli.terminal.text import printable
+from faceclust.packs.registry import load_pack
+from faceclust.packs.verify import check_files, install_hint, pack_state
 
 if TYPE_CHECKING:
     from faceclust.packs.pack import Pack
 
 
-@click.command("show", short_help="Show all there is to know of a pack.")
+@click.command("show")
 @click.argument("name", shell_complete=complete_packs)
 @json_option
 def command(name: str, as_json: bool) -> None:
-    """Show a pack: its files, their hashes and addresses, its licence and what follows from it,
-    how faces are found and embedded, and where its radius comes from.
+    """Show a pack: its licence and terms, its files with hashes and addresses, how it detects and
+    embeds faces, and the source of its radius.
 
     \b
     Examples:
       faceclust models show sface
       faceclust models show buffalo_l --json
     """
-    from faceclust.packs.registry import load_pack
-
     record = _pack_record(load_pack(name))
     if as_json:
         print_json(record)
         return
-    for line in _pack_lines(record):
+    for line in describe_pack(record):
         click.echo(printable(line))
 
 
 def _pack_record(pack: Pack) -> dict[str, Any]:
-    from faceclust.cli.models.common import RADIUS_SOURCES, file_records, installed_size
-    from faceclust.packs.verify import check_files, install_hint, pack_state
-
-    checks, face, eye = check_files(pack), pack.embedder, pack.detector
+    checks, embedder, detector = check_files(pack), pack.embedder, pack.detector
     state = pack_state(pack, checks)
+    template = [[round(float(side), 2) for side in point] for point in embedder.template]
     return {
         "name": pack.name,
         "title": pack.title,
@@ -51,25 +51,24 @@ def _pack_record(pack: Pack) -> dict[str, Any]:
         "commercial": pack.commercial,
         "folder": str(pack.folder),
         "size": installed_size(pack),
-        "detector": {"kind": eye.kind, "long_side": eye.long_side, "smallest": eye.smallest, **eye.settings},
-        "landmarks": eye.landmarks,
-        "dimension": face.dimension,
-        "chip_size": list(face.chip_size),
-        "colour": face.colour,
-        "mean": face.mean,
-        "scale": face.scale,
-        "template": None if face.margin is not None else [[round(float(n), 2) for n in p] for p in face.template],
-        "margin": face.margin,
-        "mirror": face.mirror,
-        "radius": face.radius,
+        "detector": {
+            "kind": detector.kind,
+            "long_side": detector.long_side,
+            "smallest": detector.smallest,
+            **detector.settings,
+        },
+        "landmarks": detector.landmarks,
+        "dimension": embedder.dimension,
+        "chip_size": list(embedder.chip_size),
+        "colour": embedder.colour,
+        "mean": embedder.mean,
+        "scale": embedder.scale,
+        "template": template if embedder.margin is None else None,
+        "margin": embedder.margin,
+        "mirror": embedder.mirror,
+        "radius": embedder.radius,
         "radius_source": pack.radius_source,
         "radius_in_words": RADIUS_SOURCES[pack.radius_source],
         "files": file_records(checks),
         "archives": [{"url": archive.url, "sha256": archive.sha256, "size": archive.size} for archive in pack.archives],
     }
-
-
-def _pack_lines(pack: dict[str, Any]) -> list[str]:
-    from faceclust.cli.models.pack_text import describe_pack
-
-    return describe_pack(pack)

@@ -7,25 +7,33 @@ from typing import TYPE_CHECKING
 
 import click
 
+from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import complete_packs, json_option, library_option, print_json
-from faceclust.cli.terminal.text import format_count, printable
-from faceclust.errors import UsageError
+from faceclust.cli.terminal.text import printable
+from faceclust.errors import NoLibraryError, PackError, UsageError
+from faceclust.library.model_switch import plan_switch, with_time_estimate
+from faceclust.packs.registry import load_pack
+from faceclust.packs.verify import require_files
+from faceclust.scan.model_change import format_duration
+from faceclust.store.find_library import find_library
+from faceclust.store.home import LibraryHome
+from faceclust.store.settings import pack_in_use, set_pack
 
 if TYPE_CHECKING:
     from faceclust.library.model_switch import SwitchPlan
-    from faceclust.store.home import LibraryHome
 
 
-@click.command("use", short_help="Say or choose which models a library uses.")
+@click.command("use")
 @click.argument("name", required=False, shell_complete=complete_packs)
-@click.option("--default", is_flag=True, help="For all libraries of which nothing else was said.")
+@click.option("--default", is_flag=True, help="For all libraries without a choice of their own.")
 @library_option
 @json_option
 def command(name: str | None, default: bool, library: Path | None, as_json: bool) -> None:
-    """Have the library use the models NAME from now on; without NAME, say which it uses, and why.
+    """Choose the pack NAME for a library. Without NAME, show the pack in use and the file that sets it.
 
-    The next scan looks at all photos anew with them, and says how long that takes. Names stay with
-    their faces. What other models found is kept, so that going back takes no time.
+    The next scan examines all photos again with the new pack; the command estimates how long that
+    takes. Names stay with their faces. Faces found with other packs are kept, so switching back
+    takes no time.
 
     \b
     Examples:
@@ -34,7 +42,7 @@ def command(name: str | None, default: bool, library: Path | None, as_json: bool
       faceclust models use dlib --default
     """
     if default and library:
-        raise UsageError("--default is for all libraries, --library for one", hint="leave one of them out")
+        raise UsageError("--default and --library cannot be combined", hint="leave one of them out")
     home = None if default else _find_home(library, required=name is not None)
     if name is None:
         _print_pack_in_use(home, as_json)
@@ -42,14 +50,10 @@ def command(name: str | None, default: bool, library: Path | None, as_json: bool
         _switch_pack(name, home, as_json)
 
 
-command.reads_no_config = True  # type: ignore[attr-defined] # it writes there, and mends what is wrong
+command.reads_no_config = True  # type: ignore[attr-defined] # it repairs an invalid choice in the file
 
 
 def _find_home(library: Path | None, *, required: bool) -> LibraryHome | None:
-    from faceclust.errors import NoLibraryError
-    from faceclust.store.find_library import find_library
-    from faceclust.store.home import LibraryHome
-
     try:
         root = find_library(library)
     except NoLibraryError as error:
@@ -63,13 +67,8 @@ def _find_home(library: Path | None, *, required: bool) -> LibraryHome | None:
 
 
 def _print_pack_in_use(home: LibraryHome | None, as_json: bool) -> None:
-    from faceclust.catalogue.models_in_use import load_pack_in_use
-    from faceclust.errors import PackError
-    from faceclust.packs.verify import require_files
-    from faceclust.store.settings import pack_in_use
-
     root = home.root if home else None
-    chosen = pack_in_use(root)
+    choice = pack_in_use(root)
     problem = hint = title = None
     try:
         pack = load_pack_in_use(root)
@@ -78,26 +77,21 @@ def _print_pack_in_use(home: LibraryHome | None, as_json: bool) -> None:
     except PackError as error:
         problem, hint = str(error), error.hint
     if as_json:
-        record = {"library": str(root) if root else None, "pack": chosen.value, "title": title}
-        print_json(record | {"file": str(chosen.file) if chosen.file else None, "problem": problem})
+        record = {"library": str(root) if root else None, "pack": choice.value, "title": title}
+        print_json(record | {"file": str(choice.file) if choice.file else None, "problem": problem})
         return
-    click.echo(printable(f"{chosen.value}: {title}" if title else chosen.value))
-    click.echo(printable(f"as {chosen.file} says") if chosen.file else "no configuration file says otherwise")
+    click.echo(printable(f"{choice.value}: {title}" if title else choice.value))
+    click.echo(printable(f"set in {choice.file}") if choice.file else "the default: no configuration file sets a pack")
     if problem:
         raise PackError(problem, hint)
 
 
 def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
-    from faceclust.library.model_switch import plan_switch, with_time_estimate
-    from faceclust.packs.registry import load_pack
-    from faceclust.packs.verify import require_files
-    from faceclust.store.settings import pack_in_use, set_pack
-
     pack = load_pack(name)
     require_files(pack)
     try:
         before = pack_in_use(home.root if home else None).value
-    except UsageError:  # what stands there is no name: it is mended now
+    except UsageError:  # an invalid choice, which this one replaces
         before = None
     plan = with_time_estimate(home, pack, plan_switch(home, pack)) if home else None
     file = set_pack(pack.name, home)
@@ -106,25 +100,22 @@ def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
         costs = {"photos": plan.photos, "anew": len(plan.unscanned), "seconds": plan.estimated_seconds} if plan else {}
         print_json({"library": str(home.root) if home else None, **record, **costs})
         return
-    click.echo(f"{pack.name} from now on: {pack.title}")
+    click.echo(f"{'this library now uses' if home else 'the default pack is now'} {pack.name}: {pack.title}")
     if plan:
         _print_switch_cost(plan, pack.name, before)
-    else:
-        click.echo("for every library of which nothing else was said")
     click.echo(printable(f"wrote {file}"), err=True)
 
 
 def _print_switch_cost(plan: SwitchPlan, name: str, previous: str | None) -> None:
-    from faceclust.scan.model_change import format_duration
-
-    if not plan.unscanned:
-        click.echo("all photos known are known by these models" if plan.photos else "next: faceclust scan")
+    rescanned = len(plan.unscanned)
+    if rescanned:
+        time = ""
+        if plan.estimated_seconds:
+            time = f", in {format_duration(plan.estimated_seconds)} (estimated from {plan.sample_size})"
+        click.echo(f"{rescanned:,} of {plan.photos:,} photos will be rescanned with {name}{time}; next: faceclust scan")
     else:
-        click.echo(f"{format_count(len(plan.unscanned), 'photo')} of {plan.photos:,} to be looked at anew", nl=False)
-        seconds = plan.estimated_seconds
-        estimate = f", {format_duration(seconds)} by a try on {plan.sample_size}" if seconds else ""
-        click.echo(f"{estimate}; next: faceclust scan")
+        click.echo(f"all photos are scanned with {name} already" if plan.photos else "next: faceclust scan")
     if previous != name and previous in plan.other_packs:
-        if plan.unscanned:
-            click.echo("until that is done the library has nothing to show; then: faceclust cluster")
-        click.echo(f"names stay; what {previous} found is kept, to go back at once: faceclust models use {previous}")
+        if rescanned:
+            click.echo("until then the library has no people to show; after the scan: faceclust cluster")
+        click.echo(f"names and the faces found with {previous} are kept; to go back: faceclust models use {previous}")

@@ -7,53 +7,50 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
+from faceclust.cli.models.common import file_records, pack_name_for_library
 from faceclust.cli.terminal.text import printable
+from faceclust.errors import PackError
+from faceclust.packs.registry import load_pack, pack_names, user_manifest_path
+from faceclust.packs.verify import check_files, install_hint, pack_state
+
+_NOT_INSTALLED = ("can be pulled", "add only")  # states
 
 
-@click.command("verify", short_help="Check the files of models against their hashes.")
+@click.command("verify")
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_packs)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Read every file of these packs, and compare it with its SHA-256. Default: all packs that
-    files or a manifest are here of, and the one in use.
+    """Compare every file of these packs with its SHA-256.
 
-    Exits with 1 where a file is damaged or missing.
+    Default: the pack in use and all packs with files or a manifest on this machine. The exit
+    code is 1 if a file is damaged or missing.
 
     \b
     Examples:
       faceclust models verify
       faceclust models verify sface dlib
     """
-    from faceclust.cli.models.common import pack_name_for_library
-    from faceclust.packs.registry import pack_names, user_manifest_path
-
-    found = [_verify_pack(name, required=bool(names)) for name in names or pack_names()]
-    if not names:  # of those that come with the program only what is here, or should be
-        used = pack_name_for_library(None)
-        away = ("can be pulled", "add only")
-        found = [
+    packs = [_verify_pack(name, required=bool(names)) for name in names or pack_names()]
+    if not names:
+        in_use = pack_name_for_library(None)
+        packs = [
             pack
-            for pack in found
-            if pack["state"] not in away or pack["name"] == used or user_manifest_path(pack["name"]).is_file()
+            for pack in packs
+            if pack["state"] not in _NOT_INSTALLED
+            or pack["name"] == in_use
+            or user_manifest_path(pack["name"]).is_file()
         ]
-    wrong = [pack["name"] for pack in found if not pack["well"]]
+    wrong = [pack["name"] for pack in packs if not pack["well"]]
     if as_json:
-        print_json({"packs": found, "wrong": wrong})
-    for pack in [] if as_json else found:
-        click.echo(printable(f"{pack['name']}: {pack['state']}{'; ' + pack['todo'] if pack['todo'] else ''}"))
-        for file in pack["files"]:
-            click.echo(printable(f"    {file['state']:<8} {file['path']}"))
+        print_json({"packs": packs, "wrong": wrong})
+    else:
+        _print_packs(packs)
     ctx.exit(1 if wrong else 0)
 
 
 def _verify_pack(name: str, *, required: bool) -> dict[str, Any]:
-    """A pack and its files; one that was `named` has to be here."""
-    from faceclust.cli.models.common import file_records
-    from faceclust.errors import PackError
-    from faceclust.packs.registry import load_pack
-    from faceclust.packs.verify import check_files, install_hint, pack_state
-
+    """Check a pack. An unreadable one is an error if it is `required`."""
     try:
         pack = load_pack(name)
     except PackError as error:
@@ -65,3 +62,10 @@ def _verify_pack(name: str, *, required: bool) -> dict[str, Any]:
     well = state in ("embedded", "installed")
     files = file_records(checks)
     return {"name": name, "state": state, "well": well, "todo": None if well else install_hint(pack), "files": files}
+
+
+def _print_packs(packs: list[dict[str, Any]]) -> None:
+    for pack in packs:
+        click.echo(printable(f"{pack['name']}: {pack['state']}{'; ' + pack['todo'] if pack['todo'] else ''}"))
+        for file in pack["files"]:
+            click.echo(printable(f"    {file['state']:<8} {file['path']}"))

@@ -1,1 +1,1 @@
-"""The formulas of evaluation: verification, clustering, calibration."""
+"""Formulas of the evaluation: verification, clustering and calibration scores."""

@@ -1,4 +1,4 @@
-"""From people whose faces are known, the threshold that suits them."""
+"""The choice of a threshold from people whose faces are known."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.evaluation.metrics.joined_pairs import JoinedPairs, bootstrap_people
+from faceclust.types import Float64
 
 FOLDS = 10
-PeopleMask = NDArray[np.bool_]
-#: Of the bootstrap: the share of draws in which more is joined, for that to be no chance.
+#: The share of bootstrap draws that have to agree for a difference not to be chance.
 CONFIDENCE = 0.95
+_NO_THRESHOLD = -1  # a position among the thresholds: none of them keeps the rate
+
+PeopleMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class CalibratedThreshold:
-    """`threshold`: the one to group by; `lowest` to `highest`: those that the people bear out. `wrong`:
-    the share of pairs of different people that grouping at `threshold` puts together; `bound`: its
-    upper 95 % confidence bound; `held_out` and `held_out_recall`: the rate of wrong joins, and the
-    share of pairs of one person joined, of people who had no part in any of the choosing, which may
-    be above what was asked. `kept`: whether there is a threshold to take."""
+    """A chosen threshold and the evidence for it.
+
+    The people support any threshold from `lowest` to `highest`. At `threshold`, `wrong` is the rate of
+    wrong joins, with the upper 95 % confidence bound `bound`. `recall` is the share of pairs of one
+    person joined. `held_out` and `held_out_recall` are the same rates over people who had no part in the
+    choice; `held_out` may exceed the rate asked for. `kept` is false if no threshold keeps that rate.
+    """
 
     threshold: float
     lowest: float
@@ -43,32 +48,51 @@ def choose_threshold(
     folds: int = FOLDS,
     seed: int = 0,
 ) -> CalibratedThreshold:
-    """Choose among thresholds by what grouping at each of them joins.
+    """Choose a threshold by the pairs that clustering at each of them joins.
 
-    A wrong join is a pair of faces of two people that grouping puts together; their rate is the
-    share of all pairs of two people's faces. (Not the share of pairs within a distance: what counts
-    is where a face ends up.) `highest` is the highest threshold up to which the rate is `far` at
-    most; `lowest` the lowest at which no more pairs of one person are missing than at `highest`, save
-    by chance (fewer are in SURE of the draws of a bootstrap over people). Between the two nothing
-    speaks for one or the other: the one nearest to `usual` is taken. To take the highest would be
-    to bet on strangers being as unlike as the few people one has named.
+    A wrong join is a pair of faces of two people in one group. Its rate is the share of all pairs of
+    two people, whatever their distances: what counts is the group a face ends up in.
 
-    Cross-validation: the people are dealt out to `folds`; the threshold is chosen on all folds but
-    one, its wrong joins are counted over the pairs that a person of that one is in. Where their
-    rate over all folds is above `far`, no threshold above some cap is taken, the highest cap with
-    which it is not. That rate has then been chosen by; `held_out` is that of an outer loop, in which
-    all this is done without the people of one fold, and counted of these (nested cross-validation).
+    `highest` is the threshold up to which the rate stays at or below `far`. `lowest` is the lowest
+    threshold that is not significantly worse: a bootstrap over people joins fewer pairs of one
+    person than at `highest` in less than CONFIDENCE of its draws. Between the two, the people favour
+    none, and the one nearest to `default_threshold` is taken. Taking `highest` would assume that
+    strangers are as unlike as the few people who have names.
+
+    Cross-validation guards the rate. For each fold of the people, the threshold is chosen on the
+    others. Its wrong joins are counted over the pairs with a person of the fold. If their rate is
+    above `far`, the choice is capped, by the highest cap that keeps the rate.
+
+    The validated rate took part in the choice, so it is optimistic. `held_out` is not: an outer loop
+    repeats everything without the people of one fold, and counts over these (nested
+    cross-validation).
     """
-    choice = _ThresholdChooser(joined_pairs, far, default_threshold, folds, seed)
-    everyone = np.ones(len(choice.joins[0].face_counts), np.bool_)
-    taken = [(fold, choice.choose(*choice.find_cap(~fold))) for fold in choice.split_folds(everyone)]
-    return choice.build_result(*choice.find_cap(everyone), choice.score_held_out(taken, everyone))
+    chooser = _ThresholdChooser(joined_pairs, far, default_threshold, folds, seed)
+    everyone = np.ones(len(chooser.joins[0].face_counts), np.bool_)
+    choices = [(fold, chooser.choose_validated(~fold)[1]) for fold in chooser.split_folds(everyone)]
+    supported, taken = chooser.choose_validated(everyone)
+    held_out, held_out_recall = chooser.score_held_out(choices, everyone)
+    at = max(taken, 0)
+    joins = chooser.joins[at]
+    return CalibratedThreshold(
+        threshold=chooser.thresholds[at],
+        lowest=chooser.thresholds[supported.lowest],
+        highest=chooser.thresholds[max(supported.highest, 0)],
+        wrong=float(joins.wrong_rate(joins.unit_weights)),
+        bound=bound_wrong_rate(joins, seed),
+        recall=float(joins.recall(joins.unit_weights)),
+        held_out=held_out,
+        held_out_recall=held_out_recall,
+        kept=taken != _NO_THRESHOLD,
+    )
 
 
 def bound_wrong_rate(joined_pairs: JoinedPairs, seed: int = 0) -> float:
-    """The upper 95 % confidence bound of the rate of wrong joins: by a bootstrap over people, and not
-    below what would be likely to have gone unseen: where no two of m pairs of people are joined, up
-    to 3 in m may be (the rule of three; Hanley & Lippman-Hand 1983)."""
+    """The upper 95 % confidence bound of the rate of wrong joins, by a bootstrap over people.
+
+    If none of m pairs of people is joined, the bound is at least 3 / m (the rule of three;
+    Hanley & Lippman-Hand 1983).
+    """
     people = len(joined_pairs.face_counts)
     pairs = people * (people - 1) / 2
     rates = joined_pairs.wrong_rate(bootstrap_people(people, seed=seed))
@@ -76,86 +100,85 @@ def bound_wrong_rate(joined_pairs: JoinedPairs, seed: int = 0) -> float:
     return min(1.0, max(drawn, 3 / pairs if not len(joined_pairs.different_joined) else 0.0))
 
 
+@dataclass(frozen=True)
 class _SupportedRange:
-    """What some people bear out. `highest`: the highest threshold, by position, −1 for none. `joined`
-    (thresholds, draws): the pairs of one person joined at each, in each draw of people."""
+    """The thresholds that some people support, as positions; `highest` is _NO_THRESHOLD for none.
 
-    def __init__(self, highest: int, joined: NDArray[np.float64]) -> None:
-        self.highest, self._joined_counts = highest, joined
-        self._lowest_equivalents: dict[int, int] = {}
+    `bootstrap_joined` (thresholds, draws) holds the pairs of one person joined at each threshold up
+    to `highest`, in each draw of people.
+    """
 
-    def lowest_equivalent(self, at: int) -> int:
-        """The lowest threshold that is as good as this one: below it more pairs are joined at this one,
-        whichever people are drawn. Worked out where it is asked for: few are, and it takes its time."""
-        if at not in self._lowest_equivalents:
-            more = (self._joined_counts[at] > self._joined_counts[: at + 1]).mean(axis=1)
-            self._lowest_equivalents[at] = int(np.flatnonzero(more < CONFIDENCE)[0])
-        return self._lowest_equivalents[at]
+    highest: int
+    bootstrap_joined: Float64
+
+    def capped(self, cap: int) -> _SupportedRange:
+        return self if self.highest <= cap else _SupportedRange(cap, self.bootstrap_joined[: cap + 1])
+
+    @property
+    def lowest(self) -> int:
+        """The lowest threshold that joins as many pairs of one person as `highest`, except by chance."""
+        if self.highest < 0:
+            return 0
+        share_with_fewer = (self.bootstrap_joined < self.bootstrap_joined[-1]).mean(axis=1)
+        return int(np.flatnonzero(share_with_fewer < CONFIDENCE)[0])
+
+    def nearest(self, default: int) -> int:
+        """The supported threshold nearest to the default."""
+        return min(max(default, self.lowest), self.highest)
 
 
 class _ThresholdChooser:
-    def __init__(self, cuts: Mapping[float, JoinedPairs], far: float, usual: float, folds: int, seed: int) -> None:
-        self.thresholds = sorted(cuts)
-        self.joins = [cuts[threshold] for threshold in self.thresholds]
+    """Chooses thresholds for any subset of the people. Thresholds are positions in `thresholds`."""
+
+    def __init__(self, joins: Mapping[float, JoinedPairs], far: float, default: float, folds: int, seed: int) -> None:
+        self.thresholds = sorted(joins)
+        self.joins = [joins[threshold] for threshold in self.thresholds]
         self._far, self._folds, self._seed = far, folds, seed
-        self._default = int(np.abs(np.array(self.thresholds) - usual).argmin())
-        self._same_joined = np.stack([joins.same_joined for joins in self.joins])
+        self._default = int(np.abs(np.array(self.thresholds) - default).argmin())
+        self._same_joined = np.stack([pairs.same_joined for pairs in self.joins])
         self._draws = bootstrap_people(self._same_joined.shape[1], seed=seed).T.astype(np.float64)
 
-    def split_folds(self, among: PeopleMask) -> list[PeopleMask]:
-        """The people `among` in folds, drawn by lot."""
-        people = np.flatnonzero(among)
-        folds = min(self._folds, len(people))
-        fold_of = np.full(len(among), -1)
-        fold_of[people] = np.random.default_rng(self._seed).permutation(len(people)) % folds
-        return [fold_of == fold for fold in range(folds)]
+    def split_folds(self, people: PeopleMask) -> list[PeopleMask]:
+        """Split people into folds at random."""
+        chosen = np.flatnonzero(people)
+        count = min(self._folds, len(chosen))
+        fold_of = np.full(len(people), -1)
+        fold_of[chosen] = np.random.default_rng(self._seed).permutation(len(chosen)) % count
+        return [fold_of == fold for fold in range(count)]
 
-    def find_cap(self, among: PeopleMask) -> tuple[_SupportedRange, int]:
-        """By the people `among`: what they bear out, and the cap, −1 for none."""
-        whole = self._find_supported_range(among)
-        parts = [(fold, self._find_supported_range(among & ~fold)) for fold in self.split_folds(among)]
-        for cap in range(whole.highest, -1, -1):
-            if self.score_held_out([(fold, self.choose(part, cap)) for fold, part in parts], among)[0] <= self._far:
-                return whole, cap
-        return whole, -1
+    def choose_validated(self, people: PeopleMask) -> tuple[_SupportedRange, int]:
+        """Choose for these people, capped so that cross-validation over them keeps the rate.
 
-    def _find_supported_range(self, among: PeopleMask) -> _SupportedRange:
-        rates = np.array([joins.wrong_rate(among.astype(np.float64)) for joins in self.joins])
+        Return the capped range and the threshold, _NO_THRESHOLD if no cap keeps the rate.
+        """
+        supported = self._find_supported(people)
+        without = [(fold, self._find_supported(people & ~fold)) for fold in self.split_folds(people)]
+        for cap in range(supported.highest, -1, -1):
+            choices = [(fold, others.capped(cap).nearest(self._default)) for fold, others in without]
+            if self.score_held_out(choices, people)[0] <= self._far:
+                capped = supported.capped(cap)
+                return capped, capped.nearest(self._default)
+        return supported.capped(0), _NO_THRESHOLD
+
+    def _find_supported(self, people: PeopleMask) -> _SupportedRange:
+        rates = np.array([pairs.wrong_rate(people.astype(np.float64)) for pairs in self.joins])
         above = np.flatnonzero(rates > self._far)
         highest = int(above[0] if len(above) else len(rates)) - 1
-        return _SupportedRange(highest, (self._same_joined[: highest + 1] * among) @ self._draws)
+        return _SupportedRange(highest, (self._same_joined[: highest + 1] * people) @ self._draws)
 
-    def choose(self, part: _SupportedRange, cap: int) -> int:
-        """The threshold to take, −1 for none."""
-        highest = min(part.highest, cap)
-        return min(max(self._default, part.lowest_equivalent(highest)), highest) if highest >= 0 else -1
+    def score_held_out(self, choices: Sequence[tuple[PeopleMask, int]], people: PeopleMask) -> tuple[float, float]:
+        """The rate of wrong joins and the recall over folds, each at the threshold chosen without it."""
+        counts = sum((self._count_pairs_of_fold(fold, at, people) for fold, at in choices), np.zeros(4))
+        wrong, different, joined, same = counts.tolist()
+        return wrong / different if different else 0.0, joined / same if same else 0.0
 
-    def score_held_out(self, taken: Sequence[tuple[PeopleMask, int]], among: PeopleMask) -> tuple[float, float]:
-        """The rate of wrong joins and the recall over folds of the people `among`, each at the threshold
-        that was taken without it."""
-        wrong = different = right = same = 0.0
-        for fold, at in taken:
-            joins = self.joins[max(at, 0)]
-            everyone, others = among.astype(np.float64), (among & ~fold).astype(np.float64)
-            different += float(joins.count_different_pairs(everyone) - joins.count_different_pairs(others))
-            same += float(fold @ (joins.face_counts * (joins.face_counts - 1) / 2))
-            if at >= 0:
-                wrong += float(joins.count_wrongly_joined(everyone) - joins.count_wrongly_joined(others))
-                right += float(fold @ joins.same_joined)
-        return wrong / different if different else 0.0, right / same if same else 0.0
-
-    def build_result(self, whole: _SupportedRange, cap: int, held_out: tuple[float, float]) -> CalibratedThreshold:
-        highest = max(min(whole.highest, cap), 0)
-        at = max(self.choose(whole, cap), 0)
-        joins = self.joins[at]
-        return CalibratedThreshold(
-            self.thresholds[at],
-            self.thresholds[whole.lowest_equivalent(highest) if whole.highest >= 0 else 0],
-            self.thresholds[highest],
-            wrong=float(joins.wrong_rate(joins.unit_weights)),
-            bound=bound_wrong_rate(joins, self._seed),
-            recall=float(joins.recall(joins.unit_weights)),
-            held_out=held_out[0],
-            held_out_recall=held_out[1],
-            kept=min(whole.highest, cap) >= 0,
-        )
+    def _count_pairs_of_fold(self, fold: PeopleMask, at: int, people: PeopleMask) -> Float64:
+        """Count the pairs with a person of a fold: wrongly joined, different, rightly joined, same."""
+        pairs = self.joins[max(at, 0)]
+        everyone, others = people.astype(np.float64), (people & ~fold).astype(np.float64)
+        different = pairs.count_different_pairs(everyone) - pairs.count_different_pairs(others)
+        same = pairs.count_same_pairs(fold.astype(np.float64))
+        if at == _NO_THRESHOLD:  # nothing is joined
+            return np.array([0.0, different, 0.0, same])
+        wrong = pairs.count_wrongly_joined(everyone) - pairs.count_wrongly_joined(others)
+        return np.array([wrong, different, fold @ pairs.same_joined, same])

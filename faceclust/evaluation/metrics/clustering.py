@@ -1,4 +1,4 @@
-"""How well groups match persons: BCubed, pairwise and by information."""
+"""Agreement of a clustering with the true persons: BCubed, pairwise and information scores."""
 
 from __future__ import annotations
 
@@ -7,52 +7,58 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faceclust.evaluation.metrics.contingency import build_contingency
+
 
 @dataclass(frozen=True)
 class Score:
-    """Precision, recall, and F, their harmonic mean."""
+    """Precision, recall and their harmonic mean F."""
 
     precision: float
     recall: float
 
     @property
     def f(self) -> float:
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+        """The F-measure; 0 if precision and recall are both 0."""
+        return _harmonic_mean(self.precision, self.recall)
 
 
 def bcubed(groups: ArrayLike, persons: ArrayLike) -> Score:
-    """BCubed (Bagga & Baldwin 1998): the mean over faces of the share of its group that is its
-    person (precision), and of its person that is in its group (recall). A negative group is
-    a face alone."""
-    both, group, person = _contingency(groups, persons)
-    n = group.sum()
+    """BCubed precision and recall (Bagga & Baldwin 1998).
+
+    Precision is the mean over faces of the share of the face's group that is its person. Recall is
+    the mean share of the face's person that is in its group. A negative group is a singleton.
+    """
+    table = build_contingency(groups, persons)
+    n = table.counts.sum()
     return Score(
-        precision=float((both.counts**2 / group[both.groups]).sum() / n),
-        recall=float((both.counts**2 / person[both.persons]).sum() / n),
+        precision=float((table.counts**2 / table.group_sizes[table.groups]).sum() / n),
+        recall=float((table.counts**2 / table.person_sizes[table.persons]).sum() / n),
     )
 
 
 def pairwise(groups: ArrayLike, persons: ArrayLike) -> Score:
-    """Over all pairs of faces: the share of pairs put together that are one person (precision),
-    and of pairs of one person that are put together (recall); 1 where there is no such pair."""
-    both, group, person = _contingency(groups, persons)
+    """Precision and recall over all pairs of faces; 1 if there is no pair to count.
 
-    def pairs(counts: NDArray[np.float64]) -> float:
-        return float((counts * (counts - 1) / 2).sum())
+    Precision is the share of pairs in one group that are one person. Recall is the share of pairs
+    of one person that are in one group.
+    """
+    table = build_contingency(groups, persons)
+    correct, grouped, same = map(_count_pairs, (table.counts, table.group_sizes, table.person_sizes))
+    return Score(precision=correct / grouped if grouped else 1.0, recall=correct / same if same else 1.0)
 
-    right = pairs(both.counts)
-    return Score(
-        precision=right / pairs(group) if pairs(group) else 1.0,
-        recall=right / pairs(person) if pairs(person) else 1.0,
-    )
+
+def _count_pairs(counts: NDArray[np.float64]) -> float:
+    return float((counts * (counts - 1) / 2).sum())
 
 
 @dataclass(frozen=True)
 class InformationScores:
-    """What groups tell of persons, by entropies over the faces: `homogeneity`, 1 where no group holds
-    two persons, `completeness`, 1 where no person is in two groups, and `nmi`, the mutual information
-    over the geometric mean of the two entropies."""
+    """Scores from entropies over the faces, 0 to 1.
+
+    `homogeneity` is 1 if no group holds two persons, `completeness` is 1 if no person is in two
+    groups. `nmi` is the mutual information over the geometric mean of the two entropies.
+    """
 
     homogeneity: float
     completeness: float
@@ -61,59 +67,39 @@ class InformationScores:
     @property
     def v_measure(self) -> float:
         """The harmonic mean of homogeneity and completeness."""
-        total = self.homogeneity + self.completeness
-        return 2 * self.homogeneity * self.completeness / total if total else 0.0
+        return _harmonic_mean(self.homogeneity, self.completeness)
+
+
+def _harmonic_mean(a: float, b: float) -> float:
+    return 2 * a * b / (a + b) if a + b else 0.0
 
 
 def information_scores(groups: ArrayLike, persons: ArrayLike) -> InformationScores:
-    """Homogeneity 1 − H(person | group) / H(person), completeness 1 − H(group | person) / H(group)
-    and V-measure (Rosenberg & Hirschberg 2007); NMI = I / √(H(group) H(person)) (Strehl & Ghosh 2002).
-    Over the arithmetic mean of the entropies NMI is the V-measure itself. An entropy of 0 counts
-    as fully explained; NMI is 1 where both are 0, and 0 where one is. A negative group is a face alone."""
-    both, group, person = _contingency(groups, persons)
-    of_groups, of_persons = _entropy(group), _entropy(person)
-    shared = max(0.0, of_groups + of_persons - _entropy(both.counts))
+    """Homogeneity, completeness and V-measure (Rosenberg & Hirschberg 2007), and NMI (Strehl & Ghosh 2002).
+
+    Homogeneity is 1 − H(person | group) / H(person), completeness 1 − H(group | person) / H(group),
+    NMI = I / √(H(group) H(person)). NMI over the arithmetic mean of the entropies would be the
+    V-measure itself. An entropy of 0 counts as fully explained. NMI is 1 if both entropies are 0,
+    and 0 if one is. A negative group is a singleton.
+    """
+    table = build_contingency(groups, persons)
+    of_groups, of_persons = _entropy(table.group_sizes), _entropy(table.person_sizes)
+    mutual = max(0.0, of_groups + of_persons - _entropy(table.counts))
     mean = float(np.sqrt(of_groups * of_persons))
     return InformationScores(
-        homogeneity=min(1.0, shared / of_persons) if of_persons else 1.0,
-        completeness=min(1.0, shared / of_groups) if of_groups else 1.0,
-        nmi=min(1.0, shared / mean) if mean else float(of_groups == of_persons),
+        homogeneity=min(1.0, mutual / of_persons) if of_persons else 1.0,
+        completeness=min(1.0, mutual / of_groups) if of_groups else 1.0,
+        nmi=min(1.0, mutual / mean) if mean else float(of_groups == of_persons),
     )
 
 
-def count_conflicts(groups: ArrayLike, photos: ArrayLike) -> int:
-    """How many groups hold two faces of one photo; a negative group is a face alone."""
-    both, group, _ = _contingency(groups, photos)
-    return len(np.unique(both.groups[both.counts > 1])) if len(group) else 0
-
-
-def separate_singletons(groups: ArrayLike) -> NDArray[np.int64]:
-    """The groups, with one of its own for every face that is alone: whose group is negative."""
-    group = np.array(groups, dtype=np.int64)
-    alone = np.flatnonzero(group < 0)
-    group[alone] = group.max(initial=0) + 1 + np.arange(len(alone))
-    return group
-
-
 def _entropy(counts: NDArray[np.float64]) -> float:
-    """In nats, of shares in proportion to the counts."""
+    """The entropy in nats of a distribution proportional to the counts."""
     shares = counts / counts.sum()
     return float(max(0.0, -(shares * np.log(shares)).sum())) if len(counts) > 1 else 0.0
 
 
-@dataclass(frozen=True)
-class _ContingencyCells:
-    groups: NDArray[np.intp]
-    persons: NDArray[np.intp]
-    counts: NDArray[np.float64]
-
-
-def _contingency(
-    groups: ArrayLike, persons: ArrayLike
-) -> tuple[_ContingencyCells, NDArray[np.float64], NDArray[np.float64]]:
-    _, group = np.unique(separate_singletons(groups), return_inverse=True)
-    _, person = np.unique(np.asarray(persons), return_inverse=True)
-    width = int(person.max(initial=0)) + 1
-    cells, counts = np.unique(group * width + person, return_counts=True)
-    found = _ContingencyCells(cells // width, cells % width, counts.astype(np.float64))
-    return found, np.bincount(group).astype(np.float64), np.bincount(person).astype(np.float64)
+def count_conflicts(groups: ArrayLike, photos: ArrayLike) -> int:
+    """Count the groups with two faces of one photo; a negative group is a singleton."""
+    table = build_contingency(groups, photos)
+    return len(np.unique(table.groups[table.counts > 1]))

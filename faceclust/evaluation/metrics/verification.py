@@ -1,8 +1,8 @@
-"""Same or different? The protocol of Labeled Faces in the Wild and FaceNet's VAL at FAR.
+"""Verification scores: the protocol of Labeled Faces in the Wild, FaceNet's VAL at FAR, the ROC curve.
 
-Everywhere `distances` (n,) are squared L2, `same` (n,) tells whether a pair is one person, and a pair
-is accepted where its distance is below a threshold. A pair that could not be compared, since a face
-was not found, has distance infinity: no threshold accepts it.
+In all functions, `distances` (n,) are squared L2, and `same` (n,) is true for pairs of one person. A pair is
+accepted if its distance is below a threshold. A pair with a missing face has the distance infinity: no
+threshold accepts it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class VerificationScores:
-    """Means over the folds; each `…_error` is the standard error of the mean, None of a single
-    fold. `val` and `far` are measured on each held-out fold at the threshold the other folds gave for
-    `target_far`; `strict` is the mean of these thresholds, `threshold` of those for the accuracy."""
+    """Means over the folds, each with the standard error of the mean, None for a single fold.
+
+    `val` and `far` are measured on each held-out fold, at the threshold chosen for `target_far` on the
+    other folds. `far_threshold` is the mean of these thresholds, `threshold` the mean of those chosen
+    for the accuracy.
+    """
 
     accuracy: float
     accuracy_error: float | None
@@ -36,22 +39,22 @@ class VerificationScores:
 def verify_folds(
     distances: Distances, same: BoolArray, folds: NDArray[np.int32], target_far: float = 1e-3
 ) -> VerificationScores:
-    """Score pairs by the protocol of LFW (Huang et al. 2007), "view 2": for each fold, the thresholds
-    that are best on all others. Of a single fold they are chosen on the fold itself.
+    """Score pairs by the protocol of LFW (Huang et al. 2007), "view 2".
 
-    The accuracy is the share of pairs judged rightly; a pair that could not be compared is an
-    error, whatever it is. VAL and FAR: see `val_and_far`.
+    Each fold is scored at the thresholds that are best on all other folds; a single fold at its own.
+    The accuracy is the share of pairs judged correctly; a pair with a missing face is always an
+    error. For VAL and FAR see `val_and_far`.
     """
-    accuracy, thresholds, vals, fars, stricts = [], [], [], [], []
-    distances, numbers = distances.astype(np.float64), np.unique(folds)
-    for fold in numbers:
+    accuracy, thresholds, vals, fars, far_thresholds = [], [], [], [], []
+    distances, fold_numbers = distances.astype(np.float64), np.unique(folds)
+    for fold in fold_numbers:
         test = folds == fold
-        train = ~test if len(numbers) > 1 else test
+        train = ~test if len(fold_numbers) > 1 else test
         thresholds.append(best_threshold(distances[train], same[train]))
-        right = ((distances[test] < thresholds[-1]) == same[test]) & np.isfinite(distances[test])
-        accuracy.append(right.mean())
-        stricts.append(threshold_at_far(distances[train & ~same], target_far))
-        val, far = val_and_far(distances[test], same[test], stricts[-1])
+        correct = ((distances[test] < thresholds[-1]) == same[test]) & np.isfinite(distances[test])
+        accuracy.append(correct.mean())
+        far_thresholds.append(threshold_at_far(distances[train & ~same], target_far))
+        val, far = val_and_far(distances[test], same[test], far_thresholds[-1])
         vals.append(val)
         fars.append(far)
     return VerificationScores(
@@ -61,45 +64,49 @@ def verify_folds(
         val=_mean_without_nan(vals),
         val_error=standard_error(vals),
         far=_mean_without_nan(fars),
-        far_threshold=float(np.mean(stricts)),
+        far_threshold=float(np.mean(far_thresholds)),
         target_far=target_far,
     )
 
 
 def _mean_without_nan(values: Sequence[float]) -> float:
-    """Over the folds that have a value: one without pairs of one kind has no VAL or no FAR."""
+    """The mean over folds with a value: a fold without pairs of one kind has no VAL or no FAR."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
 def standard_error(values: Sequence[float]) -> float | None:
-    """The standard error of the mean over folds, as published with LFW (Huang et al. 2007, §4): σ̂
-    through √folds, with σ̂ over n − 1. None for one value."""
+    """The standard error of the mean over folds, as published with LFW (Huang et al. 2007, §4).
+
+    It is σ̂ / √folds with σ̂ over n − 1; None for fewer than two values.
+    """
     known = [value for value in values if not np.isnan(value)]
     return float(np.std(known, ddof=1) / np.sqrt(len(known))) if len(known) > 1 else None
 
 
 def val_and_far(distances: Distances, same: BoolArray, threshold: float) -> tuple[float, float]:
-    """The validation rate and the false accept rate at a threshold (Schroff, Kalenichenko and Philbin
-    2015, FaceNet, §4): with TA the pairs of one person that are accepted, FA those of two people,
-    VAL = |TA| / |same| (equation 5) and FAR = |FA| / |different| (equation 6); not a number of no pairs."""
+    """The validation rate and the false accept rate at a threshold (FaceNet: Schroff et al. 2015, §4).
+
+    TA are the accepted pairs of one person, FA those of two people. VAL = |TA| / |same| (equation 5),
+    FAR = |FA| / |different| (equation 6). A rate over no pairs is nan.
+    """
     accepted = distances.astype(np.float64) < threshold
     return _accepted_share(accepted[same]), _accepted_share(accepted[~same])
 
 
-def _accepted_share(of: BoolArray) -> float:
-    return float(of.mean()) if len(of) else float("nan")
+def _accepted_share(accepted: BoolArray) -> float:
+    return float(accepted.mean()) if len(accepted) else float("nan")
 
 
 def best_threshold(distances: Distances, same: BoolArray) -> float:
-    """The threshold with most right answers; of several, the one in the middle of the list."""
+    """The threshold with the most correct judgements; on a tie, the middle one."""
     order = np.argsort(distances, kind="stable")
     ordered = distances[order].astype(np.float64)
     gain = np.concatenate([[0], np.cumsum(np.where(same[order], 1, -1))])
-    # A threshold lies before all distances, between two that differ, or after the last.
+    # A threshold lies below all distances, between two that differ, or above the last.
     passed = np.nextafter(np.concatenate([[0.0], ordered]), np.inf)
     cuts = np.concatenate([ordered[:1], (ordered[:-1] + ordered[1:]) / 2, passed[-1:]])
-    cuts = np.where(np.isfinite(cuts), np.maximum(cuts, passed), passed)  # neighbours have no middle
+    cuts = np.where(np.isfinite(cuts), np.maximum(cuts, passed), passed)  # adjacent floats have no middle
     cuts[0] = ordered[0]
     possible = np.concatenate([[True], ordered[:-1] < ordered[1:], np.isfinite(ordered[-1:])])
     best = np.flatnonzero(possible & (gain == gain[possible].max()))
@@ -107,14 +114,18 @@ def best_threshold(distances: Distances, same: BoolArray) -> float:
 
 
 def is_resolvable(different: int, far: float) -> bool:
-    """Whether so many pairs of two people can tell of a false accept rate: it must be one pair of them
-    at least. Of fewer, no pair accepted and one accepted are both far from it."""
+    """True if so many pairs of two people can measure a false accept rate of `far`.
+
+    The rate has to be at least one pair. With fewer, accepting no pair and accepting one are both far from it.
+    """
     return different * far >= 1 - 1e-9
 
 
 def threshold_at_far(impostor_distances: Distances, far: float) -> float:
-    """The largest threshold that accepts at most the share `far` of different-person pairs; infinity
-    where that is all of them."""
+    """The largest threshold that accepts at most the share `far` of the pairs of two people.
+
+    It is infinity if that is all of them.
+    """
     ordered = np.sort(impostor_distances)
     allowed = int(np.floor(far * len(ordered) + 1e-9))
     return float(ordered[allowed]) if allowed < len(ordered) else float("inf")
@@ -122,10 +133,12 @@ def threshold_at_far(impostor_distances: Distances, far: float) -> float:
 
 @dataclass(frozen=True)
 class Roc:
-    """The receiver operating characteristic: FAR and VAL (k,) of every threshold that tells them
-    apart, both from 0 to 1. `thresholds` (k,) rise; at the first nothing is accepted, at each other
-    all pairs up to a distance, which is the largest number below it. Where pairs could not be
-    compared the last is infinite: to it leads what guessing would give them."""
+    """The receiver operating characteristic: FAR and VAL (k,), both from 0 to 1, at rising `thresholds` (k,).
+
+    At the first threshold no pair is accepted. Each other threshold is the next float above a distance,
+    and accepts all pairs up to it. With missing faces the last threshold is infinity: the line to it
+    gives those pairs what guessing would.
+    """
 
     far: NDArray[np.float64]
     val: NDArray[np.float64]
@@ -133,34 +146,41 @@ class Roc:
 
     @property
     def auc(self) -> float:
-        """The area under the curve, by trapezoids. It equals the statistic of Mann and Whitney (1947):
-        the probability that a pair of one person, drawn at random, is nearer than one of two people;
-        a tie counts one half (Hanley and McNeil 1982)."""
+        """The area under the curve, by trapezoids.
+
+        It equals the statistic of Mann and Whitney (1947): the probability that a random pair of one
+        person is nearer than one of two people. A tie counts one half (Hanley and McNeil 1982).
+        """
         steps = np.diff(self.far)
         return float((steps * (self.val[1:] + self.val[:-1]) / 2).sum())
 
     @property
     def equal_error_point(self) -> tuple[float, float]:
-        """The equal error rate, where as many pairs of two people are accepted as of one person are
-        not (FAR = 1 − VAL), on the straight line between two points of the curve; and the threshold
-        there, that of the point before the crossing."""
-        apart = self.far - (1 - self.val)  # rises from −1 to 1
-        after = int(np.argmax(apart >= 0))
+        """The equal error rate and its threshold.
+
+        At this rate, as many pairs of two people are accepted as of one person are rejected
+        (FAR = 1 − VAL). It is interpolated between two points of the curve; the threshold is that of the
+        point before the crossing.
+        """
+        difference = self.far - (1 - self.val)  # rises from −1 to 1
+        after = int(np.argmax(difference >= 0))
         before = after - 1
-        part = -apart[before] / (apart[after] - apart[before])
+        part = -difference[before] / (difference[after] - difference[before])
         rate = self.far[before] + part * (self.far[after] - self.far[before])
         return float(rate), float(self.thresholds[after if part == 1 else before])
 
 
 def roc(distances: Distances, same: BoolArray) -> Roc:
-    """The curve (Fawcett 2006, algorithm 1: equal distances are one step). Raises ValueError unless
-    there are pairs of both kinds."""
+    """Compute the ROC curve (Fawcett 2006, algorithm 1: equal distances are one step).
+
+    Raises ValueError unless there are pairs of both kinds.
+    """
     if not same.any() or same.all():
-        raise ValueError("a curve needs pairs of one person and of two people")
+        raise ValueError("a ROC curve needs both pairs of one person and pairs of two people")
     order = np.argsort(distances, kind="stable")
-    ordered, ones = distances[order].astype(np.float64), same[order]
-    ends = np.append(np.flatnonzero(ordered[:-1] < ordered[1:]), len(ordered) - 1)  # of equal distances
-    accepted = np.cumsum(ones)[ends]
+    ordered, ordered_same = distances[order].astype(np.float64), same[order]
+    ends = np.append(np.flatnonzero(ordered[:-1] < ordered[1:]), len(ordered) - 1)  # the last of equal distances
+    accepted = np.cumsum(ordered_same)[ends]
     return Roc(
         far=np.concatenate([[0], (ends + 1 - accepted) / (~same).sum()]),
         val=np.concatenate([[0], accepted / same.sum()]),

@@ -13,7 +13,7 @@ labels = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), min_size=1, 
 
 
 @given(labels)
-def test_bcubed_and_pairwise_from_their_definitions(faces: list[tuple[int, int]]) -> None:
+def test_bcubed_and_pairwise_match_their_definitions(faces: list[tuple[int, int]]) -> None:
     groups = [g if g >= 0 else 100 + i for i, (g, _) in enumerate(faces)]
     persons = [p for _, p in faces]
     n = range(len(faces))

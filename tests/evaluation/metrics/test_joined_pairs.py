@@ -1,4 +1,4 @@
-"""Pairs put together, person by person: against counting them one by one."""
+"""Joined pairs by person, checked against counting them one by one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def split(faces: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
 
 
 @given(faces, st.data())
-def test_rates_are_those_of_copied_people(faces: list[tuple[int, int]], data: st.DataObject) -> None:
-    """A person who counts twice is two people with the same faces, whose pairs with each other are left out."""
+def test_weighted_rates_match_copied_people(faces: list[tuple[int, int]], data: st.DataObject) -> None:
+    """A weight of 2 means two people with the same faces, whose pairs with each other do not count."""
     groups, persons = split(faces)
     names = sorted(set(persons))
     weights = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(names), max_size=len(names))))
@@ -46,7 +46,7 @@ def test_rates_are_those_of_copied_people(faces: list[tuple[int, int]], data: st
 
 
 @given(faces)
-def test_everyone_counting_once_gives_the_plain_scores(faces: list[tuple[int, int]]) -> None:
+def test_unit_weights_give_the_plain_scores(faces: list[tuple[int, int]]) -> None:
     groups, persons = [group for group, _ in faces], [person for _, person in faces]
     joins = JoinedPairs.from_groups(groups, persons)
     assert joins.score() == pairwise(groups, persons)
@@ -55,6 +55,6 @@ def test_everyone_counting_once_gives_the_plain_scores(faces: list[tuple[int, in
     assert (precision[0], recall[0]) == pytest.approx((expected.precision, expected.recall))
 
 
-def test_people_are_drawn_the_same_each_time() -> None:
+def test_bootstrap_is_deterministic() -> None:
     draws = bootstrap_people(7, draws=50, seed=3)
     assert (draws.sum(axis=1) == 7).all() and np.array_equal(draws, bootstrap_people(7, draws=50, seed=3))

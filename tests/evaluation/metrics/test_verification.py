@@ -1,4 +1,4 @@
-"""Verification scores against scikit-learn, and against slow ones written from the definitions."""
+"""Verification scores against scikit-learn and slow references."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ a_distance = st.one_of(st.sampled_from([0.0, 0.5, 1.0, 1.1, 4.0, math.inf]), st.
 pairs = st.lists(st.tuples(a_distance, st.booleans()), min_size=2, max_size=40)
 
 
-def arrays(made: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
-    distances, same = np.array([d for d, _ in made]), np.array([s for _, s in made])
+def arrays(pairs: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
+    distances, same = np.array([d for d, _ in pairs]), np.array([s for _, s in pairs])
     assume(same.any() and not same.all())
     return distances, same
 
 
 @given(pairs)
-def test_no_threshold_is_better_than_the_best(made: list[tuple[float, bool]]) -> None:
-    distances, same = np.array([d for d, _ in made]), np.array([s for _, s in made])
+def test_no_threshold_beats_best_threshold(pairs: list[tuple[float, bool]]) -> None:
+    distances, same = np.array([d for d, _ in pairs]), np.array([s for _, s in pairs])
 
     def right(threshold: float) -> int:
         return int(((distances < threshold) == same).sum())
@@ -45,8 +45,8 @@ def test_no_threshold_is_better_than_the_best(made: list[tuple[float, bool]]) ->
 
 
 @given(pairs)
-def test_the_curve_is_scikit_learns(made: list[tuple[float, bool]]) -> None:
-    distances, same = arrays(made)
+def test_roc_matches_scikit_learn(pairs: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(pairs)
     curve = roc(distances, same)
     scores = -np.where(np.isinf(distances), 1e9, distances)
     far, val, thresholds = roc_curve(same, scores, drop_intermediate=False)
@@ -58,15 +58,15 @@ def test_the_curve_is_scikit_learns(made: list[tuple[float, bool]]) -> None:
 
 
 @given(pairs)
-def test_the_area_is_mann_and_whitneys(made: list[tuple[float, bool]]) -> None:
-    distances, same = arrays(made)
+def test_auc_is_the_mann_whitney_statistic(pairs: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(pairs)
     wins = [1.0 if a < b else 0.5 if a == b else 0.0 for a in distances[same] for b in distances[~same]]
     assert roc(distances, same).auc == pytest.approx(np.mean(wins))
 
 
 @given(pairs)
-def test_every_point_of_the_curve_is_val_and_far_at_its_threshold(made: list[tuple[float, bool]]) -> None:
-    distances, same = arrays(made)
+def test_each_point_of_the_roc_is_val_and_far_at_its_threshold(pairs: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(pairs)
     curve = roc(distances, same)
     for far, val, threshold in zip(curve.far, curve.val, curve.thresholds, strict=True):
         if math.isfinite(threshold):
@@ -78,11 +78,11 @@ def test_every_point_of_the_curve_is_val_and_far_at_its_threshold(made: list[tup
 
 
 @given(pairs)
-def test_at_the_equal_error_rate_both_errors_are_alike(made: list[tuple[float, bool]]) -> None:
-    distances, same = arrays(made)
+def test_both_errors_are_equal_at_the_equal_error_rate(pairs: list[tuple[float, bool]]) -> None:
+    distances, same = arrays(pairs)
     curve = roc(distances, same)
     rate, threshold = curve.equal_error_point
-    # On the curve of straight lines, the point with this FAR has this share of misses: search for it.
+    # Search the piecewise linear curve for the point where both errors are equal.
     low, high = 0.0, float(len(curve.far) - 1)
     for _ in range(80):
         at = (low + high) / 2
@@ -95,7 +95,7 @@ def test_at_the_equal_error_rate_both_errors_are_alike(made: list[tuple[float, b
         assert far <= rate + 1e-9 and 1 - val >= rate - 1e-9
 
 
-def test_the_equal_error_rate_of_known_pairs() -> None:
+def test_equal_error_rate_of_known_pairs() -> None:
     distances = np.array([1.0, 2, 3, 4, 2.5, 5, 6, 7])
     same = np.arange(8) < 4
     rate, threshold = roc(distances, same).equal_error_point  # below 3 one of four is accepted, two are not
@@ -103,7 +103,7 @@ def test_the_equal_error_rate_of_known_pairs() -> None:
     assert 3 < threshold < 4.0001
 
 
-def test_a_curve_needs_both_kinds() -> None:
+def test_roc_needs_pairs_of_both_kinds() -> None:
     for same in ([True, True], [False, False]):
         with pytest.raises(ValueError, match="two people"):
             roc(np.array([1.0, 2]), np.array(same))
@@ -121,7 +121,7 @@ def test_verification_of_known_pairs() -> None:
     assert verify_folds(np.where(same, np.inf, distances), same, folds).val == 0
 
 
-def test_the_protocol_from_its_definition() -> None:
+def test_protocol_matches_its_definition() -> None:
     rng = np.random.default_rng(1)
     same, folds = rng.random(400) < 0.5, np.repeat(np.arange(8, dtype=np.int32), 50)
     distances = np.round(rng.normal(np.where(same, 1.0, 1.8), 0.4), 1)  # with ties
@@ -145,35 +145,35 @@ def test_the_protocol_from_its_definition() -> None:
     assert scores.val_error == pytest.approx(np.std(vals, ddof=1) / math.sqrt(8))
 
 
-def test_pairs_that_could_not_be_compared_are_errors_whatever_they_are() -> None:
+def test_pairs_without_a_face_are_always_errors() -> None:
     distances, folds = np.array([0.1, np.inf, 3.0, np.inf]), np.zeros(4, np.int32)
     scores = verify_folds(distances, np.array([True, True, False, False]), folds)
     assert scores.accuracy == 0.5
-    assert scores.accuracy_error is None and scores.val_error is None  # of one fold
+    assert scores.accuracy_error is None and scores.val_error is None  # a single fold
     assert (scores.val, scores.far) == (0.5, 0)
 
 
-def test_a_fold_with_pairs_of_one_kind_has_no_rate_of_the_other() -> None:
+def test_fold_with_one_kind_of_pairs_has_no_rate_for_the_other() -> None:
     same = np.array([True, True, False, False, True, False])
     distances = np.array([0.1, 0.2, 3.0, 4.0, 0.3, 5.0])
     scores = verify_folds(distances, same, np.array([0, 0, 1, 1, 2, 2], np.int32))
     assert (scores.accuracy, scores.val, scores.far) == (1, 1, 0.5)  # fold 1 at 5.0, fold 2 at 3.0
 
 
-def test_threshold_at_far_accepts_no_more_than_it_says() -> None:
+def test_threshold_at_far_accepts_at_most_far() -> None:
     impostors = np.arange(1000) / 1000
     assert (impostors < threshold_at_far(impostors, 0.01)).sum() == 10
     assert (impostors < threshold_at_far(impostors, 0)).sum() == 0
     assert (impostors < threshold_at_far(impostors, 0.29)).sum() == 290  # whose product is below 290
     assert threshold_at_far(impostors, 1) == np.inf
-    assert (np.ones(1000) < threshold_at_far(np.ones(1000), 0.5)).sum() == 0  # all of them, or none
+    assert (np.ones(1000) < threshold_at_far(np.ones(1000), 0.5)).sum() == 0  # all or none
 
 
-def test_what_so_many_pairs_can_tell() -> None:
+def test_resolvable_rates() -> None:
     assert is_resolvable(1000, 1e-3) and is_resolvable(10, 0.1)
     assert not is_resolvable(999, 1e-3) and not is_resolvable(3000, 1e-4)
 
 
-def test_the_standard_error() -> None:
+def test_standard_error() -> None:
     assert standard_error([1.0]) is None
     assert standard_error([0.9, 1.0, float("nan")]) == pytest.approx(0.05)  # σ̂ = 0.1/√2, over √2

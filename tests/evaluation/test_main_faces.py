@@ -1,0 +1,86 @@
+"""Measuring the main face of each picture in worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceclust.evaluation import main_faces
+from faceclust.evaluation.main_faces import find_main_faces
+from faceclust.packs.registry import load_pack
+from faceclust.progress import SilentProgress
+from faceclust.types import UInt8
+from tests.support.sample_photos import COLLINS, HOPPER, portrait, save
+
+
+@dataclass(frozen=True)
+class KillOnBlack:
+    """Kills the worker process on a black picture."""
+
+    signal_name: str
+
+    def __call__(self, pixels: UInt8) -> UInt8:
+        if not pixels.any():
+            os.kill(os.getpid(), getattr(signal, self.signal_name))
+        return pixels
+
+
+class Notes(SilentProgress):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.steps = 0
+
+    def advance(self, steps: int = 1, **counts: int) -> None:
+        self.steps += steps
+
+    def note(self, message: str) -> None:
+        self.messages.append(message)
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("measured again")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    return [
+        save(portrait(COLLINS).resize((300, 300)), tmp_path / "collins.png"),
+        save(Image.new("RGB", (300, 300)), tmp_path / "black.png"),
+        tmp_path / "missing.png",
+        save(portrait(HOPPER).resize((240, 300)), tmp_path / "hopper.png"),
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@pytest.mark.parametrize(("signal_name", "is_cached"), [("SIGSEGV", True), ("SIGKILL", False)])
+def test_picture_that_kills_its_worker_counts_as_unreadable(
+    pictures: list[Path], signal_name: str, is_cached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress, pack = Notes(), load_pack("dlib")
+    kill = KillOnBlack(signal_name)
+    faces = find_main_faces(pictures, pack, degradation=kill, workers=1, progress=progress)
+    assert faces.found.tolist() == [True, False, False, True]
+    assert not faces.chip[1].any() and faces.chip[3].any()
+    assert progress.messages == [f"skipped {pictures[1]}: its process died twice: signal {signal_name}"]
+    assert progress.steps == len(pictures)
+    # A crash will happen again, so it is cached; too little memory may suffice another day.
+    monkeypatch.setattr(main_faces, "run_isolated", refuse)
+    if is_cached:
+        again = find_main_faces(pictures, pack, degradation=kill)
+        np.testing.assert_array_equal(again.chip, faces.chip)
+    else:
+        with pytest.raises(AssertionError, match="measured again"):
+            find_main_faces(pictures, pack, degradation=kill)
+
+
+def test_no_pictures_have_no_faces() -> None:
+    pack = load_pack("dlib")
+    faces = find_main_faces([], pack)
+    assert faces.found.shape == (0,) and faces.chip.shape == (0, pack.embedder.dimension)
