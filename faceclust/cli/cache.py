@@ -9,9 +9,10 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.lazy_group import CommandGroup
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.errors import UsageError
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clear, prune_caches
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.maintenance import Deletion, PrunePlan

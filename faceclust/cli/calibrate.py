@@ -10,8 +10,8 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.output.histogram import histogram_lines
-from faceclust.cli.terminal.text import format_count
 from faceclust.store.calibrations import MAX_THRESHOLD
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration

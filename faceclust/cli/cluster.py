@@ -19,8 +19,8 @@ from faceclust.cli.output.grouping import (
     print_group_changes,
     suggest_full_run,
 )
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
 from faceclust.types import ClusterParams
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from faceclust.cli.common import library_option, open_library
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, write_rows
+from faceclust.text.plural import format_count
 
 
 @click.command("export")

@@ -10,8 +10,9 @@ import click
 
 from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.text import format_count, limit_lines, printable
+from faceclust.cli.terminal.text import limit_lines, printable
 from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.outputs.sidecars import SidecarPlan

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.people.names import person_key
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.forgetting import ForgetPlan

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import effective_events, to_record
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.people.events import Event

@@ -10,8 +10,8 @@ import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library

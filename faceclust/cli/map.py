@@ -8,8 +8,8 @@ import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_cluster
 from faceclust.cli.terminal.output_file import resolve_output_file, write_output
-from faceclust.cli.terminal.text import format_count
 from faceclust.outputs.map.layout import require_method
+from faceclust.text.plural import format_count
 
 
 @click.command("map")

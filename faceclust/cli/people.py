@@ -9,8 +9,8 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
 from faceclust.cli.output.people import print_people_table
-from faceclust.cli.terminal.text import format_count
 from faceclust.outputs.overview import format_year_range
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.outputs.overview import Overview

@@ -10,8 +10,8 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
 
 _DEFAULT_NAME = "faceclust-report"
 

@@ -13,11 +13,11 @@ from faceclust.cli.common import json_option, library_option, print_json
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.interrupt import stop_on_interrupt
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
 from faceclust.scan.unchanged import scan_if_unchanged
 from faceclust.store.find_library import find_library_for_scan
 from faceclust.store.home import LibraryHome
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult

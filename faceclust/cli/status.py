@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.library.status import library_status
+from faceclust.text.plural import format_count
 
 
 @click.command("status")

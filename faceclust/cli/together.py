@@ -9,7 +9,7 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.table import table_lines
-from faceclust.cli.terminal.text import format_count
+from faceclust.text.plural import format_count
 
 
 @click.command("together")

@@ -8,8 +8,8 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.cli.output.answers import count_faces_by_name, print_changes
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
+from faceclust.text.plural import format_count
 
 
 @click.command("undo")

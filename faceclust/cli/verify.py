@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.library.identification import is_face_id, verify
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.identification import Verification

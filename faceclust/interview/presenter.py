@@ -12,8 +12,8 @@ from faceclust.outputs.overview import format_year_range
 from faceclust.outputs.report.timeline import select_faces_across_years
 from faceclust.people.event_text import describe_similarity
 from faceclust.people.similarity import GroupDistances
+from faceclust.text.plural import format_count
 from faceclust.types import FaceOccurrence
-from faceclust.types.plural import format_count
 
 #: Faces at least this probably wrong are shown when their group is asked about.
 _MIN_OUTLIER_PROBABILITY = 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from faceclust.people.events import Event
+from faceclust.text.plural import format_count
 from faceclust.types import OPERATING_POINT
 
 
@@ -16,7 +17,7 @@ def describe_event(event: Event) -> str:
 def _describe_without_source(event: Event) -> str:
     count, confirmed = len({face.face_id for face in event.faces}), sum(face.confirmed for face in event.faces)
     partly = f", {confirmed} of them confirmed" if event.kind == "name" and confirmed < count else ""
-    faces = f"({count} face{'' if count == 1 else 's'}{partly})"
+    faces = f"({format_count(count, 'face')}{partly})"
     if event.kind == "rename":
         return f"{event.name} is now called {event.to}"
     if event.kind == "merge" and event.name is not None:
@@ -33,7 +34,7 @@ def _describe_without_source(event: Event) -> str:
         "found": "found again after an edit",
         "undo": "taken back",
     }[event.kind]
-    rest = f", not {len(event.rest)} other{'' if len(event.rest) == 1 else 's'}" if event.rest and event.name else ""
+    rest = f", not {format_count(len(event.rest), 'other')}" if event.rest and event.name else ""
     return f"{action} {faces}{rest}" if event.faces else str(action)
 
 

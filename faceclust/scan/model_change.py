@@ -11,6 +11,7 @@ from faceclust.scan.folder import ScanFolder
 from faceclust.store.folder_cache import UnusableCacheError, read_photo_names
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import stored_name
+from faceclust.text.plural import format_count
 
 #: The total time is estimated after this many photos or seconds, if at least as many are left.
 ESTIMATE_AFTER_PHOTOS = 50
@@ -75,5 +76,5 @@ def format_duration(seconds: float) -> str:
         return f"about {max(5, 5 * round(seconds / 5))} seconds"
     minutes = round(seconds / 60)
     if minutes < 90:
-        return f"about {minutes} minute{'' if minutes == 1 else 's'}"
+        return f"about {format_count(minutes, 'minute')}"
     return f"about {seconds / 3600:.0f} hours"

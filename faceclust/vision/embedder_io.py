@@ -10,6 +10,7 @@ import numpy as np
 from faceclust.errors import PackError
 from faceclust.packs.pack import EmbedderSpec
 from faceclust.packs.session import Shape, format_shape
+from faceclust.text.plural import format_count
 from faceclust.types import Float32
 
 
@@ -32,9 +33,7 @@ class EmbedderIO:
         found = outputs.get(self.vector_output) if self.vector_output is not None else next(iter(outputs.values()))
         if found is None or found.size != n * dimension or (n > 1 and found.shape[0] != n):
             shape = "none" if found is None else format_shape(found.shape)
-            raise PackError(
-                f"for {n} face{'s' if n > 1 else ''} the embedder returned {shape}; expected {n}×{dimension}"
-            )
+            raise PackError(f"for {format_count(n, 'face')} the embedder returned {shape}; expected {n}×{dimension}")
         return np.asarray(found.reshape(n, dimension))
 
     def read_norms(self, outputs: Mapping[str, Float32], vectors: Float32) -> Float32:

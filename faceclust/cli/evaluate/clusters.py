@@ -11,7 +11,6 @@ from faceclust.cli.common import json_option, library_option, open_library, prin
 from faceclust.cli.evaluate.clusters_output import METHOD_TITLES, bcubed_curves, groupings_record, print_groupings
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 from faceclust.evaluation.embedding_files import label_saved_faces, read_embedding_file
 from faceclust.evaluation.ground_truth import label_library_faces
@@ -23,6 +22,7 @@ from faceclust.evaluation.thresholds import (
     score_groupings,
 )
 from faceclust.outputs.plots import draw_threshold_curves
+from faceclust.text.plural import format_count
 
 _FILE = click.Path(path_type=Path)
 _NORM_TOLERANCE = 0.01  # relative; smaller changes of the norm are not worth a note

@@ -9,9 +9,9 @@ import click
 import numpy as np
 
 from faceclust.cli.evaluate.formatting import NO_VALUE, format_score
-from faceclust.cli.terminal.text import format_count
 from faceclust.evaluation.metrics.clustering import Score
 from faceclust.evaluation.thresholds import GroupingScores, LabelledFaces, best_groupings
+from faceclust.text.plural import format_count
 
 #: The titles of the clustering methods.
 METHOD_TITLES = {

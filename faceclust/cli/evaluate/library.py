@@ -11,7 +11,8 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.evaluate.clusters_output import score_record
 from faceclust.cli.evaluate.formatting import format_score
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_score import ConfidenceInterval, Confusion, LibraryScore

@@ -14,9 +14,10 @@ from faceclust.cli.evaluate.formatting import (
     format_threshold,
 )
 from faceclust.cli.terminal.table import print_table
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.evaluation.score_pairs import PairScores, ValAtFar
 from faceclust.outputs.plots import draw_roc
+from faceclust.text.plural import format_count
 
 _HEADINGS = ["FAR", "VAL by folds", "FAR there", "threshold", "VAL, all pairs", "threshold"]
 

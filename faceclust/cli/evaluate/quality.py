@@ -12,8 +12,8 @@ from faceclust.cli.evaluate.options import pack_option, workers_option
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
 from faceclust.cli.evaluate.quality_output import draw_level_curves, level_record, print_levels
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.cli.terminal.text import format_count
 from faceclust.evaluation.sensitivity import choose_pairs, measure_degradations
+from faceclust.text.plural import format_count
 
 
 @click.command("quality")

@@ -9,9 +9,9 @@ import click
 
 from faceclust.cli.evaluate.formatting import NO_VALUE, finite_or_none, format_percent, format_threshold
 from faceclust.cli.terminal.table import print_table
-from faceclust.cli.terminal.text import format_count
 from faceclust.evaluation.sensitivity import DegradationResult
 from faceclust.outputs.plots import draw_degradations
+from faceclust.text.plural import format_count
 
 _HEADINGS = ["VAL at FAR 1e-3", "threshold", "no face found"]
 

@@ -12,10 +12,10 @@ from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.add_output import added_pack_record, print_added_pack
 from faceclust.cli.models.calibrate_output import calibrate_pack
 from faceclust.cli.models.user_model import install_from_options
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.installer.add import AddedPack
+from faceclust.text.plural import format_count
 
 _FILE = click.Path(path_type=Path)
 

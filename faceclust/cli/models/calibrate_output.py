@@ -11,13 +11,13 @@ from faceclust.cli.common import print_json
 from faceclust.cli.models.common import RADIUS_SOURCES
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.cli.terminal.table import print_table
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import FaceclustError
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.radius import UNDERSAMPLED_FACES, UNDERSAMPLED_PEOPLE, find_radius
 from faceclust.installer.manifest_text import with_radius
 from faceclust.installer.staging import lock_pack, read_manifest_text, save_manifest
 from faceclust.packs.registry import load_pack
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.radius import DistanceScore, RadiusEstimate

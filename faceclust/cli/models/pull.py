@@ -9,9 +9,10 @@ import click
 from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.common import format_size, require_licence_agreement
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.installer.pull import files_to_pull, pull_pack, size_to_pull
 from faceclust.packs.registry import load_pack
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.packs.pack import Pack

@@ -6,10 +6,11 @@ import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.common import ask_yes_or_no, pack_name_for_library
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
 from faceclust.errors import UsageError
 from faceclust.installer.remove import files_to_remove, remove_pack
 from faceclust.packs.registry import load_pack
+from faceclust.text.plural import format_count
 
 
 @click.command("remove")

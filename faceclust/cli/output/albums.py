@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.terminal.text import format_count, printable
+from faceclust.cli.terminal.text import printable
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.outputs.albums import AlbumPlan, SkippedPath

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import print_json
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import UsageError
 from faceclust.people.event_text import describe_event
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.terminal.text import format_count
 from faceclust.errors import CacheError
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.cluster.group import Grouping

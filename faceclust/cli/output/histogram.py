@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from faceclust.cli.terminal.text import format_count
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import DistanceHistogram

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import print_json
-from faceclust.cli.terminal.text import format_count, limit_lines, printable
+from faceclust.cli.terminal.text import limit_lines, printable
 from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
+from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.importers.plan import ImportPlan, UnplacedName

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.text import Text
 
 from faceclust.cli.terminal.pictures import faces_per_screen, render_faces
-from faceclust.cli.terminal.text import format_count
 from faceclust.cli.terminal.viewer import open_photo
 from faceclust.errors import UsageError
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview, parse_answer
 from faceclust.library.library import Library
+from faceclust.text.plural import format_count
 
 _KEYS = {
     QuestionKind.WHO: "a name · Enter skip · n nobody I know · ? more",

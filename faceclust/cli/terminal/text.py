@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from faceclust.types.plural import format_count as format_count
-
 
 def printable(text: str) -> str:
     """Text from a file name, with characters a terminal would act on made visible."""

@@ -16,8 +16,8 @@ from faceclust.outputs.report.values import (
     ReviewItem,
     SplitCandidate,
 )
+from faceclust.text.plural import format_count
 from faceclust.types import FaceOccurrence, Person
-from faceclust.types.plural import format_count
 
 _ReviewSide = tuple[PersonReference, FacePicture, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from faceclust.types.plural import format_count as format_count
+from faceclust.text.plural import format_count as format_count
 
 _MONTHS = "January February March April May June July August September October November December".split()
 
