@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from faceclust.errors import CacheError
 from faceclust.evaluation.degradations import Degradation
-from faceclust.evaluation.face_finder import FaceFinder, MainFace, Picture, PictureTask
+from faceclust.evaluation.main_face_finder import MainFace, MainFaceFinder, Picture, PictureTask
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
@@ -138,7 +138,7 @@ def _measure(
     rows: dict[int, dict[int, MainFace | None]] = {batch.start: {} for batch in batches}
     uncacheable: set[int] = set()
     tasks = (task for batch in batches for task in batch.tasks())
-    worker = partial(FaceFinder, pack, aligned)
+    worker = partial(MainFaceFinder, pack, aligned)
     for task, outcome in run_isolated(worker, tasks, workers, lambda: False, PHOTO_TIME_LIMIT):
         start = task.index - task.index % _PICTURES_PER_FILE
         if isinstance(outcome, LostTask):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.evaluation.face_finder import Picture
+from faceclust.evaluation.main_face_finder import Picture
 from faceclust.evaluation.main_faces import MainFaces
 from faceclust.evaluation.metrics.verification import (
     Roc,

@@ -58,7 +58,7 @@ def plan_albums(
     if unnamed:
         persons += library.unnamed_groups()
     members += [[AlbumMember.from_person(person)] for person in persons]
-    return albums.plan_albums(
+    return albums.build_album_plan(
         [build_album(group, library.occurrences_of, album_filter) for group in members],
         library.photos,
         library.root,
@@ -72,7 +72,7 @@ def plan_albums(
 
 def make_albums(library: Catalogue, plan: AlbumPlan) -> tuple[SkippedPath, ...]:
     """Carry out a plan of `plan_albums`. Return the paths skipped in addition to those of the plan."""
-    return albums.make_albums(plan, library.progress)
+    return albums.apply_album_plan(plan, library.progress)
 
 
 def _find_album_member(library: Catalogue, text: str) -> AlbumMember:

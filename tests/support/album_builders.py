@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from faceclust.outputs.albums import Album, AlbumPlan, make_albums, plan_albums
+from faceclust.outputs.albums import Album, AlbumPlan, apply_album_plan, build_album_plan
 from faceclust.types import PhotoInfo
 
 PHOTOS = ("2019/a.jpg", "2020/a.jpg", "2020/A.JPG", "b.jpg")
@@ -34,14 +34,14 @@ def plan(
     known = choices.pop("photos", None) or {photo: facts(photo) for photos in albums.values() for photo in photos}
     wanted = [Album(f"id {label}", label, frozenset(photos)) for label, photos in albums.items()]
     folders = choices.pop("folders", ())
-    return plan_albums(wanted, known, root, folders, out, kind=kind, **choices)
+    return build_album_plan(wanted, known, root, folders, out, kind=kind, **choices)
 
 
 def make(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
     done = plan(root, out, albums, kind, **choices)
-    assert make_albums(done) == ()
+    assert apply_album_plan(done) == ()
     return done
 
 

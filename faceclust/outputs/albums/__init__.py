@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS
 from faceclust.outputs.albums.links import LINK_KINDS
-from faceclust.outputs.albums.make import make_albums
-from faceclust.outputs.albums.plan import AlbumPlan, SkippedPath, plan_albums
+from faceclust.outputs.albums.make import apply_album_plan
+from faceclust.outputs.albums.plan import AlbumPlan, SkippedPath, build_album_plan
 from faceclust.outputs.albums.selection import Album, AlbumFilter, AlbumMember, build_album, split_names
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "AlbumMember",
     "AlbumPlan",
     "SkippedPath",
+    "apply_album_plan",
     "build_album",
-    "make_albums",
-    "plan_albums",
+    "build_album_plan",
     "split_names",
 ]

@@ -13,7 +13,13 @@ from faceclust.errors import FaceclustError
 from faceclust.files.lock import hold_file_lock
 from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
 from faceclust.outputs.albums.links import COPY_KINDS, link_error, make_link, move_into_place
-from faceclust.outputs.albums.manifest import TEMPORARY_NAME, Manifest, ManifestEntry, read_manifest, write_manifest
+from faceclust.outputs.albums.manifest import (
+    TEMPORARY_NAME,
+    Manifest,
+    ManifestEntry,
+    read_albums_manifest,
+    write_albums_manifest,
+)
 from faceclust.outputs.albums.plan import AlbumPlan, SkippedPath
 from faceclust.outputs.albums.safe_names import name_key
 from faceclust.progress import Progress, SilentProgress
@@ -22,7 +28,7 @@ _ALBUMS_LOCK = ".faceclust-albums.lock"
 _APPEARED_MEANWHILE = "another file has appeared there in the meantime"
 
 
-def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[SkippedPath, ...]:
+def apply_album_plan(plan: AlbumPlan, progress: Progress | None = None) -> tuple[SkippedPath, ...]:
     """Execute the plan. Return the paths skipped beyond the plan: changed files, unreadable photos.
 
     The manifest lists each link before it is created, and a copy gets its name when it is complete.
@@ -33,7 +39,7 @@ def make_albums(plan: AlbumPlan, progress: Progress | None = None) -> tuple[Skip
             return ()
         plan.out.mkdir(parents=True, exist_ok=True)
         with hold_file_lock(plan.out / _ALBUMS_LOCK, "makes albums"):
-            if read_manifest(plan.out) != plan.previous_manifest:
+            if read_albums_manifest(plan.out) != plan.previous_manifest:
                 raise FaceclustError(f"{plan.out} was changed by another faceclust", hint="run it again")
             return _AlbumWriter(plan, progress or SilentProgress()).run()
     except OSError as error:
@@ -86,7 +92,7 @@ class _AlbumWriter:
         folders = self._plan.previous_manifest.folders | self._new_folders
         if done:
             folders = frozenset(folder for folder in folders if os.path.isdir(self._disk.album_path(folder)))
-        write_manifest(self._plan.out, Manifest(self._plan.library, self._entries, self._to_make, folders))
+        write_albums_manifest(self._plan.out, Manifest(self._plan.library, self._entries, self._to_make, folders))
 
     def _remove_temporary(self) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -60,7 +60,7 @@ class Manifest:
         return [entries[path] for entries in (self.links, self.making) if path in entries]
 
 
-def read_manifest(out: Path) -> Manifest:
+def read_albums_manifest(out: Path) -> Manifest:
     """Read the manifest of a folder; an empty one if there is none.
 
     Raises FaceclustError if it cannot be read or was written by a newer version.
@@ -86,7 +86,7 @@ def read_manifest(out: Path) -> Manifest:
         ) from error
 
 
-def write_manifest(out: Path, manifest: Manifest) -> None:
+def write_albums_manifest(out: Path, manifest: Manifest) -> None:
     """Write the manifest atomically, one line per link. Raises OSError."""
     head = {"about": _ABOUT, "format": FORMAT_VERSION, "library": manifest.library, "folders": sorted(manifest.folders)}
     text = json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}")

@@ -13,7 +13,7 @@ from faceclust.outputs.albums.arrange import arrange_albums
 from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
 from faceclust.outputs.albums.links import COPY_KINDS, LinkTargets, require_link_kind
-from faceclust.outputs.albums.manifest import Manifest, ManifestEntry, read_manifest
+from faceclust.outputs.albums.manifest import Manifest, ManifestEntry, read_albums_manifest
 from faceclust.outputs.albums.safe_names import name_key
 from faceclust.outputs.albums.selection import Album
 from faceclust.types import PhotoInfo
@@ -52,7 +52,7 @@ class AlbumPlan:
     photos: Mapping[str, PhotoInfo] = field(default_factory=dict, repr=False)
 
 
-def plan_albums(
+def build_album_plan(
     albums: Iterable[Album],
     photos: Mapping[str, PhotoInfo],
     root: Path,
@@ -73,7 +73,7 @@ def plan_albums(
     pattern = parse_layout(layout)
     root = root.resolve()
     out = _resolve_out_folder(out, root, folders)
-    manifest = read_manifest(out)
+    manifest = read_albums_manifest(out)
     disk, targets = ExistingFiles(root, out, photos), LinkTargets(root, out, absolute=absolute)
     available = _available_albums(albums, disk, root)
     labels = tuple(album.label for album in available)

@@ -13,7 +13,7 @@ import pytest
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.names import ALBUMS_MARKER
 from faceclust.files.safe_paths import FOLDER_IS_FILE, FOLDER_IS_LINK
-from faceclust.outputs.albums import SkippedPath, make_albums
+from faceclust.outputs.albums import SkippedPath, apply_album_plan
 from faceclust.outputs.albums.existing import CHANGED, LAST_COPY, NOT_OURS, UNKNOWN_CONTENT
 from tests.support.album_builders import EVERYBODY, PHOTOS, facts, make, plan, shown, tree, write_photos
 
@@ -171,7 +171,7 @@ def test_a_forged_manifest_deletes_no_photo(root: Path, kind: str, photo: str, w
     albums = {"Ben": ("mine.webp",)} if wanted == "another" else {}
     for _ in range(2):
         done = plan(root, out, albums, "copy", layout="{name}")
-        make_albums(done)
+        apply_album_plan(done)
         assert [left.path for left in done.skipped] == ["mine.webp"] and not done.remove and not done.replace
         assert (out / "mine.webp").read_text() == "the only one"
 
@@ -185,7 +185,7 @@ def test_a_photo_changed_since_the_plan_keeps_its_copy(root: Path, out: Path, ki
     (root / "new.jpg").write_text("B.JPG")  # same size and time
     os.utime(root / "new.jpg", ns=(times.st_atime_ns, times.st_mtime_ns))
     (root / "new.jpg").replace(root / "b.jpg")
-    assert make_albums(done) == (SkippedPath("Ben/b.jpg", CHANGED),) and shown(out) == {"Ben/b.jpg": "b.jpg"}
+    assert apply_album_plan(done) == (SkippedPath("Ben/b.jpg", CHANGED),) and shown(out) == {"Ben/b.jpg": "b.jpg"}
 
 
 def test_every_kind_replaces_every_other(root: Path, out: Path) -> None:
@@ -334,4 +334,4 @@ def test_an_unknown_kind_of_link_is_an_error_with_the_known_kinds(root: Path, ou
 
 def test_planning_writes_nothing(root: Path, out: Path) -> None:
     assert plan(root, out, EVERYBODY).make and not out.exists()
-    assert make_albums(plan(root, out, {})) == () and not out.exists()
+    assert apply_album_plan(plan(root, out, {})) == () and not out.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.outputs.albums import make_albums
+from faceclust.outputs.albums import apply_album_plan
 from tests.support.album_builders import PHOTOS, plan, shown, write_photos
 
 NAMES = ["Anna", "anna", "Ben", "CON", "a.jpg", "b.jpg", "2020"]
@@ -56,15 +56,15 @@ def test_the_last_of_any_runs_decides_and_keeps_foreign_files(
             if out.exists() and not (out / ".faceclust-albums.json").exists() and (out / "b.jpg").exists():
                 (out / "b.jpg").unlink()  # a user's photo: the folder would be refused
                 mine.discard("b.jpg")
-            make_albums(plan(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
+            apply_album_plan(plan(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
         albums, kind, layout, absolute = last
         if (out / "b.jpg").exists() and not (out / ".faceclust-albums.json").exists():
             (out / "b.jpg").unlink()
             mine.discard("b.jpg")
         for _ in range(2):  # an obstacle of the first run may be gone in the second
             done = plan(root, out, albums, kind, layout=layout, absolute=absolute)
-            make_albums(done)
-        make_albums(plan(root, fresh, albums, kind, layout=layout, absolute=absolute))
+            apply_album_plan(done)
+        apply_album_plan(plan(root, fresh, albums, kind, layout=layout, absolute=absolute))
         found, wanted = (shown(out) if out.exists() else {}), (shown(fresh) if fresh.exists() else {})
         assert {path for path, text in found.items() if text.startswith("mine: ")} == mine
         blocked = {left.path for left in done.skipped}

@@ -18,8 +18,8 @@ import pytest
 
 from faceclust.errors import FaceclustError
 from faceclust.files.names import ALBUMS_MARKER
-from faceclust.outputs.albums import SkippedPath, links, make_albums
-from faceclust.outputs.albums.manifest import TEMPORARY_NAME, read_manifest
+from faceclust.outputs.albums import SkippedPath, apply_album_plan, links
+from faceclust.outputs.albums.manifest import TEMPORARY_NAME, read_albums_manifest
 from tests.support.album_builders import EVERYBODY, make, plan, shown, tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
@@ -48,13 +48,13 @@ def test_a_full_disk_is_an_error_and_finished_links_are_recorded(
 ) -> None:
     fail_at(monkeypatch, number, OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(FaceclustError, match=r"People/.*No space left") as caught:
-        make_albums(plan(root, out, EVERYBODY, kind))
+        apply_album_plan(plan(root, out, EVERYBODY, kind))
     assert "free some space" in str(caught.value.hint) and caught.value.exit_code == 1
     monkeypatch.undo()
     again = plan(root, out, EVERYBODY, kind)
     assert len(again.keep) == number - 1 and len(again.make) == 6 - number and not again.skipped
     assert not (out / TEMPORARY_NAME).exists()
-    make_albums(again)
+    apply_album_plan(again)
     assert len(shown(out)) == 5
 
 
@@ -62,7 +62,7 @@ def test_a_disk_too_full_for_the_manifest(root: Path, out: Path, monkeypatch: py
     from faceclust.outputs.albums import make as module
 
     make(root, out, {"Anna": ("b.jpg",)})
-    real, count = module.write_manifest, 0
+    real, count = module.write_albums_manifest, 0
 
     def full(*arguments: object) -> None:
         nonlocal count
@@ -71,21 +71,21 @@ def test_a_disk_too_full_for_the_manifest(root: Path, out: Path, monkeypatch: py
             raise OSError(errno.ENOSPC, "No space left on device")
         real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "write_manifest", full)
+    monkeypatch.setattr(module, "write_albums_manifest", full)
     with pytest.raises(FaceclustError, match="No space left"):
-        make_albums(plan(root, out, EVERYBODY, "hardlink"))
+        apply_album_plan(plan(root, out, EVERYBODY, "hardlink"))
     monkeypatch.undo()
     again = plan(root, out, EVERYBODY, "hardlink")
     assert len(again.keep) == 5 and not again.skipped and not again.make
-    make_albums(again)
-    assert not read_manifest(out).making
+    apply_album_plan(again)
+    assert not read_albums_manifest(out).making
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_ctrl_c_leaves_only_recorded_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     fail_at(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        make_albums(plan(root, out, EVERYBODY, kind))
+        apply_album_plan(plan(root, out, EVERYBODY, kind))
     monkeypatch.undo()
     make(root, out, {}, kind)
     assert shown(out) == {} and [path for path in out.iterdir() if path.is_dir()] == []
@@ -100,7 +100,7 @@ def test_a_failing_kind_keeps_the_existing_links(root: Path, out: Path, monkeypa
 
     monkeypatch.setattr(os, "link", other_disk)
     with pytest.raises(FaceclustError, match="cross-device") as caught:
-        make_albums(plan(root, out, EVERYBODY, "hardlink"))
+        apply_album_plan(plan(root, out, EVERYBODY, "hardlink"))
     assert "own disk" in str(caught.value.hint)
     assert shown(out) == before and len(plan(root, out, EVERYBODY).keep) == 5
 
@@ -113,7 +113,7 @@ def test_copies_on_a_disk_without_hard_links(root: Path, out: Path, monkeypatch:
     (out / "Ben").mkdir(parents=True)
     done = plan(root, out, EVERYBODY, "copy")
     (out / "Ben/b.jpg").write_text("mine, written meanwhile")
-    assert [left.path for left in make_albums(done)] == ["Ben/b.jpg"]
+    assert [left.path for left in apply_album_plan(done)] == ["Ben/b.jpg"]
     assert shown(out)["Ben/b.jpg"] == "mine, written meanwhile" and len(shown(out)) == 5
 
 
@@ -163,7 +163,7 @@ def test_changes_between_plan_and_execution_are_left_alone(root: Path, out: Path
     (out / "Anna/a.jpg").write_text("mine")
     (out / "Ben").mkdir()
     (out / "Ben/b.jpg").write_text("mine too")
-    assert {left.path for left in make_albums(done)} == {"Anna/a.jpg", "Ben/b.jpg"}
+    assert {left.path for left in apply_album_plan(done)} == {"Anna/a.jpg", "Ben/b.jpg"}
     assert shown(out) == {"Anna/a.jpg": "mine", "Ben/a.jpg": "2019/a.jpg", "Ben/b.jpg": "mine too"}
 
 
@@ -172,14 +172,16 @@ def test_a_link_changed_before_its_replacement_is_kept(root: Path, out: Path) ->
     done = plan(root, out, EVERYBODY, "copy")
     (out / "Ben/b.jpg").unlink()
     (out / "Ben/b.jpg").write_text("mine")
-    assert [left.path for left in make_albums(done)] == ["Ben/b.jpg"]
+    assert [left.path for left in apply_album_plan(done)] == ["Ben/b.jpg"]
     assert shown(out)["Ben/b.jpg"] == "mine"
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root ignores permissions")
 def test_an_unreadable_photo_does_not_stop_the_others(root: Path, out: Path) -> None:
     (root / "b.jpg").chmod(0)
-    assert make_albums(plan(root, out, EVERYBODY, "copy")) == (SkippedPath("Ben/b.jpg", "its photo cannot be read"),)
+    assert apply_album_plan(plan(root, out, EVERYBODY, "copy")) == (
+        SkippedPath("Ben/b.jpg", "its photo cannot be read"),
+    )
     assert len(shown(out)) == 4
 
 
@@ -187,7 +189,7 @@ def test_a_deleted_photo_does_not_stop_the_others(root: Path, out: Path) -> None
     for kind in ("copy", "hardlink"):
         done = plan(root, out, EVERYBODY, kind)
         (root / "b.jpg").unlink()
-        assert make_albums(done) == (SkippedPath("Ben/b.jpg", "its photo is gone"),)
+        assert apply_album_plan(done) == (SkippedPath("Ben/b.jpg", "its photo is gone"),)
         assert len(shown(out)) == 4
         write_photos(root)
 
@@ -196,7 +198,7 @@ def test_a_concurrent_run_is_refused(root: Path, out: Path) -> None:
     done = plan(root, out, EVERYBODY)
     out.mkdir()
     with filelock.FileLock(out / ".faceclust-albums.lock"), pytest.raises(FaceclustError, match="another faceclust"):
-        make_albums(done)
+        apply_album_plan(done)
     assert shown(out) == {}
 
 
@@ -209,7 +211,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(
     link(root / "b.jpg", out / name)
     if name.endswith(".lock"):
         with pytest.raises(FaceclustError, match="not faceclust's lock file"):
-            make_albums(plan(root, out, EVERYBODY, "copy"))
+            apply_album_plan(plan(root, out, EVERYBODY, "copy"))
         (out / name).unlink()
     make(root, out, EVERYBODY, "copy")
     assert (root / "b.jpg").read_text() == "b.jpg" and len(shown(out)) == 5
@@ -220,7 +222,7 @@ def test_a_plan_older_than_another_run_is_not_executed(root: Path, out: Path) ->
     done = plan(root, out, EVERYBODY)
     make(root, out, {"Carl": ("b.jpg",)})
     with pytest.raises(FaceclustError, match="changed by another"):
-        make_albums(done)
+        apply_album_plan(done)
 
 
 @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES])
@@ -231,7 +233,7 @@ def test_a_folder_without_write_permission(root: Path, out: Path, monkeypatch: p
     done = plan(root, out, EVERYBODY)
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(FaceclustError, match="People") as caught:
-        make_albums(done)
+        apply_album_plan(done)
     assert "another folder" in str(caught.value.hint)
 
 
@@ -283,7 +285,7 @@ def test_a_disk_without_reflinks_gives_an_error_with_a_hint(
 
     monkeypatch.setattr(reflink_copy, "reflink", refuse)
     with pytest.raises(FaceclustError, match=message.partition(" (")[0]) as caught:
-        make_albums(plan(root, out, EVERYBODY, "reflink"))
+        apply_album_plan(plan(root, out, EVERYBODY, "reflink"))
     assert hint in str(caught.value.hint) and shown(out) == {}
 
 
@@ -353,7 +355,7 @@ def test_a_run_after_kills_equals_an_undisturbed_run(tmp_path: Path, kind: str, 
         run(root, albums["killed"], "second", kind, PATTERNS[1], dice.random() * lasts * 0.2)
     run(root, albums["killed"], "second", kind, PATTERNS[1], None)
     trees = [tree(albums[name]) for name in albums]
-    notes = [read_manifest(albums[name]) for name in albums]
+    notes = [read_albums_manifest(albums[name]) for name in albums]
     for found in trees:
         del found[ALBUMS_MARKER]
     assert trees[0] == trees[1]

@@ -40,7 +40,7 @@ class MainFace:
     quality: float
 
 
-class FaceFinder:
+class MainFaceFinder:
     """Finds main faces with an opened pack. A picture that cannot be read has no face."""
 
     def __init__(self, pack: Pack, aligned: bool) -> None:
