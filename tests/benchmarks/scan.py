@@ -54,9 +54,7 @@ class Measured:
 
 def scan_with(manifest: Path, folder: Path, workers: int) -> None:
     """Scan with a pack that is not installed, and print the seconds of each stage."""
-    library = Library(folder)
-    library.pack = read_manifest(manifest)
-    result = library.scan(workers=workers)
+    result = Library(folder, pack=read_manifest(manifest)).scan(workers=workers)
     print(" ".join(f"{stage}={seconds:.3f}" for stage, seconds in result.stage_seconds.items()))
 
 
