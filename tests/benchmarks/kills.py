@@ -11,6 +11,7 @@ that was not typed. The next start continues from there.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import re
 import sys
@@ -19,7 +20,6 @@ from pathlib import Path
 
 from faceclust import Library
 from faceclust.people.events import from_record
-from faceclust.people.journal import _parse_json_object
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.terminal import LabelTerminal
@@ -70,7 +70,7 @@ def main() -> None:
         typed, saved = answers_until_killed(options.library, names, rng.uniform(0.5, 4.0))
         content = journal.read_bytes() if journal.exists() else b""
         lines, _, tail = content.rpartition(b"\n")
-        events = [from_record(_parse_json_object(line)) for line in lines.split(b"\n") if line]
+        events = [from_record(json.loads(line)) for line in lines.split(b"\n") if line]
         kept = [event.name for event in events if event is not None]
         assert len(kept) == len(events) and None not in kept, "a line is incomplete"
         new = [name for name in kept if name is not None][len(known) :]
