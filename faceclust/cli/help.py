@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.markdown import Markdown
 
 from faceclust.errors import UsageError
 
@@ -134,9 +136,6 @@ def _unknown(ctx: click.Context, topic: str) -> UsageError:
 
 def _rendered(markdown: str) -> str:
     """Render Markdown for the terminal, with colours unless NO_COLOR is set."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
     out = io.StringIO()
     width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
     console = Console(file=out, force_terminal=True, legacy_windows=False, width=width)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from faceclust.cli import cli
+
 _FILE = Path(__file__).parents[1] / "manual" / "commands.md"
 _HEAD = """\
 <!--
@@ -113,12 +115,10 @@ def _prose(text: str) -> str:
     return "`".join(parts)
 
 
-def main() -> None:
+def write_reference() -> None:
     """Write the reference into the manual."""
-    from faceclust.cli import cli
-
     _FILE.write_text(command_reference(cli), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main()
+    write_reference()
