@@ -119,6 +119,6 @@ def _render_template(template: str, report: Report, links: _PageLinks, *, split:
         avatar=avatar,
         avatars=lambda: [(name, links.avatars[person]) for person, name in used.items()],
         coordinates=format_coordinates,
-        words=text,
+        text=text,
         **(defaults | values),
     )
