@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from tests.support.labelled_photos import make_labelled, write_pairs
-from tests.support.named_library import made_library
-from tests.support.programs import program
+from tests.support.labelled_photos import make_labelled_photos, write_pairs
+from tests.support.named_library import make_synthetic_library
+from tests.support.programs import find_program
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
@@ -54,12 +54,12 @@ class Inputs:
 
     def many_people_and_truth(self) -> list[str | Path]:
         """A library of many people without photos, and its truth."""
-        library, person_of = made_library(self.folder / "many", 300)
+        library, person_of = make_synthetic_library(self.folder / "many", 300)
         return [library.root, write_truth(library, person_of)]
 
     def labelled(self) -> Path:
         """Labelled photos of two people."""
-        return make_labelled(self.folder / "labelled")
+        return make_labelled_photos(self.folder / "labelled")
 
     def labelled_and_pairs(self) -> list[str | Path]:
         """Labelled photos of two people, and a list of pairs."""
@@ -84,15 +84,15 @@ class Inputs:
 
 def browser() -> None:
     """Skip without a browser and its driver."""
-    program("chromium")
-    program("chromedriver")
+    find_program("chromium")
+    find_program("chromedriver")
 
 
 ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
-    "imports": lambda inputs: [program("exiftool"), *inputs.library_and_truth()][1:],
+    "imports": lambda inputs: [find_program("exiftool"), *inputs.library_and_truth()][1:],
     "interview": lambda inputs: [*inputs.library_and_truth(), "--by-size"],
     "kills": lambda inputs: [inputs.library.root, "--kills", "2"],
     "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
@@ -114,7 +114,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "stability": lambda inputs: ["--faces", "200", "--additions", "3"],
     "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
     "unchanged": lambda inputs: [inputs.new, "--folders", "2", "--photos", "2", "--rounds", "1"],
-    "xmp": lambda inputs: [program("exiftool"), inputs.new, "--kind", "png"][1:],
+    "xmp": lambda inputs: [find_program("exiftool"), inputs.new, "--kind", "png"][1:],
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
+from tests.support.sample_photos import COLLINS, HOPPER, join_images, make_variant, save_photo
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +16,8 @@ def large_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough different photos for a scan to take some seconds."""
     root = tmp_path_factory.mktemp("large") / "photos"
     for number in range(30):
-        picture = together(variant(COLLINS, number), variant(HOPPER, number + number // 20))
-        save(picture.resize((picture.width * 2, picture.height * 2)), root / f"{number % 3}/{number}.jpg")
+        picture = join_images(make_variant(COLLINS, number), make_variant(HOPPER, number + number // 20))
+        save_photo(picture.resize((picture.width * 2, picture.height * 2)), root / f"{number % 3}/{number}.jpg")
     return root
 
 

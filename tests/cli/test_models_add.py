@@ -20,8 +20,8 @@ from faceclust.packs.registry import clear_pack_cache, load_pack, pack_names, us
 from faceclust.progress import SilentProgress
 from faceclust.vision.pipeline import FaceAnalyser
 from tests.support import synthetic_people, tiny_models
-from tests.support.command import ok, run
-from tests.support.sample_photos import COLLINS, HOPPER, portrait
+from tests.support.command import run, run_checked
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
 PREPROCESSING = ("--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "127.5")
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def people(all_people: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
     """A folder with an installed detector of marks and an embedder that is not installed."""
-    tiny_models.embedder(tmp_path / "my.onnx")
+    tiny_models.write_embedder(tmp_path / "my.onnx")
     command("add", synthetic_people.write_detector(tmp_path / "marks"))
     return tmp_path
 
@@ -235,15 +235,17 @@ def test_licence_terms_are_accepted_before_anything_is_installed(workplace: Path
     said = run("models", "add", manifest)
     assert said.returncode == 2 and "not free for commercial use" in said.stderr and "add --yes" in said.stderr
     assert not (user_models_folder() / "bound").exists()
-    ok("models", "add", manifest, "--dry-run")
-    ok("models", "add", manifest, "--yes")
+    run_checked("models", "add", manifest, "--dry-run")
+    run_checked("models", "add", manifest, "--yes")
     assert (user_models_folder() / "bound" / "agreed-to.txt").is_file()
-    ok("models", "add", workplace / "my.onnx", *PREPROCESSING, "--detector", "bound")  # its terms are accepted already
-    ok("models", "add", workplace / "my.onnx", *PREPROCESSING, "--name", "free")
-    allows = {pack["name"]: pack["commercial"] for pack in json.loads(ok("models", "list", "--json"))["packs"]}
+    run_checked(
+        "models", "add", workplace / "my.onnx", *PREPROCESSING, "--detector", "bound"
+    )  # its terms are accepted already
+    run_checked("models", "add", workplace / "my.onnx", *PREPROCESSING, "--name", "free")
+    allows = {pack["name"]: pack["commercial"] for pack in json.loads(run_checked("models", "list", "--json"))["packs"]}
     assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
-    (line,) = [line for line in ok("models", "list").splitlines() if line.startswith("  free ")]
-    assert line.endswith("?") and "allows:   unknown" in ok("models", "show", "free")
+    (line,) = [line for line in run_checked("models", "list").splitlines() if line.startswith("  free ")]
+    assert line.endswith("?") and "allows:   unknown" in run_checked("models", "show", "free")
     assert run("models", "add", "--pack", "magface", workplace / "my.onnx", workplace / "my.onnx").returncode != 0
     assert not (user_models_folder() / "magface").exists()
 
@@ -302,11 +304,11 @@ def test_too_few_people_are_refused(workplace: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
 def test_real_yunet(tmp_path: Path) -> None:
-    ok("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
+    run_checked("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
     clear_pack_cache()
     analyser, dlib = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("dlib"))
     for person in (COLLINS, HOPPER):
-        pixels = np.asarray(portrait(person))
+        pixels = np.asarray(load_portrait(person))
         found, expected = analyser.detect(pixels), dlib.detect(pixels)
         assert len(found) == len(expected) == 1
         eyes = np.linalg.norm(expected.landmarks[0, 1] - expected.landmarks[0, 0])

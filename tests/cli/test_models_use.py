@@ -11,32 +11,32 @@ import pytest
 from faceclust import Library
 from faceclust.packs.registry import user_models_folder
 from faceclust.store.settings import user_config_file
-from tests.support.command import ok, run
-from tests.support.pack_scenarios import install_other_boxes
+from tests.support.command import run, run_checked
+from tests.support.pack_scenarios import install_other_detector
 from tests.support.sample_photos import COLLINS
 
 
 def test_without_a_name_it_shows_the_pack_in_use_and_the_file_that_sets_it(library: Library, tmp_path: Path) -> None:
-    install_other_boxes()
+    install_other_detector()
     assert (
-        ok("models", "use", cwd=tmp_path)
+        run_checked("models", "use", cwd=tmp_path)
         == "dlib: MTCNN detector, dlib ResNet-29 embedder\nthe default: no configuration file sets a pack\n"
     )
-    ok("models", "use", "second", "--default")
+    run_checked("models", "use", "second", "--default")
     assert user_config_file().read_text() == 'pack = "second"\n'
-    assert f"set in {user_config_file()}" in ok("models", "use", "-l", library.root)
-    assert ok("models", "use", "--default", cwd=tmp_path).startswith("second:")
-    ok("models", "use", "dlib", "-l", library.root)
-    found = json.loads(ok("models", "use", "-l", library.root, "--json"))
+    assert f"set in {user_config_file()}" in run_checked("models", "use", "-l", library.root)
+    assert run_checked("models", "use", "--default", cwd=tmp_path).startswith("second:")
+    run_checked("models", "use", "dlib", "-l", library.root)
+    found = json.loads(run_checked("models", "use", "-l", library.root, "--json"))
     assert found["pack"] == "dlib" and found["file"] == str(library.home.home / "config.toml") and not found["problem"]
-    said = ok("config", "-l", library.root)
-    assert 'pack = "dlib"  # library' in said and json.loads(ok("config", "--json"))["pack"] == "second"
+    said = run_checked("config", "-l", library.root)
+    assert 'pack = "dlib"  # library' in said and json.loads(run_checked("config", "--json"))["pack"] == "second"
 
 
 def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
-    install_other_boxes()
-    said = ok("models", "use", "second", "-l", library.root)
+    install_other_detector()
+    said = run_checked("models", "use", "second", "-l", library.root)
     assert said.startswith("this library now uses second: ")
     assert (
         "11 of 11 photos will be rescanned with second, in about 5 seconds (estimated from 6); next: faceclust scan"
@@ -45,19 +45,19 @@ def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in said
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
-    assert "11 scanned" in ok("scan", library.root, "-j", "1")
+    assert "11 scanned" in run_checked("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
     assert COLLINS in done.stdout and "the groups were made with dlib" in done.stderr
-    assert "groups of faces that dlib found" in ok("status", "-l", library.root)
-    ok("cluster", "-l", library.root)
+    assert "groups of faces that dlib found" in run_checked("status", "-l", library.root)
+    run_checked("cluster", "-l", library.root)
     assert "dlib" not in run("people", "-l", library.root).stderr
-    assert "models: second" in ok("status", "-l", library.root)
-    assert "all photos are scanned with dlib already" in ok("models", "use", "dlib", "-l", library.root)
-    assert "11 unchanged" in ok("scan", library.root)
+    assert "models: second" in run_checked("status", "-l", library.root)
+    assert "all photos are scanned with dlib already" in run_checked("models", "use", "dlib", "-l", library.root)
+    assert "11 unchanged" in run_checked("scan", library.root)
 
 
 def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
-    folder = install_other_boxes()
+    folder = install_other_detector()
 
     def expect_error(*arguments: str | Path) -> str:
         done = run(*arguments)
@@ -84,18 +84,18 @@ def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
     user_config_file().write_text('pack = "second"')
     said = run("verify", photo, photo)
     assert said.returncode == 2 and str(user_config_file()) in said.stderr
-    assert ok("--no-config", "verify", photo, photo).startswith("same person")
+    assert run_checked("--no-config", "verify", photo, photo).startswith("same person")
     user_config_file().write_text("pack = 7")
     said = run("status", "-l", library.root)
     assert said.returncode == 2 and "pack = 7 is not a pack name" in said.stderr
-    ok("models", "use", "dlib", "--default")
+    run_checked("models", "use", "dlib", "--default")
     assert user_config_file().read_text() == 'pack = "dlib"'
 
 
 def test_verify_outside_a_library_uses_the_default_pack(library: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     pair = [library.root / "2019/collins-0.jpg", library.root / "2020/collins-1.jpg"]
-    before = json.loads(ok("verify", *pair, "--json"))["distance"]
-    ok("models", "use", "second", "--default")
-    after = json.loads(ok("verify", *pair, "--json"))["distance"]
+    before = json.loads(run_checked("verify", *pair, "--json"))["distance"]
+    run_checked("models", "use", "second", "--default")
+    after = json.loads(run_checked("verify", *pair, "--json"))["distance"]
     assert before != pytest.approx(after, abs=1e-4)

@@ -18,9 +18,17 @@ from faceclust.scan.result import ScanResult
 from faceclust.types import PhotoRef
 from tests.store.test_schemas import caches, write_first_schema
 from tests.store.test_store import scanned
-from tests.support.command import ok
-from tests.support.sample_photos import COLLINS, HOPPER, portrait, save
-from tests.support.scan_builders import expected, face, held, is_unchanged, nobody, put, touch
+from tests.support.command import run_checked
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
+from tests.support.scan_builders import (
+    compute_expected_rows,
+    is_unchanged,
+    make_face_photo,
+    make_faceless_photo,
+    read_cached_rows,
+    touch,
+    write_photo,
+)
 
 
 def scan(library: Library, *parts: str, min_face: int | None = None) -> ScanResult:
@@ -62,7 +70,7 @@ def test_moved_photos_need_no_model(
         result = scan(small)
     assert counts(result) == (0, moved, 0) and not result.skipped
     assert result.photos == 6 and result.faces == 0
-    assert held(small) == expected(small) and is_unchanged(small.root)
+    assert read_cached_rows(small) == compute_expected_rows(small) and is_unchanged(small.root)
 
 
 def test_photos_moved_without_their_cache_need_no_model(small: Library) -> None:
@@ -70,7 +78,7 @@ def test_photos_moved_without_their_cache_need_no_model(small: Library) -> None:
     for photo in (small.root / "a").glob("*.bmp"):
         photo.rename(small.root / "new" / photo.name)
     assert counts(scan(small)) == (0, 2, 0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_a_renamed_folder_with_caches_in_another_place_needs_no_model(small: Library, tmp_path: Path) -> None:
@@ -80,36 +88,36 @@ def test_a_renamed_folder_with_caches_in_another_place_needs_no_model(small: Lib
     move(small.root, "a", "c")
     library = Library(small.root)
     assert counts(scan(library))[:2] == (0, 2)
-    assert held(library) == expected(library)
+    assert read_cached_rows(library) == compute_expected_rows(library)
 
 
 def test_new_copies_are_examined_once(small: Library) -> None:
     for name in ("a/x.bmp", "a/y.bmp", "c/z"):
-        put(small.root / name, face(COLLINS, 5))
+        write_photo(small.root / name, make_face_photo(COLLINS, 5))
     assert counts(scan(small)) == (1, 2, 0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_new_copies_are_examined_at_least_once_by_several_workers(small: Library) -> None:
     for name in ("a/x.bmp", "a/y.bmp", "c/z"):
-        put(small.root / name, face(COLLINS, 5))
+        write_photo(small.root / name, make_face_photo(COLLINS, 5))
     result = Library(small.root).scan(workers=2)
     assert result.scanned + result.copied == 3 and result.scanned >= 1
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_a_copy_whose_original_is_deleted_needs_no_model(small: Library) -> None:
     copy(small.root, "b/hopper.bmp", "a/grace.bmp")
     (small.root / "b/hopper.bmp").unlink()
     assert counts(scan(small)) == (0, 1, 0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_photos_that_swap_names_need_no_model(small: Library) -> None:
-    put(small.root / "a/collins.bmp", face(HOPPER, 0))
-    put(small.root / "b/hopper.bmp", face(COLLINS, 0))
+    write_photo(small.root / "a/collins.bmp", make_face_photo(HOPPER, 0))
+    write_photo(small.root / "b/hopper.bmp", make_face_photo(COLLINS, 0))
     assert counts(scan(small)) == (0, 2, 0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_copies_of_photos_outside_the_scanned_part_need_no_model(small: Library) -> None:
@@ -117,31 +125,31 @@ def test_copies_of_photos_outside_the_scanned_part_need_no_model(small: Library)
     (small.root / "b/hopper.bmp").unlink()  # its cache still has it
     assert counts(scan(small, "a")) == (0, 1, 0)
     assert scan(small).removed == 1
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_a_touched_photo_needs_no_model(small: Library) -> None:
     touch(small.root / "a/collins.bmp")
     assert counts(scan(small)) == (0, 1, 0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_other_content_of_the_same_size_is_examined(small: Library) -> None:
-    put(small.root / "a/other.bmp", face(HOPPER, 3))
-    put(small.root / "a/nobody.bmp", nobody(30))
+    write_photo(small.root / "a/other.bmp", make_face_photo(HOPPER, 3))
+    write_photo(small.root / "a/nobody.bmp", make_faceless_photo(30))
     sizes = {(small.root / name).stat().st_size for name in ("a/collins.bmp", "a/other.bmp")}
     assert len(sizes) == 1
     assert counts(scan(small)) == (2, 0, 0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_skipped_photos_are_not_copied(small: Library) -> None:
-    put(small.root / "a/text.bmp", b"BM is how a bitmap begins")
+    write_photo(small.root / "a/text.bmp", b"BM is how a bitmap begins")
     assert len(scan(small).skipped) == 1
     copy(small.root, "a/text.bmp", "b/text.bmp")
     result = scan(small)
     assert counts(result) == (0, 0, 0) and [skip.ref.rel_path for skip in result.skipped] == ["b/text.bmp"]
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_a_forgotten_face_stays_forgotten_on_copies(small: Library) -> None:
@@ -154,14 +162,14 @@ def test_a_forgotten_face_stays_forgotten_on_copies(small: Library) -> None:
     result = scan(small)
     assert counts(result) == (0, 2, 0) and (result.faces, result.forgotten) == (0, 2)
     for folder in ("b", "c"):
-        (row,) = (row for row in held(small)[folder] if row["face_id"] == collins.face_id)
+        (row,) = (row for row in read_cached_rows(small)[folder] if row["face_id"] == collins.face_id)
         assert row["embedding"] is row["landmarks"] is row["quality"] is None
     assert [place.photo for place in Library(small.root).occurrences] == ["b/hopper.bmp"]
 
 
 def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) -> None:
     # Only the caches know, including those of a part that is not scanned now.
-    put(small.root / "b/both.bmp", face(COLLINS, 1))
+    write_photo(small.root / "b/both.bmp", make_face_photo(COLLINS, 1))
     scan(small)
     library = Library(small.root)
     faces = {place.photo: place.face_id for place in library.occurrences}
@@ -170,7 +178,7 @@ def test_a_forgotten_face_stays_forgotten_without_the_journal(small: Library) ->
     library.home.journal.unlink()
     copy(small.root, "a/collins.bmp", "b/copy.bmp")
     assert counts(scan(small, "b")) == (0, 1, 0)
-    (row,) = (row for row in held(small)["b"] if row["photo"] == "copy.bmp")
+    (row,) = (row for row in read_cached_rows(small)["b"] if row["photo"] == "copy.bmp")
     assert row["face_id"] == faces["a/collins.bmp"] and row["embedding"] is None and row["quality"] is None
 
 
@@ -195,14 +203,14 @@ def test_names_follow_moved_and_copied_photos(small: Library) -> None:
 
 def test_the_command_reports_moved_photos(small: Library) -> None:
     move(small.root, "a/collins.bmp", "c/eileen.bmp")
-    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (same content)" in ok("scan", small.root)
+    assert "6 photos: 0 scanned, 5 unchanged, 1 moved or copied (same content)" in run_checked("scan", small.root)
 
 
 # -- min_face ----------------------------------------------------------------
 
 
 def cached_min_faces(library: Library) -> set[int]:
-    return {row["min_face"] for rows in held(library).values() for row in rows}
+    return {row["min_face"] for rows in read_cached_rows(library).values() for row in rows}
 
 
 def test_only_a_smaller_min_face_rescans_photos(small: Library) -> None:
@@ -211,7 +219,7 @@ def test_only_a_smaller_min_face_rescans_photos(small: Library) -> None:
     for requested in (by_default, by_default + 1, 1000, None):
         assert counts(scan(small, min_face=requested)) == (0, 0, 0)
     assert counts(scan(small, "a", min_face=by_default - 3)) == (2, 0, 0)
-    assert {row["min_face"] for row in held(small)["a"]} == {by_default - 3}
+    assert {row["min_face"] for row in read_cached_rows(small)["a"]} == {by_default - 3}
     assert counts(scan(small, min_face=by_default - 2)) == (4, 0, 0)
     assert cached_min_faces(small) == {by_default - 3, by_default - 2}
     assert counts(scan(small, min_face=by_default - 2)) == counts(scan(small)) == (0, 0, 0)
@@ -219,13 +227,17 @@ def test_only_a_smaller_min_face_rescans_photos(small: Library) -> None:
 
 
 def test_a_copy_scanned_with_a_larger_min_face_is_rescanned(small: Library) -> None:
-    put(small.root / "a/large.bmp", face(COLLINS, 7))
+    write_photo(small.root / "a/large.bmp", make_face_photo(COLLINS, 7))
     assert counts(scan(small, min_face=150)) == (1, 0, 0)
-    assert {row["photo"]: row["min_face"] for row in held(small)["a"]}["large.bmp"] == 150
+    assert {row["photo"]: row["min_face"] for row in read_cached_rows(small)["a"]}["large.bmp"] == 150
     copy(small.root, "a/large.bmp", "a/copy.bmp")
     result = scan(small, min_face=30)
     assert counts(result) == (1, 1, 0)  # one is scanned, the other is its copy
-    assert {row["photo"]: row["min_face"] for row in held(small)["a"] if row["photo"] in ("large.bmp", "copy.bmp")} == {
+    assert {
+        row["photo"]: row["min_face"]
+        for row in read_cached_rows(small)["a"]
+        if row["photo"] in ("large.bmp", "copy.bmp")
+    } == {
         "large.bmp": 30,
         "copy.bmp": 30,
     }
@@ -241,7 +253,7 @@ def test_caches_without_min_face_are_rescanned_only_on_request(small: Library) -
 
 
 def test_skipped_photos_are_not_retried_for_smaller_faces(small: Library) -> None:
-    put(small.root / "a/text.bmp", b"BM is how a bitmap begins")
+    write_photo(small.root / "a/text.bmp", b"BM is how a bitmap begins")
     scan(small)
     result = scan(small, min_face=15)
     assert result.scanned == 6 and not result.skipped and result.unchanged == 1
@@ -269,7 +281,7 @@ def test_no_file_stays_open(small: Library) -> None:
 
 
 def test_a_plain_scan_rescans_photos_scanned_for_large_faces_only(tmp_path: Path) -> None:
-    save(portrait(COLLINS), tmp_path / "a.jpg")
+    save_photo(load_portrait(COLLINS), tmp_path / "a.jpg")
     library = Library(tmp_path)
     assert library.scan(workers=0, min_face=5000).faces == 0
     again = library.scan(workers=0)

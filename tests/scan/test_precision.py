@@ -15,10 +15,10 @@ from faceclust.files.names import CACHE_NAME
 from faceclust.library.maintenance import check_caches
 from faceclust.store.folder_cache import read_cache_info
 from faceclust.store.settings import precision_in_use
-from tests.support.command import ok, run, start_scan
-from tests.support.photo_changes import names_on_photos
+from tests.support.command import run, run_checked, start_scan
+from tests.support.photo_changes import list_names_on_photos
 from tests.support.sample_photos import COLLINS
-from tests.support.scan_builders import is_unchanged, put
+from tests.support.scan_builders import is_unchanged, write_photo
 
 
 def precisions(root: Path) -> set[str]:
@@ -31,7 +31,7 @@ def groups(library: Library) -> list[list[str]]:
 
 def test_all_caches_are_converted_without_opening_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.name(library.faces_in_group(1), COLLINS)
-    names, before, kept = names_on_photos(library), library.faces, groups(library)
+    names, before, kept = list_names_on_photos(library), library.faces, groups(library)
     monkeypatch.setattr("faceclust.scan.examine.PhotoExaminer.__init__", None)  # opening a model would fail
     result = library.scan(workers=0, precision="int8")
     assert (result.scanned, result.unchanged, result.converted) == (0, result.photos, 4) and result.notes == []
@@ -39,7 +39,7 @@ def test_all_caches_are_converted_without_opening_a_photo(library: Library, monk
     again = Library(library.root)
     assert np.array_equal(again.faces.face_ids, before.face_ids)
     assert np.abs(again.faces.embeddings - before.embeddings).max() < 0.02
-    assert again.cluster(full=True).clustering.params and groups(again) == kept and names_on_photos(again) == names
+    assert again.cluster(full=True).clustering.params and groups(again) == kept and list_names_on_photos(again) == names
     assert is_unchanged(library.root) is False  # of float16
     assert again.scan(workers=0).converted == 0 and precisions(library.root) == {"int8"}
 
@@ -67,7 +67,7 @@ def test_lost_precision_does_not_return_and_is_noted_once(library: Library) -> N
 def test_new_photos_are_stored_in_the_librarys_precision(small: Library) -> None:
     small.scan(workers=0, precision="int8")
     assert precision_in_use(small.root).value == "int8"
-    put(small.root / "a/copy.bmp", (small.root / "a/collins.bmp").read_bytes())
+    write_photo(small.root / "a/copy.bmp", (small.root / "a/collins.bmp").read_bytes())
     result = small.scan(workers=0)
     assert (result.copied, result.converted) == (1, 0) and precisions(small.root) == {"int8"}
     rows = {row["photo"]: row["embedding"] for row in small.table.rows.to_pylist() if row["face_id"]}
@@ -135,7 +135,7 @@ def test_kill_9_during_a_conversion_loses_nothing(library: Library, delay: float
     process.kill()
     process.communicate()
     assert Library(library.root).faces.face_ids.tolist() == before
-    assert "0 scanned" in ok("scan", library.root, "-j", "1")
+    assert "0 scanned" in run_checked("scan", library.root, "-j", "1")
     assert precisions(library.root) == {"int8"}
 
 
@@ -159,13 +159,13 @@ def test_a_folder_that_cannot_be_written_is_retried(small: Library, monkeypatch:
 
 def test_the_precision_option_is_saved_and_validated(library: Library) -> None:
     root = library.root
-    assert "4 folders" in ok("scan", root, "--precision", "int8")
+    assert "4 folders" in run_checked("scan", root, "--precision", "int8")
     file = library.home.home / "config.toml"
     assert file.read_text() == '[scan]\nprecision = "int8"\n'
-    assert "int8" in ok("status", "-l", root)
-    assert "11 unchanged" in ok("scan", root) and precisions(root) == {"int8"}
-    assert 'precision = "int8"  # library' in ok("config", "-l", root)
-    assert "11 unchanged" in ok("--no-config", "scan", root) and precisions(root) == {"int8"}
+    assert "int8" in run_checked("status", "-l", root)
+    assert "11 unchanged" in run_checked("scan", root) and precisions(root) == {"int8"}
+    assert 'precision = "int8"  # library' in run_checked("config", "-l", root)
+    assert "11 unchanged" in run_checked("--no-config", "scan", root) and precisions(root) == {"int8"}
     done = run("scan", root, "--precision", "int4")
     assert done.returncode == 2 and "--precision must be one of float32, float16, int8, not 'int4'" in done.stderr
     file.write_text("[scan]\nprecision = 'int4'\n")

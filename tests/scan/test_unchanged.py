@@ -21,9 +21,18 @@ from faceclust.scan import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
 from faceclust.store.scan_snapshot import FolderSnapshot, ScanSnapshot, read_scan_snapshot, write_scan_snapshot
-from tests.support.command import ok
+from tests.support.command import run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
-from tests.support.scan_builders import expected, face, held, is_unchanged, make_photos, nobody, put, touch
+from tests.support.scan_builders import (
+    compute_expected_rows,
+    is_unchanged,
+    make_face_photo,
+    make_faceless_photo,
+    make_photos,
+    read_cached_rows,
+    touch,
+    write_photo,
+)
 
 HEAVY = {"numpy", "pyarrow", "onnxruntime", "PIL", "scipy", "pandas"}
 
@@ -42,7 +51,7 @@ def run_watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], 
     )
     log.write_bytes(b"")
     path = os.pathsep.join([str(patch.parent), os.environ.get("PYTHONPATH", "")])
-    out = ok(*arguments, env={"PYTHONPATH": path})
+    out = run_checked(*arguments, env={"PYTHONPATH": path})
     events = [json.loads(line) for line in log.read_text().splitlines()]
     opened = {name for event, name in events if event == "open"}
     return out, opened, {name.partition(".")[0] for event, name in events if event == "import"}
@@ -50,7 +59,7 @@ def run_watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], 
 
 def test_an_unchanged_scan_opens_no_photo_and_imports_nothing_heavy(tmp_path: Path) -> None:
     root = make_photos(tmp_path / "photos")
-    put(root / "no ending", nobody(7))
+    write_photo(root / "no ending", make_faceless_photo(7))
     out, opened, imported = run_watched(tmp_path, "scan", root, "-j", "1")
     assert "7 scanned" in out and imported >= HEAVY - {"scipy", "pandas"}
     assert {str(root / "a/collins.bmp"), str(root / "no ending")} <= opened
@@ -77,11 +86,13 @@ def flip(path: Path) -> None:
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "photo added": lambda root: put(root / "a/new.bmp", nobody(9)),
-    "photo without an ending added": lambda root: put(root / "a/new", nobody(9)),
+    "photo added": lambda root: write_photo(root / "a/new.bmp", make_faceless_photo(9)),
+    "photo without an ending added": lambda root: write_photo(root / "a/new", make_faceless_photo(9)),
     "photo removed": lambda root: (root / "a/nobody.bmp").unlink(),
     "photo touched": lambda root: touch(root / "a/collins.bmp"),
-    "photo replaced by another of its size": lambda root: put(root / "a/collins.bmp", face(HOPPER, 1)),
+    "photo replaced by another of its size": lambda root: write_photo(
+        root / "a/collins.bmp", make_face_photo(HOPPER, 1)
+    ),
     "photo renamed": lambda root: (root / "a/collins.bmp").rename(root / "a/eileen.bmp"),
     "photo moved": lambda root: (root / "a/collins.bmp").rename(root / "b/eileen.bmp"),
     "folder renamed": lambda root: (root / "a").rename(root / "c"),
@@ -113,19 +124,19 @@ def test_every_kind_of_change_is_detected(small: Library, change: str) -> None:
     CHANGES[change](small.root)
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
     assert is_unchanged(small.root)
 
 
 def test_a_change_in_one_part_leaves_the_others_unchanged(small: Library) -> None:
-    put(small.root / "a/new.bmp", nobody(9))
-    put(small.root / "b/new.bmp", nobody(8))
+    write_photo(small.root / "a/new.bmp", make_faceless_photo(9))
+    write_photo(small.root / "b/new.bmp", make_faceless_photo(8))
     assert not is_unchanged(small.root, "a") and is_unchanged(small.root, "b/deep")
     assert Library(small.root).scan([small.root / "a"], workers=0).scanned == 1
     assert is_unchanged(small.root, "a", "b/deep") and not is_unchanged(small.root, "b")
     assert not is_unchanged(small.root)
     assert Library(small.root).scan(workers=0).scanned == 1
-    assert is_unchanged(small.root) and held(small) == expected(small)
+    assert is_unchanged(small.root) and read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_overlapping_parts_count_once(small: Library) -> None:
@@ -139,7 +150,7 @@ def test_a_face_forgotten_on_another_machine_is_removed(small: Library) -> None:
     small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
+    (row,) = (row for row in read_cached_rows(small)["a"] if row["face_id"] == place.face_id)
     assert row["embedding"] is None and row["landmarks"] is None
     Library(small.root).scan(workers=0)  # the journal of the first one's finds, if any
     assert is_unchanged(small.root)
@@ -152,7 +163,7 @@ def test_a_forgotten_face_that_cannot_be_removed_is_retried(small: Library, monk
         patch.setattr(folder_cache, "write_private_atomically", refuse_to_write)
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     Library(small.root).scan(workers=0)
-    (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
+    (row,) = (row for row in read_cached_rows(small)["a"] if row["face_id"] == place.face_id)
     assert row["embedding"] is None
 
 
@@ -169,7 +180,7 @@ def test_removed_photos_are_retried_if_the_cache_cannot_be_written(
         assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_unreadable_photos_are_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +191,8 @@ def test_unreadable_photos_are_retried(small: Library, monkeypatch: pytest.Monke
             raise PermissionError(13, "Permission denied")
         return real(path, *arguments, **others)
 
-    put(small.root / "a/new.bmp", nobody(9))
-    put(small.root / "b/no ending", nobody(8))
+    write_photo(small.root / "a/new.bmp", make_faceless_photo(9))
+    write_photo(small.root / "b/no ending", make_faceless_photo(8))
     for still in ({"new.bmp", "no ending"}, {"no ending"}, set()):
         names = still
         with monkeypatch.context() as patch:
@@ -189,7 +200,7 @@ def test_unreadable_photos_are_retried(small: Library, monkeypatch: pytest.Monke
             Library(small.root).scan(workers=0)
         assert is_unchanged(small.root, "b") == ("no ending" not in still)
         assert is_unchanged(small.root) == (not still)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 @pytest.mark.parametrize("has_cache_dir", [False, True], ids=["inside", "kept elsewhere"])
@@ -205,7 +216,7 @@ def test_a_part_that_becomes_a_nested_library_is_rescanned(
     part.name([part.occurrences[0].face_id], HOPPER)
     part.forget(part.plan_forget(HOPPER))
     Library(small.root).scan(workers=0)
-    (row,) = (row for row in held(Library(small.root))["b"] if row["face_id"])
+    (row,) = (row for row in read_cached_rows(Library(small.root))["b"] if row["face_id"])
     assert row["embedding"] is None
 
 
@@ -214,7 +225,9 @@ def test_caches_in_another_place_are_detected(small: Library, tmp_path: Path) ->
     for place in (first, second, first):
         Library(small.root, cache_dir=place).scan(workers=0)
         assert LibraryHome(small.root).home.is_relative_to(place)  # noted, so that others look there
-        put(small.root / "a/new.bmp", nobody(9))  # its cache there is not the one that stays beside the photos
+        write_photo(
+            small.root / "a/new.bmp", make_faceless_photo(9)
+        )  # its cache there is not the one that stays beside the photos
         Library(small.root).scan(workers=0)
         assert is_unchanged(small.root)
 
@@ -238,40 +251,40 @@ def test_clearing_and_pruning_invalidate_the_snapshot(small: Library) -> None:
     (small.root / "a/nobody.bmp").unlink()
     prune_caches(small)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
     plan = plan_clear(small)
     assert small.home.scan_snapshot in {one.path for one in plan}
     clear_caches(small, plan)
     assert not small.home.scan_snapshot.exists() and not is_unchanged(small.root)
     assert Library(small.root).scan(workers=0).scanned == 5
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_an_interrupted_scan_does_not_count_as_unchanged(small: Library) -> None:
     for number in range(3):
-        put(small.root / f"a/new {number}.bmp", nobody(20 + number))
+        write_photo(small.root / f"a/new {number}.bmp", make_faceless_photo(20 + number))
     stop_answers = iter([False, True])
     assert Library(small.root).scan(workers=0, should_stop=lambda: next(stop_answers, True)).remaining > 0
     assert not is_unchanged(small.root)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
+    assert read_cached_rows(small) == compute_expected_rows(small)
 
 
 def test_a_photo_replaced_after_listing_is_rescanned(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(small.root / "a/new.bmp", nobody(9))
+    write_photo(small.root / "a/new.bmp", make_faceless_photo(9))
     real = crawling.PhotoFolder.photos.func
 
     def changed(folder: crawling.PhotoFolder) -> object:
         photos = real(folder)
         if folder.rel_path == "a":
-            put(small.root / "a/new.bmp", nobody(10))
+            write_photo(small.root / "a/new.bmp", make_faceless_photo(10))
         return photos
 
     with monkeypatch.context() as patch:
         patch.setattr(crawling.PhotoFolder, "photos", property(changed))
         Library(small.root).scan(workers=0)
     Library(small.root).scan(workers=0)
-    assert held(small) == expected(small) and is_unchanged(small.root)
+    assert read_cached_rows(small) == compute_expected_rows(small) and is_unchanged(small.root)
 
 
 # -- seen.json ---------------------------------------------------------------

@@ -12,7 +12,7 @@ from faceclust.outputs.albums import Album, AlbumPlan, apply_album_plan, build_a
 from faceclust.types import PhotoInfo
 
 PHOTOS = ("2019/a.jpg", "2020/a.jpg", "2020/A.JPG", "b.jpg")
-EVERYBODY = {"Anna": PHOTOS[:3], "Ben": ("b.jpg",), "Anna + Ben": ("2019/a.jpg",)}
+ALBUMS = {"Anna": PHOTOS[:3], "Ben": ("b.jpg",), "Anna + Ben": ("2019/a.jpg",)}
 
 
 def write_photos(root: Path, photos: tuple[str, ...] = PHOTOS) -> Path:
@@ -24,28 +24,30 @@ def write_photos(root: Path, photos: tuple[str, ...] = PHOTOS) -> Path:
     return root
 
 
-def facts(photo: str, taken: datetime | None = None, camera: str | None = None) -> PhotoInfo:
+def make_photo_info(photo: str, taken: datetime | None = None, camera: str | None = None) -> PhotoInfo:
     return PhotoInfo(photo, f"hash of {photo}", (40, 30), 1, taken, camera, None, None)
 
 
-def plan(
+def plan_albums(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
-    known = choices.pop("photos", None) or {photo: facts(photo) for photos in albums.values() for photo in photos}
+    known = choices.pop("photos", None) or {
+        photo: make_photo_info(photo) for photos in albums.values() for photo in photos
+    }
     wanted = [Album(f"id {label}", label, frozenset(photos)) for label, photos in albums.items()]
     folders = choices.pop("folders", ())
     return build_album_plan(wanted, known, root, folders, out, kind=kind, **choices)
 
 
-def make(
+def make_albums(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
-    done = plan(root, out, albums, kind, **choices)
+    done = plan_albums(root, out, albums, kind, **choices)
     assert apply_album_plan(done) == ()
     return done
 
 
-def shown(out: Path) -> dict[str, str]:
+def read_albums(out: Path) -> dict[str, str]:
     """Link or file → what it holds; all but what begins with a dot."""
     return {
         path.relative_to(out).as_posix(): path.read_text()
@@ -54,7 +56,7 @@ def shown(out: Path) -> dict[str, str]:
     }
 
 
-def tree(out: Path) -> dict[str, str]:
+def read_tree(out: Path) -> dict[str, str]:
     """Everything there is, hidden or not: what a link says, what a file holds, "/" for folders. Of the
     manifest only what does not lie with inodes."""
     found = {}

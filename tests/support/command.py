@@ -28,7 +28,7 @@ def run(
     `process`: run it as a program of its own, for tests of what only a process shows.
     """
     words = [str(argument) for argument in arguments]
-    return (_run_program if process else _run_here)(words, cwd or Path("/"), env or {})
+    return (_run_program if process else _run_in_process)(words, cwd or Path("/"), env or {})
 
 
 def _run_program(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -44,11 +44,11 @@ def _run_program(words: list[str], cwd: Path, env: Mapping[str, str]) -> subproc
     )
 
 
-def _run_here(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _run_in_process(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     with (
         CliRunner().isolation(env=env) as (out, err, _),
         pytest.MonkeyPatch.context() as patch,
-        _surroundings_kept(),
+        _restored_process_state(),
     ):
         clear_pack_cache()  # a new process would read them from disk
         patch.setattr(sys, "argv", ["faceclust", *words])
@@ -65,7 +65,7 @@ def _run_here(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess
 
 
 @contextmanager
-def _surroundings_kept() -> Iterator[None]:
+def _restored_process_state() -> Iterator[None]:
     """Put back what a command may change for the rest of its own process."""
     umask, environment = os.umask(0o022), dict(os.environ)
     os.umask(umask)
@@ -77,7 +77,7 @@ def _surroundings_kept() -> Iterator[None]:
         os.environ.update(environment)
 
 
-def ok(
+def run_checked(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, process: bool = False
 ) -> str:
     """Run a command that has to succeed, and return its standard output."""
@@ -108,7 +108,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     raise AssertionError("waited in vain")
 
 
-def wait_for_a_third(photos: Path) -> None:
+def wait_for_first_folder(photos: Path) -> None:
     """Until the first of the three folders of the large library is done and saved."""
     cache = photos / "0/.faceclust.parquet"
     wait_for(lambda: cache.exists() and len(pq.read_table(cache, columns=["photo"])["photo"].unique()) == 10)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 #: What is done with a request instead of answering it well: told of the handler and the content.
-Trick = Callable[["Handler", bytes], None]
+Fault = Callable[["Handler", bytes], None]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -21,15 +21,15 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         content = self.server.files.get(self.path)
-        trick = self.server.tricks.pop(0) if self.server.tricks else None
+        trick = self.server.faults.pop(0) if self.server.faults else None
         if content is None and trick is None:
             self.send_error(404)
         else:
-            (trick or serve)(self, content or b"")
+            (trick or send_file)(self, content or b"")
 
-    def begin(self, code: int, length: int | None, **headers: str) -> None:
+    def send_head(self, code: int, length: int | None, **headers: str) -> None:
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -47,9 +47,9 @@ class Server(ThreadingHTTPServer):
     def __init__(self, files: dict[str, bytes], handler: type[BaseHTTPRequestHandler] = Handler) -> None:
         super().__init__(("127.0.0.1", 0), handler)
         self.files = files
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.tricks: list[Trick] = []
-        self.over = threading.Event()
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.faults: list[Fault] = []
+        self.stopped = threading.Event()
 
     @property
     def url(self) -> str:
@@ -57,24 +57,24 @@ class Server(ThreadingHTTPServer):
 
     @property
     def paths(self) -> list[str]:
-        return [path for path, _ in self.asked]
+        return [path for path, _ in self.requests]
 
     @property
     def ranges(self) -> list[str | None]:
-        return [headers.get("Range") for _, headers in self.asked]
+        return [headers.get("Range") for _, headers in self.requests]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is what some tests are about."""
 
 
 @contextmanager
-def serving(server: Server) -> Iterator[Server]:
+def run_server(server: Server) -> Iterator[Server]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        server.over.set()
+        server.stopped.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -84,88 +84,88 @@ def etag(content: bytes) -> str:
     return f'"{hashlib.md5(content).hexdigest()}"'
 
 
-def serve(handler: Handler, content: bytes) -> None:
+def send_file(handler: Handler, content: bytes) -> None:
     """As a good server does."""
     asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     fits = handler.headers.get("If-Range", etag(content)) == etag(content)
     if asked and fits and int(asked[1]) >= len(content):
-        handler.begin(416, 0, Content_Range=f"bytes */{len(content)}")
+        handler.send_head(416, 0, Content_Range=f"bytes */{len(content)}")
     elif asked and fits:
         start = int(asked[1])
         where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        handler.begin(206, len(content) - start, ETag=etag(content), Content_Range=where)
+        handler.send_head(206, len(content) - start, ETag=etag(content), Content_Range=where)
         handler.wfile.write(content[start:])
     else:
-        handler.begin(200, len(content), ETag=etag(content))
+        handler.send_head(200, len(content), ETag=etag(content))
         handler.wfile.write(content)
 
 
-def cut_off(after: int, *, mark: bool = True) -> Trick:
+def cut_connection(after: int, *, with_etag: bool = True) -> Fault:
     """Promises all, sends so many bytes, hangs up."""
 
     def trick(handler: Handler, content: bytes) -> None:
-        handler.begin(200, len(content), **({"ETag": etag(content)} if mark else {}))
+        handler.send_head(200, len(content), **({"ETag": etag(content)} if with_etag else {}))
         handler.wfile.write(content[:after])
 
     return trick
 
 
-def stall(after: int) -> Trick:
+def stall(after: int) -> Fault:
     """Sends so many bytes, then nothing, and does not hang up."""
 
     def trick(handler: Handler, content: bytes) -> None:
-        handler.begin(200, len(content), ETag=etag(content))
+        handler.send_head(200, len(content), ETag=etag(content))
         handler.wfile.write(content[:after])
         handler.wfile.flush()
-        handler.server.over.wait(30)
+        handler.server.stopped.wait(30)
 
     return trick
 
 
-def answer(code: int, **headers: str) -> Trick:
+def respond_with(code: int, **headers: str) -> Fault:
     """Nothing but a status."""
-    return lambda handler, content: handler.begin(code, 0, **headers)
+    return lambda handler, content: handler.send_head(code, 0, **headers)
 
 
-def lead_to(address: str) -> Trick:
-    return answer(302, Location=address)
+def redirect_to(address: str) -> Fault:
+    return respond_with(302, Location=address)
 
 
-def instead(other: bytes, *, length: int | None = -1, **headers: str) -> Trick:
+def replace_content(other: bytes, *, length: int | None = -1, **headers: str) -> Fault:
     """Another content, its length told as `length` (None: not at all)."""
 
     def trick(handler: Handler, content: bytes) -> None:
-        handler.begin(200, len(other) if length == -1 else length, **headers)
+        handler.send_head(200, len(other) if length == -1 else length, **headers)
         handler.wfile.write(other)
 
     return trick
 
 
-def endless(handler: Handler, content: bytes) -> None:
+def send_endlessly(handler: Handler, content: bytes) -> None:
     """Sends what was asked for, then more and more."""
-    handler.begin(200, None)
+    handler.send_head(200, None)
     handler.wfile.write(content)
     for _ in range(100):
         handler.wfile.write(bytes(1_000_000))
 
 
-def whole(handler: Handler, content: bytes) -> None:
+def ignore_range(handler: Handler, content: bytes) -> None:
     """Knows no ranges."""
-    handler.begin(200, len(content))
+    handler.send_head(200, len(content))
     handler.wfile.write(content)
 
 
-def other_range(handler: Handler, content: bytes) -> None:
+def send_wrong_range(handler: Handler, content: bytes) -> None:
     """Answers with another range than was asked for."""
-    handler.begin(206, 10, Content_Range=f"bytes 0-9/{len(content)}")
+    handler.send_head(206, 10, Content_Range=f"bytes 0-9/{len(content)}")
     handler.wfile.write(content[:10])
 
 
-def rest_of_another(handler: Handler, content: bytes) -> None:
+def send_rest_of_changed_file(handler: Handler, content: bytes) -> None:
     """Sends the rest of a file that has changed since, and does not say so."""
     start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
     where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.begin(206, len(content) - start, Content_Range=where)
+    handler.send_head(206, len(content) - start, Content_Range=where)
     handler.wfile.write(bytes(len(content) - start))
 
 
@@ -173,16 +173,16 @@ class Proxy(Handler):
     """Passes requests for http on, and counts; says no to CONNECT, which https would need."""
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         parts = urlsplit(self.path)
         connection = http.client.HTTPConnection(parts.netloc)
         connection.request("GET", parts.path, headers={"Host": parts.netloc})
         found = connection.getresponse()
         body = found.read()
         connection.close()
-        self.begin(found.status, len(body))
+        self.send_head(found.status, len(body))
         self.wfile.write(body)
 
     def do_CONNECT(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
-        self.begin(502, 0)
+        self.server.requests.append((self.path, dict(self.headers)))
+        self.send_head(502, 0)

@@ -13,7 +13,7 @@ from tests.support.synthetic_library import write_caches
 SCALE = 3.15**2  # made faces are of norm 1: reading brings them to the models' radius
 
 
-def made_library(root: Path, faces: int = 1500, spread: float = 0.09) -> tuple[Library, dict[str, str]]:
+def make_synthetic_library(root: Path, faces: int = 1500, spread: float = 0.09) -> tuple[Library, dict[str, str]]:
     """The library, and who each face is. Faces scatter so that 1.1 is about the right threshold."""
     made = synthetic_faces(faces, seed=7)
     rng = np.random.default_rng(1)
@@ -25,10 +25,10 @@ def made_library(root: Path, faces: int = 1500, spread: float = 0.09) -> tuple[L
     return library, {face: f"Person {person}" for face, person in zip(ids, made.person.tolist(), strict=True)}
 
 
-def confirm(library: Library, truth: dict[str, str], people: int, most: int = 8) -> None:
+def name_largest_people(library: Library, truth: dict[str, str], people: int, faces_each: int = 8) -> None:
     """Name this many people, those seen most often, by some of their faces."""
     of: dict[str, list[str]] = {}
     for face, name in sorted(truth.items()):
         of.setdefault(name, []).append(face)
     for name in sorted(of, key=lambda name: (-len(of[name]), name))[:people]:
-        library.name(of[name][:most], name)
+        library.name(of[name][:faces_each], name)

@@ -57,7 +57,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def manifest_text(
+def build_manifest(
     name: str = "mine", content: bytes | None = MODEL, *, commercial: bool = True, archive: bytes | None = None
 ) -> str:
     """The manifest of a pack whose own file is `content` (None: nobody knows its hash), in a zip
@@ -81,7 +81,7 @@ def manifest_text(
     )
 
 
-def put_in(text: str, name: str = "mine") -> Path:
+def install_manifest(text: str, name: str = "mine") -> Path:
     """Make this manifest one of the user's; gives the pack's folder."""
     folder = user_models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def put_in(text: str, name: str = "mine") -> Path:
     return folder
 
 
-def zip_of(content: bytes, *, name: str = "in/m.onnx", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def make_zip(content: bytes, *, name: str = "in/m.onnx", method: int = zipfile.ZIP_DEFLATED) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as archive:
         archive.writestr("readme.txt", "no model")

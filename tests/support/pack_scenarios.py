@@ -17,12 +17,12 @@ _NO_LONGER_EMBEDDED = {"embedded = true": "embedded = false"}
 _OTHER_BOXES = {"factor = 0.709": "factor = 0.8", "mirror = true": "mirror = false", "radius = 3.15": "radius = 3.0"}
 
 
-def install_other_boxes(name: str = "second") -> Path:
+def install_other_detector(name: str = "second") -> Path:
     """A pack whose detector draws other boxes, and whose embeddings are of another norm; its folder."""
     return _install(name, _OTHER_BOXES)
 
 
-def install_tiny_embedder(name: str = "tiny", *, blind_to_light: bool = False) -> Path:
+def install_tiny_embedder(name: str = "tiny", *, nan_for_light_chips: bool = False) -> Path:
     """The embedded detector with an embedder of 108 numbers: the mean colours of a chip's 36 parts, less
     the middle grey. `blind_to_light`: it gives no finite numbers for a chip that is lighter than middle grey."""
     folder = _install(name, {"dimension = 128": "dimension = 108", "mirror = true": "mirror = false"})
@@ -35,7 +35,7 @@ def install_tiny_embedder(name: str = "tiny", *, blind_to_light: bool = False) -
         helper.make_node("AveragePool", ["centred"], ["parts"], kernel_shape=[25, 25], strides=[25, 25]),
         helper.make_node("Flatten", ["parts"], ["vector"]),
     ]
-    if blind_to_light:
+    if nan_for_light_chips:
         nodes[-1:] = [
             helper.make_node("Flatten", ["parts"], ["flat"]),
             helper.make_node("ReduceMean", ["flat"], ["light"], axes=[1]),

@@ -15,19 +15,19 @@ BOX = (0.1, 0.1, 0.3, 0.3)
 _numbers = itertools.count()
 
 
-def face(
+def make_face(
     id: str, *, confirmed: bool = True, photo: str = "a.jpg", hash: str = "h", box: Box = BOX, taken: str | None = None
 ) -> JournalFace:
     return JournalFace(id, hash, photo, box, confirmed, taken)
 
 
-def place(
+def make_occurrence(
     id: str, photo: str = "a.jpg", hash: str = "h", box: Box = BOX, taken: datetime | None = None, quality: float = 1.0
 ) -> FaceOccurrence:
     return FaceOccurrence(id, photo, hash, box, (100, 100), quality, 1.0, taken)
 
 
-def event(
+def make_event(
     kind: str,
     *faces: JournalFace | str,
     name: str | None = None,
@@ -38,13 +38,13 @@ def event(
     """An event; a face given by its id alone is a confirmed one."""
 
     def known(given: tuple[JournalFace | str, ...]) -> tuple[JournalFace, ...]:
-        return tuple(face(one) if isinstance(one, str) else one for one in given)
+        return tuple(make_face(one) if isinstance(one, str) else one for one in given)
 
     number = next(_numbers)
     return Event(f"e{number}", f"{number:09}", kind, known(faces), known(rest), name, to, undoes)
 
 
-def clustering(labels: dict[str, int]) -> Clustering:
+def make_clustering(labels: dict[str, int]) -> Clustering:
     """Faces in groups by number; −1: alone."""
     ids = sorted(labels)
     return Clustering(
@@ -56,6 +56,6 @@ def clustering(labels: dict[str, int]) -> Clustering:
     )
 
 
-def groups_of(labels: dict[str, int]) -> Groups:
+def make_groups(labels: dict[str, int]) -> Groups:
     """The groups of such a clustering."""
-    return Groups.from_clustering(clustering(labels), labels.keys())
+    return Groups.from_clustering(make_clustering(labels), labels.keys())

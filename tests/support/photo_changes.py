@@ -20,7 +20,7 @@ MARK = "~"
 JPEG_START = b"\xff\xd8"
 
 
-def names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
+def list_names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
     """Photo file name, as it once was → (box, name, confirmed) of each named face on it."""
     found: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
     for person in library.people():
@@ -31,10 +31,10 @@ def names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
     return found
 
 
-def surviving(before: dict[str, list[tuple[Box, str, bool]]], library: Library) -> tuple[int, int, int]:
+def count_surviving_names(before: dict[str, list[tuple[Box, str, bool]]], library: Library) -> tuple[int, int, int]:
     """Of the confirmed faces of before: how many there are, how many have their name now, and how
     many of these are confirmed."""
-    now = names_on_photos(library)
+    now = list_names_on_photos(library)
     confirmed = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
     again = [
         max(
@@ -120,12 +120,12 @@ def copy_and_delete_originals(library: Library) -> Library:
     return _scan(library)
 
 
-def move_the_library(library: Library) -> Library:
+def move_library(library: Library) -> Library:
     moved = library.root.rename(library.root.with_name("on another disk"))
     return _scan(Library(moved))
 
 
-def away_and_back(library: Library) -> Library:
+def remove_and_restore_folders(library: Library) -> Library:
     aside = library.root.parent / "away"
     folders = sorted(path for path in library.root.iterdir() if path.is_dir() and not path.name.startswith("."))
     aside.mkdir()
@@ -147,7 +147,7 @@ def edit_pixels(library: Library) -> Library:
     return _scan(library)
 
 
-def edit_a_comment(library: Library) -> Library:
+def add_comment(library: Library) -> Library:
     comment = b"a word on this photo"
     for photo in _photos(library):
         data = photo.read_bytes()
@@ -159,7 +159,7 @@ def edit_a_comment(library: Library) -> Library:
     return _scan(library)
 
 
-def mend_the_date(library: Library) -> Library:
+def correct_dates(library: Library) -> Library:
     for photo in _photos(library):
         if photo.suffix == ".png":  # its chunks have checksums; nothing is lost by saving it anew
             with Image.open(photo) as image:
@@ -174,8 +174,8 @@ def mend_the_date(library: Library) -> Library:
     return _scan(library)
 
 
-def edit_and_rename(library: Library) -> Library:
-    edit_a_comment(library)
+def edit_scan_rename(library: Library) -> Library:
+    add_comment(library)
     return rename_files(library)
 
 
@@ -186,7 +186,7 @@ def edit_and_rename_at_once(library: Library) -> Library:
     return _scan(library)
 
 
-def turn_the_pixels(library: Library) -> Library:
+def rotate_pixels(library: Library) -> Library:
     """The pixels turned, and the orientation with them: the photo looks as it did."""
     for photo in _photos(library):
         with Image.open(photo) as image:
@@ -197,7 +197,7 @@ def turn_the_pixels(library: Library) -> Library:
     return _scan(library)
 
 
-def other_models(library: Library) -> Library:
+def switch_pack(library: Library) -> Library:
     """Another detector, which draws other boxes, and another scale of embeddings."""
     pack = library.pack
     settings = dict(pack.detector.settings) | {"factor": 0.8}
@@ -222,14 +222,14 @@ def delete_caches(library: Library) -> Library:
     return _scan(library)
 
 
-def delete_the_grouping(library: Library) -> Library:
+def delete_clusterings(library: Library) -> Library:
     for path in (library.home.clusters, library.home.previous_clusters):
         path.unlink(missing_ok=True)
     library.cluster()
     return library
 
 
-def delete_all_but_the_journal(library: Library) -> Library:
+def delete_all_but_journal(library: Library) -> Library:
     for cache in library.root.rglob(".faceclust.parquet"):
         cache.unlink()
     for path in library.home.home.iterdir():
@@ -251,16 +251,16 @@ SCENARIOS: dict[str, Callable[[Library], Library]] = {
     "files renamed": rename_files,
     "files moved to another folder": move_away_from_caches,
     "files copied, originals deleted": copy_and_delete_originals,
-    "the library moved": move_the_library,
-    "photos away, and back": away_and_back,
+    "the library moved": move_library,
+    "photos away, and back": remove_and_restore_folders,
     "pixels edited in place": edit_pixels,
-    "a comment added in place": edit_a_comment,
-    "the date mended in place": mend_the_date,
-    "edited, scanned, then renamed": edit_and_rename,
+    "a comment added in place": add_comment,
+    "the date mended in place": correct_dates,
+    "edited, scanned, then renamed": edit_scan_rename,
     "edited and renamed at once": edit_and_rename_at_once,
-    "pixels turned, with the orientation": turn_the_pixels,
-    "another model pack": other_models,
+    "pixels turned, with the orientation": rotate_pixels,
+    "another model pack": switch_pack,
     "caches deleted": delete_caches,
-    "groupings deleted": delete_the_grouping,
-    "all deleted but the journal": delete_all_but_the_journal,
+    "groupings deleted": delete_clusterings,
+    "all deleted but the journal": delete_all_but_journal,
 }

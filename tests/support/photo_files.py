@@ -11,7 +11,7 @@ import pillow_heif
 from PIL import Image
 
 
-def scene(width: int = 192, height: int = 128) -> Image.Image:
+def draw_scene(width: int = 192, height: int = 128) -> Image.Image:
     """Red top left, green top right, blue bottom left, white bottom right."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     pixels[: height // 2, : width // 2] = (255, 0, 0)
@@ -20,7 +20,7 @@ def scene(width: int = 192, height: int = 128) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def encode(image: Image.Image, format: str, exif: Image.Exif | bytes | None = None, **options: object) -> bytes:
+def encode_image(image: Image.Image, format: str, exif: Image.Exif | bytes | None = None, **options: object) -> bytes:
     out = io.BytesIO()
     if format == "HEIF":
         pillow_heif.from_pillow(image).save(
@@ -34,17 +34,17 @@ def encode(image: Image.Image, format: str, exif: Image.Exif | bytes | None = No
     return out.getvalue()
 
 
-def moving(image: Image.Image, format: str) -> bytes:
+def encode_animation(image: Image.Image, format: str) -> bytes:
     """The image, and a black frame after it."""
-    return encode(image, format, save_all=True, append_images=[Image.new("RGB", image.size)])
+    return encode_image(image, format, save_all=True, append_images=[Image.new("RGB", image.size)])
 
 
-def jpeg_in_cmyk(image: Image.Image, **options: object) -> bytes:
+def encode_cmyk_jpeg(image: Image.Image, **options: object) -> bytes:
     """A JPEG in the four colours of print, inverted as Adobe's programs write it."""
-    return encode(image.convert("CMYK"), "JPEG", **options)
+    return encode_image(image.convert("CMYK"), "JPEG", **options)
 
 
-def corners(pixels: np.ndarray) -> list[str]:
+def name_corner_colours(pixels: np.ndarray) -> list[str]:
     """The nearest of the scene's colours at a quarter and three quarters of the picture."""
     names = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
     height, width = pixels.shape[:2]
@@ -57,10 +57,10 @@ def corners(pixels: np.ndarray) -> list[str]:
 
 
 #: The corners of a scene that is upright.
-UPRIGHT = ["red", "green", "blue", "white"]
+UPRIGHT_CORNERS = ["red", "green", "blue", "white"]
 
 
-def profile(tags: dict[bytes, bytes], space: bytes, connection: bytes) -> bytes:
+def build_icc_profile(tags: dict[bytes, bytes], space: bytes, connection: bytes) -> bytes:
     """An ICC profile, version 2, of these tags."""
     tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79), **tags}
     body, table = b"", struct.pack(">I", len(tags))
@@ -75,7 +75,7 @@ def profile(tags: dict[bytes, bytes], space: bytes, connection: bytes) -> bytes:
     return head.ljust(128, b"\0") + table + body
 
 
-def wide_gamut() -> bytes:
+def build_wide_gamut_profile() -> bytes:
     """The primaries of Adobe RGB and a gamma of 2.2."""
     points = {b"wtpt": (0.9642, 1, 0.8249), b"rXYZ": (0.60974, 0.31111, 0.01947)}
     points |= {b"gXYZ": (0.20528, 0.62567, 0.06087), b"bXYZ": (0.14919, 0.06322, 0.74457)}
@@ -83,20 +83,20 @@ def wide_gamut() -> bytes:
         name: b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(v * 65536) for v in point)) for name, point in points.items()
     }
     gamma = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256))
-    return profile(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma), b"RGB ", b"XYZ ")
+    return build_icc_profile(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma), b"RGB ", b"XYZ ")
 
 
-def strange_inks() -> bytes:
+def build_cmyk_profile() -> bytes:
     """A profile of four inks of which the first is red, whatever the others are; paper is white."""
     cube = b"".join(bytes((136, 208, 195)) if corner & 8 else bytes((255, 128, 128)) for corner in range(16))
     ramp = bytes(range(256))
     unit = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
     table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + unit + ramp * 4 + cube + ramp * 3
     white = b"XYZ \0\0\0\0" + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
-    return profile({b"wtpt": white, b"A2B0": table, b"A2B1": table}, b"CMYK", b"Lab ")
+    return build_icc_profile({b"wtpt": white, b"A2B0": table, b"A2B1": table}, b"CMYK", b"Lab ")
 
 
-def dng(
+def build_dng(
     image: Image.Image,
     preview: bytes | None = None,
     orientation: int = 1,
@@ -140,7 +140,7 @@ def dng(
         50778: (3, 1, 21),
     } | (extra_tags or {})
     if preview is None:
-        return _tiff([raw_ifd | shared])
+        return _build_tiff([raw_ifd | shared])
     with Image.open(io.BytesIO(preview)) as opened:
         size = opened.size
     preview_ifd = {
@@ -155,10 +155,10 @@ def dng(
         278: (4, 1, size[1]),
         279: (4, 1, len(preview)),
     }
-    return _tiff([preview_ifd | shared, raw_ifd])
+    return _build_tiff([preview_ifd | shared, raw_ifd])
 
 
-def _tiff(ifds: list[dict[int, tuple[int, int, int | bytes]]]) -> bytes:
+def _build_tiff(ifds: list[dict[int, tuple[int, int, int | bytes]]]) -> bytes:
     """A TIFF of a first directory and, as its sub-directories, the rest. Each tag: type, count,
     and the value or its bytes."""
     file = bytearray(b"II*\0\0\0\0\0")

@@ -12,7 +12,7 @@ import shutil
 import pytest
 
 
-def program(name: str) -> str:
+def find_program(name: str) -> str:
     """The path of a program; skips the test, or fails it, where there is none."""
     found = shutil.which(name)
     if found is None:

@@ -36,7 +36,7 @@ class LabelTerminal:
         return "\n".join(self.screen.display)
 
     @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether the prompt waits for an answer."""
         return self.text[self.text.rfind(PROMPT) :].partition("\n")[2].strip() == ">"
 
@@ -48,13 +48,13 @@ class LabelTerminal:
             if b"\x1b[6n" in data:  # "where is the cursor?": a terminal answers
                 self.child.send(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")
 
-    def wait(self, words: str, seconds: float = 30) -> str:
+    def wait_for_text(self, words: str, seconds: float = 30) -> str:
         """Wait until these words are on the screen; gives all of it."""
         return self._until(lambda: words in self.text, words, seconds)
 
-    def question(self, words: str, seconds: float = 60) -> str:
+    def wait_for_question(self, words: str, seconds: float = 60) -> str:
         """Wait until this is asked, in the last lines of the screen, and the prompt waits."""
-        return self._until(lambda: self.waits and words in self._last_question, words, seconds)
+        return self._until(lambda: self.is_waiting and words in self._last_question, words, seconds)
 
     @property
     def _last_question(self) -> str:
@@ -72,7 +72,7 @@ class LabelTerminal:
         """Type keys; "\r" is Enter."""
         self.child.send(keys)
 
-    def end(self) -> int:
+    def wait_for_exit(self) -> int:
         """Wait for the program's end; gives its exit code."""
         for _ in range(400):
             if not self.child.isalive():

@@ -29,7 +29,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.array(values, dtype), name))
         return name
 
-    def named(self, value: str, name: str) -> str:
+    def name_output(self, value: str, name: str) -> str:
         self.nodes.append(helper.make_node("Identity", [value], [name]))
         return name
 
@@ -55,20 +55,20 @@ class _Graph:
         return path
 
 
-def embedder(
+def write_embedder(
     path: Path,
     size: tuple[int, int] = (112, 112),
     *,
     layout: str = "nchw",
     batch: object = "n",
-    sides: Sequence[object] | None = None,
+    declared_size: Sequence[object] | None = None,
     channels: object = 3,
     four_axes: bool = False,
     with_norm: bool = False,
     unit: bool = False,
     half: bool = False,
     more_inputs: Sequence[str] = (),
-    tells_shape: bool = True,
+    declares_shape: bool = True,
 ) -> Path:
     """Gives the mean of each channel over each quarter of a chip of `size` (width, height): twelve
     numbers, channel by channel, in a channel by rows; with `unit` scaled to a length of 1. `sides`
@@ -80,70 +80,70 @@ def embedder(
     value = graph("Flatten", graph("AveragePool", value, kernel_shape=kernel, strides=kernel))
     outputs: dict[str, Sequence[object] | None] = {"embedding": [batch, 12, 1, 1] if four_axes else [batch, 12]}
     if with_norm:
-        graph.named(graph("ReduceL2", value, axes=[1], keepdims=1), "norm")
+        graph.name_output(graph("ReduceL2", value, axes=[1], keepdims=1), "norm")
         outputs = {"norm": [batch, 1], **outputs}
     if unit:
         value = graph("LpNormalization", value, axis=1, p=2)
     if four_axes:
         value = graph("Unsqueeze", value, graph.constant([2, 3], np.int64))
-    graph.named(value, "embedding")
-    given = [batch, channels, *(sides or (height, width))]
+    graph.name_output(value, "embedding")
+    given = [batch, channels, *(declared_size or (height, width))]
     given = given if layout == "nchw" else [given[0], *given[2:], given[1]]
     number = TensorProto.FLOAT16 if half else TensorProto.FLOAT
-    return graph.save(path, given, outputs if tells_shape else dict.fromkeys(outputs), number, more_inputs)
+    return graph.save(path, given, outputs if declares_shape else dict.fromkeys(outputs), number, more_inputs)
 
 
-def _answers(graph: _Graph, zero: str, values: Sequence[float], anchors: int = 2) -> str:
+def _repeat_for_anchors(graph: _Graph, zero: str, values: Sequence[float], anchors: int = 2) -> str:
     """For each anchor of each cell of the map `zero` (1, 1, h, w) the same numbers, (n, k)."""
     wide = graph("Concat", *[zero] * (anchors * len(values)), axis=1)
     same = graph("Add", wide, graph.constant(np.tile(values, anchors).reshape(1, -1, 1, 1)))
-    return _flat(graph, same, len(values))
+    return _flatten_anchors(graph, same, len(values))
 
 
-def _flat(graph: _Graph, value: str, numbers: int) -> str:
+def _flatten_anchors(graph: _Graph, value: str, numbers: int) -> str:
     """(1, anchors·k, h, w) → (n, k): cells row by row, the anchors of a cell one after the other."""
     return graph("Reshape", graph("Transpose", value, perm=[0, 2, 3, 1]), graph.constant([-1, numbers], np.int64))
 
 
-def _cells(graph: _Graph, grid: int, channel: int) -> str:
+def _average_cells(graph: _Graph, grid: int, channel: int) -> str:
     """The mean of a channel over each cell, (1, 1, h, w)."""
     pooled = graph("AveragePool", "input", kernel_shape=[grid, grid], strides=[grid, grid])
     return graph("Gather", pooled, graph.constant([channel], np.int64), axis=1)
 
 
-def scrfd(
-    path: Path, box: Sequence[float], points: Sequence[float], given: Sequence[object] = (1, 3, "h", "w")
+def write_scrfd(
+    path: Path, box: Sequence[float], points: Sequence[float], input_shape: Sequence[object] = (1, 3, "h", "w")
 ) -> Path:
     """SCRFD's outputs: a cell's score is its mean of the first channel as it comes in; every anchor
     says the same box (four distances) and landmarks (ten offsets)."""
     graph, outputs = _Graph(), {}
     heads = []
     for grid in GRIDS:
-        cells = _cells(graph, grid, 0)
+        cells = _average_cells(graph, grid, 0)
         zero = graph("Mul", cells, graph.constant(0.0))
-        score = _flat(graph, graph("Concat", cells, cells, axis=1), 1)
-        heads.append((score, _answers(graph, zero, box), _answers(graph, zero, points)))
+        score = _flatten_anchors(graph, graph("Concat", cells, cells, axis=1), 1)
+        heads.append((score, _repeat_for_anchors(graph, zero, box), _repeat_for_anchors(graph, zero, points)))
     for part, numbers in enumerate((1, 4, 10)):
         for i, grid in enumerate(GRIDS):
-            name = graph.named(heads[i][part], str(400 + 10 * i + part))
+            name = graph.name_output(heads[i][part], str(400 + 10 * i + part))
             outputs[name] = [f"n{grid}", numbers]
-    return graph.save(path, given, outputs)
+    return graph.save(path, input_shape, outputs)
 
 
-def retinaface(path: Path, place: Sequence[float], points: Sequence[float], *, softmaxed: bool = True) -> Path:
+def write_retinaface(path: Path, box: Sequence[float], points: Sequence[float], *, softmaxed: bool = True) -> Path:
     """RetinaFace's outputs: a cell's probability is a hundredth of its mean of the first channel as
     it comes in; not softmaxed, its logit; every prior says the same place and landmarks."""
     graph = _Graph()
     parts: list[list[str]] = [[], [], []]
     for grid in GRIDS:
-        sure = graph("Mul", _cells(graph, grid, 0), graph.constant(0.01))
+        sure = graph("Mul", _average_cells(graph, grid, 0), graph.constant(0.01))
         zero = graph("Mul", sure, graph.constant(0.0))
         nothing = graph("Sub", graph.constant(1.0), sure) if softmaxed else zero
-        parts[0].append(_answers(graph, zero, place))
-        parts[1].append(_flat(graph, graph("Concat", nothing, sure, nothing, sure, axis=1), 2))
-        parts[2].append(_answers(graph, zero, points))
+        parts[0].append(_repeat_for_anchors(graph, zero, box))
+        parts[1].append(_flatten_anchors(graph, graph("Concat", nothing, sure, nothing, sure, axis=1), 2))
+        parts[2].append(_repeat_for_anchors(graph, zero, points))
     outputs = {}
     for name, part, numbers in zip(("loc", "conf", "landmarks"), parts, (4, 2, 10), strict=True):
-        graph.named(graph("Unsqueeze", graph("Concat", *part, axis=0), graph.constant([0], np.int64)), name)
+        graph.name_output(graph("Unsqueeze", graph("Concat", *part, axis=0), graph.constant([0], np.int64)), name)
         outputs[name] = [1, "n", numbers]
     return graph.save(path, (1, 3, "h", "w"), outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SPACES = {
+NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
     "xmp": "http://ns.adobe.com/xap/1.0/",
@@ -16,22 +16,24 @@ SPACES = {
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
     "apple-fi": "http://ns.apple.com/faceinfo/1.0/",
 }
-DECLARED = "\n".join(f"    xmlns:{prefix}='{uri}'" for prefix, uri in SPACES.items() if prefix != "rdf")
+NAMESPACE_DECLARATIONS = "\n".join(
+    f"    xmlns:{prefix}='{uri}'" for prefix, uri in NAMESPACES.items() if prefix != "rdf"
+)
 
 
-def sidecar(*blocks: str, attributes: str = "") -> str:
+def build_sidecar(*blocks: str, attributes: str = "") -> str:
     """A packet whose one description has these properties."""
     inside = "\n".join(blocks)
     return (
         "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>\n"
         "<x:xmpmeta xmlns:x='adobe:ns:meta/' x:xmptk='Some Editor 1.0'>\n"
-        f"<rdf:RDF xmlns:rdf='{SPACES['rdf']}'>\n\n"
-        f" <rdf:Description rdf:about=''\n{DECLARED}{attributes}>\n{inside}\n </rdf:Description>\n"
+        f"<rdf:RDF xmlns:rdf='{NAMESPACES['rdf']}'>\n\n"
+        f" <rdf:Description rdf:about=''\n{NAMESPACE_DECLARATIONS}{attributes}>\n{inside}\n </rdf:Description>\n"
         "</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end='w'?>"
     )
 
 
-def mwg(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
+def build_mwg_regions(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
     """Regions of the MWG, as exiftool writes them."""
     dims = (
         f"""
@@ -52,7 +54,7 @@ def mwg(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
   </mwg-rs:Regions>"""
 
 
-def region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face", more: str = "") -> str:
+def build_region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face", more: str = "") -> str:
     """One of them."""
     return (
         f"<rdf:li rdf:parseType='Resource'><mwg-rs:Area rdf:parseType='Resource'><stArea:h>{h}</stArea:h>"
@@ -61,7 +63,7 @@ def region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face"
     )
 
 
-def bag(name: str, *texts: str, kind: str = "Bag") -> str:
+def build_array(name: str, *texts: str, kind: str = "Bag") -> str:
     """A property that is an array."""
     items = "".join(f"\n    <rdf:li>{text}</rdf:li>" for text in texts)
     return f"  <{name}>\n   <rdf:{kind}>{items}\n   </rdf:{kind}>\n  </{name}>"

@@ -14,11 +14,18 @@ from PIL import Image, ImageOps
 from faceclust import Library
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import Box, FaceOccurrence
-from tests.support.photo_files import dng
-from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, save, together, variant
+from tests.support.photo_files import build_dng
+from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, join_images, make_variant, save_photo
 
 #: Ending → the orientations it is made in. RAW files know no mirrored ones.
-KINDS = {"jpg": range(1, 9), "png": (1, 6), "tif": (1, 5, 6), "webp": (1, 8), "heic": range(1, 9), "avif": (1, 6, 7)}
+ORIENTATIONS = {
+    "jpg": range(1, 9),
+    "png": (1, 6),
+    "tif": (1, 5, 6),
+    "webp": (1, 8),
+    "heic": range(1, 9),
+    "avif": (1, 6, 7),
+}
 RAW_ORIENTATIONS = (1, 3, 6, 8)
 
 
@@ -30,9 +37,9 @@ class ReadFace:
     box: Box
 
 
-def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = KINDS) -> None:
+def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = ORIENTATIONS) -> None:
     """Photos that look alike when shown, with two people on each."""
-    upright = together(variant(COLLINS, 1), variant(HOPPER, 2))
+    upright = join_images(make_variant(COLLINS, 1), make_variant(HOPPER, 2))
     upright = upright.resize((upright.width | 1, upright.height | 1))  # odd sides show what rounds wrongly
     for ending, orientations in kinds.items():
         for orientation in orientations:
@@ -41,12 +48,12 @@ def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = KINDS) -> None:
             path = root / f"{ending}-{orientation}.{ending}"
             if ending == "dng":
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(dng(stored, orientation=orientation))
+                path.write_bytes(build_dng(stored, orientation=orientation))
             else:
-                save(stored, path, orientation=orientation)
+                save_photo(stored, path, orientation=orientation)
 
 
-def named_library(root: Path) -> Library:
+def make_named_library(root: Path) -> Library:
     """Scanned, and each face named by the side it is on: the left one is Collins."""
     library = Library(root)
     library.scan(workers=0)
@@ -56,7 +63,7 @@ def named_library(root: Path) -> Library:
     return library
 
 
-def exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str, list[ReadFace]]]:
+def read_exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str, list[ReadFace]]]:
     """File → "mwg" and "mp" → the faces that exiftool reads in it."""
     files = [str(path) for path in paths]
     done = subprocess.run(
@@ -82,7 +89,7 @@ def exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str,
     return out
 
 
-def shown(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, int, int]:
+def orient_box(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, int, int]:
     """Where a box of the stored picture (of this size) is once a viewer has turned that: found by
     drawing it and letting Pillow turn the drawing."""
     drawing = Image.new("L", size)
@@ -94,16 +101,16 @@ def shown(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, 
     return turned
 
 
-class Measured:
+class SidecarErrors:
     """The errors of a library's sidecars, which lie beside its photos."""
 
     def __init__(self, exiftool: str, library: Library) -> None:
         self._library = library
         paths = {photo: library.root / f"{photo}.xmp" for photo in library.photos}
-        read = exiftool_faces(exiftool, paths.values())
+        read = read_exiftool_faces(exiftool, paths.values())
         self._read = {photo: read[path] for photo, path in paths.items()}
 
-    def errors(self, photo: str, scheme: str) -> dict[str, int]:
+    def measure(self, photo: str, scheme: str) -> dict[str, int]:
         """Person → the largest distance of a side from the found face's, in pixels of the upright
         photo. `scheme`: "mwg" or "mp"."""
         faces = {face.name: face for face in self._read[photo][scheme]}
@@ -118,4 +125,4 @@ class Measured:
 
 def _error(read: ReadFace, place: FaceOccurrence, orientation: int) -> int:
     stored = place.photo_size[::-1] if orientation > 4 else place.photo_size
-    return max(abs(a - b) for a, b in zip(shown(read.box, stored, orientation), place.pixel_box, strict=True))
+    return max(abs(a - b) for a, b in zip(orient_box(read.box, stored, orientation), place.pixel_box, strict=True))

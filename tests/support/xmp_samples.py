@@ -11,12 +11,12 @@ _REGIONS = (
 )
 
 
-def packet(body: str, program: str = "some program") -> bytes:
+def build_packet(body: str, program: str = "some program") -> bytes:
     return (_START.format(program) + _RDF + body + _END).encode()
 
 
 #: Regions as structures with nodes of their own, fields as attributes; both schemes; keywords.
-DIGIKAM = packet(
+DIGIKAM = build_packet(
     f"""
 <rdf:Description rdf:about="" {_REGIONS} xmlns:digiKam="http://www.digikam.org/ns/1.0/"
   xmlns:MP="http://ns.microsoft.com/photo/1.2/" xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
@@ -41,7 +41,7 @@ DIGIKAM = packet(
     "XMP Core 4.4.0-Exiv2",
 )
 #: Every structure by parseType="Resource" and elements, in a second description; one in a comment.
-LIGHTROOM = packet(
+LIGHTROOM = build_packet(
     f"""
 <rdf:Description rdf:about="" xmlns:lr="http://ns.adobe.com/lightroom/1.0/">
  <lr:hierarchicalSubject><rdf:Bag><rdf:li>People|Anna</rdf:li></rdf:Bag></lr:hierarchicalSubject>
@@ -63,7 +63,7 @@ LIGHTROOM = packet(
     "Adobe XMP Core 7.0",
 )
 #: Nodes of their own everywhere, and a region of a pet.
-PICASA = packet(
+PICASA = build_packet(
     f"""
 <rdf:Description rdf:about="" {_REGIONS}><mwg-rs:Regions><rdf:Description>
  <mwg-rs:AppliedToDimensions><rdf:Description stDim:w="400" stDim:h="300"/></mwg-rs:AppliedToDimensions>
@@ -79,7 +79,7 @@ PICASA = packet(
     "XMP Core 5.1.2",
 )
 #: Microsoft's scheme alone; a person without a rectangle among them.
-WINDOWS = packet(
+WINDOWS = build_packet(
     """
 <rdf:Description rdf:about="" xmlns:MP="http://ns.microsoft.com/photo/1.2/"><MP:RegionInfo>
  <rdf:Description xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"><MPRI:Regions><rdf:Bag
