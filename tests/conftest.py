@@ -54,7 +54,7 @@ def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def truth_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[str]], Path]:
+def truth_and_scanned_root(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[str]], Path]:
     """A library scanned and clustered once; tests get copies."""
     root = tmp_path_factory.mktemp("scanned") / "photos"
     truth = make_library(root)
@@ -65,15 +65,15 @@ def truth_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[st
 
 
 @pytest.fixture
-def truth(truth_and_scanned: tuple[dict[str, list[str]], Path]) -> dict[str, list[str]]:
-    return truth_and_scanned[0]
+def truth(truth_and_scanned_root: tuple[dict[str, list[str]], Path]) -> dict[str, list[str]]:
+    return truth_and_scanned_root[0]
 
 
 @pytest.fixture
-def library(truth_and_scanned: tuple[dict[str, list[str]], Path], tmp_path: Path) -> Library:
+def library(truth_and_scanned_root: tuple[dict[str, list[str]], Path], tmp_path: Path) -> Library:
     """A library of its own, scanned and clustered."""
     root = tmp_path / "photos"
-    shutil.copytree(truth_and_scanned[1], root)
+    shutil.copytree(truth_and_scanned_root[1], root)
     return Library(root)
 
 

@@ -254,7 +254,7 @@ def test_the_python_examples_run(
 
 
 @pytest.fixture
-def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
+def exported_library(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     """A library with Anna in it, the files of `export` in its folder, which is the working folder."""
     from faceclust.outputs.face_table import FORMATS, write_rows
 
@@ -266,25 +266,25 @@ def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     return library
 
 
-def test_the_sql_examples_run(exported: Library) -> None:
+def test_the_sql_examples_run(exported_library: Library) -> None:
     import duckdb
 
     (block,) = blocks("sql", manual("albums-and-tables"))
     answers = [duckdb.sql(query).fetchall() for query in block.split(";") if query.strip()]
     pairs, faces, years = answers
     assert pairs and [distance for *_, distance in pairs] == sorted(distance for *_, distance in pairs)
-    assert len(faces) == len(exported.occurrences)
+    assert len(faces) == len(exported_library.occurrences)
     assert years and {person for person, *_ in years} == {"Anna"}
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-def test_the_distance_in_sql_is_the_same_in_any_precision(exported: Library, precision: str) -> None:
+def test_the_distance_in_sql_is_the_same_in_any_precision(exported_library: Library, precision: str) -> None:
     import duckdb
 
     (block,) = blocks("sql", manual("albums-and-tables"))
     query = block.split(";")[0].replace("LIMIT 20", "LIMIT 200")
     before = {frozenset(photos): distance for *photos, distance in duckdb.sql(query).fetchall()}
-    exported.scan(workers=0, precision=precision)
+    exported_library.scan(workers=0, precision=precision)
     after = {frozenset(photos): distance for *photos, distance in duckdb.sql(query).fetchall()}
     assert before.keys() == after.keys()
     assert max(abs(after[pair] - distance) for pair, distance in before.items()) < (
@@ -292,7 +292,7 @@ def test_the_distance_in_sql_is_the_same_in_any_precision(exported: Library, pre
     )
 
 
-def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
+def test_the_pandas_and_polars_lines_run(exported_library: Library) -> None:
     (block,) = blocks("python", manual("albums-and-tables"))
     lines = [line for line in block.splitlines() if line]
     names: dict[str, object] = {}

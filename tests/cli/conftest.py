@@ -28,8 +28,8 @@ def photos(large_library: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(large_library: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
-    root = tmp_path_factory.mktemp("undisturbed") / "photos"
+def uninterrupted_rows(large_library: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    root = tmp_path_factory.mktemp("uninterrupted") / "photos"
     shutil.copytree(large_library, root)
     library = Library(root)
     library.scan(workers=0)

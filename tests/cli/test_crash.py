@@ -53,7 +53,9 @@ def linux_only() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("linux_only")
-def test_kill_9_keeps_saved_work_and_leaves_no_worker(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_kill_9_keeps_saved_work_and_leaves_no_worker(
+    photos: Path, uninterrupted_rows: list[dict[str, object]]
+) -> None:
     scan = start_scan(photos)
     wait_for_first_folder(photos)
     workers = children(scan.pid)
@@ -65,10 +67,10 @@ def test_kill_9_keeps_saved_work_and_leaves_no_worker(photos: Path, undisturbed:
     assert 10 <= done < 30
     result = json.loads(run_checked("scan", photos, "--json"))
     assert result["unchanged"] == done and result["scanned"] == 30 - done and not result["notes"]
-    assert Library(photos).table.rows.to_pylist() == undisturbed
+    assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
-def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_first_folder(photos)
     os.killpg(scan.pid, signal.SIGINT)  # a terminal sends it to workers too
@@ -79,7 +81,7 @@ def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, undisturbed: list
     done = known(photos)
     assert done >= 10
     assert json.loads(run_checked("scan", photos, "--json"))["unchanged"] == done
-    assert Library(photos).table.rows.to_pylist() == undisturbed
+    assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
 def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
@@ -104,14 +106,14 @@ def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: flo
 
 
 @pytest.mark.usefixtures("linux_only")
-def test_a_killed_worker_loses_no_photo(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_a_killed_worker_loses_no_photo(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_first_folder(photos)
     os.kill(children(scan.pid)[0], signal.SIGKILL)
     out, err = scan.communicate(timeout=120)
     assert scan.returncode == 0, err
     assert "30 photos: 30 scanned" in out
-    assert Library(photos).table.rows.to_pylist() == undisturbed
+    assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
 def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> None:

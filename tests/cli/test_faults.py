@@ -83,7 +83,9 @@ def disturbed_scan(photos: Path) -> Iterator[list[str]]:
     assert scan.returncode == 1 and "Traceback" not in err and "bug in faceclust" not in err, err
 
 
-def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]]) -> None:
+def test_a_full_disk(
+    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]]
+) -> None:
     disk = mount(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs")
     photos = disk / "photos"
     shutil.copytree(large_library, photos)
@@ -96,12 +98,12 @@ def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undistur
     filler.unlink()
     result = scan_again(photos)
     assert 10 <= done == result["unchanged"] and not result["notes"]
-    assert rows(photos) == undisturbed
+    assert rows(photos) == uninterrupted_rows
 
 
 @pytest.mark.parametrize("gone", ["", "2"])
 def test_a_disk_unmounted_during_a_scan(
-    large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]], gone: str
+    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], gone: str
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(large_library, data)
@@ -121,7 +123,7 @@ def test_a_disk_unmounted_during_a_scan(
         mount(photos, "--bind", data)
     result = scan_again(photos)
     assert result["unchanged"] == 20 if gone else result["unchanged"] >= 10  # type: ignore[operator]
-    assert rows(photos) == undisturbed
+    assert rows(photos) == uninterrupted_rows
 
 
 @pytest.mark.parametrize("where", ["", "2019"])

@@ -336,8 +336,8 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
 
 
 def test_only_the_documented_files_are_written_into_a_library(
-    truth_and_scanned: tuple[dict[str, list[str]], Path],
+    truth_and_scanned_root: tuple[dict[str, list[str]], Path],
 ) -> None:
-    truth, root = truth_and_scanned
+    truth, root = truth_and_scanned_root
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - truth.keys()
     assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.parquet") for name in files)

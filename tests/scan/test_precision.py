@@ -64,35 +64,35 @@ def test_lost_precision_does_not_return_and_is_noted_once(library: Library) -> N
     assert back.notes == [] and np.array_equal(library.faces.embeddings, coarse)
 
 
-def test_new_photos_are_stored_in_the_librarys_precision(small: Library) -> None:
-    small.scan(workers=0, precision="int8")
-    assert precision_in_use(small.root).value == "int8"
-    write_photo(small.root / "a/copy.bmp", (small.root / "a/collins.bmp").read_bytes())
-    result = small.scan(workers=0)
-    assert (result.copied, result.converted) == (1, 0) and precisions(small.root) == {"int8"}
-    rows = {row["photo"]: row["embedding"] for row in small.table.rows.to_pylist() if row["face_id"]}
+def test_new_photos_are_stored_in_the_librarys_precision(small_library: Library) -> None:
+    small_library.scan(workers=0, precision="int8")
+    assert precision_in_use(small_library.root).value == "int8"
+    write_photo(small_library.root / "a/copy.bmp", (small_library.root / "a/collins.bmp").read_bytes())
+    result = small_library.scan(workers=0)
+    assert (result.copied, result.converted) == (1, 0) and precisions(small_library.root) == {"int8"}
+    rows = {row["photo"]: row["embedding"] for row in small_library.table.rows.to_pylist() if row["face_id"]}
     assert rows["copy.bmp"] == rows["collins.bmp"] and max(map(abs, rows["copy.bmp"])) == 127
 
 
-def test_a_partial_scan_converts_its_part_only(small: Library) -> None:
-    result = small.scan([small.root / "b"], workers=0, precision="int8")
-    assert result.converted == 2 and precisions(small.root) == {"float16", "int8"}
-    assert len(small.faces) == 2  # both precisions are read into one table
-    assert small.scan(workers=0).converted == 2 and precisions(small.root) == {"int8"}
+def test_a_partial_scan_converts_its_part_only(small_library: Library) -> None:
+    result = small_library.scan([small_library.root / "b"], workers=0, precision="int8")
+    assert result.converted == 2 and precisions(small_library.root) == {"float16", "int8"}
+    assert len(small_library.faces) == 2  # both precisions are read into one table
+    assert small_library.scan(workers=0).converted == 2 and precisions(small_library.root) == {"int8"}
 
 
-def test_a_copied_cache_of_another_precision_is_converted(small: Library, tmp_path: Path) -> None:
+def test_a_copied_cache_of_another_precision_is_converted(small_library: Library, tmp_path: Path) -> None:
     away = tmp_path / "away"
-    shutil.copytree(small.root / "a", away)
-    small.scan(workers=0, precision="int8")
-    shutil.copytree(away, small.root / "came")
-    assert len(small.faces) == 2
-    result = small.scan(workers=0)
-    assert (result.scanned, result.converted) == (0, 1) and precisions(small.root) == {"int8"}
+    shutil.copytree(small_library.root / "a", away)
+    small_library.scan(workers=0, precision="int8")
+    shutil.copytree(away, small_library.root / "came")
+    assert len(small_library.faces) == 2
+    result = small_library.scan(workers=0)
+    assert (result.scanned, result.converted) == (0, 1) and precisions(small_library.root) == {"int8"}
 
 
-def test_the_next_scan_finishes_a_killed_conversion(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    faces = small.faces.face_ids.tolist()
+def test_the_next_scan_finishes_a_killed_conversion(small_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = small_library.faces.face_ids.tolist()
     done = 0
 
     class Killed(BaseException):
@@ -110,20 +110,20 @@ def test_the_next_scan_finishes_a_killed_conversion(small: Library, monkeypatch:
     real = FolderCache._write
     monkeypatch.setattr(FolderCache, "_write", write)
     with pytest.raises(Killed):
-        small.scan(workers=0, precision="int8")
+        small_library.scan(workers=0, precision="int8")
     monkeypatch.undo()
-    assert precisions(small.root) == {"float16", "int8"}
-    assert Library(small.root).faces.face_ids.tolist() == faces
-    result = Library(small.root).scan(workers=0)  # the chosen precision was saved
-    assert (result.scanned, result.converted) == (0, 2) and precisions(small.root) == {"int8"}
+    assert precisions(small_library.root) == {"float16", "int8"}
+    assert Library(small_library.root).faces.face_ids.tolist() == faces
+    result = Library(small_library.root).scan(workers=0)  # the chosen precision was saved
+    assert (result.scanned, result.converted) == (0, 2) and precisions(small_library.root) == {"int8"}
 
 
-def test_an_interrupted_conversion_is_finished_by_the_next_scan(small: Library) -> None:
+def test_an_interrupted_conversion_is_finished_by_the_next_scan(small_library: Library) -> None:
     stop_answers = iter([False, False, True, True, True, True])
-    result = small.scan(workers=0, precision="int8", should_stop=lambda: next(stop_answers))
-    assert result.interrupted and result.converted == 2 and not is_unchanged(small.root)
-    result = small.scan(workers=0)
-    assert (result.interrupted, result.converted) == (False, 2) and precisions(small.root) == {"int8"}
+    result = small_library.scan(workers=0, precision="int8", should_stop=lambda: next(stop_answers))
+    assert result.interrupted and result.converted == 2 and not is_unchanged(small_library.root)
+    result = small_library.scan(workers=0)
+    assert (result.interrupted, result.converted) == (False, 2) and precisions(small_library.root) == {"int8"}
 
 
 @pytest.mark.parametrize("delay", [0.9, 1.2])
@@ -139,7 +139,7 @@ def test_kill_9_during_a_conversion_loses_nothing(library: Library, delay: float
     assert precisions(library.root) == {"int8"}
 
 
-def test_a_folder_that_cannot_be_written_is_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_retried(small_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     from faceclust.errors import CacheError
     from faceclust.store.folder_cache import FolderCache
 
@@ -151,10 +151,10 @@ def test_a_folder_that_cannot_be_written_is_retried(small: Library, monkeypatch:
         real(self, table)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FolderCache, "_write", write)
-    result = small.scan(workers=0, precision="int8")
-    assert result.notes == ["read-only"] and result.converted == 3 and len(small.faces) == 2
+    result = small_library.scan(workers=0, precision="int8")
+    assert result.notes == ["read-only"] and result.converted == 3 and len(small_library.faces) == 2
     monkeypatch.undo()
-    assert small.scan(workers=0).converted == 1
+    assert small_library.scan(workers=0).converted == 1
 
 
 def test_the_precision_option_is_saved_and_validated(library: Library) -> None:

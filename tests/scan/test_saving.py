@@ -90,18 +90,18 @@ def test_a_stop_saves_photos_whose_saving_was_postponed(tmp_path: Path, monkeypa
     assert read_cached_rows(Library(tmp_path)) == compute_expected_rows(Library(tmp_path)) and is_unchanged(tmp_path)
 
 
-def test_photos_deferred_for_a_forgotten_face_are_rescanned_after_a_stop(small: Library) -> None:
+def test_photos_deferred_for_a_forgotten_face_are_rescanned_after_a_stop(small_library: Library) -> None:
     # Whether a cropped copy shows a forgotten face is known only when all photos are examined.
-    (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
-    small.name([collins.face_id], "Eileen")
-    small.forget(small.plan_forget("Eileen"))
-    write_photo(small.root / "a/collins.bmp", (small.root / "a/collins.bmp").read_bytes() + b"\0")
-    write_photo(small.root / "b/new.bmp", make_faceless_photo(9))
+    (collins,) = (place for place in small_library.occurrences if place.photo == "a/collins.bmp")
+    small_library.name([collins.face_id], "Eileen")
+    small_library.forget(small_library.plan_forget("Eileen"))
+    write_photo(small_library.root / "a/collins.bmp", (small_library.root / "a/collins.bmp").read_bytes() + b"\0")
+    write_photo(small_library.root / "b/new.bmp", make_faceless_photo(9))
     stop_answers = iter([False])
-    first = Library(small.root).scan(workers=0, should_stop=lambda: next(stop_answers, True))
+    first = Library(small_library.root).scan(workers=0, should_stop=lambda: next(stop_answers, True))
     assert (first.scanned, first.remaining) == (0, 2)
-    second = Library(small.root).scan(workers=0)
+    second = Library(small_library.root).scan(workers=0)
     assert (second.scanned, second.remaining, second.forgotten) == (2, 0, 1)
-    assert [place.photo for place in Library(small.root).occurrences] == ["b/hopper.bmp"]
-    Library(small.root).scan(workers=0)
-    assert is_unchanged(small.root)
+    assert [place.photo for place in Library(small_library.root).occurrences] == ["b/hopper.bmp"]
+    Library(small_library.root).scan(workers=0)
+    assert is_unchanged(small_library.root)
