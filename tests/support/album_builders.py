@@ -1,4 +1,4 @@
-"""Photos to make albums of, and what the albums then hold."""
+"""Write photos, plan and make albums of them, and read the albums back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALBUMS = {"Anna": PHOTOS[:3], "Ben": ("b.jpg",), "Anna + Ben": ("2019/a.jpg",)}
 
 
 def write_photos(root: Path, photos: tuple[str, ...] = PHOTOS) -> Path:
-    """Files that say what they are called."""
+    """Write files that contain their own path, each with its own modification time."""
     for number, photo in enumerate(photos):
         (root / photo).parent.mkdir(parents=True, exist_ok=True)
         (root / photo).write_text(photo)
@@ -31,24 +31,25 @@ def make_photo_info(photo: str, taken: datetime | None = None, camera: str | Non
 def plan_albums(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
-    known = choices.pop("photos", None) or {
+    infos = choices.pop("photos", None) or {
         photo: make_photo_info(photo) for photos in albums.values() for photo in photos
     }
-    wanted = [Album(f"id {label}", label, frozenset(photos)) for label, photos in albums.items()]
+    requested = [Album(f"id {label}", label, frozenset(photos)) for label, photos in albums.items()]
     folders = choices.pop("folders", ())
-    return build_album_plan(wanted, known, root, folders, out, kind=kind, **choices)
+    return build_album_plan(requested, infos, root, folders, out, kind=kind, **choices)
 
 
 def make_albums(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
-    done = plan_albums(root, out, albums, kind, **choices)
-    assert apply_album_plan(done) == ()
-    return done
+    """Make the albums, which must succeed for every photo, and return the executed plan."""
+    plan = plan_albums(root, out, albums, kind, **choices)
+    assert apply_album_plan(plan) == ()
+    return plan
 
 
 def read_albums(out: Path) -> dict[str, str]:
-    """Link or file → what it holds; all but what begins with a dot."""
+    """Map each link or file to its text, without hidden files."""
     return {
         path.relative_to(out).as_posix(): path.read_text()
         for path in sorted(out.rglob("*"))
@@ -57,13 +58,12 @@ def read_albums(out: Path) -> dict[str, str]:
 
 
 def read_tree(out: Path) -> dict[str, str]:
-    """Everything there is, hidden or not: what a link says, what a file holds, "/" for folders. Of the
-    manifest only what does not lie with inodes."""
-    found = {}
+    """Map every path, hidden or not, to its link target, its text, or "/" for a folder."""
+    entries = {}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         if path.is_symlink():
-            found[name] = f"-> {path.readlink()}"
+            entries[name] = f"-> {path.readlink()}"
         else:
-            found[name] = "/" if path.is_dir() else path.read_text()
-    return found
+            entries[name] = "/" if path.is_dir() else path.read_text()
+    return entries

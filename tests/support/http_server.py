@@ -1,4 +1,4 @@
-"""A real HTTP server of this machine that can be told to misbehave, and a proxy that counts."""
+"""A local HTTP server with fault injection, and a proxy that records its requests."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-#: What is done with a request instead of answering it well: told of the handler and the content.
+#: A faulty response to one request, called with the handler and the content of the requested file.
 Fault = Callable[["Handler", bytes], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves `files` with ETags and ranges, as RFC 9110 has it; the next of `tricks`, where there is one."""
+    """Serves `files` with ETags and ranges (RFC 9110), or answers with the next of `faults`, if any."""
 
     server: Server
 
     def do_GET(self) -> None:
         self.server.requests.append((self.path, dict(self.headers)))
         content = self.server.files.get(self.path)
-        trick = self.server.faults.pop(0) if self.server.faults else None
-        if content is None and trick is None:
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if content is None and fault is None:
             self.send_error(404)
         else:
-            (trick or send_file)(self, content or b"")
+            (fault or send_file)(self, content or b"")
 
     def send_head(self, code: int, length: int | None, **headers: str) -> None:
         self.send_response(code)
@@ -64,7 +64,7 @@ class Server(ThreadingHTTPServer):
         return [headers.get("Range") for _, headers in self.requests]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignore errors: some tests close the connection early on purpose."""
 
 
 @contextmanager
@@ -85,15 +85,15 @@ def etag(content: bytes) -> str:
 
 
 def send_file(handler: Handler, content: bytes) -> None:
-    """As a good server does."""
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-    fits = handler.headers.get("If-Range", etag(content)) == etag(content)
-    if asked and fits and int(asked[1]) >= len(content):
+    """Send the content, or the requested rest of it if `If-Range` matches."""
+    rest = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    is_current = handler.headers.get("If-Range", etag(content)) == etag(content)
+    if rest and is_current and int(rest[1]) >= len(content):
         handler.send_head(416, 0, Content_Range=f"bytes */{len(content)}")
-    elif asked and fits:
-        start = int(asked[1])
-        where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        handler.send_head(206, len(content) - start, ETag=etag(content), Content_Range=where)
+    elif rest and is_current:
+        start = int(rest[1])
+        sent_range = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        handler.send_head(206, len(content) - start, ETag=etag(content), Content_Range=sent_range)
         handler.wfile.write(content[start:])
     else:
         handler.send_head(200, len(content), ETag=etag(content))
@@ -101,29 +101,29 @@ def send_file(handler: Handler, content: bytes) -> None:
 
 
 def cut_connection(after: int, *, with_etag: bool = True) -> Fault:
-    """Promises all, sends so many bytes, hangs up."""
+    """Announce the whole content, send `after` bytes and close the connection."""
 
-    def trick(handler: Handler, content: bytes) -> None:
+    def fault(handler: Handler, content: bytes) -> None:
         handler.send_head(200, len(content), **({"ETag": etag(content)} if with_etag else {}))
         handler.wfile.write(content[:after])
 
-    return trick
+    return fault
 
 
 def stall(after: int) -> Fault:
-    """Sends so many bytes, then nothing, and does not hang up."""
+    """Send `after` bytes, then nothing, and keep the connection open."""
 
-    def trick(handler: Handler, content: bytes) -> None:
+    def fault(handler: Handler, content: bytes) -> None:
         handler.send_head(200, len(content), ETag=etag(content))
         handler.wfile.write(content[:after])
         handler.wfile.flush()
         handler.server.stopped.wait(30)
 
-    return trick
+    return fault
 
 
 def respond_with(code: int, **headers: str) -> Fault:
-    """Nothing but a status."""
+    """Send a status and headers without content."""
     return lambda handler, content: handler.send_head(code, 0, **headers)
 
 
@@ -132,17 +132,17 @@ def redirect_to(address: str) -> Fault:
 
 
 def replace_content(other: bytes, *, length: int | None = -1, **headers: str) -> Fault:
-    """Another content, its length told as `length` (None: not at all)."""
+    """Send other content. `length` is the announced length: None for none, -1 for the true one."""
 
-    def trick(handler: Handler, content: bytes) -> None:
+    def fault(handler: Handler, content: bytes) -> None:
         handler.send_head(200, len(other) if length == -1 else length, **headers)
         handler.wfile.write(other)
 
-    return trick
+    return fault
 
 
 def send_endlessly(handler: Handler, content: bytes) -> None:
-    """Sends what was asked for, then more and more."""
+    """Send the content, followed by 100 MB of zeros."""
     handler.send_head(200, None)
     handler.wfile.write(content)
     for _ in range(100):
@@ -150,37 +150,37 @@ def send_endlessly(handler: Handler, content: bytes) -> None:
 
 
 def ignore_range(handler: Handler, content: bytes) -> None:
-    """Knows no ranges."""
+    """Send the whole content even if a range was requested."""
     handler.send_head(200, len(content))
     handler.wfile.write(content)
 
 
 def send_wrong_range(handler: Handler, content: bytes) -> None:
-    """Answers with another range than was asked for."""
+    """Send a range that was not requested."""
     handler.send_head(206, 10, Content_Range=f"bytes 0-9/{len(content)}")
     handler.wfile.write(content[:10])
 
 
 def send_rest_of_changed_file(handler: Handler, content: bytes) -> None:
-    """Sends the rest of a file that has changed since, and does not say so."""
+    """Send the requested range of a file that has changed, without an ETag that would reveal it."""
     start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-    where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.send_head(206, len(content) - start, Content_Range=where)
+    sent_range = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    handler.send_head(206, len(content) - start, Content_Range=sent_range)
     handler.wfile.write(bytes(len(content) - start))
 
 
 class Proxy(Handler):
-    """Passes requests for http on, and counts; says no to CONNECT, which https would need."""
+    """Forwards and records HTTP requests; refuses CONNECT, which HTTPS would need."""
 
     def do_GET(self) -> None:
         self.server.requests.append((self.path, dict(self.headers)))
         parts = urlsplit(self.path)
         connection = http.client.HTTPConnection(parts.netloc)
         connection.request("GET", parts.path, headers={"Host": parts.netloc})
-        found = connection.getresponse()
-        body = found.read()
+        response = connection.getresponse()
+        body = response.read()
         connection.close()
-        self.send_head(found.status, len(body))
+        self.send_head(response.status, len(body))
         self.wfile.write(body)
 
     def do_CONNECT(self) -> None:
