@@ -14,7 +14,7 @@ from tests.support.sample_photos import COLLINS, HOPPER
 NameOfFace = Callable[[Library], dict[str, str]]
 
 #: Changes after which a face may no longer be certain: its name is then suggested.
-UNCERTAIN = {"the date mended in place", "edited and renamed at once"}
+UNCERTAIN = {"the date corrected in place", "edited and renamed at once"}
 
 
 @pytest.mark.parametrize("change", SCENARIOS)

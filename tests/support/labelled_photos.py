@@ -14,7 +14,9 @@ def make_labelled_photos(folder: Path, photos_each: int = 4) -> Path:
     """Write <person>/<person>_0001.jpg and so on, with several file name extensions."""
     for name, person in PEOPLE.items():
         for number in range(photos_each):
-            save_photo(make_variant(person, number), folder / name / f"{name}_{number + 1:04d}.{EXTENSIONS[number % 4]}")
+            save_photo(
+                make_variant(person, number), folder / name / f"{name}_{number + 1:04d}.{EXTENSIONS[number % 4]}"
+            )
     return folder
 
 

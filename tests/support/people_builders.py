@@ -1,4 +1,4 @@
-"""Faces, events and groups made for tests."""
+"""Build faces, events, clusterings and groups."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def make_event(
     rest: tuple[JournalFace | str, ...] = (),
     undoes: str | None = None,
 ) -> Event:
-    """An event; a face given by its id alone is a confirmed one."""
+    """Return an event with a new id and time. A face given by its id alone is confirmed."""
 
-    def known(given: tuple[JournalFace | str, ...]) -> tuple[JournalFace, ...]:
-        return tuple(make_face(one) if isinstance(one, str) else one for one in given)
+    def to_faces(items: tuple[JournalFace | str, ...]) -> tuple[JournalFace, ...]:
+        return tuple(make_face(item) if isinstance(item, str) else item for item in items)
 
     number = next(_numbers)
-    return Event(f"e{number}", f"{number:09}", kind, known(faces), known(rest), name, to, undoes)
+    return Event(f"e{number}", f"{number:09}", kind, to_faces(faces), to_faces(rest), name, to, undoes)
 
 
 def make_clustering(labels: dict[str, int]) -> Clustering:
-    """Faces in groups by number; −1: alone."""
+    """Return a clustering from face id → group number; −1 is a face alone."""
     ids = sorted(labels)
     return Clustering(
         np.array(ids),
@@ -57,5 +57,5 @@ def make_clustering(labels: dict[str, int]) -> Clustering:
 
 
 def make_groups(labels: dict[str, int]) -> Groups:
-    """The groups of such a clustering."""
+    """Return the groups of `make_clustering(labels)`."""
     return Groups.from_clustering(make_clustering(labels), labels.keys())

@@ -1,4 +1,4 @@
-"""What happens to a photo library, and which names are still on which faces afterwards."""
+"""Change a photo library as users do, and count the names that survive."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from faceclust import Library
 from faceclust.types import Box, intersection_over_union
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, ORIENTATION
 
-#: A photo's own name comes after this sign in a new one.
+#: Separates the new part of a renamed photo's file name from the original name.
 MARK = "~"
 JPEG_START = b"\xff\xd8"
 
 
 def list_names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
-    """Photo file name, as it once was → (box, name, confirmed) of each named face on it."""
-    found: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
+    """Map the original file name of each photo to (box, name, confirmed) of its named faces."""
+    names: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
     for person in library.people():
         for face in person.face_ids:
-            for place in library.occurrences_of[face]:
-                name = Path(place.photo).name.rpartition(MARK)[2]
-                found[name].append((place.box, person.label, face in person.confirmed))
-    return found
+            for occurrence in library.occurrences_of[face]:
+                photo = Path(occurrence.photo).name.rpartition(MARK)[2]
+                names[photo].append((occurrence.box, person.label, face in person.confirmed))
+    return names
 
 
 def count_surviving_names(before: dict[str, list[tuple[Box, str, bool]]], library: Library) -> tuple[int, int, int]:
-    """Of the confirmed faces of before: how many there are, how many have their name now, and how
-    many of these are confirmed."""
-    now = list_names_on_photos(library)
-    confirmed = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
-    again = [
+    """Count the faces confirmed before, those that still have their name, and those still confirmed."""
+    after = list_names_on_photos(library)
+    confirmed_before = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
+    # One entry a face: True if confirmed, False if only suggested, None if the name is lost.
+    surviving = [
         max(
             (
                 sure
-                for box, name, sure in now.get(photo, ())
-                if name == said and intersection_over_union(box, where) > 0.4
+                for box, name, sure in after.get(photo, ())
+                if name == name_before and intersection_over_union(box, box_before) > 0.4
             ),
             default=None,
         )
-        for photo, where, said in confirmed
+        for photo, box_before, name_before in confirmed_before
     ]
-    return len(confirmed), sum(sure is not None for sure in again), sum(sure is True for sure in again)
+    return len(confirmed_before), sum(sure is not None for sure in surviving), sum(sure is True for sure in surviving)
 
 
 def _photos(library: Library) -> list[Path]:
-    return sorted({library.root / place.photo for place in library.occurrences})
+    return sorted({library.root / occurrence.photo for occurrence in library.occurrences})
 
 
 def _scan(library: Library) -> Library:
@@ -105,7 +105,7 @@ def rename_files(library: Library) -> Library:
 
 
 def move_away_from_caches(library: Library) -> Library:
-    """Each photo to another folder, where no cache comes along."""
+    """Move every photo to a new folder without its cache."""
     (library.root / "elsewhere").mkdir()
     for photo in _photos(library):
         photo.rename(library.root / "elsewhere" / photo.name)
@@ -161,7 +161,7 @@ def add_comment(library: Library) -> Library:
 
 def correct_dates(library: Library) -> Library:
     for photo in _photos(library):
-        if photo.suffix == ".png":  # its chunks have checksums; nothing is lost by saving it anew
+        if photo.suffix == ".png":  # PNG chunks have checksums, and saving again is lossless
             with Image.open(photo) as image:
                 exif = image.getexif()
                 exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "2001:01:01 12:00:00"
@@ -187,7 +187,7 @@ def edit_and_rename_at_once(library: Library) -> Library:
 
 
 def rotate_pixels(library: Library) -> Library:
-    """The pixels turned, and the orientation with them: the photo looks as it did."""
+    """Rotate the pixels and set the orientation tag, so that the photo still looks the same."""
     for photo in _photos(library):
         with Image.open(photo) as image:
             exif = image.getexif()
@@ -198,7 +198,7 @@ def rotate_pixels(library: Library) -> Library:
 
 
 def switch_pack(library: Library) -> Library:
-    """Another detector, which draws other boxes, and another scale of embeddings."""
+    """Scan with a pack that has other boxes and another radius."""
     pack = library.pack
     settings = dict(pack.detector.settings) | {"factor": 0.8}
     assert "factor" in pack.detector.settings
@@ -211,7 +211,7 @@ def switch_pack(library: Library) -> Library:
     other = Library(library.root, pack=other_pack)
     ids = set(library.occurrences_of)
     other.scan(workers=0 if len(ids) < 100 else None)
-    assert len(ids.intersection(other.occurrences_of)) < len(ids) / 3  # boxes, and so ids, are others
+    assert len(ids.intersection(other.occurrences_of)) < len(ids) / 3  # other boxes give other ids
     other.cluster()
     return other
 
@@ -239,7 +239,7 @@ def delete_all_but_journal(library: Library) -> Library:
     return library
 
 
-#: In words → what happens.
+#: Description → the function that changes the library.
 SCENARIOS: dict[str, Callable[[Library], Library]] = {
     "scanned again, every photo": scan_again,
     "grouped with threshold 0.3": cluster_tighter,
@@ -255,7 +255,7 @@ SCENARIOS: dict[str, Callable[[Library], Library]] = {
     "photos away, and back": remove_and_restore_folders,
     "pixels edited in place": edit_pixels,
     "a comment added in place": add_comment,
-    "the date mended in place": correct_dates,
+    "the date corrected in place": correct_dates,
     "edited, scanned, then renamed": edit_scan_rename,
     "edited and renamed at once": edit_and_rename_at_once,
     "pixels turned, with the orientation": rotate_pixels,

@@ -1,7 +1,7 @@
-"""A small photo library with a known truth, made from two public-domain portraits.
+"""Make a small photo library with known people from two public-domain portraits.
 
-The people: Eileen Collins (`skimage.data.astronaut()`) and Grace Hopper (matplotlib's
-`grace_hopper.jpg`). Both photos come inside ordinary packages.
+The portraits are Eileen Collins (`skimage.data.astronaut()`) and Grace Hopper (matplotlib's
+`grace_hopper.jpg`). Both are part of the installed packages.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def load_portrait(person: str) -> Image.Image:
 
 
 def make_variant(person: str, number: int) -> Image.Image:
-    """The portrait as another photo of the same person might be: turned, lit, cut, mirrored."""
+    """Mirror, rotate, brighten and scale the portrait, as another photo of the same person."""
     image = load_portrait(person)
     if number % 2:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -56,7 +56,7 @@ def make_scenery(seed: int = 0) -> Image.Image:
 def save_photo(
     image: Image.Image, path: Path, *, taken: datetime | None = None, orientation: int | None = None
 ) -> Path:
-    """Save with EXIF; the time stamp of the file is set too, so that libraries repeat."""
+    """Save with EXIF and a fixed modification time, so that libraries are reproducible."""
     path.parent.mkdir(parents=True, exist_ok=True)
     exif = Image.Exif()
     exif[MAKE], exif[MODEL] = "Canon", "Canon EOS 80D"
@@ -73,7 +73,7 @@ def save_photo(
 
 
 def make_library(root: Path, photos_each: int = 4) -> dict[str, list[str]]:
-    """Write the library; gives photo → the people on it, from left to right."""
+    """Write the library. Return photo → the people in it, from left to right."""
     truth: dict[str, list[str]] = {}
     day = datetime(2019, 5, 1, 12)
     for number in range(photos_each):

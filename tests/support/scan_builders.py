@@ -1,4 +1,4 @@
-"""Tiny photos, quick to look at, and what the caches must hold of them."""
+"""Write tiny photos, which are quick to scan, and compute the cache rows expected for them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from faceclust.store.schema import photos_to_table
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 from tests.support.sample_photos import COLLINS, HOPPER, make_scenery, make_variant
 
-#: Each file gets a time of its own: what a camera or an editor would do.
+#: Each file gets a different modification time, as from a camera or an editor.
 _times = itertools.count(10**18, 10**9)
 
 
 @cache
 def make_faceless_photo(seed: int) -> bytes:
-    """A picture without a face; all such files have one size."""
+    """Return a BMP without a face. All these files have the same size."""
     return _encode_bitmap(make_scenery(seed).resize((160, 130)))
 
 
 @cache
 def make_face_photo(person: str, number: int) -> bytes:
-    """A picture with one face; all such files have one size."""
+    """Return a BMP with one face. All these files have the same size."""
     return _encode_bitmap(make_variant(person, number).resize((200, 240)))
 
 
@@ -47,20 +47,21 @@ def _encode_bitmap(image: Any) -> bytes:
 
 
 def write_photo(path: Path, content: bytes) -> Path:
-    """Write a file; its time is one that no other file has."""
+    """Write a file with a modification time of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return touch(path)
 
 
 def touch(path: Path) -> Path:
+    """Set a new modification time, which no other file has."""
     time = next(_times)
     os.utime(path, ns=(time, time))
     return path
 
 
 def make_photos(root: Path) -> Path:
-    """Six photos, two with a face, in three folders and the root."""
+    """Write six photos, two of them with a face, in the root and three folders."""
     write_photo(root / "top.bmp", make_faceless_photo(0))
     write_photo(root / "a/collins.bmp", make_face_photo(COLLINS, 0))
     write_photo(root / "a/nobody.bmp", make_faceless_photo(1))
@@ -83,17 +84,17 @@ def _examine(content: bytes) -> ScannedPhoto | SkippedPhoto:
 
 
 def compute_expected_rows(library: Library) -> dict[str, list[dict[str, Any]]]:
-    """The rows that each folder's cache must have: every photo looked at by itself, by the models."""
+    """Return the rows that each folder's cache must have, with every photo examined on its own."""
     rows = {}
     for folder in crawl(library.root):
         photos = (replace(_examine((library.root / ref.rel_path).read_bytes()), ref=ref) for ref in folder.photos)
-        if found := photos_to_table(photos, library.cache_info).to_pylist():
-            rows[folder.rel_path] = sort_rows(found)
+        if folder_rows := photos_to_table(photos, library.cache_info).to_pylist():
+            rows[folder.rel_path] = sort_rows(folder_rows)
     return rows
 
 
 def read_cached_rows(library: Library) -> dict[str, list[dict[str, Any]]]:
-    """The rows that the caches have, by folder."""
+    """Return the rows in the caches, by folder."""
     return {
         folder: sort_rows(pq.read_table(path).to_pylist())
         for path, folder in library.home.cache_files()
@@ -106,10 +107,10 @@ def sort_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def hash_photos(root: Path) -> set[str]:
-    """The contents of the photos."""
+    """Return the content hashes of all photos."""
     return {content_hash((root / ref.rel_path).read_bytes()) for folder in crawl(root) for ref in folder.photos}
 
 
 def is_unchanged(root: Path, *starts: str) -> bool:
-    """Would a scan do nothing?"""
+    """Whether a scan of these folders would find nothing to do."""
     return count_unchanged_photos(LibraryHome(root), starts or [""]) is not None

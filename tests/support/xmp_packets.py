@@ -1,4 +1,4 @@
-"""Sidecars as other programs write them, in small."""
+"""Build small sidecars in the style of other programs."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ NAMESPACE_DECLARATIONS = "\n".join(
 
 
 def build_sidecar(*blocks: str, attributes: str = "") -> str:
-    """A packet whose one description has these properties."""
-    inside = "\n".join(blocks)
+    """Build a packet with one description that has these properties."""
+    properties = "\n".join(blocks)
     return (
         "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>\n"
         "<x:xmpmeta xmlns:x='adobe:ns:meta/' x:xmptk='Some Editor 1.0'>\n"
         f"<rdf:RDF xmlns:rdf='{NAMESPACES['rdf']}'>\n\n"
-        f" <rdf:Description rdf:about=''\n{NAMESPACE_DECLARATIONS}{attributes}>\n{inside}\n </rdf:Description>\n"
+        f" <rdf:Description rdf:about=''\n{NAMESPACE_DECLARATIONS}{attributes}>\n{properties}\n </rdf:Description>\n"
         "</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end='w'?>"
     )
 
 
 def build_mwg_regions(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
-    """Regions of the MWG, as exiftool writes them."""
-    dims = (
+    """Build an MWG region list as exiftool writes it."""
+    dimensions = (
         f"""
    <mwg-rs:AppliedToDimensions rdf:parseType='Resource'>
     <stDim:h>{size[1]}</stDim:h>
@@ -46,7 +46,7 @@ def build_mwg_regions(*regions: str, size: tuple[int, int] | None = (4000, 3000)
         else ""
     )
     items = "".join(f"\n     {region}" for region in regions)
-    return f"""  <mwg-rs:Regions rdf:parseType='Resource'>{dims}
+    return f"""  <mwg-rs:Regions rdf:parseType='Resource'>{dimensions}
    <mwg-rs:RegionList>
     <rdf:Bag>{items}
     </rdf:Bag>
@@ -55,7 +55,7 @@ def build_mwg_regions(*regions: str, size: tuple[int, int] | None = (4000, 3000)
 
 
 def build_region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face", more: str = "") -> str:
-    """One of them."""
+    """Build one region of an MWG region list; `more` is added to its structure."""
     return (
         f"<rdf:li rdf:parseType='Resource'><mwg-rs:Area rdf:parseType='Resource'><stArea:h>{h}</stArea:h>"
         f"<stArea:unit>normalized</stArea:unit><stArea:w>{w}</stArea:w><stArea:x>{x}</stArea:x><stArea:y>{y}</stArea:y>"
@@ -64,12 +64,12 @@ def build_region(name: str, x: float, y: float, w: float, h: float, kind: str = 
 
 
 def build_array(name: str, *texts: str, kind: str = "Bag") -> str:
-    """A property that is an array."""
+    """Build an array property."""
     items = "".join(f"\n    <rdf:li>{text}</rdf:li>" for text in texts)
     return f"  <{name}>\n   <rdf:{kind}>{items}\n   </rdf:{kind}>\n  </{name}>"
 
 
-#: What must come through untouched: odd quotes and spaces, comments, CDATA, references, empty elements.
+#: Markup that must be preserved: odd quotes and spaces, comments, CDATA, references, empty elements.
 CLUTTER = """  <!-- kept: "by hand" & so -->
   <xmp:CreatorTool
      >Editor &#x2014; &quot;5&quot;</xmp:CreatorTool><xmp:Empty></xmp:Empty><xmp:Other  />

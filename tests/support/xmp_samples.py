@@ -1,4 +1,4 @@
-"""Packets in the style of several programs, made by hand from the formats' documentation."""
+"""Packets in the style of several programs, written by hand from the formats' documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def build_packet(body: str, program: str = "some program") -> bytes:
     return (_START.format(program) + _RDF + body + _END).encode()
 
 
-#: Regions as structures with nodes of their own, fields as attributes; both schemes; keywords.
+#: Region structures in rdf:Description nodes with attributes for fields; both schemes; keywords.
 DIGIKAM = build_packet(
     f"""
 <rdf:Description rdf:about="" {_REGIONS} xmlns:digiKam="http://www.digikam.org/ns/1.0/"
@@ -40,7 +40,7 @@ DIGIKAM = build_packet(
 </rdf:Description>""",
     "XMP Core 4.4.0-Exiv2",
 )
-#: Every structure by parseType="Resource" and elements, in a second description; one in a comment.
+#: Structures with parseType="Resource" and elements, in a second description; one is commented out.
 LIGHTROOM = build_packet(
     f"""
 <rdf:Description rdf:about="" xmlns:lr="http://ns.adobe.com/lightroom/1.0/">
@@ -62,7 +62,7 @@ LIGHTROOM = build_packet(
 </rdf:Description>""",
     "Adobe XMP Core 7.0",
 )
-#: Nodes of their own everywhere, and a region of a pet.
+#: An rdf:Description node for every structure, and a region of a pet.
 PICASA = build_packet(
     f"""
 <rdf:Description rdf:about="" {_REGIONS}><mwg-rs:Regions><rdf:Description>
@@ -78,7 +78,7 @@ PICASA = build_packet(
 </rdf:Description></mwg-rs:Regions></rdf:Description>""",
     "XMP Core 5.1.2",
 )
-#: Microsoft's scheme alone; a person without a rectangle among them.
+#: Microsoft's scheme only, with one person without a rectangle.
 WINDOWS = build_packet(
     """
 <rdf:Description rdf:about="" xmlns:MP="http://ns.microsoft.com/photo/1.2/"><MP:RegionInfo>
