@@ -29,20 +29,20 @@ def test_without_a_name_it_shows_the_pack_in_use_and_the_file_that_sets_it(libra
     run_checked("models", "use", "dlib", "-l", library.root)
     found = json.loads(run_checked("models", "use", "-l", library.root, "--json"))
     assert found["pack"] == "dlib" and found["file"] == str(library.home.home / "config.toml") and not found["problem"]
-    said = run_checked("config", "-l", library.root)
-    assert 'pack = "dlib"  # library' in said and json.loads(run_checked("config", "--json"))["pack"] == "second"
+    output = run_checked("config", "-l", library.root)
+    assert 'pack = "dlib"  # library' in output and json.loads(run_checked("config", "--json"))["pack"] == "second"
 
 
 def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
     install_other_detector()
-    said = run_checked("models", "use", "second", "-l", library.root)
-    assert said.startswith("this library now uses second: ")
+    output = run_checked("models", "use", "second", "-l", library.root)
+    assert output.startswith("this library now uses second: ")
     assert (
         "11 of 11 photos will be rescanned with second, in about 5 seconds (estimated from 6); next: faceclust scan"
-        in said
+        in output
     )
-    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in said
+    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in output
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in run_checked("scan", library.root, "-j", "1")
@@ -69,25 +69,25 @@ def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "--default" in expect_error("models", "use", "second")
     (folder / "mtcnn_pnet.onnx").write_bytes(b"damaged")
-    said = expect_error("models", "use", "second", "-l", library.root)
-    assert "is damaged" in said and "faceclust models add" in said
+    error = expect_error("models", "use", "second", "-l", library.root)
+    assert "is damaged" in error and "faceclust models add" in error
     assert not (library.home.home / "config.toml").exists()
     shutil.rmtree(user_models_folder())
     (library.home.home / "config.toml").write_text('pack = "second"')
     photo = library.root / "2019/collins-0.jpg"
     for arguments in (["scan", library.root], ["identify", photo], ["people"], ["models", "use"], ["status"]):
         rest = [] if arguments[0] == "scan" else ["-l", library.root]
-        said = expect_error(*arguments, *rest)
-        assert "config.toml: pack = 'second'" in said and "faceclust models use" in said, arguments
+        error = expect_error(*arguments, *rest)
+        assert "config.toml: pack = 'second'" in error and "faceclust models use" in error, arguments
     assert "pack = 'second'" in run("doctor", "-l", library.root).stdout
     user_config_file().parent.mkdir(parents=True, exist_ok=True)
     user_config_file().write_text('pack = "second"')
-    said = run("verify", photo, photo)
-    assert said.returncode == 2 and str(user_config_file()) in said.stderr
+    done = run("verify", photo, photo)
+    assert done.returncode == 2 and str(user_config_file()) in done.stderr
     assert run_checked("--no-config", "verify", photo, photo).startswith("same person")
     user_config_file().write_text("pack = 7")
-    said = run("status", "-l", library.root)
-    assert said.returncode == 2 and "pack = 7 is not a pack name" in said.stderr
+    done = run("status", "-l", library.root)
+    assert done.returncode == 2 and "pack = 7 is not a pack name" in done.stderr
     run_checked("models", "use", "dlib", "--default")
     assert user_config_file().read_text() == 'pack = "dlib"'
 

@@ -107,7 +107,7 @@ def test_exiv2_reads_the_same(oriented: Library, orientation: int) -> None:
 
 
 def test_our_data_are_recognised_after_other_programs_rewrite_the_packet(oriented: Library, tmp_path: Path) -> None:
-    """exiftool and exiv2 each serialise the whole packet anew. Then a name changes, and all faces go."""
+    """exiftool and exiv2 rewrite the whole packet; then a name changes, and then all faces are removed."""
     library = make_named_library(Path(shutil.copytree(oriented.root, tmp_path / "photos", ignore=_only_orientation_6)))
     library.write_xmp(library.plan_xmp())
     one, other = library.root / "jpg-6.jpg.xmp", library.root / "webp-8.webp.xmp"
