@@ -12,7 +12,7 @@ import pytest
 from faceclust import Library
 from tests.support.sample_photos import COLLINS, make_library
 
-#: Where programs look for the user's own folders, on all systems.
+#: Variables that point to the user's folders, on all systems.
 _HOME_VARIABLES = (
     *("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"),
     *("USERPROFILE", "APPDATA", "LOCALAPPDATA"),
@@ -22,8 +22,10 @@ _SESSION_HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Replace the user's home before anything is collected: fixtures of any scope, and code that
-    runs while test modules are imported, see only this one."""
+    """Replace the user's home before collection.
+
+    Fixtures of any scope and code at the top of test modules then use the temporary home.
+    """
     config.stash[_SESSION_HOME] = folder = tempfile.TemporaryDirectory(prefix="faceclust-tests-home-")
     os.environ.update(dict.fromkeys(_HOME_VARIABLES, folder.name))
     for variable in _OWN_VARIABLES:
@@ -36,7 +38,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test an empty home of its own."""
+    """Give each test its own empty home."""
     home = tmp_path_factory.mktemp("home")
     for variable in _HOME_VARIABLES:
         monkeypatch.setenv(variable, str(home))
@@ -44,7 +46,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The code that builds the embedded pack can be imported; it is no part of the package."""
+    """Make the build code in models/ importable; it is not part of the package."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "models"))
     yield
     for name in [
@@ -54,8 +56,8 @@ def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def truth_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[str]], Path]:
-    """A library scanned and clustered once; tests get copies."""
+def truth_and_scanned_root(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[str]], Path]:
+    """The truth and the folder of a library, scanned and clustered once; tests get copies."""
     root = tmp_path_factory.mktemp("scanned") / "photos"
     truth = make_library(root)
     library = Library(root)
@@ -65,36 +67,36 @@ def truth_and_scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[st
 
 
 @pytest.fixture
-def truth(truth_and_scanned: tuple[dict[str, list[str]], Path]) -> dict[str, list[str]]:
-    return truth_and_scanned[0]
+def truth(truth_and_scanned_root: tuple[dict[str, list[str]], Path]) -> dict[str, list[str]]:
+    return truth_and_scanned_root[0]
 
 
 @pytest.fixture
-def library(truth_and_scanned: tuple[dict[str, list[str]], Path], tmp_path: Path) -> Library:
-    """A library of its own, scanned and clustered."""
+def library(truth_and_scanned_root: tuple[dict[str, list[str]], Path], tmp_path: Path) -> Library:
+    """A copy of the library, scanned and clustered, for one test."""
     root = tmp_path / "photos"
-    shutil.copytree(truth_and_scanned[1], root)
+    shutil.copytree(truth_and_scanned_root[1], root)
     return Library(root)
 
 
 @pytest.fixture
 def name_of_face(truth: dict[str, list[str]]) -> Callable[[Library], dict[str, str]]:
-    """A function: face id → the person it really is, by the order of faces on a photo."""
+    """A function that maps each face id to its true person, by the order of faces in a photo."""
 
-    def names(library: Library) -> dict[str, str]:
+    def map_names(library: Library) -> dict[str, str]:
         by_photo: dict[str, list[str]] = {}
-        for place in sorted(library.occurrences, key=lambda place: place.box):
-            by_photo.setdefault(place.photo, []).append(place.face_id)
+        for occurrence in sorted(library.occurrences, key=lambda occurrence: occurrence.box):
+            by_photo.setdefault(occurrence.photo, []).append(occurrence.face_id)
         return {
             face: person for photo, faces in by_photo.items() for face, person in zip(faces, truth[photo], strict=True)
         }
 
-    return names
+    return map_names
 
 
 @pytest.fixture
 def collins(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -> tuple[Library, int, set[str]]:
-    """The library, and Eileen Collins' group number and face ids in it."""
+    """The library with the group number and the face ids of Eileen Collins."""
     faces = {face for face, person in name_of_face(library).items() if person == COLLINS}
     (group,) = {library.group_of[face] for face in faces}
     return library, group, faces

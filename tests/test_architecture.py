@@ -1,4 +1,4 @@
-"""Imports run downwards only, and the folders spell the flow."""
+"""The layers of the package: each folder imports only from the folders below it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "faceclust"
-#: What every module may import.
+#: Modules that every module may import.
 BASE = {"errors", "progress", "text", "version"}
-#: What else each folder may import, lowest first. Every folder has a row, and none is exempt.
+#: Other folders that each folder may import, lowest first. Every folder has a row.
 ALLOWED: dict[str, set[str]] = {
     **{name: set() for name in sorted(BASE)},
     "files": set(),
@@ -46,61 +46,61 @@ ALLOWED: dict[str, set[str]] = {
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imported(path: Path) -> list[tuple[str, ast.stmt]]:
-    """(module, the statement) for each import, anywhere in the file."""
-    found = []
+def list_imports(path: Path) -> list[tuple[str, ast.stmt]]:
+    """Return (module, statement) for each import, anywhere in the file."""
+    imports = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"faceclust.{alias.name}" for alias in node.names] if node.module == "faceclust" else [node.module]
-            found += [(name, node) for name in names]
+            imports += [(name, node) for name in names]
         elif isinstance(node, ast.Import):
-            found += [(alias.name, node) for alias in node.names]
-    return found
+            imports += [(alias.name, node) for alias in node.names]
+    return imports
 
 
-def folders_imported(path: Path) -> set[str]:
-    """The other folders, and modules beside them, that a module imports from."""
-    return {name.split(".")[1] for name, _ in imported(path) if name.startswith("faceclust.")} - {part(path)}
+def list_imported_folders(path: Path) -> set[str]:
+    """Return the other folders and top-level modules that a module imports from."""
+    return {name.split(".")[1] for name, _ in list_imports(path) if name.startswith("faceclust.")} - {find_folder(path)}
 
 
-def part(path: Path) -> str:
-    """The folder, or the module beside the folders, that a file belongs to."""
+def find_folder(path: Path) -> str:
+    """Return the folder or the top-level module that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
-    own = part(path)
-    allowed = ALLOWED[own] if own in BASE else ALLOWED[own] | BASE
-    assert folders_imported(path) <= allowed, f"{own} may not import {folders_imported(path) - allowed}"
+def test_a_module_imports_only_from_allowed_folders(path: Path) -> None:
+    folder, imports = find_folder(path), list_imported_folders(path)
+    allowed = ALLOWED[folder] if folder in BASE else ALLOWED[folder] | BASE
+    assert imports <= allowed, f"{folder} may not import {imports - allowed}"
 
 
 @pytest.mark.parametrize("folder", ALLOWED)
 def test_a_row_names_only_what_the_folder_imports(folder: str) -> None:
-    used = set().union(*(folders_imported(path) for path in MODULES if part(path) == folder))
+    used = set().union(*(list_imported_folders(path) for path in MODULES if find_folder(path) == folder))
     assert ALLOWED[folder] <= used, f"{folder} does not import {ALLOWED[folder] - used}"
 
 
-def test_every_folder_has_a_row_and_no_module_is_loose() -> None:
-    assert {part(path) for path in MODULES} == ALLOWED.keys()
-    loose = {path.stem for path in PACKAGE.glob("*.py")}
-    assert loose == {"__init__", "__main__", "errors", "progress", "version"}
+def test_every_folder_has_a_row_and_top_level_modules_are_few() -> None:
+    assert {find_folder(path) for path in MODULES} == ALLOWED.keys()
+    top_level = {path.stem for path in PACKAGE.glob("*.py")}
+    assert top_level == {"__init__", "__main__", "errors", "progress", "version"}
 
 
-def test_the_rows_run_downwards() -> None:
-    """A row names only rows above itself in the table, so that no circle can be written down."""
-    known: set[str] = set()
-    for folder, may in ALLOWED.items():
-        assert may <= known, f"{folder} imports upwards: {may - known}"
-        known.add(folder)
+def test_rows_name_only_lower_layers() -> None:
+    """A row names only rows above itself in the table, so that import cycles are impossible."""
+    lower: set[str] = set()
+    for folder, allowed in ALLOWED.items():
+        assert allowed <= lower, f"{folder} imports upwards: {allowed - lower}"
+        lower.add(folder)
 
 
-def test_only_one_module_runs_models() -> None:
-    users = [path for path in MODULES if any(name.partition(".")[0] == "onnxruntime" for name, _ in imported(path))]
+def test_only_one_module_imports_onnxruntime() -> None:
+    users = [path for path in MODULES if any(name.partition(".")[0] == "onnxruntime" for name, _ in list_imports(path))]
     assert users == [PACKAGE / "packs" / "session.py"]
 
 
-#: What can open a connection, or brings something that can.
+#: Modules that can open a connection, or import one that can.
 NETWORK = {
     *("aiohttp", "asyncio", "ftplib", "http", "httpcore", "httpx", "imaplib", "poplib"),
     *("requests", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request", "urllib3", "webbrowser"),
@@ -109,30 +109,30 @@ NETWORK = {
 
 
 def test_only_one_module_can_use_the_network() -> None:
-    def reaches(name: str) -> bool:
-        return any(name == known or name.startswith(f"{known}.") for known in NETWORK)
+    def is_network(name: str) -> bool:
+        return any(name == module or name.startswith(f"{module}.") for module in NETWORK)
 
-    users = [path for path in MODULES if any(reaches(name) for name, _ in imported(path))]
+    users = [path for path in MODULES if any(is_network(name) for name, _ in list_imports(path))]
     assert users == [PACKAGE / "installer" / "download.py"]
-    assert not any(name == "urllib" for path in MODULES for name, _ in imported(path))
+    assert not any(name == "urllib" for path in MODULES for name, _ in list_imports(path))
 
 
-def test_downloads_are_for_pulling_only() -> None:
-    by: dict[str, set[str]] = {"download": set(), "pull": set()}
+def test_only_models_pull_can_download() -> None:
+    users_of: dict[str, set[str]] = {"download": set(), "pull": set()}
     for path in MODULES:
-        for name, node in imported(path):
-            for module, users in by.items():
-                from_installer = name == "faceclust.installer" and any(one.name == module for one in node.names)
+        for name, node in list_imports(path):
+            for module, users in users_of.items():
+                from_installer = name == "faceclust.installer" and any(alias.name == module for alias in node.names)
                 if name == f"faceclust.installer.{module}" or from_installer:
                     users.add(path.relative_to(PACKAGE).as_posix())
-    assert by == {"download": {"installer/pull.py"}, "pull": {"cli/models/pull.py"}}
+    assert users_of == {"download": {"installer/pull.py"}, "pull": {"cli/models/pull.py"}}
 
 
-def test_library_code_has_no_command_line_in_it() -> None:
+def test_library_code_does_not_print_or_exit_or_ask() -> None:
     for path in MODULES:
-        if part(path) in ("cli", "__main__"):
+        if find_folder(path) in ("cli", "__main__"):
             continue
-        names = {name.partition(".")[0] for name, _ in imported(path)}
+        names = {name.partition(".")[0] for name, _ in list_imports(path)}
         assert not names & {"click", "rich", "prompt_toolkit", "textual_image"}, path
         calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         called = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
@@ -144,7 +144,7 @@ def test_modules_stay_small() -> None:
     assert max(lengths.values()) <= 400, max(lengths, key=lambda name: lengths[name])
 
 
-def test_the_extensions_of_raw_files_have_one_home() -> None:
-    """A second list would be forgotten when an extension is added."""
+def test_raw_file_extensions_are_listed_once() -> None:
+    """A second list would be forgotten if an extension is added."""
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
     assert [name for name, text in texts.items() if ".orf" in text] == ["files/names.py"]

@@ -1,4 +1,4 @@
-"""Each benchmark runs with tiny sizes, so that it fails here when the code it calls changes."""
+"""Run each benchmark with tiny sizes, so that a change of the code it calls fails here."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from tests.support.labelled_photos import make_labelled, write_pairs
-from tests.support.named_library import made_library
-from tests.support.programs import program
+from tests.support.labelled_photos import make_labelled_photos, write_pairs
+from tests.support.named_library import make_synthetic_library
+from tests.support.programs import find_program
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
@@ -37,36 +37,36 @@ def write_truth(library: Library, person_of: dict[str, str]) -> Path:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Makes the input of a benchmark when it is asked for."""
+    """Makes the input of each benchmark on demand."""
 
     folder: Path
     library: Library
     name_of_face: Callable[[Library], dict[str, str]]
 
     @property
-    def new(self) -> Path:
+    def missing_folder(self) -> Path:
         """A folder that does not exist."""
         return self.folder / "new"
 
     def library_and_truth(self) -> list[str | Path]:
-        """A grouped library of two people, and its truth."""
+        """Return a clustered library of two people and its truth table."""
         return [self.library.root, write_truth(self.library, self.name_of_face(self.library))]
 
     def many_people_and_truth(self) -> list[str | Path]:
-        """A library of many people without photos, and its truth."""
-        library, person_of = made_library(self.folder / "many", 300)
+        """Return a library of many people, without photos, and its truth table."""
+        library, person_of = make_synthetic_library(self.folder / "many", 300)
         return [library.root, write_truth(library, person_of)]
 
     def labelled(self) -> Path:
-        """Labelled photos of two people."""
-        return make_labelled(self.folder / "labelled")
+        """Return a folder of labelled photos of two people."""
+        return make_labelled_photos(self.folder / "labelled")
 
     def labelled_and_pairs(self) -> list[str | Path]:
-        """Labelled photos of two people, and a list of pairs."""
+        """Return a folder of labelled photos of two people and a list of pairs."""
         return [self.labelled(), write_pairs(self.folder / "pairs.txt")]
 
     def embeddings(self) -> list[str | Path]:
-        """The names of many people's photos, pairs of them, and random embeddings."""
+        """Return a folder of empty photos of many people, a list of pairs, and random embeddings."""
         rng, folder, vectors = np.random.default_rng(0), self.folder / "names", []
         for person in range(50):
             count = 30 if person < 14 else 8 if person < 35 else 3 if person < 40 else 1
@@ -82,17 +82,17 @@ class Inputs:
         return [folder, pairs, self.folder / "embeddings.npz"]
 
 
-def browser() -> None:
-    """Skip without a browser and its driver."""
-    program("chromium")
-    program("chromedriver")
+def require_browser() -> None:
+    """Skip the test if the browser or its driver is missing."""
+    find_program("chromium")
+    find_program("chromedriver")
 
 
 ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
-    "imports": lambda inputs: [program("exiftool"), *inputs.library_and_truth()][1:],
+    "imports": lambda inputs: [find_program("exiftool"), *inputs.library_and_truth()][1:],
     "interview": lambda inputs: [*inputs.library_and_truth(), "--by-size"],
     "kills": lambda inputs: [inputs.library.root, "--kills", "2"],
     "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
@@ -109,12 +109,12 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
         inputs.folder / "q.png",
     ],
     "recognition": lambda inputs: [*inputs.embeddings(), "--draws", "1"],
-    "report": lambda inputs: [browser() or inputs.new, "--faces", "150", "--named", "3"],  # type: ignore[func-returns-value]
+    "report": lambda inputs: [require_browser() or inputs.missing_folder, "--faces", "150", "--named", "3"],  # type: ignore[func-returns-value]
     "scan": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--rounds", "1", "--workers", "1"],
     "stability": lambda inputs: ["--faces", "200", "--additions", "3"],
     "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
-    "unchanged": lambda inputs: [inputs.new, "--folders", "2", "--photos", "2", "--rounds", "1"],
-    "xmp": lambda inputs: [program("exiftool"), inputs.new, "--kind", "png"][1:],
+    "unchanged": lambda inputs: [inputs.missing_folder, "--folders", "2", "--photos", "2", "--rounds", "1"],
+    "xmp": lambda inputs: [find_program("exiftool"), inputs.missing_folder, "--kind", "png"][1:],
 }
 
 
@@ -135,7 +135,7 @@ def run_benchmark(name: str, arguments: list[str | Path]) -> str:
     return done.stdout
 
 
-def test_every_benchmark_is_run() -> None:
+def test_every_benchmark_has_arguments_here() -> None:
     assert ARGUMENTS.keys() | HELPERS == set(BENCHMARKS)
 
 
@@ -148,5 +148,5 @@ def test_benchmark_runs_with_tiny_sizes(name: str, inputs: Inputs) -> None:
 
 @pytest.mark.slow
 def test_benchmark_of_the_map_runs_in_a_browser() -> None:
-    browser()
+    require_browser()
     assert "zooming in to pictures: script" in run_benchmark("map", ["browser", "60"])

@@ -1,4 +1,4 @@
-"""README and manual are true: commands parse, examples run, links lead to files, lists are complete."""
+"""Check README and manual: commands parse, examples run, links resolve, lists are complete."""
 
 from __future__ import annotations
 
@@ -37,59 +37,62 @@ TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for
 README = TEXTS["README.md"]
 
 
-def manual(name: str) -> str:
+def chapter_text(name: str) -> str:
     return TEXTS[f"faceclust/manual/{name}.md"]
 
 
-def blocks(language: str, text: str) -> list[str]:
+def find_blocks(language: str, text: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
 
 
-def typed(block: str) -> Iterator[str]:
-    """The single commands of a shell block, without comments, pipes and redirections."""
+def split_commands(block: str) -> Iterator[str]:
+    """Yield the single commands of a shell block, without comments, pipes and redirections."""
     for line in block.replace("\\\n", " ").splitlines():
         for part in re.split(r"&&|\||;|>>?", re.split(r"\s#", line)[0]):
             if part.strip():
                 yield part.strip()
 
 
-SHELL = sorted({line for text in TEXTS.values() for block in blocks("sh", text) for line in typed(block)})
-COMMANDS = [line for line in SHELL if line.startswith("faceclust ")]
-SCRIPTS = [line for line in SHELL if line.startswith("python ")]
-#: Commands in running text: `faceclust find NAME`.
-MENTIONED = sorted(
+SHELL_LINES = sorted(
+    {line for text in TEXTS.values() for block in find_blocks("sh", text) for line in split_commands(block)}
+)
+COMMANDS = [line for line in SHELL_LINES if line.startswith("faceclust ")]
+SCRIPTS = [line for line in SHELL_LINES if line.startswith("python ")]
+#: Commands in running text, such as `faceclust find NAME`.
+INLINE_COMMANDS = sorted(
     {
         line
         for text in TEXTS.values()
         for span in re.findall(r"(?<!`)`(faceclust [^`]+)`", text.replace("\n", " "))
-        for line in typed(span)
+        for line in split_commands(span)
         if line.startswith("faceclust ") and "[" not in line
     }
 )
 
 
-def all_commands(group: click.Group = cli, before: str = "") -> Iterator[tuple[str, click.Command]]:
+def walk_commands(group: click.Group = cli, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield (name, command) of every command and sub-command."""
     with click.Context(group) as ctx:
         for name in group.list_commands(ctx):
             command = group.get_command(ctx, name)
             assert command is not None
-            yield before + name, command
+            yield prefix + name, command
             if isinstance(command, click.Group):
-                yield from all_commands(command, f"{before}{name} ")
+                yield from walk_commands(command, f"{prefix}{name} ")
 
 
 def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
-    """The command or sub-command that the words call, and what is left of the words."""
+    """Return the command or sub-command that the words name, and its arguments."""
     command: click.Command = cli
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.get_command(click.Context(command), words[0])
-        assert found is not None, f"no command is called {words[0]!r}"
-        command, words = found, words[1:]
+        subcommand = command.get_command(click.Context(command), words[0])
+        assert subcommand is not None, f"no command is called {words[0]!r}"
+        command, words = subcommand, words[1:]
     return command, words
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_in_the_docs_can_be_typed(line: str) -> None:
+def test_every_command_in_the_docs_parses(line: str) -> None:
     words = shlex.split(line)[1:]
     if words[0] == "--no-config":
         words = words[1:]
@@ -100,7 +103,7 @@ def test_every_command_in_the_docs_can_be_typed(line: str) -> None:
         command.make_context(command.name, arguments)  # raises for an unknown option or a missing argument
 
 
-@pytest.mark.parametrize("line", MENTIONED)
+@pytest.mark.parametrize("line", INLINE_COMMANDS)
 def test_every_command_in_running_text_exists(line: str) -> None:
     words = shlex.split(line)[1:]
     if words[0] in ("COMMAND", "--help"):
@@ -114,7 +117,7 @@ def test_every_command_in_running_text_exists(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", SCRIPTS)
-def test_every_benchmark_that_is_named_has_these_options(line: str) -> None:
+def test_every_benchmark_command_uses_existing_options(line: str) -> None:
     words = shlex.split(line)[1:]
     file = words[1].replace(".", "/") + ".py" if words[0] == "-m" else words[0]
     source = (ROOT / file).read_text(encoding="utf-8")
@@ -123,18 +126,18 @@ def test_every_benchmark_that_is_named_has_these_options(line: str) -> None:
             assert f'"{word}"' in source, word
 
 
-@pytest.mark.parametrize(("path", "command"), list(all_commands()))
-def test_every_example_in_a_help_text_can_be_typed(path: str, command: click.Command) -> None:
+@pytest.mark.parametrize(("path", "command"), list(walk_commands()))
+def test_every_example_in_a_help_text_parses(path: str, command: click.Command) -> None:
     examples = (command.help or "").partition("Example")[2]
     for line in re.findall(r"^\s+(faceclust .*)$", examples, re.M):
-        for one in typed(re.split(r"\s{3,}", line)[0]):
-            if one.startswith("faceclust "):
-                found, arguments = find_command(shlex.split(one)[1:])
-                found.make_context(found.name, arguments)
+        for example in split_commands(re.split(r"\s{3,}", line)[0]):
+            if example.startswith("faceclust "):
+                called, arguments = find_command(shlex.split(example)[1:])
+                called.make_context(called.name, arguments)
 
 
-def test_every_command_is_typed_somewhere() -> None:
-    examples = COMMANDS + [line for line in MENTIONED if len(line.split()) > 2]
+def test_every_command_has_an_example_in_the_docs() -> None:
+    examples = COMMANDS + [line for line in INLINE_COMMANDS if len(line.split()) > 2]
     assert {line.split()[1] for line in examples} >= set(cli.list_commands(click.Context(cli)))
 
 
@@ -145,8 +148,8 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 200
 
 
-def test_the_two_set_up_commands_come_first() -> None:
-    first, second, *_ = blocks("sh", README)
+def test_the_readme_begins_with_the_two_setup_commands() -> None:
+    first, second, *_ = find_blocks("sh", README)
     assert re.match(r"pip install \. && faceclust scan ~/Pictures && faceclust cluster", first)
     assert second == "pip install -e '.[dev]' && pytest\n"
 
@@ -168,19 +171,19 @@ def test_the_readme_links_every_chapter() -> None:
         assert f"](faceclust/manual/{name}.md)" in README, name
 
 
-def test_the_first_run_prints_what_the_readme_shows(tmp_path: Path) -> None:
+def test_the_first_run_prints_the_output_in_the_readme(tmp_path: Path) -> None:
     make_library(tmp_path / "Pictures", photos_each=3)
-    (block,) = blocks("console", README)
+    (block,) = find_blocks("console", README)
     for step in re.split(r"^\$ ", block, flags=re.M)[1:]:
-        line, _, shown = step.partition("\n")
+        line, _, expected = step.partition("\n")
         done = run(*shlex.split(line.replace("~", str(tmp_path)))[1:], env={"HOME": str(tmp_path)})
         assert done.returncode == 0, done.stderr
         printed = (done.stderr + done.stdout).replace(str(tmp_path), "/home/anna")
-        assert without_times(printed) == without_times(shown)
+        assert mask_times(printed) == mask_times(expected)
 
 
-def without_times(text: str) -> str:
-    return re.sub(r"in [^(]+\([\d.]+ photos/s\)", "in a while", text)
+def mask_times(text: str) -> str:
+    return re.sub(r"in [^(]+\([\d.]+ photos/s\)", "in SOME TIME", text)
 
 
 # -- the manual ---------------------------------------------------------------
@@ -197,38 +200,40 @@ def test_the_chapters_are_in_the_wheel() -> None:
     assert {f"faceclust/manual/{name}.md" for name in CHAPTERS} <= {path.replace(os.sep, "/") for path in files}
 
 
-def test_the_reference_is_made_from_the_help_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reference_is_up_to_date_with_the_help_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    assert manual("commands") == command_reference(cli), "type: python -m faceclust.cli.reference"
+    assert chapter_text("commands") == command_reference(cli), "type: python -m faceclust.cli.reference"
 
 
 def test_the_reference_has_every_command_and_option() -> None:
-    for path, command in all_commands():
-        section = re.split(r"^## ", manual("commands").partition(f"\n## faceclust {path}\n")[2], maxsplit=1, flags=re.M)
+    for path, command in walk_commands():
+        section = re.split(
+            r"^## ", chapter_text("commands").partition(f"\n## faceclust {path}\n")[2], maxsplit=1, flags=re.M
+        )
         for option in command.params:
             if isinstance(option, click.Option):
                 assert all(f"{name}" in section[0] for name in option.opts if name.startswith("--")), (path, option)
 
 
-def headings(text: str) -> set[str]:
-    """The anchors that a code host gives to the headings."""
+def list_anchors(text: str) -> set[str]:
+    """Return the anchors that a code host derives from the headings."""
     titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("name", list(TEXTS))
-def test_links_and_pictures_lead_somewhere(name: str) -> None:
+def test_links_resolve(name: str) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", TEXTS[name].replace("\n", " ")):
         target, _, anchor = link.partition("#")
         if target.startswith("http"):
             continue
         path = (ROOT / name).parent / target if target else ROOT / name
         assert path.exists(), link
-        assert not anchor or anchor in headings(path.read_text(encoding="utf-8")), link
+        assert not anchor or anchor in list_anchors(path.read_text(encoding="utf-8")), link
 
 
 @pytest.mark.parametrize("name", list(TEXTS))
-def test_files_that_are_named_exist(name: str) -> None:
+def test_named_files_exist(name: str) -> None:
     for span in re.findall(r"(?<!`)`([\w.-]+(?:/[\w.-]+)+)`", TEXTS[name]):
         if span.startswith(("tests/", "models/", "packbuilder/", "faceclust/", ".github/")):
             assert (ROOT / span).exists() or (ROOT / name).parent.joinpath(span).exists(), span
@@ -244,7 +249,7 @@ def test_the_python_examples_run(
     monkeypatch.chdir(library.root)
     library.name(library.faces_in_group(1), "Anna")
     first, second = sorted(path.name for path in Path("2019").glob("*.[jw][pe]*"))[:2]
-    examples = blocks("python", TEXTS[chapter])
+    examples = find_blocks("python", TEXTS[chapter])
     assert examples
     for code in examples:
         code = code.replace('"~/Pictures"', repr(str(library.root))).replace(".scan()", ".scan(workers=0)")
@@ -254,8 +259,8 @@ def test_the_python_examples_run(
 
 
 @pytest.fixture
-def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
-    """A library with Anna in it, the files of `export` in its folder, which is the working folder."""
+def exported_library(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """A library with Anna named and its faces exported in every format to the working directory."""
     from faceclust.outputs.face_table import FORMATS, write_rows
 
     library.name(library.faces_in_group(1), "Anna")
@@ -266,25 +271,24 @@ def exported(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     return library
 
 
-def test_the_sql_examples_run(exported: Library) -> None:
+def test_the_sql_examples_run(exported_library: Library) -> None:
     import duckdb
 
-    (block,) = blocks("sql", manual("albums-and-tables"))
-    answers = [duckdb.sql(query).fetchall() for query in block.split(";") if query.strip()]
-    pairs, faces, years = answers
+    (block,) = find_blocks("sql", chapter_text("albums-and-tables"))
+    pairs, faces, years = [duckdb.sql(query).fetchall() for query in block.split(";") if query.strip()]
     assert pairs and [distance for *_, distance in pairs] == sorted(distance for *_, distance in pairs)
-    assert len(faces) == len(exported.occurrences)
+    assert len(faces) == len(exported_library.occurrences)
     assert years and {person for person, *_ in years} == {"Anna"}
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-def test_the_distance_in_sql_is_the_same_in_any_precision(exported: Library, precision: str) -> None:
+def test_the_distance_in_sql_hardly_depends_on_the_precision(exported_library: Library, precision: str) -> None:
     import duckdb
 
-    (block,) = blocks("sql", manual("albums-and-tables"))
+    (block,) = find_blocks("sql", chapter_text("albums-and-tables"))
     query = block.split(";")[0].replace("LIMIT 20", "LIMIT 200")
     before = {frozenset(photos): distance for *photos, distance in duckdb.sql(query).fetchall()}
-    exported.scan(workers=0, precision=precision)
+    exported_library.scan(workers=0, precision=precision)
     after = {frozenset(photos): distance for *photos, distance in duckdb.sql(query).fetchall()}
     assert before.keys() == after.keys()
     assert max(abs(after[pair] - distance) for pair, distance in before.items()) < (
@@ -292,8 +296,8 @@ def test_the_distance_in_sql_is_the_same_in_any_precision(exported: Library, pre
     )
 
 
-def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
-    (block,) = blocks("python", manual("albums-and-tables"))
+def test_the_pandas_and_polars_lines_run(exported_library: Library) -> None:
+    (block,) = find_blocks("python", chapter_text("albums-and-tables"))
     lines = [line for line in block.splitlines() if line]
     names: dict[str, object] = {}
     imports, lines = lines[:2], lines[2:]
@@ -302,19 +306,19 @@ def test_the_pandas_and_polars_lines_run(exported: Library) -> None:
     for line in lines:
         with contextlib.closing(sqlite3.connect("faces.sqlite")) as database:
             names["database"] = database
-            answer = eval(line.replace('sqlite3.connect("faces.sqlite")', "database"), names)
-        assert len(answer), line
+            result = eval(line.replace('sqlite3.connect("faces.sqlite")', "database"), names)
+        assert len(result), line
 
 
 def test_the_configuration_example_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from faceclust.cli.config_files import library_from_user_file, read_settings, user_config_file
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (text,) = blocks("toml", manual("scripting"))
+    (text,) = find_blocks("toml", chapter_text("scripting"))
     user_config_file().parent.mkdir(parents=True)
     user_config_file().write_text(text, encoding="utf-8")
-    found = {key: setting.value for key, setting in read_settings(cli, None).items() if key[1] != "json"}
-    assert found == {
+    settings = {key: setting.value for key, setting in read_settings(cli, None).items() if key[1] != "json"}
+    assert settings == {
         ("cluster", "threshold"): 1.05,
         ("cluster", "second-pass"): False,
         ("cache check", "hash"): True,
@@ -328,35 +332,35 @@ def test_the_configuration_example_is_valid(tmp_path: Path, monkeypatch: pytest.
 def test_every_column_of_the_cache_is_described(library: Library) -> None:
     for column in library.table.rows.column_names:
         if column != "folder":
-            assert f"`{column}`" in manual("files"), column
+            assert f"`{column}`" in chapter_text("files"), column
 
 
-def test_the_json_keys_are_those_of_the_commands(library: Library) -> None:
-    rows = re.findall(r"^\| `([a-z]+)` \| (`.*`) \|$", manual("scripting").partition("## JSON")[2], re.M)
+def test_the_json_keys_in_the_manual_match_the_commands(library: Library) -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \| (`.*`) \|$", chapter_text("scripting").partition("## JSON")[2], re.M)
     assert {name for name, _ in rows} >= {"scan", "cluster", "people", "find", "status", "verify"}
     library.name(library.faces_in_group(1), "Anna")
     photo = str(next(library.root.glob("2019/*.jpg")))
     arguments = {"verify": [photo, photo], "identify": [photo], "cluster": ["--dry-run"], "find": ["1"]}
     for name, keys in rows:
         words = [name, *arguments.get(name, []), "--json", "--library", str(library.root)]
-        found = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).stdout).keys()
+        printed = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).stdout).keys()
         expected = re.findall(r"`([a-z_]+)`", keys)
-        assert list(found) == expected if "the options" not in keys else set(expected) <= found, name
+        assert list(printed) == expected if "the options" not in keys else set(expected) <= printed, name
 
 
-def test_all_commands_but_these_have_json() -> None:
-    (text,) = re.findall(r"All commands have `--json`, except (.*?)\.", manual("scripting"), re.S)
+def test_the_manual_lists_the_commands_without_json() -> None:
+    (text,) = re.findall(r"All commands have `--json`, except (.*?)\.", chapter_text("scripting"), re.S)
     without = {
         path
-        for path, command in all_commands()
+        for path, command in walk_commands()
         if not isinstance(command, click.Group) and not any("--json" in option.opts for option in command.params)
     }
     assert set(re.findall(r"`([a-z]+)`", text)) == without
 
 
-def test_versions_agree_and_the_changelog_is_kept() -> None:
+def test_the_version_has_one_source_and_the_changelog_an_unreleased_section() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert settings["project"]["dynamic"] == ["version"]
-    assert settings["tool"]["hatch"]["version"]["path"] == "faceclust/version.py"  # read by the build as well
+    assert settings["tool"]["hatch"]["version"]["path"] == "faceclust/version.py"  # the build reads the same file
     assert faceclust.__version__ == version.__version__
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()

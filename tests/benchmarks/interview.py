@@ -154,7 +154,7 @@ def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
     interview = Interview(library, pictures_per_row=ROW, thorough=thorough)
     terminal = LabelTerminal(root, *(["--thorough"] if thorough else []))
     while (asked := interview.next_question()) and score.now < MARKS[-1]:
-        terminal.question(asked.text)
+        terminal.wait_for_question(asked.text)
         saved = len(library.journal.events())
         terminal.type(user.answer(asked) + "\r")
         answers += 1

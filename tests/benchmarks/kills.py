@@ -36,7 +36,7 @@ def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[
         for name in re.findall(r"saved: (Name \d+)", terminal.text):
             if name not in saved:
                 saved.append(name)
-        if terminal.waits and len(saved) == len(typed):
+        if terminal.is_waiting and len(saved) == len(typed):
             # A name answers questions about one group; others are skipped.
             name = names[len(typed)]
             if "a name" in terminal.text[terminal.text.rfind("left ─") :]:

@@ -117,7 +117,7 @@ def measure_browser(n: int, keep: Path | None) -> None:
     from selenium.webdriver.chrome.service import Service
 
     from tests.support.drawn_faces import write_drawn_library
-    from tests.support.programs import program
+    from tests.support.programs import find_program
 
     with tempfile.TemporaryDirectory() as folder:
         faces = synthetic_faces(n)
@@ -130,10 +130,10 @@ def measure_browser(n: int, keep: Path | None) -> None:
         page.write_text(library.map_page(page), encoding="utf-8")
         print(f"{n:,} faces: {time.process_time() - started:.0f} CPU s, {page.stat().st_size / 1e6:.1f} MB")
         options = webdriver.ChromeOptions()
-        options.binary_location = program("chromium")
+        options.binary_location = find_program("chromium")
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1440,900"):
             options.add_argument(argument)
-        driver = webdriver.Chrome(options, Service(program("chromedriver")))
+        driver = webdriver.Chrome(options, Service(find_program("chromedriver")))
         try:
             started = time.perf_counter()
             driver.get(page.absolute().as_uri())

@@ -26,8 +26,8 @@ from PIL import Image, ImageCms
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.types import PhotoRef
-from tests.support.photo_files import dng, encode, jpeg_in_cmyk, moving
-from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, scenery
+from tests.support.photo_files import build_dng, encode_animation, encode_cmyk_jpeg, encode_image
+from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, make_scenery
 
 SIDE = 160  # px
 EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80", b"\xff\xff", b"\0\0\1\0")
@@ -36,7 +36,7 @@ EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0
 @cache
 def originals() -> dict[str, tuple[bytes, ...]]:
     """The photos of each format, in variants that take different paths through its decoder."""
-    picture = scenery().resize((SIDE, SIDE))
+    picture = make_scenery().resize((SIDE, SIDE))
     exif = Image.Exif()
     exif[MAKE], exif[ORIENTATION] = "Canon", 6
     exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "2019:07:20 21:15:03"
@@ -47,42 +47,46 @@ def originals() -> dict[str, tuple[bytes, ...]]:
     other = picture.rotate(90)
     return {
         "JPEG": (
-            encode(picture, "JPEG", **tagged),
-            encode(picture, "JPEG", progressive=True, **tagged),
-            jpeg_in_cmyk(picture),
-            encode(picture, "MPO", save_all=True, append_images=[other]),
+            encode_image(picture, "JPEG", **tagged),
+            encode_image(picture, "JPEG", progressive=True, **tagged),
+            encode_cmyk_jpeg(picture),
+            encode_image(picture, "MPO", save_all=True, append_images=[other]),
         ),
         "PNG": (
-            encode(picture, "PNG", **tagged),
-            encode(picture, "PNG", compress_level=0, **tagged),
-            encode(picture.convert("P"), "PNG"),
-            encode(grey, "PNG"),
-            encode(picture.convert("RGBA"), "PNG"),
-            moving(picture, "PNG"),
+            encode_image(picture, "PNG", **tagged),
+            encode_image(picture, "PNG", compress_level=0, **tagged),
+            encode_image(picture.convert("P"), "PNG"),
+            encode_image(grey, "PNG"),
+            encode_image(picture.convert("RGBA"), "PNG"),
+            encode_animation(picture, "PNG"),
         ),
         "WEBP": (
-            encode(picture, "WEBP", **tagged),
-            encode(picture, "WEBP", lossless=True),
-            encode(picture.convert("RGBA"), "WEBP"),
-            moving(picture, "WEBP"),
+            encode_image(picture, "WEBP", **tagged),
+            encode_image(picture, "WEBP", lossless=True),
+            encode_image(picture.convert("RGBA"), "WEBP"),
+            encode_animation(picture, "WEBP"),
         ),
         "TIFF": (
-            encode(picture, "TIFF", **tagged),
-            *(encode(picture, "TIFF", compression=name) for name in ("tiff_lzw", "tiff_adobe_deflate", "jpeg")),
-            encode(grey, "TIFF", compression="tiff_lzw"),
-            encode(picture.convert("CMYK"), "TIFF"),
-            encode(picture.convert("1"), "TIFF", compression="group4"),
+            encode_image(picture, "TIFF", **tagged),
+            *(encode_image(picture, "TIFF", compression=name) for name in ("tiff_lzw", "tiff_adobe_deflate", "jpeg")),
+            encode_image(grey, "TIFF", compression="tiff_lzw"),
+            encode_image(picture.convert("CMYK"), "TIFF"),
+            encode_image(picture.convert("1"), "TIFF", compression="group4"),
         ),
-        "GIF": (encode(picture, "GIF"), moving(picture, "GIF")),
-        "BMP": (encode(picture, "BMP"), encode(picture.convert("P"), "BMP"), encode(picture.convert("1"), "BMP")),
-        "HEIF": (encode(picture, "HEIF", exif),),
-        "AVIF": (encode(picture, "AVIF", **tagged), encode(picture.convert("RGBA"), "AVIF")),
+        "GIF": (encode_image(picture, "GIF"), encode_animation(picture, "GIF")),
+        "BMP": (
+            encode_image(picture, "BMP"),
+            encode_image(picture.convert("P"), "BMP"),
+            encode_image(picture.convert("1"), "BMP"),
+        ),
+        "HEIF": (encode_image(picture, "HEIF", exif),),
+        "AVIF": (encode_image(picture, "AVIF", **tagged), encode_image(picture.convert("RGBA"), "AVIF")),
         "JXL": (
-            encode(picture, "JXL", lossless=False, distance=1.0),
-            encode(picture, "JXL", lossless=True, usecontainer=True),
-            encode(picture.convert("RGBA"), "JXL", lossless=False, distance=2.0),
+            encode_image(picture, "JXL", lossless=False, distance=1.0),
+            encode_image(picture, "JXL", lossless=True, usecontainer=True),
+            encode_image(picture.convert("RGBA"), "JXL", lossless=False, distance=2.0),
         ),
-        "RAW": (dng(picture, encode(picture.resize((96, 96)), "JPEG")), dng(picture, orientation=6)),
+        "RAW": (build_dng(picture, encode_image(picture.resize((96, 96)), "JPEG")), build_dng(picture, orientation=6)),
     }
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from faceclust import Library
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.support.photo_changes import SCENARIOS, names_on_photos, surviving
+from tests.support.photo_changes import SCENARIOS, count_surviving_names, list_names_on_photos
 
 
 def main() -> None:
@@ -40,8 +40,8 @@ def main() -> None:
             copy = Path(folder) / "copy" / "photos"
             shutil.copytree(named, copy)
             library = Library(copy)
-            before = names_on_photos(library)
-            confirmed, named_again, still_confirmed = surviving(before, change(library))
+            before = list_names_on_photos(library)
+            confirmed, named_again, still_confirmed = count_surviving_names(before, change(library))
             print(f"{title:36} {confirmed:6} {named_again:6} {still_confirmed:6}", flush=True)
             shutil.rmtree(copy.parent)
 

@@ -13,29 +13,35 @@ import argparse
 import shutil
 from pathlib import Path
 
-from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, Measured, make_oriented, named_library
+from tests.support.xmp_round_trip import (
+    ORIENTATIONS,
+    RAW_ORIENTATIONS,
+    SidecarErrors,
+    make_named_library,
+    make_oriented,
+)
 
 
 def main() -> None:
     """Export the sidecars and print a row for each orientation."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--kind", action="append", choices=[*KINDS, "dng"], help="default: all")
+    parser.add_argument("--kind", action="append", choices=[*ORIENTATIONS, "dng"], help="default: all")
     options = parser.parse_args()
     root = options.folder.resolve()
-    kinds = dict.fromkeys(KINDS, range(1, 9)) | {"dng": RAW_ORIENTATIONS}
+    kinds = dict.fromkeys(ORIENTATIONS, range(1, 9)) | {"dng": RAW_ORIENTATIONS}
     kinds = {kind: orientations for kind, orientations in kinds.items() if kind in (options.kind or kinds)}
     make_oriented(root, kinds)
-    library = named_library(root)
+    library = make_named_library(root)
     library.write_xmp(library.plan_xmp())
-    measured = Measured(shutil.which("exiftool") or "exiftool", library)
+    measured = SidecarErrors(shutil.which("exiftool") or "exiftool", library)
     print(f"| orientation | {' | '.join(kinds)} |")
     print("|---" * (len(kinds) + 1) + "|")
     for orientation in range(1, 9):
         cells = []
         for ending, made in kinds.items():
             photo = f"{ending}-{orientation}.{ending}"
-            found = [max(measured.errors(photo, scheme).values()) for scheme in ("mwg", "mp") if orientation in made]
+            found = [max(measured.measure(photo, scheme).values()) for scheme in ("mwg", "mp") if orientation in made]
             cells.append(", ".join(map(str, found)) or "–")
         print(f"| {orientation} | {' | '.join(cells)} |")
 

@@ -11,7 +11,7 @@ import pytest
 from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.outputs.albums import FIELDS, split_names
-from tests.support.command import ok, run
+from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
 
 ALONE = ["2019/collins-0.jpg", "2019/collins-3.jpg", "2020/collins-1.jpg", "2021/collins-2.jpg"]
@@ -41,19 +41,19 @@ def photos(out: Path, folder: str) -> list[str]:
 
 def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
     out, layout = tmp_path / "People", "{person}/{date:%Y}/{date:%Y-%m-%d} {name}"
-    planned = ok("albums", out, "--library", named.root, "--layout", layout, "-n")
+    planned = run_checked("albums", out, "--library", named.root, "--layout", layout, "-n")
     assert f"make    {COLLINS}/2019/2019-05-01 collins-0.jpg -> 2019/collins-0.jpg\n" in planned and not out.exists()
-    output = ok("albums", out, "--library", named.root, "--layout", layout)
+    output = run_checked("albums", out, "--library", named.root, "--layout", layout)
     assert "2 albums; made 12, removed 0, kept 0 (symlink)" in output
     assert made(out)[f"{COLLINS}/2020/2020-05-02 collins-1.jpg"] == "2020/collins-1.jpg"
-    again = ok("albums", out, "--library", named.root, "--layout", layout, "--dry-run")
+    again = run_checked("albums", out, "--library", named.root, "--layout", layout, "--dry-run")
     assert again.splitlines() == [f"{out}: 2 albums; would be made 0, would be removed 0, kept 12 (symlink)"]
 
 
 def test_options_select_people_and_photos(named: Library, tmp_path: Path) -> None:
     def albums(*options: str) -> Path:
         out = tmp_path / "People"
-        ok("albums", out, "--library", named.root, *options)
+        run_checked("albums", out, "--library", named.root, *options)
         return out
 
     assert photos(albums("--person", "eileen collins"), COLLINS) == sorted(ALONE + BOTH)
@@ -73,16 +73,18 @@ def test_json_lists_the_plan_and_the_reasons_for_skipped_paths(named: Library, t
     out = tmp_path / "People"
     (out / COLLINS).mkdir(parents=True)
     (out / COLLINS / "collins-0.jpg").write_text("mine")
-    record = json.loads(ok("albums", out, "--library", named.root, "--json", "--dry-run"))
+    record = json.loads(run_checked("albums", out, "--library", named.root, "--json", "--dry-run"))
     assert record["library"] == str(named.root) and record["out"] == str(out) and record["dry_run"]
     assert record["left_alone"] == [{"path": f"{COLLINS}/collins-0.jpg", "reason": "not made by faceclust"}]
     assert {"path": f"{HOPPER}/both 0.jpg", "photo": BOTH[0], "replace": False} in record["make"]
     assert record["albums"] == [COLLINS, HOPPER] and not record["keep"] and not record["remove"]
     done = run("albums", out, "--library", named.root)
     assert "skipped: " in done.stderr and "not made by faceclust" in done.stderr and done.returncode == 0
-    record = json.loads(ok("albums", out, "--library", named.root, "--json", "--link", "copy"))
+    record = json.loads(run_checked("albums", out, "--library", named.root, "--json", "--link", "copy"))
     assert len(record["make"]) == 11 and all(one["replace"] for one in record["make"]) and record["link"] == "copy"
-    record = json.loads(ok("albums", out, "--library", named.root, "--json", "--person", HOPPER, "--link", "copy"))
+    record = json.loads(
+        run_checked("albums", out, "--library", named.root, "--json", "--person", HOPPER, "--link", "copy")
+    )
     assert len(record["keep"]) == 6 and len(record["remove"]) == 5
 
 
@@ -122,9 +124,9 @@ def test_scans_skip_albums_and_hostile_names_are_made_safe(named: Library) -> No
     named.rename(COLLINS, "../../CON")
     named.rename(HOPPER, "-rf .")
     out = named.root / "People"
-    ok("albums", out, "--library", named.root, "--link", "copy")
+    run_checked("albums", out, "--library", named.root, "--link", "copy")
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == ["_.._CON", "_rf"]
-    assert "11 unchanged" in ok("scan", named.root)
+    assert "11 unchanged" in run_checked("scan", named.root)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.support.command import ok, run
+from tests.support.command import run, run_checked
 
 Collins = tuple[Library, int, set[str]]
 
 
 def say(library: Library, *arguments: str | Path) -> str:
-    return ok(arguments[0], *arguments[1:], "--library", library.root)
+    return run_checked(arguments[0], *arguments[1:], "--library", library.root)
 
 
 def refused(library: Library, *arguments: str) -> str:
@@ -182,7 +182,7 @@ def test_the_journal_of_a_copy_can_be_merged(library: Library, tmp_path: Path) -
     say(library, "name", "1", "Anna")
     copy = tmp_path / "copy"
     shutil.copytree(library.root, copy)
-    ok("name", "2", "Ben", "--library", copy)
+    run_checked("name", "2", "Ben", "--library", copy)
     say(library, "rename", "Anna", "Anne")
     other = copy / ".faceclust/people.jsonl"
     assert "1 answer added" in say(library, "journal", "--merge", other)
@@ -195,7 +195,7 @@ def test_the_journal_of_a_copy_can_be_merged(library: Library, tmp_path: Path) -
 
 @pytest.mark.parametrize("command", "name rename merge split confirm reject ignore unignore undo journal".split())
 def test_each_command_has_examples_in_its_help(command: str) -> None:
-    assert f"  faceclust {command} " in ok(command, "--help")
+    assert f"  faceclust {command} " in run_checked(command, "--help")
 
 
 def test_the_shell_completes_names(library: Library) -> None:

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from tests.support.command import ok, run
-from tests.support.named_library import confirm, made_library
+from tests.support.command import run, run_checked
+from tests.support.named_library import make_synthetic_library, name_largest_people
 
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made") / "photos"
-    library, truth = made_library(root, 900, spread=0.13)
+    library, truth = make_synthetic_library(root, 900, spread=0.13)
     library.cluster(threshold=1.1)
-    confirm(library, truth, 40)
+    name_largest_people(library, truth, 40)
     table = "".join(f"{face},{name}\n" for face, name in truth.items())
     (root.parent / "who.csv").write_text(f"face_id,person\n{table}")
     return root
@@ -33,13 +33,13 @@ def made(named: Path, tmp_path: Path) -> Library:
 
 
 def threshold(*arguments: str | Path) -> tuple[float, bool]:
-    record = json.loads(ok(*arguments, "--json"))
+    record = json.loads(run_checked(*arguments, "--json"))
     return record["threshold"], record["calibrated"]
 
 
 def test_calibrated_threshold_is_used_until_reset(made: Library) -> None:
     root = made.root
-    output = ok("calibrate", "-l", root, "--dry-run")
+    output = run_checked("calibrate", "-l", root, "--dry-run")
     assert "nothing was written" in output and not made.home.config_file.exists()
     assert all(len(line) <= 80 for line in output.splitlines()[:30])
     assert threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
@@ -53,27 +53,27 @@ def test_calibrated_threshold_is_used_until_reset(made: Library) -> None:
     assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "1.1") == (1.1, False)
     assert threshold("--no-config", "cluster", "-l", root, "--dry-run") == (1.1, False)
     assert threshold("cluster", "-l", root, "--dry-run", "--algorithm", "single") == (1.1, False)
-    output = ok("cluster", "-l", root)
+    output = run_checked("cluster", "-l", root)
     assert f"threshold {found:g}, calibrated on 40 people" in output
     assert "all faces were grouped from scratch: the threshold was 1.1" in output
-    assert "[calibration.dlib]" in ok("config", "-l", root)
-    assert json.loads(ok("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
-    tomllib.loads(ok("config", "-l", root))
+    assert "[calibration.dlib]" in run_checked("config", "-l", root)
+    assert json.loads(run_checked("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
+    tomllib.loads(run_checked("config", "-l", root))
     made.home.config_file.write_text(f"{made.home.config_file.read_text()}[cluster]\nthreshold = 1.05\n")
     assert threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
-    assert "would remove" in ok("calibrate", "-l", root, "--reset", "--dry-run")
-    assert "removed the calibrated threshold" in ok("calibrate", "-l", root, "--reset")
-    assert "there is no calibrated threshold" in ok("calibrate", "-l", root, "--reset")
+    assert "would remove" in run_checked("calibrate", "-l", root, "--reset", "--dry-run")
+    assert "removed the calibrated threshold" in run_checked("calibrate", "-l", root, "--reset")
+    assert "there is no calibrated threshold" in run_checked("calibrate", "-l", root, "--reset")
     assert made.home.config_file.read_text().strip() == "[cluster]\nthreshold = 1.05"
 
 
 def test_histograms_are_ascii_if_necessary(made: Library) -> None:
-    record = json.loads(ok("calibrate", "-l", made.root, "--dry-run", "--json"))
+    record = json.loads(run_checked("calibrate", "-l", made.root, "--dry-run", "--json"))
     assert record["written"] is False and record["kept"] is True and record["people"] == 40
     assert sum(record["distances"]["same"]) == record["pairs"]
     plain = run("calibrate", "-l", made.root, "-n", env={"PYTHONIOENCODING": "ascii"}, process=True)
     assert plain.returncode == 0 and "#" in plain.stdout and "threshold" in plain.stdout
-    assert "\x1b" not in ok("calibrate", "-l", made.root, "-n", env={"NO_COLOR": "1"})
+    assert "\x1b" not in run_checked("calibrate", "-l", made.root, "-n", env={"NO_COLOR": "1"})
 
 
 def test_too_few_names_are_an_error_and_nothing_is_written(library: Library) -> None:
@@ -88,8 +88,8 @@ def test_invalid_calibration_is_reported(made: Library) -> None:
     made.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
     done = run("cluster", "-l", made.root)
     assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
-    assert ok("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
-    assert "removed the calibrated threshold" in ok("calibrate", "-l", made.root, "--reset")
+    assert run_checked("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
+    assert "removed the calibrated threshold" in run_checked("calibrate", "-l", made.root, "--reset")
 
 
 def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path) -> None:
@@ -100,10 +100,10 @@ def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path)
 
 
 def test_evaluate_library_prints_all_figures(made: Library) -> None:
-    output = ok("evaluate", "library", "-l", made.root)
+    output = run_checked("evaluate", "library", "-l", made.root)
     assert "of 40 people, grouped without their names: average linkage at 1.1" in output
     assert "in several groups" in output and "  now\n" in output and "significantly better: 1." in output
-    record = json.loads(ok("evaluate", "library", "-l", made.root, "--json"))
+    record = json.loads(run_checked("evaluate", "library", "-l", made.root, "--json"))
     assert record["people"] == 40 and record["bcubed"]["recall"]["low"] <= record["bcubed"]["recall"]["value"]
     assert {cut["threshold"] for cut in record["thresholds"]} >= {0.5, 1.1, 1.6}
 
@@ -111,21 +111,21 @@ def test_evaluate_library_prints_all_figures(made: Library) -> None:
 def test_evaluate_clusters_scores_a_library_and_a_file(made: Library, named: Path, tmp_path: Path) -> None:
     table = named.parent / "who.csv"
     words = ["evaluate", "clusters", "--sweep", "1.1,1.4"]
-    output = ok(*words, "-l", made.root, "--truth", table, "-a", "average", "-a", "hdbscan")
+    output = run_checked(*words, "-l", made.root, "--truth", table, "-a", "average", "-a", "hdbscan")
     assert "900 faces of" in output and "HDBSCAN" in output and "*" in output and "complete" not in output
     assert all(len(line) <= 80 for line in output.splitlines())
-    record = json.loads(ok(*words, "-l", made.root, "--truth", table, "--json"))
+    record = json.loads(run_checked(*words, "-l", made.root, "--truth", table, "--json"))
     assert len(record["cuts"]) == 4 * 2 + 1 and record["scored"] == 900
     faces = made.faces
     names = dict(line.rsplit(",", 1) for line in table.read_text().splitlines()[1:])
     labels = [names[face] for face in faces.face_ids.tolist()]
     np.savez(tmp_path / "x.npz", embeddings=faces.embeddings, labels=labels, photos=faces.photo_ids)
-    again = json.loads(ok(*words, "--embeddings", tmp_path / "x.npz", "--json"))
+    again = json.loads(run_checked(*words, "--embeddings", tmp_path / "x.npz", "--json"))
     assert again["cuts"] == record["cuts"] and again["best"] == record["best"]
     done = run(*words, "--embeddings", tmp_path / "x.npz", "--radius", "1", "-a", "average", "--faces", "100")
     assert done.returncode == 0 and "scaled to 1;" in done.stderr
     picture = tmp_path / "cuts.png"
-    ok(*words, "--embeddings", tmp_path / "x.npz", "-a", "average", "-a", "hdbscan", "--plot", picture)
+    run_checked(*words, "--embeddings", tmp_path / "x.npz", "-a", "average", "-a", "hdbscan", "--plot", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

@@ -19,9 +19,9 @@ from faceclust.catalogue.constraints import build_constraints
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams
 from tests.benchmarks.synthetic import synthetic_faces
-from tests.support.command import COMMAND, ok, run
-from tests.support.photo_files import dng, encode
-from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, together, variant
+from tests.support.command import COMMAND, run, run_checked
+from tests.support.photo_files import build_dng, encode_image
+from tests.support.sample_photos import COLLINS, HOPPER, join_images, load_portrait, make_variant, save_photo
 from tests.support.synthetic_library import write_caches
 
 THRESHOLD = 1.1 * 3.15**2  # synthetic faces have norm 1, the models' radius is 3.15
@@ -29,46 +29,46 @@ THRESHOLD = 1.1 * 3.15**2  # synthetic faces have norm 1, the models' radius is 
 
 def test_new_photos_join_existing_groups(library: Library) -> None:
     before = dict(library.group_of)
-    save(together(variant(COLLINS, 4), variant(HOPPER, 3)), library.root / "new.jpg")
+    save_photo(join_images(make_variant(COLLINS, 4), make_variant(HOPPER, 3)), library.root / "new.jpg")
     library.scan(workers=0)
-    output = ok("cluster", "--library", library.root, "--dry-run")
+    output = run_checked("cluster", "--library", library.root, "--dry-run")
     assert "since the last grouping: 2 new faces" in output
     assert "joined: 2 new faces to groups" in output and "nothing was written" in output
     assert Library(library.root).group_of == before
-    record = json.loads(ok("cluster", "--library", library.root, "--json"))
+    record = json.loads(run_checked("cluster", "--library", library.root, "--json"))
     assert (record["anew"], record["compared"], record["written"]) == ("", 2, True)
     assert sorted(joined["group"] for joined in record["changes"]["joined"]) == sorted(set(before.values()))
     after = Library(library.root).group_of
     assert before.items() <= after.items() and len(after) == len(before) + 2
-    output = ok("cluster", "--library", library.root, "--full")
+    output = run_checked("cluster", "--library", library.root, "--full")
     assert "the same faces; all faces were grouped from scratch: --full" in output and "no group has changed" in output
 
 
 def test_another_threshold_lists_the_changes_and_can_be_undone(library: Library) -> None:
     before = dict(library.group_of)
-    output = ok("cluster", "--library", library.root, "--threshold", "0.02")
+    output = run_checked("cluster", "--library", library.root, "--threshold", "0.02")
     assert "now alone: " in output and "all faces were grouped from scratch: the threshold was 1.1" in output
     assert Library(library.root).group_of != before
-    assert "restored the previous grouping" in ok("cluster", "--library", library.root, "--undo")
+    assert "restored the previous grouping" in run_checked("cluster", "--library", library.root, "--undo")
     assert Library(library.root).group_of == before
-    changes = json.loads(ok("cluster", "--library", library.root, "--undo", "--json"))["changes"]
+    changes = json.loads(run_checked("cluster", "--library", library.root, "--undo", "--json"))["changes"]
     assert changes["left"] and Library(library.root).group_of != before
-    assert ok("cluster", "--library", library.root)
+    assert run_checked("cluster", "--library", library.root)
     assert sorted(Library(library.root).group_of) == sorted(before)
 
 
 def test_changes_show_the_names_of_groups(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
-    ok("name", str(group), COLLINS, "--library", library.root)
-    save(variant(COLLINS, 7), library.root / "new.jpg")
+    run_checked("name", str(group), COLLINS, "--library", library.root)
+    save_photo(make_variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
-    assert f"joined: 1 new face to group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
+    assert f"joined: 1 new face to group {group} ({COLLINS}) +1" in run_checked("cluster", "--library", library.root)
 
 
 def test_min_quality_is_checked_and_saved(library: Library) -> None:
-    record = json.loads(ok("cluster", "--library", library.root, "--json"))
+    record = json.loads(run_checked("cluster", "--library", library.root, "--json"))
     assert (record["min_quality"], record["anew"]) == (0.5, "")
-    record = json.loads(ok("cluster", "--library", library.root, "--json", "--min-quality", "0"))
+    record = json.loads(run_checked("cluster", "--library", library.root, "--json", "--min-quality", "0"))
     assert (record["min_quality"], record["anew"]) == (0, "the options have changed")
     assert Library(library.root).clustering.params == ClusterParams(min_quality=0)
     done = run("cluster", "--library", library.root, "--min-quality", "80")
@@ -82,7 +82,7 @@ def test_undo_without_an_earlier_grouping_is_refused(library: Library) -> None:
 
 def test_a_damaged_grouping_is_reported_and_the_previous_one_kept(library: Library) -> None:
     first = dict(library.group_of)
-    ok("cluster", "--library", library.root, "-t", "0.02")
+    run_checked("cluster", "--library", library.root, "-t", "0.02")
     for command in (["cluster"], ["cluster", "--undo"]):
         library.home.clusters.write_bytes(b"PAR1 nonsense")
         done = run(*command, "--library", library.root, "--json")
@@ -95,10 +95,10 @@ def test_a_damaged_grouping_is_reported_and_the_previous_one_kept(library: Libra
 
 
 def test_undo_can_be_a_dry_run_and_refuses_other_options(library: Library) -> None:
-    ok("cluster", "--library", library.root, "-t", "0.02")
+    run_checked("cluster", "--library", library.root, "-t", "0.02")
     files = [library.home.clusters, library.home.previous_clusters]
     before = [file.read_bytes() for file in files]
-    assert "would restore the previous grouping" in ok("cluster", "--library", library.root, "--undo", "-n")
+    assert "would restore the previous grouping" in run_checked("cluster", "--library", library.root, "--undo", "-n")
     assert [file.read_bytes() for file in files] == before
     for choice in (["--full"], ["-t", "1.1"], ["--min-size", "2"]):
         done = run("cluster", "--library", library.root, "--undo", *choice)
@@ -109,8 +109,8 @@ def test_undo_can_be_a_dry_run_and_refuses_other_options(library: Library) -> No
 def test_a_run_without_changes_keeps_the_previous_grouping(library: Library) -> None:
     before = dict(library.group_of)
     for _ in range(3):
-        ok("cluster", "--library", library.root, "-t", "0.02")
-    ok("cluster", "--library", library.root, "--undo")
+        run_checked("cluster", "--library", library.root, "-t", "0.02")
+    run_checked("cluster", "--library", library.root, "--undo")
     assert Library(library.root).group_of == before
 
 
@@ -126,7 +126,7 @@ def test_group_numbers_are_never_reused(library: Library) -> None:
     library.cluster()
     assert len(library.group_members) == 1
     for number in range(3):
-        save(variant(person, number), library.root / f"back-{number}.jpg")
+        save_photo(make_variant(person, number), library.root / f"back-{number}.jpg")
     library.scan(workers=0)
     library.cluster()
     assert set(library.group_members) - before == {max(before) + 1}
@@ -137,9 +137,9 @@ def test_a_group_is_titled_by_the_person_with_the_most_faces(collins: tuple[Libr
     odd, *others = sorted(faces)
     library.name([odd], "Ben", confirmed=[])
     library.name(others, COLLINS, confirmed=others[:1])
-    save(variant(COLLINS, 7), library.root / "new.jpg")
+    save_photo(make_variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
-    assert f"group {group} ({COLLINS}) +1" in ok("cluster", "--library", library.root)
+    assert f"group {group} ({COLLINS}) +1" in run_checked("cluster", "--library", library.root)
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -181,10 +181,12 @@ def test_an_unknown_group_number_is_refused_with_a_hint(library: Library) -> Non
 
 
 def test_undo_counts_the_faces_that_came_later(library: Library) -> None:
-    save(variant(COLLINS, 7), library.root / "new.jpg")
+    save_photo(make_variant(COLLINS, 7), library.root / "new.jpg")
     library.scan(workers=0)
-    ok("cluster", "--library", library.root)
-    assert "1 face not in that grouping; next: faceclust cluster" in ok("cluster", "--library", library.root, "--undo")
+    run_checked("cluster", "--library", library.root)
+    assert "1 face not in that grouping; next: faceclust cluster" in run_checked(
+        "cluster", "--library", library.root, "--undo"
+    )
 
 
 def test_a_group_with_one_face_left_is_dissolved(library: Library) -> None:
@@ -258,7 +260,7 @@ def test_the_same_name_twice_on_a_photo_is_kept_and_reported(library: Library) -
 
 
 def test_a_collage_is_one_person_with_allow_same_photo(tmp_path: Path) -> None:
-    save(together(variant(COLLINS, 1), variant(COLLINS, 2)), tmp_path / "collage.jpg")
+    save_photo(join_images(make_variant(COLLINS, 1), make_variant(COLLINS, 2)), tmp_path / "collage.jpg")
     library = Library(tmp_path)
     library.scan(workers=0)
     assert library.cluster().clustering.labels.max(initial=-1) == -1
@@ -266,10 +268,10 @@ def test_a_collage_is_one_person_with_allow_same_photo(tmp_path: Path) -> None:
 
 
 def test_an_edited_copy_is_linked_to_the_original(tmp_path: Path) -> None:
-    photo = variant(HOPPER, 0)
-    save(photo, tmp_path / "IMG_1.jpg")
-    save(photo.convert("L").convert("RGB"), tmp_path / "IMG_1-edited.png")
-    save(variant(COLLINS, 0), tmp_path / "IMG_2.jpg")
+    photo = make_variant(HOPPER, 0)
+    save_photo(photo, tmp_path / "IMG_1.jpg")
+    save_photo(photo.convert("L").convert("RGB"), tmp_path / "IMG_1-edited.png")
+    save_photo(make_variant(COLLINS, 0), tmp_path / "IMG_2.jpg")
     library = Library(tmp_path)
     library.scan(workers=0)
     faces = library.table.face_table()
@@ -284,12 +286,12 @@ def test_an_edited_copy_is_linked_to_the_original(tmp_path: Path) -> None:
 
 
 def test_a_raw_file_beside_its_jpeg_is_the_same_shot(tmp_path: Path) -> None:
-    photo = portrait(COLLINS)
-    jpeg = encode(photo, "JPEG", quality=95)
-    (tmp_path / "IMG_1234.DNG").write_bytes(dng(photo, jpeg))
+    photo = load_portrait(COLLINS)
+    jpeg = encode_image(photo, "JPEG", quality=95)
+    (tmp_path / "IMG_1234.DNG").write_bytes(build_dng(photo, jpeg))
     for name in ("IMG_1234.JPG", "IMG_E1234.jpg"):
-        save(photo, tmp_path / name)
-    save(photo.convert("L").convert("RGB"), tmp_path / "IMG_E1234.jpg")
+        save_photo(photo, tmp_path / name)
+    save_photo(photo.convert("L").convert("RGB"), tmp_path / "IMG_E1234.jpg")
     library = Library(tmp_path)
     assert library.scan(workers=0).faces == 3
     faces = library.table.face_table()

@@ -14,28 +14,28 @@ import pytest
 import faceclust
 from faceclust import Library
 from faceclust.cli import cli
-from tests.support.command import COMMAND, ok, run
+from tests.support.command import COMMAND, run, run_checked
 from tests.support.sample_photos import COLLINS, make_library
 
 
 def test_the_main_job_from_an_empty_start(tmp_path: Path) -> None:
     photos = tmp_path / "Pictures"
     truth = make_library(photos, photos_each=2)
-    assert "7 photos: 7 scanned" in ok("scan", photos)
-    assert "8 faces: 2 groups, 0 alone" in ok("cluster", "--threshold", "1.1")
-    assert "8 faces" in ok("status")
-    rows = list(csv.DictReader(io.StringIO(ok("export"))))
+    assert "7 photos: 7 scanned" in run_checked("scan", photos)
+    assert "8 faces: 2 groups, 0 alone" in run_checked("cluster", "--threshold", "1.1")
+    assert "8 faces" in run_checked("status")
+    rows = list(csv.DictReader(io.StringIO(run_checked("export"))))
     assert sorted({row["photo"] for row in rows}) == sorted(photo for photo, people in truth.items() if people)
     collins = next(row["cluster"] for row in rows if "collins" in row["photo"])
-    assert "4 faces" in ok("name", collins, COLLINS)
-    assert COLLINS in ok("people")
-    ok("report", "-o", tmp_path / "r.html")
+    assert "4 faces" in run_checked("name", collins, COLLINS)
+    assert COLLINS in run_checked("people")
+    run_checked("report", "-o", tmp_path / "r.html")
     assert COLLINS in (tmp_path / "r.html").read_text()
-    ok("albums", tmp_path / "People")
+    run_checked("albums", tmp_path / "People")
     assert len(list((tmp_path / "People" / COLLINS).iterdir())) == 4
-    assert "undone: Eileen Collins (4 faces)" in ok("undo")
-    assert "removed 4" in ok("albums", tmp_path / "People")
-    assert "0 scanned, 7 unchanged" in ok("scan")
+    assert "undone: Eileen Collins (4 faces)" in run_checked("undo")
+    assert "removed 4" in run_checked("albums", tmp_path / "People")
+    assert "0 scanned, 7 unchanged" in run_checked("scan")
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_the_main_job_from_an_empty_start(tmp_path: Path) -> None:
 )
 def test_stdout_is_nothing_but_json(library: Library, tmp_path: Path, arguments: list[str]) -> None:
     if arguments == ["undo"]:
-        ok("name", "1", "A", "--library", library.root)
+        run_checked("name", "1", "A", "--library", library.root)
     arguments = [str(tmp_path / "out") if argument == "OUT" else argument for argument in arguments]
-    value = json.loads(ok(*arguments, "--json", "--library", library.root))
+    value = json.loads(run_checked(*arguments, "--json", "--library", library.root))
     assert str(library.root) in json.dumps(value["library"])
 
 
 def test_export_formats_and_queries(library: Library, tmp_path: Path) -> None:
     out = tmp_path / "faces.parquet"
-    ok("export", "-o", out, "--library", library.root)
+    run_checked("export", "-o", out, "--library", library.root)
     ((count,),) = duckdb.sql(f"SELECT count(*) FROM '{out}' WHERE cluster IS NOT NULL").fetchall()
-    assert count == len(json.loads(ok("export", "-f", "json", "--library", library.root)))
+    assert count == len(json.loads(run_checked("export", "-f", "json", "--library", library.root)))
 
 
 def test_the_first_line_names_the_library(library: Library) -> None:
@@ -119,7 +119,7 @@ def test_damaged_files_are_reported_without_a_traceback(library: Library) -> Non
     library.home.clusters.write_bytes(b"broken")
     done = run("people", "--library", library.root)
     assert done.returncode == 1 and "hint: type: faceclust cluster" in done.stderr
-    ok("cluster", "--library", library.root)
+    run_checked("cluster", "--library", library.root)
     (library.root / "2019/.faceclust.parquet").write_bytes(b"broken")
     done = run("status", "--library", library.root)
     assert done.returncode == 0 and "faceclust scan" in done.stderr
@@ -127,7 +127,7 @@ def test_damaged_files_are_reported_without_a_traceback(library: Library) -> Non
 
 def test_a_dry_run_of_albums_writes_nothing(library: Library, tmp_path: Path) -> None:
     out = tmp_path / "People"
-    output = ok("albums", out, "--unnamed", "--dry-run", "--library", library.root)
+    output = run_checked("albums", out, "--unnamed", "--dry-run", "--library", library.root)
     assert "make    group 1/" in output and "would be made" in output
     assert not out.exists()
 
@@ -140,31 +140,31 @@ def test_a_closed_pipe_is_not_an_error(library: Library) -> None:
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_every_command_has_help_with_an_example(name: str) -> None:
-    text = ok(name, "-h")
+    text = run_checked(name, "-h")
     assert "Example" in text and f"faceclust {name}" in text
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(shell: str) -> None:
-    assert "_FACECLUST_COMPLETE" in ok("completion", shell)
+    assert "_FACECLUST_COMPLETE" in run_checked("completion", shell)
 
 
 def test_completion_completes_commands() -> None:
-    done = ok(env={"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust cl", "COMP_CWORD": "1"})
+    done = run_checked(env={"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust cl", "COMP_CWORD": "1"})
     assert "cluster" in done
 
 
 def test_doctor_finds_damage(tmp_path: Path) -> None:
-    assert "no problems found" in ok("doctor")
+    assert "no problems found" in run_checked("doctor")
     done = run("doctor", "--library", tmp_path)
     assert done.returncode == 1 and "problem:" in done.stdout
 
 
 def test_no_colour_codes_off_a_terminal(library: Library) -> None:
-    ok("name", "1", "Anna", "--library", library.root)
+    run_checked("name", "1", "Anna", "--library", library.root)
     done = run("people", "--library", library.root)
     assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_version() -> None:
-    assert ok("--version") == f"faceclust, version {faceclust.__version__}\n"
+    assert run_checked("--version") == f"faceclust, version {faceclust.__version__}\n"

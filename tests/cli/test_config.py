@@ -13,7 +13,7 @@ from faceclust import Library
 from faceclust.cli import cli
 from faceclust.cli.config_files import build_default_map, configurable_commands, configurable_options, read_settings
 from faceclust.errors import UsageError
-from tests.support.command import ok, run
+from tests.support.command import run, run_checked
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def of_library(library: Library) -> Path:
 
 def threshold(library: Library, *arguments: str) -> float:
     """The threshold that `cluster` uses."""
-    return float(json.loads(ok(*arguments, "-l", library.root, "--json"))["threshold"])
+    return float(json.loads(run_checked(*arguments, "-l", library.root, "--json"))["threshold"])
 
 
 def test_precedence_is_command_line_then_library_file_then_user_file(
@@ -49,30 +49,30 @@ def test_precedence_is_command_line_then_library_file_then_user_file(
 
 def test_a_top_level_key_applies_to_every_command_with_the_option(library: Library, own: Path) -> None:
     own.write_text(f"json = true\nlibrary = {str(library.root)!r}\n[people]\njson = false")
-    assert json.loads(ok("status"))["library"] == str(library.root)
-    assert json.loads(ok("together"))["library"] == str(library.root)
-    assert not ok("people").startswith("{")
+    assert json.loads(run_checked("status"))["library"] == str(library.root)
+    assert json.loads(run_checked("together"))["library"] == str(library.root)
+    assert not run_checked("people").startswith("{")
 
 
 def test_the_environment_takes_precedence_over_the_users_library(library: Library, own: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     own.write_text(f"library = {str(tmp_path / 'other')!r}")
     assert run("status").returncode != 0  # it has not been scanned
-    assert str(library.root) in ok("status", "--json", env={"FACECLUST_LIBRARY": str(library.root)})
-    assert str(library.root) in ok("status", "--json", "-l", library.root)
+    assert str(library.root) in run_checked("status", "--json", env={"FACECLUST_LIBRARY": str(library.root)})
+    assert str(library.root) in run_checked("status", "--json", "-l", library.root)
 
 
 def test_subcommands_have_nested_tables(library: Library, of_library: Path) -> None:
     of_library.write_text("[cache.check]\nhash = true\njson = true")
-    assert json.loads(ok("cache", "check", "-l", library.root))["hashed"] is not None
+    assert json.loads(run_checked("cache", "check", "-l", library.root))["hashed"] is not None
 
 
 def test_the_library_file_is_found_from_the_working_folder_and_the_scanned_folder(
     library: Library, of_library: Path
 ) -> None:
     of_library.write_text("[status]\njson = true\n[scan]\njson = true")
-    assert json.loads(ok("status", cwd=library.root / "2019"))
-    assert json.loads(ok("scan", library.root / "2019", "--workers", "1"))["scanned"] == 0
+    assert json.loads(run_checked("status", cwd=library.root / "2019"))
+    assert json.loads(run_checked("scan", library.root / "2019", "--workers", "1"))["scanned"] == 0
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_pipes_and_parser_bombs_are_reported(library: Library, own: Path, of_lib
 
 def test_top_level_keys_do_not_break_commands_that_cannot_use_them(library: Library, own: Path) -> None:
     own.write_text("json = true\n[export]\nnames = 'file.xmp'\nconfirmed = true")
-    assert ok("export", "-l", library.root).startswith("photo,")
-    assert ok("report", "-o", "-", "-l", library.root).startswith("<!doctype html>")
-    assert json.loads(ok("export", "--json", "-l", library.root))
+    assert run_checked("export", "-l", library.root).startswith("photo,")
+    assert run_checked("report", "-o", "-", "-l", library.root).startswith("<!doctype html>")
+    assert json.loads(run_checked("export", "--json", "-l", library.root))
 
 
 def test_a_binary_file_is_reported(library: Library, own: Path) -> None:
@@ -159,20 +159,20 @@ def test_a_library_file_cannot_set_paths_or_answer_questions(library: Library, o
 def test_config_prints_the_settings_and_their_files_as_toml(library: Library, own: Path, of_library: Path) -> None:
     own.write_text("[cluster]\nthreshold = 1.05\nmin-size = 3\n[find]\nwith = ['Änne \"A\"']")
     of_library.write_text("[cluster]\nthreshold = 1.2")
-    shown = ok("config", "-l", library.root)
+    shown = run_checked("config", "-l", library.root)
     assert str(own) in shown and str(of_library) in shown
     assert "threshold = 1.2  # library" in shown and "min-size = 3  # yours" in shown
     assert tomllib.loads(shown) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
-    everything = tomllib.loads(ok("config", "--all", "-l", library.root))
+    everything = tomllib.loads(run_checked("config", "--all", "-l", library.root))
     groups = ("cache", "evaluate", "models")  # their tables contain those of their commands
     assert {name: table for name, table in everything.items() if table and name not in groups} == tomllib.loads(shown)
-    record = json.loads(ok("config", "--json", "-l", library.root))
+    record = json.loads(run_checked("config", "--json", "-l", library.root))
     assert {"command": "cluster", "option": "threshold", "value": 1.2, "file": str(of_library)} in record["settings"]
     assert record["files"] == {"yours": str(own), "library": str(of_library)}
 
 
 def test_every_option_is_listed_and_its_default_can_be_set(own: Path) -> None:
-    offered = ok("config", "--all").splitlines()
+    offered = run_checked("config", "--all").splitlines()
     # Without its "#", each line is a setting with the default value.
     lines = [line.removeprefix("#") for line in offered if not line.startswith("# ") and "~/Pictures" not in line]
     own.write_text("\n".join(line for line in lines if ' = ""' not in line))
@@ -189,20 +189,20 @@ def test_every_option_is_listed_and_its_default_can_be_set(own: Path) -> None:
 
 def test_clearing_the_caches_keeps_the_file(library: Library, of_library: Path) -> None:
     of_library.write_text("[cluster]\nthreshold = 1.2")
-    ok("cache", "clear", "--yes", "-l", library.root)
-    ok("scan", library.root)
-    ok("cache", "prune", "-l", library.root)
+    run_checked("cache", "clear", "--yes", "-l", library.root)
+    run_checked("scan", library.root)
+    run_checked("cache", "prune", "-l", library.root)
     assert of_library.read_text() == "[cluster]\nthreshold = 1.2"
 
 
 def test_with_a_cache_folder_the_file_may_be_in_either_place(library: Library, tmp_path: Path) -> None:
-    ok("scan", library.root, "--cache-dir", tmp_path / "elsewhere")
+    run_checked("scan", library.root, "--cache-dir", tmp_path / "elsewhere")
     (library.root / ".faceclust/config.toml").write_text("[status]\njson = true")
-    assert json.loads(ok("status", "-l", library.root))
+    assert json.loads(run_checked("status", "-l", library.root))
     home = Library(library.root).home.home
     assert not home.is_relative_to(library.root)
     (home / "config.toml").write_text("[status]\njson = false")
-    assert not ok("status", "-l", library.root).startswith("{")
+    assert not run_checked("status", "-l", library.root).startswith("{")
 
 
 def test_values_of_other_toml_types_are_refused(own: Path) -> None:

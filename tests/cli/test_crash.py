@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.support.command import ok, run, start_scan, wait_for, wait_for_a_third
+from tests.support.command import run, run_checked, start_scan, wait_for, wait_for_first_folder
 from tests.support.sample_photos import make_library
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -53,9 +53,11 @@ def linux_only() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("linux_only")
-def test_kill_9_keeps_saved_work_and_leaves_no_worker(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_kill_9_keeps_saved_work_and_leaves_no_worker(
+    photos: Path, uninterrupted_rows: list[dict[str, object]]
+) -> None:
     scan = start_scan(photos)
-    wait_for_a_third(photos)
+    wait_for_first_folder(photos)
     workers = children(scan.pid)
     assert workers
     scan.kill()
@@ -63,14 +65,14 @@ def test_kill_9_keeps_saved_work_and_leaves_no_worker(photos: Path, undisturbed:
     wait_for(lambda: not any(_alive(pid) for pid in workers), 20)
     done = known(photos)
     assert 10 <= done < 30
-    result = json.loads(ok("scan", photos, "--json"))
+    result = json.loads(run_checked("scan", photos, "--json"))
     assert result["unchanged"] == done and result["scanned"] == 30 - done and not result["notes"]
-    assert Library(photos).table.rows.to_pylist() == undisturbed
+    assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
-def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
-    wait_for_a_third(photos)
+    wait_for_first_folder(photos)
     os.killpg(scan.pid, signal.SIGINT)  # a terminal sends it to workers too
     out, err = scan.communicate(timeout=60)
     assert scan.returncode == 130
@@ -78,8 +80,8 @@ def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, undisturbed: list
     assert "Traceback" not in err and " remaining" in out
     done = known(photos)
     assert done >= 10
-    assert json.loads(ok("scan", photos, "--json"))["unchanged"] == done
-    assert Library(photos).table.rows.to_pylist() == undisturbed
+    assert json.loads(run_checked("scan", photos, "--json"))["unchanged"] == done
+    assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
 def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
@@ -104,14 +106,14 @@ def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: flo
 
 
 @pytest.mark.usefixtures("linux_only")
-def test_a_killed_worker_loses_no_photo(photos: Path, undisturbed: list[dict[str, object]]) -> None:
+def test_a_killed_worker_loses_no_photo(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
-    wait_for_a_third(photos)
+    wait_for_first_folder(photos)
     os.kill(children(scan.pid)[0], signal.SIGKILL)
     out, err = scan.communicate(timeout=120)
     assert scan.returncode == 0, err
     assert "30 photos: 30 scanned" in out
-    assert Library(photos).table.rows.to_pylist() == undisturbed
+    assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
 def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> None:
@@ -142,8 +144,8 @@ def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
     (skip,) = Library(photos).table.skipped_photos()
     assert (skip["photo"], skip["reason"]) == ("2019/deadly.jpg", "decoder crashed")
-    assert "2019/deadly.jpg" in (output := ok("status", "--library", photos)) and "SIGSEGV" in output
-    assert json.loads(ok("scan", photos, "--json"))["scanned"] == 0  # not tried again until it changes
+    assert "2019/deadly.jpg" in (output := run_checked("status", "--library", photos)) and "SIGSEGV" in output
+    assert json.loads(run_checked("scan", photos, "--json"))["scanned"] == 0  # not tried again until it changes
 
 
 def test_a_second_scan_at_the_same_time_is_refused(photos: Path) -> None:

@@ -11,26 +11,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.command import ok, run
-from tests.support.labelled_photos import add_faceless, make_labelled, write_pairs
+from tests.support.command import run, run_checked
+from tests.support.labelled_photos import add_faceless_photo, make_labelled_photos, write_pairs
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_labelled(tmp_path_factory.mktemp("labelled"))
-    add_faceless(folder)
+    folder = make_labelled_photos(tmp_path_factory.mktemp("labelled"))
+    add_faceless_photo(folder)
     return folder
 
 
 def test_figures_are_printed(folder: Path, tmp_path: Path) -> None:
-    file = write_pairs(tmp_path / "pairs.txt", nobody=True)
-    out = ok("evaluate", "pairs", folder, "--pairs", file)
+    file = write_pairs(tmp_path / "pairs.txt", with_faceless=True)
+    out = run_checked("evaluate", "pairs", folder, "--pairs", file)
     assert "12 pairs of 8 photos: 6 of one person, 6 of two; 2 folds" in out
     assert "no face found on 1 photo: 2 pairs counted as errors (0 of one person, 2 of two); -v lists" in out
     assert "accuracy           83.33 ± 0.00 % at threshold" in out
     assert "–: too few pairs of two people (6) to measure FAR 1e-1 and 1e-2 and 1e-3 and 1e-4" in out
     assert "\x1b" not in out
-    out = ok("evaluate", "pairs", folder, "--pairs", file, "-v", "--missing", "leave-out")
+    out = run_checked("evaluate", "pairs", folder, "--pairs", file, "-v", "--missing", "leave-out")
     assert "2 pairs left out" in out and "\n  Nobody/Nobody_0001.jpg\n" in out
     assert "accuracy           100.00 ± 0.00 % at threshold" in out
 
@@ -38,9 +38,9 @@ def test_figures_are_printed(folder: Path, tmp_path: Path) -> None:
 def test_json_has_all_figures_and_a_second_run_is_quick(folder: Path, tmp_path: Path) -> None:
     file = write_pairs(tmp_path / "pairsDevTest.txt", folds=1, times=4)
     file.write_text(file.read_text().replace("1\t12\n", "12\n"))
-    ok("evaluate", "pairs", folder, "--pairs", file)
+    run_checked("evaluate", "pairs", folder, "--pairs", file)
     began = time.monotonic()
-    found = json.loads(ok("evaluate", "pairs", folder, "--pairs", file, "--json", "--no-mirror"))
+    found = json.loads(run_checked("evaluate", "pairs", folder, "--pairs", file, "--json", "--no-mirror"))
     assert time.monotonic() - began < 5
     assert (found["pack"], found["mirror"], found["detect"], found["folds"]) == ("dlib", False, True, 1)
     assert found["accuracy"]["mean"] == 1 and found["accuracy"]["standard_error"] is None
@@ -48,7 +48,9 @@ def test_json_has_all_figures_and_a_second_run_is_quick(folder: Path, tmp_path: 
     tenth, hundredth = found["val"][:2]
     assert tenth["resolvable"] and tenth["all_pairs"]["val"] == 1 and tenth["by_folds"]["far"] <= 0.1
     assert not hundredth["resolvable"] and hundredth["all_pairs"] is None and hundredth["by_folds"] is None
-    assert "one fold: thresholds are chosen on the same pairs" in ok("evaluate", "pairs", folder, "--pairs", file)
+    assert "one fold: thresholds are chosen on the same pairs" in run_checked(
+        "evaluate", "pairs", folder, "--pairs", file
+    )
 
 
 def test_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
@@ -121,14 +123,14 @@ def test_invalid_input_gets_one_line(folder: Path, tmp_path: Path, arguments: li
 def test_cost_of_jpeg_and_small_faces(folder: Path, tmp_path: Path) -> None:
     file = write_pairs(tmp_path / "pairs.txt", folds=1, times=400)
     plot = tmp_path / "quality.svg"
-    out = ok("evaluate", "quality", folder, "--pairs", file, "--plot", plot)
+    out = run_checked("evaluate", "quality", folder, "--pairs", file, "--plot", plot)
     lines = [line.split() for line in out.splitlines() if line]
     table = {line[0]: line[1:] for line in lines}
     assert [line[0] for line in lines[2:8]] == ["10", "20", "30", "50", "70", "90"]
     assert table["90"][0] == "100.00" and table["40"][1] == "100.00"
     assert table["256"] == ["px", "–", "–", "–", "8"]  # every face is narrower
     assert "<!-- face width in pixels -->" in plot.read_text()
-    found = json.loads(ok("evaluate", "quality", folder, "--pairs", file, "--json"))
+    found = json.loads(run_checked("evaluate", "quality", folder, "--pairs", file, "--json"))
     assert (found["photos"], found["same"], found["different"]) == (8, 1200, 1200)
     kinds = [(level["kind"], level["value"]) for level in found["levels"]]
     assert kinds[0] == ("none", None) and kinds[1] == ("jpeg", 10) and kinds[-1] == ("width", 256)

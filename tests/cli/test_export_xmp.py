@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.support.command import ok, run
+from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
 
 EXPORT = ("export", "--format", "xmp")
@@ -39,34 +39,34 @@ def written(root: Path) -> dict[str, list[str]]:
 def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]]) -> None:
     where = (*EXPORT, "--where", "sidecar", "--library", named.root)
     before = {path: path.read_bytes() for path in named.root.rglob("*") if path.suffix in (".jpg", ".png", ".webp")}
-    plan = ok(*where, "--dry-run")
+    plan = run_checked(*where, "--dry-run")
     assert "make    " in plan and "would be made 10," in plan and written(named.root) == {}
-    assert "10 sidecars; made 10, changed 0, unchanged 0, skipped 0" in ok(*where)
+    assert "10 sidecars; made 10, changed 0, unchanged 0, skipped 0" in run_checked(*where)
     assert written(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
     assert {path: path.read_bytes() for path in before} == before
-    assert "made 0, changed 0, unchanged 10" in ok(*where)
-    ok("rename", COLLINS, "Eileen", "--library", named.root)
-    answer = json.loads(ok(*where, "--json"))
+    assert "made 0, changed 0, unchanged 10" in run_checked(*where)
+    run_checked("rename", COLLINS, "Eileen", "--library", named.root)
+    answer = json.loads(run_checked(*where, "--json"))
     assert len(answer["change"]) == 6 and len(answer["same"]) == 4 and not (answer["make"] or answer["left"])
     assert answer["change"][0]["people"] == ["Eileen"] and answer["where"] == str(named.root)
-    ok("forget", "Eileen", "--yes", "--library", named.root)
-    ok(*where)
+    run_checked("forget", "Eileen", "--yes", "--library", named.root)
+    run_checked(*where)
     assert not [path for path in named.root.rglob("*.xmp") if "Eileen" in path.read_text(encoding="utf-8")]
 
 
 def test_the_same_tree_in_another_folder_with_confirmed_faces_only(named: Library, tmp_path: Path) -> None:
-    ok(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
+    run_checked(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
     found = written(tmp_path / "out")
     assert sum(COLLINS in people for people in found.values()) == 1
     assert sum(HOPPER in people for people in found.values()) == 6
     assert written(named.root) == {}
-    ok(*EXPORT, "--where", "all", "--confirmed", "--all-faces", "--library", named.root, cwd=tmp_path)
+    run_checked(*EXPORT, "--where", "all", "--confirmed", "--all-faces", "--library", named.root, cwd=tmp_path)
     text = (tmp_path / "all/2020/collins-1.jpg.xmp").read_text(encoding="utf-8")
     assert text.count('mwg-rs:Type="Face"') == 1 and "mwg-rs:Name" not in text
 
 
 def test_sidecars_can_be_named_as_adobe_does(named: Library) -> None:
-    ok(*EXPORT, "--where", "sidecar", "--names", "file.xmp", "--library", named.root)
+    run_checked(*EXPORT, "--where", "sidecar", "--names", "file.xmp", "--library", named.root)
     assert (named.root / "2019/collins-0.xmp").is_file() and not list(named.root.rglob("*.jpg.xmp"))
 
 
@@ -81,7 +81,7 @@ def test_a_broken_sidecar_is_reported_and_the_others_are_written(named: Library)
 
 def test_the_name_of_another_program_is_kept_and_reported(named: Library) -> None:
     where = (*EXPORT, "--where", "sidecar", "--library", named.root)
-    ok(*where)
+    run_checked(*where)
     path = named.root / "2019/collins-0.jpg.xmp"
     text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in our own copy
     path.write_text(text, encoding="utf-8")
@@ -105,4 +105,4 @@ def test_contradictory_options_are_refused(named: Library, tmp_path: Path) -> No
 
 
 def test_without_names_the_next_step_is_shown(library: Library) -> None:
-    assert "nobody has a name yet" in ok(*EXPORT, "--where", "sidecar", "--library", library.root)
+    assert "nobody has a name yet" in run_checked(*EXPORT, "--where", "sidecar", "--library", library.root)

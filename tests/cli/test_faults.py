@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from faceclust import Library
-from tests.support.command import ok, run, start_scan, wait_for_a_third
-from tests.support.sample_photos import COLLINS, make_library, save, variant
+from tests.support.command import run, run_checked, start_scan, wait_for_first_folder
+from tests.support.sample_photos import COLLINS, make_library, make_variant, save_photo
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mounts, limits and signals of Linux")
 
@@ -64,7 +64,7 @@ def in_order(photos: Path) -> list[dict[str, object]]:
 
 
 def scan_again(photos: Path) -> dict[str, object]:
-    result: dict[str, object] = json.loads(ok("scan", photos, "--json"))
+    result: dict[str, object] = json.loads(run_checked("scan", photos, "--json"))
     return result
 
 
@@ -76,14 +76,16 @@ def disturbed_scan(photos: Path) -> Iterator[list[str]]:
     """
     scan = start_scan(photos)
     stderr: list[str] = []
-    wait_for_a_third(photos)
+    wait_for_first_folder(photos)
     yield stderr
     _, err = scan.communicate(timeout=120)
     stderr.append(err)
     assert scan.returncode == 1 and "Traceback" not in err and "bug in faceclust" not in err, err
 
 
-def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]]) -> None:
+def test_a_full_disk(
+    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]]
+) -> None:
     disk = mount(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs")
     photos = disk / "photos"
     shutil.copytree(large_library, photos)
@@ -96,12 +98,12 @@ def test_a_full_disk(large_library: Path, tmp_path: Path, mount: Mount, undistur
     filler.unlink()
     result = scan_again(photos)
     assert 10 <= done == result["unchanged"] and not result["notes"]
-    assert rows(photos) == undisturbed
+    assert rows(photos) == uninterrupted_rows
 
 
 @pytest.mark.parametrize("gone", ["", "2"])
 def test_a_disk_unmounted_during_a_scan(
-    large_library: Path, tmp_path: Path, mount: Mount, undisturbed: list[dict[str, object]], gone: str
+    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], gone: str
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(large_library, data)
@@ -121,7 +123,7 @@ def test_a_disk_unmounted_during_a_scan(
         mount(photos, "--bind", data)
     result = scan_again(photos)
     assert result["unchanged"] == 20 if gone else result["unchanged"] >= 10  # type: ignore[operator]
-    assert rows(photos) == undisturbed
+    assert rows(photos) == uninterrupted_rows
 
 
 @pytest.mark.parametrize("where", ["", "2019"])
@@ -179,7 +181,7 @@ def test_a_clock_running_backwards(tmp_path: Path) -> None:
 def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
     photos, new = tmp_path / "photos", tmp_path / "new.jpg"
     make_library(photos, photos_each=1)
-    save(variant(COLLINS, 3), new)
+    save_photo(make_variant(COLLINS, 3), new)
     target = photos / "2019/collins-0.jpg"
     patch = tmp_path / "patch/sitecustomize.py"
     patch.parent.mkdir()

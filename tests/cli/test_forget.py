@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from faceclust import Library
-from tests.support.command import COMMAND, ok, run
+from tests.support.command import COMMAND, run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
 
 Named = tuple[Library, int, set[str]]
@@ -26,7 +26,7 @@ def named(collins: Named) -> Named:
 def test_a_dry_run_lists_the_removals_and_writes_nothing(named: Named) -> None:
     library, _, faces = named
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*") if not path.name.endswith("lock")}
-    output = ok("forget", "eileen collins", "--dry-run", "--library", library.root)
+    output = run_checked("forget", "eileen collins", "--dry-run", "--library", library.root)
     assert f"would remove: {COLLINS}" in output and f"2 confirmed, {len(faces) - 2} suggested" in output
     assert "4 caches" in output and "1 line of 1 journal" in output and "nothing was written" in output
     assert "reports, albums and exports" in output
@@ -36,18 +36,18 @@ def test_a_dry_run_lists_the_removals_and_writes_nothing(named: Named) -> None:
 
 def test_with_yes_the_person_is_removed_and_scans_do_not_bring_them_back(named: Named) -> None:
     library, others, faces = named
-    value = json.loads(ok("forget", COLLINS, "--yes", "--json", "--library", library.root))
+    value = json.loads(run_checked("forget", COLLINS, "--yes", "--json", "--library", library.root))
     assert set(value["faces"]) == faces and value["names"] == [COLLINS] and value["written"]
-    assert f"{len(faces)} forgotten faces" in ok("status", "--library", library.root)
+    assert f"{len(faces)} forgotten faces" in run_checked("status", "--library", library.root)
     for cache in library.root.rglob(".faceclust.parquet"):
         cache.unlink()
-    result = json.loads(ok("scan", "--json", "--library", library.root))
+    result = json.loads(run_checked("scan", "--json", "--library", library.root))
     assert (result["forgotten"], result["faces"]) == (len(faces), others)
 
 
 def test_only_confirmed_faces_can_be_forgotten(named: Named) -> None:
     library, others, faces = named
-    output = ok("forget", COLLINS, "--confirmed", "--yes", "--library", library.root)
+    output = run_checked("forget", COLLINS, "--confirmed", "--yes", "--library", library.root)
     assert f"{len(faces) - 2} suggested faces will stay, without a name" in output
     assert len(Library(library.root).occurrences_of) == others + len(faces) - 2
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from tests.support.command import COMMAND, ok, run, wait_for
+from tests.support.command import COMMAND, run, run_checked, wait_for
 from tests.support.synthetic_library import write_caches
 
 
@@ -31,22 +31,22 @@ def table(library: Library, tmp_path: Path) -> Path:
 
 def test_names_are_imported_and_can_be_undone(library: Library, table: Path) -> None:
     there = ("--library", library.root)
-    dry = ok("import", table, "--dry-run", *there)
+    dry = run_checked("import", table, "--dry-run", *there)
     assert "would import: 8 faces of 1 person" in dry and not library.journal.path.exists()
-    done = ok("import", table, *there)
+    done = run_checked("import", table, *there)
     assert "P20: 8 faces" in done and "imported: 8 faces of 1 person" in done and "faceclust undo 1" in done
-    assert "P20 (8 faces), from a table" in ok("journal", *there)
-    assert json.loads(ok("journal", "--json", *there))["events"][0]["source"] == "a table"
-    assert "nothing new to import; 8 faces already had the name" in ok("import", table, *there)
-    assert "undone: P20 (8 faces), from a table" in ok("undo", "1", *there)
-    assert "nobody has a name" in ok("people", *there)
+    assert "P20 (8 faces), from a table" in run_checked("journal", *there)
+    assert json.loads(run_checked("journal", "--json", *there))["events"][0]["source"] == "a table"
+    assert "nothing new to import; 8 faces already had the name" in run_checked("import", table, *there)
+    assert "undone: P20 (8 faces), from a table" in run_checked("undo", "1", *there)
+    assert "nobody has a name" in run_checked("people", *there)
 
 
 def test_json_contains_the_plan(library: Library, table: Path) -> None:
-    answer = json.loads(ok("import", table, "--json", "-n", "--library", library.root))
+    answer = json.loads(run_checked("import", table, "--json", "-n", "--library", library.root))
     assert answer["dry_run"] and answer["entered"] == [] and answer["people"] == {"P20": 8}
     assert {"namings", "conflicts", "unmatched", "placeless", "unread", "elsewhere", "read"} <= answer.keys()
-    assert len(json.loads(ok("import", table, "--json", "--library", library.root))["entered"]) == 1
+    assert len(json.loads(run_checked("import", table, "--json", "--library", library.root))["entered"]) == 1
 
 
 def test_conflicts_and_unmatched_names_are_listed(library: Library, table: Path) -> None:
@@ -96,6 +96,6 @@ def test_after_a_kill_the_journal_is_intact_and_the_next_import_continues(tmp_pa
         assert "Traceback" not in stderr
         assert all(json.loads(line)["faces"] for line in journal.read_bytes().splitlines()[:-1])
         assert enough > 1 or len(Library(library.root).people()) < people
-    ok(*command[len(COMMAND) :])
+    run_checked(*command[len(COMMAND) :])
     assert len(Library(library.root).people()) == people
     assert len(Library(library.root).journal.events()) == people

@@ -20,32 +20,32 @@ from tests.support.terminal import LabelTerminal
 
 def test_an_interview_from_start_to_finish(library: Library) -> None:
     terminal = LabelTerminal(library.root)
-    screen = terminal.question("(group 1)")
+    screen = terminal.wait_for_question("(group 1)")
     assert "0 answers, 2 questions left" in screen and "faces on" in screen and "2019–2021" in screen
     assert "▀" in screen or "▄" in screen  # pictures in half-blocks
     assert screen.splitlines()[-1].strip() == ""  # everything fits on one screen
     terminal.type("Eileen Collins\r")
-    screen = terminal.question("(group 2)")
+    screen = terminal.wait_for_question("(group 2)")
     assert [e.name for e in Journal(library.home.journal).events()] == ["Eileen Collins"]  # before the next question
     assert "1 answer, 1 question left" in screen
     terminal.type("u\r")
-    terminal.wait("taken back: Eileen Collins")
-    terminal.question("(group 1)")
+    terminal.wait_for_text("taken back: Eileen Collins")
+    terminal.wait_for_question("(group 1)")
     terminal.type("Eileen Collins\r")
-    terminal.wait("saved: Eileen Collins (6 faces, 4 of them confirmed)")
-    terminal.question("(group 2)")
+    terminal.wait_for_text("saved: Eileen Collins (6 faces, 4 of them confirmed)")
+    terminal.wait_for_question("(group 2)")
     terminal.type("b\r")
-    terminal.question("(group 1)")
+    terminal.wait_for_question("(group 1)")
     terminal.type("3 Eileen Collins\r")
-    terminal.wait("(5 faces, 3 of them confirmed), not 1 other")
-    terminal.question("(group 2)")
+    terminal.wait_for_text("(5 faces, 3 of them confirmed), not 1 other")
+    terminal.wait_for_question("(group 2)")
     terminal.type("n\r")
-    terminal.wait("ignored (6 faces)")
+    terminal.wait_for_text("ignored (6 faces)")
     while "No more questions" not in terminal.text:
         terminal.type("\r")
         terminal.read()
-    terminal.wait("1 person named, on")
-    assert terminal.end() == 0
+    terminal.wait_for_text("1 person named, on")
+    assert terminal.wait_for_exit() == 0
     again = Library(library.root)
     assert [person.name for person in again.people()] == ["Eileen Collins"]
     assert [e.kind for e in again.journal.events()] == ["name", "undo", "name", "undo", "name", "ignore"]
@@ -59,9 +59,9 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     viewer.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/opened\n')
     viewer.chmod(0o755)
     terminal = LabelTerminal(library.root, PATH=f"{viewer.parent}:{os.environ['PATH']}")
-    terminal.question("(group 1)")
+    terminal.wait_for_question("(group 1)")
     terminal.type("?\r")
-    screen = terminal.wait("continues from here")
+    screen = terminal.wait_for_text("continues from here")
     for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "o, o 2 ", "q  "):
         assert key in screen, key
     for answer, number in (("o\r", 1), ("o 2\r", 2)):
@@ -73,7 +73,7 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     opened = [Path(line) for line in (tmp_path / "opened").read_text().splitlines()]
     assert opened[0] != opened[1] and all(photo.is_file() and photo.is_relative_to(library.root) for photo in opened)
     terminal.type("q\r")
-    assert terminal.end() == 0
+    assert terminal.wait_for_exit() == 0
 
 
 def test_the_nearest_known_person_is_shown_with_the_similarity_in_words(
@@ -84,24 +84,24 @@ def test_the_nearest_known_person_is_shown_with_the_similarity_in_words(
     (largest, *_) = sorted((f for f in library.group_members.values() if set(f) <= faces), key=len, reverse=True)
     library.name(largest, "Eileen Collins")
     terminal = LabelTerminal(library.root)
-    screen = terminal.question("Eileen Collins too?")
+    screen = terminal.wait_for_question("Eileen Collins too?")
     assert re.search(r"^Eileen Collins +1 (\d faces, )?(very |somewhat )?alike", screen, re.M)
     terminal.type("y\r")
-    terminal.wait("saved: Eileen Collins (")
+    terminal.wait_for_text("saved: Eileen Collins (")
     terminal.type("q\r")
-    terminal.end()
+    terminal.wait_for_exit()
     assert len(Library(library.root).find_person("Eileen Collins").confirmed) > len(largest)
 
 
 def test_tab_completes_a_known_name(library: Library) -> None:
     library.name(library.faces_in_group(1), "Eileen Collins")
     terminal = LabelTerminal(library.root)
-    terminal.question("(group ")
+    terminal.wait_for_question("(group ")
     terminal.type("eile")
-    terminal.wait("Eileen Collins")  # the menu
+    terminal.wait_for_text("Eileen Collins")  # the menu
     terminal.type("\t\r")
-    terminal.wait("saved: Eileen Collins")
-    terminal.end()
+    terminal.wait_for_text("saved: Eileen Collins")
+    terminal.wait_for_exit()
     (person,) = Library(library.root).people()
     assert person.clusters == (1, 2)
 
@@ -109,42 +109,42 @@ def test_tab_completes_a_known_name(library: Library) -> None:
 @pytest.mark.parametrize("keys", ["q\r", "quit\r", "\x04", "\x03"])
 def test_stopping_saves_nothing(library: Library, keys: str) -> None:
     terminal = LabelTerminal(library.root)
-    terminal.question("(group ")
+    terminal.wait_for_question("(group ")
     terminal.type(keys)
-    terminal.wait("0 answers saved")
-    assert terminal.end() == (130 if keys == "\x03" else 0)
+    terminal.wait_for_text("0 answers saved")
+    assert terminal.wait_for_exit() == (130 if keys == "\x03" else 0)
     assert not library.home.journal.exists()
 
 
 def test_skipping_moves_on_and_invalid_answers_are_explained(library: Library) -> None:
     terminal = LabelTerminal(library.root)
-    terminal.question("(group 1)")
+    terminal.wait_for_question("(group 1)")
     terminal.type("x\r")
-    terminal.wait("'x' is not a name")
+    terminal.wait_for_text("'x' is not a name")
     terminal.type("\r")
-    terminal.question("(group 2)")
+    terminal.wait_for_question("(group 2)")
     terminal.type("u\r")
-    terminal.wait("nothing to take back")
+    terminal.wait_for_text("nothing to take back")
     terminal.type("q\r")
-    terminal.end()
+    terminal.wait_for_exit()
 
 
 def test_label_works_without_colour(library: Library) -> None:
     terminal = LabelTerminal(library.root, NO_COLOR="1")
-    terminal.question("(group ")
+    terminal.wait_for_question("(group ")
     terminal.type("Anna\r")
-    terminal.wait("saved: Anna")
+    terminal.wait_for_text("saved: Anna")
     terminal.type("q\r")
-    assert terminal.end() == 0
+    assert terminal.wait_for_exit() == 0
 
 
 def test_kill_9_keeps_every_answer(library: Library) -> None:
     terminal = LabelTerminal(library.root)
-    terminal.question("(group 1)")
+    terminal.wait_for_question("(group 1)")
     terminal.type("Anna\r")
-    terminal.question("(group 2)")
+    terminal.wait_for_question("(group 2)")
     terminal.child.kill(9)
-    terminal.end()
+    terminal.wait_for_exit()
     assert [person.name for person in Library(library.root).people()] == ["Anna"]
 
 

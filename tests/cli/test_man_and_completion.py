@@ -15,13 +15,13 @@ import pytest
 import faceclust.cli
 from faceclust.cli import cli
 from faceclust.cli.man import manual_page
-from tests.support.command import ok
-from tests.support.programs import program
+from tests.support.command import run_checked
+from tests.support.programs import find_program
 
 
 def shown(page: str) -> str:
     """The page as man renders it, on one line."""
-    done = subprocess.run([program("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True)
+    done = subprocess.run([find_program("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True)
     return " ".join(re.sub(".\b", "", done.stdout).split())  # bold is struck over
 
 
@@ -32,13 +32,15 @@ def test_the_page_in_the_package_is_up_to_date() -> None:
 
 
 def test_mandoc_accepts_the_page() -> None:
-    done = subprocess.run([program("mandoc"), "-Tlint"], input=ok("man"), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [find_program("mandoc"), "-Tlint"], input=run_checked("man"), capture_output=True, text=True, check=False
+    )
     # A date would change the file with each build.
     assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
 
 
 def test_the_page_lists_every_command_and_option_with_its_help() -> None:
-    page = shown(ok("man"))
+    page = shown(run_checked("man"))
 
     def look(command: click.Command, path: str) -> None:
         assert f"{path} " in page
@@ -101,12 +103,14 @@ def test_bash_completes(on_path: dict[str, str]) -> None:
 
 def test_fish_completes(on_path: dict[str, str]) -> None:
     script = 'faceclust completion fish | source; complete --do-complete "faceclust {}"'
-    assert "cluster" in completed([program("fish"), "--no-config", "-c"], script.format("cl"), on_path)
-    assert "--threshold" in completed([program("fish"), "--no-config", "-c"], script.format("cluster --thr"), on_path)
+    assert "cluster" in completed([find_program("fish"), "--no-config", "-c"], script.format("cl"), on_path)
+    assert "--threshold" in completed(
+        [find_program("fish"), "--no-config", "-c"], script.format("cluster --thr"), on_path
+    )
 
 
 def test_zsh_completes(on_path: dict[str, str]) -> None:
-    zsh = [program("zsh"), "-f", "-c"]
+    zsh = [find_program("zsh"), "-f", "-c"]
     script = (
         "autoload -U compinit && compinit -u -D; eval \"$(faceclust completion zsh)\"; "
         'compadd() {{ print -l -- "$@"; }}; _describe() {{ print -l -- ${{(P)3}}; }}; '

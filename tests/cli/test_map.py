@@ -15,12 +15,12 @@ from faceclust.cli import cli
 from faceclust.errors import FaceclustError
 from faceclust.outputs.map import layout
 from tests.benchmarks.synthetic import synthetic_faces
-from tests.support.command import COMMAND, ok, run
+from tests.support.command import COMMAND, run, run_checked
 from tests.support.synthetic_library import write_caches
 
 
 def test_a_file_or_standard_output(library: Library, tmp_path: Path) -> None:
-    page = ok("map", "-o", "-", "-l", library.root, cwd=tmp_path)
+    page = run_checked("map", "-o", "-", "-l", library.root, cwd=tmp_path)
     assert page.startswith("<!doctype html>") and page.endswith("</html>\n")
     assert list(tmp_path.iterdir()) == [library.root]
     done = run("map", "-l", library.root, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""`faceclust models` with a real HTTP server on this machine."""
+"""`faceclust models` with a local HTTP server."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from faceclust.cli import cli
 from faceclust.installer.staging import find_bundled_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models_folder
-from tests.support.command import COMMAND, ok, run, wait_for
-from tests.support.http_server import Server, serving, stall
-from tests.support.pack_builders import MODEL, manifest_text, put_in
+from tests.support.command import COMMAND, run, run_checked, wait_for
+from tests.support.http_server import Server, run_server, stall
+from tests.support.pack_builders import MODEL, build_manifest, install_manifest
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +32,14 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with serving(Server({"/mine/model.onnx": MODEL})) as one:
+    with run_server(Server({"/mine/model.onnx": MODEL})) as one:
         yield one
 
 
 @pytest.fixture
 def folder() -> Path:
-    return put_in(manifest_text())
+    """The folder of the pack `mine`, which has a manifest but no files yet."""
+    return install_manifest(build_manifest())
 
 
 def file_names(folder: Path) -> list[str]:
@@ -47,12 +48,12 @@ def file_names(folder: Path) -> list[str]:
 
 def test_list_shows_all_packs_and_the_one_in_use(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(MODEL)
-    put_in("nonsense", "broken")
-    put_in(manifest_text("halfway"), "halfway")
+    install_manifest("nonsense", "broken")
+    install_manifest(build_manifest("halfway"), "halfway")
     (user_models_folder() / "halfway/model.onnx").write_bytes(b"damaged")
-    found = json.loads(ok("models", "list", "--json"))
-    assert found["in_use"] == "dlib"
-    states = {pack["name"]: pack["state"] for pack in found["packs"]}
+    record = json.loads(run_checked("models", "list", "--json"))
+    assert record["in_use"] == "dlib"
+    states = {pack["name"]: pack["state"] for pack in record["packs"]}
     assert states == {
         "adaface": "can be pulled",
         "auraface": "can be pulled",
@@ -66,55 +67,57 @@ def test_list_shows_all_packs_and_the_one_in_use(folder: Path) -> None:
         "mine": "installed",
         "sface": "can be pulled",
     }
-    said = ok("models", "list")
-    assert "* dlib" in said and "no commercial use" in said and "\x1b" not in said
-    assert all(f" {name} " in said for name in states)
+    output = run_checked("models", "list")
+    assert "* dlib" in output and "no commercial use" in output and "\x1b" not in output
+    assert all(f" {name} " in output for name in states)
 
 
 @pytest.mark.parametrize("name", [name for name in pack_names() if find_bundled_manifest(name)])
 def test_show_describes_a_pack(name: str) -> None:
     pack = load_pack(name)
-    said, printed = (CliRunner().invoke(cli, ["models", "show", name, *more]).stdout for more in ([], ["--json"]))
-    told = json.loads(printed)
+    output, printed = (
+        CliRunner().invoke(cli, ["models", "show", name, *options]).stdout for options in ([], ["--json"])
+    )
+    record = json.loads(printed)
     for file in pack.files:
-        assert file.name in said and (file.sha256 or "unknown: never published") in said
-        assert file.url is None or file.url in said
-    assert " ".join(said.split()).count(pack.terms) == 1 and f"{pack.embedder.radius:g}, " in said
-    assert told["radius_source"] == pack.radius_source and len(told["files"]) == len(pack.files)
-    assert [told["mean"], told["scale"]] == [pack.embedder.mean, pack.embedder.scale]
+        assert file.name in output and (file.sha256 or "unknown: never published") in output
+        assert file.url is None or file.url in output
+    assert " ".join(output.split()).count(pack.terms) == 1 and f"{pack.embedder.radius:g}, " in output
+    assert record["radius_source"] == pack.radius_source and len(record["files"]) == len(pack.files)
+    assert [record["mean"], record["scale"]] == [pack.embedder.mean, pack.embedder.scale]
 
 
 def test_pull_verify_remove(server: Server, folder: Path) -> None:
-    assert "would download 0.4 MB" in ok("models", "pull", "mine", "--url", server.url, "--dry-run")
-    assert not server.asked
+    assert "would download 0.4 MB" in run_checked("models", "pull", "mine", "--url", server.url, "--dry-run")
+    assert not server.requests
     assert run("models", "verify", "mine").returncode == 1
-    said = ok("models", "pull", "mine", "--url", server.url)
-    assert f"mine: 1 file in {folder}" in said and "faceclust models use mine" in said
-    assert "nothing to download" in ok("models", "pull", "mine", env={"FACECLUST_MODELS_URL": server.url})
-    assert len(server.asked) == 1
-    assert "mine: installed" in ok("models", "verify")
+    output = run_checked("models", "pull", "mine", "--url", server.url)
+    assert f"mine: 1 file in {folder}" in output and "faceclust models use mine" in output
+    assert "nothing to download" in run_checked("models", "pull", "mine", env={"FACECLUST_MODELS_URL": server.url})
+    assert len(server.requests) == 1
+    assert "mine: installed" in run_checked("models", "verify")
     (folder / "model.onnx").write_bytes(MODEL[::-1])
     done = run("models", "verify")
     assert done.returncode == 1 and "damaged  " in done.stdout and "faceclust models pull mine" in done.stdout
     assert json.loads(run("models", "verify", "--json").stdout)["wrong"] == ["mine"]
-    made = json.loads(ok("models", "pull", "mine", "--json", env={"FACECLUST_MODELS_URL": f"{server.url}/"}))
-    assert made["written"] and made["files"] == [str(folder / "model.onnx")] and made["bytes"] == len(MODEL)
-    assert "no problems found" in ok("doctor")
+    record = json.loads(run_checked("models", "pull", "mine", "--json", env={"FACECLUST_MODELS_URL": f"{server.url}/"}))
+    assert record["written"] and record["files"] == [str(folder / "model.onnx")] and record["bytes"] == len(MODEL)
+    assert "no problems found" in run_checked("doctor")
     (folder / "diary.txt").write_text("mine")
-    assert "nothing was written" in ok("models", "remove", "mine", "--dry-run")
+    assert "nothing was written" in run_checked("models", "remove", "mine", "--dry-run")
     assert len(file_names(folder)) == 3
-    assert "2 files deleted; names and found faces are kept" in ok("models", "remove", "mine", "--yes")
+    assert "2 files deleted; names and found faces are kept" in run_checked("models", "remove", "mine", "--yes")
     assert file_names(folder) == ["diary.txt"]
     assert run("models", "verify", "mine").returncode == 1
 
 
 def test_verify_reports_missing_packs(folder: Path) -> None:
-    put_in(manifest_text("alone", None), "alone")
+    install_manifest(build_manifest("alone", None), "alone")
     done = run("models", "verify")
     assert done.returncode == 1 and "alone: add only" in done.stdout and "mine: can be pulled" in done.stdout
     for name in ("alone", "mine"):
         shutil.rmtree(user_models_folder() / name)
-    assert "sface" not in ok("models", "verify")
+    assert "sface" not in run_checked("models", "verify")
     config = Path(os.environ["XDG_CONFIG_HOME"]) / "faceclust" / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text('pack = "sface"\n')
@@ -126,14 +129,14 @@ def test_remove_deletes_all_files_of_a_pack(folder: Path) -> None:
     for name in ("model.onnx", "model.onnx.part", "model.onnx.part.json", "agreed-to.txt"):
         (folder / name).write_bytes(b"x")
     (folder / "model.onnx.part.json.0123abcd.tmp").write_bytes(b"x")
-    gone = json.loads(ok("models", "remove", "mine", "--yes", "--json"))
-    assert len(gone["files"]) == 6 and gone["written"] and not folder.exists()
+    record = json.loads(run_checked("models", "remove", "mine", "--yes", "--json"))
+    assert len(record["files"]) == 6 and record["written"] and not folder.exists()
 
 
 def test_remove_does_not_follow_symlinks(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(MODEL)
     (folder / "model.onnx").symlink_to(tmp_path / "model.onnx")
-    ok("models", "remove", "mine", "--yes")
+    run_checked("models", "remove", "mine", "--yes")
     assert (tmp_path / "model.onnx").read_bytes() == MODEL and not folder.exists()
 
 
@@ -163,7 +166,7 @@ def test_invalid_input_gets_one_clear_line(folder: Path, arguments: list[str], c
 
 
 def test_licence_terms_are_asked_once(server: Server) -> None:
-    folder = put_in(manifest_text(commercial=False))
+    folder = install_manifest(build_manifest(commercial=False))
     pull = [*COMMAND[1:], "models", "pull", "mine", "--url", server.url]
     terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
     terminal.expect("You may not sell")  # the line is wrapped
@@ -171,24 +174,24 @@ def test_licence_terms_are_asked_once(server: Server) -> None:
     terminal.sendline("n")
     terminal.expect("nothing was installed")
     terminal.wait()
-    assert terminal.exitstatus == 1 and not server.asked and file_names(folder) == ["pack.toml"]
+    assert terminal.exitstatus == 1 and not server.requests and file_names(folder) == ["pack.toml"]
     terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
     terminal.expect("Do you accept these terms")
     terminal.sendline("y")
     terminal.expect("next: faceclust models use mine")
     terminal.wait()
     (folder / "model.onnx").unlink()
-    ok("models", "pull", "mine", "--url", server.url)  # without a terminal, so nothing is asked
+    run_checked("models", "pull", "mine", "--url", server.url)  # without a terminal, so nothing is asked
     (folder / "model.onnx").unlink()
-    put_in(manifest_text(commercial=False).replace("not sell", "neither keep nor sell"))
+    install_manifest(build_manifest(commercial=False).replace("not sell", "neither keep nor sell"))
     assert run("models", "pull", "mine", "--url", server.url).returncode == 2  # the terms have changed
-    ok("models", "pull", "mine", "--url", server.url, "--yes")
+    run_checked("models", "pull", "mine", "--url", server.url, "--yes")
     assert file_names(folder) == ["agreed-to.txt", "model.onnx", "pack.toml"]
 
 
 def start_pull(server: Server) -> subprocess.Popen[str]:
-    """Start a pull in a process; the server stalls halfway."""
-    server.tricks[:] = [stall(len(MODEL) // 2)]
+    """Start a pull in its own process from a server that stalls halfway."""
+    server.faults[:] = [stall(len(MODEL) // 2)]
     return subprocess.Popen(
         [*COMMAND, "models", "pull", "mine", "--url", server.url],
         stdout=subprocess.PIPE,
@@ -198,12 +201,12 @@ def start_pull(server: Server) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
-    ("sent", "code", "words"),
+    ("sent_signal", "code", "words"),
     [(signal.SIGKILL, -signal.SIGKILL, ""), (signal.SIGINT, 130, "run the command again to resume")],
 )
-def test_killed_pull_resumes(server: Server, folder: Path, sent: signal.Signals, code: int, words: str) -> None:
+def test_killed_pull_resumes(server: Server, folder: Path, sent_signal: signal.Signals, code: int, words: str) -> None:
     program = start_pull(server)
     part = folder / "model.onnx.part"
     wait_for(lambda: part.exists() and part.stat().st_size > len(MODEL) // 4)
@@ -211,17 +214,17 @@ def test_killed_pull_resumes(server: Server, folder: Path, sent: signal.Signals,
     assert busy.returncode == 1 and "another faceclust is changing" in busy.stderr
     busy = run("models", "remove", "mine", "--yes")
     assert busy.returncode == 1 and "another faceclust is changing" in busy.stderr and part.exists()
-    program.send_signal(sent)
-    _, said = program.communicate(timeout=30)
-    assert program.returncode == code and words in said and "Traceback" not in said
-    come = part.stat().st_size
+    program.send_signal(sent_signal)
+    _, errors = program.communicate(timeout=30)
+    assert program.returncode == code and words in errors and "Traceback" not in errors
+    downloaded = part.stat().st_size
     assert file_names(folder) == ["model.onnx.part", "model.onnx.part.json", "pack.toml"]
-    ok("models", "pull", "mine", "--url", server.url)
-    assert server.ranges == [None, f"bytes={come}-"]
+    run_checked("models", "pull", "mine", "--url", server.url)
+    assert server.ranges == [None, f"bytes={downloaded}-"]
     assert (folder / "model.onnx").read_bytes() == MODEL and file_names(folder) == ["model.onnx", "pack.toml"]
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can write everywhere")
 def test_unwritable_pack_folder(server: Server, folder: Path) -> None:
     folder.chmod(0o500)
     try:
@@ -242,10 +245,10 @@ def test_unwritable_models_folder(server: Server, wrong: str) -> None:
 
 def test_pack_names_are_completed() -> None:
     env = {"_FACECLUST_COMPLETE": "bash_complete", "COMP_WORDS": "faceclust models pull buff", "COMP_CWORD": "3"}
-    assert ok(env=env).split() == ["plain,buffalo_l", "plain,buffalo_s"]
+    assert run_checked(env=env).split() == ["plain,buffalo_l", "plain,buffalo_s"]
 
 
 @pytest.mark.parametrize("name", ["list", "show", "pull", "verify", "remove"])
 def test_help_of_each_command_has_an_example(name: str) -> None:
-    said = ok("models", name, "--help")
-    assert "Example" in said and f"faceclust models {name}" in said
+    output = run_checked("models", name, "--help")
+    assert "Example" in output and f"faceclust models {name}" in output

@@ -20,8 +20,8 @@ from faceclust.packs.registry import clear_pack_cache, load_pack, pack_names, us
 from faceclust.progress import SilentProgress
 from faceclust.vision.pipeline import FaceAnalyser
 from tests.support import synthetic_people, tiny_models
-from tests.support.command import ok, run
-from tests.support.sample_photos import COLLINS, HOPPER, portrait
+from tests.support.command import run, run_checked
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
 PREPROCESSING = ("--template", "arcface", "--input", "rgb", "--mean", "127.5", "--scale", "127.5")
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def people(all_people: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
     """A folder with an installed detector of marks and an embedder that is not installed."""
-    tiny_models.embedder(tmp_path / "my.onnx")
+    tiny_models.write_embedder(tmp_path / "my.onnx")
     command("add", synthetic_people.write_detector(tmp_path / "marks"))
     return tmp_path
 
@@ -65,7 +65,7 @@ def command(*arguments: str | Path) -> None:
 
 
 def test_added_model_scans_and_clusters(workplace: Path, people: Path) -> None:
-    said = run(
+    done = run(
         "models",
         "add",
         workplace / "my.onnx",
@@ -76,10 +76,10 @@ def test_added_model_scans_and_clusters(workplace: Path, people: Path) -> None:
         "--calibrate",
         people,
     )
-    assert said.returncode == 0, said.stderr
-    assert "12 dimensions" in said.stdout and "BCubed F" in said.stdout
-    assert "the threshold 1.1 has no meaning until the pack is calibrated" in said.stdout
-    assert "wrote " in said.stderr and "with fewer than 200 people" in said.stderr
+    assert done.returncode == 0, done.stderr
+    assert "12 dimensions" in done.stdout and "BCubed F" in done.stdout
+    assert "the threshold 1.1 has no meaning until the pack is calibrated" in done.stdout
+    assert "wrote " in done.stderr and "with fewer than 200 people" in done.stderr
     clear_pack_cache()
     pack = load_pack("my")
     assert pack.radius_source == "measured" and pack.embedder.radius != 1.0
@@ -149,8 +149,8 @@ def test_inconclusive_faces_set_no_radius(
         command("calibrate", "my", people, "--json")
     assert not json.loads(capsys.readouterr().out)["written"]
     command("calibrate", "my", people, "--dry-run")
-    said = capsys.readouterr()
-    assert "would not set the radius" in said.err and "BCubed" in said.out
+    captured = capsys.readouterr()
+    assert "would not set the radius" in captured.err and "BCubed" in captured.out
     assert (user_models_folder() / "my" / "pack.toml").read_text() == before
 
 
@@ -163,8 +163,8 @@ def test_radius_of_the_embedded_pack_never_changes(
     units, _ = faces_of(40, 3, 0.3)
     monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
     command("calibrate", "dlib", people)
-    said = capsys.readouterr()
-    assert "the radius of the embedded pack stays 3.15" in said.err and "BCubed" in said.out
+    captured = capsys.readouterr()
+    assert "the radius of the embedded pack stays 3.15" in captured.err and "BCubed" in captured.out
     assert not (user_models_folder() / "dlib").exists()
 
 
@@ -232,18 +232,20 @@ def test_licence_terms_are_accepted_before_anything_is_installed(workplace: Path
     manifest = workplace / "marks" / "marks.toml"
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nname = "bound"', 1))
     manifest.write_text(manifest.read_text().replace('name = "marks"\n', "", 1))
-    said = run("models", "add", manifest)
-    assert said.returncode == 2 and "not free for commercial use" in said.stderr and "add --yes" in said.stderr
+    done = run("models", "add", manifest)
+    assert done.returncode == 2 and "not free for commercial use" in done.stderr and "add --yes" in done.stderr
     assert not (user_models_folder() / "bound").exists()
-    ok("models", "add", manifest, "--dry-run")
-    ok("models", "add", manifest, "--yes")
+    run_checked("models", "add", manifest, "--dry-run")
+    run_checked("models", "add", manifest, "--yes")
     assert (user_models_folder() / "bound" / "agreed-to.txt").is_file()
-    ok("models", "add", workplace / "my.onnx", *PREPROCESSING, "--detector", "bound")  # its terms are accepted already
-    ok("models", "add", workplace / "my.onnx", *PREPROCESSING, "--name", "free")
-    allows = {pack["name"]: pack["commercial"] for pack in json.loads(ok("models", "list", "--json"))["packs"]}
+    run_checked(
+        "models", "add", workplace / "my.onnx", *PREPROCESSING, "--detector", "bound"
+    )  # its terms are accepted already
+    run_checked("models", "add", workplace / "my.onnx", *PREPROCESSING, "--name", "free")
+    allows = {pack["name"]: pack["commercial"] for pack in json.loads(run_checked("models", "list", "--json"))["packs"]}
     assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
-    (line,) = [line for line in ok("models", "list").splitlines() if line.startswith("  free ")]
-    assert line.endswith("?") and "allows:   unknown" in ok("models", "show", "free")
+    (line,) = [line for line in run_checked("models", "list").splitlines() if line.startswith("  free ")]
+    assert line.endswith("?") and "allows:   unknown" in run_checked("models", "show", "free")
     assert run("models", "add", "--pack", "magface", workplace / "my.onnx", workplace / "my.onnx").returncode != 0
     assert not (user_models_folder() / "magface").exists()
 
@@ -263,9 +265,9 @@ def test_scan_with_an_incompatible_model_ends_with_one_line(workplace: Path, peo
         library.scan(workers=workers)
     assert "\n" not in str(failure.value)
     assert not list(people.rglob(".faceclust*.parquet"))
-    said = run("models", "calibrate", "my", people)
-    assert said.returncode == 1 and said.stderr.splitlines()[-1].startswith("error: pack 'my': the model's outputs")
-    assert "Traceback" not in said.stderr
+    done = run("models", "calibrate", "my", people)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("error: pack 'my': the model's outputs")
+    assert "Traceback" not in done.stderr
 
 
 def test_terminal_is_asked_for_a_folder_to_calibrate_on(
@@ -289,8 +291,8 @@ def test_terminal_is_asked_for_a_folder_to_calibrate_on(
 def test_too_few_people_are_refused(workplace: Path, tmp_path: Path) -> None:
     few = synthetic_people.write_people(tmp_path / "few", 3)
     command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
-    said = run("models", "calibrate", "my", few)
-    assert said.returncode == 2 and "3 with a face" in said.stderr
+    done = run("models", "calibrate", "my", few)
+    assert done.returncode == 2 and "3 with a face" in done.stderr
     pack = load_pack("my")
     assert pack.radius_source == "none"
     library = Library(few, pack=pack, progress=Notes())
@@ -302,11 +304,11 @@ def test_too_few_people_are_refused(workplace: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif("FACECLUST_TEST_YUNET" not in os.environ, reason="set it to OpenCV Zoo's YuNet 2023mar")
 def test_real_yunet(tmp_path: Path) -> None:
-    ok("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
+    run_checked("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
     clear_pack_cache()
     analyser, dlib = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("dlib"))
     for person in (COLLINS, HOPPER):
-        pixels = np.asarray(portrait(person))
+        pixels = np.asarray(load_portrait(person))
         found, expected = analyser.detect(pixels), dlib.detect(pixels)
         assert len(found) == len(expected) == 1
         eyes = np.linalg.norm(expected.landmarks[0, 1] - expected.landmarks[0, 0])

@@ -11,53 +11,53 @@ import pytest
 from faceclust import Library
 from faceclust.packs.registry import user_models_folder
 from faceclust.store.settings import user_config_file
-from tests.support.command import ok, run
-from tests.support.pack_scenarios import install_other_boxes
+from tests.support.command import run, run_checked
+from tests.support.pack_scenarios import install_other_detector
 from tests.support.sample_photos import COLLINS
 
 
 def test_without_a_name_it_shows_the_pack_in_use_and_the_file_that_sets_it(library: Library, tmp_path: Path) -> None:
-    install_other_boxes()
+    install_other_detector()
     assert (
-        ok("models", "use", cwd=tmp_path)
+        run_checked("models", "use", cwd=tmp_path)
         == "dlib: MTCNN detector, dlib ResNet-29 embedder\nthe default: no configuration file sets a pack\n"
     )
-    ok("models", "use", "second", "--default")
+    run_checked("models", "use", "second", "--default")
     assert user_config_file().read_text() == 'pack = "second"\n'
-    assert f"set in {user_config_file()}" in ok("models", "use", "-l", library.root)
-    assert ok("models", "use", "--default", cwd=tmp_path).startswith("second:")
-    ok("models", "use", "dlib", "-l", library.root)
-    found = json.loads(ok("models", "use", "-l", library.root, "--json"))
+    assert f"set in {user_config_file()}" in run_checked("models", "use", "-l", library.root)
+    assert run_checked("models", "use", "--default", cwd=tmp_path).startswith("second:")
+    run_checked("models", "use", "dlib", "-l", library.root)
+    found = json.loads(run_checked("models", "use", "-l", library.root, "--json"))
     assert found["pack"] == "dlib" and found["file"] == str(library.home.home / "config.toml") and not found["problem"]
-    said = ok("config", "-l", library.root)
-    assert 'pack = "dlib"  # library' in said and json.loads(ok("config", "--json"))["pack"] == "second"
+    output = run_checked("config", "-l", library.root)
+    assert 'pack = "dlib"  # library' in output and json.loads(run_checked("config", "--json"))["pack"] == "second"
 
 
 def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
-    install_other_boxes()
-    said = ok("models", "use", "second", "-l", library.root)
-    assert said.startswith("this library now uses second: ")
+    install_other_detector()
+    output = run_checked("models", "use", "second", "-l", library.root)
+    assert output.startswith("this library now uses second: ")
     assert (
         "11 of 11 photos will be rescanned with second, in about 5 seconds (estimated from 6); next: faceclust scan"
-        in said
+        in output
     )
-    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in said
+    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in output
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
-    assert "11 scanned" in ok("scan", library.root, "-j", "1")
+    assert "11 scanned" in run_checked("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
     assert COLLINS in done.stdout and "the groups were made with dlib" in done.stderr
-    assert "the groups were made with dlib" in ok("status", "-l", library.root)
-    ok("cluster", "-l", library.root)
+    assert "the groups were made with dlib" in run_checked("status", "-l", library.root)
+    run_checked("cluster", "-l", library.root)
     assert "dlib" not in run("people", "-l", library.root).stderr
-    assert "models: second" in ok("status", "-l", library.root)
-    assert "all photos are scanned with dlib already" in ok("models", "use", "dlib", "-l", library.root)
-    assert "11 unchanged" in ok("scan", library.root)
+    assert "models: second" in run_checked("status", "-l", library.root)
+    assert "all photos are scanned with dlib already" in run_checked("models", "use", "dlib", "-l", library.root)
+    assert "11 unchanged" in run_checked("scan", library.root)
 
 
 def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
-    folder = install_other_boxes()
+    folder = install_other_detector()
 
     def expect_error(*arguments: str | Path) -> str:
         done = run(*arguments)
@@ -69,33 +69,33 @@ def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "--default" in expect_error("models", "use", "second")
     (folder / "mtcnn_pnet.onnx").write_bytes(b"damaged")
-    said = expect_error("models", "use", "second", "-l", library.root)
-    assert "is damaged" in said and "faceclust models add" in said
+    error = expect_error("models", "use", "second", "-l", library.root)
+    assert "is damaged" in error and "faceclust models add" in error
     assert not (library.home.home / "config.toml").exists()
     shutil.rmtree(user_models_folder())
     (library.home.home / "config.toml").write_text('pack = "second"')
     photo = library.root / "2019/collins-0.jpg"
     for arguments in (["scan", library.root], ["identify", photo], ["people"], ["models", "use"], ["status"]):
         rest = [] if arguments[0] == "scan" else ["-l", library.root]
-        said = expect_error(*arguments, *rest)
-        assert "config.toml: pack = 'second'" in said and "faceclust models use" in said, arguments
+        error = expect_error(*arguments, *rest)
+        assert "config.toml: pack = 'second'" in error and "faceclust models use" in error, arguments
     assert "pack = 'second'" in run("doctor", "-l", library.root).stdout
     user_config_file().parent.mkdir(parents=True, exist_ok=True)
     user_config_file().write_text('pack = "second"')
-    said = run("verify", photo, photo)
-    assert said.returncode == 2 and str(user_config_file()) in said.stderr
-    assert ok("--no-config", "verify", photo, photo).startswith("same person")
+    done = run("verify", photo, photo)
+    assert done.returncode == 2 and str(user_config_file()) in done.stderr
+    assert run_checked("--no-config", "verify", photo, photo).startswith("same person")
     user_config_file().write_text("pack = 7")
-    said = run("status", "-l", library.root)
-    assert said.returncode == 2 and "pack = 7 is not a pack name" in said.stderr
-    ok("models", "use", "dlib", "--default")
+    done = run("status", "-l", library.root)
+    assert done.returncode == 2 and "pack = 7 is not a pack name" in done.stderr
+    run_checked("models", "use", "dlib", "--default")
     assert user_config_file().read_text() == 'pack = "dlib"'
 
 
 def test_verify_outside_a_library_uses_the_default_pack(library: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     pair = [library.root / "2019/collins-0.jpg", library.root / "2020/collins-1.jpg"]
-    before = json.loads(ok("verify", *pair, "--json"))["distance"]
-    ok("models", "use", "second", "--default")
-    after = json.loads(ok("verify", *pair, "--json"))["distance"]
+    before = json.loads(run_checked("verify", *pair, "--json"))["distance"]
+    run_checked("models", "use", "second", "--default")
+    after = json.loads(run_checked("verify", *pair, "--json"))["distance"]
     assert before != pytest.approx(after, abs=1e-4)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import tiny_models
-from tests.support.labelled_photos import make_labelled, write_pairs
+from tests.support.labelled_photos import make_labelled_photos, write_pairs
 from tests.support.sample_photos import make_library
 
 SYSTEM_CALLS = {"x86_64": 41, "aarch64": 198}  # socket(2)
@@ -101,8 +101,8 @@ def test_of_the_models_commands_only_pull_opens_a_socket(tmp_path: Path) -> None
 def test_evaluation_and_custom_models_open_no_socket(tmp_path: Path) -> None:
     photos, home, model = tmp_path / "photos", tmp_path / "home", tmp_path / "own.onnx"
     home.mkdir()
-    make_labelled(photos)
-    tiny_models.embedder(model)
+    make_labelled_photos(photos)
+    tiny_models.write_embedder(model)
     pairs = write_pairs(tmp_path / "pairs.txt")
     for code, arguments in (
         (0, ["scan", photos]),

@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 from faceclust import Library
-from tests.support.command import COMMAND, ok, run
+from tests.support.command import COMMAND, run, run_checked
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
@@ -30,11 +30,13 @@ def test_a_scan_works_with_standard_output_closed(tmp_path: Path) -> None:
 
 
 def test_a_dash_sends_the_result_alone_to_standard_output(library: Library) -> None:
-    page = ok("report", "-o", "-", "-l", library.root, cwd=library.root)
+    page = run_checked("report", "-o", "-", "-l", library.root, cwd=library.root)
     assert page.startswith("<!doctype html>") and page.endswith("</html>\n")
-    table = ok("export", "-o", "-", "-l", library.root, cwd=library.root)
-    assert table.startswith("photo,") and table == ok("export", "-l", library.root)
-    assert ok("export", "--json", "-l", library.root) == ok("export", "-f", "json", "-l", library.root)
+    table = run_checked("export", "-o", "-", "-l", library.root, cwd=library.root)
+    assert table.startswith("photo,") and table == run_checked("export", "-l", library.root)
+    assert run_checked("export", "--json", "-l", library.root) == run_checked(
+        "export", "-f", "json", "-l", library.root
+    )
     assert not (library.root / "-").exists()
     done = run("export", "-o", library.root / "faces.csv", "-l", library.root)
     assert done.stdout == "" and "wrote" in done.stderr
@@ -54,7 +56,7 @@ def test_photos_and_library_files_are_never_overwritten(library: Library, tmp_pa
     photo = library.root / "2019/collins-0.jpg"
     (tmp_path / "link.html").symlink_to(photo)
     (tmp_path / "unnamed").write_bytes(photo.read_bytes())
-    ok("name", "1", "Anna", "-l", library.root)
+    run_checked("name", "1", "Anna", "-l", library.root)
     before = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
     for command in ("report", "map", "export"):
         for target in (

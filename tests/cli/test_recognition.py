@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.support.command import ok, run
-from tests.support.sample_photos import COLLINS, HOPPER, save, scenery, together, variant
+from tests.support.command import run, run_checked
+from tests.support.sample_photos import COLLINS, HOPPER, join_images, make_scenery, make_variant, save_photo
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos outside any library, valid and invalid."""
     folder = tmp_path_factory.mktemp("pictures")
-    save(variant(COLLINS, 1), folder / "collins.jpg")
-    save(variant(COLLINS, 8), folder / "again.jpg")
-    save(together(variant(HOPPER, 7), variant(COLLINS, 6)), folder / "both.jpg")
-    save(scenery(), folder / "nobody.jpg")
+    save_photo(make_variant(COLLINS, 1), folder / "collins.jpg")
+    save_photo(make_variant(COLLINS, 8), folder / "again.jpg")
+    save_photo(join_images(make_variant(HOPPER, 7), make_variant(COLLINS, 6)), folder / "both.jpg")
+    save_photo(make_scenery(), folder / "nobody.jpg")
     (folder / "text.jpg").write_text("hello")
     (folder / "cut.jpg").write_bytes((folder / "both.jpg").read_bytes()[:4000])
     (folder / "empty.jpg").touch()
@@ -43,7 +43,7 @@ def named(collins: tuple[Library, int, set[str]]) -> Path:
 def test_identify_prints_one_line_for_each_face(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
     root = named(collins)
     inside = root / "2019/collins-0.jpg"
-    lines = ok("identify", "both.jpg", "nobody.jpg", inside, "--library", root, cwd=pictures).splitlines()
+    lines = run_checked("identify", "both.jpg", "nobody.jpg", inside, "--library", root, cwd=pictures).splitlines()
     assert len(lines) == 4
     assert lines[0].startswith("both.jpg#1  unknown") and f"(nearest: {COLLINS} " in lines[0]
     assert lines[1].startswith(f"both.jpg#2  {COLLINS}  0.") and lines[1].split()[-1] in ("close", "likely")
@@ -87,7 +87,7 @@ def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], picture
     [
         (["collins.jpg"], "nobody has a name yet"),
         (["--threshold", "0", "collins.jpg"], "threshold must be above 0, not 0"),
-        (["-k", "0", "collins.jpg"], "k is 0"),
+        (["-k", "0", "collins.jpg"], "k must be at least 1, not 0"),
         ([], "faceclust identify needs the argument PHOTO"),
     ],
 )
@@ -121,7 +121,7 @@ def test_verify_faces_of_the_library(collins: tuple[Library, int, set[str]], pic
     library, _, faces = collins
     face = min(faces)
     stranger = min(library.occurrences_of.keys() - faces)
-    assert "same person" in ok("verify", face, "collins.jpg", "--library", library.root, cwd=pictures)
+    assert "same person" in run_checked("verify", face, "collins.jpg", "--library", library.root, cwd=pictures)
     assert run("verify", face, stranger, cwd=library.root).returncode == 1
     done = run("verify", face, "0123456789abcdef", cwd=library.root)
     assert done.returncode == 2 and "there is no face 0123456789abcdef" in done.stderr

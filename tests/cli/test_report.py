@@ -13,7 +13,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.files.names import REPORT_MARKER
-from tests.support.command import COMMAND, ok, run
+from tests.support.command import COMMAND, run, run_checked
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def named(library: Library) -> Library:
 
 def test_one_file_or_standard_output(named: Library, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
-    record = json.loads(ok("report", "-o", out, "--json", "-l", named.root))
+    record = json.loads(run_checked("report", "-o", out, "--json", "-l", named.root))
     assert (record["bytes"], record["split"]) == (out.stat().st_size, False)
     assert record["pictures"] == len(named.occurrences_of)
     done = run("report", "-o", "-", "-l", named.root, cwd=tmp_path)
@@ -36,15 +36,15 @@ def test_one_file_or_standard_output(named: Library, tmp_path: Path) -> None:
 
 def test_a_folder_is_updated_and_its_pictures_are_not_scanned(named: Library) -> None:
     out = named.root / "report"
-    first = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
+    first = json.loads(run_checked("report", "--split", "-o", out, "--json", "-l", named.root))
     assert first["new"] == first["pages"] + first["pictures"] and first["pages"] == 3
     assert (out / "index.html").exists() and (out / REPORT_MARKER).exists()
     pages = {path.name: path.read_bytes() for path in out.glob("person-*.html")}
-    ok("rename", "Anna", "Berta", "-l", named.root)
-    again = json.loads(ok("report", "--split", "-o", out, "--json", "-l", named.root))
+    run_checked("rename", "Anna", "Berta", "-l", named.root)
+    again = json.loads(run_checked("report", "--split", "-o", out, "--json", "-l", named.root))
     assert again["removed"] == 1 and again["pictures"] == first["pictures"] and not pages.keys() & set(os.listdir(out))
     assert "Berta" in (out / "index.html").read_text()
-    assert "0 scanned" in ok("scan", named.root)
+    assert "0 scanned" in run_checked("scan", named.root)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from faceclust.evaluation.library_calibration import build_distance_histogram, l
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.evaluation.thresholds import cluster_unconstrained
 from faceclust.types import ClusterParams
-from tests.support.named_library import confirm, made_library
+from tests.support.named_library import make_synthetic_library, name_largest_people
 
 
 @pytest.fixture(scope="module")
 def grouped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A library whose people vary 40 % more than the threshold 1.1 allows for."""
     root = tmp_path_factory.mktemp("made") / "photos"
-    library, truth = made_library(root, 900, spread=0.13)
+    library, truth = make_synthetic_library(root, 900, spread=0.13)
     library.cluster(threshold=1.1)
     return root, truth
 
@@ -48,7 +48,7 @@ def test_only_confirmed_names_count(made: tuple[Library, dict[str, str]]) -> Non
 
 def test_score_ignores_the_users_answers(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
-    confirm(library, truth, 30)
+    name_largest_people(library, truth, 30)
     library.cluster(threshold=1.1)  # now the names correct the groups
     found = library.evaluate()
     labelled = label_confirmed_faces(library)
@@ -67,7 +67,7 @@ def test_score_ignores_the_users_answers(made: tuple[Library, dict[str, str]]) -
 
 def test_confused_people_are_reported(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
-    confirm(library, truth, 10)
+    name_largest_people(library, truth, 10)
     group = max(library.group_members.values(), key=len)
     names = {truth[face] for face in group}
     assert len(names) == 1
@@ -83,13 +83,13 @@ def test_too_few_names_are_an_error(made: tuple[Library, dict[str, str]], tmp_pa
     library, truth = made
     with pytest.raises(FaceclustError, match="0 people with at least two confirmed faces"):
         library.evaluate()
-    confirm(library, truth, 4, most=2)
+    name_largest_people(library, truth, 4, faces_each=2)
     with pytest.raises(FaceclustError, match="4 people"):
         library.evaluate()
     with pytest.raises(FaceclustError, match="too few names to calibrate: 4 people"):
         library.calibrate()
     assert not library.home.config_file.exists()
-    confirm(library, truth, 12, most=2)  # enough people, too few pairs
+    name_largest_people(library, truth, 12, faces_each=2)  # enough people, too few pairs
     with pytest.raises(FaceclustError, match="too few"):
         library.calibrate(0.01)
 
@@ -109,7 +109,7 @@ def test_number_of_people_needed_for_a_rate() -> None:
 
 def test_cluster_uses_the_calibrated_threshold(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
-    confirm(library, truth, 40)
+    name_largest_people(library, truth, 40)
     assert library.default_threshold() == 1.1 and library.calibration is None
     found = library.calibrate(dry_run=True).calibrated
     assert not library.home.config_file.exists() and found.threshold > 1.1
@@ -138,7 +138,7 @@ def test_cluster_uses_the_calibrated_threshold(made: tuple[Library, dict[str, st
 
 def test_calibration_of_another_pack_is_ignored(made: tuple[Library, dict[str, str]]) -> None:
     library, truth = made
-    confirm(library, truth, 40)
+    name_largest_people(library, truth, 40)
     library.calibrate()
     config = library.home.config_file
     space = library.calibration.space if library.calibration else ""

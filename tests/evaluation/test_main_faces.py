@@ -17,7 +17,7 @@ from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.packs.registry import load_pack
 from faceclust.progress import SilentProgress
 from faceclust.types import UInt8
-from tests.support.sample_photos import COLLINS, HOPPER, portrait, save
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def refuse(*_: object) -> None:
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
     return [
-        save(portrait(COLLINS).resize((300, 300)), tmp_path / "collins.png"),
-        save(Image.new("RGB", (300, 300)), tmp_path / "black.png"),
+        save_photo(load_portrait(COLLINS).resize((300, 300)), tmp_path / "collins.png"),
+        save_photo(Image.new("RGB", (300, 300)), tmp_path / "black.png"),
         tmp_path / "missing.png",
-        save(portrait(HOPPER).resize((240, 300)), tmp_path / "hopper.png"),
+        save_photo(load_portrait(HOPPER).resize((240, 300)), tmp_path / "hopper.png"),
     ]
 
 

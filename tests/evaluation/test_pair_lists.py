@@ -30,7 +30,7 @@ def test_pairs_are_read_and_bad_lines_are_named(tmp_path: Path) -> None:
     assert pairs.left == (("Anna", 1), ("Anna", 1), ("Carl", 3), ("Ben", 1))
     assert pairs.right == (("Anna", 2), ("Ben", 4), ("Carl", 1), ("Carl", 2))
     assert pairs.same.tolist() == [True, False, True, False] and pairs.folds.tolist() == [0, 0, 1, 1]
-    for text, where in (
+    for text, words in (
         ("", ":1"),
         ("1 2 3\n", ":1"),
         ("0\t300\n", ":1"),
@@ -42,7 +42,7 @@ def test_pairs_are_read_and_bad_lines_are_named(tmp_path: Path) -> None:
         ("2\t1\nAnna\t1\t2\n", "announces 4"),
     ):
         path.write_text(text)
-        with pytest.raises(UsageError, match=where) as failure:
+        with pytest.raises(UsageError, match=words) as failure:
             read_pair_list(path)
         assert len(str(failure.value)) < 400
 
@@ -64,10 +64,10 @@ def test_binary_and_missing_files_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("said", [list, np.array, lambda same: [np.bool_(value) for value in same]])
-def test_bin_files_of_every_pickle_protocol(tmp_path: Path, protocol: int, said: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("sequence", [list, np.array, lambda same: [np.bool_(value) for value in same]])
+def test_bin_files_of_every_pickle_protocol(tmp_path: Path, protocol: int, sequence: Callable[[Any], Any]) -> None:
     path = tmp_path / "agedb_30.bin"
-    path.write_bytes(pickle.dumps((PICTURES, said(PAIRS[1])), protocol))
+    path.write_bytes(pickle.dumps((PICTURES, sequence(PAIRS[1])), protocol))
     pairs = read_picture_pairs(path)
     assert pairs.pictures == (PICTURES[0], PICTURES[1], PICTURES[3])  # each once
     assert pairs.left.tolist() == [0, 0] and pairs.right.tolist() == [1, 2]
@@ -206,11 +206,11 @@ def test_hostile_files_are_refused_in_one_line(tmp_path: Path, monkeypatch: pyte
 
 
 def test_forbidden_global_is_named() -> None:
-    for name, said in (
+    for name, global_name in (
         ("a command", "posix.system" if os.name == "posix" else "nt.system"),
         ("builtins", "builtins.eval"),
     ):
-        with pytest.raises(UnsafePickleError, match=f"it names {said}, which is not allowed"):
+        with pytest.raises(UnsafePickleError, match=f"it names {global_name}, which is not allowed"):
             read_pickle(HOSTILE[name])
 
 

@@ -22,8 +22,8 @@ from faceclust.packs.registry import load_pack
 from faceclust.photos.errors import UndecodableError
 from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.pipeline import FaceAnalyser
-from tests.support.labelled_photos import add_faceless, make_labelled, write_pairs
-from tests.support.sample_photos import COLLINS, HOPPER, portrait, variant
+from tests.support.labelled_photos import add_faceless_photo, make_labelled_photos, write_pairs
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_variant
 
 
 def build_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> VerificationPairs:
@@ -50,7 +50,7 @@ def build_faces(chip: np.ndarray, found: Sequence[bool] | None = None) -> MainFa
 
 
 def test_photos_are_found_with_any_suffix(tmp_path: Path) -> None:
-    folder = make_labelled(tmp_path / "photos")
+    folder = make_labelled_photos(tmp_path / "photos")
     (folder / "Collins" / "Collins_0001.txt").write_text("no photo")
     pairs = load_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
     assert {Path(name).suffix for name in pairs.names} == {".jpg", ".png", ".webp", ".JPG"}
@@ -61,7 +61,7 @@ def test_photos_are_found_with_any_suffix(tmp_path: Path) -> None:
 
 
 def test_missing_photos_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
-    folder = make_labelled(tmp_path / "photos", each=3)
+    folder = make_labelled_photos(tmp_path / "photos", photos_each=3)
     file = write_pairs(tmp_path / "pairs.txt")
     with pytest.raises(UsageError) as failure:
         load_pairs(folder, file)
@@ -73,7 +73,7 @@ def test_missing_photos_are_counted_and_the_first_is_named(tmp_path: Path) -> No
 
 
 def test_invalid_combinations_are_refused(tmp_path: Path) -> None:
-    folder = make_labelled(tmp_path / "photos", each=2)
+    folder = make_labelled_photos(tmp_path / "photos", photos_each=2)
     file = tmp_path / "pairs.txt"
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tCollins\t2\n")
     with pytest.raises(UsageError, match="one kind only"):
@@ -144,7 +144,7 @@ def crops() -> list[bytes]:
     template = crop_detections(np.zeros((112, 112, 3), np.uint8)).landmarks[0]
     chips = []
     for person, number in ((COLLINS, 0), (COLLINS, 2), (HOPPER, 0), (HOPPER, 2)):
-        pixels = np.asarray(variant(person, number))
+        pixels = np.asarray(make_variant(person, number))
         face = analyser.refine(pixels, analyser.detect(pixels))
         matrices = chip_transforms(face.landmarks[:1], template)
         chips.append(Image.fromarray(cut_chips(pixels, matrices, (112, 112))[0]))
@@ -161,7 +161,7 @@ def test_aligned_crops_are_not_detected_again(tmp_path: Path, crops: list[bytes]
     scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=True)
     assert scores.protocol.accuracy == 1
     # A chip cut from the crop equals the one cut from the whole portrait, except for resampling.
-    pixels = np.asarray(portrait(COLLINS).resize((360, 360)))
+    pixels = np.asarray(load_portrait(COLLINS).resize((360, 360)))
     analyser = FaceAnalyser(pack)
     whole = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
     apart = pack.embedder.radius * (whole[0] / np.linalg.norm(whole) - faces.chip[0] / np.linalg.norm(faces.chip[0]))
@@ -192,7 +192,7 @@ def test_measurements_are_cached_for_pictures_in_memory(crops: list[bytes], monk
 
 
 def test_each_picture_can_have_its_own_degradation(tmp_path: Path) -> None:
-    folder, pack = make_labelled(tmp_path, each=1), load_pack("dlib")
+    folder, pack = make_labelled_photos(tmp_path, photos_each=1), load_pack("dlib")
     paths = sorted(folder.glob("*/*.jpg"))
     plain = find_main_faces(paths, pack, workers=1)
     degraded = find_main_faces(paths, pack, degradation=[Downscaling(2.0), None], workers=1)
@@ -214,9 +214,9 @@ def test_invalid_crops_have_no_face(tmp_path: Path) -> None:
 
 
 def test_detector_runs_on_pictures_in_memory(tmp_path: Path) -> None:
-    add_faceless(tmp_path)
+    add_faceless_photo(tmp_path)
     pictures = [
-        *encode_pictures([portrait(HOPPER).resize((240, 300))]),
+        *encode_pictures([load_portrait(HOPPER).resize((240, 300))]),
         (tmp_path / "Nobody/Nobody_0001.jpg").read_bytes(),
     ]
     faces = find_main_faces(pictures, load_pack("dlib"), workers=1)
@@ -224,7 +224,7 @@ def test_detector_runs_on_pictures_in_memory(tmp_path: Path) -> None:
 
 
 def test_missing_person_folder_is_reported(tmp_path: Path) -> None:
-    folder = make_labelled(tmp_path / "photos", each=2)
+    folder = make_labelled_photos(tmp_path / "photos", photos_each=2)
     file = tmp_path / "pairs.txt"
     file.write_text("1\t1\nCollins\t1\t2\nCollins\t1\tAbdullah\t1\n")
     with pytest.raises(UsageError, match="the folder 'Abdullah' is missing or has no photos"):

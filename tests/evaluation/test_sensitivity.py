@@ -15,7 +15,7 @@ from faceclust.evaluation.degradations import Downscaling
 from faceclust.evaluation.main_faces import MainFaces
 from faceclust.evaluation.sensitivity import _downscale_to_width, choose_pairs, measure_degradations
 from faceclust.packs.registry import load_pack
-from tests.support.labelled_photos import make_labelled, write_pairs
+from tests.support.labelled_photos import make_labelled_photos, write_pairs
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_sample_has_at_most_max_photos(folder: Path) -> None:
 
 
 def test_pairs_of_a_list_can_be_sampled(tmp_path: Path) -> None:
-    folder = make_labelled(tmp_path / "photos")
+    folder = make_labelled_photos(tmp_path / "photos")
     file = write_pairs(tmp_path / "pairs.txt", times=200)
     pairs = choose_pairs(folder, file)
     assert len(pairs.same) == 2400 and len(pairs.pictures) == 8
@@ -63,7 +63,7 @@ def test_pairs_of_a_list_can_be_sampled(tmp_path: Path) -> None:
 
 
 def test_too_few_pairs_are_refused_before_any_work(tmp_path: Path) -> None:
-    folder = make_labelled(tmp_path / "photos")
+    folder = make_labelled_photos(tmp_path / "photos")
     with pytest.raises(UsageError, match="too few pairs to measure VAL at FAR 1e-3"):
         choose_pairs(folder, write_pairs(tmp_path / "pairs.txt"))
     with pytest.raises(UsageError, match="too few pairs to measure"):
@@ -89,7 +89,7 @@ def test_faces_are_reduced_but_never_enlarged() -> None:
 def test_width_is_skipped_if_most_faces_are_narrower_and_no_face_means_val_0(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = make_labelled(tmp_path / "photos")
+    folder = make_labelled_photos(tmp_path / "photos")
     pairs = choose_pairs(folder, write_pairs(tmp_path / "pairs.txt", times=200))
     n = len(pairs.pictures)
 

@@ -20,7 +20,7 @@ from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from faceclust.packs.verify import check_files, require_files
 from tests.support import synthetic_people, tiny_models
-from tests.support.pack_builders import MODEL, zip_of
+from tests.support.pack_builders import MODEL, make_zip
 
 OPTIONS = {"template": "arcface", "colour": "rgb", "mean": 127.5, "scale": 127.5}
 
@@ -45,7 +45,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shipped"
     folder.mkdir()
     manifest = synthetic_people.write_detector(tmp_path / "source")
-    tiny_models.embedder(tmp_path / "source" / "vectors.onnx", batch=1)
+    tiny_models.write_embedder(tmp_path / "source" / "vectors.onnx", batch=1)
     text = manifest.read_text()
     text = (
         text[: text.index("[embedder]")]
@@ -115,7 +115,7 @@ def test_file_names_do_not_matter_if_the_hash_is_known(shipped: Path, tmp_path: 
 
 def test_installed_files_need_not_be_given_again(shipped: Path) -> None:
     add_known_pack("marks", [shipped / "marks.onnx", shipped / "vectors.onnx"])
-    other = tiny_models.embedder(shipped / "other" / "vectors.onnx", batch=8)
+    other = tiny_models.write_embedder(shipped / "other" / "vectors.onnx", batch=8)
     with pytest.raises(PackError, match=r"is not the vectors\.onnx of the pack"):
         add_known_pack("marks", [other])
     add_known_pack("marks", [other], overwrite=True)
@@ -147,7 +147,7 @@ def test_a_wrong_file_is_refused_and_nothing_is_installed(shipped: Path, tmp_pat
 
 
 def test_models_are_tried_before_they_are_installed(shipped: Path) -> None:
-    wrong = tiny_models.embedder(shipped / "vectors.onnx", (96, 96))
+    wrong = tiny_models.write_embedder(shipped / "vectors.onnx", (96, 96))
     with pytest.raises(PackError, match=r"vectors\.onnx takes any×3×96×96; the manifest's chips are 112×112"):
         add_known_pack("marks", [shipped / "marks.onnx", wrong])
     assert not (user_models_folder() / "marks").exists() and staging_folders() == []
@@ -172,7 +172,7 @@ def corrupted_zips(folder: Path) -> list[Path]:
     """Write zips of one ONNX file, each corrupted at another position."""
     paths = []
     for name, method in (("stored", zipfile.ZIP_STORED), ("lzma", zipfile.ZIP_LZMA), ("bz", zipfile.ZIP_BZIP2)):
-        intact = zip_of(MODEL, name="m.onnx", method=method)
+        intact = make_zip(MODEL, name="m.onnx", method=method)
         directory = intact.rindex(b"PK\x01\x02")
         for position in (len(intact) // 2, directory + 5, directory + 30, len(intact) - 6):
             paths.append(folder / f"{name}-{position}.zip")
@@ -238,7 +238,7 @@ def test_an_invalid_manifest_is_refused(tmp_path: Path, old: str, new: str, word
 
 
 def add_model(tmp_path: Path, model: dict[str, object], **more: object) -> AddedPack:
-    return add_custom_model(tiny_models.embedder(tmp_path / "my.onnx", **model), own_model(**more))  # type: ignore[arg-type]
+    return add_custom_model(tiny_models.write_embedder(tmp_path / "my.onnx", **model), own_model(**more))  # type: ignore[arg-type]
 
 
 def test_a_single_model_becomes_a_pack(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_missing_detector_is_reported_with_the_next_command(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["my:model?.onnx", "é" * 100 + ".onnx", "agreed-to.txt", "x.part", " .onnx"])
 def test_unusable_file_names_are_replaced(tmp_path: Path, name: str) -> None:
-    add_custom_model(tiny_models.embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
+    add_custom_model(tiny_models.write_embedder(tmp_path / "made.onnx").rename(tmp_path / name), own_model())
     require_files(load_pack("mine"))
     assert load_pack("mine").embedder.file == "model.onnx"
 
@@ -301,7 +301,7 @@ def test_restrictions_of_the_detectors_licence_apply_to_the_new_pack(tmp_path: P
     add_pack_from_manifest(manifest, [], accept_terms=lambda pack: asked.append(f"{pack.name} in {pack.folder}"))
     assert asked == [f"marks in {user_models_folder() / 'marks'}"]
     add_custom_model(
-        tiny_models.embedder(tmp_path / "my.onnx"),
+        tiny_models.write_embedder(tmp_path / "my.onnx"),
         own_model(detector="marks", licence="MIT"),
         accept_terms=lambda pack: asked.append(pack.name),
     )

@@ -20,21 +20,21 @@ from faceclust.installer.pull import pull_pack
 from faceclust.packs.registry import load_pack, user_models_folder
 from faceclust.packs.verify import check_files, pack_state
 from tests.support.http_server import (
+    Fault,
     Proxy,
     Server,
-    Trick,
-    answer,
-    cut_off,
-    endless,
-    instead,
-    lead_to,
-    other_range,
-    rest_of_another,
-    serving,
+    cut_connection,
+    ignore_range,
+    redirect_to,
+    replace_content,
+    respond_with,
+    run_server,
+    send_endlessly,
+    send_rest_of_changed_file,
+    send_wrong_range,
     stall,
-    whole,
 )
-from tests.support.pack_builders import MODEL, manifest_text, put_in, zip_of
+from tests.support.pack_builders import MODEL, build_manifest, install_manifest, make_zip
 
 HASTY = RetryPolicy(read_timeout=0.4, connect_timeout=2, max_attempts=3, initial_delay=0.01)
 HALF = len(MODEL) // 2
@@ -50,13 +50,13 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with serving(Server({"/mine/model.onnx": MODEL})) as one:
+    with run_server(Server({"/mine/model.onnx": MODEL})) as one:
         yield one
 
 
 @pytest.fixture
 def folder() -> Path:
-    return put_in(manifest_text())
+    return install_manifest(build_manifest())
 
 
 class RecordedProgress:
@@ -79,8 +79,8 @@ class RecordedProgress:
         pass
 
 
-def pull(server: Server, *tricks: Trick, recorded: RecordedProgress | None = None, mirror: str | None = None) -> None:
-    server.tricks[:] = tricks
+def pull(server: Server, *tricks: Fault, recorded: RecordedProgress | None = None, mirror: str | None = None) -> None:
+    server.faults[:] = tricks
     pull_pack(load_pack("mine"), mirror=mirror or server.url, retry_policy=HASTY, progress=recorded)
 
 
@@ -100,28 +100,28 @@ def test_pull_downloads_the_files_in_the_manifest(server: Server, folder: Path) 
     pack = load_pack("mine")
     assert pack_state(pack, check_files(pack)) == "installed"
     pull(server)
-    assert len(server.asked) == 1  # the second pull makes no request
+    assert len(server.requests) == 1  # the second pull makes no request
 
 
 @pytest.mark.parametrize(
     ("tricks", "ranges"),
     [
-        ([cut_off(HALF)], [None, f"bytes={HALF}-"]),
-        ([cut_off(HALF, mark=False)], [None, f"bytes={HALF}-"]),
-        ([cut_off(0)], [None, None]),
-        ([cut_off(HALF), whole], [None, f"bytes={HALF}-"]),
-        ([cut_off(HALF), answer(416)], [None, f"bytes={HALF}-", None]),
-        ([cut_off(HALF), other_range], [None, f"bytes={HALF}-", None]),
-        ([cut_off(HALF), rest_of_another], [None, f"bytes={HALF}-", None]),
+        ([cut_connection(HALF)], [None, f"bytes={HALF}-"]),
+        ([cut_connection(HALF, with_etag=False)], [None, f"bytes={HALF}-"]),
+        ([cut_connection(0)], [None, None]),
+        ([cut_connection(HALF), ignore_range], [None, f"bytes={HALF}-"]),
+        ([cut_connection(HALF), respond_with(416)], [None, f"bytes={HALF}-", None]),
+        ([cut_connection(HALF), send_wrong_range], [None, f"bytes={HALF}-", None]),
+        ([cut_connection(HALF), send_rest_of_changed_file], [None, f"bytes={HALF}-", None]),
         ([stall(HALF)], [None, f"bytes={HALF}-"]),
         ([stall(HALF), stall(HALF)], [None, f"bytes={HALF}-", f"bytes={HALF}-"]),
-        ([answer(500), answer(503, Retry_After="0")], [None, None, None]),
-        ([instead(MODEL[:HALF], length=None)], [None, f"bytes={HALF}-"]),
-        ([instead(MODEL, length=None)], [None]),
+        ([respond_with(500), respond_with(503, Retry_After="0")], [None, None, None]),
+        ([replace_content(MODEL[:HALF], length=None)], [None, f"bytes={HALF}-"]),
+        ([replace_content(MODEL, length=None)], [None]),
     ],
 )
 def test_errors_that_go_away_are_retried(
-    server: Server, folder: Path, tricks: list[Trick], ranges: list[str | None]
+    server: Server, folder: Path, tricks: list[Fault], ranges: list[str | None]
 ) -> None:
     pull(server, *tricks)
     assert (folder / "model.onnx").read_bytes() == MODEL and files_in(folder) == COMPLETE
@@ -129,13 +129,13 @@ def test_errors_that_go_away_are_retried(
 
 
 def test_only_the_same_version_is_resumed(server: Server, folder: Path) -> None:
-    pull(server, cut_off(HALF))
-    assert "If-Range" in server.asked[1][1]
+    pull(server, cut_connection(HALF))
+    assert "If-Range" in server.requests[1][1]
     (folder / "model.onnx").unlink()
     old = MODEL[::-1]
     server.files["/mine/model.onnx"] = old
     with pytest.raises(PackError):
-        pull(server, cut_off(HALF), answer(500), answer(500), answer(500))
+        pull(server, cut_connection(HALF), respond_with(500), respond_with(500), respond_with(500))
     assert (folder / "model.onnx.part").read_bytes() == old[:HALF]
     server.files["/mine/model.onnx"] = MODEL  # another ETag: the server sends the whole file
     pull(server)
@@ -146,30 +146,38 @@ def test_only_the_same_version_is_resumed(server: Server, folder: Path) -> None:
     ("tricks", "words", "left"),
     [
         (
-            [cut_off(HALF), answer(500), answer(500), answer(500)],
+            [cut_connection(HALF), respond_with(500), respond_with(500), respond_with(500)],
             "200,000 of 400,000 bytes: the server resp",
             PARTIAL,
         ),
         ([stall(10)] * 3, "the download stalled", PARTIAL),
-        ([cut_off(HALF)] + [answer(429)] * 3, "429", PARTIAL),
-        ([answer(503)] * 3, "503", ["pack.toml"]),
-        ([answer(401)], "401", ["pack.toml"]),
-        ([answer(206)], "206", ["pack.toml"]),
-        ([instead(bytes(len(MODEL)))], "was removed: its SHA-256 is not", ["pack.toml"]),
-        ([cut_off(HALF), rest_of_another, instead(bytes(len(MODEL)))], "was removed", ["pack.toml"]),
-        ([instead(MODEL + b"x")], "it has '400001' bytes", ["pack.toml"]),
-        ([instead(MODEL + b"x", length=None)], "more than 400,000", ["pack.toml"]),
-        ([instead(MODEL[:5])], "is another file", ["pack.toml"]),
-        ([instead(MODEL, Content_Encoding="gzip")], "content encoding 'gzip'", ["pack.toml"]),
-        ([answer(404), answer(404)], "is not at", ["pack.toml"]),
-        ([lead_to("http://models.example/x")], "not https", ["pack.toml"]),
-        ([lead_to("file:///etc/passwd")], "not https", ["pack.toml"]),
-        ([lead_to("/mine/model.onnx")] * 11, "redirects too often", ["pack.toml"]),
-        ([cut_off(HALF)] + [answer(416), cut_off(HALF)] * 3, "a different file each time", ["pack.toml"]),
+        ([cut_connection(HALF)] + [respond_with(429)] * 3, "429", PARTIAL),
+        ([respond_with(503)] * 3, "503", ["pack.toml"]),
+        ([respond_with(401)], "401", ["pack.toml"]),
+        ([respond_with(206)], "206", ["pack.toml"]),
+        ([replace_content(bytes(len(MODEL)))], "was removed: its SHA-256 is not", ["pack.toml"]),
+        (
+            [cut_connection(HALF), send_rest_of_changed_file, replace_content(bytes(len(MODEL)))],
+            "was removed",
+            ["pack.toml"],
+        ),
+        ([replace_content(MODEL + b"x")], "it has '400001' bytes", ["pack.toml"]),
+        ([replace_content(MODEL + b"x", length=None)], "more than 400,000", ["pack.toml"]),
+        ([replace_content(MODEL[:5])], "is another file", ["pack.toml"]),
+        ([replace_content(MODEL, Content_Encoding="gzip")], "content encoding 'gzip'", ["pack.toml"]),
+        ([respond_with(404), respond_with(404)], "is not at", ["pack.toml"]),
+        ([redirect_to("http://models.example/x")], "not https", ["pack.toml"]),
+        ([redirect_to("file:///etc/passwd")], "not https", ["pack.toml"]),
+        ([redirect_to("/mine/model.onnx")] * 11, "redirects too often", ["pack.toml"]),
+        (
+            [cut_connection(HALF)] + [respond_with(416), cut_connection(HALF)] * 3,
+            "a different file each time",
+            ["pack.toml"],
+        ),
     ],
 )
 def test_persistent_errors_give_a_one_line_error(
-    server: Server, folder: Path, tricks: list[Trick], words: str, left: list[str]
+    server: Server, folder: Path, tricks: list[Fault], words: str, left: list[str]
 ) -> None:
     with pytest.raises(PackError) as failure:
         pull(server, *tricks)
@@ -185,13 +193,13 @@ def test_persistent_errors_give_a_one_line_error(
 def test_downloads_stop_at_the_size_of_the_file(server: Server, folder: Path) -> None:
     recorded = RecordedProgress()
     with pytest.raises(PackError, match="more than 400,000"):
-        pull(server, endless, recorded=recorded)
+        pull(server, send_endlessly, recorded=recorded)
     assert recorded.done <= len(MODEL) and files_in(folder) == ["pack.toml"]
 
 
 def test_redirects_are_followed(server: Server, folder: Path) -> None:
     server.files["/elsewhere"] = MODEL
-    pull(server, lead_to("/elsewhere"))
+    pull(server, redirect_to("/elsewhere"))
     assert server.paths == ["/mine/model.onnx", "/elsewhere"] and files_in(folder) == COMPLETE
 
 
@@ -227,15 +235,15 @@ def test_a_mirror_of_another_file_is_refused(folder: Path) -> None:
 
 def test_a_password_in_a_url_is_sent_but_never_shown(server: Server, folder: Path) -> None:
     with pytest.raises(PackError) as failure:
-        pull(server, answer(401), mirror=server.url.replace("//", "//anna:secret@"))
-    assert server.asked[0][1]["Authorization"].startswith("Basic ")
+        pull(server, respond_with(401), mirror=server.url.replace("//", "//anna:secret@"))
+    assert server.requests[0][1]["Authorization"].startswith("Basic ")
     assert "secret" not in str(failure.value)
 
 
 def test_passwords_are_not_sent_to_redirect_targets(server: Server, folder: Path) -> None:
-    with serving(Server({"/x": MODEL})) as other:
-        pull(server, lead_to(f"{other.url}/x"), mirror=server.url.replace("//", "//anna:secret@"))
-    assert "Authorization" in server.asked[0][1] and "Authorization" not in other.asked[0][1]
+    with run_server(Server({"/x": MODEL})) as other:
+        pull(server, redirect_to(f"{other.url}/x"), mirror=server.url.replace("//", "//anna:secret@"))
+    assert "Authorization" in server.requests[0][1] and "Authorization" not in other.requests[0][1]
 
 
 def test_https_redirects_to_https_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -261,14 +269,14 @@ def test_https_redirects_to_https_only(monkeypatch: pytest.MonkeyPatch, folder: 
 def test_proxy_variables_of_the_environment_are_respected(
     server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(Server({}, Proxy)) as proxy:
+    with run_server(Server({}, Proxy)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         pull(server)
-        assert proxy.paths == [f"{server.url}/mine/model.onnx"] and len(server.asked) == 1
+        assert proxy.paths == [f"{server.url}/mine/model.onnx"] and len(server.requests) == 1
         (folder / "model.onnx").unlink()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         pull(server)
-        assert len(proxy.asked) == 1 and len(server.asked) == 2
+        assert len(proxy.requests) == 1 and len(server.requests) == 2
         (folder / "model.onnx").unlink()
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(PackError, match="could not be downloaded"):
@@ -293,13 +301,13 @@ def test_an_unreachable_server(folder: Path) -> None:
 
 
 def test_a_pack_without_urls_cannot_be_pulled(folder: Path) -> None:
-    put_in("\n".join(line for line in manifest_text().splitlines() if not line.startswith("url")))
+    install_manifest("\n".join(line for line in build_manifest().splitlines() if not line.startswith("url")))
     with pytest.raises(PackError, match="its manifest has no URLs"):
         pull_pack(load_pack("mine"))
 
 
 def test_a_pack_without_hashes_cannot_be_pulled(folder: Path) -> None:
-    put_in(manifest_text(content=None))
+    install_manifest(build_manifest(content=None))
     with pytest.raises(PackError, match="no official hashes") as failure:
         pull_pack(load_pack("mine"), mirror="http://127.0.0.1:1")
     assert "faceclust models add --pack mine" in str(failure.value.hint)
@@ -309,18 +317,18 @@ def test_the_embedded_pack_needs_nothing() -> None:
     assert pull_pack(load_pack("dlib")) == []
 
 
-@pytest.mark.parametrize("tricks", [[], [cut_off(50)]])
-def test_a_zip_is_unpacked_and_deleted(server: Server, folder: Path, tricks: list[Trick]) -> None:
-    archive = zip_of(MODEL)
-    put_in(manifest_text(archive=archive))
+@pytest.mark.parametrize("tricks", [[], [cut_connection(50)]])
+def test_a_zip_is_unpacked_and_deleted(server: Server, folder: Path, tricks: list[Fault]) -> None:
+    archive = make_zip(MODEL)
+    install_manifest(build_manifest(archive=archive))
     server.files = {"/mine/all.zip": archive}
     pull(server, *tricks)
     assert (folder / "model.onnx").read_bytes() == MODEL and files_in(folder) == COMPLETE
 
 
 def test_a_mirror_may_be_the_zip_itself(server: Server, folder: Path) -> None:
-    archive = zip_of(MODEL)
-    put_in(manifest_text(archive=archive))
+    archive = make_zip(MODEL)
+    install_manifest(build_manifest(archive=archive))
     server.files = {"/x/all.zip": archive}
     pull(server, mirror=f"{server.url}/x/all.zip")
     assert files_in(folder) == COMPLETE and server.paths == ["/x/all.zip"]
@@ -330,17 +338,17 @@ def test_a_mirror_may_be_the_zip_itself(server: Server, folder: Path) -> None:
     ("archive", "words"),
     [
         (b"not a zip" * 100, "cannot extract"),
-        (zip_of(MODEL, name="other.onnx"), r"does not contain in/m\.onnx"),
-        (zip_of(bytes(50_000_000)), "larger than 400,000 bytes"),
-        (zip_of(bytes(len(MODEL))), "another SHA-256 than expected"),
-        (zip_of(MODEL)[:-200], "cannot extract"),
-        (zip_of(MODEL).replace(MODEL[:9], b"x" * 9), "cannot extract"),
+        (make_zip(MODEL, name="other.onnx"), r"does not contain in/m\.onnx"),
+        (make_zip(bytes(50_000_000)), "larger than 400,000 bytes"),
+        (make_zip(bytes(len(MODEL))), "another SHA-256 than expected"),
+        (make_zip(MODEL)[:-200], "cannot extract"),
+        (make_zip(MODEL).replace(MODEL[:9], b"x" * 9), "cannot extract"),
     ],
 )
 def test_wrong_or_damaged_zips_are_refused(server: Server, folder: Path, archive: bytes, words: str) -> None:
     if archive[-200:-100] != b"" and words == "cannot extract" and b"x" * 9 in archive:
-        archive = zip_of(MODEL, method=0).replace(MODEL[:9], b"x" * 9)  # a wrong checksum
-    put_in(manifest_text(archive=archive))
+        archive = make_zip(MODEL, method=0).replace(MODEL[:9], b"x" * 9)  # a wrong checksum
+    install_manifest(build_manifest(archive=archive))
     server.files = {"/mine/all.zip": archive}
     with pytest.raises(PackError, match=words):
         pull(server)
@@ -364,9 +372,9 @@ def test_a_partial_file_of_unknown_origin_is_discarded(server: Server, folder: P
 
 def test_a_partial_file_of_another_version_is_discarded(server: Server, folder: Path) -> None:
     with pytest.raises(PackError):
-        pull(server, cut_off(HALF), *[answer(500)] * 3)
+        pull(server, cut_connection(HALF), *[respond_with(500)] * 3)
     newer = MODEL[100:]
-    put_in(manifest_text(content=newer))
+    install_manifest(build_manifest(content=newer))
     server.files["/mine/model.onnx"] = newer
     pull(server)
     assert (folder / "model.onnx").read_bytes() == newer and server.ranges[-1] is None
@@ -374,10 +382,10 @@ def test_a_partial_file_of_another_version_is_discarded(server: Server, folder: 
 
 def test_another_mirror_can_resume_a_download(server: Server, folder: Path) -> None:
     with pytest.raises(PackError):
-        pull(server, cut_off(HALF), *[answer(500)] * 3)
-    with serving(Server({"/mine/model.onnx": MODEL})) as other:
+        pull(server, cut_connection(HALF), *[respond_with(500)] * 3)
+    with run_server(Server({"/mine/model.onnx": MODEL})) as other:
         pull(other)
-        assert other.ranges == [f"bytes={HALF}-"] and "If-Range" not in other.asked[0][1]
+        assert other.ranges == [f"bytes={HALF}-"] and "If-Range" not in other.requests[0][1]
     assert files_in(folder) == COMPLETE
 
 
@@ -385,7 +393,7 @@ def test_too_little_space_is_reported_first(server: Server, folder: Path, monkey
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Disk(10**9, 10**9 - 1000, 1000))
     with pytest.raises(PackError, match="only 1,000 are free"):
         pull(server)
-    assert not server.asked and files_in(folder) == ["pack.toml"]
+    assert not server.requests and files_in(folder) == ["pack.toml"]
 
 
 def test_a_full_disk_keeps_the_partial_file(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,19 +425,19 @@ def test_a_full_disk_keeps_the_partial_file(server: Server, folder: Path, monkey
 
 @pytest.mark.parametrize("wrong", ["a file", "a link to nowhere"])
 def test_a_pack_folder_that_cannot_be_created(server: Server, wrong: str) -> None:
-    put_in(manifest_text())
+    install_manifest(build_manifest())
     pack = load_pack("mine")
     shutil.rmtree(pack.folder)
     pack.folder.write_text("in the way") if wrong == "a file" else pack.folder.symlink_to("/nowhere/at/all")
     with pytest.raises(PackError, match=r"cannot be written|cannot be used"):
         pull_pack(pack, mirror=server.url, retry_policy=HASTY)
-    assert not server.asked
+    assert not server.requests
 
 
 def test_a_locked_pack_is_not_pulled(server: Server, folder: Path) -> None:
     with filelock.FileLock(user_models_folder() / ".mine.lock"), pytest.raises(PackError, match="another faceclust"):
         pull(server)
-    assert not server.asked
+    assert not server.requests
     pull(server)
 
 
@@ -465,7 +473,7 @@ def test_recovery_from_a_crash_at_any_step(server: Server, folder: Path, monkeyp
         monkeypatch.setattr(Path, "replace", crash(replace))
         monkeypatch.setattr(Path, "unlink", crash(unlink))
         try:
-            pull(server, cut_off(HALF))
+            pull(server, cut_connection(HALF))
         except SystemExit:
             pass
         finally:

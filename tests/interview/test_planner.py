@@ -11,7 +11,7 @@ from faceclust.people.persons import build_persons
 from faceclust.people.replay import Label, ReplayedAnswers
 from faceclust.people.similarity import NEAREST_GROUPS, GroupDistances, match_probability, outlier_probability
 from faceclust.types import Clustering, FaceTable
-from tests.support.people_builders import clustering, groups_of
+from tests.support.people_builders import make_clustering, make_groups
 
 RADIUS = 3.15
 
@@ -56,7 +56,7 @@ class World:
         )
 
     def groups(self) -> Clustering:
-        return clustering(self.labels)
+        return make_clustering(self.labels)
 
     def ask(
         self,
@@ -67,7 +67,7 @@ class World:
         thorough: bool = False,
     ) -> list[Question]:
         answers = answers or ReplayedAnswers({})
-        persons = build_persons(groups_of(self.labels), answers, self.photo_of)
+        persons = build_persons(make_groups(self.labels), answers, self.photo_of)
         settled = {face for person in persons for face in person.face_ids} | answers.labels.keys()
         state = InterviewState(
             persons,

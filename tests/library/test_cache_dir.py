@@ -10,7 +10,7 @@ import pytest
 from faceclust import Library
 from faceclust.errors import CacheError
 from faceclust.store.find_library import enclosing_library
-from tests.support.sample_photos import COLLINS, HOPPER, make_library, save, variant
+from tests.support.sample_photos import COLLINS, HOPPER, make_library, make_variant, save_photo
 
 
 def file_times(folder: Path) -> dict[Path, int]:
@@ -24,7 +24,7 @@ def names(library: Library) -> set[str | None]:
 def test_earlier_names_and_caches_are_still_read(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
-    save(variant(HOPPER, 1), library.root / "2019/new.jpg")
+    save_photo(make_variant(HOPPER, 1), library.root / "2019/new.jpg")
     before = file_times(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "one")
     result = moved.scan(workers=0)
@@ -75,13 +75,13 @@ def test_forgetting_erases_every_cache_folder(collins: tuple[Library, int, set[s
 
 def test_a_library_is_found_by_its_cache_folder(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
-    save(variant(HOPPER, 1), photos / "deep/a.jpg")
+    save_photo(make_variant(HOPPER, 1), photos / "deep/a.jpg")
     assert enclosing_library(photos / "deep") is None
     Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)
     assert enclosing_library(photos / "deep") == photos
     assert Library.for_scan([photos / "deep"]).root == photos
     shutil.rmtree(tmp_path / "caches")
-    with pytest.raises(CacheError, match="not there"):
+    with pytest.raises(CacheError, match="is missing"):
         Library.for_scan([photos / "deep"])
     Library(photos, cache_dir=tmp_path / "caches").scan(workers=0)  # created again
     assert len(Library(photos).occurrences) == 1
@@ -91,7 +91,7 @@ def test_an_unmounted_disk_is_not_taken_for_an_empty_library(library: Library, t
     assert not library.home.seems_unmounted()
     moved = Library(library.root, cache_dir=tmp_path / "caches")
     moved.scan(workers=0)
-    save(variant(HOPPER, 1), library.root / "new.jpg")
+    save_photo(make_variant(HOPPER, 1), library.root / "new.jpg")
     moved.scan(workers=0)
     assert not moved.home.seems_unmounted()
     shutil.rmtree(library.root)

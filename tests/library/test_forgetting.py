@@ -19,8 +19,8 @@ from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
 from faceclust.library.status import library_status
 from faceclust.people.forgotten_faces import collect_forgotten_faces
-from tests.support.pack_scenarios import install_other_boxes
-from tests.support.sample_photos import COLLINS, HOPPER, save, variant
+from tests.support.pack_scenarios import install_other_detector
+from tests.support.sample_photos import COLLINS, HOPPER, make_variant, save_photo
 
 NameOfFace = Callable[[Library], dict[str, str]]
 
@@ -119,7 +119,7 @@ def test_nothing_is_left_and_other_people_are_unchanged(both: tuple[Library, dic
 
 def test_still_cached_counts_faces_forgotten_earlier(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
-    install_other_boxes()
+    install_other_detector()
     Library(library.root, pack="second").scan(workers=0)
     plan = library.plan_forget(COLLINS)
     assert plan.still_cached == 0 and len(plan.caches) == 8
@@ -289,7 +289,7 @@ def test_another_photo_at_the_old_path_is_not_forgotten(both: tuple[Library, dic
     """Numbered scans without dates, and one inserted before the others."""
     library, _ = both
     for number in range(2):
-        variant(COLLINS, number).save(library.root / f"{number + 1}.png")
+        make_variant(COLLINS, number).save(library.root / f"{number + 1}.png")
     library.scan(workers=0)
     first = next(occurrence.face_id for occurrence in library.occurrences if occurrence.photo == "1.png")
     second = next(occurrence.face_id for occurrence in library.occurrences if occurrence.photo == "2.png")
@@ -297,7 +297,7 @@ def test_another_photo_at_the_old_path_is_not_forgotten(both: tuple[Library, dic
     forget(library, "Xaver")
     (library.root / "2.png").rename(library.root / "3.png")
     (library.root / "1.png").rename(library.root / "2.png")
-    variant(COLLINS, 2).save(library.root / "1.png")
+    make_variant(COLLINS, 2).save(library.root / "1.png")
     library.scan(workers=0)
     photos = {occurrence.photo for occurrence in library.occurrences}
     assert "1.png" in photos and "2.png" not in photos
@@ -416,7 +416,7 @@ def test_the_data_folder_and_nested_libraries_are_erased_too(
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: not str(path).startswith(inside) and real(path, mode))
         away = Library(library.root)
-        save(variant(COLLINS, 7), library.root / "2020/new.jpg")
+        save_photo(make_variant(COLLINS, 7), library.root / "2020/new.jpg")
         away.scan(workers=0)
         away.cluster(1.05)
         new = next(occurrence.face_id for occurrence in away.occurrences if occurrence.photo == "2020/new.jpg")

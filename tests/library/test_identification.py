@@ -15,7 +15,15 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.library.identification import IdentificationStatus, IdentifiedFace, IdentifiedPhoto
 from faceclust.scan.examine import PhotoExaminer
-from tests.support.sample_photos import COLLINS, HOPPER, portrait, save, scenery, together, variant
+from tests.support.sample_photos import (
+    COLLINS,
+    HOPPER,
+    join_images,
+    load_portrait,
+    make_scenery,
+    make_variant,
+    save_photo,
+)
 
 Names = Callable[[Library], dict[str, str]]
 
@@ -41,7 +49,7 @@ def test_a_face_on_a_photo_outside_the_library_is_recognised(
 ) -> None:
     library, _, faces = collins
     library.name(faces, COLLINS)
-    new = save(together(variant(HOPPER, 7), variant(COLLINS, 8)), tmp_path / "new.jpg")
+    new = save_photo(join_images(make_variant(HOPPER, 7), make_variant(COLLINS, 8)), tmp_path / "new.jpg")
     before = new.read_bytes()
     hopper, found = identify_one(library, new)
     assert (found.name, found.how) == (COLLINS, IdentificationStatus.RECOGNISED)
@@ -55,10 +63,10 @@ def test_a_face_on_a_photo_outside_the_library_is_recognised(
 def test_the_threshold_decides_who_is_recognised(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, _, faces = collins
     library.name(faces, COLLINS)
-    new = save(variant(HOPPER, 7), tmp_path / "new.jpg")
+    new = save_photo(make_variant(HOPPER, 7), tmp_path / "new.jpg")
     (face,) = identify_one(library, new, threshold=9.0)
     assert face.name == COLLINS and face.certainty == "possible"
-    (face,) = identify_one(library, save(variant(COLLINS, 8), tmp_path / "c.jpg"), threshold=1e-6)
+    (face,) = identify_one(library, save_photo(make_variant(COLLINS, 8), tmp_path / "c.jpg"), threshold=1e-6)
     assert face.name is None
 
 
@@ -108,7 +116,7 @@ def test_a_photo_changed_since_the_scan_is_read_again(library: Library, name_of_
     for person in (COLLINS, HOPPER):
         library.name([face for face, name in names.items() if name == person], person)
     photo = library.root / "2019/collins-0.jpg"
-    save(variant(HOPPER, 6), photo)
+    save_photo(make_variant(HOPPER, 6), photo)
     (face,) = identify_one(library, photo)
     assert (face.name, face.how) == (HOPPER, IdentificationStatus.RECOGNISED)
 
@@ -116,7 +124,7 @@ def test_a_photo_changed_since_the_scan_is_read_again(library: Library, name_of_
 def test_a_name_is_used_once_per_photo(collins: tuple[Library, int, set[str]], tmp_path: Path) -> None:
     library, _, faces = collins
     library.name(faces, COLLINS)
-    twins = save(together(variant(COLLINS, 6), variant(COLLINS, 8)), tmp_path / "twins.jpg")
+    twins = save_photo(join_images(make_variant(COLLINS, 6), make_variant(COLLINS, 8)), tmp_path / "twins.jpg")
     found = identify_one(library, twins)
     assert sorted(face.name or "" for face in found) == ["", COLLINS]
     assert all(face.nearest[0].distance < 1.1 for face in found)
@@ -160,8 +168,8 @@ def test_suggested_faces_count_only_for_people_without_confirmed_ones(
 ) -> None:
     library, _, faces = collins
     stranger = min(library.occurrences_of.keys() - faces)
-    collins_photo = save(variant(COLLINS, 8), tmp_path / "c.jpg")
-    hopper_photo = save(variant(HOPPER, 8), tmp_path / "h.jpg")
+    collins_photo = save_photo(make_variant(COLLINS, 8), tmp_path / "c.jpg")
+    hopper_photo = save_photo(make_variant(HOPPER, 8), tmp_path / "h.jpg")
 
     def names() -> list[str | None]:
         return [face.name for photo in library.identify([collins_photo, hopper_photo]) for face in photo.faces]
@@ -176,7 +184,7 @@ def test_suggested_faces_count_only_for_people_without_confirmed_ones(
 def test_unreadable_photos_are_values_and_stop_nothing(library: Library, tmp_path: Path) -> None:
     library.name(library.faces_in_group(1), "Anna")
     (tmp_path / "text.jpg").write_text("hello")
-    save(scenery(), tmp_path / "nobody.jpg")
+    save_photo(make_scenery(), tmp_path / "nobody.jpg")
     names = ["no.jpg", ".", "text.jpg", "nobody.jpg"]
     found = list(library.identify(tmp_path / name for name in names))
     assert [bool(photo.problem) for photo in found] == [True, True, True, False]
@@ -208,11 +216,11 @@ def test_invalid_arguments_of_identify_are_refused(
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
-    save(variant(COLLINS, 1), folder / "collins.jpg")
-    save(variant(COLLINS, 4), folder / "again.jpg")
-    small = portrait(HOPPER).resize((180, 216))
-    save(together(small, variant(COLLINS, 2)), folder / "both.jpg")
-    save(scenery(), folder / "nobody.jpg")
+    save_photo(make_variant(COLLINS, 1), folder / "collins.jpg")
+    save_photo(make_variant(COLLINS, 4), folder / "again.jpg")
+    small = load_portrait(HOPPER).resize((180, 216))
+    save_photo(join_images(small, make_variant(COLLINS, 2)), folder / "both.jpg")
+    save_photo(make_scenery(), folder / "nobody.jpg")
     (folder / "cut.jpg").write_bytes((folder / "both.jpg").read_bytes()[:4000])
     (folder / "empty.jpg").touch()
     (folder / "loop.jpg").symlink_to("loop.jpg")

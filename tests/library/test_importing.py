@@ -22,10 +22,10 @@ from faceclust.photos.orientation import read_orientation
 from faceclust.types import Box, FaceOccurrence
 from faceclust.xmp.values import stored_box, stored_size
 from tests.support.picasa_files import format_rect64
-from tests.support.programs import program
-from tests.support.sample_photos import COLLINS, HOPPER, save, together, variant
-from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, make_oriented, named_library
-from tests.support.xmp_samples import packet
+from tests.support.programs import find_program
+from tests.support.sample_photos import COLLINS, HOPPER, join_images, make_variant, save_photo
+from tests.support.xmp_round_trip import ORIENTATIONS, RAW_ORIENTATIONS, make_named_library, make_oriented
+from tests.support.xmp_samples import build_packet
 
 _INVERSE = {6: 8, 8: 6}
 
@@ -34,16 +34,16 @@ _INVERSE = {6: 8, 8: 6}
 def rotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same two people on one photo for each of the eight orientations, in several formats."""
     root = tmp_path_factory.mktemp("rotated") / "photos"
-    upright = np.asarray(together(variant(COLLINS, 1), variant(HOPPER, 2)))
+    upright = np.asarray(join_images(make_variant(COLLINS, 1), make_variant(HOPPER, 2)))
     for orientation in range(1, 9):
         stored = apply_orientation(upright, _INVERSE.get(orientation, orientation))
         picture = Image.fromarray(np.ascontiguousarray(stored))
         for number, ending in enumerate(("jpg", "png", "tif", "webp")):
             picture.putpixel((0, 0), (orientation, number, 0))  # gives each file its own content
-            save(picture, root / f"{orientation}.{ending}", orientation=orientation)
+            save_photo(picture, root / f"{orientation}.{ending}", orientation=orientation)
     for orientation in (1, 6):  # whose decoder rotates the picture itself
         stored = apply_orientation(upright, _INVERSE.get(orientation, orientation))
-        save(Image.fromarray(np.ascontiguousarray(stored)), root / f"{orientation}.heic", orientation=orientation)
+        save_photo(Image.fromarray(np.ascontiguousarray(stored)), root / f"{orientation}.heic", orientation=orientation)
     library = Library(root)
     library.scan(workers=0)
     return root
@@ -112,7 +112,9 @@ def write_by_exiftool(
         arguments += [*exiftool_options(boxes, scheme, chosen), str(target), "-execute"]
     listed = library.root.parent / "arguments"
     listed.write_text("\n".join(arguments) + "\n", encoding="utf-8")
-    subprocess.run([program("exiftool"), "-q", "-q", "-@", listed, "-common_args", "-overwrite_original"], check=True)
+    subprocess.run(
+        [find_program("exiftool"), "-q", "-q", "-@", listed, "-common_args", "-overwrite_original"], check=True
+    )
 
 
 def has_true_names(library: Library) -> bool:
@@ -183,19 +185,19 @@ def write_sidecar(library: Library, photo: str, regions: list[tuple[Box, str]], 
         f'<MP:RegionInfo rdf:parseType="Resource"><MPRI:Regions><rdf:Bag>{items}</rdf:Bag></MPRI:Regions>'
         f"</MP:RegionInfo>{extra}</rdf:Description>"
     )
-    (library.root / f"{photo}.xmp").write_bytes(packet(body))
+    (library.root / f"{photo}.xmp").write_bytes(build_packet(body))
 
 
 @pytest.fixture
 def similar_names(tmp_path: Path) -> Library:
     """Photos whose names differ in case or extension only: Collins on one, Hopper on the other."""
     root = tmp_path / "photos"
-    save(variant(COLLINS, 0), root / "IMG_1.JPG")
+    save_photo(make_variant(COLLINS, 0), root / "IMG_1.JPG")
     if (root / "img_1.jpg").exists():
         pytest.skip("this file system ignores case")
-    save(variant(HOPPER, 0), root / "img_1.jpg")
-    save(variant(COLLINS, 2), root / "IMG_2.JPG")
-    save(variant(HOPPER, 2), root / "IMG_2.png")
+    save_photo(make_variant(HOPPER, 0), root / "img_1.jpg")
+    save_photo(make_variant(COLLINS, 2), root / "IMG_2.JPG")
+    save_photo(make_variant(HOPPER, 2), root / "IMG_2.png")
     library = Library(root)
     library.scan(workers=0)
     return library
@@ -415,7 +417,7 @@ def test_a_photo_rotated_after_its_faces_were_marked_is_recognised(
     library, photo, collins, hopper = one_photo
     boxes = [(stored_box(occurrence.box, 6), name) for occurrence, name in ((collins, COLLINS), (hopper, HOPPER))]
     subprocess.run(
-        [program("exiftool"), "-q", *exiftool_options(boxes, "mwg", (516, 840)), library.root / f"{photo}.xmp"],
+        [find_program("exiftool"), "-q", *exiftool_options(boxes, "mwg", (516, 840)), library.root / f"{photo}.xmp"],
         check=True,
     )
     plan = library.plan_import()
@@ -426,7 +428,7 @@ def test_a_photo_rotated_after_its_faces_were_marked_is_recognised(
     }
     subprocess.run(  # regions that do not fit a cropped picture are not imported
         [
-            program("exiftool"),
+            find_program("exiftool"),
             "-q",
             *exiftool_options([((0.2, 0.2, 0.5, 0.6), "Carl")], "mwg", (1000, 300)),
             library.root / "1.png.xmp",
@@ -482,8 +484,8 @@ def test_a_plan_can_be_written_as_json(one_photo: tuple[Library, str, FaceOccurr
 
 def test_exported_sidecars_are_imported_in_every_orientation_and_format(tmp_path: Path) -> None:
     """As on another computer that has only the photos and their sidecars."""
-    make_oriented(tmp_path / "photos", KINDS | {"dng": RAW_ORIENTATIONS})
-    exporting = named_library(tmp_path / "photos")
+    make_oriented(tmp_path / "photos", ORIENTATIONS | {"dng": RAW_ORIENTATIONS})
+    exporting = make_named_library(tmp_path / "photos")
     before = {face: person.label for person in exporting.people() for face in person.face_ids}
     exporting.write_xmp(exporting.plan_xmp())
     exporting.journal.path.unlink()
@@ -492,7 +494,7 @@ def test_exported_sidecars_are_imported_in_every_orientation_and_format(tmp_path
     assert not plan.conflicts and not plan.unmatched and not plan.upright and not plan.turned
     library.import_names(plan)
     assert {face: person.label for person in library.people() for face in person.face_ids} == before
-    assert len(before) >= 2 * sum(map(len, KINDS.values()))
+    assert len(before) >= 2 * sum(map(len, ORIENTATIONS.values()))
 
 
 def test_exported_suggestions_are_imported_as_suggestions(

@@ -14,7 +14,7 @@ from PIL import Image
 from faceclust import Library
 from faceclust.errors import CacheError, NothingScannedError, UsageError
 from faceclust.evaluation.metrics.clustering import bcubed
-from tests.support.sample_photos import COLLINS, HOPPER, make_library, save, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, make_library, make_scenery, make_variant, save_photo
 
 NameOfFace = Callable[[Library], dict[str, str]]
 
@@ -55,9 +55,9 @@ def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.Monk
 def test_changed_photos_are_rescanned_and_deleted_ones_dropped(library: Library) -> None:
     before = {occurrence.photo for occurrence in library.occurrences}
     (library.root / "together/both 0.jpg").unlink()
-    save(scenery(5), library.root / "together/both 1.jpg")
+    save_photo(make_scenery(5), library.root / "together/both 1.jpg")
     (library.root / "together/both 1.jpg").touch()
-    save(variant(HOPPER, 3), library.root / "new/hopper.jpg")
+    save_photo(make_variant(HOPPER, 3), library.root / "new/hopper.jpg")
     result = library.scan(workers=0)
     assert (result.scanned, result.removed, result.faces) == (2, 1, 1)
     after = {occurrence.photo for occurrence in library.occurrences}
@@ -86,8 +86,8 @@ def test_bad_photos_are_skipped_once_with_a_reason(library: Library) -> None:
 
 
 def test_a_part_of_the_library_can_be_scanned(library: Library, tmp_path: Path) -> None:
-    save(variant(HOPPER, 1), library.root / "2019/x.jpg")
-    save(variant(HOPPER, 2), library.root / "2020/x.jpg")
+    save_photo(make_variant(HOPPER, 1), library.root / "2019/x.jpg")
+    save_photo(make_variant(HOPPER, 2), library.root / "2020/x.jpg")
     assert library.scan([library.root / "2020"], workers=0).scanned == 1
     with pytest.raises(UsageError, match="not in the library"):
         library.scan([tmp_path])
@@ -233,7 +233,7 @@ def test_deleted_photos_cached_in_the_data_folder_do_not_come_back(
     real, inside = os.access, str(library.root)
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda path, mode: not str(path).startswith(inside) and real(path, mode))
-        save(variant(HOPPER, 1), library.root / "2019/new.jpg")
+        save_photo(make_variant(HOPPER, 1), library.root / "2019/new.jpg")
         assert Library(library.root).scan(workers=0).scanned == 1  # into the user's data folder
     for _ in range(2):
         for photo in sorted((library.root / "2019").glob("*-*.*"))[:2]:
@@ -255,7 +255,7 @@ def test_caches_in_skipped_folders_are_not_read(library: Library) -> None:
 
 
 def test_photos_unreadable_for_the_moment_are_tried_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(variant(HOPPER, 2), library.root / "new.jpg")
+    save_photo(make_variant(HOPPER, 2), library.root / "new.jpg")
     real = os.open
 
     def refused(path: str | Path, *arguments: int, **others: int) -> int:
@@ -276,8 +276,8 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_others(
 ) -> None:
     from faceclust.store import folder_cache
 
-    save(variant(HOPPER, 6), library.root / "2019/new.jpg")
-    save(variant(HOPPER, 7), library.root / "2020/new.jpg")
+    save_photo(make_variant(HOPPER, 6), library.root / "2019/new.jpg")
+    save_photo(make_variant(HOPPER, 7), library.root / "2020/new.jpg")
     real = folder_cache.write_private_atomically
 
     def refuses(path: Path, write: object, **options: object) -> None:
@@ -327,7 +327,7 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
     assert library.scan(workers=0).photos == 0
     for algorithm in ("average", "complete", "single", "hdbscan"):
         assert library.cluster(algorithm=algorithm).clustering.labels.max(initial=-1) == -1
-    save(scenery(), tmp_path / "a.jpg")
+    save_photo(make_scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
     assert (
         library.cluster().clustering.labels.max(initial=-1) == -1 and library.people() == () and library.export() == []
@@ -336,8 +336,8 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
 
 
 def test_only_the_documented_files_are_written_into_a_library(
-    truth_and_scanned: tuple[dict[str, list[str]], Path],
+    truth_and_scanned_root: tuple[dict[str, list[str]], Path],
 ) -> None:
-    truth, root = truth_and_scanned
+    truth, root = truth_and_scanned_root
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - truth.keys()
     assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.parquet") for name in files)

@@ -18,8 +18,8 @@ from faceclust.library.model_switch import plan_switch, with_time_estimate
 from faceclust.scan.unchanged import count_unchanged_photos
 from faceclust.store.config import read_config
 from faceclust.store.settings import pack_in_use, precision_in_use, set_pack, user_config_enabled, user_config_file
-from tests.support.pack_scenarios import install_other_boxes, install_tiny_embedder
-from tests.support.photo_changes import names_on_photos, surviving
+from tests.support.pack_scenarios import install_other_detector, install_tiny_embedder
+from tests.support.photo_changes import count_surviving_names, list_names_on_photos
 from tests.support.sample_photos import COLLINS, HOPPER
 
 NameOfFace = Callable[[Library], dict[str, str]]
@@ -112,7 +112,7 @@ def test_no_config_ignores_the_users_file_but_not_the_librarys(library: Library)
 
 
 def test_a_missing_pack_stops_scans_but_not_reading_caches(named: Library) -> None:
-    folder = install_other_boxes()
+    folder = install_other_detector()
     other = switch_to(named, "second")
     other.scan(workers=0)
     other.cluster()
@@ -139,8 +139,8 @@ def test_a_missing_pack_stops_scans_but_not_reading_caches(named: Library) -> No
 
 
 def test_names_survive_another_detector_and_back(named: Library) -> None:
-    install_other_boxes()
-    before, grouped = names_on_photos(named), dict(named.group_of)
+    install_other_detector()
+    before, grouped = list_names_on_photos(named), dict(named.group_of)
     journal = named.home.journal.read_bytes()
     dlib_caches = caches(named, "dlib")
     other = switch_to(named, "second")
@@ -151,7 +151,7 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
     assert result.scanned == result.photos
     assert len(result.notes) == 1 and "scanned with dlib" in result.notes[0]
     assert len(set(named.occurrences_of).intersection(other.occurrences_of)) < len(named.occurrences_of) / 3
-    assert surviving(before, other) == (12, 12, 12)
+    assert count_surviving_names(before, other) == (12, 12, 12)
     # Until the next clustering, the groups keep their faces and numbers.
     assert other.clustering_pack == "dlib" and sorted(other.group_members) == sorted(named.group_members)
     assert {number: len(faces) for number, faces in other.group_members.items()} == {
@@ -163,13 +163,13 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
         person.name: person.clusters for person in named.people()
     }
     assert grouping.changes is not None and not grouping.changes.removed
-    assert surviving(before, other) == (12, 12, 12)
+    assert count_surviving_names(before, other) == (12, 12, 12)
     assert caches(named, "dlib") == dlib_caches
     library_file = caches(named, "second")
     back = switch_to(named, "dlib")
     result = back.scan(workers=0)
     assert (result.scanned, result.unchanged, result.notes) == (0, result.photos, [])
-    assert surviving(before, back) == (12, 12, 12) and dict(back.group_of) == grouped
+    assert count_surviving_names(before, back) == (12, 12, 12) and dict(back.group_of) == grouped
     assert caches(named, "second") == library_file and caches(named, "dlib") == dlib_caches
     assert named.home.journal.read_bytes() == journal  # nothing to record: the photos are the same
     assert switch_to(named, "second").scan(workers=0).scanned == 0
@@ -178,7 +178,7 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
 
 
 def test_a_scan_interrupted_before_its_first_photo_succeeds(named: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     other = switch_to(named, "second")
     result = other.scan(workers=0, should_stop=lambda: True)
     assert result.interrupted and result.remaining == 11
@@ -186,18 +186,18 @@ def test_a_scan_interrupted_before_its_first_photo_succeeds(named: Library) -> N
 
 def test_names_survive_another_embedder(named: Library) -> None:
     install_tiny_embedder()
-    before = names_on_photos(named)
+    before = list_names_on_photos(named)
     other = switch_to(named, "tiny")
     other.scan(workers=0)
     assert set(other.occurrences_of) == set(named.occurrences_of) and other.faces.embeddings.shape[1] == 108
     assert other.clustering_pack == "dlib" and dict(other.group_of) == dict(named.group_of)
     other.cluster()
-    assert surviving(before, other) == (12, 12, 12)
-    assert surviving(before, switch_to(named, "dlib")) == (12, 12, 12)
+    assert count_surviving_names(before, other) == (12, 12, 12)
+    assert count_surviving_names(before, switch_to(named, "dlib")) == (12, 12, 12)
 
 
 def test_faces_without_a_usable_embedding_are_left_out_and_reported(named: Library) -> None:
-    install_tiny_embedder(blind_to_light=True)
+    install_tiny_embedder(nan_for_light_chips=True)
     other = switch_to(named, "tiny")
     plan = with_time_estimate(other.home, other.pack, plan_switch(other.home, other.pack))
     assert plan.sample_size == 6
@@ -211,7 +211,7 @@ def test_faces_without_a_usable_embedding_are_left_out_and_reported(named: Libra
 
 
 def test_undoing_a_clustering_restores_that_of_another_pack(named: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     numbers = dict(named.group_of)
     other = switch_to(named, "second")
     other.scan(workers=0)
@@ -224,8 +224,8 @@ def test_undoing_a_clustering_restores_that_of_another_pack(named: Library) -> N
 
 def test_photos_moved_under_another_pack_are_not_rescanned(named: Library) -> None:
     """Photos moved or copied while another pack was in use."""
-    install_other_boxes()
-    before = names_on_photos(named)
+    install_other_detector()
+    before = list_names_on_photos(named)
     switch_to(named, "second").scan(workers=0)
     (named.root / "2019").rename(named.root / "2018")
     shutil.copy(named.root / "together/both 0.jpg", named.root / "copy.jpg")
@@ -233,12 +233,12 @@ def test_photos_moved_under_another_pack_are_not_rescanned(named: Library) -> No
         library = switch_to(named, pack)
         result = library.scan(workers=0)
         assert (result.scanned, result.removed) == (0, 0), pack
-        assert surviving(before, library)[1:] == (12, 12), pack
+        assert count_surviving_names(before, library)[1:] == (12, 12), pack
         assert library.scan(workers=0).unchanged == result.photos
 
 
 def test_forgetting_erases_the_faces_from_the_caches_of_all_packs(named: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     install_tiny_embedder()
     for pack in ("second", "tiny"):
         switch_to(named, pack).scan(workers=0)
@@ -254,7 +254,7 @@ def test_forgetting_erases_the_faces_from_the_caches_of_all_packs(named: Library
 
 
 def test_clearing_one_pack_leaves_the_other_pack(named: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     dlib_caches = caches(named, "dlib")
     other = switch_to(named, "second")
     other.scan(workers=0)
@@ -267,7 +267,7 @@ def test_clearing_one_pack_leaves_the_other_pack(named: Library) -> None:
 
 
 def test_a_new_radius_of_a_pack_needs_no_rescan(named: Library) -> None:
-    folder = install_other_boxes()
+    folder = install_other_detector()
     switch_to(named, "second").scan(workers=0)
     manifest = folder / "pack.toml"
     manifest.write_text(manifest.read_text().replace("radius = 3.0", "radius = 2.5"))
@@ -287,7 +287,7 @@ def test_a_new_radius_of_a_pack_needs_no_rescan(named: Library) -> None:
 
 
 def test_a_plan_lists_the_photos_to_rescan(named: Library) -> None:
-    install_other_boxes()
+    install_other_detector()
     pack = Library(named.root, pack="second").pack
     plan = plan_switch(named.home, pack)
     assert plan.photos == len(plan.unscanned) == 11 and "together/nobody.jpg" in plan.unscanned

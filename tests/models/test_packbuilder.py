@@ -1,4 +1,4 @@
-"""The embedded pack is built from pinned sources, reproducibly."""
+"""Build the embedded pack reproducibly from pinned sources."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_builds_are_reproducible_and_match_the_manifest(tmp_path: Path) -> None:
 def test_a_source_with_another_hash_fails_the_build(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("*.onnx"))
     manifest = tmp_path / "models" / "dlib.toml"
-    true_hash = tomllib.loads(manifest.read_text())["file"][1]["source_sha256"]
-    manifest.write_text(manifest.read_text().replace(true_hash, "0" * 64))
+    source_hash = tomllib.loads(manifest.read_text())["file"][1]["source_sha256"]
+    manifest.write_text(manifest.read_text().replace(source_hash, "0" * 64))
     from hatch_build import PackBuildHook
 
     hook: Any = PackBuildHook.__new__(PackBuildHook)
@@ -42,7 +42,7 @@ def test_a_source_with_another_hash_fails_the_build(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as failure:
         hook.initialize("standard", {"force_include": {}})
     message = str(failure.value)
-    assert true_hash in message and "0" * 64 in message and "pnet.lz4" in message
+    assert source_hash in message and "0" * 64 in message and "pnet.lz4" in message
     assert not (tmp_path / "models" / "mtcnn_pnet.onnx").exists()
 
 
@@ -66,7 +66,7 @@ def test_a_truncated_dlib_file_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("_builder_on_path")
-def test_every_convolution_is_quantised_and_needs_measured_ranges() -> None:
+def test_every_convolution_is_quantised_with_measured_ranges() -> None:
     from packbuilder import build_float_embedder
     from packbuilder.quantise import quantise, tensors_to_measure
 

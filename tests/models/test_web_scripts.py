@@ -1,4 +1,4 @@
-"""The third-party JavaScript is fetched when the package is built: checked, once, and only by npm."""
+"""Fetch the third-party JavaScript with npm when the package is built, and check its hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ Npm = Callable[[Sequence[str], Path], None]
 
 
 def fake_npm(calls: list[Sequence[str]], changed: str = "") -> Npm:
-    """Return an npm that packs the files of this checkout; the package `changed` has other content."""
+    """Return a fake npm that packs the files of this checkout.
+
+    It appends its arguments to `calls`. The files of the package `changed` have other content.
+    """
 
     def npm(arguments: Sequence[str], folder: Path) -> None:
         calls.append(arguments)
@@ -42,6 +45,7 @@ def fake_npm(calls: list[Sequence[str]], changed: str = "") -> Npm:
 
 @pytest.fixture
 def vendor(tmp_path: Path, _builder_on_path: None) -> Path:
+    """A folder with vendor.toml, without the scripts."""
     shutil.copy(VENDOR / "vendor.toml", tmp_path)
     return tmp_path
 
@@ -107,7 +111,7 @@ def test_a_missing_npm_is_named(vendor: Path, monkeypatch: pytest.MonkeyPatch) -
         fetch_web_scripts(vendor)
 
 
-def test_the_sdist_has_no_third_party_code_and_builds_a_wheel_that_has_it(tmp_path: Path) -> None:
+def test_the_sdist_contains_no_third_party_code_but_its_wheel_does(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
     subprocess.run([*build, "-t", "sdist"], cwd=ROOT, check=True, capture_output=True)
     (sdist,) = tmp_path.glob("*.tar.gz")
@@ -116,7 +120,7 @@ def test_the_sdist_has_no_third_party_code_and_builds_a_wheel_that_has_it(tmp_pa
     source = tmp_path / sdist.name.removesuffix(".tar.gz")
     third_party = [path for pattern in ("*.min.js", "*.onnx") for path in source.rglob(pattern)]
     assert third_party == [] and (source / "models" / "web_scripts.py").is_file()
-    # What is built already stands in for npm and for the converters, which take longer.
+    # Copy the files that are built already: npm and the converters would take longer.
     for file in FILES:
         shutil.copy(VENDOR / file["name"], source / "faceclust/outputs/web/vendor")
     for file in (ROOT / "models").glob("*.onnx"):

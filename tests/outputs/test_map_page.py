@@ -30,7 +30,7 @@ from faceclust.outputs.map.render import COLOURS, MUTED_COLOURS, SHAPES, VENDORE
 from faceclust.outputs.map.sprites import CELLS_PER_ROW, choose_map_pictures, choose_side, make_sheets
 from faceclust.types import FaceOccurrence, Person
 from tests.support.drawn_faces import draw_face
-from tests.support.programs import program
+from tests.support.programs import find_program
 
 VENDOR = resources.files("faceclust.outputs") / "web" / "vendor"
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7*7 }}\"' &lt;"
@@ -178,11 +178,11 @@ def test_a_library_without_faces_renders_a_page(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def _chromium() -> Iterator[webdriver.Chrome]:
     options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium")
+    options.binary_location = find_program("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, Service(program("chromedriver")))
+    driver = webdriver.Chrome(options, Service(find_program("chromedriver")))
     yield driver
     driver.quit()
 

@@ -12,10 +12,10 @@ import pytest
 from faceclust.errors import UsageError
 from faceclust.outputs.sidecars import OrientationReader, SidecarPlan, UprightFace, plan_sidecars, write_sidecars
 from faceclust.types import PhotoInfo
-from tests.support.xmp_packets import CLUTTER, bag, mwg, region, sidecar
+from tests.support.xmp_packets import CLUTTER, build_array, build_mwg_regions, build_region, build_sidecar
 
 ANNA, BEN = UprightFace((0.1, 0.2, 0.3, 0.5), "Anna"), UprightFace((0.6, 0.2, 0.8, 0.5), "Ben")
-THEIRS = sidecar(CLUTTER).encode()
+THEIRS = build_sidecar(CLUTTER).encode()
 
 
 class Photos:
@@ -173,10 +173,14 @@ def test_the_orientation_of_the_file_takes_precedence_over_the_cache(tmp_path: P
 
 def test_a_new_sidecar_repeats_the_photos_own_metadata(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "cut.jpg", "iptc.jpg", "broken.jpg")
-    carla = region("Carla", 0.9, 0.9, 0.05, 0.05)
-    photos.embedded["a.jpg"] = sidecar(CLUTTER, bag("dc:subject", "holiday"), mwg(carla)).encode()
-    photos.embedded["cut.jpg"] = sidecar(mwg(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'").encode()
-    photos.embedded["iptc.jpg"] = sidecar(CLUTTER).encode()
+    carla = build_region("Carla", 0.9, 0.9, 0.05, 0.05)
+    photos.embedded["a.jpg"] = build_sidecar(
+        CLUTTER, build_array("dc:subject", "holiday"), build_mwg_regions(carla)
+    ).encode()
+    photos.embedded["cut.jpg"] = build_sidecar(
+        build_mwg_regions(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'"
+    ).encode()
+    photos.embedded["iptc.jpg"] = build_sidecar(CLUTTER).encode()
     photos.embedded["broken.jpg"] = b"<x"
     assert set(photos.write().values()) == {"make"}
     texts = {name: (tmp_path / f"{name}.xmp").read_text(encoding="utf-8") for name in photos.embedded}
@@ -265,12 +269,12 @@ def test_links_below_the_output_folder_are_not_followed(tmp_path: Path) -> None:
 
 def test_sidecars_of_the_other_naming_scheme_are_cleaned(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "b.jpg")
-    (tmp_path / "b.xmp").write_text(sidecar(CLUTTER), encoding="utf-8")  # written by another program only
+    (tmp_path / "b.xmp").write_text(build_sidecar(CLUTTER), encoding="utf-8")  # written by another program only
     photos.faces["b.jpg"] = ()
     assert photos.write(names="file.xmp") == {"a.xmp": "make"}
     assert "Anna" in (tmp_path / "a.xmp").read_text(encoding="utf-8")
     assert photos.write() == {"a.jpg.xmp": "make", "a.xmp": "change"}
     assert "Anna" not in (tmp_path / "a.xmp").read_text(encoding="utf-8")
     assert "Anna" in (tmp_path / "a.jpg.xmp").read_text(encoding="utf-8")
-    assert (tmp_path / "b.xmp").read_text(encoding="utf-8") == sidecar(CLUTTER)
+    assert (tmp_path / "b.xmp").read_text(encoding="utf-8") == build_sidecar(CLUTTER)
     assert photos.write() == {}

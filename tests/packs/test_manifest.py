@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names
-from tests.support.pack_builders import MODEL, manifest_text, put_in, zip_of
+from tests.support.pack_builders import MODEL, build_manifest, install_manifest, make_zip
 
-GOOD = manifest_text()
-ZIPPED = manifest_text(archive=zip_of(MODEL))
+GOOD = build_manifest()
+ZIPPED = build_manifest(archive=make_zip(MODEL))
 
 
 def test_a_valid_manifest_is_parsed(tmp_path: Path) -> None:
@@ -171,21 +171,21 @@ def test_any_value_anywhere_is_accepted_or_rejected(data: st.DataObject, value: 
 
 
 def test_an_installed_pack_must_have_the_name_of_its_folder() -> None:
-    put_in(GOOD.replace('name = "mine"', 'name = "other"'))
+    install_manifest(GOOD.replace('name = "mine"', 'name = "other"'))
     with pytest.raises(PackError, match="the name is 'other', expected"):
         load_pack("mine")
-    put_in(GOOD.replace("commercial = true", "commercial = true\nembedded = true"))
+    install_manifest(GOOD.replace("commercial = true", "commercial = true\nembedded = true"))
     with pytest.raises(PackError, match="only for the bundled pack"):
         load_pack("mine")
 
 
 def test_the_embedded_pack_cannot_be_overridden() -> None:
-    put_in(GOOD.replace('name = "mine"', 'name = "dlib"'), "dlib")
+    install_manifest(GOOD.replace('name = "mine"', 'name = "dlib"'), "dlib")
     assert load_pack("dlib").embedded and load_pack("dlib").title != "A pack of a test"
 
 
 def test_an_installed_manifest_takes_precedence_over_a_bundled_one() -> None:
     assert load_pack("sface").title != "A pack of a test"
-    put_in(GOOD.replace('name = "mine"', 'name = "sface"'), "sface")
+    install_manifest(GOOD.replace('name = "mine"', 'name = "sface"'), "sface")
     assert load_pack("sface").title == "A pack of a test"
     assert pack_names().count("sface") == 1

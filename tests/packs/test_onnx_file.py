@@ -142,7 +142,7 @@ def test_a_model_with_embedded_weights_is_accepted(tmp_path: Path) -> None:
 
 
 def test_an_unknown_operator_gives_a_one_line_error(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx")
+    path = tiny_models.write_embedder(tmp_path / "own.onnx")
     model = onnx.load(path)
     model.graph.node[0].op_type, model.graph.node[0].domain = "ReadFile", "com.example"
     model.opset_import.append(helper.make_opsetid("com.example", 1))
@@ -153,7 +153,7 @@ def test_an_unknown_operator_gives_a_one_line_error(tmp_path: Path) -> None:
 
 
 def test_unsupported_input_types_are_reported(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx")
+    path = tiny_models.write_embedder(tmp_path / "own.onnx")
     model = onnx.load(path)
     cast = helper.make_node("Cast", ["bytes"], ["input"], to=TensorProto.FLOAT)
     model.graph.node.insert(0, cast)

@@ -17,10 +17,10 @@ from faceclust.people.event_text import describe_event
 from faceclust.people.events import EVENT_KINDS, IRREVERSIBLE_KINDS, Event, effective_events, from_record, to_record
 from faceclust.people.journal import Journal, encode_record, merge_journals
 from faceclust.people.replay import replay_events
-from tests.support.people_builders import event, face, place
+from tests.support.people_builders import make_event, make_face, make_occurrence
 
 FACES = [f"{n:016x}" for n in range(6)]
-PLACES = [place(id, photo=f"{id}.jpg", hash=id) for id in FACES]
+PLACES = [make_occurrence(id, photo=f"{id}.jpg", hash=id) for id in FACES]
 NAMES = ["Anna", "anna", "Ben", "Zoë"]
 
 
@@ -29,12 +29,12 @@ def answers(draw: st.DrawFn) -> Event:
     """Any event that can be undone."""
     kind = draw(st.sampled_from(sorted(EVENT_KINDS.keys() - {"undo", *IRREVERSIBLE_KINDS})))
     faces = draw(st.lists(st.tuples(st.sampled_from(FACES), st.booleans()), max_size=4, unique_by=lambda f: f[0]))
-    known = [face(id, confirmed=confirmed, photo=f"{id}.jpg", hash=id) for id, confirmed in faces]
+    known = [make_face(id, confirmed=confirmed, photo=f"{id}.jpg", hash=id) for id, confirmed in faces]
     rest, fields = [], draw(st.sampled_from(EVENT_KINDS[kind]))
     if kind in ("split", "name", "confirm"):
         cut = draw(st.integers(0, len(known)))
         known, rest = known[:cut], known[cut:]
-    return event(
+    return make_event(
         kind,
         *known,
         rest=tuple(rest),
@@ -73,7 +73,7 @@ def test_a_sequence_with_undos_equals_the_one_without_the_undone_events(
 def test_every_kind_of_event_can_be_undone_from_any_position(
     before: list[Event], middle: Event, after: list[Event]
 ) -> None:
-    undo = event("undo", undoes=middle.id)
+    undo = make_event("undo", undoes=middle.id)
     for events in ([*before, middle, undo, *after], [*before, middle, *after, undo], [undo, *before, middle, *after]):
         assert replay_events(events, PLACES) == replay_events([*before, *after], PLACES)
 
@@ -103,7 +103,7 @@ def test_two_journals_of_one_library_merge_into_one(events_in: list[tuple[Event,
 
 def test_a_clock_set_back_does_not_reorder_the_events_of_a_journal(tmp_path: Path) -> None:
     journal, other = Journal(tmp_path / "people.jsonl"), tmp_path / "other.jsonl"
-    first, second, between = (event("name", FACES[0], name=name) for name in ("Anna", "Ben", "Carl"))
+    first, second, between = (make_event("name", FACES[0], name=name) for name in ("Anna", "Ben", "Carl"))
     early = Event(**{**vars(second), "time": "000000000"})
     journal.path.write_bytes(encode_record(to_record(first)) + encode_record(to_record(early)))
     other.write_bytes(encode_record(to_record(between)))
@@ -114,8 +114,8 @@ def test_a_clock_set_back_does_not_reorder_the_events_of_a_journal(tmp_path: Pat
 
 def test_a_journal_concatenated_with_itself_has_each_event_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
-    journal.record("name", [face(FACES[0])], name="Anna")
-    journal.record("reject", [face(FACES[0])], name="Anna")
+    journal.record("name", [make_face(FACES[0])], name="Anna")
+    journal.record("reject", [make_face(FACES[0])], name="Anna")
     once = journal.path.read_bytes()
     journal.path.write_bytes(once + once)
     assert [event.kind for event in Journal(journal.path).events()] == ["name", "reject"]
@@ -123,9 +123,9 @@ def test_a_journal_concatenated_with_itself_has_each_event_once(tmp_path: Path) 
 
 def test_events_added_by_another_process_are_read(tmp_path: Path) -> None:
     first, second = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "people.jsonl")
-    first.record("name", [face(FACES[0])], name="Anna")
+    first.record("name", [make_face(FACES[0])], name="Anna")
     assert len(second.events()) == len(first.events()) == 1
-    second.record("name", [face(FACES[1])], name="Ben")
+    second.record("name", [make_face(FACES[1])], name="Ben")
     assert [event.name for event in first.events()] == ["Anna", "Ben"]
     first.path.write_bytes(first.path.read_bytes().splitlines(keepends=True)[1])
     assert [event.name for event in first.events()] == ["Ben"]
@@ -163,8 +163,8 @@ def test_kill_9_at_any_moment_loses_no_recorded_event_and_leaves_no_torn_one(tmp
 def test_events_are_stored_as_readable_private_lines(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     assert journal.events() == []
-    journal.record("name", [face("1", confirmed=False), face("2")], name="Zoë")
-    journal.record("ignore", [face("3")])
+    journal.record("name", [make_face("1", confirmed=False), make_face("2")], name="Zoë")
+    journal.record("ignore", [make_face("3")])
     assert [(e.kind, e.name, [f.face_id for f in e.faces]) for e in journal.events()] == [
         ("name", "Zoë", ["1", "2"]),
         ("ignore", None, ["3"]),
@@ -178,8 +178,8 @@ def test_events_are_stored_as_readable_private_lines(tmp_path: Path) -> None:
 
 def test_undo_takes_back_one_event_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
-    journal.record("name", [face("1")], name="Anna")
-    journal.record("name", [face("2"), face("3")], name="Ben")
+    journal.record("name", [make_face("1")], name="Anna")
+    journal.record("name", [make_face("2"), make_face("3")], name="Ben")
     assert journal.undo().name == "Ben"  # type: ignore[union-attr]
     assert [e.name for e in effective_events(journal.events())] == ["Anna"]
     undone = journal.undo()
@@ -192,15 +192,15 @@ def test_undo_takes_back_one_event_after_the_other_and_is_a_line_too(tmp_path: P
 def test_a_torn_last_line_is_set_aside_and_nothing_else_is_lost(tmp_path: Path, cut: int) -> None:
     notes: list[str] = []
     journal = Journal(tmp_path / "people.jsonl", on_note=notes.append)
-    journal.record("name", [face("1")], name="Anna")
+    journal.record("name", [make_face("1")], name="Anna")
     first_line = journal.path.read_bytes()
-    journal.record("name", [face("2")], name="Ben")
+    journal.record("name", [make_face("2")], name="Ben")
     journal.path.write_bytes(journal.path.read_bytes()[:-cut])
     if cut == 1:  # only the line's end is missing
         assert [e.name for e in journal.events()] == ["Anna", "Ben"]
     else:
         assert [e.name for e in journal.events()] == ["Anna"] and notes
-    journal.record("name", [face("3")], name="Carl")
+    journal.record("name", [make_face("3")], name="Carl")
     names = [e.name for e in Journal(journal.path).events()]
     assert names == (["Anna", "Ben", "Carl"] if cut == 1 else ["Anna", "Carl"])
     assert journal.path.read_bytes().startswith(first_line)
@@ -210,7 +210,7 @@ def test_a_torn_last_line_is_set_aside_and_nothing_else_is_lost(tmp_path: Path, 
 def test_damaged_lines_are_skipped_and_lines_of_newer_versions_kept(tmp_path: Path) -> None:
     notes: list[str] = []
     journal = Journal(tmp_path / "people.jsonl", on_note=notes.append)
-    journal.record("name", [face("1")], name="Anna")
+    journal.record("name", [make_face("1")], name="Anna")
     newer = json.dumps({"time": "2031", "event": "marry", "id": "x", "version": "9"})
     damaged = [
         b"[1, 2]",
@@ -231,7 +231,7 @@ def test_damaged_lines_are_skipped_and_lines_of_newer_versions_kept(tmp_path: Pa
     ]
     with journal.path.open("ab") as stream:
         stream.write(newer.encode() + b"\n" + b"".join(line + b"\n" for line in damaged))
-    journal.record("name", [face("2")], name="Ben")
+    journal.record("name", [make_face("2")], name="Ben")
     assert [e.name for e in journal.events()] == ["Anna", "Ben"]
     assert len(notes) == len(damaged)
     assert newer in journal.path.read_text(errors="replace")
@@ -239,21 +239,21 @@ def test_damaged_lines_are_skipped_and_lines_of_newer_versions_kept(tmp_path: Pa
 
 def test_an_answer_that_cannot_be_saved_raises(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="not saved"):
-        Journal(tmp_path / "no such folder" / "people.jsonl").record("name", [face("1")], name="Anna")
+        Journal(tmp_path / "no such folder" / "people.jsonl").record("name", [make_face("1")], name="Anna")
 
 
 def test_a_rejection_is_recorded_and_described(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
-    journal.record("reject", [face("1")], name="Anna")
+    journal.record("reject", [make_face("1")], name="Anna")
     (event,) = journal.events()
     assert (event.kind, event.name, describe_event(event)) == ("reject", "Anna", "not Anna (1 face)")
 
 
 def test_the_journal_of_a_folder_is_read_with_prefixed_paths_ordered_by_time(tmp_path: Path) -> None:
     part, own_path = Journal(tmp_path / "part.jsonl"), tmp_path / "own_path.jsonl"
-    part.record("name", [face("1", photo="a.jpg")], name="Anna")
+    part.record("name", [make_face("1", photo="a.jpg")], name="Anna")
     journal = Journal(own_path, [(part.path, "2019")])
-    journal.record("name", [face("1", photo="2019/a.jpg")], name="Ben")
+    journal.record("name", [make_face("1", photo="2019/a.jpg")], name="Ben")
     assert [(e.name, e.faces[0].photo) for e in journal.events()] == [("Anna", "2019/a.jpg"), ("Ben", "2019/a.jpg")]
     assert len(part.events()) == 1
     assert journal.undo().name == "Ben"  # type: ignore[union-attr]
@@ -263,7 +263,7 @@ def test_the_journal_of_a_folder_is_read_with_prefixed_paths_ordered_by_time(tmp
 
 def test_undo_works_with_wrong_clocks(tmp_path: Path) -> None:
     other = Journal(tmp_path / "other.jsonl")
-    other.record("name", [face("1")], name="Anna")
+    other.record("name", [make_face("1")], name="Anna")
     other.path.write_text(other.path.read_text().replace('"time": "20', '"time": "30'))
     journal = Journal(tmp_path / "people.jsonl", [(other.path, "")])
     assert journal.undo().name == "Anna"  # type: ignore[union-attr]
@@ -274,7 +274,7 @@ def test_the_source_of_a_name_is_stored_described_and_merged(tmp_path: Path) -> 
     journal, other = Journal(tmp_path / "people.jsonl"), Journal(tmp_path / "other.jsonl")
     old = '{"time": "2020", "event": "name", "id": "a", "version": "0", "name": "Anna", "faces": []}\n'
     journal.path.write_text(old)
-    recorded = other.record("name", [face("1")], name="Ben", source="XMP sidecars")
+    recorded = other.record("name", [make_face("1")], name="Ben", source="XMP sidecars")
     assert describe_event(recorded) == "Ben (1 face), from XMP sidecars"
     journal.path.write_bytes(merge_journals([journal.path.read_bytes(), other.path.read_bytes()]))
     assert [(event.name, event.source) for event in journal.events()] == [("Anna", None), ("Ben", "XMP sidecars")]

@@ -7,18 +7,18 @@ from dataclasses import replace
 from faceclust.people.groups import Groups
 from faceclust.people.persons import build_persons
 from faceclust.people.replay import Label, ReplayedAnswers
-from tests.support.people_builders import clustering, groups_of
+from tests.support.people_builders import make_clustering, make_groups
 
 
 def test_a_rejected_face_is_not_suggested_with_its_group() -> None:
-    groups = groups_of({"1": 1, "2": 1, "3": 1})
+    groups = make_groups({"1": 1, "2": 1, "3": 1})
     labels = {"1": Label("Anna", True)}
     anna, rest = build_persons(groups, ReplayedAnswers(labels, 0, {"3": frozenset({"Anna"})}), {i: i for i in "123"})
     assert anna.face_ids == ("1", "2") and rest.face_ids == ("3",) and rest.name is None
 
 
 def test_persons_from_groups_and_labels() -> None:
-    groups = groups_of({"a1": 1, "a2": 1, "a3": 1, "b1": 2, "b2": 2, "x1": 3, "x2": 3, "lone": -1})
+    groups = make_groups({"a1": 1, "a2": 1, "a3": 1, "b1": 2, "b2": 2, "x1": 3, "x2": 3, "lone": -1})
     labels = {
         "a1": Label("Anna", True),
         "b1": Label("Ben", True),
@@ -39,7 +39,7 @@ def test_persons_from_groups_and_labels() -> None:
 
 
 def test_ignored_faces_stay_ignored_and_do_not_hide_others() -> None:
-    groups = groups_of({"a": 1, "b": 1, "x": 1, "y": 2, "z": 2, "w": 2})
+    groups = make_groups({"a": 1, "b": 1, "x": 1, "y": 2, "z": 2, "w": 2})
     photo_of = {face: face for face in "abxyzw"}
     labels = {"x": Label(None, False), "y": Label(None, False), "z": Label(None, False)}
     found = {(person.ignored, person.face_ids) for person in build_persons(groups, ReplayedAnswers(labels), photo_of)}
@@ -47,7 +47,7 @@ def test_ignored_faces_stay_ignored_and_do_not_hide_others() -> None:
 
 
 def test_nobody_is_suggested_twice_on_a_photo() -> None:
-    groups = groups_of({"a1": 1, "a2": 1, "other": 1})
+    groups = make_groups({"a1": 1, "a2": 1, "other": 1})
     photo_of = {"a1": "p", "a2": "q", "other": "p"}
     anna, rest = build_persons(groups, ReplayedAnswers({"a1": Label("Anna", True)}), photo_of)
     assert set(anna.face_ids) == {"a1", "a2"}
@@ -55,7 +55,7 @@ def test_nobody_is_suggested_twice_on_a_photo() -> None:
 
 
 def test_a_group_with_two_names_belongs_to_the_person_with_more_confirmed_faces() -> None:
-    groups = groups_of({"1": 1, "2": 1, "3": 1, "4": 1})
+    groups = make_groups({"1": 1, "2": 1, "3": 1, "4": 1})
     labels = {"1": Label("Anna", True), "2": Label("Ben", True), "3": Label("Ben", True)}
     persons = {
         person.name: set(person.face_ids)
@@ -70,7 +70,7 @@ def test_named_faces_need_no_groups() -> None:
 
 
 def test_confirmed_faces_of_a_group_override_suggestions() -> None:
-    groups = groups_of({"1": 1, "2": 1, "3": 2, "4": 2})
+    groups = make_groups({"1": 1, "2": 1, "3": 2, "4": 2})
     labels = {"1": Label("Ben", True), "2": Label("Anna", False), "3": Label("Anna", False)}
     persons = {p.name: p for p in build_persons(groups, ReplayedAnswers(labels), {i: i for i in "1234"})}
     assert set(persons["Ben"].face_ids) == {"1", "2"} and persons["Ben"].confirmed == {"1"}
@@ -79,7 +79,7 @@ def test_confirmed_faces_of_a_group_override_suggestions() -> None:
 
 
 def test_of_two_faces_on_a_photo_the_stronger_one_is_suggested() -> None:
-    groups = groups_of({"1": 1, "2": 1, "3": 1})
+    groups = make_groups({"1": 1, "2": 1, "3": 1})
     groups = replace(groups, strength={"1": 0.9, "2": 0.2, "3": 0.8})
     photo_of = {"1": "p", "2": "q", "3": "q"}
     anna, rest = build_persons(groups, ReplayedAnswers({"1": Label("Anna", True)}), photo_of)
@@ -91,7 +91,7 @@ def test_of_two_faces_on_a_photo_the_stronger_one_is_suggested() -> None:
 
 
 def test_merged_groups_form_one_person_and_share_a_name() -> None:
-    groups = groups_of({"1": 1, "2": 1, "3": 2, "4": 2, "5": 3, "6": 3})
+    groups = make_groups({"1": 1, "2": 1, "3": 2, "4": 2, "5": 3, "6": 3})
     photo_of = {i: i for i in "123456"}
     merges = (frozenset("13"),)
     one, other = build_persons(groups, ReplayedAnswers({}, merges=merges), photo_of)
@@ -102,7 +102,7 @@ def test_merged_groups_form_one_person_and_share_a_name() -> None:
 
 def test_missing_faces_leave_their_groups() -> None:
     labels = {"1": 1, "2": 1, "3": 2, "4": 2}
-    groups = Groups.from_clustering(clustering(labels), {"1", "2", "3"})
+    groups = Groups.from_clustering(make_clustering(labels), {"1", "2", "3"})
     assert groups.members == {1: ("1", "2")} and groups.number_of == {"1": 1, "2": 1}
     parts = groups.split_groups({1: [["1"], ["2"]]})
     assert parts.members == {} and parts.number_of == {} and groups.members == {1: ("1", "2")}

@@ -7,7 +7,7 @@ from datetime import datetime
 from faceclust.people.events import Event
 from faceclust.people.names import clean_name, person_key
 from faceclust.people.replay import Label, ReplayedAnswers, replay_events
-from tests.support.people_builders import event, face, place
+from tests.support.people_builders import make_event, make_face, make_occurrence
 
 
 def test_names_are_cleaned_and_compared_by_key() -> None:
@@ -20,93 +20,111 @@ def test_names_are_cleaned_and_compared_by_key() -> None:
 
 
 def test_faces_are_found_by_id_then_content_then_path() -> None:
-    events = [event("name", face("1"), name="Anna")]
-    assert replay_events(events, [place("1", photo="moved/b.jpg", hash="other")]).labels == {"1": Label("Anna", True)}
+    events = [make_event("name", make_face("1"), name="Anna")]
+    assert replay_events(events, [make_occurrence("1", photo="moved/b.jpg", hash="other")]).labels == {
+        "1": Label("Anna", True)
+    }
     nearly = (0.11, 0.1, 0.31, 0.29)
-    assert replay_events(events, [place("9", photo="moved/b.jpg", box=nearly)]).labels == {"9": Label("Anna", True)}
+    assert replay_events(events, [make_occurrence("9", photo="moved/b.jpg", box=nearly)]).labels == {
+        "9": Label("Anna", True)
+    }
     # By path alone it may be another photo: the name applies but is not confirmed.
-    assert replay_events(events, [place("9", hash="edited", box=nearly)]).labels == {"9": Label("Anna", False)}
-    two_on_path = [place("9", hash="edited", box=nearly), place("8", photo="moved.jpg", box=(0.8, 0.8, 0.9, 0.9))]
+    assert replay_events(events, [make_occurrence("9", hash="edited", box=nearly)]).labels == {
+        "9": Label("Anna", False)
+    }
+    two_on_path = [
+        make_occurrence("9", hash="edited", box=nearly),
+        make_occurrence("8", photo="moved.jpg", box=(0.8, 0.8, 0.9, 0.9)),
+    ]
     assert replay_events(events, two_on_path).labels == {}
-    elsewhere = replay_events(events, [place("9", box=(0.6, 0.6, 0.8, 0.8))])
+    elsewhere = replay_events(events, [make_occurrence("9", box=(0.6, 0.6, 0.8, 0.8))])
     assert elsewhere.labels == {} and elsewhere.missing_count == 1
     assert replay_events(events, []).missing_count == 1
 
 
 def test_the_later_name_and_its_spelling_count() -> None:
     events = [
-        event("name", face("1"), face("2"), name="Anna"),
-        event("name", face("2"), name="Ben"),
-        event("name", face("3"), name="ANNA"),
+        make_event("name", make_face("1"), make_face("2"), name="Anna"),
+        make_event("name", make_face("2"), name="Ben"),
+        make_event("name", make_face("3"), name="ANNA"),
     ]
-    labels = replay_events(events, [place("1"), place("2"), place("3")]).labels
+    labels = replay_events(events, [make_occurrence("1"), make_occurrence("2"), make_occurrence("3")]).labels
     assert {id: label.name for id, label in labels.items()} == {"1": "ANNA", "2": "Ben", "3": "ANNA"}
 
 
 def test_a_name_and_its_rejection_override_each_other() -> None:
-    places = [place("1"), place("2")]
+    places = [make_occurrence("1"), make_occurrence("2")]
     found = replay_events(
-        [event("name", face("1"), face("2"), name="Anna"), event("reject", face("1"), name="anna")], places
+        [
+            make_event("name", make_face("1"), make_face("2"), name="Anna"),
+            make_event("reject", make_face("1"), name="anna"),
+        ],
+        places,
     )
     assert found.labels == {"2": Label("Anna", True)} and found.rejected == {"1": frozenset({"Anna"})}
-    found = replay_events([event("reject", face("1"), name="anna"), event("name", face("1"), name="Anna")], places)
+    found = replay_events(
+        [make_event("reject", make_face("1"), name="anna"), make_event("name", make_face("1"), name="Anna")], places
+    )
     assert found.labels == {"1": Label("Anna", True)} and found.rejected == {}
     found = replay_events(
         [
-            event("name", face("1"), name="Ben"),
-            event("reject", face("1"), name="Anna"),
-            event("reject", face("1"), name="Cleo"),
+            make_event("name", make_face("1"), name="Ben"),
+            make_event("reject", make_face("1"), name="Anna"),
+            make_event("reject", make_face("1"), name="Cleo"),
         ],
         places,
     )
     assert found.labels == {"1": Label("Ben", True)} and found.rejected == {"1": frozenset({"Anna", "Cleo"})}
     # Only named faces count as missing, not rejected ones.
-    assert replay_events([event("reject", face("9", hash="x", photo="x"), name="Anna")], places).missing_count == 0
+    assert (
+        replay_events([make_event("reject", make_face("9", hash="x", photo="x"), name="Anna")], places).missing_count
+        == 0
+    )
 
 
 def test_another_photo_at_the_same_path_does_not_match() -> None:
-    events = [event("name", face("1", taken="2020-01-01T00:00:00"), name="Anna")]
+    events = [make_event("name", make_face("1", taken="2020-01-01T00:00:00"), name="Anna")]
     moved = (0.12, 0.1, 0.32, 0.3)
-    other = place("9", hash="other", box=moved, taken=datetime(2021, 5, 5))
-    edited = place("9", hash="other", taken=datetime(2020, 1, 1))
+    other = make_occurrence("9", hash="other", box=moved, taken=datetime(2021, 5, 5))
+    edited = make_occurrence("9", hash="other", taken=datetime(2020, 1, 1))
     assert replay_events(events, [other]).labels == {}
     assert replay_events(events, [edited]).labels == {"9": Label("Anna", True)}
 
 
 def test_a_face_is_found_after_edits_of_its_photos_metadata() -> None:
-    events = [event("name", face("1", taken="2020-01-01T00:00:00"), name="Anna")]
-    redated = place("9", hash="other", taken=datetime(2021, 5, 5))
+    events = [make_event("name", make_face("1", taken="2020-01-01T00:00:00"), name="Anna")]
+    redated = make_occurrence("9", hash="other", taken=datetime(2021, 5, 5))
     assert replay_events(events, [redated]).labels == {"9": Label("Anna", False)}
-    renamed_and_redated = place("9", "new name.jpg", "other", taken=datetime(2020, 1, 1))
+    renamed_and_redated = make_occurrence("9", "new name.jpg", "other", taken=datetime(2020, 1, 1))
     assert replay_events(events, [renamed_and_redated]).labels == {"9": Label("Anna", False)}
-    another_face = place("8", "new name.jpg", "other", (0.5, 0.5, 0.7, 0.7), datetime(2020, 1, 1))
+    another_face = make_occurrence("8", "new name.jpg", "other", (0.5, 0.5, 0.7, 0.7), datetime(2020, 1, 1))
     assert replay_events(events, [another_face]).labels == {}
-    undated = [event("name", face("1"), name="Anna")]
-    assert replay_events(undated, [place("9", hash="other")]).labels == {"9": Label("Anna", True)}
+    undated = [make_event("name", make_face("1"), name="Anna")]
+    assert replay_events(undated, [make_occurrence("9", hash="other")]).labels == {"9": Label("Anna", True)}
 
 
 def test_renaming_keeps_labels_and_rejections_and_frees_the_old_name() -> None:
-    places = [place("1"), place("2"), place("3")]
+    places = [make_occurrence("1"), make_occurrence("2"), make_occurrence("3")]
     events = [
-        event("name", "1", name="Anna"),
-        event("reject", "2", name="Anna"),
-        event("rename", name="anna", to="Anne"),
+        make_event("name", "1", name="Anna"),
+        make_event("reject", "2", name="Anna"),
+        make_event("rename", name="anna", to="Anne"),
     ]
     found = replay_events(events, places)
     assert found.labels == {"1": Label("Anne", True)} and found.rejected == {"2": frozenset({"Anne"})}
-    found = replay_events([*events, event("name", "3", name="Anna")], places)
+    found = replay_events([*events, make_event("name", "3", name="Anna")], places)
     assert found.labels == {"1": Label("Anne", True), "3": Label("Anna", True)}
-    respelt = event("rename", name="Anne", to="ANNE")
+    respelt = make_event("rename", name="Anne", to="ANNE")
     assert replay_events([*events, respelt], places).labels == {"1": Label("ANNE", True)}
 
 
 def test_merging_two_names_overrides_rejections_between_them() -> None:
-    places = [place("1"), place("2"), place("3")]
+    places = [make_occurrence("1"), make_occurrence("2"), make_occurrence("3")]
     events = [
-        event("name", "1", name="Anna"),
-        event("name", "2", name="Ana"),
-        event("reject", "1", "3", name="Ana"),
-        event("merge", name="Ana", to="Anna"),
+        make_event("name", "1", name="Anna"),
+        make_event("name", "2", name="Ana"),
+        make_event("reject", "1", "3", name="Ana"),
+        make_event("merge", name="Ana", to="Anna"),
     ]
     found = replay_events(events, places)
     assert found.labels == {"1": Label("Anna", True), "2": Label("Anna", True)}
@@ -114,26 +132,26 @@ def test_merging_two_names_overrides_rejections_between_them() -> None:
 
 
 def test_confirming_keeps_the_spelling_and_only_unignore_ends_ignoring() -> None:
-    places = [place("1"), place("2")]
-    events = [event("name", face("1", confirmed=False), name="Anna"), event("confirm", "1", name="ANNA")]
+    places = [make_occurrence("1"), make_occurrence("2")]
+    events = [make_event("name", make_face("1", confirmed=False), name="Anna"), make_event("confirm", "1", name="ANNA")]
     assert replay_events(events, places).labels == {"1": Label("Anna", True)}
-    events += [event("ignore", "1", "2")]
+    events += [make_event("ignore", "1", "2")]
     assert replay_events(events, places).labels == {"1": Label(None, True), "2": Label(None, True)}
-    events += [event("unignore", "2")]
+    events += [make_event("unignore", "2")]
     assert replay_events(events, places).labels == {"1": Label(None, True)}
-    events += [event("name", "1", name="Anna"), event("unignore", "1")]
+    events += [make_event("name", "1", name="Anna"), make_event("unignore", "1")]
     assert replay_events(events, places).labels == {"1": Label("Anna", True)}
 
 
 def test_a_name_rejects_the_rest() -> None:
-    places = [place("1"), place("2")]
-    events = [event("name", "1", "2", name="Anna"), event("name", "1", rest=("2",), name="Anna")]
+    places = [make_occurrence("1"), make_occurrence("2")]
+    events = [make_event("name", "1", "2", name="Anna"), make_event("name", "1", rest=("2",), name="Anna")]
     assert replay_events(events, places) == ReplayedAnswers({"1": Label("Anna", True)}, 0, {"2": frozenset({"Anna"})})
 
 
 def test_a_merge_and_a_split_of_the_same_faces_override_each_other() -> None:
-    places = [place(id) for id in "123"]
-    merge, split = event("merge", "1", "2", "3"), event("split", "3", rest=("1", "2"))
+    places = [make_occurrence(id) for id in "123"]
+    merge, split = make_event("merge", "1", "2", "3"), make_event("split", "3", rest=("1", "2"))
     one, two, three = frozenset("1"), frozenset("2"), frozenset("3")
     assert replay_events([merge], places).merges == (one | two | three,)
     assert replay_events([merge, split], places).merges == (one | two,)
@@ -142,39 +160,54 @@ def test_a_merge_and_a_split_of_the_same_faces_override_each_other() -> None:
 
 
 def test_a_forgotten_face_has_no_answers() -> None:
-    events = [event("name", "1", "2", name="Anna"), event("reject", "1", name="Ben"), event("forget", "1")]
-    assert replay_events(events, [place("1"), place("2")]) == ReplayedAnswers({"2": Label("Anna", True)})
+    events = [
+        make_event("name", "1", "2", name="Anna"),
+        make_event("reject", "1", name="Ben"),
+        make_event("forget", "1"),
+    ]
+    assert replay_events(events, [make_occurrence("1"), make_occurrence("2")]) == ReplayedAnswers(
+        {"2": Label("Anna", True)}
+    )
 
 
 def test_names_rejections_and_splits_override_merges_through_any_chain() -> None:
-    places = [place(id) for id in "12345"]
+    places = [make_occurrence(id) for id in "12345"]
 
     def merges_after(*events: Event) -> list[set[str]]:
         return [set(faces) for faces in replay_events(events, places).merges]
 
-    first, second = event("merge", "1", "3"), event("merge", "3", "4")
-    anna, carl = event("name", "1", name="Anna"), event("name", "4", name="Carl")
+    first, second = make_event("merge", "1", "3"), make_event("merge", "3", "4")
+    anna, carl = make_event("name", "1", name="Anna"), make_event("name", "4", name="Carl")
     assert merges_after(first, second) == [{"1", "3"}, {"3", "4"}]
     # Two names in one chain dissolve the merge of the face named last; two named faces cannot be merged.
     assert merges_after(first, second, anna, carl) == [{"1", "3"}]
     assert merges_after(anna, carl, first, second) == [{"1", "3"}]
-    assert merges_after(anna, carl, event("merge", "1", "4")) == []
+    assert merges_after(anna, carl, make_event("merge", "1", "4")) == []
     # A face rejected as a person leaves its merges with that person, whichever answer came first.
-    assert merges_after(first, second, anna, event("reject", "4", name="Anna")) == [{"1", "3"}]
-    assert merges_after(event("reject", "4", name="Anna"), event("merge", "1", "3", "4"), anna) == [{"1", "3"}]
-    found = replay_events([anna, event("reject", "4", name="Anna"), event("merge", "1", "4")], places)
+    assert merges_after(first, second, anna, make_event("reject", "4", name="Anna")) == [{"1", "3"}]
+    assert merges_after(make_event("reject", "4", name="Anna"), make_event("merge", "1", "3", "4"), anna) == [
+        {"1", "3"}
+    ]
+    found = replay_events([anna, make_event("reject", "4", name="Anna"), make_event("merge", "1", "4")], places)
     assert found.merges == () and found.rejected == {"4": frozenset({"Anna"})}
     # A split also separates faces that are linked through a chain.
-    assert merges_after(first, second, event("split", "1", rest=("4",))) == [{"3", "4"}]
+    assert merges_after(first, second, make_event("split", "1", rest=("4",))) == [{"3", "4"}]
 
 
 def test_names_of_faces_on_missing_photos_are_known() -> None:
-    events = [event("name", face("9", hash="x", photo="x"), name="Anna"), event("rename", name="Anna", to="Anne")]
-    assert replay_events(events, [place("1", hash="h", photo="b.jpg")]).missing_names == {"Anne"}
+    events = [
+        make_event("name", make_face("9", hash="x", photo="x"), name="Anna"),
+        make_event("rename", name="Anna", to="Anne"),
+    ]
+    assert replay_events(events, [make_occurrence("1", hash="h", photo="b.jpg")]).missing_names == {"Anne"}
 
 
 def test_a_face_rejected_as_a_person_is_left_out_of_a_merge_with_that_person() -> None:
-    places = [place(id) for id in "123"]
-    events = [event("reject", "1", name="Anna"), event("merge", "1", "2"), event("name", "3", name="Anna")]
-    found = replay_events([*events, event("merge", "2", "3")], places)
+    places = [make_occurrence(id) for id in "123"]
+    events = [
+        make_event("reject", "1", name="Anna"),
+        make_event("merge", "1", "2"),
+        make_event("name", "3", name="Anna"),
+    ]
+    found = replay_events([*events, make_event("merge", "2", "3")], places)
     assert found.merges == (frozenset("23"),) and found.rejected == {"1": frozenset({"Anna"})}

@@ -13,7 +13,16 @@ from PIL import Image
 from faceclust.photos import colour
 from faceclust.photos.decode import decode_photo
 from faceclust.types import PhotoRef
-from tests.support.photo_files import UPRIGHT, corners, encode, jpeg_in_cmyk, moving, scene, strange_inks, wide_gamut
+from tests.support.photo_files import (
+    UPRIGHT_CORNERS,
+    build_cmyk_profile,
+    build_wide_gamut_profile,
+    draw_scene,
+    encode_animation,
+    encode_cmyk_jpeg,
+    encode_image,
+    name_corner_colours,
+)
 
 REF = PhotoRef("photo", 1, 1)
 
@@ -26,46 +35,56 @@ def decode(data: bytes) -> np.ndarray:
 def test_wide_gamut_colours_are_converted_to_srgb(format: str) -> None:
     # In Adobe RGB (128, 128, 128) is the same grey and (100, 180, 60) a green beyond sRGB.
     grey, green = Image.new("RGB", (160, 128), (128, 128, 128)), Image.new("RGB", (160, 128), (100, 180, 60))
-    assert decode(encode(grey, format, icc_profile=wide_gamut()))[64, 80] == pytest.approx([128] * 3, abs=3)
-    assert decode(encode(green, format, icc_profile=wide_gamut()))[64, 80] == pytest.approx([0, 181, 41], abs=4)
-    assert decode(encode(green, format))[64, 80] == pytest.approx([100, 180, 60], abs=4)
+    assert decode(encode_image(grey, format, icc_profile=build_wide_gamut_profile()))[64, 80] == pytest.approx(
+        [128] * 3, abs=3
+    )
+    assert decode(encode_image(green, format, icc_profile=build_wide_gamut_profile()))[64, 80] == pytest.approx(
+        [0, 181, 41], abs=4
+    )
+    assert decode(encode_image(green, format))[64, 80] == pytest.approx([100, 180, 60], abs=4)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_cmyk_is_converted_by_its_profile(format: str) -> None:
     inks = Image.new("CMYK", (160, 128), (255, 0, 0, 0))
-    assert decode(encode(inks, format, icc_profile=strange_inks()))[9, 9] == pytest.approx([254, 0, 0], abs=9)
-    assert decode(encode(inks, format))[9, 9] == pytest.approx([0, 255, 255], abs=4)
+    assert decode(encode_image(inks, format, icc_profile=build_cmyk_profile()))[9, 9] == pytest.approx(
+        [254, 0, 0], abs=9
+    )
+    assert decode(encode_image(inks, format))[9, 9] == pytest.approx([0, 255, 255], abs=4)
 
 
 @pytest.mark.parametrize(
     "profile",
     [
         b"x" * 200,
-        wide_gamut()[:300],
-        wide_gamut().replace(b"rXYZ", b"xxxx"),
-        wide_gamut().replace(b"RGB ", b"CMYK"),
-        strange_inks(),
+        build_wide_gamut_profile()[:300],
+        build_wide_gamut_profile().replace(b"rXYZ", b"xxxx"),
+        build_wide_gamut_profile().replace(b"RGB ", b"CMYK"),
+        build_cmyk_profile(),
     ],
 )
 def test_invalid_and_mismatched_profiles_are_ignored(profile: bytes) -> None:
-    for image in (scene(), scene().convert("L"), scene().convert("RGBA")):
-        plain = decode(encode(image, "PNG"))
-        np.testing.assert_array_equal(decode(encode(image, "PNG", icc_profile=profile)), plain)
+    for image in (draw_scene(), draw_scene().convert("L"), draw_scene().convert("RGBA")):
+        plain = decode(encode_image(image, "PNG"))
+        np.testing.assert_array_equal(decode(encode_image(image, "PNG", icc_profile=profile)), plain)
 
 
 def test_adobe_cmyk_and_ycck_jpegs_are_decoded() -> None:
-    assert corners(decode(jpeg_in_cmyk(scene(), quality=95))) == UPRIGHT
-    inverted = 255 - np.asarray(scene().convert("CMYK"))
+    assert name_corner_colours(decode(encode_cmyk_jpeg(draw_scene(), quality=95))) == UPRIGHT_CORNERS
+    inverted = 255 - np.asarray(draw_scene().convert("CMYK"))
     ycck = imagecodecs.jpeg8_encode(inverted, colorspace="CMYK", outcolorspace="YCCK", level=95)
-    assert b"Adobe" in ycck and corners(decode(bytes(ycck))) == UPRIGHT
+    assert b"Adobe" in ycck and name_corner_colours(decode(bytes(ycck))) == UPRIGHT_CORNERS
 
 
 def test_progressive_jpegs_stereo_pairs_and_animations_are_decoded() -> None:
-    assert corners(decode(encode(scene(), "JPEG", progressive=True))) == UPRIGHT
-    mpo = encode(scene(), "MPO", save_all=True, append_images=[Image.new("RGB", (192, 128))])
-    assert corners(decode(mpo)) == UPRIGHT
-    assert corners(decode(moving(scene(), "PNG"))) == corners(decode(moving(scene(), "WEBP"))) == UPRIGHT
+    assert name_corner_colours(decode(encode_image(draw_scene(), "JPEG", progressive=True))) == UPRIGHT_CORNERS
+    mpo = encode_image(draw_scene(), "MPO", save_all=True, append_images=[Image.new("RGB", (192, 128))])
+    assert name_corner_colours(decode(mpo)) == UPRIGHT_CORNERS
+    assert (
+        name_corner_colours(decode(encode_animation(draw_scene(), "PNG")))
+        == name_corner_colours(decode(encode_animation(draw_scene(), "WEBP")))
+        == UPRIGHT_CORNERS
+    )
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
@@ -73,7 +92,7 @@ def test_progressive_jpegs_stereo_pairs_and_animations_are_decoded() -> None:
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_tiffs_of_every_depth_are_decoded(compression: str | None, photometric: str, depth: type) -> None:
     mode = {"rgb": "RGB", "separated": "CMYK", "minisblack": "L"}[photometric]
-    values = np.asarray(scene().convert(mode)).astype(depth)
+    values = np.asarray(draw_scene().convert(mode)).astype(depth)
     out = io.BytesIO()
     tifffile.imwrite(
         out,
@@ -88,15 +107,15 @@ def test_tiffs_of_every_depth_are_decoded(compression: str | None, photometric: 
 
 def test_only_the_first_page_of_a_tiff_is_decoded() -> None:
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", None):
-        pages = encode(
-            scene(), "TIFF", save_all=True, append_images=[Image.new("RGB", (99, 99))], compression=compression
+        pages = encode_image(
+            draw_scene(), "TIFF", save_all=True, append_images=[Image.new("RGB", (99, 99))], compression=compression
         )
-        assert corners(decode(pages)) == UPRIGHT
+        assert name_corner_colours(decode(pages)) == UPRIGHT_CORNERS
 
 
 def test_a_png_with_16_bits_per_channel_is_decoded() -> None:
-    values = np.asarray(scene()).astype(np.uint16) * 257
-    assert corners(decode(bytes(imagecodecs.png_encode(values)))) == UPRIGHT
+    values = np.asarray(draw_scene()).astype(np.uint16) * 257
+    assert name_corner_colours(decode(bytes(imagecodecs.png_encode(values)))) == UPRIGHT_CORNERS
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "I;16", "F", "1"])
@@ -108,7 +127,7 @@ def test_a_huge_picture_is_reduced_band_by_band_and_looks_the_same(mode: str, mo
         image = Image.fromarray(np.asarray(gradient).astype(np.float32))
     else:
         image = gradient.convert("RGB").convert(mode)
-    data = encode(image, "TIFF")
+    data = encode_image(image, "TIFF")
     unreduced = decode_photo(data, REF, min_long_side=150)
     assert unreduced.is_full_size
     monkeypatch.setattr(colour, "_MAX_UNREDUCED_PIXELS", 10_000)

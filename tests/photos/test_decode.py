@@ -14,7 +14,7 @@ from faceclust.photos import turbojpeg
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.types import PhotoRef, SkipReason
-from tests.support.photo_files import UPRIGHT, corners, encode, scene
+from tests.support.photo_files import UPRIGHT_CORNERS, draw_scene, encode_image, name_corner_colours
 from tests.support.sample_photos import ORIENTATION
 
 REF = PhotoRef("photo", 1, 1)
@@ -35,11 +35,11 @@ STORED_AS = {
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_pictures_of_every_orientation_are_turned_upright(format: str, orientation: int) -> None:
     turn = STORED_AS[orientation]
-    stored = scene() if turn is None else scene().transpose(turn)
+    stored = draw_scene() if turn is None else draw_scene().transpose(turn)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    photo = decode_photo(encode(stored, format, exif), REF)
-    assert corners(photo.pixels) == UPRIGHT
+    photo = decode_photo(encode_image(stored, format, exif), REF)
+    assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert photo.full_size == (192, 128) == (photo.pixels.shape[1], photo.pixels.shape[0])
     assert photo.is_full_size
 
@@ -48,22 +48,22 @@ def test_pictures_of_every_orientation_are_turned_upright(format: str, orientati
 def test_a_jpeg_is_not_decoded_smaller_than_requested(orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turbojpeg, "_MAX_FULL_DECODE_PIXELS", 0)  # so that this size is reduced
     turn = STORED_AS[orientation]
-    stored = scene(960, 640) if turn is None else scene(960, 640).transpose(turn)
+    stored = draw_scene(960, 640) if turn is None else draw_scene(960, 640).transpose(turn)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    photo = decode_photo(encode(stored, "JPEG", exif), REF, min_long_side=400)
+    photo = decode_photo(encode_image(stored, "JPEG", exif), REF, min_long_side=400)
     assert photo.pixels.shape == (320, 480, 3)
     assert photo.full_size == (960, 640)
     assert not photo.is_full_size
-    assert corners(photo.pixels) == UPRIGHT
-    assert decode_photo(encode(stored, "JPEG", exif), REF, min_long_side=5000).is_full_size
+    assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
+    assert decode_photo(encode_image(stored, "JPEG", exif), REF, min_long_side=5000).is_full_size
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "1", "RGBA", "LA", "YCbCr"])
 def test_every_mode_is_converted_to_rgb(mode: str) -> None:
-    image = scene().convert(mode)
+    image = draw_scene().convert(mode)
     format = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
-    photo = decode_photo(encode(image, format), REF)
+    photo = decode_photo(encode_image(image, format), REF)
     expected = np.asarray(image.convert("RGB")).astype(int)
     assert photo.pixels.shape == expected.shape
     assert np.abs(photo.pixels.astype(int) - expected).mean() < 6
@@ -73,25 +73,28 @@ def test_16_bit_and_float_pictures_keep_their_gradients() -> None:
     ramp = np.linspace(0, 65535, 128 * 192).reshape(128, 192)
     sixteen = Image.fromarray(ramp.astype(np.uint16))
     for format in ("PNG", "TIFF"):
-        photo = decode_photo(encode(sixteen, format), REF)
+        photo = decode_photo(encode_image(sixteen, format), REF)
         np.testing.assert_array_equal(photo.pixels[:, :, 0], (ramp.astype(np.uint16) >> 8).astype(np.uint8))
-    floats = decode_photo(encode(Image.fromarray((ramp / 65535).astype(np.float32)), "TIFF"), REF)
+    floats = decode_photo(encode_image(Image.fromarray((ramp / 65535).astype(np.float32)), "TIFF"), REF)
     assert floats.pixels[0, 0].tolist() == [0, 0, 0] and floats.pixels[-1, -1].tolist() == [255, 255, 255]
 
 
 def test_32_bit_integers_and_non_finite_floats_do_not_become_black() -> None:
     levels = np.tile(np.arange(192, dtype=np.int32) + 40, (128, 1))
-    photo = decode_photo(encode(Image.fromarray(levels), "TIFF"), REF)
+    photo = decode_photo(encode_image(Image.fromarray(levels), "TIFF"), REF)
     np.testing.assert_array_equal(photo.pixels[:, :, 0], levels.astype(np.uint8))
     floats = levels.astype(np.float32)
     floats[0, 0], floats[1, 1] = np.inf, 1e30
-    assert decode_photo(encode(Image.fromarray(floats), "TIFF"), REF).pixels.std() > 50
+    assert decode_photo(encode_image(Image.fromarray(floats), "TIFF"), REF).pixels.std() > 50
 
 
 def test_a_png_with_megabytes_of_text_is_decoded() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("prompt", "words " * 500_000, zip=True)
-    assert corners(decode_photo(encode(scene(), "PNG", pnginfo=text), REF).pixels) == UPRIGHT
+    assert (
+        name_corner_colours(decode_photo(encode_image(draw_scene(), "PNG", pnginfo=text), REF).pixels)
+        == UPRIGHT_CORNERS
+    )
 
 
 def test_postscript_is_not_passed_to_an_external_decoder() -> None:
@@ -99,24 +102,29 @@ def test_postscript_is_not_passed_to_an_external_decoder() -> None:
 
 
 def test_transparency_becomes_white() -> None:
-    image = scene().convert("RGBA")
+    image = draw_scene().convert("RGBA")
     image.putalpha(Image.fromarray(np.where(np.arange(192) < 96, 255, 0).astype(np.uint8)[None].repeat(128, 0)))
-    assert corners(decode_photo(encode(image, "PNG"), REF).pixels) == ["red", "white", "blue", "white"]
+    assert name_corner_colours(decode_photo(encode_image(image, "PNG"), REF).pixels) == [
+        "red",
+        "white",
+        "blue",
+        "white",
+    ]
     palette = Image.new("P", (128, 128))
     palette.putpalette([255, 0, 0, 0, 255, 0])
-    photo = decode_photo(encode(palette, "GIF", transparency=0), REF)
+    photo = decode_photo(encode_image(palette, "GIF", transparency=0), REF)
     assert photo.pixels[0, 0].tolist() == [255, 255, 255]
 
 
 def test_only_the_first_frame_of_an_animation_is_decoded() -> None:
-    data = encode(scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (192, 128), "black")])
-    assert corners(decode_photo(data, REF).pixels) == UPRIGHT
+    data = encode_image(draw_scene(), "GIF", save_all=True, append_images=[Image.new("RGB", (192, 128), "black")])
+    assert name_corner_colours(decode_photo(data, REF).pixels) == UPRIGHT_CORNERS
 
 
 def test_the_hash_depends_on_the_content_alone() -> None:
-    data = encode(scene(), "BMP")
+    data = encode_image(draw_scene(), "BMP")
     assert decode_photo(data, REF).content_hash == decode_photo(data, PhotoRef("other", 2, 2)).content_hash
-    assert decode_photo(data, REF).content_hash != decode_photo(encode(scene(), "PNG"), REF).content_hash
+    assert decode_photo(data, REF).content_hash != decode_photo(encode_image(draw_scene(), "PNG"), REF).content_hash
 
 
 def skip_reason(data: bytes) -> SkipReason:
@@ -134,7 +142,7 @@ def test_unusable_files_have_a_skip_reason() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF"])
 def test_truncated_files_raise_only_undecodable_error(format: str) -> None:
-    data = encode(scene(), format)
+    data = encode_image(draw_scene(), format)
     for end in (len(data) // 2, len(data) * 3 // 4):
         assert skip_reason(data[:end]) in (SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
 
@@ -143,7 +151,7 @@ def test_truncated_files_raise_only_undecodable_error(format: str) -> None:
 def test_corrupted_files_are_decoded_or_have_a_skip_reason(seed: int) -> None:
     rng = np.random.default_rng(seed)
     format = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF"][seed % 8]
-    data = np.frombuffer(encode(scene(), format), np.uint8).copy()
+    data = np.frombuffer(encode_image(draw_scene(), format), np.uint8).copy()
     data[rng.integers(0, len(data), 12)] ^= rng.integers(1, 255, 12, dtype=np.uint8)
     try:
         assert decode_photo(data.tobytes(), REF).pixels.dtype == np.uint8

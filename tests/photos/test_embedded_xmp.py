@@ -15,8 +15,8 @@ import tifffile
 from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
-from tests.support.photo_files import dng, scene
-from tests.support.programs import program
+from tests.support.photo_files import build_dng, draw_scene
+from tests.support.programs import find_program
 
 EXTENSIONS = ("jpg", "png", "webp", "tif", "heic", "avif", "dng")
 
@@ -25,18 +25,18 @@ EXTENSIONS = ("jpg", "png", "webp", "tif", "heic", "avif", "dng")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A photo of each format, with an XMP packet written by exiftool."""
     folder = tmp_path_factory.mktemp("photos")
-    picture = scene()
+    picture = draw_scene()
     for extension in EXTENSIONS:
         path = folder / f"a.{extension}"
         if extension == "heic":
             pillow_heif.from_pillow(picture).save(path)
         elif extension == "dng":
-            path.write_bytes(dng(picture))
+            path.write_bytes(build_dng(picture))
         else:
             picture.save(path)
     region = "-RegionInfo={RegionList=[{Area={X=0.5,Y=0.4,W=0.2,H=0.3},Name=Zoë,Type=Face}]}"
     paths = {extension: folder / f"a.{extension}" for extension in EXTENSIONS}
-    command = [program("exiftool"), "-q", "-overwrite_original", "-charset", "utf8", region, *paths.values()]
+    command = [find_program("exiftool"), "-q", "-overwrite_original", "-charset", "utf8", region, *paths.values()]
     subprocess.run(command, check=True)
     return paths
 

@@ -9,12 +9,12 @@ import pytest
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, has_photo_signature, is_raw_tiff
 from faceclust.types import SkipReason
-from tests.support.photo_files import dng, encode, scene
+from tests.support.photo_files import build_dng, draw_scene, encode_image
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "HEIF", "JXL"])
 def test_photo_formats_are_detected_by_their_first_bytes(format: str) -> None:
-    data = encode(scene(), format)
+    data = encode_image(draw_scene(), format)
     assert detect_format(data[:HEAD_BYTES]) is Format[format]
     assert has_photo_signature(data[:HEAD_BYTES])
 
@@ -62,10 +62,10 @@ def test_the_message_names_what_a_file_is_instead_of_a_photo(head: bytes, descri
 
 
 def test_raw_files_are_distinguished_from_finished_tiffs() -> None:
-    assert is_raw_tiff(dng(scene()))
-    assert is_raw_tiff(dng(scene(), encode(scene(), "JPEG")))
+    assert is_raw_tiff(build_dng(draw_scene()))
+    assert is_raw_tiff(build_dng(draw_scene(), encode_image(draw_scene(), "JPEG")))
     assert is_raw_tiff(b"II*\0\x10\0\0\0CR\2\0")
-    assert not is_raw_tiff(encode(scene(), "TIFF"))
+    assert not is_raw_tiff(encode_image(draw_scene(), "TIFF"))
 
 
 def test_invalid_directories_end_the_search_quickly() -> None:

@@ -19,7 +19,14 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.photos.limits import MAX_PIXELS_MEMORY_HEAVY, MAX_SCANS, MIN_SIDE
 from faceclust.types import Metadata, Photo, PhotoRef, SkipReason
 from tests.benchmarks.mutants import mutant, originals, run
-from tests.support.photo_files import UPRIGHT, corners, dng, encode, moving, scene
+from tests.support.photo_files import (
+    UPRIGHT_CORNERS,
+    build_dng,
+    draw_scene,
+    encode_animation,
+    encode_image,
+    name_corner_colours,
+)
 from tests.support.sample_photos import ORIENTATION
 
 REF = PhotoRef("photo", 1, 1)
@@ -36,7 +43,9 @@ def decode_or_skip_reason(data: bytes) -> Photo | SkipReason:
 @pytest.mark.parametrize("format", originals())
 def test_files_truncated_anywhere_have_a_skip_reason(format: str) -> None:
     data = (
-        encode(Image.effect_noise((200, 200), 60).convert("RGB"), format) if format != "RAW" else dng(scene(200, 200))
+        encode_image(Image.effect_noise((200, 200), 60).convert("RGB"), format)
+        if format != "RAW"
+        else build_dng(draw_scene(200, 200))
     )
     for end in range(0, len(data) - 1000, 1000):
         assert decode_or_skip_reason(data[:end]) in (SkipReason.EMPTY, SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
@@ -54,7 +63,7 @@ def test_mutations_are_reproducible() -> None:
 
 
 def test_a_heif_with_an_item_type_that_is_not_text_does_not_crash() -> None:
-    data = encode(scene(), "HEIF", Image.Exif())
+    data = encode_image(draw_scene(), "HEIF", Image.Exif())
     damaged = (
         data.replace(b"\0\0Exif\0", b"\0\0E\xffif\0", 1)
         if b"\0\0Exif\0" in data
@@ -82,19 +91,21 @@ def patch_bytes(data: bytes, what: bytes, by: bytes, times: int = -1) -> bytes:
 
 
 def jpeg_declaring(width: int, height: int) -> bytes:
-    return patch_bytes(encode(scene(), "JPEG"), struct.pack(">HH", 128, 192), struct.pack(">HH", height, width), 1)
+    return patch_bytes(
+        encode_image(draw_scene(), "JPEG"), struct.pack(">HH", 128, 192), struct.pack(">HH", height, width), 1
+    )
 
 
 def webp_declaring(width: int, height: int) -> bytes:
     extended = struct.pack("<I", 0)[:4] + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + extended + encode(scene(), "WEBP")[12:]
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + extended + encode_image(draw_scene(), "WEBP")[12:]
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def isobmff_declaring(format: str, width: int, height: int) -> bytes:
     size = struct.pack(">II", 192, 128)
     return patch_bytes(
-        encode(scene(), format), b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", width, height)
+        encode_image(draw_scene(), format), b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", width, height)
     )
 
 
@@ -113,11 +124,15 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "png": lambda: png(2**31 - 1, 2**31 - 1, (b"IDAT", zlib.compress(bytes(1000)))),
     "webp": lambda: webp_declaring(16384, 16384),
     "long webp": lambda: webp_declaring(2**24, 2**8),
-    "gif screen": lambda: patch_bytes(encode(scene(), "GIF"), struct.pack("<HH", 192, 128), b"\xff\xff\xff\xff"),
-    "gif frame": lambda: patch_bytes(
-        encode(scene(), "GIF"), b"\0\0\0\0" + struct.pack("<HH", 192, 128), b"\0\0\0\0\xff\xff\xff\xff"
+    "gif screen": lambda: patch_bytes(
+        encode_image(draw_scene(), "GIF"), struct.pack("<HH", 192, 128), b"\xff\xff\xff\xff"
     ),
-    "bmp": lambda: patch_bytes(encode(scene(), "BMP"), struct.pack("<II", 192, 128), struct.pack("<II", 65535, 65535)),
+    "gif frame": lambda: patch_bytes(
+        encode_image(draw_scene(), "GIF"), b"\0\0\0\0" + struct.pack("<HH", 192, 128), b"\0\0\0\0\xff\xff\xff\xff"
+    ),
+    "bmp": lambda: patch_bytes(
+        encode_image(draw_scene(), "BMP"), struct.pack("<II", 192, 128), struct.pack("<II", 65535, 65535)
+    ),
     "heif": lambda: isobmff_declaring("HEIF", 2**31 - 1, 2**31 - 1),
     "large heif": lambda: isobmff_declaring("HEIF", 30_000, 30_000),
     "avif": lambda: isobmff_declaring("AVIF", 60_000, 60_000),
@@ -128,7 +143,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         body=bytes(300),
     ),
     "moving png": lambda: patch_bytes(
-        moving(scene(), "PNG"),
+        encode_animation(draw_scene(), "PNG"),
         b"fcTL\0\0\0\0" + struct.pack(">II", 192, 128),
         b"fcTL\0\0\0\0" + struct.pack(">II", 2**30, 2**30),
     ),
@@ -146,7 +161,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 def _jpeg_of_scans() -> bytes:
-    data = encode(scene(2048, 2048), "JPEG", progressive=True)
+    data = encode_image(draw_scene(2048, 2048), "JPEG", progressive=True)
     first = data.index(b"\xff\xda")
     last = data.rindex(b"\xff\xda")
     return data[:first] + data[first:-2] + data[last:-2] * (MAX_SCANS + 1) + b"\xff\xd9"
@@ -195,8 +210,8 @@ def test_declared_sizes_outside_the_limits_are_refused() -> None:
         "run lengths",
     ):
         assert decode_or_skip_reason(BOMBS[name]()) is SkipReason.TOO_LARGE, name
-    assert decode_or_skip_reason(encode(Image.new("RGB", (MIN_SIDE - 1, 4000)), "PNG")) is SkipReason.TOO_SMALL
-    assert isinstance(decode_or_skip_reason(encode(Image.new("RGB", (MIN_SIDE, 4000)), "PNG")), Photo)
+    assert decode_or_skip_reason(encode_image(Image.new("RGB", (MIN_SIDE - 1, 4000)), "PNG")) is SkipReason.TOO_SMALL
+    assert isinstance(decode_or_skip_reason(encode_image(Image.new("RGB", (MIN_SIDE, 4000)), "PNG")), Photo)
     assert MAX_PIXELS_MEMORY_HEAVY < 16383**2  # the largest size a WebP can declare
 
 
@@ -236,8 +251,8 @@ INVALID_EXIF = {
 @pytest.mark.parametrize("fault", INVALID_EXIF)
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_an_invalid_exif_block_does_not_affect_the_picture(format: str, fault: str) -> None:
-    photo = decode_or_skip_reason(encode(scene(), format, INVALID_EXIF[fault]))
-    assert isinstance(photo, Photo) and corners(photo.pixels) == UPRIGHT
+    photo = decode_or_skip_reason(encode_image(draw_scene(), format, INVALID_EXIF[fault]))
+    assert isinstance(photo, Photo) and name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert isinstance(photo.metadata, Metadata)
 
 
@@ -246,6 +261,6 @@ def test_an_invalid_exif_block_does_not_affect_the_picture(format: str, fault: s
 def test_an_invalid_orientation_is_ignored(format: str, value: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = value
-    photo = decode_or_skip_reason(encode(scene(), format, exif))
-    assert isinstance(photo, Photo) and corners(photo.pixels) == UPRIGHT
+    photo = decode_or_skip_reason(encode_image(draw_scene(), format, exif))
+    assert isinstance(photo, Photo) and name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert photo.full_size == (192, 128) and photo.metadata.orientation in (None, 1)

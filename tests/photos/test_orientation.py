@@ -13,7 +13,7 @@ from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.orientation import Orientation, read_orientation
 from faceclust.types import PhotoRef
-from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
+from tests.support.photo_files import UPRIGHT_CORNERS, build_dng, draw_scene, encode_image, name_corner_colours
 from tests.support.sample_photos import ORIENTATION
 
 
@@ -27,11 +27,13 @@ def oriented(orientation: int) -> Image.Exif:
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_applying_the_orientation_equals_decoding(tmp_path: Path, format: str, orientation: int) -> None:
     path = tmp_path / "photo"
-    path.write_bytes(encode(scene(200, 128), format, oriented(orientation)))
+    path.write_bytes(encode_image(draw_scene(200, 128), format, oriented(orientation)))
     found = read_orientation(path)
     assert found is not None and found.orientation == orientation
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo", 0, 0))
-    assert corners(apply_orientation(np.asarray(scene(200, 128)), found.orientation)) == corners(decoded.pixels)
+    assert name_corner_colours(
+        apply_orientation(np.asarray(draw_scene(200, 128)), found.orientation)
+    ) == name_corner_colours(decoded.pixels)
     assert found.size in (decoded.full_size, None)
     assert (found.size is None) == (format in ("HEIF", "AVIF"))
 
@@ -39,20 +41,20 @@ def test_applying_the_orientation_equals_decoding(tmp_path: Path, format: str, o
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_the_orientation_of_a_raw_file_is_libraws(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "photo.dng"
-    path.write_bytes(dng(scene(), orientation=orientation))
+    path.write_bytes(build_dng(draw_scene(), orientation=orientation))
     assert read_orientation(path) == Orientation(orientation)
 
 
 def test_a_jpegs_orientation_may_be_in_its_xmp_alone(tmp_path: Path) -> None:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'
     path = tmp_path / "photo.jpg"
-    path.write_bytes(encode(scene(200, 128), "JPEG", xmp=xmp))
+    path.write_bytes(encode_image(draw_scene(200, 128), "JPEG", xmp=xmp))
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo.jpg", 0, 0))
     assert read_orientation(path) == Orientation(6, decoded.full_size) == Orientation(6, (128, 200))
 
 
 def test_the_orientation_of_a_jpeg_xl_is_in_its_codestream() -> None:
-    assert read_jxl_orientation(encode(scene(), "JXL")) == 1
+    assert read_jxl_orientation(encode_image(draw_scene(), "JXL")) == 1
     # small=1, 5 bits of height, ratio 1:1, all_default=0, extra_fields=1, orientation 6.
     bits = "1" + "11000" + "100" + "0" + "1" + "101"
     number = sum(int(bit) << place for place, bit in enumerate(bits))
@@ -66,11 +68,11 @@ def test_damaged_files_have_no_orientation(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_heif_truncated_anywhere_raises_nothing(tmp_path: Path) -> None:
-    data = encode(scene(), "HEIF", oriented(6))
+    data = encode_image(draw_scene(), "HEIF", oriented(6))
     for length in range(0, 700, 7):
         (tmp_path / "photo").write_bytes(data[:length])
         assert read_orientation(tmp_path / "photo") in (None, Orientation(6), Orientation(1))
 
 
 def test_the_test_scene_is_upright() -> None:
-    assert corners(np.asarray(scene())) == UPRIGHT
+    assert name_corner_colours(np.asarray(draw_scene())) == UPRIGHT_CORNERS

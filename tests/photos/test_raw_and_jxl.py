@@ -16,9 +16,9 @@ from PIL import Image
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.types import EXTRA_MODULE_BY_REASON, PhotoRef, SkipReason
-from tests.support.command import ok
-from tests.support.photo_files import UPRIGHT, corners, dng, encode, scene
-from tests.support.sample_photos import COLLINS, ORIENTATION, portrait
+from tests.support.command import run_checked
+from tests.support.photo_files import UPRIGHT_CORNERS, build_dng, draw_scene, encode_image, name_corner_colours
+from tests.support.sample_photos import COLLINS, ORIENTATION, load_portrait
 
 REF = PhotoRef("photo", 1, 1)
 #: What a camera stores for each orientation that RAW files have.
@@ -32,7 +32,7 @@ STORED_AS = {
 
 def stored(orientation: int, width: int = 768, height: int = 512) -> Image.Image:
     turn = STORED_AS[orientation]
-    return scene(width, height) if turn is None else scene(width, height).transpose(turn)
+    return draw_scene(width, height) if turn is None else draw_scene(width, height).transpose(turn)
 
 
 def half(image: Image.Image) -> Image.Image:
@@ -41,7 +41,7 @@ def half(image: Image.Image) -> Image.Image:
 
 def camera_jpeg(image: Image.Image, orientation: int) -> bytes:
     """A JPEG as cameras write it: with an EXIF block first, and no JFIF block."""
-    jpeg = encode(image, "JPEG", tagged(orientation))
+    jpeg = encode_image(image, "JPEG", tagged(orientation))
     return jpeg[:2] + jpeg[20:]
 
 
@@ -53,11 +53,11 @@ def tagged(orientation: int) -> Image.Exif:
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_sensor_data_is_developed_if_there_is_no_preview(orientation: int) -> None:
-    data = dng(stored(orientation), orientation=orientation)
+    data = build_dng(stored(orientation), orientation=orientation)
     with rawpy.imread(io.BytesIO(data)) as raw:
         assert raw.raw_image_visible.shape == stored(orientation).size[::-1]
     photo = decode_photo(data, REF)
-    assert corners(photo.pixels) == UPRIGHT
+    assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
     assert photo.metadata.camera == "Canon Test1" and photo.metadata.orientation == orientation
     assert photo.metadata.taken_at == datetime(2019, 7, 20, 21, 15, 3)
@@ -74,15 +74,15 @@ def test_sensor_data_is_developed_if_there_is_no_preview(orientation: int) -> No
     ],
 )
 def test_the_preview_is_turned_upright_exactly_once(orientation: int, turned_by: str) -> None:
-    unturned, upright = half(stored(orientation)), half(scene(768, 512))
+    unturned, upright = half(stored(orientation)), half(draw_scene(768, 512))
     preview = {
-        "the photo's tag": encode(unturned, "JPEG"),
+        "the photo's tag": encode_image(unturned, "JPEG"),
         "its own tag": camera_jpeg(unturned, orientation),
-        "the camera": encode(upright, "JPEG"),
+        "the camera": encode_image(upright, "JPEG"),
         "the camera, which says so": camera_jpeg(upright, 1),
     }[turned_by]
-    photo = decode_photo(dng(stored(orientation), preview, orientation), REF, min_long_side=384)
-    assert corners(photo.pixels) == UPRIGHT
+    photo = decode_photo(build_dng(stored(orientation), preview, orientation), REF, min_long_side=384)
+    assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
 
 
@@ -90,25 +90,29 @@ def test_the_preview_is_used_if_it_is_large_enough() -> None:
     red = Image.new("RGB", (384, 256), "red")  # distinguishable from the sensor data
 
     def decode_with_preview(preview: Image.Image, min_long_side: int | None) -> tuple[bool, int]:
-        pixels = decode_photo(dng(scene(768, 512), encode(preview, "JPEG")), REF, min_long_side).pixels
-        return corners(pixels) == ["red"] * 4, pixels.shape[1]
+        pixels = decode_photo(build_dng(draw_scene(768, 512), encode_image(preview, "JPEG")), REF, min_long_side).pixels
+        return name_corner_colours(pixels) == ["red"] * 4, pixels.shape[1]
 
     assert decode_with_preview(red, 300) == (True, 384)
     assert decode_with_preview(red, 500) == (True, 384)  # the sensor data at half size is not larger
     assert decode_with_preview(red.resize((192, 128)), 300) == (False, 384)
     assert decode_with_preview(red.resize((768, 512)), None) == (True, 768)
     assert decode_with_preview(red.resize((384, 200)), 300) == (False, 384)  # another aspect ratio: cropped
-    broken = dng(scene(768, 512), encode(red.resize((768, 512)), "JPEG")[:800])
-    assert corners(decode_photo(broken, REF, 300).pixels) == UPRIGHT
+    broken = build_dng(draw_scene(768, 512), encode_image(red.resize((768, 512)), "JPEG")[:800])
+    assert name_corner_colours(decode_photo(broken, REF, 300).pixels) == UPRIGHT_CORNERS
 
 
 def test_a_raw_file_is_detected_whatever_its_name() -> None:
-    photo = decode_photo(dng(scene()), PhotoRef("IMG_1.tif", 1, 1))
-    assert photo.full_size == (192, 128) and corners(photo.pixels) == UPRIGHT
+    photo = decode_photo(build_dng(draw_scene()), PhotoRef("IMG_1.tif", 1, 1))
+    assert photo.full_size == (192, 128) and name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
 
 
 def test_damaged_raw_files_have_a_skip_reason() -> None:
-    for data in (b"FUJIFILMCCD-RAW " + bytes(500), b"II*\0\x10\0\0\0CR\2\0" + bytes(500), dng(scene())[:300]):
+    for data in (
+        b"FUJIFILMCCD-RAW " + bytes(500),
+        b"II*\0\x10\0\0\0CR\2\0" + bytes(500),
+        build_dng(draw_scene())[:300],
+    ):
         with pytest.raises(UndecodableError) as failure:
             decode_photo(data, REF)
         assert failure.value.reason in (SkipReason.NOT_A_PHOTO, SkipReason.TRUNCATED)
@@ -117,15 +121,15 @@ def test_damaged_raw_files_have_a_skip_reason() -> None:
 @pytest.mark.parametrize("options", [{}, {"lossless": False, "distance": 1.0}, {"usecontainer": True}])
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "16 bits"])
 def test_jpeg_xl_is_decoded_in_every_variant(kind: str, options: dict[str, object]) -> None:
-    image = scene(302, 200)
+    image = draw_scene(302, 200)
     if kind == "16 bits":
         data = bytes(imagecodecs.jpegxl_encode(np.asarray(image).astype(np.uint16) * 257, **options))
     else:
-        data = encode(image.convert(kind), "JXL", **options)
+        data = encode_image(image.convert(kind), "JXL", **options)
     photo = decode_photo(data, PhotoRef("photo.jpg", 1, 1))
     assert photo.full_size == (302, 200)
     if kind != "L":
-        assert corners(photo.pixels) == UPRIGHT
+        assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     expected = np.asarray(image.convert("L" if kind == "L" else "RGB").convert("RGB")).astype(int)
     assert np.abs(photo.pixels.astype(int) - expected).mean() < 4
 
@@ -134,7 +138,7 @@ def test_jpeg_xl_is_decoded_in_every_variant(kind: str, options: dict[str, objec
     "size", [(128, 128), (256, 256), (1000, 500), (500, 1000), (300, 250), (1280, 720), (129, 333)]
 )
 def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encode(Image.new("RGB", size), "JXL")
+    data = encode_image(Image.new("RGB", size), "JXL")
     assert decode_photo(data, REF).full_size == size
     monkeypatch.setattr("faceclust.photos.limits.MAX_PIXELS_MEMORY_HEAVY", size[0] * size[1] - 1)
     monkeypatch.setattr(imagecodecs, "jpegxl_decode", None)  # must not be called
@@ -146,7 +150,7 @@ def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: 
 def test_without_the_extra_the_message_says_what_to_install(
     reason: SkipReason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = dng(scene()) if reason is SkipReason.NEEDS_RAW else encode(scene(), "JXL")
+    data = build_dng(draw_scene()) if reason is SkipReason.NEEDS_RAW else encode_image(draw_scene(), "JXL")
     monkeypatch.setitem(EXTRA_MODULE_BY_REASON, reason, "no_such_module_anywhere")
     with pytest.raises(UndecodableError, match=r"pip install 'faceclust\[") as failure:
         decode_photo(data, REF)
@@ -154,19 +158,19 @@ def test_without_the_extra_the_message_says_what_to_install(
 
 
 def test_photos_that_need_an_extra_are_scanned_once_it_is_installed(tmp_path: Path) -> None:
-    image = portrait(COLLINS)
+    image = load_portrait(COLLINS)
     library, hidden = tmp_path / "photos", tmp_path / "hidden"
     library.mkdir()
     hidden.mkdir()
-    (library / "a.dng").write_bytes(dng(image, encode(image, "JPEG")))
-    (library / "b.jxl").write_bytes(encode(image, "JXL"))
+    (library / "a.dng").write_bytes(build_dng(image, encode_image(image, "JPEG")))
+    (library / "b.jxl").write_bytes(encode_image(image, "JXL"))
 
     def scan(*missing: str) -> list[str]:
         # Python imports this module first, in worker processes too.
         hide = "".join(f"sys.modules[{name!r}] = None\n" for name in missing)
         (hidden / "sitecustomize.py").write_text(f"import sys\n{hide}")
         search = os.pathsep.join(filter(None, [str(hidden), os.environ.get("PYTHONPATH")]))
-        return ok("scan", library, "-j", "1", env={"PYTHONPATH": search}).splitlines()
+        return run_checked("scan", library, "-j", "1", env={"PYTHONPATH": search}, process=True).splitlines()
 
     first = scan("rawpy", "imagecodecs")
     assert any("1 needs faceclust[jxl], 1 needs faceclust[raw]" in line for line in first), first

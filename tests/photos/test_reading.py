@@ -13,7 +13,7 @@ from faceclust.photos import reading
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import HEAD_BYTES, MAX_BYTES, read_head, read_photo
 from faceclust.types import PhotoRef, SkipReason
-from tests.support.photo_files import encode, scene
+from tests.support.photo_files import draw_scene, encode_image
 
 REF = PhotoRef("photo", 1, 1)
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
@@ -26,7 +26,7 @@ def read_error(path: Path) -> UndecodableError:
 
 
 def test_the_reference_has_the_current_size_and_time(tmp_path: Path) -> None:
-    data = encode(scene(), "PNG")
+    data = encode_image(draw_scene(), "PNG")
     (tmp_path / "a.jpg").write_bytes(data)
     os.utime(tmp_path / "a.jpg", ns=(5, 10**18 + 7))
     status = (tmp_path / "a.jpg").stat()
@@ -57,7 +57,7 @@ def test_pipes_sockets_devices_and_folders_do_not_block(tmp_path: Path) -> None:
 
 @posix_only
 def test_symlinks_are_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(encode(scene(), "PNG"))
+    (tmp_path / "a.png").write_bytes(encode_image(draw_scene(), "PNG"))
     (tmp_path / "link.png").symlink_to("a.png")
     (tmp_path / "circle.png").symlink_to("circle.png")
     for name in ("link.png", "circle.png"):
@@ -94,7 +94,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_to_the_next_scan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "a.bmp"
-    path.write_bytes(encode(scene(), "BMP"))
+    path.write_bytes(encode_image(draw_scene(), "BMP"))
     real = os.read
 
     def read_and_change(file: int, count: int) -> bytes:
@@ -115,7 +115,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_to_the_next_scan(
 def test_files_with_unusual_names_are_read(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     try:
-        path.write_bytes(encode(scene(), "PNG"))
+        path.write_bytes(encode_image(draw_scene(), "PNG"))
     except OSError:
         pytest.skip("this file system does not allow such names")
     assert read_photo(path, REF)[0] == path.read_bytes()
@@ -124,7 +124,7 @@ def test_files_with_unusual_names_are_read(tmp_path: Path, name: bytes) -> None:
 @posix_only
 def test_missing_permission_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    path.write_bytes(encode(scene(), "PNG"))
+    path.write_bytes(encode_image(draw_scene(), "PNG"))
     path.chmod(0)
     tmp_path.chmod(0o755)
     previous = os.geteuid()

@@ -13,7 +13,7 @@ from faceclust.photos.decode import decode_photo
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.turbojpeg import decode_with_turbojpeg
 from faceclust.types import PhotoRef
-from tests.support.sample_photos import COLLINS, portrait
+from tests.support.sample_photos import COLLINS, load_portrait
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,7 +28,7 @@ UPRIGHT = {
 
 def encode(mode: str = "RGB", size: tuple[int, int] = (403, 301), **options: object) -> bytes:
     out = io.BytesIO()
-    portrait(COLLINS).convert(mode).resize(size).save(out, "JPEG", **options)
+    load_portrait(COLLINS).convert(mode).resize(size).save(out, "JPEG", **options)
     return out.getvalue()
 
 
@@ -51,7 +51,7 @@ def test_pixels_equal_pillows_at_every_reduction(
 
 @pytest.mark.parametrize("orientation", range(10))
 def test_apply_orientation_equals_pillows_transpose(orientation: int) -> None:
-    picture = portrait(COLLINS).resize((40, 30))
+    picture = load_portrait(COLLINS).resize((40, 30))
     expected = picture.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else picture
     np.testing.assert_array_equal(apply_orientation(np.asarray(picture), orientation), np.asarray(expected))
 

@@ -17,8 +17,8 @@ def _small_scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small(_small_scanned: Path, tmp_path: Path) -> Library:
-    """A scanned library of `make_photos`; the next scan finds nothing to do."""
+def small_library(_small_scanned: Path, tmp_path: Path) -> Library:
+    """A scanned library of `make_photos`; another scan would find nothing to do."""
     root = tmp_path / "photos"
     shutil.copytree(_small_scanned, root)
     library = Library(root)

@@ -8,7 +8,7 @@ import pytest
 from faceclust.files.names import ALBUMS_MARKER
 from faceclust.scan import crawl as crawling
 from faceclust.scan.crawl import crawl
-from tests.support.photo_files import encode, scene
+from tests.support.photo_files import draw_scene, encode_image
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -67,7 +67,7 @@ def test_a_crawl_may_start_below_the_root(tmp_path: Path) -> None:
 
 def test_photos_without_an_extension_are_detected_by_content(tmp_path: Path) -> None:
     touch(tmp_path, "README", "notes.txt", "Makefile", ".hidden")
-    data = encode(scene(), "JPEG")
+    data = encode_image(draw_scene(), "JPEG")
     for name in ("a", "IMG_1", "photo.1", "12.5 km", "film.mp4", "text.txt", ".b"):
         (tmp_path / name).write_bytes(data)
     (tmp_path / "video").write_bytes(b"\0\0\0\x20ftypisom" + bytes(20))

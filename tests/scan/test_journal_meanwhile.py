@@ -8,19 +8,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from faceclust import Library
-from tests.support.sample_photos import COLLINS, HOPPER, variant
+from tests.support.sample_photos import COLLINS, HOPPER, make_variant
 
 
 def test_a_face_forgotten_during_a_scan_is_removed_by_the_next(tmp_path: Path) -> None:
     root, copy = tmp_path / "photos", tmp_path / "copy"
     (root / "new").mkdir(parents=True)
-    variant(COLLINS, 0).save(root / "collins.jpg")
+    make_variant(COLLINS, 0).save(root / "collins.jpg")
     Library(root).scan(workers=0)
     shutil.copytree(root, copy)
     elsewhere = Library(copy)
     elsewhere.name(list(elsewhere.occurrences_of), COLLINS)
     elsewhere.forget(elsewhere.plan_forget(COLLINS))
-    variant(HOPPER, 0).save(root / "new/hopper.jpg")
+    make_variant(HOPPER, 0).save(root / "new/hopper.jpg")
 
     def merge() -> bool:
         Library(root).import_journal(elsewhere.home.journal)

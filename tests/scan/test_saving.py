@@ -21,14 +21,20 @@ from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 from tests.store.test_store import INFO, scanned
-from tests.support.scan_builders import expected, held, is_unchanged, nobody, put
+from tests.support.scan_builders import (
+    compute_expected_rows,
+    is_unchanged,
+    make_faceless_photo,
+    read_cached_rows,
+    write_photo,
+)
 
 Photos = Mapping[PhotoRef, ScannedPhoto | SkippedPhoto]
 
 
 def make_folder(root: Path, photos: int) -> ScanFolder:
     for number in range(photos):
-        put(root / f"{number:03}.bmp", b"BM")
+        write_photo(root / f"{number:03}.bmp", b"BM")
     (found,) = crawl(root)
     home = LibraryHome(root)
     return ScanFolder(home, found, FolderCache(home.cache_paths(""), INFO), {}, ScanSettings(load_pack("dlib")))
@@ -64,7 +70,7 @@ def test_saving_takes_a_limited_part_of_the_time(tmp_path: Path, monkeypatch: py
 
 def test_a_stop_saves_photos_whose_saving_was_postponed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
-        put(tmp_path / f"{number}.bmp", nobody(number))
+        write_photo(tmp_path / f"{number}.bmp", make_faceless_photo(number))
     monkeypatch.setattr(run, "SAVE_INTERVAL_SECONDS", 0.0)  # save after each photo
     monkeypatch.setattr(folders, "_SAVE_TIME_RATIO", 1e9)  # postpone every save after the first
     saved: list[int] = []
@@ -81,21 +87,21 @@ def test_a_stop_saves_photos_whose_saving_was_postponed(tmp_path: Path, monkeypa
     assert saved == [1, 5] and not is_unchanged(tmp_path)
     second = Library(tmp_path).scan(workers=0)
     assert (second.unchanged, second.scanned) == (6, 4)
-    assert held(Library(tmp_path)) == expected(Library(tmp_path)) and is_unchanged(tmp_path)
+    assert read_cached_rows(Library(tmp_path)) == compute_expected_rows(Library(tmp_path)) and is_unchanged(tmp_path)
 
 
-def test_photos_deferred_for_a_forgotten_face_are_rescanned_after_a_stop(small: Library) -> None:
+def test_photos_deferred_for_a_forgotten_face_are_rescanned_after_a_stop(small_library: Library) -> None:
     # Whether a cropped copy shows a forgotten face is known only when all photos are examined.
-    (collins,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
-    small.name([collins.face_id], "Eileen")
-    small.forget(small.plan_forget("Eileen"))
-    put(small.root / "a/collins.bmp", (small.root / "a/collins.bmp").read_bytes() + b"\0")
-    put(small.root / "b/new.bmp", nobody(9))
+    (collins,) = (place for place in small_library.occurrences if place.photo == "a/collins.bmp")
+    small_library.name([collins.face_id], "Eileen")
+    small_library.forget(small_library.plan_forget("Eileen"))
+    write_photo(small_library.root / "a/collins.bmp", (small_library.root / "a/collins.bmp").read_bytes() + b"\0")
+    write_photo(small_library.root / "b/new.bmp", make_faceless_photo(9))
     stop_answers = iter([False])
-    first = Library(small.root).scan(workers=0, should_stop=lambda: next(stop_answers, True))
+    first = Library(small_library.root).scan(workers=0, should_stop=lambda: next(stop_answers, True))
     assert (first.scanned, first.remaining) == (0, 2)
-    second = Library(small.root).scan(workers=0)
+    second = Library(small_library.root).scan(workers=0)
     assert (second.scanned, second.remaining, second.forgotten) == (2, 0, 1)
-    assert [place.photo for place in Library(small.root).occurrences] == ["b/hopper.bmp"]
-    Library(small.root).scan(workers=0)
-    assert is_unchanged(small.root)
+    assert [place.photo for place in Library(small_library.root).occurrences] == ["b/hopper.bmp"]
+    Library(small_library.root).scan(workers=0)
+    assert is_unchanged(small_library.root)

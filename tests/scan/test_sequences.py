@@ -22,9 +22,25 @@ from faceclust.files.names import CACHE_NAME
 from faceclust.photos.face_ids import content_hash
 from faceclust.scan.unchanged import count_unchanged_photos
 from tests.support.sample_photos import COLLINS, HOPPER
-from tests.support.scan_builders import contents, expected, face, held, nobody, put, touch
+from tests.support.scan_builders import (
+    compute_expected_rows,
+    hash_photos,
+    make_face_photo,
+    make_faceless_photo,
+    read_cached_rows,
+    touch,
+    write_photo,
+)
 
-CONTENTS = [nobody(0), nobody(1), nobody(2), face(COLLINS, 0), face(HOPPER, 0), b"BM cut off", b""]
+CONTENTS = [
+    make_faceless_photo(0),
+    make_faceless_photo(1),
+    make_faceless_photo(2),
+    make_face_photo(COLLINS, 0),
+    make_face_photo(HOPPER, 0),
+    b"BM cut off",
+    b"",
+]
 Rows = dict[str, list[dict[str, Any]]]
 
 GOOD = {content_hash(content) for content in CONTENTS[:5]}
@@ -55,7 +71,7 @@ class Scans(RuleBasedStateMachine):
 
     @rule(path=paths, content=st.sampled_from(CONTENTS))
     def write(self, path: str, content: bytes) -> None:
-        put(self.root / path, content)
+        write_photo(self.root / path, content)
 
     @precondition(_photos)
     @rule(choice=choices, path=paths)
@@ -121,9 +137,9 @@ class Scans(RuleBasedStateMachine):
         known = self._known()
         result = Library(self.root).scan([self.root / part], workers=0)
         library = Library(self.root)
-        assert result.scanned == len((contents(self.root / part) & GOOD) - known)
+        assert result.scanned == len((hash_photos(self.root / part) & GOOD) - known)
         assert result.photos == result.scanned + result.copied + result.unchanged + len(result.skipped)
-        assert self._within(part, held(library)) == self._within(part, expected(library))
+        assert self._within(part, read_cached_rows(library)) == self._within(part, compute_expected_rows(library))
         assert count_unchanged_photos(library.home, [part]) == result.photos
 
     def _within(self, part: str, rows: Rows) -> Rows:

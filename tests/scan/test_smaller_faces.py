@@ -10,7 +10,7 @@ from faceclust import Library
 from faceclust.photos.errors import UndecodableError
 from faceclust.scan.examine import PhotoExaminer
 from faceclust.types import SkipReason
-from tests.support.sample_photos import COLLINS, variant
+from tests.support.sample_photos import COLLINS, make_variant
 
 
 @pytest.mark.parametrize("reason", [SkipReason.TOO_SLOW, SkipReason.OUT_OF_MEMORY, SkipReason.CRASHED])
@@ -21,7 +21,7 @@ def test_a_failed_closer_look_keeps_the_earlier_result(
     def fail(*arguments: object) -> None:
         raise UndecodableError(reason, "many small faces")
 
-    variant(COLLINS, 0).save(tmp_path / "collins.jpg")
+    make_variant(COLLINS, 0).save(tmp_path / "collins.jpg")
     library = Library(tmp_path)
     if scanned_before:
         library.scan(workers=0)

@@ -21,9 +21,18 @@ from faceclust.scan import crawl as crawling
 from faceclust.store import folder_cache
 from faceclust.store.home import LibraryHome
 from faceclust.store.scan_snapshot import FolderSnapshot, ScanSnapshot, read_scan_snapshot, write_scan_snapshot
-from tests.support.command import ok
+from tests.support.command import run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
-from tests.support.scan_builders import expected, face, held, is_unchanged, make_photos, nobody, put, touch
+from tests.support.scan_builders import (
+    compute_expected_rows,
+    is_unchanged,
+    make_face_photo,
+    make_faceless_photo,
+    make_photos,
+    read_cached_rows,
+    touch,
+    write_photo,
+)
 
 HEAVY = {"numpy", "pyarrow", "onnxruntime", "PIL", "scipy", "pandas"}
 
@@ -42,7 +51,7 @@ def run_watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], 
     )
     log.write_bytes(b"")
     path = os.pathsep.join([str(patch.parent), os.environ.get("PYTHONPATH", "")])
-    out = ok(*arguments, env={"PYTHONPATH": path})
+    out = run_checked(*arguments, env={"PYTHONPATH": path})
     events = [json.loads(line) for line in log.read_text().splitlines()]
     opened = {name for event, name in events if event == "open"}
     return out, opened, {name.partition(".")[0] for event, name in events if event == "import"}
@@ -50,7 +59,7 @@ def run_watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], 
 
 def test_an_unchanged_scan_opens_no_photo_and_imports_nothing_heavy(tmp_path: Path) -> None:
     root = make_photos(tmp_path / "photos")
-    put(root / "no ending", nobody(7))
+    write_photo(root / "no ending", make_faceless_photo(7))
     out, opened, imported = run_watched(tmp_path, "scan", root, "-j", "1")
     assert "7 scanned" in out and imported >= HEAVY - {"scipy", "pandas"}
     assert {str(root / "a/collins.bmp"), str(root / "no ending")} <= opened
@@ -77,11 +86,13 @@ def flip(path: Path) -> None:
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "photo added": lambda root: put(root / "a/new.bmp", nobody(9)),
-    "photo without an ending added": lambda root: put(root / "a/new", nobody(9)),
+    "photo added": lambda root: write_photo(root / "a/new.bmp", make_faceless_photo(9)),
+    "photo without an ending added": lambda root: write_photo(root / "a/new", make_faceless_photo(9)),
     "photo removed": lambda root: (root / "a/nobody.bmp").unlink(),
     "photo touched": lambda root: touch(root / "a/collins.bmp"),
-    "photo replaced by another of its size": lambda root: put(root / "a/collins.bmp", face(HOPPER, 1)),
+    "photo replaced by another of its size": lambda root: write_photo(
+        root / "a/collins.bmp", make_face_photo(HOPPER, 1)
+    ),
     "photo renamed": lambda root: (root / "a/collins.bmp").rename(root / "a/eileen.bmp"),
     "photo moved": lambda root: (root / "a/collins.bmp").rename(root / "b/eileen.bmp"),
     "folder renamed": lambda root: (root / "a").rename(root / "c"),
@@ -109,50 +120,54 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_kind_of_change_is_detected(small: Library, change: str) -> None:
-    CHANGES[change](small.root)
-    assert not is_unchanged(small.root)
-    Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
-    assert is_unchanged(small.root)
+def test_every_kind_of_change_is_detected(small_library: Library, change: str) -> None:
+    CHANGES[change](small_library.root)
+    assert not is_unchanged(small_library.root)
+    Library(small_library.root).scan(workers=0)
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library)
+    assert is_unchanged(small_library.root)
 
 
-def test_a_change_in_one_part_leaves_the_others_unchanged(small: Library) -> None:
-    put(small.root / "a/new.bmp", nobody(9))
-    put(small.root / "b/new.bmp", nobody(8))
-    assert not is_unchanged(small.root, "a") and is_unchanged(small.root, "b/deep")
-    assert Library(small.root).scan([small.root / "a"], workers=0).scanned == 1
-    assert is_unchanged(small.root, "a", "b/deep") and not is_unchanged(small.root, "b")
-    assert not is_unchanged(small.root)
-    assert Library(small.root).scan(workers=0).scanned == 1
-    assert is_unchanged(small.root) and held(small) == expected(small)
+def test_a_change_in_one_part_leaves_the_others_unchanged(small_library: Library) -> None:
+    write_photo(small_library.root / "a/new.bmp", make_faceless_photo(9))
+    write_photo(small_library.root / "b/new.bmp", make_faceless_photo(8))
+    assert not is_unchanged(small_library.root, "a") and is_unchanged(small_library.root, "b/deep")
+    assert Library(small_library.root).scan([small_library.root / "a"], workers=0).scanned == 1
+    assert is_unchanged(small_library.root, "a", "b/deep") and not is_unchanged(small_library.root, "b")
+    assert not is_unchanged(small_library.root)
+    assert Library(small_library.root).scan(workers=0).scanned == 1
+    assert is_unchanged(small_library.root) and read_cached_rows(small_library) == compute_expected_rows(small_library)
 
 
-def test_overlapping_parts_count_once(small: Library) -> None:
-    result = Library(small.root).scan([small.root / "b", small.root / "b/deep", small.root / "b"])
+def test_overlapping_parts_count_once(small_library: Library) -> None:
+    result = Library(small_library.root).scan(
+        [small_library.root / "b", small_library.root / "b/deep", small_library.root / "b"]
+    )
     assert (result.photos, result.unchanged) == (3, 3)
 
 
-def test_a_face_forgotten_on_another_machine_is_removed(small: Library) -> None:
+def test_a_face_forgotten_on_another_machine_is_removed(small_library: Library) -> None:
     # Another machine, say, has added a line to the journal: no photo and no cache has changed.
-    (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
-    small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
-    assert not is_unchanged(small.root)
-    Library(small.root).scan(workers=0)
-    (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
+    (place,) = (place for place in small_library.occurrences if place.photo == "a/collins.bmp")
+    small_library.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
+    assert not is_unchanged(small_library.root)
+    Library(small_library.root).scan(workers=0)
+    (row,) = (row for row in read_cached_rows(small_library)["a"] if row["face_id"] == place.face_id)
     assert row["embedding"] is None and row["landmarks"] is None
-    Library(small.root).scan(workers=0)  # the journal of the first one's finds, if any
-    assert is_unchanged(small.root)
+    Library(small_library.root).scan(workers=0)  # the journal of the first one's finds, if any
+    assert is_unchanged(small_library.root)
 
 
-def test_a_forgotten_face_that_cannot_be_removed_is_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place,) = (place for place in small.occurrences if place.photo == "a/collins.bmp")
-    small.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
+def test_a_forgotten_face_that_cannot_be_removed_is_retried(
+    small_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place,) = (place for place in small_library.occurrences if place.photo == "a/collins.bmp")
+    small_library.journal.record("forget", [JournalFace.from_occurrence(place, confirmed=False)])
     with monkeypatch.context() as patch:
         patch.setattr(folder_cache, "write_private_atomically", refuse_to_write)
-        assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
-    Library(small.root).scan(workers=0)
-    (row,) = (row for row in held(small)["a"] if row["face_id"] == place.face_id)
+        assert "not permitted" in Library(small_library.root).scan(workers=0).notes[0]
+    Library(small_library.root).scan(workers=0)
+    (row,) = (row for row in read_cached_rows(small_library)["a"] if row["face_id"] == place.face_id)
     assert row["embedding"] is None
 
 
@@ -161,18 +176,18 @@ def refuse_to_write(path: Path, *_: object, **__: object) -> None:
 
 
 def test_removed_photos_are_retried_if_the_cache_cannot_be_written(
-    small: Library, monkeypatch: pytest.MonkeyPatch
+    small_library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (small.root / "a/collins.bmp").unlink()
+    (small_library.root / "a/collins.bmp").unlink()
     with monkeypatch.context() as patch:
         patch.setattr(folder_cache, "write_private_atomically", refuse_to_write)
-        assert "not permitted" in Library(small.root).scan(workers=0).notes[0]
-    assert not is_unchanged(small.root)
-    Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
+        assert "not permitted" in Library(small_library.root).scan(workers=0).notes[0]
+    assert not is_unchanged(small_library.root)
+    Library(small_library.root).scan(workers=0)
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library)
 
 
-def test_unreadable_photos_are_retried(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_photos_are_retried(small_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     real, names = os.open, {"new.bmp", "no ending"}
 
     def refused(path: str | Path, *arguments: int, **others: int) -> int:
@@ -180,48 +195,52 @@ def test_unreadable_photos_are_retried(small: Library, monkeypatch: pytest.Monke
             raise PermissionError(13, "Permission denied")
         return real(path, *arguments, **others)
 
-    put(small.root / "a/new.bmp", nobody(9))
-    put(small.root / "b/no ending", nobody(8))
+    write_photo(small_library.root / "a/new.bmp", make_faceless_photo(9))
+    write_photo(small_library.root / "b/no ending", make_faceless_photo(8))
     for still in ({"new.bmp", "no ending"}, {"no ending"}, set()):
         names = still
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", refused)
-            Library(small.root).scan(workers=0)
-        assert is_unchanged(small.root, "b") == ("no ending" not in still)
-        assert is_unchanged(small.root) == (not still)
-    assert held(small) == expected(small)
+            Library(small_library.root).scan(workers=0)
+        assert is_unchanged(small_library.root, "b") == ("no ending" not in still)
+        assert is_unchanged(small_library.root) == (not still)
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library)
 
 
 @pytest.mark.parametrize("has_cache_dir", [False, True], ids=["inside", "kept elsewhere"])
 def test_a_part_that_becomes_a_nested_library_is_rescanned(
-    small: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_cache_dir: bool
+    small_library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_cache_dir: bool
 ) -> None:
     # Its journal may say that a face is forgotten.
-    part = Library(small.root / "b", cache_dir=tmp_path / "has_cache_dir" if has_cache_dir else None)
+    part = Library(small_library.root / "b", cache_dir=tmp_path / "has_cache_dir" if has_cache_dir else None)
     part.scan(workers=0)
-    assert not is_unchanged(small.root)
-    Library(small.root).scan(workers=0)
-    part = Library(small.root / "b")
+    assert not is_unchanged(small_library.root)
+    Library(small_library.root).scan(workers=0)
+    part = Library(small_library.root / "b")
     part.name([part.occurrences[0].face_id], HOPPER)
     part.forget(part.plan_forget(HOPPER))
-    Library(small.root).scan(workers=0)
-    (row,) = (row for row in held(Library(small.root))["b"] if row["face_id"])
+    Library(small_library.root).scan(workers=0)
+    (row,) = (row for row in read_cached_rows(Library(small_library.root))["b"] if row["face_id"])
     assert row["embedding"] is None
 
 
-def test_caches_in_another_place_are_detected(small: Library, tmp_path: Path) -> None:
+def test_caches_in_another_place_are_detected(small_library: Library, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for place in (first, second, first):
-        Library(small.root, cache_dir=place).scan(workers=0)
-        assert LibraryHome(small.root).home.is_relative_to(place)  # noted, so that others look there
-        put(small.root / "a/new.bmp", nobody(9))  # its cache there is not the one that stays beside the photos
-        Library(small.root).scan(workers=0)
-        assert is_unchanged(small.root)
+        Library(small_library.root, cache_dir=place).scan(workers=0)
+        assert LibraryHome(small_library.root).home.is_relative_to(place)  # noted, so that others look there
+        write_photo(
+            small_library.root / "a/new.bmp", make_faceless_photo(9)
+        )  # its cache there is not the one that stays beside the photos
+        Library(small_library.root).scan(workers=0)
+        assert is_unchanged(small_library.root)
 
 
-def test_a_folder_that_cannot_be_listed_is_noted_each_time(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    (small.root / "c").mkdir()
-    small.scan(workers=0)
+def test_a_folder_that_cannot_be_listed_is_noted_each_time(
+    small_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small_library.root / "c").mkdir()
+    small_library.scan(workers=0)
     real = os.scandir
 
     def refused(path: str) -> object:
@@ -231,47 +250,47 @@ def test_a_folder_that_cannot_be_listed_is_noted_each_time(small: Library, monke
 
     monkeypatch.setattr(os, "scandir", refused)
     for _ in range(2):
-        assert "skipped" in Library(small.root).scan(workers=0).notes[0]
+        assert "skipped" in Library(small_library.root).scan(workers=0).notes[0]
 
 
-def test_clearing_and_pruning_invalidate_the_snapshot(small: Library) -> None:
-    (small.root / "a/nobody.bmp").unlink()
-    prune_caches(small)
-    Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
-    plan = plan_clear(small)
-    assert small.home.scan_snapshot in {one.path for one in plan}
-    clear_caches(small, plan)
-    assert not small.home.scan_snapshot.exists() and not is_unchanged(small.root)
-    assert Library(small.root).scan(workers=0).scanned == 5
-    assert held(small) == expected(small)
+def test_clearing_and_pruning_invalidate_the_snapshot(small_library: Library) -> None:
+    (small_library.root / "a/nobody.bmp").unlink()
+    prune_caches(small_library)
+    Library(small_library.root).scan(workers=0)
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library)
+    plan = plan_clear(small_library)
+    assert small_library.home.scan_snapshot in {one.path for one in plan}
+    clear_caches(small_library, plan)
+    assert not small_library.home.scan_snapshot.exists() and not is_unchanged(small_library.root)
+    assert Library(small_library.root).scan(workers=0).scanned == 5
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library)
 
 
-def test_an_interrupted_scan_does_not_count_as_unchanged(small: Library) -> None:
+def test_an_interrupted_scan_does_not_count_as_unchanged(small_library: Library) -> None:
     for number in range(3):
-        put(small.root / f"a/new {number}.bmp", nobody(20 + number))
+        write_photo(small_library.root / f"a/new {number}.bmp", make_faceless_photo(20 + number))
     stop_answers = iter([False, True])
-    assert Library(small.root).scan(workers=0, should_stop=lambda: next(stop_answers, True)).remaining > 0
-    assert not is_unchanged(small.root)
-    Library(small.root).scan(workers=0)
-    assert held(small) == expected(small)
+    assert Library(small_library.root).scan(workers=0, should_stop=lambda: next(stop_answers, True)).remaining > 0
+    assert not is_unchanged(small_library.root)
+    Library(small_library.root).scan(workers=0)
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library)
 
 
-def test_a_photo_replaced_after_listing_is_rescanned(small: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(small.root / "a/new.bmp", nobody(9))
+def test_a_photo_replaced_after_listing_is_rescanned(small_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_photo(small_library.root / "a/new.bmp", make_faceless_photo(9))
     real = crawling.PhotoFolder.photos.func
 
     def changed(folder: crawling.PhotoFolder) -> object:
         photos = real(folder)
         if folder.rel_path == "a":
-            put(small.root / "a/new.bmp", nobody(10))
+            write_photo(small_library.root / "a/new.bmp", make_faceless_photo(10))
         return photos
 
     with monkeypatch.context() as patch:
         patch.setattr(crawling.PhotoFolder, "photos", property(changed))
-        Library(small.root).scan(workers=0)
-    Library(small.root).scan(workers=0)
-    assert held(small) == expected(small) and is_unchanged(small.root)
+        Library(small_library.root).scan(workers=0)
+    Library(small_library.root).scan(workers=0)
+    assert read_cached_rows(small_library) == compute_expected_rows(small_library) and is_unchanged(small_library.root)
 
 
 # -- seen.json ---------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Photos to make albums of, and what the albums then hold."""
+"""Write photos, plan and make albums of them, and read the albums back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from faceclust.outputs.albums import Album, AlbumPlan, apply_album_plan, build_a
 from faceclust.types import PhotoInfo
 
 PHOTOS = ("2019/a.jpg", "2020/a.jpg", "2020/A.JPG", "b.jpg")
-EVERYBODY = {"Anna": PHOTOS[:3], "Ben": ("b.jpg",), "Anna + Ben": ("2019/a.jpg",)}
+ALBUMS = {"Anna": PHOTOS[:3], "Ben": ("b.jpg",), "Anna + Ben": ("2019/a.jpg",)}
 
 
 def write_photos(root: Path, photos: tuple[str, ...] = PHOTOS) -> Path:
-    """Files that say what they are called."""
+    """Write files that contain their own path, each with its own modification time."""
     for number, photo in enumerate(photos):
         (root / photo).parent.mkdir(parents=True, exist_ok=True)
         (root / photo).write_text(photo)
@@ -24,29 +24,32 @@ def write_photos(root: Path, photos: tuple[str, ...] = PHOTOS) -> Path:
     return root
 
 
-def facts(photo: str, taken: datetime | None = None, camera: str | None = None) -> PhotoInfo:
+def make_photo_info(photo: str, taken: datetime | None = None, camera: str | None = None) -> PhotoInfo:
     return PhotoInfo(photo, f"hash of {photo}", (40, 30), 1, taken, camera, None, None)
 
 
-def plan(
+def plan_albums(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
-    known = choices.pop("photos", None) or {photo: facts(photo) for photos in albums.values() for photo in photos}
-    wanted = [Album(f"id {label}", label, frozenset(photos)) for label, photos in albums.items()]
+    infos = choices.pop("photos", None) or {
+        photo: make_photo_info(photo) for photos in albums.values() for photo in photos
+    }
+    requested = [Album(f"id {label}", label, frozenset(photos)) for label, photos in albums.items()]
     folders = choices.pop("folders", ())
-    return build_album_plan(wanted, known, root, folders, out, kind=kind, **choices)
+    return build_album_plan(requested, infos, root, folders, out, kind=kind, **choices)
 
 
-def make(
+def make_albums(
     root: Path, out: Path, albums: Mapping[str, tuple[str, ...]], kind: str = "symlink", **choices: Any
 ) -> AlbumPlan:
-    done = plan(root, out, albums, kind, **choices)
-    assert apply_album_plan(done) == ()
-    return done
+    """Make the albums, which must succeed for every photo, and return the executed plan."""
+    plan = plan_albums(root, out, albums, kind, **choices)
+    assert apply_album_plan(plan) == ()
+    return plan
 
 
-def shown(out: Path) -> dict[str, str]:
-    """Link or file → what it holds; all but what begins with a dot."""
+def read_albums(out: Path) -> dict[str, str]:
+    """Map each link or file to its text, without hidden files."""
     return {
         path.relative_to(out).as_posix(): path.read_text()
         for path in sorted(out.rglob("*"))
@@ -54,14 +57,13 @@ def shown(out: Path) -> dict[str, str]:
     }
 
 
-def tree(out: Path) -> dict[str, str]:
-    """Everything there is, hidden or not: what a link says, what a file holds, "/" for folders. Of the
-    manifest only what does not lie with inodes."""
-    found = {}
+def read_tree(out: Path) -> dict[str, str]:
+    """Map every path, hidden or not, to its link target, its text, or "/" for a folder."""
+    entries = {}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         if path.is_symlink():
-            found[name] = f"-> {path.readlink()}"
+            entries[name] = f"-> {path.readlink()}"
         else:
-            found[name] = "/" if path.is_dir() else path.read_text()
-    return found
+            entries[name] = "/" if path.is_dir() else path.read_text()
+    return entries

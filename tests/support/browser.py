@@ -1,4 +1,4 @@
-"""A real browser over pages of the disk: headless Chromium, whose driver comes with it."""
+"""Open local pages in a real browser: headless Chromium with the driver of the same package."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tests.support.programs import program
+from tests.support.programs import find_program
 
 
 @contextmanager
-def browser(width: int = 1440, height: int = 900, *, scripts: bool = True) -> Iterator[webdriver.Chrome]:
-    """Closed at the end. Nothing is fetched: the driver is the system's own."""
+def open_browser(width: int = 1440, height: int = 900, *, scripts: bool = True) -> Iterator[webdriver.Chrome]:
+    """Open a browser and close it at the end. The driver is the system's, so nothing is downloaded."""
     options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium")
+    options.binary_location = find_program("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
         options.add_argument(argument)
     if not scripts:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(program("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=Service(find_program("chromedriver")))
     try:
-        size_of(driver, width, height)
+        set_screen_size(driver, width, height)
         yield driver
     finally:
         driver.quit()
 
 
-def size_of(driver: webdriver.Chrome, width: int, height: int = 900) -> None:
-    """As seen on a screen of so many pixels."""
+def set_screen_size(driver: webdriver.Chrome, width: int, height: int = 900) -> None:
+    """Emulate a screen of this many pixels."""
     screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
 
-def media(driver: webdriver.Chrome, kind: str = "", **features: str) -> None:
-    """As on paper ("print"), or with a user's wishes, such as `prefers_color_scheme="dark"`."""
-    wishes = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": wishes})
+def emulate_media(driver: webdriver.Chrome, kind: str = "", **features: str) -> None:
+    """Emulate a medium ("print") or media features such as `prefers_color_scheme="dark"`."""
+    settings = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": settings})
 
 
-def asked_for(driver: webdriver.Chrome) -> set[str]:
-    """The addresses of all that was loaded since the last call."""
+def pop_requested_urls(driver: webdriver.Chrome) -> set[str]:
+    """Return the URLs requested since the last call."""
     events: list[dict[str, Any]] = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     return {event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"}
 
 
-def write(page: Path, html: str) -> str:
-    """The page's address."""
+def write_page(page: Path, html: str) -> str:
+    """Write the page and return its URL."""
     page.write_text(html, encoding="utf-8")
     return page.as_uri()

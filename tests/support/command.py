@@ -1,4 +1,4 @@
-"""Run commands as a user does: in this process, or as a program where the process is the point."""
+"""Run commands as a user does: in this process, or as a program if the test is about the process."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ COMMAND = [sys.executable, "-m", "faceclust"]
 def run(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, process: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in this process, with its exit code and output as a shell would have them.
+    """Run a command in this process and return its exit code and output, as a shell would.
 
-    `process`: run it as a program of its own, for tests of what only a process shows.
+    `process`: run it as a separate program, for tests about processes.
     """
     words = [str(argument) for argument in arguments]
-    return (_run_program if process else _run_here)(words, cwd or Path("/"), env or {})
+    return (_run_program if process else _run_in_process)(words, cwd or Path("/"), env or {})
 
 
 def _run_program(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -44,13 +44,13 @@ def _run_program(words: list[str], cwd: Path, env: Mapping[str, str]) -> subproc
     )
 
 
-def _run_here(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _run_in_process(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     with (
         CliRunner().isolation(env=env) as (out, err, _),
         pytest.MonkeyPatch.context() as patch,
-        _surroundings_kept(),
+        _restored_process_state(),
     ):
-        clear_pack_cache()  # a new process would read them from disk
+        clear_pack_cache()  # a new process would read the packs from disk
         patch.setattr(sys, "argv", ["faceclust", *words])
         patch.chdir(cwd)
         try:
@@ -65,8 +65,8 @@ def _run_here(words: list[str], cwd: Path, env: Mapping[str, str]) -> subprocess
 
 
 @contextmanager
-def _surroundings_kept() -> Iterator[None]:
-    """Put back what a command may change for the rest of its own process."""
+def _restored_process_state() -> Iterator[None]:
+    """Restore the umask and the environment, which a command may change for its own process."""
     umask, environment = os.umask(0o022), dict(os.environ)
     os.umask(umask)
     try:
@@ -77,10 +77,10 @@ def _surroundings_kept() -> Iterator[None]:
         os.environ.update(environment)
 
 
-def ok(
+def run_checked(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, process: bool = False
 ) -> str:
-    """Run a command that has to succeed, and return its standard output."""
+    """Run a command that must succeed and return its standard output."""
     done = run(*arguments, cwd=cwd, env=env, process=process)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -88,7 +88,7 @@ def ok(
 
 
 def start_scan(photos: Path, **env: str) -> subprocess.Popen[str]:
-    """A scan by two workers, as the leader of its own process group, that a test can disturb."""
+    """Start a scan with two workers in its own process group, which a test can interrupt."""
     return subprocess.Popen(
         [*COMMAND, "scan", str(photos), "--workers", "2"],
         env=os.environ | env,
@@ -100,15 +100,16 @@ def start_scan(photos: Path, **env: str) -> subprocess.Popen[str]:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Wait until the condition is true. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError("waited in vain")
+    raise AssertionError(f"the condition was still false after {seconds:g} s")
 
 
-def wait_for_a_third(photos: Path) -> None:
-    """Until the first of the three folders of the large library is done and saved."""
+def wait_for_first_folder(photos: Path) -> None:
+    """Wait until the first of the three folders of `large_library` is scanned and saved."""
     cache = photos / "0/.faceclust.parquet"
     wait_for(lambda: cache.exists() and len(pq.read_table(cache, columns=["photo"])["photo"].unique()) == 10)

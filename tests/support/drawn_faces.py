@@ -1,5 +1,7 @@
-"""Faces drawn with a few ellipses, and a library whose pictures they are: what pages look like, and
-what they cost, without anybody's photos."""
+"""Draw faces from a few ellipses, and write a library with these drawings as thumbnails.
+
+Pages can then be viewed and measured without photos of real people.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,26 @@ _WALL = ["#cfe0e6", "#e6dccb", "#d7e3d0", "#e3d3dd", "#f0e4c4", "#c9d3e6", "#dcd
 
 
 def draw_face(person: int, shot: int = 0, side: int = SIDE) -> bytes:
-    """A JPEG: the person by skin, hair and clothes, the shot by light, place and turn of the head."""
-    own, now = np.random.default_rng([person, 1]), np.random.default_rng([person, shot, 2])
-    skin, hair, cloth = own.choice(_SKIN), own.choice(_HAIR), now.choice(_CLOTH)
-    long, fringe, beard = own.random() < 0.5, own.uniform(0.16, 0.34), own.random() < 0.25
+    """Draw a face and return it as a JPEG.
+
+    The person decides skin, hair and glasses; the shot decides clothes, light, position and tilt.
+    """
+    by_person, by_shot = np.random.default_rng([person, 1]), np.random.default_rng([person, shot, 2])
+    skin, hair, cloth = by_person.choice(_SKIN), by_person.choice(_HAIR), by_shot.choice(_CLOTH)
+    long, fringe, beard = by_person.random() < 0.5, by_person.uniform(0.16, 0.34), by_person.random() < 0.25
     beard = beard and not long
-    glasses, width, eye = own.random() < 0.25, own.uniform(0.2, 0.24), own.choice(["#3b2a1c", "#35526b", "#3f5a38"])
-    dx, dy = now.uniform(-0.025, 0.025, 2)
-    image = Image.new("RGB", (480, 480), now.choice(_WALL))
+    glasses, width = by_person.random() < 0.25, by_person.uniform(0.2, 0.24)
+    eye = by_person.choice(["#3b2a1c", "#35526b", "#3f5a38"])
+    dx, dy = by_shot.uniform(-0.025, 0.025, 2)
+    image = Image.new("RGB", (480, 480), by_shot.choice(_WALL))
     draw = ImageDraw.Draw(image)
 
-    def oval(x: float, y: float, w: float, h: float, fill: str | None, **more: object) -> None:
+    def oval(x: float, y: float, w: float, h: float, fill: str | None, **options: object) -> None:
         box = [480 * value for value in (x - w + dx, y - h + dy, x + w + dx, y + h + dy)]
-        draw.ellipse(box, fill=fill, **more)  # type: ignore[arg-type]
+        draw.ellipse(box, fill=fill, **options)  # type: ignore[arg-type]
 
-    spot = now.uniform(0, 1)
-    oval(spot, 0.25, 0.3, 0.3, now.choice(_WALL))
+    spot = by_shot.uniform(0, 1)
+    oval(spot, 0.25, 0.3, 0.3, by_shot.choice(_WALL))
     oval(0.5, 1.12, 0.46, 0.36, cloth)
     oval(0.5, 0.43 + (0.14 if long else 0), width + 0.07, 0.31 + (0.12 if long else 0), hair)
     draw.rectangle([480 * (0.42 + dx), 480 * 0.66, 480 * (0.58 + dx), 480 * 0.84], fill=skin)
@@ -59,7 +65,7 @@ def draw_face(person: int, shot: int = 0, side: int = SIDE) -> bytes:
     draw.arc(smile, 25, 155, "#8e3b34", 8)
     nose = 480 * (0.46 + dx), 480 * (0.5 + dy), 480 * (0.54 + dx), 480 * (0.57 + dy)
     draw.arc(nose, 20, 160, "#7a4a36", 4)
-    image = image.rotate(now.uniform(-7, 7), Image.Resampling.BICUBIC, fillcolor=image.getpixel((2, 2)))
+    image = image.rotate(by_shot.uniform(-7, 7), Image.Resampling.BICUBIC, fillcolor=image.getpixel((2, 2)))
     image = image.filter(ImageFilter.GaussianBlur(1.2)).resize((side, side), Image.Resampling.LANCZOS)
     image = image.point(lambda value: min(255, int(value * (0.9 + 0.15 * spot))))
     out = io.BytesIO()
@@ -70,8 +76,11 @@ def draw_face(person: int, shot: int = 0, side: int = SIDE) -> bytes:
 def write_drawn_library(
     root: Path, embeddings: np.ndarray, person: np.ndarray, photo: np.ndarray, *, pool: int = 10**9
 ) -> Library:
-    """A library of these faces (see `write_caches`), dated over some years, taken at a few places,
-    whose pictures are drawn; of a small `pool` of people some share their looks and their pictures."""
+    """Write a library of these faces (see `write_caches`) with drawn thumbnails, dates and places.
+
+    `person` and `photo` give each face's person and photo number. A small `pool` lets people share
+    drawings, which saves time in large libraries.
+    """
     library = write_caches(root, embeddings, photo)
     cache = root / "photos/.faceclust.parquet"
     table = pq.read_table(cache)
@@ -79,11 +88,16 @@ def write_drawn_library(
     numbers = np.array([int(name[4:11]) for name in table["photo"].to_pylist()])
     count = int(numbers.max()) + 1
     homes = np.array([(48.137, 11.575), (45.438, 12.336), (59.913, 10.752), (-33.868, 151.209), (41.157, -8.629)])
-    where = homes[rng.choice(len(homes), count, p=[0.55, 0.15, 0.12, 0.06, 0.12])] + rng.normal(0, 0.01, (count, 2))
+    coordinates = homes[rng.choice(len(homes), count, p=[0.55, 0.15, 0.12, 0.06, 0.12])] + rng.normal(
+        0, 0.01, (count, 2)
+    )
     days = np.sort(rng.integers(0, 365 * 9, count))
     taken = [datetime(2015, 3, 1, 14) + timedelta(days=int(day)) for day in days]
-    kept = {"latitude": where[numbers, 0], "longitude": where[numbers, 1], "quality": rng.uniform(0.4, 1, len(table))}
-    values = {name: pa.array(value) for name, value in kept.items()}
+    values = {
+        "latitude": pa.array(coordinates[numbers, 0]),
+        "longitude": pa.array(coordinates[numbers, 1]),
+        "quality": pa.array(rng.uniform(0.4, 1, len(table))),
+    }
     values["taken_at"] = pa.array([taken[number] if number % 40 else None for number in numbers])
     for name, value in values.items():
         field = table.schema.field(name)

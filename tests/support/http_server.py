@@ -1,4 +1,4 @@
-"""A real HTTP server of this machine that can be told to misbehave, and a proxy that counts."""
+"""A local HTTP server with fault injection, and a proxy that records its requests."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-#: What is done with a request instead of answering it well: told of the handler and the content.
-Trick = Callable[["Handler", bytes], None]
+#: A faulty response to one request, called with the handler and the content of the requested file.
+Fault = Callable[["Handler", bytes], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves `files` with ETags and ranges, as RFC 9110 has it; the next of `tricks`, where there is one."""
+    """Serves `files` with ETags and ranges (RFC 9110), or answers with the next of `faults`, if any."""
 
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         content = self.server.files.get(self.path)
-        trick = self.server.tricks.pop(0) if self.server.tricks else None
-        if content is None and trick is None:
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if content is None and fault is None:
             self.send_error(404)
         else:
-            (trick or serve)(self, content or b"")
+            (fault or send_file)(self, content or b"")
 
-    def begin(self, code: int, length: int | None, **headers: str) -> None:
+    def send_head(self, code: int, length: int | None, **headers: str) -> None:
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -47,9 +47,9 @@ class Server(ThreadingHTTPServer):
     def __init__(self, files: dict[str, bytes], handler: type[BaseHTTPRequestHandler] = Handler) -> None:
         super().__init__(("127.0.0.1", 0), handler)
         self.files = files
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.tricks: list[Trick] = []
-        self.over = threading.Event()
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.faults: list[Fault] = []
+        self.stopped = threading.Event()
 
     @property
     def url(self) -> str:
@@ -57,24 +57,24 @@ class Server(ThreadingHTTPServer):
 
     @property
     def paths(self) -> list[str]:
-        return [path for path, _ in self.asked]
+        return [path for path, _ in self.requests]
 
     @property
     def ranges(self) -> list[str | None]:
-        return [headers.get("Range") for _, headers in self.asked]
+        return [headers.get("Range") for _, headers in self.requests]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignore errors: some tests close the connection early on purpose."""
 
 
 @contextmanager
-def serving(server: Server) -> Iterator[Server]:
+def run_server(server: Server) -> Iterator[Server]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
-        server.over.set()
+        server.stopped.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -84,105 +84,105 @@ def etag(content: bytes) -> str:
     return f'"{hashlib.md5(content).hexdigest()}"'
 
 
-def serve(handler: Handler, content: bytes) -> None:
-    """As a good server does."""
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-    fits = handler.headers.get("If-Range", etag(content)) == etag(content)
-    if asked and fits and int(asked[1]) >= len(content):
-        handler.begin(416, 0, Content_Range=f"bytes */{len(content)}")
-    elif asked and fits:
-        start = int(asked[1])
-        where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        handler.begin(206, len(content) - start, ETag=etag(content), Content_Range=where)
+def send_file(handler: Handler, content: bytes) -> None:
+    """Send the content, or the requested rest of it if `If-Range` matches."""
+    rest = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    is_current = handler.headers.get("If-Range", etag(content)) == etag(content)
+    if rest and is_current and int(rest[1]) >= len(content):
+        handler.send_head(416, 0, Content_Range=f"bytes */{len(content)}")
+    elif rest and is_current:
+        start = int(rest[1])
+        sent_range = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        handler.send_head(206, len(content) - start, ETag=etag(content), Content_Range=sent_range)
         handler.wfile.write(content[start:])
     else:
-        handler.begin(200, len(content), ETag=etag(content))
+        handler.send_head(200, len(content), ETag=etag(content))
         handler.wfile.write(content)
 
 
-def cut_off(after: int, *, mark: bool = True) -> Trick:
-    """Promises all, sends so many bytes, hangs up."""
+def cut_connection(after: int, *, with_etag: bool = True) -> Fault:
+    """Announce the whole content, send `after` bytes and close the connection."""
 
-    def trick(handler: Handler, content: bytes) -> None:
-        handler.begin(200, len(content), **({"ETag": etag(content)} if mark else {}))
+    def fault(handler: Handler, content: bytes) -> None:
+        handler.send_head(200, len(content), **({"ETag": etag(content)} if with_etag else {}))
         handler.wfile.write(content[:after])
 
-    return trick
+    return fault
 
 
-def stall(after: int) -> Trick:
-    """Sends so many bytes, then nothing, and does not hang up."""
+def stall(after: int) -> Fault:
+    """Send `after` bytes, then nothing, and keep the connection open."""
 
-    def trick(handler: Handler, content: bytes) -> None:
-        handler.begin(200, len(content), ETag=etag(content))
+    def fault(handler: Handler, content: bytes) -> None:
+        handler.send_head(200, len(content), ETag=etag(content))
         handler.wfile.write(content[:after])
         handler.wfile.flush()
-        handler.server.over.wait(30)
+        handler.server.stopped.wait(30)
 
-    return trick
-
-
-def answer(code: int, **headers: str) -> Trick:
-    """Nothing but a status."""
-    return lambda handler, content: handler.begin(code, 0, **headers)
+    return fault
 
 
-def lead_to(address: str) -> Trick:
-    return answer(302, Location=address)
+def respond_with(code: int, **headers: str) -> Fault:
+    """Send a status and headers without content."""
+    return lambda handler, content: handler.send_head(code, 0, **headers)
 
 
-def instead(other: bytes, *, length: int | None = -1, **headers: str) -> Trick:
-    """Another content, its length told as `length` (None: not at all)."""
+def redirect_to(address: str) -> Fault:
+    return respond_with(302, Location=address)
 
-    def trick(handler: Handler, content: bytes) -> None:
-        handler.begin(200, len(other) if length == -1 else length, **headers)
+
+def replace_content(other: bytes, *, length: int | None = -1, **headers: str) -> Fault:
+    """Send other content. `length` is the announced length: None for none, -1 for the true one."""
+
+    def fault(handler: Handler, content: bytes) -> None:
+        handler.send_head(200, len(other) if length == -1 else length, **headers)
         handler.wfile.write(other)
 
-    return trick
+    return fault
 
 
-def endless(handler: Handler, content: bytes) -> None:
-    """Sends what was asked for, then more and more."""
-    handler.begin(200, None)
+def send_endlessly(handler: Handler, content: bytes) -> None:
+    """Send the content, followed by 100 MB of zeros."""
+    handler.send_head(200, None)
     handler.wfile.write(content)
     for _ in range(100):
         handler.wfile.write(bytes(1_000_000))
 
 
-def whole(handler: Handler, content: bytes) -> None:
-    """Knows no ranges."""
-    handler.begin(200, len(content))
+def ignore_range(handler: Handler, content: bytes) -> None:
+    """Send the whole content even if a range was requested."""
+    handler.send_head(200, len(content))
     handler.wfile.write(content)
 
 
-def other_range(handler: Handler, content: bytes) -> None:
-    """Answers with another range than was asked for."""
-    handler.begin(206, 10, Content_Range=f"bytes 0-9/{len(content)}")
+def send_wrong_range(handler: Handler, content: bytes) -> None:
+    """Send a range that was not requested."""
+    handler.send_head(206, 10, Content_Range=f"bytes 0-9/{len(content)}")
     handler.wfile.write(content[:10])
 
 
-def rest_of_another(handler: Handler, content: bytes) -> None:
-    """Sends the rest of a file that has changed since, and does not say so."""
+def send_rest_of_changed_file(handler: Handler, content: bytes) -> None:
+    """Send the requested range of a file that has changed, without an ETag that would reveal it."""
     start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-    where = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.begin(206, len(content) - start, Content_Range=where)
+    sent_range = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    handler.send_head(206, len(content) - start, Content_Range=sent_range)
     handler.wfile.write(bytes(len(content) - start))
 
 
 class Proxy(Handler):
-    """Passes requests for http on, and counts; says no to CONNECT, which https would need."""
+    """Forwards and records HTTP requests; refuses CONNECT, which HTTPS would need."""
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         parts = urlsplit(self.path)
         connection = http.client.HTTPConnection(parts.netloc)
         connection.request("GET", parts.path, headers={"Host": parts.netloc})
-        found = connection.getresponse()
-        body = found.read()
+        response = connection.getresponse()
+        body = response.read()
         connection.close()
-        self.begin(found.status, len(body))
+        self.send_head(response.status, len(body))
         self.wfile.write(body)
 
     def do_CONNECT(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
-        self.begin(502, 0)
+        self.server.requests.append((self.path, dict(self.headers)))
+        self.send_head(502, 0)

@@ -1,4 +1,4 @@
-"""A library of made faces whose people have names, without photos."""
+"""Make a library of synthetic faces with known people, without photos."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from faceclust import Library
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.support.synthetic_library import write_caches
 
-SCALE = 3.15**2  # made faces are of norm 1: reading brings them to the models' radius
 
-
-def made_library(root: Path, faces: int = 1500, spread: float = 0.09) -> tuple[Library, dict[str, str]]:
-    """The library, and who each face is. Faces scatter so that 1.1 is about the right threshold."""
-    made = synthetic_faces(faces, seed=7)
+def make_synthetic_library(root: Path, faces: int = 1500, spread: float = 0.09) -> tuple[Library, dict[str, str]]:
+    """Return the library and each face's person. With this spread, 1.1 is about the best threshold."""
+    synthetic = synthetic_faces(faces, seed=7)
     rng = np.random.default_rng(1)
-    centres = rng.standard_normal((int(made.person.max()) + 1, 128))
+    centres = rng.standard_normal((int(synthetic.person.max()) + 1, 128))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     noise = rng.standard_normal((faces, 128)) * np.sqrt(spread / 2 / 128)
-    library = write_caches(root, (centres[made.person] + noise).astype(np.float32), made.photo)
+    library = write_caches(root, (centres[synthetic.person] + noise).astype(np.float32), synthetic.photo)
     ids = [f"{(i + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}" for i in range(faces)]
-    return library, {face: f"Person {person}" for face, person in zip(ids, made.person.tolist(), strict=True)}
+    return library, {face: f"Person {person}" for face, person in zip(ids, synthetic.person.tolist(), strict=True)}
 
 
-def confirm(library: Library, truth: dict[str, str], people: int, most: int = 8) -> None:
-    """Name this many people, those seen most often, by some of their faces."""
-    of: dict[str, list[str]] = {}
+def name_largest_people(library: Library, truth: dict[str, str], people: int, faces_each: int = 8) -> None:
+    """Name the people with the most faces, each by at most `faces_each` of them."""
+    faces_of: dict[str, list[str]] = {}
     for face, name in sorted(truth.items()):
-        of.setdefault(name, []).append(face)
-    for name in sorted(of, key=lambda name: (-len(of[name]), name))[:people]:
-        library.name(of[name][:most], name)
+        faces_of.setdefault(name, []).append(face)
+    for name in sorted(faces_of, key=lambda name: (-len(faces_of[name]), name))[:people]:
+        library.name(faces_of[name][:faces_each], name)

@@ -1,4 +1,4 @@
-"""Packs that tests make up, in the user's folder."""
+"""Build manifests and archives of test packs, and install them in the user's folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faceclust.packs.registry import clear_pack_cache, user_models_folder
 
-#: What stands for a model: bytes that do not repeat.
+#: Random bytes in place of a model file, so that every part of it differs.
 MODEL = random.Random(7).randbytes(400_000)
 SITE = "https://models.example"
 
@@ -57,11 +57,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def manifest_text(
+def build_manifest(
     name: str = "mine", content: bytes | None = MODEL, *, commercial: bool = True, archive: bytes | None = None
 ) -> str:
-    """The manifest of a pack whose own file is `content` (None: nobody knows its hash), in a zip
-    where there is an `archive`."""
+    """Return the manifest of a pack with `content` as its file, or as a member of the zip `archive`.
+
+    `content` None: the manifest has no hash.
+    """
     source = f'url = "{SITE}/{name}/model.onnx"' if archive is None else f'url = "{SITE}/all.zip"\nmember = "in/m.onnx"'
     if content is not None:
         source += f'\nsha256 = "{sha256(content)}"\nsize = {len(content)}'
@@ -81,8 +83,8 @@ def manifest_text(
     )
 
 
-def put_in(text: str, name: str = "mine") -> Path:
-    """Make this manifest one of the user's; gives the pack's folder."""
+def install_manifest(text: str, name: str = "mine") -> Path:
+    """Install the manifest in the user's folder and return the pack's folder."""
     folder = user_models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pack.toml").write_text(text, encoding="utf-8")
@@ -90,9 +92,10 @@ def put_in(text: str, name: str = "mine") -> Path:
     return folder
 
 
-def zip_of(content: bytes, *, name: str = "in/m.onnx", method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive:
+def make_zip(content: bytes, *, name: str = "in/m.onnx", method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip archive with `content` and a readme."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr("readme.txt", "no model")
         archive.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Packs of the user's own, made from the embedded files: one draws other boxes, one has another embedder."""
+"""Install user packs made from the embedded files: one with another detector, one with another embedder."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from onnx import TensorProto, helper
 
 from faceclust.packs.registry import clear_pack_cache, load_pack, user_models_folder
 
-#: In the manifest of the embedded pack → what it says instead.
+#: Text in the manifest of the embedded pack → its replacement.
 _NO_LONGER_EMBEDDED = {"embedded = true": "embedded = false"}
 _OTHER_BOXES = {"factor = 0.709": "factor = 0.8", "mirror = true": "mirror = false", "radius = 3.15": "radius = 3.0"}
 
 
-def install_other_boxes(name: str = "second") -> Path:
-    """A pack whose detector draws other boxes, and whose embeddings are of another norm; its folder."""
+def install_other_detector(name: str = "second") -> Path:
+    """Install a pack with other boxes and another norm of embeddings; return its folder."""
     return _install(name, _OTHER_BOXES)
 
 
-def install_tiny_embedder(name: str = "tiny", *, blind_to_light: bool = False) -> Path:
-    """The embedded detector with an embedder of 108 numbers: the mean colours of a chip's 36 parts, less
-    the middle grey. `blind_to_light`: it gives no finite numbers for a chip that is lighter than middle grey."""
+def install_tiny_embedder(name: str = "tiny", *, nan_for_light_chips: bool = False) -> Path:
+    """Install a pack with the embedded detector and an embedder of 108 dimensions; return its folder.
+
+    The embedding is the mean colour of each of a chip's 36 parts, minus middle grey.
+    `nan_for_light_chips`: the embedding is NaN if the chip is lighter than middle grey.
+    """
     folder = _install(name, {"dimension = 128": "dimension = 108", "mirror = true": "mirror = false"})
     values = [
         helper.make_tensor_value_info("chip", TensorProto.FLOAT, ["n", 3, 150, 150]),
@@ -35,12 +38,12 @@ def install_tiny_embedder(name: str = "tiny", *, blind_to_light: bool = False) -
         helper.make_node("AveragePool", ["centred"], ["parts"], kernel_shape=[25, 25], strides=[25, 25]),
         helper.make_node("Flatten", ["parts"], ["vector"]),
     ]
-    if blind_to_light:
+    if nan_for_light_chips:
         nodes[-1:] = [
             helper.make_node("Flatten", ["parts"], ["flat"]),
             helper.make_node("ReduceMean", ["flat"], ["light"], axes=[1]),
             helper.make_node("Neg", ["light"], ["dark"]),
-            helper.make_node("Sqrt", ["dark"], ["root"]),  # not a number below 0
+            helper.make_node("Sqrt", ["dark"], ["root"]),  # NaN below 0
             helper.make_node("Sub", ["root", "root"], ["nothing"]),
             helper.make_node("Add", ["flat", "nothing"], ["vector"]),
         ]

@@ -1,4 +1,4 @@
-"""Faces, events and groups made for tests."""
+"""Build faces, events, clusterings and groups."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ BOX = (0.1, 0.1, 0.3, 0.3)
 _numbers = itertools.count()
 
 
-def face(
+def make_face(
     id: str, *, confirmed: bool = True, photo: str = "a.jpg", hash: str = "h", box: Box = BOX, taken: str | None = None
 ) -> JournalFace:
     return JournalFace(id, hash, photo, box, confirmed, taken)
 
 
-def place(
+def make_occurrence(
     id: str, photo: str = "a.jpg", hash: str = "h", box: Box = BOX, taken: datetime | None = None, quality: float = 1.0
 ) -> FaceOccurrence:
     return FaceOccurrence(id, photo, hash, box, (100, 100), quality, 1.0, taken)
 
 
-def event(
+def make_event(
     kind: str,
     *faces: JournalFace | str,
     name: str | None = None,
@@ -35,17 +35,17 @@ def event(
     rest: tuple[JournalFace | str, ...] = (),
     undoes: str | None = None,
 ) -> Event:
-    """An event; a face given by its id alone is a confirmed one."""
+    """Return an event with a new id and time. A face given by its id alone is confirmed."""
 
-    def known(given: tuple[JournalFace | str, ...]) -> tuple[JournalFace, ...]:
-        return tuple(face(one) if isinstance(one, str) else one for one in given)
+    def to_faces(items: tuple[JournalFace | str, ...]) -> tuple[JournalFace, ...]:
+        return tuple(make_face(item) if isinstance(item, str) else item for item in items)
 
     number = next(_numbers)
-    return Event(f"e{number}", f"{number:09}", kind, known(faces), known(rest), name, to, undoes)
+    return Event(f"e{number}", f"{number:09}", kind, to_faces(faces), to_faces(rest), name, to, undoes)
 
 
-def clustering(labels: dict[str, int]) -> Clustering:
-    """Faces in groups by number; −1: alone."""
+def make_clustering(labels: dict[str, int]) -> Clustering:
+    """Return a clustering from face id → group number; −1 is a face alone."""
     ids = sorted(labels)
     return Clustering(
         np.array(ids),
@@ -56,6 +56,6 @@ def clustering(labels: dict[str, int]) -> Clustering:
     )
 
 
-def groups_of(labels: dict[str, int]) -> Groups:
-    """The groups of such a clustering."""
-    return Groups.from_clustering(clustering(labels), labels.keys())
+def make_groups(labels: dict[str, int]) -> Groups:
+    """Return the groups of `make_clustering(labels)`."""
+    return Groups.from_clustering(make_clustering(labels), labels.keys())

@@ -1,4 +1,4 @@
-"""What happens to a photo library, and which names are still on which faces afterwards."""
+"""Change a photo library as users do, and count the names that survive."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from faceclust import Library
 from faceclust.types import Box, intersection_over_union
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, ORIENTATION
 
-#: A photo's own name comes after this sign in a new one.
+#: Separates the new part of a renamed photo's file name from the original name.
 MARK = "~"
 JPEG_START = b"\xff\xd8"
 
 
-def names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
-    """Photo file name, as it once was → (box, name, confirmed) of each named face on it."""
-    found: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
+def list_names_on_photos(library: Library) -> dict[str, list[tuple[Box, str, bool]]]:
+    """Map the original file name of each photo to (box, name, confirmed) of its named faces."""
+    names: dict[str, list[tuple[Box, str, bool]]] = defaultdict(list)
     for person in library.people():
         for face in person.face_ids:
-            for place in library.occurrences_of[face]:
-                name = Path(place.photo).name.rpartition(MARK)[2]
-                found[name].append((place.box, person.label, face in person.confirmed))
-    return found
+            for occurrence in library.occurrences_of[face]:
+                photo = Path(occurrence.photo).name.rpartition(MARK)[2]
+                names[photo].append((occurrence.box, person.label, face in person.confirmed))
+    return names
 
 
-def surviving(before: dict[str, list[tuple[Box, str, bool]]], library: Library) -> tuple[int, int, int]:
-    """Of the confirmed faces of before: how many there are, how many have their name now, and how
-    many of these are confirmed."""
-    now = names_on_photos(library)
-    confirmed = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
-    again = [
+def count_surviving_names(before: dict[str, list[tuple[Box, str, bool]]], library: Library) -> tuple[int, int, int]:
+    """Count the faces confirmed before, those that still have their name, and those still confirmed."""
+    after = list_names_on_photos(library)
+    confirmed_before = [(photo, box, name) for photo, faces in before.items() for box, name, sure in faces if sure]
+    # One entry a face: True if confirmed, False if only suggested, None if the name is lost.
+    surviving = [
         max(
             (
                 sure
-                for box, name, sure in now.get(photo, ())
-                if name == said and intersection_over_union(box, where) > 0.4
+                for box, name, sure in after.get(photo, ())
+                if name == name_before and intersection_over_union(box, box_before) > 0.4
             ),
             default=None,
         )
-        for photo, where, said in confirmed
+        for photo, box_before, name_before in confirmed_before
     ]
-    return len(confirmed), sum(sure is not None for sure in again), sum(sure is True for sure in again)
+    return len(confirmed_before), sum(sure is not None for sure in surviving), sum(sure is True for sure in surviving)
 
 
 def _photos(library: Library) -> list[Path]:
-    return sorted({library.root / place.photo for place in library.occurrences})
+    return sorted({library.root / occurrence.photo for occurrence in library.occurrences})
 
 
 def _scan(library: Library) -> Library:
@@ -105,7 +105,7 @@ def rename_files(library: Library) -> Library:
 
 
 def move_away_from_caches(library: Library) -> Library:
-    """Each photo to another folder, where no cache comes along."""
+    """Move every photo to a new folder without its cache."""
     (library.root / "elsewhere").mkdir()
     for photo in _photos(library):
         photo.rename(library.root / "elsewhere" / photo.name)
@@ -120,12 +120,12 @@ def copy_and_delete_originals(library: Library) -> Library:
     return _scan(library)
 
 
-def move_the_library(library: Library) -> Library:
+def move_library(library: Library) -> Library:
     moved = library.root.rename(library.root.with_name("on another disk"))
     return _scan(Library(moved))
 
 
-def away_and_back(library: Library) -> Library:
+def remove_and_restore_folders(library: Library) -> Library:
     aside = library.root.parent / "away"
     folders = sorted(path for path in library.root.iterdir() if path.is_dir() and not path.name.startswith("."))
     aside.mkdir()
@@ -147,7 +147,7 @@ def edit_pixels(library: Library) -> Library:
     return _scan(library)
 
 
-def edit_a_comment(library: Library) -> Library:
+def add_comment(library: Library) -> Library:
     comment = b"a word on this photo"
     for photo in _photos(library):
         data = photo.read_bytes()
@@ -159,9 +159,9 @@ def edit_a_comment(library: Library) -> Library:
     return _scan(library)
 
 
-def mend_the_date(library: Library) -> Library:
+def correct_dates(library: Library) -> Library:
     for photo in _photos(library):
-        if photo.suffix == ".png":  # its chunks have checksums; nothing is lost by saving it anew
+        if photo.suffix == ".png":  # PNG chunks have checksums, and saving again is lossless
             with Image.open(photo) as image:
                 exif = image.getexif()
                 exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = "2001:01:01 12:00:00"
@@ -174,8 +174,8 @@ def mend_the_date(library: Library) -> Library:
     return _scan(library)
 
 
-def edit_and_rename(library: Library) -> Library:
-    edit_a_comment(library)
+def edit_scan_rename(library: Library) -> Library:
+    add_comment(library)
     return rename_files(library)
 
 
@@ -186,8 +186,8 @@ def edit_and_rename_at_once(library: Library) -> Library:
     return _scan(library)
 
 
-def turn_the_pixels(library: Library) -> Library:
-    """The pixels turned, and the orientation with them: the photo looks as it did."""
+def rotate_pixels(library: Library) -> Library:
+    """Rotate the pixels and set the orientation tag, so that the photo still looks the same."""
     for photo in _photos(library):
         with Image.open(photo) as image:
             exif = image.getexif()
@@ -197,8 +197,8 @@ def turn_the_pixels(library: Library) -> Library:
     return _scan(library)
 
 
-def other_models(library: Library) -> Library:
-    """Another detector, which draws other boxes, and another scale of embeddings."""
+def switch_pack(library: Library) -> Library:
+    """Scan with a pack that has other boxes and another radius."""
     pack = library.pack
     settings = dict(pack.detector.settings) | {"factor": 0.8}
     assert "factor" in pack.detector.settings
@@ -211,7 +211,7 @@ def other_models(library: Library) -> Library:
     other = Library(library.root, pack=other_pack)
     ids = set(library.occurrences_of)
     other.scan(workers=0 if len(ids) < 100 else None)
-    assert len(ids.intersection(other.occurrences_of)) < len(ids) / 3  # boxes, and so ids, are others
+    assert len(ids.intersection(other.occurrences_of)) < len(ids) / 3  # other boxes give other ids
     other.cluster()
     return other
 
@@ -222,14 +222,14 @@ def delete_caches(library: Library) -> Library:
     return _scan(library)
 
 
-def delete_the_grouping(library: Library) -> Library:
+def delete_clusterings(library: Library) -> Library:
     for path in (library.home.clusters, library.home.previous_clusters):
         path.unlink(missing_ok=True)
     library.cluster()
     return library
 
 
-def delete_all_but_the_journal(library: Library) -> Library:
+def delete_all_but_journal(library: Library) -> Library:
     for cache in library.root.rglob(".faceclust.parquet"):
         cache.unlink()
     for path in library.home.home.iterdir():
@@ -239,7 +239,7 @@ def delete_all_but_the_journal(library: Library) -> Library:
     return library
 
 
-#: In words → what happens.
+#: Description → the function that changes the library.
 SCENARIOS: dict[str, Callable[[Library], Library]] = {
     "scanned again, every photo": scan_again,
     "grouped with threshold 0.3": cluster_tighter,
@@ -251,16 +251,16 @@ SCENARIOS: dict[str, Callable[[Library], Library]] = {
     "files renamed": rename_files,
     "files moved to another folder": move_away_from_caches,
     "files copied, originals deleted": copy_and_delete_originals,
-    "the library moved": move_the_library,
-    "photos away, and back": away_and_back,
+    "the library moved": move_library,
+    "photos away, and back": remove_and_restore_folders,
     "pixels edited in place": edit_pixels,
-    "a comment added in place": edit_a_comment,
-    "the date mended in place": mend_the_date,
-    "edited, scanned, then renamed": edit_and_rename,
+    "a comment added in place": add_comment,
+    "the date corrected in place": correct_dates,
+    "edited, scanned, then renamed": edit_scan_rename,
     "edited and renamed at once": edit_and_rename_at_once,
-    "pixels turned, with the orientation": turn_the_pixels,
-    "another model pack": other_models,
+    "pixels turned, with the orientation": rotate_pixels,
+    "another model pack": switch_pack,
     "caches deleted": delete_caches,
-    "groupings deleted": delete_the_grouping,
-    "all deleted but the journal": delete_all_but_the_journal,
+    "groupings deleted": delete_clusterings,
+    "all deleted but the journal": delete_all_but_journal,
 }

@@ -1,4 +1,4 @@
-"""Photo files made for tests: of every format, and RAW files as small as they can be."""
+"""Build photo files of every format, ICC profiles and minimal RAW files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pillow_heif
 from PIL import Image
 
 
-def scene(width: int = 192, height: int = 128) -> Image.Image:
-    """Red top left, green top right, blue bottom left, white bottom right."""
+def draw_scene(width: int = 192, height: int = 128) -> Image.Image:
+    """Draw a scene: red top left, green top right, blue bottom left, white bottom right."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     pixels[: height // 2, : width // 2] = (255, 0, 0)
     pixels[: height // 2, width // 2 :] = (0, 255, 0)
@@ -20,7 +20,7 @@ def scene(width: int = 192, height: int = 128) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def encode(image: Image.Image, format: str, exif: Image.Exif | bytes | None = None, **options: object) -> bytes:
+def encode_image(image: Image.Image, format: str, exif: Image.Exif | bytes | None = None, **options: object) -> bytes:
     out = io.BytesIO()
     if format == "HEIF":
         pillow_heif.from_pillow(image).save(
@@ -34,34 +34,34 @@ def encode(image: Image.Image, format: str, exif: Image.Exif | bytes | None = No
     return out.getvalue()
 
 
-def moving(image: Image.Image, format: str) -> bytes:
-    """The image, and a black frame after it."""
-    return encode(image, format, save_all=True, append_images=[Image.new("RGB", image.size)])
+def encode_animation(image: Image.Image, format: str) -> bytes:
+    """Encode an animation of the image and a black frame."""
+    return encode_image(image, format, save_all=True, append_images=[Image.new("RGB", image.size)])
 
 
-def jpeg_in_cmyk(image: Image.Image, **options: object) -> bytes:
-    """A JPEG in the four colours of print, inverted as Adobe's programs write it."""
-    return encode(image.convert("CMYK"), "JPEG", **options)
+def encode_cmyk_jpeg(image: Image.Image, **options: object) -> bytes:
+    """Encode a CMYK JPEG, inverted as Adobe's programs write it."""
+    return encode_image(image.convert("CMYK"), "JPEG", **options)
 
 
-def corners(pixels: np.ndarray) -> list[str]:
-    """The nearest of the scene's colours at a quarter and three quarters of the picture."""
+def name_corner_colours(pixels: np.ndarray) -> list[str]:
+    """Name the nearest colour of the scene at the centre of each quarter of the picture."""
     names = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
     height, width = pixels.shape[:2]
-    seen = []
+    found = []
     for y in (height // 4, 3 * height // 4):
         for x in (width // 4, 3 * width // 4):
             pixel = pixels[y, x].astype(int)
-            seen.append(min(names, key=lambda name: int(np.abs(pixel - names[name]).sum())))
-    return seen
+            found.append(min(names, key=lambda name: int(np.abs(pixel - names[name]).sum())))
+    return found
 
 
-#: The corners of a scene that is upright.
-UPRIGHT = ["red", "green", "blue", "white"]
+#: `name_corner_colours` of the upright scene.
+UPRIGHT_CORNERS = ["red", "green", "blue", "white"]
 
 
-def profile(tags: dict[bytes, bytes], space: bytes, connection: bytes) -> bytes:
-    """An ICC profile, version 2, of these tags."""
+def build_icc_profile(tags: dict[bytes, bytes], space: bytes, connection: bytes) -> bytes:
+    """Build an ICC profile, version 2, with these tags."""
     tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79), **tags}
     body, table = b"", struct.pack(">I", len(tags))
     start = 128 + 4 + 12 * len(tags)
@@ -75,35 +75,37 @@ def profile(tags: dict[bytes, bytes], space: bytes, connection: bytes) -> bytes:
     return head.ljust(128, b"\0") + table + body
 
 
-def wide_gamut() -> bytes:
-    """The primaries of Adobe RGB and a gamma of 2.2."""
+def build_wide_gamut_profile() -> bytes:
+    """Build an RGB profile with the primaries of Adobe RGB and a gamma of 2.2."""
     points = {b"wtpt": (0.9642, 1, 0.8249), b"rXYZ": (0.60974, 0.31111, 0.01947)}
     points |= {b"gXYZ": (0.20528, 0.62567, 0.06087), b"bXYZ": (0.14919, 0.06322, 0.74457)}
     tags = {
         name: b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(v * 65536) for v in point)) for name, point in points.items()
     }
     gamma = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256))
-    return profile(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma), b"RGB ", b"XYZ ")
+    return build_icc_profile(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma), b"RGB ", b"XYZ ")
 
 
-def strange_inks() -> bytes:
-    """A profile of four inks of which the first is red, whatever the others are; paper is white."""
+def build_cmyk_profile() -> bytes:
+    """Build a CMYK profile whose first ink gives red over any other ink; paper is white."""
     cube = b"".join(bytes((136, 208, 195)) if corner & 8 else bytes((255, 128, 128)) for corner in range(16))
     ramp = bytes(range(256))
     unit = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
     table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + unit + ramp * 4 + cube + ramp * 3
     white = b"XYZ \0\0\0\0" + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
-    return profile({b"wtpt": white, b"A2B0": table, b"A2B1": table}, b"CMYK", b"Lab ")
+    return build_icc_profile({b"wtpt": white, b"A2B0": table, b"A2B1": table}, b"CMYK", b"Lab ")
 
 
-def dng(
+def build_dng(
     image: Image.Image,
     preview: bytes | None = None,
     orientation: int = 1,
     extra_tags: dict[int, tuple[int, int, bytes]] | None = None,
 ) -> bytes:
-    """A DNG whose mosaic (RGGB, 16 bits) shows the image, `preview` (a JPEG) before it. Both are
-    as the camera held them; `orientation` says how to turn them."""
+    """Build a DNG with the image as a mosaic (RGGB, 16 bits) and an optional JPEG `preview`.
+
+    Image and preview are stored as given; `orientation` is the EXIF tag for both.
+    """
     pixels = np.asarray(image.convert("RGB"))
     mosaic = np.zeros(pixels.shape[:2], "<u2")
     for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
@@ -140,7 +142,7 @@ def dng(
         50778: (3, 1, 21),
     } | (extra_tags or {})
     if preview is None:
-        return _tiff([raw_ifd | shared])
+        return _build_tiff([raw_ifd | shared])
     with Image.open(io.BytesIO(preview)) as opened:
         size = opened.size
     preview_ifd = {
@@ -155,12 +157,14 @@ def dng(
         278: (4, 1, size[1]),
         279: (4, 1, len(preview)),
     }
-    return _tiff([preview_ifd | shared, raw_ifd])
+    return _build_tiff([preview_ifd | shared, raw_ifd])
 
 
-def _tiff(ifds: list[dict[int, tuple[int, int, int | bytes]]]) -> bytes:
-    """A TIFF of a first directory and, as its sub-directories, the rest. Each tag: type, count,
-    and the value or its bytes."""
+def _build_tiff(ifds: list[dict[int, tuple[int, int, int | bytes]]]) -> bytes:
+    """Build a TIFF from its first directory and the sub-directories of that one.
+
+    Each tag is (type, count, value or bytes).
+    """
     file = bytearray(b"II*\0\0\0\0\0")
     starts = []
     for number in reversed(range(len(ifds))):

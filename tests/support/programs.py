@@ -1,7 +1,7 @@
-"""Programs of the system that some tests measure against; pip does not bring them.
+"""Find system programs that some tests need and pip does not install.
 
-They come with `apt-get install $(cat tests/debian.txt)`. Without one its tests are skipped, but
-where FACECLUST_ALL_PROGRAMS is set they fail: a check that must not be left out cannot be.
+Install them with `apt-get install $(cat tests/debian.txt)`. Tests of a missing program are skipped.
+If FACECLUST_ALL_PROGRAMS is set, they fail instead, so that no check is left out unnoticed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import shutil
 import pytest
 
 
-def program(name: str) -> str:
-    """The path of a program; skips the test, or fails it, where there is none."""
-    found = shutil.which(name)
-    if found is None:
+def find_program(name: str) -> str:
+    """Return the path of a program. Skip the test, or fail it, if the program is missing."""
+    path = shutil.which(name)
+    if path is None:
         missing = f"{name} is not installed (apt-get install $(cat tests/debian.txt))"
         if os.environ.get("FACECLUST_ALL_PROGRAMS"):
             pytest.fail(missing)
         pytest.skip(missing)
-    return found
+    return path

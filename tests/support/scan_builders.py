@@ -1,4 +1,4 @@
-"""Tiny photos, quick to look at, and what the caches must hold of them."""
+"""Write tiny photos, which are quick to scan, and compute the cache rows expected for them."""
 
 from __future__ import annotations
 
@@ -22,94 +22,95 @@ from faceclust.scan.unchanged import count_unchanged_photos
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import photos_to_table
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
-from tests.support.sample_photos import COLLINS, HOPPER, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, make_scenery, make_variant
 
-#: Each file gets a time of its own: what a camera or an editor would do.
+#: Each file gets a different modification time, as from a camera or an editor.
 _times = itertools.count(10**18, 10**9)
 
 
 @cache
-def nobody(seed: int) -> bytes:
-    """A picture without a face; all such files have one size."""
-    return _bitmap(scenery(seed).resize((160, 130)))
+def make_faceless_photo(seed: int) -> bytes:
+    """Return a BMP without a face. All these files have the same size."""
+    return _encode_bitmap(make_scenery(seed).resize((160, 130)))
 
 
 @cache
-def face(person: str, number: int) -> bytes:
-    """A picture with one face; all such files have one size."""
-    return _bitmap(variant(person, number).resize((200, 240)))
+def make_face_photo(person: str, number: int) -> bytes:
+    """Return a BMP with one face. All these files have the same size."""
+    return _encode_bitmap(make_variant(person, number).resize((200, 240)))
 
 
-def _bitmap(image: Any) -> bytes:
+def _encode_bitmap(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, "BMP")
     return out.getvalue()
 
 
-def put(path: Path, content: bytes) -> Path:
-    """Write a file; its time is one that no other file has."""
+def write_photo(path: Path, content: bytes) -> Path:
+    """Write a file with a modification time of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return touch(path)
 
 
 def touch(path: Path) -> Path:
+    """Set a new modification time, which no other file has."""
     time = next(_times)
     os.utime(path, ns=(time, time))
     return path
 
 
 def make_photos(root: Path) -> Path:
-    """Six photos, two with a face, in three folders and the root."""
-    put(root / "top.bmp", nobody(0))
-    put(root / "a/collins.bmp", face(COLLINS, 0))
-    put(root / "a/nobody.bmp", nobody(1))
-    put(root / "b/hopper.bmp", face(HOPPER, 0))
-    put(root / "b/deep/first.bmp", nobody(2))
-    put(root / "b/deep/second.bmp", nobody(3))
+    """Write six photos, two of them with a face, in the root and three folders."""
+    write_photo(root / "top.bmp", make_faceless_photo(0))
+    write_photo(root / "a/collins.bmp", make_face_photo(COLLINS, 0))
+    write_photo(root / "a/nobody.bmp", make_faceless_photo(1))
+    write_photo(root / "b/hopper.bmp", make_face_photo(HOPPER, 0))
+    write_photo(root / "b/deep/first.bmp", make_faceless_photo(2))
+    write_photo(root / "b/deep/second.bmp", make_faceless_photo(3))
     return root
 
 
 @cache
-def _look() -> ScanSettings:
+def _scan_settings() -> ScanSettings:
     return ScanSettings(load_pack("dlib"))
 
 
 @cache
-def _examined(content: bytes) -> ScannedPhoto | SkippedPhoto:
+def _examine(content: bytes) -> ScannedPhoto | SkippedPhoto:
     with TemporaryDirectory() as folder:
         (Path(folder) / "photo").write_bytes(content)
-        return PhotoExaminer(Path(folder), _look())(PhotoRef("photo", len(content), 0))
+        return PhotoExaminer(Path(folder), _scan_settings())(PhotoRef("photo", len(content), 0))
 
 
-def expected(library: Library) -> dict[str, list[dict[str, Any]]]:
-    """The rows that each folder's cache must have: every photo looked at by itself, by the models."""
+def compute_expected_rows(library: Library) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows that each folder's cache must have, with every photo examined on its own."""
     rows = {}
     for folder in crawl(library.root):
-        photos = (replace(_examined((library.root / ref.rel_path).read_bytes()), ref=ref) for ref in folder.photos)
-        if found := photos_to_table(photos, library.cache_info).to_pylist():
-            rows[folder.rel_path] = in_order(found)
+        photos = (replace(_examine((library.root / ref.rel_path).read_bytes()), ref=ref) for ref in folder.photos)
+        if folder_rows := photos_to_table(photos, library.cache_info).to_pylist():
+            rows[folder.rel_path] = sort_rows(folder_rows)
     return rows
 
 
-def held(library: Library) -> dict[str, list[dict[str, Any]]]:
-    """The rows that the caches have, by folder."""
+def read_cached_rows(library: Library) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows in the caches, by folder."""
     return {
-        folder: in_order(pq.read_table(path).to_pylist())
+        folder: sort_rows(pq.read_table(path).to_pylist())
         for path, folder in library.home.cache_files()
         if os.path.isdir(library.root / folder)
     }
 
 
-def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def sort_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["photo"], row["face"] or 0))
 
 
-def contents(root: Path) -> set[str]:
-    """The contents of the photos."""
+def hash_photos(root: Path) -> set[str]:
+    """Return the content hashes of all photos."""
     return {content_hash((root / ref.rel_path).read_bytes()) for folder in crawl(root) for ref in folder.photos}
 
 
 def is_unchanged(root: Path, *starts: str) -> bool:
-    """Would a scan do nothing?"""
+    """Whether a scan of these folders would find nothing to do."""
     return count_unchanged_photos(LibraryHome(root), starts or [""]) is not None

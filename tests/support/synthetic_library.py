@@ -1,4 +1,4 @@
-"""A library that has its caches but no photos: for what only reads caches."""
+"""Write a library that has caches but no photos, for tests of code that only reads caches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from faceclust.store.schema import encode_parquet, folder_schema
 
 
 def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folder: str = "photos") -> Library:
-    """One folder of photos with these faces: embeddings (n, d), the number of each face's photo.
-    Reading brings the embeddings to the models' radius: thresholds grow by its square."""
+    """Write the cache of one folder with these faces.
+
+    `embeddings` has shape (n, d); `photo` is the number of each face's photo, shape (n,).
+    Reading scales the embeddings to the pack's radius, so thresholds grow by its square.
+    """
     (root / folder).mkdir(parents=True, exist_ok=True)
     library = Library(root)
     info = library.cache_info
@@ -31,7 +34,7 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
         "height": np.full(n, 3000, np.int32),
         "status": np.full(n, "ok"),
         "face": face.astype(np.int16),
-        # Scattered, as hashes are.
+        # Spread over all 64 bits, like hashes.
         "face_id": np.char.mod("%016x", (order.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)),
         "left": left,
         "top": np.full(n, 0.2, np.float32),

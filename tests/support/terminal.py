@@ -1,4 +1,4 @@
-"""A terminal of 80 columns and 24 lines with `faceclust label` in it."""
+"""Run `faceclust label` in an emulated terminal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pyte
 
 from tests.support.command import COMMAND
 
-#: What stands at the end of every prompt, before the line that is typed on.
+#: The end of every prompt, before the line to type on.
 PROMPT = "? more)"
 
 
 class LabelTerminal:
-    """Starts it; `text` is what is on the screen."""
+    """`faceclust label` in a terminal of 80 columns and 24 lines; `text` is the screen."""
 
     def __init__(self, root: Path, *arguments: str, **environment: str) -> None:
         self.screen = pyte.Screen(80, 24)
@@ -36,44 +36,44 @@ class LabelTerminal:
         return "\n".join(self.screen.display)
 
     @property
-    def waits(self) -> bool:
-        """Whether the prompt waits for an answer."""
+    def is_waiting(self) -> bool:
+        """Whether the prompt is waiting for an answer."""
         return self.text[self.text.rfind(PROMPT) :].partition("\n")[2].strip() == ">"
 
     def read(self, seconds: float = 0.2) -> None:
-        """Take in what the program writes, for at most so long."""
+        """Read the program's output for at most `seconds`."""
         with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
             data = self.child.read_nonblocking(65536, timeout=seconds)
             self._stream.feed(data)
-            if b"\x1b[6n" in data:  # "where is the cursor?": a terminal answers
+            if b"\x1b[6n" in data:  # a request for the cursor position, which terminals answer
                 self.child.send(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")
 
-    def wait(self, words: str, seconds: float = 30) -> str:
-        """Wait until these words are on the screen; gives all of it."""
-        return self._until(lambda: words in self.text, words, seconds)
+    def wait_for_text(self, words: str, seconds: float = 30) -> str:
+        """Wait until these words are on the screen; return the whole screen."""
+        return self._wait_until(lambda: words in self.text, words, seconds)
 
-    def question(self, words: str, seconds: float = 60) -> str:
-        """Wait until this is asked, in the last lines of the screen, and the prompt waits."""
-        return self._until(lambda: self.waits and words in self._last_question, words, seconds)
+    def wait_for_question(self, words: str, seconds: float = 60) -> str:
+        """Wait until the last question contains these words and the prompt is waiting."""
+        return self._wait_until(lambda: self.is_waiting and words in self._last_question, words, seconds)
 
     @property
     def _last_question(self) -> str:
         return self.text[max(0, self.text.rfind("left ─")) :].replace("\n", " ")
 
-    def _until(self, shown: Callable[[], bool], words: str, seconds: float) -> str:
-        end = time.monotonic() + seconds
-        while not shown():
-            if time.monotonic() > end:
-                raise TimeoutError(f"{words!r} did not show:\n{self.text}")
+    def _wait_until(self, is_shown: Callable[[], bool], words: str, seconds: float) -> str:
+        deadline = time.monotonic() + seconds
+        while not is_shown():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{words!r} did not appear:\n{self.text}")
             self.read(0.05)
         return self.text
 
     def type(self, keys: str) -> None:
-        """Type keys; "\r" is Enter."""
+        """Type these keys; "\r" is Enter."""
         self.child.send(keys)
 
-    def end(self) -> int:
-        """Wait for the program's end; gives its exit code."""
+    def wait_for_exit(self) -> int:
+        """Wait until the program ends and return its exit code."""
         for _ in range(400):
             if not self.child.isalive():
                 break

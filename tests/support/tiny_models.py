@@ -1,4 +1,4 @@
-"""Small ONNX models whose outputs are known by construction."""
+"""Write small ONNX models whose outputs are known by construction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GRIDS = (8, 16, 32)
 
 
 class _Graph:
-    """Nodes put together one after the other; each call gives the name of its output."""
+    """An ONNX graph under construction; each call adds a node and returns the name of its output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -29,24 +29,24 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.array(values, dtype), name))
         return name
 
-    def named(self, value: str, name: str) -> str:
+    def name_output(self, value: str, name: str) -> str:
         self.nodes.append(helper.make_node("Identity", [value], [name]))
         return name
 
     def save(
         self,
         path: Path,
-        given: Sequence[object],
+        input_shape: Sequence[object],
         outputs: dict[str, Sequence[object] | None],
-        number: int = TensorProto.FLOAT,
+        element_type: int = TensorProto.FLOAT,
         more_inputs: Sequence[str] = (),
     ) -> Path:
         graph = helper.make_graph(
             self.nodes,
-            "made",
-            [helper.make_tensor_value_info("input", number, given)]
+            "tiny",
+            [helper.make_tensor_value_info("input", element_type, input_shape)]
             + [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in more_inputs],
-            [helper.make_tensor_value_info(name, number, shape) for name, shape in outputs.items()],
+            [helper.make_tensor_value_info(name, element_type, shape) for name, shape in outputs.items()],
             self.constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -55,24 +55,26 @@ class _Graph:
         return path
 
 
-def embedder(
+def write_embedder(
     path: Path,
     size: tuple[int, int] = (112, 112),
     *,
     layout: str = "nchw",
     batch: object = "n",
-    sides: Sequence[object] | None = None,
+    declared_size: Sequence[object] | None = None,
     channels: object = 3,
     four_axes: bool = False,
     with_norm: bool = False,
     unit: bool = False,
     half: bool = False,
     more_inputs: Sequence[str] = (),
-    tells_shape: bool = True,
+    declares_shape: bool = True,
 ) -> Path:
-    """Gives the mean of each channel over each quarter of a chip of `size` (width, height): twelve
-    numbers, channel by channel, in a channel by rows; with `unit` scaled to a length of 1. `sides`
-    (height, width) as the file says them."""
+    """Write an embedder of 12 dimensions for chips of `size` (width, height).
+
+    The embedding is the mean of each channel over each quarter of the chip: channel by channel, then
+    row by row. `unit` scales it to norm 1. `declared_size` is (height, width) in the file's input shape.
+    """
     width, height = size
     graph = _Graph()
     value = graph("Transpose", "input", perm=[0, 3, 1, 2]) if layout == "nhwc" else "input"
@@ -80,70 +82,77 @@ def embedder(
     value = graph("Flatten", graph("AveragePool", value, kernel_shape=kernel, strides=kernel))
     outputs: dict[str, Sequence[object] | None] = {"embedding": [batch, 12, 1, 1] if four_axes else [batch, 12]}
     if with_norm:
-        graph.named(graph("ReduceL2", value, axes=[1], keepdims=1), "norm")
+        graph.name_output(graph("ReduceL2", value, axes=[1], keepdims=1), "norm")
         outputs = {"norm": [batch, 1], **outputs}
     if unit:
         value = graph("LpNormalization", value, axis=1, p=2)
     if four_axes:
         value = graph("Unsqueeze", value, graph.constant([2, 3], np.int64))
-    graph.named(value, "embedding")
-    given = [batch, channels, *(sides or (height, width))]
-    given = given if layout == "nchw" else [given[0], *given[2:], given[1]]
-    number = TensorProto.FLOAT16 if half else TensorProto.FLOAT
-    return graph.save(path, given, outputs if tells_shape else dict.fromkeys(outputs), number, more_inputs)
+    graph.name_output(value, "embedding")
+    sides = declared_size or (height, width)
+    input_shape = [batch, channels, *sides] if layout == "nchw" else [batch, *sides, channels]
+    element_type = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    declared = outputs if declares_shape else dict.fromkeys(outputs)
+    return graph.save(path, input_shape, declared, element_type, more_inputs)
 
 
-def _answers(graph: _Graph, zero: str, values: Sequence[float], anchors: int = 2) -> str:
-    """For each anchor of each cell of the map `zero` (1, 1, h, w) the same numbers, (n, k)."""
+def _repeat_for_anchors(graph: _Graph, zero: str, values: Sequence[float], anchors: int = 2) -> str:
+    """Repeat the values for each anchor of each cell of the zero map (1, 1, h, w); shape (n, k)."""
     wide = graph("Concat", *[zero] * (anchors * len(values)), axis=1)
-    same = graph("Add", wide, graph.constant(np.tile(values, anchors).reshape(1, -1, 1, 1)))
-    return _flat(graph, same, len(values))
+    repeated = graph("Add", wide, graph.constant(np.tile(values, anchors).reshape(1, -1, 1, 1)))
+    return _flatten_anchors(graph, repeated, len(values))
 
 
-def _flat(graph: _Graph, value: str, numbers: int) -> str:
-    """(1, anchors·k, h, w) → (n, k): cells row by row, the anchors of a cell one after the other."""
+def _flatten_anchors(graph: _Graph, value: str, numbers: int) -> str:
+    """Reshape (1, anchors·k, h, w) to (n, k): cells row by row, with the anchors of a cell together."""
     return graph("Reshape", graph("Transpose", value, perm=[0, 2, 3, 1]), graph.constant([-1, numbers], np.int64))
 
 
-def _cells(graph: _Graph, grid: int, channel: int) -> str:
-    """The mean of a channel over each cell, (1, 1, h, w)."""
+def _average_cells(graph: _Graph, grid: int, channel: int) -> str:
+    """Average a channel over each cell; shape (1, 1, h, w)."""
     pooled = graph("AveragePool", "input", kernel_shape=[grid, grid], strides=[grid, grid])
     return graph("Gather", pooled, graph.constant([channel], np.int64), axis=1)
 
 
-def scrfd(
-    path: Path, box: Sequence[float], points: Sequence[float], given: Sequence[object] = (1, 3, "h", "w")
+def write_scrfd(
+    path: Path, box: Sequence[float], points: Sequence[float], input_shape: Sequence[object] = (1, 3, "h", "w")
 ) -> Path:
-    """SCRFD's outputs: a cell's score is its mean of the first channel as it comes in; every anchor
-    says the same box (four distances) and landmarks (ten offsets)."""
+    """Write a model with SCRFD's outputs.
+
+    A cell's score is the mean of the first input channel over the cell. Every anchor has the same box
+    (four distances) and landmarks (ten offsets).
+    """
     graph, outputs = _Graph(), {}
     heads = []
     for grid in GRIDS:
-        cells = _cells(graph, grid, 0)
+        cells = _average_cells(graph, grid, 0)
         zero = graph("Mul", cells, graph.constant(0.0))
-        score = _flat(graph, graph("Concat", cells, cells, axis=1), 1)
-        heads.append((score, _answers(graph, zero, box), _answers(graph, zero, points)))
+        score = _flatten_anchors(graph, graph("Concat", cells, cells, axis=1), 1)
+        heads.append((score, _repeat_for_anchors(graph, zero, box), _repeat_for_anchors(graph, zero, points)))
     for part, numbers in enumerate((1, 4, 10)):
         for i, grid in enumerate(GRIDS):
-            name = graph.named(heads[i][part], str(400 + 10 * i + part))
+            name = graph.name_output(heads[i][part], str(400 + 10 * i + part))
             outputs[name] = [f"n{grid}", numbers]
-    return graph.save(path, given, outputs)
+    return graph.save(path, input_shape, outputs)
 
 
-def retinaface(path: Path, place: Sequence[float], points: Sequence[float], *, softmaxed: bool = True) -> Path:
-    """RetinaFace's outputs: a cell's probability is a hundredth of its mean of the first channel as
-    it comes in; not softmaxed, its logit; every prior says the same place and landmarks."""
+def write_retinaface(path: Path, box: Sequence[float], points: Sequence[float], *, softmaxed: bool = True) -> Path:
+    """Write a model with RetinaFace's outputs.
+
+    A cell's probability (its logit if not `softmaxed`) is a hundredth of the mean of the first input
+    channel. Every prior has the same box and landmarks.
+    """
     graph = _Graph()
     parts: list[list[str]] = [[], [], []]
     for grid in GRIDS:
-        sure = graph("Mul", _cells(graph, grid, 0), graph.constant(0.01))
-        zero = graph("Mul", sure, graph.constant(0.0))
-        nothing = graph("Sub", graph.constant(1.0), sure) if softmaxed else zero
-        parts[0].append(_answers(graph, zero, place))
-        parts[1].append(_flat(graph, graph("Concat", nothing, sure, nothing, sure, axis=1), 2))
-        parts[2].append(_answers(graph, zero, points))
+        face = graph("Mul", _average_cells(graph, grid, 0), graph.constant(0.01))
+        zero = graph("Mul", face, graph.constant(0.0))
+        background = graph("Sub", graph.constant(1.0), face) if softmaxed else zero
+        parts[0].append(_repeat_for_anchors(graph, zero, box))
+        parts[1].append(_flatten_anchors(graph, graph("Concat", background, face, background, face, axis=1), 2))
+        parts[2].append(_repeat_for_anchors(graph, zero, points))
     outputs = {}
     for name, part, numbers in zip(("loc", "conf", "landmarks"), parts, (4, 2, 10), strict=True):
-        graph.named(graph("Unsqueeze", graph("Concat", *part, axis=0), graph.constant([0], np.int64)), name)
+        graph.name_output(graph("Unsqueeze", graph("Concat", *part, axis=0), graph.constant([0], np.int64)), name)
         outputs[name] = [1, "n", numbers]
     return graph.save(path, (1, 3, "h", "w"), outputs)

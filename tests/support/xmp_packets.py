@@ -1,8 +1,8 @@
-"""Sidecars as other programs write them, in small."""
+"""Build small sidecars in the style of other programs."""
 
 from __future__ import annotations
 
-SPACES = {
+NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
     "xmp": "http://ns.adobe.com/xap/1.0/",
@@ -16,24 +16,26 @@ SPACES = {
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
     "apple-fi": "http://ns.apple.com/faceinfo/1.0/",
 }
-DECLARED = "\n".join(f"    xmlns:{prefix}='{uri}'" for prefix, uri in SPACES.items() if prefix != "rdf")
+NAMESPACE_DECLARATIONS = "\n".join(
+    f"    xmlns:{prefix}='{uri}'" for prefix, uri in NAMESPACES.items() if prefix != "rdf"
+)
 
 
-def sidecar(*blocks: str, attributes: str = "") -> str:
-    """A packet whose one description has these properties."""
-    inside = "\n".join(blocks)
+def build_sidecar(*blocks: str, attributes: str = "") -> str:
+    """Build a packet with one description that has these properties."""
+    properties = "\n".join(blocks)
     return (
         "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>\n"
         "<x:xmpmeta xmlns:x='adobe:ns:meta/' x:xmptk='Some Editor 1.0'>\n"
-        f"<rdf:RDF xmlns:rdf='{SPACES['rdf']}'>\n\n"
-        f" <rdf:Description rdf:about=''\n{DECLARED}{attributes}>\n{inside}\n </rdf:Description>\n"
+        f"<rdf:RDF xmlns:rdf='{NAMESPACES['rdf']}'>\n\n"
+        f" <rdf:Description rdf:about=''\n{NAMESPACE_DECLARATIONS}{attributes}>\n{properties}\n </rdf:Description>\n"
         "</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end='w'?>"
     )
 
 
-def mwg(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
-    """Regions of the MWG, as exiftool writes them."""
-    dims = (
+def build_mwg_regions(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
+    """Build an MWG region list as exiftool writes it."""
+    dimensions = (
         f"""
    <mwg-rs:AppliedToDimensions rdf:parseType='Resource'>
     <stDim:h>{size[1]}</stDim:h>
@@ -44,7 +46,7 @@ def mwg(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
         else ""
     )
     items = "".join(f"\n     {region}" for region in regions)
-    return f"""  <mwg-rs:Regions rdf:parseType='Resource'>{dims}
+    return f"""  <mwg-rs:Regions rdf:parseType='Resource'>{dimensions}
    <mwg-rs:RegionList>
     <rdf:Bag>{items}
     </rdf:Bag>
@@ -52,8 +54,8 @@ def mwg(*regions: str, size: tuple[int, int] | None = (4000, 3000)) -> str:
   </mwg-rs:Regions>"""
 
 
-def region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face", more: str = "") -> str:
-    """One of them."""
+def build_region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face", more: str = "") -> str:
+    """Build one region of an MWG region list; `more` is added to its structure."""
     return (
         f"<rdf:li rdf:parseType='Resource'><mwg-rs:Area rdf:parseType='Resource'><stArea:h>{h}</stArea:h>"
         f"<stArea:unit>normalized</stArea:unit><stArea:w>{w}</stArea:w><stArea:x>{x}</stArea:x><stArea:y>{y}</stArea:y>"
@@ -61,13 +63,13 @@ def region(name: str, x: float, y: float, w: float, h: float, kind: str = "Face"
     )
 
 
-def bag(name: str, *texts: str, kind: str = "Bag") -> str:
-    """A property that is an array."""
+def build_array(name: str, *texts: str, kind: str = "Bag") -> str:
+    """Build an array property."""
     items = "".join(f"\n    <rdf:li>{text}</rdf:li>" for text in texts)
     return f"  <{name}>\n   <rdf:{kind}>{items}\n   </rdf:{kind}>\n  </{name}>"
 
 
-#: What must come through untouched: odd quotes and spaces, comments, CDATA, references, empty elements.
+#: Markup that must be preserved: odd quotes and spaces, comments, CDATA, references, empty elements.
 CLUTTER = """  <!-- kept: "by hand" & so -->
   <xmp:CreatorTool
      >Editor &#x2014; &quot;5&quot;</xmp:CreatorTool><xmp:Empty></xmp:Empty><xmp:Other  />

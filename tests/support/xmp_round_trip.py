@@ -1,4 +1,4 @@
-"""Photos of every orientation and format, and what exiftool reads of the faces in their sidecars."""
+"""Make photos of every orientation and format, and compare their sidecars as exiftool reads them."""
 
 from __future__ import annotations
 
@@ -14,55 +14,62 @@ from PIL import Image, ImageOps
 from faceclust import Library
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import Box, FaceOccurrence
-from tests.support.photo_files import dng
-from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, save, together, variant
+from tests.support.photo_files import build_dng
+from tests.support.sample_photos import COLLINS, HOPPER, ORIENTATION, join_images, make_variant, save_photo
 
-#: Ending → the orientations it is made in. RAW files know no mirrored ones.
-KINDS = {"jpg": range(1, 9), "png": (1, 6), "tif": (1, 5, 6), "webp": (1, 8), "heic": range(1, 9), "avif": (1, 6, 7)}
+#: File name extension → EXIF orientations to make. RAW files have no mirrored ones.
+ORIENTATIONS = {
+    "jpg": range(1, 9),
+    "png": (1, 6),
+    "tif": (1, 5, 6),
+    "webp": (1, 8),
+    "heic": range(1, 9),
+    "avif": (1, 6, 7),
+}
 RAW_ORIENTATIONS = (1, 3, 6, 8)
 
 
 @dataclass(frozen=True)
 class ReadFace:
-    """A face as exiftool reads it: corners in pixels of the stored picture."""
+    """A face as read by exiftool, with its box in pixels of the stored picture."""
 
     name: str | None
     box: Box
 
 
-def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = KINDS) -> None:
-    """Photos that look alike when shown, with two people on each."""
-    upright = together(variant(COLLINS, 1), variant(HOPPER, 2))
-    upright = upright.resize((upright.width | 1, upright.height | 1))  # odd sides show what rounds wrongly
-    for ending, orientations in kinds.items():
+def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = ORIENTATIONS) -> None:
+    """Write photos of two people that look the same once they are oriented."""
+    upright = join_images(make_variant(COLLINS, 1), make_variant(HOPPER, 2))
+    upright = upright.resize((upright.width | 1, upright.height | 1))  # odd sides reveal wrong rounding
+    for extension, orientations in kinds.items():
         for orientation in orientations:
-            way = {6: 8, 8: 6}.get(orientation, orientation)
-            stored = Image.fromarray(np.ascontiguousarray(apply_orientation(np.asarray(upright), way)))
-            path = root / f"{ending}-{orientation}.{ending}"
-            if ending == "dng":
+            inverse = {6: 8, 8: 6}.get(orientation, orientation)
+            stored = Image.fromarray(np.ascontiguousarray(apply_orientation(np.asarray(upright), inverse)))
+            path = root / f"{extension}-{orientation}.{extension}"
+            if extension == "dng":
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(dng(stored, orientation=orientation))
+                path.write_bytes(build_dng(stored, orientation=orientation))
             else:
-                save(stored, path, orientation=orientation)
+                save_photo(stored, path, orientation=orientation)
 
 
-def named_library(root: Path) -> Library:
-    """Scanned, and each face named by the side it is on: the left one is Collins."""
+def make_named_library(root: Path) -> Library:
+    """Scan the library and name each face by its side: the left one is Collins."""
     library = Library(root)
     library.scan(workers=0)
     for name, is_left in ((COLLINS, True), (HOPPER, False)):
-        faces = [place.face_id for place in library.occurrences if (place.box[0] + place.box[2] < 1) == is_left]
+        faces = [face.face_id for face in library.occurrences if (face.box[0] + face.box[2] < 1) == is_left]
         library.name(faces, name)
     return library
 
 
-def exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str, list[ReadFace]]]:
-    """File → "mwg" and "mp" → the faces that exiftool reads in it."""
+def read_exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str, list[ReadFace]]]:
+    """Map each file to the faces that exiftool reads in it, by scheme: "mwg" or "mp"."""
     files = [str(path) for path in paths]
     done = subprocess.run(
         [exiftool, "-j", "-n", "-struct", "-RegionInfo", "-RegionInfoMP", *files], capture_output=True, check=True
     )
-    out = {}
+    faces_of = {}
     for entry in json.loads(done.stdout):
         info, people = entry.get("RegionInfo", {}), entry.get("RegionInfoMP", {})
         size = info.get("AppliedToDimensions", {})
@@ -78,44 +85,49 @@ def exiftool_faces(exiftool: str, paths: Iterable[Path]) -> dict[Path, dict[str,
             left, top, w, h = map(float, parts)
             box = (left * width, top * height, (left + w) * width, (top + h) * height)
             mp.append(ReadFace(region.get("PersonDisplayName"), box))
-        out[Path(entry["SourceFile"])] = {"mwg": mwg, "mp": mp}
-    return out
+        faces_of[Path(entry["SourceFile"])] = {"mwg": mwg, "mp": mp}
+    return faces_of
 
 
-def shown(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, int, int]:
-    """Where a box of the stored picture (of this size) is once a viewer has turned that: found by
-    drawing it and letting Pillow turn the drawing."""
+def orient_box(box: Box, size: tuple[int, int], orientation: int) -> tuple[int, int, int, int]:
+    """Map a box of a stored picture of this size to the oriented picture.
+
+    Pillow rotates a drawing of the box, so that the result does not depend on faceclust's code.
+    """
     drawing = Image.new("L", size)
     drawing.paste(255, tuple(round(side) for side in box))
     exif = drawing.getexif()
     exif[ORIENTATION] = orientation
-    turned = ImageOps.exif_transpose(drawing).getbbox()
-    assert turned is not None
-    return turned
+    oriented = ImageOps.exif_transpose(drawing).getbbox()
+    assert oriented is not None
+    return oriented
 
 
-class Measured:
-    """The errors of a library's sidecars, which lie beside its photos."""
+class SidecarErrors:
+    """Position errors of the faces in a library's sidecars, which lie beside the photos."""
 
     def __init__(self, exiftool: str, library: Library) -> None:
         self._library = library
         paths = {photo: library.root / f"{photo}.xmp" for photo in library.photos}
-        read = exiftool_faces(exiftool, paths.values())
+        read = read_exiftool_faces(exiftool, paths.values())
         self._read = {photo: read[path] for photo, path in paths.items()}
 
-    def errors(self, photo: str, scheme: str) -> dict[str, int]:
-        """Person → the largest distance of a side from the found face's, in pixels of the upright
-        photo. `scheme`: "mwg" or "mp"."""
+    def measure(self, photo: str, scheme: str) -> dict[str, int]:
+        """Map each person to the largest error of a side of the box, in pixels of the upright photo.
+
+        `scheme`: "mwg" or "mp".
+        """
         faces = {face.name: face for face in self._read[photo][scheme]}
-        places = [place for place in self._library.occurrences if place.photo == photo]
-        assert len(places) == len(faces) == len(self._read[photo][scheme])
+        occurrences = [occurrence for occurrence in self._library.occurrences if occurrence.photo == photo]
+        assert len(occurrences) == len(faces) == len(self._read[photo][scheme])
         return {
-            person.label: _error(faces[person.name], place, int(photo.partition("-")[2][0]))
-            for place in places
-            for person in [self._library.person_of[place.face_id]]
+            person.label: _measure_error(faces[person.name], occurrence, int(photo.partition("-")[2][0]))
+            for occurrence in occurrences
+            for person in [self._library.person_of[occurrence.face_id]]
         }
 
 
-def _error(read: ReadFace, place: FaceOccurrence, orientation: int) -> int:
-    stored = place.photo_size[::-1] if orientation > 4 else place.photo_size
-    return max(abs(a - b) for a, b in zip(shown(read.box, stored, orientation), place.pixel_box, strict=True))
+def _measure_error(read: ReadFace, expected: FaceOccurrence, orientation: int) -> int:
+    stored = expected.photo_size[::-1] if orientation > 4 else expected.photo_size
+    box = orient_box(read.box, stored, orientation)
+    return max(abs(a - b) for a, b in zip(box, expected.pixel_box, strict=True))

@@ -1,4 +1,4 @@
-"""Packets in the style of several programs, made by hand from the formats' documentation."""
+"""Packets in the style of several programs, written by hand from the formats' documentation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _REGIONS = (
 )
 
 
-def packet(body: str, program: str = "some program") -> bytes:
+def build_packet(body: str, program: str = "some program") -> bytes:
     return (_START.format(program) + _RDF + body + _END).encode()
 
 
-#: Regions as structures with nodes of their own, fields as attributes; both schemes; keywords.
-DIGIKAM = packet(
+#: Region structures in rdf:Description nodes with attributes for fields; both schemes; keywords.
+DIGIKAM = build_packet(
     f"""
 <rdf:Description rdf:about="" {_REGIONS} xmlns:digiKam="http://www.digikam.org/ns/1.0/"
   xmlns:MP="http://ns.microsoft.com/photo/1.2/" xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
@@ -40,8 +40,8 @@ DIGIKAM = packet(
 </rdf:Description>""",
     "XMP Core 4.4.0-Exiv2",
 )
-#: Every structure by parseType="Resource" and elements, in a second description; one in a comment.
-LIGHTROOM = packet(
+#: Structures with parseType="Resource" and elements, in a second description; one is commented out.
+LIGHTROOM = build_packet(
     f"""
 <rdf:Description rdf:about="" xmlns:lr="http://ns.adobe.com/lightroom/1.0/">
  <lr:hierarchicalSubject><rdf:Bag><rdf:li>People|Anna</rdf:li></rdf:Bag></lr:hierarchicalSubject>
@@ -62,8 +62,8 @@ LIGHTROOM = packet(
 </rdf:Description>""",
     "Adobe XMP Core 7.0",
 )
-#: Nodes of their own everywhere, and a region of a pet.
-PICASA = packet(
+#: An rdf:Description node for every structure, and a region of a pet.
+PICASA = build_packet(
     f"""
 <rdf:Description rdf:about="" {_REGIONS}><mwg-rs:Regions><rdf:Description>
  <mwg-rs:AppliedToDimensions><rdf:Description stDim:w="400" stDim:h="300"/></mwg-rs:AppliedToDimensions>
@@ -78,8 +78,8 @@ PICASA = packet(
 </rdf:Description></mwg-rs:Regions></rdf:Description>""",
     "XMP Core 5.1.2",
 )
-#: Microsoft's scheme alone; a person without a rectangle among them.
-WINDOWS = packet(
+#: Microsoft's scheme only, with one person without a rectangle.
+WINDOWS = build_packet(
     """
 <rdf:Description rdf:about="" xmlns:MP="http://ns.microsoft.com/photo/1.2/"><MP:RegionInfo>
  <rdf:Description xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"><MPRI:Regions><rdf:Bag

@@ -57,7 +57,7 @@ def quarter_means(chips: np.ndarray, colour: str, mean: Any, scale: Any) -> np.n
 def test_chips_are_normalised_as_the_manifest_says(
     tmp_path: Path, layout: str, batch: object, colour: str, mean: Any, scale: Any
 ) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", layout=layout, batch=batch)
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", layout=layout, batch=batch)
     embedder = load_embedder(pack_with_embedder(path, colour=colour, mean=mean, scale=scale))
     for n in (0, 1, 3, 8, 11):
         chips = random_chips(n)
@@ -71,15 +71,15 @@ def test_chips_are_normalised_as_the_manifest_says(
     [
         {"four_axes": True},
         {"with_norm": True},
-        {"sides": ("h", "w")},
-        {"sides": ("h", "w"), "channels": "c"},
-        {"tells_shape": False},
-        {"four_axes": True, "batch": 1, "tells_shape": False},
+        {"declared_size": ("h", "w")},
+        {"declared_size": ("h", "w"), "channels": "c"},
+        {"declares_shape": False},
+        {"four_axes": True, "batch": 1, "declares_shape": False},
     ],
     ids=str,
 )
 def test_every_kind_of_input_and_output_shape_is_read(tmp_path: Path, model: dict[str, Any]) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", **model)
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", **model)
     spec = {"layout": "nchw"} if "channels" in model else {}
     embedder = load_embedder(pack_with_embedder(path, mean=127.5, scale=128.0, **spec))
     chips = random_chips(3)
@@ -89,7 +89,7 @@ def test_every_kind_of_input_and_output_shape_is_read(tmp_path: Path, model: dic
 
 
 def test_half_precision_outputs_become_float32(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", half=True)
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", half=True)
     vectors = load_embedder(pack_with_embedder(path, mean=127.5, scale=127.5)).raw_vectors(random_chips(2))
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, quarter_means(random_chips(2), "rgb", 127.5, 127.5), atol=2e-3)
@@ -108,14 +108,14 @@ def test_vectors_without_a_direction_are_unusable(bad: float, mirror: bool, recw
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_a_model_of_fixed_size_and_batch_is_run(tmp_path: Path, layout: str) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", (160, 160), batch=1, layout=layout)
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", (160, 160), batch=1, layout=layout)
     embedder = load_embedder(pack_with_embedder(path, (160, 160)))
     chips = random_chips(2, (160, 160))
     np.testing.assert_allclose(embedder.raw_vectors(chips), quarter_means(chips, "rgb", 0.0, 1.0), rtol=1e-4)
 
 
 def test_chips_need_not_be_square(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", (96, 112))
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", (96, 112))
     chips = random_chips(2, (96, 112))
     embedder = load_embedder(pack_with_embedder(path, (96, 112)))
     np.testing.assert_allclose(embedder.raw_vectors(chips), quarter_means(chips, "rgb", 0.0, 1.0), rtol=1e-4)
@@ -127,17 +127,17 @@ def test_chips_need_not_be_square(tmp_path: Path) -> None:
         ({"size": (96, 112)}, {}, r"takes any×3×112×96; the manifest's chips are 112×112"),
         ({}, {"dimension": 512}, "returns 12 numbers a face; the manifest declares 512"),
         ({}, {"layout": "nhwc"}, "takes any×3×112×112, which is not nhwc"),
-        ({"channels": "c", "sides": ("h", "w")}, {}, "takes any×any×any×any"),
+        ({"channels": "c", "declared_size": ("h", "w")}, {}, "takes any×any×any×any"),
         ({}, {"output": "norm"}, "has no output 'norm'; it has embedding"),
         ({"with_norm": True}, {"output": "norm"}, "returns 1 numbers a face; the manifest declares 12"),
-        ({"more_inputs": ["phase"]}, {}, r"has 2 inputs \(input, phase\)"),
+        ({"more_inputs": ["phase"]}, {}, r"must have one input, an image, not 2 \(input, phase\)"),
         ({"channels": 1}, {}, "takes any×1×112×112, which is not a colour picture"),
     ],
 )
 def test_a_model_that_does_not_fit_the_manifest_is_a_one_line_error(
     tmp_path: Path, model: dict[str, Any], spec: dict[str, Any], message: str
 ) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", **model)
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", **model)
     with pytest.raises(PackError, match=message) as failure:
         FaceAnalyser(pack_with_embedder(path, **spec))
     assert "\n" not in str(failure.value)
@@ -153,7 +153,9 @@ def test_outputs_of_unspecified_shape_are_checked_when_run() -> None:
 @pytest.mark.parametrize("batch", ["n", 1, 8])
 @pytest.mark.parametrize("tells_shape", [True, False])
 def test_the_norm_may_be_a_separate_output(tmp_path: Path, batch: object, tells_shape: bool) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", batch=batch, with_norm=True, unit=True, tells_shape=tells_shape)
+    path = tiny_models.write_embedder(
+        tmp_path / "own.onnx", batch=batch, with_norm=True, unit=True, declares_shape=tells_shape
+    )
     pack = pack_with_embedder(path, mean=0.0, scale=1.0, norm=(0.0, 100.0), norm_output="norm")
     chips = random_chips(11)
     norms = np.linalg.norm(quarter_means(chips, "rgb", 0.0, 1.0), axis=1)
@@ -166,7 +168,7 @@ def test_the_norm_may_be_a_separate_output(tmp_path: Path, batch: object, tells_
 
 
 def test_an_invalid_norm_output_is_a_one_line_error(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", with_norm=True, unit=True)
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", with_norm=True, unit=True)
     for more, message in (
         ({"norm_output": "length"}, "has no output 'length' beside the embedding; it has norm, embedding"),
         ({"norm_output": "embedding"}, "output 'embedding' is any×12; a norm must be one number a face"),
@@ -174,7 +176,7 @@ def test_an_invalid_norm_output_is_a_one_line_error(tmp_path: Path) -> None:
         with pytest.raises(PackError, match=message):
             load_embedder(pack_with_embedder(path, norm=(0.0, 1.0), **more))
     for more in ({"norm_output": "norm"}, {"norm_output": "x", "output": "x", "norm": (0.0, 1.0)}):
-        with pytest.raises(ValueError, match="norm_output goes with norm"):
+        with pytest.raises(ValueError, match="norm_output needs norm"):
             pack_with_embedder(path, **more)
     with pytest.raises(PackError, match="'norm' returned 3×2; expected one number a face"):
         EmbedderIO(vector_output="v", norm_output="norm").read_norms(
@@ -188,13 +190,13 @@ def test_templates_are_scaled_by_the_height_around_the_middle() -> None:
     np.testing.assert_allclose(template_points("arcface", (224, 224)), 2 * template_points("arcface", (112, 112)))
     np.testing.assert_array_equal(template_points("dlib", (150, 150)), load_pack("dlib").embedder.template)
     assert template_points("box", (160, 160)).shape == (5, 2)
-    with pytest.raises(ValueError, match="known are arcface, sphereface, dlib, box"):
+    with pytest.raises(ValueError, match="use one of arcface, sphereface, dlib, box"):
         template_points("insight", (112, 112))
     assert set(TEMPLATES) == {"arcface", "sphereface", "dlib"}
 
 
 def test_box_alignment_crops_the_box_with_its_margin(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "own.onnx", (160, 160))
+    path = tiny_models.write_embedder(tmp_path / "own.onnx", (160, 160))
     analyser = FaceAnalyser(pack_with_embedder(path, (160, 160), margin=0.25))
     pixels = np.zeros((400, 400, 3), np.uint8)
     pixels[100:260, 140:260] = 200  # a box of 120×160 becomes a square of 200, with margins of 20 along the long side
@@ -209,11 +211,11 @@ def test_box_alignment_crops_the_box_with_its_margin(tmp_path: Path) -> None:
 
 
 def test_a_trial_measures_the_model_and_rejects_invalid_vectors(tmp_path: Path) -> None:
-    trial = try_pack(pack_with_embedder(tiny_models.embedder(tmp_path / "own.onnx"), mean=127.5, scale=127.5))
+    trial = try_pack(pack_with_embedder(tiny_models.write_embedder(tmp_path / "own.onnx"), mean=127.5, scale=127.5))
     assert trial.dimension == 12 and 0 < trial.milliseconds < 1000 and min(trial.norms) > 0
     for spec, message in (
         ({"mean": 0.0, "scale": 1e-38}, "numbers that are not finite"),
-        ({"mean": 1e9, "scale": 1.0}, "same vector for different pictures"),
+        ({"mean": 1e9, "scale": 1.0}, "same vector for different faces"),
         ({"mean": 0.0, "scale": 1e30}, "vector of length 0"),
     ):
         with pytest.raises(PackError, match=message):

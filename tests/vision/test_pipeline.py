@@ -17,7 +17,7 @@ from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.embed import Embedder
 from faceclust.vision.geometry import transform_scale
 from faceclust.vision.pipeline import FaceAnalyser
-from tests.support.sample_photos import COLLINS, HOPPER, portrait, scenery, variant
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_scenery, make_variant
 
 DATA = Path(__file__).parents[1] / "data"
 REFERENCE = json.loads((DATA / "dlib-reference.json").read_text())
@@ -69,7 +69,7 @@ def test_embeddings_have_the_packs_radius_and_ignore_mirroring(analyser: FaceAna
 
 @pytest.mark.parametrize("name", PEOPLE)
 def test_the_only_face_is_found_with_landmarks_near_dlibs(analyser: FaceAnalyser, name: str) -> None:
-    found = analyser.detect(np.asarray(portrait(PEOPLE[name])))
+    found = analyser.detect(np.asarray(load_portrait(PEOPLE[name])))
     assert len(found) == 1
     expected = np.array(REFERENCE[name]["landmarks"])
     eye_distance = np.linalg.norm(expected[1] - expected[0])
@@ -80,7 +80,7 @@ def test_the_pipeline_is_near_dlibs_and_separates_people(analyser: FaceAnalyser)
     radius = analyser.pack.embedder.radius
     own, dlibs = {}, {}
     for name, person in PEOPLE.items():
-        pixels = np.asarray(portrait(person))
+        pixels = np.asarray(load_portrait(person))
         found, vectors = detect_and_embed(analyser, pixels)
         assert len(found) == 1
         own[name] = vectors[0]
@@ -94,7 +94,7 @@ def test_the_pipeline_is_near_dlibs_and_separates_people(analyser: FaceAnalyser)
 def test_embeddings_tolerate_changes_of_size_lighting_and_rotation(analyser: FaceAnalyser) -> None:
     vectors = []
     for number in range(4):
-        pixels = np.asarray(variant(HOPPER, number))
+        pixels = np.asarray(make_variant(HOPPER, number))
         found, embedded = detect_and_embed(analyser, pixels)
         assert len(found) == 1
         vectors.append(embedded[0])
@@ -103,7 +103,7 @@ def test_embeddings_tolerate_changes_of_size_lighting_and_rotation(analyser: Fac
 
 
 def test_embedding_several_photos_together_equals_one_by_one(analyser: FaceAnalyser) -> None:
-    pictures = [np.asarray(portrait(HOPPER)), np.asarray(scenery(3)), np.asarray(portrait(COLLINS))]
+    pictures = [np.asarray(load_portrait(HOPPER)), np.asarray(make_scenery(3)), np.asarray(load_portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     for pixels, (faces, vectors, *_) in zip(pictures, analyser.embed(found, chips), strict=True):
@@ -113,7 +113,7 @@ def test_embedding_several_photos_together_equals_one_by_one(analyser: FaceAnaly
 
 
 def test_faces_smaller_than_min_face_are_not_found(analyser: FaceAnalyser) -> None:
-    pixels = np.asarray(portrait(COLLINS))
+    pixels = np.asarray(load_portrait(COLLINS))
     (face,) = analyser.detect(pixels).boxes
     width = float(face[2] - face[0])
     assert len(analyser.detect(pixels, min_face=0.7 * width)) == 1
@@ -121,7 +121,7 @@ def test_faces_smaller_than_min_face_are_not_found(analyser: FaceAnalyser) -> No
 
 
 def test_a_picture_without_faces_has_empty_results(analyser: FaceAnalyser) -> None:
-    for pixels in (np.asarray(scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
+    for pixels in (np.asarray(make_scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
         found, vectors = detect_and_embed(analyser, pixels)
         assert len(found) == 0 and vectors.shape == (0, 128)
 

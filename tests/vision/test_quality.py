@@ -25,7 +25,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.quality import QualityFactors, face_quality, measure_quality_factors
-from tests.support.sample_photos import COLLINS, HOPPER, portrait
+from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
 SPEC = load_pack("dlib").embedder
 
@@ -43,7 +43,7 @@ def quality_of(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
 
 
 def small_portrait(person: str) -> np.ndarray:
-    image = portrait(person)
+    image = load_portrait(person)
     return np.asarray(image.resize((300, round(300 * image.height / image.width))))
 
 

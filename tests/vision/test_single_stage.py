@@ -130,14 +130,14 @@ PICTURES = [
 
 @pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
 def test_scrfd_equals_its_definition(tmp_path: Path, pixels: np.ndarray) -> None:
-    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     assert_same_faces(detector(pixels, 10), decode_scrfd_cell_by_cell(pixels))
     assert len(detector(pixels[:, :, ::-1], 10)) == 0  # red is the first channel
 
 
 def test_scrfd_decodes_one_cell(tmp_path: Path) -> None:
-    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     found = load_detector(pack_with(tmp_path, "scrfd"))(black_with_red_cells((96, 64), (8, 3, 2)), 10)
     np.testing.assert_allclose(found.boxes, [[8, 8, 48, 48]])
     np.testing.assert_allclose(found.landmarks[0], np.array(POINTS).reshape(5, 2) * 8 + (24, 16))
@@ -163,14 +163,14 @@ def test_scrfds_outputs_may_have_a_leading_axis_and_any_order() -> None:
 @pytest.mark.parametrize("softmaxed", [True, False])
 @pytest.mark.parametrize("pixels", PICTURES, ids=lambda pixels: f"{pixels.shape[1]}x{pixels.shape[0]}")
 def test_retinaface_equals_its_definition(tmp_path: Path, pixels: np.ndarray, softmaxed: bool) -> None:
-    tiny_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
+    tiny_models.write_retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
     pack = pack_with(tmp_path, "retinaface", softmaxed=softmaxed, threshold=0.6)
     blue = np.ascontiguousarray(pixels[:, :, ::-1])  # blue is the first channel
     assert_same_faces(load_detector(pack)(blue, 10), decode_retinaface_cell_by_cell(blue, softmaxed=softmaxed))
 
 
 def test_mean_scale_and_channel_order_are_settings(tmp_path: Path) -> None:
-    tiny_models.retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
+    tiny_models.write_retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
     settings: dict[str, Any] = {"colour": "rgb", "mean": [255.0, 0.0, 0.0], "scale": [-2.55, 1.0, 1.0]}
     found = load_detector(pack_with(tmp_path, "retinaface", **settings))
     assert len(found(black_with_red_cells((64, 64), (32, 0, 0)), 10)) > 0  # everything that is not red
@@ -178,7 +178,7 @@ def test_mean_scale_and_channel_order_are_settings(tmp_path: Path) -> None:
 
 
 def test_a_network_of_fixed_size_gets_pictures_of_that_size(tmp_path: Path) -> None:
-    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
+    tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     found = detector(black_with_red_cells((192, 128), (16, 4, 3)), 10)  # twice as wide as it takes
     np.testing.assert_allclose(found.boxes, [[2 * 16, 2 * 16, 2 * 56, 2 * 56]])
@@ -186,7 +186,7 @@ def test_a_network_of_fixed_size_gets_pictures_of_that_size(tmp_path: Path) -> N
 
 
 def test_the_picture_is_scaled_to_the_smallest_face(tmp_path: Path) -> None:
-    tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
+    tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     picture = black_with_red_cells((768, 512), (32, 6, 4))
     assert_same_faces(
@@ -211,15 +211,15 @@ def pack_builder(build: Callable[[Path], object]) -> Callable[[Path], Pack]:
 
 INVALID_PACKS = {
     "another detector's outputs": (
-        pack_builder(lambda path: tiny_models.retinaface(path, BOX, POINTS)),
+        pack_builder(lambda path: tiny_models.write_retinaface(path, BOX, POINTS)),
         r"pack 'made': the model's outputs are not SCRFD's: expected nine.*found loc 1×840×4",
     ),
     "no detector": (
-        pack_builder(lambda path: tiny_models.embedder(path, (160, 128))),
+        pack_builder(lambda path: tiny_models.write_embedder(path, (160, 128))),
         "expected nine.*found embedding 1×12",
     ),
     "odd sides": (
-        pack_builder(lambda path: tiny_models.scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
+        pack_builder(lambda path: tiny_models.write_scrfd(path, BOX, POINTS, (1, 3, 100, 100))),
         "sides must be free, or multiples of 32",
     ),
     "an unknown setting": (
@@ -253,19 +253,19 @@ def test_missing_settings_and_files_are_named(tmp_path: Path) -> None:
 
 
 def test_yunets_outputs_are_checked(tmp_path: Path) -> None:
-    tiny_models.scrfd(tmp_path / "yunet.onnx", BOX, POINTS)
+    tiny_models.write_scrfd(tmp_path / "yunet.onnx", BOX, POINTS)
     with pytest.raises(PackError, match=r"not YuNet's: expected cls, obj, .*found 400 640×1"):
         FaceAnalyser(pack_with(tmp_path, "yunet"))
 
 
 def test_non_finite_outputs_give_no_face(tmp_path: Path) -> None:
-    tiny_models.retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
+    tiny_models.write_retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
     detector = load_detector(pack_with(tmp_path, "retinaface"))
     assert len(detector(np.full((64, 64, 3), 255, np.uint8), 10)) == 0
 
 
 def test_only_detectors_may_have_their_fixed_size_removed(tmp_path: Path) -> None:
-    path = tiny_models.embedder(tmp_path / "facenet.onnx", (160, 160), batch=1)
+    path = tiny_models.write_embedder(tmp_path / "facenet.onnx", (160, 160), batch=1)
     assert OnnxModel(path).input_shape == (1, 3, 160, 160)
-    path = tiny_models.scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 640, 640))
+    path = tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 640, 640))
     assert OnnxModel(path, any_size=True).input_shape == (1, 3, None, None)

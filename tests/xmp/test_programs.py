@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from tests.support.programs import program
+from tests.support.programs import find_program
 from tests.support.sample_photos import COLLINS, HOPPER
-from tests.support.xmp_round_trip import KINDS, RAW_ORIENTATIONS, Measured, exiftool_faces, make_oriented, named_library
+from tests.support.xmp_round_trip import (
+    ORIENTATIONS,
+    RAW_ORIENTATIONS,
+    SidecarErrors,
+    make_named_library,
+    make_oriented,
+    read_exiftool_faces,
+)
 
-ALL = [(ending, orientation) for ending, orientations in KINDS.items() for orientation in orientations]
+ALL = [(ending, orientation) for ending, orientations in ORIENTATIONS.items() for orientation in orientations]
 
 
 @pytest.fixture(scope="module")
@@ -24,23 +31,23 @@ def oriented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         root = tmp_path_factory.mktemp("oriented")
-        make_oriented(root, KINDS | {"dng": RAW_ORIENTATIONS})
-        library = named_library(root)
+        make_oriented(root, ORIENTATIONS | {"dng": RAW_ORIENTATIONS})
+        library = make_named_library(root)
         done = library.write_xmp(library.plan_xmp())
         assert {one.action for one in done.sidecars} == {"make"} and len(done.sidecars) == len(ALL) + 4
         yield library
 
 
 @pytest.fixture(scope="module")
-def measured(oriented: Library) -> Measured:
-    return Measured(program("exiftool"), oriented)
+def measured(oriented: Library) -> SidecarErrors:
+    return SidecarErrors(find_program("exiftool"), oriented)
 
 
 @pytest.mark.parametrize(("ending", "orientation"), [*ALL, *(("dng", way) for way in RAW_ORIENTATIONS)])
-def test_exiftool_reads_every_face_at_its_position(measured: Measured, ending: str, orientation: int) -> None:
+def test_exiftool_reads_every_face_at_its_position(measured: SidecarErrors, ending: str, orientation: int) -> None:
     photo = f"{ending}-{orientation}.{ending}"
     for scheme in ("mwg", "mp"):
-        errors = measured.errors(photo, scheme)
+        errors = measured.measure(photo, scheme)
         assert errors.keys() == {COLLINS, HOPPER}
         assert max(errors.values()) <= 1
 
@@ -49,7 +56,7 @@ def test_exiftool_reads_every_face_at_its_position(measured: Measured, ending: s
 def test_the_recorded_size_is_that_of_exiftool(oriented: Library, ending: str, orientation: int) -> None:
     photo = oriented.root / f"{ending}-{orientation}.{ending}"
     tags = ("-ImageSize", "-RegionInfo")
-    read = json.loads(_run(program("exiftool"), "-j", "-n", "-struct", *tags, photo, _xmp(photo)))
+    read = json.loads(_run(find_program("exiftool"), "-j", "-n", "-struct", *tags, photo, _xmp(photo)))
     size = [int(side) for side in read[0]["ImageSize"].split()]
     if ending == "heic":  # coded with even sides and cropped later, which exiftool ignores
         size = [side - 1 for side in size]
@@ -59,7 +66,7 @@ def test_the_recorded_size_is_that_of_exiftool(oriented: Library, ending: str, o
 
 def test_exiftool_reads_the_keywords(oriented: Library) -> None:
     tags = ("-XMP-digiKam:TagsList", "-XMP-lr:HierarchicalSubject", "-XMP-dc:Subject", "-XMP-iptcExt:PersonInImage")
-    (read,) = json.loads(_run(program("exiftool"), "-j", "-G1", *tags, oriented.root / "jpg-6.jpg.xmp"))
+    (read,) = json.loads(_run(find_program("exiftool"), "-j", "-G1", *tags, oriented.root / "jpg-6.jpg.xmp"))
     people = [COLLINS, HOPPER]
     assert {name: sorted(texts) for name, texts in read.items() if name != "SourceFile"} == {
         "XMP-digiKam:TagsList": [f"People/{name}" for name in people],
@@ -71,19 +78,19 @@ def test_exiftool_reads_the_keywords(oriented: Library) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_sidecar_copied_into_the_photo_reads_the_same(oriented: Library, tmp_path: Path, orientation: int) -> None:
-    exiftool, photo = program("exiftool"), oriented.root / f"jpg-{orientation}.jpg"
+    exiftool, photo = find_program("exiftool"), oriented.root / f"jpg-{orientation}.jpg"
     copy = shutil.copy(photo, tmp_path / "copy.jpg")
     _run(exiftool, "-q", "-overwrite_original", "-tagsFromFile", _xmp(photo), "-all:all", copy)
-    read = exiftool_faces(exiftool, [copy, _xmp(photo)])
+    read = read_exiftool_faces(exiftool, [copy, _xmp(photo)])
     assert read[copy] == read[_xmp(photo)] and len(read[copy]["mwg"]) == 2
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exiv2_reads_the_same(oriented: Library, orientation: int) -> None:
     sidecar = oriented.root / f"jpg-{orientation}.jpg.xmp"
-    lines = _run(program("exiv2"), "-PXkt", sidecar).splitlines()
+    lines = _run(find_program("exiv2"), "-PXkt", sidecar).splitlines()
     read = {key: value.strip() for key, _, value in (line.partition(" ") for line in lines)}
-    faces = exiftool_faces(program("exiftool"), [sidecar])[sidecar]
+    faces = read_exiftool_faces(find_program("exiftool"), [sidecar])[sidecar]
     width, height = (int(read[f"Xmp.mwg-rs.Regions/mwg-rs:AppliedToDimensions/stDim:{side}"]) for side in "wh")
     for number, face in enumerate(faces["mwg"], 1):
         region = f"Xmp.mwg-rs.Regions/mwg-rs:RegionList[{number}]/mwg-rs:"
@@ -100,17 +107,17 @@ def test_exiv2_reads_the_same(oriented: Library, orientation: int) -> None:
 
 
 def test_our_data_are_recognised_after_other_programs_rewrite_the_packet(oriented: Library, tmp_path: Path) -> None:
-    """exiftool and exiv2 each serialise the whole packet anew. Then a name changes, and all faces go."""
-    library = named_library(Path(shutil.copytree(oriented.root, tmp_path / "photos", ignore=_only_orientation_6)))
+    """exiftool and exiv2 rewrite the whole packet; then a name changes, and then all faces are removed."""
+    library = make_named_library(Path(shutil.copytree(oriented.root, tmp_path / "photos", ignore=_only_orientation_6)))
     library.write_xmp(library.plan_xmp())
     one, other = library.root / "jpg-6.jpg.xmp", library.root / "webp-8.webp.xmp"
-    _run(program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Title=At the sea", one)
-    _run(program("exiv2"), "-M", "set Xmp.xmp.Rating 5", "modify", other)
+    _run(find_program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Title=At the sea", one)
+    _run(find_program("exiv2"), "-M", "set Xmp.xmp.Rating 5", "modify", other)
     assert {sidecar.action for sidecar in library.plan_xmp().sidecars} == {"same"}
-    _run(program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Subject+=holiday", one)
+    _run(find_program("exiftool"), "-q", "-overwrite_original", "-XMP-dc:Subject+=holiday", one)
     library.rename(COLLINS, "Eileen")
     library.write_xmp(library.plan_xmp())
-    read = exiftool_faces(program("exiftool"), [one, other])
+    read = read_exiftool_faces(find_program("exiftool"), [one, other])
     for faces in read.values():
         assert sorted(face.name or "" for face in faces["mwg"]) == ["Eileen", HOPPER]
         assert sorted(face.name or "" for face in faces["mp"]) == ["Eileen", HOPPER]
@@ -124,11 +131,11 @@ def test_our_data_are_recognised_after_other_programs_rewrite_the_packet(oriente
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "heic"])
 def test_a_new_sidecar_repeats_the_photos_keywords(oriented: Library, tmp_path: Path, ending: str) -> None:
-    exiftool, name = program("exiftool"), f"{ending}-1.{ending}"
+    exiftool, name = find_program("exiftool"), f"{ending}-1.{ending}"
     (tmp_path / "photos").mkdir()
     photo = Path(shutil.copy(oriented.root / name, tmp_path / "photos"))
     _run(exiftool, "-q", "-overwrite_original", "-XMP-dc:Subject=holiday", "-XMP-lr:HierarchicalSubject=A|B", photo)
-    library = named_library(photo.parent)
+    library = make_named_library(photo.parent)
     library.write_xmp(library.plan_xmp())
     assert sorted(_subjects(_xmp(photo))) == [COLLINS, HOPPER, "holiday"]
     assert b"A|B" in _xmp(photo).read_bytes()
@@ -137,8 +144,8 @@ def test_a_new_sidecar_repeats_the_photos_keywords(oriented: Library, tmp_path: 
 def test_a_new_sidecar_repeats_iptc_keywords(oriented: Library, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     photo = Path(shutil.copy(oriented.root / "jpg-6.jpg", tmp_path / "photos"))
-    _run(program("exiftool"), "-q", "-overwrite_original", "-IPTC:Keywords=ä", "-IPTC:Keywords=b", photo)
-    library = named_library(photo.parent)
+    _run(find_program("exiftool"), "-q", "-overwrite_original", "-IPTC:Keywords=ä", "-IPTC:Keywords=b", photo)
+    library = make_named_library(photo.parent)
     library.write_xmp(library.plan_xmp())
     assert sorted(_subjects(_xmp(photo))) == sorted([COLLINS, HOPPER, "ä", "b"])
 
@@ -148,7 +155,7 @@ def _only_orientation_6(folder: str, names: list[str]) -> set[str]:
 
 
 def _subjects(path: Path) -> list[str]:
-    subject = json.loads(_run(program("exiftool"), "-j", "-XMP-dc:Subject", path))[0].get("Subject", [])
+    subject = json.loads(_run(find_program("exiftool"), "-j", "-XMP-dc:Subject", path))[0].get("Subject", [])
     return subject if isinstance(subject, list) else [subject]
 
 

@@ -14,8 +14,8 @@ from faceclust.importers.keywords import unplaced_people_of
 from faceclust.photos.embedded_xmp import read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
-from tests.support.programs import program
-from tests.support.xmp_samples import DIGIKAM, LIGHTROOM, PICASA, WINDOWS, packet
+from tests.support.programs import find_program
+from tests.support.xmp_samples import DIGIKAM, LIGHTROOM, PICASA, WINDOWS, build_packet
 
 BOX = pytest.approx((0.2, 0.4, 0.3, 0.6))
 
@@ -46,7 +46,7 @@ def test_names_without_a_region() -> None:
     assert digikam.orientation == 6
     assert unplaced_people_of(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor parent keywords
     assert unplaced_people_of(read_packet(LIGHTROOM)) == ("Anna",)
-    iptc = packet(
+    iptc = build_packet(
         '<rdf:Description rdf:about="" xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
         "<e:PersonInImage><rdf:Bag><rdf:li>Zoë</rdf:li><rdf:li> </rdf:li></rdf:Bag></e:PersonInImage></rdf:Description>"
     )
@@ -55,7 +55,7 @@ def test_names_without_a_region() -> None:
 
 def area(**fields: str) -> bytes:
     attributes = " ".join(f'stArea:{key}="{value}"' for key, value in fields.items())
-    return packet(
+    return build_packet(
         '<rdf:Description rdf:about="" xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/" '
         'xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#" '
         'xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"><mwg-rs:Regions rdf:parseType="Resource">'
@@ -125,7 +125,7 @@ def test_more_regions_than_one_segment_holds(tmp_path: Path) -> None:
     photo, options = tmp_path / "a.jpg", tmp_path / "options"
     Image.new("RGB", (64, 64)).save(photo)
     options.write_text(f"-RegionInfo={{RegionList=[{regions}]}}\n")
-    subprocess.run([program("exiftool"), "-q", "-@", options, photo], check=True)
+    subprocess.run([find_program("exiftool"), "-q", "-@", options, photo], check=True)
     packets = read_embedded_packets(photo)
     assert len(packets) == 2 and len(photo.read_bytes()) > 65536
     assert [region.name for data in packets for region in read_packet(data).regions] == people

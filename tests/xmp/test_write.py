@@ -20,7 +20,7 @@ from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.schemes import SCHEMES
 from faceclust.xmp.values import stored_box, upright_box
 from faceclust.xmp.write import merge_faces, strip_own_data
-from tests.support.xmp_packets import CLUTTER, bag, mwg, region, sidecar
+from tests.support.xmp_packets import CLUTTER, build_array, build_mwg_regions, build_region, build_sidecar
 
 SIZE = (4000, 3000)
 ANNA = NamedBox((0.1, 0.2, 0.3, 0.5), "Anna")
@@ -97,21 +97,25 @@ def test_separators_in_a_name_are_replaced_in_keyword_paths() -> None:
 
 # -- Existing packets ----------------------------------------------------------
 
-PET, FOCUS = region("Rex", 0.5, 0.8, 0.1, 0.1, "Pet"), region("", 0.2, 0.35, 0.2, 0.3, "Focus")
-CARLA = region("Carla", 0.9, 0.9, 0.05, 0.05, more="<apple-fi:Angle>270</apple-fi:Angle>")
+PET, FOCUS = build_region("Rex", 0.5, 0.8, 0.1, 0.1, "Pet"), build_region("", 0.2, 0.35, 0.2, 0.3, "Focus")
+CARLA = build_region("Carla", 0.9, 0.9, 0.05, 0.05, more="<apple-fi:Angle>270</apple-fi:Angle>")
 OLD = {
-    "clutter": sidecar(CLUTTER),
-    "keywords": sidecar(
-        CLUTTER, bag("dc:subject", "holiday", "Anna"), bag("digiKam:TagsList", "Places/Rome", kind="Seq")
+    "clutter": build_sidecar(CLUTTER),
+    "keywords": build_sidecar(
+        CLUTTER,
+        build_array("dc:subject", "holiday", "Anna"),
+        build_array("digiKam:TagsList", "Places/Rome", kind="Seq"),
     ),
-    "a subject that is a Seq": sidecar(bag("dc:subject", "holiday", kind="Seq")),
-    "regions": sidecar(mwg(PET, FOCUS, CARLA), CLUTTER),
-    "two blocks": sidecar(CLUTTER).replace("</rdf:RDF>", "<rdf:Description rdf:about=''/></rdf:RDF>"),
-    "no x:xmpmeta": sidecar(bag("dc:subject", "x")).split("1.0'>\n")[1].split("\n</x:xmpmeta>")[0],
-    "other prefixes": re.sub(r"\b(rdf|dc)(?=[:=])", r"x_\1", sidecar(bag("dc:subject", "x"))),
-    "a stolen prefix": sidecar(CLUTTER).replace("xmlns:lr='http://ns.adobe.com/lightroom/1.0/'", "xmlns:lr='urn:mine'"),
-    "one line": sidecar(CLUTTER, bag("dc:subject", "holiday")).replace("\n", " "),
-    "an address": sidecar(CLUTTER).replace("rdf:about=''", "rdf:about='uuid:1-2'"),
+    "a subject that is a Seq": build_sidecar(build_array("dc:subject", "holiday", kind="Seq")),
+    "regions": build_sidecar(build_mwg_regions(PET, FOCUS, CARLA), CLUTTER),
+    "two blocks": build_sidecar(CLUTTER).replace("</rdf:RDF>", "<rdf:Description rdf:about=''/></rdf:RDF>"),
+    "no x:xmpmeta": build_sidecar(build_array("dc:subject", "x")).split("1.0'>\n")[1].split("\n</x:xmpmeta>")[0],
+    "other prefixes": re.sub(r"\b(rdf|dc)(?=[:=])", r"x_\1", build_sidecar(build_array("dc:subject", "x"))),
+    "a stolen prefix": build_sidecar(CLUTTER).replace(
+        "xmlns:lr='http://ns.adobe.com/lightroom/1.0/'", "xmlns:lr='urn:mine'"
+    ),
+    "one line": build_sidecar(CLUTTER, build_array("dc:subject", "holiday")).replace("\n", " "),
+    "an address": build_sidecar(CLUTTER).replace("rdf:about=''", "rdf:about='uuid:1-2'"),
 }
 ENCODINGS = {
     "utf-8": lambda text: text.encode(),
@@ -152,13 +156,15 @@ def test_foreign_keywords_are_neither_duplicated_nor_removed() -> None:
 
 
 def test_foreign_keywords_that_ours_would_hide_are_repeated() -> None:
-    flat = sidecar(bag("dc:subject", "holiday", "by/the sea", "Anna", "People")).encode()
+    flat = build_sidecar(build_array("dc:subject", "holiday", "by/the sea", "Anna", "People")).encode()
     data = merge_faces(flat, [ANNA], SIZE).data
     assert listed(data, "digiKam:TagsList") == ["holiday", "by-the sea", "People/Anna"]
     assert listed(data, "lr:hierarchicalSubject") == ["holiday", "by-the sea", "People|Anna"]
     less = data.replace(b"<rdf:li>holiday</rdf:li>", b"", 1)  # another program removes the flat keyword
     assert listed(merge_faces(less, [ANNA], SIZE).data, "digiKam:TagsList") == ["by-the sea", "People/Anna"]
-    deep = sidecar(bag("lr:hierarchicalSubject", "Places|Rome"), bag("dc:subject", "Rome", "Places", "red")).encode()
+    deep = build_sidecar(
+        build_array("lr:hierarchicalSubject", "Places|Rome"), build_array("dc:subject", "Rome", "Places", "red")
+    ).encode()
     data = merge_faces(deep, [ANNA], SIZE).data
     assert listed(data, "digiKam:TagsList") == ["Places/Rome", "red", "People/Anna"]
     assert listed(data, "lr:hierarchicalSubject") == ["Places|Rome", "People|Anna"]
@@ -185,21 +191,23 @@ def test_our_regions_are_recognised_after_another_program_rounds_them() -> None:
 
 
 def test_foreign_regions_are_kept_and_not_duplicated() -> None:
-    theirs = sidecar(mwg(region("anna ", 0.21, 0.34, 0.19, 0.3), PET))
+    theirs = build_sidecar(build_mwg_regions(build_region("anna ", 0.21, 0.34, 0.19, 0.3), PET))
     data = merge_faces(theirs.encode(), [ANNA], SIZE).data
     assert names(data, 0) == ["anna", "Rex"] and names(data, 1) == ["Anna"]
     assert merge_faces(data, [], SIZE).data == theirs.encode()
 
 
 def test_a_foreign_name_is_kept_and_reported_as_a_conflict() -> None:
-    theirs = sidecar(mwg(region("Carla", 0.21, 0.34, 0.19, 0.3)))
+    theirs = build_sidecar(build_mwg_regions(build_region("Carla", 0.21, 0.34, 0.19, 0.3)))
     merged = merge_faces(theirs.encode(), [ANNA, BEN], SIZE)
     assert merged.conflicts == (("Anna", "Carla"),)
     assert names(merged.data, 0) == ["Carla", "Ben"] and listed(merged.data, "dc:subject") == ["Ben"]
 
 
 def test_unnamed_regions_and_other_kinds_are_no_conflict() -> None:
-    theirs = sidecar(mwg(region("", 0.2, 0.35, 0.2, 0.3), region("Anna", 0.2, 0.35, 0.2, 0.3, "Focus")))
+    theirs = build_sidecar(
+        build_mwg_regions(build_region("", 0.2, 0.35, 0.2, 0.3), build_region("Anna", 0.2, 0.35, 0.2, 0.3, "Focus"))
+    )
     assert names(merge_faces(theirs.encode(), [ANNA], SIZE).data, 0) == [None, "Anna", "Anna"]
     assert names(merge_faces(theirs.encode(), [NamedBox(ANNA.box)], SIZE).data, 0) == [None, "Anna"]
 
@@ -211,13 +219,17 @@ def test_regions_in_all_equivalent_notations() -> None:
         f"<rdf:li><rdf:Description mwg-rs:Name='Carla' mwg-rs:Type='Face'>{area}</rdf:Description></rdf:li>",
         f"<rdf:li><rdf:Description><mwg-rs:Name>Carla</mwg-rs:Name>{area}</rdf:Description></rdf:li>",
         f"<rdf:li rdf:parseType='Resource'>{area}<mwg-rs:Name>Carla</mwg-rs:Name></rdf:li>",
-        region("Carla", 0.2, 0.35, 0.2, 0.3),
+        build_region("Carla", 0.2, 0.35, 0.2, 0.3),
     ]
     for form in forms:
-        assert merge_faces(sidecar(mwg(form)).encode(), [ANNA], SIZE).conflicts == (("Anna", "Carla"),)
-    nested = mwg(forms[0]).replace("<mwg-rs:Regions rdf:parseType='Resource'>", "<mwg-rs:Regions><rdf:Description>")
+        assert merge_faces(build_sidecar(build_mwg_regions(form)).encode(), [ANNA], SIZE).conflicts == (
+            ("Anna", "Carla"),
+        )
+    nested = build_mwg_regions(forms[0]).replace(
+        "<mwg-rs:Regions rdf:parseType='Resource'>", "<mwg-rs:Regions><rdf:Description>"
+    )
     nested = nested.replace("</mwg-rs:Regions>", "</rdf:Description></mwg-rs:Regions>")
-    merged = merge_faces(sidecar(nested).encode(), [BEN], SIZE)
+    merged = merge_faces(build_sidecar(nested).encode(), [BEN], SIZE)
     assert names(merged.data, 0) == ["Carla", "Ben"]
     rectangle = "MPReg:Rectangle='0.1, 0.2, 0.2, 0.3'"
     for item in (
@@ -228,14 +240,14 @@ def test_regions_in_all_equivalent_notations() -> None:
     ):
         info = f"<MPRI:Regions><rdf:Bag>{item}</rdf:Bag></MPRI:Regions>"
         info = f"<MP:RegionInfo><rdf:Description>{info}</rdf:Description></MP:RegionInfo>"
-        assert merge_faces(sidecar(info).encode(), [ANNA], SIZE).conflicts == (("Anna", "Carla"),)
+        assert merge_faces(build_sidecar(info).encode(), [ANNA], SIZE).conflicts == (("Anna", "Carla"),)
 
 
 def test_keywords_outside_a_list_become_a_list() -> None:
     for old in (
-        sidecar("  <dc:subject>holiday</dc:subject>"),
-        sidecar(attributes=' dc:subject="holiday"'),
-        sidecar("  <dc:subject rdf:parseType='Resource'><rdf:value>holiday</rdf:value></dc:subject>"),
+        build_sidecar("  <dc:subject>holiday</dc:subject>"),
+        build_sidecar(attributes=' dc:subject="holiday"'),
+        build_sidecar("  <dc:subject rdf:parseType='Resource'><rdf:value>holiday</rdf:value></dc:subject>"),
     ):
         data = merge_faces(old.encode(), [ANNA], SIZE).data
         assert listed(data, "dc:subject") == ["holiday", "Anna"]
@@ -243,21 +255,22 @@ def test_keywords_outside_a_list_become_a_list() -> None:
 
 
 def test_empty_lists_and_missing_sizes_are_filled() -> None:
-    old = sidecar(
-        mwg(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", "<rdf:Bag/>"), "<dc:subject><rdf:Bag/></dc:subject>"
+    old = build_sidecar(
+        build_mwg_regions(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", "<rdf:Bag/>"),
+        "<dc:subject><rdf:Bag/></dc:subject>",
     )
     data = merge_faces(old.encode(), [ANNA], SIZE).data
     assert names(data, 0) == listed(data, "dc:subject") == ["Anna"]
     assert b'stDim:w="4000" stDim:h="3000"' in data
-    bare = sidecar(mwg(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", ""))
+    bare = build_sidecar(build_mwg_regions(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", ""))
     assert names(merge_faces(bare.encode(), [ANNA], SIZE).data, 0) == ["Anna"]
 
 
 def test_regions_of_a_picture_with_another_aspect_ratio_are_left_alone() -> None:
     for size in ((3000, 4000), (4000, 2250)):
         with pytest.raises(BadPacketError, match=f"{size[0]}×{size[1]}"):
-            merge_faces(sidecar(mwg(CARLA, size=size)).encode(), [ANNA], SIZE)
-    smaller = merge_faces(sidecar(mwg(CARLA, size=(2000, 1500))).encode(), [ANNA], SIZE).data
+            merge_faces(build_sidecar(build_mwg_regions(CARLA, size=size)).encode(), [ANNA], SIZE)
+    smaller = merge_faces(build_sidecar(build_mwg_regions(CARLA, size=(2000, 1500))).encode(), [ANNA], SIZE).data
     assert b"<stDim:w>2000</stDim:w>" in smaller  # fractions are the same in a smaller copy
     ours = merge_faces(None, [ANNA], (3000, 4000)).data
     assert b'stDim:w="4000" stDim:h="3000"' in merge_faces(ours, [ANNA, BEN], SIZE).data
@@ -286,14 +299,14 @@ BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
         b"",
         b"text",
         b"\xff\xd8\xff\xe0 a JPEG under the wrong name",
-        sidecar(CLUTTER).encode()[:-40],
-        (BOMB + "]>" + sidecar("<dc:title>&i;</dc:title>").partition("\n")[2]).encode(),
-        ("<!DOCTYPE x SYSTEM 'file:///etc/passwd'>" + sidecar(CLUTTER).partition("\n")[2]).encode(),
+        build_sidecar(CLUTTER).encode()[:-40],
+        (BOMB + "]>" + build_sidecar("<dc:title>&i;</dc:title>").partition("\n")[2]).encode(),
+        ("<!DOCTYPE x SYSTEM 'file:///etc/passwd'>" + build_sidecar(CLUTTER).partition("\n")[2]).encode(),
         b"<html><body/></html>",
-        sidecar(CLUTTER).replace("Editor", "\x00\x01").encode(),
-        sidecar(CLUTTER).encode().replace(b"Editor", b"\xff\xfe"),
-        b"<?xml version='1.0' encoding='utf-7'?>" + sidecar(CLUTTER).partition("\n")[2].encode(),
-        sidecar(mwg("<rdf:li/>").replace("rdf:Bag>", "xmp:Thing>")).encode(),
+        build_sidecar(CLUTTER).replace("Editor", "\x00\x01").encode(),
+        build_sidecar(CLUTTER).encode().replace(b"Editor", b"\xff\xfe"),
+        b"<?xml version='1.0' encoding='utf-7'?>" + build_sidecar(CLUTTER).partition("\n")[2].encode(),
+        build_sidecar(build_mwg_regions("<rdf:li/>").replace("rdf:Bag>", "xmp:Thing>")).encode(),
         b"<a>" * 100_000,
     ],
     ids=range(12),
@@ -342,14 +355,14 @@ def test_suggested_and_confirmed_names_are_distinguished_on_reading() -> None:
 
 def test_an_attribute_lookalike_inside_a_value_is_kept() -> None:
     label = """xmp:Label="see dc:subject='kept' end" """
-    data = sidecar(CLUTTER, attributes=f" {label} dc:subject = 'cat'  xmp:Rating='1'").encode()
+    data = build_sidecar(CLUTTER, attributes=f" {label} dc:subject = 'cat'  xmp:Rating='1'").encode()
     merged = merge_faces(data, [ANNA], SIZE).data
     assert label.encode() in merged and b"xmp:Rating='1'" in merged
     assert listed(merged, "dc:subject") == ["cat", "Anna"] and b"subject = " not in merged
 
 
 def test_much_white_space_between_attributes_is_fast() -> None:
-    data = sidecar(attributes=" " * 100_000 + "xmp:Label='x' dc:subject='cat'").encode()
+    data = build_sidecar(attributes=" " * 100_000 + "xmp:Label='x' dc:subject='cat'").encode()
     start = time.process_time()
     merge_faces(data, [ANNA], SIZE)
     assert time.process_time() - start < 3
@@ -365,14 +378,14 @@ def test_much_white_space_between_attributes_is_fast() -> None:
     ],
 )
 def test_a_property_with_more_than_a_text_is_not_rewritten(inside: str) -> None:
-    data = sidecar(f"<dc:subject{inside}</dc:subject>").encode()
+    data = build_sidecar(f"<dc:subject{inside}</dc:subject>").encode()
     with pytest.raises(BadPacketError, match="dc:subject is neither a text nor a list"):
         merge_faces(data, [ANNA], SIZE)
     assert merge_faces(data, [NOBODY], SIZE).data != data and merge_faces(data, [], SIZE).data == data
 
 
 def test_very_many_keywords_are_fast() -> None:
-    data = sidecar(bag("dc:subject", *(f"k{number}" for number in range(20_000)))).encode()
+    data = build_sidecar(build_array("dc:subject", *(f"k{number}" for number in range(20_000)))).encode()
     start = time.process_time()
     merged = merge_faces(data, [ANNA], SIZE).data
     assert merge_faces(merged, [ANNA], SIZE).data == merged
@@ -380,8 +393,8 @@ def test_very_many_keywords_are_fast() -> None:
     assert time.process_time() - start < 20
 
 
-IN_PIXELS = region("Zed", 80, 60, 80, 60).replace(">normalized<", "> Pixel <")
-WITH_COMMAS = region("Zed", 0.2, 0.2, 0.2, 0.2).replace("0.2", "0,2")
+IN_PIXELS = build_region("Zed", 80, 60, 80, 60).replace(">normalized<", "> Pixel <")
+WITH_COMMAS = build_region("Zed", 0.2, 0.2, 0.2, 0.2).replace("0.2", "0,2")
 MP_COMMAS = (
     "<MP:RegionInfo rdf:parseType='Resource'><MPRI:Regions><rdf:Bag><rdf:li rdf:parseType='Resource'>"
     "<MPReg:Rectangle>0,1; 0,1; 0,2; 0,2</MPReg:Rectangle><MPReg:PersonDisplayName>Zed</MPReg:PersonDisplayName>"
@@ -390,12 +403,18 @@ MP_COMMAS = (
 
 
 @pytest.mark.parametrize(
-    "theirs", [mwg(IN_PIXELS, size=(400, 300)), mwg(IN_PIXELS, size=None), mwg(WITH_COMMAS, size=None), MP_COMMAS]
+    "theirs",
+    [
+        build_mwg_regions(IN_PIXELS, size=(400, 300)),
+        build_mwg_regions(IN_PIXELS, size=None),
+        build_mwg_regions(WITH_COMMAS, size=None),
+        MP_COMMAS,
+    ],
 )
 def test_export_recognises_all_regions_that_import_reads(theirs: str) -> None:
     face, other = NamedBox((0.1, 0.1, 0.3, 0.3), "Anna"), NamedBox((0.6, 0.6, 0.8, 0.8), "Ben")
-    data = sidecar(theirs).encode()
-    if theirs != mwg(IN_PIXELS, size=None):  # an import cannot know the size
+    data = build_sidecar(theirs).encode()
+    if theirs != build_mwg_regions(IN_PIXELS, size=None):  # an import cannot know the size
         (read,) = read_packet(data).regions
         assert (read.name, read.box) == ("Zed", pytest.approx(face.box))
     merged = merge_faces(data, [face, other], (400, 300))
@@ -405,7 +424,7 @@ def test_export_recognises_all_regions_that_import_reads(theirs: str) -> None:
 
 
 def test_regions_in_pixels_without_dimensions_get_none() -> None:
-    data = sidecar(mwg(IN_PIXELS, size=None)).encode()
+    data = build_sidecar(build_mwg_regions(IN_PIXELS, size=None)).encode()
     merged = merge_faces(data, [BEN], SIZE).data
     assert names(merged, 0) == ["Zed", "Ben"] and b"AppliedToDimensions" not in merged
     assert merge_faces(merged, [BEN], SIZE).data == merged
@@ -415,7 +434,7 @@ def test_regions_in_pixels_without_dimensions_get_none() -> None:
     "inside", ["><rdf:Description/>", "><rdf:Description>\n </rdf:Description>", " rdf:parseType='Resource'>"]
 )
 def test_an_empty_structure_is_filled_in_one_step(inside: str) -> None:
-    data = sidecar(f"<mwg-rs:Regions{inside}</mwg-rs:Regions>").encode()
+    data = build_sidecar(f"<mwg-rs:Regions{inside}</mwg-rs:Regions>").encode()
     merged = merge_faces(data, [ANNA], SIZE).data
     assert names(merged, 0) == ["Anna"] and merged.count(b"AppliedToDimensions") == 1
     assert merge_faces(merged, [ANNA], SIZE).data == merged

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.outputs.albums import apply_album_plan
-from tests.support.album_builders import PHOTOS, plan, shown, write_photos
+from tests.support.album_builders import PHOTOS, plan_albums, read_albums, write_photos
 
 NAMES = ["Anna", "anna", "Ben", "CON", "a.jpg", "b.jpg", "2020"]
 ALBUMS = st.dictionaries(st.sampled_from(NAMES), st.sets(st.sampled_from(PHOTOS), min_size=1).map(tuple), max_size=4)
@@ -49,23 +49,25 @@ def test_the_last_of_any_runs_decides_and_keeps_foreign_files(
             if len(step) == 2:
                 write_mine(out, *step)  # type: ignore[arg-type]
                 mine = (
-                    {path for path, text in shown(out).items() if text.startswith("mine: ")} if out.exists() else mine
+                    {path for path, text in read_albums(out).items() if text.startswith("mine: ")}
+                    if out.exists()
+                    else mine
                 )
                 continue
             albums, kind, layout, absolute = step
             if out.exists() and not (out / ".faceclust-albums.json").exists() and (out / "b.jpg").exists():
                 (out / "b.jpg").unlink()  # a user's photo: the folder would be refused
                 mine.discard("b.jpg")
-            apply_album_plan(plan(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
+            apply_album_plan(plan_albums(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
         albums, kind, layout, absolute = last
         if (out / "b.jpg").exists() and not (out / ".faceclust-albums.json").exists():
             (out / "b.jpg").unlink()
             mine.discard("b.jpg")
         for _ in range(2):  # an obstacle of the first run may be gone in the second
-            done = plan(root, out, albums, kind, layout=layout, absolute=absolute)
+            done = plan_albums(root, out, albums, kind, layout=layout, absolute=absolute)
             apply_album_plan(done)
-        apply_album_plan(plan(root, fresh, albums, kind, layout=layout, absolute=absolute))
-        found, wanted = (shown(out) if out.exists() else {}), (shown(fresh) if fresh.exists() else {})
+        apply_album_plan(plan_albums(root, fresh, albums, kind, layout=layout, absolute=absolute))
+        found, wanted = (read_albums(out) if out.exists() else {}), (read_albums(fresh) if fresh.exists() else {})
         assert {path for path, text in found.items() if text.startswith("mine: ")} == mine
         blocked = {left.path for left in done.skipped}
         assert {path: text for path, text in found.items() if path not in mine} == {

@@ -11,10 +11,10 @@ from faceclust.outputs.albums.arrange import arrange_albums
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, FIELDS, parse_layout
 from faceclust.outputs.albums.selection import Album
 from tests.outputs.albums.test_safe_names import TEXTS, assert_safe
-from tests.support.album_builders import facts
+from tests.support.album_builders import make_photo_info
 
 TAKEN = datetime(2019, 5, 1, 14, 30, 5)
-PHOTO = facts("Trips/2019 Rome/IMG_1.JPG", TAKEN, "Canon EOS 80D")
+PHOTO = make_photo_info("Trips/2019 Rome/IMG_1.JPG", TAKEN, "Canon EOS 80D")
 
 
 def path(layout: str, photo=PHOTO, person: str = "Anna") -> str:  # type: ignore[no-untyped-def]
@@ -53,12 +53,12 @@ def test_layouts_build_paths(layout: str, result: str) -> None:
     ],
 )
 def test_photos_without_date_or_folder(layout: str, result: str) -> None:
-    assert path(layout, facts("_b.jpg")) == result
+    assert path(layout, make_photo_info("_b.jpg")) == result
 
 
 def test_substituted_values_are_not_parsed_as_patterns() -> None:
     assert (
-        path("{person}/{name}", facts("{person}.jpg"), "{name} %Y {0.__class__}")
+        path("{person}/{name}", make_photo_info("{person}.jpg"), "{name} %Y {0.__class__}")
         == "{name} %Y {0.__class__}/{person}.jpg"
     )
 
@@ -124,7 +124,7 @@ def test_any_text_is_a_layout_or_a_usage_error(text: str) -> None:
         layout = parse_layout(text)
     except UsageError:
         return
-    for photo in (PHOTO, facts("b.jpg")):
+    for photo in (PHOTO, make_photo_info("b.jpg")):
         steps = layout.build_path("Anna", photo)
         assert steps and all(isinstance(step.text, str) for step in steps)
 
@@ -147,7 +147,7 @@ LAYOUTS = [
 def test_every_name_in_a_path_is_safe_and_no_photo_is_lost(
     layout: str, people: list[tuple[str, list[str]]], taken: datetime | None, camera: str
 ) -> None:
-    photos = {f"{name}.jpg": facts(f"{name}.jpg", taken, camera) for _, names in people for name in names}
+    photos = {f"{name}.jpg": make_photo_info(f"{name}.jpg", taken, camera) for _, names in people for name in names}
     albums = [
         Album(str(number), label, frozenset(f"{name}.jpg" for name in names))
         for number, (label, names) in enumerate(people)
@@ -165,7 +165,7 @@ def test_every_name_in_a_path_is_safe_and_no_photo_is_lost(
 
 
 def test_people_with_similar_names_have_separate_folders() -> None:
-    photos = {"a.jpg": facts("a.jpg"), "b.jpg": facts("b.jpg")}
+    photos = {"a.jpg": make_photo_info("a.jpg"), "b.jpg": make_photo_info("b.jpg")}
     albums = [
         Album("x", "A/B", frozenset(["a.jpg"])),
         Album("y", "a:b", frozenset(["b.jpg"])),
@@ -176,13 +176,13 @@ def test_people_with_similar_names_have_separate_folders() -> None:
 
 
 def test_shared_folders_that_differ_in_case_become_one() -> None:
-    photos = {photo: facts(photo) for photo in ("Rome/a.jpg", "rome/a.jpg", "ROME/b.jpg")}
+    photos = {photo: make_photo_info(photo) for photo in ("Rome/a.jpg", "rome/a.jpg", "ROME/b.jpg")}
     paths = arrange_albums([Album("x", "Anna", frozenset(photos))], photos, parse_layout("{folder}/{name}"))
     assert len({placed.split("/")[0] for placed in paths}) == 1 and len(paths) == 3
 
 
 def test_a_photo_of_two_people_appears_once_in_a_shared_folder() -> None:
-    photos = {"a.jpg": facts("a.jpg")}
+    photos = {"a.jpg": make_photo_info("a.jpg")}
     albums = [Album(name, name, frozenset(photos)) for name in ("Anna", "Ben")]
     assert arrange_albums(albums, photos, parse_layout("{year}/{name}")) == {"undated/a.jpg": "a.jpg"}
 
@@ -190,7 +190,9 @@ def test_a_photo_of_two_people_appears_once_in_a_shared_folder() -> None:
 def test_long_folders_leave_room_for_the_name() -> None:
     photo = "/".join(["long folder " * 9] * 12) + "/" + "x" * 240 + ".jpg"
     (placed,) = arrange_albums(
-        [Album("x", "A" * 200, frozenset([photo]))], {photo: facts(photo)}, parse_layout("{person}/{folder}/{name}")
+        [Album("x", "A" * 200, frozenset([photo]))],
+        {photo: make_photo_info(photo)},
+        parse_layout("{person}/{folder}/{name}"),
     )
     assert len(placed.encode()) < 500 and placed.endswith(".jpg") and len(placed.split("/")[0]) == 100
     assert placed.split("/")[-1].startswith("xxxxxxxxxx")

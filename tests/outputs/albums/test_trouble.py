@@ -20,7 +20,7 @@ from faceclust.errors import FaceclustError
 from faceclust.files.names import ALBUMS_MARKER
 from faceclust.outputs.albums import SkippedPath, apply_album_plan, links
 from faceclust.outputs.albums.manifest import TEMPORARY_NAME, read_albums_manifest
-from tests.support.album_builders import EVERYBODY, make, plan, shown, tree, write_photos
+from tests.support.album_builders import ALBUMS, make_albums, plan_albums, read_albums, read_tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
 
@@ -48,20 +48,20 @@ def test_a_full_disk_is_an_error_and_finished_links_are_recorded(
 ) -> None:
     fail_at(monkeypatch, number, OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(FaceclustError, match=r"People/.*No space left") as caught:
-        apply_album_plan(plan(root, out, EVERYBODY, kind))
+        apply_album_plan(plan_albums(root, out, ALBUMS, kind))
     assert "free some space" in str(caught.value.hint) and caught.value.exit_code == 1
     monkeypatch.undo()
-    again = plan(root, out, EVERYBODY, kind)
+    again = plan_albums(root, out, ALBUMS, kind)
     assert len(again.keep) == number - 1 and len(again.make) == 6 - number and not again.skipped
     assert not (out / TEMPORARY_NAME).exists()
     apply_album_plan(again)
-    assert len(shown(out)) == 5
+    assert len(read_albums(out)) == 5
 
 
 def test_a_disk_too_full_for_the_manifest(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from faceclust.outputs.albums import make as module
 
-    make(root, out, {"Anna": ("b.jpg",)})
+    make_albums(root, out, {"Anna": ("b.jpg",)})
     real, count = module.write_albums_manifest, 0
 
     def full(*arguments: object) -> None:
@@ -73,9 +73,9 @@ def test_a_disk_too_full_for_the_manifest(root: Path, out: Path, monkeypatch: py
 
     monkeypatch.setattr(module, "write_albums_manifest", full)
     with pytest.raises(FaceclustError, match="No space left"):
-        apply_album_plan(plan(root, out, EVERYBODY, "hardlink"))
+        apply_album_plan(plan_albums(root, out, ALBUMS, "hardlink"))
     monkeypatch.undo()
-    again = plan(root, out, EVERYBODY, "hardlink")
+    again = plan_albums(root, out, ALBUMS, "hardlink")
     assert len(again.keep) == 5 and not again.skipped and not again.make
     apply_album_plan(again)
     assert not read_albums_manifest(out).making
@@ -85,24 +85,24 @@ def test_a_disk_too_full_for_the_manifest(root: Path, out: Path, monkeypatch: py
 def test_ctrl_c_leaves_only_recorded_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     fail_at(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        apply_album_plan(plan(root, out, EVERYBODY, kind))
+        apply_album_plan(plan_albums(root, out, ALBUMS, kind))
     monkeypatch.undo()
-    make(root, out, {}, kind)
-    assert shown(out) == {} and [path for path in out.iterdir() if path.is_dir()] == []
+    make_albums(root, out, {}, kind)
+    assert read_albums(out) == {} and [path for path in out.iterdir() if path.is_dir()] == []
 
 
 def test_a_failing_kind_keeps_the_existing_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make(root, out, EVERYBODY)
-    before = shown(out)
+    make_albums(root, out, ALBUMS)
+    before = read_albums(out)
 
     def other_disk(*_: object, **__: object) -> None:
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", other_disk)
     with pytest.raises(FaceclustError, match="cross-device") as caught:
-        apply_album_plan(plan(root, out, EVERYBODY, "hardlink"))
+        apply_album_plan(plan_albums(root, out, ALBUMS, "hardlink"))
     assert "own disk" in str(caught.value.hint)
-    assert shown(out) == before and len(plan(root, out, EVERYBODY).keep) == 5
+    assert read_albums(out) == before and len(plan_albums(root, out, ALBUMS).keep) == 5
 
 
 def test_copies_on_a_disk_without_hard_links(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +111,10 @@ def test_copies_on_a_disk_without_hard_links(root: Path, out: Path, monkeypatch:
 
     monkeypatch.setattr(os, "link", no_links)
     (out / "Ben").mkdir(parents=True)
-    done = plan(root, out, EVERYBODY, "copy")
+    done = plan_albums(root, out, ALBUMS, "copy")
     (out / "Ben/b.jpg").write_text("mine, written meanwhile")
     assert [left.path for left in apply_album_plan(done)] == ["Ben/b.jpg"]
-    assert shown(out)["Ben/b.jpg"] == "mine, written meanwhile" and len(shown(out)) == 5
+    assert read_albums(out)["Ben/b.jpg"] == "mine, written meanwhile" and len(read_albums(out)) == 5
 
 
 def test_copies_are_recognised_on_a_disk_with_coarse_times(
@@ -125,9 +125,9 @@ def test_copies_are_recognised_on_a_disk_with_coarse_times(
         raise PermissionError(errno.EPERM, "Operation not permitted")  # like chmod on FAT
 
     monkeypatch.setattr(shutil, "copystat", coarse)
-    make(root, out, EVERYBODY, "copy")
-    assert len(plan(root, out, EVERYBODY, "copy").keep) == 5
-    assert len(plan(root, out, {}, "copy").remove) == 5
+    make_albums(root, out, ALBUMS, "copy")
+    assert len(plan_albums(root, out, ALBUMS, "copy").keep) == 5
+    assert len(plan_albums(root, out, {}, "copy").remove) == 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -135,12 +135,12 @@ def test_copies_are_recognised_on_a_disk_with_coarse_times(
 def test_the_temporary_file_of_a_killed_run_is_removed_not_written_into(
     root: Path, out: Path, kind: str, before: str
 ) -> None:
-    make(root, out, {"Anna": ("b.jpg",)}, before)
+    make_albums(root, out, {"Anna": ("b.jpg",)}, before)
     for left in ("hardlink", "symlink"):
         (os.link if left == "hardlink" else os.symlink)(root / "b.jpg", out / TEMPORARY_NAME)
-        make(root, out, EVERYBODY, kind)
+        make_albums(root, out, ALBUMS, kind)
         assert not (out / TEMPORARY_NAME).is_symlink() and not (out / TEMPORARY_NAME).exists()
-        make(root, out, {"Anna": ("b.jpg",)}, before)
+        make_albums(root, out, {"Anna": ("b.jpg",)}, before)
     assert (root / "b.jpg").read_text() == "b.jpg"
 
 
@@ -157,49 +157,49 @@ def test_an_existing_file_is_never_overwritten(root: Path, out: Path, kind: str)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_changes_between_plan_and_execution_are_left_alone(root: Path, out: Path, kind: str) -> None:
-    make(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
-    done = plan(root, out, {"Ben": ("2019/a.jpg", "b.jpg")}, kind)
+    make_albums(root, out, {"Anna": ("2019/a.jpg", "b.jpg")}, kind)
+    done = plan_albums(root, out, {"Ben": ("2019/a.jpg", "b.jpg")}, kind)
     (out / "Anna/a.jpg").unlink()
     (out / "Anna/a.jpg").write_text("mine")
     (out / "Ben").mkdir()
     (out / "Ben/b.jpg").write_text("mine too")
     assert {left.path for left in apply_album_plan(done)} == {"Anna/a.jpg", "Ben/b.jpg"}
-    assert shown(out) == {"Anna/a.jpg": "mine", "Ben/a.jpg": "2019/a.jpg", "Ben/b.jpg": "mine too"}
+    assert read_albums(out) == {"Anna/a.jpg": "mine", "Ben/a.jpg": "2019/a.jpg", "Ben/b.jpg": "mine too"}
 
 
 def test_a_link_changed_before_its_replacement_is_kept(root: Path, out: Path) -> None:
-    make(root, out, EVERYBODY)
-    done = plan(root, out, EVERYBODY, "copy")
+    make_albums(root, out, ALBUMS)
+    done = plan_albums(root, out, ALBUMS, "copy")
     (out / "Ben/b.jpg").unlink()
     (out / "Ben/b.jpg").write_text("mine")
     assert [left.path for left in apply_album_plan(done)] == ["Ben/b.jpg"]
-    assert shown(out)["Ben/b.jpg"] == "mine"
+    assert read_albums(out)["Ben/b.jpg"] == "mine"
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root ignores permissions")
 def test_an_unreadable_photo_does_not_stop_the_others(root: Path, out: Path) -> None:
     (root / "b.jpg").chmod(0)
-    assert apply_album_plan(plan(root, out, EVERYBODY, "copy")) == (
+    assert apply_album_plan(plan_albums(root, out, ALBUMS, "copy")) == (
         SkippedPath("Ben/b.jpg", "its photo cannot be read"),
     )
-    assert len(shown(out)) == 4
+    assert len(read_albums(out)) == 4
 
 
 def test_a_deleted_photo_does_not_stop_the_others(root: Path, out: Path) -> None:
     for kind in ("copy", "hardlink"):
-        done = plan(root, out, EVERYBODY, kind)
+        done = plan_albums(root, out, ALBUMS, kind)
         (root / "b.jpg").unlink()
         assert apply_album_plan(done) == (SkippedPath("Ben/b.jpg", "its photo is gone"),)
-        assert len(shown(out)) == 4
+        assert len(read_albums(out)) == 4
         write_photos(root)
 
 
 def test_a_concurrent_run_is_refused(root: Path, out: Path) -> None:
-    done = plan(root, out, EVERYBODY)
+    done = plan_albums(root, out, ALBUMS)
     out.mkdir()
     with filelock.FileLock(out / ".faceclust-albums.lock"), pytest.raises(FaceclustError, match="another faceclust"):
         apply_album_plan(done)
-    assert shown(out) == {}
+    assert read_albums(out) == {}
 
 
 @pytest.mark.parametrize("name", [f"{ALBUMS_MARKER}.tmp", TEMPORARY_NAME, ".faceclust-albums.lock"])
@@ -211,16 +211,16 @@ def test_links_at_the_names_of_own_files_are_not_written_through(
     link(root / "b.jpg", out / name)
     if name.endswith(".lock"):
         with pytest.raises(FaceclustError, match="not faceclust's lock file"):
-            apply_album_plan(plan(root, out, EVERYBODY, "copy"))
+            apply_album_plan(plan_albums(root, out, ALBUMS, "copy"))
         (out / name).unlink()
-    make(root, out, EVERYBODY, "copy")
-    assert (root / "b.jpg").read_text() == "b.jpg" and len(shown(out)) == 5
+    make_albums(root, out, ALBUMS, "copy")
+    assert (root / "b.jpg").read_text() == "b.jpg" and len(read_albums(out)) == 5
     assert not [path for path in out.glob(f"{ALBUMS_MARKER}.*") if path.name != f"{ALBUMS_MARKER}.tmp"]
 
 
 def test_a_plan_older_than_another_run_is_not_executed(root: Path, out: Path) -> None:
-    done = plan(root, out, EVERYBODY)
-    make(root, out, {"Carl": ("b.jpg",)})
+    done = plan_albums(root, out, ALBUMS)
+    make_albums(root, out, {"Carl": ("b.jpg",)})
     with pytest.raises(FaceclustError, match="changed by another"):
         apply_album_plan(done)
 
@@ -230,7 +230,7 @@ def test_a_folder_without_write_permission(root: Path, out: Path, monkeypatch: p
     def refuse(self: Path, *_: object, **__: object) -> None:
         raise OSError(error, os.strerror(error), str(self))
 
-    done = plan(root, out, EVERYBODY)
+    done = plan_albums(root, out, ALBUMS)
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(FaceclustError, match="People") as caught:
         apply_album_plan(done)
@@ -258,11 +258,11 @@ def test_a_case_insensitive_disk(root: Path, out: Path, monkeypatch: pytest.Monk
         def lexists(self, path: str | Path) -> bool:
             return os.path.lexists(folded(path))
 
-    make(root, out, {"anna": ("b.jpg",)})
+    make_albums(root, out, {"anna": ("b.jpg",)})
     folding = Folding()
     folding.path = FoldingPath()  # type: ignore[attr-defined]
     monkeypatch.setattr(existing, "os", folding)
-    done = plan(root, out, {"Anna": ("b.jpg",)})
+    done = plan_albums(root, out, {"Anna": ("b.jpg",)})
     assert list(done.make) == ["Anna/b.jpg"] and list(done.remove) == ["anna/b.jpg"] and not done.skipped
 
 
@@ -285,8 +285,8 @@ def test_a_disk_without_reflinks_gives_an_error_with_a_hint(
 
     monkeypatch.setattr(reflink_copy, "reflink", refuse)
     with pytest.raises(FaceclustError, match=message.partition(" (")[0]) as caught:
-        apply_album_plan(plan(root, out, EVERYBODY, "reflink"))
-    assert hint in str(caught.value.hint) and shown(out) == {}
+        apply_album_plan(plan_albums(root, out, ALBUMS, "reflink"))
+    assert hint in str(caught.value.hint) and read_albums(out) == {}
 
 
 def test_reflinks_are_recognised_like_copies(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,12 +297,12 @@ def test_reflinks_are_recognised_like_copies(root: Path, out: Path, monkeypatch:
         reflink_copy.reflink(str(root / "b.jpg"), str(root / "clone"))
     except OSError:
         monkeypatch.setattr(reflink_copy, "reflink", shutil.copyfile)
-    make(root, out, EVERYBODY, "reflink")
-    assert not (out / "Ben/b.jpg").samefile(root / "b.jpg") and shown(out)["Ben/b.jpg"] == "b.jpg"
+    make_albums(root, out, ALBUMS, "reflink")
+    assert not (out / "Ben/b.jpg").samefile(root / "b.jpg") and read_albums(out)["Ben/b.jpg"] == "b.jpg"
     assert (out / "Ben/b.jpg").stat().st_mtime_ns == (root / "b.jpg").stat().st_mtime_ns
-    assert len(plan(root, out, EVERYBODY, "reflink").keep) == 5
-    make(root, out, {}, "reflink")
-    assert shown(out) == {}
+    assert len(plan_albums(root, out, ALBUMS, "reflink").keep) == 5
+    make_albums(root, out, {}, "reflink")
+    assert read_albums(out) == {}
 
 
 _RUN = """
@@ -347,18 +347,18 @@ def test_a_run_after_kills_equals_an_undisturbed_run(tmp_path: Path, kind: str, 
         albums[name] = tmp_path / name / "People"
         albums[name].mkdir(parents=True)
         (albums[name] / "mine.txt").write_text("mine")
-        make(root, albums[name], MANY["first"], before, layout=PATTERNS[0])
+        make_albums(root, albums[name], MANY["first"], before, layout=PATTERNS[0])
     begun = time.monotonic()
     run(root, albums["undisturbed"], "second", kind, PATTERNS[1], None)
     lasts = time.monotonic() - begun
     for _ in range(5):
         run(root, albums["killed"], "second", kind, PATTERNS[1], dice.random() * lasts * 0.2)
     run(root, albums["killed"], "second", kind, PATTERNS[1], None)
-    trees = [tree(albums[name]) for name in albums]
+    trees = [read_tree(albums[name]) for name in albums]
     notes = [read_albums_manifest(albums[name]) for name in albums]
     for found in trees:
         del found[ALBUMS_MARKER]
     assert trees[0] == trees[1]
     assert notes[0] == notes[1]
     run(root, albums["killed"], "first", before, PATTERNS[0], None)
-    assert len(shown(albums["killed"])) == 301
+    assert len(read_albums(albums["killed"])) == 301

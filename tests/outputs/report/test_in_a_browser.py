@@ -14,9 +14,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from faceclust.outputs.report.render import picture_path, render_pages
-from tests.support.browser import asked_for, browser, media, size_of, write
+from tests.support.browser import emulate_media, open_browser, pop_requested_urls, set_screen_size, write_page
 from tests.support.drawn_faces import draw_face
-from tests.support.report_builders import EVIL, everything, html, report
+from tests.support.report_builders import HOSTILE_NAME, make_report, make_varied_people, render_html
 
 #: Script: the number of pictures that cannot be decoded.
 BROKEN = """
@@ -45,21 +45,23 @@ return links.filter(([path]) => path.startsWith(arguments[0]));
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    persons, places, more = everything()
-    return write(tmp_path_factory.mktemp("report") / "page.html", html(report(persons, places, **more)))
+    persons, places, more = make_varied_people()
+    return write_page(
+        tmp_path_factory.mktemp("report") / "page.html", render_html(make_report(persons, places, **more))
+    )
 
 
 @pytest.fixture(scope="module")
 def _driver() -> Iterator[webdriver.Chrome]:
-    with browser() as driver:
+    with open_browser() as driver:
         yield driver
 
 
 @pytest.fixture
 def driver(_driver: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome]:
     """A browser at the top of the page. The browser's log has to be empty at the end."""
-    size_of(_driver, 1440)
-    media(_driver)
+    set_screen_size(_driver, 1440)
+    emulate_media(_driver)
     _driver.get("about:blank")
     _driver.get(page)
     yield _driver
@@ -98,8 +100,8 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_it_renders_without_network_requests(driver: webdriver.Chrome) -> None:
-    assert shown(driver)[:2] == [EVIL, "Åsa Öberg"]
-    assert {url.partition(":")[0] for url in asked_for(driver)} <= {"file", "data", "about"}
+    assert shown(driver)[:2] == [HOSTILE_NAME, "Åsa Öberg"]
+    assert {url.partition(":")[0] for url in pop_requested_urls(driver)} <= {"file", "data", "about"}
     assert driver.execute_script(BROKEN) == 0
     small = "return [...document.querySelectorAll('.dot')].map(d => getComputedStyle(d).backgroundImage)"
     assert any(text.startswith('url("data:image/jpeg') for text in driver.execute_script(small))
@@ -109,7 +111,7 @@ def test_hostile_names_stay_text(driver: webdriver.Chrome) -> None:
     assert driver.find_elements(By.CSS_SELECTOR, "img[src=x], [onerror]") == []
     assert len(driver.find_elements(By.TAG_NAME, "script")) == 1
     assert driver.title == "People in /photos"
-    assert driver.find_element(By.CSS_SELECTOR, ".person .name").text == EVIL
+    assert driver.find_element(By.CSS_SELECTOR, ".person .name").text == HOSTILE_NAME
     with pytest.raises(Exception, match="no such alert"):
         driver.switch_to.alert.accept()
 
@@ -119,7 +121,7 @@ def test_foreign_scripts_do_not_run(_driver: webdriver.Chrome, page: str, tmp_pa
 
     text = Path(unquote(urlparse(page).path)).read_text(encoding="utf-8")
     bad = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script></main>"
-    _driver.get(write(tmp_path / "bad.html", text.replace("</main>", bad)))
+    _driver.get(write_page(tmp_path / "bad.html", text.replace("</main>", bad)))
     assert _driver.title == "People in /photos"
     assert "Content Security Policy" in str(_driver.get_log("browser"))
 
@@ -135,7 +137,7 @@ def test_the_filter_matches_parts_of_names_and_reports_the_count(driver: webdriv
     assert shown(driver) == [] and status.text == "0 of 29 shown"
     find.clear()
     find.send_keys("<img")
-    assert shown(driver) == [EVIL]
+    assert shown(driver) == [HOSTILE_NAME]
 
 
 def test_sorting_and_kinds(driver: webdriver.Chrome) -> None:
@@ -149,7 +151,7 @@ def test_sorting_and_kinds(driver: webdriver.Chrome) -> None:
     sort.select_by_visible_text("last year")
     assert shown(driver)[0] == "Group 100"  # last year 2020; all others end in 2016
     sort.select_by_visible_text("most faces")
-    assert shown(driver)[0] == EVIL and shown(driver)[-1] == "Group 104"
+    assert shown(driver)[0] == HOSTILE_NAME and shown(driver)[-1] == "Group 104"
 
 
 def test_the_page_works_by_keyboard(driver: webdriver.Chrome) -> None:
@@ -198,7 +200,7 @@ def test_the_page_is_accessible_to_screen_readers(driver: webdriver.Chrome) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(driver: webdriver.Chrome, scheme: str) -> None:
-    media(driver, prefers_color_scheme=scheme)
+    emulate_media(driver, prefers_color_scheme=scheme)
     back = style(driver, "body", "background-color")
     assert contrast(back, "rgb(0, 0, 0)") > 15 if scheme == "light" else contrast(back, "rgb(0, 0, 0)") < 1.5
     card = style(driver, ".person", "background-color")
@@ -223,7 +225,7 @@ def test_text_has_enough_contrast(driver: webdriver.Chrome, scheme: str) -> None
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1440])
 def test_nothing_overflows_the_window(driver: webdriver.Chrome, width: int) -> None:
-    size_of(driver, width)
+    set_screen_size(driver, width)
     driver.execute_script(OPEN)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script("scrollTo(500, 0); return scrollX") == 0
@@ -233,14 +235,14 @@ def test_nothing_overflows_the_window(driver: webdriver.Chrome, width: int) -> N
 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_links_reach_sections_that_have_no_layout_yet(driver: webdriver.Chrome, width: int) -> None:
-    size_of(driver, width)
+    set_screen_size(driver, width)
     for part in ("groups", "look", "people", "together", "skipped", "everyone"):
         driver.execute_script("document.querySelector(arguments[0]).click()", f".ways a[href='#{part}']")
         assert -5 <= driver.execute_async_script(PLACE, part)["top"] < 850, part
 
 
 def test_print_has_no_controls(driver: webdriver.Chrome) -> None:
-    media(driver, "print", prefers_color_scheme="dark")
+    emulate_media(driver, "print", prefers_color_scheme="dark")
     assert style(driver, "body", "background-color") == "rgb(255, 255, 255)"
     assert style(driver, "body", "color") == "rgb(0, 0, 0)"
     for selector in (".ways", "#controls", ".skip", ".advice"):
@@ -251,7 +253,7 @@ def test_print_has_no_controls(driver: webdriver.Chrome) -> None:
 
 
 def test_it_is_complete_without_scripts(page: str) -> None:
-    with browser(scripts=False) as driver:
+    with open_browser(scripts=False) as driver:
         driver.get(page)
         assert len(shown(driver)) == 29 and not driver.find_element(By.ID, "controls").is_displayed()
         driver.find_element(By.LINK_TEXT, "Together").click()
@@ -260,17 +262,17 @@ def test_it_is_complete_without_scripts(page: str) -> None:
 
 
 def test_every_page_of_a_folder_is_reachable(_driver: webdriver.Chrome, tmp_path: Path) -> None:
-    persons, places, more = everything()
-    built = report(persons, places, **more)
+    persons, places, more = make_varied_people()
+    built = make_report(persons, places, **more)
     for number, face in enumerate(sorted(built.pictures)):
         (tmp_path / picture_path(face)).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / picture_path(face)).write_bytes(draw_face(number))
     names = []
     for name, text in render_pages(built, built.pictures, Path("/photos"), tmp_path):
-        write(tmp_path / name, text)
+        write_page(tmp_path / name, text)
         names.append(name)
     assert len(names) == len(set(names)) == 1 + 24 + 1
-    asked_for(_driver)
+    pop_requested_urls(_driver)
     seen, waiting = set(), [names[0]]
     while waiting:
         name = waiting.pop()
@@ -289,4 +291,4 @@ def test_every_page_of_a_folder_is_reachable(_driver: webdriver.Chrome, tmp_path
         assert _driver.execute_script(BROKEN) == 0, name
     assert seen == set(names)
     assert _driver.get_log("browser") == []
-    assert all(url.startswith((tmp_path.as_uri(), "data:")) for url in asked_for(_driver))
+    assert all(url.startswith((tmp_path.as_uri(), "data:")) for url in pop_requested_urls(_driver))

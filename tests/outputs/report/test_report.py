@@ -17,7 +17,14 @@ from faceclust.outputs.report.timeline import build_timeline, select_faces_acros
 from faceclust.outputs.report.values import GeoPlace
 from faceclust.outputs.search import PersonPair
 from faceclust.types import Person, SkipReason
-from tests.support.report_builders import EVIL, everything, facts, html, place, report
+from tests.support.report_builders import (
+    HOSTILE_NAME,
+    make_occurrence,
+    make_photo_info,
+    make_report,
+    make_varied_people,
+    render_html,
+)
 
 
 class Elements(HTMLParser):
@@ -39,15 +46,15 @@ def anna(confirmed: str = "1") -> list[Person]:
 
 
 def test_hostile_names_cannot_break_the_page() -> None:
-    persons, places, more = everything()
+    persons, places, more = make_varied_people()
     found = Elements()
-    page = html(report(persons, places, **more))
+    page = render_html(make_report(persons, places, **more))
     found.feed(page)
     assert found.tags.count("script") == 1  # its own
     assert not [name for name, _ in found.attributes if name.startswith("on")]
     links = [value for name, value in found.attributes if name in ("href", "src")]
     assert links and all(value and value.startswith(("./", "#", "data:image/jpeg;base64,")) for value in links)
-    assert EVIL not in page and ">49" not in page
+    assert HOSTILE_NAME not in page and ">49" not in page
     assert "http:" not in page and "https:" not in page  # nothing is fetched from anywhere
     ids = [value for name, value in found.attributes if name == "id"]
     assert len(ids) == len(set(ids))
@@ -56,9 +63,15 @@ def test_hostile_names_cannot_break_the_page() -> None:
 
 def test_the_page_has_counts_dates_places_and_companions() -> None:
     persons = [*anna(), Person("p2", "Ben", ("4",), frozenset("4"), (3,))]
-    places = [place("1", "a.jpg", (2019, 3)), place("2", "b.jpg", (2021, 7)), place("3", "c.jpg", None)]
-    built = report(persons, [*places, place("4", "a.jpg", (2019, 3)), place("9", "c.jpg", None)])
-    page = html(built)
+    places = [
+        make_occurrence("1", "a.jpg", (2019, 3)),
+        make_occurrence("2", "b.jpg", (2021, 7)),
+        make_occurrence("3", "c.jpg", None),
+    ]
+    built = make_report(
+        persons, [*places, make_occurrence("4", "a.jpg", (2019, 3)), make_occurrence("9", "c.jpg", None)]
+    )
+    page = render_html(built)
     for text in (
         "2 faces on 2 photos · 2019–2021",
         "1 confirmed, 1 suggested",
@@ -74,12 +87,17 @@ def test_the_page_has_counts_dates_places_and_companions() -> None:
         assert text in page, text
     (companion,) = built.named[0].companions
     assert (companion.name, companion.photos, companion.confirmed) == ("Ben", 1, 1)
-    assert "nobody was found" in html(report([], []))
+    assert "nobody was found" in render_html(make_report([], []))
 
 
 def test_only_suggested_faces_and_photos_are_marked() -> None:
     def page(confirmed: str) -> str:
-        return html(report(anna(confirmed), [place("1", "a.jpg"), place("2", "b.jpg"), place("3", "c.jpg")]))
+        return render_html(
+            make_report(
+                anna(confirmed),
+                [make_occurrence("1", "a.jpg"), make_occurrence("2", "b.jpg"), make_occurrence("3", "c.jpg")],
+            )
+        )
 
     items = [item.partition("</li>")[0] for item in page("1").split("<li")[1:]]
     marked = [item for item in items if 'class="maybe"' in item or ">suggested<" in item]
@@ -90,13 +108,15 @@ def test_only_suggested_faces_and_photos_are_marked() -> None:
 
 
 def test_a_copy_of_a_confirmed_photo_is_confirmed() -> None:
-    built = report(anna(), [place("1", "a.jpg"), place("1", "copy.jpg"), place("2", "b.jpg")])
+    built = make_report(
+        anna(), [make_occurrence("1", "a.jpg"), make_occurrence("1", "copy.jpg"), make_occurrence("2", "b.jpg")]
+    )
     lines = {line.photo: line.confirmed for line in built.named[0].photos}
     assert lines == {"a.jpg": True, "copy.jpg": True, "b.jpg": False}
 
 
 def test_pictures_are_the_best_of_each_year() -> None:
-    places = [place(f"{year}-{i}", when=(year, 1), quality=i / 10) for year in (2018, 2019) for i in range(5)]
+    places = [make_occurrence(f"{year}-{i}", when=(year, 1), quality=i / 10) for year in (2018, 2019) for i in range(5)]
     chosen = [found.face_id for found in select_faces_across_years(places, 4)]
     assert chosen == ["2018-4", "2019-4", "2018-3", "2019-3"]
     assert len(select_faces_across_years(places, 99)) == 10
@@ -104,12 +124,12 @@ def test_pictures_are_the_best_of_each_year() -> None:
 
 def test_a_timeline_is_by_month_with_undated_faces_last() -> None:
     places = [
-        place("old", when=(2018, 12), quality=0.1),
-        place("good", when=(2019, 2), quality=0.9),
-        place("better", when=(2019, 2), quality=0.95),
-        place("left out", when=(2019, 2), quality=0.99),
-        place("summer", when=(2019, 8)),
-        place("undated", when=None),
+        make_occurrence("old", when=(2018, 12), quality=0.1),
+        make_occurrence("good", when=(2019, 2), quality=0.9),
+        make_occurrence("better", when=(2019, 2), quality=0.95),
+        make_occurrence("left out", when=(2019, 2), quality=0.99),
+        make_occurrence("summer", when=(2019, 8)),
+        make_occurrence("undated", when=None),
     ]
     years = build_timeline(places, {found.face_id for found in places} - {"left out"}, {"old"})
     assert [year.number for year in years] == [2018, 2019, None]
@@ -124,7 +144,7 @@ def test_a_picture_limit_reduces_everybody_equally() -> None:
         Person(f"p{i}", f"P{i}", tuple(f"{i} {n}" for n in range(size)), frozenset(), (i,))
         for i, size in enumerate((50, 50, 2))
     ]
-    places = {face: [place(face)] for person in persons for face in person.face_ids}
+    places = {face: [make_occurrence(face)] for person in persons for face in person.face_ids}
     unlimited = choose_pictures(persons, places, ["0 7"], 20, None)
     assert (len(unlimited.faces), unlimited.omitted) == (43, 0)
     limited = choose_pictures(persons, places, ["0 49"], 20, 15)
@@ -136,7 +156,7 @@ def test_a_picture_limit_reduces_everybody_equally() -> None:
 
 def test_a_town_on_a_grid_line_is_one_place() -> None:
     north = [(48.149, 11.5), (48.151, 11.5), (48.15, 11.501), (48.4, 11.5)]
-    photos = [facts(place(f"{i}", f"{i}.jpg", (2019 + i, 1)), at) for i, at in enumerate(north)]
+    photos = [make_photo_info(make_occurrence(f"{i}", f"{i}.jpg", (2019 + i, 1)), at) for i, at in enumerate(north)]
     found = assign_places(photos)
     assert len(set(found.values())) == 2 and len({found[f"{i}.jpg"] for i in range(3)}) == 1
     town, hut = summarise_places(photos, found)
@@ -146,20 +166,20 @@ def test_a_town_on_a_grid_line_is_one_place() -> None:
 
 def test_places_cross_the_date_line_and_invalid_coordinates_are_ignored() -> None:
     photos = [
-        facts(place("1", "1.jpg"), (-17.0, 179.999)),
-        facts(place("2", "2.jpg"), (-17.0, -179.999)),
+        make_photo_info(make_occurrence("1", "1.jpg"), (-17.0, 179.999)),
+        make_photo_info(make_occurrence("2", "2.jpg"), (-17.0, -179.999)),
     ]
     (place_summary,) = summarise_places(photos, assign_places(photos))
     assert format_coordinates(place_summary) in ("17.00° S, 180.00° E", "17.00° S, 180.00° W")
     for invalid in ((91.0, 0.0), (float("nan"), 0.0), (0.0, 181.0)):
-        assert assign_places([facts(place("1"), invalid)]) == {}
+        assert assign_places([make_photo_info(make_occurrence("1"), invalid)]) == {}
     assert assign_places([]) == {} and summarise_places([], {}) == ()
     assert format_coordinates(GeoPlace(-0.001, -0.004, 1, "")) == "0.00° N, 0.00° E"
 
 
 @given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=30))
 def test_every_photo_with_coordinates_has_one_place(points: list[tuple[float, float]]) -> None:
-    photos = [facts(place(str(i), f"{i}.jpg"), at) for i, at in enumerate(points)]
+    photos = [make_photo_info(make_occurrence(str(i), f"{i}.jpg"), at) for i, at in enumerate(points)]
     found = assign_places(photos)
     assert len(found) == len(points)
     assert sum(place_summary.photos for place_summary in summarise_places(photos, found)) == len(points)
