@@ -51,7 +51,7 @@ def run_watched(tmp_path: Path, *arguments: str | Path) -> tuple[str, set[str], 
     )
     log.write_bytes(b"")
     path = os.pathsep.join([str(patch.parent), os.environ.get("PYTHONPATH", "")])
-    out = run_checked(*arguments, env={"PYTHONPATH": path})
+    out = run_checked(*arguments, env={"PYTHONPATH": path}, process=True)
     events = [json.loads(line) for line in log.read_text().splitlines()]
     opened = {name for event, name in events if event == "open"}
     return out, opened, {name.partition(".")[0] for event, name in events if event == "import"}

@@ -216,7 +216,7 @@ def test_a_trial_measures_the_model_and_rejects_invalid_vectors(tmp_path: Path) 
     for spec, message in (
         ({"mean": 0.0, "scale": 1e-38}, "numbers that are not finite"),
         ({"mean": 1e9, "scale": 1.0}, "same vector for different faces"),
-        ({"mean": 0.0, "scale": 1e30}, "vector of length 0"),
+        ({"mean": 0.0, "scale": 1e30}, "zero vector for a face"),
     ):
         with pytest.raises(PackError, match=message):
             try_pack(pack_with_embedder(tmp_path / "own.onnx", **spec))
