@@ -25,7 +25,7 @@ from faceclust.outputs.albums import LINK_KINDS
 from faceclust.outputs.albums.safe_names import safe_name
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.benchmarks.interview import true_names
+from tests.benchmarks.interview import read_true_names
 
 
 def name_groups(library: Library, truth: dict[str, str]) -> None:
@@ -40,16 +40,18 @@ def follow_links(library: Library, out: Path, kind: str) -> dict[str, str]:
     """Map each link or file of the albums to the photo it leads to or is a copy of."""
     photos: dict[str, str] = {}
     if kind != "symlink":
-        photos = {digest(library.root / photo): photo for photo in library.photos}
+        photos = {hash_file(library.root / photo): photo for photo in library.photos}
     found = {}
     for path in sorted(out.rglob("*")):
         if path.is_file() and not path.name.startswith(".faceclust"):
-            photo = path.resolve().relative_to(library.root).as_posix() if kind == "symlink" else photos[digest(path)]
+            photo = (
+                path.resolve().relative_to(library.root).as_posix() if kind == "symlink" else photos[hash_file(path)]
+            )
             found[path.relative_to(out).as_posix()] = photo
     return found
 
 
-def digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--confirmed", action="store_true")
     arguments = parser.parse_args()
     library = Library(arguments.library)
-    truth = true_names(library, arguments.truth)
+    truth = read_true_names(library, arguments.truth)
     if not library.people():
         name_groups(library, truth)
     on_photo = defaultdict(set)

@@ -29,7 +29,7 @@ from faceclust.interview.session import Interview
 from faceclust.types import ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.benchmarks.interview import ROW, User, true_names
+from tests.benchmarks.interview import ROW, User, read_true_names
 
 DEFAULT = 1.1
 
@@ -65,12 +65,12 @@ def name_people(library: Library, user: User, people: int) -> int:
     return answers
 
 
-def confirm_right_ones(library: Library, user: User) -> None:
+def confirm_correct_faces(library: Library, user: User) -> None:
     """Confirm every suggested face that is right, and reject the others."""
     for person in library.people():
-        right = [face for face in person.face_ids if user.who(face) == person.label]
+        right = [face for face in person.face_ids if user.recognise(face) == person.label]
         library.confirm(
-            right, person.label, rejected=[face for face in person.face_ids if user.who(face) != person.label]
+            right, person.label, rejected=[face for face in person.face_ids if user.recognise(face) != person.label]
         )
 
 
@@ -85,11 +85,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         library = copy_library(arguments.library, Path(folder))
-        truth = true_names(library, arguments.truth)
+        truth = read_true_names(library, arguments.truth)
         user = User(truth, knows=2)
         answers = name_people(library, user, arguments.people)
         if arguments.confirm:
-            confirm_right_ones(library, user)
+            confirm_correct_faces(library, user)
         confirmed = sum(len(person.confirmed) for person in library.people())
         print(f"{arguments.library.name}: {len(library.people())} people named, {answers} answers, {confirmed} faces")
         try:

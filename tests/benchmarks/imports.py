@@ -120,12 +120,12 @@ def score(library: Library, truth: Truth, case: Case) -> tuple[int, int, int, in
             faces[face.photo].append(face)
     plan: ImportPlan = reconcile(collected, LibraryNames(library.photos, faces, library.answers))
     face_of = {face.face_id: face for on_photo in faces.values() for face in on_photo}
-    right = sum(naming.name in people_at(face_of[naming.face_id], truth) for naming in plan.namings)
-    found = sum(bool(people_at(face, truth)) for face in face_of.values())
+    right = sum(naming.name in find_people_at(face_of[naming.face_id], truth) for naming in plan.namings)
+    found = sum(bool(find_people_at(face, truth)) for face in face_of.values())
     return found, right, len(plan.namings) - right, len(plan.unmatched) + len(plan.conflicts)
 
 
-def people_at(face: FaceOccurrence, truth: Truth) -> list[str]:
+def find_people_at(face: FaceOccurrence, truth: Truth) -> list[str]:
     """The true persons whose box contains the centre of a found face."""
     left, top, right, bottom = face.pixel_box
     x, y = (left + right) / 2, (top + bottom) / 2

@@ -53,7 +53,7 @@ turn(turns);
 """
 
 
-def nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+def find_nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
     """The k nearest other points of each asked one, (asked, k)."""
     from sklearn.neighbors import NearestNeighbors
 
@@ -61,17 +61,17 @@ def nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
     return np.array([[other for other in row if other != own][:k] for row, own in zip(found, asked, strict=True)])
 
 
-def quality(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
+def measure_neighbours(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
     """The share of neighbours kept, and of nearest faces of the same person on the map and in the space."""
     asked = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
-    there, here = nearest(faces.embeddings, asked, NEAR), nearest(points, asked, NEAR)
+    there, here = find_nearest(faces.embeddings, asked, NEAR), find_nearest(points, asked, NEAR)
     kept = [len(set(a) & set(b)) / NEAR for a, b in zip(there.tolist(), here.tolist(), strict=True)]
     often = np.bincount(faces.person)[faces.person[asked]] > 1
     same = [faces.person[near[often, 0]] == faces.person[asked[often]] for near in (here, there)]
     return float(np.mean(kept)), float(np.mean(same[0])), float(np.mean(same[1]))
 
 
-def by_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
+def lay_out_with_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
     """t-SNE by scikit-learn, from the same start."""
     from sklearn.manifold import TSNE
 
@@ -91,12 +91,12 @@ def lay_out_one(n: int, method: str, threads: int) -> None:
     embeddings = faces.embeddings * RADIUS
     started, cpu = time.perf_counter(), time.process_time()
     if method == "scikit-learn":
-        points = by_scikit_learn(embeddings, threads)
+        points = lay_out_with_scikit_learn(embeddings, threads)
     else:
         points = compute_layout(embeddings, method, threads=threads)
     cpu, elapsed = time.process_time() - cpu, time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    kept, same, in_space = quality(faces, points)
+    kept, same, in_space = measure_neighbours(faces, points)
     cost = f"{cpu:.0f} | {elapsed:.0f} | {memory:.2f} GB"
     print(f"| {n:,} | {method} | {cost} | {kept:.2f} | {same:.3f} | {in_space:.3f} |", flush=True)
 

@@ -34,7 +34,7 @@ EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0
 
 
 @cache
-def originals() -> dict[str, tuple[bytes, ...]]:
+def make_originals() -> dict[str, tuple[bytes, ...]]:
     """The photos of each format, in variants that take different paths through its decoder."""
     picture = make_scenery().resize((SIDE, SIDE))
     exif = Image.Exif()
@@ -90,10 +90,10 @@ def originals() -> dict[str, tuple[bytes, ...]]:
     }
 
 
-def mutant(format: str, seed: int, number: int) -> bytes:
+def make_mutant(format: str, seed: int, number: int) -> bytes:
     """Mutant number `number`: bytes changed, overwritten, removed, doubled or truncated."""
     chance = random.Random(f"{seed} {format} {number}")
-    kinds = originals()[format]
+    kinds = make_originals()[format]
     data = bytearray(kinds[number % len(kinds)])
     # Half of the damage is near the start, where the headers are.
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
@@ -137,7 +137,7 @@ def decode_all(
     for number in range(first, end):
         now.value = number
         try:
-            decode_photo(mutant(format, seed, number), PhotoRef("mutant", 1, 1), (None, 100)[number % 2])
+            decode_photo(make_mutant(format, seed, number), PhotoRef("mutant", 1, 1), (None, 100)[number % 2])
             counts[0] += 1
         except UndecodableError:
             counts[1] += 1
@@ -174,7 +174,7 @@ def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], li
 def main() -> None:
     """Decode the mutants of each format, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(originals()))
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(make_originals()))
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=20.0)

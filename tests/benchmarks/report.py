@@ -63,7 +63,7 @@ def run(*arguments: str | Path) -> str:
     return f"{took:5.1f} s, {busy:5.1f} CPU s, {usage.ru_maxrss / 1e6:.2f} GB"
 
 
-def opened(page: Path) -> str:
+def measure_opening(page: Path) -> str:
     """The time until a browser has loaded the page, and the time of a frame while it scrolls."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
@@ -126,14 +126,14 @@ def main() -> None:
     )
     page, folder = root / "report.html", root / "report"
     print("one file: ", run("report", "-l", root, "-o", page), f"{page.stat().st_size / 1e6:.1f} MB")
-    print("          ", opened(page))
+    print("          ", measure_opening(page))
     print("folder:   ", run("report", "-l", root, "--split", "-o", folder))
     print("again:    ", run("report", "-l", root, "--split", "-o", folder))
     files = [path for path in folder.rglob("*") if path.is_file()]
     index = folder / "index.html"
     size = sum(path.stat().st_size for path in files) / 1e6
     print(f"           {len(files):,} files, {size:.0f} MB; index.html {index.stat().st_size / 1e6:.1f} MB")
-    print("          ", opened(index))
+    print("          ", measure_opening(index))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from faceclust.types import ClusterParams, FaceTable
 from tests.benchmarks.synthetic import Faces, face_table, synthetic_faces
 
 
-def table(faces: Faces, positions: np.ndarray) -> FaceTable:
+def make_table(faces: Faces, positions: np.ndarray) -> FaceTable:
     """The faces at these positions."""
     return face_table(positions, faces.embeddings[positions], faces.photo[positions])
 
@@ -43,7 +43,7 @@ def main() -> None:
     photos = [p for p in np.unique(faces.photo[arguments.faces :]).tolist() if p != photo_of_last]
     photos = [p for p in photos if (np.flatnonzero(faces.photo == p) >= arguments.faces).all()]
     params = ClusterParams()
-    library = table(faces, old)
+    library = make_table(faces, old)
     before = group_faces(library, params, Constraints(exclusions=same_photo_exclusions(library.photo_ids))).clustering
     print("| grouping | additions that change other faces' groups | faces changed within the threshold | beyond it |")
     print("|---|---|---|---|")
@@ -52,7 +52,7 @@ def main() -> None:
         eventful = near_changes = far_changes = 0
         for photo in photos[: arguments.additions]:
             new = np.flatnonzero(faces.photo == photo)
-            now = table(faces, np.append(old, new))
+            now = make_table(faces, np.append(old, new))
             photos_apart = Constraints(exclusions=same_photo_exclusions(now.photo_ids))
             after = group_faces(now, params, photos_apart, history=[before], full=full).clustering
             changed = np.flatnonzero(after.labels[: len(old)] != before.labels)

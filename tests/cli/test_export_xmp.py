@@ -26,7 +26,7 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
     return library
 
 
-def written(root: Path) -> dict[str, list[str]]:
+def read_sidecar_names(root: Path) -> dict[str, list[str]]:
     """Photo → the people in its sidecar."""
     out = {}
     for path in sorted(root.rglob("*.xmp")):
@@ -40,9 +40,9 @@ def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]])
     where = (*EXPORT, "--where", "sidecar", "--library", named.root)
     before = {path: path.read_bytes() for path in named.root.rglob("*") if path.suffix in (".jpg", ".png", ".webp")}
     plan = run_checked(*where, "--dry-run")
-    assert "make    " in plan and "would be made 10," in plan and written(named.root) == {}
+    assert "make    " in plan and "would be made 10," in plan and read_sidecar_names(named.root) == {}
     assert "10 sidecars; made 10, changed 0, unchanged 0, skipped 0" in run_checked(*where)
-    assert written(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
+    assert read_sidecar_names(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
     assert {path: path.read_bytes() for path in before} == before
     assert "made 0, changed 0, unchanged 10" in run_checked(*where)
     run_checked("rename", COLLINS, "Eileen", "--library", named.root)
@@ -56,10 +56,10 @@ def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]])
 
 def test_the_same_tree_in_another_folder_with_confirmed_faces_only(named: Library, tmp_path: Path) -> None:
     run_checked(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
-    found = written(tmp_path / "out")
+    found = read_sidecar_names(tmp_path / "out")
     assert sum(COLLINS in people for people in found.values()) == 1
     assert sum(HOPPER in people for people in found.values()) == 6
-    assert written(named.root) == {}
+    assert read_sidecar_names(named.root) == {}
     run_checked(*EXPORT, "--where", "all", "--confirmed", "--all-faces", "--library", named.root, cwd=tmp_path)
     text = (tmp_path / "all/2020/collins-1.jpg.xmp").read_text(encoding="utf-8")
     assert text.count('mwg-rs:Type="Face"') == 1 and "mwg-rs:Name" not in text
@@ -101,7 +101,7 @@ def test_contradictory_options_are_refused(named: Library, tmp_path: Path) -> No
     ):
         done = run(*arguments, "--library", named.root, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr, done.stderr
-    assert written(named.root) == {} and not list(tmp_path.glob("*.parquet"))
+    assert read_sidecar_names(named.root) == {} and not list(tmp_path.glob("*.parquet"))
 
 
 def test_without_names_the_next_step_is_shown(library: Library) -> None:

@@ -33,7 +33,7 @@ def both_named(named: Library, name_of_face: Callable[[Library], dict[str, str]]
     return named
 
 
-def hopper_group(library: Library) -> str:
+def find_hopper_group(library: Library) -> str:
     return str(library.unnamed_groups()[0].clusters[0])
 
 
@@ -73,7 +73,7 @@ def test_all_filters_combined(both_named: Library) -> None:
 
 
 def test_json_contains_boxes(named: Library) -> None:
-    value = json.loads(run_checked("find", COLLINS, hopper_group(named), "--json", cwd=named.root))
+    value = json.loads(run_checked("find", COLLINS, find_hopper_group(named), "--json", cwd=named.root))
     assert value["library"] == str(named.root)
     assert [photo["photo"] for photo in value["photos"]] == BOTH
     for photo, sure in zip(value["photos"], (True, False), strict=True):
@@ -179,7 +179,7 @@ def test_people_as_json_list_confirmed_and_suggested_faces(
     assert (row["years"], row["first"], row["last"]) == ("2019–2021", "2019-05-01", "2021-05-04")
     best = max((named.occurrences_of[face][0] for face in sure), key=lambda place: place.quality)
     assert (row["best"]["face_id"], row["best"]["photo"], row["best"]["confirmed"]) == (best.face_id, best.photo, True)
-    assert (other["name"], other["groups"], other["confirmed"]) == (None, [int(hopper_group(named))], 0)
+    assert (other["name"], other["groups"], other["confirmed"]) == (None, [int(find_hopper_group(named))], 0)
 
 
 def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:

@@ -123,7 +123,7 @@ def test_damaged_caches_are_set_aside_and_made_again(library: Library) -> None:
 # -- names ------------------------------------------------------------------
 
 
-def faces_by_name(library: Library) -> dict[str, set[str]]:
+def read_faces_by_name(library: Library) -> dict[str, set[str]]:
     return {person.name or "": set(person.face_ids) for person in Library(library.root).people()}
 
 
@@ -132,10 +132,10 @@ def test_names_of_missing_photos_come_back_with_them(collins: tuple[Library, int
     library.name(library.faces_in_group(group), COLLINS)
     shutil.move(library.root / "2019", tmp_path / "away")
     library.scan(workers=0)
-    assert len(faces_by_name(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
+    assert len(read_faces_by_name(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
     shutil.move(tmp_path / "away", library.root / "back again")
     library.scan(workers=0)
-    assert faces_by_name(library)[COLLINS] >= faces and library.answers.missing_count == 0
+    assert read_faces_by_name(library)[COLLINS] >= faces and library.answers.missing_count == 0
 
 
 def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_face: NameOfFace) -> None:
@@ -219,12 +219,12 @@ def test_a_library_that_becomes_read_only_keeps_its_names(
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*")}
     locked = Library(library.root)
     assert locked.scan(workers=0).unchanged == locked.table.photo_count
-    assert faces_by_name(locked)[COLLINS] >= faces
+    assert read_faces_by_name(locked)[COLLINS] >= faces
     locked.cluster(1.0)
     locked.name(locked.faces_in_group(3 - group), HOPPER)
     assert {path: path.stat().st_mtime_ns for path in library.root.rglob("*")} == before
     monkeypatch.setattr(os, "access", real)
-    assert faces_by_name(Library(library.root)).keys() == {COLLINS, HOPPER}
+    assert read_faces_by_name(Library(library.root)).keys() == {COLLINS, HOPPER}
 
 
 def test_deleted_photos_cached_in_the_data_folder_do_not_come_back(

@@ -21,7 +21,7 @@ from faceclust.packs.session import OnnxModel
 from tests.support import tiny_models
 
 
-def zipped() -> bytes:
+def make_zip() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("model/data.pkl", b"x")
@@ -31,7 +31,7 @@ def zipped() -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (zipped(), "zip archive, such as PyTorch's"),
+        (make_zip(), "zip archive, such as PyTorch's"),
         (pickle.dumps({"a": 1}, 2), "Python pickle"),
         (pickle.dumps({"a": 1}, 4), "Python pickle"),
         (b"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite"),
@@ -70,7 +70,7 @@ def test_truncated_or_corrupted_files_raise_only_pack_errors(data: st.DataObject
         assert "\n" not in str(error)
 
 
-def external(where: str, folder: Path) -> Path:
+def write_external_model(where: str, folder: Path) -> Path:
     """Write a model that would read weights from secret.bin beside it: an initializer, or a constant
     in a node, in a branch of an If or in a function. "sound" has no external data."""
     (folder / "secret.bin").write_bytes(np.arange(3, dtype=np.float32).tobytes())
@@ -108,7 +108,7 @@ def external(where: str, folder: Path) -> Path:
 @pytest.mark.parametrize("where", ["initializer", "node", "branch", "function"])
 def test_a_model_with_external_data_is_refused(tmp_path: Path, where: str) -> None:
     with pytest.raises(PackError, match="keeps its weights in another file") as failure:
-        OnnxModel(external(where, tmp_path))
+        OnnxModel(write_external_model(where, tmp_path))
     assert "save_as_external_data=False" in str(failure.value.hint)
 
 
@@ -138,7 +138,7 @@ def test_external_data_under_an_overlong_tag_is_detected(how: str) -> None:
 
 
 def test_a_model_with_embedded_weights_is_accepted(tmp_path: Path) -> None:
-    assert OnnxModel(external("sound", tmp_path)).input_shape == (1, 3)
+    assert OnnxModel(write_external_model("sound", tmp_path)).input_shape == (1, 3)
 
 
 def test_an_unknown_operator_gives_a_one_line_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from faceclust.scan.examine import ScanSettings
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
 
-def photo(number: int, size: int = 1000) -> ScannedPhoto:
+def make_photo(number: int, size: int = 1000) -> ScannedPhoto:
     none = np.empty((0, 1), np.float32)
     return ScannedPhoto(
         ref=PhotoRef(f"a/{number}.bmp", size, number),
@@ -30,7 +30,7 @@ def photo(number: int, size: int = 1000) -> ScannedPhoto:
 
 
 def test_among_many_contents_those_of_the_same_name_or_time_are_compared() -> None:
-    known = [photo(number) for number in range(5 * MAX_COMPARED_CONTENTS)]
+    known = [make_photo(number) for number in range(5 * MAX_COMPARED_CONTENTS)]
     last = known[-1]
     moved, renamed = replace(last.ref, rel_path="b/499.bmp", mtime_ns=-1), replace(last.ref, rel_path="b/x")
     new = PhotoRef("b/new.bmp", 1000, -2)
@@ -48,7 +48,7 @@ def test_no_task_has_more_hashes_than_the_limit() -> None:
     most = 0
     for number, task in enumerate(copies.iter_tasks(pending)):
         most = max(most, len(task.known_hashes))
-        copies.add(replace(photo(number), ref=task.ref))
+        copies.add(replace(make_photo(number), ref=task.ref))
     assert most == MAX_COMPARED_CONTENTS
 
 
@@ -58,8 +58,8 @@ def test_contents_that_no_pending_photo_can_have_are_not_kept() -> None:
     known = {}
     for number, task in enumerate(copies.iter_tasks([alone, first, second])):
         known[task.ref] = task.known_hashes
-        copies.add(replace(photo(number), ref=task.ref))
-    assert known == {alone: frozenset(), first: frozenset(), second: {photo(1).content_hash}}
+        copies.add(replace(make_photo(number), ref=task.ref))
+    assert known == {alone: frozenset(), first: frozenset(), second: {make_photo(1).content_hash}}
     for ref, number in ((alone, 0), (second, 2)):
         with pytest.raises(KeyError):
-            copies.copy_for(ref, photo(number).content_hash)
+            copies.copy_for(ref, make_photo(number).content_hash)

@@ -25,7 +25,7 @@ RUNS = st.tuples(ALBUMS, st.sampled_from(["symlink", "hardlink", "copy"]), st.sa
 MINE = st.tuples(st.sampled_from(["Anna/a.jpg", "Ben/mine", "b.jpg", "2020", "CON_/x/y"]), st.booleans())
 
 
-def write_mine(out: Path, name: str, over: bool) -> None:
+def write_user_file(out: Path, name: str, over: bool) -> None:
     """Write a user's file, over an existing one only if `over` is set."""
     if any(folder.exists() and not folder.is_dir() for folder in (out / name).parents) or (out / name).is_dir():
         return
@@ -47,7 +47,7 @@ def test_the_last_of_any_runs_decides_and_keeps_foreign_files(
         mine = set()
         for step in before:
             if len(step) == 2:
-                write_mine(out, *step)  # type: ignore[arg-type]
+                write_user_file(out, *step)  # type: ignore[arg-type]
                 mine = (
                     {path for path, text in read_albums(out).items() if text.startswith("mine: ")}
                     if out.exists()
