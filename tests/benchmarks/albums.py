@@ -80,16 +80,16 @@ def main() -> None:
         again = library.plan_albums(plan.out, kind=arguments.link, confirmed=arguments.confirmed)
         assert not again.make and not again.remove and again.keep.keys() == links.keys()
     label_of = {safe_name(label): label for label in plan.albums}
-    shown = {(label_of[link.partition("/")[0]], photo): link for link, photo in links.items()}
+    link_of = {(label_of[link.partition("/")[0]], photo): link for link, photo in links.items()}
     real = {(person, photo) for photo, people in on_photo.items() for person in people if person in plan.albums}
-    right = shown.keys() & real
+    right = link_of.keys() & real
     print(f"{len(plan.albums)} albums, {len(links)} links ({arguments.link}), all followed")
-    print(f"right: {len(right)} of {len(shown)}, precision {len(right) / max(1, len(shown)):.4f}")
+    print(f"right: {len(right)} of {len(link_of)}, precision {len(right) / max(1, len(link_of)):.4f}")
     print(f"photos with these people: {len(real)}, recall {len(right) / max(1, len(real)):.4f}")
-    for person, photo in sorted(shown.keys() - real):
+    for person, photo in sorted(link_of.keys() - real):
         faces = [place.face_id for place in library.occurrences if place.photo == photo]
         owners = [truth.get(face, "no known face") for face in faces if face in library.find_person(person).face_ids]
-        print(f"  wrong: {shown[person, photo]} -> {photo}: the face is of {', '.join(owners)}")
+        print(f"  wrong: {link_of[person, photo]} -> {photo}: the face is of {', '.join(owners)}")
     missing = Counter(
         next(
             (
@@ -99,7 +99,7 @@ def main() -> None:
             ),
             "face not found by the scan",
         )
-        for person, photo in sorted(real - shown.keys())
+        for person, photo in sorted(real - link_of.keys())
     )
     for reason, number in missing.most_common():
         print(f"  missing: {number}, {reason}")

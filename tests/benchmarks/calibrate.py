@@ -49,18 +49,18 @@ def copy_library(root: Path, to: Path) -> Library:
 def name_people(library: Library, user: User, people: int) -> int:
     """Answer until `people` have names and no question about them is left; return the number of answers."""
     interview, answers = Interview(library, pictures_per_row=ROW), 0
-    while asked := interview.next_question():
+    while presented := interview.next_question():
         named = {person.label for person in library.people()}
-        answer = user.answer(asked)
-        new = asked.question.kind is QuestionKind.WHO and answer.split(" ")[-1] not in (
+        answer = user.answer(presented)
+        new = presented.question.kind is QuestionKind.WHO and answer.split(" ")[-1] not in (
             "n",
             *(n.split(" ")[-1] for n in named),
         )
-        if asked.question.kind is QuestionKind.SAME and not asked.question.names:
+        if presented.question.kind is QuestionKind.SAME and not presented.question.names:
             answer = ""  # two groups without a name: a user who names a few people skips them
-        elif len(named) >= people and (new or answer == "n") and asked.question.kind is QuestionKind.WHO:
+        elif len(named) >= people and (new or answer == "n") and presented.question.kind is QuestionKind.WHO:
             answer = ""
-        interview.answer(asked, answer)
+        interview.answer(presented, answer)
         answers += bool(answer)
     return answers
 

@@ -138,8 +138,8 @@ def _batches(vectors: np.ndarray, people: np.ndarray, orders: int = 2) -> None:
             order = np.random.default_rng(seed).permutation(len(vectors))
             last: list[Clustering] = []
             for end in np.linspace(0, len(order), batches + 1).astype(int)[1:]:
-                there = np.sort(order[:end])
-                faces = face_table(there, vectors[there], there)
+                positions = np.sort(order[:end])
+                faces = face_table(positions, vectors[positions], positions)
                 last = [group_faces(faces, ClusterParams(), Constraints(), history=last).clustering]
             labels = last[0].labels
             scores.append(bcubed(np.where(labels < 0, -1 - np.arange(len(labels)), labels), people).f)

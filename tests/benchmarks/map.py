@@ -53,21 +53,23 @@ turn(turns);
 """
 
 
-def find_nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+def find_nearest(points: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
     """The k nearest other points of each asked one, (asked, k)."""
     from sklearn.neighbors import NearestNeighbors
 
-    found = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[asked], return_distance=False)
-    return np.array([[other for other in row if other != own][:k] for row, own in zip(found, asked, strict=True)])
+    nearest = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[queries], return_distance=False)
+    return np.array(
+        [[other for other in row if other != query][:k] for row, query in zip(nearest, queries, strict=True)]
+    )
 
 
 def measure_neighbours(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
     """The share of neighbours kept, and of nearest faces of the same person on the map and in the space."""
-    asked = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
-    there, here = find_nearest(faces.embeddings, asked, NEAR), find_nearest(points, asked, NEAR)
-    kept = [len(set(a) & set(b)) / NEAR for a, b in zip(there.tolist(), here.tolist(), strict=True)]
-    often = np.bincount(faces.person)[faces.person[asked]] > 1
-    same = [faces.person[near[often, 0]] == faces.person[asked[often]] for near in (here, there)]
+    queries = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
+    in_space, on_map = find_nearest(faces.embeddings, queries, NEAR), find_nearest(points, queries, NEAR)
+    kept = [len(set(a) & set(b)) / NEAR for a, b in zip(in_space.tolist(), on_map.tolist(), strict=True)]
+    often = np.bincount(faces.person)[faces.person[queries]] > 1
+    same = [faces.person[near[often, 0]] == faces.person[queries[often]] for near in (on_map, in_space)]
     return float(np.mean(kept)), float(np.mean(same[0])), float(np.mean(same[1]))
 
 

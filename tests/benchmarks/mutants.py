@@ -97,18 +97,20 @@ def make_mutant(format: str, seed: int, number: int) -> bytes:
     data = bytearray(kinds[number % len(kinds)])
     # Half of the damage is near the start, where the headers are.
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
-        at = chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 600))
+        position = chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 600))
         match chance.randrange(8):
             case 0 | 1 | 2:
-                data[at] ^= 1 << chance.randrange(8)
+                data[position] ^= 1 << chance.randrange(8)
             case 3 | 4:
-                data[at] = chance.randrange(256)
+                data[position] = chance.randrange(256)
             case 5 | 6:
                 extreme = chance.choice(EXTREMES)
-                data[at : at + len(extreme)] = extreme
+                data[position : position + len(extreme)] = extreme
             case _:
                 piece = chance.randrange(1, 64)
-                data[at : at + piece] = b"" if chance.random() < 0.5 else data[at : at + piece] * 2
+                data[position : position + piece] = (
+                    b"" if chance.random() < 0.5 else data[position : position + piece] * 2
+                )
     if chance.random() < 0.05:
         del data[chance.randrange(1, len(data)) :]
     if format == "PNG" and chance.random() < 0.7:
@@ -118,13 +120,13 @@ def make_mutant(format: str, seed: int, number: int) -> bytes:
 
 def _repair_checksums(png: bytearray) -> None:
     """Repair the checksums, or most damage to a PNG would stop there."""
-    at = 8
-    while at + 12 <= len(png):
-        end = at + 8 + int.from_bytes(png[at : at + 4], "big")
+    position = 8
+    while position + 12 <= len(png):
+        end = position + 8 + int.from_bytes(png[position : position + 4], "big")
         if end + 4 > len(png):
             return
-        png[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4, "big")
-        at = end + 4
+        png[end : end + 4] = zlib.crc32(png[position + 4 : end]).to_bytes(4, "big")
+        position = end + 4
 
 
 def decode_all(

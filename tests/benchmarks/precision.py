@@ -80,9 +80,13 @@ def _quantise(precision: str, radius: float, vectors: np.ndarray) -> np.ndarray:
 def _among(labelled: LabelledPhotos, pairs: VerificationPairs) -> VerificationPairs:
     """The same pairs, as indices into all labelled photos."""
     index_of = {photo: i for i, photo in enumerate(labelled.photos)}
-    at = np.array([index_of[name] for name in pairs.names])
+    positions = np.array([index_of[name] for name in pairs.names])
     return replace(
-        pairs, pictures=tuple(labelled.paths), names=labelled.photos, left=at[pairs.left], right=at[pairs.right]
+        pairs,
+        pictures=tuple(labelled.paths),
+        names=labelled.photos,
+        left=positions[pairs.left],
+        right=positions[pairs.right],
     )
 
 

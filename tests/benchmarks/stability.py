@@ -56,15 +56,15 @@ def main() -> None:
             photos_apart = Constraints(exclusions=same_photo_exclusions(now.photo_ids))
             after = group_faces(now, params, photos_apart, history=[before], full=full).clustering
             changed = np.flatnonzero(after.labels[: len(old)] != before.labels)
-            apart = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
-            near = apart.min(axis=1, initial=np.inf) <= params.threshold
+            distances = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
+            near = distances.min(axis=1, initial=np.inf) <= params.threshold
             eventful += bool(len(changed))
             near_changes += int(near.sum())
             far_changes += int((~near).sum())
             if len(changed):
                 moves = [
                     (i, before.labels[i], after.labels[i], f"{d:.2f}")
-                    for i, d in zip(changed, apart.min(axis=1), strict=True)
+                    for i, d in zip(changed, distances.min(axis=1), strict=True)
                 ]
                 listed = ", ".join(f"face {i} from {before_} to {after_} ({d})" for i, before_, after_, d in moves[:5])
                 changes.append(f"{name}, photo {photo}, {len(changed)} faces: {listed}{', …' * (len(moves) > 5)}")

@@ -207,7 +207,7 @@ def test_the_shell_completes_names(library: Library) -> None:
         completed = run(env=words | {"COMP_WORDS": f"faceclust {command} an"}).stdout
         assert completed.splitlines() == ["plain,'Anna Maria'"], command
     for shell, word in (("zsh", "2"), ("fish", "an")):  # these shells quote the names themselves
-        asked = {"_FACECLUST_COMPLETE": f"{shell}_complete", "COMP_WORDS": "faceclust find an", "COMP_CWORD": word}
-        output = run(env=words | asked).stdout
+        env = {"_FACECLUST_COMPLETE": f"{shell}_complete", "COMP_WORDS": "faceclust find an", "COMP_CWORD": word}
+        output = run(env=words | env).stdout
         assert "Anna Maria" in output and "'" not in output
     assert run(env=words | {"COMP_WORDS": "faceclust find x", "FACECLUST_LIBRARY": "/none"}).stdout.strip() == ""

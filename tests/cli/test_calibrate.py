@@ -45,8 +45,8 @@ def test_calibrated_threshold_is_used_until_reset(synthetic_library: Library) ->
     assert read_threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
     done = run("calibrate", "-l", root)
     assert done.returncode == 0 and f"wrote {synthetic_library.home.config_file}" in done.stderr
-    (kept,) = tomllib.loads(synthetic_library.home.config_file.read_text())["calibration"].values()
-    found = kept["threshold"]
+    (saved,) = tomllib.loads(synthetic_library.home.config_file.read_text())["calibration"].values()
+    found = saved["threshold"]
     assert f"threshold {found:g}\n  below" in done.stdout and found > 1.1
     assert read_threshold("cluster", "-l", root, "--dry-run") == (found, True)
     assert read_threshold("cluster", "-l", root, "--dry-run", "--threshold", "auto") == (found, True)

@@ -165,13 +165,15 @@ def test_config_prints_the_settings_and_their_files_as_toml(
 ) -> None:
     user_file.write_text("[cluster]\nthreshold = 1.05\nmin-size = 3\n[find]\nwith = ['Änne \"A\"']")
     library_file.write_text("[cluster]\nthreshold = 1.2")
-    shown = run_checked("config", "-l", library.root)
-    assert str(user_file) in shown and str(library_file) in shown
-    assert "threshold = 1.2  # library" in shown and "min-size = 3  # yours" in shown
-    assert tomllib.loads(shown) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
-    everything = tomllib.loads(run_checked("config", "--all", "-l", library.root))
+    output = run_checked("config", "-l", library.root)
+    assert str(user_file) in output and str(library_file) in output
+    assert "threshold = 1.2  # library" in output and "min-size = 3  # yours" in output
+    assert tomllib.loads(output) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
+    all_settings = tomllib.loads(run_checked("config", "--all", "-l", library.root))
     groups = ("cache", "evaluate", "models")  # their tables contain those of their commands
-    assert {name: table for name, table in everything.items() if table and name not in groups} == tomllib.loads(shown)
+    assert {name: table for name, table in all_settings.items() if table and name not in groups} == tomllib.loads(
+        output
+    )
     record = json.loads(run_checked("config", "--json", "-l", library.root))
     assert {"command": "cluster", "option": "threshold", "value": 1.2, "file": str(library_file)} in record["settings"]
     assert record["files"] == {"yours": str(user_file), "library": str(library_file)}

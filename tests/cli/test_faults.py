@@ -101,42 +101,46 @@ def test_a_full_disk(
     assert read_rows(photos) == uninterrupted_rows
 
 
-@pytest.mark.parametrize("gone", ["", "2"])
+@pytest.mark.parametrize("unmounted", ["", "2"])
 def test_a_disk_unmounted_during_a_scan(
-    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], gone: str
+    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], unmounted: str
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(large_library, data)
     photos = mount(tmp_path / "photos", "--bind", data)
-    if gone:
+    if unmounted:
         (tmp_path / "on the other disk").mkdir()
-        for photo in (data / gone).iterdir():
+        for photo in (data / unmounted).iterdir():
             photo.rename(tmp_path / "on the other disk" / photo.name)
-        mount(photos / gone, "--bind", tmp_path / "on the other disk")
+        mount(photos / unmounted, "--bind", tmp_path / "on the other disk")
     with disturb_scan(photos) as stderr:
-        unmount(photos / gone)
-    assert f"{photos / gone}: its photos are gone" in stderr[0] if gone else f"error: {photos} is gone" in stderr[0]
-    assert list((photos / gone).iterdir()) == []  # the disk would hide a file written here
-    if gone:
-        mount(photos / gone, "--bind", tmp_path / "on the other disk")
+        unmount(photos / unmounted)
+    assert (
+        f"{photos / unmounted}: its photos are gone" in stderr[0]
+        if unmounted
+        else f"error: {photos} is gone" in stderr[0]
+    )
+    assert list((photos / unmounted).iterdir()) == []  # the disk would hide a file written here
+    if unmounted:
+        mount(photos / unmounted, "--bind", tmp_path / "on the other disk")
     else:
         mount(photos, "--bind", data)
     result = scan_again(photos)
-    assert result["unchanged"] == 20 if gone else result["unchanged"] >= 10  # type: ignore[operator]
+    assert result["unchanged"] == 20 if unmounted else result["unchanged"] >= 10  # type: ignore[operator]
     assert read_rows(photos) == uninterrupted_rows
 
 
-@pytest.mark.parametrize("where", ["", "2019"])
-def test_a_read_only_folder(tmp_path: Path, mount: Mount, where: str) -> None:
+@pytest.mark.parametrize("subfolder", ["", "2019"])
+def test_a_read_only_folder(tmp_path: Path, mount: Mount, subfolder: str) -> None:
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
-    expected, before = scan_copy(photos), sorted((photos / where).rglob("*"))
-    mount(photos / where, "-o", "bind,ro", photos / where)
+    expected, before = scan_copy(photos), sorted((photos / subfolder).rglob("*"))
+    mount(photos / subfolder, "-o", "bind,ro", photos / subfolder)
     result = scan_again(photos)
     assert (result["scanned"], result["unsaved"], result["notes"]) == (5, 0, [])
-    assert sorted((photos / where).rglob("*")) == before
+    assert sorted((photos / subfolder).rglob("*")) == before
     assert read_rows(photos) == expected
-    unmount(photos / where)
+    unmount(photos / subfolder)
     assert scan_again(photos)["unchanged"] == 5
     assert read_rows(photos) == expected
 
@@ -177,8 +181,8 @@ def test_a_clock_running_backwards(tmp_path: Path) -> None:
     assert scan_again(photos)["unchanged"] == 5
 
 
-@pytest.mark.parametrize("how", ["replaced", "rewritten"])
-def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("change", ["replaced", "rewritten"])
+def test_a_photo_changed_while_it_is_read(tmp_path: Path, change: str) -> None:
     photos, new = tmp_path / "photos", tmp_path / "new.jpg"
     make_library(photos, photos_each=1)
     save_photo(make_variant(COLLINS, 3), new)
@@ -198,7 +202,7 @@ def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
         "    data = real[1](file, size)\n"
         "    if file in files:\n"
         "        files.remove(file)\n"
-        f"        if {how == 'replaced'}:\n"
+        f"        if {change == 'replaced'}:\n"
         "            os.replace(new, photo)\n"
         "        else:\n"
         "            shutil.copyfile(new, photo)\n"

@@ -281,17 +281,17 @@ def test_scan_with_an_incompatible_model_ends_with_one_line(model_folder: Path, 
 def test_terminal_is_asked_for_a_folder_to_calibrate_on(
     model_folder: Path, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    prompts: list[str] = []
 
-    def answer(text: str, *given: object, **more: object) -> str:
-        asked.append(text)
+    def answer(text: str, *arguments: object, **options: object) -> str:
+        prompts.append(text)
         return str(people)
 
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(click, "prompt", answer)
     run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")
-    assert len(asked) == 1 and "<person>/<photo>" in asked[0]
+    assert len(prompts) == 1 and "<person>/<photo>" in prompts[0]
     clear_pack_cache()
     assert load_pack("my").radius_source == "measured"
 

@@ -63,20 +63,20 @@ def expect_success(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("umask", "apart"), [(0, False), (0o777, True)], ids=["0", "777 and a cache folder"])
-def test_files_are_private_whatever_the_umask(user_sandbox: tuple[Path, Run], umask: int, apart: bool) -> None:
+@pytest.mark.parametrize(("umask", "with_cache_dir"), [(0, False), (0o777, True)], ids=["0", "777 and a cache folder"])
+def test_files_are_private_whatever_the_umask(user_sandbox: tuple[Path, Run], umask: int, with_cache_dir: bool) -> None:
     base, run = user_sandbox
     photos, before = base / "photos", set(base.rglob("*"))
-    chosen = ["--cache-dir", base / "deep" / "caches"] if apart else []
+    chosen = ["--cache-dir", base / "deep" / "caches"] if with_cache_dir else []
     expect_success(run("scan", photos, "-j", "1", *chosen, umask=umask))
     expect_success(run("cluster", umask=umask))
     expect_success(run("name", "1", "Anna", umask=umask))
     expect_success(run("report", "-o", base / "home/out.html", umask=umask))  # writes face pictures
-    made = set(base.rglob("*")) - before - {base / "home/out.html"}
-    assert {"people.jsonl", "clusters.parquet", "lock", "last-library"} < {path.name for path in made}
-    assert any(path.suffix == ".jpg" for path in made)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_dir()} == {0o700}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
+    created = set(base.rglob("*")) - before - {base / "home/out.html"}
+    assert {"people.jsonl", "clusters.parquet", "lock", "last-library"} < {path.name for path in created}
+    assert any(path.suffix == ".jpg" for path in created)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in created if path.is_dir()} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in created if path.is_file()} == {0o600}
 
 
 def test_a_library_without_write_permission_needs_no_option(user_sandbox: tuple[Path, Run]) -> None:
@@ -125,9 +125,9 @@ def test_the_cache_folder_holds_everything_and_is_remembered(user_sandbox: tuple
     assert read_times_and_modes(photos) == before
     assert {path.parent.parent for path in caches.rglob("people.jsonl")} == {caches}
     caches.rename(base / "away")
-    gone = run("people", "-l", photos)
-    assert gone.returncode == 1 and "mounted" in gone.stderr
-    assert f"the cache directory {caches} of the library {photos} is missing" in gone.stderr
+    without_cache = run("people", "-l", photos)
+    assert without_cache.returncode == 1 and "mounted" in without_cache.stderr
+    assert f"the cache directory {caches} of the library {photos} is missing" in without_cache.stderr
     assert run("scan", photos).returncode == 1 and read_times_and_modes(photos) == before
     inside = run("scan", photos, "--cache-dir", photos / "2019")
     assert inside.returncode == 2 and "lies in the library" in inside.stderr

@@ -31,8 +31,8 @@ def test_large_libraries_get_an_estimate_beforehand(monkeypatch: pytest.MonkeyPa
         def __init__(self) -> None:
             self.messages: list[str] = []
 
-        def start(self, what: str, total: int | None, unit: str = "") -> None:
-            self.messages.append(what)
+        def start(self, stage: str, total: int | None, unit: str = "") -> None:
+            self.messages.append(stage)
 
         def note(self, message: str) -> None:
             self.messages.append(message)

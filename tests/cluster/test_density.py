@@ -276,8 +276,8 @@ def test_progress_counts_every_face() -> None:
             self.stages: list[list[Any]] = []
             self.open = 0
 
-        def start(self, what: str, total: int | None, unit: str = "") -> None:
-            self.stages.append([what, total, 0])
+        def start(self, stage: str, total: int | None, unit: str = "") -> None:
+            self.stages.append([stage, total, 0])
             self.open += 1
 
         def advance(self, steps: int = 1, **counts: int) -> None:

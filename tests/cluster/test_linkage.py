@@ -82,7 +82,7 @@ def exact_average_linkage(points: np.ndarray, threshold: Fraction, constraints: 
         for other in sorted(group.tolist())[1:]:
             members[int(group.min())] += members.pop(other)
     squared = ((points[:, None].astype(int) - points[None].astype(int)) ** 2).sum(axis=2)
-    held = {
+    exclusions_of = {
         name: {k for k, group in enumerate(constraints.exclusions) if set(group.tolist()) & set(faces)}
         for name, faces in members.items()
     }
@@ -92,12 +92,14 @@ def exact_average_linkage(points: np.ndarray, threshold: Fraction, constraints: 
 
     distances = {(a, b): distance(a, b) for a in members for b in members if a < b}
     while True:
-        allowed = [(d, a, b) for (a, b), d in distances.items() if d <= threshold and not held[a] & held[b]]
+        allowed = [
+            (d, a, b) for (a, b), d in distances.items() if d <= threshold and not exclusions_of[a] & exclusions_of[b]
+        ]
         if not allowed:
             break
         _, a, b = min(allowed)
         members[a] += members.pop(b)
-        held[a] |= held.pop(b)
+        exclusions_of[a] |= exclusions_of.pop(b)
         distances = {pair: d for pair, d in distances.items() if not {a, b} & set(pair)}
         distances |= {(min(a, c), max(a, c)): distance(a, c) for c in members if c != a}
     labels = np.empty(len(points), np.int64)
@@ -201,7 +203,7 @@ def exhaustive_linkage(points: np.ndarray, threshold: float, method: str, constr
         for other in group:
             if other != first:
                 members[first] += members.pop(other)
-    held = {
+    exclusions_of = {
         name: {number for number, group in enumerate(constraints.exclusions) if set(group) & set(faces)}
         for name, faces in members.items()
     }
@@ -210,13 +212,13 @@ def exhaustive_linkage(points: np.ndarray, threshold: float, method: str, constr
             (between(distances[np.ix_(members[a], members[b])]), a, b)
             for a in members
             for b in members
-            if a < b and not held[a] & held[b]
+            if a < b and not exclusions_of[a] & exclusions_of[b]
         ]
         if not pairs or min(pairs)[0] > threshold:
             break
         _, a, b = min(pairs)
         members[a] += members.pop(b)
-        held[a] |= held.pop(b)
+        exclusions_of[a] |= exclusions_of.pop(b)
     labels = np.empty(len(points), np.int64)
     for name, faces in members.items():
         labels[faces] = min(faces) if name not in faces else name

@@ -35,8 +35,8 @@ def make_faces(points: list[float] | np.ndarray, low: list[int], ids: list[int] 
     return replace(make_table(points, [f"{i:016x}" for i in ids] if ids else None), quality=quality)
 
 
-def group_labels(some: FaceTable, constraints: Constraints | None = None, **choices: object) -> list[int]:
-    return group_faces(some, ClusterParams(**choices), constraints or Constraints()).clustering.labels.tolist()  # type: ignore[arg-type]
+def group_labels(table: FaceTable, constraints: Constraints | None = None, **choices: object) -> list[int]:
+    return group_faces(table, ClusterParams(**choices), constraints or Constraints()).clustering.labels.tolist()  # type: ignore[arg-type]
 
 
 BRIDGE = [0, 0.02, 1.2, 1.22, 0.6, 0.65]
@@ -54,8 +54,8 @@ def test_every_algorithm_adds_low_quality_faces_last(algorithm: str) -> None:
     axes = np.eye(8)
     good = np.repeat(3 * axes[:2], [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
     low = [3 * axes[0] + 0.5 * axes[5], 3 * axes[1] + 0.5 * axes[5], 9 * axes[6], 9 * axes[6]]
-    some = make_faces(np.concatenate([good, low]), [10, 11, 12, 13])
-    assert group_labels(some, algorithm=algorithm) == [1] * 6 + [2] * 4 + [1, 2, 3, 3]
+    table = make_faces(np.concatenate([good, low]), [10, 11, 12, 13])
+    assert group_labels(table, algorithm=algorithm) == [1] * 6 + [2] * 4 + [1, 2, 3, 3]
 
 
 def test_remaining_low_quality_faces_form_groups_at_a_stricter_threshold() -> None:
@@ -75,10 +75,10 @@ def test_people_with_only_low_quality_photos_form_groups(algorithm: str, monkeyp
     rng = np.random.default_rng(0)
     person = np.repeat(np.arange(40), 8)
     points = np.eye(128)[person] + 0.02 * rng.normal(size=(320, 128))
-    some = make_faces(points, np.flatnonzero(person < 4).tolist())
-    free = group_faces(some, ClusterParams(algorithm=algorithm, min_quality=0), Constraints())
+    table = make_faces(points, np.flatnonzero(person < 4).tolist())
+    free = group_faces(table, ClusterParams(algorithm=algorithm, min_quality=0), Constraints())
     for history in ([], [free.clustering]):  # from scratch, and after an earlier version
-        found = group_faces(some, ClusterParams(algorithm=algorithm), Constraints(), history=history)
+        found = group_faces(table, ClusterParams(algorithm=algorithm), Constraints(), history=history)
         assert canonicalise(found.clustering.labels) == canonicalise(person)
 
 
@@ -99,9 +99,9 @@ def test_groups_of_low_quality_faces_stay_and_take_in_more_of_them() -> None:
 
 def test_confirmed_faces_are_never_left_out() -> None:
     links = Constraints([np.array([0, 1])], [], np.array([3]))
-    some = make_faces([0, 9, 0.1, 20, 20.1], [0, 1, 2, 3, 4])
-    assert select_low_quality(some.quality, 0.5, links).tolist() == [False, False, True, False, True]
-    assert group_labels(some, links) == [1, 1, 1, 2, 2]
+    table = make_faces([0, 9, 0.1, 20, 20.1], [0, 1, 2, 3, 4])
+    assert select_low_quality(table.quality, 0.5, links).tolist() == [False, False, True, False, True]
+    assert group_labels(table, links) == [1, 1, 1, 2, 2]
 
 
 def test_two_low_quality_faces_of_a_photo_join_two_people() -> None:
@@ -124,9 +124,9 @@ def test_low_quality_faces_do_not_change_the_groups_of_good_ones(seed: int, n: i
     rng = np.random.default_rng(seed)
     points, low = make_people(seed, n), rng.random(n) < share
     photo = rng.integers(0, n, n).astype(str)
-    some = replace(make_faces(points, np.flatnonzero(low).tolist()), photo_ids=photo)
+    table = replace(make_faces(points, np.flatnonzero(low).tolist()), photo_ids=photo)
     exclusions = same_photo_exclusions(photo) if photos else []
-    found = np.array(group_labels(some, Constraints(exclusions=exclusions)))
+    found = np.array(group_labels(table, Constraints(exclusions=exclusions)))
     good = np.flatnonzero(~low)
     alone = Constraints(exclusions=exclusions).restrict_to(good)
     expected = np.array(group_labels(make_faces(points[good], []), alone, min_quality=0.0), int)
@@ -145,19 +145,19 @@ def test_low_quality_faces_do_not_change_the_groups_of_good_ones(seed: int, n: i
         squared = ((points[group].astype(float) - points[face]) ** 2).sum(axis=1).mean()
         scatter = ((points[group].astype(float) - points[group].mean(axis=0, dtype=float)) ** 2).sum(axis=1).mean()
         assert squared - 0.5 * scatter <= 1.1 + 1e-4
-    again = group_faces(some, ClusterParams(), Constraints(exclusions=exclusions[::-1])).clustering
+    again = group_faces(table, ClusterParams(), Constraints(exclusions=exclusions[::-1])).clustering
     assert again.labels.tolist() == found.tolist()
 
 
-def make_history(some: FaceTable) -> list[Clustering]:
-    return [group_faces(some, ClusterParams(), Constraints()).clustering]
+def make_history(table: FaceTable) -> list[Clustering]:
+    return [group_faces(table, ClusterParams(), Constraints()).clustering]
 
 
 def test_a_group_with_more_scatter_takes_in_faces_from_farther_away() -> None:
     # The mean squared distance is 1.15, half of the group's scatter 0.125.
-    some = make_faces(np.array([[0, 0.5], [0, -0.5], [0.95, 0]]), [2])
-    assert group_labels(some) == [1, 1, 1]
-    assert group_labels(some, second_pass=False) == [1, 1, -1]
+    table = make_faces(np.array([[0, 0.5], [0, -0.5], [0.95, 0]]), [2])
+    assert group_labels(table) == [1, 1, 1]
+    assert group_labels(table, second_pass=False) == [1, 1, -1]
 
 
 def test_a_low_quality_face_stays_in_its_earlier_group() -> None:
@@ -190,8 +190,8 @@ def test_new_low_quality_faces_join_and_earlier_ones_stay() -> None:
 
 
 def test_a_lone_low_quality_face_is_compared_again_only_near_a_new_face() -> None:
-    some = make_faces([0, 0.02, 0.04, 1.3], [3], [0, 1, 2, 3])
-    before = make_history(some)
+    table = make_faces([0, 0.02, 0.04, 1.3], [3], [0, 1, 2, 3])
+    before = make_history(table)
     assert before[0].labels.tolist() == [1, 1, 1, -1]
     nearer = make_faces([0, 0.02, 0.04, 1.3, 0.6], [3], [0, 1, 2, 3, 4])
     after = group_faces(nearer, ClusterParams(), Constraints(), history=before).clustering
@@ -207,13 +207,13 @@ def test_a_lone_low_quality_face_is_compared_again_only_near_a_new_face() -> Non
 
 
 def test_a_low_quality_face_leaves_its_group_under_a_constraint_and_returns_without_it() -> None:
-    some = make_faces([0, 0.02, 0.5], [2])
-    before = make_history(some)
+    table = make_faces([0, 0.02, 0.5], [2])
+    before = make_history(table)
     assert before[0].labels.tolist() == [1, 1, 1]
     different = Constraints(exclusions=[np.array([0, 2])])
-    removed = group_faces(some, ClusterParams(), different, history=before).clustering
+    removed = group_faces(table, ClusterParams(), different, history=before).clustering
     assert removed.labels.tolist() == [1, 1, -1]
-    returned = group_faces(some, ClusterParams(), Constraints(), history=[removed, *before])
+    returned = group_faces(table, ClusterParams(), Constraints(), history=[removed, *before])
     assert not returned.full_reason and returned.clustering.labels.tolist() == [1, 1, 1]
 
 
@@ -229,9 +229,9 @@ def test_at_most_a_fifth_of_the_faces_is_left_out_the_worst_ones(monkeypatch: py
 
 
 def test_another_minimum_quality_clusters_from_scratch() -> None:
-    some = make_faces(BRIDGE, [4, 5])
-    again = group_faces(some, ClusterParams(min_quality=0.05), Constraints(), history=make_history(some))
+    table = make_faces(BRIDGE, [4, 5])
+    again = group_faces(table, ClusterParams(min_quality=0.05), Constraints(), history=make_history(table))
     assert again.full_reason == "the options have changed"
     for invalid in (-0.1, 1.1, float("nan")):
         with pytest.raises(UsageError, match="must be from 0 to 1"):
-            group_faces(some, ClusterParams(min_quality=invalid), Constraints())
+            group_faces(table, ClusterParams(min_quality=invalid), Constraints())

@@ -21,10 +21,10 @@ def make_line(*places: float) -> np.ndarray:
     return np.array([[place] for place in places], np.float32)
 
 
-def find_parts(points: np.ndarray, links: list[list[int]], known: list[int]) -> list[int]:
+def find_parts(points: np.ndarray, links: list[list[int]], earlier: list[int]) -> list[int]:
     constraints = Constraints([np.array(link) for link in links])
-    clusters = group(points, Constraints([*constraints.must_link, *groups_of(np.array(known))]))
-    return canonicalise(parts_of(points, clusters, constraints, np.array(known)))
+    clusters = group(points, Constraints([*constraints.must_link, *groups_of(np.array(earlier))]))
+    return canonicalise(parts_of(points, clusters, constraints, np.array(earlier)))
 
 
 def test_without_links_parts_are_the_clusters() -> None:

@@ -115,9 +115,13 @@ def test_cluster_uses_the_calibrated_threshold(library_and_truth: tuple[Library,
     assert not library.home.config_file.exists() and found.threshold > 1.1
     library.home.config_file.write_text("# mine\n[report]\nfaces = 8 # few\n")
     assert library.calibrate().calibrated == found
-    kept = library.calibration
-    assert kept is not None and (kept.threshold, kept.people, kept.far) == (found.threshold, 40, 0.001)
-    assert kept.made == datetime.date.today()
+    calibration = library.calibration
+    assert calibration is not None and (calibration.threshold, calibration.people, calibration.far) == (
+        found.threshold,
+        40,
+        0.001,
+    )
+    assert calibration.made == datetime.date.today()
     assert library.home.config_file.read_text().startswith("# mine\n[report]\nfaces = 8 # few\n")
     assert Library(library.root).cluster().clustering.params.threshold == found.threshold
     assert library.cluster("auto", dry_run=True).clustering.params.threshold == found.threshold
@@ -153,8 +157,8 @@ def test_distance_histogram_counts_all_pairs() -> None:
     same, different = [], []
     for i in range(40):
         for j in range(i):
-            apart = float(((points[i].astype(float) - points[j]) ** 2).sum())
-            (same if persons[i] == persons[j] else different).append(apart)
+            distance = float(((points[i].astype(float) - points[j]) ** 2).sum())
+            (same if persons[i] == persons[j] else different).append(distance)
     assert found.same.tolist() == np.histogram(same, found.edges)[0].tolist()
     assert found.different.tolist() == np.histogram(different, found.edges)[0].tolist()
     assert found.same.sum() + found.different.sum() == 40 * 39 // 2

@@ -39,7 +39,7 @@ def find_radius_on(units: np.ndarray, persons: np.ndarray, monkeypatch: pytest.M
         np.ones(n, np.float32),
         np.ones(n, np.float32),
     )
-    monkeypatch.setattr(radius, "find_main_faces", lambda *given, **more: faces)
+    monkeypatch.setattr(radius, "find_main_faces", lambda *arguments, **options: faces)
     photos = LabelledPhotos(Path("some"), tuple(f"{person}/{i:05d}.jpg" for i, person in enumerate(persons)))
     return find_radius(photos, load_pack("dlib"))
 

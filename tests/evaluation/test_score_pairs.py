@@ -163,9 +163,11 @@ def test_aligned_crops_are_not_detected_again(tmp_path: Path, crops: list[bytes]
     # A chip cut from the crop equals the one cut from the whole portrait, except for resampling.
     pixels = np.asarray(load_portrait(COLLINS).resize((360, 360)))
     analyser = FaceAnalyser(pack)
-    whole = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
-    apart = pack.embedder.radius * (whole[0] / np.linalg.norm(whole) - faces.chip[0] / np.linalg.norm(faces.chip[0]))
-    assert (apart**2).sum() < 1.1
+    vectors = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
+    distance = pack.embedder.radius * (
+        vectors[0] / np.linalg.norm(vectors) - faces.chip[0] / np.linalg.norm(faces.chip[0])
+    )
+    assert (distance**2).sum() < 1.1
 
 
 def test_measurements_are_cached_for_pictures_in_memory(crops: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:

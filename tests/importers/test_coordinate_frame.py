@@ -24,9 +24,9 @@ def make_names(
     )
 
 
-def choose(photo_names: PhotoNames, known: PhotoInfo, faces: list[Box], usual: Frame | None = None) -> FrameChoice:
+def choose(photo_names: PhotoNames, photo: PhotoInfo, faces: list[Box], usual: Frame | None = None) -> FrameChoice:
     frames = {(photo_names.source, photo_names.scheme): usual} if usual else {}
-    return choose_interpretation(photo_names, known, faces, interpret_boxes(photo_names, known, faces), frames)
+    return choose_interpretation(photo_names, photo, faces, interpret_boxes(photo_names, photo, faces), frames)
 
 
 def test_boxes_that_fit_both_frames_need_the_usual_frame() -> None:

@@ -103,13 +103,13 @@ def test_a_scattered_group_counts_less_than_a_compact_one_of_its_size() -> None:
 def test_faces_similar_to_a_named_person_are_shown_together_beside_them() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", 2: "b1 b2 b3"}, alone="a7 a8 a9 c1")
     world.noise |= {"a7": 0.7, "a8": 0.8, "a9": 0.9}
-    also, who = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")))
+    also, open_question = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")))
     assert (also.kind, also.names, {candidate.faces[0] for candidate in also.candidates}) == (
         QuestionKind.ALSO,
         ("Anna",),
         {"a7", "a8", "a9"},
     )
-    assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
+    assert (open_question.kind, open_question.candidates[0].groups) == (QuestionKind.WHO, (2,))
     probabilities = [candidate.probability for candidate in also.candidates]
     assert probabilities == sorted(probabilities, reverse=True)
     small = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")), max_candidates=2)
@@ -121,8 +121,8 @@ def test_a_probable_group_is_asked_about_beside_the_person_and_alone() -> None:
     (also,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")))
     assert (also.kind, also.candidates[0].groups, also.expected_gain) == (QuestionKind.ALSO, (2,), 5)
     # After skipping it, the planner still asks who the group is.
-    (who,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")), also)
-    assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
+    (open_question,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")), also)
+    assert (open_question.kind, open_question.candidates[0].groups) == (QuestionKind.WHO, (2,))
 
 
 def test_rejected_people_and_people_on_the_same_photo_are_not_proposed() -> None:

@@ -76,13 +76,13 @@ def test_faces_of_the_library_keep_their_names_and_photos_are_not_decoded(
 ) -> None:
     monkeypatch.setattr("faceclust.library.photo_faces._MAX_HASHED_BYTES", 0)  # no file is hashed to find copies
     library, group, faces = collins
-    shown = sorted(faces)[:2]
-    library.name(faces, COLLINS, confirmed=shown)
+    confirmed = sorted(faces)[:2]
+    library.name(faces, COLLINS, confirmed=confirmed)
     for face in faces:
         occurrence = library.occurrences_of[face][0]
         found = {other.face_id: other for other in identify_one(library, library.root / occurrence.photo)}[face]
         assert found.name == COLLINS and found.group == group
-        assert found.how is (IdentificationStatus.CONFIRMED if face in shown else IdentificationStatus.SUGGESTED)
+        assert found.how is (IdentificationStatus.CONFIRMED if face in confirmed else IdentificationStatus.SUGGESTED)
         assert found.distance is not None and found.distance > 0  # a face is not compared with itself
 
 

@@ -69,8 +69,8 @@ def test_changed_photos_are_rescanned_and_deleted_ones_dropped(library: Library)
 
 
 def test_bad_photos_are_skipped_once_with_a_reason(library: Library) -> None:
-    whole = (library.root / "2019/collins-0.jpg").read_bytes()
-    bad = {"empty.jpg": b"", "text.png": b"no photo", "cut.jpg": whole[: len(whole) // 2]}
+    photo = (library.root / "2019/collins-0.jpg").read_bytes()
+    bad = {"empty.jpg": b"", "text.png": b"no photo", "cut.jpg": photo[: len(photo) // 2]}
     for name, content in bad.items():
         (library.root / name).write_bytes(content)
     result = library.scan(workers=0)
@@ -202,9 +202,9 @@ def test_the_names_of_a_nested_library_stay_in_the_enclosing_one(tmp_path: Path)
     part = Library(tmp_path / "photos/2019")
     part.scan(workers=0)
     part.name([occurrence.face_id for occurrence in part.occurrences if "collins" in occurrence.photo], COLLINS)
-    whole = Library(tmp_path / "photos")
-    assert whole.scan(workers=0).unchanged == 2
-    assert [person.name for person in whole.people()] == [COLLINS]
+    outer = Library(tmp_path / "photos")
+    assert outer.scan(workers=0).unchanged == 2
+    assert [person.name for person in outer.people()] == [COLLINS]
 
 
 def test_a_library_that_becomes_read_only_keeps_its_names(

@@ -53,8 +53,8 @@ def map_groups(*persons: Person) -> dict[str, int]:
 
 def mean_squared_distance(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
     """The mean squared L2 over all pairs, by definition."""
-    at = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
-    return float(np.mean([((at[x] - at[y]) ** 2).sum() for x in a for y in b]))
+    embedding_of = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
+    return float(np.mean([((embedding_of[x] - embedding_of[y]) ** 2).sum() for x in a for y in b]))
 
 
 def test_a_face_of_another_person_is_an_outlier_unless_confirmed() -> None:

@@ -124,9 +124,9 @@ def test_sheets_have_the_pictures_in_order() -> None:
         Image.new("RGB", (160, 160), colour).save(out, "JPEG", quality=95)
         pictures[face] = out.getvalue()
     pictures["005"] = b"no picture"
-    sheets, shown = make_sheets([*colours, "gone"], pictures, 64)
-    assert shown == colours.keys() - {"005"} and len(sheets) == 2
-    for cell, face in enumerate(sorted(shown)):
+    sheets, shown_faces = make_sheets([*colours, "gone"], pictures, 64)
+    assert shown_faces == colours.keys() - {"005"} and len(sheets) == 2
+    for cell, face in enumerate(sorted(shown_faces)):
         sheet = Image.open(io.BytesIO(sheets[cell // CELLS_PER_ROW**2]))
         column, row = cell % CELLS_PER_ROW, cell % CELLS_PER_ROW**2 // CELLS_PER_ROW
         got = np.array(sheet)[row * 64 + 2 : row * 64 + 62, column * 64 + 2 : column * 64 + 62].astype(int)
@@ -205,8 +205,8 @@ def browser(_chromium: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome
     # The tests read the canvas often: not the page's fault.
     assert [entry for entry in _chromium.get_log("browser") if "willReadFrequently" not in entry["message"]] == []
     sent = [json.loads(entry["message"])["message"] for entry in _chromium.get_log("performance")]
-    asked = {event["params"]["request"]["url"] for event in sent if event["method"] == "Network.requestWillBeSent"}
-    assert asked and all(url.startswith(("data:image/jpeg;base64,", page)) for url in asked)
+    requested = {event["params"]["request"]["url"] for event in sent if event["method"] == "Network.requestWillBeSent"}
+    assert requested and all(url.startswith(("data:image/jpeg;base64,", page)) for url in requested)
 
 
 def set_size(driver: webdriver.Chrome, width: int, height: int) -> None:
@@ -297,13 +297,19 @@ def test_a_click_selects_a_face_and_links_its_photo(browser: webdriver.Chrome) -
 
 def test_the_wheel_zooms_at_the_pointer(browser: webdriver.Chrome) -> None:
     point = person_points("Anna")[0]
-    before, at = read_view(browser)[0], to_screen(browser, point)
+    before, pointer = read_view(browser)[0], to_screen(browser, point)
     point_at(browser, point)
     rect = find_canvas(browser).rect
-    event = {"type": "mouseWheel", "x": rect["x"] + at[0], "y": rect["y"] + at[1], "deltaX": 0, "deltaY": -400}
+    event = {
+        "type": "mouseWheel",
+        "x": rect["x"] + pointer[0],
+        "y": rect["y"] + pointer[1],
+        "deltaX": 0,
+        "deltaY": -400,
+    }
     browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
     WebDriverWait(browser, 5).until(lambda driver: read_view(driver)[0] > before * 1.3)
-    assert to_screen(browser, point) == pytest.approx(at, abs=2)
+    assert to_screen(browser, point) == pytest.approx(pointer, abs=2)
 
 
 def test_dragging_moves_the_map(browser: webdriver.Chrome) -> None:
@@ -318,7 +324,7 @@ def test_two_fingers_zoom(browser: webdriver.Chrome) -> None:
     rect = find_canvas(browser).rect
     middle = rect["x"] + rect["width"] / 2, rect["y"] + rect["height"] / 2
     for kind, away in (("touchStart", 40), ("touchMove", 80), ("touchMove", 120), ("touchEnd", 0)):
-        fingers = [{"x": middle[0] + way * away, "y": middle[1], "id": i} for i, way in enumerate((-1, 1))]
+        fingers = [{"x": middle[0] + direction * away, "y": middle[1], "id": i} for i, direction in enumerate((-1, 1))]
         event = {"type": kind, "touchPoints": [] if kind == "touchEnd" else fingers}
         browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
     assert read_view(browser)[0] == pytest.approx(3, rel=0.2)

@@ -26,8 +26,8 @@ def make_person(name: str | None, faces: str, confirmed: str = "") -> Person:
     return Person(f"id of {name}", name, tuple(faces.split()), frozenset(confirmed.split()), (1,))
 
 
-def make_subject(who: Person) -> Subject:
-    return Subject(frozenset(who.face_ids), who.confirmed)
+def make_subject(person: Person) -> Subject:
+    return Subject(frozenset(person.face_ids), person.confirmed)
 
 
 ANNA = make_person("Anna", "a1 a2 a3 a5", "a1 a2")

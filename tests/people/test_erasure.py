@@ -51,8 +51,8 @@ class Forgotten:
 def forget(events: Sequence[Event], name: str, faces: str | None = None) -> Forgotten:
     """Forget a person as the library does; `faces` replaces the faces with that name."""
     key = person_key(name)
-    gone = frozenset(find_journal_person(events, key, own_id).faces if faces is None else faces)
-    erasure = plan_erasure(events, key, gone, own_id)
+    forgotten = frozenset(find_journal_person(events, key, own_id).faces if faces is None else faces)
+    erasure = plan_erasure(events, key, forgotten, own_id)
     content = b"".join(encode_record(to_record(event)) for event in events)
     left = erasure.apply(content)
     assert erasure.apply(left) == left
@@ -60,7 +60,11 @@ def forget(events: Sequence[Event], name: str, faces: str | None = None) -> Forg
     kept = [from_record(json.loads(line)) for line in left.splitlines()]
     places = list(PLACES.values())
     return Forgotten(
-        replay_events(events, places), replay_events([e for e in kept if e], places), gone, left, [e for e in kept if e]
+        replay_events(events, places),
+        replay_events([e for e in kept if e], places),
+        forgotten,
+        left,
+        [e for e in kept if e],
     )
 
 
@@ -263,14 +267,14 @@ def test_a_forgotten_face_has_no_name_even_if_a_later_event_names_it() -> None:
 
 def test_a_face_that_resembles_a_forgotten_one_keeps_its_name() -> None:
     taken = "2020-01-01T00:00:00"
-    gone = JournalFace("a", "h", "a.jpg", (0.1, 0.1, 0.3, 0.3), False, taken)
+    forgotten_face = JournalFace("a", "h", "a.jpg", (0.1, 0.1, 0.3, 0.3), False, taken)
     ben = FaceOccurrence("b", "b.jpg", "g", (0.1, 0.1, 0.3, 0.3), (9, 9), 1.0, 1.0, datetime.fromisoformat(taken))
     journal = [
         new_event("name", faces=(JournalFace.from_occurrence(ben, confirmed=True),), name="Ben"),
-        new_event("forget", faces=(gone,)),
+        new_event("forget", faces=(forgotten_face,)),
     ]
     assert replay_events(journal, [ben]).labels["b"].name == "Ben"
-    anna = new_event("name", faces=(gone,), name="Anna")  # from a copy of the journal
+    anna = new_event("name", faces=(forgotten_face,), name="Anna")  # from a copy of the journal
     assert replay_events([*journal, anna], [ben]).labels["b"].name == "Ben"
     # A read-only journal may still name the forgotten face: the other face is not its successor.
     assert find_changed_faces([anna, *journal], [ben]) == []
@@ -299,9 +303,9 @@ def test_content_and_box_match_with_certainty_and_a_path_possibly() -> None:
 @pytest.mark.parametrize("original_exists", [True, False])
 def test_a_moved_and_edited_photo_matches_by_time_unless_the_original_exists(original_exists: bool) -> None:
     taken_at = datetime(2020, 1, 1)
-    gone = JournalFace("a", "h", "a.jpg", (0.1, 0.1, 0.3, 0.3), False, taken_at.isoformat())
+    forgotten_face = JournalFace("a", "h", "a.jpg", (0.1, 0.1, 0.3, 0.3), False, taken_at.isoformat())
     present = FaceOccurrence("9", "b/c.jpg", "g", (0.1, 0.1, 0.3, 0.3), (9, 9), 1.0, 1.0, taken_at)
-    forgotten = ForgottenFaces([gone])
+    forgotten = ForgottenFaces([forgotten_face])
     matches = forgotten.possible_matches([present])
     expected = frozenset() if original_exists else {"9"}
     assert forgotten.confirm_matches(matches, {"g"}, lambda path: original_exists) == expected

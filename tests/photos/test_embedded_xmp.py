@@ -70,8 +70,8 @@ def test_damaged_files_raise_nothing(photos: dict[str, Path], extension: str, tm
         data = bytearray(intact)
         if number % 2:
             del data[random.integers(len(data)) :]
-        for at in random.integers(min(len(data), 4000), size=4) if len(data) else ():
-            data[at] = random.integers(256)
+        for position in random.integers(min(len(data), 4000), size=4) if len(data) else ():
+            data[position] = random.integers(256)
         path.write_bytes(data)
         for packet in read_embedded_packets(path):
             assert len(packet) <= MAX_PACKET_BYTES

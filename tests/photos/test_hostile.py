@@ -85,9 +85,9 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def patch_bytes(data: bytes, what: bytes, by: bytes, times: int = -1) -> bytes:
-    assert what in data and len(what) == len(by)
-    return data.replace(what, by, times)
+def patch_bytes(data: bytes, old: bytes, new: bytes, times: int = -1) -> bytes:
+    assert old in data and len(old) == len(new)
+    return data.replace(old, new, times)
 
 
 def jpeg_declaring(width: int, height: int) -> bytes:

@@ -58,8 +58,8 @@ def write_note(home: LibraryHome, owner: LockOwner, *, seconds_ago: float = 0) -
     home.create()
     path = home.home / "lock.owner"
     path.write_bytes(owner.encoded)
-    then = path.stat().st_mtime - seconds_ago
-    os.utime(path, (then, then))
+    written_at = path.stat().st_mtime - seconds_ago
+    os.utime(path, (written_at, written_at))
     return path
 
 

@@ -137,10 +137,10 @@ def test_photos_round_trip(
         for name in ("boxes", "scores"):
             np.testing.assert_array_equal(getattr(found, name), getattr(photo, name))
         for face, face_id in enumerate(photo.face_ids):
-            kept = face_id not in photo.forgotten
-            np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * kept)
-            assert found.quality[face] == photo.quality[face] * kept
-            np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * kept, atol=2e-3)
+            is_kept = face_id not in photo.forgotten
+            np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * is_kept)
+            assert found.quality[face] == photo.quality[face] * is_kept
+            np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * is_kept, atol=2e-3)
         # Stored again, as for a copy, the rows are identical to the last bit.
         again = photos_to_table([replace(found, ref=photo.ref)], INFO).to_pylist()
         assert again == [row for row in cache.read().to_pylist() if row["photo"] == photo.ref.name]
@@ -290,22 +290,22 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("umask", [0, 0o777], ids=oct)
 def test_files_of_a_library_are_private(tmp_path: Path, umask: int) -> None:
-    seen: set[int] = set()
+    modes: set[int] = set()
 
     def write(stream: BinaryIO) -> None:
         stream.write(b"x")
-        seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.glob("*.tmp"))
+        modes.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.glob("*.tmp"))
 
     before = os.umask(umask)
     try:
         home = LibraryHome(tmp_path)
         with home.lock():
             atomic.write_private_atomically(home.clusters, write)
-            seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
+            modes.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
         deep = atomic.make_private_folder(tmp_path / "a" / "b" / "c")
     finally:
         os.umask(before)
-    assert seen == {0o600}
+    assert modes == {0o600}
     for folder in (home.home, deep, deep.parent, deep.parent.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 

@@ -324,8 +324,10 @@ def test_damaged_packets_are_refused_or_merged_idempotently() -> None:
     merged = 0
     for _ in range(1500):
         data = bytearray(rng.choice(seeds))
-        at, other = rng.randrange(len(data)), rng.randrange(len(data))
-        data[at : at + rng.choice((0, 0, 1, 2, 60))] = rng.choice((b"", rng.choice(pieces), data[other : other + 80]))
+        position, other = rng.randrange(len(data)), rng.randrange(len(data))
+        data[position : position + rng.choice((0, 0, 1, 2, 60))] = rng.choice(
+            (b"", rng.choice(pieces), data[other : other + 80])
+        )
         try:
             once = merge_faces(bytes(data), [ANNA, BEN], SIZE).data
         except BadPacketError:

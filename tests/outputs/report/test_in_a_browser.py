@@ -280,22 +280,22 @@ def test_every_page_of_a_folder_is_reachable(_driver: webdriver.Chrome, tmp_path
         names.append(name)
     assert len(names) == len(set(names)) == 1 + 24 + 1
     pop_requested_urls(_driver)
-    seen, waiting = set(), [names[0]]
+    visited, waiting = set(), [names[0]]
     while waiting:
         name = waiting.pop()
-        seen.add(name)
+        visited.add(name)
         _driver.get((tmp_path / name).as_uri())
         for path, mark in _driver.execute_script(LINKS, tmp_path.as_uri().removeprefix("file://")):
             page, anchor = Path(path).name, mark[1:]
             assert (tmp_path / page).exists(), page
             assert not anchor or f'id="{anchor}"' in (tmp_path / page).read_text(encoding="utf-8")
-            if page not in seen and page not in waiting:
+            if page not in visited and page not in waiting:
                 waiting.append(page)
         assert _driver.execute_script("return document.images.length") > 0
         headings = _driver.execute_script(HEADINGS)
         assert headings[0] == 1 and headings.count(1) == 1
         assert all(b - a <= 1 for a, b in pairwise(headings)), name
         assert _driver.execute_script(BROKEN) == 0, name
-    assert seen == set(names)
+    assert visited == set(names)
     assert _driver.get_log("browser") == []
     assert all(url.startswith((tmp_path.as_uri(), "data:")) for url in pop_requested_urls(_driver))
