@@ -9,7 +9,7 @@ the 10 nearest faces in the embedding space that are among the 10 nearest on the
 nearest other face is the same person, for people with at least two faces, on the map and in the space.
 Methods: tsne, umap, and scikit-learn's t-SNE with the same settings.
 
-`browser` writes the page of a library of so many faces with drawn pictures and zooms with the wheel in
+`browser` writes the page of a library of FACES faces with drawn pictures and zooms with the wheel in
 headless Chromium, which draws without graphics hardware. It prints the milliseconds from a turn of the
 wheel until the pixels are drawn, the median and the worst of twenty.
 """

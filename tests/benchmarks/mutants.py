@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.mutants [--count 5000] [--seed 0] [--limit 20] [FORMAT ...]
 
-Each mutant is a small photo with seeded damage, so `mutant(FORMAT, SEED, NUMBER)` makes it again. Mutants
+Each mutant is a small photo with seeded damage, so `make_mutant(FORMAT, SEED, NUMBER)` makes it again. Mutants
 are decoded one after the other in a separate process. If it dies, or spends more than the limit (seconds)
 on one, that mutant is counted and named, and a new process continues after it. Prints a row for each
 format, and exits with 1 after a crash or a hang. A refused mutant got a reason, like any bad photo.

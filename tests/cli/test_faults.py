@@ -56,8 +56,8 @@ def read_rows(photos: Path) -> list[dict[str, object]]:
 
 
 def scan_copy(photos: Path) -> list[dict[str, object]]:
-    """The rows of an undisturbed scan of a copy."""
-    copy = photos.with_name("undisturbed")
+    """Scan a copy of the photos without interruption and return its rows."""
+    copy = photos.with_name("uninterrupted")
     shutil.copytree(photos, copy, ignore=shutil.ignore_patterns(".faceclust*"))
     Library(copy).scan(workers=0)
     return read_rows(copy)

@@ -152,7 +152,7 @@ def test_threads_and_tile_sizes_do_not_change_the_tree(monkeypatch: pytest.Monke
 # -- groups ----------------------------------------------------------------------------
 
 
-def test_the_private_functions_of_the_package_are_there() -> None:
+def test_the_private_functions_of_the_package_exist() -> None:
     """If a new version fails here, check whether its public interface accepts a spanning tree."""
     from hdbscan._hdbscan_linkage import label
     from hdbscan.hdbscan_ import _tree_to_labels

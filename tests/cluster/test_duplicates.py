@@ -37,12 +37,12 @@ def test_duplicates_share_a_shot_and_a_place_and_are_similar() -> None:
     assert find_pairs(make_faces(("a", 0, HERE, (-1, -1)), ("b", 0, HERE, (-1, -1)))) == []
 
 
-def test_two_people_on_a_burst_are_told_apart() -> None:
+def test_two_people_in_a_burst_are_distinguished() -> None:
     shots = [(str(photo), face, box, (1, -1)) for photo in range(3) for face, box in ((0.0, HERE), (5.0, THERE))]
     assert find_pairs(make_faces(*shots)) == [[0, 2], [0, 4], [1, 3], [1, 5], [2, 4], [3, 5]]
 
 
-def test_a_camera_clock_that_stands_still_makes_no_burst() -> None:
+def test_a_stopped_camera_clock_makes_no_burst() -> None:
     assert find_pairs(make_faces(*((str(photo), 0.0, HERE, (1, -1)) for photo in range(21)))) == []
 
 

@@ -55,7 +55,7 @@ def test_parts_are_formed_without_links_and_exclusions_between_linked_faces() ->
     assert [group.tolist() for group in unlinked.exclusions] == [[0, 3], [2, 4]]
 
 
-def test_removed_faces_still_count_to_their_part() -> None:
+def test_removed_faces_still_count_for_their_part() -> None:
     new = np.array([False, False, True, True, True])
     restored = restore_removed(np.array([0, 0, 2, 3, 4]), np.array([5, 5, 5, 6, NEW]), new)
     assert restored.tolist() == [0, 0, 0, 3, 4]

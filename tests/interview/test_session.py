@@ -45,7 +45,7 @@ def find_true_name(question: PresentedQuestion, person_of: dict[str, str]) -> st
     return person_of[question.question.candidates[0].faces[0]]
 
 
-def test_a_whole_interview_names_everybody(world: tuple[Library, dict[str, str]]) -> None:
+def test_a_complete_interview_names_everybody(world: tuple[Library, dict[str, str]]) -> None:
     library, person_of = world
     interview, kinds = Interview(library, pictures_per_row=4), []
     while question := interview.next_question():

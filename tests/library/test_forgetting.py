@@ -207,7 +207,7 @@ def _move_then_edit(library: Library) -> None:
 
 
 def _move_with_new_metadata(library: Library) -> None:
-    """As programs do that write into a photo's metadata: the picture is the same."""
+    """Append to each photo and rename it, like a program that edits metadata; the picture stays the same."""
     for photo in sorted(library.root.rglob("*.jpg")):
         if ".faceclust" not in photo.parts:
             photo.write_bytes(photo.read_bytes() + b"stars: 5")

@@ -227,7 +227,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_same_and_different_people_are_told_by_distance(pictures: Path) -> None:
+def test_same_and_different_people_are_distinguished_by_distance(pictures: Path) -> None:
     same = faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg")
     assert same.same and 0 < same.distance < same.threshold == 1.8
     different = faceclust.verify(pictures / "collins.jpg", f"{pictures / 'both.jpg'}#1")

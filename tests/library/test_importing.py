@@ -483,7 +483,7 @@ def test_a_plan_can_be_written_as_json(one_photo: tuple[Library, str, FaceOccurr
 
 
 def test_exported_sidecars_are_imported_in_every_orientation_and_format(tmp_path: Path) -> None:
-    """As on another computer that has only the photos and their sidecars."""
+    """Without the journal, as on another computer that has only the photos and their sidecars."""
     make_oriented(tmp_path / "photos", ORIENTATIONS | {"dng": RAW_ORIENTATIONS})
     exporting = make_named_library(tmp_path / "photos")
     before = {face: person.label for person in exporting.people() for face in person.face_ids}

@@ -110,7 +110,7 @@ def test_an_interrupted_scan_keeps_the_photos_done(tmp_path: Path) -> None:
     assert (second.unchanged, second.scanned, second.interrupted) == (3, 8, False)
 
 
-def test_damaged_caches_are_set_aside_and_made_again(library: Library) -> None:
+def test_damaged_caches_are_set_aside_and_rebuilt(library: Library) -> None:
     before = library.table.rows.to_pylist()
     cache = library.root / "2019/.faceclust.parquet"
     cache.write_bytes(cache.read_bytes()[:100])
@@ -254,7 +254,7 @@ def test_caches_in_skipped_folders_are_not_read(library: Library) -> None:
     assert not [occurrence for occurrence in library.occurrences if "#recycle" in occurrence.photo]
 
 
-def test_photos_unreadable_for_the_moment_are_tried_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporarily_unreadable_photos_are_retried(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     save_photo(make_variant(HOPPER, 2), library.root / "new.jpg")
     real = os.open
 

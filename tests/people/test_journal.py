@@ -176,7 +176,7 @@ def test_events_are_stored_as_readable_private_lines(tmp_path: Path) -> None:
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_undo_takes_back_one_event_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
+def test_undo_reverts_one_event_after_another_and_is_recorded(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     journal.record("name", [make_face("1")], name="Anna")
     journal.record("name", [make_face("2"), make_face("3")], name="Ben")

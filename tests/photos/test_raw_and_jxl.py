@@ -147,7 +147,7 @@ def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: 
 
 
 @pytest.mark.parametrize("reason", EXTRA_MODULE_BY_REASON)
-def test_without_the_extra_the_message_says_what_to_install(
+def test_the_error_for_a_missing_extra_has_the_install_command(
     reason: SkipReason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = build_dng(draw_scene()) if reason is SkipReason.NEEDS_RAW else encode_image(draw_scene(), "JXL")
