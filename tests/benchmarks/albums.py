@@ -52,7 +52,7 @@ def follow_links(library: Library, out: Path, kind: str) -> dict[str, str]:
 
 
 def hash_file(path: Path) -> str:
-    """The SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -71,7 +71,7 @@ CASES = [
 
 
 def read_truth(path: Path) -> Truth:
-    """Photo → the names and boxes of its faces."""
+    """Map each photo to the names and boxes of its faces."""
     truth: Truth = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -126,7 +126,7 @@ def score(library: Library, truth: Truth, case: Case) -> tuple[int, int, int, in
 
 
 def find_people_at(face: FaceOccurrence, truth: Truth) -> list[str]:
-    """The true persons whose box contains the centre of a found face."""
+    """Return the true persons whose box contains the centre of a found face."""
     left, top, right, bottom = face.pixel_box
     x, y = (left + right) / 2, (top + bottom) / 2
     return [name for name, box in truth[face.photo] if box[0] <= x <= box[2] and box[1] <= y <= box[3]]

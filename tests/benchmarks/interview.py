@@ -70,12 +70,12 @@ class User:
         self._knows = knows
 
     def recognise(self, face: str) -> str | None:
-        """The person the user recognises on a face, if any."""
+        """Return the person the user recognises on a face, if any."""
         name = self.truth.get(face)
         return name if name is not None and self._times[name] >= self._knows else None
 
     def answer(self, presented: PresentedQuestion) -> str:
-        """The answer the user types."""
+        """Return the answer the user types."""
         true_names = [self.recognise(face) for face in presented.numbered_faces]
         kind, names = presented.question.kind, presented.question.names
         if kind is QuestionKind.SAME:

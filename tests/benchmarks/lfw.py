@@ -66,7 +66,7 @@ def _all_pairs(people: np.ndarray, mirrored: np.ndarray, plain: np.ndarray) -> N
 
 
 def _true_accept_rate(vectors: np.ndarray, people: np.ndarray, far: float) -> float:
-    """The share of same-person pairs accepted at the threshold that accepts the share `far` of the others.
+    """Return the share of same-person pairs accepted at the threshold that accepts the share `far` of the others.
 
     All pairs of photos count.
     """

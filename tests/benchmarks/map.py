@@ -54,7 +54,7 @@ turn(turns);
 
 
 def find_nearest(points: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
-    """The k nearest other points of each asked one, (asked, k)."""
+    """Return the k nearest other points of each query; shape (queries, k)."""
     from sklearn.neighbors import NearestNeighbors
 
     nearest = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[queries], return_distance=False)
@@ -64,7 +64,7 @@ def find_nearest(points: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
 
 
 def measure_neighbours(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
-    """The share of neighbours kept, and of nearest faces of the same person on the map and in the space."""
+    """Return the share of neighbours preserved, and of nearest faces of the same person on the map and in space."""
     queries = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
     in_space, on_map = find_nearest(faces.embeddings, queries, NEAR), find_nearest(points, queries, NEAR)
     kept = [len(set(a) & set(b)) / NEAR for a, b in zip(in_space.tolist(), on_map.tolist(), strict=True)]

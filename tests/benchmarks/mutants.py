@@ -35,7 +35,7 @@ EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0
 
 @cache
 def make_originals() -> dict[str, tuple[bytes, ...]]:
-    """The photos of each format, in variants that take different paths through its decoder."""
+    """Return the photos of each format, in variants that take different paths through its decoder."""
     picture = make_scenery().resize((SIDE, SIDE))
     exif = Image.Exif()
     exif[MAKE], exif[ORIENTATION] = "Canon", 6
@@ -91,7 +91,7 @@ def make_originals() -> dict[str, tuple[bytes, ...]]:
 
 
 def make_mutant(format: str, seed: int, number: int) -> bytes:
-    """Mutant number `number`: bytes changed, overwritten, removed, doubled or truncated."""
+    """Damage a photo of this format: change, overwrite, remove, double or truncate bytes."""
     chance = random.Random(f"{seed} {format} {number}")
     kinds = make_originals()[format]
     data = bytearray(kinds[number % len(kinds)])
@@ -148,7 +148,7 @@ def decode_all(
 
 
 def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], list[int], list[int]]:
-    """The numbers of the mutants that crashed the decoder and of those that hung, and the counts."""
+    """Return the numbers of the mutants that crashed the decoder and of those that hung, and the counts."""
     context = multiprocessing.get_context("spawn")
     now, counts = context.Value("q", 0), context.Array("q", 3)
     crashed: list[int] = []

@@ -184,7 +184,7 @@ def fit(parts: np.ndarray, accepted: np.ndarray, names: list[str]) -> np.ndarray
 
 
 def compute_curves(measured: Measured, rows: np.ndarray, qualities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """An error-versus-reject curve for each quality, over all pairs of the faces `rows`."""
+    """Return an error-versus-reject curve for each quality, over all pairs of the faces `rows`."""
     rows = np.flatnonzero(rows & measured.has_face)
     i, j = np.triu_indices(len(rows), 1)
     distances, person = _squared(measured.vectors[rows], measured.vectors[rows])[i, j], measured.person[rows]

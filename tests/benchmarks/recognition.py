@@ -73,7 +73,7 @@ Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def by_person(reduce: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Rule:
-    """A rule on the distances to the faces of one person: (probes,) from (probes, faces)."""
+    """Return a rule on the distances to the faces of one person: (probes,) from (probes, faces)."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         distances = squared(probes, faces)
@@ -83,17 +83,17 @@ def by_person(reduce: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared L2 distances of all pairs of rows."""
+    """Return squared L2 distances of all pairs of rows."""
     return (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
 
 
 def mean_of_nearest(k: int) -> Rule:
-    """The mean distance of a person's k nearest faces."""
+    """Return the mean distance of a person's k nearest faces."""
     return by_person(lambda distances, *_: np.sort(distances, axis=1)[:, :k].mean(axis=1))
 
 
 def vote(k: int) -> Rule:
-    """The person with most of the k nearest faces, on a tie the nearest; the distance is the nearest face's."""
+    """Return the majority vote of the k nearest faces; ties go to the nearest face, which gives the distance."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         people, person = np.unique(names, return_inverse=True)
@@ -111,7 +111,7 @@ def vote(k: int) -> Rule:
 
 
 def local_mean(k: int, allowance: float) -> Rule:
-    """The rule that faceclust uses."""
+    """Return the rule that faceclust uses."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         no_photos = np.full(len(names), "")
@@ -154,7 +154,7 @@ class Outcome:
         return cls(ordered[:, 0], _gap(ordered), right, others[:, 0], _gap(others))
 
     def named(self, threshold: float) -> float:
-        """The share of probes named correctly within a threshold."""
+        """Return the share of probes named correctly within a threshold."""
         return float((self.right & (self.known <= threshold)).mean())
 
     def at_far(self, far: float) -> float:
@@ -162,7 +162,7 @@ class Outcome:
         return self.named(np.nextafter(np.sort(self.strangers)[int(far * len(self.strangers))], 0))
 
     def row(self, threshold: float = OPERATING_POINT) -> list[float]:
-        """Rank-1, DIR at FAR 1 % and 0.1 %, DIR and FAR at a threshold."""
+        """Return rank-1, DIR at FAR 1 % and 0.1 %, DIR and FAR at a threshold."""
         far = float((self.strangers <= threshold).mean())
         return [float(self.right.mean()), self.at_far(0.01), self.at_far(0.001), self.named(threshold), far]
 
@@ -173,7 +173,7 @@ def _gap(ordered: np.ndarray) -> np.ndarray:
 
 
 def percent(rows: list[list[float]]) -> str:
-    """The means of the columns as cells."""
+    """Return the means of the columns as cells."""
     return " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0))
 
 

@@ -28,7 +28,7 @@ LAST = "Berg Costa Duarte Eriksen Fuchs Grant Haddad Ito Jansen Kaya Lindt Morea
 
 
 def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Library:
-    """A library with this many faces, whose `named` largest groups have names."""
+    """Make a library with this many faces and name its `named` largest groups."""
     synthetic = synthetic_faces(faces, seed=5)
     # Embeddings are scaled to the pack's radius. A common part brings the unit vectors so near to each
     # other that their scaled distances are those of the synthetic faces.
@@ -66,7 +66,7 @@ def run(*arguments: str | Path) -> str:
 
 
 def measure_opening(page: Path) -> str:
-    """The time until a browser has loaded the page, and the time of a frame while it scrolls."""
+    """Return the time until a browser has loaded the page, and the time of a frame while it scrolls."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

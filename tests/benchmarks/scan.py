@@ -93,7 +93,7 @@ def run_pack(measured: Measured, manifest: Path, photos: list[str], album: Path,
 
 
 def read_cached_boxes(root: Path, pack: str) -> Boxes:
-    """Photo → boxes in pixels, from a pack's caches."""
+    """Map each photo to its boxes in pixels, from a pack's caches."""
     boxes: Boxes = defaultdict(list)
     for path in root.rglob(cache_file_name(pack)):
         folder = path.parent.relative_to(root).as_posix()
@@ -119,7 +119,11 @@ def run_program(measured: Measured, program: str, photos: list[str], album: Path
 
 
 def match_boxes(truth: Boxes, found: Boxes) -> tuple[dict[int, list[bool]], int, int]:
-    """For each band of widths, which true faces were found; the number of found faces that are true; their total."""
+    """Match found boxes with true ones.
+
+    Return whether each true face was found, by band of widths; the number of correct boxes; and the
+    number of all found boxes.
+    """
     hits: dict[int, list[bool]] = {band: [] for band in range(len(BANDS))}
     right = total = 0
     for photo, boxes in truth.items():

@@ -25,7 +25,7 @@ from tests.benchmarks.synthetic import Faces, face_table, synthetic_faces
 
 
 def make_table(faces: Faces, positions: np.ndarray) -> FaceTable:
-    """The faces at these positions."""
+    """Return the faces at these positions."""
     return face_table(positions, faces.embeddings[positions], faces.photo[positions])
 
 

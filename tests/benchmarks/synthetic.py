@@ -52,7 +52,7 @@ def synthetic_faces(n: int, seed: int = 0, dimension: int = 128) -> Faces:
 
 
 def face_table(numbers: np.ndarray, embeddings: np.ndarray, photo: np.ndarray) -> FaceTable:
-    """A table of faces for clustering; `numbers` (n,), in rising order, become their ids."""
+    """Return a table of faces for clustering; `numbers` (n,), in rising order, become their ids."""
     n = len(numbers)
     return FaceTable(
         face_ids=np.char.mod("%08d", numbers),

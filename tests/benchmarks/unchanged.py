@@ -34,7 +34,7 @@ def make_photos(root: Path, folders: int, photos: int) -> None:
 
 
 def run_timed(command: list[str]) -> tuple[float, float]:
-    """The elapsed and processor seconds of a command."""
+    """Return the elapsed and processor seconds of a command."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

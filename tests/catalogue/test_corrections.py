@@ -19,7 +19,7 @@ NOISE, SIMILARITY = 0.18, 0.2
 
 
 def mixed_library(root: Path) -> tuple[Library, dict[str, str]]:
-    """A group of two people who look alike (6 and 4 faces), and one of a third person (5 faces).
+    """Make a group of two similar people (6 and 4 faces) and a group of a third person (5 faces).
 
     Returns the library, and face id → person.
     """

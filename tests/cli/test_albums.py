@@ -30,7 +30,7 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
 
 
 def read_links(out: Path) -> dict[str, str]:
-    """Each link's path → the photo it leads to, relative to the library."""
+    """Map each link to the path of its photo, relative to the library."""
     links = [path for path in out.rglob("*") if path.is_symlink()]
     return {path.relative_to(out).as_posix(): "/".join(path.resolve().parts[-2:]) for path in links}
 

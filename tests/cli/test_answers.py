@@ -25,7 +25,7 @@ def expect_refusal(library: Library, *arguments: str) -> str:
 
 
 def count_faces(library: Library) -> dict[str, tuple[int, int]]:
-    """Name → (faces, confirmed faces)."""
+    """Map each name to the numbers of faces and of confirmed faces."""
     return {p.label: (len(p.face_ids), len(p.confirmed)) for p in Library(library.root).people()}
 
 

@@ -30,7 +30,7 @@ def library_file(library: Library) -> Path:
 
 
 def read_threshold(library: Library, *arguments: str) -> float:
-    """The threshold that `cluster` uses."""
+    """Return the threshold that `cluster` uses."""
     return float(json.loads(run_checked(*arguments, "-l", library.root, "--json"))["threshold"])
 
 

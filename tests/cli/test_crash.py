@@ -20,12 +20,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def count_scanned_photos(photos: Path) -> int:
-    """The number of photos in the caches."""
+    """Return the number of photos in the caches."""
     return Library(photos).table.photo_count if list(photos.rglob(".faceclust.parquet")) else 0
 
 
 def list_workers(pid: int) -> list[int]:
-    """The worker processes of a scan, without multiprocessing's resource tracker."""
+    """Return the process ids of a scan's workers, without multiprocessing's resource tracker."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:

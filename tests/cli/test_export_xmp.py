@@ -27,7 +27,7 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
 
 
 def read_sidecar_names(root: Path) -> dict[str, list[str]]:
-    """Photo → the people in its sidecar."""
+    """Map each photo to the people in its sidecar."""
     out = {}
     for path in sorted(root.rglob("*.xmp")):
         text = path.read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ def unmount(folder: Path) -> None:
 
 
 def read_rows(photos: Path) -> list[dict[str, object]]:
-    """All rows of all caches, each of which must be fully readable."""
+    """Return all rows of all caches, each of which must be fully readable."""
     for path in photos.rglob(".faceclust.parquet"):
         pq.read_table(path).validate(full=True)
     assert not list(photos.rglob("*.tmp"))

@@ -68,7 +68,7 @@ def test_an_unknown_command_gets_the_nearest_one_as_a_hint() -> None:
 
 
 def list_heavy_imports(*arguments: str) -> list[str]:
-    """The heavy modules that a command line has loaded by its end."""
+    """Return the heavy modules that a command line loads."""
     code = (
         f"import sys; sys.argv = {['faceclust', *arguments]!r}\n"
         "from faceclust.cli import main\n"

@@ -20,13 +20,13 @@ from tests.support.programs import find_program
 
 
 def render_page(page: str) -> str:
-    """The page as man renders it, on one line."""
+    """Return the page as man renders it, on one line."""
     done = subprocess.run([find_program("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True)
     return " ".join(re.sub(".\b", "", done.stdout).split())  # bold is struck over
 
 
 def test_the_page_in_the_package_is_up_to_date() -> None:
-    """To write it again: faceclust man > faceclust/cli/faceclust.1."""
+    """To update the page: faceclust man > faceclust/cli/faceclust.1."""
     shipped = Path(faceclust.cli.__file__).parent / "faceclust.1"
     assert shipped.read_text(encoding="utf-8") == manual_page(cli)
 

@@ -16,7 +16,7 @@ from tests.cluster.test_linkage import canonicalise, clustered_points
 
 
 def group_by_definition(points: np.ndarray, threshold: float, constraints: Constraints) -> list[int]:
-    """The second pass over all pairs of groups with d²(x, y) − SCATTER_SHARE·(S(x) + S(y)); slow."""
+    """Run the second pass over all pairs of groups with d²(x, y) − SCATTER_SHARE·(S(x) + S(y)); slow."""
     labels = agglomerate(points, threshold, "average", constraints)
     members = {name: np.flatnonzero(labels == name) for name in np.unique(labels).tolist()}
     scatter = np.empty(len(points))

@@ -121,7 +121,7 @@ def instructions(*parts: bytes) -> bytes:
 
 
 def recall_and_decode(calls: int, data: bytes, call: bytes) -> bytes:
-    """A pickle that recalls the same bytes many times and decodes them each time."""
+    """Return a pickle that recalls the same bytes many times and decodes them each time."""
     dtype = b"\x8c\x05numpy\x8c\x05dtype\x93\x8c\x02b1\x85R\x94"  # memo 0
     memoised = b"B" + struct.pack("<I", len(data)) + data + b"\x94"  # memo 1
     return instructions(dtype, memoised, b"](", calls * call, b"e")

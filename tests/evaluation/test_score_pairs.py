@@ -27,7 +27,7 @@ from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_var
 
 
 def build_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> VerificationPairs:
-    """Pairs of the pictures 0 and 1, 2 and 3 …"""
+    """Return pairs of the pictures 0 and 1, 2 and 3 …"""
     names = tuple(str(i) for i in range(2 * n))
     left, right = np.arange(0, 2 * n, 2), np.arange(1, 2 * n, 2)
     return VerificationPairs(

@@ -34,7 +34,7 @@ def sha256(path: Path) -> str:
 
 
 def staging_folders() -> list[str]:
-    """Staging folders left in the user's folder."""
+    """Return the staging folders left in the user's folder."""
     return sorted(path.name for path in user_models_folder().glob(".adding*"))
 
 

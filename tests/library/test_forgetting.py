@@ -26,11 +26,11 @@ NameOfFace = Callable[[Library], dict[str, str]]
 
 
 class Crash(BaseException):
-    """Stands for the end of the process."""
+    """Simulates the end of the process."""
 
 
 def all_files(library: Library) -> Iterator[Path]:
-    """All files of the library except photos, and all files of the user's data folder."""
+    """Return all files of the library except photos, and all files of the user's data folder."""
     for start in (library.root, Path(os.environ["XDG_DATA_HOME"])):
         for path in start.rglob("*"):
             if path.is_file() and ("thumbs" in path.parts or path.suffix not in (".jpg", ".png", ".webp")):

@@ -18,7 +18,7 @@ RADIUS = 2.0  # norm of all embeddings
 
 
 def make_table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
-    """Faces in these directions, with ids f000, f001, …; by default one per photo."""
+    """Make faces in these directions, with ids f000, f001, …; by default one per photo."""
     n = len(points)
     x = points / np.linalg.norm(points, axis=1, keepdims=True) * RADIUS
     return FaceTable(
@@ -33,7 +33,7 @@ def make_table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable
 
 
 def scatter_around(centres: list[int], each: int = 6, spread: float = 0.06) -> np.ndarray:
-    """`each` directions scattered around each of these axes of a 16-dimensional space."""
+    """Return `each` directions scattered around each of these axes of a 16-dimensional space."""
     rng = np.random.default_rng(0)
     return np.concatenate([np.eye(16)[c] + spread * rng.standard_normal((each, 16)) for c in centres])
 
@@ -52,7 +52,7 @@ def map_groups(*persons: Person) -> dict[str, int]:
 
 
 def mean_squared_distance(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
-    """The mean squared L2 over all pairs, by definition."""
+    """Return the mean squared L2 over all pairs, by definition."""
     embedding_of = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
     return float(np.mean([((embedding_of[x] - embedding_of[y]) ** 2).sum() for x in a for y in b]))
 

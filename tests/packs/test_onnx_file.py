@@ -117,7 +117,7 @@ def varint(value: int) -> bytes:
 
 
 def overlong_tag(number: int, wire_type: int, encoding: str) -> bytes:
-    """An invalid field tag that other parsers cut to 32 bits, or accept although it is too long."""
+    """Return an invalid field tag that other parsers cut to 32 bits, or accept although it is too long."""
     key = number << 3 | wire_type
     return bytes([key | 0x80, 0x80, 0x80, 0x80, *((0x10,) if encoding == "more bits" else (0x80, 0x00))])
 

@@ -219,7 +219,7 @@ def test_declared_sizes_outside_the_limits_are_refused() -> None:
 
 
 def exif_with(*entries: tuple[int, int, int, bytes], following: int = 0, body: bytes = b"") -> bytes:
-    """An EXIF block with entries (tag, type, count, four bytes) at offset 8, followed by `body`."""
+    """Return an EXIF block with entries (tag, type, count, four bytes) at offset 8, followed by `body`."""
     tags = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + tags + struct.pack("<I", following) + body
 

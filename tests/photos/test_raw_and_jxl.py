@@ -40,7 +40,7 @@ def halve(image: Image.Image) -> Image.Image:
 
 
 def encode_camera_jpeg(image: Image.Image, orientation: int) -> bytes:
-    """A JPEG as cameras write it: with an EXIF block first, and no JFIF block."""
+    """Return a JPEG as cameras write it: with an EXIF block first, and no JFIF block."""
     jpeg = encode_image(image, "JPEG", make_exif(orientation))
     return jpeg[:2] + jpeg[20:]
 

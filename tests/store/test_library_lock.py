@@ -48,7 +48,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def remote_owner(**changes: object) -> LockOwner:
-    """A lock owner on another machine."""
+    """Return a lock owner on another machine."""
     return replace(
         LockOwner.current_process("scanning"), user="anna", host="nas", machine="another", pid=4711, **changes
     )  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def pack_with(folder: Path, kind: str, **settings: Any) -> Pack:
 
 
 def black_with_red_cells(size: tuple[int, int], *cells: tuple[int, int, int]) -> np.ndarray:
-    """A black picture of `size` (width, height) with red cells, given as (stride, column, row)."""
+    """Return a black picture of `size` (width, height) with red cells, given as (stride, column, row)."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     for grid, column, row in cells:
         pixels[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid, 0] = 255
