@@ -63,7 +63,7 @@ def main() -> None:
     journal = library.home.journal
     if library.journal.events():
         sys.exit(f"{options.library} has names already")
-    expected: list[str] = []
+    known: list[str] = []
     reported = torn = unseen = 0
     for kill in range(1, options.kills + 1):
         names = [f"Name {kill * 1000 + number}" for number in range(900)]
@@ -71,17 +71,17 @@ def main() -> None:
         content = journal.read_bytes() if journal.exists() else b""
         lines, _, tail = content.rpartition(b"\n")
         events = [from_record(_parse_json_object(line)) for line in lines.split(b"\n") if line]
-        saved_names = [event.name for event in events if event is not None]
-        assert len(saved_names) == len(events) and None not in saved_names, "a line is incomplete"
-        new = [name for name in saved_names if name is not None][len(expected) :]
-        assert saved_names[: len(expected)] == expected, "earlier answers have changed"
+        kept = [event.name for event in events if event is not None]
+        assert len(kept) == len(events) and None not in kept, "a line is incomplete"
+        new = [name for name in kept if name is not None][len(known) :]
+        assert kept[: len(known)] == known, "earlier answers have changed"
         assert new[: len(saved)] == saved, f"lost: reported {saved}, found {new}"
         assert new == typed[: len(new)], f"never typed: {new}, typed {typed}"
-        expected, reported, torn = [*expected, *new], reported + len(saved), torn + bool(tail)
+        known, reported, torn = [*known, *new], reported + len(saved), torn + bool(tail)
         unseen += len(new) - len(saved)
         if len(Library(options.library).unnamed_groups()) < 20 and journal.exists():
             journal.unlink()
-            expected = []
+            known = []
         if kill % 20 == 0:
             print(f"  {kill} kills, {reported} answers reported as saved, none lost", flush=True)
     print(f"{options.kills} kills: {reported} answers reported as saved, none lost; {unseen} more were saved, but")
