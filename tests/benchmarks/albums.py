@@ -25,7 +25,7 @@ from faceclust.outputs.albums import LINK_KINDS
 from faceclust.outputs.albums.safe_names import safe_name
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.benchmarks.interview import true_names
+from tests.benchmarks.interview import read_true_names
 
 
 def name_groups(library: Library, truth: dict[str, str]) -> None:
@@ -40,17 +40,19 @@ def follow_links(library: Library, out: Path, kind: str) -> dict[str, str]:
     """Map each link or file of the albums to the photo it leads to or is a copy of."""
     photos: dict[str, str] = {}
     if kind != "symlink":
-        photos = {digest(library.root / photo): photo for photo in library.photos}
+        photos = {hash_file(library.root / photo): photo for photo in library.photos}
     found = {}
     for path in sorted(out.rglob("*")):
         if path.is_file() and not path.name.startswith(".faceclust"):
-            photo = path.resolve().relative_to(library.root).as_posix() if kind == "symlink" else photos[digest(path)]
+            photo = (
+                path.resolve().relative_to(library.root).as_posix() if kind == "symlink" else photos[hash_file(path)]
+            )
             found[path.relative_to(out).as_posix()] = photo
     return found
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file."""
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--confirmed", action="store_true")
     arguments = parser.parse_args()
     library = Library(arguments.library)
-    truth = true_names(library, arguments.truth)
+    truth = read_true_names(library, arguments.truth)
     if not library.people():
         name_groups(library, truth)
     on_photo = defaultdict(set)
@@ -78,16 +80,16 @@ def main() -> None:
         again = library.plan_albums(plan.out, kind=arguments.link, confirmed=arguments.confirmed)
         assert not again.make and not again.remove and again.keep.keys() == links.keys()
     label_of = {safe_name(label): label for label in plan.albums}
-    shown = {(label_of[link.partition("/")[0]], photo): link for link, photo in links.items()}
+    link_of = {(label_of[link.partition("/")[0]], photo): link for link, photo in links.items()}
     real = {(person, photo) for photo, people in on_photo.items() for person in people if person in plan.albums}
-    right = shown.keys() & real
+    right = link_of.keys() & real
     print(f"{len(plan.albums)} albums, {len(links)} links ({arguments.link}), all followed")
-    print(f"right: {len(right)} of {len(shown)}, precision {len(right) / max(1, len(shown)):.4f}")
+    print(f"right: {len(right)} of {len(link_of)}, precision {len(right) / max(1, len(link_of)):.4f}")
     print(f"photos with these people: {len(real)}, recall {len(right) / max(1, len(real)):.4f}")
-    for person, photo in sorted(shown.keys() - real):
+    for person, photo in sorted(link_of.keys() - real):
         faces = [place.face_id for place in library.occurrences if place.photo == photo]
         owners = [truth.get(face, "no known face") for face in faces if face in library.find_person(person).face_ids]
-        print(f"  wrong: {shown[person, photo]} -> {photo}: the face is of {', '.join(owners)}")
+        print(f"  wrong: {link_of[person, photo]} -> {photo}: the face is of {', '.join(owners)}")
     missing = Counter(
         next(
             (
@@ -97,7 +99,7 @@ def main() -> None:
             ),
             "face not found by the scan",
         )
-        for person, photo in sorted(real - shown.keys())
+        for person, photo in sorted(real - link_of.keys())
     )
     for reason, number in missing.most_common():
         print(f"  missing: {number}, {reason}")

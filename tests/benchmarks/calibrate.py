@@ -29,7 +29,7 @@ from faceclust.interview.session import Interview
 from faceclust.types import ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.benchmarks.interview import ROW, User, true_names
+from tests.benchmarks.interview import ROW, User, read_true_names
 
 DEFAULT = 1.1
 
@@ -49,28 +49,28 @@ def copy_library(root: Path, to: Path) -> Library:
 def name_people(library: Library, user: User, people: int) -> int:
     """Answer until `people` have names and no question about them is left; return the number of answers."""
     interview, answers = Interview(library, pictures_per_row=ROW), 0
-    while asked := interview.next_question():
+    while presented := interview.next_question():
         named = {person.label for person in library.people()}
-        answer = user.answer(asked)
-        new = asked.question.kind is QuestionKind.WHO and answer.split(" ")[-1] not in (
+        answer = user.answer(presented)
+        new = presented.question.kind is QuestionKind.WHO and answer.split(" ")[-1] not in (
             "n",
             *(n.split(" ")[-1] for n in named),
         )
-        if asked.question.kind is QuestionKind.SAME and not asked.question.names:
+        if presented.question.kind is QuestionKind.SAME and not presented.question.names:
             answer = ""  # two groups without a name: a user who names a few people skips them
-        elif len(named) >= people and (new or answer == "n") and asked.question.kind is QuestionKind.WHO:
+        elif len(named) >= people and (new or answer == "n") and presented.question.kind is QuestionKind.WHO:
             answer = ""
-        interview.answer(asked, answer)
+        interview.answer(presented, answer)
         answers += bool(answer)
     return answers
 
 
-def confirm_right_ones(library: Library, user: User) -> None:
+def confirm_correct_faces(library: Library, user: User) -> None:
     """Confirm every suggested face that is right, and reject the others."""
     for person in library.people():
-        right = [face for face in person.face_ids if user.who(face) == person.label]
+        right = [face for face in person.face_ids if user.recognise(face) == person.label]
         library.confirm(
-            right, person.label, rejected=[face for face in person.face_ids if user.who(face) != person.label]
+            right, person.label, rejected=[face for face in person.face_ids if user.recognise(face) != person.label]
         )
 
 
@@ -85,11 +85,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         library = copy_library(arguments.library, Path(folder))
-        truth = true_names(library, arguments.truth)
+        truth = read_true_names(library, arguments.truth)
         user = User(truth, knows=2)
         answers = name_people(library, user, arguments.people)
         if arguments.confirm:
-            confirm_right_ones(library, user)
+            confirm_correct_faces(library, user)
         confirmed = sum(len(person.confirmed) for person in library.people())
         print(f"{arguments.library.name}: {len(library.people())} people named, {answers} answers, {confirmed} faces")
         try:

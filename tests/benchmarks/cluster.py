@@ -151,11 +151,11 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one[0], int(arguments.one[1]), arguments.threshold)))
         return
-    wanted = [name.replace("; ", ", ") for name in arguments.methods.split(",")]
+    method_names = [name.replace("; ", ", ") for name in arguments.methods.split(",")]
     print("| faces | method | CPU s | elapsed s | peak memory | BCubed F | pairwise F |\n|---|---|---|---|---|---|---|")
     for n in map(int, arguments.sizes.split(",")):
         answers = set()
-        for method in wanted:
+        for method in method_names:
             if n > METHODS[method][1] or ("dlib" in method and importlib.util.find_spec("dlib") is None):
                 continue
             command = [sys.executable, __file__, "--threshold", str(arguments.threshold), "--one", method, str(n)]

@@ -71,7 +71,7 @@ CASES = [
 
 
 def read_truth(path: Path) -> Truth:
-    """Photo → the names and boxes of its faces."""
+    """Map each photo to the names and boxes of its faces."""
     truth: Truth = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -120,13 +120,13 @@ def score(library: Library, truth: Truth, case: Case) -> tuple[int, int, int, in
             faces[face.photo].append(face)
     plan: ImportPlan = reconcile(collected, LibraryNames(library.photos, faces, library.answers))
     face_of = {face.face_id: face for on_photo in faces.values() for face in on_photo}
-    right = sum(naming.name in people_at(face_of[naming.face_id], truth) for naming in plan.namings)
-    found = sum(bool(people_at(face, truth)) for face in face_of.values())
+    right = sum(naming.name in find_people_at(face_of[naming.face_id], truth) for naming in plan.namings)
+    found = sum(bool(find_people_at(face, truth)) for face in face_of.values())
     return found, right, len(plan.namings) - right, len(plan.unmatched) + len(plan.conflicts)
 
 
-def people_at(face: FaceOccurrence, truth: Truth) -> list[str]:
-    """The true persons whose box contains the centre of a found face."""
+def find_people_at(face: FaceOccurrence, truth: Truth) -> list[str]:
+    """Return the true persons whose box contains the centre of a found face."""
     left, top, right, bottom = face.pixel_box
     x, y = (left + right) / 2, (top + bottom) / 2
     return [name for name, box in truth[face.photo] if box[0] <= x <= box[2] and box[1] <= y <= box[3]]

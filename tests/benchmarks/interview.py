@@ -36,7 +36,7 @@ ROW = 4  # pictures side by side in 80 columns
 MARKS = (0.90, 0.95, 0.98, 0.99)
 
 
-def true_names(library: Library, table: Path) -> dict[str, str]:
+def read_true_names(library: Library, table: Path) -> dict[str, str]:
     """Map face ids to their true persons, by the overlap of boxes."""
     rows = defaultdict(list)
     with table.open(newline="") as stream:
@@ -53,11 +53,11 @@ def true_names(library: Library, table: Path) -> dict[str, str]:
             for i, (box, _) in enumerate(rows[photo])
             for place in places
         ]
-        taken = set()
+        matched = set()
         for shared, i, place in sorted(pairs, key=lambda pair: -pair[0]):
-            if shared >= 0.3 and i not in taken and place.face_id not in found:
+            if shared >= 0.3 and i not in matched and place.face_id not in found:
                 found[place.face_id] = rows[photo][i][1]
-                taken.add(i)
+                matched.add(i)
     return found
 
 
@@ -69,27 +69,29 @@ class User:
         self._times = Counter(truth.values())
         self._knows = knows
 
-    def who(self, face: str) -> str | None:
-        """The person the user recognises on a face, if any."""
+    def recognise(self, face: str) -> str | None:
+        """Return the person the user recognises on a face, if any."""
         name = self.truth.get(face)
         return name if name is not None and self._times[name] >= self._knows else None
 
-    def answer(self, asked: PresentedQuestion) -> str:
-        """The answer the user types."""
-        shown = [self.who(face) for face in asked.numbered_faces]
-        kind, names = asked.question.kind, asked.question.names
+    def answer(self, presented: PresentedQuestion) -> str:
+        """Return the answer the user types."""
+        true_names = [self.recognise(face) for face in presented.numbered_faces]
+        kind, names = presented.question.kind, presented.question.names
         if kind is QuestionKind.SAME:
-            return "y" if len(set(shown)) == 1 and shown[0] is not None else "n"
+            return "y" if len(set(true_names)) == 1 and true_names[0] is not None else "n"
         if kind is QuestionKind.WHO:
-            most = Counter(shown).most_common(1)[0][0]
-            others = [str(number) for number, name in enumerate(shown, start=1) if name != most]
-            return " ".join([*others, *([most] if most is not None else [] if others else ["n"])])
-        wrong = [str(number) for number, name in enumerate(shown, start=1) if name != names[0]]
+            most_frequent = Counter(true_names).most_common(1)[0][0]
+            others = [str(number) for number, name in enumerate(true_names, start=1) if name != most_frequent]
+            return " ".join([*others, *([most_frequent] if most_frequent is not None else [] if others else ["n"])])
+        wrong = [str(number) for number, name in enumerate(true_names, start=1) if name != names[0]]
         if not wrong:
             return "y"
-        if len(wrong) < len(shown):
+        if len(wrong) < len(true_names):
             return " ".join(wrong)
-        return shown[0] if asked.accepts_name and shown[0] is not None and len(set(shown)) == 1 else "n"
+        return (
+            true_names[0] if presented.accepts_name and true_names[0] is not None and len(set(true_names)) == 1 else "n"
+        )
 
 
 class Score:
@@ -103,7 +105,7 @@ class Score:
         self.at: dict[float, int] = {}
         self.now, self.wrong = 0.0, 0
 
-    def take(self, library: Library, answers: int) -> None:
+    def update(self, library: Library, answers: int) -> None:
         """Measure the progress after this many answers."""
         name_of = {face: person.label for person in library.people() for face in person.face_ids}
         self.now = sum(name_of.get(face) == self._truth[face] for face in self._faces) / len(self._faces)
@@ -113,7 +115,7 @@ class Score:
         confirmed = {face: person.label for person in library.people() for face in person.confirmed}
         self.wrong = sum(self._truth.get(face) != name for face, name in confirmed.items())
 
-    def tell(self, title: str, answers: int) -> None:
+    def print_marks(self, title: str, answers: int) -> None:
         """Print the answers needed for each mark."""
         marks = "  ".join(
             f"{mark:.0%}: {self.at[mark]} ({self.at[mark] / self.people:.2f} a person)"
@@ -125,51 +127,55 @@ class Score:
         print(f"  wrong names among the confirmed: {self.wrong}", flush=True)
 
 
-def by_size(root: Path, user: User) -> None:
+def ask_by_size(root: Path, user: User) -> None:
     """Simulate a tool that asks for groups by size, with a journal of its own."""
     library, score, answers = Library(root), Score(user.truth), 0
     with tempfile.TemporaryDirectory() as folder:
         library.journal = Journal(Path(folder) / "people.jsonl")
         while groups := [group for group in library.unnamed_groups() if len(group.face_ids) > 1]:
             group = groups[0]
-            shown = [
+            shown_faces = [
                 place.face_id
                 for place in select_faces_across_years(
                     [library.occurrences_of[face][0] for face in group.face_ids], ROW
                 )
             ]
-            most = Counter(user.who(face) for face in shown).most_common(1)[0][0]
-            if most is None:
+            most_frequent = Counter(user.recognise(face) for face in shown_faces).most_common(1)[0][0]
+            if most_frequent is None:
                 library.ignore(group.face_ids)
             else:
-                library.name(group.face_ids, most, confirmed=[face for face in shown if user.who(face) == most])
+                library.name(
+                    group.face_ids,
+                    most_frequent,
+                    confirmed=[face for face in shown_faces if user.recognise(face) == most_frequent],
+                )
             answers += 1
-            score.take(library, answers)
-    score.tell("by size only", answers)
+            score.update(library, answers)
+    score.print_marks("by size only", answers)
 
 
-def over_a_terminal(root: Path, user: User, thorough: bool) -> None:
+def answer_in_terminal(root: Path, user: User, thorough: bool) -> None:
     """Answer `faceclust label` in a pseudo-terminal."""
     library, score, answers, kinds = Library(root), Score(user.truth), 0, Counter[str]()
     interview = Interview(library, pictures_per_row=ROW, thorough=thorough)
     terminal = LabelTerminal(root, *(["--thorough"] if thorough else []))
-    while (asked := interview.next_question()) and score.now < MARKS[-1]:
-        terminal.wait_for_question(asked.text)
+    while (presented := interview.next_question()) and score.now < MARKS[-1]:
+        terminal.wait_for_question(presented.text)
         saved = len(library.journal.events())
-        terminal.type(user.answer(asked) + "\r")
+        terminal.type(user.answer(presented) + "\r")
         answers += 1
-        kinds[asked.question.kind.value] += 1
+        kinds[presented.question.kind.value] += 1
         end = time.monotonic() + 60
         while len(library.journal.events()) == saved:
             terminal.read(0.02)
             if time.monotonic() > end:
-                raise TimeoutError(f"no answer to {asked.text!r} was saved:\n{terminal.text}")
+                raise TimeoutError(f"no answer to {presented.text!r} was saved:\n{terminal.text}")
         library.invalidate_people()
-        score.take(library, answers)
+        score.update(library, answers)
         if answers % 50 == 0:
             print(f"  {answers} answers: {score.now:.1%}", flush=True)
     terminal.type("q\r")
-    score.tell("faceclust label" + (" --thorough" if thorough else ""), answers)
+    score.print_marks("faceclust label" + (" --thorough" if thorough else ""), answers)
     print(f"  questions: {dict(kinds)}")
 
 
@@ -185,10 +191,10 @@ def main() -> None:
     library = Library(options.library)
     if library.journal.events():
         sys.exit(f"{options.library} has names already")
-    user = User(true_names(library, options.truth), options.knows)
+    user = User(read_true_names(library, options.truth), options.knows)
     if options.by_size:
-        by_size(options.library, user)
-    over_a_terminal(options.library, user, options.thorough)
+        ask_by_size(options.library, user)
+    answer_in_terminal(options.library, user, options.thorough)
 
 
 if __name__ == "__main__":

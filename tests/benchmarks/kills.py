@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.terminal import LabelTerminal
 
 
-def answers_until_killed(root: Path, names: list[str], seconds: float) -> tuple[list[str], list[str]]:
+def answer_until_killed(root: Path, names: list[str], seconds: float) -> tuple[list[str], list[str]]:
     """Answer with these names, then kill the program; return the names typed and those reported as saved."""
     terminal = LabelTerminal(root)
     end = time.monotonic() + seconds
@@ -67,7 +67,7 @@ def main() -> None:
     reported = torn = unseen = 0
     for kill in range(1, options.kills + 1):
         names = [f"Name {kill * 1000 + number}" for number in range(900)]
-        typed, saved = answers_until_killed(options.library, names, rng.uniform(0.5, 4.0))
+        typed, saved = answer_until_killed(options.library, names, rng.uniform(0.5, 4.0))
         content = journal.read_bytes() if journal.exists() else b""
         lines, _, tail = content.rpartition(b"\n")
         events = [from_record(json.loads(line)) for line in lines.split(b"\n") if line]

@@ -66,7 +66,7 @@ def _all_pairs(people: np.ndarray, mirrored: np.ndarray, plain: np.ndarray) -> N
 
 
 def _true_accept_rate(vectors: np.ndarray, people: np.ndarray, far: float) -> float:
-    """The share of same-person pairs accepted at the threshold that accepts the share `far` of the others.
+    """Return the share of same-person pairs accepted at the threshold that accepts the share `far` of the others.
 
     All pairs of photos count.
     """
@@ -138,8 +138,8 @@ def _batches(vectors: np.ndarray, people: np.ndarray, orders: int = 2) -> None:
             order = np.random.default_rng(seed).permutation(len(vectors))
             last: list[Clustering] = []
             for end in np.linspace(0, len(order), batches + 1).astype(int)[1:]:
-                there = np.sort(order[:end])
-                faces = face_table(there, vectors[there], there)
+                positions = np.sort(order[:end])
+                faces = face_table(positions, vectors[positions], positions)
                 last = [group_faces(faces, ClusterParams(), Constraints(), history=last).clustering]
             labels = last[0].labels
             scores.append(bcubed(np.where(labels < 0, -1 - np.arange(len(labels)), labels), people).f)

@@ -9,7 +9,7 @@ the 10 nearest faces in the embedding space that are among the 10 nearest on the
 nearest other face is the same person, for people with at least two faces, on the map and in the space.
 Methods: tsne, umap, and scikit-learn's t-SNE with the same settings.
 
-`browser` writes the page of a library of so many faces with drawn pictures and zooms with the wheel in
+`browser` writes the page of a library of FACES faces with drawn pictures and zooms with the wheel in
 headless Chromium, which draws without graphics hardware. It prints the milliseconds from a turn of the
 wheel until the pixels are drawn, the median and the worst of twenty.
 """
@@ -53,25 +53,27 @@ turn(turns);
 """
 
 
-def nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
-    """The k nearest other points of each asked one, (asked, k)."""
+def find_nearest(points: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    """Return the k nearest other points of each query; shape (queries, k)."""
     from sklearn.neighbors import NearestNeighbors
 
-    found = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[asked], return_distance=False)
-    return np.array([[other for other in row if other != own][:k] for row, own in zip(found, asked, strict=True)])
+    nearest = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points[queries], return_distance=False)
+    return np.array(
+        [[other for other in row if other != query][:k] for row, query in zip(nearest, queries, strict=True)]
+    )
 
 
-def quality(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
-    """The share of neighbours kept, and of nearest faces of the same person on the map and in the space."""
-    asked = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
-    there, here = nearest(faces.embeddings, asked, NEAR), nearest(points, asked, NEAR)
-    kept = [len(set(a) & set(b)) / NEAR for a, b in zip(there.tolist(), here.tolist(), strict=True)]
-    often = np.bincount(faces.person)[faces.person[asked]] > 1
-    same = [faces.person[near[often, 0]] == faces.person[asked[often]] for near in (here, there)]
+def measure_neighbours(faces: Faces, points: np.ndarray) -> tuple[float, float, float]:
+    """Return the share of neighbours preserved, and of nearest faces of the same person on the map and in space."""
+    queries = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
+    in_space, on_map = find_nearest(faces.embeddings, queries, NEAR), find_nearest(points, queries, NEAR)
+    kept = [len(set(a) & set(b)) / NEAR for a, b in zip(in_space.tolist(), on_map.tolist(), strict=True)]
+    often = np.bincount(faces.person)[faces.person[queries]] > 1
+    same = [faces.person[near[often, 0]] == faces.person[queries[often]] for near in (on_map, in_space)]
     return float(np.mean(kept)), float(np.mean(same[0])), float(np.mean(same[1]))
 
 
-def by_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
+def lay_out_with_scikit_learn(embeddings: np.ndarray, threads: int) -> np.ndarray:
     """t-SNE by scikit-learn, from the same start."""
     from sklearn.manifold import TSNE
 
@@ -91,12 +93,12 @@ def lay_out_one(n: int, method: str, threads: int) -> None:
     embeddings = faces.embeddings * RADIUS
     started, cpu = time.perf_counter(), time.process_time()
     if method == "scikit-learn":
-        points = by_scikit_learn(embeddings, threads)
+        points = lay_out_with_scikit_learn(embeddings, threads)
     else:
         points = compute_layout(embeddings, method, threads=threads)
     cpu, elapsed = time.process_time() - cpu, time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    kept, same, in_space = quality(faces, points)
+    kept, same, in_space = measure_neighbours(faces, points)
     cost = f"{cpu:.0f} | {elapsed:.0f} | {memory:.2f} GB"
     print(f"| {n:,} | {method} | {cost} | {kept:.2f} | {same:.3f} | {in_space:.3f} |", flush=True)
 

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.mutants [--count 5000] [--seed 0] [--limit 20] [FORMAT ...]
 
-Each mutant is a small photo with seeded damage, so `mutant(FORMAT, SEED, NUMBER)` makes it again. Mutants
+Each mutant is a small photo with seeded damage, so `make_mutant(FORMAT, SEED, NUMBER)` makes it again. Mutants
 are decoded one after the other in a separate process. If it dies, or spends more than the limit (seconds)
 on one, that mutant is counted and named, and a new process continues after it. Prints a row for each
 format, and exits with 1 after a crash or a hang. A refused mutant got a reason, like any bad photo.
@@ -34,8 +34,8 @@ EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0
 
 
 @cache
-def originals() -> dict[str, tuple[bytes, ...]]:
-    """The photos of each format, in variants that take different paths through its decoder."""
+def make_originals() -> dict[str, tuple[bytes, ...]]:
+    """Return the photos of each format, in variants that take different paths through its decoder."""
     picture = make_scenery().resize((SIDE, SIDE))
     exif = Image.Exif()
     exif[MAKE], exif[ORIENTATION] = "Canon", 6
@@ -90,25 +90,27 @@ def originals() -> dict[str, tuple[bytes, ...]]:
     }
 
 
-def mutant(format: str, seed: int, number: int) -> bytes:
-    """Mutant number `number`: bytes changed, overwritten, removed, doubled or truncated."""
+def make_mutant(format: str, seed: int, number: int) -> bytes:
+    """Damage a photo of this format: change, overwrite, remove, double or truncate bytes."""
     chance = random.Random(f"{seed} {format} {number}")
-    kinds = originals()[format]
+    kinds = make_originals()[format]
     data = bytearray(kinds[number % len(kinds)])
     # Half of the damage is near the start, where the headers are.
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
-        at = chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 600))
+        position = chance.randrange(len(data) if chance.random() < 0.5 else min(len(data), 600))
         match chance.randrange(8):
             case 0 | 1 | 2:
-                data[at] ^= 1 << chance.randrange(8)
+                data[position] ^= 1 << chance.randrange(8)
             case 3 | 4:
-                data[at] = chance.randrange(256)
+                data[position] = chance.randrange(256)
             case 5 | 6:
                 extreme = chance.choice(EXTREMES)
-                data[at : at + len(extreme)] = extreme
+                data[position : position + len(extreme)] = extreme
             case _:
                 piece = chance.randrange(1, 64)
-                data[at : at + piece] = b"" if chance.random() < 0.5 else data[at : at + piece] * 2
+                data[position : position + piece] = (
+                    b"" if chance.random() < 0.5 else data[position : position + piece] * 2
+                )
     if chance.random() < 0.05:
         del data[chance.randrange(1, len(data)) :]
     if format == "PNG" and chance.random() < 0.7:
@@ -118,13 +120,13 @@ def mutant(format: str, seed: int, number: int) -> bytes:
 
 def _repair_checksums(png: bytearray) -> None:
     """Repair the checksums, or most damage to a PNG would stop there."""
-    at = 8
-    while at + 12 <= len(png):
-        end = at + 8 + int.from_bytes(png[at : at + 4], "big")
+    position = 8
+    while position + 12 <= len(png):
+        end = position + 8 + int.from_bytes(png[position : position + 4], "big")
         if end + 4 > len(png):
             return
-        png[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4, "big")
-        at = end + 4
+        png[end : end + 4] = zlib.crc32(png[position + 4 : end]).to_bytes(4, "big")
+        position = end + 4
 
 
 def decode_all(
@@ -137,7 +139,7 @@ def decode_all(
     for number in range(first, end):
         now.value = number
         try:
-            decode_photo(mutant(format, seed, number), PhotoRef("mutant", 1, 1), (None, 100)[number % 2])
+            decode_photo(make_mutant(format, seed, number), PhotoRef("mutant", 1, 1), (None, 100)[number % 2])
             counts[0] += 1
         except UndecodableError:
             counts[1] += 1
@@ -146,7 +148,7 @@ def decode_all(
 
 
 def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], list[int], list[int]]:
-    """The numbers of the mutants that crashed the decoder and of those that hung, and the counts."""
+    """Return the numbers of the mutants that crashed the decoder and of those that hung, and the counts."""
     context = multiprocessing.get_context("spawn")
     now, counts = context.Value("q", 0), context.Array("q", 3)
     crashed: list[int] = []
@@ -174,7 +176,7 @@ def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], li
 def main() -> None:
     """Decode the mutants of each format, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(originals()))
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(make_originals()))
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=20.0)

@@ -78,11 +78,15 @@ def _quantise(precision: str, radius: float, vectors: np.ndarray) -> np.ndarray:
 
 
 def _among(labelled: LabelledPhotos, pairs: VerificationPairs) -> VerificationPairs:
-    """The same pairs, as indices into all labelled photos."""
+    """Return the same pairs, as indices into all labelled photos."""
     index_of = {photo: i for i, photo in enumerate(labelled.photos)}
-    at = np.array([index_of[name] for name in pairs.names])
+    positions = np.array([index_of[name] for name in pairs.names])
     return replace(
-        pairs, pictures=tuple(labelled.paths), names=labelled.photos, left=at[pairs.left], right=at[pairs.right]
+        pairs,
+        pictures=tuple(labelled.paths),
+        names=labelled.photos,
+        left=positions[pairs.left],
+        right=positions[pairs.right],
     )
 
 
@@ -104,7 +108,7 @@ def _line(
 
 
 def _sizes(faces: MainFaces, exact: np.ndarray, pack: Pack, precision: str, count: int) -> tuple[float, int]:
-    """The bytes a face of the column, and the bytes of the file."""
+    """Return the bytes per face of the embedding column, and the bytes of the file."""
     rng = np.random.default_rng(0)
     found = np.flatnonzero(faces.found)
     first, second = rng.permutation(np.resize(found, count)), rng.choice(found, count)

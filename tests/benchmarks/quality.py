@@ -90,7 +90,7 @@ class Measured:
     plain: np.ndarray  # quality for a pack that does not mirror
 
     @property
-    def found(self) -> np.ndarray:
+    def has_face(self) -> np.ndarray:
         """True for each row with a face."""
         return self.vectors.any(axis=1)
 
@@ -139,24 +139,24 @@ def measure(photos: LabelledPhotos, count: int, degraded: int) -> Measured:
     rows += [(photo, how, 2) for photo in rng.permutation(chosen)[:degraded].tolist() for how in range(len(LEVELS))]
     jobs = [(paths[photo], None if how < 0 else LEVELS[how][2]) for photo, how, _ in rows]
     with ProcessPoolExecutor(os.cpu_count(), initializer=_open_models) as pool:
-        seen = list(pool.map(_measure_picture, jobs, chunksize=16))
-    nothing = next(tuple(np.zeros_like(value) for value in row) for row in seen if row is not None)
-    columns = [np.array(column) for column in zip(*(row or nothing for row in seen), strict=True)]
+        measurements = list(pool.map(_measure_picture, jobs, chunksize=16))
+    nothing = next(tuple(np.zeros_like(value) for value in row) for row in measurements if row is not None)
+    columns = [np.array(column) for column in zip(*(row or nothing for row in measurements), strict=True)]
     photo, how, use = np.array(rows).T
     return Measured(photo, how, use, persons[photo], *columns)
 
 
-def likeness(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
+def compare_with_own_photos(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
     """Compare each face with the person's other unchanged photos; nan if there are none.
 
     Return the share judged as the same person, and the mean squared L2.
     """
-    good = np.flatnonzero((measured.use == 0) & measured.found)
+    good = np.flatnonzero((measured.use == 0) & measured.has_face)
     distances = _squared(measured.vectors, measured.vectors[good])
     strangers = measured.person[good][:, None] != measured.person[good]
     threshold = threshold_at_far(distances[good][strangers & np.triu(np.ones_like(strangers), 1)], 1e-3)
     same = (measured.person[:, None] == measured.person[good]) & (measured.photo[:, None] != measured.photo[good])
-    same &= measured.found[:, None]
+    same &= measured.has_face[:, None]
     many = np.where(same.any(axis=1), same.sum(axis=1), np.nan)
     return ((distances < threshold) & same).sum(axis=1) / many, (distances * same).sum(axis=1) / many
 
@@ -183,9 +183,9 @@ def fit(parts: np.ndarray, accepted: np.ndarray, names: list[str]) -> np.ndarray
     return np.concatenate([found[:1], found[1:] / spread])
 
 
-def curves(measured: Measured, rows: np.ndarray, qualities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """An error-versus-reject curve for each quality, over all pairs of the faces `rows`."""
-    rows = np.flatnonzero(rows & measured.found)
+def compute_curves(measured: Measured, rows: np.ndarray, qualities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return an error-versus-reject curve for each quality, over all pairs of the faces `rows`."""
+    rows = np.flatnonzero(rows & measured.has_face)
     i, j = np.triu_indices(len(rows), 1)
     distances, person = _squared(measured.vectors[rows], measured.vectors[rows])[i, j], measured.person[rows]
     same = person[i] == person[j]
@@ -202,25 +202,27 @@ def _correlations(measured: Measured, ours: np.ndarray, accepted: np.ndarray, di
         zip(measured.photo[measured.use == 0].tolist(), np.flatnonzero(measured.use == 0).tolist(), strict=True)
     )
     print(_row("unchanged", measured, ours & (measured.use == 0), accepted) + " | | | |")
-    for way in DEGRADATIONS:
-        mine = (
-            ours & (measured.use == 2) & np.isin(measured.how, [k for k, level in enumerate(LEVELS) if level[0] == way])
+    for degradation in DEGRADATIONS:
+        selected = (
+            ours
+            & (measured.use == 2)
+            & np.isin(measured.how, [k for k, level in enumerate(LEVELS) if level[0] == degradation])
         )
         level = np.array([LEVELS[how][1] if how >= 0 else 0 for how in measured.how])
         correlations: dict[str, list[float]] = {"level": [], "loss": [], "old": []}
-        for photo in np.unique(measured.photo[mine]).tolist():
-            rows = np.append(np.flatnonzero(mine & measured.found & (measured.photo == photo)), clean[photo])
-            if len(rows) > 1 and measured.found[clean[photo]]:
+        for photo in np.unique(measured.photo[selected]).tolist():
+            rows = np.append(np.flatnonzero(selected & measured.has_face & (measured.photo == photo)), clean[photo])
+            if len(rows) > 1 and measured.has_face[clean[photo]]:
                 correlations["level"].append(rank_correlation(old["quality"][rows], -level[rows]))
                 correlations["loss"].append(rank_correlation(old["quality"][rows], -distance[rows]))
                 correlations["old"].append(rank_correlation(old["old"][rows], -level[rows]))
         means = " | ".join(f"{np.nanmean(values):.2f}" for values in correlations.values())
-        print(f"{_row(way, measured, mine, accepted)} | {means} |")
+        print(f"{_row(degradation, measured, selected, accepted)} | {means} |")
 
 
 def _row(name: str, measured: Measured, rows: np.ndarray, accepted: np.ndarray) -> str:
-    found = rows & measured.found
-    share, quality = measured.found[rows].mean(), measured.quality[found].mean()
+    found = rows & measured.has_face
+    share, quality = measured.has_face[rows].mean(), measured.quality[found].mean()
     return f"| {name} | {share:.0%} | {np.nanmean(accepted[found]):.0%} | {quality:.2f}"
 
 
@@ -241,7 +243,7 @@ def main() -> None:
         measured = measure(find_labelled_photos(arguments.folder), arguments.photos, arguments.degraded)
         if arguments.kept:
             np.savez(arguments.kept, **{field.name: getattr(measured, field.name) for field in fields(Measured)})
-    accepted, distance = likeness(measured)
+    accepted, distance = compare_with_own_photos(measured)
     names = np.unique(measured.person)
     fitted = np.isin(measured.person, np.random.default_rng(0).permutation(names)[: len(names) // 2])
     if arguments.fit:
@@ -268,7 +270,7 @@ def main() -> None:
     half = ours & (((measured.use == 0) & (place % 2 == 0)) | ((measured.use == 1) & (place % 2 == 1)))
     drawn = {}
     for title, rows in (("unchanged", ours & (measured.use == 0)), ("every second photo degraded", half)):
-        drawn[title] = curves(measured, rows, qualities)
+        drawn[title] = compute_curves(measured, rows, qualities)
         print(f"\n| missed pairs, {title} | 0 % rejected | 10 % | 20 % | 30 % | 50 % | mean |")
         print("|---|---|---|---|---|---|---|")
         for name, curve in drawn[title].items():
@@ -290,12 +292,12 @@ def _grouping(measured: Measured) -> None:
         "each unchanged and degraded": measured.use < 2,
     }
     for title, rows in kinds.items():
-        there = np.flatnonzero(rows & measured.found)
-        quality = measured.quality[there].astype(np.float32)
-        faces = replace(face_table(there, measured.vectors[there], there), quality=quality)
+        positions = np.flatnonzero(rows & measured.has_face)
+        quality = measured.quality[positions].astype(np.float32)
+        faces = replace(face_table(positions, measured.vectors[positions], positions), quality=quality)
         for least in (0.0, 0.2, 0.4, 0.5, 0.6, 0.7):
             labels = group_faces(faces, ClusterParams(min_quality=least), Constraints()).clustering.labels
-            b = bcubed(labels, measured.person[there])
+            b = bcubed(labels, measured.person[positions])
             share = (quality < least).mean()
             print(f"| {title} | {least:g} | {share:.1%} | {b.precision:.3f} / {b.recall:.3f} / {b.f:.3f} |")
 
@@ -306,7 +308,7 @@ def _plot(drawn: dict[str, dict[str, np.ndarray]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = {
+    plotted = {
         "**quality**": "quality",
         "score × resolution": "score × resolution",
         "chance": "chance",
@@ -314,7 +316,7 @@ def _plot(drawn: dict[str, dict[str, np.ndarray]], path: Path) -> None:
     }
     figure, axes = pyplot.subplots(1, len(drawn), figsize=(9, 3.6), constrained_layout=True)
     for axis, (title, found) in zip(axes, drawn.items(), strict=True):
-        for name, label in shown.items():
+        for name, label in plotted.items():
             axis.plot(100 * SHARES, 100 * found[name], label=label, linewidth=2.5 if label == "quality" else 1.2)
         axis.set(title=f"photos {title}" if title == "unchanged" else title, xlabel="pairs rejected, %", ylim=(0, None))
     axes[0].set_ylabel("pairs of one person missed, %")

@@ -73,27 +73,27 @@ Rule = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def by_person(reduce: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Rule:
-    """A rule on the distances to the faces of one person: (probes,) from (probes, faces)."""
+    """Return a rule on the distances to the faces of one person: (probes,) from (probes, faces)."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
-        apart = squared(probes, faces)
-        return np.stack([reduce(apart[:, names == n], faces[names == n], probes) for n in np.unique(names)], axis=1)
+        distances = squared(probes, faces)
+        return np.stack([reduce(distances[:, names == n], faces[names == n], probes) for n in np.unique(names)], axis=1)
 
     return rule
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared L2 distances of all pairs of rows."""
+    """Return squared L2 distances of all pairs of rows."""
     return (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
 
 
 def mean_of_nearest(k: int) -> Rule:
-    """The mean distance of a person's k nearest faces."""
-    return by_person(lambda apart, *_: np.sort(apart, axis=1)[:, :k].mean(axis=1))
+    """Return the mean distance of a person's k nearest faces."""
+    return by_person(lambda distances, *_: np.sort(distances, axis=1)[:, :k].mean(axis=1))
 
 
 def vote(k: int) -> Rule:
-    """The person with most of the k nearest faces, on a tie the nearest; the distance is the nearest face's."""
+    """Return the majority vote of the k nearest faces; ties go to the nearest face, which gives the distance."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         people, person = np.unique(names, return_inverse=True)
@@ -111,7 +111,7 @@ def vote(k: int) -> Rule:
 
 
 def local_mean(k: int, allowance: float) -> Rule:
-    """The rule that faceclust uses."""
+    """Return the rule that faceclust uses."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         no_photos = np.full(len(names), "")
@@ -154,7 +154,7 @@ class Outcome:
         return cls(ordered[:, 0], _gap(ordered), right, others[:, 0], _gap(others))
 
     def named(self, threshold: float) -> float:
-        """The share of probes named correctly within a threshold."""
+        """Return the share of probes named correctly within a threshold."""
         return float((self.right & (self.known <= threshold)).mean())
 
     def at_far(self, far: float) -> float:
@@ -162,7 +162,7 @@ class Outcome:
         return self.named(np.nextafter(np.sort(self.strangers)[int(far * len(self.strangers))], 0))
 
     def row(self, threshold: float = OPERATING_POINT) -> list[float]:
-        """Rank-1, DIR at FAR 1 % and 0.1 %, DIR and FAR at a threshold."""
+        """Return rank-1, DIR at FAR 1 % and 0.1 %, DIR and FAR at a threshold."""
         far = float((self.strangers <= threshold).mean())
         return [float(self.right.mean()), self.at_far(0.01), self.at_far(0.001), self.named(threshold), far]
 
@@ -173,7 +173,7 @@ def _gap(ordered: np.ndarray) -> np.ndarray:
 
 
 def percent(rows: list[list[float]]) -> str:
-    """The means of the columns as cells."""
+    """Return the means of the columns as cells."""
     return " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0))
 
 
@@ -196,25 +196,27 @@ def certainty(faces: np.ndarray, persons: np.ndarray, draws: int) -> None:
     print("\n| distance, margin to the next person | " + " | ".join(scene.label for scene in scenes) + " |")
     print("|---|" + "---|" * len(scenes))
     rule = RULES[CHOSEN]
-    seen: list[list[Outcome]] = []
+    by_scene: list[list[Outcome]] = []
     for scene in scenes:
         splits = [scene.draw(persons, seed) for seed in range(draws)]
-        seen.append([Outcome.of(rule, faces, persons, split, persons[split.gallery]) for split in splits])
+        by_scene.append([Outcome.of(rule, faces, persons, split, persons[split.gallery]) for split in splits])
     for low, high in ((0.0, 0.8), (0.8, 1.0), (1.0, OPERATING_POINT)):
         for least, most in ((0.2, np.inf), (0.0, 0.2)):
-            cells = [_right(outcomes, low, high, least, most) for outcomes in seen]
+            cells = [_right(outcomes, low, high, least, most) for outcomes in by_scene]
             margin = "0.2 or more" if least else "below 0.2"
             print(f"| {low:g} to {high:g}, {margin} | " + " | ".join(cells) + " |")
 
 
 def _right(outcomes: list[Outcome], low: float, high: float, least: float, most: float) -> str:
     good = bad = 0.0
-    for seen in outcomes:
-        here = (low < seen.known) & (seen.known <= high) & (least <= seen.margins) & (seen.margins < most)
-        there = (low < seen.strangers) & (seen.strangers <= high)
-        there &= (least <= seen.strangers_margins) & (seen.strangers_margins < most)
-        good += float((here & seen.right).mean())
-        bad += float((here & ~seen.right).mean() + there.mean())
+    for outcome in outcomes:
+        in_range = (
+            (low < outcome.known) & (outcome.known <= high) & (least <= outcome.margins) & (outcome.margins < most)
+        )
+        strangers_in_range = (low < outcome.strangers) & (outcome.strangers <= high)
+        strangers_in_range &= (least <= outcome.strangers_margins) & (outcome.strangers_margins < most)
+        good += float((in_range & outcome.right).mean())
+        bad += float((in_range & ~outcome.right).mean() + strangers_in_range.mean())
     return f"{100 * good / (good + bad):.1f} %" if good + bad else "–"
 
 
@@ -239,9 +241,9 @@ def galleries(faces: np.ndarray, persons: np.ndarray, draws: int, shown: int = 3
             right = [face for face in members[:shown].tolist() if persons[face] == owner]
             confirmed |= dict.fromkeys(right, owner)
             suggested |= dict.fromkeys(members[shown:].tolist(), owner)
-        known = np.isin(persons[rest], list(confirmed.values()))
+        is_known = np.isin(persons[rest], list(confirmed.values()))
         for label, gallery in zip(rows, (confirmed, suggested | confirmed), strict=True):
-            split = Split(np.array(list(gallery)), rest[known], rest[~known])
+            split = Split(np.array(list(gallery)), rest[is_known], rest[~is_known])
             rows[label].append(Outcome.of(RULES[CHOSEN], faces, persons, split, np.array(list(gallery.values()))).row())
     for label, lines in rows.items():
         print(f"| {label} | {percent(lines)} |")
@@ -250,17 +252,17 @@ def galleries(faces: np.ndarray, persons: np.ndarray, draws: int, shown: int = 3
 def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None:
     """Print the accuracy of single pairs by threshold."""
     pairs = read_pair_list(pairs_file)
-    at = {path.stem: i for i, path in enumerate(paths)}
-    left, right = (np.array([at[f"{name}_{i:04d}"] for name, i in side]) for side in (pairs.left, pairs.right))
-    apart = ((faces[left] - faces[right]) ** 2).sum(axis=1)
-    apart[~(faces[left].any(axis=1) & faces[right].any(axis=1))] = np.inf  # without a face: judged different
-    chosen = verify_folds(apart, pairs.same, pairs.folds)
+    position_of = {path.stem: i for i, path in enumerate(paths)}
+    left, right = (np.array([position_of[f"{name}_{i:04d}"] for name, i in side]) for side in (pairs.left, pairs.right))
+    distances = ((faces[left] - faces[right]) ** 2).sum(axis=1)
+    distances[~(faces[left].any(axis=1) & faces[right].any(axis=1))] = np.inf  # without a face: judged different
+    chosen = verify_folds(distances, pairs.same, pairs.folds)
     print("\n| single pairs, threshold | accuracy, ten folds | same accepted | different accepted |\n|---|---|---|---|")
     for threshold in (1.1, 1.45, VERIFY_THRESHOLD):
-        right_ones = (apart <= threshold) == pairs.same
+        right_ones = (distances <= threshold) == pairs.same
         folds = [right_ones[pairs.folds == fold].mean() for fold in np.unique(pairs.folds)]
         accuracy = f"{100 * np.mean(folds):.2f} ± {100 * (standard_error(folds) or 0):.2f} %"
-        tar, far = (apart[pairs.same] <= threshold).mean(), (apart[~pairs.same] <= threshold).mean()
+        tar, far = (distances[pairs.same] <= threshold).mean(), (distances[~pairs.same] <= threshold).mean()
         print(f"| {threshold:g} | {accuracy} | {100 * tar:.1f} % | {100 * far:.2f} % |")
     accuracy = f"{100 * chosen.accuracy:.2f} ± {100 * chosen.accuracy_error:.2f} %"
     print(f"| chosen on the other folds: {chosen.threshold:.2f} | {accuracy} | | |")

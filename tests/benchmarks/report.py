@@ -28,25 +28,27 @@ LAST = "Berg Costa Duarte Eriksen Fuchs Grant Haddad Ito Jansen Kaya Lindt Morea
 
 
 def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Library:
-    """A library with this many faces, whose `named` largest groups have names."""
-    made = synthetic_faces(faces, seed=5)
+    """Make a library with this many faces and name its `named` largest groups."""
+    synthetic = synthetic_faces(faces, seed=5)
     # Embeddings are scaled to the pack's radius. A common part brings the unit vectors so near to each
     # other that their scaled distances are those of the synthetic faces.
     share = 1 / Library(root.parent).pack.embedder.radius ** 2
-    common = np.ones(made.embeddings.shape[1], np.float32) / np.sqrt(made.embeddings.shape[1])
-    own = made.embeddings - np.outer(made.embeddings @ common, common)
+    common = np.ones(synthetic.embeddings.shape[1], np.float32) / np.sqrt(synthetic.embeddings.shape[1])
+    own = synthetic.embeddings - np.outer(synthetic.embeddings @ common, common)
     own /= np.linalg.norm(own, axis=1, keepdims=True)
     embeddings = np.sqrt(1 - share) * common + np.sqrt(share) * own
-    library = write_drawn_library(root, embeddings.astype(np.float32), made.person, made.photo, pool=pool)
+    library = write_drawn_library(root, embeddings.astype(np.float32), synthetic.person, synthetic.photo, pool=pool)
     library.cluster()
     rng = np.random.default_rng(3)
     for number, group in enumerate(library.unnamed_groups()[:named]):
         first, last = FIRST.split(), LAST.split()
         name = f"{first[number % len(first)]} {last[(number % len(first) + number // len(first)) % len(last)]}"
-        known = {person.label for person in library.people()} if number >= 300 else set()
-        shown = [face for face in group.face_ids if rng.random() < 0.6]
+        named_before = {person.label for person in library.people()} if number >= 300 else set()
+        confirmed = [face for face in group.face_ids if rng.random() < 0.6]
         library.name(
-            group.face_ids, f"{name} {number}" if name in known else name, confirmed=shown or group.face_ids[:1]
+            group.face_ids,
+            f"{name} {number}" if name in named_before else name,
+            confirmed=confirmed or group.face_ids[:1],
         )
     return library
 
@@ -63,8 +65,8 @@ def run(*arguments: str | Path) -> str:
     return f"{took:5.1f} s, {busy:5.1f} CPU s, {usage.ru_maxrss / 1e6:.2f} GB"
 
 
-def opened(page: Path) -> str:
-    """The time until a browser has loaded the page, and the time of a frame while it scrolls."""
+def measure_opening(page: Path) -> str:
+    """Return the time until a browser has loaded the page, and the time of a frame while it scrolls."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -126,14 +128,14 @@ def main() -> None:
     )
     page, folder = root / "report.html", root / "report"
     print("one file: ", run("report", "-l", root, "-o", page), f"{page.stat().st_size / 1e6:.1f} MB")
-    print("          ", opened(page))
+    print("          ", measure_opening(page))
     print("folder:   ", run("report", "-l", root, "--split", "-o", folder))
     print("again:    ", run("report", "-l", root, "--split", "-o", folder))
     files = [path for path in folder.rglob("*") if path.is_file()]
     index = folder / "index.html"
     size = sum(path.stat().st_size for path in files) / 1e6
     print(f"           {len(files):,} files, {size:.0f} MB; index.html {index.stat().st_size / 1e6:.1f} MB")
-    print("          ", opened(index))
+    print("          ", measure_opening(index))
 
 
 if __name__ == "__main__":

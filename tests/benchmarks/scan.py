@@ -66,7 +66,7 @@ def link_photos(photos: list[str], album: Path, folder: Path, flat: bool) -> Non
         os.link(album / photo, target)
 
 
-def timed(measured: Measured, command: list[str]) -> str:
+def run_timed(measured: Measured, command: list[str]) -> str:
     """Run a command, record its times, and return its output."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -86,14 +86,14 @@ def run_pack(measured: Measured, manifest: Path, photos: list[str], album: Path,
     with tempfile.TemporaryDirectory(dir=album.parent) as name:
         link_photos(photos, album, Path(name), flat=False)
         command = [sys.executable, __file__, str(album), "--inner", str(manifest), name, str(workers)]
-        *stages, memory = timed(measured, command).split()
+        *stages, memory = run_timed(measured, command).split()
         measured.stages = {part.partition("=")[0]: float(part.partition("=")[2]) for part in stages}
         measured.memory = int(memory)
-        measured.found = cached_boxes(Path(name), read_manifest(manifest).name)
+        measured.found = read_cached_boxes(Path(name), read_manifest(manifest).name)
 
 
-def cached_boxes(root: Path, pack: str) -> Boxes:
-    """Photo → boxes in pixels, from a pack's caches."""
+def read_cached_boxes(root: Path, pack: str) -> Boxes:
+    """Map each photo to its boxes in pixels, from a pack's caches."""
     boxes: Boxes = defaultdict(list)
     for path in root.rglob(cache_file_name(pack)):
         folder = path.parent.relative_to(root).as_posix()
@@ -110,7 +110,7 @@ def run_program(measured: Measured, program: str, photos: list[str], album: Path
     """Find the faces with another program."""
     with tempfile.TemporaryDirectory(dir=album.parent) as name:
         link_photos(photos, album, Path(name), flat=True)
-        out = timed(measured, shlex.split(program.format(folder=name)))
+        out = run_timed(measured, shlex.split(program.format(folder=name)))
     measured.found = defaultdict(list)
     for line in out.splitlines():
         path, top, right, bottom, left = line.rsplit(",", 4)
@@ -118,8 +118,12 @@ def run_program(measured: Measured, program: str, photos: list[str], album: Path
         measured.found[photo].append((float(left), float(top), float(right), float(bottom)))
 
 
-def matched(truth: Boxes, found: Boxes) -> tuple[dict[int, list[bool]], int, int]:
-    """For each band of widths, which true faces were found; the number of found faces that are true; their total."""
+def match_boxes(truth: Boxes, found: Boxes) -> tuple[dict[int, list[bool]], int, int]:
+    """Match found boxes with true ones.
+
+    Return whether each true face was found, by band of widths; the number of correct boxes; and the
+    number of all found boxes.
+    """
     hits: dict[int, list[bool]] = {band: [] for band in range(len(BANDS))}
     right = total = 0
     for photo, boxes in truth.items():
@@ -187,7 +191,7 @@ def _report(packs: list[Measured], other: Measured | None, truth: Boxes) -> None
     photos = len(truth)
     print("| | CPU s a photo | photos a s | times | MB | recall | precision |\n|---|---|---|---|---|---|---|")
     for one in [*packs, *([other] if other else [])]:
-        hits, right, total = matched(truth, one.found)
+        hits, right, total = match_boxes(truth, one.found)
         every = [hit for band in hits.values() for hit in band]
         times = f"{min(other.cpu) / min(one.cpu):.1f}" if other else ""
         memory = f"{one.memory / 1024:.0f}" if one.memory else ""
@@ -204,7 +208,7 @@ def _report(packs: list[Measured], other: Measured | None, truth: Boxes) -> None
     print("\n| recall by width, px | " + " | ".join(f"{low} up" for low in BANDS) + " |")
     print("|---" * (len(BANDS) + 1) + "|")
     for one in [*packs, *([other] if other else [])]:
-        hits = matched(truth, one.found)[0]
+        hits = match_boxes(truth, one.found)[0]
         print(
             f"| {one.name} | "
             + " | ".join(f"{np.mean(band):.3f} of {len(band)}" if band else "" for band in hits.values())

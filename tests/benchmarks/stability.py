@@ -24,8 +24,8 @@ from faceclust.types import ClusterParams, FaceTable
 from tests.benchmarks.synthetic import Faces, face_table, synthetic_faces
 
 
-def table(faces: Faces, positions: np.ndarray) -> FaceTable:
-    """The faces at these positions."""
+def make_table(faces: Faces, positions: np.ndarray) -> FaceTable:
+    """Return the faces at these positions."""
     return face_table(positions, faces.embeddings[positions], faces.photo[positions])
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     photos = [p for p in np.unique(faces.photo[arguments.faces :]).tolist() if p != photo_of_last]
     photos = [p for p in photos if (np.flatnonzero(faces.photo == p) >= arguments.faces).all()]
     params = ClusterParams()
-    library = table(faces, old)
+    library = make_table(faces, old)
     before = group_faces(library, params, Constraints(exclusions=same_photo_exclusions(library.photo_ids))).clustering
     print("| grouping | additions that change other faces' groups | faces changed within the threshold | beyond it |")
     print("|---|---|---|---|")
@@ -52,19 +52,19 @@ def main() -> None:
         eventful = near_changes = far_changes = 0
         for photo in photos[: arguments.additions]:
             new = np.flatnonzero(faces.photo == photo)
-            now = table(faces, np.append(old, new))
+            now = make_table(faces, np.append(old, new))
             photos_apart = Constraints(exclusions=same_photo_exclusions(now.photo_ids))
             after = group_faces(now, params, photos_apart, history=[before], full=full).clustering
             changed = np.flatnonzero(after.labels[: len(old)] != before.labels)
-            apart = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
-            near = apart.min(axis=1, initial=np.inf) <= params.threshold
+            distances = ((faces.embeddings[changed][:, None] - faces.embeddings[new][None]) ** 2).sum(axis=2)
+            near = distances.min(axis=1, initial=np.inf) <= params.threshold
             eventful += bool(len(changed))
             near_changes += int(near.sum())
             far_changes += int((~near).sum())
             if len(changed):
                 moves = [
                     (i, before.labels[i], after.labels[i], f"{d:.2f}")
-                    for i, d in zip(changed, apart.min(axis=1), strict=True)
+                    for i, d in zip(changed, distances.min(axis=1), strict=True)
                 ]
                 listed = ", ".join(f"face {i} from {before_} to {after_} ({d})" for i, before_, after_, d in moves[:5])
                 changes.append(f"{name}, photo {photo}, {len(changed)} faces: {listed}{', …' * (len(moves) > 5)}")

@@ -41,18 +41,18 @@ def synthetic_faces(n: int, seed: int = 0, dimension: int = 128) -> Faces:
     loose = _LOOSE * np.exp(_LOOSE_SPREAD * rng.standard_normal(count))
     embeddings = np.empty((n, dimension), np.float32)
     for start in range(0, n, 1 << 16):
-        who = person[start : start + (1 << 16)]
-        power = loose[who] * np.exp(_WORSE_SPREAD * rng.standard_normal(len(who)))
-        noise = rng.standard_normal((len(who), dimension), np.float32)
-        faces = centres[who] + noise * np.sqrt(power / dimension, dtype=np.float32)[:, None]
-        low = rng.random(len(who)) < _LOW_QUALITY
-        faces[low] = common + centres[who[low]] / 4 + noise[low] / np.float32(np.sqrt(dimension))
-        embeddings[start : start + len(who)] = _unit(faces)
+        persons = person[start : start + (1 << 16)]
+        power = loose[persons] * np.exp(_WORSE_SPREAD * rng.standard_normal(len(persons)))
+        noise = rng.standard_normal((len(persons), dimension), np.float32)
+        faces = centres[persons] + noise * np.sqrt(power / dimension, dtype=np.float32)[:, None]
+        low = rng.random(len(persons)) < _LOW_QUALITY
+        faces[low] = common + centres[persons[low]] / 4 + noise[low] / np.float32(np.sqrt(dimension))
+        embeddings[start : start + len(persons)] = _unit(faces)
     return Faces(embeddings, person, _photos(person, rng))
 
 
 def face_table(numbers: np.ndarray, embeddings: np.ndarray, photo: np.ndarray) -> FaceTable:
-    """A table of faces for clustering; `numbers` (n,), in rising order, become their ids."""
+    """Return a table of faces for clustering; `numbers` (n,), in rising order, become their ids."""
     n = len(numbers)
     return FaceTable(
         face_ids=np.char.mod("%08d", numbers),

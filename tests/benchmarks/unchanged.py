@@ -33,8 +33,8 @@ def make_photos(root: Path, folders: int, photos: int) -> None:
             (place / f"IMG_{photo:04d}.jpg").write_bytes(out.getvalue() + f"{folder} {photo}".encode())
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """The elapsed and processor seconds of a command."""
+def run_timed(command: list[str]) -> tuple[float, float]:
+    """Return the elapsed and processor seconds of a command."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -52,15 +52,15 @@ def main() -> None:
     root = arguments.folder.resolve()
     make_photos(root, arguments.folders, arguments.photos)
     scan = [sys.executable, "-m", "faceclust", "scan", str(root)]
-    print(f"first scan: {timed(scan)[0]:.0f} s")
+    print(f"first scan: {run_timed(scan)[0]:.0f} s")
     find = ["find", str(root), "-printf", "%s %T@ %p\n"]
-    rounds = [(timed(find), timed(scan)) for _ in range(arguments.rounds)]
+    rounds = [(run_timed(find), run_timed(scan)) for _ in range(arguments.rounds)]
     for column, title in enumerate(("elapsed", "processor")):
         theirs, ours = (min(turn[who][column] for turn in rounds) for who in (0, 1))
         print(f"{title}: find {theirs:.2f} s, scan {ours:.2f} s, {ours / theirs:.1f} times")
     new = next(root.rglob("*.jpg"))
     new.with_name("new.jpg").write_bytes(new.read_bytes() + b"new")
-    print(f"with one new photo: {timed(scan)[0]:.1f} s")
+    print(f"with one new photo: {run_timed(scan)[0]:.1f} s")
 
 
 if __name__ == "__main__":

@@ -39,9 +39,13 @@ def main() -> None:
     print("|---" * (len(kinds) + 1) + "|")
     for orientation in range(1, 9):
         cells = []
-        for ending, made in kinds.items():
+        for ending, made_orientations in kinds.items():
             photo = f"{ending}-{orientation}.{ending}"
-            found = [max(measured.measure(photo, scheme).values()) for scheme in ("mwg", "mp") if orientation in made]
+            found = [
+                max(measured.measure(photo, scheme).values())
+                for scheme in ("mwg", "mp")
+                if orientation in made_orientations
+            ]
             cells.append(", ".join(map(str, found)) or "–")
         print(f"| {orientation} | {' | '.join(cells)} |")
 

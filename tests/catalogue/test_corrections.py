@@ -19,7 +19,7 @@ NOISE, SIMILARITY = 0.18, 0.2
 
 
 def mixed_library(root: Path) -> tuple[Library, dict[str, str]]:
-    """A group of two people who look alike (6 and 4 faces), and one of a third person (5 faces).
+    """Make a group of two similar people (6 and 4 faces) and a group of a third person (5 faces).
 
     Returns the library, and face id → person.
     """
@@ -43,13 +43,13 @@ def mixed(tmp_path: Path) -> tuple[Library, dict[str, str], int]:
     return library, person_of, number
 
 
-def faces_of(person_of: dict[str, str], name: str) -> list[str]:
+def list_faces(person_of: dict[str, str], name: str) -> list[str]:
     return sorted(face for face, person in person_of.items() if person == name)
 
 
 def test_faces_similar_to_a_face_split_off_leave_with_it(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, number = mixed
-    anna, bea = faces_of(person_of, "anna"), faces_of(person_of, "bea")
+    anna, bea = list_faces(person_of, "anna"), list_faces(person_of, "bea")
     before = library.group_members
     library.split(bea[:1], anna[:2])
     assert sorted(library.group_members[number]) == anna
@@ -62,7 +62,7 @@ def test_faces_similar_to_a_face_split_off_leave_with_it(mixed: tuple[Library, d
 
 def test_confirmed_and_rejected_faces_split_a_group_too(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, _ = mixed
-    anna, bea = faces_of(person_of, "anna"), faces_of(person_of, "bea")
+    anna, bea = list_faces(person_of, "anna"), list_faces(person_of, "bea")
     library.name(anna[:2], "Anna")
     assert set(library.find_person("Anna").face_ids) == {*anna, *bea}
     library.reject(bea[:1], "Anna")
@@ -74,7 +74,7 @@ def test_confirmed_and_rejected_faces_split_a_group_too(mixed: tuple[Library, di
 
 def test_a_full_clustering_agrees(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, _ = mixed
-    library.split(faces_of(person_of, "bea")[:1], faces_of(person_of, "anna")[:2])
+    library.split(list_faces(person_of, "bea")[:1], list_faces(person_of, "anna")[:2])
     corrected = sorted(map(sorted, library.group_members.values()))
     library.cluster(1.1)
     assert sorted(map(sorted, library.group_members.values())) == corrected
@@ -84,7 +84,7 @@ def test_a_full_clustering_agrees(mixed: tuple[Library, dict[str, str], int]) ->
 
 def test_faces_remaining_are_known_before_a_split(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, _ = mixed
-    anna, bea = faces_of(person_of, "anna"), faces_of(person_of, "bea")
+    anna, bea = list_faces(person_of, "anna"), list_faces(person_of, "bea")
     assert sorted(library.faces_remaining(bea[:1], anna[:1])) == anna
     assert library.journal.events() == []
 
@@ -92,8 +92,8 @@ def test_faces_remaining_are_known_before_a_split(mixed: tuple[Library, dict[str
 def test_answers_about_faces_of_different_groups_change_no_group(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, _ = mixed
     before = library.group_members
-    library.split(faces_of(person_of, "carl")[:1], faces_of(person_of, "anna")[:1])
-    library.name(faces_of(person_of, "carl")[:1], "Carl")
+    library.split(list_faces(person_of, "carl")[:1], list_faces(person_of, "anna")[:1])
+    library.name(list_faces(person_of, "carl")[:1], "Carl")
     assert library.group_members == before
 
 
@@ -102,17 +102,17 @@ def test_a_large_group_loses_only_the_faces_split_off(
 ) -> None:
     library, person_of, number = mixed
     monkeypatch.setattr("faceclust.catalogue.corrections._MAX_REGROUPED_FACES", 5)
-    library.split(faces_of(person_of, "bea")[:1], faces_of(person_of, "anna")[:1])
-    assert len(library.group_members[number]) == 9 and faces_of(person_of, "bea")[0] not in library.group_of
+    library.split(list_faces(person_of, "bea")[:1], list_faces(person_of, "anna")[:1])
+    assert len(library.group_members[number]) == 9 and list_faces(person_of, "bea")[0] not in library.group_of
 
 
 def test_a_face_leaves_a_group_linked_to_one_it_was_split_from(
     mixed: tuple[Library, dict[str, str], int],
 ) -> None:
     library, person_of, number = mixed
-    carl = faces_of(person_of, "carl")
+    carl = list_faces(person_of, "carl")
     library.link([*library.group_members[number], *carl])
-    library.split(carl[:1], faces_of(person_of, "anna")[:2])
+    library.split(carl[:1], list_faces(person_of, "anna")[:2])
     assert carl[0] not in library.group_of and set(carl[1:]) <= set(library.faces_in_group(number))
 
 
@@ -120,7 +120,7 @@ def test_a_later_name_reunites_a_split_group_and_its_number_stays(
     mixed: tuple[Library, dict[str, str], int],
 ) -> None:
     library, person_of, number = mixed
-    anna = faces_of(person_of, "anna")
+    anna = list_faces(person_of, "anna")
     library.split(anna[:1], anna[1:3])
     library.name(anna[:3], "Anna")
     assert set(anna) <= set(library.group_members[number]) and library.find_person("Anna").clusters == (number,)
@@ -128,7 +128,7 @@ def test_a_later_name_reunites_a_split_group_and_its_number_stays(
 
 def test_a_rejected_face_never_comes_back_through_links(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, _ = mixed
-    anna, carl = faces_of(person_of, "anna"), faces_of(person_of, "carl")
+    anna, carl = list_faces(person_of, "anna"), list_faces(person_of, "carl")
     library.link([*anna, *carl])
     library.name([*anna, *carl], "Anna", confirmed=anna[:3])
     library.reject(carl[:1], "Anna")
@@ -142,11 +142,11 @@ def test_the_name_of_a_person_with_missing_photos_is_not_given_again(
     mixed: tuple[Library, dict[str, str], int],
 ) -> None:
     library, person_of, _ = mixed
-    library.name(faces_of(person_of, "anna"), "Anna")
-    library.name(faces_of(person_of, "carl"), "Carl")
+    library.name(list_faces(person_of, "anna"), "Anna")
+    library.name(list_faces(person_of, "carl"), "Carl")
     cache = library.home.cache_paths("photos").write_path
     rows = pq.read_table(cache)
-    removed = pc.is_in(rows["face_id"], value_set=pa.array(faces_of(person_of, "carl")))
+    removed = pc.is_in(rows["face_id"], value_set=pa.array(list_faces(person_of, "carl")))
     pq.write_table(rows.filter(pc.invert(removed)), cache, write_page_checksum=True)
     library = Library(library.root)
     with pytest.raises(UsageError, match="photos are missing"):
@@ -155,7 +155,7 @@ def test_the_name_of_a_person_with_missing_photos_is_not_given_again(
 
 def test_a_face_split_from_a_person_is_rejected_for_them(mixed: tuple[Library, dict[str, str], int]) -> None:
     library, person_of, _ = mixed
-    anna = faces_of(person_of, "anna")
+    anna = list_faces(person_of, "anna")
     library.name(anna[:3], "Anna")
     library.split(anna[:1], anna[1:3])
     assert anna[0] not in library.find_person("Anna").face_ids and library.answers.rejected == {anna[0]: {"Anna"}}

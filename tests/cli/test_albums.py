@@ -29,14 +29,14 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
     return library
 
 
-def made(out: Path) -> dict[str, str]:
-    """Each link's path → the photo it leads to, relative to the library."""
+def read_links(out: Path) -> dict[str, str]:
+    """Map each link to the path of its photo, relative to the library."""
     links = [path for path in out.rglob("*") if path.is_symlink()]
     return {path.relative_to(out).as_posix(): "/".join(path.resolve().parts[-2:]) for path in links}
 
 
-def photos(out: Path, folder: str) -> list[str]:
-    return sorted(photo for link, photo in made(out).items() if link.startswith(f"{folder}/"))
+def list_photos(out: Path, folder: str) -> list[str]:
+    return sorted(photo for link, photo in read_links(out).items() if link.startswith(f"{folder}/"))
 
 
 def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
     assert f"make    {COLLINS}/2019/2019-05-01 collins-0.jpg -> 2019/collins-0.jpg\n" in planned and not out.exists()
     output = run_checked("albums", out, "--library", named.root, "--layout", layout)
     assert "2 albums; made 12, removed 0, kept 0 (symlink)" in output
-    assert made(out)[f"{COLLINS}/2020/2020-05-02 collins-1.jpg"] == "2020/collins-1.jpg"
+    assert read_links(out)[f"{COLLINS}/2020/2020-05-02 collins-1.jpg"] == "2020/collins-1.jpg"
     again = run_checked("albums", out, "--library", named.root, "--layout", layout, "--dry-run")
     assert again.splitlines() == [f"{out}: 2 albums; would be made 0, would be removed 0, kept 12 (symlink)"]
 
@@ -56,17 +56,17 @@ def test_options_select_people_and_photos(named: Library, tmp_path: Path) -> Non
         run_checked("albums", out, "--library", named.root, *options)
         return out
 
-    assert photos(albums("--person", "eileen collins"), COLLINS) == sorted(ALONE + BOTH)
+    assert list_photos(albums("--person", "eileen collins"), COLLINS) == sorted(ALONE + BOTH)
     assert sorted(path.name for path in albums("--person", COLLINS).iterdir() if path.name[0] != ".") == [COLLINS]
     number = str(named.group_of[named.find_person(COLLINS).face_ids[0]])
-    assert photos(albums("--person", number), COLLINS) == sorted(ALONE + BOTH)
-    assert photos(albums("--confirmed"), COLLINS) == ALONE[:2] and not photos(albums("--confirmed"), HOPPER)
+    assert list_photos(albums("--person", number), COLLINS) == sorted(ALONE + BOTH)
+    assert list_photos(albums("--confirmed"), COLLINS) == ALONE[:2] and not list_photos(albums("--confirmed"), HOPPER)
     out = albums("--together", f"{COLLINS},{HOPPER}")
-    assert set(photos(out, f"{COLLINS} + {HOPPER}")) == set(BOTH) == set(made(out).values())
-    assert photos(albums("--since", "2020", "--until", "2020-12"), COLLINS) == ["2020/collins-1.jpg"]
+    assert set(list_photos(out, f"{COLLINS} + {HOPPER}")) == set(BOTH) == set(read_links(out).values())
+    assert list_photos(albums("--since", "2020", "--until", "2020-12"), COLLINS) == ["2020/collins-1.jpg"]
     best = max(place.quality for place in named.occurrences if place.face_id in named.find_person(COLLINS).face_ids)
-    assert 1 <= len(photos(albums("--min-quality", str(best)), COLLINS)) < 6
-    assert made(albums("--min-quality", "1", "--confirmed")) == {}
+    assert 1 <= len(list_photos(albums("--min-quality", str(best)), COLLINS)) < 6
+    assert read_links(albums("--min-quality", "1", "--confirmed")) == {}
 
 
 def test_json_lists_the_plan_and_the_reasons_for_skipped_paths(named: Library, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.named_library import make_synthetic_library, name_largest_peo
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made") / "photos"
+    root = tmp_path_factory.mktemp("synthetic") / "photos"
     library, truth = make_synthetic_library(root, 900, spread=0.13)
     library.cluster(threshold=1.1)
     name_largest_people(library, truth, 40)
@@ -27,53 +27,55 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def made(named: Path, tmp_path: Path) -> Library:
+def synthetic_library(named: Path, tmp_path: Path) -> Library:
     shutil.copytree(named, tmp_path / "photos")
     return Library(tmp_path / "photos")
 
 
-def threshold(*arguments: str | Path) -> tuple[float, bool]:
+def read_threshold(*arguments: str | Path) -> tuple[float, bool]:
     record = json.loads(run_checked(*arguments, "--json"))
     return record["threshold"], record["calibrated"]
 
 
-def test_calibrated_threshold_is_used_until_reset(made: Library) -> None:
-    root = made.root
+def test_calibrated_threshold_is_used_until_reset(synthetic_library: Library) -> None:
+    root = synthetic_library.root
     output = run_checked("calibrate", "-l", root, "--dry-run")
-    assert "nothing was written" in output and not made.home.config_file.exists()
+    assert "nothing was written" in output and not synthetic_library.home.config_file.exists()
     assert all(len(line) <= 80 for line in output.splitlines()[:30])
-    assert threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
+    assert read_threshold("cluster", "-l", root, "--dry-run") == (1.1, False)
     done = run("calibrate", "-l", root)
-    assert done.returncode == 0 and f"wrote {made.home.config_file}" in done.stderr
-    (kept,) = tomllib.loads(made.home.config_file.read_text())["calibration"].values()
-    found = kept["threshold"]
+    assert done.returncode == 0 and f"wrote {synthetic_library.home.config_file}" in done.stderr
+    (saved,) = tomllib.loads(synthetic_library.home.config_file.read_text())["calibration"].values()
+    found = saved["threshold"]
     assert f"threshold {found:g}\n  below" in done.stdout and found > 1.1
-    assert threshold("cluster", "-l", root, "--dry-run") == (found, True)
-    assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "auto") == (found, True)
-    assert threshold("cluster", "-l", root, "--dry-run", "--threshold", "1.1") == (1.1, False)
-    assert threshold("--no-config", "cluster", "-l", root, "--dry-run") == (1.1, False)
-    assert threshold("cluster", "-l", root, "--dry-run", "--algorithm", "single") == (1.1, False)
+    assert read_threshold("cluster", "-l", root, "--dry-run") == (found, True)
+    assert read_threshold("cluster", "-l", root, "--dry-run", "--threshold", "auto") == (found, True)
+    assert read_threshold("cluster", "-l", root, "--dry-run", "--threshold", "1.1") == (1.1, False)
+    assert read_threshold("--no-config", "cluster", "-l", root, "--dry-run") == (1.1, False)
+    assert read_threshold("cluster", "-l", root, "--dry-run", "--algorithm", "single") == (1.1, False)
     output = run_checked("cluster", "-l", root)
     assert f"threshold {found:g}, calibrated on 40 people" in output
     assert "all faces were grouped from scratch: the threshold was 1.1" in output
     assert "[calibration.dlib]" in run_checked("config", "-l", root)
     assert json.loads(run_checked("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
     tomllib.loads(run_checked("config", "-l", root))
-    made.home.config_file.write_text(f"{made.home.config_file.read_text()}[cluster]\nthreshold = 1.05\n")
-    assert threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
+    synthetic_library.home.config_file.write_text(
+        f"{synthetic_library.home.config_file.read_text()}[cluster]\nthreshold = 1.05\n"
+    )
+    assert read_threshold("cluster", "-l", root, "--dry-run") == (1.05, False)
     assert "would remove" in run_checked("calibrate", "-l", root, "--reset", "--dry-run")
     assert "removed the calibrated threshold" in run_checked("calibrate", "-l", root, "--reset")
     assert "there is no calibrated threshold" in run_checked("calibrate", "-l", root, "--reset")
-    assert made.home.config_file.read_text().strip() == "[cluster]\nthreshold = 1.05"
+    assert synthetic_library.home.config_file.read_text().strip() == "[cluster]\nthreshold = 1.05"
 
 
-def test_histograms_are_ascii_if_necessary(made: Library) -> None:
-    record = json.loads(run_checked("calibrate", "-l", made.root, "--dry-run", "--json"))
+def test_histograms_are_ascii_if_necessary(synthetic_library: Library) -> None:
+    record = json.loads(run_checked("calibrate", "-l", synthetic_library.root, "--dry-run", "--json"))
     assert record["written"] is False and record["kept"] is True and record["people"] == 40
     assert sum(record["distances"]["same"]) == record["pairs"]
-    plain = run("calibrate", "-l", made.root, "-n", env={"PYTHONIOENCODING": "ascii"}, process=True)
+    plain = run("calibrate", "-l", synthetic_library.root, "-n", env={"PYTHONIOENCODING": "ascii"}, process=True)
     assert plain.returncode == 0 and "#" in plain.stdout and "threshold" in plain.stdout
-    assert "\x1b" not in run_checked("calibrate", "-l", made.root, "-n", env={"NO_COLOR": "1"})
+    assert "\x1b" not in run_checked("calibrate", "-l", synthetic_library.root, "-n", env={"NO_COLOR": "1"})
 
 
 def test_too_few_names_are_an_error_and_nothing_is_written(library: Library) -> None:
@@ -84,39 +86,39 @@ def test_too_few_names_are_an_error_and_nothing_is_written(library: Library) -> 
     assert run("calibrate", "-l", library.root, "--far", "2").returncode == 2
 
 
-def test_invalid_calibration_is_reported(made: Library) -> None:
-    made.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
-    done = run("cluster", "-l", made.root)
+def test_invalid_calibration_is_reported(synthetic_library: Library) -> None:
+    synthetic_library.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
+    done = run("cluster", "-l", synthetic_library.root)
     assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
-    assert run_checked("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
-    assert "removed the calibrated threshold" in run_checked("calibrate", "-l", made.root, "--reset")
+    assert run_checked("cluster", "-l", synthetic_library.root, "--threshold", "1.1", "--dry-run")
+    assert "removed the calibrated threshold" in run_checked("calibrate", "-l", synthetic_library.root, "--reset")
 
 
-def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path) -> None:
+def test_calibration_in_the_users_file_is_refused(synthetic_library: Library, tmp_path: Path) -> None:
     (tmp_path / "config/faceclust").mkdir(parents=True)
     (tmp_path / "config/faceclust/config.toml").write_text("[calibration.dlib]\nthreshold = 1.2\n")
-    done = run("cluster", "-l", made.root, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    done = run("cluster", "-l", synthetic_library.root, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
     assert done.returncode == 2 and "unknown key [calibration]" in done.stderr
 
 
-def test_evaluate_library_prints_all_figures(made: Library) -> None:
-    output = run_checked("evaluate", "library", "-l", made.root)
+def test_evaluate_library_prints_all_figures(synthetic_library: Library) -> None:
+    output = run_checked("evaluate", "library", "-l", synthetic_library.root)
     assert "of 40 people, grouped without their names: average linkage at 1.1" in output
     assert "in several groups" in output and "  now\n" in output and "significantly better: 1." in output
-    record = json.loads(run_checked("evaluate", "library", "-l", made.root, "--json"))
+    record = json.loads(run_checked("evaluate", "library", "-l", synthetic_library.root, "--json"))
     assert record["people"] == 40 and record["bcubed"]["recall"]["low"] <= record["bcubed"]["recall"]["value"]
     assert {cut["threshold"] for cut in record["thresholds"]} >= {0.5, 1.1, 1.6}
 
 
-def test_evaluate_clusters_scores_a_library_and_a_file(made: Library, named: Path, tmp_path: Path) -> None:
+def test_evaluate_clusters_scores_a_library_and_a_file(synthetic_library: Library, named: Path, tmp_path: Path) -> None:
     table = named.parent / "who.csv"
     words = ["evaluate", "clusters", "--sweep", "1.1,1.4"]
-    output = run_checked(*words, "-l", made.root, "--truth", table, "-a", "average", "-a", "hdbscan")
+    output = run_checked(*words, "-l", synthetic_library.root, "--truth", table, "-a", "average", "-a", "hdbscan")
     assert "900 faces of" in output and "HDBSCAN" in output and "*" in output and "complete" not in output
     assert all(len(line) <= 80 for line in output.splitlines())
-    record = json.loads(run_checked(*words, "-l", made.root, "--truth", table, "--json"))
+    record = json.loads(run_checked(*words, "-l", synthetic_library.root, "--truth", table, "--json"))
     assert len(record["cuts"]) == 4 * 2 + 1 and record["scored"] == 900
-    faces = made.faces
+    faces = synthetic_library.faces
     names = dict(line.rsplit(",", 1) for line in table.read_text().splitlines()[1:])
     labels = [names[face] for face in faces.face_ids.tolist()]
     np.savez(tmp_path / "x.npz", embeddings=faces.embeddings, labels=labels, photos=faces.photo_ids)

@@ -191,8 +191,8 @@ def test_undo_counts_the_faces_that_came_later(library: Library) -> None:
 
 def test_a_group_with_one_face_left_is_dissolved(library: Library) -> None:
     group, *others = sorted(set(library.group_of.values()))
-    keep, *gone = library.faces_in_group(group)
-    for photo in {place.photo for face in gone for place in library.occurrences_of[face]}:
+    keep, *deleted = library.faces_in_group(group)
+    for photo in {place.photo for face in deleted for place in library.occurrences_of[face]}:
         (library.root / photo).unlink()
     library.scan(workers=0)
     assert keep in library.occurrences_of and set(library.group_members) == set(others)
@@ -203,12 +203,12 @@ def test_a_group_with_one_face_left_is_dissolved(library: Library) -> None:
 
 
 def test_undo_does_not_report_deleted_faces(library: Library) -> None:
-    gone = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
+    deleted = [place.face_id for place in library.occurrences if place.photo == "together/both 0.jpg"]
     (library.root / "together/both 0.jpg").unlink()
     library.scan(workers=0)
     library.cluster()
     changes = library.undo_cluster()
-    assert gone and (changes.added, changes.joined) == (0, ())
+    assert deleted and (changes.added, changes.joined) == (0, ())
 
 
 def test_a_rejection_needs_a_name(library: Library) -> None:

@@ -17,7 +17,7 @@ from tests.support.command import run, run_checked
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's file."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "config/faceclust").mkdir(parents=True)
@@ -25,52 +25,54 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def of_library(library: Library) -> Path:
+def library_file(library: Library) -> Path:
     return library.home.home / "config.toml"
 
 
-def threshold(library: Library, *arguments: str) -> float:
-    """The threshold that `cluster` uses."""
+def read_threshold(library: Library, *arguments: str) -> float:
+    """Return the threshold that `cluster` uses."""
     return float(json.loads(run_checked(*arguments, "-l", library.root, "--json"))["threshold"])
 
 
 def test_precedence_is_command_line_then_library_file_then_user_file(
-    library: Library, own: Path, of_library: Path
+    library: Library, user_file: Path, library_file: Path
 ) -> None:
     dry = ("cluster", "--dry-run")
-    assert threshold(library, *dry) == 1.1
-    own.write_text("[cluster]\nthreshold = 1.05")
-    assert threshold(library, *dry) == 1.05
-    of_library.write_text("[cluster]\nthreshold = 1.2")
-    assert threshold(library, *dry) == 1.2
-    assert threshold(library, *dry, "--threshold", "1.3") == 1.3
-    assert threshold(library, "--no-config", *dry) == 1.1
+    assert read_threshold(library, *dry) == 1.1
+    user_file.write_text("[cluster]\nthreshold = 1.05")
+    assert read_threshold(library, *dry) == 1.05
+    library_file.write_text("[cluster]\nthreshold = 1.2")
+    assert read_threshold(library, *dry) == 1.2
+    assert read_threshold(library, *dry, "--threshold", "1.3") == 1.3
+    assert read_threshold(library, "--no-config", *dry) == 1.1
 
 
-def test_a_top_level_key_applies_to_every_command_with_the_option(library: Library, own: Path) -> None:
-    own.write_text(f"json = true\nlibrary = {str(library.root)!r}\n[people]\njson = false")
+def test_a_top_level_key_applies_to_every_command_with_the_option(library: Library, user_file: Path) -> None:
+    user_file.write_text(f"json = true\nlibrary = {str(library.root)!r}\n[people]\njson = false")
     assert json.loads(run_checked("status"))["library"] == str(library.root)
     assert json.loads(run_checked("together"))["library"] == str(library.root)
     assert not run_checked("people").startswith("{")
 
 
-def test_the_environment_takes_precedence_over_the_users_library(library: Library, own: Path, tmp_path: Path) -> None:
+def test_the_environment_takes_precedence_over_the_users_library(
+    library: Library, user_file: Path, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
-    own.write_text(f"library = {str(tmp_path / 'other')!r}")
+    user_file.write_text(f"library = {str(tmp_path / 'other')!r}")
     assert run("status").returncode != 0  # it has not been scanned
     assert str(library.root) in run_checked("status", "--json", env={"FACECLUST_LIBRARY": str(library.root)})
     assert str(library.root) in run_checked("status", "--json", "-l", library.root)
 
 
-def test_subcommands_have_nested_tables(library: Library, of_library: Path) -> None:
-    of_library.write_text("[cache.check]\nhash = true\njson = true")
+def test_subcommands_have_nested_tables(library: Library, library_file: Path) -> None:
+    library_file.write_text("[cache.check]\nhash = true\njson = true")
     assert json.loads(run_checked("cache", "check", "-l", library.root))["hashed"] is not None
 
 
 def test_the_library_file_is_found_from_the_working_folder_and_the_scanned_folder(
-    library: Library, of_library: Path
+    library: Library, library_file: Path
 ) -> None:
-    of_library.write_text("[status]\njson = true\n[scan]\njson = true")
+    library_file.write_text("[status]\njson = true\n[scan]\njson = true")
     assert json.loads(run_checked("status", cwd=library.root / "2019"))
     assert json.loads(run_checked("scan", library.root / "2019", "--workers", "1"))["scanned"] == 0
 
@@ -102,39 +104,41 @@ def test_the_library_file_is_found_from_the_working_folder_and_the_scanned_folde
         ("library = 3", "library must be a folder in quotes, not 3"),
     ],
 )
-def test_invalid_settings_are_reported_with_file_and_key(library: Library, own: Path, text: str, words: str) -> None:
-    own.write_text(text)
+def test_invalid_settings_are_reported_with_file_and_key(
+    library: Library, user_file: Path, text: str, words: str
+) -> None:
+    user_file.write_text(text)
     done = run("status", "-l", library.root)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert words in done.stderr and str(own) in done.stderr
+    assert words in done.stderr and str(user_file) in done.stderr
     assert run("--no-config", "status", "-l", library.root).returncode == 0
     assert run("--help").returncode == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX files")
-def test_pipes_and_parser_bombs_are_reported(library: Library, own: Path, of_library: Path) -> None:
-    os.mkfifo(of_library)
+def test_pipes_and_parser_bombs_are_reported(library: Library, user_file: Path, library_file: Path) -> None:
+    os.mkfifo(library_file)
     assert "cannot be read" in run("status", "-l", library.root).stderr
-    of_library.unlink()
-    of_library.write_text("a = " + "[" * 100_000)
+    library_file.unlink()
+    library_file.write_text("a = " + "[" * 100_000)
     assert "cannot be read" in run("status", "-l", library.root).stderr
-    of_library.write_text("#" * 2_000_000)
+    library_file.write_text("#" * 2_000_000)
     assert "cannot be read" in run("status", "-l", library.root).stderr
-    of_library.unlink()
-    own.write_text("library = '~nosuchuser/photos'")
+    library_file.unlink()
+    user_file.write_text("library = '~nosuchuser/photos'")
     done = run("status", "-l", library.root)
     assert done.returncode == 2 and "nosuchuser" in done.stderr and "bug in" not in done.stderr
 
 
-def test_top_level_keys_do_not_break_commands_that_cannot_use_them(library: Library, own: Path) -> None:
-    own.write_text("json = true\n[export]\nnames = 'file.xmp'\nconfirmed = true")
+def test_top_level_keys_do_not_break_commands_that_cannot_use_them(library: Library, user_file: Path) -> None:
+    user_file.write_text("json = true\n[export]\nnames = 'file.xmp'\nconfirmed = true")
     assert run_checked("export", "-l", library.root).startswith("photo,")
     assert run_checked("report", "-o", "-", "-l", library.root).startswith("<!doctype html>")
     assert json.loads(run_checked("export", "--json", "-l", library.root))
 
 
-def test_a_binary_file_is_reported(library: Library, own: Path) -> None:
-    own.write_bytes(b"\xff\xfe\x00")
+def test_a_binary_file_is_reported(library: Library, user_file: Path) -> None:
+    user_file.write_bytes(b"\xff\xfe\x00")
     done = run("status", "-l", library.root)
     assert done.returncode == 2 and "cannot be read" in done.stderr
 
@@ -150,32 +154,36 @@ def test_a_binary_file_is_reported(library: Library, own: Path) -> None:
         "[export]\nwhere = '/tmp'",
     ],
 )
-def test_a_library_file_cannot_set_paths_or_answer_questions(library: Library, of_library: Path, text: str) -> None:
-    of_library.write_text(text)
+def test_a_library_file_cannot_set_paths_or_answer_questions(library: Library, library_file: Path, text: str) -> None:
+    library_file.write_text(text)
     done = run("status", "-l", library.root)
     assert done.returncode == 2 and "is not allowed: a library's file may not" in done.stderr
 
 
-def test_config_prints_the_settings_and_their_files_as_toml(library: Library, own: Path, of_library: Path) -> None:
-    own.write_text("[cluster]\nthreshold = 1.05\nmin-size = 3\n[find]\nwith = ['Änne \"A\"']")
-    of_library.write_text("[cluster]\nthreshold = 1.2")
-    shown = run_checked("config", "-l", library.root)
-    assert str(own) in shown and str(of_library) in shown
-    assert "threshold = 1.2  # library" in shown and "min-size = 3  # yours" in shown
-    assert tomllib.loads(shown) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
-    everything = tomllib.loads(run_checked("config", "--all", "-l", library.root))
+def test_config_prints_the_settings_and_their_files_as_toml(
+    library: Library, user_file: Path, library_file: Path
+) -> None:
+    user_file.write_text("[cluster]\nthreshold = 1.05\nmin-size = 3\n[find]\nwith = ['Änne \"A\"']")
+    library_file.write_text("[cluster]\nthreshold = 1.2")
+    output = run_checked("config", "-l", library.root)
+    assert str(user_file) in output and str(library_file) in output
+    assert "threshold = 1.2  # library" in output and "min-size = 3  # yours" in output
+    assert tomllib.loads(output) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
+    all_settings = tomllib.loads(run_checked("config", "--all", "-l", library.root))
     groups = ("cache", "evaluate", "models")  # their tables contain those of their commands
-    assert {name: table for name, table in everything.items() if table and name not in groups} == tomllib.loads(shown)
+    assert {name: table for name, table in all_settings.items() if table and name not in groups} == tomllib.loads(
+        output
+    )
     record = json.loads(run_checked("config", "--json", "-l", library.root))
-    assert {"command": "cluster", "option": "threshold", "value": 1.2, "file": str(of_library)} in record["settings"]
-    assert record["files"] == {"yours": str(own), "library": str(of_library)}
+    assert {"command": "cluster", "option": "threshold", "value": 1.2, "file": str(library_file)} in record["settings"]
+    assert record["files"] == {"yours": str(user_file), "library": str(library_file)}
 
 
-def test_every_option_is_listed_and_its_default_can_be_set(own: Path) -> None:
+def test_every_option_is_listed_and_its_default_can_be_set(user_file: Path) -> None:
     offered = run_checked("config", "--all").splitlines()
     # Without its "#", each line is a setting with the default value.
     lines = [line.removeprefix("#") for line in offered if not line.startswith("# ") and "~/Pictures" not in line]
-    own.write_text("\n".join(line for line in lines if ' = ""' not in line))
+    user_file.write_text("\n".join(line for line in lines if ' = ""' not in line))
     count = sum(1 for _, command in configurable_commands(cli) for _ in configurable_options(command))
     assert sum(" = " in line for line in lines) == count + 1 > 60  # one more: the pack
     chosen = build_default_map(cli, read_settings(cli, None))
@@ -187,12 +195,12 @@ def test_every_option_is_listed_and_its_default_can_be_set(own: Path) -> None:
         assert all(str(value) in (defaults[name], "False", "[]") for name, value in values.items()), (path, values)
 
 
-def test_clearing_the_caches_keeps_the_file(library: Library, of_library: Path) -> None:
-    of_library.write_text("[cluster]\nthreshold = 1.2")
+def test_clearing_the_caches_keeps_the_file(library: Library, library_file: Path) -> None:
+    library_file.write_text("[cluster]\nthreshold = 1.2")
     run_checked("cache", "clear", "--yes", "-l", library.root)
     run_checked("scan", library.root)
     run_checked("cache", "prune", "-l", library.root)
-    assert of_library.read_text() == "[cluster]\nthreshold = 1.2"
+    assert library_file.read_text() == "[cluster]\nthreshold = 1.2"
 
 
 def test_with_a_cache_folder_the_file_may_be_in_either_place(library: Library, tmp_path: Path) -> None:
@@ -205,14 +213,14 @@ def test_with_a_cache_folder_the_file_may_be_in_either_place(library: Library, t
     assert not run_checked("status", "-l", library.root).startswith("{")
 
 
-def test_values_of_other_toml_types_are_refused(own: Path) -> None:
-    own.write_text("[cluster]\nthreshold = 1979-05-27")
+def test_values_of_other_toml_types_are_refused(user_file: Path) -> None:
+    user_file.write_text("[cluster]\nthreshold = 1979-05-27")
     with pytest.raises(UsageError, match=r"\[cluster\] threshold"):
         read_settings(cli, None)
 
 
-def test_an_unreadable_file_is_reported(own: Path) -> None:
-    own.mkdir()
+def test_an_unreadable_file_is_reported(user_file: Path) -> None:
+    user_file.mkdir()
     with pytest.raises(UsageError, match="cannot be read"):
         read_settings(cli, None)
-    assert os.path.isdir(own)
+    assert os.path.isdir(user_file)

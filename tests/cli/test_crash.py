@@ -19,13 +19,13 @@ from tests.support.sample_photos import make_library
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
-def known(photos: Path) -> int:
-    """The number of photos in the caches."""
+def count_scanned_photos(photos: Path) -> int:
+    """Return the number of photos in the caches."""
     return Library(photos).table.photo_count if list(photos.rglob(".faceclust.parquet")) else 0
 
 
-def children(pid: int) -> list[int]:
-    """The worker processes of a scan, without multiprocessing's resource tracker."""
+def list_workers(pid: int) -> list[int]:
+    """Return the process ids of a scan's workers, without multiprocessing's resource tracker."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -38,7 +38,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -58,12 +58,12 @@ def test_kill_9_keeps_saved_work_and_leaves_no_worker(
 ) -> None:
     scan = start_scan(photos)
     wait_for_first_folder(photos)
-    workers = children(scan.pid)
+    workers = list_workers(scan.pid)
     assert workers
     scan.kill()
     scan.communicate()
-    wait_for(lambda: not any(_alive(pid) for pid in workers), 20)
-    done = known(photos)
+    wait_for(lambda: not any(_is_alive(pid) for pid in workers), 20)
+    done = count_scanned_photos(photos)
     assert 10 <= done < 30
     result = json.loads(run_checked("scan", photos, "--json"))
     assert result["unchanged"] == done and result["scanned"] == 30 - done and not result["notes"]
@@ -78,7 +78,7 @@ def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, uninterrupted_row
     assert scan.returncode == 130
     assert "finishing the photos already started" in err and f"To continue: faceclust scan {photos}" in err
     assert "Traceback" not in err and " remaining" in out
-    done = known(photos)
+    done = count_scanned_photos(photos)
     assert done >= 10
     assert json.loads(run_checked("scan", photos, "--json"))["unchanged"] == done
     assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
@@ -97,7 +97,7 @@ def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
 @pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.2])
 def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: float) -> None:
     scan = start_scan(photos)
-    wait_for(lambda: bool(children(scan.pid)))
+    wait_for(lambda: bool(list_workers(scan.pid)))
     time.sleep(delay)
     os.killpg(scan.pid, signal.SIGINT)
     _, err = scan.communicate(timeout=60)
@@ -109,7 +109,7 @@ def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: flo
 def test_a_killed_worker_loses_no_photo(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_first_folder(photos)
-    os.kill(children(scan.pid)[0], signal.SIGKILL)
+    os.kill(list_workers(scan.pid)[0], signal.SIGKILL)
     out, err = scan.communicate(timeout=120)
     assert scan.returncode == 0, err
     assert "30 photos: 30 scanned" in out

@@ -80,12 +80,12 @@ def test_plot_is_drawn_and_overwritten(folder: Path, tmp_path: Path) -> None:
         assert image.size == (960, 660)
 
 
-@pytest.mark.parametrize("which", ["pairs", "quality", "clusters"])
-def test_plot_never_overwrites_files_of_others(folder: Path, tmp_path: Path, which: str) -> None:
-    typed = [which, folder, "--pairs", write_pairs(tmp_path / "pairs.txt", times=200)]
-    if which == "clusters":
+@pytest.mark.parametrize("subcommand", ["pairs", "quality", "clusters"])
+def test_plot_never_overwrites_files_of_others(folder: Path, tmp_path: Path, subcommand: str) -> None:
+    typed = [subcommand, folder, "--pairs", write_pairs(tmp_path / "pairs.txt", times=200)]
+    if subcommand == "clusters":
         np.savez(tmp_path / "x.npz", embeddings=np.eye(4), labels=list("aabb"))
-        typed = [which, "--embeddings", tmp_path / "x.npz"]
+        typed = [subcommand, "--embeddings", tmp_path / "x.npz"]
     photo = folder / "Collins" / "Collins_0002.png"
     others = {ending: tmp_path / f"other{ending}" for ending in (".svg", ".pdf")}
     for ending, other in others.items():

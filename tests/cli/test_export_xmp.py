@@ -20,14 +20,14 @@ def named(library: Library, name_of_face: Callable[[Library], dict[str, str]]) -
     """Collins is confirmed on one photo and suggested on the others; Hopper is confirmed on all."""
     faces = name_of_face(library)
     collins = [face for face, person in faces.items() if person == COLLINS]
-    shown = [face for face in collins if library.occurrences_of[face][0].photo == "2019/collins-0.jpg"]
-    library.name(collins, COLLINS, confirmed=shown)
+    confirmed = [face for face in collins if library.occurrences_of[face][0].photo == "2019/collins-0.jpg"]
+    library.name(collins, COLLINS, confirmed=confirmed)
     library.name([face for face, person in faces.items() if person == HOPPER], HOPPER)
     return library
 
 
-def written(root: Path) -> dict[str, list[str]]:
-    """Photo → the people in its sidecar."""
+def read_sidecar_names(root: Path) -> dict[str, list[str]]:
+    """Map each photo to the people in its sidecar."""
     out = {}
     for path in sorted(root.rglob("*.xmp")):
         text = path.read_text(encoding="utf-8")
@@ -37,29 +37,29 @@ def written(root: Path) -> dict[str, list[str]]:
 
 
 def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]]) -> None:
-    where = (*EXPORT, "--where", "sidecar", "--library", named.root)
+    options = (*EXPORT, "--where", "sidecar", "--library", named.root)
     before = {path: path.read_bytes() for path in named.root.rglob("*") if path.suffix in (".jpg", ".png", ".webp")}
-    plan = run_checked(*where, "--dry-run")
-    assert "make    " in plan and "would be made 10," in plan and written(named.root) == {}
-    assert "10 sidecars; made 10, changed 0, unchanged 0, skipped 0" in run_checked(*where)
-    assert written(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
+    plan = run_checked(*options, "--dry-run")
+    assert "make    " in plan and "would be made 10," in plan and read_sidecar_names(named.root) == {}
+    assert "10 sidecars; made 10, changed 0, unchanged 0, skipped 0" in run_checked(*options)
+    assert read_sidecar_names(named.root) == {photo: sorted(people) for photo, people in truth.items() if people}
     assert {path: path.read_bytes() for path in before} == before
-    assert "made 0, changed 0, unchanged 10" in run_checked(*where)
+    assert "made 0, changed 0, unchanged 10" in run_checked(*options)
     run_checked("rename", COLLINS, "Eileen", "--library", named.root)
-    answer = json.loads(run_checked(*where, "--json"))
+    answer = json.loads(run_checked(*options, "--json"))
     assert len(answer["change"]) == 6 and len(answer["same"]) == 4 and not (answer["make"] or answer["left"])
     assert answer["change"][0]["people"] == ["Eileen"] and answer["where"] == str(named.root)
     run_checked("forget", "Eileen", "--yes", "--library", named.root)
-    run_checked(*where)
+    run_checked(*options)
     assert not [path for path in named.root.rglob("*.xmp") if "Eileen" in path.read_text(encoding="utf-8")]
 
 
 def test_the_same_tree_in_another_folder_with_confirmed_faces_only(named: Library, tmp_path: Path) -> None:
     run_checked(*EXPORT, "--where", "out", "--confirmed", "--library", named.root, cwd=tmp_path)
-    found = written(tmp_path / "out")
+    found = read_sidecar_names(tmp_path / "out")
     assert sum(COLLINS in people for people in found.values()) == 1
     assert sum(HOPPER in people for people in found.values()) == 6
-    assert written(named.root) == {}
+    assert read_sidecar_names(named.root) == {}
     run_checked(*EXPORT, "--where", "all", "--confirmed", "--all-faces", "--library", named.root, cwd=tmp_path)
     text = (tmp_path / "all/2020/collins-1.jpg.xmp").read_text(encoding="utf-8")
     assert text.count('mwg-rs:Type="Face"') == 1 and "mwg-rs:Name" not in text
@@ -80,12 +80,12 @@ def test_a_broken_sidecar_is_reported_and_the_others_are_written(named: Library)
 
 
 def test_the_name_of_another_program_is_kept_and_reported(named: Library) -> None:
-    where = (*EXPORT, "--where", "sidecar", "--library", named.root)
-    run_checked(*where)
+    options = (*EXPORT, "--where", "sidecar", "--library", named.root)
+    run_checked(*options)
     path = named.root / "2019/collins-0.jpg.xmp"
     text = path.read_text(encoding="utf-8").replace(f'"{COLLINS}"', '"Ellen"')  # in the regions, not in our own copy
     path.write_text(text, encoding="utf-8")
-    done = run(*where)
+    done = run(*options)
     assert done.returncode == 0
     assert f"2019/collins-0.jpg: named Ellen by another program, {COLLINS} by you; not changed" in done.stderr
     assert '"Ellen"' in path.read_text(encoding="utf-8") and COLLINS not in path.read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def test_contradictory_options_are_refused(named: Library, tmp_path: Path) -> No
     ):
         done = run(*arguments, "--library", named.root, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr, done.stderr
-    assert written(named.root) == {} and not list(tmp_path.glob("*.parquet"))
+    assert read_sidecar_names(named.root) == {} and not list(tmp_path.glob("*.parquet"))
 
 
 def test_without_names_the_next_step_is_shown(library: Library) -> None:

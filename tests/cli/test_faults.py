@@ -47,20 +47,20 @@ def unmount(folder: Path) -> None:
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def rows(photos: Path) -> list[dict[str, object]]:
-    """All rows of all caches, each of which must be fully readable."""
+def read_rows(photos: Path) -> list[dict[str, object]]:
+    """Return all rows of all caches, each of which must be fully readable."""
     for path in photos.rglob(".faceclust.parquet"):
         pq.read_table(path).validate(full=True)
     assert not list(photos.rglob("*.tmp"))
     return Library(photos).table.rows.to_pylist()
 
 
-def in_order(photos: Path) -> list[dict[str, object]]:
-    """The rows of an undisturbed scan of a copy."""
-    copy = photos.with_name("undisturbed")
+def scan_copy(photos: Path) -> list[dict[str, object]]:
+    """Scan a copy of the photos without interruption and return its rows."""
+    copy = photos.with_name("uninterrupted")
     shutil.copytree(photos, copy, ignore=shutil.ignore_patterns(".faceclust*"))
     Library(copy).scan(workers=0)
-    return rows(copy)
+    return read_rows(copy)
 
 
 def scan_again(photos: Path) -> dict[str, object]:
@@ -69,7 +69,7 @@ def scan_again(photos: Path) -> dict[str, object]:
 
 
 @contextmanager
-def disturbed_scan(photos: Path) -> Iterator[list[str]]:
+def disturb_scan(photos: Path) -> Iterator[list[str]]:
     """Run the block once a third of a scan is saved. Afterwards the list contains the scan's stderr.
 
     The scan must fail without a traceback.
@@ -90,61 +90,65 @@ def test_a_full_disk(
     photos = disk / "photos"
     shutil.copytree(large_library, photos)
     filler = disk / "filler"
-    with disturbed_scan(photos) as stderr, filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
+    with disturb_scan(photos) as stderr, filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
         while True:
             stream.write(bytes(4096))
     assert "cannot be written: No space left on device" in stderr[0]
-    done = len({row["photo"] for row in rows(photos)})
+    done = len({row["photo"] for row in read_rows(photos)})
     filler.unlink()
     result = scan_again(photos)
     assert 10 <= done == result["unchanged"] and not result["notes"]
-    assert rows(photos) == uninterrupted_rows
+    assert read_rows(photos) == uninterrupted_rows
 
 
-@pytest.mark.parametrize("gone", ["", "2"])
+@pytest.mark.parametrize("unmounted", ["", "2"])
 def test_a_disk_unmounted_during_a_scan(
-    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], gone: str
+    large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], unmounted: str
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(large_library, data)
     photos = mount(tmp_path / "photos", "--bind", data)
-    if gone:
+    if unmounted:
         (tmp_path / "on the other disk").mkdir()
-        for photo in (data / gone).iterdir():
+        for photo in (data / unmounted).iterdir():
             photo.rename(tmp_path / "on the other disk" / photo.name)
-        mount(photos / gone, "--bind", tmp_path / "on the other disk")
-    with disturbed_scan(photos) as stderr:
-        unmount(photos / gone)
-    assert f"{photos / gone}: its photos are gone" in stderr[0] if gone else f"error: {photos} is gone" in stderr[0]
-    assert list((photos / gone).iterdir()) == []  # the disk would hide a file written here
-    if gone:
-        mount(photos / gone, "--bind", tmp_path / "on the other disk")
+        mount(photos / unmounted, "--bind", tmp_path / "on the other disk")
+    with disturb_scan(photos) as stderr:
+        unmount(photos / unmounted)
+    assert (
+        f"{photos / unmounted}: its photos are gone" in stderr[0]
+        if unmounted
+        else f"error: {photos} is gone" in stderr[0]
+    )
+    assert list((photos / unmounted).iterdir()) == []  # the disk would hide a file written here
+    if unmounted:
+        mount(photos / unmounted, "--bind", tmp_path / "on the other disk")
     else:
         mount(photos, "--bind", data)
     result = scan_again(photos)
-    assert result["unchanged"] == 20 if gone else result["unchanged"] >= 10  # type: ignore[operator]
-    assert rows(photos) == uninterrupted_rows
+    assert result["unchanged"] == 20 if unmounted else result["unchanged"] >= 10  # type: ignore[operator]
+    assert read_rows(photos) == uninterrupted_rows
 
 
-@pytest.mark.parametrize("where", ["", "2019"])
-def test_a_read_only_folder(tmp_path: Path, mount: Mount, where: str) -> None:
+@pytest.mark.parametrize("subfolder", ["", "2019"])
+def test_a_read_only_folder(tmp_path: Path, mount: Mount, subfolder: str) -> None:
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
-    expected, before = in_order(photos), sorted((photos / where).rglob("*"))
-    mount(photos / where, "-o", "bind,ro", photos / where)
+    expected, before = scan_copy(photos), sorted((photos / subfolder).rglob("*"))
+    mount(photos / subfolder, "-o", "bind,ro", photos / subfolder)
     result = scan_again(photos)
     assert (result["scanned"], result["unsaved"], result["notes"]) == (5, 0, [])
-    assert sorted((photos / where).rglob("*")) == before
-    assert rows(photos) == expected
-    unmount(photos / where)
+    assert sorted((photos / subfolder).rglob("*")) == before
+    assert read_rows(photos) == expected
+    unmount(photos / subfolder)
     assert scan_again(photos)["unchanged"] == 5
-    assert rows(photos) == expected
+    assert read_rows(photos) == expected
 
 
 def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
-    expected = in_order(photos)
+    expected = scan_copy(photos)
     Image.new("RGB", (14000, 11000)).save(photos / "2019/huge.png", compress_level=1)
     limit = 850_000_000  # the models need less than 600 MB, the photo about 500 more
     scan = ["prlimit", f"--as={limit}", sys.executable, "-m", "faceclust", "scan", str(photos), "-j", "1"]
@@ -153,10 +157,10 @@ def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     done = subprocess.run(scan, env=os.environ | few, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert "5 scanned" in done.stdout and "1 file skipped: 1 not enough memory" in done.stdout
-    assert [row for row in rows(photos) if row["photo"] != "huge.png"] == expected
+    assert [row for row in read_rows(photos) if row["photo"] != "huge.png"] == expected
     result = scan_again(photos)
     assert (result["unchanged"], result["scanned"], result["skipped"]) == (5, 1, [])
-    assert [row for row in rows(photos) if row["photo"] != "huge.png"] == expected
+    assert [row for row in read_rows(photos) if row["photo"] != "huge.png"] == expected
 
 
 def test_a_clock_running_backwards(tmp_path: Path) -> None:
@@ -173,12 +177,12 @@ def test_a_clock_running_backwards(tmp_path: Path) -> None:
     scan = [sys.executable, "-c", backwards, "scan", str(photos)]
     done = subprocess.run(scan, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and "5 scanned" in done.stdout, done.stderr
-    assert rows(photos) == in_order(photos)
+    assert read_rows(photos) == scan_copy(photos)
     assert scan_again(photos)["unchanged"] == 5
 
 
-@pytest.mark.parametrize("how", ["replaced", "rewritten"])
-def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("change", ["replaced", "rewritten"])
+def test_a_photo_changed_while_it_is_read(tmp_path: Path, change: str) -> None:
     photos, new = tmp_path / "photos", tmp_path / "new.jpg"
     make_library(photos, photos_each=1)
     save_photo(make_variant(COLLINS, 3), new)
@@ -198,7 +202,7 @@ def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
         "    data = real[1](file, size)\n"
         "    if file in files:\n"
         "        files.remove(file)\n"
-        f"        if {how == 'replaced'}:\n"
+        f"        if {change == 'replaced'}:\n"
         "            os.replace(new, photo)\n"
         "        else:\n"
         "            shutil.copyfile(new, photo)\n"
@@ -210,7 +214,7 @@ def test_a_photo_changed_while_it_is_read(tmp_path: Path, how: str) -> None:
     done = run("scan", photos, env={"PYTHONPATH": path}, process=True)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert not new.exists()
-    rows(photos)
+    read_rows(photos)
     result = scan_again(photos)
     assert (result["unchanged"], result["scanned"]) == (4, 1)
-    assert rows(photos) == in_order(photos)
+    assert read_rows(photos) == scan_copy(photos)

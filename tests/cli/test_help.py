@@ -12,12 +12,12 @@ from faceclust.errors import UsageError
 from tests.support.command import run
 
 
-def shown(*topic: str) -> str:
+def show_help(*topic: str) -> str:
     return CliRunner().invoke(cli, ["help", *topic], catch_exceptions=False).output
 
 
 def test_without_a_topic_every_chapter_is_listed_on_one_line() -> None:
-    lines = shown().splitlines()
+    lines = show_help().splitlines()
     for name in CHAPTERS:
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert len(line.split()) > 3 and len(line) <= 84, line
@@ -25,18 +25,18 @@ def test_without_a_topic_every_chapter_is_listed_on_one_line() -> None:
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_pipe_gets_the_chapter_as_plain_markdown(name: str) -> None:
-    assert shown(name) == chapter(name)
+    assert show_help(name) == chapter(name)
     assert "# " in chapter(name)
 
 
 def test_a_chapter_can_be_typed_in_other_ways() -> None:
-    assert shown("how", "it", "works") == shown("How-It-Works.md") == chapter("how-it-works")
+    assert show_help("how", "it", "works") == show_help("How-It-Works.md") == chapter("how-it-works")
 
 
 def test_a_topic_can_be_a_command() -> None:
-    assert shown("scan").startswith("Usage: cli scan [OPTIONS] [FOLDER]...")
-    assert shown("models", "pull").startswith("Usage: cli models pull [OPTIONS] NAME")
-    assert "--min-face" in shown("scan")
+    assert show_help("scan").startswith("Usage: cli scan [OPTIONS] [FOLDER]...")
+    assert show_help("models", "pull").startswith("Usage: cli models pull [OPTIONS] NAME")
+    assert "--min-face" in show_help("scan")
 
 
 def test_topics_are_completed() -> None:

@@ -30,16 +30,16 @@ def table(library: Library, tmp_path: Path) -> Path:
 
 
 def test_names_are_imported_and_can_be_undone(library: Library, table: Path) -> None:
-    there = ("--library", library.root)
-    dry = run_checked("import", table, "--dry-run", *there)
+    options = ("--library", library.root)
+    dry = run_checked("import", table, "--dry-run", *options)
     assert "would import: 8 faces of 1 person" in dry and not library.journal.path.exists()
-    done = run_checked("import", table, *there)
+    done = run_checked("import", table, *options)
     assert "P20: 8 faces" in done and "imported: 8 faces of 1 person" in done and "faceclust undo 1" in done
-    assert "P20 (8 faces), from a table" in run_checked("journal", *there)
-    assert json.loads(run_checked("journal", "--json", *there))["events"][0]["source"] == "a table"
-    assert "nothing new to import; 8 faces already had the name" in run_checked("import", table, *there)
-    assert "undone: P20 (8 faces), from a table" in run_checked("undo", "1", *there)
-    assert "nobody has a name" in run_checked("people", *there)
+    assert "P20 (8 faces), from a table" in run_checked("journal", *options)
+    assert json.loads(run_checked("journal", "--json", *options))["events"][0]["source"] == "a table"
+    assert "nothing new to import; 8 faces already had the name" in run_checked("import", table, *options)
+    assert "undone: P20 (8 faces), from a table" in run_checked("undo", "1", *options)
+    assert "nobody has a name" in run_checked("people", *options)
 
 
 def test_json_contains_the_plan(library: Library, table: Path) -> None:
@@ -86,12 +86,12 @@ def test_after_a_kill_the_journal_is_intact_and_the_next_import_continues(tmp_pa
     (tmp_path / "faces.csv").write_text("\n".join(["photo,left,top,right,bottom,name", *rows]))
     journal = library.journal.path
     command = [*COMMAND, "import", str(tmp_path / "faces.csv"), "--library", str(library.root)]
-    for more, how in ((1, signal.SIGKILL), (100, signal.SIGKILL), (100, signal.SIGINT)):
+    for additional, kill_signal in ((1, signal.SIGKILL), (100, signal.SIGKILL), (100, signal.SIGINT)):
         # New lines show that the import is running: during start-up, Python itself would report the signal.
-        enough = more + (journal.read_bytes().count(b"\n") if journal.exists() else 0)
+        enough = additional + (journal.read_bytes().count(b"\n") if journal.exists() else 0)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True)
         wait_for(lambda least=enough: journal.exists() and journal.read_bytes().count(b"\n") >= least)
-        process.send_signal(how)
+        process.send_signal(kill_signal)
         _, stderr = process.communicate()
         assert "Traceback" not in stderr
         assert all(json.loads(line)["faces"] for line in journal.read_bytes().splitlines()[:-1])

@@ -160,7 +160,7 @@ def test_each_terminal_gets_its_own_graphics_protocol(library: Library) -> None:
 
     places = library.occurrences[:3]
     pictures = list(library.thumbnails(places).values())
-    seen = {}
+    protocols = {}
     original = renderable.Image
     try:
         for kind in (renderable.SixelImage, renderable.TGPImage, renderable.HalfcellImage):
@@ -169,10 +169,10 @@ def test_each_terminal_gets_its_own_graphics_protocol(library: Library) -> None:
                 file=io.StringIO(), force_terminal=True, width=80, color_system="truecolor", no_color=False
             )
             console.print(render_faces([(picture, "words") for picture in pictures], console))
-            seen[kind] = console.file.getvalue()  # type: ignore[attr-defined]
+            protocols[kind] = console.file.getvalue()  # type: ignore[attr-defined]
     finally:
         renderable.Image = original
-    assert "\x1bP" in seen[renderable.SixelImage]
-    assert "\U0010eeee" in seen[renderable.TGPImage]  # the placeholders on which kitty draws the picture
-    assert "▀" in seen[renderable.HalfcellImage] or "▄" in seen[renderable.HalfcellImage]
+    assert "\x1bP" in protocols[renderable.SixelImage]
+    assert "\U0010eeee" in protocols[renderable.TGPImage]  # the placeholders on which kitty draws the picture
+    assert "▀" in protocols[renderable.HalfcellImage] or "▄" in protocols[renderable.HalfcellImage]
     assert Path(library.home.thumbs).is_dir()

@@ -67,8 +67,8 @@ def test_an_unknown_command_gets_the_nearest_one_as_a_hint() -> None:
     assert error.value.hint == "program --help"
 
 
-def imported_heavily(*arguments: str) -> list[str]:
-    """The heavy modules that a command line has loaded by its end."""
+def list_heavy_imports(*arguments: str) -> list[str]:
+    """Return the heavy modules that a command line loads."""
     code = (
         f"import sys; sys.argv = {['faceclust', *arguments]!r}\n"
         "from faceclust.cli import main\n"
@@ -82,12 +82,12 @@ def imported_heavily(*arguments: str) -> list[str]:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    assert imported_heavily("--help") == []
+    assert list_heavy_imports("--help") == []
 
 
 def test_scanning_an_unchanged_library_imports_nothing_heavy(library: Library) -> None:
     library.scan(workers=0)
-    assert imported_heavily("scan", str(library.root)) == []
+    assert list_heavy_imports("scan", str(library.root)) == []
 
 
 def test_command_modules_import_at_their_top() -> None:

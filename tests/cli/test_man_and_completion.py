@@ -19,14 +19,14 @@ from tests.support.command import run_checked
 from tests.support.programs import find_program
 
 
-def shown(page: str) -> str:
-    """The page as man renders it, on one line."""
+def render_page(page: str) -> str:
+    """Return the page as man renders it, on one line."""
     done = subprocess.run([find_program("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True)
     return " ".join(re.sub(".\b", "", done.stdout).split())  # bold is struck over
 
 
 def test_the_page_in_the_package_is_up_to_date() -> None:
-    """To write it again: faceclust man > faceclust/cli/faceclust.1."""
+    """To update the page: faceclust man > faceclust/cli/faceclust.1."""
     shipped = Path(faceclust.cli.__file__).parent / "faceclust.1"
     assert shipped.read_text(encoding="utf-8") == manual_page(cli)
 
@@ -40,7 +40,7 @@ def test_mandoc_accepts_the_page() -> None:
 
 
 def test_the_page_lists_every_command_and_option_with_its_help() -> None:
-    page = shown(run_checked("man"))
+    page = render_page(run_checked("man"))
 
     def look(command: click.Command, path: str) -> None:
         assert f"{path} " in page
@@ -68,13 +68,13 @@ def test_help_text_is_never_read_as_a_roff_request() -> None:
         """
 
     group = click.Group("faceclust", {"odd": odd}, help="'so it begins")
-    page = shown(manual_page(group))
+    page = render_page(manual_page(group))
     for words in (".TP of the line.", ".B bold", ".SH not a heading, C:\\new and 'quotes' -- `so`", "'so it begins"):
         assert words in page
 
 
 @pytest.fixture
-def on_path(tmp_path: Path) -> dict[str, str]:
+def shell_env(tmp_path: Path) -> dict[str, str]:
     """An environment whose PATH finds the program under test as `faceclust`."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -84,36 +84,36 @@ def on_path(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "TERM": "dumb"}
 
 
-def completed(shell: list[str], script: str, env: dict[str, str]) -> list[str]:
+def complete(shell: list[str], script: str, env: dict[str, str]) -> list[str]:
     done = subprocess.run([*shell, script], env=env, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-def test_bash_completes(on_path: dict[str, str]) -> None:
+def test_bash_completes(shell_env: dict[str, str]) -> None:
     script = (
         'source <(faceclust completion bash); COMP_WORDS=(faceclust {}); COMP_CWORD={}; '
         '_faceclust_completion faceclust; printf "%s\\n" "${{COMPREPLY[@]}}"'
     )  # fmt: skip
-    assert "cluster" in completed(["bash", "-c"], script.format("cl", 1), on_path)
-    assert "--threshold" in completed(["bash", "-c"], script.format("cluster --thr", 2), on_path)
-    assert "hdbscan" in completed(["bash", "-c"], script.format("cluster --algorithm h", 3), on_path)
+    assert "cluster" in complete(["bash", "-c"], script.format("cl", 1), shell_env)
+    assert "--threshold" in complete(["bash", "-c"], script.format("cluster --thr", 2), shell_env)
+    assert "hdbscan" in complete(["bash", "-c"], script.format("cluster --algorithm h", 3), shell_env)
 
 
-def test_fish_completes(on_path: dict[str, str]) -> None:
+def test_fish_completes(shell_env: dict[str, str]) -> None:
     script = 'faceclust completion fish | source; complete --do-complete "faceclust {}"'
-    assert "cluster" in completed([find_program("fish"), "--no-config", "-c"], script.format("cl"), on_path)
-    assert "--threshold" in completed(
-        [find_program("fish"), "--no-config", "-c"], script.format("cluster --thr"), on_path
+    assert "cluster" in complete([find_program("fish"), "--no-config", "-c"], script.format("cl"), shell_env)
+    assert "--threshold" in complete(
+        [find_program("fish"), "--no-config", "-c"], script.format("cluster --thr"), shell_env
     )
 
 
-def test_zsh_completes(on_path: dict[str, str]) -> None:
+def test_zsh_completes(shell_env: dict[str, str]) -> None:
     zsh = [find_program("zsh"), "-f", "-c"]
     script = (
         "autoload -U compinit && compinit -u -D; eval \"$(faceclust completion zsh)\"; "
         'compadd() {{ print -l -- "$@"; }}; _describe() {{ print -l -- ${{(P)3}}; }}; '
         "words=(faceclust {}); CURRENT={}; _faceclust_completion"
     )  # fmt: skip
-    assert any(word.startswith("cluster") for word in completed(zsh, script.format("cl", 2), on_path))
+    assert any(word.startswith("cluster") for word in complete(zsh, script.format("cl", 2), shell_env))

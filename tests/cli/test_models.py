@@ -42,7 +42,7 @@ def folder() -> Path:
     return install_manifest(build_manifest())
 
 
-def file_names(folder: Path) -> list[str]:
+def list_file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -105,9 +105,9 @@ def test_pull_verify_remove(server: Server, folder: Path) -> None:
     assert "no problems found" in run_checked("doctor")
     (folder / "diary.txt").write_text("mine")
     assert "nothing was written" in run_checked("models", "remove", "mine", "--dry-run")
-    assert len(file_names(folder)) == 3
+    assert len(list_file_names(folder)) == 3
     assert "2 files deleted; names and found faces are kept" in run_checked("models", "remove", "mine", "--yes")
-    assert file_names(folder) == ["diary.txt"]
+    assert list_file_names(folder) == ["diary.txt"]
     assert run("models", "verify", "mine").returncode == 1
 
 
@@ -162,7 +162,7 @@ def test_invalid_input_gets_one_clear_line(folder: Path, arguments: list[str], c
     done = run("models", *arguments)
     assert done.returncode == code and words in done.stderr and done.stdout.count("error") == 0
     assert "Traceback" not in done.stderr and "bug in faceclust" not in done.stderr
-    assert file_names(folder) == ["pack.toml"]
+    assert list_file_names(folder) == ["pack.toml"]
 
 
 def test_licence_terms_are_asked_once(server: Server) -> None:
@@ -174,7 +174,7 @@ def test_licence_terms_are_asked_once(server: Server) -> None:
     terminal.sendline("n")
     terminal.expect("nothing was installed")
     terminal.wait()
-    assert terminal.exitstatus == 1 and not server.requests and file_names(folder) == ["pack.toml"]
+    assert terminal.exitstatus == 1 and not server.requests and list_file_names(folder) == ["pack.toml"]
     terminal = pexpect.spawn(COMMAND[0], pull, encoding="utf-8", timeout=60)
     terminal.expect("Do you accept these terms")
     terminal.sendline("y")
@@ -186,7 +186,7 @@ def test_licence_terms_are_asked_once(server: Server) -> None:
     install_manifest(build_manifest(commercial=False).replace("not sell", "neither keep nor sell"))
     assert run("models", "pull", "mine", "--url", server.url).returncode == 2  # the terms have changed
     run_checked("models", "pull", "mine", "--url", server.url, "--yes")
-    assert file_names(folder) == ["agreed-to.txt", "model.onnx", "pack.toml"]
+    assert list_file_names(folder) == ["agreed-to.txt", "model.onnx", "pack.toml"]
 
 
 def start_pull(server: Server) -> subprocess.Popen[str]:
@@ -218,10 +218,10 @@ def test_killed_pull_resumes(server: Server, folder: Path, sent_signal: signal.S
     _, errors = program.communicate(timeout=30)
     assert program.returncode == code and words in errors and "Traceback" not in errors
     downloaded = part.stat().st_size
-    assert file_names(folder) == ["model.onnx.part", "model.onnx.part.json", "pack.toml"]
+    assert list_file_names(folder) == ["model.onnx.part", "model.onnx.part.json", "pack.toml"]
     run_checked("models", "pull", "mine", "--url", server.url)
     assert server.ranges == [None, f"bytes={downloaded}-"]
-    assert (folder / "model.onnx").read_bytes() == MODEL and file_names(folder) == ["model.onnx", "pack.toml"]
+    assert (folder / "model.onnx").read_bytes() == MODEL and list_file_names(folder) == ["model.onnx", "pack.toml"]
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root can write everywhere")

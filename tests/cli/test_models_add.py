@@ -41,10 +41,10 @@ def people(all_people: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path) -> Path:
+def model_folder(tmp_path: Path) -> Path:
     """A folder with an installed detector of marks and an embedder that is not installed."""
     tiny_models.write_embedder(tmp_path / "my.onnx")
-    command("add", synthetic_people.write_detector(tmp_path / "marks"))
+    run_models("add", synthetic_people.write_detector(tmp_path / "marks"))
     return tmp_path
 
 
@@ -58,17 +58,17 @@ class Notes(SilentProgress):
         self.notes.append(message)
 
 
-def command(*arguments: str | Path) -> None:
+def run_models(*arguments: str | Path) -> None:
     """Run a command of `models` in this process."""
     clear_pack_cache()
     cli.main(["models", *map(str, arguments)], standalone_mode=False)
 
 
-def test_added_model_scans_and_clusters(workplace: Path, people: Path) -> None:
+def test_added_model_scans_and_clusters(model_folder: Path, people: Path) -> None:
     done = run(
         "models",
         "add",
-        workplace / "my.onnx",
+        model_folder / "my.onnx",
         *PREPROCESSING,
         "--detector",
         "marks",
@@ -94,14 +94,16 @@ def test_added_model_scans_and_clusters(workplace: Path, people: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), pack.embedder.radius, rtol=1e-2)
 
 
-def test_new_radius_regroups_without_a_rescan(workplace: Path, people: Path) -> None:
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks", "--no-mirror", "--threshold", "0.3")
+def test_new_radius_regroups_without_a_rescan(model_folder: Path, people: Path) -> None:
+    run_models(
+        "add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks", "--no-mirror", "--threshold", "0.3"
+    )
     library = Library(people, pack=load_pack("my"), progress=Notes())
     library.scan(workers=0)
     before = library.cluster()
     assert not library.progress.notes  # type: ignore[attr-defined]
     assert library.cluster().full_reason == ""
-    command("calibrate", "my", people)
+    run_models("calibrate", "my", people)
     clear_pack_cache()
     again = Library(people, pack=load_pack("my"))
     assert again.pack.fingerprint == library.pack.fingerprint
@@ -111,14 +113,16 @@ def test_new_radius_regroups_without_a_rescan(workplace: Path, people: Path) -> 
     assert len(grouping.clustering.labels) == len(before.clustering.labels)
 
 
-def test_dry_run_measures_and_writes_nothing(workplace: Path, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks", "--dry-run")
+def test_dry_run_measures_and_writes_nothing(
+    model_folder: Path, people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks", "--dry-run")
     assert "my" not in pack_names()
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks", "--name", "one")
+    run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks", "--name", "one")
     manifest = user_models_folder() / "one" / "pack.toml"
     before = manifest.read_text()
     capsys.readouterr()
-    command("calibrate", "one", people, "--dry-run", "--json")
+    run_models("calibrate", "one", people, "--dry-run", "--json")
     found = json.loads(capsys.readouterr().out)
     assert manifest.read_text() == before and not found["written"]
     assert found["people"] == PEOPLE and found["faces"] == 4 * PEOPLE and found["too_few"]
@@ -130,7 +134,7 @@ def test_dry_run_measures_and_writes_nothing(workplace: Path, people: Path, caps
     ("spread", "words"), [(9.0, "the best BCubed F is 0"), (0.001, "of their middle, and at most")]
 )
 def test_inconclusive_faces_set_no_radius(
-    workplace: Path,
+    model_folder: Path,
     people: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -140,15 +144,17 @@ def test_inconclusive_faces_set_no_radius(
     from faceclust.evaluation import radius
     from tests.evaluation.test_radius import faces_of
 
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
+    run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")
     before = (user_models_folder() / "my" / "pack.toml").read_text()
     units, _ = faces_of(40, 4, spread)
-    monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
+    monkeypatch.setattr(
+        radius, "find_main_faces", lambda pictures, pack, **more: make_main_faces(units[: len(pictures)])
+    )
     capsys.readouterr()
     with pytest.raises(FaceclustError, match=words):
-        command("calibrate", "my", people, "--json")
+        run_models("calibrate", "my", people, "--json")
     assert not json.loads(capsys.readouterr().out)["written"]
-    command("calibrate", "my", people, "--dry-run")
+    run_models("calibrate", "my", people, "--dry-run")
     captured = capsys.readouterr()
     assert "would not set the radius" in captured.err and "BCubed" in captured.out
     assert (user_models_folder() / "my" / "pack.toml").read_text() == before
@@ -161,14 +167,16 @@ def test_radius_of_the_embedded_pack_never_changes(
     from tests.evaluation.test_radius import faces_of
 
     units, _ = faces_of(40, 3, 0.3)
-    monkeypatch.setattr(radius, "find_main_faces", lambda pictures, pack, **more: faces_on(units[: len(pictures)]))
-    command("calibrate", "dlib", people)
+    monkeypatch.setattr(
+        radius, "find_main_faces", lambda pictures, pack, **more: make_main_faces(units[: len(pictures)])
+    )
+    run_models("calibrate", "dlib", people)
     captured = capsys.readouterr()
     assert "the radius of the embedded pack stays 3.15" in captured.err and "BCubed" in captured.out
     assert not (user_models_folder() / "dlib").exists()
 
 
-def faces_on(units: np.ndarray) -> object:
+def make_main_faces(units: np.ndarray) -> object:
     from faceclust.evaluation.main_faces import MainFaces
 
     n = len(units)
@@ -219,17 +227,17 @@ def faces_on(units: np.ndarray) -> object:
     ids=str,
 )
 def test_invalid_input_gets_one_line_and_installs_nothing(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
 ) -> None:
-    monkeypatch.chdir(workplace)
+    monkeypatch.chdir(model_folder)
     with pytest.raises((FaceclustError, click.UsageError), match=words) as failure:
-        command("add", *arguments)
+        run_models("add", *arguments)
     assert "\n" not in str(failure.value)
     assert "my" not in pack_names() and not list(user_models_folder().glob(".adding*"))
 
 
-def test_licence_terms_are_accepted_before_anything_is_installed(workplace: Path) -> None:
-    manifest = workplace / "marks" / "marks.toml"
+def test_licence_terms_are_accepted_before_anything_is_installed(model_folder: Path) -> None:
+    manifest = model_folder / "marks" / "marks.toml"
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nname = "bound"', 1))
     manifest.write_text(manifest.read_text().replace('name = "marks"\n', "", 1))
     done = run("models", "add", manifest)
@@ -239,20 +247,20 @@ def test_licence_terms_are_accepted_before_anything_is_installed(workplace: Path
     run_checked("models", "add", manifest, "--yes")
     assert (user_models_folder() / "bound" / "agreed-to.txt").is_file()
     run_checked(
-        "models", "add", workplace / "my.onnx", *PREPROCESSING, "--detector", "bound"
+        "models", "add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "bound"
     )  # its terms are accepted already
-    run_checked("models", "add", workplace / "my.onnx", *PREPROCESSING, "--name", "free")
+    run_checked("models", "add", model_folder / "my.onnx", *PREPROCESSING, "--name", "free")
     allows = {pack["name"]: pack["commercial"] for pack in json.loads(run_checked("models", "list", "--json"))["packs"]}
     assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
     (line,) = [line for line in run_checked("models", "list").splitlines() if line.startswith("  free ")]
     assert line.endswith("?") and "allows:   unknown" in run_checked("models", "show", "free")
-    assert run("models", "add", "--pack", "magface", workplace / "my.onnx", workplace / "my.onnx").returncode != 0
+    assert run("models", "add", "--pack", "magface", model_folder / "my.onnx", model_folder / "my.onnx").returncode != 0
     assert not (user_models_folder() / "magface").exists()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_scan_with_an_incompatible_model_ends_with_one_line(workplace: Path, people: Path, workers: int) -> None:
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
+def test_scan_with_an_incompatible_model_ends_with_one_line(model_folder: Path, people: Path, workers: int) -> None:
+    run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")
     manifest = user_models_folder() / "my" / "pack.toml"
     manifest.write_text(
         manifest.read_text().replace('kind = "scrfd"', 'kind = "retinaface"').replace("scrfd =", "retinaface =")
@@ -271,26 +279,26 @@ def test_scan_with_an_incompatible_model_ends_with_one_line(workplace: Path, peo
 
 
 def test_terminal_is_asked_for_a_folder_to_calibrate_on(
-    workplace: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+    model_folder: Path, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    prompts: list[str] = []
 
-    def answer(text: str, *given: object, **more: object) -> str:
-        asked.append(text)
+    def answer(text: str, *arguments: object, **options: object) -> str:
+        prompts.append(text)
         return str(people)
 
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(click, "prompt", answer)
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
-    assert len(asked) == 1 and "<person>/<photo>" in asked[0]
+    run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")
+    assert len(prompts) == 1 and "<person>/<photo>" in prompts[0]
     clear_pack_cache()
     assert load_pack("my").radius_source == "measured"
 
 
-def test_too_few_people_are_refused(workplace: Path, tmp_path: Path) -> None:
+def test_too_few_people_are_refused(model_folder: Path, tmp_path: Path) -> None:
     few = synthetic_people.write_people(tmp_path / "few", 3)
-    command("add", workplace / "my.onnx", *PREPROCESSING, "--detector", "marks")
+    run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")
     done = run("models", "calibrate", "my", few)
     assert done.returncode == 2 and "3 with a face" in done.stderr
     pack = load_pack("my")

@@ -50,7 +50,7 @@ main()
 """
 
 
-def guarded(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
+def run_guarded(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
     # Programs with telemetry switch it off in tests: hide that this is one.
     hidden = ("CI", "GITHUB", "GITLAB", "JENKINS", "TRAVIS", "BUILD", "TF_", "PYTEST", "ORT_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
@@ -60,7 +60,7 @@ def guarded(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[s
 
 
 def test_the_guard_kills_a_program_that_opens_a_socket(tmp_path: Path) -> None:
-    assert guarded("open-a-socket", home=tmp_path).returncode < 0
+    assert run_guarded("open-a-socket", home=tmp_path).returncode < 0
 
 
 def test_the_main_job_opens_no_socket_and_writes_nothing_elsewhere(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_main_job_opens_no_socket_and_writes_nothing_elsewhere(tmp_path: Pat
         ["report", "-o", tmp_path / "r.html"],
         ["doctor"],
     ):
-        done = guarded(*arguments, home=home)
+        done = run_guarded(*arguments, home=home)
         assert done.returncode == 0, (arguments, done.returncode, done.stderr)
     left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
     assert left == {"faceclust/last-library"}
@@ -93,9 +93,9 @@ def test_of_the_models_commands_only_pull_opens_a_socket(tmp_path: Path) -> None
         (0, ["models", "remove", "sface", "--yes"]),
         (0, ["evaluate", "--help"]),
     ):
-        done = guarded(*arguments, home=tmp_path)
+        done = run_guarded(*arguments, home=tmp_path)
         assert done.returncode == code, (arguments, done.returncode, done.stderr)
-    assert guarded("models", "pull", "sface", home=tmp_path).returncode == -signal.SIGSYS
+    assert run_guarded("models", "pull", "sface", home=tmp_path).returncode == -signal.SIGSYS
 
 
 def test_evaluation_and_custom_models_open_no_socket(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_evaluation_and_custom_models_open_no_socket(tmp_path: Path) -> None:
         (0, ["models", "use", "own", "--library", photos]),
         (2, ["models", "calibrate", "own", photos]),  # too few people
     ):
-        done = guarded(*arguments, home=home)
+        done = run_guarded(*arguments, home=home)
         assert done.returncode == code, (arguments, done.returncode, done.stderr)
 
 

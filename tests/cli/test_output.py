@@ -16,7 +16,7 @@ from tests.support.command import COMMAND, run, run_checked
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
 def test_a_scan_works_with_standard_output_closed(tmp_path: Path) -> None:
-    """As with `>&-`, or in a service."""
+    """Standard output is closed by `>&-` in a shell, and in some services."""
     command = [*COMMAND, "scan", str(tmp_path)]
     done = subprocess.run(
         command,

@@ -21,7 +21,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def ordinary(tmp_path: Path) -> Iterator[tuple[Path, Run]]:
+def user_sandbox(tmp_path: Path) -> Iterator[tuple[Path, Run]]:
     """A folder with a library `photos`, and a function that runs the program as an ordinary user.
 
     The user's own folders are below `home`.
@@ -54,49 +54,49 @@ def ordinary(tmp_path: Path) -> Iterator[tuple[Path, Run]]:
             path.chmod(0o700)
 
 
-def snapshot(folder: Path) -> dict[Path, tuple[int, int]]:
+def read_times_and_modes(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
 
 
-def well(done: subprocess.CompletedProcess[str]) -> str:
+def expect_success(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.parametrize(("umask", "apart"), [(0, False), (0o777, True)], ids=["0", "777 and a cache folder"])
-def test_files_are_private_whatever_the_umask(ordinary: tuple[Path, Run], umask: int, apart: bool) -> None:
-    base, run = ordinary
+@pytest.mark.parametrize(("umask", "with_cache_dir"), [(0, False), (0o777, True)], ids=["0", "777 and a cache folder"])
+def test_files_are_private_whatever_the_umask(user_sandbox: tuple[Path, Run], umask: int, with_cache_dir: bool) -> None:
+    base, run = user_sandbox
     photos, before = base / "photos", set(base.rglob("*"))
-    chosen = ["--cache-dir", base / "deep" / "caches"] if apart else []
-    well(run("scan", photos, "-j", "1", *chosen, umask=umask))
-    well(run("cluster", umask=umask))
-    well(run("name", "1", "Anna", umask=umask))
-    well(run("report", "-o", base / "home/out.html", umask=umask))  # writes face pictures
-    made = set(base.rglob("*")) - before - {base / "home/out.html"}
-    assert {"people.jsonl", "clusters.parquet", "lock", "last-library"} < {path.name for path in made}
-    assert any(path.suffix == ".jpg" for path in made)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_dir()} == {0o700}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
+    chosen = ["--cache-dir", base / "deep" / "caches"] if with_cache_dir else []
+    expect_success(run("scan", photos, "-j", "1", *chosen, umask=umask))
+    expect_success(run("cluster", umask=umask))
+    expect_success(run("name", "1", "Anna", umask=umask))
+    expect_success(run("report", "-o", base / "home/out.html", umask=umask))  # writes face pictures
+    created = set(base.rglob("*")) - before - {base / "home/out.html"}
+    assert {"people.jsonl", "clusters.parquet", "lock", "last-library"} < {path.name for path in created}
+    assert any(path.suffix == ".jpg" for path in created)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in created if path.is_dir()} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in created if path.is_file()} == {0o600}
 
 
-def test_a_library_without_write_permission_needs_no_option(ordinary: tuple[Path, Run]) -> None:
-    base, run = ordinary
+def test_a_library_without_write_permission_needs_no_option(user_sandbox: tuple[Path, Run]) -> None:
+    base, run = user_sandbox
     photos = base / "photos"
     for folder in (photos, *(path for path in photos.rglob("*") if path.is_dir())):
         folder.chmod(0o555)
-    before = snapshot(photos)
-    assert "5 scanned" in well(run("scan", photos, "-j", "1"))
-    well(run("cluster"))
-    well(run("name", "1", "Anna"))
-    assert "5 unchanged" in well(run("scan", photos, "-j", "1"))
-    assert "Anna" in well(run("people"))
-    assert "no problems found" in well(run("cache", "check", "--hash"))
-    assert snapshot(photos) == before
+    before = read_times_and_modes(photos)
+    assert "5 scanned" in expect_success(run("scan", photos, "-j", "1"))
+    expect_success(run("cluster"))
+    expect_success(run("name", "1", "Anna"))
+    assert "5 unchanged" in expect_success(run("scan", photos, "-j", "1"))
+    assert "Anna" in expect_success(run("people"))
+    assert "no problems found" in expect_success(run("cache", "check", "--hash"))
+    assert read_times_and_modes(photos) == before
     assert len(list((base / "home").rglob(".faceclust.parquet"))) == 2
 
 
-def test_a_read_only_disk_needs_no_option(ordinary: tuple[Path, Run]) -> None:
-    base, _ = ordinary
+def test_a_read_only_disk_needs_no_option(user_sandbox: tuple[Path, Run]) -> None:
+    base, _ = user_sandbox
     photos = base / "photos"
     mounted = f'mount --bind "{photos}" "{photos}" && mount -o remount,bind,ro "{photos}" && ! touch "{photos}/x" && '
     inside = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
@@ -113,21 +113,21 @@ def test_a_read_only_disk_needs_no_option(ordinary: tuple[Path, Run]) -> None:
     assert not list(photos.rglob(".faceclust*"))
 
 
-def test_the_cache_folder_holds_everything_and_is_remembered(ordinary: tuple[Path, Run]) -> None:
-    base, run = ordinary
+def test_the_cache_folder_holds_everything_and_is_remembered(user_sandbox: tuple[Path, Run]) -> None:
+    base, run = user_sandbox
     photos, caches = base / "photos", base / "caches"
-    before = snapshot(photos)
-    well(run("scan", photos, "-j", "1", FACECLUST_CACHE_DIR=str(caches)))
-    well(run("cluster"))  # the last scanned library; the option is remembered
-    well(run("name", "1", "Anna", "-l", photos))
-    assert "5 unchanged" in well(run("scan", photos, "-j", "1"))
-    assert "Anna" in well(run("people", "-l", photos))
-    assert snapshot(photos) == before
+    before = read_times_and_modes(photos)
+    expect_success(run("scan", photos, "-j", "1", FACECLUST_CACHE_DIR=str(caches)))
+    expect_success(run("cluster"))  # the last scanned library; the option is remembered
+    expect_success(run("name", "1", "Anna", "-l", photos))
+    assert "5 unchanged" in expect_success(run("scan", photos, "-j", "1"))
+    assert "Anna" in expect_success(run("people", "-l", photos))
+    assert read_times_and_modes(photos) == before
     assert {path.parent.parent for path in caches.rglob("people.jsonl")} == {caches}
     caches.rename(base / "away")
-    gone = run("people", "-l", photos)
-    assert gone.returncode == 1 and "mounted" in gone.stderr
-    assert f"the cache directory {caches} of the library {photos} is missing" in gone.stderr
-    assert run("scan", photos).returncode == 1 and snapshot(photos) == before
+    without_cache = run("people", "-l", photos)
+    assert without_cache.returncode == 1 and "mounted" in without_cache.stderr
+    assert f"the cache directory {caches} of the library {photos} is missing" in without_cache.stderr
+    assert run("scan", photos).returncode == 1 and read_times_and_modes(photos) == before
     inside = run("scan", photos, "--cache-dir", photos / "2019")
     assert inside.returncode == 2 and "lies in the library" in inside.stderr

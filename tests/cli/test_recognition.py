@@ -34,14 +34,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BAD = ["text.jpg", "cut.jpg", "empty.jpg", "folder.jpg", "loop.jpg", "no\nsuch.jpg"]
 
 
-def named(collins: tuple[Library, int, set[str]]) -> Path:
+def name_collins(collins: tuple[Library, int, set[str]]) -> Path:
     library, _, faces = collins
     library.name(faces, COLLINS)
     return library.root
 
 
 def test_identify_prints_one_line_for_each_face(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
-    root = named(collins)
+    root = name_collins(collins)
     inside = root / "2019/collins-0.jpg"
     lines = run_checked("identify", "both.jpg", "nobody.jpg", inside, "--library", root, cwd=pictures).splitlines()
     assert len(lines) == 4
@@ -52,7 +52,7 @@ def test_identify_prints_one_line_for_each_face(collins: tuple[Library, int, set
 
 
 def test_identify_skips_photos_that_cannot_be_read(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
-    done = run("identify", *BAD, "again.jpg", "--library", named(collins), cwd=pictures)
+    done = run("identify", *BAD, "again.jpg", "--library", name_collins(collins), cwd=pictures)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stdout.startswith(f"again.jpg#1  {COLLINS}") and len(done.stdout.splitlines()) == 1
     lines = done.stderr.splitlines()
@@ -60,7 +60,7 @@ def test_identify_skips_photos_that_cannot_be_read(collins: tuple[Library, int, 
 
 
 def test_identify_json(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
-    root = named(collins)
+    root = name_collins(collins)
     done = run("identify", "both.jpg", "text.jpg", "--json", "-k", "3", "--library", root, cwd=pictures)
     value = json.loads(done.stdout)
     assert done.returncode == 1
@@ -76,7 +76,7 @@ def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], picture
     odd = tmp_path / os.fsdecode(b"a\xff.jpg")
     shutil.copyfile(pictures / "again.jpg", odd)
     for options in ([], ["--json"]):
-        done = run("identify", odd, *options, "--library", named(collins))
+        done = run("identify", odd, *options, "--library", name_collins(collins))
         assert done.returncode == 1 and "not UTF-8" in done.stderr and "Traceback" not in done.stderr
     done = run("verify", odd, odd)
     assert done.returncode == 2 and "not UTF-8" in done.stderr and "Traceback" not in done.stderr

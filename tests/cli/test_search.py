@@ -22,8 +22,8 @@ BOTH = ["together/both 0.jpg", "together/both 1.jpg"]
 def named(collins: tuple[Library, int, set[str]]) -> Library:
     """Collins is confirmed on the photos of 2019 and on one with Hopper, who is unnamed."""
     library, _, faces = collins
-    shown = [face for face in faces if library.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])]
-    library.name(faces, COLLINS, confirmed=shown)
+    confirmed = [face for face in faces if library.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])]
+    library.name(faces, COLLINS, confirmed=confirmed)
     return library
 
 
@@ -33,7 +33,7 @@ def both_named(named: Library, name_of_face: Callable[[Library], dict[str, str]]
     return named
 
 
-def hopper_group(library: Library) -> str:
+def find_hopper_group(library: Library) -> str:
     return str(library.unnamed_groups()[0].clusters[0])
 
 
@@ -73,14 +73,14 @@ def test_all_filters_combined(both_named: Library) -> None:
 
 
 def test_json_contains_boxes(named: Library) -> None:
-    value = json.loads(run_checked("find", COLLINS, hopper_group(named), "--json", cwd=named.root))
+    value = json.loads(run_checked("find", COLLINS, find_hopper_group(named), "--json", cwd=named.root))
     assert value["library"] == str(named.root)
     assert [photo["photo"] for photo in value["photos"]] == BOTH
-    for photo, sure in zip(value["photos"], (True, False), strict=True):
+    for photo, confirmed in zip(value["photos"], (True, False), strict=True):
         assert photo["path"] == str(named.root / photo["photo"])
         assert photo["taken_at"] == "2019-05-01T12:00:00"
         left, right = sorted(photo["faces"], key=lambda face: face["box"]["left"])
-        assert (left["name"], left["confirmed"], left["matched"]) == (COLLINS, sure, True)
+        assert (left["name"], left["confirmed"], left["matched"]) == (COLLINS, confirmed, True)
         assert (right["name"], right["confirmed"], right["matched"]) == (None, False, True)
         place = named.occurrences_of[left["face_id"]][0]
         assert tuple(left["box"][side] for side in ("left", "top", "right", "bottom")) == place.pixel_box
@@ -173,13 +173,13 @@ def test_people_as_json_list_confirmed_and_suggested_faces(
 ) -> None:
     row, other = json.loads(run_checked("people", "--all", "--json", "--library", named.root))["people"]
     faces = {face for face, person in name_of_face(named).items() if person == COLLINS}
-    sure = {face for face in faces if named.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])}
-    assert (set(row["confirmed_faces"]), set(row["suggested_faces"])) == (sure, faces - sure)
+    confirmed = {face for face in faces if named.occurrences_of[face][0].photo in (*ALONE[:2], BOTH[0])}
+    assert (set(row["confirmed_faces"]), set(row["suggested_faces"])) == (confirmed, faces - confirmed)
     assert (row["name"], row["faces"], row["confirmed"], row["suggested"], row["photos"]) == (COLLINS, 6, 3, 3, 6)
     assert (row["years"], row["first"], row["last"]) == ("2019–2021", "2019-05-01", "2021-05-04")
-    best = max((named.occurrences_of[face][0] for face in sure), key=lambda place: place.quality)
+    best = max((named.occurrences_of[face][0] for face in confirmed), key=lambda place: place.quality)
     assert (row["best"]["face_id"], row["best"]["photo"], row["best"]["confirmed"]) == (best.face_id, best.photo, True)
-    assert (other["name"], other["groups"], other["confirmed"]) == (None, [int(hopper_group(named))], 0)
+    assert (other["name"], other["groups"], other["confirmed"]) == (None, [int(find_hopper_group(named))], 0)
 
 
 def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:
@@ -189,11 +189,11 @@ def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:
     assert all(len(line) <= 80 for line in lines)
     heading, *rows = lines
     assert heading.split() == "name faces confirmed suggested photos first last".split()
-    (mine,) = [row for row in rows if row.startswith(COLLINS)]
-    assert mine.removeprefix(COLLINS).split() == ["6", "3", "3", "6", "2019-05-01", "2021-05-04"]
+    (collins_row,) = [row for row in rows if row.startswith(COLLINS)]
+    assert collins_row.removeprefix(COLLINS).split() == ["6", "3", "3", "6", "2019-05-01", "2021-05-04"]
     numbers = rows[rows.index(long) + 1]
     assert numbers.split()[:4] == ["6", "6", "0", "6"]
-    assert mine.index("2019-05-01") == numbers.index("2019-05-01") == heading.index("first")
+    assert collins_row.index("2019-05-01") == numbers.index("2019-05-01") == heading.index("first")
     assert sum("best face on 20" in row or "best face on together" in row for row in rows) == 2
 
 

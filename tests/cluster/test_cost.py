@@ -8,7 +8,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.cost import CostEstimate, describe_cost, estimate_cost
 from faceclust.progress import SilentProgress
 from faceclust.types import ClusterParams
-from tests.cluster.test_group import table
+from tests.cluster.test_group import make_table
 
 
 def test_pairs_memory_and_time_scale_with_the_faces() -> None:
@@ -31,14 +31,14 @@ def test_large_libraries_get_an_estimate_beforehand(monkeypatch: pytest.MonkeyPa
         def __init__(self) -> None:
             self.messages: list[str] = []
 
-        def start(self, what: str, total: int | None, unit: str = "") -> None:
-            self.messages.append(what)
+        def start(self, stage: str, total: int | None, unit: str = "") -> None:
+            self.messages.append(stage)
 
         def note(self, message: str) -> None:
             self.messages.append(message)
 
     recorded = RecordedProgress()
-    faces = table(np.eye(8, dtype=np.float32))
+    faces = make_table(np.eye(8, dtype=np.float32))
     group.group_faces(faces, ClusterParams(), Constraints(), recorded)
     assert recorded.messages[0] == "comparing faces"
     monkeypatch.setattr(group, "_MIN_FACES_FOR_ESTIMATE", 8)

@@ -19,7 +19,7 @@ from faceclust.cluster.spanning_tree import build_spanning_tree
 from faceclust.progress import SilentProgress
 
 
-def canonical(labels: np.ndarray) -> list[int]:
+def canonicalise(labels: np.ndarray) -> list[int]:
     """Rename each label to the position of its first member; noise faces are alone."""
     noise = labels < 0
     labels = np.where(noise, labels.max() + 1 + np.cumsum(noise), labels)
@@ -33,7 +33,7 @@ def clustered_points(seed: int, n: int, d: int, spread: float, cluster_size: int
     return (centres[rng.integers(0, len(centres), n)] + spread * rng.normal(size=(n, d))).astype(np.float32)
 
 
-def package(points: np.ndarray, min_size: int, min_samples: int) -> Any:
+def fit_hdbscan_package(points: np.ndarray, min_size: int, min_samples: int) -> Any:
     from hdbscan import HDBSCAN
 
     with warnings.catch_warnings():
@@ -44,7 +44,7 @@ def package(points: np.ndarray, min_size: int, min_samples: int) -> Any:
         return model.fit(points.astype(np.float64))
 
 
-def reachability(points: np.ndarray, min_samples: int) -> np.ndarray:
+def compute_reachability(points: np.ndarray, min_samples: int) -> np.ndarray:
     """Return the full matrix of mutual reachability distances."""
     x = points.astype(np.float64)
     distances = np.stack([np.sqrt(((x - one) ** 2).sum(axis=1)) for one in x])
@@ -54,7 +54,7 @@ def reachability(points: np.ndarray, min_samples: int) -> np.ndarray:
 
 def edges_by_search(points: np.ndarray, min_samples: int) -> list[tuple[float, int, int]]:
     """Return the edges of Kruskal's algorithm over all pairs; ties by the smaller, then the larger end."""
-    matrix = reachability(points, min_samples)
+    matrix = compute_reachability(points, min_samples)
     name = list(range(len(points)))
     pairs = [(float(matrix[i, j]), i, j) for j in name for i in range(j)]
     out = []
@@ -132,7 +132,7 @@ def test_points_that_float32_cannot_separate(min_samples: int) -> None:
 @pytest.mark.parametrize(("d", "min_samples"), [(8, 1), (128, 1), (128, 4)])
 def test_the_weights_equal_scipys_on_thousands_of_points(d: int, min_samples: int) -> None:
     points = clustered_points(11, 2600, d, 0.5, 60)
-    expected = np.sort(minimum_spanning_tree(reachability(points, min_samples)).data)
+    expected = np.sort(minimum_spanning_tree(compute_reachability(points, min_samples)).data)
     a, b, weight = build_spanning_tree(points, min_samples)
     assert weight.tolist() == pytest.approx(expected.tolist(), rel=1e-12)
     assert len(np.unique(a * len(points) + b)) == len(points) - 1
@@ -152,7 +152,7 @@ def test_threads_and_tile_sizes_do_not_change_the_tree(monkeypatch: pytest.Monke
 # -- groups ----------------------------------------------------------------------------
 
 
-def test_the_private_functions_of_the_package_are_there() -> None:
+def test_the_private_functions_of_the_package_exist() -> None:
     """If a new version fails here, check whether its public interface accepts a spanning tree."""
     from hdbscan._hdbscan_linkage import label
     from hdbscan.hdbscan_ import _tree_to_labels
@@ -180,14 +180,14 @@ def test_the_version_of_the_package_has_an_upper_bound() -> None:
 )
 def test_equals_the_package(seed: int, n: int, d: int, spread: float, cluster_size: int, min_size: int) -> None:
     points = clustered_points(seed, n, d, spread, cluster_size)
-    expected = package(points, min_size, 1).labels_ if n > min_size else np.full(n, -1)
-    assert cluster_hdbscan(points, min_size).tolist() == canonical(expected)
+    expected = fit_hdbscan_package(points, min_size, 1).labels_ if n > min_size else np.full(n, -1)
+    assert cluster_hdbscan(points, min_size).tolist() == canonicalise(expected)
 
 
 def test_clusters_equal_those_of_the_package_on_thousands_of_points() -> None:
     points = clustered_points(12, 4000, 96, 0.6, 90)
     groups = cluster_hdbscan(points, 3)
-    assert groups.tolist() == canonical(package(points, 3, 1).labels_)
+    assert groups.tolist() == canonicalise(fit_hdbscan_package(points, 3, 1).labels_)
     assert 20 < len(np.unique(groups)) < 1000
 
 
@@ -206,14 +206,14 @@ def test_core_distances_equal_those_of_the_package(
     """Several edges may equal one core distance. Then there are several minimum spanning trees with
     different groups at that height, but all have the same heights."""
     points = clustered_points(seed, n, d, spread, 20)
-    heights = package(points, min_size, min_samples).single_linkage_tree_.to_numpy()[:, 2]
+    heights = fit_hdbscan_package(points, min_size, min_samples).single_linkage_tree_.to_numpy()[:, 2]
     assert build_spanning_tree(points, min_samples)[2].tolist() == pytest.approx(heights.tolist(), rel=1e-9)
 
 
 def test_with_core_distances_nearly_all_clusters_equal_those_of_the_package() -> None:
     points = clustered_points(3, 1500, 64, 0.4, 30)
     groups = cluster_hdbscan(points, 4, 5)
-    same = groups == np.array(canonical(package(points, 4, 5).labels_))
+    same = groups == np.array(canonicalise(fit_hdbscan_package(points, 4, 5).labels_))
     assert same.mean() > 0.97
 
 
@@ -236,7 +236,9 @@ def test_copies_of_a_face_share_its_cluster(seed: int, n: int, d: int, min_size:
         copies = np.flatnonzero(kinds == kind)
         assert len(set(groups[copies].tolist())) == 1 or groups[copies].tolist() == copies.tolist()
     if min_samples == 1:
-        assert groups.tolist() == canonical(package(points, min_size, 1).labels_ if n > min_size else np.full(n, -1))
+        assert groups.tolist() == canonicalise(
+            fit_hdbscan_package(points, min_size, 1).labels_ if n > min_size else np.full(n, -1)
+        )
 
 
 def test_more_copies_than_a_list_holds() -> None:
@@ -274,8 +276,8 @@ def test_progress_counts_every_face() -> None:
             self.stages: list[list[Any]] = []
             self.open = 0
 
-        def start(self, what: str, total: int | None, unit: str = "") -> None:
-            self.stages.append([what, total, 0])
+        def start(self, stage: str, total: int | None, unit: str = "") -> None:
+            self.stages.append([stage, total, 0])
             self.open += 1
 
         def advance(self, steps: int = 1, **counts: int) -> None:
@@ -323,4 +325,4 @@ def test_constraints_always_hold(seed: int, n: int, min_size: int, spread: float
     assert len(set(labels[link].tolist())) == 1
     pairs = list(zip(labels.tolist(), photos.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
-    assert labels.tolist() == canonical(labels)
+    assert labels.tolist() == canonicalise(labels)

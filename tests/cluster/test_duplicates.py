@@ -8,7 +8,7 @@ from faceclust.types import FaceTable
 HERE, THERE = (0.1, 0.1, 0.3, 0.4), (0.6, 0.1, 0.8, 0.4)
 
 
-def faces(*rows: tuple[str, float, tuple[float, ...], tuple[int, int]]) -> FaceTable:
+def make_faces(*rows: tuple[str, float, tuple[float, ...], tuple[int, int]]) -> FaceTable:
     """Build a table of faces, each given as (photo, one-dimensional embedding, box, shots)."""
     n = len(rows)
     return FaceTable(
@@ -22,28 +22,28 @@ def faces(*rows: tuple[str, float, tuple[float, ...], tuple[int, int]]) -> FaceT
     )
 
 
-def pairs(table: FaceTable) -> list[list[int]]:
+def find_pairs(table: FaceTable) -> list[list[int]]:
     return [pair.tolist() for pair in find_duplicate_faces(table, 1.0)]
 
 
 def test_duplicates_share_a_shot_and_a_place_and_are_similar() -> None:
     shot, version = (5, -1), (-1, 3)
-    assert pairs(faces(("a", 0, HERE, shot), ("b", 0.5, HERE, shot))) == [[0, 1]]
-    assert pairs(faces(("a", 0, HERE, version), ("b", 0.5, HERE, version))) == [[0, 1]]
-    assert pairs(faces(("a", 0, HERE, shot), ("b", 0.5, THERE, shot))) == []
-    assert pairs(faces(("a", 0, HERE, shot), ("b", 1.5, HERE, shot))) == []
-    assert pairs(faces(("a", 0, HERE, shot), ("a", 0.5, HERE, shot))) == []
-    assert pairs(faces(("a", 0, HERE, (5, -1)), ("b", 0.5, HERE, (6, -1)))) == []
-    assert pairs(faces(("a", 0, HERE, (-1, -1)), ("b", 0, HERE, (-1, -1)))) == []
+    assert find_pairs(make_faces(("a", 0, HERE, shot), ("b", 0.5, HERE, shot))) == [[0, 1]]
+    assert find_pairs(make_faces(("a", 0, HERE, version), ("b", 0.5, HERE, version))) == [[0, 1]]
+    assert find_pairs(make_faces(("a", 0, HERE, shot), ("b", 0.5, THERE, shot))) == []
+    assert find_pairs(make_faces(("a", 0, HERE, shot), ("b", 1.5, HERE, shot))) == []
+    assert find_pairs(make_faces(("a", 0, HERE, shot), ("a", 0.5, HERE, shot))) == []
+    assert find_pairs(make_faces(("a", 0, HERE, (5, -1)), ("b", 0.5, HERE, (6, -1)))) == []
+    assert find_pairs(make_faces(("a", 0, HERE, (-1, -1)), ("b", 0, HERE, (-1, -1)))) == []
 
 
-def test_two_people_on_a_burst_are_told_apart() -> None:
+def test_two_people_in_a_burst_are_distinguished() -> None:
     shots = [(str(photo), face, box, (1, -1)) for photo in range(3) for face, box in ((0.0, HERE), (5.0, THERE))]
-    assert pairs(faces(*shots)) == [[0, 2], [0, 4], [1, 3], [1, 5], [2, 4], [3, 5]]
+    assert find_pairs(make_faces(*shots)) == [[0, 2], [0, 4], [1, 3], [1, 5], [2, 4], [3, 5]]
 
 
-def test_a_camera_clock_that_stands_still_makes_no_burst() -> None:
-    assert pairs(faces(*((str(photo), 0.0, HERE, (1, -1)) for photo in range(21)))) == []
+def test_a_stopped_camera_clock_makes_no_burst() -> None:
+    assert find_pairs(make_faces(*((str(photo), 0.0, HERE, (1, -1)) for photo in range(21)))) == []
 
 
 def test_no_faces() -> None:

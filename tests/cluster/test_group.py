@@ -10,7 +10,7 @@ from faceclust.errors import UsageError
 from faceclust.types import ClusterParams, FaceTable
 
 
-def table(points: np.ndarray, ids: list[str] | None = None) -> FaceTable:
+def make_table(points: np.ndarray, ids: list[str] | None = None) -> FaceTable:
     n = len(points)
     return FaceTable(
         face_ids=np.array(ids or [f"{i:016x}" for i in range(n)]),
@@ -46,12 +46,12 @@ def test_strength_follows_its_definition() -> None:
 def test_every_algorithm_finds_two_well_separated_people(algorithm: str) -> None:
     rng = np.random.default_rng(1)
     points = np.repeat(np.eye(8)[:2] * 3, [6, 4], axis=0) + 0.05 * rng.normal(size=(10, 8))
-    found = group_faces(table(points), ClusterParams(algorithm, 1.1, 2), Constraints()).clustering
+    found = group_faces(make_table(points), ClusterParams(algorithm, 1.1, 2), Constraints()).clustering
     assert found.labels.tolist() == [1] * 6 + [2] * 4
 
 
 def test_invalid_parameters_are_refused() -> None:
-    faces = table(np.eye(3))
+    faces = make_table(np.eye(3))
     for params in (
         ClusterParams("kmeans"),
         ClusterParams(threshold=0),
@@ -64,7 +64,7 @@ def test_invalid_parameters_are_refused() -> None:
 
 def test_an_invalid_face_table_is_refused() -> None:
     with pytest.raises(ValueError, match="ascending order"):
-        table(np.eye(2), ["b", "a"])
+        make_table(np.eye(2), ["b", "a"])
     with pytest.raises(ValueError, match="photo_ids"):
         FaceTable(
             np.array(["a"]),

@@ -19,7 +19,7 @@ from faceclust.cluster.linkage import agglomerate
 METHODS = ("average", "complete", "single")
 
 
-def canonical(labels: np.ndarray) -> list[int]:
+def canonicalise(labels: np.ndarray) -> list[int]:
     """Rename each label to the position of its first member."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return first[inverse].tolist()
@@ -44,8 +44,8 @@ def check_against_scipy(method: str, points: np.ndarray, height: float, beside: 
     away = np.abs(heights - threshold)
     if threshold < 0 or ((away < 1e-10 * scale) & (away > 1e-13 * scale)).any():
         return False
-    expected = canonical(fcluster(tree, threshold + 1e-12 * scale, "distance"))
-    assert canonical(agglomerate(points, threshold, method)) == expected
+    expected = canonicalise(fcluster(tree, threshold + 1e-12 * scale, "distance"))
+    assert canonicalise(agglomerate(points, threshold, method)) == expected
     return True
 
 
@@ -82,7 +82,7 @@ def exact_average_linkage(points: np.ndarray, threshold: Fraction, constraints: 
         for other in sorted(group.tolist())[1:]:
             members[int(group.min())] += members.pop(other)
     squared = ((points[:, None].astype(int) - points[None].astype(int)) ** 2).sum(axis=2)
-    held = {
+    exclusions_of = {
         name: {k for k, group in enumerate(constraints.exclusions) if set(group.tolist()) & set(faces)}
         for name, faces in members.items()
     }
@@ -92,18 +92,20 @@ def exact_average_linkage(points: np.ndarray, threshold: Fraction, constraints: 
 
     distances = {(a, b): distance(a, b) for a in members for b in members if a < b}
     while True:
-        allowed = [(d, a, b) for (a, b), d in distances.items() if d <= threshold and not held[a] & held[b]]
+        allowed = [
+            (d, a, b) for (a, b), d in distances.items() if d <= threshold and not exclusions_of[a] & exclusions_of[b]
+        ]
         if not allowed:
             break
         _, a, b = min(allowed)
         members[a] += members.pop(b)
-        held[a] |= held.pop(b)
+        exclusions_of[a] |= exclusions_of.pop(b)
         distances = {pair: d for pair, d in distances.items() if not {a, b} & set(pair)}
         distances |= {(min(a, c), max(a, c)): distance(a, c) for c in members if c != a}
     labels = np.empty(len(points), np.int64)
     for name, faces in members.items():
         labels[faces] = name
-    return canonical(labels)
+    return canonicalise(labels)
 
 
 @settings(max_examples=150, deadline=None)
@@ -119,7 +121,7 @@ def test_ties_and_thresholds_equal_to_a_distance_are_exact(
         constraints = Constraints(links, same_photo_exclusions(np.array([str(i) for i in rng.integers(0, n, n)])))
     threshold = Fraction(data.draw(st.integers(0, 4 * d * side * side)), data.draw(st.integers(1, 3)))
     expected = exact_average_linkage(points, threshold, constraints)
-    assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
+    assert canonicalise(agglomerate(points, float(threshold), "average", constraints)) == expected
 
 
 @pytest.mark.parametrize(("seed", "n", "side"), [(192896, 29, 2), (600398, 15, 2), (67195, 8, 1)])
@@ -130,7 +132,7 @@ def test_a_linked_cluster_among_equal_points_merges_in_order(seed: int, n: int, 
     constraints = Constraints(links, same_photo_exclusions(np.array([str(i) for i in rng.integers(0, n, n)])))
     for threshold in (Fraction(0), Fraction(3, 2)):
         expected = exact_average_linkage(points, threshold, constraints)
-        assert canonical(agglomerate(points, float(threshold), "average", constraints)) == expected
+        assert canonicalise(agglomerate(points, float(threshold), "average", constraints)) == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -141,7 +143,7 @@ def test_the_order_of_the_faces_does_not_matter(method: str, seed: int, n: int, 
     threshold = 24 * spread
     back = np.empty(n, np.int64)
     back[order] = agglomerate(points[order], threshold, method)
-    assert canonical(back) == canonical(agglomerate(points, threshold, method))
+    assert canonicalise(back) == canonicalise(agglomerate(points, threshold, method))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -201,7 +203,7 @@ def exhaustive_linkage(points: np.ndarray, threshold: float, method: str, constr
         for other in group:
             if other != first:
                 members[first] += members.pop(other)
-    held = {
+    exclusions_of = {
         name: {number for number, group in enumerate(constraints.exclusions) if set(group) & set(faces)}
         for name, faces in members.items()
     }
@@ -210,13 +212,13 @@ def exhaustive_linkage(points: np.ndarray, threshold: float, method: str, constr
             (between(distances[np.ix_(members[a], members[b])]), a, b)
             for a in members
             for b in members
-            if a < b and not held[a] & held[b]
+            if a < b and not exclusions_of[a] & exclusions_of[b]
         ]
         if not pairs or min(pairs)[0] > threshold:
             break
         _, a, b = min(pairs)
         members[a] += members.pop(b)
-        held[a] |= held.pop(b)
+        exclusions_of[a] |= exclusions_of.pop(b)
     labels = np.empty(len(points), np.int64)
     for name, faces in members.items():
         labels[faces] = min(faces) if name not in faces else name
@@ -240,8 +242,8 @@ def test_constrained_clusters_equal_an_exhaustive_search(
     photos = np.array([str(photo) for photo in rng.integers(0, max(2, n // 2), n)])
     links: Sequence[np.ndarray] = [rng.permutation(n)[:3].astype(np.int64)] if linked and n > 6 else []
     constraints = Constraints(links, same_photo_exclusions(photos))
-    expected = canonical(exhaustive_linkage(points, threshold, method, constraints))
-    assert canonical(agglomerate(points, threshold, method, constraints)) == expected
+    expected = canonicalise(exhaustive_linkage(points, threshold, method, constraints))
+    assert canonicalise(agglomerate(points, threshold, method, constraints)) == expected
 
 
 @pytest.mark.parametrize("method", METHODS)

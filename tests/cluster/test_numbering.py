@@ -10,7 +10,7 @@ from faceclust.cluster.numbering import ALONE, NEW, Changes, compare_clusterings
 from faceclust.types import Clustering
 
 
-def clustering(**label_of: int) -> Clustering:
+def make_clustering(**label_of: int) -> Clustering:
     ids = sorted(label_of)
     labels = np.array([label_of[face] for face in ids], np.int32)
     return Clustering(np.array(ids, dtype="U1"), labels, np.zeros(len(ids), np.float32), labels)
@@ -59,19 +59,21 @@ def test_numbers_relabel_the_clusters(groups: list[int], before: list[int]) -> N
 
 
 def test_earlier_groups_of_kept_new_and_removed_faces() -> None:
-    earlier = clustering(a=1, b=-1, x=1)
+    earlier = make_clustering(a=1, b=-1, x=1)
     assert earlier_groups(np.array(["a", "b", "c"]), earlier).tolist() == [1, ALONE, NEW]
     assert earlier_groups(np.array(["a"]), None).tolist() == [NEW]
     assert earlier_groups(np.array([], dtype="U1"), earlier).tolist() == []
 
 
 def test_equal_clusterings_have_no_changes() -> None:
-    same = clustering(a=1, b=1, c=-1)
+    same = make_clustering(a=1, b=1, c=-1)
     assert compare_clusterings(same, same) == NOTHING and not compare_clusterings(same, same)
 
 
 def test_changes_list_joined_new_and_removed_faces() -> None:
-    found = compare_clusterings(clustering(a=1, b=1, c=-1, z=1), clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1))
+    found = compare_clusterings(
+        make_clustering(a=1, b=1, c=-1, z=1), make_clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=-1)
+    )
     assert (found.added, found.removed) == (4, 1)
     assert found.joined == (("d", 1),) and found.no_longer_alone == (("c", 1),)
     assert found.new_groups == (2,)
@@ -79,8 +81,8 @@ def test_changes_list_joined_new_and_removed_faces() -> None:
 
 
 def test_changes_list_merges_splits_moves_and_faces_now_alone() -> None:
-    before = clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=3, h=3, i=3, j=3, k=3)
-    after = clustering(a=1, b=1, c=1, d=-1, e=1, f=1, g=3, h=3, i=1, j=4, k=4)
+    before = make_clustering(a=1, b=1, c=1, d=1, e=2, f=2, g=3, h=3, i=3, j=3, k=3)
+    after = make_clustering(a=1, b=1, c=1, d=-1, e=1, f=1, g=3, h=3, i=1, j=4, k=4)
     found = compare_clusterings(before, after)
     assert found.merged == ((2, 1),)
     assert found.split == ((3, 4),)
@@ -90,7 +92,9 @@ def test_changes_list_merges_splits_moves_and_faces_now_alone() -> None:
 
 
 def test_changes_list_faces_that_join_a_group_split_off() -> None:
-    found = compare_clusterings(clustering(a=1, b=1, c=1, d=1, x=-1), clustering(a=1, b=1, c=2, d=2, x=2, y=2))
+    found = compare_clusterings(
+        make_clustering(a=1, b=1, c=1, d=1, x=-1), make_clustering(a=1, b=1, c=2, d=2, x=2, y=2)
+    )
     assert found.split == ((1, 2),) and found.joined == (("y", 2),) and found.no_longer_alone == (("x", 2),)
     assert found.new_groups == ()
 

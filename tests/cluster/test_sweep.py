@@ -43,8 +43,8 @@ def test_each_threshold_gives_the_groups_of_a_single_run(params: ClusterParams, 
         links = (
             [np.array([i, i + 150]) for i in range(0, 40, 4) if cut >= 1.0] if kind in ("linked", "low_quality") else []
         )
-        kept = [pair for pair in links if not any(np.isin(pair, some).all() for some in exclusions)]
-        constraints[cut] = Constraints(kept, exclusions)
+        allowed = [pair for pair in links if not any(np.isin(pair, exclusion).all() for exclusion in exclusions)]
+        constraints[cut] = Constraints(allowed, exclusions)
     if params.algorithm == "hdbscan":
         constraints = dict.fromkeys(CUTS, constraints[0.7])
     found = list(sweep_thresholds(drawn.embeddings, quality, params, constraints))

@@ -12,11 +12,11 @@ from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.two_passes import cluster_in_two_passes, scatter_of_clusters
 from faceclust.types import SCATTER_SHARE
-from tests.cluster.test_linkage import canonical, clustered_points
+from tests.cluster.test_linkage import canonicalise, clustered_points
 
 
-def by_definition(points: np.ndarray, threshold: float, constraints: Constraints) -> list[int]:
-    """The second pass over all pairs of groups with d²(x, y) − SCATTER_SHARE·(S(x) + S(y)); slow."""
+def group_by_definition(points: np.ndarray, threshold: float, constraints: Constraints) -> list[int]:
+    """Run the second pass over all pairs of groups with d²(x, y) − SCATTER_SHARE·(S(x) + S(y)); slow."""
     labels = agglomerate(points, threshold, "average", constraints)
     members = {name: np.flatnonzero(labels == name) for name in np.unique(labels).tolist()}
     scatter = np.empty(len(points))
@@ -38,7 +38,7 @@ def by_definition(points: np.ndarray, threshold: float, constraints: Constraints
         members[a] = np.concatenate([members[a], members.pop(b)])
     for name, faces in members.items():
         labels[faces] = name
-    return canonical(labels)
+    return canonicalise(labels)
 
 
 @settings(max_examples=60, deadline=None)
@@ -48,7 +48,7 @@ def test_two_passes_equal_their_definition(seed: int, n: int, d: int, spread: fl
     photos = np.random.default_rng(seed).integers(0, n, n).astype(str)
     constraints = Constraints(exclusions=same_photo_exclusions(photos))
     threshold = 1.5 * spread * d
-    assert canonical(cluster_in_two_passes(points, threshold, constraints)) == by_definition(
+    assert canonicalise(cluster_in_two_passes(points, threshold, constraints)) == group_by_definition(
         points, threshold, constraints
     )
 

@@ -20,11 +20,11 @@ def separate_singletons(groups: list[int]) -> list[int]:
     return [group if group >= 0 else 100 + i for i, group in enumerate(groups)]
 
 
-def entropy(counts: Counter[object], given: Counter[object] | None = None) -> float:
+def entropy(counts: Counter[object], condition_counts: Counter[object] | None = None) -> float:
     """H(X) from counts, or H(X | Y) from counts of pairs (x, y) and of y."""
     n = sum(counts.values())
-    whole = (lambda key: given[key[1]]) if given else (lambda key: n)
-    return -sum(count / n * log(count / whole(key)) for key, count in counts.items())
+    total_of = (lambda key: condition_counts[key[1]]) if condition_counts else (lambda key: n)
+    return -sum(count / n * log(count / total_of(key)) for key, count in counts.items())
 
 
 @given(faces)

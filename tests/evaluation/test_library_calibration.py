@@ -18,24 +18,24 @@ from tests.support.named_library import make_synthetic_library, name_largest_peo
 
 
 @pytest.fixture(scope="module")
-def grouped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def clustered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A library whose people vary 40 % more than the threshold 1.1 allows for."""
-    root = tmp_path_factory.mktemp("made") / "photos"
+    root = tmp_path_factory.mktemp("synthetic") / "photos"
     library, truth = make_synthetic_library(root, 900, spread=0.13)
     library.cluster(threshold=1.1)
     return root, truth
 
 
 @pytest.fixture
-def made(grouped: tuple[Path, dict[str, str]], tmp_path: Path) -> tuple[Library, dict[str, str]]:
+def library_and_truth(clustered: tuple[Path, dict[str, str]], tmp_path: Path) -> tuple[Library, dict[str, str]]:
     import shutil
 
-    shutil.copytree(grouped[0], tmp_path / "photos")
-    return Library(tmp_path / "photos"), grouped[1]
+    shutil.copytree(clustered[0], tmp_path / "photos")
+    return Library(tmp_path / "photos"), clustered[1]
 
 
-def test_only_confirmed_names_count(made: tuple[Library, dict[str, str]]) -> None:
-    library, _ = made
+def test_only_confirmed_names_count(library_and_truth: tuple[Library, dict[str, str]]) -> None:
+    library, _ = library_and_truth
     group = library.faces_in_group(1)
     library.name(group, "Anna", confirmed=group[:2])
     found = label_confirmed_faces(library)
@@ -46,8 +46,8 @@ def test_only_confirmed_names_count(made: tuple[Library, dict[str, str]]) -> Non
     assert set(label_confirmed_faces(library, min_faces=2).persons) == {"", "Anna"}
 
 
-def test_score_ignores_the_users_answers(made: tuple[Library, dict[str, str]]) -> None:
-    library, truth = made
+def test_score_ignores_the_users_answers(library_and_truth: tuple[Library, dict[str, str]]) -> None:
+    library, truth = library_and_truth
     name_largest_people(library, truth, 30)
     library.cluster(threshold=1.1)  # now the names correct the groups
     found = library.evaluate()
@@ -65,8 +65,8 @@ def test_score_ignores_the_users_answers(made: tuple[Library, dict[str, str]]) -
     assert library.evaluate() == found
 
 
-def test_confused_people_are_reported(made: tuple[Library, dict[str, str]]) -> None:
-    library, truth = made
+def test_confused_people_are_reported(library_and_truth: tuple[Library, dict[str, str]]) -> None:
+    library, truth = library_and_truth
     name_largest_people(library, truth, 10)
     group = max(library.group_members.values(), key=len)
     names = {truth[face] for face in group}
@@ -79,8 +79,8 @@ def test_confused_people_are_reported(made: tuple[Library, dict[str, str]]) -> N
     assert found.bcubed[0].value < 1
 
 
-def test_too_few_names_are_an_error(made: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
-    library, truth = made
+def test_too_few_names_are_an_error(library_and_truth: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
+    library, truth = library_and_truth
     with pytest.raises(FaceclustError, match="0 people with at least two confirmed faces"):
         library.evaluate()
     name_largest_people(library, truth, 4, faces_each=2)
@@ -95,9 +95,9 @@ def test_too_few_names_are_an_error(made: tuple[Library, dict[str, str]], tmp_pa
 
 
 @pytest.mark.parametrize("far", [0.0, -1.0, 0.2, float("nan"), float("inf")])
-def test_far_out_of_range_is_refused(made: tuple[Library, dict[str, str]], far: float) -> None:
+def test_far_out_of_range_is_refused(library_and_truth: tuple[Library, dict[str, str]], far: float) -> None:
     with pytest.raises(UsageError, match=r"--far must be above 0 and at most 0\.1, not"):
-        made[0].calibrate(far)
+        library_and_truth[0].calibrate(far)
 
 
 def test_number_of_people_needed_for_a_rate() -> None:
@@ -107,17 +107,21 @@ def test_number_of_people_needed_for_a_rate() -> None:
         assert people * (people - 1) / 2 >= 0.4 / far > (people - 1) * (people - 2) / 2
 
 
-def test_cluster_uses_the_calibrated_threshold(made: tuple[Library, dict[str, str]]) -> None:
-    library, truth = made
+def test_cluster_uses_the_calibrated_threshold(library_and_truth: tuple[Library, dict[str, str]]) -> None:
+    library, truth = library_and_truth
     name_largest_people(library, truth, 40)
     assert library.default_threshold() == 1.1 and library.calibration is None
     found = library.calibrate(dry_run=True).calibrated
     assert not library.home.config_file.exists() and found.threshold > 1.1
     library.home.config_file.write_text("# mine\n[report]\nfaces = 8 # few\n")
     assert library.calibrate().calibrated == found
-    kept = library.calibration
-    assert kept is not None and (kept.threshold, kept.people, kept.far) == (found.threshold, 40, 0.001)
-    assert kept.made == datetime.date.today()
+    calibration = library.calibration
+    assert calibration is not None and (calibration.threshold, calibration.people, calibration.far) == (
+        found.threshold,
+        40,
+        0.001,
+    )
+    assert calibration.made == datetime.date.today()
     assert library.home.config_file.read_text().startswith("# mine\n[report]\nfaces = 8 # few\n")
     assert Library(library.root).cluster().clustering.params.threshold == found.threshold
     assert library.cluster("auto", dry_run=True).clustering.params.threshold == found.threshold
@@ -136,8 +140,8 @@ def test_cluster_uses_the_calibrated_threshold(made: tuple[Library, dict[str, st
     assert library.default_threshold() == 1.1
 
 
-def test_calibration_of_another_pack_is_ignored(made: tuple[Library, dict[str, str]]) -> None:
-    library, truth = made
+def test_calibration_of_another_pack_is_ignored(library_and_truth: tuple[Library, dict[str, str]]) -> None:
+    library, truth = library_and_truth
     name_largest_people(library, truth, 40)
     library.calibrate()
     config = library.home.config_file
@@ -153,8 +157,8 @@ def test_distance_histogram_counts_all_pairs() -> None:
     same, different = [], []
     for i in range(40):
         for j in range(i):
-            apart = float(((points[i].astype(float) - points[j]) ** 2).sum())
-            (same if persons[i] == persons[j] else different).append(apart)
+            distance = float(((points[i].astype(float) - points[j]) ** 2).sum())
+            (same if persons[i] == persons[j] else different).append(distance)
     assert found.same.tolist() == np.histogram(same, found.edges)[0].tolist()
     assert found.different.tolist() == np.histogram(different, found.edges)[0].tolist()
     assert found.same.sum() + found.different.sum() == 40 * 39 // 2

@@ -121,10 +121,10 @@ def instructions(*parts: bytes) -> bytes:
 
 
 def recall_and_decode(calls: int, data: bytes, call: bytes) -> bytes:
-    """A pickle that recalls the same bytes many times and decodes them each time."""
+    """Return a pickle that recalls the same bytes many times and decodes them each time."""
     dtype = b"\x8c\x05numpy\x8c\x05dtype\x93\x8c\x02b1\x85R\x94"  # memo 0
-    held = b"B" + struct.pack("<I", len(data)) + data + b"\x94"  # memo 1
-    return instructions(dtype, held, b"](", calls * call, b"e")
+    memoised = b"B" + struct.pack("<I", len(data)) + data + b"\x94"  # memo 1
+    return instructions(dtype, memoised, b"](", calls * call, b"e")
 
 
 RECALLED = b"\x8c\x12numpy.core.numeric\x8c\x0b_frombuffer\x93h\x01h\x00\x86R"
@@ -231,9 +231,9 @@ def test_memo_bomb_takes_no_memory(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 200), st.binary(max_size=6))
-def test_corrupted_files_raise_only_unsafe_pickle_error(at: int, instead: bytes) -> None:
-    whole = pickle.dumps((PICTURES, np.array([True, False])), 4)
-    for data in (whole[:at], whole[:at] + instead + whole[at + len(instead) :]):
+def test_corrupted_files_raise_only_unsafe_pickle_error(position: int, replacement: bytes) -> None:
+    content = pickle.dumps((PICTURES, np.array([True, False])), 4)
+    for data in (content[:position], content[:position] + replacement + content[position + len(replacement) :]):
         try:
             read_pickle(data)
         except UnsafePickleError as error:
@@ -250,7 +250,8 @@ def test_arbitrary_bytes_raise_only_unsafe_pickle_error(data: bytes) -> None:
 
 @given(
     st.recursive(
-        st.binary(min_size=1, max_size=9) | st.booleans() | st.integers(0, 9), lambda of: st.lists(of, max_size=4)
+        st.binary(min_size=1, max_size=9) | st.booleans() | st.integers(0, 9),
+        lambda values: st.lists(values, max_size=4),
     )
 )
 def test_result_equals_that_of_python(value: Any) -> None:

@@ -20,7 +20,7 @@ from faceclust.progress import SilentProgress
 
 
 def faces_of(people: int, shots: int, scatter: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (n, 32): a random direction for each person, and `shots` scattered around it."""
+    """Return unit vectors (n, 32): a random direction for each person, and `shots` scattered around it."""
     rng = np.random.default_rng(seed)
     own = rng.normal(size=(people, 1, 32))
     vectors = (own + scatter * rng.normal(size=(people, shots, 32))).reshape(-1, 32)
@@ -39,7 +39,7 @@ def find_radius_on(units: np.ndarray, persons: np.ndarray, monkeypatch: pytest.M
         np.ones(n, np.float32),
         np.ones(n, np.float32),
     )
-    monkeypatch.setattr(radius, "find_main_faces", lambda *given, **more: faces)
+    monkeypatch.setattr(radius, "find_main_faces", lambda *arguments, **options: faces)
     photos = LabelledPhotos(Path("some"), tuple(f"{person}/{i:05d}.jpg" for i, person in enumerate(persons)))
     return find_radius(photos, load_pack("dlib"))
 

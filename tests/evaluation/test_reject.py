@@ -15,7 +15,7 @@ PAIRS = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 4)),
 
 
 def slow_error_rate(pairs: list[tuple[bool, int, int]], share: float) -> float:
-    """The mean over all ways to reject the k worst pairs."""
+    """Return the mean over all ways to reject the k worst pairs."""
     rejected = int(np.floor(share * len(pairs)))
     quality_of = [min(left, right) for _, left, right in pairs]
     least = sum(sorted(quality_of)[:rejected])

@@ -27,7 +27,7 @@ from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_var
 
 
 def build_pairs(n: int, same: Sequence[bool], folds: Sequence[int] | None = None) -> VerificationPairs:
-    """Pairs of the pictures 0 and 1, 2 and 3 …"""
+    """Return pairs of the pictures 0 and 1, 2 and 3 …"""
     names = tuple(str(i) for i in range(2 * n))
     left, right = np.arange(0, 2 * n, 2), np.arange(1, 2 * n, 2)
     return VerificationPairs(
@@ -163,9 +163,11 @@ def test_aligned_crops_are_not_detected_again(tmp_path: Path, crops: list[bytes]
     # A chip cut from the crop equals the one cut from the whole portrait, except for resampling.
     pixels = np.asarray(load_portrait(COLLINS).resize((360, 360)))
     analyser = FaceAnalyser(pack)
-    whole = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
-    apart = pack.embedder.radius * (whole[0] / np.linalg.norm(whole) - faces.chip[0] / np.linalg.norm(faces.chip[0]))
-    assert (apart**2).sum() < 1.1
+    vectors = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
+    distance = pack.embedder.radius * (
+        vectors[0] / np.linalg.norm(vectors) - faces.chip[0] / np.linalg.norm(faces.chip[0])
+    )
+    assert (distance**2).sum() < 1.1
 
 
 def test_measurements_are_cached_for_pictures_in_memory(crops: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,20 +29,20 @@ RADIUS = 3.15
 
 
 @pytest.fixture(scope="module")
-def made() -> LabelledFaces:
+def labelled_faces() -> LabelledFaces:
     faces = synthetic_faces(300, seed=2)
     return LabelledFaces(
         face_table(np.arange(300), faces.embeddings, faces.photo), np.char.mod("p%d", faces.person).astype(np.str_)
     )
 
 
-def test_each_method_is_scored_at_each_threshold(made: LabelledFaces) -> None:
-    found = list(score_groupings(made, list(METHODS), [0.9, 1.1]))
+def test_each_method_is_scored_at_each_threshold(labelled_faces: LabelledFaces) -> None:
+    found = list(score_groupings(labelled_faces, list(METHODS), [0.9, 1.1]))
     assert [(cut.method, cut.threshold) for cut in found] == [
         *((method, cut) for method in ("average", "one-pass", "complete", "single") for cut in (0.9, 1.1)),
         ("hdbscan", None),
     ]
-    library = LabelledFaces(made.faces, made.persons)
+    library = LabelledFaces(labelled_faces.faces, labelled_faces.persons)
     again = next(iter(score_groupings(library, ["average"], [1.1])))
     assert again == found[1]
     assert all(cut.conflicts == 0 for cut in found) and all(cut.groups + cut.singletons <= 300 for cut in found)
@@ -50,27 +50,27 @@ def test_each_method_is_scored_at_each_threshold(made: LabelledFaces) -> None:
     assert best["average"]["BCubed F"] is max(found[:2], key=lambda cut: cut.bcubed.f)
 
 
-def test_conflicts_are_counted_if_faces_of_a_photo_may_be_one_person(made: LabelledFaces) -> None:
-    (cut,) = score_groupings(made, ["average"], [1.9], allow_same_photo=True)
+def test_conflicts_are_counted_if_faces_of_a_photo_may_be_one_person(labelled_faces: LabelledFaces) -> None:
+    (cut,) = score_groupings(labelled_faces, ["average"], [1.9], allow_same_photo=True)
     assert cut.conflicts > 0
 
 
-def test_unlabelled_faces_are_clustered_but_not_scored(made: LabelledFaces) -> None:
-    half = LabelledFaces(made.faces, np.where(np.arange(300) % 2 == 0, made.persons, ""))
+def test_unlabelled_faces_are_clustered_but_not_scored(labelled_faces: LabelledFaces) -> None:
+    half = LabelledFaces(labelled_faces.faces, np.where(np.arange(300) % 2 == 0, labelled_faces.persons, ""))
     (cut,) = score_groupings(half, ["average"], [1.1])
-    (whole,) = score_groupings(made, ["average"], [1.1])
-    assert (cut.groups, cut.singletons) == (whole.groups, whole.singletons) and cut.bcubed != whole.bcubed
+    (all_faces,) = score_groupings(labelled_faces, ["average"], [1.1])
+    assert (cut.groups, cut.singletons) == (all_faces.groups, all_faces.singletons) and cut.bcubed != all_faces.bcubed
     with pytest.raises(UsageError, match="the truth names none of these faces"):
-        list(score_groupings(LabelledFaces(made.faces, np.full(300, "")), ["average"], [1.1]))
+        list(score_groupings(LabelledFaces(labelled_faces.faces, np.full(300, "")), ["average"], [1.1]))
 
 
-def test_sample_draws_whole_people(made: LabelledFaces) -> None:
-    some = made.sample(60)
-    assert 60 <= len(some.faces) < 150
-    for name in np.unique(some.persons):
-        assert (some.persons == name).sum() == (made.persons == name).sum()
-    assert np.array_equal(some.persons, made.sample(60).persons)
-    assert len(made.sample(10_000).faces) == 300
+def test_sample_draws_whole_people(labelled_faces: LabelledFaces) -> None:
+    sample = labelled_faces.sample(60)
+    assert 60 <= len(sample.faces) < 150
+    for name in np.unique(sample.persons):
+        assert (sample.persons == name).sum() == (labelled_faces.persons == name).sum()
+    assert np.array_equal(sample.persons, labelled_faces.sample(60).persons)
+    assert len(labelled_faces.sample(10_000).faces) == 300
 
 
 def test_thresholds_are_parsed() -> None:
@@ -131,9 +131,9 @@ def test_truth_by_boxes(
 def test_truth_by_folders(library: Library) -> None:
     found = label_library_faces(library, "folders")
     folders = {place.face_id: place.photo.partition("/")[0] for place in library.occurrences}
-    known = dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True))
-    assert all(known[face] in ("", folder) for face, folder in folders.items())
-    assert sum(name == "" for name in known.values()) == 2  # the second faces of two photos
+    person_of = dict(zip(found.faces.face_ids.tolist(), found.persons.tolist(), strict=True))
+    assert all(person_of[face] in ("", folder) for face, folder in folders.items())
+    assert sum(name == "" for name in person_of.values()) == 2  # the second faces of two photos
     assert found.missed == 1  # nobody.jpg
 
 
@@ -174,9 +174,9 @@ def test_saved_embeddings_are_read_back(
         columns = {"embedding": list(embeddings), "label": labels, "photo": photos.astype(str)}
         pq.write_table(pa.table(columns), file)
     saved = read_embedding_file(file, None, RADIUS)
-    kept = RADIUS if norm == 1 else norm
-    assert saved.radius == pytest.approx(kept, rel=1e-5) and saved.norm == pytest.approx(norm, rel=1e-5)
-    assert np.allclose(saved.faces.embeddings, embeddings * (kept / norm), atol=1e-5)
+    expected_norm = RADIUS if norm == 1 else norm
+    assert saved.radius == pytest.approx(expected_norm, rel=1e-5) and saved.norm == pytest.approx(norm, rel=1e-5)
+    assert np.allclose(saved.faces.embeddings, embeddings * (expected_norm / norm), atol=1e-5)
     assert label_saved_faces(saved, None).persons.tolist() == labels.astype(str).tolist()
     assert saved.faces.photo_ids.tolist() == photos.astype(str).tolist()
     assert np.allclose(np.linalg.norm(read_embedding_file(file, 7.0, RADIUS).faces.embeddings, axis=1), 7, atol=1e-4)
@@ -235,10 +235,10 @@ def test_corrupted_and_foreign_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UsageError, match="cannot be read"):
             read_embedding_file(tmp_path / name, None, RADIUS)
-    whole = io.BytesIO()
-    np.savez_compressed(whole, embeddings=np.ones((50, 4)))
-    for end in range(0, len(whole.getvalue()), 17):
-        (tmp_path / "cut.npz").write_bytes(whole.getvalue()[:end])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, embeddings=np.ones((50, 4)))
+    for end in range(0, len(buffer.getvalue()), 17):
+        (tmp_path / "cut.npz").write_bytes(buffer.getvalue()[:end])
         with pytest.raises(UsageError):
             read_embedding_file(tmp_path / "cut.npz", None, RADIUS)
     for table, message in (
@@ -256,9 +256,9 @@ def test_corrupted_and_foreign_files_are_refused(tmp_path: Path) -> None:
             read_embedding_file(file, None, RADIUS)
 
 
-def test_hdbscan_does_not_depend_on_the_sweep(made: LabelledFaces) -> None:
+def test_hdbscan_does_not_depend_on_the_sweep(labelled_faces: LabelledFaces) -> None:
     poor = np.where(np.arange(300) % 3 == 0, 0.0, 1.0).astype(np.float32)
-    faces = LabelledFaces(dataclasses.replace(made.faces, quality=poor), made.persons)
+    faces = LabelledFaces(dataclasses.replace(labelled_faces.faces, quality=poor), labelled_faces.persons)
     (low,), (high,) = (list(score_groupings(faces, ["hdbscan"], [first, 1.9])) for first in (0.1, 1.7))
     assert low == high
 

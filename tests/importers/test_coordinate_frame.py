@@ -10,11 +10,11 @@ from faceclust.xmp.values import stored_box
 FACE, MIRRORED = (0.2, 0.4, 0.4, 0.6), (0.6, 0.4, 0.8, 0.6)
 
 
-def facts(photo: str = "a.jpg", orientation: int = 3, size: tuple[int, int] = (400, 400)) -> PhotoInfo:
+def make_photo_info(photo: str = "a.jpg", orientation: int = 3, size: tuple[int, int] = (400, 400)) -> PhotoInfo:
     return PhotoInfo(photo, "h", size, orientation, None, None, None, None)
 
 
-def names(
+def make_names(
     *boxes: Box, applied_to: tuple[int, int] | None = None, source: str = "s", certain: bool = False
 ) -> PhotoNames:
     regions = tuple(Region(f"P{number}", box) for number, box in enumerate(boxes))
@@ -24,34 +24,36 @@ def names(
     )
 
 
-def chosen(photo_names: PhotoNames, known: PhotoInfo, faces: list[Box], usual: Frame | None = None) -> FrameChoice:
+def choose(photo_names: PhotoNames, photo: PhotoInfo, faces: list[Box], usual: Frame | None = None) -> FrameChoice:
     frames = {(photo_names.source, photo_names.scheme): usual} if usual else {}
-    return choose_interpretation(photo_names, known, faces, interpret_boxes(photo_names, known, faces), frames)
+    return choose_interpretation(photo_names, photo, faces, interpret_boxes(photo_names, photo, faces), frames)
 
 
 def test_boxes_that_fit_both_frames_need_the_usual_frame() -> None:
     both = [FACE, MIRRORED]
-    assert "equally well" in chosen(names(FACE), facts(), both).undecided_reason
+    assert "equally well" in choose(make_names(FACE), make_photo_info(), both).undecided_reason
     for frame, face in ((Frame.STORED, 1), (Frame.UPRIGHT, 0)):
-        interpretation = chosen(names(FACE), facts(), both, frame).interpretation
+        interpretation = choose(make_names(FACE), make_photo_info(), both, frame).interpretation
         assert interpretation and (interpretation.frame, interpretation.pairs) == (frame, {0: face})
 
 
 def test_a_single_box_does_not_override_the_usual_frame() -> None:
-    upright = chosen(names(FACE), facts(), [FACE]).interpretation
+    upright = choose(make_names(FACE), make_photo_info(), [FACE]).interpretation
     assert upright and upright.frame is Frame.UPRIGHT and upright.pairs == {0: 0}
-    usual = chosen(names(FACE), facts(), [FACE], Frame.STORED).interpretation
+    usual = choose(make_names(FACE), make_photo_info(), [FACE], Frame.STORED).interpretation
     assert usual and usual.frame is Frame.STORED and usual.pairs == {}
     other = (0.5, 0.1, 0.6, 0.2)
-    two = chosen(names(FACE, other), facts(), [FACE, other], Frame.STORED).interpretation  # two are no coincidence
+    two = choose(
+        make_names(FACE, other), make_photo_info(), [FACE, other], Frame.STORED
+    ).interpretation  # two are no coincidence
     assert two and two.frame is Frame.UPRIGHT and len(two.pairs) == 2
 
 
 def test_the_usual_frame_needs_votes_and_agreement() -> None:
     def votes(stored: int, upright: int) -> dict[tuple[str, str], Frame]:
-        photo_names = names(FACE)
-        fits_stored = photo_names, interpret_boxes(photo_names, facts(), [stored_box(FACE, 3)])
-        fits_upright = photo_names, interpret_boxes(photo_names, facts(), [FACE])
+        photo_names = make_names(FACE)
+        fits_stored = photo_names, interpret_boxes(photo_names, make_photo_info(), [stored_box(FACE, 3)])
+        fits_upright = photo_names, interpret_boxes(photo_names, make_photo_info(), [FACE])
         return infer_usual_frames([fits_stored] * stored + [fits_upright] * upright)
 
     assert votes(2, 0) == votes(3, 3) == {}
@@ -60,25 +62,27 @@ def test_the_usual_frame_needs_votes_and_agreement() -> None:
 
 
 def test_the_recorded_aspect_ratio_decides_between_frames_that_fit() -> None:
-    wide = facts(orientation=6, size=(300, 400))  # stored: 400 × 300
+    wide = make_photo_info(orientation=6, size=(300, 400))  # stored: 400 × 300
     box = (0.4, 0.4, 0.6, 0.6)  # central: it fits both frames
-    assert chosen(names(box, applied_to=(400, 300)), wide, [box]).interpretation.frame is Frame.STORED  # type: ignore[union-attr]
-    assert chosen(names(box, applied_to=(300, 400)), wide, [box]).interpretation.frame is Frame.UPRIGHT  # type: ignore[union-attr]
+    assert choose(make_names(box, applied_to=(400, 300)), wide, [box]).interpretation.frame is Frame.STORED  # type: ignore[union-attr]
+    assert choose(make_names(box, applied_to=(300, 400)), wide, [box]).interpretation.frame is Frame.UPRIGHT  # type: ignore[union-attr]
 
 
 def test_a_certain_frame_is_never_rotated() -> None:
     turned = [stored_box(FACE, 3), (0.1, 0.1, 0.2, 0.2)]
-    interpretation = chosen(names(FACE, stored_box(turned[1], 3), certain=True), facts(), turned).interpretation
+    interpretation = choose(
+        make_names(FACE, stored_box(turned[1], 3), certain=True), make_photo_info(), turned
+    ).interpretation
     assert interpretation and interpretation.frame is Frame.UPRIGHT and interpretation.pairs == {}
 
 
 def test_mostly_unmatched_boxes_are_undecided() -> None:
     faces = [FACE, (0.1, 0.1, 0.2, 0.2), (0.8, 0.8, 0.9, 0.9), (0.5, 0.1, 0.6, 0.2)]
     marked = [FACE, (0.1, 0.8, 0.2, 0.9), (0.3, 0.8, 0.4, 0.9), (0.5, 0.8, 0.6, 0.9)]
-    assert "most of" in chosen(names(*marked), facts(orientation=1), faces).undecided_reason
-    assert chosen(names(*marked[:2]), facts(orientation=1), faces[:2]).interpretation
+    assert "most of" in choose(make_names(*marked), make_photo_info(orientation=1), faces).undecided_reason
+    assert choose(make_names(*marked[:2]), make_photo_info(orientation=1), faces[:2]).interpretation
 
 
 def test_no_faces_and_no_boxes() -> None:
-    assert chosen(names(FACE), facts(), []).interpretation.pairs == {}  # type: ignore[union-attr]
-    assert chosen(names(FACE, applied_to=(100, 900)), facts(), []).interpretation is None
+    assert choose(make_names(FACE), make_photo_info(), []).interpretation.pairs == {}  # type: ignore[union-attr]
+    assert choose(make_names(FACE, applied_to=(100, 900)), make_photo_info(), []).interpretation is None

@@ -22,7 +22,7 @@ def test_a_table_in_any_encoding(encoding: str, separator: str, end: str) -> Non
     ]
 
 
-def test_columns_in_any_order_further_ones_or_no_headings() -> None:
+def test_columns_may_be_reordered_extra_or_without_headings() -> None:
     other = "face_id,Person,photo,Top,left,bottom,right\nx,Anna,a.jpg,2,1,4,3\n"
     (row,) = read_table(other.encode(), "t.csv")
     assert (row.photo, row.name, row.box, row.line) == ("a.jpg", "Anna", (1, 2, 3, 4), 2)

@@ -50,7 +50,7 @@ def test_an_ini_in_any_encoding(encoding: str) -> None:
     (box, anna), (_, ben) = ini.faces["IMG [1].jpg"]  # a box without height is dropped
     assert box == pytest.approx((0.25, 0.25, 0.5, 0.5), abs=1e-4)
     others = {"1111111111111111": "Carl"}
-    assert [resolve_contact(who, ini.contacts, others) for who in (anna, ben)] == ["Anna Bäcker", "Ben"]
+    assert [resolve_contact(contact, ini.contacts, others) for contact in (anna, ben)] == ["Anna Bäcker", "Ben"]
     ((_, carl),) = ini.faces["b.jpg"]
     assert resolve_contact(carl, ini.contacts, others) == "Carl"
     assert resolve_contact(carl, ini.contacts, {}) is None and resolve_contact(UNNAMED_CONTACT, {}, {}) == ""

@@ -34,7 +34,7 @@ def sha256(path: Path) -> str:
 
 
 def staging_folders() -> list[str]:
-    """Staging folders left in the user's folder."""
+    """Return the staging folders left in the user's folder."""
     return sorted(path.name for path in user_models_folder().glob(".adding*"))
 
 
@@ -297,15 +297,15 @@ def test_a_name_taken_by_another_process_meanwhile_is_refused(tmp_path: Path, mo
 def test_restrictions_of_the_detectors_licence_apply_to_the_new_pack(tmp_path: Path) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nterms = "Look."'))
-    asked: list[str] = []
-    add_pack_from_manifest(manifest, [], accept_terms=lambda pack: asked.append(f"{pack.name} in {pack.folder}"))
-    assert asked == [f"marks in {user_models_folder() / 'marks'}"]
+    prompts: list[str] = []
+    add_pack_from_manifest(manifest, [], accept_terms=lambda pack: prompts.append(f"{pack.name} in {pack.folder}"))
+    assert prompts == [f"marks in {user_models_folder() / 'marks'}"]
     add_custom_model(
         tiny_models.write_embedder(tmp_path / "my.onnx"),
         own_model(detector="marks", licence="MIT"),
-        accept_terms=lambda pack: asked.append(pack.name),
+        accept_terms=lambda pack: prompts.append(pack.name),
     )
-    assert asked[1:] == ["marks"]
+    assert prompts[1:] == ["marks"]
     assert (load_pack("mine").commercial, load_pack("mine").terms) == (False, "Look.")
     add_model(tmp_path, {}, name="other")
     assert (load_pack("other").commercial, load_pack("other").terms) == (None, "")

@@ -66,7 +66,7 @@ class RecordedProgress:
         self.notes: list[str] = []
         self.done = self.total = 0
 
-    def start(self, what: str, total: int | None, unit: str = "") -> None:
+    def start(self, stage: str, total: int | None, unit: str = "") -> None:
         self.done, self.total = 0, total or 0
 
     def advance(self, steps: int = 1, **counts: int) -> None:
@@ -204,7 +204,7 @@ def test_redirects_are_followed(server: Server, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "mirror", "asked"),
+    ("path", "mirror", "requested"),
     [
         ("/a/mine/model.onnx", "/a", ["/a/mine/model.onnx"]),
         ("/a/mine/model.onnx", "/a/", ["/a/mine/model.onnx"]),
@@ -213,10 +213,10 @@ def test_redirects_are_followed(server: Server, folder: Path) -> None:
         ("/b/model.onnx?key=7", "/b/model.onnx?key=7", ["/b/model.onnx?key=7"]),
     ],
 )
-def test_paths_on_a_mirror(server: Server, folder: Path, path: str, mirror: str, asked: list[str]) -> None:
+def test_paths_on_a_mirror(server: Server, folder: Path, path: str, mirror: str, requested: list[str]) -> None:
     server.files = {path: MODEL}
     pull(server, mirror=server.url + mirror)
-    assert server.paths == asked and files_in(folder) == COMPLETE
+    assert server.paths == requested and files_in(folder) == COMPLETE
 
 
 @pytest.mark.parametrize(

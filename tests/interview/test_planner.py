@@ -82,7 +82,7 @@ class World:
         return plan_questions(distances, state, keys, max_candidates=max_candidates, thorough=thorough)
 
 
-def named(**faces: str) -> dict[str, Label]:
+def make_labels(**faces: str) -> dict[str, Label]:
     return {face: Label(name, True) for name, ids in faces.items() for face in ids.split()}
 
 
@@ -103,30 +103,30 @@ def test_a_scattered_group_counts_less_than_a_compact_one_of_its_size() -> None:
 def test_faces_similar_to_a_named_person_are_shown_together_beside_them() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", 2: "b1 b2 b3"}, alone="a7 a8 a9 c1")
     world.noise |= {"a7": 0.7, "a8": 0.8, "a9": 0.9}
-    also, who = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")))
+    also, open_question = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")))
     assert (also.kind, also.names, {candidate.faces[0] for candidate in also.candidates}) == (
         QuestionKind.ALSO,
         ("Anna",),
         {"a7", "a8", "a9"},
     )
-    assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
+    assert (open_question.kind, open_question.candidates[0].groups) == (QuestionKind.WHO, (2,))
     probabilities = [candidate.probability for candidate in also.candidates]
     assert probabilities == sorted(probabilities, reverse=True)
-    small = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")), max_candidates=2)
+    small = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")), max_candidates=2)
     assert max(len(question.candidates) for question in small) == 2
 
 
 def test_a_probable_group_is_asked_about_beside_the_person_and_alone() -> None:
     world = World({1: "a1 a2 a3 a4 a5 a6", 2: "a7 a8 a9 a0 aa"})
-    (also,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")))
+    (also,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")))
     assert (also.kind, also.candidates[0].groups, also.expected_gain) == (QuestionKind.ALSO, (2,), 5)
     # After skipping it, the planner still asks who the group is.
-    (who,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4 a5 a6")), also)
-    assert (who.kind, who.candidates[0].groups) == (QuestionKind.WHO, (2,))
+    (open_question,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4 a5 a6")), also)
+    assert (open_question.kind, open_question.candidates[0].groups) == (QuestionKind.WHO, (2,))
 
 
 def test_rejected_people_and_people_on_the_same_photo_are_not_proposed() -> None:
-    anna = named(Anna="a1 a2 a3 a4")
+    anna = make_labels(Anna="a1 a2 a3 a4")
     world = World({1: "a1 a2 a3 a4"}, alone="a5 a6")
     assert world.ask(ReplayedAnswers(anna))
     assert not world.ask(ReplayedAnswers(anna, 0, {"a5": frozenset({"Anna"}), "a6": frozenset({"Anna"})}))
@@ -137,29 +137,31 @@ def test_rejected_people_and_people_on_the_same_photo_are_not_proposed() -> None
 def test_an_unnamed_group_competes_for_a_face() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 b4"}, alone="b5")
     world.nearer["b5"] = ("a", 0.3)
-    (only,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4")))
+    (only,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4")))
     assert only.kind is QuestionKind.WHO  # b5 is nearer to the second group than to Anna
 
 
 def test_new_faces_of_named_people_come_first() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 b4 b5 b6 b7"}, alone="c1")
-    labels = named(Anna="a1 a2") | {"a3": Label("Anna", False)}
+    labels = make_labels(Anna="a1 a2") | {"a3": Label("Anna", False)}
     first, *_ = world.ask(ReplayedAnswers(labels), new_faces=frozenset({"a3", "a4"}))
     assert (first.kind, first.names, first.is_new, first.expected_gain) == (QuestionKind.OUTLIER, ("Anna",), True, 1)
     assert first.candidates[0].faces == ("a4",)  # a3 already had its label when Anna was named
     assert not world.ask(ReplayedAnswers(labels))[0].is_new  # without new faces
     alone = World({1: "a1 a2 a3 a4", 2: "b1 b2 b3 b4 b5 b6 b7"}, alone="a5")
-    first, *_ = alone.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4")), new_faces=frozenset({"a5"}))
+    first, *_ = alone.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4")), new_faces=frozenset({"a5"}))
     assert (first.kind, first.candidates[0].faces, first.is_new) == (QuestionKind.ALSO, ("a5",), True)
 
 
 def test_suggested_faces_similar_to_somebody_else_are_asked_about() -> None:
     world = World({1: "a1 a2 a3 a4 a5 b1 b2", 2: "b3 b4 b5"})
-    labels = named(Anna="a1 a2", Ben="b3 b4 b5") | {face: Label("Anna", False) for face in "a3 a4 a5 b1 b2".split()}
+    labels = make_labels(Anna="a1 a2", Ben="b3 b4 b5") | {
+        face: Label("Anna", False) for face in "a3 a4 a5 b1 b2".split()
+    }
     (outliers,) = world.ask(ReplayedAnswers(labels))
     assert (outliers.kind, outliers.names, outliers.is_new) == (QuestionKind.OUTLIER, ("Anna",), False)
     assert {candidate.faces[0] for candidate in outliers.candidates[:2]} == {"b1", "b2"}
-    assert not world.ask(ReplayedAnswers(labels | named(Anna="a1 a2 a3 a4 a5 b1 b2")))  # all confirmed
+    assert not world.ask(ReplayedAnswers(labels | make_labels(Anna="a1 a2 a3 a4 a5 b1 b2")))  # all confirmed
 
 
 def test_skipped_groups_may_be_the_same_person() -> None:
@@ -173,16 +175,16 @@ def test_skipped_groups_may_be_the_same_person() -> None:
 
 def test_people_with_similar_names_and_faces_may_be_one() -> None:
     world = World({1: "a1 a2 a3 a4", 2: "a5 a6 a7", 3: "c1 c2 c3"})
-    (same,) = world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4", Ana="a5 a6 a7", Annie="c1 c2 c3")))
+    (same,) = world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4", Ana="a5 a6 a7", Annie="c1 c2 c3")))
     assert (same.kind, same.names) == (QuestionKind.SAME, ("Ana", "Anna"))  # Annie looks different
-    assert not world.ask(ReplayedAnswers(named(Anna="a1 a2 a3 a4", Ben="a5 a6 a7", Carl="c1 c2 c3")))
+    assert not world.ask(ReplayedAnswers(make_labels(Anna="a1 a2 a3 a4", Ben="a5 a6 a7", Carl="c1 c2 c3")))
 
 
 def test_group_sizes_often_ignored_are_asked_about_later() -> None:
     pairs = {n: f"{letter}1 {letter}2" for n, letter in enumerate("bcdefghijk", start=2)}
     world = World({1: "a1 a2 a3 a4 a5 a6", **pairs}, alone="a7 a8")
     world.noise |= {"a7": 1.0, "a8": 1.0}
-    anna = named(Anna="a1 a2 a3 a4 a5 a6")
+    anna = make_labels(Anna="a1 a2 a3 a4 a5 a6")
     gain = world.ask(ReplayedAnswers(anna))[-1].expected_gain
     strangers = {face: Label(None, False) for letter in "bcdefg" for face in (f"{letter}1", f"{letter}2")}
     assert world.ask(ReplayedAnswers(anna | strangers))[-1].expected_gain < gain / 1.5
@@ -190,7 +192,7 @@ def test_group_sizes_often_ignored_are_asked_about_later() -> None:
 
 def test_the_order_of_answers_does_not_matter() -> None:
     world = World({1: "a1 a2 a3", 2: "b1 b2 b3", 3: "c1 c2 c3"}, alone="a4 b4 c4")
-    labels = named(Anna="a1 a2 a3", Ben="b1 b2 b3")
+    labels = make_labels(Anna="a1 a2 a3", Ben="b1 b2 b3")
     assert world.ask(ReplayedAnswers(labels)) == world.ask(ReplayedAnswers(dict(reversed(labels.items()))))
 
 

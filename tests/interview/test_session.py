@@ -41,16 +41,16 @@ def ask(interview: Interview) -> PresentedQuestion:
     return question
 
 
-def true_name(question: PresentedQuestion, person_of: dict[str, str]) -> str:
+def find_true_name(question: PresentedQuestion, person_of: dict[str, str]) -> str:
     return person_of[question.question.candidates[0].faces[0]]
 
 
-def test_a_whole_interview_names_everybody(world: tuple[Library, dict[str, str]]) -> None:
+def test_a_complete_interview_names_everybody(world: tuple[Library, dict[str, str]]) -> None:
     library, person_of = world
     interview, kinds = Interview(library, pictures_per_row=4), []
     while question := interview.next_question():
         kinds.append(question.question.kind)
-        name = true_name(question, person_of)
+        name = find_true_name(question, person_of)
         interview.answer(question, name if question.question.kind is QuestionKind.WHO else "y")
     assert (
         kinds == [QuestionKind.WHO, QuestionKind.WHO, QuestionKind.WHO, QuestionKind.WHO, QuestionKind.ALSO]
@@ -65,7 +65,7 @@ def test_a_whole_interview_names_everybody(world: tuple[Library, dict[str, str]]
 def test_an_interview_resumes_where_the_last_one_stopped(world: tuple[Library, dict[str, str]]) -> None:
     library, person_of = world
     first = Interview(library, pictures_per_row=4)
-    first.answer(ask(first), true_name(ask(first), person_of))
+    first.answer(ask(first), find_true_name(ask(first), person_of))
     expected = ask(first)
     assert ask(Interview(Library(library.root), pictures_per_row=4)) == expected
     first.answer(expected, "")  # skipped: the next interview asks it again
@@ -133,7 +133,7 @@ def test_some_of_the_shown_faces_are_the_person(world: tuple[Library, dict[str, 
     library, person_of = world
     interview = Interview(library, pictures_per_row=4)
     while ask(interview).question.kind is QuestionKind.WHO:
-        interview.answer(ask(interview), true_name(ask(interview), person_of))
+        interview.answer(ask(interview), find_true_name(ask(interview), person_of))
     also = ask(interview)
     assert also.text == "Are these anna too?" and [picture.number for picture in also.pictures] == [None, 1, 2]
     interview.answer(also, "2")

@@ -13,11 +13,11 @@ from faceclust.store.find_library import enclosing_library
 from tests.support.sample_photos import COLLINS, HOPPER, make_library, make_variant, save_photo
 
 
-def file_times(folder: Path) -> dict[Path, int]:
+def read_file_times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (folder, *folder.rglob("*"))}
 
 
-def names(library: Library) -> set[str | None]:
+def read_names(library: Library) -> set[str | None]:
     return {person.name for person in Library(library.root).people()}
 
 
@@ -25,22 +25,22 @@ def test_earlier_names_and_caches_are_still_read(collins: tuple[Library, int, se
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
     save_photo(make_variant(HOPPER, 1), library.root / "2019/new.jpg")
-    before = file_times(library.root)
+    before = read_file_times(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "one")
     result = moved.scan(workers=0)
     assert result.scanned == 1 and result.unchanged == result.photos - 1
     moved.cluster()
     moved.name(moved.faces_in_group(3 - group), HOPPER)
-    assert names(library) == {COLLINS, HOPPER}
+    assert read_names(library) == {COLLINS, HOPPER}
     moved_again = Library(library.root, cache_dir=tmp_path / "two")
     assert moved_again.scan(workers=0).scanned == 0 and moved_again.home.home.is_relative_to(tmp_path / "two")
-    assert names(library) == {COLLINS, HOPPER}
+    assert read_names(library) == {COLLINS, HOPPER}
     assert {face for person in Library(library.root).people() for face in person.face_ids} >= faces
-    assert file_times(library.root) == before
+    assert read_file_times(library.root) == before
 
 
 def test_deleted_photos_do_not_come_back_from_old_caches(library: Library, tmp_path: Path) -> None:
-    before = file_times(library.root / "2020")
+    before = read_file_times(library.root / "2020")
     for photo in (library.root / "2019").glob("*-*.*"):
         photo.unlink()
     moved = Library(library.root, cache_dir=tmp_path / "caches")
@@ -48,15 +48,15 @@ def test_deleted_photos_do_not_come_back_from_old_caches(library: Library, tmp_p
     for _ in range(2):
         assert not [place for place in Library(library.root).occurrences if place.photo.startswith("2019")]
         assert Library(library.root).scan(workers=0).removed == 0
-    assert file_times(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
+    assert read_file_times(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
 
 
 def test_a_damaged_cache_in_the_library_is_left_in_place(library: Library, tmp_path: Path) -> None:
     cache = library.root / "2019/.faceclust.parquet"
     cache.write_bytes(b"damaged")
-    before = file_times(library.root)
+    before = read_file_times(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "caches")
-    assert moved.scan(workers=0).scanned == 4 and file_times(library.root) == before
+    assert moved.scan(workers=0).scanned == 4 and read_file_times(library.root) == before
     assert Library(library.root).scan(workers=0).scanned == 0
 
 
@@ -70,7 +70,7 @@ def test_forgetting_erases_every_cache_folder(collins: tuple[Library, int, set[s
     for place in (library.root, tmp_path / "one", tmp_path / "two"):
         for path in place.rglob("people.jsonl"):
             assert COLLINS not in path.read_text()
-    assert COLLINS not in names(library)
+    assert COLLINS not in read_names(library)
 
 
 def test_a_library_is_found_by_its_cache_folder(tmp_path: Path) -> None:

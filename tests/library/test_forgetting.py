@@ -26,11 +26,11 @@ NameOfFace = Callable[[Library], dict[str, str]]
 
 
 class Crash(BaseException):
-    """Stands for the end of the process."""
+    """Simulates the end of the process."""
 
 
 def all_files(library: Library) -> Iterator[Path]:
-    """All files of the library except photos, and all files of the user's data folder."""
+    """Return all files of the library except photos, and all files of the user's data folder."""
     for start in (library.root, Path(os.environ["XDG_DATA_HOME"])):
         for path in start.rglob("*"):
             if path.is_file() and ("thumbs" in path.parts or path.suffix not in (".jpg", ".png", ".webp")):
@@ -158,22 +158,22 @@ def test_other_commands_work_afterwards(both: tuple[Library, dict[str, str]], tm
 Change = Callable[[Library], None]
 
 
-def _no_caches(library: Library) -> None:
+def _delete_caches(library: Library) -> None:
     for cache in library.root.rglob(".faceclust.parquet"):
         cache.unlink()
     library.home.clusters.unlink()
 
 
-def _moved(library: Library) -> None:
+def _move(library: Library) -> None:
     (library.root / "2019").rename(library.root / "nineteen")
     (library.root / "2020/collins-1.jpg").rename(library.root / "somewhere else.jpg")
 
 
-def _copied(library: Library) -> None:
+def _copy(library: Library) -> None:
     shutil.copytree(library.root / "2019", library.root / "copy", ignore=shutil.ignore_patterns(".faceclust*"))
 
 
-def _edited(library: Library) -> None:
+def _edit_all(library: Library) -> None:
     for photo in sorted(library.root.rglob("*.jpg")):
         if ".faceclust" not in photo.parts:
             _edit(photo)
@@ -186,51 +186,51 @@ def _edit(photo: Path, **options: object) -> None:
     edited.save(photo, quality=80, exif=exif, **options)
 
 
-def _edited_without_dates(library: Library) -> None:
+def _edit_without_dates(library: Library) -> None:
     for photo in sorted(library.root.rglob("*.jpg")):
         if ".faceclust" not in photo.parts:
             with Image.open(photo) as image:
                 image.convert("RGB").save(photo, quality=70)
 
 
-def _edited_then_moved(library: Library) -> None:
-    _edited(library)
+def _edit_then_move(library: Library) -> None:
+    _edit_all(library)
     library.scan(workers=0)
-    _no_caches(library)
+    _delete_caches(library)
     (library.root / "2019").rename(library.root / "moved")
 
 
-def _moved_then_edited(library: Library) -> None:
-    _moved(library)
+def _move_then_edit(library: Library) -> None:
+    _move(library)
     library.scan(workers=0)
-    _edited_without_dates(library)
+    _edit_without_dates(library)
 
 
-def _moved_with_new_metadata(library: Library) -> None:
-    """As programs do that write into a photo's metadata: the picture is the same."""
+def _move_with_new_metadata(library: Library) -> None:
+    """Append to each photo and rename it, like a program that edits metadata; the picture stays the same."""
     for photo in sorted(library.root.rglob("*.jpg")):
         if ".faceclust" not in photo.parts:
             photo.write_bytes(photo.read_bytes() + b"stars: 5")
             photo.rename(photo.with_name(f"moved {photo.name}"))
 
 
-def _journal_lost(library: Library) -> None:
+def _lose_journal(library: Library) -> None:
     library.home.journal.unlink()
-    _edited(library)
+    _edit_all(library)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        _no_caches,
-        _moved,
-        _copied,
-        _edited,
-        _edited_without_dates,
-        _edited_then_moved,
-        _moved_then_edited,
-        _moved_with_new_metadata,
-        _journal_lost,
+        _delete_caches,
+        _move,
+        _copy,
+        _edit_all,
+        _edit_without_dates,
+        _edit_then_move,
+        _move_then_edit,
+        _move_with_new_metadata,
+        _lose_journal,
     ],
 )
 def test_a_scan_does_not_bring_them_back(
@@ -243,10 +243,10 @@ def test_a_scan_does_not_bring_them_back(
     library.scan(workers=0)
     assert count_faces(library) == len(hopper.faces)
     collins.assert_erased(library)
-    if change is not _journal_lost:
+    if change is not _lose_journal:
         (person,) = Library(library.root).people()
         assert person.name == HOPPER and len(person.face_ids) == len(hopper.faces)
-    if change is not _no_caches:  # the journal has the edited photo's face as well
+    if change is not _delete_caches:  # the journal has the edited photo's face as well
         for cache in library.root.rglob(".faceclust.parquet"):
             cache.unlink()
         library.scan(workers=0)
@@ -308,7 +308,7 @@ def test_an_interrupted_scan_defers_uncertain_photos(both: tuple[Library, dict[s
     library, people = both
     collins = Person(library, people)
     forget(library)
-    _edited(library)
+    _edit_all(library)
     calls: list[bool] = []
 
     def stop() -> bool:

@@ -76,13 +76,13 @@ def test_faces_of_the_library_keep_their_names_and_photos_are_not_decoded(
 ) -> None:
     monkeypatch.setattr("faceclust.library.photo_faces._MAX_HASHED_BYTES", 0)  # no file is hashed to find copies
     library, group, faces = collins
-    shown = sorted(faces)[:2]
-    library.name(faces, COLLINS, confirmed=shown)
+    confirmed = sorted(faces)[:2]
+    library.name(faces, COLLINS, confirmed=confirmed)
     for face in faces:
         occurrence = library.occurrences_of[face][0]
         found = {other.face_id: other for other in identify_one(library, library.root / occurrence.photo)}[face]
         assert found.name == COLLINS and found.group == group
-        assert found.how is (IdentificationStatus.CONFIRMED if face in shown else IdentificationStatus.SUGGESTED)
+        assert found.how is (IdentificationStatus.CONFIRMED if face in confirmed else IdentificationStatus.SUGGESTED)
         assert found.distance is not None and found.distance > 0  # a face is not compared with itself
 
 
@@ -227,7 +227,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_same_and_different_people_are_told_by_distance(pictures: Path) -> None:
+def test_same_and_different_people_are_distinguished_by_distance(pictures: Path) -> None:
     same = faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg")
     assert same.same and 0 < same.distance < same.threshold == 1.8
     different = faceclust.verify(pictures / "collins.jpg", f"{pictures / 'both.jpg'}#1")

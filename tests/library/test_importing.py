@@ -56,7 +56,7 @@ def photos(rotated: Path, tmp_path: Path) -> Library:
 
 
 def people_on(library: Library) -> dict[str, list[tuple[FaceOccurrence, str]]]:
-    """Photo → its faces, each with its true name: Collins is on the left."""
+    """Map each photo to its faces, each with its true name: Collins is on the left."""
     by_photo: dict[str, list[FaceOccurrence]] = {}
     for occurrence in sorted(library.occurrences, key=lambda occurrence: occurrence.box):
         by_photo.setdefault(occurrence.photo, []).append(occurrence)
@@ -70,14 +70,14 @@ def orientation_of(library: Library, photo: str) -> int:
 
 
 def enlarge(box: Box) -> Box:
-    """A box as other programs draw it: half as large again, shifted by a tenth."""
+    """Enlarge a box by half and shift it by a tenth, as other programs draw it."""
     left, top, right, bottom = box
     x, y, width, height = (left + right) / 2, (top + bottom) / 2, (right - left) * 1.5, (bottom - top) * 1.5
     return x - 0.4 * width, y - 0.5 * height, x + 0.6 * width, y + 0.5 * height
 
 
 def exiftool_options(regions: list[tuple[Box, str]], scheme: str, size: tuple[int, int] | None = None) -> list[str]:
-    """Options that make exiftool write these regions, with boxes on the stored picture."""
+    """Return options that make exiftool write these regions, with boxes on the stored picture."""
     if scheme == "mp":
         rows = [
             f"{{Rectangle={b[0]:.6f}|, {b[1]:.6f}|, {b[2] - b[0]:.6f}|, {b[3] - b[1]:.6f},PersonDisplayName={name}}}"
@@ -118,7 +118,7 @@ def write_by_exiftool(
 
 
 def has_true_names(library: Library) -> bool:
-    """Whether every face has its true name, confirmed."""
+    """Return whether every face has its true name, confirmed."""
     labels = Library(library.root).answers.labels
     return all(
         occurrence.face_id in labels
@@ -483,7 +483,7 @@ def test_a_plan_can_be_written_as_json(one_photo: tuple[Library, str, FaceOccurr
 
 
 def test_exported_sidecars_are_imported_in_every_orientation_and_format(tmp_path: Path) -> None:
-    """As on another computer that has only the photos and their sidecars."""
+    """Without the journal, as on another computer that has only the photos and their sidecars."""
     make_oriented(tmp_path / "photos", ORIENTATIONS | {"dng": RAW_ORIENTATIONS})
     exporting = make_named_library(tmp_path / "photos")
     before = {face: person.label for person in exporting.people() for face in person.face_ids}

@@ -69,8 +69,8 @@ def test_changed_photos_are_rescanned_and_deleted_ones_dropped(library: Library)
 
 
 def test_bad_photos_are_skipped_once_with_a_reason(library: Library) -> None:
-    whole = (library.root / "2019/collins-0.jpg").read_bytes()
-    bad = {"empty.jpg": b"", "text.png": b"no photo", "cut.jpg": whole[: len(whole) // 2]}
+    photo = (library.root / "2019/collins-0.jpg").read_bytes()
+    bad = {"empty.jpg": b"", "text.png": b"no photo", "cut.jpg": photo[: len(photo) // 2]}
     for name, content in bad.items():
         (library.root / name).write_bytes(content)
     result = library.scan(workers=0)
@@ -110,7 +110,7 @@ def test_an_interrupted_scan_keeps_the_photos_done(tmp_path: Path) -> None:
     assert (second.unchanged, second.scanned, second.interrupted) == (3, 8, False)
 
 
-def test_damaged_caches_are_set_aside_and_made_again(library: Library) -> None:
+def test_damaged_caches_are_set_aside_and_rebuilt(library: Library) -> None:
     before = library.table.rows.to_pylist()
     cache = library.root / "2019/.faceclust.parquet"
     cache.write_bytes(cache.read_bytes()[:100])
@@ -123,7 +123,7 @@ def test_damaged_caches_are_set_aside_and_made_again(library: Library) -> None:
 # -- names ------------------------------------------------------------------
 
 
-def faces_by_name(library: Library) -> dict[str, set[str]]:
+def read_faces_by_name(library: Library) -> dict[str, set[str]]:
     return {person.name or "": set(person.face_ids) for person in Library(library.root).people()}
 
 
@@ -132,10 +132,10 @@ def test_names_of_missing_photos_come_back_with_them(collins: tuple[Library, int
     library.name(library.faces_in_group(group), COLLINS)
     shutil.move(library.root / "2019", tmp_path / "away")
     library.scan(workers=0)
-    assert len(faces_by_name(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
+    assert len(read_faces_by_name(library)[COLLINS]) < len(faces) and library.answers.missing_count > 0
     shutil.move(tmp_path / "away", library.root / "back again")
     library.scan(workers=0)
-    assert faces_by_name(library)[COLLINS] >= faces and library.answers.missing_count == 0
+    assert read_faces_by_name(library)[COLLINS] >= faces and library.answers.missing_count == 0
 
 
 def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_face: NameOfFace) -> None:
@@ -202,9 +202,9 @@ def test_the_names_of_a_nested_library_stay_in_the_enclosing_one(tmp_path: Path)
     part = Library(tmp_path / "photos/2019")
     part.scan(workers=0)
     part.name([occurrence.face_id for occurrence in part.occurrences if "collins" in occurrence.photo], COLLINS)
-    whole = Library(tmp_path / "photos")
-    assert whole.scan(workers=0).unchanged == 2
-    assert [person.name for person in whole.people()] == [COLLINS]
+    outer = Library(tmp_path / "photos")
+    assert outer.scan(workers=0).unchanged == 2
+    assert [person.name for person in outer.people()] == [COLLINS]
 
 
 def test_a_library_that_becomes_read_only_keeps_its_names(
@@ -219,12 +219,12 @@ def test_a_library_that_becomes_read_only_keeps_its_names(
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*")}
     locked = Library(library.root)
     assert locked.scan(workers=0).unchanged == locked.table.photo_count
-    assert faces_by_name(locked)[COLLINS] >= faces
+    assert read_faces_by_name(locked)[COLLINS] >= faces
     locked.cluster(1.0)
     locked.name(locked.faces_in_group(3 - group), HOPPER)
     assert {path: path.stat().st_mtime_ns for path in library.root.rglob("*")} == before
     monkeypatch.setattr(os, "access", real)
-    assert faces_by_name(Library(library.root)).keys() == {COLLINS, HOPPER}
+    assert read_faces_by_name(Library(library.root)).keys() == {COLLINS, HOPPER}
 
 
 def test_deleted_photos_cached_in_the_data_folder_do_not_come_back(
@@ -254,7 +254,7 @@ def test_caches_in_skipped_folders_are_not_read(library: Library) -> None:
     assert not [occurrence for occurrence in library.occurrences if "#recycle" in occurrence.photo]
 
 
-def test_photos_unreadable_for_the_moment_are_tried_again(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporarily_unreadable_photos_are_retried(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     save_photo(make_variant(HOPPER, 2), library.root / "new.jpg")
     real = os.open
 

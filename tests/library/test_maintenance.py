@@ -32,15 +32,15 @@ def rewrite(cache: Path, change: Callable[[Rows], object]) -> None:
     cache.write_bytes(encode_parquet(pa.Table.from_arrays(columns, schema=table.schema)))
 
 
-def files(library: Library) -> dict[Path, bytes]:
+def read_files(library: Library) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file() and "lock" not in path.name}
 
 
-def photos(library: Library) -> dict[Path, bytes]:
-    return {path: content for path, content in files(library).items() if ".faceclust" not in str(path)}
+def read_photos(library: Library) -> dict[Path, bytes]:
+    return {path: content for path, content in read_files(library).items() if ".faceclust" not in str(path)}
 
 
-def with_pack(library: Library, name: str) -> Library:
+def open_with_pack(library: Library, name: str) -> Library:
     return Library(library.root, pack=replace(library.pack, name=name))
 
 
@@ -48,12 +48,12 @@ def test_an_intact_library_has_no_problems(collins: tuple[Library, int, set[str]
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
     library.forget(library.plan_forget(COLLINS))
-    with_pack(library, "other").scan(workers=0)
-    before = files(library)
+    open_with_pack(library, "other").scan(workers=0)
+    before = read_files(library)
     found = check_caches(library, hash_photos=True)
     assert found["problems"] == [] and (found["missing"], found["changed"]) == (0, 0)
     assert found["caches"] == 8 and found["photos"] == found["hashed"] == 22
-    assert files(library) == before
+    assert read_files(library) == before
 
 
 BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
@@ -119,7 +119,7 @@ def test_photos_are_compared_with_their_cached_hashes(library: Library) -> None:
 def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
-    with_pack(library, "other").scan(workers=0)
+    open_with_pack(library, "other").scan(workers=0)
     library.thumbnails(library.occurrences)
     set_aside = library.home.home / "set-aside/2019/faceclust.parquet"
     set_aside.parent.mkdir(parents=True)
@@ -137,9 +137,9 @@ def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Libr
     deleted_faces = {
         occurrence.face_id for occurrence in library.occurrences if not (library.root / occurrence.photo).exists()
     }
-    journal, kept_photos, before = library.home.journal.read_bytes(), photos(library), files(library)
+    journal, kept_photos, before = library.home.journal.read_bytes(), read_photos(library), read_files(library)
     plan = prune_caches(library, dry_run=True)
-    assert files(library) == before
+    assert read_files(library) == before
     pruned = prune_caches(library)
     assert pruned == plan and not pruned.failures
     assert {path.parent.name: names for path, names in pruned.stale_photos.items()} == {"2019": ["collins-0.jpg"]}
@@ -147,9 +147,9 @@ def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Libr
     assert pruned.count_by_kind == {
         "folder caches": 2, "caches set aside": 1, "unfinished files": 2, "face pictures": len(deleted_faces),
     }  # fmt: skip
-    freed = sum(map(len, before.values())) - sum(map(len, files(library).values()))
+    freed = sum(map(len, before.values())) - sum(map(len, read_files(library).values()))
     assert pruned.size == freed
-    assert library.home.journal.read_bytes() == journal and torn.exists() and photos(library) == kept_photos
+    assert library.home.journal.read_bytes() == journal and torn.exists() and read_photos(library) == kept_photos
     pruned_library = Library(library.root)
     assert not deleted_faces & pruned_library.occurrences_of.keys() and [
         person.name for person in pruned_library.people()
@@ -178,24 +178,24 @@ def test_prune_removes_caches_of_deleted_folders(library: Library, tmp_path: Pat
     moved = Library(library.root, cache_dir=tmp_path / "caches")
     (library.root / "2019/.faceclust.parquet").unlink()
     moved.scan(workers=0)
-    inside = files(library)
+    inside = read_files(library)
     shutil.move(library.root / "2019", tmp_path / "2019")
     assert prune_caches(moved).count_by_kind == {"folder caches": 1}
     assert not (moved.home.home / "folders" / "2019").exists()
-    assert files(library) == {path: content for path, content in inside.items() if path.exists()}
+    assert read_files(library) == {path: content for path, content in inside.items() if path.exists()}
 
 
 def test_clear_keeps_the_answers(collins: tuple[Library, int, set[str]]) -> None:
     library, group, faces = collins
     library.name(library.faces_in_group(group), COLLINS)
     library.thumbnails(library.occurrences)
-    journal, kept_photos = library.home.journal.read_bytes(), photos(library)
+    journal, kept_photos = library.home.journal.read_bytes(), read_photos(library)
     deletions = plan_clear(library)
     assert {deletion.kind for deletion in deletions} >= {"folder caches", "groupings", "face pictures"}
     clear_caches(library, deletions)
-    remaining = {path.name for path in files(library).keys() - kept_photos.keys()}
+    remaining = {path.name for path in read_files(library).keys() - kept_photos.keys()}
     assert remaining == {"people.jsonl", ".faceclust-home"}
-    assert library.home.journal.read_bytes() == journal and photos(library) == kept_photos
+    assert library.home.journal.read_bytes() == journal and read_photos(library) == kept_photos
     pruned_library = Library(library.root)
     pruned_library.scan(workers=0)
     pruned_library.cluster()
@@ -203,12 +203,12 @@ def test_clear_keeps_the_answers(collins: tuple[Library, int, set[str]]) -> None
 
 
 def test_clearing_one_pack_leaves_the_other(library: Library) -> None:
-    other = with_pack(library, "other")
+    other = open_with_pack(library, "other")
     other.scan(workers=0)
-    before = files(library)
+    before = read_files(library)
     deletions = plan_clear(library, "other")
     assert {deletion.path.name for deletion in deletions} == {".faceclust.other.parquet"}
     clear_caches(library, deletions)
-    assert files(library).keys() == before.keys() - {deletion.path for deletion in deletions}
+    assert read_files(library).keys() == before.keys() - {deletion.path for deletion in deletions}
     assert {deletion.kind for deletion in plan_clear(library, "dlib")} == {"folder caches", "groupings"}
     assert plan_clear(library, "nothing") == []

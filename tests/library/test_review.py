@@ -17,8 +17,8 @@ from tests.support.sample_photos import COLLINS, HOPPER
 RADIUS = 2.0  # norm of all embeddings
 
 
-def table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
-    """Faces in these directions, with ids f000, f001, …; by default one per photo."""
+def make_table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
+    """Make faces in these directions, with ids f000, f001, …; by default one per photo."""
     n = len(points)
     x = points / np.linalg.norm(points, axis=1, keepdims=True) * RADIUS
     return FaceTable(
@@ -32,91 +32,95 @@ def table(points: np.ndarray, photos: list[str] | None = None) -> FaceTable:
     )
 
 
-def around(centres: list[int], each: int = 6, spread: float = 0.06) -> np.ndarray:
-    """`each` directions scattered around each of these axes of a 16-dimensional space."""
+def scatter_around(centres: list[int], each: int = 6, spread: float = 0.06) -> np.ndarray:
+    """Return `each` directions scattered around each of these axes of a 16-dimensional space."""
     rng = np.random.default_rng(0)
     return np.concatenate([np.eye(16)[c] + spread * rng.standard_normal((each, 16)) for c in centres])
 
 
-def ids(start: int, stop: int) -> tuple[str, ...]:
+def make_ids(start: int, stop: int) -> tuple[str, ...]:
     return tuple(f"f{i:03d}" for i in range(start, stop))
 
 
-def someone(number: int, name: str | None, faces: tuple[str, ...], confirmed: int = 0, **more: object) -> Person:
+def make_person(number: int, name: str | None, faces: tuple[str, ...], confirmed: int = 0, **more: object) -> Person:
     groups: tuple[int, ...] = more.pop("groups", (number,))  # type: ignore[assignment]
     return Person(f"id{number}", name, faces, frozenset(faces[:confirmed]), groups, **more)  # type: ignore[arg-type]
 
 
-def in_groups(*persons: Person) -> dict[str, int]:
+def map_groups(*persons: Person) -> dict[str, int]:
     return {face: person.clusters[0] for person in persons for face in person.face_ids}
 
 
 def mean_squared_distance(table: FaceTable, a: tuple[str, ...], b: tuple[str, ...]) -> float:
-    """The mean squared L2 over all pairs, by definition."""
-    at = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
-    return float(np.mean([((at[x] - at[y]) ** 2).sum() for x in a for y in b]))
+    """Return the mean squared L2 over all pairs, by definition."""
+    embedding_of = {face: table.embeddings[i].astype(np.float64) for i, face in enumerate(table.face_ids.tolist())}
+    return float(np.mean([((embedding_of[x] - embedding_of[y]) ** 2).sum() for x in a for y in b]))
 
 
 def test_a_face_of_another_person_is_an_outlier_unless_confirmed() -> None:
-    faces = table(np.concatenate([around([0, 1]), around([1], each=1)]))
-    anna, ben = someone(1, "Anna", (*ids(0, 6), "f012")), someone(2, "Ben", ids(6, 12))
-    found = review_grouping(faces, [anna, ben], in_groups(anna, ben), ReplayedAnswers({}))
+    faces = make_table(np.concatenate([scatter_around([0, 1]), scatter_around([1], each=1)]))
+    anna, ben = make_person(1, "Anna", (*make_ids(0, 6), "f012")), make_person(2, "Ben", make_ids(6, 12))
+    found = review_grouping(faces, [anna, ben], map_groups(anna, ben), ReplayedAnswers({}))
     (outlier,) = found.outliers
     assert (outlier.face_id, outlier.person, outlier.nearest_person) == ("f012", "id1", "id2")
-    assert outlier.distance == pytest.approx(mean_squared_distance(faces, ("f012",), ids(0, 6)), rel=1e-4)
-    assert outlier.nearest_distance == pytest.approx(mean_squared_distance(faces, ("f012",), ids(6, 12)), rel=0.1)
-    confirmed = someone(1, "Anna", ("f012", *ids(0, 6)), confirmed=1)
-    assert review_grouping(faces, [confirmed, ben], in_groups(confirmed, ben), ReplayedAnswers({})).outliers == ()
+    assert outlier.distance == pytest.approx(mean_squared_distance(faces, ("f012",), make_ids(0, 6)), rel=1e-4)
+    assert outlier.nearest_distance == pytest.approx(mean_squared_distance(faces, ("f012",), make_ids(6, 12)), rel=0.1)
+    confirmed = make_person(1, "Anna", ("f012", *make_ids(0, 6)), confirmed=1)
+    assert review_grouping(faces, [confirmed, ben], map_groups(confirmed, ben), ReplayedAnswers({})).outliers == ()
 
 
 def test_groups_near_each_other_are_merge_candidates_unless_ignored() -> None:
-    faces = table(around([0, 0, 1, 2]))
-    persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(4)]
-    (pair,) = review_grouping(faces, persons, in_groups(*persons), ReplayedAnswers({})).merge_candidates
+    faces = make_table(scatter_around([0, 0, 1, 2]))
+    persons = [make_person(i + 1, None, make_ids(6 * i, 6 * i + 6)) for i in range(4)]
+    (pair,) = review_grouping(faces, persons, map_groups(*persons), ReplayedAnswers({})).merge_candidates
     assert pair.persons == ("id1", "id2") and pair.probability > 0.9
-    assert pair.distance == pytest.approx(mean_squared_distance(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
-    ignored = [someone(1, None, ids(0, 6), ignored=True), *persons[1:]]
-    assert review_grouping(faces, ignored, in_groups(*persons), ReplayedAnswers({})).merge_candidates == ()
+    assert pair.distance == pytest.approx(mean_squared_distance(faces, make_ids(0, 6), make_ids(6, 12)), rel=1e-4)
+    ignored = [make_person(1, None, make_ids(0, 6), ignored=True), *persons[1:]]
+    assert review_grouping(faces, ignored, map_groups(*persons), ReplayedAnswers({})).merge_candidates == ()
 
 
 def test_groups_on_one_photo_rejected_or_split_are_no_merge_candidates() -> None:
-    points = around([0, 0, 1, 2])
-    anna, other = someone(1, "Anna", ids(0, 6), confirmed=6), someone(2, None, ids(6, 12))
-    persons = [anna, other, someone(3, None, ids(12, 18)), someone(4, None, ids(18, 24))]
-    groups = in_groups(*persons)
-    together = table(points, ["both" if i in (0, 6) else f"p{i}" for i in range(24)])
+    points = scatter_around([0, 0, 1, 2])
+    anna, other = make_person(1, "Anna", make_ids(0, 6), confirmed=6), make_person(2, None, make_ids(6, 12))
+    persons = [anna, other, make_person(3, None, make_ids(12, 18)), make_person(4, None, make_ids(18, 24))]
+    groups = map_groups(*persons)
+    together = make_table(points, ["both" if i in (0, 6) else f"p{i}" for i in range(24)])
     assert review_grouping(together, persons, groups, ReplayedAnswers({})).merge_candidates == ()
     rejected = ReplayedAnswers({}, rejected={"f007": frozenset(["ANNA"])})
-    assert review_grouping(table(points), persons, groups, rejected).merge_candidates == ()
+    assert review_grouping(make_table(points), persons, groups, rejected).merge_candidates == ()
     split = ReplayedAnswers({}, splits=((frozenset(["f006"]), frozenset(["f001"])),))
-    assert review_grouping(table(points), persons, groups, split).merge_candidates == ()
-    assert len(review_grouping(table(points), persons, groups, ReplayedAnswers({})).merge_candidates) == 1
+    assert review_grouping(make_table(points), persons, groups, split).merge_candidates == ()
+    assert len(review_grouping(make_table(points), persons, groups, ReplayedAnswers({})).merge_candidates) == 1
 
 
 def test_a_person_in_two_distant_groups_is_a_split_candidate() -> None:
-    faces = table(around([0, 1, 2]))
-    anna = someone(1, "Anna", ids(0, 12), groups=(1, 2))
-    ben = someone(3, "Ben", ids(12, 18))
-    groups = {**dict.fromkeys(ids(0, 6), 1), **dict.fromkeys(ids(6, 12), 2), **dict.fromkeys(ids(12, 18), 3)}
+    faces = make_table(scatter_around([0, 1, 2]))
+    anna = make_person(1, "Anna", make_ids(0, 12), groups=(1, 2))
+    ben = make_person(3, "Ben", make_ids(12, 18))
+    groups = {
+        **dict.fromkeys(make_ids(0, 6), 1),
+        **dict.fromkeys(make_ids(6, 12), 2),
+        **dict.fromkeys(make_ids(12, 18), 3),
+    }
     (candidate,) = review_grouping(faces, [anna, ben], groups, ReplayedAnswers({})).split_candidates
     assert (candidate.person, candidate.groups) == ("id1", (1, 2))
-    assert candidate.distance == pytest.approx(mean_squared_distance(faces, ids(0, 6), ids(6, 12)), rel=1e-4)
-    assert candidate.faces[0][0] == "f005" and set(candidate.faces[1]) == set(ids(6, 12))  # the best face first
+    assert candidate.distance == pytest.approx(mean_squared_distance(faces, make_ids(0, 6), make_ids(6, 12)), rel=1e-4)
+    assert candidate.faces[0][0] == "f005" and set(candidate.faces[1]) == set(make_ids(6, 12))  # the best face first
     assert review_grouping(faces, [anna, ben], groups, ReplayedAnswers({}), threshold=9.0).split_candidates == ()
 
 
 def test_empty_and_single_groups_have_no_findings() -> None:
-    assert review_grouping(table(np.empty((0, 16))), [], {}, ReplayedAnswers({})).outliers == ()
-    faces = table(around([0], each=2))
-    both = someone(1, None, ids(0, 2))
-    found = review_grouping(faces, [both], in_groups(both), ReplayedAnswers({}))
+    assert review_grouping(make_table(np.empty((0, 16))), [], {}, ReplayedAnswers({})).outliers == ()
+    faces = make_table(scatter_around([0], each=2))
+    both = make_person(1, None, make_ids(0, 2))
+    found = review_grouping(faces, [both], map_groups(both), ReplayedAnswers({}))
     assert not found.outliers and not found.merge_candidates and not found.split_candidates
 
 
 def test_the_limit_keeps_the_most_probable_candidates() -> None:
-    faces = table(around([c for c in range(8) for _ in (0, 1)]))
-    persons = [someone(i + 1, None, ids(6 * i, 6 * i + 6)) for i in range(16)]
-    groups = in_groups(*persons)
+    faces = make_table(scatter_around([c for c in range(8) for _ in (0, 1)]))
+    persons = [make_person(i + 1, None, make_ids(6 * i, 6 * i + 6)) for i in range(16)]
+    groups = map_groups(*persons)
     found = review_grouping(faces, persons, groups, ReplayedAnswers({}))
     assert len(found.merge_candidates) == 8
     assert (

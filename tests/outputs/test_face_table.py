@@ -19,7 +19,7 @@ from faceclust.types import FaceOccurrence, Person, PhotoInfo
 TAKEN = datetime(2020, 6, 1, 12)
 
 
-def row(**values: Any) -> dict[str, Any]:
+def make_row(**values: Any) -> dict[str, Any]:
     known = {
         "photo": "ä, b.jpg", "left": 400, "top": 600, "right": 1200, "bottom": 1200, "face_id": "1", "cluster": 1,
         "person": "Anna", "confirmed": True, "score": 0.5, "quality": 0.25, "taken_at": TAKEN, "camera": "Canon",
@@ -53,7 +53,7 @@ def read_back(content: bytes, format: str) -> list[dict[str, Any]]:
     return rows
 
 
-def as_stored(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
+def convert_to_format(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
     """Convert rows to the types of a format."""
     stored = [dict(row) for row in rows]
     for each in stored:
@@ -72,17 +72,17 @@ def test_rows_have_person_box_and_photo() -> None:
     facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
     anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
     unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
-    assert build_rows([place], [anna], {"1": 1}, {facts.photo: facts}) == [row()]
-    nobody = row(person=None, confirmed=False, cluster=None)
+    assert build_rows([place], [anna], {"1": 1}, {facts.photo: facts}) == [make_row()]
+    nobody = make_row(person=None, confirmed=False, cluster=None)
     assert build_rows([place], [unnamed], {}, {facts.photo: facts}) == [nobody]
-    assert list(row()) == SCHEMA.names
+    assert list(make_row()) == SCHEMA.names
 
 
 # Other control characters are not portable in CSV.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\r\"',;"))
 ROWS = st.lists(
     st.builds(
-        row,
+        make_row,
         photo=TEXT,
         person=TEXT.filter(bool) | st.none(),
         cluster=st.integers(1, 2**31 - 1) | st.none(),
@@ -100,7 +100,7 @@ ROWS = st.lists(
 @given(rows=ROWS)
 def test_every_format_round_trips(format: str, rows: list[dict[str, Any]]) -> None:
     content = write_to_bytes(rows, format)
-    assert read_back(content, format) == as_stored(rows, format)
+    assert read_back(content, format) == convert_to_format(rows, format)
     assert write_to_bytes(rows, format) == content  # the same library, the same bytes
 
 
@@ -117,7 +117,7 @@ def test_an_empty_library_still_has_its_columns(format: str) -> None:
 def test_format_tables_are_consistent() -> None:
     assert FORMATS.keys() > BINARY_FORMATS and set(FORMAT_BY_SUFFIX.values()) < FORMATS.keys()
     for format in FORMATS.keys() - BINARY_FORMATS:
-        write_to_bytes([row()], format).decode()
+        write_to_bytes([make_row()], format).decode()
 
 
 def test_the_columns_are_in_the_manual() -> None:

@@ -117,8 +117,8 @@ def test_faces_beyond_the_limit_are_placed_beside_similar_ones(faces: Faces) -> 
     alone = compute_layout(faces.embeddings[:600])
     first = points[:600]
     assert np.corrcoef(first[:, 0], alone[:, 0])[0, 1] > 0.999999  # the others do not move these
-    here = np.bincount(faces.person[:600], minlength=faces.person.max() + 1)
-    late = 600 + np.flatnonzero(here[faces.person[600:]] >= 5)
+    counts = np.bincount(faces.person[:600], minlength=faces.person.max() + 1)
+    late = 600 + np.flatnonzero(counts[faces.person[600:]] >= 5)
     nearest = NearestNeighbors(n_neighbors=1).fit(first).kneighbors(points[late], return_distance=False)[:, 0]
     assert np.mean(faces.person[nearest] == faces.person[late]) > 0.8
 
@@ -137,8 +137,8 @@ def test_progress_is_complete(faces: Faces) -> None:
     reported: dict[str, list[int]] = {}
 
     class ReportedProgress(SilentProgress):
-        def start(self, what: str, total: int | None, unit: str = "") -> None:
-            reported[what] = [total or 0, 0]
+        def start(self, stage: str, total: int | None, unit: str = "") -> None:
+            reported[stage] = [total or 0, 0]
 
         def advance(self, steps: int = 1, **counts: int) -> None:
             reported[list(reported)[-1]][1] += steps

@@ -124,9 +124,9 @@ def test_sheets_have_the_pictures_in_order() -> None:
         Image.new("RGB", (160, 160), colour).save(out, "JPEG", quality=95)
         pictures[face] = out.getvalue()
     pictures["005"] = b"no picture"
-    sheets, shown = make_sheets([*colours, "gone"], pictures, 64)
-    assert shown == colours.keys() - {"005"} and len(sheets) == 2
-    for cell, face in enumerate(sorted(shown)):
+    sheets, shown_faces = make_sheets([*colours, "gone"], pictures, 64)
+    assert shown_faces == colours.keys() - {"005"} and len(sheets) == 2
+    for cell, face in enumerate(sorted(shown_faces)):
         sheet = Image.open(io.BytesIO(sheets[cell // CELLS_PER_ROW**2]))
         column, row = cell % CELLS_PER_ROW, cell % CELLS_PER_ROW**2 // CELLS_PER_ROW
         got = np.array(sheet)[row * 64 + 2 : row * 64 + 62, column * 64 + 2 : column * 64 + 62].astype(int)
@@ -205,8 +205,8 @@ def browser(_chromium: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome
     # The tests read the canvas often: not the page's fault.
     assert [entry for entry in _chromium.get_log("browser") if "willReadFrequently" not in entry["message"]] == []
     sent = [json.loads(entry["message"])["message"] for entry in _chromium.get_log("performance")]
-    asked = {event["params"]["request"]["url"] for event in sent if event["method"] == "Network.requestWillBeSent"}
-    assert asked and all(url.startswith(("data:image/jpeg;base64,", page)) for url in asked)
+    requested = {event["params"]["request"]["url"] for event in sent if event["method"] == "Network.requestWillBeSent"}
+    assert requested and all(url.startswith(("data:image/jpeg;base64,", page)) for url in requested)
 
 
 def set_size(driver: webdriver.Chrome, width: int, height: int) -> None:
@@ -214,26 +214,26 @@ def set_size(driver: webdriver.Chrome, width: int, height: int) -> None:
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
-def canvas(driver: webdriver.Chrome) -> WebElement:
+def find_canvas(driver: webdriver.Chrome) -> WebElement:
     return driver.find_element(By.ID, "map")
 
 
-def view(driver: webdriver.Chrome) -> list[float]:
+def read_view(driver: webdriver.Chrome) -> list[float]:
     driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
-    return [float(number) for number in str(canvas(driver).get_attribute("data-view")).split()]
+    return [float(number) for number in str(find_canvas(driver).get_attribute("data-view")).split()]
 
 
 def to_screen(driver: webdriver.Chrome, point: np.ndarray) -> tuple[int, int]:
     """Convert a point of the plane to canvas pixels."""
-    k, x, y, left, top, side = view(driver)
+    k, x, y, left, top, side = read_view(driver)
     return round(x + k * (left + point[0] * side)), round(y + k * (top + point[1] * side))
 
 
 def point_at(driver: webdriver.Chrome, point: np.ndarray, click: bool = False) -> None:
     x, y = to_screen(driver, point)
-    box = canvas(driver).size
+    box = find_canvas(driver).size
     chain = ActionChains(driver, duration=20)
-    chain.move_to_element_with_offset(canvas(driver), x - round(box["width"] / 2), y - round(box["height"] / 2))
+    chain.move_to_element_with_offset(find_canvas(driver), x - round(box["width"] / 2), y - round(box["height"] / 2))
     (chain.click() if click else chain).perform()
 
 
@@ -246,12 +246,12 @@ def colours_near(driver: webdriver.Chrome, point: np.ndarray) -> set[tuple[int, 
     return {tuple(pixel[:3].tolist()) for pixel in data if pixel[3] == 255}
 
 
-def card(driver: webdriver.Chrome) -> str:
+def read_card(driver: webdriver.Chrome) -> str:
     found = driver.find_element(By.ID, "card")
     return found.text if found.is_displayed() else ""
 
 
-def row(driver: webdriver.Chrome, name: str) -> WebElement:
+def find_row(driver: webdriver.Chrome, name: str) -> WebElement:
     rows = driver.find_elements(By.CSS_SELECTOR, "#list li button")
     return next(row for row in rows if row.find_element(By.CLASS_NAME, "name").text == name)
 
@@ -265,7 +265,7 @@ ANNA_BLUE, EVIL_ORANGE = (0x2F, 0x6F, 0xD0), (0xE0, 0x7B, 0x12)
 
 
 def test_points_have_the_colours_of_their_people(browser: webdriver.Chrome) -> None:
-    view(browser)
+    read_view(browser)
     assert ANNA_BLUE in colours_near(browser, person_points("Anna")[0])
     assert EVIL_ORANGE in colours_near(browser, person_points(EVIL)[0])
     assert not {ANNA_BLUE, EVIL_ORANGE} & colours_near(browser, np.array([0.5, 0.5]))
@@ -273,93 +273,99 @@ def test_points_have_the_colours_of_their_people(browser: webdriver.Chrome) -> N
 
 def test_pointing_shows_the_picture_and_the_name_as_text(browser: webdriver.Chrome) -> None:
     point_at(browser, person_points(EVIL)[3])
-    assert EVIL in card(browser) and "confirmed" in card(browser)
+    assert EVIL in read_card(browser) and "confirmed" in read_card(browser)
     script = """const c = document.getElementById("portrait");
         return new Set(c.getContext("2d").getImageData(0, 0, c.width, c.height).data).size"""
     WebDriverWait(browser, 5).until(lambda driver: int(driver.execute_script(script)) > 50)
     assert browser.find_elements(By.TAG_NAME, "img") == []
     point_at(browser, np.array([0.5, 0.5]))
-    assert "in no group" in card(browser) and "alone.jpg" in card(browser)
+    assert "in no group" in read_card(browser) and "alone.jpg" in read_card(browser)
     assert not browser.find_element(By.ID, "portrait").is_displayed()
     point_at(browser, np.array([0.5, 0.3]))
-    assert card(browser) == ""
+    assert read_card(browser) == ""
 
 
 def test_a_click_selects_a_face_and_links_its_photo(browser: webdriver.Chrome) -> None:
     point_at(browser, person_points(EVIL)[0], click=True)
     point_at(browser, np.array([0.5, 0.3]))
-    assert EVIL in card(browser)
+    assert EVIL in read_card(browser)
     href = str(browser.find_element(By.ID, "photo").get_dom_attribute("href"))
     assert href.startswith("./2020/%3Cimg%20src") and href.endswith("%23.jpg") and "{" not in href
     browser.find_element(By.ID, "close").click()
-    assert card(browser) == ""
+    assert read_card(browser) == ""
 
 
 def test_the_wheel_zooms_at_the_pointer(browser: webdriver.Chrome) -> None:
     point = person_points("Anna")[0]
-    before, at = view(browser)[0], to_screen(browser, point)
+    before, pointer = read_view(browser)[0], to_screen(browser, point)
     point_at(browser, point)
-    rect = canvas(browser).rect
-    event = {"type": "mouseWheel", "x": rect["x"] + at[0], "y": rect["y"] + at[1], "deltaX": 0, "deltaY": -400}
+    rect = find_canvas(browser).rect
+    event = {
+        "type": "mouseWheel",
+        "x": rect["x"] + pointer[0],
+        "y": rect["y"] + pointer[1],
+        "deltaX": 0,
+        "deltaY": -400,
+    }
     browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
-    WebDriverWait(browser, 5).until(lambda driver: view(driver)[0] > before * 1.3)
-    assert to_screen(browser, point) == pytest.approx(at, abs=2)
+    WebDriverWait(browser, 5).until(lambda driver: read_view(driver)[0] > before * 1.3)
+    assert to_screen(browser, point) == pytest.approx(pointer, abs=2)
 
 
 def test_dragging_moves_the_map(browser: webdriver.Chrome) -> None:
-    ActionChains(browser, duration=50).move_to_element(canvas(browser)).click_and_hold().move_by_offset(
+    ActionChains(browser, duration=50).move_to_element(find_canvas(browser)).click_and_hold().move_by_offset(
         70, 40
     ).release().perform()
-    k, x, y, *_ = view(browser)
+    k, x, y, *_ = read_view(browser)
     assert (k, x, y) == (1, pytest.approx(70, abs=2), pytest.approx(40, abs=2))
 
 
 def test_two_fingers_zoom(browser: webdriver.Chrome) -> None:
-    rect = canvas(browser).rect
+    rect = find_canvas(browser).rect
     middle = rect["x"] + rect["width"] / 2, rect["y"] + rect["height"] / 2
     for kind, away in (("touchStart", 40), ("touchMove", 80), ("touchMove", 120), ("touchEnd", 0)):
-        fingers = [{"x": middle[0] + way * away, "y": middle[1], "id": i} for i, way in enumerate((-1, 1))]
+        fingers = [{"x": middle[0] + direction * away, "y": middle[1], "id": i} for i, direction in enumerate((-1, 1))]
         event = {"type": kind, "touchPoints": [] if kind == "touchEnd" else fingers}
         browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
-    assert view(browser)[0] == pytest.approx(3, rel=0.2)
+    assert read_view(browser)[0] == pytest.approx(3, rel=0.2)
 
 
 def test_keys_zoom_move_and_show_all(browser: webdriver.Chrome) -> None:
-    canvas(browser).send_keys("++")
-    k, x, y, *_ = view(browser)
+    find_canvas(browser).send_keys("++")
+    k, x, y, *_ = read_view(browser)
     assert k == pytest.approx(1.96)
-    canvas(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_UP)
-    assert view(browser)[1:3] == [pytest.approx(x + 80), pytest.approx(y + 80)]
-    canvas(browser).send_keys("-")
-    assert view(browser)[0] == pytest.approx(1.4)
-    canvas(browser).send_keys("0")
-    assert view(browser)[:3] == [1, 0, 0]
+    find_canvas(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_UP)
+    assert read_view(browser)[1:3] == [pytest.approx(x + 80), pytest.approx(y + 80)]
+    find_canvas(browser).send_keys("-")
+    assert read_view(browser)[0] == pytest.approx(1.4)
+    find_canvas(browser).send_keys("0")
+    assert read_view(browser)[:3] == [1, 0, 0]
 
 
 def test_keys_select_faces_and_announce_them(browser: webdriver.Chrome) -> None:
     spoken = browser.find_element(By.ID, "spoken")
-    canvas(browser).send_keys(Keys.ENTER)
+    find_canvas(browser).send_keys(Keys.ENTER)
     assert str(spoken.get_property("textContent")) == "in no group, alone.jpg"
-    canvas(browser).send_keys(Keys.SHIFT, Keys.ARROW_UP)
-    assert "alone.jpg" not in card(browser) and card(browser)
+    find_canvas(browser).send_keys(Keys.SHIFT, Keys.ARROW_UP)
+    assert "alone.jpg" not in read_card(browser) and read_card(browser)
     assert "2020/" in str(spoken.get_property("textContent"))
-    canvas(browser).send_keys(Keys.NULL, Keys.ESCAPE)
-    assert card(browser) == ""
+    find_canvas(browser).send_keys(Keys.NULL, Keys.ESCAPE)
+    assert read_card(browser) == ""
 
 
 def test_selecting_a_person_greys_out_the_others(browser: webdriver.Chrome) -> None:
-    row(browser, "Anna").click()
-    assert row(browser, "Anna").get_attribute("aria-pressed") == "true"
-    view(browser)
+    find_row(browser, "Anna").click()
+    assert find_row(browser, "Anna").get_attribute("aria-pressed") == "true"
+    read_view(browser)
     assert ANNA_BLUE in colours_near(browser, person_points("Anna")[0])
     assert EVIL_ORANGE not in colours_near(browser, person_points(EVIL)[0])
     browser.find_element(By.ID, "zoom-to").click()
-    assert view(browser)[0] > 3
+    assert read_view(browser)[0] > 3
     browser.find_element(By.ID, "clear").click()
-    canvas(browser).send_keys("0")
-    view(browser)
+    find_canvas(browser).send_keys("0")
+    read_view(browser)
     assert EVIL_ORANGE in colours_near(browser, person_points(EVIL)[0])
-    assert row(browser, "Anna").get_attribute("aria-pressed") == "false"
+    assert find_row(browser, "Anna").get_attribute("aria-pressed") == "false"
 
 
 def test_the_search_ignores_case_and_accents(browser: webdriver.Chrome) -> None:
@@ -369,7 +375,7 @@ def test_the_search_ignores_case_and_accents(browser: webdriver.Chrome) -> None:
     assert [found.text.split("\n")[0] for found in rows if found.is_displayed()] == ["Anna"]
     assert browser.find_element(By.ID, "found").text == "1 of 3"
     search.send_keys(Keys.ENTER)
-    assert row(browser, "Anna").get_attribute("aria-pressed") == "true"
+    assert find_row(browser, "Anna").get_attribute("aria-pressed") == "true"
     search.send_keys(Keys.ESCAPE)
     assert all(found.is_displayed() for found in rows)
 
@@ -387,25 +393,25 @@ def test_dark_mode_has_its_own_colours(browser: webdriver.Chrome) -> None:
     features = [{"name": "prefers-color-scheme", "value": "dark"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     try:
-        view(browser)
+        read_view(browser)
         assert (0x6E, 0xA6, 0xFF) in colours_near(browser, person_points("Anna")[0])
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_pictures_are_drawn_when_zoomed_in(browser: webdriver.Chrome) -> None:
-    row(browser, "Anna").click()
+    find_row(browser, "Anna").click()
     browser.find_element(By.ID, "zoom-to").click()
-    view(browser)
+    read_view(browser)
     WebDriverWait(browser, 5).until(lambda driver: len(colours_near(driver, person_points("Anna")[0])) > 200)
-    assert canvas(browser).get_attribute("data-pictures") == "true"
+    assert find_canvas(browser).get_attribute("data-pictures") == "true"
 
 
 @pytest.mark.parametrize("width", [320, 390, 720, 721, 1440])
 def test_nothing_is_wider_than_the_screen(browser: webdriver.Chrome, width: int) -> None:
     set_size(browser, width, 844)
     browser.refresh()
-    view(browser)
+    read_view(browser)
     browser.find_element(By.CSS_SELECTOR, "header summary").click()
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-    assert canvas(browser).size["height"] > 300
+    assert find_canvas(browser).size["height"] > 300

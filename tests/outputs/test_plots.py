@@ -43,10 +43,10 @@ def test_the_roc_curve_and_its_labels_are_drawn() -> None:
     with Image.open(io.BytesIO(draw_to_bytes(".png"))) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     blue = (abs(pixels - (0x1F, 0x5F, 0xA8)).sum(axis=2) < 30).nonzero()
-    across, up = blue[1] / pixels.shape[1], blue[0] / pixels.shape[0]
+    across, upwards = blue[1] / pixels.shape[1], blue[0] / pixels.shape[0]
     # The curve runs from the lower left to the upper right corner, above the middle.
     assert across.min() < 0.15 and across.max() > 0.95
-    assert up[across > 0.5].max() < 0.5 and up[across < 0.12].max() > 0.8
+    assert upwards[across > 0.5].max() < 0.5 and upwards[across < 0.12].max() > 0.8
 
 
 def test_levels_are_drawn_with_their_values() -> None:

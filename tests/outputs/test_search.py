@@ -16,39 +16,39 @@ from faceclust.outputs.search import Query, Subject, count_pairs, find_photos, p
 from faceclust.types import FaceOccurrence, Person
 
 
-def place(
+def make_occurrence(
     photo: str, face: str, taken: datetime | None = datetime(2020, 6, 1, 12), quality: float = 0.5
 ) -> FaceOccurrence:
     return FaceOccurrence(face, photo, f"hash of {photo}", (0.1, 0.2, 0.3, 0.4), (4000, 3000), quality, 0.99, taken)
 
 
-def person(name: str | None, faces: str, confirmed: str = "") -> Person:
+def make_person(name: str | None, faces: str, confirmed: str = "") -> Person:
     return Person(f"id of {name}", name, tuple(faces.split()), frozenset(confirmed.split()), (1,))
 
 
-def subject(who: Person) -> Subject:
-    return Subject(frozenset(who.face_ids), who.confirmed)
+def make_subject(person: Person) -> Subject:
+    return Subject(frozenset(person.face_ids), person.confirmed)
 
 
-ANNA = person("Anna", "a1 a2 a3 a5", "a1 a2")
-BEN = person("Ben", "b2 b3 b4", "b2")
-GROUP = person(None, "g4")
+ANNA = make_person("Anna", "a1 a2 a3 a5", "a1 a2")
+BEN = make_person("Ben", "b2 b3 b4", "b2")
+GROUP = make_person(None, "g4")
 PEOPLE = (ANNA, BEN, GROUP)
 PLACES = [
-    place("2019/1.jpg", "a1", datetime(2019, 12, 31, 23, 59, 59), 0.9),
-    place("2.jpg", "a2", datetime(2020, 1, 1), 0.4),
-    place("2.jpg", "b2", datetime(2020, 1, 1), 0.8),
-    place("3.jpg", "a3", datetime(2021, 5, 31, 12)),
-    place("3.jpg", "b3", datetime(2021, 5, 31, 12)),
-    place("3.jpg", "x3", datetime(2021, 5, 31, 12), 0.95),
-    place("2019 b/4.jpg", "b4", datetime(2018, 3, 3)),
-    place("2019 b/4.jpg", "g4", datetime(2018, 3, 3)),
-    place("5.jpg", "a5", None),
-    place("6.jpg", "x6", datetime(2022, 1, 1), 0.1),
+    make_occurrence("2019/1.jpg", "a1", datetime(2019, 12, 31, 23, 59, 59), 0.9),
+    make_occurrence("2.jpg", "a2", datetime(2020, 1, 1), 0.4),
+    make_occurrence("2.jpg", "b2", datetime(2020, 1, 1), 0.8),
+    make_occurrence("3.jpg", "a3", datetime(2021, 5, 31, 12)),
+    make_occurrence("3.jpg", "b3", datetime(2021, 5, 31, 12)),
+    make_occurrence("3.jpg", "x3", datetime(2021, 5, 31, 12), 0.95),
+    make_occurrence("2019 b/4.jpg", "b4", datetime(2018, 3, 3)),
+    make_occurrence("2019 b/4.jpg", "g4", datetime(2018, 3, 3)),
+    make_occurrence("5.jpg", "a5", None),
+    make_occurrence("6.jpg", "x6", datetime(2022, 1, 1), 0.1),
 ]
 
 
-def found(**conditions: Any) -> list[str]:
+def find(**conditions: Any) -> list[str]:
     return [
         photo.photo.rpartition("/")[2].removesuffix(".jpg")
         for photo in find_photos(PLACES, PEOPLE, Query(**conditions))
@@ -59,23 +59,23 @@ def found(**conditions: Any) -> list[str]:
     ("conditions", "photos"),
     [
         ({}, "4 1 2 3 6 5"),
-        ({"present": (subject(ANNA),)}, "1 2 3 5"),
-        ({"present": (subject(ANNA), subject(BEN))}, "2 3"),
-        ({"present": (subject(ANNA),), "absent": (subject(BEN),)}, "1 5"),
-        ({"absent": (subject(ANNA), subject(BEN))}, "6"),
-        ({"present": (subject(ANNA),), "absent": (subject(ANNA),)}, ""),
-        ({"present": (subject(GROUP),)}, "4"),
-        ({"present": (subject(GROUP),), "confirmed": True}, ""),
-        ({"present": (subject(ANNA),), "confirmed": True}, "1 2"),
-        ({"present": (subject(ANNA), subject(BEN)), "confirmed": True}, "2"),
-        ({"absent": (subject(BEN),), "confirmed": True}, "1"),
+        ({"present": (make_subject(ANNA),)}, "1 2 3 5"),
+        ({"present": (make_subject(ANNA), make_subject(BEN))}, "2 3"),
+        ({"present": (make_subject(ANNA),), "absent": (make_subject(BEN),)}, "1 5"),
+        ({"absent": (make_subject(ANNA), make_subject(BEN))}, "6"),
+        ({"present": (make_subject(ANNA),), "absent": (make_subject(ANNA),)}, ""),
+        ({"present": (make_subject(GROUP),)}, "4"),
+        ({"present": (make_subject(GROUP),), "confirmed": True}, ""),
+        ({"present": (make_subject(ANNA),), "confirmed": True}, "1 2"),
+        ({"present": (make_subject(ANNA), make_subject(BEN)), "confirmed": True}, "2"),
+        ({"absent": (make_subject(BEN),), "confirmed": True}, "1"),
         ({"confirmed": True}, "1 2"),
-        ({"present": (subject(ANNA),), "alone": True}, "1 5"),
-        ({"present": (subject(ANNA), subject(BEN)), "alone": True}, "2"),
+        ({"present": (make_subject(ANNA),), "alone": True}, "1 5"),
+        ({"present": (make_subject(ANNA), make_subject(BEN)), "alone": True}, "2"),
         ({"alone": True}, "1 6 5"),
-        ({"present": (subject(ANNA),), "min_quality": 0.5}, "1 3 5"),
-        ({"present": (subject(ANNA), subject(BEN)), "min_quality": 0.5}, "3"),
-        ({"present": (subject(ANNA),), "min_quality": 0.4}, "1 2 3 5"),
+        ({"present": (make_subject(ANNA),), "min_quality": 0.5}, "1 3 5"),
+        ({"present": (make_subject(ANNA), make_subject(BEN)), "min_quality": 0.5}, "3"),
+        ({"present": (make_subject(ANNA),), "min_quality": 0.4}, "1 2 3 5"),
         ({"min_quality": 0.9}, "1 3"),
         ({"min_quality": 0.9, "confirmed": True}, "1"),
         ({"folder": "2019"}, "1"),
@@ -89,17 +89,17 @@ def found(**conditions: Any) -> list[str]:
     ],
 )
 def test_queries_find_photos_in_order(conditions: dict[str, Any], photos: str) -> None:
-    assert found(**conditions) == photos.split()
+    assert find(**conditions) == photos.split()
 
 
 def test_a_suggested_face_excludes_a_photo_even_with_confirmed() -> None:
-    all_confirmed = person("Anna", "a1 a2 a3", "a1 a2 a3")
-    query = Query(present=(subject(all_confirmed),), absent=(subject(BEN),), confirmed=True)
+    all_confirmed = make_person("Anna", "a1 a2 a3", "a1 a2 a3")
+    query = Query(present=(make_subject(all_confirmed),), absent=(make_subject(BEN),), confirmed=True)
     assert [photo.photo for photo in find_photos(PLACES, [all_confirmed, BEN], query)] == ["2019/1.jpg"]
 
 
 def test_a_found_photo_has_all_its_faces() -> None:
-    (photo,) = find_photos(PLACES, PEOPLE, Query(present=(subject(BEN), subject(ANNA)), min_quality=0.5))
+    (photo,) = find_photos(PLACES, PEOPLE, Query(present=(make_subject(BEN), make_subject(ANNA)), min_quality=0.5))
     assert [(face.occurrence.face_id, face.name, face.confirmed, face.matched) for face in photo.faces] == [
         ("a3", "Anna", False, True),
         ("b3", "Ben", False, True),
@@ -108,8 +108,11 @@ def test_a_found_photo_has_all_its_faces() -> None:
 
 
 def test_a_photo_kept_twice_is_found_twice() -> None:
-    copies = [place("b.jpg", "a1"), place("a.jpg", "a1")]
-    assert [photo.photo for photo in find_photos(copies, PEOPLE, Query(present=(subject(ANNA),)))] == ["a.jpg", "b.jpg"]
+    copies = [make_occurrence("b.jpg", "a1"), make_occurrence("a.jpg", "a1")]
+    assert [photo.photo for photo in find_photos(copies, PEOPLE, Query(present=(make_subject(ANNA),)))] == [
+        "a.jpg",
+        "b.jpg",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,16 +143,16 @@ def test_an_invalid_date_gives_an_error_with_examples(text: str) -> None:
         assert error.value.hint and "2019-05-17" in error.value.hint
 
 
-def pairs(**conditions: Any) -> list[tuple[str, str, int, int, int]]:
+def list_pairs(**conditions: Any) -> list[tuple[str, str, int, int, int]]:
     found_pairs = count_pairs(PLACES, PEOPLE, **conditions)
     return [(*pair.names, pair.photos, pair.confirmed, pair.suggested) for pair in found_pairs]
 
 
 def test_pairs_keep_confirmed_and_suggested_apart() -> None:
-    assert pairs() == [("Anna", "Ben", 2, 1, 1)]
-    assert pairs(confirmed=True) == [("Anna", "Ben", 1, 1, 0)]
-    assert pairs(person_ids={BEN.id}) == [("Ben", "Anna", 2, 1, 1)]
-    assert pairs(person_ids={"somebody else"}) == []
+    assert list_pairs() == [("Anna", "Ben", 2, 1, 1)]
+    assert list_pairs(confirmed=True) == [("Anna", "Ben", 1, 1, 0)]
+    assert list_pairs(person_ids={BEN.id}) == [("Ben", "Anna", 2, 1, 1)]
+    assert list_pairs(person_ids={"somebody else"}) == []
 
 
 def test_a_copy_of_a_photo_counts_once() -> None:
@@ -158,13 +161,15 @@ def test_a_copy_of_a_photo_counts_once() -> None:
 
 
 def test_of_two_faces_of_one_person_the_confirmed_one_decides() -> None:
-    mirror = [place("1.jpg", "a1"), place("1.jpg", "a3"), place("1.jpg", "b2")]
+    mirror = [make_occurrence("1.jpg", "a1"), make_occurrence("1.jpg", "a3"), make_occurrence("1.jpg", "b2")]
     assert [(pair.photos, pair.confirmed) for pair in count_pairs(mirror, PEOPLE)] == [(1, 1)]
 
 
 @given(st.lists(st.lists(st.integers(0, 4), max_size=6), max_size=12))
 def test_pairs_equal_a_count_by_hand(photos: list[list[int]]) -> None:
-    places = [place(f"{n}.jpg", f"{n}-{i}-{who}") for n, crowd in enumerate(photos) for i, who in enumerate(crowd)]
+    places = [
+        make_occurrence(f"{n}.jpg", f"{n}-{i}-{who}") for n, crowd in enumerate(photos) for i, who in enumerate(crowd)
+    ]
     faces = {who: [p.face_id for p in places if p.face_id.endswith(f"-{who}")] for who in range(5)}
     persons = [Person(str(who), f"P{who}", tuple(faces[who]), frozenset(), ()) for who in range(5)]
     expected = Counter(
@@ -178,7 +183,7 @@ def test_pairs_equal_a_count_by_hand(photos: list[list[int]]) -> None:
     assert len(of_one) == sum("P3" in names for names in expected)
 
 
-def by_face(*places: FaceOccurrence) -> dict[str, list[FaceOccurrence]]:
+def group_by_face(*places: FaceOccurrence) -> dict[str, list[FaceOccurrence]]:
     by_id: dict[str, list[FaceOccurrence]] = {}
     for each in places:
         by_id.setdefault(each.face_id, []).append(each)
@@ -186,18 +191,20 @@ def by_face(*places: FaceOccurrence) -> dict[str, list[FaceOccurrence]]:
 
 
 def test_an_overview_counts_and_picks_the_best_confirmed_face() -> None:
-    overview = build_overview(ANNA, by_face(*PLACES, place("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4)))
+    overview = build_overview(
+        ANNA, group_by_face(*PLACES, make_occurrence("copy of 2.jpg", "a2", datetime(2020, 1, 1), 0.4))
+    )
     assert (overview.confirmed, overview.suggested, overview.photos) == (("a1", "a2"), ("a3", "a5"), 5)
     assert (overview.first, overview.last) == (date(2019, 12, 31), date(2021, 5, 31))
     assert overview.best and overview.best.face_id == "a1"
-    better = build_overview(ANNA, by_face(*PLACES[1:], place("7.jpg", "a3", quality=0.99)))
+    better = build_overview(ANNA, group_by_face(*PLACES[1:], make_occurrence("7.jpg", "a3", quality=0.99)))
     assert better.best and better.best.face_id == "a2", "the confirmed face, despite a better unconfirmed one"
-    unconfirmed = build_overview(person("Carl", "b3 x3"), by_face(*PLACES))
+    unconfirmed = build_overview(make_person("Carl", "b3 x3"), group_by_face(*PLACES))
     assert unconfirmed.best and unconfirmed.best.face_id == "x3"
 
 
 def test_an_overview_without_dates_or_photos() -> None:
-    undated = build_overview(person("Anna", "a5", "a5"), by_face(*PLACES))
+    undated = build_overview(make_person("Anna", "a5", "a5"), group_by_face(*PLACES))
     assert (undated.first, undated.last) == (None, None) and undated.best
-    missing = build_overview(person("Anna", "z1"), by_face(*PLACES))
+    missing = build_overview(make_person("Anna", "z1"), group_by_face(*PLACES))
     assert (missing.photos, missing.best, missing.suggested) == (0, None, ("z1",))

@@ -143,7 +143,7 @@ VALUES = st.recursive(
 
 
 def _paths(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
-    """The key paths of all values inside `value`."""
+    """Return the key paths of all values inside `value`."""
     found = [path] if path else []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:

@@ -21,7 +21,7 @@ from faceclust.packs.session import OnnxModel
 from tests.support import tiny_models
 
 
-def zipped() -> bytes:
+def make_zip() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("model/data.pkl", b"x")
@@ -31,7 +31,7 @@ def zipped() -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (zipped(), "zip archive, such as PyTorch's"),
+        (make_zip(), "zip archive, such as PyTorch's"),
         (pickle.dumps({"a": 1}, 2), "Python pickle"),
         (pickle.dumps({"a": 1}, 4), "Python pickle"),
         (b"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite"),
@@ -70,7 +70,7 @@ def test_truncated_or_corrupted_files_raise_only_pack_errors(data: st.DataObject
         assert "\n" not in str(error)
 
 
-def external(where: str, folder: Path) -> Path:
+def write_external_model(location: str, folder: Path) -> Path:
     """Write a model that would read weights from secret.bin beside it: an initializer, or a constant
     in a node, in a branch of an If or in a function. "sound" has no external data."""
     (folder / "secret.bin").write_bytes(np.arange(3, dtype=np.float32).tobytes())
@@ -86,15 +86,15 @@ def external(where: str, folder: Path) -> Path:
     opset = helper.make_opsetid("", 17)
     nodes = [helper.make_node("Add", ["input", "w"], ["out"])]
     functions = []
-    if where == "node":
+    if location == "node":
         nodes.insert(0, constant)
-    elif where == "branch":
+    elif location == "branch":
         yes = helper.make_node("Constant", [], ["yes"], value=numpy_helper.from_array(np.array(True)))
         nodes = [yes, helper.make_node("If", ["yes"], ["w"], then_branch=branch, else_branch=branch), *nodes]
-    elif where == "function":
+    elif location == "function":
         nodes = [helper.make_node("f", [], ["w"], domain="own"), *nodes]
         functions = [helper.make_function("own", "f", [], ["w"], [constant], [opset])]
-    tensors = {"initializer": [tensor], "sound": [plain]}.get(where, [])
+    tensors = {"initializer": [tensor], "sound": [plain]}.get(location, [])
     given_ = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3])]
     graph = helper.make_graph(nodes, "g", given_, [output], tensors)
     model = helper.make_model(
@@ -105,10 +105,10 @@ def external(where: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("where", ["initializer", "node", "branch", "function"])
-def test_a_model_with_external_data_is_refused(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("location", ["initializer", "node", "branch", "function"])
+def test_a_model_with_external_data_is_refused(tmp_path: Path, location: str) -> None:
     with pytest.raises(PackError, match="keeps its weights in another file") as failure:
-        OnnxModel(external(where, tmp_path))
+        OnnxModel(write_external_model(location, tmp_path))
     assert "save_as_external_data=False" in str(failure.value.hint)
 
 
@@ -116,19 +116,19 @@ def varint(value: int) -> bytes:
     return bytes([value & 0x7F | (0x80 if value > 0x7F else 0)]) + (varint(value >> 7) if value > 0x7F else b"")
 
 
-def overlong_tag(number: int, wire_type: int, how: str) -> bytes:
-    """An invalid field tag that other parsers cut to 32 bits, or accept although it is too long."""
+def overlong_tag(number: int, wire_type: int, encoding: str) -> bytes:
+    """Return an invalid field tag that other parsers cut to 32 bits, or accept although it is too long."""
     key = number << 3 | wire_type
-    return bytes([key | 0x80, 0x80, 0x80, 0x80, *((0x10,) if how == "more bits" else (0x80, 0x00))])
+    return bytes([key | 0x80, 0x80, 0x80, 0x80, *((0x10,) if encoding == "more bits" else (0x80, 0x00))])
 
 
-@pytest.mark.parametrize("how", ["more bits", "more bytes"])
-def test_external_data_under_an_overlong_tag_is_detected(how: str) -> None:
+@pytest.mark.parametrize("encoding", ["more bits", "more bytes"])
+def test_external_data_under_an_overlong_tag_is_detected(encoding: str) -> None:
     def message(number: int, content: bytes) -> bytes:
         return varint(number << 3 | 2) + varint(len(content)) + content
 
     entry = message(1, b"location") + message(2, b"secret.bin")
-    tensor = overlong_tag(13, 2, how) + varint(len(entry)) + entry + overlong_tag(14, 0, how) + b"\x01"
+    tensor = overlong_tag(13, 2, encoding) + varint(len(entry)) + entry + overlong_tag(14, 0, encoding) + b"\x01"
     model = helper.make_model(helper.make_graph([], "g", [], []), ir_version=8)
     model.graph.Clear()
     header = model.SerializeToString()
@@ -138,7 +138,7 @@ def test_external_data_under_an_overlong_tag_is_detected(how: str) -> None:
 
 
 def test_a_model_with_embedded_weights_is_accepted(tmp_path: Path) -> None:
-    assert OnnxModel(external("sound", tmp_path)).input_shape == (1, 3)
+    assert OnnxModel(write_external_model("sound", tmp_path)).input_shape == (1, 3)
 
 
 def test_an_unknown_operator_gives_a_one_line_error(tmp_path: Path) -> None:

@@ -41,18 +41,18 @@ def test_the_distance_of_a_single_face_has_no_penalty() -> None:
 
 
 def test_faces_of_the_same_photo_are_left_out() -> None:
-    known = gallery(["Anna", "Anna", "Ben"], np.array([[0.0], [2.0], [1.0]]), ["a", "b", "a"])
-    found = known.distances(np.zeros((1, 1), np.float32), photo_id="a")
-    assert known.people == ["Anna", "Ben"]
+    faces = gallery(["Anna", "Anna", "Ben"], np.array([[0.0], [2.0], [1.0]]), ["a", "b", "a"])
+    found = faces.distances(np.zeros((1, 1), np.float32), photo_id="a")
+    assert faces.people == ["Anna", "Ben"]
     assert found[0, 0] == 4.0 and np.isinf(found[0, 1])
     assert np.isinf(gallery(["Anna"], np.zeros((1, 1)), ["a"]).distances(np.zeros((1, 1), np.float32), photo_id="a"))
 
 
 def test_no_probes_and_an_invalid_k() -> None:
-    known = gallery(["Anna"], np.zeros((1, 2)))
-    assert known.distances(np.zeros((0, 2), np.float32)).shape == (0, 1)
+    faces = gallery(["Anna"], np.zeros((1, 2)))
+    assert faces.distances(np.zeros((0, 2), np.float32)).shape == (0, 1)
     with pytest.raises(ValueError, match="k: expected at least 1"):
-        known.distances(np.zeros((1, 2), np.float32), 0)
+        faces.distances(np.zeros((1, 2), np.float32), 0)
     with pytest.raises(ValueError, match="photo_ids"):
         Gallery(np.array(["Anna"]), np.array(["a", "b"]), np.zeros((1, 2), np.float32))
 

@@ -29,14 +29,14 @@ def answers(draw: st.DrawFn) -> Event:
     """Any event that can be undone."""
     kind = draw(st.sampled_from(sorted(EVENT_KINDS.keys() - {"undo", *IRREVERSIBLE_KINDS})))
     faces = draw(st.lists(st.tuples(st.sampled_from(FACES), st.booleans()), max_size=4, unique_by=lambda f: f[0]))
-    known = [make_face(id, confirmed=confirmed, photo=f"{id}.jpg", hash=id) for id, confirmed in faces]
+    journal_faces = [make_face(id, confirmed=confirmed, photo=f"{id}.jpg", hash=id) for id, confirmed in faces]
     rest, fields = [], draw(st.sampled_from(EVENT_KINDS[kind]))
     if kind in ("split", "name", "confirm"):
-        cut = draw(st.integers(0, len(known)))
-        known, rest = known[:cut], known[cut:]
+        cut = draw(st.integers(0, len(journal_faces)))
+        journal_faces, rest = journal_faces[:cut], journal_faces[cut:]
     return make_event(
         kind,
-        *known,
+        *journal_faces,
         rest=tuple(rest),
         name=draw(st.sampled_from(NAMES)) if "name" in fields else None,
         to=draw(st.sampled_from(NAMES)) if "to" in fields else None,
@@ -176,7 +176,7 @@ def test_events_are_stored_as_readable_private_lines(tmp_path: Path) -> None:
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_undo_takes_back_one_event_after_the_other_and_is_a_line_too(tmp_path: Path) -> None:
+def test_undo_reverts_one_event_after_another_and_is_recorded(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "people.jsonl")
     journal.record("name", [make_face("1")], name="Anna")
     journal.record("name", [make_face("2"), make_face("3")], name="Ben")

@@ -70,8 +70,8 @@ def test_damaged_files_raise_nothing(photos: dict[str, Path], extension: str, tm
         data = bytearray(intact)
         if number % 2:
             del data[random.integers(len(data)) :]
-        for at in random.integers(min(len(data), 4000), size=4) if len(data) else ():
-            data[at] = random.integers(256)
+        for position in random.integers(min(len(data), 4000), size=4) if len(data) else ():
+            data[position] = random.integers(256)
         path.write_bytes(data)
         for packet in read_embedded_packets(path):
             assert len(packet) <= MAX_PACKET_BYTES
@@ -101,13 +101,13 @@ def heif(*meta: bytes, end: bytes = b"") -> bytes:
 
 
 def item_infos(count: int) -> bytes:
-    """An "iinf" box of XMP items."""
+    """Return an "iinf" box of XMP items."""
     each = (number.to_bytes(2, "big") + bytes(2) + b"mime\0application/rdf+xml\0" for number in range(1, count + 1))
     return box(b"iinf", bytes(4), count.to_bytes(2, "big"), *(box(b"infe", b"\2\0\0\0", one) for one in each))
 
 
 def item_locations(count: int, extents: int, length: int, *, inside: bool = False) -> bytes:
-    """An "iloc" box whose extents all refer to the same bytes."""
+    """Return an "iloc" box whose extents all refer to the same bytes."""
     extent = bytes(4) + length.to_bytes(4, "big")
     method = b"\0\1" if inside else b""
     each = (

@@ -54,7 +54,7 @@ def test_known_signatures_are_detected(head: bytes, format: Format) -> None:
         (b"Dear diary", "not an image format"),
     ],
 )
-def test_the_message_names_what_a_file_is_instead_of_a_photo(head: bytes, description: str) -> None:
+def test_the_message_names_the_type_of_a_file_that_is_not_a_photo(head: bytes, description: str) -> None:
     with pytest.raises(UndecodableError, match=description) as failure:
         detect_format(head)
     assert failure.value.reason is SkipReason.NOT_A_PHOTO

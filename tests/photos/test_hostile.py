@@ -18,7 +18,7 @@ from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.limits import MAX_PIXELS_MEMORY_HEAVY, MAX_SCANS, MIN_SIDE
 from faceclust.types import Metadata, Photo, PhotoRef, SkipReason
-from tests.benchmarks.mutants import mutant, originals, run
+from tests.benchmarks.mutants import make_mutant, make_originals, run
 from tests.support.photo_files import (
     UPRIGHT_CORNERS,
     build_dng,
@@ -40,7 +40,7 @@ def decode_or_skip_reason(data: bytes) -> Photo | SkipReason:
         return error.reason
 
 
-@pytest.mark.parametrize("format", originals())
+@pytest.mark.parametrize("format", make_originals())
 def test_files_truncated_anywhere_have_a_skip_reason(format: str) -> None:
     data = (
         encode_image(Image.effect_noise((200, 200), 60).convert("RGB"), format)
@@ -51,7 +51,7 @@ def test_files_truncated_anywhere_have_a_skip_reason(format: str) -> None:
         assert decode_or_skip_reason(data[:end]) in (SkipReason.EMPTY, SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
 
 
-@pytest.mark.parametrize("format", originals())
+@pytest.mark.parametrize("format", make_originals())
 def test_mutated_files_neither_crash_nor_hang_the_process(format: str) -> None:
     crashed, hung, (photos, refused, _) = run(format, seed=7, count=150, limit=60)
     assert not crashed and not hung
@@ -59,7 +59,7 @@ def test_mutated_files_neither_crash_nor_hang_the_process(format: str) -> None:
 
 
 def test_mutations_are_reproducible() -> None:
-    assert mutant("JPEG", 3, 4) == mutant("JPEG", 3, 4) != mutant("JPEG", 4, 4)
+    assert make_mutant("JPEG", 3, 4) == make_mutant("JPEG", 3, 4) != make_mutant("JPEG", 4, 4)
 
 
 def test_a_heif_with_an_item_type_that_is_not_text_does_not_crash() -> None:
@@ -85,9 +85,9 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def patch_bytes(data: bytes, what: bytes, by: bytes, times: int = -1) -> bytes:
-    assert what in data and len(what) == len(by)
-    return data.replace(what, by, times)
+def patch_bytes(data: bytes, old: bytes, new: bytes, times: int = -1) -> bytes:
+    assert old in data and len(old) == len(new)
+    return data.replace(old, new, times)
 
 
 def jpeg_declaring(width: int, height: int) -> bytes:
@@ -219,31 +219,36 @@ def test_declared_sizes_outside_the_limits_are_refused() -> None:
 
 
 def exif_with(*entries: tuple[int, int, int, bytes], following: int = 0, body: bytes = b"") -> bytes:
-    """An EXIF block with entries (tag, type, count, four bytes) at offset 8, followed by `body`."""
+    """Return an EXIF block with entries (tag, type, count, four bytes) at offset 8, followed by `body`."""
     tags = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + tags + struct.pack("<I", following) + body
 
 
-def number(value: int) -> bytes:
+def encode_number(value: int) -> bytes:
     return struct.pack("<I", value)
 
 
 INVALID_EXIF = {
     "a directory that follows itself": exif_with((271, 2, 4, b"Abc\0"), following=8),
-    "a directory below itself": exif_with((271, 2, 4, b"Abc\0"), (0x8769, 4, 1, number(8)), (0x8825, 4, 1, number(8))),
-    "a directory beyond the end": exif_with((0x8769, 4, 1, number(2**32 - 1)), (34665, 4, 1, number(2**31))),
+    "a directory below itself": exif_with(
+        (271, 2, 4, b"Abc\0"), (0x8769, 4, 1, encode_number(8)), (0x8825, 4, 1, encode_number(8))
+    ),
+    "a directory beyond the end": exif_with(
+        (0x8769, 4, 1, encode_number(2**32 - 1)), (34665, 4, 1, encode_number(2**31))
+    ),
     "two directories in a circle": exif_with(
-        (0x8769, 4, 1, number(26)), body=exif_with((0x8769, 4, 1, number(8)))[14:]
+        (0x8769, 4, 1, encode_number(26)), body=exif_with((0x8769, 4, 1, encode_number(8)))[14:]
     ),
-    "a count of four billion": exif_with((271, 2, 2**32 - 1, number(8)), (274, 3, 2**32 - 1, number(8))),
+    "a count of four billion": exif_with((271, 2, 2**32 - 1, encode_number(8)), (274, 3, 2**32 - 1, encode_number(8))),
     "fractions with a zero denominator": exif_with(
-        (0x8825, 4, 1, number(26)), body=exif_with((1, 2, 2, b"N\0\0\0"), (2, 5, 3, number(60)))[14:] + bytes(40)
+        (0x8825, 4, 1, encode_number(26)),
+        body=exif_with((1, 2, 2, b"N\0\0\0"), (2, 5, 3, encode_number(60)))[14:] + bytes(40),
     ),
-    "an undefined type": exif_with((271, 99, 4, b"Abc\0"), (274, 0, 1, number(6))),
+    "an undefined type": exif_with((271, 99, 4, b"Abc\0"), (274, 0, 1, encode_number(6))),
     "65,535 entries": b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(200),
     "no end": b"Exif\0\0II*\0",
     "a maker's note of 60 KB": exif_with(
-        (271, 2, 4, b"Abc\0"), (0x927C, 7, 60_000, number(40)), body=b"Nikon\0\2\0\0\0II*\0\x08\0\0\0" * 3000
+        (271, 2, 4, b"Abc\0"), (0x927C, 7, 60_000, encode_number(40)), body=b"Nikon\0\2\0\0\0II*\0\x08\0\0\0" * 3000
     ),
 }
 

@@ -108,7 +108,7 @@ def test_invalid_coordinates_are_ignored() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 300), st.binary(min_size=1, max_size=20))
-def test_hostile_bytes_never_raise(noise: bytes, at: int, patch: bytes) -> None:
+def test_hostile_bytes_never_raise(noise: bytes, position: int, patch: bytes) -> None:
     data = photo_with(full_exif())
-    for hostile in (noise, b"II*\x00" + noise, data[:at] + patch + data[at + len(patch) :]):
+    for hostile in (noise, b"II*\x00" + noise, data[:position] + patch + data[position + len(patch) :]):
         assert isinstance(read_metadata(hostile, hostile), Metadata)

@@ -17,7 +17,7 @@ from tests.support.photo_files import UPRIGHT_CORNERS, build_dng, draw_scene, en
 from tests.support.sample_photos import ORIENTATION
 
 
-def oriented(orientation: int) -> Image.Exif:
+def make_exif(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return exif
@@ -27,7 +27,7 @@ def oriented(orientation: int) -> Image.Exif:
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_applying_the_orientation_equals_decoding(tmp_path: Path, format: str, orientation: int) -> None:
     path = tmp_path / "photo"
-    path.write_bytes(encode_image(draw_scene(200, 128), format, oriented(orientation)))
+    path.write_bytes(encode_image(draw_scene(200, 128), format, make_exif(orientation)))
     found = read_orientation(path)
     assert found is not None and found.orientation == orientation
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo", 0, 0))
@@ -68,7 +68,7 @@ def test_damaged_files_have_no_orientation(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_heif_truncated_anywhere_raises_nothing(tmp_path: Path) -> None:
-    data = encode_image(draw_scene(), "HEIF", oriented(6))
+    data = encode_image(draw_scene(), "HEIF", make_exif(6))
     for length in range(0, 700, 7):
         (tmp_path / "photo").write_bytes(data[:length])
         assert read_orientation(tmp_path / "photo") in (None, Orientation(6), Orientation(1))

@@ -30,22 +30,22 @@ STORED_AS = {
 }
 
 
-def stored(orientation: int, width: int = 768, height: int = 512) -> Image.Image:
+def draw_stored_scene(orientation: int, width: int = 768, height: int = 512) -> Image.Image:
     turn = STORED_AS[orientation]
     return draw_scene(width, height) if turn is None else draw_scene(width, height).transpose(turn)
 
 
-def half(image: Image.Image) -> Image.Image:
+def halve(image: Image.Image) -> Image.Image:
     return image.resize((image.width // 2, image.height // 2))
 
 
-def camera_jpeg(image: Image.Image, orientation: int) -> bytes:
-    """A JPEG as cameras write it: with an EXIF block first, and no JFIF block."""
-    jpeg = encode_image(image, "JPEG", tagged(orientation))
+def encode_camera_jpeg(image: Image.Image, orientation: int) -> bytes:
+    """Return a JPEG as cameras write it: with an EXIF block first, and no JFIF block."""
+    jpeg = encode_image(image, "JPEG", make_exif(orientation))
     return jpeg[:2] + jpeg[20:]
 
 
-def tagged(orientation: int) -> Image.Exif:
+def make_exif(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return exif
@@ -53,9 +53,9 @@ def tagged(orientation: int) -> Image.Exif:
 
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_sensor_data_is_developed_if_there_is_no_preview(orientation: int) -> None:
-    data = build_dng(stored(orientation), orientation=orientation)
+    data = build_dng(draw_stored_scene(orientation), orientation=orientation)
     with rawpy.imread(io.BytesIO(data)) as raw:
-        assert raw.raw_image_visible.shape == stored(orientation).size[::-1]
+        assert raw.raw_image_visible.shape == draw_stored_scene(orientation).size[::-1]
     photo = decode_photo(data, REF)
     assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
@@ -74,14 +74,14 @@ def test_sensor_data_is_developed_if_there_is_no_preview(orientation: int) -> No
     ],
 )
 def test_the_preview_is_turned_upright_exactly_once(orientation: int, turned_by: str) -> None:
-    unturned, upright = half(stored(orientation)), half(draw_scene(768, 512))
+    unturned, upright = halve(draw_stored_scene(orientation)), halve(draw_scene(768, 512))
     preview = {
         "the photo's tag": encode_image(unturned, "JPEG"),
-        "its own tag": camera_jpeg(unturned, orientation),
+        "its own tag": encode_camera_jpeg(unturned, orientation),
         "the camera": encode_image(upright, "JPEG"),
-        "the camera, which says so": camera_jpeg(upright, 1),
+        "the camera, which says so": encode_camera_jpeg(upright, 1),
     }[turned_by]
-    photo = decode_photo(build_dng(stored(orientation), preview, orientation), REF, min_long_side=384)
+    photo = decode_photo(build_dng(draw_stored_scene(orientation), preview, orientation), REF, min_long_side=384)
     assert name_corner_colours(photo.pixels) == UPRIGHT_CORNERS
     assert photo.full_size == (768, 512) and photo.pixels.shape == (256, 384, 3)
 
@@ -147,7 +147,7 @@ def test_a_jpeg_xl_is_refused_by_its_header(size: tuple[int, int], monkeypatch: 
 
 
 @pytest.mark.parametrize("reason", EXTRA_MODULE_BY_REASON)
-def test_without_the_extra_the_message_says_what_to_install(
+def test_the_error_for_a_missing_extra_has_the_install_command(
     reason: SkipReason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = build_dng(draw_scene()) if reason is SkipReason.NEEDS_RAW else encode_image(draw_scene(), "JXL")

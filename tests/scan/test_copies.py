@@ -17,7 +17,7 @@ from faceclust.scan.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
 from faceclust.types import PhotoRef
 from tests.store.test_schemas import caches, write_first_schema
-from tests.store.test_store import scanned
+from tests.store.test_store import make_scanned_photo
 from tests.support.command import run_checked
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
 from tests.support.scan_builders import (
@@ -183,7 +183,7 @@ def test_a_forgotten_face_stays_forgotten_without_the_journal(small_library: Lib
 
 
 def test_marking_a_forgotten_face_keeps_earlier_marks(small_library: Library) -> None:
-    photo = replace(scanned(PhotoRef("b/copy.bmp", 1, 1), 2), forgotten=frozenset({f"{0:016x}"}))
+    photo = replace(make_scanned_photo(PhotoRef("b/copy.bmp", 1, 1), 2), forgotten=frozenset({f"{0:016x}"}))
     place = occurrences_on(photo)[1]
     marked = ForgottenFilter(small_library.root, [JournalFace.from_occurrence(place, confirmed=False)]).mark_or_defer(
         photo

@@ -31,7 +31,7 @@ def groups(library: Library) -> list[list[str]]:
 
 def test_all_caches_are_converted_without_opening_a_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.name(library.faces_in_group(1), COLLINS)
-    names, before, kept = list_names_on_photos(library), library.faces, groups(library)
+    names, before, groups_before = list_names_on_photos(library), library.faces, groups(library)
     monkeypatch.setattr("faceclust.scan.examine.PhotoExaminer.__init__", None)  # opening a model would fail
     result = library.scan(workers=0, precision="int8")
     assert (result.scanned, result.unchanged, result.converted) == (0, result.photos, 4) and result.notes == []
@@ -39,7 +39,11 @@ def test_all_caches_are_converted_without_opening_a_photo(library: Library, monk
     again = Library(library.root)
     assert np.array_equal(again.faces.face_ids, before.face_ids)
     assert np.abs(again.faces.embeddings - before.embeddings).max() < 0.02
-    assert again.cluster(full=True).clustering.params and groups(again) == kept and list_names_on_photos(again) == names
+    assert (
+        again.cluster(full=True).clustering.params
+        and groups(again) == groups_before
+        and list_names_on_photos(again) == names
+    )
     assert is_unchanged(library.root) is False  # of float16
     assert again.scan(workers=0).converted == 0 and precisions(library.root) == {"int8"}
 

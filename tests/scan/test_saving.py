@@ -20,7 +20,7 @@ from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
-from tests.store.test_store import INFO, scanned
+from tests.store.test_store import INFO, make_scanned_photo
 from tests.support.scan_builders import (
     compute_expected_rows,
     is_unchanged,
@@ -55,7 +55,7 @@ def test_saving_takes_a_limited_part_of_the_time(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(FolderCache, "update", update)
     folder, result, attempts = make_folder(tmp_path, 200), ScanResult(), 0
     for number, ref in enumerate(sorted(folder.pending)):
-        folder.add(ref, scanned(ref, 1, number))
+        folder.add(ref, make_scanned_photo(ref, 1, number))
         now[0] += 1.0
         if number % 5 == 4:
             folder.save(result, pytest.fail, force=False)

@@ -116,11 +116,11 @@ class Scans(RuleBasedStateMachine):
     def delete_folder(self, folder: str) -> None:
         shutil.rmtree(self.root / folder, ignore_errors=True)
 
-    @rule(folder=st.sampled_from(FOLDERS), how=st.sampled_from(["gone", "cut"]))
-    def lose_cache(self, folder: str, how: str) -> None:
+    @rule(folder=st.sampled_from(FOLDERS), damage=st.sampled_from(["deleted", "truncated"]))
+    def lose_cache(self, folder: str, damage: str) -> None:
         cache = self.root / folder / CACHE_NAME
         if cache.exists():
-            cache.unlink() if how == "gone" else os.truncate(cache, cache.stat().st_size // 2)
+            cache.unlink() if damage == "deleted" else os.truncate(cache, cache.stat().st_size // 2)
 
     # -- invariants ----------------------------------------------------------
 

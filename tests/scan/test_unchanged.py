@@ -197,13 +197,13 @@ def test_unreadable_photos_are_retried(small_library: Library, monkeypatch: pyte
 
     write_photo(small_library.root / "a/new.bmp", make_faceless_photo(9))
     write_photo(small_library.root / "b/no ending", make_faceless_photo(8))
-    for still in ({"new.bmp", "no ending"}, {"no ending"}, set()):
-        names = still
+    for unreadable in ({"new.bmp", "no ending"}, {"no ending"}, set()):
+        names = unreadable
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", refused)
             Library(small_library.root).scan(workers=0)
-        assert is_unchanged(small_library.root, "b") == ("no ending" not in still)
-        assert is_unchanged(small_library.root) == (not still)
+        assert is_unchanged(small_library.root, "b") == ("no ending" not in unreadable)
+        assert is_unchanged(small_library.root) == (not unreadable)
     assert read_cached_rows(small_library) == compute_expected_rows(small_library)
 
 

@@ -32,7 +32,7 @@ class UnpicklableError(Exception):
 
 
 class ScriptedWorker:
-    """Does what the task's text says. Files in its folder show how far tasks are."""
+    """Executes the text of a task; files in its folder show the progress of the tasks."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

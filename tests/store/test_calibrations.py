@@ -35,14 +35,14 @@ def test_editing_preserves_layout_line_endings_and_symlinks(tmp_path: Path) -> N
     save_calibration(inline, "dlib", CALIBRATION)
     assert read_calibration(inline, "dlib") == CALIBRATION and "other={threshold=1.2}" in inline.read_text()
     crlf = b"# mine\r\n[cluster]\r\nmin-size = 3 # three\r\n"
-    kept, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
-    kept.write_bytes(crlf)
-    link.symlink_to(kept)
+    target, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
+    target.write_bytes(crlf)
+    link.symlink_to(target)
     save_calibration(link, "dlib", CALIBRATION)
-    assert link.is_symlink() and kept.read_bytes().count(b"\n") == kept.read_bytes().count(b"\r\n")
+    assert link.is_symlink() and target.read_bytes().count(b"\n") == target.read_bytes().count(b"\r\n")
     assert read_calibration(link, "dlib") == CALIBRATION
     save_calibration(link, "dlib", None)
-    assert link.is_symlink() and kept.read_bytes() == crlf
+    assert link.is_symlink() and target.read_bytes() == crlf
 
 
 @given(st.floats(0.5, 1.6), st.floats(1e-6, 0.1), st.integers(1, 10**6), st.text("0123456789abcdef", min_size=1))

@@ -48,7 +48,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def remote_owner(**changes: object) -> LockOwner:
-    """A lock owner on another machine."""
+    """Return a lock owner on another machine."""
     return replace(
         LockOwner.current_process("scanning"), user="anna", host="nas", machine="another", pid=4711, **changes
     )  # type: ignore[arg-type]
@@ -58,8 +58,8 @@ def write_note(home: LibraryHome, owner: LockOwner, *, seconds_ago: float = 0) -
     home.create()
     path = home.home / "lock.owner"
     path.write_bytes(owner.encoded)
-    then = path.stat().st_mtime - seconds_ago
-    os.utime(path, (then, then))
+    written_at = path.stat().st_mtime - seconds_ago
+    os.utime(path, (written_at, written_at))
     return path
 
 

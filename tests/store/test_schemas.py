@@ -16,7 +16,7 @@ from faceclust.files.names import CACHE_NAME, cache_file_name, is_cache_file_nam
 from faceclust.store.folder_cache import is_unfinished_cache
 from faceclust.store.schema import SCHEMA_VERSION
 from faceclust.types import PhotoRef
-from tests.store.test_store import folder_cache, scanned
+from tests.store.test_store import make_folder_cache, make_scanned_photo
 from tests.support.sample_photos import COLLINS
 
 PACK = "arcface_x"
@@ -155,6 +155,8 @@ def test_cache_file_names() -> None:
 
 
 def test_min_face_round_trips(tmp_path: Path) -> None:
-    cache, known, unknown = folder_cache(tmp_path), PhotoRef("a.jpg", 1, 1), PhotoRef("b.jpg", 1, 1)
-    cache.update([], {known: replace(scanned(known, 2), min_face=20), unknown: scanned(unknown, 0)})
+    cache, known, unknown = make_folder_cache(tmp_path), PhotoRef("a.jpg", 1, 1), PhotoRef("b.jpg", 1, 1)
+    cache.update(
+        [], {known: replace(make_scanned_photo(known, 2), min_face=20), unknown: make_scanned_photo(unknown, 0)}
+    )
     assert cache.read()["min_face"].to_pylist() == [20, 20, None]

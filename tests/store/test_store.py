@@ -42,7 +42,7 @@ from faceclust.types import (
 INFO = CacheInfo("test", "test-fingerprint", dimension=4, radius=3.0)
 
 
-def scanned(ref: PhotoRef, faces: int, seed: int = 0) -> ScannedPhoto:
+def make_scanned_photo(ref: PhotoRef, faces: int, seed: int = 0) -> ScannedPhoto:
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(faces, 4))
     vectors *= 3 / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -60,7 +60,7 @@ def scanned(ref: PhotoRef, faces: int, seed: int = 0) -> ScannedPhoto:
     )
 
 
-def folder_cache(folder: Path) -> FolderCache:
+def make_folder_cache(folder: Path) -> FolderCache:
     return FolderCache(CachePaths(folder / CACHE_NAME, (), folder / "aside" / CACHE_NAME), INFO)
 
 
@@ -70,9 +70,11 @@ names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=[
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(names, st.integers(0, 4)), unique_by=lambda entry: entry[0], max_size=6))
 def test_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, photos: list[tuple[str, int]]) -> None:
-    cache = folder_cache(tmp_path_factory.mktemp("folder"))
+    cache = make_folder_cache(tmp_path_factory.mktemp("folder"))
     expected = {
-        PhotoRef(f"sub/{name}", 100 + i, 10**18 + i): scanned(PhotoRef(f"sub/{name}", 100 + i, 10**18 + i), faces, i)
+        PhotoRef(f"sub/{name}", 100 + i, 10**18 + i): make_scanned_photo(
+            PhotoRef(f"sub/{name}", 100 + i, 10**18 + i), faces, i
+        )
         for i, (name, faces) in enumerate(photos)
     }
     cache.update([], expected)
@@ -105,7 +107,9 @@ metadata = st.builds(Metadata, taken, texts, st.none() | st.integers(1, 8), degr
 def photos_with_forgotten(draw: st.DrawFn) -> list[ScannedPhoto]:
     photos = []
     for number, name in enumerate(draw(st.lists(names, unique=True, max_size=4))):
-        photo = scanned(PhotoRef(f"sub/{name}", draw(st.integers(0, 2**40)), number), draw(st.integers(0, 3)), number)
+        photo = make_scanned_photo(
+            PhotoRef(f"sub/{name}", draw(st.integers(0, 2**40)), number), draw(st.integers(0, 3)), number
+        )
         forgotten = draw(st.sets(st.sampled_from(photo.face_ids))) if photo.face_ids else ()
         smallest = draw(st.none() | st.integers(10, 30_000))
         changes = {"metadata": draw(metadata), "min_face": smallest, "forgotten": frozenset(forgotten)}
@@ -118,7 +122,7 @@ def photos_with_forgotten(draw: st.DrawFn) -> list[ScannedPhoto]:
 def test_photos_round_trip(
     tmp_path_factory: pytest.TempPathFactory, photos: list[ScannedPhoto], data: st.DataObject
 ) -> None:
-    cache = folder_cache(tmp_path_factory.mktemp("folder"))
+    cache = make_folder_cache(tmp_path_factory.mktemp("folder"))
     skipped = SkippedPhoto(PhotoRef("sub/\u2603", 1, 1), SkipReason.EMPTY, "no bytes")
     cache.update([], {skipped.ref: skipped} | {photo.ref: photo for photo in photos})
     back = {photo.ref.name: photo for photo in cache.photos()}
@@ -133,10 +137,10 @@ def test_photos_round_trip(
         for name in ("boxes", "scores"):
             np.testing.assert_array_equal(getattr(found, name), getattr(photo, name))
         for face, face_id in enumerate(photo.face_ids):
-            kept = face_id not in photo.forgotten
-            np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * kept)
-            assert found.quality[face] == photo.quality[face] * kept
-            np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * kept, atol=2e-3)
+            is_kept = face_id not in photo.forgotten
+            np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * is_kept)
+            assert found.quality[face] == photo.quality[face] * is_kept
+            np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * is_kept, atol=2e-3)
         # Stored again, as for a copy, the rows are identical to the last bit.
         again = photos_to_table([replace(found, ref=photo.ref)], INFO).to_pylist()
         assert again == [row for row in cache.read().to_pylist() if row["photo"] == photo.ref.name]
@@ -145,12 +149,19 @@ def test_photos_round_trip(
 
 
 def test_update_keeps_replaces_and_removes_photos(tmp_path: Path) -> None:
-    cache = folder_cache(tmp_path)
+    cache = make_folder_cache(tmp_path)
     a, b, c = (PhotoRef(name, 1, 1) for name in ("a.jpg", "b.jpg", "c.jpg"))
-    cache.update([], {a: scanned(a, 2, 1), b: scanned(b, 1, 2), c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes")})
+    cache.update(
+        [],
+        {
+            a: make_scanned_photo(a, 2, 1),
+            b: make_scanned_photo(b, 1, 2),
+            c: SkippedPhoto(c, SkipReason.EMPTY, "no bytes"),
+        },
+    )
     assert cache.index()["c.jpg"] == CachedPhoto(1, 1, None, SkipReason.EMPTY.value, None, None, None)
     changed = PhotoRef("b.jpg", 2, 2)
-    cache.update([a], {changed: scanned(changed, 0, 3)})
+    cache.update([a], {changed: make_scanned_photo(changed, 0, 3)})
     assert {name: row[:3] for name, row in cache.index().items()} == {
         "a.jpg": (1, 1, f"{1:032x}"),
         "b.jpg": (2, 2, f"{3:032x}"),
@@ -161,10 +172,10 @@ def test_update_keeps_replaces_and_removes_photos(tmp_path: Path) -> None:
 
 
 def test_rows_do_not_depend_on_the_order_of_photos(tmp_path: Path) -> None:
-    photos = [scanned(PhotoRef(f"{i}.jpg", 1, 1), i % 3, i) for i in range(7)]
+    photos = [make_scanned_photo(PhotoRef(f"{i}.jpg", 1, 1), i % 3, i) for i in range(7)]
     contents = set()
     for number, order in enumerate((photos, photos[::-1])):
-        cache = folder_cache(tmp_path / str(number))
+        cache = make_folder_cache(tmp_path / str(number))
         for photo in order:
             cache.update([p.ref for p in photos], {photo.ref: photo})
         contents.add(repr(cache.read().to_pylist()))
@@ -184,8 +195,8 @@ def test_skipped_photos_are_rows_with_reasons(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["truncate", "text", "other pack", "empty", "one byte"])
 def test_an_unusable_cache_is_reported_and_can_be_set_aside(tmp_path: Path, damage: str) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
-    cache = folder_cache(tmp_path)
-    cache.update([], {ref: scanned(ref, 1)})
+    cache = make_folder_cache(tmp_path)
+    cache.update([], {ref: make_scanned_photo(ref, 1)})
     content = cache.paths.write_path.read_bytes()
     if damage == "other pack":
         cache = FolderCache(cache.paths, CacheInfo("other", "another-fingerprint", 4, 3.0))
@@ -210,8 +221,8 @@ def test_an_unusable_cache_is_reported_and_can_be_set_aside(tmp_path: Path, dama
 )  # fmt: skip
 def test_a_cache_with_invalid_metadata_is_unusable(tmp_path: Path, notes: dict[str, object] | None) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
-    cache = folder_cache(tmp_path)
-    cache.update([], {ref: scanned(ref, 1)})
+    cache = make_folder_cache(tmp_path)
+    cache.update([], {ref: make_scanned_photo(ref, 1)})
     rows = pq.read_table(cache.paths.write_path)
     valid = json.loads(rows.schema.metadata[b"faceclust"])
     changed = valid | notes if isinstance(notes, dict) else notes
@@ -223,9 +234,9 @@ def test_a_cache_with_invalid_metadata_is_unusable(tmp_path: Path, notes: dict[s
 
 def test_a_cache_with_another_dimension_is_unusable(tmp_path: Path) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
-    longer = FolderCache(folder_cache(tmp_path).paths, replace(INFO, dimension=8))
-    longer.update([], {ref: replace(scanned(ref, 1), embeddings=np.ones((1, 8), np.float32))})
-    for cache in (folder_cache(tmp_path), FolderCache(longer.paths, replace(INFO, precision="float32"))):
+    longer = FolderCache(make_folder_cache(tmp_path).paths, replace(INFO, dimension=8))
+    longer.update([], {ref: replace(make_scanned_photo(ref, 1), embeddings=np.ones((1, 8), np.float32))})
+    for cache in (make_folder_cache(tmp_path), FolderCache(longer.paths, replace(INFO, precision="float32"))):
         with pytest.raises(UnusableCacheError, match="its embeddings have dimension 8, those of test 4"):
             cache.read()
 
@@ -234,7 +245,9 @@ def test_other_programs_read_the_cache(tmp_path: Path) -> None:
     for folder in ("2019", "2020"):
         (tmp_path / folder).mkdir()
         refs = [PhotoRef(f"{folder}/{name}.jpg", 1, 1) for name in "ab"]
-        folder_cache(tmp_path / folder).update([], {ref: scanned(ref, 2, i) for i, ref in enumerate(refs)})
+        make_folder_cache(tmp_path / folder).update(
+            [], {ref: make_scanned_photo(ref, 2, i) for i, ref in enumerate(refs)}
+        )
     pattern = f"{tmp_path}/**/{CACHE_NAME}"
     rows = duckdb.sql(f"SELECT photo, face_id, embedding, taken_at FROM '{pattern}' ORDER BY ALL").fetchall()
     assert len(rows) == 8 and len(rows[0][2]) == 4
@@ -277,22 +290,22 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("umask", [0, 0o777], ids=oct)
 def test_files_of_a_library_are_private(tmp_path: Path, umask: int) -> None:
-    seen: set[int] = set()
+    modes: set[int] = set()
 
     def write(stream: BinaryIO) -> None:
         stream.write(b"x")
-        seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.glob("*.tmp"))
+        modes.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.glob("*.tmp"))
 
     before = os.umask(umask)
     try:
         home = LibraryHome(tmp_path)
         with home.lock():
             atomic.write_private_atomically(home.clusters, write)
-            seen.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
+            modes.update(stat.S_IMODE(path.stat().st_mode) for path in home.home.iterdir())
         deep = atomic.make_private_folder(tmp_path / "a" / "b" / "c")
     finally:
         os.umask(before)
-    assert seen == {0o600}
+    assert modes == {0o600}
     for folder in (home.home, deep, deep.parent, deep.parent.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
@@ -331,17 +344,17 @@ def test_a_read_only_library_has_its_files_elsewhere(tmp_path: Path, monkeypatch
     assert not home.home.is_relative_to(tmp_path / "photos")
     cache = FolderCache(home.cache_paths("2019"), INFO)
     ref = PhotoRef("2019/a.jpg", 1, 1)
-    cache.update([], {ref: scanned(ref, 1)})
+    cache.update([], {ref: make_scanned_photo(ref, 1)})
     assert home.cached_folders() == ["2019"]
     assert not list((tmp_path / "photos").rglob("*.parquet"))
 
 
-def versions_of(*photos: str) -> list[list[str]]:
+def group_versions(*photos: str) -> list[list[str]]:
     """Group photos by the version key of their names."""
     folders: dict[str, list[ScannedPhoto]] = {}
     for number, photo in enumerate(photos):
         ref = PhotoRef(photo, 1, 1)
-        folders.setdefault(ref.folder, []).append(scanned(ref, 1, seed=number))
+        folders.setdefault(ref.folder, []).append(make_scanned_photo(ref, 1, seed=number))
     table = LibraryTable.from_folders([(folder, photos_to_table(rows, INFO)) for folder, rows in folders.items()], INFO)
     faces = table.face_table()
     found: dict[int, list[str]] = {}
@@ -366,10 +379,10 @@ def versions_of(*photos: str) -> list[list[str]]:
     ],
 )
 def test_versions_of_one_shot_share_a_base_name(other: str) -> None:
-    assert versions_of("a/IMG_1234.JPG", other) == [sorted(["a/IMG_1234.JPG", other])]
+    assert group_versions("a/IMG_1234.JPG", other) == [sorted(["a/IMG_1234.JPG", other])]
 
 
 def test_similar_names_of_different_shots() -> None:
     photos = ["a/IMG_1234.JPG", "b/IMG_1234.JPG", "a/IMG_12345.JPG", "a/IMG_E12.JPG", "a/IMG_12.JPG", "a/credit.jpg"]
     photos += ["a/cr.jpg", "a/E1234.JPG", "a/1234.JPG", "a/XIMG_E1234.JPG"]
-    assert versions_of(*photos) == sorted([photo] for photo in photos)
+    assert group_versions(*photos) == sorted([photo] for photo in photos)

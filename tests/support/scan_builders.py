@@ -112,5 +112,5 @@ def hash_photos(root: Path) -> set[str]:
 
 
 def is_unchanged(root: Path, *starts: str) -> bool:
-    """Whether a scan of these folders would find nothing to do."""
+    """Return whether a scan of these folders would find nothing to do."""
     return count_unchanged_photos(LibraryHome(root), starts or [""]) is not None

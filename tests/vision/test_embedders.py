@@ -54,7 +54,7 @@ def quarter_means(chips: np.ndarray, colour: str, mean: Any, scale: Any) -> np.n
     ("colour", "mean", "scale"),
     [("rgb", 127.5, 127.5), ("bgr", 0.0, 1.0), ("bgr", (104.0, 117.0, 123.0), (57.0, 58.0, 60.0))],
 )
-def test_chips_are_normalised_as_the_manifest_says(
+def test_chips_are_normalised_as_in_the_manifest(
     tmp_path: Path, layout: str, batch: object, colour: str, mean: Any, scale: Any
 ) -> None:
     path = tiny_models.write_embedder(tmp_path / "own.onnx", layout=layout, batch=batch)

@@ -35,7 +35,7 @@ def analyser() -> FaceAnalyser:
     return FaceAnalyser(load_pack("dlib"))
 
 
-def quality_of(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
+def measure_quality(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
     """Return the quality of the face with the highest score, 0 if no face is found."""
     found = analyser.detect(pixels)
     ((faces, _, quality, _),) = analyser.embed([found], [analyser.align(pixels, found)])
@@ -62,7 +62,10 @@ def small_portrait(person: str) -> np.ndarray:
 )
 def test_quality_falls_with_degradation(analyser: FaceAnalyser, person: str, treatments: Sequence) -> None:
     pixels = small_portrait(person)
-    qualities = [quality_of(analyser, pixels), *(quality_of(analyser, treatment(pixels)) for treatment in treatments)]
+    qualities = [
+        measure_quality(analyser, pixels),
+        *(measure_quality(analyser, treatment(pixels)) for treatment in treatments),
+    ]
     assert qualities[0] > 0.85
     assert qualities == sorted(qualities, reverse=True) and qualities[-1] < qualities[0] - 0.02, qualities
 
@@ -71,12 +74,12 @@ def test_quality_falls_with_degradation(analyser: FaceAnalyser, person: str, tre
 def test_occlusion_lowers_quality(analyser: FaceAnalyser, person: str) -> None:
     pixels = small_portrait(person)
     found = analyser.detect(pixels)
-    undamaged = quality_of(analyser, pixels)
+    undamaged = measure_quality(analyser, pixels)
     middle = found.landmarks[found.scores.argmax(), 2]
     width, height = pixels.shape[1], pixels.shape[0]
-    assert quality_of(analyser, LeftOcclusion(float(middle[0]) / width)(pixels)) < undamaged - 0.05
+    assert measure_quality(analyser, LeftOcclusion(float(middle[0]) / width)(pixels)) < undamaged - 0.05
     below = float(found.landmarks[found.scores.argmax(), 3:, 1].max()) / height + 0.05
-    assert quality_of(analyser, BandOcclusion(0.15, below)(pixels)) < undamaged - 0.05
+    assert measure_quality(analyser, BandOcclusion(0.15, below)(pixels)) < undamaged - 0.05
 
 
 def test_quality_does_not_depend_on_the_other_faces(analyser: FaceAnalyser) -> None:
@@ -89,7 +92,7 @@ def test_quality_does_not_depend_on_the_other_faces(analyser: FaceAnalyser) -> N
         np.testing.assert_allclose(analyser.embed([one], [cut])[0][2], quality, atol=1e-3)
 
 
-def faces(landmarks: np.ndarray, scores: float = 0.99) -> Detections:
+def make_detections(landmarks: np.ndarray, scores: float = 0.99) -> Detections:
     n = len(landmarks)
     return Detections(np.zeros((n, 4), np.float32), np.full(n, scores, np.float32), landmarks.astype(np.float32))
 
@@ -104,7 +107,7 @@ def measure_factors(
     n = len(chips)
     landmarks = np.tile(SPEC.template, (n, 1, 1)) if landmarks is None else landmarks
     return measure_quality_factors(
-        faces(landmarks, score), np.full(n, scale), chips, np.full(n, asymmetry, np.float32), SPEC
+        make_detections(landmarks, score), np.full(n, scale), chips, np.full(n, asymmetry, np.float32), SPEC
     )
 
 
@@ -183,7 +186,7 @@ def test_quality_is_always_between_0_and_1(
     mirror: bool,
 ) -> None:
     spec = replace(SPEC, norm=norm_range, mirror=mirror)
-    found, one = faces(landmarks, score), np.float32([asymmetry])
+    found, one = make_detections(landmarks, score), np.float32([asymmetry])
     for field in fields(QualityFactors):
         assert np.isfinite(
             getattr(measure_quality_factors(found, np.array([scale]), chip[None], one, spec), field.name)
@@ -195,14 +198,14 @@ def test_quality_is_always_between_0_and_1(
 def test_no_faces_have_empty_quality() -> None:
     nothing = np.empty(0, np.float32)
     chips = np.empty((0, 150, 150, 3), np.uint8)
-    assert face_quality(faces(np.empty((0, 5, 2))), np.empty(0), chips, nothing, nothing, SPEC).shape == (0,)
+    assert face_quality(make_detections(np.empty((0, 5, 2))), np.empty(0), chips, nothing, nothing, SPEC).shape == (0,)
     with pytest.raises(ValueError, match="chips"):
-        face_quality(faces(SPEC.template[None]), np.ones(1), chips, nothing, nothing, SPEC)
+        face_quality(make_detections(SPEC.template[None]), np.ones(1), chips, nothing, nothing, SPEC)
 
 
 def test_a_norm_that_indicates_quality_counts() -> None:
     spec = replace(SPEC, norm=(10.0, 110.0), mirror=False)
-    three = faces(np.tile(SPEC.template, (4, 1, 1)))
+    three = make_detections(np.tile(SPEC.template, (4, 1, 1)))
     chips, zeros = np.repeat(GREY, 4, axis=0), np.zeros(4, np.float32)
     found = face_quality(three, np.ones(4), chips, zeros, np.float32([5, 35, 110, 500]), spec)
     plain = face_quality(three, np.ones(4), chips, zeros, np.ones(4, np.float32), replace(spec, norm=None))

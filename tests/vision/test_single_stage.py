@@ -37,7 +37,7 @@ def pack_with(folder: Path, kind: str, **settings: Any) -> Pack:
 
 
 def black_with_red_cells(size: tuple[int, int], *cells: tuple[int, int, int]) -> np.ndarray:
-    """A black picture of `size` (width, height) with red cells, given as (stride, column, row)."""
+    """Return a black picture of `size` (width, height) with red cells, given as (stride, column, row)."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     for grid, column, row in cells:
         pixels[row * grid : (row + 1) * grid, column * grid : (column + 1) * grid, 0] = 255
@@ -66,10 +66,10 @@ def overlap(a: list[float], b: list[float]) -> float:
 Found = list[tuple[float, list[float], list[float]]]
 
 
-def suppress(found: Found, most: float) -> Found:
+def suppress(found: Found, max_overlap: float) -> Found:
     kept: Found = []
     for one in sorted(found, key=lambda one: -one[0]):
-        if all(overlap(one[1], other[1]) <= most for other in kept):
+        if all(overlap(one[1], other[1]) <= max_overlap for other in kept):
             kept.append(one)
     return kept
 
@@ -91,8 +91,8 @@ def decode_retinaface_cell_by_cell(pixels: np.ndarray, *, softmaxed: bool) -> Fo
     height, width = (32 * math.ceil(side / 32) for side in pixels.shape[:2])
     found = []
     for grid, column, row, colour in iter_cells(pixels):
-        sure = (colour[2] - 104) / 100  # the first channel is blue
-        score = sure if softmaxed else 1 / (1 + math.exp(-sure))
+        probability = (colour[2] - 104) / 100  # the first channel is blue
+        score = probability if softmaxed else 1 / (1 + math.exp(-probability))
         for side in {8: (16, 32), 16: (64, 128), 32: (256, 512)}[grid]:
             if score <= 0.6:
                 continue

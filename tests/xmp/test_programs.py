@@ -39,15 +39,17 @@ def oriented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 
 @pytest.fixture(scope="module")
-def measured(oriented: Library) -> SidecarErrors:
+def sidecar_errors(oriented: Library) -> SidecarErrors:
     return SidecarErrors(find_program("exiftool"), oriented)
 
 
 @pytest.mark.parametrize(("ending", "orientation"), [*ALL, *(("dng", way) for way in RAW_ORIENTATIONS)])
-def test_exiftool_reads_every_face_at_its_position(measured: SidecarErrors, ending: str, orientation: int) -> None:
+def test_exiftool_reads_every_face_at_its_position(
+    sidecar_errors: SidecarErrors, ending: str, orientation: int
+) -> None:
     photo = f"{ending}-{orientation}.{ending}"
     for scheme in ("mwg", "mp"):
-        errors = measured.measure(photo, scheme)
+        errors = sidecar_errors.measure(photo, scheme)
         assert errors.keys() == {COLLINS, HOPPER}
         assert max(errors.values()) <= 1
 

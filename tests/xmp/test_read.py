@@ -105,12 +105,12 @@ def test_invalid_packets_are_refused(data: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_packets_are_read_or_refused(data: st.DataObject) -> None:
-    made = bytearray(data.draw(st.sampled_from([DIGIKAM, LIGHTROOM, PICASA, WINDOWS])))
-    for at in data.draw(st.lists(st.integers(0, len(made) - 1), max_size=4)):
-        made[at] = data.draw(st.integers(0, 255))
-    del made[data.draw(st.integers(0, len(made))) :]
+    packet = bytearray(data.draw(st.sampled_from([DIGIKAM, LIGHTROOM, PICASA, WINDOWS])))
+    for position in data.draw(st.lists(st.integers(0, len(packet) - 1), max_size=4)):
+        packet[position] = data.draw(st.integers(0, 255))
+    del packet[data.draw(st.integers(0, len(packet))) :]
     try:
-        faces = read_packet(bytes(made))
+        faces = read_packet(bytes(packet))
     except BadPacketError:
         return
     for region in faces.regions:

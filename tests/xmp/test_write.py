@@ -29,11 +29,11 @@ NOBODY = NamedBox((0.4, 0.6, 0.5, 0.7))
 LISTS = ("digiKam:TagsList", "lr:hierarchicalSubject", "dc:subject", "Iptc4xmpExt:PersonInImage")
 
 
-def names(data: bytes, scheme: int) -> list[str | None]:
+def read_names(data: bytes, scheme: int) -> list[str | None]:
     return [found.name for found in read_regions(parse_packet(data).getroot(), SCHEMES[scheme])]
 
 
-def listed(data: bytes, name: str) -> list[str]:
+def read_list(data: bytes, name: str) -> list[str]:
     return [
         text_of(item) for found in property_elements(parse_packet(data).getroot(), name) for item in array_items(found)
     ]
@@ -42,8 +42,8 @@ def listed(data: bytes, name: str) -> list[str]:
 def test_a_new_sidecar_has_regions_of_both_schemes_and_all_keywords() -> None:
     data = merge_faces(None, [BEN, ANNA, NOBODY], SIZE).data
     for scheme in (0, 1):
-        assert names(data, scheme) == ["Anna", None, "Ben"]
-    assert [listed(data, name) for name in LISTS] == [
+        assert read_names(data, scheme) == ["Anna", None, "Ben"]
+    assert [read_list(data, name) for name in LISTS] == [
         ["People/Anna", "People/Ben"],
         ["People|Anna", "People|Ben"],
         ["Anna", "Ben"],
@@ -81,18 +81,18 @@ def test_boxes_round_trip_to_the_pixel(
 @given(st.text(min_size=1, max_size=20))
 def test_any_name_round_trips(name: str) -> None:
     data = merge_faces(None, [NamedBox(ANNA.box, name)], SIZE).data
-    written_name = names(data, 0)[0] or ""
+    written_name = read_names(data, 0)[0] or ""
     assert set(written_name) <= set(name) | {" "}
     if name.isprintable():
-        assert written_name == name.strip() and (not written_name or listed(data, "dc:subject") == [written_name])
+        assert written_name == name.strip() and (not written_name or read_list(data, "dc:subject") == [written_name])
     assert merge_faces(data, [NamedBox(ANNA.box, name)], SIZE).data == data
 
 
 def test_separators_in_a_name_are_replaced_in_keyword_paths() -> None:
     data = merge_faces(None, [NamedBox(ANNA.box, "Anna/Maria|B.")], SIZE).data
-    assert listed(data, "digiKam:TagsList") == ["People/Anna-Maria-B."]
-    assert listed(data, "lr:hierarchicalSubject") == ["People|Anna-Maria-B."]
-    assert names(data, 0) == listed(data, "dc:subject") == ["Anna/Maria|B."]
+    assert read_list(data, "digiKam:TagsList") == ["People/Anna-Maria-B."]
+    assert read_list(data, "lr:hierarchicalSubject") == ["People|Anna-Maria-B."]
+    assert read_names(data, 0) == read_list(data, "dc:subject") == ["Anna/Maria|B."]
 
 
 # -- Existing packets ----------------------------------------------------------
@@ -136,9 +136,9 @@ def test_removing_our_data_restores_the_original_bytes(old: str, encoding: str) 
     before = ENCODINGS[encoding](OLD[old])
     merged = merge_faces(before, [ANNA, BEN], SIZE)
     assert merged.conflicts == ()
-    assert {"Anna", "Ben"} <= set(names(merged.data, 0)) & set(names(merged.data, 1))
+    assert {"Anna", "Ben"} <= set(read_names(merged.data, 0)) & set(read_names(merged.data, 1))
     for name in LISTS:
-        assert {text.rpartition("/")[2].rpartition("|")[2] for text in listed(merged.data, name)} >= {"Anna", "Ben"}
+        assert {text.rpartition("/")[2].rpartition("|")[2] for text in read_list(merged.data, name)} >= {"Anna", "Ben"}
     assert merge_faces(merged.data, [ANNA, BEN], SIZE).data == merged.data  # idempotent
     assert merge_faces(merged.data, [], SIZE).data == before
     assert strip_own_data(merged.data) is not None
@@ -148,36 +148,36 @@ def test_removing_our_data_restores_the_original_bytes(old: str, encoding: str) 
 
 def test_foreign_keywords_are_neither_duplicated_nor_removed() -> None:
     data = merge_faces(OLD["keywords"].encode(), [ANNA], SIZE).data
-    assert listed(data, "dc:subject") == ["holiday", "Anna"]
-    assert listed(data, "digiKam:TagsList") == ["Places/Rome", "People/Anna"]
+    assert read_list(data, "dc:subject") == ["holiday", "Anna"]
+    assert read_list(data, "digiKam:TagsList") == ["Places/Rome", "People/Anna"]
     renamed = merge_faces(data, [NamedBox(ANNA.box, "Anne")], SIZE).data
-    assert listed(renamed, "dc:subject") == ["holiday", "Anna", "Anne"]  # "Anna" was not ours
-    assert listed(renamed, "digiKam:TagsList") == ["Places/Rome", "People/Anne"]
+    assert read_list(renamed, "dc:subject") == ["holiday", "Anna", "Anne"]  # "Anna" was not ours
+    assert read_list(renamed, "digiKam:TagsList") == ["Places/Rome", "People/Anne"]
 
 
 def test_foreign_keywords_that_ours_would_hide_are_repeated() -> None:
     flat = build_sidecar(build_array("dc:subject", "holiday", "by/the sea", "Anna", "People")).encode()
     data = merge_faces(flat, [ANNA], SIZE).data
-    assert listed(data, "digiKam:TagsList") == ["holiday", "by-the sea", "People/Anna"]
-    assert listed(data, "lr:hierarchicalSubject") == ["holiday", "by-the sea", "People|Anna"]
+    assert read_list(data, "digiKam:TagsList") == ["holiday", "by-the sea", "People/Anna"]
+    assert read_list(data, "lr:hierarchicalSubject") == ["holiday", "by-the sea", "People|Anna"]
     less = data.replace(b"<rdf:li>holiday</rdf:li>", b"", 1)  # another program removes the flat keyword
-    assert listed(merge_faces(less, [ANNA], SIZE).data, "digiKam:TagsList") == ["by-the sea", "People/Anna"]
+    assert read_list(merge_faces(less, [ANNA], SIZE).data, "digiKam:TagsList") == ["by-the sea", "People/Anna"]
     deep = build_sidecar(
         build_array("lr:hierarchicalSubject", "Places|Rome"), build_array("dc:subject", "Rome", "Places", "red")
     ).encode()
     data = merge_faces(deep, [ANNA], SIZE).data
-    assert listed(data, "digiKam:TagsList") == ["Places/Rome", "red", "People/Anna"]
-    assert listed(data, "lr:hierarchicalSubject") == ["Places|Rome", "People|Anna"]
+    assert read_list(data, "digiKam:TagsList") == ["Places/Rome", "red", "People/Anna"]
+    assert read_list(data, "lr:hierarchicalSubject") == ["Places|Rome", "People|Anna"]
     assert merge_faces(data, [ANNA], SIZE).data == data and merge_faces(data, [], SIZE).data == deep
 
 
 def test_renaming_a_person_and_removing_a_face() -> None:
     data = merge_faces(None, [ANNA, BEN], SIZE).data
     renamed = merge_faces(data, [NamedBox(ANNA.box, "Anne"), BEN], SIZE)
-    assert sorted(names(renamed.data, 0)) == sorted(names(renamed.data, 1)) == ["Anne", "Ben"]
+    assert sorted(read_names(renamed.data, 0)) == sorted(read_names(renamed.data, 1)) == ["Anne", "Ben"]
     assert renamed.conflicts == ()
     less = merge_faces(renamed.data, [BEN], SIZE).data
-    assert names(less, 0) == names(less, 1) == listed(less, "dc:subject") == ["Ben"]
+    assert read_names(less, 0) == read_names(less, 1) == read_list(less, "dc:subject") == ["Ben"]
     assert b"Ann" not in less
 
 
@@ -186,14 +186,14 @@ def test_our_regions_are_recognised_after_another_program_rounds_them() -> None:
     shifted = data.replace(b'x="0.200000"', b'x="0.2013"').replace(b'="0.100000, 0.2', b'="0.1013, 0.2')
     assert shifted.count(b"13") == 2
     renamed = merge_faces(shifted, [NamedBox(ANNA.box, "Anne")], SIZE)
-    assert names(renamed.data, 0) == names(renamed.data, 1) == ["Anne"]
+    assert read_names(renamed.data, 0) == read_names(renamed.data, 1) == ["Anne"]
     assert b'x="0.200000"' in merge_faces(shifted, [ANNA], SIZE).data
 
 
 def test_foreign_regions_are_kept_and_not_duplicated() -> None:
     theirs = build_sidecar(build_mwg_regions(build_region("anna ", 0.21, 0.34, 0.19, 0.3), PET))
     data = merge_faces(theirs.encode(), [ANNA], SIZE).data
-    assert names(data, 0) == ["anna", "Rex"] and names(data, 1) == ["Anna"]
+    assert read_names(data, 0) == ["anna", "Rex"] and read_names(data, 1) == ["Anna"]
     assert merge_faces(data, [], SIZE).data == theirs.encode()
 
 
@@ -201,15 +201,15 @@ def test_a_foreign_name_is_kept_and_reported_as_a_conflict() -> None:
     theirs = build_sidecar(build_mwg_regions(build_region("Carla", 0.21, 0.34, 0.19, 0.3)))
     merged = merge_faces(theirs.encode(), [ANNA, BEN], SIZE)
     assert merged.conflicts == (("Anna", "Carla"),)
-    assert names(merged.data, 0) == ["Carla", "Ben"] and listed(merged.data, "dc:subject") == ["Ben"]
+    assert read_names(merged.data, 0) == ["Carla", "Ben"] and read_list(merged.data, "dc:subject") == ["Ben"]
 
 
 def test_unnamed_regions_and_other_kinds_are_no_conflict() -> None:
     theirs = build_sidecar(
         build_mwg_regions(build_region("", 0.2, 0.35, 0.2, 0.3), build_region("Anna", 0.2, 0.35, 0.2, 0.3, "Focus"))
     )
-    assert names(merge_faces(theirs.encode(), [ANNA], SIZE).data, 0) == [None, "Anna", "Anna"]
-    assert names(merge_faces(theirs.encode(), [NamedBox(ANNA.box)], SIZE).data, 0) == [None, "Anna"]
+    assert read_names(merge_faces(theirs.encode(), [ANNA], SIZE).data, 0) == [None, "Anna", "Anna"]
+    assert read_names(merge_faces(theirs.encode(), [NamedBox(ANNA.box)], SIZE).data, 0) == [None, "Anna"]
 
 
 def test_regions_in_all_equivalent_notations() -> None:
@@ -230,7 +230,7 @@ def test_regions_in_all_equivalent_notations() -> None:
     )
     nested = nested.replace("</mwg-rs:Regions>", "</rdf:Description></mwg-rs:Regions>")
     merged = merge_faces(build_sidecar(nested).encode(), [BEN], SIZE)
-    assert names(merged.data, 0) == ["Carla", "Ben"]
+    assert read_names(merged.data, 0) == ["Carla", "Ben"]
     rectangle = "MPReg:Rectangle='0.1, 0.2, 0.2, 0.3'"
     for item in (
         f"<rdf:li MPReg:PersonDisplayName='Carla' {rectangle}/>",
@@ -250,8 +250,8 @@ def test_keywords_outside_a_list_become_a_list() -> None:
         build_sidecar("  <dc:subject rdf:parseType='Resource'><rdf:value>holiday</rdf:value></dc:subject>"),
     ):
         data = merge_faces(old.encode(), [ANNA], SIZE).data
-        assert listed(data, "dc:subject") == ["holiday", "Anna"]
-        assert listed(merge_faces(data, [], SIZE).data, "dc:subject") == ["holiday"]
+        assert read_list(data, "dc:subject") == ["holiday", "Anna"]
+        assert read_list(merge_faces(data, [], SIZE).data, "dc:subject") == ["holiday"]
 
 
 def test_empty_lists_and_missing_sizes_are_filled() -> None:
@@ -260,10 +260,10 @@ def test_empty_lists_and_missing_sizes_are_filled() -> None:
         "<dc:subject><rdf:Bag/></dc:subject>",
     )
     data = merge_faces(old.encode(), [ANNA], SIZE).data
-    assert names(data, 0) == listed(data, "dc:subject") == ["Anna"]
+    assert read_names(data, 0) == read_list(data, "dc:subject") == ["Anna"]
     assert b'stDim:w="4000" stDim:h="3000"' in data
     bare = build_sidecar(build_mwg_regions(size=None).replace("<rdf:Bag>\n    </rdf:Bag>", ""))
-    assert names(merge_faces(bare.encode(), [ANNA], SIZE).data, 0) == ["Anna"]
+    assert read_names(merge_faces(bare.encode(), [ANNA], SIZE).data, 0) == ["Anna"]
 
 
 def test_regions_of_a_picture_with_another_aspect_ratio_are_left_alone() -> None:
@@ -324,8 +324,10 @@ def test_damaged_packets_are_refused_or_merged_idempotently() -> None:
     merged = 0
     for _ in range(1500):
         data = bytearray(rng.choice(seeds))
-        at, other = rng.randrange(len(data)), rng.randrange(len(data))
-        data[at : at + rng.choice((0, 0, 1, 2, 60))] = rng.choice((b"", rng.choice(pieces), data[other : other + 80]))
+        position, other = rng.randrange(len(data)), rng.randrange(len(data))
+        data[position : position + rng.choice((0, 0, 1, 2, 60))] = rng.choice(
+            (b"", rng.choice(pieces), data[other : other + 80])
+        )
         try:
             once = merge_faces(bytes(data), [ANNA, BEN], SIZE).data
         except BadPacketError:
@@ -358,7 +360,7 @@ def test_an_attribute_lookalike_inside_a_value_is_kept() -> None:
     data = build_sidecar(CLUTTER, attributes=f" {label} dc:subject = 'cat'  xmp:Rating='1'").encode()
     merged = merge_faces(data, [ANNA], SIZE).data
     assert label.encode() in merged and b"xmp:Rating='1'" in merged
-    assert listed(merged, "dc:subject") == ["cat", "Anna"] and b"subject = " not in merged
+    assert read_list(merged, "dc:subject") == ["cat", "Anna"] and b"subject = " not in merged
 
 
 def test_much_white_space_between_attributes_is_fast() -> None:
@@ -426,7 +428,7 @@ def test_export_recognises_all_regions_that_import_reads(theirs: str) -> None:
 def test_regions_in_pixels_without_dimensions_get_none() -> None:
     data = build_sidecar(build_mwg_regions(IN_PIXELS, size=None)).encode()
     merged = merge_faces(data, [BEN], SIZE).data
-    assert names(merged, 0) == ["Zed", "Ben"] and b"AppliedToDimensions" not in merged
+    assert read_names(merged, 0) == ["Zed", "Ben"] and b"AppliedToDimensions" not in merged
     assert merge_faces(merged, [BEN], SIZE).data == merged
 
 
@@ -436,5 +438,5 @@ def test_regions_in_pixels_without_dimensions_get_none() -> None:
 def test_an_empty_structure_is_filled_in_one_step(inside: str) -> None:
     data = build_sidecar(f"<mwg-rs:Regions{inside}</mwg-rs:Regions>").encode()
     merged = merge_faces(data, [ANNA], SIZE).data
-    assert names(merged, 0) == ["Anna"] and merged.count(b"AppliedToDimensions") == 1
+    assert read_names(merged, 0) == ["Anna"] and merged.count(b"AppliedToDimensions") == 1
     assert merge_faces(merged, [ANNA], SIZE).data == merged

@@ -13,7 +13,7 @@ PERSONS = np.repeat(np.arange(PEOPLE), FACES)
 CUTS = [0.9, 1.0, 1.1, 1.2, 1.3, 1.4]
 
 
-def cuts(split_until: float, mixed_from: float, people: int = 10) -> dict[float, JoinedPairs]:
+def make_cuts(split_until: float, mixed_from: float, people: int = 10) -> dict[float, JoinedPairs]:
     """Below `split_until` some people are split in two; from `mixed_from` some pairs of people are mixed."""
     joins = {}
     for cut in CUTS:
@@ -28,29 +28,29 @@ def cuts(split_until: float, mixed_from: float, people: int = 10) -> dict[float,
 
 
 def test_default_stays_if_all_thresholds_are_supported() -> None:
-    found = choose_threshold(cuts(0, 9), 0.001, 1.1)
+    found = choose_threshold(make_cuts(0, 9), 0.001, 1.1)
     assert (found.threshold, found.lowest, found.highest, found.kept) == (1.1, 0.9, 1.4, True)
     assert found.wrong == found.held_out == 0 and found.recall == found.held_out_recall == 1
 
 
 def test_threshold_rises_only_as_far_as_more_is_joined() -> None:
-    found = choose_threshold(cuts(1.3, 9), 0.001, 1.1)
+    found = choose_threshold(make_cuts(1.3, 9), 0.001, 1.1)
     assert (found.threshold, found.lowest, found.highest) == (1.3, 1.3, 1.4)
-    assert choose_threshold(cuts(1.3, 1.4), 0.001, 1.1).threshold == 1.3
+    assert choose_threshold(make_cuts(1.3, 1.4), 0.001, 1.1).threshold == 1.3
 
 
 def test_gain_of_one_person_counts_as_chance() -> None:
-    assert choose_threshold(cuts(1.3, 9, people=1), 0.001, 1.1).threshold == 1.1
+    assert choose_threshold(make_cuts(1.3, 9, people=1), 0.001, 1.1).threshold == 1.1
 
 
 def test_threshold_falls_if_people_are_mixed() -> None:
-    found = choose_threshold(cuts(1.3, 1.1), 0.001, 1.1)
+    found = choose_threshold(make_cuts(1.3, 1.1), 0.001, 1.1)
     assert (found.threshold, found.highest) == (1.0, 1.0) and found.wrong == 0
-    assert choose_threshold(cuts(1.3, 1.1), 0.05, 1.1).threshold == 1.3  # more wrong joins are allowed
+    assert choose_threshold(make_cuts(1.3, 1.1), 0.05, 1.1).threshold == 1.3  # more wrong joins are allowed
 
 
 def test_no_threshold_is_kept_if_all_mix_people() -> None:
-    assert not choose_threshold(cuts(0, 0), 0.001, 1.1).kept
+    assert not choose_threshold(make_cuts(0, 0), 0.001, 1.1).kept
 
 
 def test_held_out_people_are_counted_at_the_threshold_of_the_others() -> None:
@@ -79,10 +79,10 @@ def test_held_out_people_are_counted_at_the_threshold_of_the_others() -> None:
 
 
 def test_bound_is_above_zero() -> None:
-    assert bound_wrong_rate(cuts(0, 9)[1.1]) == pytest.approx(3 / (PEOPLE * (PEOPLE - 1) / 2))
-    mixed = cuts(0, 0)[1.1]
+    assert bound_wrong_rate(make_cuts(0, 9)[1.1]) == pytest.approx(3 / (PEOPLE * (PEOPLE - 1) / 2))
+    mixed = make_cuts(0, 0)[1.1]
     assert bound_wrong_rate(mixed) > mixed.wrong_rate(mixed.unit_weights)
 
 
 def test_result_is_deterministic() -> None:
-    assert choose_threshold(cuts(1.3, 1.4), 0.001, 1.1) == choose_threshold(cuts(1.3, 1.4), 0.001, 1.1)
+    assert choose_threshold(make_cuts(1.3, 1.4), 0.001, 1.1) == choose_threshold(make_cuts(1.3, 1.4), 0.001, 1.1)

@@ -85,9 +85,9 @@ def test_both_errors_are_equal_at_the_equal_error_rate(pairs: list[tuple[float, 
     # Search the piecewise linear curve for the point where both errors are equal.
     low, high = 0.0, float(len(curve.far) - 1)
     for _ in range(80):
-        at = (low + high) / 2
-        far, val = (np.interp(at, np.arange(len(curve.far)), values) for values in (curve.far, curve.val))
-        low, high = (at, high) if far < 1 - val else (low, at)
+        middle = (low + high) / 2
+        far, val = (np.interp(middle, np.arange(len(curve.far)), values) for values in (curve.far, curve.val))
+        low, high = (middle, high) if far < 1 - val else (low, middle)
     assert rate == pytest.approx(float(far), abs=1e-9)
     assert threshold in curve.thresholds
     if math.isfinite(threshold):

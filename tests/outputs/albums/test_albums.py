@@ -35,9 +35,9 @@ def _photos_stay(root: Path):  # type: ignore[no-untyped-def]
     before = {photo: (root / photo).stat().st_ino for photo in PHOTOS}
     yield
     for photo, inode in before.items():
-        there = root / photo
-        if there.exists() and there.stat().st_ino == inode and "edited" not in there.read_text():
-            assert there.read_text() == photo
+        path = root / photo
+        if path.exists() and path.stat().st_ino == inode and "edited" not in path.read_text():
+            assert path.read_text() == photo
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -165,8 +165,8 @@ def test_the_copy_of_an_earlier_version_of_a_photo_is_kept(root: Path, out: Path
 
 @pytest.mark.parametrize("kind", ["copy", "reflink", "hardlink"])
 @pytest.mark.parametrize("photo", ["b.jpg", "new/mine.webp", "../outside.jpg", "gone.jpg"])
-@pytest.mark.parametrize("wanted", ["nothing", "another"])
-def test_a_forged_manifest_deletes_no_photo(root: Path, kind: str, photo: str, wanted: str) -> None:
+@pytest.mark.parametrize("requested", ["nothing", "another"])
+def test_a_forged_manifest_deletes_no_photo(root: Path, kind: str, photo: str, requested: str) -> None:
     """The manifest lists an unscanned photo as a link: to another photo, to itself, or to no photo."""
     out = root / "new"
     out.mkdir()
@@ -177,7 +177,7 @@ def test_a_forged_manifest_deletes_no_photo(root: Path, kind: str, photo: str, w
     note |= {"inode": status.st_ino} if kind == "hardlink" else {}
     (out / ALBUMS_MARKER).write_text(json.dumps({"format": 2, "folders": [], "links": {"mine.webp": note}}))
     (root / "mine.webp").write_text("of the same name")
-    albums = {"Ben": ("mine.webp",)} if wanted == "another" else {}
+    albums = {"Ben": ("mine.webp",)} if requested == "another" else {}
     for _ in range(2):
         done = plan_albums(root, out, albums, "copy", layout="{name}")
         apply_album_plan(done)
@@ -244,9 +244,9 @@ def test_the_copy_of_a_moved_photo_is_replaced(root: Path, out: Path, kind: str)
     make_albums(root, out, {"Anna": ("2019/a.jpg",)}, kind)
     (root / "2019/a.jpg").rename(root / "2020/moved.jpg")
     moved = make_photo_info("2019/a.jpg").photo_hash
-    known = {"2020/moved.jpg": make_photo_info("2020/moved.jpg")}
-    known["2020/moved.jpg"] = type(known["2020/moved.jpg"])(**{**vars(known["2020/moved.jpg"]), "photo_hash": moved})
-    assert not make_albums(root, out, {"Anna": ("2020/moved.jpg",)}, kind, photos=known).skipped
+    infos = {"2020/moved.jpg": make_photo_info("2020/moved.jpg")}
+    infos["2020/moved.jpg"] = type(infos["2020/moved.jpg"])(**{**vars(infos["2020/moved.jpg"]), "photo_hash": moved})
+    assert not make_albums(root, out, {"Anna": ("2020/moved.jpg",)}, kind, photos=infos).skipped
     assert read_albums(out) == {"Anna/moved.jpg": "2019/a.jpg"}
 
 

@@ -25,7 +25,7 @@ RUNS = st.tuples(ALBUMS, st.sampled_from(["symlink", "hardlink", "copy"]), st.sa
 MINE = st.tuples(st.sampled_from(["Anna/a.jpg", "Ben/mine", "b.jpg", "2020", "CON_/x/y"]), st.booleans())
 
 
-def write_mine(out: Path, name: str, over: bool) -> None:
+def write_user_file(out: Path, name: str, over: bool) -> None:
     """Write a user's file, over an existing one only if `over` is set."""
     if any(folder.exists() and not folder.is_dir() for folder in (out / name).parents) or (out / name).is_dir():
         return
@@ -44,36 +44,36 @@ def test_the_last_of_any_runs_decides_and_keeps_foreign_files(
     with tempfile.TemporaryDirectory() as name:
         root, out = write_photos(Path(name) / "photos"), Path(name) / "People"
         fresh = Path(name) / "Fresh"
-        mine = set()
+        user_files = set()
         for step in before:
             if len(step) == 2:
-                write_mine(out, *step)  # type: ignore[arg-type]
-                mine = (
+                write_user_file(out, *step)  # type: ignore[arg-type]
+                user_files = (
                     {path for path, text in read_albums(out).items() if text.startswith("mine: ")}
                     if out.exists()
-                    else mine
+                    else user_files
                 )
                 continue
             albums, kind, layout, absolute = step
             if out.exists() and not (out / ".faceclust-albums.json").exists() and (out / "b.jpg").exists():
                 (out / "b.jpg").unlink()  # a user's photo: the folder would be refused
-                mine.discard("b.jpg")
+                user_files.discard("b.jpg")
             apply_album_plan(plan_albums(root, out, albums, kind, layout=layout, absolute=absolute))  # type: ignore[arg-type]
         albums, kind, layout, absolute = last
         if (out / "b.jpg").exists() and not (out / ".faceclust-albums.json").exists():
             (out / "b.jpg").unlink()
-            mine.discard("b.jpg")
+            user_files.discard("b.jpg")
         for _ in range(2):  # an obstacle of the first run may be gone in the second
             done = plan_albums(root, out, albums, kind, layout=layout, absolute=absolute)
             apply_album_plan(done)
         apply_album_plan(plan_albums(root, fresh, albums, kind, layout=layout, absolute=absolute))
-        found, wanted = (read_albums(out) if out.exists() else {}), (read_albums(fresh) if fresh.exists() else {})
-        assert {path for path, text in found.items() if text.startswith("mine: ")} == mine
+        found, expected = (read_albums(out) if out.exists() else {}), (read_albums(fresh) if fresh.exists() else {})
+        assert {path for path, text in found.items() if text.startswith("mine: ")} == user_files
         blocked = {left.path for left in done.skipped}
-        assert {path: text for path, text in found.items() if path not in mine} == {
-            path: text for path, text in wanted.items() if path not in blocked
+        assert {path: text for path, text in found.items() if path not in user_files} == {
+            path: text for path, text in expected.items() if path not in blocked
         }
-        assert all(path in mine or any(path.startswith(f"{own}/") for own in mine) for path in blocked)
+        assert all(path in user_files or any(path.startswith(f"{own}/") for own in user_files) for path in blocked)
         folders = {path.relative_to(out) for path in out.rglob("*") if path.is_dir()} if out.exists() else set()
         assert folders <= {folder for path in found for folder in Path(path).parents} | {Path("CON_/x"), Path("CON_")}
         assert all((root / photo).read_text() == photo for photo in PHOTOS)

@@ -17,7 +17,7 @@ TAKEN = datetime(2019, 5, 1, 14, 30, 5)
 PHOTO = make_photo_info("Trips/2019 Rome/IMG_1.JPG", TAKEN, "Canon EOS 80D")
 
 
-def path(layout: str, photo=PHOTO, person: str = "Anna") -> str:  # type: ignore[no-untyped-def]
+def lay_out(layout: str, photo=PHOTO, person: str = "Anna") -> str:  # type: ignore[no-untyped-def]
     return "/".join(step.text for step in parse_layout(layout).build_path(person, photo))
 
 
@@ -39,7 +39,7 @@ def path(layout: str, photo=PHOTO, person: str = "Anna") -> str:  # type: ignore
     ],
 )
 def test_layouts_build_paths(layout: str, result: str) -> None:
-    assert path(layout) == result
+    assert lay_out(layout) == result
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_layouts_build_paths(layout: str, result: str) -> None:
     ],
 )
 def test_photos_without_date_or_folder(layout: str, result: str) -> None:
-    assert path(layout, make_photo_info("_b.jpg")) == result
+    assert lay_out(layout, make_photo_info("_b.jpg")) == result
 
 
 def test_substituted_values_are_not_parsed_as_patterns() -> None:
     assert (
-        path("{person}/{name}", make_photo_info("{person}.jpg"), "{name} %Y {0.__class__}")
+        lay_out("{person}/{name}", make_photo_info("{person}.jpg"), "{name} %Y {0.__class__}")
         == "{name} %Y {0.__class__}/{person}.jpg"
     )
 

@@ -102,12 +102,12 @@ EQUIVALENTS: list[Callable[[str], str]] = [
 @given(st.lists(TEXTS, max_size=12))
 def test_allocated_names_are_distinct_on_every_disk(texts: list[str]) -> None:
     names = NameAllocator()
-    given = [names.allocate("", f"{number}", text) for number, text in enumerate(texts)]
-    for name in given:
+    allocated = [names.allocate("", f"{number}", text) for number, text in enumerate(texts)]
+    for name in allocated:
         assert_safe(name)
     for equivalent in EQUIVALENTS:
-        assert len(set(map(equivalent, given))) == len(given), equivalent
-    assert [names.allocate("", f"{number}", text) for number, text in enumerate(texts)] == given
+        assert len(set(map(equivalent, allocated))) == len(allocated), equivalent
+    assert [names.allocate("", f"{number}", text) for number, text in enumerate(texts)] == allocated
 
 
 @given(TROUBLE)
@@ -118,13 +118,13 @@ def test_names_equal_on_some_disk_have_one_key(text: str) -> None:
 
 
 def test_digits_are_stable_and_precede_the_suffix() -> None:
-    def given(*identities: str) -> list[str]:
+    def allocate(*identities: str) -> list[str]:
         names = NameAllocator()
         return [names.allocate("Anna/", identity, "IMG_1.jpg") for identity in identities]
 
-    first, second, third = given("2019/IMG_1.jpg", "2020/IMG_1.jpg", "2021/IMG_1.jpg")
+    first, second, third = allocate("2019/IMG_1.jpg", "2020/IMG_1.jpg", "2021/IMG_1.jpg")
     assert first == "IMG_1.jpg" and second.startswith("IMG_1~") and second.endswith(".jpg")
-    assert given("2019/IMG_1.jpg", "2021/IMG_1.jpg") == [first, third]
+    assert allocate("2019/IMG_1.jpg", "2021/IMG_1.jpg") == [first, third]
 
 
 def test_digits_avoid_names_in_use() -> None:

@@ -68,17 +68,17 @@ def driver(_driver: webdriver.Chrome, page: str) -> Iterator[webdriver.Chrome]:
     assert _driver.get_log("browser") == []
 
 
-def shown(driver: webdriver.Chrome) -> list[str]:
+def list_shown_names(driver: webdriver.Chrome) -> list[str]:
     cards = driver.find_elements(By.CSS_SELECTOR, "#everyone-list > li")
     return [card.find_element(By.CLASS_NAME, "who").text for card in cards if card.is_displayed()]
 
 
-def style(driver: webdriver.Chrome, selector: str, name: str) -> str:
+def read_style(driver: webdriver.Chrome, selector: str, name: str) -> str:
     script = "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
     return str(driver.execute_script(script, selector, name))
 
 
-def focused(driver: webdriver.Chrome) -> str:
+def read_focused_element(driver: webdriver.Chrome) -> str:
     return str(driver.execute_script("return document.activeElement.outerHTML.slice(0, 200)"))
 
 
@@ -87,7 +87,7 @@ def press(driver: webdriver.Chrome, *keys: str) -> None:
         driver.switch_to.active_element.send_keys(key)
 
 
-def contrast(one: str, other: str) -> float:
+def compute_contrast(one: str, other: str) -> float:
     """Return the contrast ratio of two computed colours (WCAG 2.2)."""
 
     def luminance(colour: str) -> float:
@@ -100,7 +100,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_it_renders_without_network_requests(driver: webdriver.Chrome) -> None:
-    assert shown(driver)[:2] == [HOSTILE_NAME, "Åsa Öberg"]
+    assert list_shown_names(driver)[:2] == [HOSTILE_NAME, "Åsa Öberg"]
     assert {url.partition(":")[0] for url in pop_requested_urls(driver)} <= {"file", "data", "about"}
     assert driver.execute_script(BROKEN) == 0
     small = "return [...document.querySelectorAll('.dot')].map(d => getComputedStyle(d).backgroundImage)"
@@ -130,39 +130,42 @@ def test_the_filter_matches_parts_of_names_and_reports_the_count(driver: webdriv
     find, status = driver.find_element(By.NAME, "find"), driver.find_element(By.ID, "found")
     assert status.get_attribute("aria-live") == "polite" and status.text == "29 shown"
     find.send_keys("asa ob")  # accents are ignored
-    assert shown(driver) == ["Åsa Öberg"] and status.text == "1 of 29 shown"
+    assert list_shown_names(driver) == ["Åsa Öberg"] and status.text == "1 of 29 shown"
     find.send_keys(Keys.ESCAPE)
-    assert len(shown(driver)) == 29
+    assert len(list_shown_names(driver)) == 29
     find.send_keys("nobody of this name")
-    assert shown(driver) == [] and status.text == "0 of 29 shown"
+    assert list_shown_names(driver) == [] and status.text == "0 of 29 shown"
     find.clear()
     find.send_keys("<img")
-    assert shown(driver) == [HOSTILE_NAME]
+    assert list_shown_names(driver) == [HOSTILE_NAME]
 
 
 def test_sorting_and_kinds(driver: webdriver.Chrome) -> None:
     show, sort = (Select(driver.find_element(By.NAME, name)) for name in ("show", "sort"))
     show.select_by_visible_text("not named yet")
-    assert shown(driver) == [f"Group {number}" for number in range(100, 105)]
+    assert list_shown_names(driver) == [f"Group {number}" for number in range(100, 105)]
     show.select_by_visible_text("named")
     sort.select_by_visible_text("name")
-    assert shown(driver)[1:5] == ["Åsa Öberg", "Person 0", "Person 1", "Person 2"] and shown(driver)[-1] == "Zoë"
+    assert (
+        list_shown_names(driver)[1:5] == ["Åsa Öberg", "Person 0", "Person 1", "Person 2"]
+        and list_shown_names(driver)[-1] == "Zoë"
+    )
     show.select_by_visible_text("everyone")
     sort.select_by_visible_text("last year")
-    assert shown(driver)[0] == "Group 100"  # last year 2020; all others end in 2016
+    assert list_shown_names(driver)[0] == "Group 100"  # last year 2020; all others end in 2016
     sort.select_by_visible_text("most faces")
-    assert shown(driver)[0] == HOSTILE_NAME and shown(driver)[-1] == "Group 104"
+    assert list_shown_names(driver)[0] == HOSTILE_NAME and list_shown_names(driver)[-1] == "Group 104"
 
 
 def test_the_page_works_by_keyboard(driver: webdriver.Chrome) -> None:
     press(driver, Keys.TAB)
-    assert "Skip to the content" in focused(driver)
+    assert "Skip to the content" in read_focused_element(driver)
     skip = driver.switch_to.active_element
-    assert skip.rect["y"] >= 0 and style(driver, ".skip", "outline-style") == "solid"  # visible once focused
+    assert skip.rect["y"] >= 0 and read_style(driver, ".skip", "outline-style") == "solid"  # visible once focused
     press(driver, Keys.ENTER)
-    assert 'id="main"' in focused(driver)
+    assert 'id="main"' in read_focused_element(driver)
     press(driver, Keys.TAB)
-    assert 'name="find"' in focused(driver)
+    assert 'name="find"' in read_focused_element(driver)
     press(driver, "zoe", Keys.ENTER)
     assert "Zoë" in driver.switch_to.active_element.text
     assert driver.switch_to.active_element.value_of_css_property("outline-style") == "solid"
@@ -201,9 +204,13 @@ def test_the_page_is_accessible_to_screen_readers(driver: webdriver.Chrome) -> N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(driver: webdriver.Chrome, scheme: str) -> None:
     emulate_media(driver, prefers_color_scheme=scheme)
-    back = style(driver, "body", "background-color")
-    assert contrast(back, "rgb(0, 0, 0)") > 15 if scheme == "light" else contrast(back, "rgb(0, 0, 0)") < 1.5
-    card = style(driver, ".person", "background-color")
+    back = read_style(driver, "body", "background-color")
+    assert (
+        compute_contrast(back, "rgb(0, 0, 0)") > 15
+        if scheme == "light"
+        else compute_contrast(back, "rgb(0, 0, 0)") < 1.5
+    )
+    card = read_style(driver, ".person", "background-color")
     for selector, behind in (
         ("body", back),
         (".lead", back),
@@ -211,16 +218,16 @@ def test_text_has_enough_contrast(driver: webdriver.Chrome, scheme: str) -> None
         (".person .facts", card),
         (".month .when", card),
         (".pairs a", back),
-        (".doubt code", style(driver, ".doubt code", "background-color")),
-        (".maybe", style(driver, ".maybe", "background-color")),
+        (".doubt code", read_style(driver, ".doubt code", "background-color")),
+        (".maybe", read_style(driver, ".maybe", "background-color")),
         (".mark", card),
     ):
-        assert contrast(style(driver, selector, "color"), behind) >= 4.5, selector
+        assert compute_contrast(read_style(driver, selector, "color"), behind) >= 4.5, selector
     # The darkest cell of the matrix is translucent: blend it with the card's colour.
-    tint = [float(part) for part in re.findall(r"[\d.]+", style(driver, ".m5", "background-color"))]
+    tint = [float(part) for part in re.findall(r"[\d.]+", read_style(driver, ".m5", "background-color"))]
     under = [int(part) for part in re.findall(r"\d+", card)[:3]]
     mixed = [round(tint[3] * t + (1 - tint[3]) * u) for t, u in zip(tint, under, strict=False)]
-    assert contrast(style(driver, ".m5", "color"), f"rgb({mixed[0]}, {mixed[1]}, {mixed[2]})") >= 4.5
+    assert compute_contrast(read_style(driver, ".m5", "color"), f"rgb({mixed[0]}, {mixed[1]}, {mixed[2]})") >= 4.5
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1440])
@@ -243,11 +250,11 @@ def test_links_reach_sections_that_have_no_layout_yet(driver: webdriver.Chrome, 
 
 def test_print_has_no_controls(driver: webdriver.Chrome) -> None:
     emulate_media(driver, "print", prefers_color_scheme="dark")
-    assert style(driver, "body", "background-color") == "rgb(255, 255, 255)"
-    assert style(driver, "body", "color") == "rgb(0, 0, 0)"
+    assert read_style(driver, "body", "background-color") == "rgb(255, 255, 255)"
+    assert read_style(driver, "body", "color") == "rgb(0, 0, 0)"
     for selector in (".ways", "#controls", ".skip", ".advice"):
-        assert style(driver, selector, "display") == "none"
-    assert style(driver, ".person", "content-visibility") == "visible"
+        assert read_style(driver, selector, "display") == "none"
+    assert read_style(driver, ".person", "content-visibility") == "visible"
     pdf = driver.print_page()
     assert len(pdf) > 50_000  # with its pictures
 
@@ -255,7 +262,7 @@ def test_print_has_no_controls(driver: webdriver.Chrome) -> None:
 def test_it_is_complete_without_scripts(page: str) -> None:
     with open_browser(scripts=False) as driver:
         driver.get(page)
-        assert len(shown(driver)) == 29 and not driver.find_element(By.ID, "controls").is_displayed()
+        assert len(list_shown_names(driver)) == 29 and not driver.find_element(By.ID, "controls").is_displayed()
         driver.find_element(By.LINK_TEXT, "Together").click()
         assert driver.current_url.endswith("#together")
         assert driver.get_log("browser") == []
@@ -273,22 +280,22 @@ def test_every_page_of_a_folder_is_reachable(_driver: webdriver.Chrome, tmp_path
         names.append(name)
     assert len(names) == len(set(names)) == 1 + 24 + 1
     pop_requested_urls(_driver)
-    seen, waiting = set(), [names[0]]
+    visited, waiting = set(), [names[0]]
     while waiting:
         name = waiting.pop()
-        seen.add(name)
+        visited.add(name)
         _driver.get((tmp_path / name).as_uri())
         for path, mark in _driver.execute_script(LINKS, tmp_path.as_uri().removeprefix("file://")):
             page, anchor = Path(path).name, mark[1:]
             assert (tmp_path / page).exists(), page
             assert not anchor or f'id="{anchor}"' in (tmp_path / page).read_text(encoding="utf-8")
-            if page not in seen and page not in waiting:
+            if page not in visited and page not in waiting:
                 waiting.append(page)
         assert _driver.execute_script("return document.images.length") > 0
         headings = _driver.execute_script(HEADINGS)
         assert headings[0] == 1 and headings.count(1) == 1
         assert all(b - a <= 1 for a, b in pairwise(headings)), name
         assert _driver.execute_script(BROKEN) == 0, name
-    assert seen == set(names)
+    assert visited == set(names)
     assert _driver.get_log("browser") == []
     assert all(url.startswith((tmp_path.as_uri(), "data:")) for url in pop_requested_urls(_driver))

@@ -156,7 +156,10 @@ def test_a_picture_limit_reduces_everybody_equally() -> None:
 
 def test_a_town_on_a_grid_line_is_one_place() -> None:
     north = [(48.149, 11.5), (48.151, 11.5), (48.15, 11.501), (48.4, 11.5)]
-    photos = [make_photo_info(make_occurrence(f"{i}", f"{i}.jpg", (2019 + i, 1)), at) for i, at in enumerate(north)]
+    photos = [
+        make_photo_info(make_occurrence(f"{i}", f"{i}.jpg", (2019 + i, 1)), coordinates)
+        for i, coordinates in enumerate(north)
+    ]
     found = assign_places(photos)
     assert len(set(found.values())) == 2 and len({found[f"{i}.jpg"] for i in range(3)}) == 1
     town, hut = summarise_places(photos, found)
@@ -179,7 +182,7 @@ def test_places_cross_the_date_line_and_invalid_coordinates_are_ignored() -> Non
 
 @given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=30))
 def test_every_photo_with_coordinates_has_one_place(points: list[tuple[float, float]]) -> None:
-    photos = [make_photo_info(make_occurrence(str(i), f"{i}.jpg"), at) for i, at in enumerate(points)]
+    photos = [make_photo_info(make_occurrence(str(i), f"{i}.jpg"), coordinates) for i, coordinates in enumerate(points)]
     found = assign_places(photos)
     assert len(found) == len(points)
     assert sum(place_summary.photos for place_summary in summarise_places(photos, found)) == len(points)
