@@ -92,6 +92,15 @@ def test_invalid_calibration_is_reported(made: Library) -> None:
     assert "removed the calibrated threshold" in ok("calibrate", "-l", made.root, "--reset")
 
 
+@pytest.mark.parametrize("table", ["", "[cluster]\n"])
+def test_a_configured_threshold_is_noted(made: Library, table: str) -> None:
+    made.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
+    output = ok("calibrate", "-l", made.root, "--reset")
+    assert "sets threshold = 1.05, which takes precedence" in output and "next:" not in output
+    made.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
+    assert "next: faceclust cluster" in ok("--no-config", "calibrate", "-l", made.root, "--reset")
+
+
 def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path) -> None:
     (tmp_path / "config/faceclust").mkdir(parents=True)
     (tmp_path / "config/faceclust/config.toml").write_text("[calibration.dlib]\nthreshold = 1.2\n")
