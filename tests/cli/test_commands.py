@@ -77,7 +77,7 @@ def test_the_first_line_names_the_library(library: Library) -> None:
     ("arguments", "code", "words"),
     [
         (["scan", "/no/such/folder"], 2, "/no/such/folder does not exist"),
-        (["scan", __file__], 2, "is not a folder"),
+        (["scan", __file__], 2, "is not a folder\nhint: name the folder that contains it"),
         (["scan", "/usr", "/etc"], 2, "name their parent folder: --library"),
         (["status"], 2, "faceclust scan"),
         (["status", "--library", "/usr"], 2, "has not been scanned"),
