@@ -281,7 +281,8 @@ class Catalogue:
         near = [key for key in people if person_key(name) in key][:3]
         near = near or difflib.get_close_matches(person_key(name), people, n=3)
         meant = " or ".join(people[key].label for key in near)
-        raise UsageError(f"nobody is called {name}", hint=f"{meant}?" if near else "faceclust people lists the names")
+        hint = f"did you mean {meant}?" if near else "faceclust people lists the names"
+        raise UsageError(f"nobody is called {name}", hint=hint)
 
     def select_faces(self, text: str) -> FaceSelection:
         """Return the faces of a group by its number, a face by its id, or a person by name.

@@ -31,10 +31,10 @@ def cli(ctx: click.Context, no_config: bool) -> None:
     """Group the faces in your photos by person, on your own machine.
 
     \b
-      faceclust scan ~/Pictures          find the faces (your photos are only read)
-      faceclust cluster                  group them by person
-      faceclust label                    name the people
-      faceclust report                   write a page of everyone
+      faceclust scan ~/Pictures        find the faces (your photos are only read)
+      faceclust cluster                group them by person
+      faceclust label                  name the people
+      faceclust report                 write a page of everyone
 
     Nothing is ever uploaded. Only `faceclust models pull` uses the network, to download models.
     """

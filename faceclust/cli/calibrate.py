@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.config_files import read_settings
 from faceclust.cli.output.histogram import histogram_lines
 from faceclust.store.calibrations import MAX_THRESHOLD
 from faceclust.text.plural import format_count
@@ -64,7 +65,7 @@ def _reset_calibration(library: Library, dry_run: bool, as_json: bool) -> None:
         click.echo("there is no calibrated threshold")
     else:
         click.echo("would remove the calibrated threshold" if dry_run else "removed the calibrated threshold")
-        _print_next_step(dry_run)
+        _print_next_step(library, dry_run)
 
 
 def _print_library_calibration(library: Library, calibration: LibraryCalibration, dry_run: bool) -> None:
@@ -90,17 +91,26 @@ def _print_library_calibration(library: Library, calibration: LibraryCalibration
         click.echo("nothing was written: --dry-run")
     else:
         click.echo(f"wrote {library.home.config_file}", err=True)
-    _print_next_step(dry_run)
+    _print_next_step(library, dry_run)
 
 
-def _print_next_step(dry_run: bool) -> None:
-    options = (click.get_current_context().find_root().default_map or {}).get("cluster") or {}
-    configured = options.get("threshold", "auto")
+def _print_next_step(library: Library, dry_run: bool) -> None:
+    configured = _configured_threshold(library)
     if configured != "auto":
-        click.echo(f"note: a configuration file sets threshold = {configured:g}, which takes precedence")
+        click.echo(f"note: a configuration file sets threshold = {configured}, which takes precedence")
         click.echo("(faceclust config shows it)")
     elif not dry_run:
         click.echo("next: faceclust cluster")
+
+
+def _configured_threshold(library: Library) -> Any:
+    """The threshold that the configuration files set for `faceclust cluster`; "auto" if none does."""
+    program = click.get_current_context().find_root()
+    if program.params.get("no_config"):
+        return "auto"
+    assert isinstance(program.command, click.Group)
+    setting = read_settings(program.command, library.root, "cluster").get(("cluster", "threshold"))
+    return setting.value if setting else "auto"
 
 
 def _library_calibration_record(calibration: LibraryCalibration) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def _parameter_name(parameter: click.Parameter, context: click.Context | None) -
     """The name as the user types or reads it: "--threshold" or "NAME"."""
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
+    if isinstance(parameter.type, click.Choice):  # its metavar is the list of choices
+        return (parameter.name or "").upper()
     return parameter.make_metavar(context or click.Context(click.Command(None))).strip("[].")
 
 

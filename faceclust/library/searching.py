@@ -43,7 +43,7 @@ def search(
     invalid value.
     """
     if not 0 <= min_quality <= 1:
-        raise UsageError(f"quality {min_quality} is not between 0 and 1")
+        raise UsageError(f"the quality must be between 0 and 1, not {min_quality}")
     first, last = parse_date_range(since, until)
     query = Query(
         present=tuple(_find_subject(library, person) for person in people),

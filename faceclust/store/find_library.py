@@ -93,7 +93,7 @@ def resolve_folder(path: Path) -> Path:
     except (OSError, RuntimeError) as error:  # no permission, circular symlinks, unknown user
         raise UsageError(f"{path} cannot be opened: {error}") from error
     if not resolved.is_dir():
-        raise UsageError(f"{path} is not a folder")
+        raise UsageError(f"{path} is not a folder", hint="name the folder that contains it")
     try:
         str(resolved).encode()
     except UnicodeEncodeError:

@@ -51,7 +51,7 @@ def test_rename_and_merge(collins: Collins) -> None:
     assert count_faces(library) == {"Anna": (6, 6), "Grace": (6, 6)}
     assert "faceclust merge Anna grace" in expect_refusal(library, "rename", "Anna", "grace")
     assert "nobody is called Bob" in expect_refusal(library, "rename", "Bob", "Rob")
-    assert "Anna?" in expect_refusal(library, "rename", "Annna", "Rob")
+    assert "did you mean Anna?" in expect_refusal(library, "rename", "Annna", "Rob")
     out = run_answer(library, "merge", "Grace", "anna")
     assert "Grace and Anna are one: Anna" in out and "Anna: 12 faces, 12 confirmed (before: 6, 6 confirmed)" in out
     assert "Grace: no faces left" in out

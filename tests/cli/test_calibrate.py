@@ -94,6 +94,15 @@ def test_invalid_calibration_is_reported(synthetic_library: Library) -> None:
     assert "removed the calibrated threshold" in run_checked("calibrate", "-l", synthetic_library.root, "--reset")
 
 
+@pytest.mark.parametrize("table", ["", "[cluster]\n"])
+def test_a_configured_threshold_is_noted(synthetic_library: Library, table: str) -> None:
+    synthetic_library.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
+    output = run_checked("calibrate", "-l", synthetic_library.root, "--reset")
+    assert "sets threshold = 1.05, which takes precedence" in output and "next:" not in output
+    synthetic_library.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
+    assert "next: faceclust cluster" in run_checked("--no-config", "calibrate", "-l", synthetic_library.root, "--reset")
+
+
 def test_calibration_in_the_users_file_is_refused(synthetic_library: Library, tmp_path: Path) -> None:
     (tmp_path / "config/faceclust").mkdir(parents=True)
     (tmp_path / "config/faceclust/config.toml").write_text("[calibration.dlib]\nthreshold = 1.2\n")

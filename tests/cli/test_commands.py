@@ -77,7 +77,7 @@ def test_the_first_line_names_the_library(library: Library) -> None:
     ("arguments", "code", "words"),
     [
         (["scan", "/no/such/folder"], 2, "/no/such/folder does not exist"),
-        (["scan", __file__], 2, "is not a folder"),
+        (["scan", __file__], 2, "is not a folder\nhint: name the folder that contains it"),
         (["scan", "/usr", "/etc"], 2, "name their parent folder: --library"),
         (["status"], 2, "faceclust scan"),
         (["status", "--library", "/usr"], 2, "has not been scanned"),
@@ -101,6 +101,7 @@ def test_the_first_line_names_the_library(library: Library) -> None:
         (["scan", "--worker", "2"], 2, "faceclust scan has no option --worker\nhint: did you mean --workers?"),
         (["status", "--frob"], 2, "faceclust status has no option --frob\nhint: faceclust status --help"),
         (["albums"], 2, "faceclust albums needs the argument OUT\nhint: faceclust albums --help"),
+        (["completion", "tcsh"], 2, "SHELL must be one of bash, zsh, fish, not 'tcsh'"),
         (["report", "--out"], 2, "--out needs a value\nhint: faceclust report --help"),
         (["status", "extra"], 2, "unexpected extra argument (extra)\nhint: faceclust status --help"),
         (["cluster", "--min-size", "0"], 2, "--min-size must be a whole number of at least 1, not 0"),

@@ -114,8 +114,8 @@ def test_invalid_requests_get_a_hint(named: Library, arguments: list[str], words
     [
         ({"since": "2020", "until": "2019-12"}, "2019-12 is before 2020"),
         ({"since": "soon"}, "'soon' is not a date"),
-        ({"min_quality": 1.5}, "not between 0 and 1"),
-        ({"min_quality": float("nan")}, "not between 0 and 1"),
+        ({"min_quality": 1.5}, "must be between 0 and 1"),
+        ({"min_quality": float("nan")}, "must be between 0 and 1"),
         ({"folder": "2018"}, "2018 does not exist"),
         ({"folder": "/usr"}, "/usr is not in the library"),
         ({"folder": "2019/collins-0.jpg"}, "does not exist|not a folder"),

@@ -99,7 +99,7 @@ def _install_custom_model(
 def _build_user_model(file: Path, name: str | None, options: dict[str, Any]) -> UserModel:
     """The model that the options describe; 0 for what its file defines. Raises UsageError."""
     if options["margin"] is not None and options["template"] != "box":
-        raise UsageError("--margin needs --template box")
+        raise UsageError("--margin needs --template box", hint="leave --margin out, or add --template box")
     if not options["licence"].isprintable() or not 1 <= len(options["licence"]) <= _MAX_LICENCE_LENGTH:
         raise UsageError(
             f"--licence must be one line of 1 to {_MAX_LICENCE_LENGTH} characters",
