@@ -95,10 +95,10 @@ def test_invalid_calibration_is_reported(made: Library) -> None:
 @pytest.mark.parametrize("table", ["", "[cluster]\n"])
 def test_a_configured_threshold_is_noted(made: Library, table: str) -> None:
     made.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
-    output = ok("calibrate", "-l", made.root, "--reset")
+    output = run("calibrate", "-l", made.root, "--reset").stdout
     assert "sets threshold = 1.05, which takes precedence" in output and "next:" not in output
     made.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
-    assert "next: faceclust cluster" in ok("--no-config", "calibrate", "-l", made.root, "--reset")
+    assert "next: faceclust cluster" in run("--no-config", "calibrate", "-l", made.root, "--reset").stdout
 
 
 def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path) -> None:
