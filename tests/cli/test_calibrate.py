@@ -84,14 +84,6 @@ def test_too_few_names_are_an_error_and_nothing_is_written(library: Library) -> 
     assert run("calibrate", "-l", library.root, "--far", "2").returncode == 2
 
 
-def test_invalid_calibration_is_reported(made: Library) -> None:
-    made.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
-    done = run("cluster", "-l", made.root)
-    assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
-    assert ok("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
-    assert "removed the calibrated threshold" in ok("calibrate", "-l", made.root, "--reset")
-
-
 @pytest.mark.parametrize("table", ["", "[cluster]\n"])
 def test_a_configured_threshold_is_noted(made: Library, table: str) -> None:
     made.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
@@ -99,6 +91,14 @@ def test_a_configured_threshold_is_noted(made: Library, table: str) -> None:
     assert "sets threshold = 1.05, which takes precedence" in output and "next:" not in output
     made.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
     assert "next: faceclust cluster" in run("--no-config", "calibrate", "-l", made.root, "--reset").stdout
+
+
+def test_invalid_calibration_is_reported(made: Library) -> None:
+    made.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
+    done = run("cluster", "-l", made.root)
+    assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
+    assert ok("cluster", "-l", made.root, "--threshold", "1.1", "--dry-run")
+    assert "removed the calibrated threshold" in ok("calibrate", "-l", made.root, "--reset")
 
 
 def test_calibration_in_the_users_file_is_refused(made: Library, tmp_path: Path) -> None:
