@@ -114,8 +114,12 @@ def _draw_different_pairs(
     photos: NDArray[np.intp], persons: NDArray[np.str_], wanted: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """Draw up to `wanted` distinct pairs (n, 2) of photos of two people."""
+    counts = np.unique(persons[photos], return_counts=True)[1]
+    available = int(len(photos) ** 2 - (counts**2).sum()) // 2
     found: dict[tuple[int, int], None] = {}
-    for _ in range(20):  # each round finds most of the missing pairs, unless there are too few
+    for _ in range(20):  # each round finds most of the missing pairs
+        if len(found) == min(wanted, available):
+            break
         for i, j in rng.choice(photos, (wanted, 2)).tolist():
             if persons[i] != persons[j] and len(found) < wanted:
                 found.setdefault((min(i, j), max(i, j)))

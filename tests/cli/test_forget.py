@@ -55,7 +55,7 @@ def test_only_confirmed_faces_can_be_forgotten(named: Named) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["forget", "Eileen Colins", "--yes"], "Eileen Collins?"),
+        (["forget", "Eileen Colins", "--yes"], "did you mean Eileen Collins?"),
         (["forget", COLLINS], "needs a terminal"),
         (["forget", COLLINS, "--json"], "--json cannot ask for confirmation"),
     ],

@@ -98,7 +98,7 @@ def test_the_exit_code_is_1_if_no_photo_was_found(named: Library) -> None:
     ("arguments", "words"),
     [
         ([], "find needs a name or an option"),
-        (["Eilen Collins"], "hint: Eileen Collins?"),
+        (["Eilen Collins"], "hint: did you mean Eileen Collins?"),
         (["--without", "99"], "there is no group 99"),
         ([COLLINS, "--json", "-0"], "cannot be combined"),
     ],
@@ -161,7 +161,7 @@ def test_pairs_of_people_are_counted(both_named: Library) -> None:
     assert [pair.photos for pair in both_named.co_occurrences(COLLINS, confirmed=True)] == [1]
     assert both_named.co_occurrences(min_photos=2) and not both_named.co_occurrences(min_photos=3)
     done = run("together", "Grace Hoper", "--library", both_named.root)
-    assert done.returncode == 2 and f"hint: {HOPPER}?" in done.stderr
+    assert done.returncode == 2 and f"hint: did you mean {HOPPER}?" in done.stderr
 
 
 def test_together_without_pairs(library: Library) -> None:
