@@ -37,6 +37,7 @@ def read_threshold(*arguments: str | Path) -> tuple[float, bool]:
     return record["threshold"], record["calibrated"]
 
 
+@pytest.mark.slow
 def test_calibrated_threshold_is_used_until_reset(synthetic_library: Library) -> None:
     root = synthetic_library.root
     output = run_checked("calibrate", "-l", root, "--dry-run")
@@ -69,6 +70,7 @@ def test_calibrated_threshold_is_used_until_reset(synthetic_library: Library) ->
     assert synthetic_library.home.config_file.read_text().strip() == "[cluster]\nthreshold = 1.05"
 
 
+@pytest.mark.slow
 def test_histograms_are_ascii_if_necessary(synthetic_library: Library) -> None:
     record = json.loads(run_checked("calibrate", "-l", synthetic_library.root, "--dry-run", "--json"))
     assert record["written"] is False and record["kept"] is True and record["people"] == 40
@@ -110,6 +112,7 @@ def test_calibration_in_the_users_file_is_refused(synthetic_library: Library, tm
     assert done.returncode == 2 and "unknown key [calibration]" in done.stderr
 
 
+@pytest.mark.slow
 def test_evaluate_library_prints_all_figures(synthetic_library: Library) -> None:
     output = run_checked("evaluate", "library", "-l", synthetic_library.root)
     assert "of 40 people, grouped without their names: average linkage at 1.1" in output
@@ -119,6 +122,7 @@ def test_evaluate_library_prints_all_figures(synthetic_library: Library) -> None
     assert {cut["threshold"] for cut in record["thresholds"]} >= {0.5, 1.1, 1.6}
 
 
+@pytest.mark.slow
 def test_evaluate_clusters_scores_a_library_and_a_file(synthetic_library: Library, named: Path, tmp_path: Path) -> None:
     table = named.parent / "who.csv"
     words = ["evaluate", "clusters", "--sweep", "1.1,1.4"]

@@ -300,6 +300,7 @@ def test_a_raw_file_beside_its_jpeg_is_the_same_shot(tmp_path: Path) -> None:
     assert library.cluster().clustering.labels.tolist() == [1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_during_a_long_run_changes_nothing(tmp_path: Path) -> None:
     faces = synthetic_faces(40_000)

@@ -18,6 +18,7 @@ from tests.support.command import COMMAND, run, run_checked
 from tests.support.sample_photos import COLLINS, make_library
 
 
+@pytest.mark.slow
 def test_the_main_job_from_an_empty_start(tmp_path: Path) -> None:
     photos = tmp_path / "Pictures"
     truth = make_library(photos, photos_each=2)

@@ -16,7 +16,7 @@ from faceclust import Library
 from tests.support.command import run, run_checked, start_scan, wait_for, wait_for_first_folder
 from tests.support.sample_photos import make_library
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]
 
 
 def count_scanned_photos(photos: Path) -> int:
@@ -52,6 +52,7 @@ def linux_only() -> Iterator[None]:
     yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("linux_only")
 def test_kill_9_keeps_saved_work_and_leaves_no_worker(
     photos: Path, uninterrupted_rows: list[dict[str, object]]
@@ -70,6 +71,7 @@ def test_kill_9_keeps_saved_work_and_leaves_no_worker(
     assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
     wait_for_first_folder(photos)
@@ -93,6 +95,7 @@ def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
     assert "BrokenProcess" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("linux_only")
 @pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.2])
 def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: float) -> None:
@@ -105,6 +108,7 @@ def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: flo
     assert "Traceback" not in err and "KeyboardInterrupt" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("linux_only")
 def test_a_killed_worker_loses_no_photo(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
     scan = start_scan(photos)
@@ -116,6 +120,7 @@ def test_a_killed_worker_loses_no_photo(photos: Path, uninterrupted_rows: list[d
     assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
+@pytest.mark.slow
 def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> None:
     # Patch the workers at start-up, so that the decoder reads invalid memory on one file.
     patch = tmp_path / "patch"
@@ -148,6 +153,7 @@ def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> N
     assert json.loads(run_checked("scan", photos, "--json"))["scanned"] == 0  # not tried again until it changes
 
 
+@pytest.mark.slow
 def test_a_second_scan_at_the_same_time_is_refused(photos: Path) -> None:
     scan = start_scan(photos)
     wait_for(lambda: (photos / ".faceclust/lock.owner").exists())

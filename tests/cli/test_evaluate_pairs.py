@@ -120,6 +120,7 @@ def test_invalid_input_gets_one_line(folder: Path, tmp_path: Path, arguments: li
     assert "Traceback" not in done.stderr and not done.stdout
 
 
+@pytest.mark.slow
 def test_cost_of_jpeg_and_small_faces(folder: Path, tmp_path: Path) -> None:
     file = write_pairs(tmp_path / "pairs.txt", folds=1, times=400)
     plot = tmp_path / "quality.svg"

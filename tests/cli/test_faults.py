@@ -22,7 +22,11 @@ from faceclust import Library
 from tests.support.command import run, run_checked, start_scan, wait_for_first_folder
 from tests.support.sample_photos import COLLINS, make_library, make_variant, save_photo
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mounts, limits and signals of Linux")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.linux,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs mounts, limits and signals of Linux"),
+]
 
 Mount = Callable[..., Path]
 
@@ -83,6 +87,7 @@ def disturb_scan(photos: Path) -> Iterator[list[str]]:
     assert scan.returncode == 1 and "Traceback" not in err and "bug in faceclust" not in err, err
 
 
+@pytest.mark.slow
 def test_a_full_disk(
     large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]]
 ) -> None:
@@ -101,6 +106,7 @@ def test_a_full_disk(
     assert read_rows(photos) == uninterrupted_rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unmounted", ["", "2"])
 def test_a_disk_unmounted_during_a_scan(
     large_library: Path, tmp_path: Path, mount: Mount, uninterrupted_rows: list[dict[str, object]], unmounted: str
@@ -130,6 +136,7 @@ def test_a_disk_unmounted_during_a_scan(
     assert read_rows(photos) == uninterrupted_rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subfolder", ["", "2019"])
 def test_a_read_only_folder(tmp_path: Path, mount: Mount, subfolder: str) -> None:
     photos = tmp_path / "photos"
@@ -145,6 +152,7 @@ def test_a_read_only_folder(tmp_path: Path, mount: Mount, subfolder: str) -> Non
     assert read_rows(photos) == expected
 
 
+@pytest.mark.slow
 def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
@@ -163,6 +171,7 @@ def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     assert [row for row in read_rows(photos) if row["photo"] != "huge.png"] == expected
 
 
+@pytest.mark.slow
 def test_a_clock_running_backwards(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     make_library(photos, photos_each=1)
@@ -181,6 +190,7 @@ def test_a_clock_running_backwards(tmp_path: Path) -> None:
     assert scan_again(photos)["unchanged"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["replaced", "rewritten"])
 def test_a_photo_changed_while_it_is_read(tmp_path: Path, change: str) -> None:
     photos, new = tmp_path / "photos", tmp_path / "new.jpg"

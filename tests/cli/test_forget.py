@@ -67,6 +67,7 @@ def test_invalid_requests_are_refused(named: Named, arguments: list[str], words:
     assert len(Library(library.root).people()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
 @pytest.mark.parametrize(("typed", "code"), [("eileen collins", 0), ("y", 1), ("\x03", 130)])
 def test_the_name_must_be_typed_to_confirm(named: Named, typed: str, code: int) -> None:

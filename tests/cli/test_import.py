@@ -79,6 +79,7 @@ def test_an_invalid_table_gets_one_clear_line(library: Library, tmp_path: Path, 
     assert error.startswith(f"error: {complaint}") and hint.startswith("hint: its columns are")
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_journal_is_intact_and_the_next_import_continues(tmp_path: Path) -> None:
     people = 2000
     library = write_caches(tmp_path / "library", np.random.default_rng(0).normal(size=(people, 128)), np.arange(people))

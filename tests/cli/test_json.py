@@ -12,6 +12,7 @@ import pytest
 from tests.support.command import COMMAND
 
 
+@pytest.mark.slow
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     names = [os.fsencode(tmp_path) + b"/bad\xff.jpg", os.fsencode(tmp_path) + b"/\xfefolder"]
     try:

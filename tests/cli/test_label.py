@@ -17,7 +17,10 @@ if sys.platform == "win32":
 
 from tests.support.terminal import LabelTerminal
 
+pytestmark = pytest.mark.process
 
+
+@pytest.mark.slow
 def test_an_interview_from_start_to_finish(library: Library) -> None:
     terminal = LabelTerminal(library.root)
     screen = terminal.wait_for_question("(group 1)")
@@ -76,6 +79,7 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     assert terminal.wait_for_exit() == 0
 
 
+@pytest.mark.slow
 def test_the_nearest_known_person_is_shown_with_the_similarity_in_words(
     collins: tuple[Library, int, set[str]],
 ) -> None:
@@ -106,6 +110,7 @@ def test_tab_completes_a_known_name(library: Library) -> None:
     assert person.clusters == (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", ["q\r", "quit\r", "\x04", "\x03"])
 def test_stopping_saves_nothing(library: Library, keys: str) -> None:
     terminal = LabelTerminal(library.root)

@@ -44,6 +44,7 @@ def test_umap_not_installed(library: Library, tmp_path: Path, monkeypatch: pytes
     assert not page.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_keeps_the_existing_page(tmp_path: Path) -> None:
     faces = synthetic_faces(6_000)

@@ -64,6 +64,7 @@ def run_models(*arguments: str | Path) -> None:
     cli.main(["models", *map(str, arguments)], standalone_mode=False)
 
 
+@pytest.mark.slow
 def test_added_model_scans_and_clusters(model_folder: Path, people: Path) -> None:
     done = run(
         "models",
@@ -94,6 +95,7 @@ def test_added_model_scans_and_clusters(model_folder: Path, people: Path) -> Non
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), pack.embedder.radius, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_new_radius_regroups_without_a_rescan(model_folder: Path, people: Path) -> None:
     run_models(
         "add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks", "--no-mirror", "--threshold", "0.3"
@@ -130,6 +132,7 @@ def test_dry_run_measures_and_writes_nothing(
     assert low <= found["best"] <= high and found["radius"] == pytest.approx((2.2 / (low + high)) ** 0.5, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spread", "words"), [(9.0, "the best BCubed F is 0"), (0.001, "of their middle, and at most")]
 )
@@ -185,6 +188,7 @@ def make_main_faces(units: np.ndarray) -> object:
     return MainFaces(np.ones(n, np.bool_), units, units, boxes, landmarks, empty, empty)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -236,6 +240,7 @@ def test_invalid_input_gets_one_line_and_installs_nothing(
     assert "my" not in pack_names() and not list(user_models_folder().glob(".adding*"))
 
 
+@pytest.mark.slow
 def test_licence_terms_are_accepted_before_anything_is_installed(model_folder: Path) -> None:
     manifest = model_folder / "marks" / "marks.toml"
     manifest.write_text(manifest.read_text().replace("schema = 1", 'schema = 1\ncommercial = false\nname = "bound"', 1))
@@ -258,6 +263,7 @@ def test_licence_terms_are_accepted_before_anything_is_installed(model_folder: P
     assert not (user_models_folder() / "magface").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_scan_with_an_incompatible_model_ends_with_one_line(model_folder: Path, people: Path, workers: int) -> None:
     run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")
@@ -278,6 +284,7 @@ def test_scan_with_an_incompatible_model_ends_with_one_line(model_folder: Path, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_terminal_is_asked_for_a_folder_to_calibrate_on(
     model_folder: Path, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,9 +17,13 @@ from tests.support.sample_photos import make_library
 
 SYSTEM_CALLS = {"x86_64": 41, "aarch64": 198}  # socket(2)
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() not in SYSTEM_CALLS, reason="a seccomp filter needs Linux"
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.linux,
+    pytest.mark.skipif(
+        sys.platform != "linux" or platform.machine() not in SYSTEM_CALLS, reason="a seccomp filter needs Linux"
+    ),
+]
 
 #: Code that installs the filter, which child processes inherit, and then runs the program.
 GUARD = """
@@ -63,6 +67,7 @@ def test_the_guard_kills_a_program_that_opens_a_socket(tmp_path: Path) -> None:
     assert run_guarded("open-a-socket", home=tmp_path).returncode < 0
 
 
+@pytest.mark.slow
 def test_the_main_job_opens_no_socket_and_writes_nothing_elsewhere(tmp_path: Path) -> None:
     photos, home = tmp_path / "photos", tmp_path / "home"
     home.mkdir()
@@ -80,6 +85,7 @@ def test_the_main_job_opens_no_socket_and_writes_nothing_elsewhere(tmp_path: Pat
     assert left == {"faceclust/last-library"}
 
 
+@pytest.mark.slow
 def test_of_the_models_commands_only_pull_opens_a_socket(tmp_path: Path) -> None:
     for code, arguments in (
         (0, ["models", "list"]),
@@ -98,6 +104,7 @@ def test_of_the_models_commands_only_pull_opens_a_socket(tmp_path: Path) -> None
     assert run_guarded("models", "pull", "sface", home=tmp_path).returncode == -signal.SIGSYS
 
 
+@pytest.mark.slow
 def test_evaluation_and_custom_models_open_no_socket(tmp_path: Path) -> None:
     photos, home, model = tmp_path / "photos", tmp_path / "home", tmp_path / "own.onnx"
     home.mkdir()

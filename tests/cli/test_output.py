@@ -13,6 +13,8 @@ import pytest
 from faceclust import Library
 from tests.support.command import COMMAND, run, run_checked
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
 def test_a_scan_works_with_standard_output_closed(tmp_path: Path) -> None:
@@ -75,6 +77,7 @@ def test_photos_and_library_files_are_never_overwritten(library: Library, tmp_pa
     assert {path: after.get(path) for path in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
 @pytest.mark.parametrize("command", ["report -o -", "map -o -", "export"])
 def test_a_closed_standard_output_is_not_an_error(library: Library, command: str) -> None:
@@ -88,6 +91,7 @@ def test_a_closed_standard_output_is_not_an_error(library: Library, command: str
     assert (done.returncode, "bug in" in done.stderr) == (0, False), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("command", [["people", "--json"], ["export"], ["report", "-o", "-"], ["scan", "--json"]])
 def test_a_full_disk_behind_standard_output_is_reported(library: Library, command: list[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.support.command import COMMAND
 from tests.support.sample_photos import make_library
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -63,6 +63,7 @@ def expect_success(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("umask", "with_cache_dir"), [(0, False), (0o777, True)], ids=["0", "777 and a cache folder"])
 def test_files_are_private_whatever_the_umask(user_sandbox: tuple[Path, Run], umask: int, with_cache_dir: bool) -> None:
     base, run = user_sandbox
@@ -79,6 +80,7 @@ def test_files_are_private_whatever_the_umask(user_sandbox: tuple[Path, Run], um
     assert {stat.S_IMODE(path.stat().st_mode) for path in created if path.is_file()} == {0o600}
 
 
+@pytest.mark.slow
 def test_a_library_without_write_permission_needs_no_option(user_sandbox: tuple[Path, Run]) -> None:
     base, run = user_sandbox
     photos = base / "photos"
@@ -95,6 +97,7 @@ def test_a_library_without_write_permission_needs_no_option(user_sandbox: tuple[
     assert len(list((base / "home").rglob(".faceclust.parquet"))) == 2
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_needs_no_option(user_sandbox: tuple[Path, Run]) -> None:
     base, _ = user_sandbox
     photos = base / "photos"
@@ -113,6 +116,7 @@ def test_a_read_only_disk_needs_no_option(user_sandbox: tuple[Path, Run]) -> Non
     assert not list(photos.rglob(".faceclust*"))
 
 
+@pytest.mark.slow
 def test_the_cache_folder_holds_everything_and_is_remembered(user_sandbox: tuple[Path, Run]) -> None:
     base, run = user_sandbox
     photos, caches = base / "photos", base / "caches"

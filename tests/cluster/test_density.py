@@ -77,6 +77,7 @@ def check_tree(points: np.ndarray, min_samples: int, weights_only: bool = False)
 # -- the spanning tree ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -129,6 +130,7 @@ def test_points_that_float32_cannot_separate(min_samples: int) -> None:
     check_tree(points, min_samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "min_samples"), [(8, 1), (128, 1), (128, 4)])
 def test_the_weights_equal_scipys_on_thousands_of_points(d: int, min_samples: int) -> None:
     points = clustered_points(11, 2600, d, 0.5, 60)
@@ -167,6 +169,7 @@ def test_the_version_of_the_package_has_an_upper_bound() -> None:
     assert "<" in requirement
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -184,6 +187,7 @@ def test_equals_the_package(seed: int, n: int, d: int, spread: float, cluster_si
     assert cluster_hdbscan(points, min_size).tolist() == canonicalise(expected)
 
 
+@pytest.mark.slow
 def test_clusters_equal_those_of_the_package_on_thousands_of_points() -> None:
     points = clustered_points(12, 4000, 96, 0.6, 90)
     groups = cluster_hdbscan(points, 3)

@@ -49,6 +49,7 @@ def check_against_scipy(method: str, points: np.ndarray, height: float, beside: 
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(
     method=st.sampled_from(["average", "average", *METHODS]),

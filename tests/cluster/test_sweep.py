@@ -30,6 +30,7 @@ def same_groups(a: np.ndarray, b: np.ndarray) -> bool:
     return len(np.unique(np.stack([a, b]), axis=1).T) == len(np.unique(a)) == len(np.unique(b))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", METHODS, ids=lambda p: p.algorithm if p.second_pass else "one pass")
 @pytest.mark.parametrize("kind", ["free", "photos", "linked", "low_quality"])
 def test_each_threshold_gives_the_groups_of_a_single_run(params: ClusterParams, kind: str) -> None:

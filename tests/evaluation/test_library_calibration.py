@@ -107,6 +107,7 @@ def test_number_of_people_needed_for_a_rate() -> None:
         assert people * (people - 1) / 2 >= 0.4 / far > (people - 1) * (people - 2) / 2
 
 
+@pytest.mark.slow
 def test_cluster_uses_the_calibrated_threshold(library_and_truth: tuple[Library, dict[str, str]]) -> None:
     library, truth = library_and_truth
     name_largest_people(library, truth, 40)
@@ -140,6 +141,7 @@ def test_cluster_uses_the_calibrated_threshold(library_and_truth: tuple[Library,
     assert library.default_threshold() == 1.1
 
 
+@pytest.mark.slow
 def test_calibration_of_another_pack_is_ignored(library_and_truth: tuple[Library, dict[str, str]]) -> None:
     library, truth = library_and_truth
     name_largest_people(library, truth, 40)

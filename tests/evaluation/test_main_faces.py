@@ -58,6 +58,7 @@ def pictures(tmp_path: Path) -> list[Path]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 @pytest.mark.parametrize(("signal_name", "is_cached"), [("SIGSEGV", True), ("SIGKILL", False)])
 def test_picture_that_kills_its_worker_counts_as_unreadable(

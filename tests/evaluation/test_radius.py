@@ -44,6 +44,7 @@ def find_radius_on(units: np.ndarray, persons: np.ndarray, monkeypatch: pytest.M
     return find_radius(photos, load_pack("dlib"))
 
 
+@pytest.mark.slow
 def test_best_distance_becomes_the_operating_point(monkeypatch: pytest.MonkeyPatch) -> None:
     units, persons = faces_of(300, 4, 0.45)
     found = find_radius_on(units, persons, monkeypatch)

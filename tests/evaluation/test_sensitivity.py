@@ -28,6 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_drawn_pairs_are_the_same_each_time(folder: Path) -> None:
     pairs, again = choose_pairs(folder, None), choose_pairs(folder, None)
     assert pairs.names == again.names and pairs.left.tolist() == again.left.tolist()
@@ -43,6 +44,7 @@ def test_drawn_pairs_are_the_same_each_time(folder: Path) -> None:
     assert len(set(pairs.names)) == len(pairs.names)
 
 
+@pytest.mark.slow
 def test_sample_has_at_most_max_photos(folder: Path) -> None:
     pairs = choose_pairs(folder, None, max_photos=100)
     assert 80 < len(pairs.pictures) <= 100 and (~pairs.same).sum() >= 1000
@@ -62,6 +64,7 @@ def test_pairs_of_a_list_can_be_sampled(tmp_path: Path) -> None:
     assert names <= {frozenset((pairs.names[a], pairs.names[b])) for a, b in zip(pairs.left, pairs.right, strict=True)}
 
 
+@pytest.mark.slow
 def test_too_few_pairs_are_refused_before_any_work(tmp_path: Path) -> None:
     folder = make_labelled_photos(tmp_path / "photos")
     with pytest.raises(UsageError, match="too few pairs to measure VAL at FAR 1e-3"):

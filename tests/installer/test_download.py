@@ -103,6 +103,7 @@ def test_pull_downloads_the_files_in_the_manifest(server: Server, folder: Path) 
     assert len(server.requests) == 1  # the second pull makes no request
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tricks", "ranges"),
     [
@@ -142,6 +143,7 @@ def test_only_the_same_version_is_resumed(server: Server, folder: Path) -> None:
     assert (folder / "model.onnx").read_bytes() == MODEL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tricks", "words", "left"),
     [

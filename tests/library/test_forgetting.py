@@ -219,6 +219,7 @@ def _lose_journal(library: Library) -> None:
     _edit_all(library)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -128,6 +128,7 @@ def has_true_names(library: Library) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["right", "swapped", "missing"])
 @pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("sidecars", [False, True], ids=["inside", "sidecar"])
@@ -352,6 +353,7 @@ def test_names_from_picasa_are_imported(photos: Library) -> None:
     assert [event.source for event in events] == [PICASA, PICASA] and has_true_names(photos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pixels", "fractions", "absolute", "beside"])
 def test_names_from_a_table_are_imported(photos: Library, kind: str) -> None:
     table = (photos.root if kind == "beside" else photos.root.parent) / "faces.csv"
@@ -474,6 +476,7 @@ def test_a_face_named_since_the_plan_is_left_alone(
     assert library.import_names(unknown_face) == []
 
 
+@pytest.mark.slow
 def test_a_plan_can_be_written_as_json(one_photo: tuple[Library, str, FaceOccurrence, FaceOccurrence]) -> None:
     from dataclasses import asdict
 
@@ -482,6 +485,7 @@ def test_a_plan_can_be_written_as_json(one_photo: tuple[Library, str, FaceOccurr
     assert json.loads(json.dumps(asdict(library.plan_import())))["namings"][0]["name"] == "Anna"
 
 
+@pytest.mark.slow
 def test_exported_sidecars_are_imported_in_every_orientation_and_format(tmp_path: Path) -> None:
     """Without the journal, as on another computer that has only the photos and their sidecars."""
     make_oriented(tmp_path / "photos", ORIENTATIONS | {"dng": RAW_ORIENTATIONS})

@@ -29,6 +29,7 @@ def test_every_face_is_found_and_grouped_by_person(
     assert library.table.photo_count == len(truth)
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_workers_or_order(
     library: Library, tmp_path: Path, name_of_face: NameOfFace
 ) -> None:

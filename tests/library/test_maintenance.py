@@ -70,6 +70,7 @@ BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BROKEN)
 def test_invalid_rows_of_a_cache_are_found(library: Library, kind: str) -> None:
     change, words = BROKEN[kind]

@@ -237,6 +237,7 @@ def test_photos_moved_under_another_pack_are_not_rescanned(named: Library) -> No
         assert library.scan(workers=0).unchanged == result.photos
 
 
+@pytest.mark.slow
 def test_forgetting_erases_the_faces_from_the_caches_of_all_packs(named: Library) -> None:
     install_other_detector()
     install_tiny_embedder()
@@ -253,6 +254,7 @@ def test_forgetting_erases_the_faces_from_the_caches_of_all_packs(named: Library
     assert check_caches(library)["problems"] == []
 
 
+@pytest.mark.slow
 def test_clearing_one_pack_leaves_the_other_pack(named: Library) -> None:
     install_other_detector()
     dlib_caches = caches(named, "dlib")

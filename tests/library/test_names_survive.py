@@ -17,6 +17,7 @@ NameOfFace = Callable[[Library], dict[str, str]]
 UNCERTAIN = {"the date corrected in place", "edited and renamed at once"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", SCENARIOS)
 def test_every_confirmed_face_keeps_its_name(library: Library, name_of_face: NameOfFace, change: str) -> None:
     for person in (COLLINS, HOPPER):

@@ -95,6 +95,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @settings(deadline=None)
 @given(rows=ROWS)

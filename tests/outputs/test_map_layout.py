@@ -16,6 +16,8 @@ from faceclust.outputs.map.nearest_faces import find_nearest_faces
 from faceclust.progress import SilentProgress
 from tests.benchmarks.synthetic import Faces, synthetic_faces
 
+pytestmark = pytest.mark.slow  # compiles numba's code
+
 _SCRIPT = """
 import hashlib, sys
 from faceclust.outputs.map import layout

@@ -32,6 +32,8 @@ from faceclust.types import FaceOccurrence, Person
 from tests.support.drawn_faces import draw_face
 from tests.support.programs import find_program
 
+pytestmark = pytest.mark.browser
+
 VENDOR = resources.files("faceclust.outputs") / "web" / "vendor"
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7*7 }}\"' &lt;"
 #: Anna, a person with a hostile name and a group each have a corner; the face in the middle is alone.
@@ -112,6 +114,7 @@ def test_a_hostile_name_cannot_break_the_page() -> None:
     assert "http" not in re.sub(r"/\*!.*?\*/|http-equiv|// https://d3js\S*|http://www.w3.org/\S*", "", html, flags=re.S)
 
 
+@pytest.mark.slow
 def test_equal_input_gives_an_equal_page() -> None:
     assert build_page() == build_page()
 
@@ -264,6 +267,7 @@ def person_points(name: str | None) -> np.ndarray:
 ANNA_BLUE, EVIL_ORANGE = (0x2F, 0x6F, 0xD0), (0xE0, 0x7B, 0x12)
 
 
+@pytest.mark.slow
 def test_points_have_the_colours_of_their_people(browser: webdriver.Chrome) -> None:
     read_view(browser)
     assert ANNA_BLUE in colours_near(browser, person_points("Anna")[0])
@@ -407,6 +411,7 @@ def test_pictures_are_drawn_when_zoomed_in(browser: webdriver.Chrome) -> None:
     assert find_canvas(browser).get_attribute("data-pictures") == "true"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 390, 720, 721, 1440])
 def test_nothing_is_wider_than_the_screen(browser: webdriver.Chrome, width: int) -> None:
     set_size(browser, width, 844)

@@ -29,6 +29,7 @@ def draw_to_bytes(ending: str) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", PLOT_SUFFIXES)
 def test_the_same_curve_is_the_same_file(ending: str) -> None:
     first = draw_to_bytes(ending)

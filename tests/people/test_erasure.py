@@ -109,6 +109,7 @@ def journals(draw: st.DrawFn) -> list[Event]:
     return journal
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(journals(), st.sampled_from(NAMES))
 @example(

@@ -43,12 +43,14 @@ def answers(draw: st.DrawFn) -> Event:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(answers(), max_size=12))
 def test_events_round_trip_through_records(events: list[Event]) -> None:
     assert [from_record(json.loads(encode_record(to_record(event)))) for event in events] == events
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(answers() | st.just("undo"), max_size=25))
 def test_a_sequence_with_undos_equals_the_one_without_the_undone_events(
@@ -68,6 +70,7 @@ def test_a_sequence_with_undos_equals_the_one_without_the_undone_events(
     assert Journal(journal.path).events() == journal.events()  # one read equals several partial ones
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(answers(), max_size=10), answers(), st.lists(answers(), max_size=4))
 def test_every_kind_of_event_can_be_undone_from_any_position(
@@ -86,6 +89,7 @@ def test_replay_is_deterministic_in_the_events_and_faces(events: list[Event], ra
     assert replay_events(events, PLACES) == replay_events(list(events), shuffled)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(answers(), st.sampled_from(["first", "second", "both"])), max_size=12))
 def test_two_journals_of_one_library_merge_into_one(events_in: list[tuple[Event, str]]) -> None:

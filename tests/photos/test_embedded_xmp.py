@@ -63,6 +63,7 @@ def test_a_packet_in_a_bigtiff_is_found(tmp_path: Path) -> None:
     assert read_embedded_packets(path) == [packet]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_damaged_files_raise_nothing(photos: dict[str, Path], extension: str, tmp_path: Path) -> None:
     intact, path, random = photos[extension].read_bytes()[:200_000], tmp_path / "a", np.random.default_rng(0)

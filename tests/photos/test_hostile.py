@@ -51,6 +51,7 @@ def test_files_truncated_anywhere_have_a_skip_reason(format: str) -> None:
         assert decode_or_skip_reason(data[:end]) in (SkipReason.EMPTY, SkipReason.TRUNCATED, SkipReason.NOT_A_PHOTO)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", make_originals())
 def test_mutated_files_neither_crash_nor_hang_the_process(format: str) -> None:
     crashed, hung, (photos, refused, _) = run(format, seed=7, count=150, limit=60)
@@ -175,6 +176,7 @@ def _decode_all(end: multiprocessing.connection.Connection) -> None:
         end.send((found.value if isinstance(found, SkipReason) else "photo", peak))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads peak memory from /proc")
 def test_decompression_bombs_are_refused_or_decoded_in_little_memory() -> None:
     context = multiprocessing.get_context("spawn")

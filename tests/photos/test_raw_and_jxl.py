@@ -134,6 +134,7 @@ def test_jpeg_xl_is_decoded_in_every_variant(kind: str, options: dict[str, objec
     assert np.abs(photo.pixels.astype(int) - expected).mean() < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [(128, 128), (256, 256), (1000, 500), (500, 1000), (300, 250), (1280, 720), (129, 333)]
 )

@@ -15,7 +15,10 @@ from faceclust.scan.examine import ExamineTask, ScanSettings
 from faceclust.types import TRANSIENT_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 from tests.support.sample_photos import make_library
 
+pytestmark = pytest.mark.process
 
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the name of an open file from /proc")
 def test_photos_that_hang_are_skipped_with_the_right_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patch = tmp_path / "patch/sitecustomize.py"
@@ -72,6 +75,7 @@ def test_batches_give_the_same_results_as_single_photos(tmp_path: Path, monkeypa
             np.testing.assert_allclose(other.embeddings, one.photo.embeddings, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_only_the_crashing_photo_of_a_batch_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patch = tmp_path / "patch/sitecustomize.py"

@@ -130,6 +130,7 @@ def test_an_interrupted_conversion_is_finished_by_the_next_scan(small_library: L
     assert (result.interrupted, result.converted) == (False, 2) and precisions(small_library.root) == {"int8"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.9, 1.2])
 def test_kill_9_during_a_conversion_loses_nothing(library: Library, delay: float) -> None:
     before = library.faces.face_ids.tolist()

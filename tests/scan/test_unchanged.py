@@ -119,6 +119,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_kind_of_change_is_detected(small_library: Library, change: str) -> None:
     CHANGES[change](small_library.root)

@@ -21,6 +21,8 @@ from faceclust.scan.workers import pool
 from faceclust.scan.workers.pool import run_isolated
 from faceclust.scan.workers.process import LossCause, LostTask
 
+pytestmark = pytest.mark.process
+
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
@@ -136,6 +138,7 @@ def test_tasks_are_taken_lazily(tmp_path: Path) -> None:
     outcomes.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @POSIX_ONLY
 @pytest.mark.parametrize(
     ("deadly", "cause", "detail"),
@@ -167,6 +170,7 @@ def test_a_killed_task_is_retried_alone(tmp_path: Path) -> None:
     assert [task for task, _ in run(tmp_path, tasks)][-1] == "once killed"
 
 
+@pytest.mark.slow
 @POSIX_ONLY
 def test_many_deadly_tasks_lose_no_others(tmp_path: Path) -> None:
     tasks = [f"{'segfault' if number % 3 else 'task'} {number}" for number in range(9)]
@@ -332,6 +336,7 @@ def test_workers_that_cannot_start_end_the_run(create_worker: Callable[[], Scrip
         list(run_isolated(create_worker, ["task"], 2, lambda: False, 60.0))
 
 
+@pytest.mark.slow
 @POSIX_ONLY
 def test_workers_that_always_die_end_the_run(tmp_path: Path) -> None:
     outcomes = run(tmp_path, [f"segfault {number}" for number in range(10**6)], 4)

@@ -25,6 +25,8 @@ from faceclust.store.library_lock import hold_lock
 from faceclust.store.lock_owner import STALE_AFTER, LockOwnedError, LockOwner, OwnerNote
 from tests.support.command import run
 
+pytestmark = pytest.mark.process
+
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -159,6 +161,7 @@ def _take_over(path: Path, start: object, winners: object) -> None:
     winners.put(owner.token)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_only_one_of_several_processes_takes_over_a_stale_lock(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     path = tmp_path / "lock.owner"

@@ -47,6 +47,7 @@ def small_portrait(person: str) -> np.ndarray:
     return np.asarray(image.resize((300, round(300 * image.height / image.width))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", [COLLINS, HOPPER])
 @pytest.mark.parametrize(
     "treatments",

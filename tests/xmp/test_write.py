@@ -316,6 +316,7 @@ def test_packets_that_cannot_be_changed_are_refused(data: bytes) -> None:
         merge_faces(data, [ANNA], SIZE)
 
 
+@pytest.mark.slow
 def test_damaged_packets_are_refused_or_merged_idempotently() -> None:
     rng = random.Random(3)
     seeds = [encode(text) for text in OLD.values() for encode in ENCODINGS.values()]
@@ -386,6 +387,7 @@ def test_a_property_with_more_than_a_text_is_not_rewritten(inside: str) -> None:
     assert merge_faces(data, [NOBODY], SIZE).data != data and merge_faces(data, [], SIZE).data == data
 
 
+@pytest.mark.slow
 def test_very_many_keywords_are_fast() -> None:
     data = build_sidecar(build_array("dc:subject", *(f"k{number}" for number in range(20_000)))).encode()
     start = time.process_time()

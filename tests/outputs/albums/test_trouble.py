@@ -337,6 +337,7 @@ def run(root: Path, out: Path, albums: str, kind: str, layout: str, seconds: flo
     assert seconds is not None or process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(("kind", "before"), [("symlink", "copy"), ("copy", "symlink"), ("hardlink", "symlink")])
 def test_a_run_after_kills_equals_an_undisturbed_run(tmp_path: Path, kind: str, before: str) -> None:

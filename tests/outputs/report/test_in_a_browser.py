@@ -18,6 +18,8 @@ from tests.support.browser import emulate_media, open_browser, pop_requested_url
 from tests.support.drawn_faces import draw_face
 from tests.support.report_builders import HOSTILE_NAME, make_report, make_varied_people, render_html
 
+pytestmark = pytest.mark.browser
+
 #: Script: the number of pictures that cannot be decoded.
 BROKEN = """
 const all = [...document.images];
@@ -99,6 +101,7 @@ def compute_contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+@pytest.mark.slow
 def test_it_renders_without_network_requests(driver: webdriver.Chrome) -> None:
     assert list_shown_names(driver)[:2] == [HOSTILE_NAME, "Åsa Öberg"]
     assert {url.partition(":")[0] for url in pop_requested_urls(driver)} <= {"file", "data", "about"}
@@ -268,6 +271,7 @@ def test_it_is_complete_without_scripts(page: str) -> None:
         assert driver.get_log("browser") == []
 
 
+@pytest.mark.slow
 def test_every_page_of_a_folder_is_reachable(_driver: webdriver.Chrome, tmp_path: Path) -> None:
     persons, places, more = make_varied_people()
     built = make_report(persons, places, **more)

@@ -45,6 +45,7 @@ def anna(confirmed: str = "1") -> list[Person]:
     ]
 
 
+@pytest.mark.slow
 def test_hostile_names_cannot_break_the_page() -> None:
     persons, places, more = make_varied_people()
     found = Elements()
