@@ -308,9 +308,9 @@ def test_reflinks_are_recognised_like_copies(root: Path, out: Path, monkeypatch:
 _RUN = """
 import sys
 from pathlib import Path
-from tests.outputs.albums.test_trouble import MANY, make
+from tests.outputs.albums.test_trouble import MANY, make_albums
 print("ready", flush=True)
-make(Path(sys.argv[1]), Path(sys.argv[2]), MANY[sys.argv[3]], sys.argv[4], layout=sys.argv[5])
+make_albums(Path(sys.argv[1]), Path(sys.argv[2]), MANY[sys.argv[3]], sys.argv[4], layout=sys.argv[5])
 """
 MANY = {
     name: {
