@@ -253,7 +253,7 @@ def test_a_single_model_becomes_a_pack(tmp_path: Path) -> None:
 
 
 def test_the_template_gives_the_chip_size_if_the_model_does_not(tmp_path: Path) -> None:
-    add_model(tmp_path, {"size": (160, 160), "sides": ("h", "w")}, template="box", margin=0.2)
+    add_model(tmp_path, {"size": (160, 160), "declared_size": ("h", "w")}, template="box", margin=0.2)
     assert load_pack("mine").embedder.chip_size == (160, 160)
     assert load_pack("mine").embedder.margin == 0.2
 

@@ -79,8 +79,8 @@ class RecordedProgress:
         pass
 
 
-def pull(server: Server, *tricks: Fault, recorded: RecordedProgress | None = None, mirror: str | None = None) -> None:
-    server.faults[:] = tricks
+def pull(server: Server, *faults: Fault, recorded: RecordedProgress | None = None, mirror: str | None = None) -> None:
+    server.faults[:] = faults
     pull_pack(load_pack("mine"), mirror=mirror or server.url, retry_policy=HASTY, progress=recorded)
 
 
@@ -105,7 +105,7 @@ def test_pull_downloads_the_files_in_the_manifest(server: Server, folder: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tricks", "ranges"),
+    ("faults", "ranges"),
     [
         ([cut_connection(HALF)], [None, f"bytes={HALF}-"]),
         ([cut_connection(HALF, with_etag=False)], [None, f"bytes={HALF}-"]),
@@ -122,9 +122,9 @@ def test_pull_downloads_the_files_in_the_manifest(server: Server, folder: Path) 
     ],
 )
 def test_errors_that_go_away_are_retried(
-    server: Server, folder: Path, tricks: list[Fault], ranges: list[str | None]
+    server: Server, folder: Path, faults: list[Fault], ranges: list[str | None]
 ) -> None:
-    pull(server, *tricks)
+    pull(server, *faults)
     assert (folder / "model.onnx").read_bytes() == MODEL and files_in(folder) == COMPLETE
     assert server.ranges == ranges
 
@@ -145,7 +145,7 @@ def test_only_the_same_version_is_resumed(server: Server, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tricks", "words", "left"),
+    ("faults", "words", "left"),
     [
         (
             [cut_connection(HALF), respond_with(500), respond_with(500), respond_with(500)],
@@ -179,10 +179,10 @@ def test_only_the_same_version_is_resumed(server: Server, folder: Path) -> None:
     ],
 )
 def test_persistent_errors_give_a_one_line_error(
-    server: Server, folder: Path, tricks: list[Fault], words: str, left: list[str]
+    server: Server, folder: Path, faults: list[Fault], words: str, left: list[str]
 ) -> None:
     with pytest.raises(PackError) as failure:
-        pull(server, *tricks)
+        pull(server, *faults)
     assert words in str(failure.value) and "\n" not in str(failure.value)
     assert failure.value.hint
     assert files_in(folder) == left
@@ -319,12 +319,12 @@ def test_the_embedded_pack_needs_nothing() -> None:
     assert pull_pack(load_pack("dlib")) == []
 
 
-@pytest.mark.parametrize("tricks", [[], [cut_connection(50)]])
-def test_a_zip_is_unpacked_and_deleted(server: Server, folder: Path, tricks: list[Fault]) -> None:
+@pytest.mark.parametrize("faults", [[], [cut_connection(50)]])
+def test_a_zip_is_unpacked_and_deleted(server: Server, folder: Path, faults: list[Fault]) -> None:
     archive = make_zip(MODEL)
     install_manifest(build_manifest(archive=archive))
     server.files = {"/mine/all.zip": archive}
-    pull(server, *tricks)
+    pull(server, *faults)
     assert (folder / "model.onnx").read_bytes() == MODEL and files_in(folder) == COMPLETE
 
 

@@ -138,10 +138,10 @@ def test_events_added_by_another_process_are_read(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from faceclust.people.journal import Journal
-from tests.support.people_builders import face
+from tests.support.people_builders import make_face
 journal = Journal(__import__("pathlib").Path(sys.argv[1]))
 while True:
-    event = journal.record("name", [face(f"{n:016x}") for n in range(40)], name="Anna")
+    event = journal.record("name", [make_face(f"{n:016x}") for n in range(40)], name="Anna")
     print(event.id, flush=True)
 """
 
