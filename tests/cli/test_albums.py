@@ -39,6 +39,7 @@ def list_photos(out: Path, folder: str) -> list[str]:
     return sorted(photo for link, photo in read_links(out).items() if link.startswith(f"{folder}/"))
 
 
+@pytest.mark.slow
 def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
     out, layout = tmp_path / "People", "{person}/{date:%Y}/{date:%Y-%m-%d} {name}"
     planned = run_checked("albums", out, "--library", named.root, "--layout", layout, "-n")

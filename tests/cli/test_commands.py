@@ -134,6 +134,7 @@ def test_a_dry_run_of_albums_writes_nothing(library: Library, tmp_path: Path) ->
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_not_an_error(library: Library) -> None:
     command = f"{' '.join(COMMAND)} export --library '{library.root}' | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd="/")

@@ -195,6 +195,7 @@ def test_every_option_is_listed_and_its_default_can_be_set(user_file: Path) -> N
         assert all(str(value) in (defaults[name], "False", "[]") for name, value in values.items()), (path, values)
 
 
+@pytest.mark.slow
 def test_clearing_the_caches_keeps_the_file(library: Library, library_file: Path) -> None:
     library_file.write_text("[cluster]\nthreshold = 1.2")
     run_checked("cache", "clear", "--yes", "-l", library.root)

@@ -71,6 +71,7 @@ def test_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_plot_is_drawn_and_overwritten(folder: Path, tmp_path: Path) -> None:
     file, plot = write_pairs(tmp_path / "pairs.txt"), tmp_path / "roc.png"
     for _ in range(2):  # it overwrites its own plot

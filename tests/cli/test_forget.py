@@ -34,6 +34,7 @@ def test_a_dry_run_lists_the_removals_and_writes_nothing(named: Named) -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_with_yes_the_person_is_removed_and_scans_do_not_bring_them_back(named: Named) -> None:
     library, others, faces = named
     value = json.loads(run_checked("forget", COLLINS, "--yes", "--json", "--library", library.root))

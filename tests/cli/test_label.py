@@ -54,6 +54,7 @@ def test_an_interview_from_start_to_finish(library: Library) -> None:
     assert [e.kind for e in again.journal.events()] == ["name", "undo", "name", "undo", "name", "ignore"]
 
 
+@pytest.mark.slow
 def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path: Path) -> None:
     import os
 
@@ -97,6 +98,7 @@ def test_the_nearest_known_person_is_shown_with_the_similarity_in_words(
     assert len(Library(library.root).find_person("Eileen Collins").confirmed) > len(largest)
 
 
+@pytest.mark.slow
 def test_tab_completes_a_known_name(library: Library) -> None:
     library.name(library.faces_in_group(1), "Eileen Collins")
     terminal = LabelTerminal(library.root)
@@ -121,6 +123,7 @@ def test_stopping_saves_nothing(library: Library, keys: str) -> None:
     assert not library.home.journal.exists()
 
 
+@pytest.mark.slow
 def test_skipping_moves_on_and_invalid_answers_are_explained(library: Library) -> None:
     terminal = LabelTerminal(library.root)
     terminal.wait_for_question("(group 1)")
@@ -134,6 +137,7 @@ def test_skipping_moves_on_and_invalid_answers_are_explained(library: Library) -
     terminal.wait_for_exit()
 
 
+@pytest.mark.slow
 def test_label_works_without_colour(library: Library) -> None:
     terminal = LabelTerminal(library.root, NO_COLOR="1")
     terminal.wait_for_question("(group ")
@@ -143,6 +147,7 @@ def test_label_works_without_colour(library: Library) -> None:
     assert terminal.wait_for_exit() == 0
 
 
+@pytest.mark.slow
 def test_kill_9_keeps_every_answer(library: Library) -> None:
     terminal = LabelTerminal(library.root)
     terminal.wait_for_question("(group 1)")

@@ -19,6 +19,7 @@ from tests.support.command import COMMAND, run, run_checked
 from tests.support.synthetic_library import write_caches
 
 
+@pytest.mark.slow
 def test_a_file_or_standard_output(library: Library, tmp_path: Path) -> None:
     page = run_checked("map", "-o", "-", "-l", library.root, cwd=tmp_path)
     assert page.startswith("<!doctype html>") and page.endswith("</html>\n")

@@ -201,6 +201,7 @@ def start_pull(server: Server) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
     ("sent_signal", "code", "words"),

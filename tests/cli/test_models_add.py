@@ -115,6 +115,7 @@ def test_new_radius_regroups_without_a_rescan(model_folder: Path, people: Path) 
     assert len(grouping.clustering.labels) == len(before.clustering.labels)
 
 
+@pytest.mark.slow
 def test_dry_run_measures_and_writes_nothing(
     model_folder: Path, people: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +164,7 @@ def test_inconclusive_faces_set_no_radius(
     assert (user_models_folder() / "my" / "pack.toml").read_text() == before
 
 
+@pytest.mark.slow
 def test_radius_of_the_embedded_pack_never_changes(
     people: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +305,7 @@ def test_terminal_is_asked_for_a_folder_to_calibrate_on(
     assert load_pack("my").radius_source == "measured"
 
 
+@pytest.mark.slow
 def test_too_few_people_are_refused(model_folder: Path, tmp_path: Path) -> None:
     few = synthetic_people.write_people(tmp_path / "few", 3)
     run_models("add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "marks")

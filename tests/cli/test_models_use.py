@@ -33,6 +33,7 @@ def test_without_a_name_it_shows_the_pack_in_use_and_the_file_that_sets_it(libra
     assert 'pack = "dlib"  # library' in output and json.loads(run_checked("config", "--json"))["pack"] == "second"
 
 
+@pytest.mark.slow
 def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
     install_other_detector()

@@ -16,6 +16,7 @@ from tests.support.command import COMMAND, run, run_checked
 pytestmark = pytest.mark.process
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
 def test_a_scan_works_with_standard_output_closed(tmp_path: Path) -> None:
     """Standard output is closed by `>&-` in a shell, and in some services."""
@@ -45,6 +46,7 @@ def test_a_dash_sends_the_result_alone_to_standard_output(library: Library) -> N
     assert (library.root / "faces.csv").read_text() == table
 
 
+@pytest.mark.slow
 def test_binary_tables_are_not_written_to_a_terminal(library: Library) -> None:
     command = f"{' '.join(COMMAND)} export --format sqlite --library '{library.root}'"
     terminal = pexpect.spawn("sh", ["-c", command], encoding="utf-8", timeout=60)

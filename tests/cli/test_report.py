@@ -66,6 +66,7 @@ def test_invalid_options_get_one_line(named: Library, arguments: list[str], word
     assert sorted(named.root.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 @pytest.mark.parametrize("split", [[], ["--split"]])
 def test_ctrl_c_leaves_nothing_unfinished(named: Library, tmp_path: Path, split: list[str]) -> None:

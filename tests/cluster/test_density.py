@@ -97,6 +97,7 @@ def test_the_tree_equals_kruskals_over_all_pairs(
         check_tree(clustered_points(seed, n, d, spread, cluster_size), min_samples)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def make_people(seed: int, n: int, dimension: int = 16) -> np.ndarray:
     return (centres[rng.integers(0, len(centres), n)] + 0.16 * rng.normal(size=(n, dimension))).astype(np.float32)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(4, 150), new=st.integers(1, 12), same_photos=st.booleans())
 def test_only_faces_within_the_threshold_of_a_new_one_change(seed: int, n: int, new: int, same_photos: bool) -> None:

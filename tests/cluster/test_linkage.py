@@ -70,6 +70,7 @@ def test_clusters_equal_scipys(
     assume(check_against_scipy(method, points, height, beside))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_clusters_equal_scipys_on_thousands_of_points_in_many_tiles(method: str) -> None:
     assert check_against_scipy(method, clustered_points(11, 2500, 32, 0.7), 0.8, 1e-6)
@@ -109,6 +110,7 @@ def exact_average_linkage(points: np.ndarray, threshold: Fraction, constraints: 
     return canonicalise(labels)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), n=st.integers(2, 30), d=st.integers(1, 3), side=st.integers(1, 4), constrained=st.booleans())
 def test_ties_and_thresholds_equal_to_a_distance_are_exact(
@@ -226,6 +228,7 @@ def exhaustive_linkage(points: np.ndarray, threshold: float, method: str, constr
     return labels
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(
     method=st.sampled_from(METHODS),

@@ -116,6 +116,7 @@ def test_two_low_quality_faces_of_a_photo_join_two_people() -> None:
     assert group_labels(make_faces(points, [4, 5]), rejected) == [1, 1, 2, 2, 2, 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6), n=st.integers(2, 120), share=st.sampled_from([0.0, 0.2, 0.6, 1.0]), photos=st.booleans()

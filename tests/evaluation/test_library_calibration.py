@@ -46,6 +46,7 @@ def test_only_confirmed_names_count(library_and_truth: tuple[Library, dict[str, 
     assert set(label_confirmed_faces(library, min_faces=2).persons) == {"", "Anna"}
 
 
+@pytest.mark.slow
 def test_score_ignores_the_users_answers(library_and_truth: tuple[Library, dict[str, str]]) -> None:
     library, truth = library_and_truth
     name_largest_people(library, truth, 30)

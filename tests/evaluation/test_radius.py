@@ -63,6 +63,7 @@ def test_best_distance_becomes_the_operating_point(monkeypatch: pytest.MonkeyPat
         )
 
 
+@pytest.mark.slow
 def test_radius_does_not_depend_on_norms_or_order(monkeypatch: pytest.MonkeyPatch) -> None:
     units, persons = faces_of(60, 3, 0.4)
     order = np.random.default_rng(1).permutation(len(units))
@@ -79,6 +80,7 @@ def test_plateau_is_the_unbroken_run_around_the_best() -> None:
     assert find_plateau(cuts, 0.001) == (0.6, 0.6)
 
 
+@pytest.mark.slow
 def test_steps_are_fine_around_the_best_distance() -> None:
     units, persons = faces_of(60, 3, 0.4)
     cuts = score_distances(units, persons, SilentProgress())

@@ -17,6 +17,7 @@ BOXES = st.lists(st.tuples(st.floats(0, 800), st.floats(0, 800), SIDE, SIDE), ma
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(BOXES, BOXES, st.randoms(use_true_random=False))
 def test_the_order_of_boxes_and_faces_does_not_matter(boxes: list, faces: list, random: object) -> None:

@@ -188,6 +188,7 @@ def test_a_corrupted_zip_gives_a_one_line_error(shipped: Path, tmp_path: Path) -
         assert "\n" not in str(failure.value)
 
 
+@pytest.mark.slow
 def test_a_pack_from_a_manifest(tmp_path: Path) -> None:
     manifest = synthetic_people.write_detector(tmp_path / "own")
     added = add_pack_from_manifest(manifest, [], dry_run=True)

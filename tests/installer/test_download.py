@@ -457,6 +457,7 @@ def test_ctrl_c_keeps_the_partial_file(server: Server, folder: Path, monkeypatch
     assert files_in(folder) == COMPLETE and server.ranges[1] is not None
 
 
+@pytest.mark.slow
 def test_recovery_from_a_crash_at_any_step(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulate a crash at each file system operation. The installed file is never incomplete, and the
     next pull succeeds."""

@@ -101,6 +101,7 @@ def test_an_unmounted_disk_is_not_taken_for_an_empty_library(library: Library, t
     assert not moved.home.seems_unmounted()
 
 
+@pytest.mark.slow
 def test_the_caches_of_another_library_are_not_part_of_this_one(tmp_path: Path) -> None:
     make_library(tmp_path / "disk", photos_each=1)
     make_library(tmp_path / "other", photos_each=1)

@@ -254,6 +254,7 @@ def test_a_scan_does_not_bring_them_back(
         assert count_faces(library) == len(hopper.faces)
 
 
+@pytest.mark.slow
 def test_faces_detected_by_another_pack_are_recognised_as_forgotten(
     both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ def test_a_part_of_the_library_can_be_scanned(library: Library, tmp_path: Path) 
         library.scan([library.root / "2077"])
 
 
+@pytest.mark.slow
 def test_an_interrupted_scan_keeps_the_photos_done(tmp_path: Path) -> None:
     make_library(tmp_path)
     library = Library(tmp_path)

@@ -268,6 +268,7 @@ def test_clearing_one_pack_leaves_the_other_pack(named: Library) -> None:
     assert not list(named.home.home.glob("seen*.json"))
 
 
+@pytest.mark.slow
 def test_a_new_radius_of_a_pack_needs_no_rescan(named: Library) -> None:
     folder = install_other_detector()
     switch_to(named, "second").scan(workers=0)

@@ -51,6 +51,7 @@ def neighbour_share(faces: Faces, points: np.ndarray) -> float:
     return float(np.mean(faces.person[nearest[often]] == faces.person[often]))
 
 
+@pytest.mark.slow
 def test_the_layout_is_independent_of_process_and_threads() -> None:
     methods = [method for method in METHODS if method == "tsne" or find_spec("umap")]
     reported = []
@@ -69,6 +70,7 @@ def test_the_layout_is_independent_of_process_and_threads() -> None:
     assert reported[0] == reported[1] and len(set(reported[0].splitlines())) == len(methods) + 1
 
 
+@pytest.mark.slow
 def test_faces_of_one_person_are_neighbours(faces: Faces, points: np.ndarray) -> None:
     kept, in_space = (
         neighbour_share(faces, points),
@@ -79,6 +81,7 @@ def test_faces_of_one_person_are_neighbours(faces: Faces, points: np.ndarray) ->
     assert neighbour_share(faces, principal_plane(faces.embeddings)) < 0.5  # linear is not enough
 
 
+@pytest.mark.slow
 def test_umap_keeps_faces_of_one_person_together(faces: Faces) -> None:
     pytest.importorskip("umap")
     assert neighbour_share(faces, compute_layout(faces.embeddings, "umap")) > 0.6
@@ -92,6 +95,7 @@ def test_points_fill_the_unit_square_and_keep_the_aspect_ratio(points: np.ndarra
     assert (points.min(axis=0) + points.max(axis=0)) / 2 == pytest.approx([0.5, 0.5], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["tsne", "umap"])
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 12])
 def test_few_faces_have_distinct_points(n: int, method: str) -> None:
@@ -108,12 +112,14 @@ def test_identical_faces_give_finite_points() -> None:
     assert np.isfinite(points).all()
 
 
+@pytest.mark.slow
 def test_copies_of_faces_are_laid_out() -> None:
     few = synthetic_faces(30).embeddings
     points = compute_layout(np.repeat(few, 8, axis=0))
     assert np.isfinite(points).all() and np.ptp(points, axis=0).min() > 0.1
 
 
+@pytest.mark.slow
 def test_faces_beyond_the_limit_are_placed_beside_similar_ones(faces: Faces) -> None:
     points = compute_layout(faces.embeddings, max_faces=600)
     alone = compute_layout(faces.embeddings[:600])
@@ -135,6 +141,7 @@ def test_neighbours_equal_those_of_scikit_learn(faces: Faces) -> None:
     assert among.max() < 50 and not np.any(among[:50] == np.arange(50)[:, None])
 
 
+@pytest.mark.slow
 def test_progress_is_complete(faces: Faces) -> None:
     reported: dict[str, list[int]] = {}
 

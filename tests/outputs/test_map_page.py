@@ -156,6 +156,7 @@ def test_the_page_and_its_script_agree_on_colours_and_shapes() -> None:
     assert all(f".s{i} {{" in style for i in range(SHAPES))
 
 
+@pytest.mark.slow
 def test_a_library_renders_its_map(library: Library, tmp_path: Path) -> None:
     library.name(library.faces_in_group(1), "Anna")
     html = library.map_page(tmp_path / "map.html")

@@ -81,6 +81,7 @@ def test_every_kind_of_event_can_be_undone_from_any_position(
         assert replay_events(events, PLACES) == replay_events([*before, *after], PLACES)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(answers(), max_size=12), st.randoms(use_true_random=False))
 def test_replay_is_deterministic_in_the_events_and_faces(events: list[Event], random: object) -> None:
@@ -146,6 +147,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no kill -9")
 def test_kill_9_at_any_moment_loses_no_recorded_event_and_leaves_no_torn_one(tmp_path: Path) -> None:
     path = tmp_path / "people.jsonl"

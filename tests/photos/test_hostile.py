@@ -255,6 +255,7 @@ INVALID_EXIF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", INVALID_EXIF)
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_an_invalid_exif_block_does_not_affect_the_picture(format: str, fault: str) -> None:

@@ -106,6 +106,7 @@ def test_invalid_coordinates_are_ignored() -> None:
     assert (metadata.latitude, metadata.longitude) == (None, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 300), st.binary(min_size=1, max_size=20))
 def test_hostile_bytes_never_raise(noise: bytes, position: int, patch: bytes) -> None:

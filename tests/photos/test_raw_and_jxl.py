@@ -158,6 +158,7 @@ def test_the_error_for_a_missing_extra_has_the_install_command(
     assert failure.value.reason is reason
 
 
+@pytest.mark.slow
 def test_photos_that_need_an_extra_are_scanned_once_it_is_installed(tmp_path: Path) -> None:
     image = load_portrait(COLLINS)
     library, hidden = tmp_path / "photos", tmp_path / "hidden"

@@ -51,6 +51,7 @@ def copy(root: Path, old: str, new: str) -> None:
     touch(Path(shutil.copyfile(root / old, root / new)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "moved"),
     [

@@ -13,6 +13,7 @@ from faceclust.types import SkipReason
 from tests.support.sample_photos import COLLINS, make_variant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [SkipReason.TOO_SLOW, SkipReason.OUT_OF_MEMORY, SkipReason.CRASHED])
 @pytest.mark.parametrize("scanned_before", [True, False])
 def test_a_failed_closer_look_keeps_the_earlier_result(

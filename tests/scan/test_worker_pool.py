@@ -157,6 +157,7 @@ def test_a_deadly_task_loses_no_other(tmp_path: Path, deadly: str, cause: LossCa
     assert {task: done[0] for task, done in outcomes.items()} == {task: task.upper() for task in tasks}
 
 
+@pytest.mark.slow
 @POSIX_ONLY
 @pytest.mark.parametrize("deadly", ["segfault", "killed"])
 def test_a_task_that_crashes_only_once_is_done(tmp_path: Path, deadly: str) -> None:
@@ -194,6 +195,7 @@ def test_a_worker_killed_from_outside_loses_no_task(tmp_path: Path) -> None:
     assert sorted(done[0] for _, done in outcomes) == ["SECOND", "WAIT FOR SIGNAL"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slow", "cause"), [("work slowly", LossCause.WORK_TIMEOUT), ("prepare slowly", LossCause.PREPARE_TIMEOUT)]
 )
@@ -287,6 +289,7 @@ def test_workers_ignore_ctrl_c(tmp_path: Path) -> None:
     assert len({pid for _, pid in outcomes.values()}) == 1
 
 
+@pytest.mark.slow
 @POSIX_ONLY
 def test_the_first_worker_ignores_ctrl_c_from_its_start(tmp_path: Path) -> None:
     # In a fresh process, where multiprocessing has not started its resource tracker yet.

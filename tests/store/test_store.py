@@ -117,6 +117,7 @@ def photos_with_forgotten(draw: st.DrawFn) -> list[ScannedPhoto]:
     return photos
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(photos_with_forgotten(), st.data())
 def test_photos_round_trip(

@@ -57,6 +57,7 @@ def test_pyramid_levels_equal_resized_pictures(scale: float) -> None:
     assert np.abs(copy.astype(int) - np.asarray(expected).astype(int)).mean() < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(80, 60), (81, 60), (80, 61), (81, 61)])
 @pytest.mark.parametrize(("channels", "factor"), [(3, 2), (4, 2), (4, 4)])

@@ -22,6 +22,8 @@ from tests.support.xmp_round_trip import (
     read_exiftool_faces,
 )
 
+pytestmark = pytest.mark.slow
+
 ALL = [(ending, orientation) for ending, orientations in ORIENTATIONS.items() for orientation in orientations]
 
 
@@ -43,7 +45,6 @@ def sidecar_errors(oriented: Library) -> SidecarErrors:
     return SidecarErrors(find_program("exiftool"), oriented)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "orientation"), [*ALL, *(("dng", way) for way in RAW_ORIENTATIONS)])
 def test_exiftool_reads_every_face_at_its_position(
     sidecar_errors: SidecarErrors, ending: str, orientation: int
@@ -55,7 +56,6 @@ def test_exiftool_reads_every_face_at_its_position(
         assert max(errors.values()) <= 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "orientation"), ALL)
 def test_the_recorded_size_is_that_of_exiftool(oriented: Library, ending: str, orientation: int) -> None:
     photo = oriented.root / f"{ending}-{orientation}.{ending}"
@@ -80,7 +80,6 @@ def test_exiftool_reads_the_keywords(oriented: Library) -> None:
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_sidecar_copied_into_the_photo_reads_the_same(oriented: Library, tmp_path: Path, orientation: int) -> None:
     exiftool, photo = find_program("exiftool"), oriented.root / f"jpg-{orientation}.jpg"
@@ -134,7 +133,6 @@ def test_our_data_are_recognised_after_other_programs_rewrite_the_packet(oriente
         assert COLLINS.encode() not in path.read_bytes() and b"<mwg-rs:" not in path.read_bytes()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "heic"])
 def test_a_new_sidecar_repeats_the_photos_keywords(oriented: Library, tmp_path: Path, ending: str) -> None:
     exiftool, name = find_program("exiftool"), f"{ending}-1.{ending}"

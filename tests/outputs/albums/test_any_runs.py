@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def write_user_file(out: Path, name: str, over: bool) -> None:
     (out / name).write_text(f"mine: {name}")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.one_of(RUNS, MINE), max_size=5), RUNS)
 def test_the_last_of_any_runs_decides_and_keeps_foreign_files(
