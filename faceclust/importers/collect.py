@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_EXTENSIONS
+from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
 from faceclust.importers.keywords import unplaced_people_of
@@ -80,8 +81,7 @@ class _NameCollector:
             self._read_file(self.root / file, file)
         for mirror in sources.mirrors:
             for folder, _, _ in os.walk(mirror):
-                below = Path(folder).relative_to(mirror).as_posix()
-                self._read_folder(Path(folder), "" if below == "." else below)
+                self._read_folder(Path(folder), relative_posix(mirror, Path(folder)))
         self._add_picasa_names(sources.contacts or find_contacts_files(self.root))
         return self.collected
 

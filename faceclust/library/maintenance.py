@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,11 +106,6 @@ class PrunePlan:
     def size(self) -> int:
         """Bytes freed in all."""
         return self.bytes_saved + sum(deletion.size for deletion in self.files)
-
-    @property
-    def count_by_kind(self) -> dict[str, int]:
-        """Kind of file → number of files to delete."""
-        return dict(Counter(deletion.kind for deletion in self.files))
 
 
 def prune_caches(library: Catalogue, *, dry_run: bool = False) -> PrunePlan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Sequence
@@ -15,8 +14,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.files.safe_paths import relative_posix
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
+from faceclust.photos.face_ids import content_hash
 from faceclust.types import Box, FaceOccurrence, Float32, PhotoRef, SkippedPhoto, check_array
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def stat_regular_file(path: Path) -> os.stat_result:
     if stat.S_ISDIR(status.st_mode):
         raise UnreadablePhotoError("it is a folder; name the photos in it")
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadablePhotoError("it is not an ordinary file")
+        raise UnreadablePhotoError("it is not a regular file")
     return status
 
 
@@ -124,11 +125,9 @@ class CachedPhotos:
         resolved = Path(os.path.realpath(path))
         root = self._library.root
         if resolved.is_relative_to(root):
-            below = resolved.relative_to(root)
-            folder = below.parent.as_posix()
             row = self._find_row(
-                folder="" if folder == "." else folder,
-                photo=below.name,
+                folder=relative_posix(root, resolved.parent),
+                photo=resolved.name,
                 photo_size=status.st_size,
                 photo_mtime_ns=status.st_mtime_ns,
             )
@@ -137,7 +136,7 @@ class CachedPhotos:
         if status.st_size > _MAX_HASHED_BYTES:
             return None
         try:
-            digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+            digest = content_hash(path.read_bytes())
         except OSError as error:
             raise UnreadablePhotoError(error.strerror or str(error)) from error
         row = self._find_row(photo_hash=digest)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
+from faceclust.files.safe_paths import relative_posix
 from faceclust.outputs.overview import Overview, build_overview
 from faceclust.outputs.search import (
     FoundPhoto,
@@ -90,6 +91,5 @@ def _folder_below_root(library: Catalogue, folder: Path) -> str:
         with contextlib.suppress(UsageError):
             resolved = resolve_folder(path)
             if resolved.is_relative_to(library.root):
-                below = resolved.relative_to(library.root).as_posix()
-                return "" if below == "." else below
+                return relative_posix(library.root, resolved)
     raise UsageError(f"{resolve_folder(folder)} is not in the library {library.root}")
