@@ -20,8 +20,9 @@ from faceclust.cli.output.grouping import (
     suggest_full_run,
 )
 from faceclust.errors import UsageError
+from faceclust.library.calibration import AUTO_THRESHOLD
 from faceclust.text.plural import format_count
-from faceclust.types import ClusterParams
+from faceclust.types import OPERATING_POINT
 
 if TYPE_CHECKING:
     from faceclust.cluster.group import Grouping
@@ -120,7 +121,7 @@ def command(
         _undo_clustering(opened, dry_run, as_json)
         return
     names = names_of_groups(opened)
-    is_configured = choices["threshold"] != "auto" and sources["threshold"] is ParameterSource.DEFAULT_MAP
+    is_configured = choices["threshold"] != AUTO_THRESHOLD and sources["threshold"] is ParameterSource.DEFAULT_MAP
     calibration = _resolve_threshold(context, opened, choices)
     grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
     labels = grouping.clustering.labels
@@ -148,16 +149,13 @@ def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
 
 def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> Calibration | None:
     """Replace "auto" among the choices by a number. Return the calibration it comes from, if any."""
-    if choices["threshold"] != "auto":
+    if choices["threshold"] != AUTO_THRESHOLD:
         return None
-    choices["threshold"] = ClusterParams().threshold
-    if context.find_root().params.get("no_config"):
-        return None
-    threshold = library.default_threshold(algorithm=choices["algorithm"], second_pass=choices["second_pass"])
-    calibration = library.calibration
-    if calibration is None or threshold != calibration.threshold:
-        return None
-    choices["threshold"] = threshold
+    calibration = None
+    if not context.find_root().params.get("no_config"):
+        linkage = {name: choices[name] for name in ("algorithm", "second_pass")}
+        calibration = library.applicable_calibration(**linkage)
+    choices["threshold"] = calibration.threshold if calibration else OPERATING_POINT
     return calibration
 
 

@@ -21,14 +21,19 @@ DEFAULT_FAR = 0.001
 
 
 def default_threshold(library: Catalogue, *, algorithm: str = "average", second_pass: bool = True) -> float:
-    """Return the threshold that "auto" stands for.
+    """Return the threshold that "auto" stands for: the calibrated one if it applies, else 1.1."""
+    calibration = applicable_calibration(library, algorithm=algorithm, second_pass=second_pass)
+    return OPERATING_POINT if calibration is None else calibration.threshold
 
-    A calibration is valid for average linkage in two passes only; other settings get 1.1.
+
+def applicable_calibration(
+    library: Catalogue, *, algorithm: str = "average", second_pass: bool = True
+) -> Calibration | None:
+    """Return the calibration that "auto" uses with these settings, None if there is none.
+
+    A calibration is valid for average linkage in two passes only.
     """
-    if algorithm != "average" or not second_pass:
-        return OPERATING_POINT
-    known = library.calibration
-    return OPERATING_POINT if known is None else known.threshold
+    return library.calibration if algorithm == "average" and second_pass else None
 
 
 def evaluate(library: Catalogue) -> LibraryScore:

@@ -139,5 +139,6 @@ class Library(Catalogue):
     evaluate = calibration.evaluate
     calibrate = calibration.calibrate
     default_threshold = calibration.default_threshold
+    applicable_calibration = calibration.applicable_calibration
     has_calibration = calibration.has_calibration
     reset_calibration = calibration.reset_calibration
