@@ -91,6 +91,13 @@ def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
     return command, words
 
 
+def parse(command: click.Command, arguments: list[str]) -> None:
+    """Parse the arguments as below the program. Raises UsageError for an unknown option or a missing argument."""
+    # click keeps the help option of the first context on the command: the program's settings are needed here.
+    with click.Context(cli, info_name="faceclust", **cli.context_settings) as program:
+        command.make_context(command.name, arguments, parent=program)
+
+
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_in_the_docs_parses(line: str) -> None:
     words = shlex.split(line)[1:]
@@ -100,7 +107,7 @@ def test_every_command_in_the_docs_parses(line: str) -> None:
     if command is cli:
         assert arguments == ["--help"]
     elif "--help" not in arguments:
-        command.make_context(command.name, arguments)  # raises for an unknown option or a missing argument
+        parse(command, arguments)
 
 
 @pytest.mark.parametrize("line", INLINE_COMMANDS)
@@ -113,7 +120,7 @@ def test_every_command_in_running_text_exists(line: str) -> None:
     assert {word for word in arguments if re.match(r"--?[a-z]", word)} <= options | {"--help"}
     is_example = not any(word.isupper() for word in arguments) and arguments[-1:] != ["--precision"]
     if arguments and is_example:
-        command.make_context(command.name, arguments)
+        parse(command, arguments)
 
 
 @pytest.mark.parametrize("line", SCRIPTS)
@@ -133,7 +140,7 @@ def test_every_example_in_a_help_text_parses(path: str, command: click.Command) 
         for example in split_commands(re.split(r"\s{3,}", line)[0]):
             if example.startswith("faceclust "):
                 called, arguments = find_command(shlex.split(example)[1:])
-                called.make_context(called.name, arguments)
+                parse(called, arguments)
 
 
 def test_every_command_has_an_example_in_the_docs() -> None:

@@ -315,7 +315,7 @@ class Catalogue:
         declared the same person are included. Raises UsageError if there is no such group.
         """
         if number not in self.group_members:
-            known = "faceclust people --all lists them" if self.group_members else "type: faceclust cluster"
+            known = "faceclust people --all lists them" if self.group_members else "faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
         unnamed = [person for person in self.persons if person.name is None and number in person.clusters]
         unnamed.sort(key=lambda person: person.ignored)

@@ -64,10 +64,10 @@ class FaceSnapshot:
         if other_packs:
             raise NothingScannedError(
                 f"no photos of {root} have been scanned with the pack {pack} yet",
-                hint=f"type: faceclust scan; or go back: faceclust models use {min(filter(None, other_packs))}",
+                hint=f"faceclust scan; or go back: faceclust models use {min(filter(None, other_packs))}",
             )
         if self._home.last_scan_time() is None:
-            hint = f"type: faceclust scan {shlex.quote(str(root))}"
+            hint = f"faceclust scan {shlex.quote(str(root))}"
             if self._home.journal.exists():
                 hint += "; the names given before come back"
             raise NothingScannedError(f"no photos of {root} have been scanned yet", hint=hint)

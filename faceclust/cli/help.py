@@ -79,13 +79,14 @@ command.reads_no_config = True  # type: ignore[attr-defined] # help is needed mo
 
 
 def chapter(name: str) -> str:
-    """Return the Markdown text of a chapter."""
-    return (_MANUAL / f"{name}.md").read_text(encoding="utf-8")
+    """Return the Markdown text of a chapter, without its comments."""
+    text = (_MANUAL / f"{name}.md").read_text(encoding="utf-8")
+    return re.sub(r"<!--.*?-->\s*", "", text, flags=re.S)
 
 
 def summary(text: str) -> str:
     """Return a chapter's one-line summary: the first line below its title."""
-    lines = (line for line in re.sub(r"<!--.*?-->", "", text, flags=re.S).splitlines() if line.strip())
+    lines = (line for line in text.splitlines() if line.strip())
     next(lines)
     return next(lines)
 

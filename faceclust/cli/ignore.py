@@ -26,6 +26,6 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust ignore 4f1c0a9be2d85c11
     """
     opened = open_library(library)
-    refuse_named_groups(opened, what, "to ignore that person, type: faceclust ignore '{name}'")
+    refuse_named_groups(opened, what, "to ignore that person: faceclust ignore '{name}'")
     faces = faces_of(opened, what)
     record_and_print(opened, as_json, lambda: opened.ignore(faces))

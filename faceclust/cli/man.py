@@ -77,7 +77,7 @@ def command(ctx: click.Context) -> None:
 
 def manual_page(program: click.Group) -> str:
     """The manual page of the program and all its commands, in roff."""
-    with click.Context(program, info_name="faceclust") as ctx:
+    with click.Context(program, info_name="faceclust", **program.context_settings) as ctx:
         lines = [
             f'.TH FACECLUST 1 "" "faceclust {__version__}" "User commands"',
             ".SH NAME",

@@ -37,7 +37,7 @@ _MARKUP = re.compile(r"[\\*]|\b_\B|\B_\b|<(?=[A-Za-z/!?])")
 
 def command_reference(program: click.Group) -> str:
     """Return the reference of the program's commands as Markdown, whatever the terminal's width."""
-    with click.Context(program, info_name="faceclust") as ctx:
+    with click.Context(program, info_name="faceclust", **program.context_settings) as ctx:
         commands = list(_walk(program, ctx))
         shared: dict[str, str] = {}
         for _, inner in commands:

@@ -96,7 +96,7 @@ def score_library(library: Catalogue) -> LibraryScore:
     Raises FaceclustError if there is no clustering yet, or if there are too few names.
     """
     if library.clustering is None:
-        raise FaceclustError("the faces are not grouped yet", hint="type: faceclust cluster")
+        raise FaceclustError("the faces are not grouped yet", hint="faceclust cluster")
     params, labelled = library.clustering.params, label_confirmed_faces(library)
     persons = labelled.persons[labelled.known]
     counts = np.unique(persons, return_counts=True)[1]
@@ -105,7 +105,7 @@ def score_library(library: Catalogue) -> LibraryScore:
         raise FaceclustError(
             f"too few names to score: {people} people with at least two confirmed faces and {pairs} pairs of "
             f"them; {MIN_PEOPLE} people and {MIN_PAIRS} pairs are needed",
-            hint="type: faceclust label",
+            hint="faceclust label",
         )
     clusters = _cluster_at_thresholds(library, labelled, params)
     draws = bootstrap_people(len(counts))

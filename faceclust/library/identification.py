@@ -112,7 +112,7 @@ def identify(
     if k < 1:
         raise UsageError(f"k must be at least 1, not {k}")
     if not library.people():
-        raise UsageError("nobody has a name yet, so nobody can be recognised", hint="type: faceclust label")
+        raise UsageError("nobody has a name yet, so nobody can be recognised", hint="faceclust label")
     paths = [photos] if isinstance(photos, str | os.PathLike) else photos
     identifier = _Identifier(library, threshold, k)
     return (identifier(Path(path)) for path in paths)

@@ -63,7 +63,7 @@ def _check_clusterings(home: Path) -> Iterator[Problem]:
         try:
             read_clusters(home / name)
         except CacheError as error:
-            yield Problem(str(home / name), str(error).removeprefix(f"{home / name} "), "type: faceclust cluster")
+            yield Problem(str(home / name), str(error).removeprefix(f"{home / name} "), "faceclust cluster")
 
 
 def _check_journal(journal: Path) -> Iterator[Problem]:

@@ -36,9 +36,7 @@ _INK, _ACCENT, _PALE = "#222222", "#1f5fa8", "#bbbbbb"
 def require_matplotlib() -> None:
     """Raises FaceclustError if matplotlib is not installed."""
     if find_spec("matplotlib") is None:
-        raise FaceclustError(
-            "matplotlib is not installed", hint="type: pip install 'faceclust[plot]', or leave out --plot"
-        )
+        raise FaceclustError("matplotlib is not installed", hint="pip install 'faceclust[plot]', or leave out --plot")
 
 
 def is_own_plot(file: Path) -> bool:

@@ -45,8 +45,8 @@ def install_hint(pack: Pack) -> str:
     if pack.embedded:
         return "reinstall faceclust (pip install --force-reinstall --no-cache-dir …)"
     if pack.is_pullable:
-        return f"type: faceclust models pull {pack.name}"
-    return f"get its files, then type: faceclust models add --pack {pack.name} FILE…"
+        return f"faceclust models pull {pack.name}"
+    return f"get its files, then faceclust models add --pack {pack.name} FILE…"
 
 
 def require_files(pack: Pack, names: Collection[str | None] | None = None) -> None:

@@ -42,7 +42,7 @@ def read_calibration(file: Path, pack: str) -> Calibration | None:
     if found is None:
         return None
     if problem := _find_problem(found):
-        raise UsageError(f"{file}: [{CONFIG_TABLE}.{pack}] {problem}", hint="type: faceclust calibrate --reset")
+        raise UsageError(f"{file}: [{CONFIG_TABLE}.{pack}] {problem}", hint="faceclust calibrate --reset")
     return Calibration(**{field.name: found[field.name] for field in fields(Calibration)})
 
 

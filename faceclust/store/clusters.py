@@ -117,4 +117,4 @@ def read_clusters(path: Path) -> Clustering | None:
             highest_number=int(notes["highest"]),
         )
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise CacheError(f"{path} cannot be read: {error}", hint="type: faceclust cluster") from error
+        raise CacheError(f"{path} cannot be read: {error}", hint="faceclust cluster") from error

@@ -25,7 +25,7 @@ def find_library(library: Path | None) -> Path:
     if chosen is not None:
         root = resolve_folder(chosen)
         if not LibraryHome(root).exists():
-            raise NoLibraryError(f"{root} has not been scanned", hint=f"type: faceclust scan {shlex.quote(str(root))}")
+            raise NoLibraryError(f"{root} has not been scanned", hint=f"faceclust scan {shlex.quote(str(root))}")
         return root
     enclosing = enclosing_library(_working_folder())
     if enclosing is not None:
@@ -33,7 +33,7 @@ def find_library(library: Path | None) -> Path:
     last = _last_scanned_library()
     if last is not None and LibraryHome(last).exists():
         return last
-    raise NoLibraryError("no photo library is known yet", hint="type: faceclust scan FOLDER, or name one: --library")
+    raise NoLibraryError("no photo library is known yet", hint="faceclust scan FOLDER, or name one: --library")
 
 
 def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: str | os.PathLike[str] | None) -> Path:

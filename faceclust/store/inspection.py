@@ -25,7 +25,7 @@ from faceclust.types import Float32, PhotoRef
 _NORM_TOLERANCE = 2e-3
 _SIDES = ("left", "top", "right", "bottom")
 _PER_PHOTO_COLUMNS = "photo_size photo_mtime_ns photo_hash width height orientation taken_at min_face status".split()
-_RESCAN_HINT = "delete the file, then type: faceclust scan"
+_RESCAN_HINT = "delete the file, then faceclust scan"
 _NUMBERING_FAULT = "the faces of a photo are not numbered from 0"
 
 #: Computes a face id from the photo's content hash and the face's box.
@@ -65,7 +65,7 @@ def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, has
         found.problems.append(Problem(str(path), _strip_path(path, error), "update faceclust"))
         return found
     except UnusableCacheError as error:
-        found.problems.append(Problem(str(path), _strip_path(path, error), "to recreate it, type: faceclust scan"))
+        found.problems.append(Problem(str(path), _strip_path(path, error), "to recreate it: faceclust scan"))
         return found
     if info.pack != pack_of_cache_file(path.name):
         found.problems.append(Problem(str(path), f"it holds faces of the pack {info.pack}", _RESCAN_HINT))

@@ -41,12 +41,12 @@ from faceclust.evaluation.degradations import (
 from faceclust.evaluation.labelled_folders import LabelledPhotos, find_labelled_photos
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import threshold_at_far
-from faceclust.evaluation.reject import area_under_curve, error_versus_reject, rank_correlation
 from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
 from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.quality import QualityFactors, measure_quality_factors, predict_quality
+from tests.benchmarks.reject import area_under_curve, error_versus_reject, rank_correlation
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.synthetic import face_table

@@ -120,7 +120,7 @@ def test_bad_input_gets_a_clear_line_and_a_code(library: Library, arguments: lis
 def test_damaged_files_are_reported_without_a_traceback(library: Library) -> None:
     library.home.clusters.write_bytes(b"broken")
     done = run("people", "--library", library.root)
-    assert done.returncode == 1 and "hint: type: faceclust cluster" in done.stderr
+    assert done.returncode == 1 and "hint: faceclust cluster" in done.stderr
     run_checked("cluster", "--library", library.root)
     (library.root / "2019/.faceclust.parquet").write_bytes(b"broken")
     done = run("status", "--library", library.root)

@@ -272,7 +272,7 @@ def test_the_files_of_another_packs_detector_are_copied(tmp_path: Path) -> None:
 def test_a_missing_detector_is_reported_with_the_next_command(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"face_detection_yunet_2023mar\.onnx is missing") as failure:
         add_model(tmp_path, {}, detector="sface")
-    assert failure.value.hint == "type: faceclust models pull sface"
+    assert failure.value.hint == "faceclust models pull sface"
     assert not user_models_folder().exists()
 
 

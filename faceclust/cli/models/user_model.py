@@ -82,7 +82,7 @@ def _install_custom_model(
     missing = [option for key, option in _PREPROCESSING_OPTIONS.items() if options[key] is None]
     if missing and (known := find_known_pack(files[0])):
         raise UsageError(
-            f"{files[0]} belongs to the pack {known!r}", hint=f"type: faceclust models add --pack {known} FILE..."
+            f"{files[0]} belongs to the pack {known!r}", hint=f"faceclust models add --pack {known} FILE..."
         )
     if missing:
         raise UsageError(

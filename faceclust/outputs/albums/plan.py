@@ -169,7 +169,7 @@ def _available_albums(albums: Iterable[Album], disk: ExistingFiles, root: Path) 
         for album in albums
     ]
     if albums and not any(album.photos for album in available):
-        raise FaceclustError(f"none of the photos is in {root}", hint="is the disk mounted? else type: faceclust scan")
+        raise FaceclustError(f"none of the photos is in {root}", hint="is the disk mounted? If so: faceclust scan")
     return [album for album in available if album.photos]
 
 

@@ -41,7 +41,7 @@ def require_method(method: str) -> None:
         raise UsageError(f"unknown layout method {method!r}", hint=f"known: {', '.join(METHODS)}")
     if method == "umap" and find_spec("umap") is None:
         raise FaceclustError(
-            "umap-learn is not installed", hint="type: pip install 'faceclust[umap]', or leave out --method umap"
+            "umap-learn is not installed", hint="pip install 'faceclust[umap]', or leave out --method umap"
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.evaluation.reject import area_under_curve, error_versus_reject, rank_correlation
+from tests.benchmarks.reject import area_under_curve, error_versus_reject, rank_correlation
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9)
 
