@@ -45,12 +45,13 @@ class Journal:
         self.path, self.others = path, others
         self._on_note = on_note or (lambda message: None)
         self._read_states: dict[Path, _ReadState] = {}
+        self._damaged_lines: set[str] = set()
 
     def events(self) -> list[Event]:
         """Return all usable events in order; with other journals, ordered by time.
 
         Events of unknown kinds, from a newer version, are skipped and stay in the file. So are
-        damaged lines, which are also reported.
+        damaged lines, each of which is reported once.
         """
         journals = [prefix_photo_paths(folder, self._read_file(path)) for path, folder in self.others] + [
             self._read_file(self.path)
@@ -87,8 +88,10 @@ class Journal:
             return []
         try:
             event = from_record(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            self._on_note(f"{where}: skipped a line that cannot be read ({error})")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            if where not in self._damaged_lines:
+                self._damaged_lines.add(where)
+                self._on_note(f"{where}: skipped a damaged line")
             return []
         return [event] if event is not None else []
 

@@ -22,6 +22,7 @@ from faceclust.types import Detections, Float32, Float64, UInt8, check_array
 _DETAIL_SIDE = 64  # side in pixels of the grey square that sharpness and noise are measured on
 _DETAIL_REACH = 0.8  # half the square's side on the chip, in units of the distance from eyes to mouth
 _MAX_FACTOR = 1e4  # bound on every factor, whatever the measurements
+_MAX_EXPONENT = 700.0  # float64 overflows above 709, and the quality is 0 long before
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def predict_quality(factors: QualityFactors, *, mirrored: bool) -> Float64:
     worth = constant + sum(
         weight * getattr(factors, field.name) for weight, field in zip(weights, fields(QualityFactors), strict=True)
     )
-    return np.asarray(1 / (1 + np.exp(-worth)), np.float64)
+    return np.asarray(1 / (1 + np.exp(np.minimum(-worth, _MAX_EXPONENT))), np.float64)
 
 
 def measure_quality_factors(

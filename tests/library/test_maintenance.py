@@ -98,7 +98,7 @@ def test_damaged_files_are_found(library: Library) -> None:
     problems = {Path(problem["where"]).name: problem for problem in check_caches(library)["problems"]}
     assert problems.keys() == {".faceclust.parquet", "clusters.parquet", "people.jsonl:2"}
     assert "checksum" in problems[".faceclust.parquet"]["what"].lower()
-    assert problems["clusters.parquet"]["todo"] == "type: faceclust cluster"
+    assert problems["clusters.parquet"]["todo"] == "faceclust cluster"
 
 
 def test_photos_are_compared_with_their_cached_hashes(library: Library) -> None:

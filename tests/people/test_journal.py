@@ -239,7 +239,8 @@ def test_damaged_lines_are_skipped_and_lines_of_newer_versions_kept(tmp_path: Pa
         stream.write(newer.encode() + b"\n" + b"".join(line + b"\n" for line in damaged))
     journal.record("name", [make_face("2")], name="Ben")
     assert [e.name for e in journal.events()] == ["Anna", "Ben"]
-    assert len(notes) == len(damaged)
+    journal.events()
+    assert len(notes) == len(damaged)  # each is reported once, however often the journal is read
     assert newer in journal.path.read_text(errors="replace")
 
 

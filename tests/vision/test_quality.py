@@ -24,7 +24,7 @@ from faceclust.evaluation.degradations import (
 from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.pipeline import FaceAnalyser
-from faceclust.vision.quality import QualityFactors, face_quality, measure_quality_factors
+from faceclust.vision.quality import QualityFactors, face_quality, measure_quality_factors, predict_quality
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
 SPEC = load_pack("dlib").embedder
@@ -194,6 +194,13 @@ def test_quality_is_always_between_0_and_1(
         ).all()
     quality = face_quality(found, np.array([scale]), chip[None], one, np.float32([norm]), spec)
     assert quality.shape == (1,) and quality.dtype == np.float32 and 0 <= quality[0] <= 1
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_the_worst_factors_predict_quality_0_without_overflow(mirrored: bool) -> None:
+    worst = QualityFactors(**{field.name: np.array([-1e4, 0.0]) for field in fields(QualityFactors)})
+    quality = predict_quality(worst, mirrored=mirrored)
+    assert quality[0] < 1e-300 and quality[1] > 0.9
 
 
 def test_no_faces_have_empty_quality() -> None:
