@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import data_stream, print_lines
 
 if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto
@@ -28,9 +26,11 @@ def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> Non
     """
     paths = _paths_from_working_folder(photos, root)
     if sys.stdout.isatty() and not null_terminated:
-        click.echo("".join(f"{printable(path)}\n" for path in paths), nl=False)
+        print_lines(paths)
     else:
-        click.echo(b"".join(os.fsencode(path) + (b"\0" if null_terminated else b"\n") for path in paths), nl=False)
+        stream = data_stream()
+        stream.write(b"".join(os.fsencode(path) + (b"\0" if null_terminated else b"\n") for path in paths))
+        stream.flush()
 
 
 def _photo_record(photo: FoundPhoto, root: Path, group_of: Mapping[str, int]) -> dict[str, Any]:

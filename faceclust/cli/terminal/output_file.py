@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import click
-
 from faceclust.cli.common import require_parent_folder
+from faceclust.cli.terminal.printing import data_stream, print_line
 from faceclust.errors import UsageError
 from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
@@ -71,8 +70,9 @@ def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary:
     if out is None:
         if sys.stdout is None:  # closed from the start, as by >&-
             return
-        write(sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        stream = data_stream()
+        write(stream)
+        stream.flush()
         return
     write_output_atomically(out, write, hint="choose another file with -o")
-    click.echo(f"wrote {out}: {summary}", err=True)
+    print_line(f"wrote {out}: {summary}", err=True)
