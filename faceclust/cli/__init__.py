@@ -90,7 +90,7 @@ def _print_unexpected_error(error: Exception) -> int:
     if _is_interrupt(error):
         return _print_stopped()
     if os.environ.get("FACECLUST_DEBUG"):
-        print_lines("".join(traceback.format_exception(error)).splitlines(), err=True)
+        print_lines("".join(traceback.format_exception(error)).split("\n"), err=True)
         return 1
     _print_lines_to_stderr(
         f"error: {type(error).__name__}: {error}",

@@ -139,7 +139,9 @@ class LabelScreen:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))
         face = prompt.numbered_faces[numbers[0] - 1 if numbers else 0]
         photo = self._library.root / self._library.occurrences_of[face][0].photo
-        self._print_message(f"{photo}{'' if open_photo(photo) else ': no program to open photos was found'}")
+        self._print_message(
+            f"{make_visible(str(photo))}{'' if open_photo(photo) else ': no program to open photos was found'}"
+        )
 
     def _print_message(self, text: str) -> None:
         if text:
