@@ -6,14 +6,13 @@ import difflib
 import io
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from faceclust.cli.terminal.printing import print_lines
+from faceclust.cli.terminal.printing import is_terminal, print_lines
 from faceclust.errors import UsageError
 
 #: The manual's chapters in reading order: the Markdown files in faceclust/manual.
@@ -68,7 +67,7 @@ def command(ctx: click.Context, topic: tuple[str, ...]) -> None:
         print_lines(found.split("\n"))
     elif (name := "-".join(topic).lower().removesuffix(".md")) in CHAPTERS:
         text = chapter(name)
-        if sys.stdout and sys.stdout.isatty():
+        if is_terminal():
             click.echo_via_pager(_rendered(text))
         else:
             print_lines(text.splitlines())

@@ -10,7 +10,7 @@ import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
-from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.printing import is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
 
@@ -45,7 +45,7 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
       faceclust label
       faceclust label --thorough
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and is_terminal()):
         raise UsageError("label asks questions and needs a terminal", hint='without one: faceclust name GROUP "NAME"')
     opened = open_library(library)
     if opened.clustering is None:

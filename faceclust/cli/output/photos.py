@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceclust.cli.terminal.printing import data_stream, print_lines
+from faceclust.cli.terminal.printing import data_stream, is_terminal, print_lines
 
 if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto
@@ -25,7 +24,7 @@ def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> Non
     The bytes are those of the file names. On a terminal, control characters are made visible.
     """
     paths = _paths_from_working_folder(photos, root)
-    if sys.stdout.isatty() and not null_terminated:
+    if is_terminal() and not null_terminated:
         print_lines(paths)
     else:
         stream = data_stream()

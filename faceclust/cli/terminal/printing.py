@@ -51,10 +51,16 @@ def confirm(question: str, *, err: bool = False) -> bool:
 def data_stream() -> BinaryIO:
     """Return stdout for data that other programs read: exact, but made visible on a terminal.
 
-    Line ends are kept, as they are part of the data's format. Requires an open stdout.
+    Line ends are kept, as they are part of the data's format.
     """
-    binary = sys.stdout.buffer
-    return cast("BinaryIO", _VisibleStream(binary)) if sys.stdout.isatty() else binary
+    if sys.stdout is None:  # closed from the start, as by >&-
+        return io.BytesIO()
+    return cast("BinaryIO", _VisibleStream(sys.stdout.buffer)) if is_terminal() else sys.stdout.buffer
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal."""
+    return bool(sys.stdout and sys.stdout.isatty())
 
 
 class _VisibleStream(io.RawIOBase):
