@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pexpect
 import pytest
+
+if sys.platform == "win32":
+    pytest.skip("file names hold no control characters, and there are no pseudo-terminals", allow_module_level=True)
+
+import pexpect
 
 from faceclust import Library
 from faceclust.cli import cli
@@ -28,8 +32,6 @@ from tests.support.hostile_text import (
 )
 from tests.support.pack_builders import build_manifest, install_manifest
 from tests.support.terminal import LabelTerminal
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="file names on Windows hold no control characters")
 
 COMMANDS = dict(list_commands(cli))
 OTHER_THAN_LABEL = [path for path in COMMANDS if path != ("label",)]  # it needs a terminal
