@@ -324,3 +324,15 @@ def run_on_terminal(words: list[str]) -> tuple[str, int]:
     received = child.read()
     child.close()
     return received.decode("utf-8", "surrogateescape"), int(child.exitstatus or 0)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completed_names(shell: str, root: Path) -> None:
+    """Shells show the candidates as they are."""
+    words = {
+        "COMP_WORDS": "faceclust find ",
+        "COMP_CWORD": "" if shell == "fish" else "2",
+        "FACECLUST_LIBRARY": str(root),
+    }
+    done = run(env=words | {"_FACECLUST_COMPLETE": f"{shell}_complete"}, process=True)
+    assert "Anna" in done.stdout and find_controls(done.stdout) + find_controls(done.stderr) == []
