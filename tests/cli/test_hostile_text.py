@@ -265,6 +265,7 @@ def test_a_traceback(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_data_is_exact_in_a_pipe_and_visible_on_a_terminal(root: Path) -> None:
     for words in (["find", "Anna"], ["find", "Anna", "-0"], ["export", "--raw"], ["export"], ["export", "-f", "jsonl"]):
         words = [*words, "-l", str(root)]
@@ -279,6 +280,7 @@ def test_data_is_exact_in_a_pipe_and_visible_on_a_terminal(root: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize("path", OTHER_THAN_LABEL, ids=" ".join)
 def test_no_command_sends_a_control_character_to_a_terminal(path: tuple[str, ...], root: Path, tmp_path: Path) -> None:
     for words in prepare(path, root, tmp_path / f"out{HOSTILE}"):
@@ -289,6 +291,7 @@ def test_no_command_sends_a_control_character_to_a_terminal(path: tuple[str, ...
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_the_label_screen_sends_no_control_character(root: Path) -> None:
     terminal = LabelTerminal(root)
     terminal.wait_for_question("")
@@ -326,6 +329,7 @@ def run_on_terminal(words: list[str]) -> tuple[str, int]:
     return received.decode("utf-8", "surrogateescape"), int(child.exitstatus or 0)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completed_names(shell: str, root: Path) -> None:
     """Shells show the candidates as they are."""
