@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -25,6 +28,14 @@ _COLUMN_CANDIDATES = {"labels": _LABEL_COLUMNS, "photos": _PHOTO_COLUMNS, "ids":
 _HINT = (
     "expected an .npz with embeddings (n, d) and labels (n), or a .parquet with a column embedding and one of "
     + ", ".join(_LABEL_COLUMNS)
+)
+_NPZ_ARRAYS = ("embeddings", "labels", "photos", "face_ids")
+_MAX_NPZ_SIZE = 1_000_000_000  # bytes of the arrays: a million embeddings of dimension 250
+#: Exceptions of numpy, zipfile, its codecs and Arrow for damaged or unsupported files. numpy parses the head
+#: of an array as Python source.
+_READ_ERRORS = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError, pa.ArrowException),
 )
 #: Norms this near to their mean, relative to it, count as equal.
 _COMMON_NORM_TOLERANCE = 0.01
@@ -58,8 +69,9 @@ def read_embedding_file(file: Path, radius: float | None, pack_radius: float) ->
         raise UsageError(f"{file} must end in .npz or .parquet", hint=_HINT)
     try:
         columns = read(file.expanduser())
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
-        raise UsageError(f"{file} cannot be read: {error}", hint=_HINT) from error
+    except (OSError, *_READ_ERRORS) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UsageError(f"{file} cannot be read: {reason or type(error).__name__}", hint=_HINT) from error
     embeddings, norm = _validate_embeddings(columns.embeddings, file)
     kept = norm if norm is not None and abs(norm - 1) > _COMMON_NORM_TOLERANCE else None
     radius = radius or columns.radius or kept or pack_radius
@@ -117,14 +129,21 @@ class _Columns:
 
 
 def _read_npz(file: Path) -> _Columns:
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-        if "embeddings" not in content:
-            raise ValueError(f"missing array: embeddings (found: {', '.join(content) or 'none'})")
-        embeddings = content["embeddings"]
-        labels = content.get("labels", None)
-        photos = content.get("photos", None)
-        ids = content.get("face_ids", None)
-    return _validate_columns(embeddings, labels, photos, ids)
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        if "embeddings" not in members:
+            raise ValueError(f"missing array: embeddings (found: {', '.join(members) or 'none'})")
+        found = {name: members[name] for name in _NPZ_ARRAYS if name in members}
+        if sum(member.file_size for member in found.values()) > _MAX_NPZ_SIZE:  # zipfile reads no more than this
+            raise ValueError(f"its arrays are larger than {_MAX_NPZ_SIZE:,} bytes")
+        arrays = {name: _read_array(archive, member) for name, member in found.items()}
+    return _validate_columns(arrays["embeddings"], arrays.get("labels"), arrays.get("photos"), arrays.get("face_ids"))
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as stream:
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        return array
 
 
 def _read_parquet(file: Path) -> _Columns:
