@@ -27,6 +27,8 @@ NAMESPACES = {
 }
 #: Most packets have a few kilobytes, and few with a long edit history exceed one megabyte.
 MAX_PACKET_BYTES = 32_000_000
+#: Regions that are read from a packet; one with more is not edited, as comparing regions takes quadratic time.
+MAX_REGIONS = 1000
 
 
 class BadPacketError(ValueError):

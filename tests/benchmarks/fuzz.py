@@ -5,13 +5,14 @@
 Needs atheris (Linux). Each target of tests/support/fuzz_targets.py runs in a separate process that starts from
 its stored inputs. Prints a row for each, and exits with 1 after a finding: an exception that is not
 documented, a broken property, an input that takes more than 5 seconds, or more than 1.5 GB of memory. Inputs
-of findings are saved in the folder. `--save-corpus` stores the smallest inputs that reach new code.
+of findings are saved in the folder. `--save-corpus` stores the smallest inputs that run all lines.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import re
 import subprocess
 import sys
@@ -19,7 +20,9 @@ import tempfile
 import time
 import traceback
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 SECONDS_PER_INPUT, MAX_MEMORY, MAX_INPUT = 5, 1500, 20_000  # s, MB, bytes
 MAX_CORPUS = 20_000  # bytes of one stored corpus
@@ -97,7 +100,7 @@ def fuzz(name: str, seconds: float, findings: Path, *, save_corpus: bool = False
             memory = max(memory, int(stats[2]) if stats else 0)
             edges = max([edges, *(int(found) for found, _ in covered)])
         if save_corpus:
-            store_corpus(name, corpus, findings)
+            store_corpus(name, corpus)
     found = len(list(findings.glob(f"{name}-*.txt"))) - before
     return f"| {name} | {executed:,} | {edges:,} | {found} | {memory} MB |", found
 
@@ -118,22 +121,50 @@ def _escape(token: bytes) -> str:
     return "".join(f"\\x{byte:02x}" for byte in token)
 
 
-def store_corpus(name: str, corpus: Path, findings: Path) -> None:
-    """Store the smallest inputs that together reach all code, up to MAX_CORPUS compressed bytes."""
+def store_corpus(name: str, corpus: Path) -> None:
+    """Store the smallest inputs that together run all lines that the corpus runs, up to MAX_CORPUS bytes."""
+    from tests.support.fuzz_seeds import SEEDS
     from tests.support.fuzz_targets import CORPUS_FOLDER
 
-    merged = corpus.with_name("merged")
-    merged.mkdir()
-    _run_child(name, findings, [str(merged), str(corpus), "-merge=1", f"-max_len={MAX_INPUT}"])
+    inputs = [path.read_bytes() for path in corpus.iterdir()]
+    kept: list[bytes] = []
+    reached: set[tuple[str, int]] = set()
+    for data in (*SEEDS[name](), *sorted(inputs, key=lambda data: (len(data), data))):
+        lines = trace_lines(name, data, corpus.with_name("scratch"))
+        if lines - reached:
+            reached |= lines
+            kept.append(data)
+    seeds = set(SEEDS[name]())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for data in kept:
+            if data not in seeds and out.tell() + len(data) < MAX_CORPUS - 5000:  # the directory comes last
+                archive.writestr(zipfile.ZipInfo(hashlib.sha256(data).hexdigest()[:10]), data, zipfile.ZIP_DEFLATED)
     CORPUS_FOLDER.mkdir(exist_ok=True)
-    size = 0
-    with zipfile.ZipFile(CORPUS_FOLDER / f"{name}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
-            member = zipfile.ZipInfo(path.name[:10])
-            archive.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
-            size += member.compress_size + 2 * len(member.filename) + 76
-            if size > MAX_CORPUS - 1000:
-                break
+    (CORPUS_FOLDER / f"{name}.zip").write_bytes(out.getvalue())
+
+
+def trace_lines(name: str, data: bytes, scratch: Path) -> set[tuple[str, int]]:
+    """Return the lines of the instrumented modules that an input runs."""
+    from tests.support.fuzz_targets import TARGETS
+
+    target = TARGETS[name]
+    lines: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object] | None:
+        if not frame.f_globals.get("__name__", "").startswith(target.instrumented):
+            return None
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        target.run(data, scratch)
+    except Exception:  # a finding, which is saved elsewhere
+        return set()
+    finally:
+        sys.settrace(None)
+    return lines
 
 
 def main() -> None:
