@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.own_files import is_own_folder, own_exists, read_own
+from faceclust.text.toml_text import parse_toml
 
 CONFIG_FILE_NAME = "config.toml"
 _MAX_SIZE = 1_000_000  # bytes
@@ -26,10 +26,10 @@ def read_config(file: Path) -> dict[str, Any]:
     """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
     cannot be read."""
     try:
-        return tomllib.loads(read_own(file, _MAX_SIZE).decode())
+        return parse_toml(read_own(file, _MAX_SIZE).decode())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
             f"{file} cannot be read: {reason}", hint="correct or move the file, or ignore it: --no-config"
@@ -46,7 +46,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     text = read_own(file, _MAX_SIZE).decode() if own_exists(file) else ""
     try:
         changed = _edit_text(text, changes)
-        if tomllib.loads(changed) != expected:
+        if parse_toml(changed) != expected:
             raise ValueError("the edit would change other values")
     except Exception as error:  # tomlkit refuses some valid files, with exceptions of several types
         (path, value), *_ = changes.items()
