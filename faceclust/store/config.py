@@ -13,7 +13,7 @@ from faceclust.files.own_files import is_own_folder, own_exists, read_own
 from faceclust.text.toml_text import parse_toml
 
 CONFIG_FILE_NAME = "config.toml"
-_MAX_SIZE = 1_000_000  # bytes
+MAX_CONFIG_BYTES = 1_000_000
 
 
 def find_config_file(homes: Sequence[Path]) -> Path:
@@ -26,7 +26,7 @@ def read_config(file: Path) -> dict[str, Any]:
     """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
     cannot be read."""
     try:
-        return parse_toml(read_own(file, _MAX_SIZE).decode())
+        return parse_toml(read_own(file, MAX_CONFIG_BYTES).decode())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -43,7 +43,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     CacheError if it cannot be written.
     """
     expected = _apply_changes(file, read_config(file), changes)
-    text = read_own(file, _MAX_SIZE).decode() if own_exists(file) else ""
+    text = read_own(file, MAX_CONFIG_BYTES).decode() if own_exists(file) else ""
     try:
         changed = _edit_text(text, changes)
         if parse_toml(changed) != expected:
