@@ -147,7 +147,10 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[An
 
 
 def _read_parquet(file: Path) -> _Columns:
-    schema = pq.read_schema(file)
+    footer = pq.read_metadata(file)
+    if footer.num_rows > file.stat().st_size:  # run lengths can declare millions of rows in a kilobyte
+        raise ValueError(f"it declares {footer.num_rows:,} rows, more than it has bytes")
+    schema = footer.schema.to_arrow_schema()
     if "embedding" not in schema.names:
         raise ValueError("missing column: embedding")
     names = {

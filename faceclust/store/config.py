@@ -13,7 +13,7 @@ from faceclust.files.own_files import is_own_folder, own_exists, read_own
 from faceclust.text.toml_text import parse_toml
 
 CONFIG_FILE_NAME = "config.toml"
-MAX_CONFIG_BYTES = 1_000_000
+MAX_CONFIG_BYTES = 100_000  # tomlkit takes quadratic time: one second for this size
 
 
 def find_config_file(homes: Sequence[Path]) -> Path:

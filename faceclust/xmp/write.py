@@ -45,7 +45,7 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     named = [replace(face, name=clean_xml_text(face.name or "") or None) for face in faces]
     own_regions = read_own_regions(packet.root)
     existing = {scheme.name: read_regions(packet.root, scheme, size) for scheme in SCHEMES}
-    if max(map(len, (own_regions, *existing.values()))) > MAX_REGIONS:
+    if max(len(own_regions), *(len(regions) for regions in existing.values())) > MAX_REGIONS:
         raise BadPacketError(f"it has more than {MAX_REGIONS:,} regions")
     foreign = {
         name: [region for region in regions if find_own_region(region, name, own_regions) is None]

@@ -20,9 +20,9 @@ import tempfile
 import time
 import traceback
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 SECONDS_PER_INPUT, MAX_MEMORY, MAX_INPUT = 5, 1500, 20_000  # s, MB, bytes
 MAX_CORPUS = 20_000  # bytes of one stored corpus
@@ -35,7 +35,7 @@ def fuzz_in_this_process(name: str, findings: Path, options: list[str]) -> None:
 
     `options` are the instrumented modules, the folder of the corpus, and more options of libFuzzer.
     """
-    import atheris
+    import atheris  # type: ignore[import-untyped]
 
     with atheris.instrument_imports(include=options.pop(0).split(",")):
         from tests.support.fuzz_targets import TARGETS
@@ -151,7 +151,7 @@ def trace_lines(name: str, data: bytes, scratch: Path) -> set[tuple[str, int]]:
     target = TARGETS[name]
     lines: set[tuple[str, int]] = set()
 
-    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object] | None:
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_globals.get("__name__", "").startswith(target.instrumented):
             return None
         lines.add((frame.f_code.co_filename, frame.f_lineno))

@@ -84,3 +84,12 @@ def test_a_parquet_file_with_a_column_twice_raises_one_clear_error(tmp_path: Pat
     pq.write_table(pa.Table.from_arrays([column, column], names=["embedding", "embedding"]), path)
     with pytest.raises(UsageError, match="cannot be read"):
         read_embedding_file(path, None, 1.2)
+
+
+def test_a_small_parquet_file_of_a_million_rows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "faces.parquet"
+    rows = pa.array([[1.0, 2.0]]).take(pa.array(np.zeros(1_000_000, np.int64)))
+    pq.write_table(pa.table({"embedding": rows}), path, compression="zstd")
+    assert path.stat().st_size < 200_000
+    with pytest.raises(UsageError, match="declares 1,000,000 rows"):
+        read_embedding_file(path, None, 1.2)

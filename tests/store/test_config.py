@@ -10,7 +10,7 @@ from faceclust.errors import UsageError
 from faceclust.store import config
 from faceclust.store.config import change_config, read_config
 
-CHANGES = {("scan", "precision"): "int8"}
+CHANGES: dict[tuple[str, ...], str] = {("scan", "precision"): "int8"}
 
 
 @pytest.mark.parametrize("text", ["scan = 1", "[[scan]]", "scan = 'x'", "scan = [{}]"])
