@@ -314,61 +314,19 @@ def check_cache(data: bytes, folder: Path) -> None:
         read_clusters(path)
 
 
-_XML = (
-    b"<!-- -->",
-    b"<![CDATA[x]]>",
-    b"<!DOCTYPE x>",
-    b'<!ENTITY a "b">',
-    b"&amp;",
-    b"&#0;",
-    b"&#xD800;",
-    b"xmlns:a=''",
-)
+_XML = (b"<!-- -->", b"<![CDATA[x]]>", b"<!DOCTYPE x>", b'<!ENTITY a "b">', b"&amp;", b"&#0;", b"&#xD800;")
 _RDF = (b"rdf:parseType='Resource'", b"<rdf:Bag>", b"<rdf:li>", b"<rdf:value>", b"<rdf:Description>", b"rdf:about=''")
-_NUMBERS = (b"nan", b"inf", b"-1", b"1e999", b"99999999999999999999", b"0.5", b"1,5", b"\\ud800", b"\\u0000")
-_JSON = (
-    b"null",
-    b"true",
-    b"NaN",
-    b"Infinity",
-    b"1e999",
-    b"[]",
-    b"{}",
-    b'""',
-    b"-1",
-    b"\\ud800",
-    b"[[[[[[[[",
-    b"\n",
-    b'"undoes"',
-    b'"forget"',
-)
+_NUMBERS = tuple(rb"nan inf -1 1e999 99999999999999999999 0.5 1,5 \ud800 \u0000".split())
+_JSON = (*rb'null true NaN Infinity 1e999 [] {} "" -1 \ud800 [[[[[[[[ "undoes" "forget"'.split(), b"\n")
 _TIFF = (b"II*\0", b"MM\0*", b"Exif\0\0", b"\x69\x87\4\0", b"\x25\x88\4\0", b"\xbc\2", b"8BIM\4\4", b"\x1c\2\x19\0")
-_ISO = (b"\0\0\0\x08", b"\0\0\0\1", b"ftypheic", b"meta", b"iinf", b"infe", b"iloc", b"idat", b"iprp", b"ipco", b"ipma")
-_ISO += (b"irot", b"imir", b"pitm", b"jxlc", b"jxlp", b"uuid", b"xml ", b"http://ns.adobe.com/xmp/extension/\0")
+_ISO = (
+    *b"ftypheic meta iinf infe iloc idat iprp ipco ipma irot imir pitm jxlc jxlp uuid".split(),
+    *(b"\0\0\0\x08", b"\0\0\0\1", b"xml ", b"http://ns.adobe.com/xmp/extension/\0"),
+)
 _PILLOW = ("PIL.Image", "PIL.IptcImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin")
-_TABLES = (b"face_id", b"person", b"confirmed", b'"', b"\t", b"\r", b"rect64(", b"faces=", b"[Contacts2]")
-_TOML = (
-    b"[[file]]",
-    b"embedded = true",
-    b"../",
-    b"[scan]",
-    b"scan.",
-    b"[[scan]]",
-    b"{}",
-    b"'''",
-    b'"""',
-    b"\r\n",
-    b"#",
-    b"nan",
-)
-_PICKLES = (
-    b"c_codecs\nencode\n",
-    b"cnumpy\nndarray\n",
-    b"cbuiltins\nexec\n",
-    b"\x93NUMPY\1\0",
-    b"{'descr': '<f4', ",
-    b"PK\5\6",
-)
+_TABLES = (*b'face_id person confirmed " rect64( faces= [Contacts2]'.split(), b"\t", b"\r")
+_TOML = (*b"[[file]] ../ [scan] scan. [[scan]] {} ''' # nan [detector]".split(), b"embedded = true", b"\r\n", b'"""')
+_PICKLES = (b"c_codecs\nencode\n", b"cnumpy\nndarray\n", b"cbuiltins\nexec\n", b"\x93NUMPY\1\0", b"{'descr': '<f4', ")
 
 TARGETS = {
     "xmp": FuzzTarget((check_xmp,), ("faceclust.xmp",), (*_XML, *_RDF, *_NUMBERS)),
