@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
-import struct
-import tokenize
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +13,7 @@ from numpy.typing import NDArray
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.ground_truth import FOLDERS, read_persons_by_face_id
+from faceclust.evaluation.npz_files import read_npz
 from faceclust.evaluation.thresholds import LabelledFaces
 from faceclust.store.schema import parse_cache_info
 from faceclust.types import FaceTable, Float32
@@ -28,14 +24,6 @@ _COLUMN_CANDIDATES = {"labels": _LABEL_COLUMNS, "photos": _PHOTO_COLUMNS, "ids":
 _HINT = (
     "expected an .npz with embeddings (n, d) and labels (n), or a .parquet with a column embedding and one of "
     + ", ".join(_LABEL_COLUMNS)
-)
-_NPZ_ARRAYS = ("embeddings", "labels", "photos", "face_ids")
-_MAX_NPZ_SIZE = 1_000_000_000  # bytes of the arrays: a million embeddings of dimension 250
-#: Exceptions of numpy, zipfile, its codecs and Arrow for damaged or unsupported files. numpy parses the head
-#: of an array as Python source.
-_READ_ERRORS = (
-    *(ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, MemoryError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError, pa.ArrowException),
 )
 #: Norms this near to their mean, relative to it, count as equal.
 _COMMON_NORM_TOLERANCE = 0.01
@@ -69,7 +57,7 @@ def read_embedding_file(file: Path, radius: float | None, pack_radius: float) ->
         raise UsageError(f"{file} must end in .npz or .parquet", hint=_HINT)
     try:
         columns = read(file.expanduser())
-    except (OSError, *_READ_ERRORS) as error:
+    except (OSError, ValueError, TypeError, LookupError, MemoryError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise UsageError(f"{file} cannot be read: {reason or type(error).__name__}", hint=_HINT) from error
     embeddings, norm = _validate_embeddings(columns.embeddings, file)
@@ -129,21 +117,10 @@ class _Columns:
 
 
 def _read_npz(file: Path) -> _Columns:
-    with zipfile.ZipFile(file) as archive:
-        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-        if "embeddings" not in members:
-            raise ValueError(f"missing array: embeddings (found: {', '.join(members) or 'none'})")
-        found = {name: members[name] for name in _NPZ_ARRAYS if name in members}
-        if sum(member.file_size for member in found.values()) > _MAX_NPZ_SIZE:  # zipfile reads no more than this
-            raise ValueError(f"its arrays are larger than {_MAX_NPZ_SIZE:,} bytes")
-        arrays = {name: _read_array(archive, member) for name, member in found.items()}
+    arrays = read_npz(file, ("embeddings", "labels", "photos", "face_ids"))
+    if "embeddings" not in arrays:
+        raise ValueError("missing array: embeddings")
     return _validate_columns(arrays["embeddings"], arrays.get("labels"), arrays.get("photos"), arrays.get("face_ids"))
-
-
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    with archive.open(member) as stream:
-        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
-        return array
 
 
 def _read_parquet(file: Path) -> _Columns:

@@ -3,7 +3,6 @@ added by the user may come from anywhere."""
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -129,7 +128,7 @@ def _parse_member(table: TomlTable) -> str:
 
 @cache
 def _read_embedded_files() -> list[dict[str, Any]]:
-    files: list[dict[str, Any]] = tomllib.loads(embedded_manifest().read_text(encoding="utf-8"))["file"]
+    files: list[dict[str, Any]] = parse_toml(embedded_manifest().read_text(encoding="utf-8"))["file"]
     return files
 
 

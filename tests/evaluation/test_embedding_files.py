@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceclust.errors import UsageError
-from faceclust.evaluation import embedding_files
+from faceclust.evaluation import npz_files
 from faceclust.evaluation.embedding_files import read_embedding_file
 
 HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}"
@@ -70,7 +70,7 @@ def test_damaged_npz_files_raise_one_clear_error(tmp_path: Path, data: tuple[str
 
 
 def test_an_npz_that_expands_beyond_the_limit_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding_files, "_MAX_NPZ_SIZE", 100_000)
+    monkeypatch.setattr(npz_files, "_MAX_SIZE", 100_000)
     array = build_array(HEADER.replace("2, 3", "10000, 3"), bytes(120_000))
     path = tmp_path / "faces.npz"
     path.write_bytes(build_zip(array, zipfile.ZIP_DEFLATED))

@@ -69,6 +69,12 @@ def test_damaged_files_have_no_orientation(tmp_path: Path, data: bytes) -> None:
     assert read_orientation(tmp_path / "photo") is None
 
 
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_invalid_orientation_counts_as_none(tmp_path: Path, value: int) -> None:
+    (tmp_path / "photo").write_bytes(encode_image(draw_scene(), "JPEG", make_exif(value)))
+    assert read_orientation(tmp_path / "photo") == Orientation(1, (192, 128))
+
+
 def test_a_heif_truncated_anywhere_raises_nothing(tmp_path: Path) -> None:
     data = encode_image(draw_scene(), "HEIF", make_exif(6))
     for length in range(0, 700, 7):

@@ -8,6 +8,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, PngImagePlugin
 
 from faceclust.outputs.albums.manifest import FORMAT_VERSION
-from faceclust.people.events import JournalFace, new_event, to_record
+from faceclust.people.events import Event, JournalFace, to_record
 from faceclust.people.journal import encode_record
 from faceclust.store.lock_owner import LockOwner
 from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
@@ -165,16 +166,19 @@ def _embeddings() -> list[bytes]:
 def _journals() -> list[bytes]:
     face = JournalFace("0123456789abcdef", "ab" * 16, "a/b.jpg", (0.1, 0.1, 0.4, 0.4), True, "2019-07-20T21:15:03")
     other = JournalFace("fedcba9876543210", "cd" * 16, "c.jpg", (0.5, 0.5, 0.9, 0.9), False)
-    events = [
-        new_event("name", faces=(face,), rest=(other,), name="Zoë"),
-        new_event("rename", name="Zoë", to="Zoe"),
-        new_event("merge", faces=(face, other)),
-        new_event("ignore", faces=(other,)),
-        new_event("found", faces=(face,), rest=(other,)),
-        new_event("split", faces=(face,), rest=(other,)),
-        new_event("reject", faces=(face,), name="Ben", source="Picasa"),
+    answers: list[dict[str, Any]] = [
+        {"kind": "name", "faces": (face,), "rest": (other,), "name": "Zoë"},
+        {"kind": "rename", "name": "Zoë", "to": "Zoe"},
+        {"kind": "merge", "faces": (face, other)},
+        {"kind": "ignore", "faces": (other,)},
+        {"kind": "found", "faces": (face,), "rest": (other,)},
+        {"kind": "split", "faces": (face,), "rest": (other,)},
+        {"kind": "reject", "faces": (face,), "name": "Ben", "source": "Picasa"},
+        {"kind": "undo", "undoes": "000000000003"},
     ]
-    events.append(new_event("undo", undoes=events[3].id))
+    events = [
+        Event(f"{number:012}", f"2026-01-01T00:00:0{number}.000Z", **answer) for number, answer in enumerate(answers)
+    ]
     lines = [encode_record(to_record(event)) for event in events]
     return [*lines, b"".join(lines), lines[0] + b'{"event":"unknown"}\n\nbroken\n' + lines[1][:-9]]
 
