@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.ground_truth import FOLDERS, read_persons_by_face_id
 from faceclust.evaluation.thresholds import LabelledFaces
+from faceclust.files.user_folders import expand_user
 from faceclust.store.schema import parse_cache_info
 from faceclust.types import FaceTable, Float32
 
@@ -57,7 +58,7 @@ def read_embedding_file(file: Path, radius: float | None, pack_radius: float) ->
     if read is None:
         raise UsageError(f"{file} must end in .npz or .parquet", hint=_HINT)
     try:
-        columns = read(file.expanduser())
+        columns = read(expand_user(file))
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
         raise UsageError(f"{file} cannot be read: {error}", hint=_HINT) from error
     embeddings, norm = _validate_embeddings(columns.embeddings, file)

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
@@ -14,6 +14,7 @@ from faceclust.files.own_files import is_own_folder, own_exists, read_own
 
 CONFIG_FILE_NAME = "config.toml"
 _MAX_SIZE = 1_000_000  # bytes
+_MAX_DEPTH = 10  # printing and editing deeper tables may exceed the recursion limit
 
 
 def find_config_file(homes: Sequence[Path]) -> Path:
@@ -26,7 +27,9 @@ def read_config(file: Path) -> dict[str, Any]:
     """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
     cannot be read."""
     try:
-        return tomllib.loads(read_own(file, _MAX_SIZE).decode())
+        content = tomllib.loads(read_own(file, _MAX_SIZE).decode())
+        _require_usual(content)
+        return content
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -71,3 +74,19 @@ def require_writable_config(file: Path) -> None:
     folder = file.parent
     if is_own_folder(folder) and not os.access(folder, os.W_OK):
         raise CacheError(f"{file} cannot be written: its folder is read-only", hint="--dry-run writes nothing")
+
+
+def _require_usual(content: object) -> None:
+    """Raise ValueError for content that later code could not print or edit."""
+    level, depth = [content], 0
+    while level:
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
+        if any(isinstance(value, int | float) and not abs(value) < 1 << 63 for value in level):
+            raise ValueError("it contains a number of more than 64 bits, or one that is not finite")
+        containers = [value.values() if isinstance(value, dict) else value for value in level if _is_container(value)]
+        level, depth = [item for container in containers for item in container], depth + 1
+
+
+def _is_container(value: object) -> TypeGuard[dict[str, object] | list[object]]:
+    return isinstance(value, dict | list)
