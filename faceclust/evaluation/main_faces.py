@@ -21,6 +21,7 @@ from faceclust.errors import CacheError
 from faceclust.evaluation.degradations import Degradation
 from faceclust.evaluation.main_face_finder import MainFace, MainFaceFinder, Picture, PictureTask
 from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.own_files import open_own
 from faceclust.files.user_folders import cache_folder
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
@@ -210,7 +211,7 @@ def _cache_folder() -> Path:
 
 def _read_cached(path: Path) -> MainFaces | None:
     try:
-        with np.load(path, allow_pickle=False) as cached:
+        with os.fdopen(open_own(path), "rb") as stream, np.load(stream, allow_pickle=False) as cached:
             return MainFaces(**{field.name: cached[field.name] for field in fields(MainFaces)})
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
