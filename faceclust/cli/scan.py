@@ -89,6 +89,11 @@ def command(
             f"the results for {format_count(result.unsaved, 'photo')} could not be saved",
             hint="once the cause is fixed, faceclust scan repeats these photos",
         )
+    if result.unwritten:  # rows of deleted photos, or embeddings in another precision
+        raise FaceclustError(
+            f"the caches of {format_count(result.unwritten, 'folder')} could not be written",
+            hint="once the cause is fixed, faceclust scan writes them",
+        )
     if result.interrupted:
         command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
         click.echo(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
@@ -154,6 +159,7 @@ def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:
         "left": result.remaining,
         "unsaved": result.unsaved,
         "unreadable": result.unreadable,
+        "unwritten": result.unwritten,
         "converted": result.converted,
         "faces": result.faces,
         "forgotten": result.forgotten,
