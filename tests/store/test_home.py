@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from faceclust import Library
+from faceclust.scan.listing import list_folders
 from faceclust.store.home import LibraryHome
 from tests.support.command import run_checked
 
@@ -48,3 +50,22 @@ def test_the_time_of_a_scan_is_read_back(tmp_path: Path) -> None:
     assert home.last_scan_time() == home.last_scan_file.read_text()
     home.last_scan_file.unlink()
     assert home.last_scan_time() is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits paths to 260 characters")
+@pytest.mark.slow
+def test_folders_deeper_than_the_recursion_limit_are_walked(tmp_path: Path) -> None:
+    home = LibraryHome(tmp_path)
+    home.create()
+    folders = [tmp_path / "/".join("d" * depth) for depth in range(1, sys.getrecursionlimit() + 100)]
+    for folder in folders:
+        folder.mkdir()
+    try:
+        (folders[-1] / ".faceclust.parquet").touch()
+        assert [path for path, _ in home.cache_files()] == [folders[-1] / ".faceclust.parquet"]
+        assert home.other_journals() == [] and not home.has_nested_libraries() and not home.seems_unmounted()
+        assert sum(1 for _ in list_folders(tmp_path)) == len(folders) + 1
+    finally:
+        (folders[-1] / ".faceclust.parquet").unlink(missing_ok=True)
+        for folder in reversed(folders):  # pytest's own clean-up is recursive
+            folder.rmdir()
