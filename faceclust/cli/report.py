@@ -9,7 +9,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
+from faceclust.cli.terminal.output_file import STDOUT, print_written, resolve_output_file, write_output
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
 
@@ -67,7 +67,8 @@ def _write_report_page(out: Path | None, library: Path | None, options: dict[str
     remind_to_cluster(opened)
     page = opened.report_page(file or Path(f"{_DEFAULT_NAME}.html"), **options)
     size = f"{len(page.content) / 1e6:.1f} MB, {format_count(page.pictures, 'picture')}"
-    write_output(file, lambda stream: stream.write(page.content), size)
+    write_output(file, lambda stream: stream.write(page.content))
+    print_written(file, size)
     if page.omitted_pictures:
         omitted = format_count(page.omitted_pictures, "more face")
         click.echo(f"{omitted} without a picture; for all pictures: faceclust report --split", err=True)

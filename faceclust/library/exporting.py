@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,8 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 # -- tables -------------------------------------------------------------------
 
 
-def export(library: Catalogue) -> list[dict[str, Any]]:
-    """Return one record per face on a photo, as `faceclust export` writes them."""
-    return build_rows(library.occurrences, library.persons, library.group_of, library.photos)
+def export(library: Catalogue) -> Iterator[dict[str, Any]]:
+    """Yield one record per face on a photo, as `faceclust export` writes them."""
+    # Groups hold all occurrences in memory already; without groups they are read one by one.
+    occurrences = library.occurrences if library.groups else library.table.occurrences()
+    return build_rows(occurrences, library.persons, library.group_of, library.table.photos())

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
 from faceclust.scan.crawl import is_photo_file
 
+T = TypeVar("T")
 #: The value of `-o` that means standard output.
 STDOUT = Path("-")
 
@@ -30,7 +31,7 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
         file = require_parent_folder(out)
         _require_replaceable(file)
         return file
-    if binary and sys.stdout and sys.stdout.isatty():
+    if binary and sys.stdout.isatty():
         raise UsageError(
             "refusing to write binary data to a terminal", hint="name a file with -o, or pipe it into a program"
         )
@@ -66,13 +67,16 @@ def refuse_library_file(file: Path) -> None:
         raise UsageError(f"refusing to overwrite {file}: faceclust keeps its data there", hint="name another file")
 
 
-def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:
-    """Write to the file from `resolve_output_file`, and print `summary` on stderr. Raises FaceclustError."""
+def write_output(out: Path | None, write: Callable[[BinaryIO], T]) -> T:
+    """Write to the file from `resolve_output_file`; return what `write` returns. Raises FaceclustError."""
     if out is None:
-        if sys.stdout is None:  # closed from the start, as by >&-
-            return
-        write(sys.stdout.buffer)
+        result = write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
-        return
-    write_output_atomically(out, write, hint="choose another file with -o")
-    click.echo(f"wrote {out}: {summary}", err=True)
+        return result
+    return write_output_atomically(out, write, hint="choose another file with -o")
+
+
+def print_written(out: Path | None, summary: str) -> None:
+    """Name the written file on stderr, unless the output went to standard output."""
+    if out is not None:
+        click.echo(f"wrote {out}: {summary}", err=True)
