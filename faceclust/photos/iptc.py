@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, IptcImagePlugin
 
+from faceclust.photos.reading import open_photo
+
 _KEYWORDS_DATASET = (2, 25)
 
 
@@ -18,7 +20,7 @@ def read_iptc_keywords(path: Path) -> tuple[str, ...]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about unusual tags
-            with Image.open(path) as image:
+            with open_photo(path) as stream, Image.open(stream) as image:
                 found = (IptcImagePlugin.getiptcinfo(image) or {}).get(_KEYWORDS_DATASET, [])
     except Exception:  # damaged files make Pillow raise exceptions of any type
         return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from faceclust.files.own_files import path_below
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.reading import read_photo, stat_photo
-from faceclust.types import FaceOccurrence, UInt8
+from faceclust.photos.reading import read_photo
+from faceclust.types import FaceOccurrence, PhotoRef, UInt8
 
 THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
@@ -39,7 +41,8 @@ def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[
     sides = {place.face_id: _crop_side(place) for place in places}
     wanted = THUMBNAIL_SIDE / min(sides.values())
     try:
-        data, ref = read_photo(root / places[0].photo, stat_photo(root, places[0].photo))
+        path = path_below(root, places[0].photo)
+        data, ref = read_photo(path, PhotoRef(places[0].photo, 0, 0))
         photo = decode_photo(data, ref, min_long_side=math.ceil(max(width, height) * min(1.0, wanted)))
     except (OSError, UndecodableError):  # moved or damaged since the scan
         return []
@@ -67,6 +70,21 @@ def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
     out = io.BytesIO()
     crop.save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()
+
+
+def is_thumbnail(content: bytes) -> bool:
+    """Is this a thumbnail as `make_face_thumbnails` makes them? For files that may be damaged or hostile."""
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),  # Pillow warns about large pictures
+            Image.open(io.BytesIO(content), formats=("JPEG",)) as image,  # reads the header alone
+        ):
+            if image.size != (THUMBNAIL_SIDE, THUMBNAIL_SIDE) or image.mode != "RGB":
+                return False
+            image.load()
+    except Exception:  # damaged files make Pillow raise exceptions of any type
+        return False
+    return True
 
 
 def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:
