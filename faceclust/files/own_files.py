@@ -170,6 +170,8 @@ def locate(path: Path) -> Iterator[Location]:
     UnsafeFileError if a folder on the path is a symlink or no folder, or the path contains "..".
     """
     path = path.absolute()
+    if ".." in path.parts:
+        raise _unsafe(path, 'it contains ".."')
     if not _HAS_DIR_FD:
         for folder in reversed(path.parents):
             _require_folder(path, os.lstat(folder))
@@ -221,31 +223,25 @@ def _sort_entries(folder: Path | int) -> tuple[list[str], list[str]]:
 
 
 def _open_folder(path: Path, flags: int) -> int:
-    """Open a folder one component at a time, the last one with `flags`."""
-    descriptor = os.open(path.anchor, _STEP_FLAGS if path.parts[1:] else flags)
+    """Open a folder one component at a time, the last one with `flags`. Raises OSError."""
+    names = path.parts[1:]
+    descriptor = os.open(path.anchor, _STEP_FLAGS if names else flags)
     try:
-        for count, name in enumerate(path.parts[1:], 2):
-            if name == "..":
-                raise _unsafe(path, 'it contains ".."')
-            last = count == len(path.parts)
-            following = _open_step(path, count, name, flags if last else _STEP_FLAGS, descriptor)
+        for count, name in enumerate(names, 1):
+            try:
+                following = os.open(name, flags if count == len(names) else _STEP_FLAGS, dir_fd=descriptor)
+            except OSError as error:
+                step = Path(path.anchor, *names[:count])
+                if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):  # the last is FreeBSD's for a symlink
+                    _require_folder(step, os.stat(name, dir_fd=descriptor, follow_symlinks=False))
+                error.filename = str(step)
+                raise
             os.close(descriptor)
             descriptor = following
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _open_step(path: Path, count: int, name: str, flags: int, parent: int) -> int:
-    step = Path(*path.parts[:count])
-    with _naming(step):
-        try:
-            return os.open(name, flags, dir_fd=parent)
-        except OSError as error:
-            if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):  # the last is FreeBSD's for a symlink
-                _require_folder(step, os.stat(name, dir_fd=parent, follow_symlinks=False))
-            raise
 
 
 def _require_regular(path: Path, status: os.stat_result) -> None:
