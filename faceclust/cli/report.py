@@ -9,7 +9,13 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.output_file import STDOUT, print_written, resolve_output_file, write_output
+from faceclust.cli.terminal.output_file import (
+    STDOUT,
+    print_written,
+    refuse_link_in_library,
+    resolve_output_file,
+    write_output,
+)
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
 
@@ -77,6 +83,7 @@ def _write_report_page(out: Path | None, library: Path | None, options: dict[str
 
 
 def _write_report_folder(out: Path, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    refuse_link_in_library(out)
     opened = open_library(library)
     remind_to_cluster(opened)
     report = opened.report_folder(out, **options)

@@ -28,6 +28,7 @@ from faceclust.files.own_files import (
     open_own,
     remove_own,
     restrict_mode,
+    stat_own,
 )
 
 try:
@@ -101,33 +102,28 @@ def is_unfinished_output(name: str) -> bool:
     return _TEMPORARY_NAME.fullmatch(name) is not None
 
 
-def shared_modes(note: Path) -> tuple[int, int]:
-    """Return the modes of new files and folders beside faceclust's `note` in a folder: those of the note.
-
-    They are 0600 and 0700 for a new note. Who shares the folder changes the modes of all files in it.
-    Raises OSError.
-    """
-    try:
-        mode = os.lstat(note).st_mode & 0o666
-    except FileNotFoundError:
-        return PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE
-    return mode, mode | (mode & 0o444) >> 2  # who may read may enter
+def file_mode_beside(note: Path) -> int:
+    """Return the mode of new files beside faceclust's note about a folder: that of the note, or 0600
+    for a new one. Who shares the folder changes the modes of all files in it. Raises OSError."""
+    status = stat_own(note)
+    return PRIVATE_FILE_MODE if status is None else status.st_mode & 0o666
 
 
-def make_folders(base: Path, path: str, mode: int) -> None:
-    """Create the missing folders of a POSIX path below `base`, with this mode. Raises OSError."""
-    folder = base
+def make_subfolders(folder: Path, path: str) -> None:
+    """Create the missing folders of a POSIX path below a folder of outputs. Each gets the permissions of
+    the folder that it is in, which the user may have shared. Raises OSError."""
     for name in PurePosixPath(path).parts:
+        mode = stat.S_IMODE(os.lstat(folder).st_mode) & _MODE_BITS
         folder /= name
         with locate(folder) as (parent, relative), contextlib.suppress(FileExistsError):
-            os.mkdir(relative, mode, dir_fd=parent)
+            os.mkdir(relative, PRIVATE_FOLDER_MODE, dir_fd=parent)
             restrict_mode(relative, mode, parent)
 
 
 def _is_special_file(path: Path) -> bool:
     """Is this a pipe or device? A folder is none."""
     try:
-        mode = os.stat(path).st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

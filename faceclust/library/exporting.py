@@ -112,10 +112,7 @@ def plan_xmp(
         return (found.orientation, found.size) if found else None
 
     def packet_and_keywords(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-        try:
-            packets = read_embedded_packets(path)
-        except OSError:  # missing files were sorted out before
-            packets = []
+        packets = read_embedded_packets(path)
         return packets[0] if packets else None, read_iptc_keywords(path)
 
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)

@@ -15,7 +15,13 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import UsageError
-from faceclust.library.photo_faces import CachedPhotos, FaceReader, PhotoFaces, UnreadablePhotoError, resolve_typed_photo
+from faceclust.library.photo_faces import (
+    CachedPhotos,
+    FaceReader,
+    PhotoFaces,
+    UnreadablePhotoError,
+    resolve_typed_photo,
+)
 from faceclust.people.identification import (
     NEIGHBOURS,
     VERIFY_THRESHOLD,

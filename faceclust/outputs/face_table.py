@@ -7,7 +7,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import count, islice
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -94,15 +94,9 @@ def _pair_with_photos(
 
 def write_rows(rows: Iterable[Row], format: str, stream: BinaryIO) -> int:
     """Write the rows in a format of FORMATS; return their number. They are read one by one."""
-    count = 0
-
-    def counted() -> Iterator[Row]:
-        nonlocal count
-        for count, row in enumerate(rows, 1):
-            yield row
-
-    FORMATS[format](counted(), stream)
-    return count
+    counter = count()
+    FORMATS[format]((row for row, _ in zip(rows, counter, strict=False)), stream)
+    return next(counter)
 
 
 def _write_parquet(rows: Iterable[Row], stream: BinaryIO) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, is_cache_file_name
+from faceclust.files.output_files import is_abandoned_output
 from faceclust.files.safe_paths import relative_posix
 from faceclust.store.clusters import erase_from_clusters
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished_cache, read_cache_info
@@ -53,7 +54,9 @@ def find_traces(home: LibraryHome) -> LibraryTraces:
         if HOME_FOLDER in folders:
             folders.remove(HOME_FOLDER)
         caches |= {Path(path) / name: folder for name in files if is_cache_file_name(name)}
-        leftovers += [Path(path) / name for name in files if is_unfinished_cache(name)]
+        leftovers += [
+            Path(path) / name for name in files if is_unfinished_cache(name) or is_abandoned_output(Path(path) / name)
+        ]
     existing = {path: folder for path, folder in homes.items() if os.path.isdir(path)}
     for start, folder in existing.items():
         for path, _, files in os.walk(start):

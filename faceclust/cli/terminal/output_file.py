@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import BinaryIO, TypeVar
 import click
 
 from faceclust.cli.common import require_parent_folder
+from faceclust.cli.terminal.text import printable
 from faceclust.errors import UsageError
-from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
+from faceclust.files.output_files import write_output_atomically
+from faceclust.files.safe_paths import lstat_if_present
 from faceclust.scan.crawl import is_photo_file
+from faceclust.store.find_library import enclosing_library
 
 T = TypeVar("T")
 #: The value of `-o` that means standard output.
@@ -29,6 +33,7 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
     """
     if out is not None and out != STDOUT:
         file = require_parent_folder(out)
+        refuse_link_in_library(file)
         _require_replaceable(file)
         return file
     if binary and sys.stdout.isatty():
@@ -61,10 +66,23 @@ def refuse_library_file(file: Path) -> None:
     """Raises UsageError for a file in which faceclust keeps the data of a library."""
     real = Path(os.path.realpath(file))
     is_library_file = has_cache_prefix(real.name) or any(
-        folder.name == HOME_FOLDER or (folder / HOME_MARKER).exists() for folder in real.parents
+        folder.name == HOME_FOLDER or lstat_if_present(str(folder / HOME_MARKER)) is not None for folder in real.parents
     )
     if is_library_file:
         raise UsageError(f"refusing to overwrite {file}: faceclust keeps its data there", hint="name another file")
+
+
+def refuse_link_in_library(path: Path) -> None:
+    """Raises UsageError if a path to write to goes through a symlink in a library: whoever made the
+    library may have put it there, to have another file overwritten."""
+    path = path.expanduser().absolute()
+    for step in (*reversed(path.parents), path):
+        status = lstat_if_present(str(step))
+        if status is not None and stat.S_ISLNK(status.st_mode) and enclosing_library(step.parent.resolve()):
+            raise UsageError(
+                f"refusing to write through {printable(str(step))}, a symlink in a library",
+                hint=f"it leads to {printable(str(path.resolve()))}; name another file or folder",
+            )
 
 
 def write_output(out: Path | None, write: Callable[[BinaryIO], T]) -> T:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from faceclust.errors import FaceclustError
 from faceclust.files.lock import hold_file_lock
-from faceclust.files.names import ALBUMS_MARKER
-from faceclust.files.output_files import make_folders, remove_abandoned_outputs, shared_modes
+from faceclust.files.output_files import make_subfolders, remove_abandoned_outputs
 from faceclust.files.own_files import UnsafeFileError, make_own_folder
 from faceclust.files.safe_paths import lstat_if_present
 from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
@@ -61,7 +60,6 @@ class _AlbumWriter:
         self._new_folders = self._folders_to_make()
         self._created_folders: set[str] = set()
         self._skipped: list[SkippedPath] = []
-        _, self._folder_mode = shared_modes(plan.out / ALBUMS_MARKER)
         self._temporary = self._disk.album_path(TEMPORARY_NAME)
 
     def run(self) -> tuple[SkippedPath, ...]:
@@ -90,15 +88,16 @@ class _AlbumWriter:
         return {
             folder
             for folder in self._needed_folders - self._plan.previous_manifest.folders
-            if not self._disk.exists(folder)
-            or (name_key(folder) in keys and not self._disk.has_exact_spelling(folder))
+            if not self._disk.exists(folder) or (name_key(folder) in keys and not self._disk.has_exact_spelling(folder))
         }
 
     def _save_manifest(self, *, done: bool = False) -> None:
         folders = self._plan.previous_manifest.folders | self._new_folders
         if done:
             folders = frozenset(
-                folder for folder in folders if self._disk.exists(folder) and not self._disk.unsafe_folder_reason(folder)
+                folder
+                for folder in folders
+                if self._disk.exists(folder) and not self._disk.unsafe_folder_reason(folder)
             )
         write_albums_manifest(self._plan.out, Manifest(self._plan.library, self._entries, self._to_make, folders))
 
@@ -150,7 +149,7 @@ class _AlbumWriter:
         if self._disk.unsafe_folder_reason(folder):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._disk.album_path(folder))
         if folder not in self._created_folders:
-            make_folders(self._plan.out, folder, self._folder_mode)
+            make_subfolders(self._plan.out, folder)
             self._created_folders.add(folder)
         link, photo, before = (
             self._disk.album_path(path),

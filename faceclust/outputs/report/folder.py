@@ -24,9 +24,9 @@ from faceclust.files.lock import hold_file_lock
 from faceclust.files.names import REPORT_MARKER
 from faceclust.files.output_files import (
     MAX_NOTE_BYTES,
-    make_folders,
+    file_mode_beside,
+    make_subfolders,
     remove_abandoned_outputs,
-    shared_modes,
     write_own_atomically,
 )
 from faceclust.files.own_files import (
@@ -68,7 +68,7 @@ class StagedFolder:
     def __init__(self, out: Path, stage: Path, previous: Digests) -> None:
         self._out = out
         self._stage = stage
-        self._file_mode, self._folder_mode = shared_modes(out / REPORT_MARKER)
+        self._file_mode = file_mode_beside(out / REPORT_MARKER)
         self._previous = previous
         self._current: Digests = {}
         self._pending: list[str] = []
@@ -84,7 +84,7 @@ class StagedFolder:
             self._current[path] = digest
             return
         _require_free_or_own(self._out, path, self._previous.get(path))
-        make_folders(self._stage, path.rpartition("/")[0], PRIVATE_FOLDER_MODE)
+        make_subfolders(self._stage, path.rpartition("/")[0])
         staged.write_bytes(content)
         with contextlib.suppress(OSError):  # a file system without modes
             staged.chmod(self._file_mode)
@@ -100,7 +100,7 @@ class StagedFolder:
         _write_digests(self._out, self._previous | both)
         for path in self._pending:
             _require_free_or_own(self._out, path, self._previous.get(path))
-            make_folders(self._out, path.rpartition("/")[0], self._folder_mode)
+            make_subfolders(self._out, path.rpartition("/")[0])
             (self._stage / path).replace(self._out / path)
         removable = [path for path, digest in outdated.items() if _is_own_file(self._out, path, digest)]
         for path in removable:
