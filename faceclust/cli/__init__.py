@@ -9,7 +9,7 @@ import sys
 import click
 
 from faceclust.cli.commands import COMMANDS
-from faceclust.cli.config_files import ConfiguredGroup
+from faceclust.cli.config_files import ClosedPipeError, ConfiguredGroup
 from faceclust.cli.usage_errors import convert_click_error
 from faceclust.errors import FaceclustError
 from faceclust.store.settings import user_config_enabled
@@ -60,12 +60,10 @@ def main() -> None:
         code = _print_error(error)
     except (KeyboardInterrupt, click.Abort):
         code = _print_stopped()
-    except BrokenPipeError:
-        code = _end_after_closed_pipe()
-    except SystemExit as error:
-        if not isinstance(error.__context__, BrokenPipeError):  # which click turns into exit code 1
-            raise
-        code = _end_after_closed_pipe()
+    except (BrokenPipeError, ClosedPipeError):
+        # Nobody is left to report to.
+        _discard_output()
+        code = 141
     except Exception as error:
         code = _print_unexpected_error(error)
     sys.exit(code if isinstance(code, int) else 0)
@@ -119,12 +117,6 @@ def _open_missing_streams() -> None:
             mode = "w" if descriptor else "r"
             stream = os.fdopen(descriptor, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
             setattr(sys, name, stream)
-
-
-def _end_after_closed_pipe() -> int:
-    """The reader of the pipe has gone: nobody is left to report to."""
-    _discard_output()
-    return 141
 
 
 def _discard_output() -> None:

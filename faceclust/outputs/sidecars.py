@@ -183,9 +183,8 @@ class _SidecarPlanner:
 
     def _plan_file(self, photo: str, path: Path, faces: Sequence[UprightFace]) -> Sidecar | None:
         file, status = self._root / photo, self._photo_status(photo)
-        sidecar = Sidecar(
-            photo, path, new_mode=status.st_mode & 0o666 | PRIVATE_FILE_MODE if status else PRIVATE_FILE_MODE
-        )
+        others = status.st_mode & 0o066 if status else 0
+        sidecar = Sidecar(photo, path, new_mode=PRIVATE_FILE_MODE | others)
         return _plan_sidecar(sidecar, file, self._photos[photo], faces, self._read_orientation, self._read_embedded)
 
     def _add(self, sidecar: Sidecar | None) -> None:
