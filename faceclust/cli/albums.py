@@ -64,6 +64,8 @@ def command(
     Run it again after naming more people, or with other options, to update OUT. Only files that
     faceclust made there, and that are unchanged since, are ever removed or replaced.
 
+    Other users cannot enter a new OUT; an existing folder keeps its permissions.
+
     \b
     Examples:
       faceclust albums ~/People

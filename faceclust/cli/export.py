@@ -38,6 +38,9 @@ def command(file_format: str | None, out: Path | None, library: Path | None, **x
     Sidecars pass the names on to digiKam, darktable, exiftool and others. Photos are never written.
     An existing sidecar is extended, and a copy of the original is kept beside it.
 
+    Other users cannot read a new table; an existing one keeps its permissions. A new sidecar gets those
+    of its photo.
+
     \b
     Examples:
       faceclust export > faces.csv

@@ -37,6 +37,8 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
     Points are coloured by person and show their picture. The page can be zoomed and searched by
     name, and opens without a network. Distances between remote groups have no meaning.
 
+    Other users cannot read a new file; an existing one keeps its permissions.
+
     \b
     Examples:
       faceclust map

@@ -44,6 +44,8 @@ def command(
     photos. For more pictures write a folder with --split, and open its index.html. The next run
     updates the folder; files in it that are not part of the report are never touched.
 
+    Other users cannot read a new file or folder; an existing one keeps its permissions.
+
     \b
     Examples:
       faceclust report
