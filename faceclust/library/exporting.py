@@ -164,6 +164,4 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 
 def export(library: Catalogue) -> Iterator[dict[str, Any]]:
     """Yield one record per face on a photo, as `faceclust export` writes them."""
-    # Groups hold all occurrences in memory already; without groups they are read one by one.
-    occurrences = library.occurrences if library.groups else library.table.occurrences()
-    return build_rows(occurrences, library.persons, library.group_of, library.table.photos())
+    return build_rows(library.occurrences, library.persons, library.group_of, library.table.photos())

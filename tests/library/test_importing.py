@@ -384,7 +384,7 @@ def test_an_exported_table_is_imported_on_another_machine(photos: Library, tmp_p
     faces = [face for pairs in people_on(photos).values() for face in pairs]
     for name in (COLLINS, HOPPER):
         photos.name([occurrence.face_id for occurrence, who in faces if who == name], name)
-    rows = photos.export()
+    rows = list(photos.export())
     columns = list(rows[0])
     (tmp_path / "faces.csv").write_text(
         "\n".join([",".join(columns), *(",".join(str(row[column] or "") for column in columns) for row in rows)])

@@ -332,7 +332,9 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
     save_photo(make_scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
     assert (
-        library.cluster().clustering.labels.max(initial=-1) == -1 and library.people() == () and library.export() == []
+        library.cluster().clustering.labels.max(initial=-1) == -1
+        and library.people() == ()
+        and list(library.export()) == []
     )
     assert "nobody was found" in library.report_html(tmp_path / "r.html")
 
