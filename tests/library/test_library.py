@@ -331,11 +331,8 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
         assert library.cluster(algorithm=algorithm).clustering.labels.max(initial=-1) == -1
     save_photo(make_scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
-    assert (
-        library.cluster().clustering.labels.max(initial=-1) == -1
-        and library.people() == ()
-        and list(library.export()) == []
-    )
+    assert library.cluster().clustering.labels.max(initial=-1) == -1
+    assert library.people() == () and list(library.export()) == []
     assert "nobody was found" in library.report_html(tmp_path / "r.html")
 
 
