@@ -91,6 +91,9 @@ def test_a_link_in_a_library_is_not_written_through(library: Library, tmp_path: 
         done = run(*words, *where)
         assert done.returncode == 2 and "a symlink in a library" in done.stderr and "hint: it leads to" in done.stderr
     assert victim.read_text() == "precious" and not list(folder.iterdir())
+    os.mkfifo(library.root / "pipe.csv")
+    done = run("export", "-o", library.root / "pipe.csv", *where)
+    assert done.returncode == 2 and "a pipe in a library" in done.stderr
     (tmp_path / "mine.csv").symlink_to(victim)
     run_checked("export", "-o", tmp_path / "mine.csv", *where)
     assert victim.read_text().startswith("photo,") and (tmp_path / "mine.csv").is_symlink()

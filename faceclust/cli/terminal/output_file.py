@@ -73,15 +73,19 @@ def refuse_library_file(file: Path) -> None:
 
 
 def refuse_link_in_library(path: Path) -> None:
-    """Raises UsageError if a path to write to goes through a symlink in a library: whoever made the
-    library may have put it there, to have another file overwritten."""
+    """Raises UsageError if a path to write to goes through a symlink, pipe or device in a library: whoever
+    made the library may have put it there, to have another file overwritten."""
     path = path.expanduser().absolute()
     for step in (*reversed(path.parents), path):
         status = lstat_if_present(str(step))
-        if status is not None and stat.S_ISLNK(status.st_mode) and enclosing_library(step.parent.resolve()):
+        if status is None or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            continue
+        if enclosing_library(step.parent.resolve()):
+            is_link = stat.S_ISLNK(status.st_mode)
+            target = f"it leads to {printable(str(path.resolve()))}; " if is_link else ""
             raise UsageError(
-                f"refusing to write through {printable(str(step))}, a symlink in a library",
-                hint=f"it leads to {printable(str(path.resolve()))}; name another file or folder",
+                f"refusing to write through {printable(str(step))}, a {'symlink' if is_link else 'pipe'} in a library",
+                hint=f"{target}name another file or folder",
             )
 
 
