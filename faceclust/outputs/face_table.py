@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count, islice
@@ -13,6 +12,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from faceclust.text.csv_cells import guard_cell
+from faceclust.text.json_text import to_json
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
 #: The columns in order. New ones are added at the end; none is ever renamed or removed.
@@ -92,10 +93,18 @@ def _pair_with_photos(
         yield face, photo
 
 
-def write_rows(rows: Iterable[Row], format: str, stream: BinaryIO) -> int:
-    """Write the rows in a format of FORMATS; return their number. They are read one by one."""
+def write_rows(rows: Iterable[Row], format: str, stream: BinaryIO, *, raw: bool = False) -> int:
+    """Write the rows in a format of FORMATS; return their number. They are read one by one.
+
+    In CSV an apostrophe keeps text that starts like a formula from being run by a spreadsheet, except
+    with `raw`. Numbers and the other formats are exact.
+    """
     counter = count()
-    FORMATS[format]((row for row, _ in zip(rows, counter, strict=False)), stream)
+    counted = (row for row, _ in zip(rows, counter, strict=False))
+    if format == "csv":
+        _write_csv(counted, stream, raw=raw)
+    else:
+        FORMATS[format](counted, stream)
     return next(counter)
 
 
@@ -107,7 +116,7 @@ def _write_parquet(rows: Iterable[Row], stream: BinaryIO) -> None:
 
 
 def _write_json(rows: Iterable[Row], stream: BinaryIO) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) for row in _with_text_dates(rows))
+    lines = map(to_json, _with_text_dates(rows))
     stream.write(b"[")
     for number, line in enumerate(lines):
         stream.write(f"{',' if number else ''}\n {line}".encode())
@@ -116,10 +125,10 @@ def _write_json(rows: Iterable[Row], stream: BinaryIO) -> None:
 
 def _write_jsonl(rows: Iterable[Row], stream: BinaryIO) -> None:
     for row in _with_text_dates(rows):
-        stream.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
+        stream.write(f"{to_json(row)}\n".encode())
 
 
-def _write_csv(rows: Iterable[Row], stream: BinaryIO) -> None:
+def _write_csv(rows: Iterable[Row], stream: BinaryIO, *, raw: bool = False) -> None:
     line = io.StringIO(newline="")
     # csv quotes values that contain a character of the line terminator. "\r\n" makes it quote both \r
     # and \n; the output itself ends lines with \n.
@@ -133,8 +142,13 @@ def _write_csv(rows: Iterable[Row], stream: BinaryIO) -> None:
     writer.writeheader()
     write_line()
     for row in _with_text_dates(rows):
-        writer.writerow(row | {"confirmed": str(row["confirmed"]).lower()})
+        cells = row | {"confirmed": str(row["confirmed"]).lower()}
+        writer.writerow(cells if raw else {name: _guard(cell) for name, cell in cells.items()})
         write_line()
+
+
+def _guard(cell: Any) -> Any:
+    return guard_cell(cell) if isinstance(cell, str) else cell
 
 
 def _write_sqlite(rows: Iterable[Row], stream: BinaryIO) -> None:

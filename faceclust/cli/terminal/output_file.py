@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-import click
-
 from faceclust.cli.common import require_parent_folder
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import data_stream, is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
 from faceclust.files.output_files import write_output_atomically
@@ -36,7 +33,7 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
         refuse_link_in_library(file)
         _require_replaceable(file)
         return file
-    if binary and sys.stdout.isatty():
+    if binary and is_terminal():
         raise UsageError(
             "refusing to write binary data to a terminal", hint="name a file with -o, or pipe it into a program"
         )
@@ -82,9 +79,9 @@ def refuse_link_in_library(path: Path) -> None:
             continue
         if enclosing_library(step.parent.resolve()):
             is_link = stat.S_ISLNK(status.st_mode)
-            target = f"it leads to {printable(str(path.resolve()))}; " if is_link else ""
+            target = f"it leads to {path.resolve()}; " if is_link else ""
             raise UsageError(
-                f"refusing to write through {printable(str(step))}, a {'symlink' if is_link else 'pipe'} in a library",
+                f"refusing to write through {step}, a {'symlink' if is_link else 'pipe'} in a library",
                 hint=f"{target}name another file or folder",
             )
 
@@ -92,8 +89,9 @@ def refuse_link_in_library(path: Path) -> None:
 def write_output(out: Path | None, write: Callable[[BinaryIO], T]) -> T:
     """Write to the file from `resolve_output_file`; return what `write` returns. Raises FaceclustError."""
     if out is None:
-        result = write(sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        stream = data_stream()
+        result = write(stream)
+        stream.flush()
         return result
     return write_output_atomically(out, write, hint="choose another file with -o")
 
@@ -101,4 +99,4 @@ def write_output(out: Path | None, write: Callable[[BinaryIO], T]) -> T:
 def print_written(out: Path | None, summary: str) -> None:
     """Name the written file on stderr, unless the output went to standard output."""
     if out is not None:
-        click.echo(f"wrote {out}: {summary}", err=True)
+        print_line(f"wrote {out}: {summary}", err=True)

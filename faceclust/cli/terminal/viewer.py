@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faceclust.cli.terminal.text import printable
 from faceclust.errors import UsageError
 from faceclust.files.own_files import path_below
 from faceclust.scan.crawl import is_photo_file
 from faceclust.scan.listing import may_be_photo
+from faceclust.text.visible import make_visible
 
 _OPENER_TIMEOUT = 2.0  # seconds; an opener fails at once, or runs as long as the viewer
 
@@ -26,9 +26,9 @@ def find_viewable_photo(root: Path, photo: str) -> Path:
         path = path_below(root, photo)
         is_photo = may_be_photo(path.name) and is_photo_file(path)
     except OSError as error:
-        raise UsageError(f"{printable(photo)} cannot be opened: {error.strerror or error}") from error
+        raise UsageError(f"{make_visible(photo)} cannot be opened: {error.strerror or error}") from error
     if not is_photo:
-        raise UsageError(f"{printable(photo)} is not opened: it is no photo any more", hint="faceclust scan")
+        raise UsageError(f"{make_visible(photo)} is not opened: it is no photo any more", hint="faceclust scan")
     return path
 
 
