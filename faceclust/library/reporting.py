@@ -42,7 +42,7 @@ def iter_thumbnails(library: Catalogue, occurrences: Sequence[FaceOccurrence]) -
             missing.append(occurrence)
     if missing:
         library.progress.start("cutting out faces", len(missing), "faces")
-        for face_id, picture in make_face_thumbnails(library.root, missing):
+        for face_id, picture in make_face_thumbnails(library.root, missing, library.progress.note):
             with contextlib.suppress(CacheError):  # it can be shown even if it cannot be cached
                 thumbs.put(face_id, picture)
             library.progress.advance()

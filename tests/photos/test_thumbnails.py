@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from faceclust.photos.thumbnails import THUMBNAIL_SIDE, is_thumbnail, make_face_thumbnails
@@ -78,3 +81,19 @@ def test_a_photo_behind_a_link_or_outside_has_no_thumbnail(tmp_path: Path) -> No
     photos = ("a.png", "folder/private.png", "../outside/private.png", str(tmp_path / "outside/private.png"))
     occurrences = [occurrence(photo, (0.0, 0.0, 0.5, 0.5), (300, 130)) for photo in photos]
     assert list(make_face_thumbnails(root, occurrences)) == []
+
+
+def test_a_photo_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (300, 130), "white").save(tmp_path / "a.png")
+    real = os.open
+
+    def fail(path: str, *arguments: int, dir_fd: int | None = None) -> int:
+        if path == "a.png":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return real(path, *arguments, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", fail)
+    notes: list[str] = []
+    places = [occurrence(photo, (0.0, 0.0, 0.5, 0.5), (300, 130)) for photo in ("a.png", "gone.png")]
+    assert list(make_face_thumbnails(tmp_path, places, notes.append)) == []
+    assert notes == [f"{tmp_path}/a.png cannot be read: Input/output error; its faces have no picture"]
