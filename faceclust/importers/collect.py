@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_EXTENSIONS
-from faceclust.files.own_files import list_own, path_below, stat_own, walk_own
+from faceclust.files.own_files import path_below, stat_own, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
@@ -73,7 +73,8 @@ class _NameCollector:
         for folder in sorted(listed | set(sources.folders)):
             try:
                 path = path_below(self.root, folder) if folder else self.root
-                self._read_files(path, folder, list_own(path))
+                _, _, names = next(walk_own(path), (path, [], []))
+                self._read_files(path, folder, names)
             except OSError as error:
                 self.collected.unreadable.append(UnreadableSource(folder or ".", error.strerror or str(error)))
         for photo in sources.photos:

@@ -461,7 +461,7 @@ def test_broken_files_are_reported_and_stop_nothing(
     (library.root / "5.jpg.xmp").mkdir()
     plan = library.plan_import()
     assert [naming.name for naming in plan.namings] == ["Anna"]
-    assert [unread.where.rpartition("/")[2] for unread in plan.unread] == ["2.jpg.xmp", "3.jpg.xmp"]
+    assert [unread.where.rpartition("/")[2] for unread in plan.unread] == ["2.jpg.xmp", "3.jpg.xmp", "4.jpg.xmp"]
 
 
 def test_a_face_named_since_the_plan_is_left_alone(
