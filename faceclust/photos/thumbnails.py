@@ -97,7 +97,7 @@ def is_thumbnail(content: bytes) -> bool:
 
 def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:
     """Scale a thumbnail down to side×side pixels, as an icon beside a name."""
-    with Image.open(io.BytesIO(thumbnail)) as image:
+    with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
         out = io.BytesIO()
         image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(out, "JPEG", quality=75)
     return out.getvalue()
