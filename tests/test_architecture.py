@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "people": {"types"},
     "cluster": {"types"},
     "store": {"files", "types"},
-    "photos": {"types"},
+    "photos": {"files", "types"},
     "packs": {"files", "types"},
     "outputs": {"files", "types", "xmp"},
     "vision": {"packs", "types"},
