@@ -52,7 +52,9 @@ class FaceSnapshot:
                 cache = FolderCache(self._home.cache_paths(folder, info.pack), info)
                 folders.append((folder, cache.read_stored()))
             except UnusableCacheError as error:
-                self._on_note(f"{error}; skipped; `faceclust scan` makes it again")
+                # Size and time of the file may be those that the last scan left.
+                self._home.discard_scan_snapshot(info.pack)
+                self._on_note(f"{error}; its faces are left out until `faceclust scan` makes it again")
         if not folders:
             self._require_scan(info.pack)
         return LibraryTable.from_folders(folders, info)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import errno
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,14 +14,19 @@ import pyarrow.parquet as pq
 from faceclust.errors import CacheError, NewerCacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, make_private_folder, write_private_atomically
 from faceclust.files.names import has_cache_prefix
+from faceclust.files.own_files import read_own, remove_own, rename_own
 from faceclust.store.locations import CachePaths
+from faceclust.store.parquet_file import MAX_FILE_SIZE, ParquetFile
+from faceclust.store.row_rules import check_rows
 from faceclust.store.schema import (
+    TEXT_COLUMNS,
     UNKNOWN_PHOTO,
     CachedPhoto,
     CacheInfo,
     concatenate,
     convert_table,
     encode_parquet,
+    file_schema,
     folder_schema,
     migrate_table,
     parse_cache_info,
@@ -37,7 +42,7 @@ from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
 
 class UnusableCacheError(Exception):
-    """The file exists but this pack cannot update it; the message gives the reason."""
+    """The content of the file cannot be used. The message names the file and the reason."""
 
 
 class OutdatedCacheError(UnusableCacheError):
@@ -102,14 +107,19 @@ class FolderCache:
         self._remove(*self.paths.other_paths)  # they are out of date from now on
         self._unusable = False
 
-    def set_aside(self) -> None:
-        """Move an unusable file to `set_aside_path` and treat it as missing from now on."""
+    def set_aside(self) -> Path | None:
+        """Move an unusable file to `set_aside_path`, and treat it as missing from now on. Return its new
+        path, None if it had to stay."""
         path = self.existing_path or self.paths.write_path
         self._unusable = True
-        if path not in self.paths.protected_paths:
-            with contextlib.suppress(OSError, CacheError):
-                make_private_folder(self.paths.set_aside_path.parent)
-                shutil.move(path, self.paths.set_aside_path)
+        if path in self.paths.protected_paths:
+            return None
+        try:
+            make_private_folder(self.paths.set_aside_path.parent)
+            _move(path, self.paths.set_aside_path)
+        except (OSError, CacheError):  # the next write replaces it
+            return None
+        return self.paths.set_aside_path
 
     def discard_outdated(self) -> dict[str, CachedPhoto]:
         """Treat an outdated file as missing from now on; the next update replaces it. Return an index
@@ -157,37 +167,80 @@ class FolderCache:
         return self.paths.existing_path
 
 
+def _move(path: Path, target: Path) -> None:
+    try:
+        rename_own(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        content = read_own(path, MAX_FILE_SIZE)
+        write_private_atomically(target, lambda stream: stream.write(content))
+        remove_own(path)
+
+
 def read_photo_names(path: Path) -> set[str]:
-    """Read the photo names in a cache file of any pack. Raises UnusableCacheError."""
-    with _translate_errors(path):
-        return set(pq.read_table(path, columns=["photo"])["photo"].to_pylist())
+    """Read the photo names in a cache file of any pack. Raises as `read_any_cache` does."""
+    return set(read_any_cache(path)[1]["photo"].to_pylist())
 
 
 def read_cache_info(path: Path) -> CacheInfo:
-    """Read the metadata of a cache file. Raises UnusableCacheError, NewerCacheError."""
+    """Read the metadata of a cache file. Raises as `read_any_cache` does."""
     with _translate_errors(path):
-        return parse_cache_info(pq.read_schema(path))
+        return _open(path)[1]
 
 
 def read_cache(path: Path, info: CacheInfo) -> pa.Table:
     """Read all rows of a cache file made with the pack of `info`. Embeddings keep the file's
-    precision and radius. Raises UnusableCacheError, OutdatedCacheError, NewerCacheError."""
-    with _translate_errors(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        found = parse_cache_info(file.schema_arrow)
+    precision and radius. Raises as `read_any_cache` does, and OutdatedCacheError."""
+    with _translate_errors(path):
+        file, found = _open(path)
         if found.pack != info.pack:
             raise ValueError(f"it was made with another pack ({found.pack})")
         if found.fingerprint != info.fingerprint:
             raise OutdatedCacheError(f"{path}: it was made with another version of the pack")
         if found.dimension != info.dimension:
             raise ValueError(f"its embeddings have dimension {found.dimension}, those of {info.pack} {info.dimension}")
-        return migrate_table(file.read(), found)
+        return _read_rows(file, found)
+
+
+def read_any_cache(path: Path) -> tuple[CacheInfo, pa.Table]:
+    """Read the metadata and all rows of a cache file of any pack.
+
+    Every row keeps the rules of `row_rules`. Raises UnusableCacheError if the content is damaged or
+    breaks a rule, NewerCacheError, CacheError if the disk cannot be read.
+    """
+    with _translate_errors(path):
+        file, found = _open(path)
+        return found, _read_rows(file, found)
+
+
+def read_footer(path: Path) -> pq.FileMetaData:
+    """Read the footer of a cache file. Raises as `read_any_cache` does."""
+    with _translate_errors(path):
+        return _open(path)[0].metadata
+
+
+def _open(path: Path) -> tuple[ParquetFile, CacheInfo]:
+    file = ParquetFile(path, TEXT_COLUMNS)
+    return file, parse_cache_info(file.schema)
+
+
+def _read_rows(file: ParquetFile, info: CacheInfo) -> pa.Table:
+    rows = migrate_table(file.read(file_schema(file.schema, info)), info)
+    check_rows(rows, info.radius)
+    return rows.cast(folder_schema(info))
 
 
 @contextlib.contextmanager
 def _translate_errors(path: Path) -> Iterator[None]:
+    """Raise UnusableCacheError for any fault of a file's content."""
     try:
         yield
     except NewerCacheError as error:
         raise NewerCacheError(f"{path}: {error}", error.hint) from error
-    except (TypeError, ValueError, OSError, pa.ArrowException) as error:
+    except MemoryError:
+        raise
+    except FileNotFoundError as error:
+        raise UnusableCacheError(f"{path}: it was deleted meanwhile") from error
+    except (TypeError, ValueError, KeyError, OSError, pa.ArrowException) as error:
         raise UnusableCacheError(f"{path}: {error}") from error
