@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
@@ -20,9 +19,9 @@ from faceclust.store.folder_cache import (
     FolderCache,
     UnusableCacheError,
     is_unfinished_cache,
+    may_hold_forgotten,
     read_any_cache,
     read_cache_info,
-    read_footer,
 )
 from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME, LibraryHome
 from faceclust.store.library_table import OCCURRENCE_COLUMNS, is_forgotten, iter_occurrences
@@ -93,7 +92,7 @@ def read_occurrences_of(cache: Path, folder: str, face_ids: Collection[str]) -> 
 
 def read_forgotten(cache: Path, folder: str) -> Iterator[FaceOccurrence]:
     """Read the forgotten faces of a cache file. Raises as `read_any_cache` does."""
-    if not _may_hold_forgotten(read_footer(cache)):
+    if not may_hold_forgotten(cache):
         return iter(())
     rows = _read_occurrence_rows(cache, folder)
     return iter_occurrences(rows.filter(is_forgotten(rows)))
@@ -102,19 +101,6 @@ def read_forgotten(cache: Path, folder: str) -> Iterator[FaceOccurrence]:
 def _read_occurrence_rows(cache: Path, folder: str) -> pa.Table:
     rows = read_any_cache(cache)[1].select([name for name in OCCURRENCE_COLUMNS if name != "folder"])
     return rows.add_column(0, "folder", pa.array([folder] * len(rows), pa.string()))
-
-
-def _may_hold_forgotten(footer: pq.FileMetaData) -> bool:
-    """Does the file have rows with a face but no quality? Judged by the null counts in its footer."""
-    nulls = {"face_id": 0, "quality": 0}
-    for group in range(footer.num_row_groups):
-        for column in range(footer.num_columns):
-            chunk = footer.row_group(group).column(column)
-            if chunk.path_in_schema in nulls:
-                if chunk.statistics is None or not chunk.statistics.has_null_count:
-                    return True
-                nulls[chunk.path_in_schema] += chunk.statistics.null_count
-    return nulls["quality"] > nulls["face_id"]
 
 
 def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:

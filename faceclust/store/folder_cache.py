@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError, NewerCacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, make_private_folder, write_private_atomically
@@ -214,10 +213,13 @@ def read_any_cache(path: Path) -> tuple[CacheInfo, pa.Table]:
         return found, _read_rows(file, found)
 
 
-def read_footer(path: Path) -> pq.FileMetaData:
-    """Read the footer of a cache file. Raises as `read_any_cache` does."""
+def may_hold_forgotten(path: Path) -> bool:
+    """Does a cache file have rows with a face but no quality? Judged by the statistics in its footer,
+    which is faster than reading the rows. Raises as `read_any_cache` does."""
     with _translate_errors(path):
-        return _open(path)[0].metadata
+        file = _open(path)[0]
+        faces, qualities = file.count_nulls("face_id"), file.count_nulls("quality")
+        return faces is None or qualities is None or qualities > faces
 
 
 def _open(path: Path) -> tuple[ParquetFile, CacheInfo]:

@@ -2,12 +2,15 @@
 
 A crafted file of a kilobyte can expand to gigabytes: a page of zeros, a dictionary with one long
 text, a list that never ends. Everything that decides how much memory decoding takes is checked
-before decoding: the size of the footer, the number of rows, and the header of every page.
+before decoding: the size of the footer, the number of rows, and the header of every page. The
+footer is parsed here as well, because PyArrow's own objects for it abort the process if it is
+damaged (an exception that nothing catches, in version 26).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
 from faceclust.files.own_files import UnsafeFileError, read_own
+from faceclust.store.thrift_compact import CompactReader
 
 MAX_FILE_SIZE = 2**31
 #: A megabyte describes 100 row groups of 24 columns, each of up to a million rows.
@@ -54,21 +58,23 @@ class ParquetFile:
             raise ValueError(error.strerror) from error
         except OSError as error:
             raise CacheError(f"{path} cannot be read: {error.strerror or error}", hint="check the disk") from error
-        _check_footer_size(self._data)
+        self._footer = _read_footer(self._data)
         self._file = pq.ParquetFile(
             pa.BufferReader(self._data), read_dictionary=text_columns, page_checksum_verification=True
         )
         self.schema: pa.Schema = self._file.schema_arrow
-        self.metadata: pq.FileMetaData = self._file.metadata
+
+    def count_nulls(self, column: str) -> int | None:
+        """Return the number of missing values according to the file's statistics, None without any."""
+        counts = [chunk.null_count for chunk in self._footer.chunks if chunk.column == column]
+        return None if None in counts else sum(filter(None, counts))
 
     def read(self, expected: pa.Schema) -> pa.Table:
         """Return all rows if the columns are those of `expected`, in that order; nullability may differ.
         Raises ValueError or ArrowException if the file is damaged or would expand beyond its size."""
         _check_columns(self.schema, expected)
-        _check_row_count(self.metadata, len(self._data))
-        lists = {field.name: field.type.list_size for field in expected if pa.types.is_fixed_size_list(field.type)}
-        _check_lists_size(expected, self.metadata.num_rows, len(self._data))
-        _check_pages(self._data, self.metadata, lists)
+        _check_lists_size(expected, self._footer.row_count, len(self._data))
+        _check_pages(self._data, self._footer, expected)
         table = self._file.read(use_threads=len(self._data) >= _LARGE_FILE)
         table.validate(full=True)  # texts may not be UTF-8, and indices may lie outside their dictionary
         table = table.unify_dictionaries().combine_chunks()
@@ -78,12 +84,53 @@ class ParquetFile:
         return table.cast(pa.schema([field.with_nullable(True) for field in expected], table.schema.metadata))
 
 
-def _check_footer_size(data: bytes) -> None:
+@dataclass(frozen=True)
+class _Chunk:
+    """The values of one column in one row group. `row_count`: rows of that row group."""
+
+    column: str
+    start: int
+    end: int
+    value_count: int
+    null_count: int | None
+    row_count: int
+
+
+@dataclass(frozen=True)
+class _Footer:
+    row_count: int
+    chunks: tuple[_Chunk, ...]
+
+
+def _read_footer(data: bytes) -> _Footer:
     if len(data) < 12 or data[-4:] != b"PAR1":
         raise ValueError("it is not a Parquet file, or its end is missing")
     size = int.from_bytes(data[-8:-4], "little")
     if size > min(_MAX_FOOTER_SIZE, len(data) - 12):
         raise ValueError(f"its footer takes {size:,} bytes")
+    try:
+        fields = CompactReader(data, len(data) - 8 - size).read_struct()
+        groups = [(group[3], group[1]) for group in fields[4]]
+        footer = _Footer(fields[3], tuple(_to_chunk(chunk, rows) for rows, chunks in groups for chunk in chunks))
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError("its footer is damaged") from error
+    rows = footer.row_count
+    if not 0 <= rows <= min(_MAX_ROWS, _FREE_ROWS + len(data) // _BYTES_PER_ROW):
+        raise ValueError(f"it claims {rows:,} rows in {len(data):,} bytes")
+    if rows != sum(count for count, _ in groups) or any(count < 0 for count, _ in groups):
+        raise ValueError("its footer contradicts itself")
+    return footer
+
+
+def _to_chunk(chunk: dict[int, Any], row_count: int) -> _Chunk:
+    """Convert the struct ColumnChunk of a Parquet footer."""
+    if 1 in chunk:
+        raise ValueError("its parts lie in other files")
+    fields = chunk[3]
+    data_page, dictionary_page = fields[9], fields.get(11, 0)
+    start = dictionary_page if 0 < dictionary_page < data_page else data_page
+    null_count = fields.get(12, {}).get(3)
+    return _Chunk(fields[3][0].decode(), start, start + fields[7], fields[5], null_count, row_count)
 
 
 def _check_columns(found: pa.Schema, expected: pa.Schema) -> None:
@@ -105,12 +152,6 @@ def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
     return bool(found == expected)
 
 
-def _check_row_count(metadata: pq.FileMetaData, size: int) -> None:
-    rows = metadata.num_rows
-    if not 0 <= rows <= min(_MAX_ROWS, _FREE_ROWS + size // _BYTES_PER_ROW):
-        raise ValueError(f"it claims {rows:,} rows in {size:,} bytes")
-
-
 def _check_lists_size(schema: pa.Schema, rows: int, size: int) -> None:
     lists = [field.type for field in schema if pa.types.is_fixed_size_list(field.type)]
     expanded = rows * sum(one.list_size * one.value_type.bit_width // 8 for one in lists)
@@ -128,45 +169,43 @@ def _check_text_sizes(column: pa.ChunkedArray) -> None:
 # -- pages --------------------------------------------------------------------
 
 
-def _check_pages(data: bytes, metadata: pq.FileMetaData, lists: Mapping[str, int]) -> None:
-    """Check the header of every page. `lists`: length of the lists of each column that has lists."""
-    expanded = row_count = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        row_count += group.num_rows
-        for index in range(metadata.num_columns):
-            chunk = group.column(index)
-            name = chunk.path_in_schema.partition(".")[0]
-            values = 0
-            for page_values, page_size in _iter_pages(data, chunk):
-                values += page_values
-                expanded += page_size
-            if values != chunk.num_values or not group.num_rows <= values <= group.num_rows * lists.get(name, 1):
-                raise ValueError(f"its column {name} has {values:,} values for {group.num_rows:,} rows")
-    if row_count != metadata.num_rows:
-        raise ValueError(f"it claims {metadata.num_rows:,} rows, its parts {row_count:,}")
+def _check_pages(data: bytes, footer: _Footer, schema: pa.Schema) -> None:
+    """Check the header of every page."""
+    lengths = {field.name: field.type.list_size for field in schema if pa.types.is_fixed_size_list(field.type)}
+    expanded = 0
+    for chunk in footer.chunks:
+        values = 0
+        for page_values, page_size in _iter_pages(data, chunk):
+            values += page_values
+            expanded += page_size
+        # A missing list counts as one value.
+        if values != chunk.value_count or not 0 <= values - chunk.row_count <= chunk.row_count * (
+            lengths.get(chunk.column, 1) - 1
+        ):
+            raise ValueError(f"its column {chunk.column} has {values:,} values for {chunk.row_count:,} rows")
     if expanded > _FREE_EXPANSION + _MAX_EXPANSION * len(data):
         raise ValueError(f"it would expand from {len(data):,} to {expanded:,} bytes")
 
 
-def _iter_pages(data: bytes, chunk: pq.ColumnChunkMetaData) -> Iterator[tuple[int, int]]:
+def _iter_pages(data: bytes, chunk: _Chunk) -> Iterator[tuple[int, int]]:
     """Yield the number of values of each page, 0 for dictionaries, and its size in bytes once it is
-    decompressed. Raises ValueError unless the pages fill the column chunk."""
-    at = start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0)
-    end = start + chunk.total_compressed_size
-    if chunk.file_path or not 4 <= start <= end <= len(data):
+    decompressed. Raises ValueError unless the pages fill the chunk."""
+    if not chunk.value_count:
+        return  # its offsets mean nothing
+    if not 0 <= chunk.start <= chunk.end <= len(data):
         raise ValueError("its parts lie outside the file")
-    while at < end:
-        is_first = at == start
+    reader = CompactReader(data, chunk.start)
+    while reader.position < chunk.end:
+        is_first = reader.position == chunk.start
+        header = reader.read_struct()
         try:
-            header, at = _read_struct(data, at)
             kind, size, compressed = header[1], header[2], header[3]
             details = header[5] if kind == _DATA_PAGE else header[7]
             values, encoding = details[1], details[2]
-        except (IndexError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise ValueError("the header of a page is damaged") from error
-        at += compressed
-        if not (0 <= size <= _MAX_PAGE_SIZE and compressed >= 0 and at <= end and values >= 0):
+        reader.position += compressed
+        if not (0 <= size <= _MAX_PAGE_SIZE and compressed >= 0 and reader.position <= chunk.end and values >= 0):
             raise ValueError(f"a page has {size:,} bytes and {values:,} values")
         if kind == _DATA_PAGE and encoding in (_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY):
             yield values, size
@@ -174,51 +213,3 @@ def _iter_pages(data: bytes, chunk: pq.ColumnChunkMetaData) -> Iterator[tuple[in
             yield 0, size
         else:
             raise ValueError("a page has an unexpected kind or encoding")
-
-
-def _read_struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """Read a struct in Thrift's compact protocol; return its fields by number, and where it ends.
-
-    Texts are skipped. Stricter than Arrow, so that both read the same: no field twice, no number
-    that its type cannot hold. Raises ValueError, IndexError.
-    """
-    fields: dict[int, Any] = {}
-    number = 0
-    while head := data[at]:
-        at += 1
-        step, kind = head >> 4, head & 15
-        number += step
-        if not step or depth > 2:
-            raise ValueError("the header of a page is damaged")
-        if kind in (1, 2):
-            fields[number] = kind == 1
-        elif kind in (5, 6):
-            fields[number], at = _read_integer(data, at, 32 if kind == 5 else 64)
-        elif kind == 8:
-            length, at = _read_varint(data, at)
-            at += length
-        elif kind == 12:
-            fields[number], at = _read_struct(data, at, depth + 1)
-        else:
-            raise ValueError("the header of a page is damaged")
-    return fields, at + 1
-
-
-def _read_integer(data: bytes, at: int, bits: int) -> tuple[int, int]:
-    zigzag, at = _read_varint(data, at)
-    if zigzag >> bits:
-        raise ValueError("the header of a page is damaged")
-    return (zigzag >> 1) ^ -(zigzag & 1), at
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("the header of a page is damaged")
