@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from faceclust.files.names import has_cache_prefix
 from faceclust.files.own_files import read_own, remove_own, rename_own
 from faceclust.store.locations import CachePaths
 from faceclust.store.parquet_file import MAX_FILE_SIZE, ParquetFile
-from faceclust.store.row_rules import check_rows
+from faceclust.store.row_rules import check_rows, keep_rules
 from faceclust.store.schema import (
     TEXT_COLUMNS,
     UNKNOWN_PHOTO,
@@ -38,6 +38,9 @@ from faceclust.store.schema import (
     without_photos,
 )
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+
+#: Rows of small folders that are checked at once.
+_BATCH_ROWS = 20_000
 
 
 class UnusableCacheError(Exception):
@@ -139,14 +142,14 @@ class FolderCache:
             rescaled = self.stored_precision is not None and parse_cache_info(rows.schema).radius != self.info.radius
             return convert_table(rows, self.info, rescale=rescaled)
 
-    def read_stored(self) -> pa.Table:
+    def read_stored(self, *, check: bool = True) -> pa.Table:
         """Read all rows with embeddings in the file's own precision and radius, given in its metadata.
-        Raises as `read` does."""
+        Without `check`, the rows may break rules. Raises as `read` does."""
         path = None if self._unusable else self.existing_path
         self.stored_precision = None
         if path is None:
             return folder_schema(self.info).empty_table()
-        rows = read_cache(path, self.info)
+        rows = read_cache(path, self.info, check=check)
         self.stored_precision = table_precision(rows)
         return rows
 
@@ -164,6 +167,42 @@ class FolderCache:
     def existing_path(self) -> Path | None:
         """The cache file to read; None if there is none."""
         return self.paths.existing_path
+
+
+def read_caches(
+    caches: Iterable[tuple[str, FolderCache]], on_unusable: Callable[[UnusableCacheError], None]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield each folder with its rows, as `read_stored` does. Calls `on_unusable` instead of raising
+    UnusableCacheError. Rows are checked for several folders at once: each check has a fixed cost."""
+    batch: list[tuple[str, FolderCache, pa.Table]] = []
+    row_count = 0
+    for folder, cache in caches:
+        try:
+            rows = cache.read_stored(check=False)
+        except UnusableCacheError as error:
+            on_unusable(error)
+            continue
+        batch.append((folder, cache, rows))
+        row_count += len(rows)
+        if row_count >= _BATCH_ROWS:
+            yield from _check_batch(batch, on_unusable)
+            batch, row_count = [], 0
+    yield from _check_batch(batch, on_unusable)
+
+
+def _check_batch(
+    batch: Iterable[tuple[str, FolderCache, pa.Table]], on_unusable: Callable[[UnusableCacheError], None]
+) -> Iterator[tuple[str, pa.Table]]:
+    are_valid = keep_rules([(rows, parse_cache_info(rows.schema).radius) for _, _, rows in batch])
+    for folder, cache, rows in batch:
+        try:
+            if not are_valid:
+                with _translate_errors(cache.existing_path or cache.paths.write_path):
+                    check_rows(rows, parse_cache_info(rows.schema).radius)
+        except UnusableCacheError as error:
+            on_unusable(error)
+        else:
+            yield folder, rows
 
 
 def _move(path: Path, target: Path) -> None:
@@ -188,9 +227,10 @@ def read_cache_info(path: Path) -> CacheInfo:
         return _open(path)[1]
 
 
-def read_cache(path: Path, info: CacheInfo) -> pa.Table:
+def read_cache(path: Path, info: CacheInfo, *, check: bool = True) -> pa.Table:
     """Read all rows of a cache file made with the pack of `info`. Embeddings keep the file's
-    precision and radius. Raises as `read_any_cache` does, and OutdatedCacheError."""
+    precision and radius. Without `check`, the rows may break rules. Raises as `read_any_cache`
+    does, and OutdatedCacheError."""
     with _translate_errors(path):
         file, found = _open(path)
         if found.pack != info.pack:
@@ -199,7 +239,7 @@ def read_cache(path: Path, info: CacheInfo) -> pa.Table:
             raise OutdatedCacheError(f"{path}: it was made with another version of the pack")
         if found.dimension != info.dimension:
             raise ValueError(f"its embeddings have dimension {found.dimension}, those of {info.pack} {info.dimension}")
-        return _read_rows(file, found)
+        return _read_rows(file, found, check=check)
 
 
 def read_any_cache(path: Path) -> tuple[CacheInfo, pa.Table]:
@@ -227,10 +267,11 @@ def _open(path: Path) -> tuple[ParquetFile, CacheInfo]:
     return file, parse_cache_info(file.schema)
 
 
-def _read_rows(file: ParquetFile, info: CacheInfo) -> pa.Table:
+def _read_rows(file: ParquetFile, info: CacheInfo, *, check: bool = True) -> pa.Table:
     rows = migrate_table(file.read(file_schema(file.schema, info)), info)
-    check_rows(rows, info.radius)
-    return rows.cast(folder_schema(info))
+    if check:
+        check_rows(rows, info.radius)
+    return rows
 
 
 @contextlib.contextmanager

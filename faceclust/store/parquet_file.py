@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
 from faceclust.files.own_files import UnsafeFileError, read_own
-from faceclust.store.thrift_compact import CompactReader
+from faceclust.store.thrift_compact import parse_struct
 
 MAX_FILE_SIZE = 2**31
 #: A megabyte describes 100 row groups of 24 columns, each of up to a million rows.
@@ -60,7 +60,10 @@ class ParquetFile:
             raise CacheError(f"{path} cannot be read: {error.strerror or error}", hint="check the disk") from error
         self._footer = _read_footer(self._data)
         self._file = pq.ParquetFile(
-            pa.BufferReader(self._data), read_dictionary=text_columns, page_checksum_verification=True
+            pa.BufferReader(self._data),
+            read_dictionary=text_columns,
+            pre_buffer=False,
+            page_checksum_verification=True,
         )
         self.schema: pa.Schema = self._file.schema_arrow
 
@@ -70,18 +73,24 @@ class ParquetFile:
         return None if None in counts else sum(filter(None, counts))
 
     def read(self, expected: pa.Schema) -> pa.Table:
-        """Return all rows if the columns are those of `expected`, in that order; nullability may differ.
-        Raises ValueError or ArrowException if the file is damaged or would expand beyond its size."""
+        """Return all rows if the columns are those of `expected`, in that order. Values may be missing
+        where they must not. Raises ValueError or ArrowException if the file is damaged, or would expand
+        beyond its size."""
         _check_columns(self.schema, expected)
         _check_lists_size(expected, self._footer.row_count, len(self._data))
-        _check_pages(self._data, self._footer, expected)
+        largest = _check_pages(self._data, self._footer, expected)
         table = self._file.read(use_threads=len(self._data) >= _LARGE_FILE)
         table.validate(full=True)  # texts may not be UTF-8, and indices may lie outside their dictionary
         table = table.unify_dictionaries().combine_chunks()
-        for field in table.schema:
-            if field.type == _TEXT:
-                _check_text_sizes(table[field.name])
-        return table.cast(pa.schema([field.with_nullable(True) for field in expected], table.schema.metadata))
+        for field, column in zip(table.schema, table.columns, strict=True):
+            if field.type == _TEXT and largest[field.name] > MAX_TEXT_SIZE:
+                _check_text_sizes(column)
+        # Only some types differ, and a cast of the whole table would take as long as reading a small file.
+        columns = [
+            column if column.type == field.type else column.cast(field.type)
+            for field, column in zip(expected, table.columns, strict=True)
+        ]
+        return pa.Table.from_arrays(columns, schema=expected.with_metadata(self.schema.metadata))
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ def _read_footer(data: bytes) -> _Footer:
     if size > min(_MAX_FOOTER_SIZE, len(data) - 12):
         raise ValueError(f"its footer takes {size:,} bytes")
     try:
-        fields = CompactReader(data, len(data) - 8 - size).read_struct()
+        fields, _ = parse_struct(data, len(data) - 8 - size, last_field=4)
         groups = [(group[3], group[1]) for group in fields[4]]
         footer = _Footer(fields[3], tuple(_to_chunk(chunk, rows) for rows, chunks in groups for chunk in chunks))
     except (AttributeError, IndexError, KeyError, TypeError) as error:
@@ -169,22 +178,24 @@ def _check_text_sizes(column: pa.ChunkedArray) -> None:
 # -- pages --------------------------------------------------------------------
 
 
-def _check_pages(data: bytes, footer: _Footer, schema: pa.Schema) -> None:
-    """Check the header of every page."""
+def _check_pages(data: bytes, footer: _Footer, schema: pa.Schema) -> dict[str, int]:
+    """Check the header of every page. Return the size of the largest page of each column."""
     lengths = {field.name: field.type.list_size for field in schema if pa.types.is_fixed_size_list(field.type)}
+    largest = dict.fromkeys(schema.names, 0)
     expanded = 0
     for chunk in footer.chunks:
         values = 0
         for page_values, page_size in _iter_pages(data, chunk):
             values += page_values
             expanded += page_size
+            largest[chunk.column] = max(largest[chunk.column], page_size)
         # A missing list counts as one value.
-        if values != chunk.value_count or not 0 <= values - chunk.row_count <= chunk.row_count * (
-            lengths.get(chunk.column, 1) - 1
-        ):
+        most = chunk.row_count * lengths.get(chunk.column, 1)
+        if values != chunk.value_count or not chunk.row_count <= values <= most:
             raise ValueError(f"its column {chunk.column} has {values:,} values for {chunk.row_count:,} rows")
     if expanded > _FREE_EXPANSION + _MAX_EXPANSION * len(data):
         raise ValueError(f"it would expand from {len(data):,} to {expanded:,} bytes")
+    return largest
 
 
 def _iter_pages(data: bytes, chunk: _Chunk) -> Iterator[tuple[int, int]]:
@@ -194,18 +205,18 @@ def _iter_pages(data: bytes, chunk: _Chunk) -> Iterator[tuple[int, int]]:
         return  # its offsets mean nothing
     if not 0 <= chunk.start <= chunk.end <= len(data):
         raise ValueError("its parts lie outside the file")
-    reader = CompactReader(data, chunk.start)
-    while reader.position < chunk.end:
-        is_first = reader.position == chunk.start
-        header = reader.read_struct()
+    at = chunk.start
+    while at < chunk.end:
+        is_first = at == chunk.start
+        header, at = parse_struct(data, at)
         try:
             kind, size, compressed = header[1], header[2], header[3]
             details = header[5] if kind == _DATA_PAGE else header[7]
             values, encoding = details[1], details[2]
         except (KeyError, TypeError) as error:
             raise ValueError("the header of a page is damaged") from error
-        reader.position += compressed
-        if not (0 <= size <= _MAX_PAGE_SIZE and compressed >= 0 and reader.position <= chunk.end and values >= 0):
+        at += compressed
+        if not (0 <= size <= _MAX_PAGE_SIZE and compressed >= 0 and at <= chunk.end and values >= 0):
             raise ValueError(f"a page has {size:,} bytes and {values:,} values")
         if kind == _DATA_PAGE and encoding in (_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY):
             yield values, size

@@ -8,7 +8,7 @@ scan makes the cache again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from faceclust.store.hex_digits import are_hex, hex_to_integers
 from faceclust.store.precision import INT8_PEAK
-from faceclust.store.schema import BIOMETRIC_COLUMNS, MAX_CAMERA_LENGTH, MAX_DETAIL_LENGTH, STATUS_OK
+from faceclust.store.schema import (
+    BIOMETRIC_COLUMNS,
+    MAX_CAMERA_LENGTH,
+    MAX_DETAIL_LENGTH,
+    STATUS_OK,
+    concatenate,
+)
 from faceclust.types import SkipReason
 
 _UTF8_SIZE = 4  # bytes of a character, at most
@@ -72,12 +78,26 @@ def check_rows(table: pa.Table, radius: float) -> None:
                 raise BrokenRuleError(name, int(broken.argmax()))
 
 
-class _Rows:
-    """The columns of a table as NumPy arrays, each converted once."""
+def keep_rules(tables: Sequence[tuple[pa.Table, float]]) -> bool:
+    """Return whether the rows of several caches, each with its radius, surely keep every rule. If not,
+    `check_rows` finds the reason, which may be only that the caches differ in precision or radius."""
+    filled = [table for table, _ in tables if len(table)]
+    kinds = {(table.schema.field("embedding").type, radius) for table, radius in tables}
+    if len(kinds) > 1:
+        return False
+    if filled:
+        starts = np.cumsum([0, *map(len, filled[:-1])])
+        rows = _Rows(concatenate([table.replace_schema_metadata() for table in filled]), tables[0][1], starts)
+        return not any(broken.any() for _, find_broken in RULES.values() for broken in find_broken(rows))
+    return True
 
-    def __init__(self, table: pa.Table, radius: float) -> None:
+
+class _Rows:
+    """The columns of a table as NumPy arrays, each converted once. `starts`: the first row of each file."""
+
+    def __init__(self, table: pa.Table, radius: float, starts: Sequence[int] | NDArray[Any] = (0,)) -> None:
         table = table.combine_chunks()
-        self.radius, self.count = radius, len(table)
+        self.radius, self.starts, self.count = radius, np.asarray(starts), len(table)
         self._columns = {name: table[name].chunk(0) for name in table.column_names}
         self._all, self._none = np.ones(self.count, bool), np.zeros(self.count, bool)
         self._valid: dict[str, Mask] = {}
@@ -151,7 +171,7 @@ class _Rows:
     @cached_property
     def first_of_photo(self) -> Mask:
         begins = self.differs("photo")
-        begins[0] = True
+        begins[self.starts] = True
         return begins
 
     @cached_property
@@ -188,7 +208,9 @@ def _find_bad_names(rows: _Rows) -> Iterator[Mask]:
 
 def _find_disorder(rows: _Rows) -> Iterator[Mask]:
     names = rows.column("photo")
-    yield np.concatenate([[False], _to_mask(pc.less(names[1:], names[:-1]))])
+    is_before = np.concatenate([[False], _to_mask(pc.less(names[1:], names[:-1]))])
+    is_before[rows.starts] = False
+    yield is_before
     index = np.arange(rows.count)
     place = index - np.maximum.accumulate(np.where(rows.first_of_photo, index, 0))
     is_only = rows.first_of_photo & np.append(rows.first_of_photo[1:], True)

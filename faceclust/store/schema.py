@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +62,7 @@ class CacheInfo:
         return json.dumps(notes).encode()
 
 
+@lru_cache
 def folder_schema(info: CacheInfo) -> pa.Schema:
     """Return the Arrow schema of `.faceclust.parquet` for the dimension and precision of `info`."""
     text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())

@@ -57,14 +57,15 @@ def make_photo(name: str, faces: int, seed: int, **changes: Any) -> ScannedPhoto
 def make_rows(precision: str = "float16") -> Rows:
     """Rows 0 and 1: a photo with two faces; 2: without faces; 3: skipped; 4: a copy with one face; 5: its original."""
     copied = make_photo("e.jpg", 1, 4)
-    photos = [
+    photos: list[ScannedPhoto | SkippedPhoto] = [
         make_photo("a.jpg", 2, 1),
         make_photo("b.jpg", 0, 2),
         SkippedPhoto(PhotoRef("sub/c.jpg", 1, 1), SkipReason.EMPTY, "no bytes"),
         replace(copied, ref=PhotoRef("sub/d.jpg", 4, 9)),
         copied,
     ]
-    return photos_to_table(photos, make_info(precision)).to_pylist()
+    rows: Rows = photos_to_table(photos, make_info(precision)).to_pylist()
+    return rows
 
 
 def make_table(rows: Rows, precision: str = "float16") -> pa.Table:
