@@ -117,6 +117,35 @@ def test_only_one_module_can_use_the_network() -> None:
     assert not any(name == "urllib" for path in MODULES for name, _ in list_imports(path))
 
 
+#: What writes to the terminal or reads from it, and the modules that may use it. Text from outside is made visible in
+#: `printing`. The label screen, the progress bar and tables draw with rich; the manual is our own text.
+TERMINAL = {
+    **{f"click.{name}": {"printing"} for name in ("echo", "secho", "style", "prompt", "confirm", "pause", "edit")},
+    "click.echo_via_pager": {"help"},
+    "Console": {"help", "label_screen", "progress_bar", "table"},
+    "PromptSession": {"label_screen"},
+    "print": set(),
+    "input": set(),
+    "sys.stdout": {"__init__", "histogram", "printing"},  # flushed at the end; its encoding is asked for
+    "sys.stderr": {"progress"},
+    "warnings.warn": set(),
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_text_reaches_the_terminal_through_one_module(path: Path) -> None:
+    used = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            used.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.ImportFrom):
+            used |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            used.add(node.func.id)
+    forbidden = {name for name in used & TERMINAL.keys() if path.stem not in TERMINAL[name]}
+    assert not forbidden, f"{forbidden}: use faceclust.cli.terminal.printing"
+
+
 def test_only_models_pull_can_download() -> None:
     users_of: dict[str, set[str]] = {"download": set(), "pull": set()}
     for path in MODULES:
@@ -148,3 +177,33 @@ def test_raw_file_extensions_are_listed_once() -> None:
     """A second list would be forgotten if an extension is added."""
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in MODULES}
     assert [name for name, text in texts.items() if ".orf" in text] == ["files/names.py"]
+
+
+#: Parsers whose settings or limits matter for hostile files, and the only modules that call them.
+GUARDED_PARSERS = {
+    "etree.XMLParser": {"xmp/safe_xml.py"},
+    "etree.fromstring": {"xmp/safe_xml.py"},
+    "etree.parse": set(),
+    "exifread.process_file": {"photos/metadata.py"},
+    "np.load": set(),
+    "pickle.load": set(),
+    "tomllib.load": set(),
+    "tomllib.loads": {"text/toml_text.py"},
+}
+
+
+def test_parsers_with_limits_are_called_in_one_place() -> None:
+    users: dict[str, set[str]] = {name: set() for name in GUARDED_PARSERS}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in users:
+                users[name].add(path.relative_to(PACKAGE).as_posix())
+    assert users == GUARDED_PARSERS
+
+
+def test_pillow_opens_only_the_formats_that_are_expected() -> None:
+    """Without that, the content of a file would choose one of forty decoders."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Image.open":
+                assert "formats" in {keyword.arg for keyword in node.keywords}, path

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from faceclust.errors import CacheError, NewerCacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, make_private_folder, write_private_atomically
 from faceclust.files.names import has_cache_prefix
-from faceclust.files.own_files import read_own, remove_own, rename_own
+from faceclust.files.own_files import read_own, remove_own, rename_own, translate_os_errors
 from faceclust.store.locations import CachePaths
 from faceclust.store.parquet_file import MAX_FILE_SIZE, ParquetFile
 from faceclust.store.row_rules import check_rows, keep_rules
@@ -101,8 +101,7 @@ class FolderCache:
         self._write(without_photos(self.read(), names))
 
     def _write(self, table: pa.Table) -> None:
-        if not self.paths.write_path.parent.exists():
-            make_private_folder(self.paths.write_path.parent)
+        make_private_folder(self.paths.write_path.parent)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
         content = encode_parquet(table)
         write_private_atomically(self.paths.write_path, lambda stream: stream.write(content))
@@ -161,12 +160,13 @@ class FolderCache:
     def _remove(self, *paths: Path) -> None:
         for path in set(paths) - self.paths.protected_paths:
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+                remove_own(path)
 
     @property
     def existing_path(self) -> Path | None:
-        """The cache file to read; None if there is none."""
-        return self.paths.existing_path
+        """The cache file to read; None if there is none. Raises CacheError if the disk cannot be read."""
+        with translate_os_errors():
+            return self.paths.existing_path
 
 
 def read_caches(

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from faceclust.errors import CacheError
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.safe_paths import is_photo_folder
 from faceclust.store.folder_cache import UnusableCacheError, read_any_cache
 from faceclust.store.schema import stored_name
 from faceclust.types import Float32, PhotoRef
@@ -77,7 +78,10 @@ def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, has
 
 
 def stat_files(folder: Path) -> Mapping[str, os.stat_result]:
-    """Stat the files of a folder, by their names as stored in caches. Raises OSError."""
+    """Stat the files of a folder, by their names as stored in caches; none if it is missing or a symlink.
+    Raises OSError."""
+    if not is_photo_folder(folder):
+        return {}
     with os.scandir(folder) as entries:
         return {
             stored_name(PhotoRef(entry.name, 0, 0)): entry.stat(follow_symlinks=False)
@@ -106,10 +110,8 @@ def _check_photos(found: InspectionResult, photos: Mapping[str, _CachedFile], fo
     try:
         present = stat_files(folder)
     except OSError as error:
-        if os.path.isdir(folder):
-            found.problems.append(Problem(str(folder), f"it cannot be read: {error.strerror}", "check its permissions"))
-            return
-        present = {}
+        found.problems.append(Problem(str(folder), f"it cannot be read: {error.strerror}", "check its permissions"))
+        return
     for photo, cached in photos.items():
         status = present.get(photo)
         if status is None:
