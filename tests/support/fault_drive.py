@@ -33,7 +33,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import faceclust
 from faceclust import cli
@@ -116,10 +116,8 @@ def _in_fork(function: Callable[[], T]) -> tuple[T | None, int | None]:
     if not ended:
         os.kill(pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # workers that it left
-    except ProcessLookupError:
-        pass
     if code or not ended:
         return None, (code if ended else None)
     result, imported = pickle.loads(content)
@@ -262,7 +260,7 @@ def _is_photo(path: str) -> bool:
 
 
 def _content(path: Path) -> bytes:
-    return os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b"/"
+    return bytes(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b"/"
 
 
 # -- checks -------------------------------------------------------------------

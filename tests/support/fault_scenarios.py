@@ -75,9 +75,9 @@ def build_world(world: Path) -> dict[str, str]:
     _write_pack(given)
     _run("models add {in}/marks.toml --yes", {"in": str(given)})
     _run("models use marks --default", {})
-    for folder, person in (("a", _ANNA), ("b", _BEN), ("b/c", _CARL)):
+    for subfolder, person in (("a", _ANNA), ("b", _BEN), ("b/c", _CARL)):
         for shot in range(2):
-            _add_photo(library_folder / folder, person, shot)
+            _add_photo(library_folder / subfolder, person, shot)
     library = Library(library_folder)
     library.scan(workers=0)
     library.cluster()
@@ -158,7 +158,7 @@ def _delete_folder(library: Path) -> None:
 
 def _delete_caches(library: Path) -> None:
     """Leave the photos only."""
-    for cache in library.rglob(".faceclust*"):
+    for cache in list(library.rglob(".faceclust*")):
         shutil.rmtree(cache) if cache.is_dir() else cache.unlink()
 
 
