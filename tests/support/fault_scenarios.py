@@ -158,7 +158,7 @@ def _delete_folder(library: Path) -> None:
 
 def _delete_caches(library: Path) -> None:
     """Leave the photos only."""
-    for cache in list(library.rglob(".faceclust*")):
+    for cache in sorted(library.rglob(".faceclust*"), reverse=True):  # files before their folders
         shutil.rmtree(cache) if cache.is_dir() else cache.unlink()
 
 
