@@ -333,7 +333,7 @@ def find_problems(
 
 def _names_skipped_photo(scenario: Scenario, outcome: Outcome) -> bool:
     """Whether a scan skipped a photo that cannot be read, which the next scan tries again."""
-    return scenario.command.startswith("scan ") and "skipped: 1 unreadable" in outcome.stdout
+    return scenario.command.startswith("scan ") and "skipped: 1 cannot be read" in outcome.stdout
 
 
 def _error_problems(outcome: Outcome) -> Iterator[str]:
