@@ -38,8 +38,8 @@ _ANNA, _BEN, _CARL, _DORA = range(4)
 class Scenario:
     """A command, tried after `change`, a change by the user, and the commands `before`.
 
-    `keys`: what is typed, a line for each question. `in_steps`: a fault may leave part of the work
-    done, as some photos of a scan; the same command must complete it.
+    `keys`: what is typed, a line for each question. `error_code`: the exit code of errors. `in_steps`: a
+    fault may leave part of the work done, as some photos of a scan; the same command must complete it.
     """
 
     command: str
@@ -47,6 +47,7 @@ class Scenario:
     change: Callable[[Path], None] | None = None
     keys: tuple[str, ...] = ()
     in_steps: bool = False
+    error_code: int = 1
 
     @property
     def name(self) -> str:
@@ -207,7 +208,7 @@ SCENARIOS = [
     Scenario(f"find Ben{_L}"),
     Scenario(f"together{_L}"),
     Scenario(f"identify {{library}}/b/1-0.png{_L}"),
-    Scenario(f"verify {{library}}/b/1-0.png {{library}}/b/1-1.png{_L}"),
+    Scenario(f"verify {{library}}/b/1-0.png {{library}}/b/1-1.png{_L}", error_code=2),
     Scenario(f"status{_L}"),
     Scenario(f"report -o {{out}}/report.html{_L}"),
     Scenario(_PAGES, in_steps=True),
