@@ -89,10 +89,20 @@ def command(
             f"the results for {format_count(result.unsaved, 'photo')} could not be saved",
             hint="once the cause is fixed, faceclust scan repeats these photos",
         )
+    if result.unwritten:  # rows of deleted photos, or embeddings in another precision
+        raise FaceclustError(
+            f"the caches of {format_count(result.unwritten, 'folder')} could not be written",
+            hint="once the cause is fixed, faceclust scan writes them",
+        )
     if result.interrupted:
         command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
         click.echo(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
         ctx.exit(130)
+    if result.unreadable:
+        raise FaceclustError(
+            f"{format_count(result.unreadable, 'folder')} could not be read; everything else is scanned",
+            hint="once the cause is fixed, faceclust scan adds what is in them",
+        )
 
 
 def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **options: Any) -> ScanResult:
@@ -148,6 +158,8 @@ def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:
         "removed": result.removed,
         "left": result.remaining,
         "unsaved": result.unsaved,
+        "unreadable": result.unreadable,
+        "unwritten": result.unwritten,
         "converted": result.converted,
         "faces": result.faces,
         "forgotten": result.forgotten,
