@@ -24,7 +24,8 @@ def drive_faults(folder: Path, *arguments: str) -> list[str]:
     done = run_with_injector(folder, "tests.support.fault_drive", str(folder / "world"), *arguments)
     assert done.returncode == 0, done.stderr
     *problems, last = done.stdout.splitlines()
-    assert sum(json.loads(last)["runs"].values()) > 0
+    summary = json.loads(last)
+    assert summary["missed"] < 0.1 * sum(summary["runs"].values())
     return problems
 
 

@@ -46,6 +46,7 @@ struct control {
     int error;   /* errno of FAIL */
     int persists; /* later calls fail too */
     int count;   /* calls counted */
+    int counts[11]; /* the same, by kind */
     int hits;    /* calls that failed or killed */
     char folder[512];
     char call[64];    /* the first hit: name of the function */
@@ -108,6 +109,7 @@ static int judge(int kind, const char *call, int folder, const char *path)
     if (!is_below(absolute))
         return NOTHING;
     int number = __sync_add_and_fetch(&control->count, 1);
+    __sync_fetch_and_add(&control->counts[__builtin_ctz(kind)], 1);
     if (!control->nth || number < control->nth || (number > control->nth && !control->persists))
         return NOTHING;
     if (__sync_fetch_and_add(&control->hits, 1) == 0) {

@@ -61,7 +61,9 @@ class _Control(ctypes.Structure):
     """`struct control` of fault_injector.c."""
 
     _fields_ = (
-        *((name, ctypes.c_int) for name in ("group", "kinds", "nth", "action", "error", "persists", "count", "hits")),
+        *((name, ctypes.c_int) for name in ("group", "kinds", "nth", "action", "error", "persists", "count")),
+        ("counts", ctypes.c_int * len(Call)),
+        ("hits", ctypes.c_int),
         ("folder", ctypes.c_char * 512),
         ("call", ctypes.c_char * 64),
         ("path", ctypes.c_char * 1024),
@@ -109,6 +111,7 @@ class FaultInjector:
         control.kinds, control.nth, control.action = fault.calls, nth, fault.action
         control.error, control.persists = fault.error, fault.persists
         control.count = control.hits = 0
+        control.counts = type(control.counts)()
         control.group = os.getpid()
 
     def disarm(self) -> None:
@@ -116,9 +119,9 @@ class FaultInjector:
         self._control.group = 0
 
     @property
-    def count(self) -> int:
-        """The calls counted since the injector was armed."""
-        return int(self._control.count)
+    def counts(self) -> dict[Call, int]:
+        """The calls since the injector was armed, by kind."""
+        return dict(zip(Call, self._control.counts, strict=True))
 
     @property
     def hit(self) -> str:
