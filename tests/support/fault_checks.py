@@ -15,6 +15,8 @@ _STAYS = re.compile(r"\.lock$|/people\.torn$")
 _OWNER_NOTE = re.compile(r"lock\.owner$")
 #: A photo that cannot be read stops no command. It is named, and the next run tries it again.
 _UNREADABLE_PHOTO = re.compile(r"skipped: \d cannot be read|its faces have no picture")
+#: How commands name the files that they left out, before they end with exit code 1.
+_SKIPPED = re.compile(r"^(skipped|not removed): ", re.MULTILINE)
 #: Files whose content must be that of a run without faults.
 _OUTPUT = re.compile(r"^out/(?!caches)(?!.*/\.faceclust-)|\.xmp$")
 
@@ -85,7 +87,7 @@ def _error_problems(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
     errors = [line for line in outcome.stderr.splitlines() if line.startswith("error:")]
     if "bug in faceclust" in outcome.stderr or "Traceback" in outcome.stderr:
         yield f"an unexpected error: {outcome.stderr}"
-    elif len(errors) != 1:
+    elif len(errors) != 1 and not (not errors and _SKIPPED.search(outcome.stderr)):
         yield f"{len(errors)} error lines: {outcome.stderr}"
     elif outcome.code != scenario.error_code:
         yield f"exit code {outcome.code}: {errors[0]}"
