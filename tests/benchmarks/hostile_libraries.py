@@ -1,11 +1,11 @@
-"""Commands on hostile libraries: escapes, faults, hangs and lost names.
+"""Commands on hostile libraries: escapes, faults, hangs and losses.
 
-    python -m tests.benchmarks.hostile_libraries [COUNT] [--first 0] [--jobs 2] [--library REPR]
+    python -m tests.benchmarks.hostile_libraries [COUNT] [--first 0] [--jobs 2] [--shrink]
 
 Each library is a small real one with random changes to its files: see `tests/support/hostile_library.py`.
-They come in batches of 50 with a seed each, so that a batch can be made again (`--first SEED 50`). A library
-with a problem is printed as a value, which `--library` runs again. Prints a row of figures, and exits with 1
-after any problem. Linux only.
+It is made from its number, so `--first NUMBER 1` makes it again; `--shrink` then leaves out changes and
+commands that do not matter. Prints each problem as it is found and a row of figures at the end, and exits
+with 1 after any problem. Linux only.
 """
 
 from __future__ import annotations
@@ -17,84 +17,55 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-
-from tests.support import hostile_library
-from tests.support.hostile_runs import HostileRuns, kind_of, make_commands, open_hostile_runs
-
-BATCH = 50
-Problem = tuple[int, str, hostile_library.HostileLibrary]
+from tests.support.hostile_runs import draw_library, kind_of, open_hostile_runs, shrink
 
 
-def run_batch(runs: HostileRuns, number: int, count: int = BATCH) -> list[Problem]:
-    """Run one batch of libraries and return the problems, with the library that each came from."""
-    problems: list[Problem] = []
-
-    @seed(number)
-    @settings(max_examples=count, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=HealthCheck)
-    @given(hostile_library.make_strategy(make_commands()))
-    def run(library: hostile_library.HostileLibrary) -> None:
-        problems.extend((number, problem, library) for problem in runs.list_problems(library))
-
-    run()
-    return problems
-
-
-def run_batches(numbers: list[int], count: int, results: multiprocessing.SimpleQueue[tuple[list[Problem], int, int]]) -> None:
-    """Run batches in a process of its own, in memory where the system has such a folder."""
+def run_libraries(numbers: range, shrinks: bool, results: Any) -> None:
+    """Run these libraries in a process of its own, in memory where the system has such a folder."""
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        with open_hostile_runs(Path(folder)) as runs:
-            for number in numbers:
-                before, libraries = runs.commands, runs.libraries
-                problems = run_batch(runs, number, count)
-                results.put((problems, runs.libraries - libraries, runs.commands - before))
+    with (
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
+        open_hostile_runs(Path(folder)) as runs,
+    ):
+        for number in numbers:
+            before = runs.commands
+            library = draw_library(number)
+            problems = runs.list_problems(library)
+            if problems and shrinks:
+                library = shrink(runs, library)
+                problems = runs.list_problems(library)
+            results.put((number, repr(library), problems, runs.commands - before))
 
 
 def main() -> None:
-    """Run the batches, print each problem as it is found, and a row of figures."""
+    """Run the libraries, print their problems and a row of figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", type=int, nargs="?", default=10_000)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first batch")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--library", help="the value that was printed for a library: run this one only")
+    parser.add_argument("--first", type=int, default=0, help="number of the first library")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--shrink", action="store_true", help="shrink libraries with a problem")
     args = parser.parse_args()
-    if args.library:
-        sys.exit(run_one(args.library))
-    began, kinds, libraries, commands = time.monotonic(), Counter[str](), 0, 0
-    batches = list(range(args.first, args.first - (-args.count // BATCH)))
+    began, kinds, commands = time.monotonic(), Counter[str](), 0
     context = multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
-    jobs = [
-        context.Process(target=run_batches, args=(batches[job :: args.jobs], min(BATCH, args.count), results))
-        for job in range(args.jobs)
-    ]
-    for job in jobs:
-        job.start()
-    for _ in batches:
-        problems, more_libraries, more_commands = results.get()
-        libraries, commands = libraries + more_libraries, commands + more_commands
-        kinds.update(kind_of(problem) for _, problem, _ in problems)
-        for number, problem, library in problems:
-            print(f"batch {number}: {problem}\n    {library!r:.3000}", file=sys.stderr, flush=True)
-        print(f"{libraries} libraries, {commands} commands, {dict(kinds)}", file=sys.stderr, flush=True)
-    for job in jobs:
-        job.join()
-    print("| libraries | commands | escapes | faults | hangs | names lost | minutes |")
+    numbers = range(args.first, args.first + args.count)
+    for job in range(args.jobs):
+        context.Process(target=run_libraries, args=(numbers[job :: args.jobs], args.shrink, results)).start()
+    for done in range(1, args.count + 1):
+        number, library, problems, more = results.get()
+        commands += more
+        kinds.update({kind_of(problem) for problem in problems})
+        if problems:
+            print(f"library {number}: {library:.4000}", *problems, sep="\n    ", flush=True)
+        if done % 100 == 0:
+            print(f"{done} libraries, {commands} commands, {dict(kinds)}", file=sys.stderr, flush=True)
+    print("| libraries | commands | escapes | faults | hangs | losses | minutes |")
     print("|---|---|---|---|---|---|---|")
     counts = " | ".join(str(kinds[kind]) for kind in ("escape", "fault", "hang", "loss"))
-    print(f"| {libraries:,} | {commands:,} | {counts} | {(time.monotonic() - began) / 60:.0f} |")
+    print(f"| {args.count:,} | {commands:,} | {counts} | {(time.monotonic() - began) / 60:.0f} |")
     sys.exit(bool(kinds))
-
-
-def run_one(text: str) -> int:
-    """Run the library that this expression makes, and print its problems."""
-    library = eval(text, vars(hostile_library) | {"nan": float("nan"), "inf": float("inf")})
-    with tempfile.TemporaryDirectory() as folder, open_hostile_runs(Path(folder)) as runs:
-        problems = runs.list_problems(library)
-    print("\n".join(problems) or "no problem")
-    return bool(problems)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import fcntl
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import pkgutil
 import resource
@@ -28,15 +29,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from PIL import Image
+
 MEMORY_LIMIT = 4 << 30  # bytes of address space
+PROCESSOR_LIMIT, TIME_LIMIT = 10, 30  # seconds; the second is longer, since the machine may do other work
 _OUTPUT_LIMIT = 8 << 20  # bytes kept of an output; more is read and dropped
 _CRASHED = 99  # exit code of an exception that left main()
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a command: its exit code (negative: killed by that signal; None: by the time limit),
-    seconds, and outputs. On a terminal, both outputs are in `output`."""
+    """The end of a command: its exit code (negative: killed by that signal; None: by a limit of time),
+    the processor seconds that it took, and its outputs. On a terminal, both outputs are in `output`."""
 
     code: int | None
     seconds: float
@@ -51,19 +55,23 @@ class CommandServer:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.command_server"],
-            env={**os.environ, **environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+            env={
+                **os.environ,
+                **environment,
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+                "OMP_WAIT_POLICY": "PASSIVE",
+            },
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def run(
-        self, words: Sequence[str], cwd: Path, *, terminal: bool = False, typed: str = "", seconds: float = 10
-    ) -> Finished:
+    def run(self, words: Sequence[str], cwd: Path, *, terminal: bool = False, typed: str = "") -> Finished:
         """Run a command with `typed` as its input, on a terminal or without one."""
         assert self._process.stdin and self._process.stdout
-        request = {"words": words, "cwd": str(cwd), "terminal": terminal, "typed": typed, "seconds": seconds}
+        request = {"words": words, "cwd": str(cwd), "terminal": terminal, "typed": typed}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return Finished(**json.loads(self._process.stdout.readline()))
@@ -89,19 +97,22 @@ def serve() -> None:
 
 
 def _import_everything() -> None:
+    # The workers of a scan are forks as well: a new process would import everything again.
+    fork = multiprocessing.get_context("fork")
+    multiprocessing.get_context = lambda method=None: fork  # type: ignore[assignment]
     import faceclust
 
     for module in pkgutil.walk_packages(faceclust.__path__, "faceclust."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("sklearn.cluster", "openTSNE", "hdbscan", "pyarrow.compute", "prompt_toolkit", "jinja2"):
+    for name in ("filelock", "hdbscan", "jinja2", "openTSNE", "prompt_toolkit", "pyarrow.dataset", "sklearn.cluster"):
         importlib.import_module(name)
+    Image.init()
     # Imported modules are never collected, so that forks share their memory.
     gc.freeze()
 
 
-def _run_in_fork(words: list[str], cwd: str, terminal: bool, typed: str, seconds: float) -> Finished:
-    began = time.monotonic()
+def _run_in_fork(words: list[str], cwd: str, terminal: bool, typed: str) -> Finished:
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         stdin.write(typed.encode())
         stdin.seek(0)
@@ -110,43 +121,47 @@ def _run_in_fork(words: list[str], cwd: str, terminal: bool, typed: str, seconds
         if pid == 0:
             files = (slave, slave, slave) if terminal else (stdin.fileno(), stdout.fileno(), stderr.fileno())
             _run_command(words, cwd, files, terminal)
-        shown = b""
         if terminal:
             os.close(slave)
             os.write(master, typed.encode() + b"\x04")
-        process = os.pidfd_open(pid)
-        code = None
-        while (left := began + seconds - time.monotonic()) > 0:
-            ready, _, _ = select.select([process, master] if terminal else [process], [], [], left)
-            if process in ready:
-                break
-            if ready:
-                shown += _read_terminal(master)[: _OUTPUT_LIMIT - len(shown)]
-        else:
-            _kill_group(pid)
-        status = os.waitpid(pid, 0)[1]
-        os.close(process)
-        took = time.monotonic() - began
-        if left > 0:
-            code = os.waitstatus_to_exitcode(status)
-        _kill_group(pid)  # what it left running
+        shown, in_time = _wait(pid, master)
+        _kill_group(pid)  # and what it left running
+        _, status, usage = os.wait4(pid, 0)
+        code, seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+        if not in_time or code == -signal.SIGXCPU:
+            code = None
         if terminal:
-            while part := _read_terminal(master):
-                shown += part[: _OUTPUT_LIMIT - len(shown)]
+            shown += _read_terminal(master)
             os.close(master)
-            return Finished(code, took, shown.decode(errors="replace"), "", True)
+            return Finished(code, seconds, shown[:_OUTPUT_LIMIT].decode(errors="replace"), "", True)
         stdout.seek(0)
         stderr.seek(0)
         outputs = [stream.read(_OUTPUT_LIMIT).decode(errors="replace") for stream in (stdout, stderr)]
-        return Finished(code, took, *outputs)
+        return Finished(code, seconds, *outputs)
+
+
+def _wait(pid: int, master: int) -> tuple[bytes, bool]:
+    """Wait for the end of a command. Return what its terminal showed, and whether it ended in time."""
+    process, shown, until = os.pidfd_open(pid), b"", time.monotonic() + TIME_LIMIT
+    try:
+        while (left := until - time.monotonic()) > 0:
+            ready, _, _ = select.select([process, master] if master >= 0 else [process], [], [], left)
+            if process in ready:
+                return shown, True
+            if ready:
+                shown = (shown + _read_terminal(master))[:_OUTPUT_LIMIT]
+        return shown, False
+    finally:
+        os.close(process)
 
 
 def _read_terminal(master: int) -> bytes:
     """Read what the terminal shows; nothing once the command has closed it."""
-    try:
-        return os.read(master, 1 << 16) if select.select([master], [], [], 0)[0] else b""
-    except OSError:
-        return b""
+    shown = b""
+    with contextlib.suppress(OSError):
+        while select.select([master], [], [], 0)[0] and (part := os.read(master, 1 << 16)):
+            shown += part
+    return shown
 
 
 def _kill_group(pid: int) -> None:
@@ -169,6 +184,7 @@ def _run_command(words: list[str], cwd: str, files: tuple[int, int, int], termin
         sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")
         os.chdir(cwd)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_LIMIT, PROCESSOR_LIMIT + 1))
         sys.argv = ["faceclust", *words]
         sys.modules["__main__"] = types.ModuleType("__main__")  # workers would import that of the server
         code = _call_main()
