@@ -87,6 +87,9 @@ def _print_unexpected_error(error: Exception) -> int:
         return 1
     if _is_interrupt(error):
         return _print_stopped()
+    if isinstance(error, OSError) and error.filename is not None:
+        _print_lines_to_stderr(f"error: {os.fsdecode(error.filename)} cannot be read: {error.strerror}")
+        return 1
     if os.environ.get("FACECLUST_DEBUG"):
         raise error
     _print_lines_to_stderr(

@@ -15,13 +15,13 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from faceclust.errors import CacheError
 from faceclust.evaluation.degradations import Degradation
 from faceclust.evaluation.main_face_finder import MainFace, MainFaceFinder, Picture, PictureTask
 from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.user_folders import cache_folder
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.progress import Progress, SilentProgress
@@ -205,7 +205,7 @@ def _cache_key(
 
 
 def _cache_folder() -> Path:
-    return platformdirs.user_cache_path("faceclust") / "measured"
+    return cache_folder() / "measured"
 
 
 def _read_cached(path: Path) -> MainFaces | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from faceclust.errors import CacheError, FaceclustError
+from faceclust.files.own_files import PRIVATE_FILE_MODE, locate, make_own_folder, remove_own, restrict_mode
 
-PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700
 #: The suffix of files that are still being written.
 TEMPORARY_SUFFIX = ".tmp"
 #: Matches the end that `temporary_beside` appends to a file's name.
@@ -23,16 +23,18 @@ _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 
 
 def write_private_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
-    """Replace `path`, completely or not at all, with what `write` writes. Mode 0600.
+    """Replace one of faceclust's own files, completely or not at all, with what `write` writes. Mode 0600.
 
-    Without `durable` the write survives a crash of the program, but perhaps not one of the machine:
-    enough for files that are cheap to recreate. Raises CacheError if the write fails; the old content
-    is then untouched.
+    A symlink at `path` is replaced, and one on the way to it is refused. Without `durable` the write
+    survives a crash of the program, but perhaps not one of the machine: enough for files that are cheap
+    to recreate. Raises CacheError if the write fails; the old content is then untouched.
     """
     try:
-        _write_and_replace(path, temporary_beside(path), write, create_private, sync=durable)
-        if durable:
-            _fsync_folder(path.parent)
+        with locate(path) as (folder, name):
+            temporary = temporary_beside(Path(name))
+            _write_and_replace(name, str(temporary), write, folder=folder, private=True, sync=durable)
+            if durable:
+                _fsync_folder(path.parent if folder is None else folder)
     except OSError as error:
         raise CacheError(
             f"{path} cannot be written: {error.strerror or error}", hint="is the disk full or the folder read-only?"
@@ -54,7 +56,7 @@ def write_output_atomically(
             with path.open("wb") as stream:
                 write(stream)
         else:
-            _write_and_replace(path, temporary_beside(hidden), write, _create, keep_mode=True)
+            _write_and_replace(str(path), str(temporary_beside(hidden)), write, keep_mode=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -71,7 +73,8 @@ def write_own_atomically(path: Path, content: bytes) -> None:
         if TEMPORARY_END.fullmatch(leftover.name.removeprefix(path.name)) and not leftover.is_symlink():
             leftover.unlink()
     # 64 random bits: nobody can guess the name and plant a symlink there.
-    _write_and_replace(path, temporary_beside(path, random_bytes=8), lambda stream: stream.write(content), _create)
+    temporary = temporary_beside(path, random_bytes=8)
+    _write_and_replace(str(path), str(temporary), lambda stream: stream.write(content))
 
 
 def temporary_beside(path: Path, random_bytes: int = 4) -> Path:
@@ -79,51 +82,46 @@ def temporary_beside(path: Path, random_bytes: int = 4) -> Path:
     return path.with_name(f"{path.name}.{secrets.token_hex(random_bytes)}{TEMPORARY_SUFFIX}")
 
 
-def create_private(path: Path) -> int:
-    """Create a new file with mode 0600, whatever the umask; return a descriptor open for writing.
-    Raises OSError, FileExistsError if the file exists."""
-    descriptor = os.open(path, _CREATE_FLAGS, PRIVATE_FILE_MODE)
-    _restrict_mode(path, PRIVATE_FILE_MODE)  # the umask may have removed the owner's rights as well
-    return descriptor
-
-
-def _create(path: Path) -> int:
-    return os.open(path, _CREATE_FLAGS, 0o666)
-
-
 def _write_and_replace(
-    path: Path,
-    temporary: Path,
+    name: str,
+    temporary: str,
     write: Callable[[BinaryIO], object],
-    create: Callable[[Path], int],
     *,
+    folder: int | None = None,
+    private: bool = False,
     sync: bool = True,
     keep_mode: bool = False,
 ) -> None:
-    """Write `temporary` and rename it to `path`; remove it if that fails. Raises OSError.
+    """Write `temporary` and rename it to `name`; remove it if that fails. Raises OSError.
 
-    `create` opens the new file. `keep_mode` copies the permissions of an existing `path`.
+    Both are relative to the descriptor `folder`, if there is one. The file gets mode 0600 with
+    `private`, and with `keep_mode` the permissions of an existing `name`.
     """
-    descriptor = create(temporary)
+    descriptor = os.open(temporary, _CREATE_FLAGS, PRIVATE_FILE_MODE if private else 0o666, dir_fd=folder)
     try:
+        if private:
+            restrict_mode(temporary, PRIVATE_FILE_MODE, folder)
         with os.fdopen(descriptor, "wb") as stream:
             write(stream)
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
-        if keep_mode and path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
+        if keep_mode and os.path.exists(name):
+            shutil.copymode(name, temporary)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            os.unlink(temporary, dir_fd=folder)
         raise
 
 
-def _fsync_folder(path: Path) -> None:
+def _fsync_folder(folder: Path | int) -> None:
     """Make a rename in a folder survive a power cut, if the system supports it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        if isinstance(folder, int):  # the descriptor may be good for opening files only
+            descriptor = os.open(".", os.O_RDONLY, dir_fd=folder)
+        else:
+            descriptor = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows cannot open folders
         return
     try:
@@ -135,28 +133,17 @@ def _fsync_folder(path: Path) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Delete a file if it exists. Raises CacheError."""
+    """Delete one of faceclust's own files if it exists; of a symlink the link. Raises CacheError."""
     try:
-        path.unlink(missing_ok=True)
+        remove_own(path)
     except OSError as error:
         raise CacheError(f"{path} cannot be deleted: {error.strerror or error}") from error
 
 
 def make_private_folder(path: Path) -> Path:
     """Create a folder and its missing parents with mode 0700; return it. Raises CacheError."""
-    missing = [path]
-    while not os.path.isdir(missing[-1].parent):
-        missing.append(missing[-1].parent)
     try:
-        for folder in reversed(missing):
-            folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
-            _restrict_mode(folder, PRIVATE_FOLDER_MODE)
+        make_own_folder(path)
     except OSError as error:
         raise CacheError(f"{path} cannot be created: {error.strerror or error}") from error
     return path
-
-
-def _restrict_mode(path: Path, mode: int) -> None:
-    # Some file systems have no permissions, and some folders belong to another user.
-    with contextlib.suppress(OSError):
-        path.chmod(mode)

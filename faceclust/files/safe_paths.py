@@ -47,11 +47,11 @@ def unsafe_reason(folder: str) -> str:
         status = os.lstat(folder)
     except (OSError, ValueError):
         return ""
-    if stat.S_ISLNK(status.st_mode) or _is_junction(status):
+    if stat.S_ISLNK(status.st_mode) or is_junction(status):
         return FOLDER_IS_LINK
     return "" if stat.S_ISDIR(status.st_mode) else FOLDER_IS_FILE
 
 
-def _is_junction(status: os.stat_result) -> bool:
-    # A reparse point: Windows' kind of symlink to a folder.
+def is_junction(status: os.stat_result) -> bool:
+    """Is this a reparse point, Windows' kind of symlink to a folder?"""
     return bool(getattr(status, "st_file_attributes", 0) & 0x400)  # FILE_ATTRIBUTE_REPARSE_POINT

@@ -11,10 +11,9 @@ import os
 from functools import cache
 from pathlib import Path
 
-import platformdirs
-
 from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME_PATTERN
+from faceclust.files.user_folders import data_folder
 from faceclust.packs.bundled import bundled_folders, find_bundled_manifest
 from faceclust.packs.manifest import REINSTALL_HINT, read_manifest
 from faceclust.packs.pack import Pack
@@ -22,7 +21,7 @@ from faceclust.packs.pack import Pack
 
 def user_models_folder() -> Path:
     """Return the folder of installed packs; each pack has a subfolder."""
-    return platformdirs.user_data_path("faceclust") / MODELS_FOLDER
+    return data_folder() / MODELS_FOLDER
 
 
 def user_manifest_path(name: str) -> Path:

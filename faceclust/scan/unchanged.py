@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-import platformdirs
-
 from faceclust.files.names import (
     DEFAULT_PACK,
     DEFAULT_PRECISION,
@@ -21,6 +19,7 @@ from faceclust.files.names import (
     MODELS_FOLDER,
     cache_file_name,
 )
+from faceclust.files.user_folders import data_folder
 from faceclust.packs.bundled import bundled_folders
 from faceclust.scan.listing import FolderListing, list_folders
 from faceclust.scan.result import ScanResult
@@ -140,7 +139,7 @@ def environment_stamp(home: LibraryHome, pack: str, precision: str) -> str:
     That is the version, the models, the precision, the installed decoders, the journals, and which
     libraries keep their files in other places: they may be nested in this one.
     """
-    own = platformdirs.user_data_path("faceclust") / MODELS_FOLDER / pack / MANIFEST_NAME
+    own = data_folder() / MODELS_FOLDER / pack / MANIFEST_NAME
     models = [pack, precision, *map(file_stamp, (own, *(folder / f"{pack}.toml" for folder in bundled_folders())))]
     extras = [find_spec(name) is not None for name in EXTRA_MODULES.values()]
     journals = [file_stamp(place / home.journal.name) for place in home.homes]

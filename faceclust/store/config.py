@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.own_files import is_own_folder, own_exists, read_own
 
 CONFIG_FILE_NAME = "config.toml"
 _MAX_SIZE = 1_000_000  # bytes
@@ -19,18 +19,15 @@ _MAX_SIZE = 1_000_000  # bytes
 def find_config_file(homes: Sequence[Path]) -> Path:
     """Return the first existing configuration file in these homes, else its path in the first home."""
     files = [home / CONFIG_FILE_NAME for home in homes]
-    return next(filter(os.path.exists, files), files[0])
+    return next(filter(own_exists, files), files[0])
 
 
 def read_config(file: Path) -> dict[str, Any]:
     """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
     cannot be read."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_SIZE:
-            raise ValueError(f"it is not an ordinary file of at most {_MAX_SIZE:,} bytes")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        return tomllib.loads(read_own(file, _MAX_SIZE).decode())
+    except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -49,8 +46,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     from tomlkit.items import InlineTable
 
     read_config(file)  # raises if the file is not valid
-    file = Path(os.path.realpath(file))  # keep a symlink to a file elsewhere
-    text = file.read_bytes().decode() if os.path.exists(file) else ""
+    text = read_own(file, _MAX_SIZE).decode() if own_exists(file) else ""
     content = tomlkit.parse(text)
     for path, value in changes.items():
         table: Any = content
@@ -61,8 +57,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
             table.pop(path[-1], None)
         else:
             table[path[-1]] = value
-    if not file.parent.exists():
-        make_private_folder(file.parent)
+    make_private_folder(file.parent)
     changed = tomlkit.dumps(content).replace("\r\n", "\n")
     if None in changes.values():  # a removed table leaves an empty line behind
         changed = f"{changed.rstrip()}\n".lstrip("\n")
@@ -73,6 +68,6 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
 def require_writable_config(file: Path) -> None:
     """Raise UsageError or CacheError before a long computation if `change_config` would fail after it."""
     read_config(file)
-    folder = Path(os.path.realpath(file)).parent
-    if folder.exists() and not os.access(folder, os.W_OK):
+    folder = file.parent
+    if is_own_folder(folder) and not os.access(folder, os.W_OK):
         raise CacheError(f"{file} cannot be written: its folder is read-only", hint="--dry-run writes nothing")

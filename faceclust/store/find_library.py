@@ -7,11 +7,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import platformdirs
-
 from faceclust.errors import CacheError, NoLibraryError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.safe_paths import relative_posix
+from faceclust.files.user_folders import state_folder
 from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of, saved_cache_dirs
 
@@ -119,4 +118,4 @@ def _last_scanned_library() -> Path | None:
 
 
 def _last_scanned_file() -> Path:
-    return platformdirs.user_state_path("faceclust") / "last-library"
+    return state_folder() / "last-library"

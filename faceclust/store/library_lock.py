@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.files.atomic import PRIVATE_FILE_MODE
 from faceclust.files.lock import acquire_if_supported
+from faceclust.files.own_files import PRIVATE_FILE_MODE
 from faceclust.store.lock_owner import LockOwnedError, LockOwner, OwnerNote
 
 #: Seconds between two heartbeats.

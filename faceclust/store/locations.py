@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.names import HOME_FOLDER
+from faceclust.files.own_files import is_own_folder, list_own, read_own, stat_own
+from faceclust.files.user_folders import data_folder
 
 CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
+_MAX_RECORD_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,14 @@ class CachePaths:
 
     @property
     def existing_path(self) -> Path | None:
-        """The cache file to read; None if there is none."""
-        return next((path for path in (self.write_path, *self.other_paths) if os.path.exists(path)), None)
+        """The cache to read, perhaps not a regular file; None if there is none. Raises OSError."""
+        return next((path for path in (self.write_path, *self.other_paths) if stat_own(path) is not None), None)
 
 
 def homes_of(root: Path) -> list[Path]:
     """Return every possible home of the library at `root`, the one to write to first."""
     inside, outside = root / HOME_FOLDER, outside_home(root)
-    writable = os.access(inside if os.path.isdir(inside) else root, os.W_OK)
+    writable = os.access(inside if is_own_folder(inside) else root, os.W_OK)
     defaults = [inside, outside] if writable else [outside, inside]
     return list(dict.fromkeys([*(home_below(folder, root) for folder in cache_dirs_of(root)), *defaults]))
 
@@ -64,7 +66,7 @@ class NestedHomes:
         external = [libraries_folder(), saved_cache_dirs_folder()]
         if from_environment:
             external.append(Path(from_environment))
-        self._external_names = {name for folder in external for name in _list_names(folder)}
+        self._external_names = {name for folder in external for name in list_own(folder)}
 
     def find(self, folder: str, subfolders: Collection[str]) -> list[Path]:
         """Return the possible homes of `folder`, which contains these subfolders."""
@@ -77,16 +79,17 @@ def cache_dirs_of(root: Path) -> list[Path]:
     """Return the cache directories of the library at `root`: FACECLUST_CACHE_DIR first, then the
     recorded ones, the latest first."""
     from_environment = os.environ.get(CACHE_DIR_VARIABLE)
-    first = [Path(from_environment).expanduser().absolute()] if from_environment else []
+    first = [Path(os.path.realpath(Path(from_environment).expanduser()))] if from_environment else []
     return list(dict.fromkeys([*first, *saved_cache_dirs(root)]))
 
 
 def saved_cache_dirs(root: Path) -> list[Path]:
-    """Return the recorded cache directories of the library at `root`, the latest first."""
+    """Return the recorded cache directories of the library at `root`, the latest first. Raises OSError."""
     try:
-        return [Path(os.fsdecode(line)) for line in _saved_cache_dirs_file(root).read_bytes().split(b"\0") if line]
-    except OSError:
+        lines = read_own(_saved_cache_dirs_file(root), _MAX_RECORD_BYTES).split(b"\0")
+    except FileNotFoundError:
         return []
+    return [Path(os.path.realpath(os.fsdecode(line))) for line in lines if line]
 
 
 def save_cache_dir(root: Path, folder: Path) -> None:
@@ -108,7 +111,8 @@ def resolve_cache_dir(root: Path, folder: Path) -> Path:
         raise UsageError(f"{folder} cannot be opened: {error}") from error
     if folder.is_relative_to(root):
         raise UsageError(f"{folder} lies in the library {root}", hint="choose a folder outside the library")
-    if os.path.exists(folder) and not os.path.isdir(folder):
+    status = stat_own(folder)
+    if status is not None and not stat.S_ISDIR(status.st_mode):
         raise UsageError(f"{folder} is not a folder")
     return folder
 
@@ -119,7 +123,7 @@ def require_cache_dir(root: Path) -> None:
     if os.environ.get(CACHE_DIR_VARIABLE):
         return
     for folder in saved_cache_dirs(root)[:1]:
-        if not os.path.isdir(folder):
+        if not is_own_folder(folder):
             raise CacheError(
                 f"the cache directory {folder} of the library {root} is missing",
                 hint="is the disk mounted? to use another one: faceclust scan --cache-dir FOLDER",
@@ -132,21 +136,14 @@ def _saved_cache_dirs_file(root: Path) -> Path:
 
 def saved_cache_dirs_folder() -> Path:
     """Return the folder that records the cache directory of each library."""
-    return platformdirs.user_data_path("faceclust") / "cache-dirs"
+    return Path(os.path.realpath(data_folder() / "cache-dirs"))
 
 
 def libraries_folder() -> Path:
     """Return the folder with the homes of read-only libraries."""
-    return platformdirs.user_data_path("faceclust") / "libraries"
+    return Path(os.path.realpath(data_folder() / "libraries"))
 
 
 def _home_name(root: str) -> str:
     digest = hashlib.blake2b(root.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     return f"{os.path.basename(root) or 'root'}-{digest}"  # noqa: PTH119 - called for every folder
-
-
-def _list_names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []

@@ -20,20 +20,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from faceclust.errors import CacheError
 from faceclust.files.atomic import (
     TEMPORARY_SUFFIX,
-    create_private,
     make_private_folder,
     temporary_beside,
     write_private_atomically,
 )
+from faceclust.files.own_files import open_own
+from faceclust.files.user_folders import state_folder
 
 #: Seconds without a heartbeat after which an owner counts as gone. Network file systems may cache
 #: a file's age for up to a minute.
 STALE_AFTER = 120.0
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _MAX_FIELD_LENGTH = 200  # characters; longer fields are cut
 
 
@@ -159,7 +159,7 @@ class OwnerNote:
     def _create(self, owner: LockOwner) -> bool:
         """Create the note; return False if it exists."""
         try:
-            descriptor = create_private(self.path)
+            descriptor = open_own(self.path, _CREATE)
         except FileExistsError:
             return False
         try:
@@ -182,7 +182,7 @@ class OwnerNote:
         except FileNotFoundError:
             return None
         probe = temporary_beside(self.path)
-        descriptor = create_private(probe)
+        descriptor = open_own(probe, _CREATE)
         try:
             os.write(descriptor, b"\n")
             os.close(descriptor)
@@ -197,7 +197,7 @@ class OwnerNote:
         # owner is read again afterwards: another process may have replaced note and claim meanwhile.
         claim = self.path.with_name(f"{self.path.name}.{previous.token}{TEMPORARY_SUFFIX}")
         try:
-            os.close(create_private(claim))
+            os.close(open_own(claim, _CREATE))
         except FileExistsError:
             with contextlib.suppress(OSError, CacheError):
                 if (found := OwnerNote(claim)._read_with_age()) and abs(found[1]) > STALE_AFTER:
@@ -251,7 +251,7 @@ def _machine_id() -> str:
 
 
 def _stored_machine_id() -> str:
-    path = platformdirs.user_state_path("faceclust") / "machine"
+    path = state_folder() / "machine"
     with contextlib.suppress(OSError, CacheError, ValueError):
         if not path.exists():
             make_private_folder(path.parent)

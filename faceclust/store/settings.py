@@ -7,16 +7,16 @@ unreadable files, but still reads the library's. This module imports nothing hea
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from faceclust.errors import UsageError
 from faceclust.files.names import DEFAULT_PACK, DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIONS
+from faceclust.files.user_folders import config_folder
 from faceclust.store.config import CONFIG_FILE_NAME, change_config, find_config_file, read_config
 from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of
@@ -77,8 +77,9 @@ def set_precision(precision: str, home: LibraryHome) -> None:
 
 
 def user_config_file() -> Path:
-    """Return the path of the user's configuration file; it may not exist."""
-    return platformdirs.user_config_path("faceclust") / CONFIG_FILE_NAME
+    """Return the path of the user's configuration file; it may not exist.
+    It may be a link of the user's, which is resolved."""
+    return Path(os.path.realpath(config_folder() / CONFIG_FILE_NAME))
 
 
 def _configured_values(root: Path | None, key: tuple[str, ...]) -> Iterator[tuple[Path, Any]]:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
+from faceclust.files.user_folders import config_folder
 from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
+from faceclust.store.settings import user_config_file
 
 CALIBRATION = Calibration(1.16, 0.001, 32, 132, 0.000986, date(2026, 2, 3), "7260855bd300cafe")
 
@@ -29,20 +31,33 @@ def test_calibrations_round_trip_beside_other_settings(tmp_path: Path) -> None:
     assert read_calibration(tmp_path / "none.toml", "dlib") is None
 
 
-def test_editing_preserves_layout_line_endings_and_symlinks(tmp_path: Path) -> None:
+def test_editing_preserves_layout_and_line_endings(tmp_path: Path) -> None:
     inline = tmp_path / "inline.toml"
     inline.write_text("calibration = {other={threshold=1.2}} # mine\n")
     save_calibration(inline, "dlib", CALIBRATION)
     assert read_calibration(inline, "dlib") == CALIBRATION and "other={threshold=1.2}" in inline.read_text()
     crlf = b"# mine\r\n[cluster]\r\nmin-size = 3 # three\r\n"
-    target, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
-    target.write_bytes(crlf)
-    link.symlink_to(target)
-    save_calibration(link, "dlib", CALIBRATION)
-    assert link.is_symlink() and target.read_bytes().count(b"\n") == target.read_bytes().count(b"\r\n")
-    assert read_calibration(link, "dlib") == CALIBRATION
-    save_calibration(link, "dlib", None)
-    assert link.is_symlink() and target.read_bytes() == crlf
+    file = tmp_path / "config.toml"
+    file.write_bytes(crlf)
+    save_calibration(file, "dlib", CALIBRATION)
+    assert file.read_bytes().count(b"\n") == file.read_bytes().count(b"\r\n")
+    assert read_calibration(file, "dlib") == CALIBRATION
+    save_calibration(file, "dlib", None)
+    assert file.read_bytes() == crlf
+
+
+@pytest.mark.linux
+def test_the_users_own_file_may_be_a_symlink_but_a_librarys_may_not(tmp_path: Path) -> None:
+    target = tmp_path / "dotfiles.toml"
+    target.write_bytes(b"# mine\n")
+    for link in (config_folder() / "config.toml", tmp_path / "config.toml"):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+    with pytest.raises(UsageError, match="it is a symlink"):
+        save_calibration(tmp_path / "config.toml", "dlib", CALIBRATION)
+    assert target.read_bytes() == b"# mine\n"
+    save_calibration(user_config_file(), "dlib", CALIBRATION)
+    assert (config_folder() / "config.toml").is_symlink() and b"threshold" in target.read_bytes()
 
 
 @given(st.floats(0.5, 1.6), st.floats(1e-6, 0.1), st.integers(1, 10**6), st.text("0123456789abcdef", min_size=1))
