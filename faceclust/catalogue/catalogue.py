@@ -74,7 +74,7 @@ class Catalogue:
         self._models = ModelsInUse(self.home, pack)
         self._faces: FaceSnapshot | None = None
         self._people: PeopleSnapshot | None = None
-        self.reopen_journal()
+        self._journal: Journal | None = None
 
     def __repr__(self) -> str:
         """The root and the counts that are known without reading the caches."""
@@ -121,9 +121,16 @@ class Catalogue:
         """Drop the answers and persons: the next access replays the journal."""
         self._people = None
 
+    @property
+    def journal(self) -> Journal:
+        """The journal, with those of nested libraries. Raises CacheError if a folder cannot be searched for them."""
+        if self._journal is None:
+            self._journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
+        return self._journal
+
     def reopen_journal(self) -> None:
         """Open the journal again, after its files were rewritten."""
-        self.journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
+        self._journal = None
         self.invalidate()
 
     def replace_clustering(self, clustering: Clustering | None) -> None:

@@ -12,6 +12,7 @@ from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
 from faceclust.errors import NothingScannedError
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.own_files import own_exists
 from faceclust.people.groups import Groups
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.store.clusters import read_clusters
@@ -68,7 +69,7 @@ class FaceSnapshot:
             )
         if self._home.last_scan_time() is None:
             hint = f"faceclust scan {shlex.quote(str(root))}"
-            if self._home.journal.exists():
+            if own_exists(self._home.journal):
                 hint += "; the names given before come back"
             raise NothingScannedError(f"no photos of {root} have been scanned yet", hint=hint)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.errors import CacheError, PackError
+from faceclust.errors import NewerCacheError, PackError
 from faceclust.files.names import pack_of_cache_file
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
@@ -97,6 +97,6 @@ class ModelsInUse:
     def _cached_info(self) -> CacheInfo | None:
         for path, _ in self._home.cache_files():
             if pack_of_cache_file(path.name) == self.pack_name:
-                with contextlib.suppress(UnusableCacheError, CacheError):
+                with contextlib.suppress(UnusableCacheError, NewerCacheError):
                     return read_cache_info(path)
         return None

@@ -93,6 +93,11 @@ def command(
         command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
         click.echo(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
         ctx.exit(130)
+    if result.unreadable:
+        raise FaceclustError(
+            f"{format_count(result.unreadable, 'folder')} could not be read; everything else is scanned",
+            hint="once the cause is fixed, faceclust scan adds what is in them",
+        )
 
 
 def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **options: Any) -> ScanResult:
@@ -148,6 +153,7 @@ def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:
         "removed": result.removed,
         "left": result.remaining,
         "unsaved": result.unsaved,
+        "unreadable": result.unreadable,
         "converted": result.converted,
         "faces": result.faces,
         "forgotten": result.forgotten,

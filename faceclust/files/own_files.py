@@ -12,10 +12,11 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from faceclust.errors import CacheError
 from faceclust.files.safe_paths import is_junction
 
 #: The mode of folders that only their owner may enter, and of files that only their owner may read.
@@ -109,12 +110,14 @@ def list_own(folder: Path) -> list[str]:
         return []
 
 
-def walk_own(top: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+def walk_own(
+    top: Path, on_error: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Yield each folder with the names of its subfolders and of its other entries, parents first.
 
     Symlinks count as other entries. Remove names from the subfolders to skip them. Nothing is yielded
-    if `top` is missing. Raises OSError if a folder cannot be listed, UnsafeFileError if `top` is a
-    symlink or no folder.
+    if `top` is missing. Raises OSError if a folder cannot be listed, or passes the error to `on_error`,
+    which may raise it, and goes on. Raises UnsafeFileError if `top` is a symlink or no folder.
     """
     waiting = [top]
     while waiting:
@@ -122,6 +125,11 @@ def walk_own(top: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         try:
             folders, others = _list_folder(folder, checked=folder != top)
         except FileNotFoundError:  # missing, or deleted since it was listed
+            continue
+        except OSError as error:
+            if on_error is None or folder == top:
+                raise
+            on_error(error)
             continue
         yield folder, folders, others
         waiting.extend(folder / name for name in reversed(folders))
@@ -153,6 +161,18 @@ def rename_own(source: Path, target: Path) -> None:
     """Rename a file, replacing `target`; of a symlink the link itself. Raises OSError."""
     with locate(source) as (folder, name), locate(target) as (target_folder, target_name), _naming(target):
         os.replace(name, target_name, src_dir_fd=folder, dst_dir_fd=target_folder)
+
+
+@contextmanager
+def translate_os_errors() -> Iterator[None]:
+    """Raise a CacheError that names the file instead of an OSError of these functions."""
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(
+            f"{error.filename} cannot be read: {error.strerror or error}",
+            hint="check the disk and the permissions, then try again",
+        ) from error
 
 
 @contextmanager

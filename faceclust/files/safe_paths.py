@@ -34,6 +34,15 @@ def is_among_photos(folder: Path, root: Path, photos: Iterable[str]) -> bool:
     return any(parent.is_relative_to(real) or (parent != root and real.is_relative_to(parent)) for parent in parents)
 
 
+def is_photo_folder(path: Path) -> bool:
+    """Is there a folder, and not a symlink, which scans do not enter? Raises OSError if that is unknown."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISDIR(status.st_mode) and not is_junction(status)
+
+
 def unsafe_parent(base: Path, path: str) -> str:
     """Check the folders between `base` and the file at the POSIX path `path` below it.
     Return the reason the first unsafe one is unsafe; "" if all are safe. They need not exist."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.remap import pack_of_clustering
-from faceclust.errors import CacheError, UsageError
+from faceclust.errors import CacheError, NewerCacheError, UsageError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.own_files import list_own, remove_own_folder, stat_own, translate_os_errors, walk_own
 from faceclust.library.failures import collect_failures
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
@@ -134,10 +135,11 @@ def _plan_prune(home: LibraryHome) -> PrunePlan:
     for path, folder in files:
         try:
             rows = read_cache(path, read_cache_info(path))
-        except (UnusableCacheError, CacheError):  # `check_caches` reports it, and a scan makes it again
+        except (UnusableCacheError, NewerCacheError):  # `check_caches` reports it
             continue
         names = set(rows["photo"].to_pylist())
-        missing = _missing_photos(names, home.root / folder)
+        with translate_os_errors():
+            missing = names - stat_files(home.root / folder).keys()
         remaining = without_photos(rows, missing)
         photo_count, gone_count = photo_count + len(names), gone_count + len(missing)
         known_faces.update(remaining["face_id"].drop_null().to_pylist())
@@ -156,13 +158,6 @@ def _plan_prune(home: LibraryHome) -> PrunePlan:
         unknown = sorted({*thumbs.face_ids()} - known_faces)
         plan.files += [_plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in unknown]
     return plan
-
-
-def _missing_photos(names: set[str], folder: Path) -> set[str]:
-    try:
-        return names - stat_files(folder).keys()
-    except OSError:
-        return set() if os.path.isdir(folder) else names
 
 
 def _writable_files(home: LibraryHome, files: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
@@ -208,13 +203,15 @@ def plan_clear(library: Catalogue, pack: str | None = None) -> list[Deletion]:
     for place in home.homes:
         groupings = [place / "clusters.parquet", place / "clusters-before.parquet"]
         deletions += [
-            _plan_deletion(path, _KIND_GROUPING) for path in groupings if path.exists() and _is_made_with(path, pack)
+            _plan_deletion(path, _KIND_GROUPING) for path in groupings if _exists(path) and _is_made_with(path, pack)
         ]
         if pack is None:
             thumbs = ThumbStore(place / "thumbs")
             deletions += [_plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in sorted(thumbs.face_ids())]
-            notes = [place / home.last_scan_file.name, *sorted(place.glob("seen*.json"))]
-            deletions += [_plan_deletion(note, _KIND_SCAN_NOTE) for note in notes if note.exists()]
+            with translate_os_errors():
+                names = list_own(place)
+            notes = [name for name in names if name == home.last_scan_file.name or fnmatch(name, "seen*.json")]
+            deletions += [_plan_deletion(place / note, _KIND_SCAN_NOTE) for note in notes]
     return deletions
 
 
@@ -247,11 +244,17 @@ def _plan_deletion(path: Path, kind: str) -> Deletion:
     return Deletion(path, kind, _file_size(path))
 
 
+def _exists(path: Path) -> bool:
+    """Is there anything that would have to be deleted? Raises CacheError if that is unknown."""
+    with translate_os_errors():
+        return stat_own(path) is not None
+
+
 def _file_size(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except OSError:
-        return 0
+    """Size in bytes; 0 for a file that has gone meanwhile. Raises CacheError."""
+    with translate_os_errors():
+        status = stat_own(path)
+    return status.st_size if status else 0
 
 
 def _open_cache(path: Path) -> FolderCache:
@@ -266,6 +269,7 @@ def _delete_files(deletions: Iterable[Deletion], failures: list[str]) -> None:
 
 def _remove_empty_folders(homes: Iterable[Path]) -> None:
     for folder in (home / kind for home in homes for kind in (FOLDERS_NAME, SET_ASIDE_NAME, "thumbs")):
-        for path, _, _ in os.walk(folder, topdown=False):
-            with contextlib.suppress(OSError):  # not empty
-                Path(path).rmdir()
+        with contextlib.suppress(OSError):  # it can stay
+            for path, _, _ in reversed(list(walk_own(folder))):
+                with contextlib.suppress(OSError):  # not empty
+                    remove_own_folder(path)

@@ -7,6 +7,7 @@ and UsageError for a name without printable characters.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
-from faceclust.files.atomic import write_private_atomically
+from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
 from faceclust.people.journal import Journal, merge_journals
@@ -179,7 +180,8 @@ def record_relocated_faces(library: Catalogue) -> None:
         return
     except (CacheError, LibraryBusyError) as error:
         # Without its snapshot, the next scan does not take the library for unchanged.
-        library.home.scan_snapshot_of(library.pack_name).unlink(missing_ok=True)
+        with contextlib.suppress(CacheError):  # nothing can be written
+            remove_file(library.home.scan_snapshot_of(library.pack_name))
         library.progress.note(str(error))
 
 

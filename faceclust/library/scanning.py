@@ -60,21 +60,22 @@ def scan(
 
     require_files(library.pack)
     settings = ScanSettings(library.pack, choose_device(device), min_face)
-    with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
-        if precision:  # saved first, so that the scan after an interrupted one goes on with it
-            set_precision(precision, library.home)
-        result = scan_folders(
-            library.home,
-            settings,
-            library.cache_info,
-            starts,
-            os.cpu_count() or 1 if workers is None else workers,
-            library.progress,
-            lambda: should_stop() or lock.lost,
-            forgotten,
-        )
-        library.home.record_scan()
-    remember_library(library.root)
-    library.invalidate()
-    record_relocated_faces(library)
+    with library.home.skip_unreadable_folders():
+        with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
+            if precision:  # saved first, so that the scan after an interrupted one goes on with it
+                set_precision(precision, library.home)
+            result = scan_folders(
+                library.home,
+                settings,
+                library.cache_info,
+                starts,
+                os.cpu_count() or 1 if workers is None else workers,
+                library.progress,
+                lambda: should_stop() or lock.lost,
+                forgotten,
+            )
+            library.home.record_scan()
+        remember_library(library.root)
+        library.invalidate()
+        record_relocated_faces(library)
     return result

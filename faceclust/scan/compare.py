@@ -58,6 +58,7 @@ def compare_folders(
         for found in crawl(home.root, start):
             if found.error:
                 note(f"{home.root / found.rel_path}: skipped: {found.error}")
+                result.unreadable += found.listing.is_unreadable
             elif found.rel_path not in folders:
                 folder = folders[found.rel_path] = _compare_folder(home, info, found, settings, note, face_filter)
                 result.photos += len(found.photos)

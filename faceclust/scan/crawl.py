@@ -21,12 +21,11 @@ class PhotoFolder:
     """One folder of a library and its photos, sorted by name.
 
     Photos are recognised by their extension. Files without one are checked by content when `photos`
-    is first used. If that fails, the file is left out and `has_unreadable_files` becomes true.
+    is first used. A file that cannot be read counts as a photo: examining it reports the reason.
     """
 
     def __init__(self, root: Path, listing: FolderListing) -> None:
         self.listing, self._root = listing, root
-        self.has_unreadable_files = False
 
     @property
     def rel_path(self) -> str:
@@ -50,9 +49,10 @@ class PhotoFolder:
             return True
         try:
             return is_photo_file(self._root / self._rel_path_of(file))
-        except OSError:
-            self.has_unreadable_files = True
+        except FileNotFoundError:  # deleted since it was listed
             return False
+        except OSError:
+            return True
 
     def _rel_path_of(self, file: FileEntry) -> str:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]

@@ -45,7 +45,7 @@ class ScanFolder:
         self.pending = set(photo_folder.photos).difference(self.unchanged)
         self.removed = rows.keys() - {stored_name(ref) for ref in photo_folder.photos}
         self.unsaved: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
-        self.is_complete = not photo_folder.has_unreadable_files
+        self.is_complete = True
         self.previous_precision = cache.stored_precision if cache.changes_precision else None
         self._next_save = 0.0
 

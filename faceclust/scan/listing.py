@@ -30,7 +30,8 @@ class FolderListing:
 
     `rel_path`: POSIX path below the root, "" for the root. `files`: possible photos by name,
     sorted. `caches`: faceclust's cache files. `is_library`: the folder contains a library home.
-    `error`: the reason why it could not be listed, None if it was.
+    `error`: the reason why it could not be listed, None if it was. `is_unreadable`: that reason is a
+    fault of the disk or a missing permission.
     """
 
     rel_path: str
@@ -38,6 +39,7 @@ class FolderListing:
     caches: list[FileEntry] = field(default_factory=list)
     is_library: bool = False
     error: str | None = None
+    is_unreadable: bool = False
 
     @cached_property
     def digest(self) -> str:
@@ -62,7 +64,7 @@ def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
         try:
             subfolders = _list_folder(base + folder.rel_path, folder)
         except OSError as error:
-            yield FolderListing(folder.rel_path, error=error.strerror or str(error))
+            yield FolderListing(folder.rel_path, error=error.strerror or str(error), is_unreadable=True)
             continue
         if subfolders is None:
             continue
@@ -99,7 +101,7 @@ def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
 def _append_entry(entry: os.DirEntry[str], files: list[FileEntry]) -> None:
     try:
         status = entry.stat(follow_symlinks=False)
-    except OSError:  # deleted since it was listed
+    except FileNotFoundError:  # deleted since it was listed
         return
     files.append((entry.name, status.st_size, status.st_mtime_ns))
 

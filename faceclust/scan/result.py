@@ -17,7 +17,7 @@ class ScanResult:
     `photos`: all in the folders. `unchanged`: since the last scan. `scanned`: examined by the
     models. `copied`: known content that was moved, renamed or copied. `removed`: gone. `remaining`:
     left to do after an interruption. `unsaved`: examined, but the cache could not be written (see
-    `notes`).
+    `notes`). `unreadable`: folders that could not be listed.
 
     `faces`: found by the models, except the `forgotten` ones. `converted`: folders whose embeddings
     were stored in another precision. `interrupted`: a stop was requested. `stage_seconds`: CPU time
@@ -33,6 +33,7 @@ class ScanResult:
     forgotten: int = 0
     remaining: int = 0
     unsaved: int = 0
+    unreadable: int = 0
     converted: int = 0
     interrupted: bool = False
     elapsed_seconds: float = 0.0

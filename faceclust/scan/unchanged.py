@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from faceclust.files.atomic import remove_file
 from faceclust.files.names import (
     DEFAULT_PACK,
     DEFAULT_PRECISION,
@@ -112,7 +113,7 @@ def update_snapshot(
     Earlier entries outside `starts` stay. `stamp`: the environment when the scan began.
     """
     if home.has_nested_libraries():
-        home.scan_snapshot_of(pack).unlink(missing_ok=True)
+        remove_file(home.scan_snapshot_of(pack))
         return
     before = read_scan_snapshot(home.scan_snapshot_of(pack))
     folders = dict(before.folders) if before and before.environment == stamp else {}
@@ -140,8 +141,18 @@ def environment_stamp(home: LibraryHome, pack: str, precision: str) -> str:
     libraries keep their files in other places: they may be nested in this one.
     """
     own = data_folder() / MODELS_FOLDER / pack / MANIFEST_NAME
-    models = [pack, precision, *map(file_stamp, (own, *(folder / f"{pack}.toml" for folder in bundled_folders())))]
+    manifests = [own, *(folder / f"{pack}.toml" for folder in bundled_folders())]
+    models = [pack, precision, *map(_manifest_stamp, manifests)]
     extras = [find_spec(name) is not None for name in EXTRA_MODULES.values()]
     journals = [file_stamp(place / home.journal.name) for place in home.homes]
     elsewhere = [file_stamp(folder) for folder in (libraries_folder(), saved_cache_dirs_folder())]
     return repr((__version__, models, extras, journals, elsewhere, os.fspath(home.home)))
+
+
+def _manifest_stamp(path: Path) -> tuple[int, int] | None:
+    """Return size and modification time (ns) of a pack's manifest, perhaps behind a symlink; None if missing."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns

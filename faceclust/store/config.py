@@ -13,7 +13,7 @@ from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.own_files import is_own_folder, own_exists, read_own
 
 CONFIG_FILE_NAME = "config.toml"
-_MAX_SIZE = 1_000_000  # bytes
+MAX_CONFIG_BYTES = 1_000_000
 
 
 def find_config_file(homes: Sequence[Path]) -> Path:
@@ -26,7 +26,7 @@ def read_config(file: Path) -> dict[str, Any]:
     """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
     cannot be read."""
     try:
-        return tomllib.loads(read_own(file, _MAX_SIZE).decode())
+        return tomllib.loads(read_own(file, MAX_CONFIG_BYTES).decode())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -46,7 +46,7 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     from tomlkit.items import InlineTable
 
     read_config(file)  # raises if the file is not valid
-    text = read_own(file, _MAX_SIZE).decode() if own_exists(file) else ""
+    text = read_own(file, MAX_CONFIG_BYTES).decode() if own_exists(file) else ""
     content = tomlkit.parse(text)
     for path, value in changes.items():
         table: Any = content

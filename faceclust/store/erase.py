@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
-from faceclust.files.names import HOME_FOLDER, HOME_MARKER, is_cache_file_name
+from faceclust.files.names import HOME_FOLDER, HOME_MARKER, SYSTEM_FOLDERS, is_cache_file_name
+from faceclust.files.own_files import is_own_folder, translate_os_errors, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.store.clusters import erase_from_clusters
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished_cache, read_cache_info
@@ -39,34 +39,53 @@ class LibraryTraces:
 
 
 def find_traces(home: LibraryHome) -> LibraryTraces:
-    """Search every folder of a library, including those that scans skip."""
+    """Search every folder of a library, including those that scans skip. Raises CacheError if one cannot be listed."""
+    with translate_os_errors():
+        homes, caches, leftovers = _search_photo_folders(home)
+        existing = {path: folder for path, folder in homes.items() if is_own_folder(path)}
+        for start, folder in existing.items():
+            _search_home(start, folder, caches, leftovers)
+    return LibraryTraces(tuple(existing), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
+
+
+def _search_photo_folders(home: LibraryHome) -> tuple[dict[Path, str], dict[Path, str], list[Path]]:
+    """Return the possible homes and the caches beside photos, each with its folder, and the leftovers."""
     homes: dict[Path, str] = dict.fromkeys(home.homes, "")
     caches: dict[Path, str] = {}
     leftovers: list[Path] = []
     nested = NestedHomes()
-    for path, folders, files in os.walk(home.root):
-        if HOME_MARKER in files and Path(path) not in homes:
+    for path, folders, files in walk_own(home.root, lambda error: _require_skipped_by_scans(home.root, error)):
+        if HOME_MARKER in files and path not in homes:
             folders.clear()  # the home of another library
             continue
-        folder = relative_posix(home.root, Path(path))
+        folder = relative_posix(home.root, path)
         homes |= {found: folder for found in nested.find(path, folders) if found not in homes}
         if HOME_FOLDER in folders:
             folders.remove(HOME_FOLDER)
-        caches |= {Path(path) / name: folder for name in files if is_cache_file_name(name)}
-        leftovers += [Path(path) / name for name in files if is_unfinished_cache(name)]
-    existing = {path: folder for path, folder in homes.items() if os.path.isdir(path)}
-    for start, folder in existing.items():
-        for path, _, files in os.walk(start):
-            subfolder, _, rest = relative_posix(start, Path(path)).partition("/")
-            if subfolder == FOLDERS_NAME:
-                photo_folder = "/".join(filter(None, (folder, rest)))
-                caches |= {Path(path) / name: photo_folder for name in files if is_cache_file_name(name)}
-            leftovers += [
-                Path(path) / name
-                for name in files
-                if subfolder == SET_ASIDE_NAME or name.endswith((TEMPORARY_SUFFIX, ".torn"))
-            ]
-    return LibraryTraces(tuple(existing), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
+        caches |= {path / name: folder for name in files if is_cache_file_name(name)}
+        leftovers += [path / name for name in files if is_unfinished_cache(name)]
+    return homes, caches, leftovers
+
+
+def _require_skipped_by_scans(root: Path, error: OSError) -> None:
+    """Raise an error about a folder, unless no permission is given for a folder that scans skip, such as
+    the wastebasket of another user: faceclust cannot have written there."""
+    parts = Path(error.filename).relative_to(root).parts
+    is_skipped = any(name.startswith(".") or name in SYSTEM_FOLDERS for name in parts)
+    if not (isinstance(error, PermissionError) and is_skipped):
+        raise error
+
+
+def _search_home(home: Path, folder: str, caches: dict[Path, str], leftovers: list[Path]) -> None:
+    """Add the caches and leftovers in the home of the library that is `folder` of this one."""
+    for path, _, files in walk_own(home):
+        subfolder, _, rest = relative_posix(home, path).partition("/")
+        if subfolder == FOLDERS_NAME:
+            photo_folder = "/".join(filter(None, (folder, rest)))
+            caches |= {path / name: photo_folder for name in files if is_cache_file_name(name)}
+        leftovers += [
+            path / name for name in files if subfolder == SET_ASIDE_NAME or name.endswith((TEMPORARY_SUFFIX, ".torn"))
+        ]
 
 
 def read_faces_on_photos(cache: Path, folder: str, photo_hashes: Collection[str]) -> Iterator[FaceOccurrence]:

@@ -19,8 +19,9 @@ from faceclust.files.names import (
     is_cache_file_name,
     pack_of_cache_file,
 )
-from faceclust.files.safe_paths import relative_posix
-from faceclust.store.config import CONFIG_FILE_NAME, find_config_file, read_config
+from faceclust.files.own_files import is_own_folder, own_exists, read_own, translate_os_errors, walk_own
+from faceclust.files.safe_paths import is_photo_folder, relative_posix
+from faceclust.store.config import CONFIG_FILE_NAME, MAX_CONFIG_BYTES, find_config_file, read_config
 from faceclust.store.library_lock import HeldLock, hold_lock
 from faceclust.store.locations import (
     CachePaths,
@@ -63,6 +64,7 @@ class LibraryHome:
         else:
             require_cache_dir(root)
         self.home = homes[0]
+        self._skips_unreadable_folders = False
         self._other_homes = [home for home in dict.fromkeys(homes) if home != self.home]
         self.has_cache_dir = self._cache_dir is not None or bool(cache_dirs_of(root))
         self.clusters = self.home / "clusters.parquet"
@@ -81,13 +83,15 @@ class LibraryHome:
         return self.home, *self._other_homes
 
     def exists(self) -> bool:
-        return any(map(os.path.isdir, self.homes))
+        """Has the library been scanned? Raises CacheError if that cannot be found out."""
+        with translate_os_errors():
+            return any(map(is_own_folder, self.homes))
 
     def create(self) -> None:
         """Create the home and record its cache directory, if it has one. Raises CacheError."""
         make_private_folder(self.home)
         marker = self.home / HOME_MARKER
-        if not marker.exists():
+        if not own_exists(marker):
             content = str(self.root).encode("utf-8", "surrogateescape")
             write_private_atomically(marker, lambda stream: stream.write(content))
         cache_dir = self._cache_dir or next(iter(cache_dirs_of(self.root)), None)
@@ -105,14 +109,15 @@ class LibraryHome:
         file, existing = self.home / CONFIG_FILE_NAME, self.config_file
         if existing != file:
             read_config(existing)  # raises if the file is not valid
-            content = existing.read_bytes()
+            content = read_own(existing, MAX_CONFIG_BYTES)
             make_private_folder(file.parent)
             write_private_atomically(file, lambda stream: stream.write(content))
         return file
 
     def existing_clusters(self) -> Path:
         """Return the clustering to read: the first one found in the homes."""
-        return next((path for home in self.homes if (path := home / self.clusters.name).exists()), self.clusters)
+        with translate_os_errors():
+            return next((path for home in self.homes if own_exists(path := home / self.clusters.name)), self.clusters)
 
     def cache_paths(self, folder: str, pack: str = DEFAULT_PACK) -> CachePaths:
         """Return the paths of the cache of a photo folder (POSIX path below the root)."""
@@ -135,7 +140,8 @@ class LibraryHome:
         """Return the other journals to read, each with the folder that its photo paths start at:
         those in the other homes, and those of folders that used to be libraries."""
         candidates = [(home / JOURNAL_NAME, "") for home in self._other_homes] + self._find_caches_and_journals()[1]
-        return [(path, folder) for path, folder in candidates if os.path.isfile(path)]
+        with translate_os_errors():
+            return [(path, folder) for path, folder in candidates if own_exists(path)]
 
     def has_nested_libraries(self) -> bool:
         """Did any folder in this library use to be a library itself?"""
@@ -143,47 +149,62 @@ class LibraryHome:
 
     def cached_folders(self, pack: str | None = None) -> list[str]:
         """Return the folders (POSIX paths below the root, sorted) with a cache of this or any pack."""
-        return sorted(
-            {
-                folder
-                for path, folder in self.cache_files()
-                if pack in (None, pack_of_cache_file(path.name)) and os.path.isdir(self.root / folder)
-            }
-        )
+        found = {folder for path, folder in self.cache_files() if pack in (None, pack_of_cache_file(path.name))}
+        with translate_os_errors():
+            return sorted(folder for folder in found if is_photo_folder(self.root / folder))
 
     def cache_files(self) -> list[tuple[Path, str]]:
         """Return every cache file of every pack with its photo folder (POSIX path below the root),
         sorted by folder. The photo folder may no longer exist."""
         found = list(self._find_caches_and_journals()[0])
-        for base in (home / FOLDERS_NAME for home in self.homes):
-            for path, _, files in os.walk(base):
-                folder = relative_posix(base, Path(path))
-                found += [(Path(path) / name, folder) for name in files if is_cache_file_name(name)]
+        with translate_os_errors():
+            for base in (home / FOLDERS_NAME for home in self.homes):
+                for path, _, files in walk_own(base):
+                    folder = relative_posix(base, path)
+                    found += [(path / name, folder) for name in files if is_cache_file_name(name)]
         return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
     def seems_unmounted(self) -> bool:
         """Is the library's folder empty although caches elsewhere cover photos in it? The disk with
         the photos is then probably not mounted."""
-        if self.home.is_relative_to(self.root) or any(files for _, _, files in os.walk(self.root)):
+        if self.home.is_relative_to(self.root):
             return False
-        return any(os.path.isdir(home / FOLDERS_NAME) for home in self.homes) and bool(self.cache_files())
+        with translate_os_errors():
+            if any(files for _, _, files in walk_own(self.root)):
+                return False
+            return any(is_own_folder(home / FOLDERS_NAME) for home in self.homes) and bool(self.cache_files())
 
     def _find_caches_and_journals(self) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
         """Find the caches below the root, and the journal paths of folders that used to be
         libraries; each with its folder. The journals may not exist."""
         cached: list[tuple[Path, str]] = []
         journals: list[tuple[Path, str]] = []
-        nested = NestedHomes()
-        for path, folders, files in os.walk(self.root):
-            folder = relative_posix(self.root, Path(path))
-            if folder and not EXCLUDED_FOLDER_MARKERS.isdisjoint(files):
-                folders.clear()  # links to photos elsewhere, or the home of another library
-                continue
-            cached += [(Path(path) / name, folder) for name in files if is_cache_file_name(name)]
-            if folder:
-                journals += [(home / JOURNAL_NAME, folder) for home in nested.find(path, folders)]
-            folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
+        with translate_os_errors():
+            nested = NestedHomes()
+            for path, folders, files in walk_own(self.root, self._handle_unreadable_folder):
+                folder = relative_posix(self.root, path)
+                if folder and not EXCLUDED_FOLDER_MARKERS.isdisjoint(files):
+                    folders.clear()  # links to photos elsewhere, or the home of another library
+                    continue
+                cached += [(path / name, folder) for name in files if is_cache_file_name(name)]
+                if folder:
+                    journals += [(home / JOURNAL_NAME, folder) for home in nested.find(path, folders)]
+                folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
         return cached, journals
+
+    @contextmanager
+    def skip_unreadable_folders(self) -> Iterator[None]:
+        """Leave out the photo folders that cannot be listed, for a scan, which reports them itself.
+        Otherwise they are an error: their faces are not gone."""
+        self._skips_unreadable_folders = True
+        try:
+            yield
+        finally:
+            self._skips_unreadable_folders = False
+
+    def _handle_unreadable_folder(self, error: OSError) -> None:
+        if not self._skips_unreadable_folders:
+            raise error
 
     def record_scan(self) -> None:
         """Record the current time as that of the last scan."""

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from faceclust.errors import NewerCacheError
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.safe_paths import is_photo_folder
 from faceclust.store.folder_cache import UnusableCacheError, read_cache, read_cache_info
 from faceclust.store.precision import INT8_PEAK
 from faceclust.store.schema import BIOMETRIC_COLUMNS, STATUS_OK, CacheInfo, stored_name
@@ -79,7 +80,10 @@ def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, has
 
 
 def stat_files(folder: Path) -> Mapping[str, os.stat_result]:
-    """Stat the files of a folder, by their names as stored in caches. Raises OSError."""
+    """Stat the files of a folder, by their names as stored in caches; none if it is missing or a symlink.
+    Raises OSError."""
+    if not is_photo_folder(folder):
+        return {}
     with os.scandir(folder) as entries:
         return {
             stored_name(PhotoRef(entry.name, 0, 0)): entry.stat(follow_symlinks=False)
@@ -159,10 +163,8 @@ def _check_photos(
     try:
         present = stat_files(folder)
     except OSError as error:
-        if os.path.isdir(folder):
-            found.problems.append(Problem(str(folder), f"it cannot be read: {error.strerror}", "check its permissions"))
-            return
-        present = {}
+        found.problems.append(Problem(str(folder), f"it cannot be read: {error.strerror}", "check its permissions"))
+        return
     for photo, rows in photos.items():
         status = present.get(photo)
         if status is None:

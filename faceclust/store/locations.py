@@ -16,7 +16,7 @@ from pathlib import Path
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.names import HOME_FOLDER
-from faceclust.files.own_files import is_own_folder, list_own, read_own, stat_own
+from faceclust.files.own_files import is_own_folder, list_own, read_own, stat_own, translate_os_errors
 from faceclust.files.user_folders import data_folder
 
 CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
@@ -35,14 +35,16 @@ class CachePaths:
 
     @property
     def existing_path(self) -> Path | None:
-        """The cache to read, perhaps not a regular file; None if there is none. Raises OSError."""
-        return next((path for path in (self.write_path, *self.other_paths) if stat_own(path) is not None), None)
+        """The cache to read, perhaps not a regular file; None if there is none. Raises CacheError."""
+        with translate_os_errors():
+            return next((path for path in (self.write_path, *self.other_paths) if stat_own(path) is not None), None)
 
 
 def homes_of(root: Path) -> list[Path]:
     """Return every possible home of the library at `root`, the one to write to first."""
     inside, outside = root / HOME_FOLDER, outside_home(root)
-    writable = os.access(inside if is_own_folder(inside) else root, os.W_OK)
+    with translate_os_errors():
+        writable = os.access(inside if is_own_folder(inside) else root, os.W_OK)
     defaults = [inside, outside] if writable else [outside, inside]
     return list(dict.fromkeys([*(home_below(folder, root) for folder in cache_dirs_of(root)), *defaults]))
 
@@ -68,11 +70,11 @@ class NestedHomes:
             external.append(Path(from_environment))
         self._external_names = {name for folder in external for name in list_own(folder)}
 
-    def find(self, folder: str, subfolders: Collection[str]) -> list[Path]:
+    def find(self, folder: Path, subfolders: Collection[str]) -> list[Path]:
         """Return the possible homes of `folder`, which contains these subfolders."""
-        if _home_name(folder) in self._external_names:
-            return homes_of(Path(folder))
-        return [Path(folder) / HOME_FOLDER] if HOME_FOLDER in subfolders else []
+        if _home_name(str(folder)) in self._external_names:
+            return homes_of(folder)
+        return [folder / HOME_FOLDER] if HOME_FOLDER in subfolders else []
 
 
 def cache_dirs_of(root: Path) -> list[Path]:
@@ -84,11 +86,12 @@ def cache_dirs_of(root: Path) -> list[Path]:
 
 
 def saved_cache_dirs(root: Path) -> list[Path]:
-    """Return the recorded cache directories of the library at `root`, the latest first. Raises OSError."""
-    try:
-        lines = read_own(_saved_cache_dirs_file(root), _MAX_RECORD_BYTES).split(b"\0")
-    except FileNotFoundError:
-        return []
+    """Return the recorded cache directories of the library at `root`, the latest first. Raises CacheError."""
+    with translate_os_errors():
+        try:
+            lines = read_own(_saved_cache_dirs_file(root), _MAX_RECORD_BYTES).split(b"\0")
+        except FileNotFoundError:
+            return []
     return [Path(os.path.realpath(os.fsdecode(line))) for line in lines if line]
 
 
@@ -123,7 +126,9 @@ def require_cache_dir(root: Path) -> None:
     if os.environ.get(CACHE_DIR_VARIABLE):
         return
     for folder in saved_cache_dirs(root)[:1]:
-        if not is_own_folder(folder):
+        with translate_os_errors():
+            exists = is_own_folder(folder)
+        if not exists:
             raise CacheError(
                 f"the cache directory {folder} of the library {root} is missing",
                 hint="is the disk mounted? to use another one: faceclust scan --cache-dir FOLDER",

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from faceclust.errors import CacheError
 from faceclust.files.atomic import write_private_atomically
+from faceclust.files.own_files import read_own, stat_own
 
 _SCHEMA_VERSION = 1
+_MAX_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class ScanSnapshot:
 def read_scan_snapshot(path: Path) -> ScanSnapshot | None:
     """Read a snapshot; None if it is missing or invalid."""
     try:
-        raw = json.loads(path.read_bytes())
+        raw = json.loads(read_own(path, _MAX_BYTES))
         if raw["schema"] != _SCHEMA_VERSION:
             return None
         folders = {
@@ -46,7 +48,7 @@ def read_scan_snapshot(path: Path) -> ScanSnapshot | None:
             for name, (digest, photos, cache) in raw["folders"].items()
         }
         return ScanSnapshot(raw["stamp"], folders)
-    except (OSError, AttributeError, KeyError, TypeError, ValueError):
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, OverflowError):
         return None
 
 
@@ -63,9 +65,6 @@ def write_scan_snapshot(path: Path, snapshot: ScanSnapshot) -> None:
 
 
 def file_stamp(path: Path) -> tuple[int, int] | None:
-    """Return size and modification time (ns) of a file; None if it cannot be read."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+    """Return size and modification time (ns) of a file; None if it is missing. Raises OSError."""
+    status = stat_own(path)
+    return (status.st_size, status.st_mtime_ns) if status else None

@@ -131,7 +131,7 @@ def ask_by_size(root: Path, user: User) -> None:
     """Simulate a tool that asks for groups by size, with a journal of its own."""
     library, score, answers = Library(root), Score(user.truth), 0
     with tempfile.TemporaryDirectory() as folder:
-        library.journal = Journal(Path(folder) / "people.jsonl")
+        library._journal = Journal(Path(folder) / "people.jsonl")
         while groups := [group for group in library.unnamed_groups() if len(group.face_ids) > 1]:
             group = groups[0]
             shown_faces = [
