@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.hostile_library import Link, Special
 from tests.support.hostile_runs import (
     ARGUMENTS,
-    Command,
-    HostileLibrary,
     HostileRuns,
     draw_library,
     list_commands,

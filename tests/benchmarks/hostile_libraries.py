@@ -52,7 +52,9 @@ def main() -> None:
     results = context.SimpleQueue()
     numbers = range(args.first, args.first + args.count)
     for job in range(args.jobs):
-        context.Process(target=run_libraries, args=(numbers[job :: args.jobs], args.shrink, results)).start()
+        context.Process(
+            target=run_libraries, args=(numbers[job :: args.jobs], args.shrink, results), daemon=True
+        ).start()
     for done in range(1, args.count + 1):
         number, library, problems, more = results.get()
         commands += more

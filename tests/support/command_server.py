@@ -127,17 +127,17 @@ def _run_in_fork(words: list[str], cwd: str, terminal: bool, typed: str) -> Fini
         shown, in_time = _wait(pid, master)
         _kill_group(pid)  # and what it left running
         _, status, usage = os.wait4(pid, 0)
-        code, seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
-        if not in_time or code == -signal.SIGXCPU:
-            code = None
+        ended = os.waitstatus_to_exitcode(status)
+        code = ended if in_time and ended != -signal.SIGXCPU else None
+        seconds = usage.ru_utime + usage.ru_stime
         if terminal:
             shown += _read_terminal(master)
             os.close(master)
             return Finished(code, seconds, shown[:_OUTPUT_LIMIT].decode(errors="replace"), "", True)
         stdout.seek(0)
         stderr.seek(0)
-        outputs = [stream.read(_OUTPUT_LIMIT).decode(errors="replace") for stream in (stdout, stderr)]
-        return Finished(code, seconds, *outputs)
+        output, errors = (stream.read(_OUTPUT_LIMIT).decode(errors="replace") for stream in (stdout, stderr))
+        return Finished(code, seconds, output, errors)
 
 
 def _wait(pid: int, master: int) -> tuple[bytes, bool]:
@@ -179,9 +179,9 @@ def _run_command(words: list[str], cwd: str, files: tuple[int, int, int], termin
             termios.tcsetwinsize(files[0], (24, 80))
         for number, file in enumerate(files):
             os.dup2(file, number)
-        sys.stdin = open(0, closefd=False)
-        sys.stdout = open(1, "w", closefd=False, errors="surrogateescape")
-        sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", closefd=False, errors="surrogateescape")  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
         os.chdir(cwd)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_LIMIT, PROCESSOR_LIMIT + 1))

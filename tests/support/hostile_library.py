@@ -500,8 +500,8 @@ _SIDECARS = st.one_of(
 )
 _PICASA_FILES = st.one_of(
     st.tuples(_NAMES, _NAMES, _NAMES).map(
-        lambda names: "[Contacts2]\nabc={0};;\n[{1}]\nfaces=rect64(3f845bcb59418507),abc;rect64({2}),abc\n".format(
-            *names
+        lambda names: (
+            f"[Contacts2]\nabc={names[0]};;\n[{names[1]}]\nfaces=rect64({names[2]}),abc;rect64(3f845bcb),abc\n"
         )
     ),
     st.sampled_from(("", "[", "[" * 100_000, "@LONG@", "[collins-0.jpg]\nfaces=rect64(),x;;;rect64(zz)\n", "\0" * 100)),
@@ -603,7 +603,7 @@ def _make_column(cells: list[Any], field: pa.Field) -> tuple[pa.Field, pa.Array]
     for kind, values in ((field.type, cells), (None, cells), (pa.string(), [ascii(cell) for cell in cells])):
         try:
             column = pa.array(values, kind)
-            return pa.field(field.name, column.type, field.nullable and True or column.null_count > 0), column
+            return pa.field(field.name, column.type, (field.nullable and True) or column.null_count > 0), column
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             continue
     raise AssertionError("texts always fit")

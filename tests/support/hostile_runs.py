@@ -102,7 +102,8 @@ def list_commands(group: click.Group = cli, prefix: str = "") -> Iterator[tuple[
 def make_libraries() -> st.SearchStrategy[HostileLibrary]:
     """Return the strategy for libraries and the commands to run on them."""
     with_library = {name for name, command in list_commands() if any(p.name == "library" for p in command.params)}
-    common, rare = [], []
+    common: list[tuple[str, ...]] = []
+    rare: list[tuple[str, ...]] = []
     for name, rows in ARGUMENTS.items():
         option = ["-l", "@LIBRARY@"] if name in with_library else []
         lines = [(*name.split(), *row.split(), *option) for row in rows]
@@ -118,7 +119,9 @@ def draw_library(number: int) -> HostileLibrary:
 
     # The first example is the simplest of all, the second one is random.
     @seed(number)
-    @settings(max_examples=2, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=HealthCheck)
+    @settings(
+        max_examples=2, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(make_libraries())
     def draw(library: HostileLibrary) -> None:
         drawn.append(library)

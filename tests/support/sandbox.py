@@ -156,7 +156,7 @@ class Sandbox:
         for photo in [*library.rglob("*.jpg"), *library.rglob("*.png"), *library.rglob("*.webp")]:
             with photo.open("ab") as stream:  # decoders ignore what follows a photo
                 stream.write(CANARY.encode())
-        os.chmod(self.victim / "id_rsa", 0o600)
+        (self.victim / "id_rsa").chmod(0o600)
         self._linked_before = self._status_of_linked()
         self._detector = OpenDetector(self.victim)
 
