@@ -25,7 +25,11 @@ from faceclust.store.find_library import LIBRARY_VARIABLE, find_library, find_li
 from faceclust.store.locations import homes_of
 from faceclust.store.settings import user_config_file, validate_pack_name
 
-_LIBRARY_FILE_LIMITS = "a library's file may not set paths or answer questions, because others may have written it"
+_LIBRARY_FILE_LIMITS = (
+    "a library's file may not set paths, answer questions or lift protections, because others may have written it"
+)
+#: Options besides paths that only the user's own file may set: answers, addresses, unguarded tables.
+_USER_KEYS = ("yes", "url", "raw")
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def _check_setting(
     """The setting, if the option takes its value."""
     option = dict(configurable_options(command))[key]
     where = f"{file}: [{path.replace(' ', '.')}] {key}"
-    if not is_user_file and (isinstance(option.type, click.Path) or key in ("yes", "url")):
+    if not is_user_file and (isinstance(option.type, click.Path) or key in _USER_KEYS):
         raise UsageError(
             f"{where} = {value!r} is not allowed: {_LIBRARY_FILE_LIMITS}", hint=f"put it into {user_config_file()}"
         )

@@ -26,7 +26,8 @@ class ScanFolder:
     """One folder's photos by state: unchanged, pending, examined but unsaved, removed.
 
     `removed` has the cache rows of missing photos. `previous_precision`: precision of the cached
-    embeddings if it is to change. `is_complete`: the next scan need not try anything again.
+    embeddings if it is to change. `is_complete`: the next scan need not try anything again. `save_failed`:
+    the cache could not be written.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ScanFolder:
         self.unsaved: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
         self.is_complete = True
         self.previous_precision = cache.stored_precision if cache.changes_precision else None
+        self.save_failed = False
         self._next_save = 0.0
 
     @property
@@ -92,7 +94,8 @@ class ScanFolder:
             self._report_missing_photos(note)
             return
         began = time.process_time()
-        if not self._update_cache(note):
+        self.save_failed = not self._update_cache(note)
+        if self.save_failed:
             return
         self.unchanged += self.unsaved
         self.unsaved, self.removed = {}, set()

@@ -17,7 +17,8 @@ class ScanResult:
     `photos`: all in the folders. `unchanged`: since the last scan. `scanned`: examined by the
     models. `copied`: known content that was moved, renamed or copied. `removed`: gone. `remaining`:
     left to do after an interruption. `unsaved`: examined, but the cache could not be written (see
-    `notes`). `unreadable`: folders that could not be listed.
+    `notes`). `unreadable`: folders that could not be listed. `unwritten`: folders whose cache could not
+    be written.
 
     `faces`: found by the models, except the `forgotten` ones. `converted`: folders whose embeddings
     were stored in another precision. `interrupted`: a stop was requested. `stage_seconds`: CPU time
@@ -34,6 +35,7 @@ class ScanResult:
     remaining: int = 0
     unsaved: int = 0
     unreadable: int = 0
+    unwritten: int = 0
     converted: int = 0
     interrupted: bool = False
     elapsed_seconds: float = 0.0

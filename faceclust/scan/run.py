@@ -78,6 +78,7 @@ class _ScanRun:
         self._examine(pending, copies, workers, should_stop)
         result.interrupted |= result.remaining > 0
         result.unsaved = sum(len(folder.unsaved) for folder in found)
+        result.unwritten = sum(folder.save_failed for folder in found)
         if not result.remaining:
             self._update_snapshot(found)
         result.elapsed_seconds = time.monotonic() - started

@@ -152,6 +152,7 @@ def test_a_binary_file_is_reported(library: Library, user_file: Path) -> None:
         "yes = true",
         "[models.pull]\nurl = 'https://mirror.example'",
         "[export]\nwhere = '/tmp'",
+        "[export]\nraw = true",
     ],
 )
 def test_a_library_file_cannot_set_paths_or_answer_questions(library: Library, library_file: Path, text: str) -> None:
