@@ -36,7 +36,8 @@ def run_libraries(numbers: range, shrinks: bool, results: Any) -> None:
             if problems and shrinks:
                 library = shrink(runs, library)
                 problems = runs.list_problems(library)
-            results.put((number, repr(library), problems, runs.commands - before))
+            parts = [f"{part!r:.400}" for part in (*library.changes, *library.commands)]
+            results.put((number, parts, problems, runs.commands - before))
 
 
 def main() -> None:
@@ -56,11 +57,11 @@ def main() -> None:
             target=run_libraries, args=(numbers[job :: args.jobs], args.shrink, results), daemon=True
         ).start()
     for done in range(1, args.count + 1):
-        number, library, problems, more = results.get()
+        number, parts, problems, more = results.get()
         commands += more
         kinds.update({kind_of(problem) for problem in problems})
         if problems:
-            print(f"library {number}: {library:.4000}", *problems, sep="\n    ", flush=True)
+            print(f"library {number}:", *parts, *problems, sep="\n    ", flush=True)
         if done % 100 == 0:
             print(f"{done} libraries, {commands} commands, {dict(kinds)}", file=sys.stderr, flush=True)
     print("| libraries | commands | escapes | faults | hangs | losses | minutes |")
