@@ -61,7 +61,7 @@ def main() -> None:
         commands += more
         kinds.update({kind_of(problem) for problem in problems})
         if problems:
-            print(f"library {number}:", *parts, *problems, sep="\n    ", flush=True)
+            print(f"library {number}:", *parts, *(f"* {problem}" for problem in problems), sep="\n    ", flush=True)
         if done % 100 == 0:
             print(f"{done} libraries, {commands} commands, {dict(kinds)}", file=sys.stderr, flush=True)
     print("| libraries | commands | escapes | faults | hangs | losses | minutes |")

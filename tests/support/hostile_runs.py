@@ -244,7 +244,8 @@ def _make_base(sandbox: Sandbox, server: CommandServer) -> list[dict[str, object
     ):
         _run_checked(server, line, sandbox.out)
     # One face of the second group is named, so that this person has suggested faces.
-    face = next(row["face_id"] for row in csv.DictReader((sandbox.out / "x.csv").open()) if row["cluster"] == "2")
+    with (sandbox.out / "x.csv").open(newline="") as stream:
+        face = next(row["face_id"] for row in csv.DictReader(stream) if row["cluster"] == "2")
     for line in (
         f"name {face} Eileen -l {library}",
         f"cluster --threshold 1.0 -l {library}",
