@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -205,21 +206,27 @@ class HostileRuns:
         found: set[str] = set()
         for folder in (".faceclust", "2020/.faceclust"):
             for name in ("people.jsonl", "people.torn"):
-                file = self._sandbox.library / folder / name
-                if file.is_file() and not file.is_symlink() and file.stat().st_size < 1 << 25:
-                    found.update(line.strip() for line in file.read_text(errors="replace").split("\n"))
+                if data := self._read_own(f"{folder}/{name}"):
+                    found.update(line.strip() for line in data.decode(errors="replace").split("\n"))
         return found
 
-    def _read_photos(self) -> dict[str, tuple[int, bytes]]:
-        files = [self._sandbox.library / photo for photo in PHOTOS]
-        plain = [file for file in files if file.is_file() and not file.is_symlink() and file.stat().st_size < 1 << 25]
-        return {str(file): (file.stat().st_mtime_ns, file.read_bytes()) for file in plain}
+    def _read_photos(self) -> dict[str, tuple[float, bytes]]:
+        """Return the modification time and the content of the photos that no change has replaced."""
+        contents = {photo: self._read_own(photo) for photo in PHOTOS}
+        times = {photo: (self._sandbox.library / photo).stat().st_mtime for photo in PHOTOS if contents[photo]}
+        return {photo: (times[photo], content) for photo, content in contents.items() if content}
+
+    def _read_own(self, path: str) -> bytes:
+        """Read a file of the library; nothing if it, or a folder on the way, is a link or something else."""
+        file = self._sandbox.library / path
+        is_own = os.path.realpath(file) == str(file) and file.is_file() and file.stat().st_size < 1 << 25
+        return file.read_bytes() if is_own else b""
 
 
 @contextmanager
 def open_hostile_runs(folder: Path) -> Iterator[HostileRuns]:
     """Prepare a sandbox in `folder` and a server that runs commands in it."""
-    sandbox = Sandbox(folder)
+    sandbox = Sandbox(folder.resolve())
     with CommandServer(sandbox.environment) as server:
         try:
             yield HostileRuns(sandbox, server)
