@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 import click
 
@@ -13,7 +15,7 @@ from faceclust.cli.commands import COMMANDS
 from faceclust.cli.config_files import ConfiguredGroup
 from faceclust.cli.terminal.printing import print_lines
 from faceclust.cli.usage_errors import convert_click_error
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, is_out_of_memory
 from faceclust.store.settings import user_config_enabled
 from faceclust.version import __version__
 
@@ -89,6 +91,11 @@ def _print_unexpected_error(error: Exception) -> int:
         return 1
     if _is_interrupt(error):
         return _print_stopped()
+    if is_out_of_memory(error):
+        _print_lines_to_stderr(
+            "error: not enough memory for this command", "hint: close other programs, or raise the memory limit"
+        )
+        _exit_at_once(1)
     if isinstance(error, OSError) and error.filename is not None:
         _print_lines_to_stderr(f"error: {os.fsdecode(error.filename)} cannot be read: {error.strerror}")
         return 1
@@ -106,6 +113,14 @@ def _print_unexpected_error(error: Exception) -> int:
 def _discard_output() -> None:
     """Send the rest of standard output nowhere, or Python would try to write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _exit_at_once(code: int) -> NoReturn:
+    """End the process without cleaning up: without memory, some libraries crash while they do so."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

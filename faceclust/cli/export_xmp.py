@@ -13,6 +13,7 @@ from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.text import limit_lines
 from faceclust.errors import UsageError
+from faceclust.files.user_folders import expand_user
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def export_xmp(
     )
     if not dry_run:
         plan = opened.write_xmp(plan)
-    base = str(opened.root if where == _BESIDE_PHOTOS else Path(where).expanduser().absolute())
+    base = str(opened.root if where == _BESIDE_PHOTOS else expand_user(where).absolute())
     if as_json:
         print_json({"library": str(opened.root), "where": base, "dry_run": dry_run} | _sidecar_plan_record(plan))
     else:

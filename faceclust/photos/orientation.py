@@ -16,6 +16,7 @@ from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, is_raw_t
 from faceclust.photos.heif import read_heif_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.raw import read_raw_orientation
+from faceclust.photos.reading import open_photo
 
 _JXL_HEADER_BYTES = _TIFF_TAGS_BYTES = 1 << 22  # enough to reach the headers
 
@@ -35,9 +36,9 @@ class Orientation:
 def read_orientation(path: Path) -> Orientation | None:
     """Return the orientation found in the beginning of a photo's file, None if it cannot be read.
 
-    Raises OSError if the file cannot be opened.
+    Raises OSError if the file cannot be opened or is not a regular file.
     """
-    with path.open("rb") as file:
+    with open_photo(path) as file:
         head = file.read(HEAD_BYTES)
         file.seek(0)
         try:

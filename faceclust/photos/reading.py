@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, detect_format
@@ -67,6 +69,16 @@ def open_without_blocking(path: Path) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+@contextmanager
+def open_photo(path: Path) -> Iterator[BinaryIO]:
+    """Open a photo's file without waiting or following a symbolic link. Raises OSError, also if the
+    path is not a regular file."""
+    with open_without_blocking(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        yield file
 
 
 def stat_photo(root: Path, rel_path: str) -> PhotoRef:

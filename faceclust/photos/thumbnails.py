@@ -71,7 +71,7 @@ def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
 
 def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:
     """Scale a thumbnail down to side×side pixels, as an icon beside a name."""
-    with Image.open(io.BytesIO(thumbnail)) as image:
+    with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
         out = io.BytesIO()
         image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(out, "JPEG", quality=75)
     return out.getvalue()

@@ -142,6 +142,14 @@ def test_overlapping_extents_cannot_expand_a_small_file_without_bound(tmp_path: 
         assert all(len(packet) == extents * len(data) for packet in packets)
 
 
+def test_a_second_meta_box_is_ignored(tmp_path: Path) -> None:
+    """Each may list 640,000 extents of no bytes in 80 KB, and a file of 80 MB would have a thousand."""
+    path, data = tmp_path / "a.heic", b"x" * 100
+    meta = heif(item_infos(1), item_locations(1, 1, len(data), inside=True), box(b"idat", data))
+    path.write_bytes(meta + meta[meta.index(b"meta") - 4 :])
+    assert read_embedded_packets(path) == [data]
+
+
 def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None:
     def segment(content: bytes) -> bytes:
         return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
