@@ -6,12 +6,14 @@ import contextlib
 import errno
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
 from faceclust.cli.commands import COMMANDS
 from faceclust.cli.config_files import ConfiguredGroup
+from faceclust.cli.terminal.printing import print_lines
 from faceclust.cli.usage_errors import convert_click_error
 from faceclust.errors import FaceclustError, is_out_of_memory
 from faceclust.store.settings import user_config_enabled
@@ -98,7 +100,8 @@ def _print_unexpected_error(error: Exception) -> int:
         _print_lines_to_stderr(f"error: {os.fsdecode(error.filename)} cannot be read: {error.strerror}")
         return 1
     if os.environ.get("FACECLUST_DEBUG"):
-        raise error
+        print_lines("".join(traceback.format_exception(error)).split("\n"), err=True)
+        return 1
     _print_lines_to_stderr(
         f"error: {type(error).__name__}: {error}",
         "hint: this is a bug in faceclust: set FACECLUST_DEBUG=1 for a traceback, "
@@ -114,9 +117,8 @@ def _discard_output() -> None:
 
 def _exit_at_once(code: int) -> NoReturn:
     """End the process without cleaning up: without memory, some libraries crash while they do so."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
     os._exit(code)
 
 
@@ -130,6 +132,4 @@ def _is_interrupt(error: BaseException | None) -> bool:
 
 
 def _print_lines_to_stderr(*lines: str | None) -> None:
-    for line in lines:
-        if line:
-            click.echo(line, err=True)
+    print_lines(filter(None, lines), err=True)

@@ -18,6 +18,7 @@ from faceclust.importers.collect import collect_names
 from faceclust.importers.csv_table import guess_separator
 from faceclust.importers.small_files import UnreadableFileError, decode_text, read_small_file
 from faceclust.importers.sources import Sources
+from faceclust.text.csv_cells import unguard_cell
 from faceclust.types import Box, FaceOccurrence
 
 #: The truth that names persons by the folders of their photos, <person>/<photo>.
@@ -61,7 +62,9 @@ def read_persons_by_face_id(table: Path) -> dict[str, str] | None:
     try:
         rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=guess_separator(text))
         for line, row in enumerate(rows, start=2):
-            cells = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items() if name}
+            cells = {
+                (name or "").strip().lower(): unguard_cell((cell or "").strip()) for name, cell in row.items() if name
+            }
             if "face_id" not in cells or "left" in cells:
                 return None
             column = next((name for name in _PERSON_COLUMNS if name in cells), None)

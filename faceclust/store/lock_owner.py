@@ -42,6 +42,7 @@ from faceclust.files.own_files import (
     stat_own,
 )
 from faceclust.files.user_folders import state_folder
+from faceclust.text.visible import make_visible
 
 #: Seconds without a heartbeat after which an owner counts as gone. Network file systems may cache
 #: a file's age for up to a minute.
@@ -99,7 +100,7 @@ class LockOwner:
         except (ValueError, KeyError, TypeError, RecursionError):
             return cls(token="")
         for name in values.keys() - {"pid"}:
-            values[name] = _replace_unprintable(values[name])
+            values[name] = make_visible(values[name][:_MAX_FIELD_LENGTH])
         return cls(**values)
 
     @property
@@ -299,11 +300,6 @@ def _write_new_file(path: Path, content: bytes) -> None:
         os.write(descriptor, content)
     finally:
         os.close(descriptor)
-
-
-def _replace_unprintable(text: str) -> str:
-    """Replace characters that a terminal could interpret, such as escape sequences."""
-    return "".join(c if c.isprintable() else "?" for c in text[:_MAX_FIELD_LENGTH])
 
 
 def _user_name() -> str:
