@@ -28,7 +28,7 @@ class JpegCompression:
     def __call__(self, pixels: UInt8) -> UInt8:
         out = io.BytesIO()
         Image.fromarray(pixels).save(out, "JPEG", quality=self.quality)
-        with Image.open(out) as image:
+        with Image.open(out, formats=("JPEG",)) as image:
             return np.asarray(image.convert("RGB"))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.ground_truth import FOLDERS, read_persons_by_face_id
+from faceclust.evaluation.npz_files import read_npz
 from faceclust.evaluation.thresholds import LabelledFaces
 from faceclust.files.user_folders import expand_user
 from faceclust.store.schema import parse_cache_info
@@ -59,8 +58,9 @@ def read_embedding_file(file: Path, radius: float | None, pack_radius: float) ->
         raise UsageError(f"{file} must end in .npz or .parquet", hint=_HINT)
     try:
         columns = read(expand_user(file))
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
-        raise UsageError(f"{file} cannot be read: {error}", hint=_HINT) from error
+    except (OSError, ValueError, TypeError, LookupError, MemoryError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UsageError(f"{file} cannot be read: {reason or type(error).__name__}", hint=_HINT) from error
     embeddings, norm = _validate_embeddings(columns.embeddings, file)
     kept = norm if norm is not None and abs(norm - 1) > _COMMON_NORM_TOLERANCE else None
     radius = radius or columns.radius or kept or pack_radius
@@ -118,18 +118,17 @@ class _Columns:
 
 
 def _read_npz(file: Path) -> _Columns:
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-        if "embeddings" not in content:
-            raise ValueError(f"missing array: embeddings (found: {', '.join(content) or 'none'})")
-        embeddings = content["embeddings"]
-        labels = content.get("labels", None)
-        photos = content.get("photos", None)
-        ids = content.get("face_ids", None)
-    return _validate_columns(embeddings, labels, photos, ids)
+    arrays = read_npz(file, ("embeddings", "labels", "photos", "face_ids"))
+    if "embeddings" not in arrays:
+        raise ValueError("missing array: embeddings")
+    return _validate_columns(arrays["embeddings"], arrays.get("labels"), arrays.get("photos"), arrays.get("face_ids"))
 
 
 def _read_parquet(file: Path) -> _Columns:
-    schema = pq.read_schema(file)
+    footer = pq.read_metadata(file)
+    if footer.num_rows > file.stat().st_size:  # run lengths can declare millions of rows in a kilobyte
+        raise ValueError(f"it declares {footer.num_rows:,} rows, more than it has bytes")
+    schema = footer.schema.to_arrow_schema()
     if "embedding" not in schema.names:
         raise ValueError("missing column: embedding")
     names = {

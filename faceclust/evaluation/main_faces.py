@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 from faceclust.errors import CacheError
 from faceclust.evaluation.degradations import Degradation
 from faceclust.evaluation.main_face_finder import MainFace, MainFaceFinder, Picture, PictureTask
+from faceclust.evaluation.npz_files import read_npz
 from faceclust.files.atomic import make_private_folder, write_private_atomically
-from faceclust.files.own_files import open_own
 from faceclust.files.user_folders import cache_folder
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
@@ -211,9 +210,8 @@ def _cache_folder() -> Path:
 
 def _read_cached(path: Path) -> MainFaces | None:
     try:
-        with os.fdopen(open_own(path), "rb") as stream, np.load(stream, allow_pickle=False) as cached:
-            return MainFaces(**{field.name: cached[field.name] for field in fields(MainFaces)})
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return MainFaces(**read_npz(path, [field.name for field in fields(MainFaces)]))
+    except (OSError, ValueError, TypeError):
         return None
 
 

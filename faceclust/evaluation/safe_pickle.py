@@ -64,7 +64,7 @@ class _NumpyObject:
 
 
 def read_pickle(data: bytes) -> Any:
-    """Read a pickle of lists, tuples, bytes, bools, ints and None.
+    """Read a pickle of lists, tuples, bytes, texts, bools, ints and None.
 
     Arrays of booleans become lists of bools, arrays of bytes become bytes. Raises UnsafePickleError for
     anything else.
@@ -75,7 +75,9 @@ def read_pickle(data: bytes) -> Any:
         for instruction, argument, _ in pickletools.genops(io.BytesIO(data)):
             if instruction.name == "STOP":
                 (value,) = stack
-                return tuple(_unwrap_arrays(value, stack)) if isinstance(value, tuple) else _unwrap_array(value, stack)
+                value = tuple(_unwrap_arrays(value, stack)) if isinstance(value, tuple) else _unwrap_array(value, stack)
+                _require_plain_values(value)
+                return value
             _execute_opcode(instruction.name, argument, stack, memo)
     except UnsafePickleError:
         raise
@@ -207,6 +209,19 @@ def _unwrap_array(value: Any, stack: _Stack) -> Any:
     if isinstance(data, bytes):
         stack.reserve_bytes(len(data))
     return _decode_array(kind, data)
+
+
+def _require_plain_values(value: Any) -> None:
+    """Raise UnsafePickleError if a stand-in is left anywhere. A pickle can nest lists in themselves."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list | tuple):
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting.extend(value)
+        elif not isinstance(value, bytes | str | int | None):
+            raise UnsafePickleError("it holds a function or an unfinished array")
 
 
 def _numpy_factory(kind: str) -> Callable[..., Any]:

@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lxml import etree
-
 from faceclust.importers.small_files import UnreadableFileError, decode_text
 from faceclust.types import Box
+from faceclust.xmp.safe_xml import InvalidXmlError, parse_xml
 
 INI_NAMES = frozenset([".picasa.ini", "picasa.ini"])
 CONTACTS_NAME = "contacts.xml"
@@ -61,13 +60,10 @@ def read_ini(data: bytes) -> PicasaIni:
 
 def read_contacts(data: bytes) -> dict[str, str]:
     """Read the names in a `contacts.xml` by contact id. Raises UnreadableFileError."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableFileError(f"it is not XML: {error}") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableFileError("it declares a document type, which Picasa never does")
+        root = parse_xml(data)
+    except InvalidXmlError as error:
+        raise UnreadableFileError(str(error)) from error
     contacts = {}
     for contact in root.iter("contact"):
         contact_id, name = contact.get("id"), contact.get("name") or contact.get("display")

@@ -3,7 +3,6 @@ added by the user may come from anywhere."""
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from faceclust.packs.bundled import embedded_manifest
 from faceclust.packs.pack import COLOURS, LAYOUTS, Archive, ChannelLevels, DetectorSpec, EmbedderSpec, Pack, PackFile
 from faceclust.packs.toml_table import TomlTable, check_file_name, is_number
 from faceclust.packs.urls import is_https_url
+from faceclust.text.toml_text import parse_toml
 
 SCHEMA_VERSION = 1
 REINSTALL_HINT = "correct the file, or add the pack again: faceclust models add"
@@ -35,14 +35,14 @@ def read_manifest(path: Path, folder: Path | None = None) -> Pack:
         return parse_manifest(path.read_text(encoding="utf-8"), folder or path.parent)
     except OSError as error:
         raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise PackError(f"{path}: not a usable pack manifest: {error}", hint=REINSTALL_HINT) from error
 
 
 def parse_manifest(text: str, folder: Path) -> Pack:
-    """Parse a manifest's text into a pack with its files in `folder`. Raises ValueError, TypeError,
-    OverflowError or RecursionError."""
-    return _parse_pack(TomlTable(tomllib.loads(text), "the manifest"), folder)
+    """Parse a manifest's text into a pack with its files in `folder`. Raises ValueError, TypeError
+    or OverflowError."""
+    return _parse_pack(TomlTable(parse_toml(text), "the manifest"), folder)
 
 
 def _parse_pack(table: TomlTable, folder: Path) -> Pack:
@@ -128,7 +128,7 @@ def _parse_member(table: TomlTable) -> str:
 
 @cache
 def _read_embedded_files() -> list[dict[str, Any]]:
-    files: list[dict[str, Any]] = tomllib.loads(embedded_manifest().read_text(encoding="utf-8"))["file"]
+    files: list[dict[str, Any]] = parse_toml(embedded_manifest().read_text(encoding="utf-8"))["file"]
     return files
 
 

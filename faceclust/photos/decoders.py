@@ -20,7 +20,7 @@ from faceclust.photos.limits import MAX_PIXELS, check_picture_size, reject_decom
 from faceclust.photos.turbojpeg import decode_with_turbojpeg
 from faceclust.types import SkipReason, UInt8
 
-pi_heif.register_heif_opener(thumbnails=False)
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 # Pillow warns above this and refuses twice as much, even if a file declares its size late.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 # Image generators write megabytes of text into PNG files; it must not be an error.
@@ -129,6 +129,7 @@ def _request_reduced_size(image: Image.Image, min_long_side: int) -> None:
 
 def _exif_orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+        value = int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF; the picture may still be fine
         return 1
+    return value if 1 <= value <= 8 else 1

@@ -65,7 +65,7 @@ def _iter_child_boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, byte
 
 
 def _iter_property_indices(ipma: bytes, item: int) -> Iterator[int]:
-    """Yield the indices, from 1, of an item's properties."""
+    """Yield the indices, from 1, of an item's properties: at most 255, as an item has one entry."""
     id_size = 4 if ipma[0] else 2
     index_size, index_mask = (2, 0x7FFF) if ipma[3] & 1 else (1, 0x7F)
     at = 8
@@ -76,6 +76,8 @@ def _iter_property_indices(ipma: bytes, item: int) -> Iterator[int]:
             index, at = _read_integer(ipma, at, index_size), at + index_size
             if owner == item:
                 yield index & index_mask
+        if owner == item:
+            return
 
 
 def _read_integer(data: bytes, at: int, size: int) -> int:

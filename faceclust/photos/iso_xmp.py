@@ -30,8 +30,10 @@ def find_iso_packets(read: Reader, size: int, max_bytes: int) -> Iterator[bytes]
 
 
 def _find_packet_extents(read: Reader, size: int) -> Iterator[list[_Extent]]:
+    has_meta = False
     for kind, start, end in iter_boxes(read, 0, size, _MAX_BOXES):
-        if kind == b"meta" and end - start <= _MAX_META_BYTES:
+        if kind == b"meta" and not has_meta and end - start <= _MAX_META_BYTES:
+            has_meta = True  # a file has one at most; parsing each of many would take minutes
             yield from _find_heif_extents(read, read(start, end - start))
         elif kind == b"uuid" and read(start, 16) == _XMP_UUID:
             yield [(read, start + 16, max(end - start - 16, 0))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import struct
 from collections.abc import Callable
@@ -28,6 +29,8 @@ _SOF_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _SOS, _EOI = 0xDA, 0xD9
 _RLE_COMPRESSIONS = (1, 2)
 _MAX_BOXES = 64
+#: Items in a HEIF file, and bytes of the type and name of each. Sizes in the file may overlap.
+_MAX_ITEMS, _MAX_ITEM_TEXT = 10_000, 4096
 _ITEM_INFO_ENTRY = re.compile(rb"infe[\x02\x03]")
 
 
@@ -72,17 +75,16 @@ def _reject_broken_items(data: bytes) -> None:
     for kind, start, end in iter_boxes(bytes_reader(data), 0, len(data), _MAX_BOXES):
         if kind != b"meta":
             continue
-        for entry in _ITEM_INFO_ENTRY.finditer(data, start, end):
-            box = entry.start() - 4
+        for number, entry in enumerate(_ITEM_INFO_ENTRY.finditer(data, start, end)):
+            box, first = entry.start() - 4, entry.start() + (12 if entry[0][4] == 2 else 14)
             size = int.from_bytes(data[box : entry.start()], "big")
-            type_and_name = data[entry.start() + (12 if entry[0][4] == 2 else 14) : box + size]
-            if not _is_valid_item_type(type_and_name):
+            if number == _MAX_ITEMS or not _is_valid_item_type(data[first : min(box + size, first + _MAX_ITEM_TEXT)]):
                 raise UndecodableError(SkipReason.TRUNCATED, "a HEIF file with damaged items")
 
 
 def _is_valid_item_type(type_and_name: bytes) -> bool:
     try:
-        type_and_name.decode()
+        codecs.getincrementaldecoder("utf-8")().decode(type_and_name, final=len(type_and_name) < _MAX_ITEM_TEXT)
     except UnicodeDecodeError:
         return False
     return type_and_name[:4].isascii()

@@ -15,9 +15,27 @@ from faceclust.types import Metadata
 
 _FIRST_PHOTO_YEAR = 1826  # the first photograph; earlier dates are camera errors
 _MAX_CLOCK_AHEAD = timedelta(days=366)  # later dates are, too
+#: exifread reads a tag in about ten pieces, and cameras write a few hundred tags.
+MAX_READS = 100_000
 
 # The user need not know about unusual tags in old photos.
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
+
+
+class _LimitedFile(io.BytesIO):
+    """A file that raises EOFError after MAX_READS reads.
+
+    Thousands of entries of a directory may refer to the same subdirectory. Reading all of them from
+    60 KB would take a minute.
+    """
+
+    _reads_left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise EOFError("too many tags")
+        return super().read(size)
 
 
 def read_metadata(*sources: bytes | None) -> Metadata:
@@ -29,9 +47,8 @@ def read_metadata(*sources: bytes | None) -> Metadata:
         if not source:
             continue
         try:
-            tags = exifread.process_file(
-                io.BytesIO(source.removeprefix(b"Exif\x00\x00")), details=False, extract_thumbnail=False
-            )
+            file = _LimitedFile(source.removeprefix(b"Exif\x00\x00"))
+            tags = exifread.process_file(file, details=False, extract_thumbnail=False)
         except Exception:  # damaged bytes make exifread raise exceptions of any type
             tags = {}
         if tags:

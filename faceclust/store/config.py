@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from faceclust.errors import CacheError, UsageError
+from faceclust.errors import CacheError, ConfigReadError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.own_files import is_own_folder, own_exists, read_own
+from faceclust.text.toml_text import parse_toml
 
 CONFIG_FILE_NAME = "config.toml"
-MAX_CONFIG_BYTES = 1_000_000
+MAX_CONFIG_BYTES = 100_000  # tomlkit takes quadratic time: one second for this size
 _MAX_DEPTH = 10  # printing and editing deeper tables may exceed the recursion limit
 
 
@@ -24,32 +24,65 @@ def find_config_file(homes: Sequence[Path]) -> Path:
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
-    cannot be read."""
+    """Return the content of a configuration file, empty if it is missing. Raises UsageError if it is
+    invalid, ConfigReadError if it cannot be read."""
+    hint = "correct or move the file, or ignore it: --no-config"
     try:
-        content = tomllib.loads(read_own(file, MAX_CONFIG_BYTES).decode())
+        content = parse_toml(read_own(file, MAX_CONFIG_BYTES).decode())
         _require_usual(content)
         return content
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(
-            f"{file} cannot be read: {reason}", hint="correct or move the file, or ignore it: --no-config"
-        ) from error
+    except OSError as error:
+        raise ConfigReadError(f"{file} cannot be read: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise UsageError(f"{file} cannot be read: {error}", hint=hint) from error
 
 
 def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
     """Set values by their key path, such as ("cluster", "threshold"); None removes a key.
 
-    The rest of the file stays as it is. Raises UsageError if the file cannot be read, CacheError if
-    it cannot be written.
+    The rest of the file stays as it is. Raises UsageError if the file cannot be read or edited,
+    CacheError if it cannot be written.
     """
+    expected = _apply_changes(file, read_config(file), changes)
+    text = read_own(file, MAX_CONFIG_BYTES).decode() if own_exists(file) else ""
+    try:
+        changed = _edit_text(text, changes)
+        if parse_toml(changed) != expected:
+            raise ValueError("the edit would change other values")
+    except Exception as error:  # tomlkit refuses some valid files, with exceptions of several types
+        (path, value), *_ = changes.items()
+        raise UsageError(
+            f"{file} cannot be edited: {error}", hint=f"correct the file, or set {'.'.join(path)} to {value} there"
+        ) from error
+    make_private_folder(file.parent)
+    encoded = changed.replace("\n", "\r\n" if "\r\n" in text else "\n").encode()
+    write_private_atomically(file, lambda stream: stream.write(encoded))
+
+
+def _apply_changes(file: Path, content: dict[str, Any], changes: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """Apply changes to parsed values. Raises UsageError if a value is where a table belongs."""
+    for path, value in changes.items():
+        table = content
+        for depth, name in enumerate(path[:-1], 1):
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise UsageError(
+                    f"{file}: {'.'.join(path[:depth])} must be a table, not {table!r:.40}", hint="correct the file"
+                )
+        if value is None:
+            table.pop(path[-1], None)
+        else:
+            table[path[-1]] = value
+    return content
+
+
+def _edit_text(text: str, changes: Mapping[tuple[str, ...], Any]) -> str:
+    """Apply changes to the text of a file. Raises ValueError and other exceptions of tomlkit."""
     import tomlkit
     from tomlkit.items import InlineTable
 
-    read_config(file)  # raises if the file is not valid
-    text = read_own(file, MAX_CONFIG_BYTES).decode() if own_exists(file) else ""
     content = tomlkit.parse(text)
     for path, value in changes.items():
         table: Any = content
@@ -60,12 +93,10 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
             table.pop(path[-1], None)
         else:
             table[path[-1]] = value
-    make_private_folder(file.parent)
     changed = tomlkit.dumps(content).replace("\r\n", "\n")
     if None in changes.values():  # a removed table leaves an empty line behind
         changed = f"{changed.rstrip()}\n".lstrip("\n")
-    encoded = changed.replace("\n", "\r\n" if "\r\n" in text else "\n").encode()
-    write_private_atomically(file, lambda stream: stream.write(encoded))
+    return changed
 
 
 def require_writable_config(file: Path) -> None:

@@ -1,1 +1,1 @@
-"""Text for people, used by every layer: counts with their nouns."""
+"""Text for every layer: counts with their nouns, TOML."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from faceclust.xmp.encoding import PacketText, decode_packet
+from faceclust.xmp.safe_xml import InvalidXmlError, parse_xml
 
 #: Prefix → namespace, after the MWG guidelines 2.0, Microsoft's "People Tagging", the IPTC photo
 #: metadata standard 2023.2, Adobe's XMP specification and digiKam's schema. The last one is our own
@@ -27,6 +28,8 @@ NAMESPACES = {
 }
 #: Most packets have a few kilobytes, and few with a long edit history exceed one megabyte.
 MAX_PACKET_BYTES = 32_000_000
+#: Regions that are read from a packet; one with more is not edited, as comparing regions takes quadratic time.
+MAX_REGIONS = 1000
 
 
 class BadPacketError(ValueError):
@@ -42,8 +45,7 @@ def tag(prefixed: str) -> str:
 def parse_packet(data: bytes) -> etree._ElementTree:
     """Parse a packet; comments and white space are kept. Raises BadPacketError.
 
-    External entities are not loaded, and a document type declaration, which entity bombs need, is an
-    error.
+    `parse_xml` has the limits for hostile files.
     """
     if len(data) > MAX_PACKET_BYTES:
         raise BadPacketError(f"larger than {MAX_PACKET_BYTES:,} bytes")
@@ -55,16 +57,10 @@ def parse_packet(data: bytes) -> etree._ElementTree:
 
 def parse_packet_text(text: PacketText) -> etree._ElementTree:
     """Parse the decoded text of a packet, as `parse_packet` does."""
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, strip_cdata=False
-    )
     try:
-        root = etree.fromstring(text.utf8, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise BadPacketError(f"not XML: {error}") from error
-    tree = root.getroottree()
-    if tree.docinfo.internalDTD is not None:
-        raise BadPacketError("it declares a document type, which XMP never does")
+        root = parse_xml(text.utf8, "utf-8")
+    except InvalidXmlError as error:
+        raise BadPacketError(str(error)) from error
     if next(root.iter(tag("rdf:RDF")), None) is None:
         raise BadPacketError("not XMP: it has no rdf:RDF")
-    return tree
+    return root.getroottree()

@@ -12,13 +12,12 @@ from faceclust.xmp import areas
 from faceclust.xmp.areas import parse_microsoft_box, parse_mwg_box
 from faceclust.xmp.keywords import PATH_SEPARATORS
 from faceclust.xmp.ownership import SUGGESTED_PROPERTY, OwnRegion, read_own_keywords, read_own_regions
-from faceclust.xmp.packet import parse_packet, tag
+from faceclust.xmp.packet import MAX_REGIONS, parse_packet, tag
 from faceclust.xmp.rdf import ARRAYS, DESCRIPTION, ITEM
 from faceclust.xmp.values import XmpFaces, XmpRegion
 
 _RDF = tag("rdf:RDF")
 _IGNORED_NAMESPACES = (f"{{{etree.QName(_RDF).namespace}}}", "{http://www.w3.org/XML/1998/namespace}")
-_MAX_REGIONS = 2000
 _OWN_SCHEME_NAMES = {"mwg": "mwg-rs", "mp": "MP"}
 _PERSON_PROPERTY = "Iptc4xmpExt:PersonInImage"
 
@@ -36,8 +35,8 @@ def read_packet(data: bytes) -> XmpFaces:
     """
     root = parse_packet(data).getroot()
     properties = _PropertyReader(root.iter(DESCRIPTION), top_only=True)
-    regions = [*_read_mwg_regions(properties), *_read_microsoft_regions(properties)][:_MAX_REGIONS]
-    suggested = read_own_regions(root, SUGGESTED_PROPERTY)[:_MAX_REGIONS]
+    regions = [*_read_mwg_regions(properties), *_read_microsoft_regions(properties)][:MAX_REGIONS]
+    suggested = read_own_regions(root, SUGGESTED_PROPERTY)[:MAX_REGIONS]
     own = read_own_keywords(root)
     people = [name for name in properties.texts(_PERSON_PROPERTY) if (_PERSON_PROPERTY, name) not in own]
     keywords = {

@@ -14,7 +14,7 @@ from faceclust.xmp.arrays import property_texts
 from faceclust.xmp.edit_regions import change_regions, read_regions
 from faceclust.xmp.keywords import change_keywords, change_records
 from faceclust.xmp.ownership import KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY, read_own_regions
-from faceclust.xmp.packet import tag
+from faceclust.xmp.packet import MAX_REGIONS, BadPacketError, tag
 from faceclust.xmp.rdf import child_elements, descriptions, property_elements
 from faceclust.xmp.region_plan import NamedBox, find_own_region, plan_regions, separate_conflicts
 from faceclust.xmp.schemes import SCHEMES
@@ -45,6 +45,8 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
     named = [replace(face, name=clean_xml_text(face.name or "") or None) for face in faces]
     own_regions = read_own_regions(packet.root)
     existing = {scheme.name: read_regions(packet.root, scheme, size) for scheme in SCHEMES}
+    if max(len(own_regions), *(len(regions) for regions in existing.values())) > MAX_REGIONS:
+        raise BadPacketError(f"it has more than {MAX_REGIONS:,} regions")
     foreign = {
         name: [region for region in regions if find_own_region(region, name, own_regions) is None]
         for name, regions in existing.items()

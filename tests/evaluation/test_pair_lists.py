@@ -205,6 +205,19 @@ def test_hostile_files_are_refused_in_one_line(tmp_path: Path, monkeypatch: pyte
     assert [file.name for file in tmp_path.iterdir()] == ["hostile.bin"]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        instructions(b"]c_codecs\nencode\na"),
+        instructions(b"](c_codecs\nencode\nNta"),
+        instructions(b"]\x8c\x05numpy\x8c\x07ndarray\x93)R\x85\x85a"),
+    ],
+)
+def test_a_stand_in_never_leaves_the_reader(data: bytes) -> None:
+    with pytest.raises(UnsafePickleError, match="function or an unfinished array"):
+        read_pickle(data)
+
+
 def test_forbidden_global_is_named() -> None:
     for name, global_name in (
         ("a command", "posix.system" if os.name == "posix" else "nt.system"),

@@ -12,6 +12,7 @@ import pillow_heif
 import pytest
 import tifffile
 
+from faceclust.files.own_files import UnsafeFileError
 from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
@@ -142,6 +143,14 @@ def test_overlapping_extents_cannot_expand_a_small_file_without_bound(tmp_path: 
         assert all(len(packet) == extents * len(data) for packet in packets)
 
 
+def test_a_second_meta_box_is_ignored(tmp_path: Path) -> None:
+    """Each may list 640,000 extents of no bytes in 80 KB, and a file of 80 MB would have a thousand."""
+    path, data = tmp_path / "a.heic", b"x" * 100
+    meta = heif(item_infos(1), item_locations(1, 1, len(data), inside=True), box(b"idat", data))
+    path.write_bytes(meta + meta[meta.index(b"meta") - 4 :])
+    assert read_embedded_packets(path) == [data]
+
+
 def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None:
     def segment(content: bytes) -> bytes:
         return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
@@ -157,9 +166,10 @@ def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None
 
 def test_pipes_and_files_that_are_not_photos_have_no_packet(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert read_embedded_packets(tmp_path / "pipe.jpg") == []
+    with pytest.raises(UnsafeFileError):
+        read_embedded_packets(tmp_path / "pipe.jpg")
     (tmp_path / "a.jpg").write_bytes(b"no photo")
     assert read_embedded_packets(tmp_path / "a.jpg") == []
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
-    with pytest.raises(OSError):
+    with pytest.raises(UnsafeFileError):
         read_embedded_packets(tmp_path / "link.jpg")

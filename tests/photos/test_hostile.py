@@ -74,6 +74,16 @@ def test_a_heif_with_an_item_type_that_is_not_text_does_not_crash() -> None:
     assert decode_or_skip_reason(damaged) is SkipReason.TRUNCATED
 
 
+def test_a_heif_of_overlapping_items_is_refused_early() -> None:
+    """Each item claims the rest of the file as its name, so that reading all of them took hours."""
+    data = encode_image(draw_scene(), "HEIF")
+    start = data.index(b"meta") + 8
+    content = b"\x7f\xff\xff\xffinfe\2" * 1_000_000
+    grown = (int.from_bytes(data[start - 12 : start - 8], "big") + len(content)).to_bytes(4, "big")
+    hostile = data[: start - 12] + grown + data[start - 8 : start] + content + data[start:]
+    assert decode_or_skip_reason(hostile) is SkipReason.TRUNCATED
+
+
 # -- declared sizes without content ------------------------------------------
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -113,3 +115,18 @@ def test_hostile_bytes_never_raise(noise: bytes, position: int, patch: bytes) ->
     data = photo_with(full_exif())
     for hostile in (noise, b"II*\x00" + noise, data[:position] + patch + data[position + len(patch) :]):
         assert isinstance(read_metadata(hostile, hostile), Metadata)
+
+
+def test_directories_that_all_refer_to_one_take_little_time() -> None:
+    """The second directory refers to the third 2,000 times, and exifread would read four million tags."""
+
+    def directory(*entries: tuple[int, int, int, int]) -> bytes:
+        tags = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        return struct.pack("<H", len(entries)) + tags + bytes(4)
+
+    second = 8 + len(directory((0x8769, 4, 1, 0)))
+    third = second + len(directory(*[(0xA005, 4, 1, 0)] * 2000))
+    block = directory((0x8769, 4, 1, second)) + directory(*[(0xA005, 4, 1, third)] * 2000)
+    began = time.process_time()
+    read_metadata(b"II*\0\x08\0\0\0" + block + directory(*[(1, 3, 1, 0)] * 2000))
+    assert time.process_time() - began < 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.exif_orientation import apply_orientation
+from faceclust.photos.heif import read_heif_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.orientation import Orientation, read_orientation
 from faceclust.types import PhotoRef
@@ -67,11 +69,31 @@ def test_damaged_files_have_no_orientation(tmp_path: Path, data: bytes) -> None:
     assert read_orientation(tmp_path / "photo") is None
 
 
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_invalid_orientation_counts_as_none(tmp_path: Path, value: int) -> None:
+    (tmp_path / "photo").write_bytes(encode_image(draw_scene(), "JPEG", make_exif(value)))
+    assert read_orientation(tmp_path / "photo") == Orientation(1, (192, 128))
+
+
 def test_a_heif_truncated_anywhere_raises_nothing(tmp_path: Path) -> None:
     data = encode_image(draw_scene(), "HEIF", make_exif(6))
     for length in range(0, 700, 7):
         (tmp_path / "photo").write_bytes(data[:length])
         assert read_orientation(tmp_path / "photo") in (None, Orientation(6), Orientation(1))
+
+
+def test_an_item_of_a_heif_has_one_list_of_properties() -> None:
+    """Thousands of lists, each of 255 rotations, took minutes."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+    entry = b"\0\1" + bytes([255]) + b"\1" * 255
+    for count in (1, 2, 20_000):
+        ipma = box(b"ipma", bytes(4) + count.to_bytes(4, "big") + entry * count)
+        properties = box(b"iprp", box(b"ipco", box(b"irot", b"\1")) + ipma)
+        meta = box(b"meta", bytes(4) + box(b"pitm", bytes(4) + b"\0\1") + properties)
+        assert read_heif_orientation(io.BytesIO(meta)) == 6  # 255 quarter turns to the left
 
 
 def test_the_test_scene_is_upright() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.xmp.edit_regions import read_regions
-from faceclust.xmp.packet import BadPacketError, parse_packet, tag
+from faceclust.xmp.packet import MAX_REGIONS, NAMESPACES, BadPacketError, parse_packet, tag
 from faceclust.xmp.rdf import array_items, descriptions, find_array, property_elements, text_of
 from faceclust.xmp.read import read_packet
 from faceclust.xmp.region_plan import NamedBox
@@ -26,6 +26,7 @@ SIZE = (4000, 3000)
 ANNA = NamedBox((0.1, 0.2, 0.3, 0.5), "Anna")
 BEN = NamedBox((0.6, 0.2, 0.8, 0.5), "Ben")
 NOBODY = NamedBox((0.4, 0.6, 0.5, 0.7))
+OWN_NAMESPACE = f" xmlns:faceclust='{NAMESPACES['faceclust']}'"
 LISTS = ("digiKam:TagsList", "lr:hierarchicalSubject", "dc:subject", "Iptc4xmpExt:PersonInImage")
 
 
@@ -317,6 +318,17 @@ def test_packets_that_cannot_be_changed_are_refused(data: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [(MAX_REGIONS + 1, 1), (1, MAX_REGIONS + 1)])
+def test_packets_with_too_many_regions_are_refused(count: tuple[int, int]) -> None:
+    """Each region is compared with each record of our own: 20,000 of both would take a minute."""
+    records = [f"mwg-rs 0.5 0.5 0.1 0.1{number:04}" for number in range(count[0])]
+    regions = build_mwg_regions(*[build_region("Anna", 0.5, 0.5, 0.1, 0.1)] * count[1])
+    packet = build_sidecar(build_array("faceclust:WroteRegions", *records), regions, attributes=OWN_NAMESPACE).encode()
+    with pytest.raises(BadPacketError, match=f"more than {MAX_REGIONS:,} regions"):
+        merge_faces(packet, [ANNA], SIZE)
+    assert len(read_packet(packet).regions) == min(count[1], MAX_REGIONS)
+
+
 def test_damaged_packets_are_refused_or_merged_idempotently() -> None:
     rng = random.Random(3)
     seeds = [encode(text) for text in OLD.values() for encode in ENCODINGS.values()]

@@ -47,7 +47,7 @@ def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console)
 def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
     from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage  # see _detect_graphics
 
-    images = [Image.open(io.BytesIO(jpeg)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
+    images = [Image.open(io.BytesIO(jpeg), formats=("JPEG",)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
     if _graphics_family(console) == "blocks":
         images = [image and _crop_to_face(image) for image in images]
     side = next((image.width for image in images if image), columns)
