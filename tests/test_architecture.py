@@ -127,7 +127,7 @@ TERMINAL = {
     "print": set(),
     "input": set(),
     "sys.stdout": {"__init__", "histogram", "printing"},  # flushed at the end; its encoding is asked for
-    "sys.stderr": {"progress"},
+    "sys.stderr": {"__init__", "progress"},
     "warnings.warn": set(),
 }
 

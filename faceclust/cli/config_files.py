@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from faceclust.cli.lazy_group import LazyGroup
 from faceclust.cli.usage_errors import COMMAND_PATH_KEY, describe_bad_value
-from faceclust.errors import FaceclustError, UsageError
+from faceclust.errors import UsageError
 from faceclust.files.user_folders import expand_user
 from faceclust.store.calibrations import CONFIG_TABLE
 from faceclust.store.config import find_config_file, read_config
@@ -299,5 +299,5 @@ def library_from_arguments(command: click.Command, args: list[str], parent: clic
     folders = given.get("folders")  # click marks an absent argument with a value of its own
     try:
         return find_library_for_scan(folders, named) if folders and isinstance(folders, tuple) else find_library(named)
-    except FaceclustError:
+    except UsageError:
         return None

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from faceclust.errors import CacheError
+from faceclust.errors import NewerCacheError
 from faceclust.files.names import pack_of_cache_file
 from faceclust.files.own_files import path_below
 from faceclust.library.photo_faces import FaceReader, UnreadablePhotoError
@@ -44,7 +44,7 @@ def plan_switch(home: LibraryHome, pack: Pack) -> SwitchPlan:
     require_files(pack)
     known: dict[str | None, set[str]] = defaultdict(set)
     for path, folder in home.cache_files():
-        with contextlib.suppress(UnusableCacheError, CacheError):  # the next scan reports it
+        with contextlib.suppress(UnusableCacheError, NewerCacheError):  # the next scan reports it
             known[pack_of_cache_file(path.name)] |= {f"{folder}/{name}".lstrip("/") for name in read_photo_names(path)}
     everything = set[str]().union(*known.values())
     others = sorted(name for name in known if name not in (None, pack.name))
