@@ -230,8 +230,8 @@ def _erase_forgotten_faces(library: Catalogue, traces: LibraryTraces) -> list[st
         with collect_failures(failures):
             erase_forgotten(forgotten, FolderCache(library.home.cache_paths(folder, info.pack), info), folder)
     for path, folder in traces.caches:
-        found = find_forgotten(forgotten, path, folder)
         with collect_failures(failures):
+            found = find_forgotten(forgotten, path, folder)
             if found is None:
                 remove_file(path)
             elif found:

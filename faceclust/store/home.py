@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.errors import CacheError
+from faceclust.files.atomic import make_private_folder, remove_file, write_private_atomically
 from faceclust.files.names import (
     DEFAULT_PACK,
     EXCLUDED_FOLDER_MARKERS,
@@ -84,6 +85,11 @@ class LibraryHome:
     def scan_snapshot_of(self, pack: str) -> Path:
         """Return the path of the snapshot of the last scan with this pack."""
         return self.scan_snapshot if pack == DEFAULT_PACK else self.scan_snapshot.with_name(f"seen.{pack}.json")
+
+    def discard_scan_snapshot(self, pack: str) -> None:
+        """Have the next scan with this pack read every cache. Does nothing in a read-only home."""
+        with contextlib.suppress(CacheError):
+            remove_file(self.scan_snapshot_of(pack))
 
     @property
     def homes(self) -> tuple[Path, ...]:
