@@ -14,6 +14,7 @@ import faceclust
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.user_folders import expand_user
 from faceclust.text.json_text import to_json
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def require_parent_folder(file: Path) -> Path:
     Call it before the work whose result goes into the file. Raises UsageError if its folder does
     not exist.
     """
-    file = file.expanduser()
+    file = expand_user(file)
     if not file.absolute().parent.is_dir():
         raise UsageError(
             f"cannot write {file}: there is no folder {file.parent}", hint="create the folder, or choose another file"

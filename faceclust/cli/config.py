@@ -22,7 +22,7 @@ from faceclust.cli.config_files import (
 from faceclust.cli.terminal.printing import print_lines
 from faceclust.store.calibrations import CONFIG_TABLE
 from faceclust.store.config import read_config
-from faceclust.store.settings import ConfiguredValue, pack_in_use, user_config_file
+from faceclust.store.settings import SAFE_LIBRARIES_KEY, ConfiguredValue, pack_in_use, safe_libraries, user_config_file
 from faceclust.text.visible import escape_invisible
 
 _USER, _LIBRARY = "yours", "library"
@@ -72,6 +72,7 @@ def _config_record(
     return {
         "files": {owner: str(file) if file else None for owner, file in files.items()},
         "library": str(default_library) if default_library else None,
+        "safe_libraries": safe_libraries(),
         "settings": [
             {"command": path, "option": key, "value": setting.value, "file": str(setting.file)}
             for (path, key), setting in settings.items()
@@ -96,6 +97,10 @@ def _top_level_lines(
         yield f"library = {_format_toml_value(str(default_library))}  # {_USER}"
     elif everything:
         yield '#library = "~/Pictures"'
+    if trusted := safe_libraries():
+        yield f"{SAFE_LIBRARIES_KEY} = {_format_toml_value(trusted)}  # {_USER}"
+    elif everything:
+        yield f'#{SAFE_LIBRARIES_KEY} = ["/srv/photos"]'
     if pack.file:
         yield f"pack = {_format_toml_value(pack.value)}  # {_LIBRARY if pack.file == library_file else _USER}"
     elif everything:

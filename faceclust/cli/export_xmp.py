@@ -10,9 +10,11 @@ import click
 
 from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
+from faceclust.cli.terminal.output_file import refuse_link_in_library
 from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.text import limit_lines
 from faceclust.errors import UsageError
+from faceclust.files.user_folders import expand_user
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ def export_xmp(
             "--format xmp needs --where",
             hint="--where sidecar writes beside your photos, --where FOLDER into the same tree below that folder",
         )
+    if where != _BESIDE_PHOTOS:
+        refuse_link_in_library(Path(where))
     opened = open_library(library)
     plan = opened.plan_xmp(
         None if where == _BESIDE_PHOTOS else Path(where),
@@ -82,7 +86,7 @@ def export_xmp(
     )
     if not dry_run:
         plan = opened.write_xmp(plan)
-    base = str(opened.root if where == _BESIDE_PHOTOS else Path(where).expanduser().absolute())
+    base = str(opened.root if where == _BESIDE_PHOTOS else expand_user(where).absolute())
     if as_json:
         print_json({"library": str(opened.root), "where": base, "dry_run": dry_run} | _sidecar_plan_record(plan))
     else:

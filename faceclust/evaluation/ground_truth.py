@@ -12,6 +12,7 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.evaluation.thresholds import LabelledFaces
+from faceclust.files.user_folders import expand_user
 from faceclust.importers.box_matching import compute_fit, match_boxes
 from faceclust.importers.collect import collect_names
 from faceclust.importers.csv_table import guess_separator
@@ -79,7 +80,7 @@ def read_persons_by_face_id(table: Path) -> dict[str, str] | None:
 
 def _read_table_file(table: Path) -> bytes:
     try:
-        return read_small_file(table.expanduser())
+        return read_small_file(expand_user(table).resolve())
     except UnreadableFileError as error:
         raise UsageError(f"{table} cannot be read: {error}", hint=_HINT) from error
 
@@ -115,7 +116,7 @@ def _distance_from_centre(face: FaceOccurrence) -> tuple[float, str]:
 def _names_from_boxes(library: Catalogue, table: Path) -> tuple[dict[str, str], int, int]:
     """Face id → name, the number of boxes without a face, and of rows whose photo is unknown."""
     _read_table_file(table)
-    path = table.expanduser().resolve()
+    path = expand_user(table).resolve()
     collected = collect_names(library.root, library.photos, Sources(tables=[path]), library.progress)
     if not collected.photo_names and not collected.unknown_photos:
         raise UsageError(f"{table} holds no names", hint=_HINT)

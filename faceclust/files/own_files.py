@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import CacheError
-from faceclust.files.safe_paths import is_junction
+from faceclust.files.safe_paths import is_junction, is_path_below
 
 #: The mode of folders that only their owner may enter, and of files that only their owner may read.
 PRIVATE_FOLDER_MODE, PRIVATE_FILE_MODE = 0o700, 0o600
@@ -38,6 +38,13 @@ Location = tuple[int | None, str]
 class UnsafeFileError(OSError):
     """A file is not what faceclust keeps there: a symlink on its path, a pipe, a device, a folder,
     several hard links, or too large."""
+
+
+def path_below(folder: Path, path: str) -> Path:
+    """Join a path from an untrusted file to a folder. Raises UnsafeFileError if it leads out of the folder."""
+    if not is_path_below(path):
+        raise _unsafe(folder / path, f"it leads out of {folder}")
+    return folder / path
 
 
 def open_own(path: Path, flags: int = os.O_RDONLY, *, single_link: bool = False) -> int:

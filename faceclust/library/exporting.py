@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.files.user_folders import expand_user
 from faceclust.outputs import albums
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
@@ -63,7 +64,7 @@ def plan_albums(
         library.photos,
         library.root,
         [library.root / folder for folder in library.home.cached_folders()],
-        Path(out).expanduser().absolute(),
+        expand_user(out).absolute(),
         layout=layout,
         kind=kind,
         absolute=absolute,
@@ -112,14 +113,11 @@ def plan_xmp(
         return (found.orientation, found.size) if found else None
 
     def packet_and_keywords(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-        try:
-            packets = read_embedded_packets(path)
-        except OSError:  # missing files were sorted out before
-            packets = []
+        packets = read_embedded_packets(path)
         return packets[0] if packets else None, read_iptc_keywords(path)
 
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
-    target = Path(out).expanduser().absolute() if out is not None else None
+    target = expand_user(out).absolute() if out is not None else None
     library.progress.start("reading photos and sidecars", len(faces), "photos")
     try:
         return plan_sidecars(
@@ -165,6 +163,6 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 # -- tables -------------------------------------------------------------------
 
 
-def export(library: Catalogue) -> list[dict[str, Any]]:
-    """Return one record per face on a photo, as `faceclust export` writes them."""
-    return build_rows(library.occurrences, library.persons, library.group_of, library.photos)
+def export(library: Catalogue) -> Iterator[dict[str, Any]]:
+    """Yield one record per face on a photo, as `faceclust export` writes them."""
+    return build_rows(library.occurrences, library.persons, library.group_of, library.table.photos())

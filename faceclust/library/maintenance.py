@@ -14,6 +14,7 @@ from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.errors import CacheError, NewerCacheError, UsageError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.output_files import is_unfinished_output
 from faceclust.files.own_files import list_own, remove_own_folder, stat_own, translate_os_errors, walk_own
 from faceclust.library.failures import collect_failures
 from faceclust.people.journal import Journal
@@ -177,7 +178,11 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
     for path, _ in _writable_files(home, ((path, "") for path in find_traces(home).leftovers)):
         # Nested libraries prune their own homes. Torn journal lines stay: they hold the user's answers.
         is_own = any(path.is_relative_to(place) for place in places)
-        if is_unfinished_cache(path.name) or (is_own and path.suffix == TEMPORARY_SUFFIX):
+        if (
+            is_unfinished_cache(path.name)
+            or is_unfinished_output(path.name)
+            or (is_own and path.suffix == TEMPORARY_SUFFIX)
+        ):
             yield _plan_deletion(path, _KIND_UNFINISHED)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)

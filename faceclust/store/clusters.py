@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
@@ -11,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from faceclust.errors import CacheError
-from faceclust.files.atomic import remove_file, write_private_atomically
+from faceclust.files.atomic import remove_file, temporary_beside, write_private_atomically
+from faceclust.files.own_files import rename_own
 from faceclust.store.hex_digits import are_hex
 from faceclust.store.parquet_file import ParquetFile
 from faceclust.store.schema import encode_parquet
@@ -63,9 +65,20 @@ class SavedClusterings:
     def save(self, clustering: Clustering, current: Clustering | None) -> None:
         """Write a clustering; `current` becomes the previous one unless its groups are the same.
         Raises CacheError if a file cannot be written."""
-        if current is not None and not _has_same_groups(current, clustering):
-            write_clusters(self._previous_path, current)
-        write_clusters(self._path, clustering)
+        if current is None or _has_same_groups(current, clustering):
+            write_clusters(self._path, clustering)
+            return
+        # If a write fails, both files must stay as they are, or the previous clustering would be lost.
+        new_previous = temporary_beside(self._previous_path)
+        try:
+            write_clusters(new_previous, current)
+            write_clusters(self._path, clustering)
+            rename_own(new_previous, self._previous_path)
+        except OSError as error:
+            raise CacheError(f"{self._previous_path} cannot be written: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(CacheError):
+                remove_file(new_previous)
 
 
 def _has_same_groups(a: Clustering, b: Clustering) -> bool:

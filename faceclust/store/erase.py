@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, SYSTEM_FOLDERS, is_cache_file_name
+from faceclust.files.output_files import is_abandoned_output
 from faceclust.files.own_files import is_own_folder, translate_os_errors, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.store.clusters import erase_from_clusters
@@ -69,7 +70,7 @@ def _search_photo_folders(home: LibraryHome) -> tuple[dict[Path, str], dict[Path
         if HOME_FOLDER in folders:
             folders.remove(HOME_FOLDER)
         caches |= {path / name: folder for name in files if is_cache_file_name(name)}
-        leftovers += [path / name for name in files if is_unfinished_cache(name)]
+        leftovers += [path / name for name in files if is_unfinished_cache(name) or is_abandoned_output(path / name)]
     return homes, caches, leftovers
 
 

@@ -127,7 +127,11 @@ def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Libr
     set_aside = library.home.home / "set-aside/2019/faceclust.parquet"
     set_aside.parent.mkdir(parents=True)
     set_aside.write_bytes(b"x" * 100)
-    for name in ("2019/.faceclust.parquet.0badcafe.tmp", ".faceclust/clusters.parquet.0badcafe.tmp"):
+    for name in (
+        "2019/.faceclust.parquet.0badcafe.tmp",
+        "2019/.faceclust-0123456789abcdef.tmp",
+        ".faceclust/clusters.parquet.0badcafe.tmp",
+    ):
         (library.root / name).write_bytes(b"half")
     torn = library.journal.torn_lines_path
     torn.write_bytes(b"half a line")
@@ -148,7 +152,7 @@ def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Libr
     assert {path.parent.name: names for path, names in pruned.stale_photos.items()} == {"2019": ["collins-0.jpg"]}
     assert len(pruned.stale_photos) == 2  # one per pack
     assert Counter(deletion.kind for deletion in pruned.files) == {
-        "folder caches": 2, "caches set aside": 1, "unfinished files": 2, "face pictures": len(deleted_faces),
+        "folder caches": 2, "caches set aside": 1, "unfinished files": 3, "face pictures": len(deleted_faces),
     }  # fmt: skip
     freed = sum(map(len, before.values())) - sum(map(len, read_files(library).values()))
     assert pruned.size == freed
