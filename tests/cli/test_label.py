@@ -55,6 +55,16 @@ def test_an_interview_from_start_to_finish(library: Library) -> None:
 
 
 @pytest.mark.slow
+def test_a_terminal_of_unknown_size_shows_no_pictures(library: Library) -> None:
+    terminal = LabelTerminal(library.root)
+    terminal.child.setwinsize(0, 0)
+    terminal.wait_for_text("faces on")
+    terminal.type("q\r")
+    assert terminal.wait_for_exit() == 0
+    assert "▀" not in terminal.text and "▄" not in terminal.text
+
+
+@pytest.mark.slow
 def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path: Path) -> None:
     import os
 

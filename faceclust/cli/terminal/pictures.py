@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import sys
 from collections.abc import Callable, Sequence
 
 from PIL import Image
@@ -67,7 +69,17 @@ def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, cons
     for _ in pictures:
         captions.add_column(width=columns, overflow="fold")
     captions.add_row(*(f"{text} (no picture)".strip() if jpeg is None else text for jpeg, text in pictures))
+    if not _knows_its_size(console):
+        return captions
     return Group(renderers[_detect_graphics(console)](strip, width=width, height="auto"), captions)
+
+
+def _knows_its_size(console: Console) -> bool:
+    """Does the terminal know its columns and lines? textual_image divides by them."""
+    try:
+        return not console.is_terminal or all(os.get_terminal_size(sys.stdout.fileno()))
+    except (OSError, ValueError, AttributeError):  # closed, or not a terminal of the system
+        return True
 
 
 def _crop_to_face(image: Image.Image) -> Image.Image:
