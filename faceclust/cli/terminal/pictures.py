@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import sys
 from collections.abc import Callable, Sequence
 
 from PIL import Image
@@ -77,7 +76,7 @@ def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, cons
 def _knows_its_size(console: Console) -> bool:
     """Does the terminal know its columns and lines? textual_image divides by them."""
     try:
-        return not console.is_terminal or all(os.get_terminal_size(sys.stdout.fileno()))
+        return not console.is_terminal or all(os.get_terminal_size(console.file.fileno()))
     except (OSError, ValueError, AttributeError):  # closed, or not a terminal of the system
         return True
 
