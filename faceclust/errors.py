@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+
+#: Parts of the messages with which libraries report that memory ran out, which have no error class for it.
+_MEMORY_MESSAGES = (
+    *("Failed to allocate", "bad_alloc", "bad allocation", "annot allocate memory", "failed to map segment"),
+    "can't start new thread",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Did this error, or one that it was raised from, happen because memory ran out?"""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno == errno.ENOMEM):
+            return True
+        if not isinstance(seen, FaceclustError) and any(words in str(seen) for words in _MEMORY_MESSAGES):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
 
 class FaceclustError(Exception):
     """A failure of the whole run. `hint` tells the user what to do about it."""

@@ -117,6 +117,35 @@ def test_only_one_module_can_use_the_network() -> None:
     assert not any(name == "urllib" for path in MODULES for name, _ in list_imports(path))
 
 
+#: What writes to the terminal or reads from it, and the modules that may use it. Text from outside is made visible in
+#: `printing`. The label screen, the progress bar and tables draw with rich; the manual is our own text.
+TERMINAL = {
+    **{f"click.{name}": {"printing"} for name in ("echo", "secho", "style", "prompt", "confirm", "pause", "edit")},
+    "click.echo_via_pager": {"help"},
+    "Console": {"help", "label_screen", "progress_bar", "table"},
+    "PromptSession": {"label_screen"},
+    "print": set(),
+    "input": set(),
+    "sys.stdout": {"__init__", "histogram", "printing"},  # flushed at the end; its encoding is asked for
+    "sys.stderr": {"progress"},
+    "warnings.warn": set(),
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_text_reaches_the_terminal_through_one_module(path: Path) -> None:
+    used = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            used.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.ImportFrom):
+            used |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            used.add(node.func.id)
+    forbidden = {name for name in used & TERMINAL.keys() if path.stem not in TERMINAL[name]}
+    assert not forbidden, f"{forbidden}: use faceclust.cli.terminal.printing"
+
+
 def test_only_models_pull_can_download() -> None:
     users_of: dict[str, set[str]] = {"download": set(), "pull": set()}
     for path in MODULES:

@@ -321,7 +321,7 @@ def test_the_configuration_example_is_valid(tmp_path: Path, monkeypatch: pytest.
     from faceclust.cli.config_files import library_from_user_file, read_settings, user_config_file
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (text,) = find_blocks("toml", chapter_text("scripting"))
+    text = "\n".join(reversed(find_blocks("toml", chapter_text("scripting"))))  # top-level keys first
     user_config_file().parent.mkdir(parents=True)
     user_config_file().write_text(text, encoding="utf-8")
     settings = {key: setting.value for key, setting in read_settings(cli, None).items() if key[1] != "json"}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
 from faceclust.cli.commands import COMMANDS
 from faceclust.cli.config_files import ConfiguredGroup
+from faceclust.cli.terminal.printing import print_lines
 from faceclust.cli.usage_errors import convert_click_error
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, is_out_of_memory
 from faceclust.store.settings import user_config_enabled
 from faceclust.version import __version__
 
@@ -87,11 +91,17 @@ def _print_unexpected_error(error: Exception) -> int:
         return 1
     if _is_interrupt(error):
         return _print_stopped()
+    if is_out_of_memory(error):
+        _print_lines_to_stderr(
+            "error: not enough memory for this command", "hint: close other programs, or raise the memory limit"
+        )
+        _exit_at_once(1)
     if isinstance(error, OSError) and error.filename is not None:
         _print_lines_to_stderr(f"error: {os.fsdecode(error.filename)} cannot be read: {error.strerror}")
         return 1
     if os.environ.get("FACECLUST_DEBUG"):
-        raise error
+        print_lines("".join(traceback.format_exception(error)).split("\n"), err=True)
+        return 1
     _print_lines_to_stderr(
         f"error: {type(error).__name__}: {error}",
         "hint: this is a bug in faceclust: set FACECLUST_DEBUG=1 for a traceback, "
@@ -105,6 +115,14 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _exit_at_once(code: int) -> NoReturn:
+    """End the process without cleaning up: without memory, some libraries crash while they do so."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
 def _is_interrupt(error: BaseException | None) -> bool:
     """Whether Ctrl-C caused the error. Some libraries turn it into an error of their own."""
     while error is not None:
@@ -115,6 +133,4 @@ def _is_interrupt(error: BaseException | None) -> bool:
 
 
 def _print_lines_to_stderr(*lines: str | None) -> None:
-    for line in lines:
-        if line:
-            click.echo(line, err=True)
+    print_lines(filter(None, lines), err=True)

@@ -9,7 +9,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.lazy_group import CommandGroup
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import confirm, print_line
 from faceclust.errors import UsageError
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clear, prune_caches
 from faceclust.text.plural import format_count
@@ -99,52 +99,52 @@ def clear_command(ctx: click.Context, pack: str | None, yes: bool, library: Path
     if not as_json:
         _print_deletions("to be deleted", deletions)
         if opened.home.journal.exists():
-            click.echo(f"kept: your answers in {printable(str(opened.home.journal))}, and your photos")
+            print_line(f"kept: your answers in {opened.home.journal}, and your photos")
     if not yes and deletions and not _confirm_deletion():
-        click.echo("nothing was deleted")
+        print_line("nothing was deleted")
         ctx.exit(1)
     clear_caches(opened, deletions)
     if as_json:
         print_json({"library": str(opened.root), "files": _deletion_records(deletions)})
     else:
-        click.echo("cleared; next: faceclust scan" if deletions else "there is nothing to clear")
+        print_line("cleared; next: faceclust scan" if deletions else "there is nothing to clear")
 
 
 def _confirm_deletion() -> bool:
     try:
-        return click.confirm("Delete these files?")
+        return confirm("Delete these files?")
     except click.Abort:  # the input has ended, as in a script without --yes
-        click.echo()
+        print_line()
         return False
 
 
 def _print_check_result(result: dict[str, Any]) -> None:
     for problem in result["problems"]:
-        click.echo(f"{printable(problem['where'])}: {printable(problem['what'])}; {problem['todo']}")
-    click.echo(
+        print_line(f"{problem['where']}: {problem['what']}; {problem['todo']}")
+    print_line(
         f"{format_count(result['caches'], 'cache')}: {format_count(result['photos'], 'photo')}, "
         f"{format_count(result['faces'], 'face')}"
     )
     if result["hashed"]:
-        click.echo(f"{format_count(result['hashed'], 'photo')} read again and compared")
+        print_line(f"{format_count(result['hashed'], 'photo')} read again and compared")
     if result["missing"] or result["changed"]:
         missing = format_count(result["missing"], "photo")
-        click.echo(f"since the last scan: {missing} deleted, {result['changed']:,} changed")
-    click.echo(format_count(len(result["problems"]), "problem") if result["problems"] else "no problems found")
+        print_line(f"since the last scan: {missing} deleted, {result['changed']:,} changed")
+    print_line(format_count(len(result["problems"]), "problem") if result["problems"] else "no problems found")
 
 
 def _print_prune_result(plan: PrunePlan, dry_run: bool) -> None:
     verb = "would remove" if dry_run else "removed"
     photos = sum(map(len, plan.stale_photos.values()))
     if photos:
-        click.echo(f"{verb}: cached data of {format_count(photos, 'photo')}")
+        print_line(f"{verb}: cached data of {format_count(photos, 'photo')}")
     _print_deletions(verb, plan.files)
     for failure in plan.failures:
-        click.echo(f"not removed: {printable(failure)}", err=True)
+        print_line(f"not removed: {failure}", err=True)
     freed = f"{'would free' if dry_run else 'freed'} {plan.size:,} bytes"
-    click.echo(freed if photos or plan.files else "nothing to prune")
+    print_line(freed if photos or plan.files else "nothing to prune")
     if dry_run:
-        click.echo("nothing was written: --dry-run")
+        print_line("nothing was written: --dry-run")
 
 
 def _print_deletions(verb: str, files: list[Deletion]) -> None:
@@ -152,7 +152,7 @@ def _print_deletions(verb: str, files: list[Deletion]) -> None:
     for deletion in files:
         sizes_by_kind.setdefault(deletion.kind, []).append(deletion.size)
     for kind, sizes in sizes_by_kind.items():
-        click.echo(f"{verb}: {format_count(len(sizes), kind.removesuffix('s'), kind)}, {sum(sizes):,} bytes")
+        print_line(f"{verb}: {format_count(len(sizes), kind.removesuffix('s'), kind)}, {sum(sizes):,} bytes")
 
 
 def _prune_record(plan: PrunePlan) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.config_files import read_settings
 from faceclust.cli.output.histogram import histogram_lines
+from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.store.calibrations import MAX_THRESHOLD
 from faceclust.text.plural import format_count
 
@@ -62,45 +63,46 @@ def _reset_calibration(library: Library, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"library": str(library.root), "removed": exists, "written": exists and not dry_run})
     elif not exists:
-        click.echo("there is no calibrated threshold")
+        print_line("there is no calibrated threshold")
     else:
-        click.echo("would remove the calibrated threshold" if dry_run else "removed the calibrated threshold")
+        print_line("would remove the calibrated threshold" if dry_run else "removed the calibrated threshold")
         _print_next_step(library, dry_run)
 
 
 def _print_library_calibration(library: Library, calibration: LibraryCalibration, dry_run: bool) -> None:
     found = calibration.calibrated
-    click.echo(f"{format_count(calibration.faces, 'confirmed face')} of {calibration.people} people")
-    for line in histogram_lines(calibration.distances, found.threshold):
-        click.echo(line)
+    print_line(f"{format_count(calibration.faces, 'confirmed face')} of {calibration.people} people")
+    print_lines(histogram_lines(calibration.distances, found.threshold))
     if not found.kept:
-        click.echo(f"\nno threshold keeps wrong joins below {calibration.far:g}; nothing was written")
-        click.echo("one person may have two names, or a name may be wrong; see: faceclust evaluate library")
+        print_line()
+        print_line(f"no threshold keeps wrong joins below {calibration.far:g}; nothing was written")
+        print_line("one person may have two names, or a name may be wrong; see: faceclust evaluate library")
         return
-    click.echo(f"\nthreshold {found.threshold:g}")
-    click.echo(f"  below {found.lowest:g}: fewer faces of one person are joined")
+    print_line()
+    print_line(f"threshold {found.threshold:g}")
+    print_line(f"  below {found.lowest:g}: fewer faces of one person are joined")
     if found.highest >= MAX_THRESHOLD:
-        click.echo(f"  up to {MAX_THRESHOLD:g}, the highest tried: not too many wrong joins")
+        print_line(f"  up to {MAX_THRESHOLD:g}, the highest tried: not too many wrong joins")
     else:
-        click.echo(f"  above {found.highest:g}: more wrong joins than allowed")
-    click.echo(f"wrong joins, of the pairs of two people: {found.wrong:.5f}, at most {found.bound:.5f} (95 %)")
-    click.echo(f"  people left out of the choice: {found.held_out:.5f} (allowed: {calibration.far:g})")
-    click.echo(f"joined, of the pairs of one person: {found.recall:.1%}")
-    click.echo(f"  people left out of the choice: {found.held_out_recall:.1%}")
+        print_line(f"  above {found.highest:g}: more wrong joins than allowed")
+    print_line(f"wrong joins, of the pairs of two people: {found.wrong:.5f}, at most {found.bound:.5f} (95 %)")
+    print_line(f"  people left out of the choice: {found.held_out:.5f} (allowed: {calibration.far:g})")
+    print_line(f"joined, of the pairs of one person: {found.recall:.1%}")
+    print_line(f"  people left out of the choice: {found.held_out_recall:.1%}")
     if dry_run:
-        click.echo("nothing was written: --dry-run")
+        print_line("nothing was written: --dry-run")
     else:
-        click.echo(f"wrote {library.home.config_file}", err=True)
+        print_line(f"wrote {library.home.config_file}", err=True)
     _print_next_step(library, dry_run)
 
 
 def _print_next_step(library: Library, dry_run: bool) -> None:
     configured = _configured_threshold(library)
     if configured != "auto":
-        click.echo(f"note: a configuration file sets threshold = {configured}, which takes precedence")
-        click.echo("(faceclust config shows it)")
+        print_line(f"note: a configuration file sets threshold = {configured}, which takes precedence")
+        print_line("(faceclust config shows it)")
     elif not dry_run:
-        click.echo("next: faceclust cluster")
+        print_line("next: faceclust cluster")
 
 
 def _configured_threshold(library: Library) -> Any:

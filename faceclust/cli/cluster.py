@@ -19,6 +19,7 @@ from faceclust.cli.output.grouping import (
     print_group_changes,
     suggest_full_run,
 )
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD
 from faceclust.text.plural import format_count
@@ -141,10 +142,10 @@ def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"library": str(library.root), "written": not dry_run, "changes": changes_record(changes)})
         return
-    click.echo(f"{'would restore' if dry_run else 'restored'} the previous grouping (--undo again to go forward)")
+    print_line(f"{'would restore' if dry_run else 'restored'} the previous grouping (--undo again to go forward)")
     print_group_changes(changes, names | names_of_groups(library))
     if changes.removed:
-        click.echo(f"{format_count(changes.removed, 'face')} not in that grouping; next: faceclust cluster")
+        print_line(f"{format_count(changes.removed, 'face')} not in that grouping; next: faceclust cluster")
 
 
 def _resolve_threshold(context: click.Context, library: Library, choices: dict[str, Any]) -> Calibration | None:
@@ -162,16 +163,16 @@ def _resolve_threshold(context: click.Context, library: Library, choices: dict[s
 def _print_threshold_source(threshold: float, calibration: Calibration | None, is_configured: bool) -> None:
     if calibration:
         people = format_count(calibration.people, "person", "people")
-        click.echo(f"threshold {threshold:g}, calibrated on {people} on {calibration.made}")
+        print_line(f"threshold {threshold:g}, calibrated on {people} on {calibration.made}")
     elif is_configured:
-        click.echo(f"threshold {threshold:g}, set in a configuration file (faceclust config shows it)")
+        print_line(f"threshold {threshold:g}, set in a configuration file (faceclust config shows it)")
 
 
 def _print_grouping(grouping: Grouping, sizes: list[int], names: dict[int, str]) -> None:
     faces = len(grouping.clustering.labels)
-    click.echo(f"{format_count(faces, 'face')}: {format_count(len(sizes), 'group')}, {faces - sum(sizes):,} alone")
+    print_line(f"{format_count(faces, 'face')}: {format_count(len(sizes), 'group')}, {faces - sum(sizes):,} alone")
     if sizes:
-        click.echo(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
+        print_line(f"largest: {', '.join(str(size) for size in sizes[:10])} faces")
     if grouping.changes is not None:
         print_face_changes(grouping, grouping.changes)
         print_group_changes(grouping.changes, names)
@@ -180,7 +181,7 @@ def _print_grouping(grouping: Grouping, sizes: list[int], names: dict[int, str])
 
 def _print_next_step(library: Library, dry_run: bool, groups: int) -> None:
     if dry_run:
-        click.echo("nothing was written: --dry-run")
+        print_line("nothing was written: --dry-run")
         return
     unnamed = len(library.unnamed_groups()) if library.answers.has_answers else groups
     suggested = {
@@ -188,6 +189,6 @@ def _print_next_step(library: Library, dry_run: bool, groups: int) -> None:
     }
     items = [f"{number} for {name}" for name, number in suggested.items() if number]
     if items:
-        click.echo(f"suggested faces: {join_truncated(items)}; next: faceclust label (asks about them first)")
+        print_line(f"suggested faces: {join_truncated(items)}; next: faceclust label (asks about them first)")
     elif unnamed:
-        click.echo(f"next: faceclust label ({format_count(unnamed, 'unnamed group')})")
+        print_line(f"next: faceclust label ({format_count(unnamed, 'unnamed group')})")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import faceclust
+from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.user_folders import expand_user
+from faceclust.text.json_text import to_json
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 #: The environment variable in which a shell asks for completions.
 COMPLETION_VARIABLE = "_FACECLUST_COMPLETE"
-#: Bytes of a file name that are not UTF-8, as Python holds them in a string.
-_SURROGATE_ESCAPE = re.compile("[\udc80-\udcff]")
 
 
 def library_option(function: F) -> F:
@@ -45,14 +44,14 @@ def json_option(function: F) -> F:
 def open_library(folder: Path | None) -> Library:
     """Find the library in use, and print its folder on the first line of stderr."""
     library = faceclust.Library.find(folder, progress=TerminalProgress())
-    click.echo(f"library: {library.root}", err=True)
+    print_line(f"library: {library.root}", err=True)
     return library
 
 
 def remind_to_cluster(library: Library) -> None:
     """Remind on stderr that the faces have to be grouped first, or again after a change of models."""
     if library.groups is None and library.occurrences:
-        click.echo("the faces are not grouped yet; next: faceclust cluster", err=True)
+        print_line("the faces are not grouped yet; next: faceclust cluster", err=True)
     else:
         remind_to_regroup(library)
 
@@ -60,7 +59,7 @@ def remind_to_cluster(library: Library) -> None:
 def remind_to_regroup(library: Library) -> None:
     """Remind on stderr if the groups were made with another model pack than the one in use."""
     if library.groups is not None and library.clustering_pack != library.pack_name:
-        click.echo(
+        print_line(
             f"the groups were made with {library.clustering_pack}, the models in use are {library.pack_name}; "
             "next: faceclust cluster",
             err=True,
@@ -68,12 +67,8 @@ def remind_to_regroup(library: Library) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on stdout.
-
-    Bytes of file names that are not UTF-8 are written as \\xNN, as in the caches.
-    """
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str, allow_nan=False)
-    click.echo(_SURROGATE_ESCAPE.sub(lambda found: rf"\\x{ord(found[0]) - 0xDC00:02x}", text))
+    """Print a value as JSON on stdout."""
+    print_lines(to_json(value, indent=2).split("\n"))
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -100,7 +95,7 @@ def require_parent_folder(file: Path) -> Path:
     Call it before the work whose result goes into the file. Raises UsageError if its folder does
     not exist.
     """
-    file = file.expanduser()
+    file = expand_user(file)
     if not file.absolute().parent.is_dir():
         raise UsageError(
             f"cannot write {file}: there is no folder {file.parent}", hint="create the folder, or choose another file"

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from faceclust.cli.common import COMPLETION_VARIABLE
+from faceclust.cli.terminal.printing import print_lines
 
 
 @click.command("completion")
@@ -22,4 +23,4 @@ def command(ctx: click.Context, shell: str) -> None:
     """
     script = get_completion_class(shell)
     assert script is not None
-    click.echo(script(ctx.find_root().command, {}, "faceclust", COMPLETION_VARIABLE).source())
+    print_lines(script(ctx.find_root().command, {}, "faceclust", COMPLETION_VARIABLE).source().split("\n"))

@@ -19,10 +19,11 @@ from faceclust.cli.config_files import (
     library_from_user_file,
     read_settings,
 )
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_lines
 from faceclust.store.calibrations import CONFIG_TABLE
 from faceclust.store.config import read_config
-from faceclust.store.settings import ConfiguredValue, pack_in_use, user_config_file
+from faceclust.store.settings import SAFE_LIBRARIES_KEY, ConfiguredValue, pack_in_use, safe_libraries, user_config_file
+from faceclust.text.visible import escape_invisible
 
 _USER, _LIBRARY = "yours", "library"
 
@@ -52,13 +53,14 @@ def command(ctx: click.Context, everything: bool, library: Path | None, as_json:
     if as_json:
         print_json(_config_record(files, settings, default_library, pack))
         return
-    for line in (
-        *_file_lines(files),
-        *_top_level_lines(default_library, pack, files[_LIBRARY], everything),
-        *_setting_lines(program, settings, files[_LIBRARY], everything),
-        *_calibration_lines(files[_LIBRARY]),
-    ):
-        click.echo(printable(line))
+    print_lines(
+        (
+            *_file_lines(files),
+            *_top_level_lines(default_library, pack, files[_LIBRARY], everything),
+            *_setting_lines(program, settings, files[_LIBRARY], everything),
+            *_calibration_lines(files[_LIBRARY]),
+        )
+    )
 
 
 command.reads_no_config = True  # type: ignore[attr-defined] # it has to run if a file is wrong, to show where
@@ -70,6 +72,7 @@ def _config_record(
     return {
         "files": {owner: str(file) if file else None for owner, file in files.items()},
         "library": str(default_library) if default_library else None,
+        "safe_libraries": safe_libraries(),
         "settings": [
             {"command": path, "option": key, "value": setting.value, "file": str(setting.file)}
             for (path, key), setting in settings.items()
@@ -94,6 +97,10 @@ def _top_level_lines(
         yield f"library = {_format_toml_value(str(default_library))}  # {_USER}"
     elif everything:
         yield '#library = "~/Pictures"'
+    if trusted := safe_libraries():
+        yield f"{SAFE_LIBRARIES_KEY} = {_format_toml_value(trusted)}  # {_USER}"
+    elif everything:
+        yield f'#{SAFE_LIBRARIES_KEY} = ["/srv/photos"]'
     if pack.file:
         yield f"pack = {_format_toml_value(pack.value)}  # {_LIBRARY if pack.file == library_file else _USER}"
     elif everything:
@@ -141,5 +148,10 @@ def _default_value(option: click.Option) -> Any:
 
 
 def _format_toml_value(value: Any) -> str:
-    # TOML writes these values like JSON, except that the delete character must be escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # TOML writes these values like JSON, but with other escapes beyond U+FFFF.
+    return escape_invisible(json.dumps(value, ensure_ascii=False), _escape_toml)
+
+
+def _escape_toml(character: str) -> str:
+    code = ord(character)
+    return rf"\u{code:04x}" if code <= 0xFFFF else rf"\U{code:08x}"

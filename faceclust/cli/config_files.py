@@ -7,6 +7,7 @@ dashes. A key outside the tables applies to every command that has such an optio
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +20,20 @@ from click.core import ParameterSource
 from faceclust.cli.lazy_group import LazyGroup
 from faceclust.cli.usage_errors import COMMAND_PATH_KEY, describe_bad_value
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.user_folders import expand_user
 from faceclust.store.calibrations import CONFIG_TABLE
 from faceclust.store.config import find_config_file, read_config
 from faceclust.store.find_library import LIBRARY_VARIABLE, find_library, find_library_for_scan
 from faceclust.store.locations import homes_of
-from faceclust.store.settings import user_config_file, validate_pack_name
+from faceclust.store.settings import SAFE_LIBRARIES_KEY, user_config_file, validate_pack_name
 
-_LIBRARY_FILE_LIMITS = "a library's file may not set paths or answer questions, because others may have written it"
+#: The options that a library's file may set: how its faces are found, grouped and shown. Others may have
+#: written that file, so it may not name files, answer questions, or choose what a command does.
+LIBRARY_KEYS = {
+    *("algorithm", "allow-same-photo", "confirmed", "faces", "far", "full", "groups", "hash", "json", "k"),
+    *("method", "min", "min-face", "min-quality", "min-samples", "min-size", "pictures", "precision"),
+    *("second-pass", "split", "thorough", "threshold", "unnamed"),
+}
 
 
 @dataclass(frozen=True)
@@ -101,20 +109,23 @@ def library_from_user_file(program: click.Group) -> Path | None:
             hint='write library = "~/Pictures"',
         )
     try:
-        return Path(named).expanduser() if named else None
-    except RuntimeError as error:  # no such user
-        raise UsageError(f"{user_config_file()}: library = {named!r}: {error}") from error
+        return expand_user(named) if named else None
+    except UsageError as error:
+        raise UsageError(f"{user_config_file()}: library = {named!r}: {error}", hint=error.hint) from error
 
 
 def _read_settings_file(program: click.Group, file: Path, path: str | None, *, is_user_file: bool) -> Settings:
     content = read_config(file)
-    content.pop("library" if is_user_file else CONFIG_TABLE, None)
+    for key in ("library", SAFE_LIBRARIES_KEY) if is_user_file else (CONFIG_TABLE,):
+        content.pop(key, None)
     if "pack" in content:
         validate_pack_name(content.pop("pack"), file)
     found: Settings = {}
     for key, value in content.items():
         if not isinstance(value, dict):
             commands = _commands_with_option(program, key, path)
+            if key in ("library", SAFE_LIBRARIES_KEY):
+                raise _unknown_key_error(file, key, f"it belongs into {user_config_file()}")
             if not commands:
                 raise _unknown_key_error(file, key, "no command has such an option")
             found |= {
@@ -185,9 +196,11 @@ def _check_setting(
     """The setting, if the option takes its value."""
     option = dict(configurable_options(command))[key]
     where = f"{file}: [{path.replace(' ', '.')}] {key}"
-    if not is_user_file and (isinstance(option.type, click.Path) or key in ("yes", "url")):
+    if not is_user_file and (key not in LIBRARY_KEYS or path.startswith("models ")):
         raise UsageError(
-            f"{where} = {value!r} is not allowed: {_LIBRARY_FILE_LIMITS}", hint=f"put it into {user_config_file()}"
+            f"{where} = {value!r} is not allowed: a library's file may only set how its faces are found, grouped "
+            "and shown, because others may have written it",
+            hint=f"put it into {user_config_file()}",
         )
     if option.is_flag != isinstance(value, bool):
         expected = "true or false" if option.is_flag else "a value"
@@ -195,7 +208,9 @@ def _check_setting(
     if isinstance(value, list) != option.multiple:
         raise UsageError(f"{where} must be {'a list' if option.multiple else 'one value'}, not {value!r}")
     try:
-        option.type_cast_value(click.Context(command), value)
+        converted = option.type_cast_value(click.Context(command), value)
+        if isinstance(converted, float) and not math.isfinite(converted):
+            raise ValueError(f"{value!r} is not a finite number")
     except click.BadParameter as error:
         raise UsageError(describe_bad_value(where, option.type, error.message)) from error
     except (TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.terminal.printing import print_line
 from faceclust.library.status import check_installation
 
 
@@ -33,16 +34,16 @@ def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
 def _print_findings(findings: dict[str, Any]) -> None:
     for key in ("faceclust", "python", "system", "cores", "providers"):
         value = findings[key]
-        click.echo(f"{key + ':':<12}{', '.join(value) if isinstance(value, list) else value}")
-    click.echo("packages:   " + ", ".join(f"{name} {version}" for name, version in findings["packages"].items()))
-    click.echo(f"models:     {findings['pack']['name']}: {findings['pack']['title']}")
+        print_line(f"{key + ':':<12}{', '.join(value) if isinstance(value, list) else value}")
+    print_line("packages:   " + ", ".join(f"{name} {version}" for name, version in findings["packages"].items()))
+    print_line(f"models:     {findings['pack']['name']}: {findings['pack']['title']}")
     for file in findings["pack"]["files"]:
-        click.echo(f"            {file['state']:<8} {file['path']}")
+        print_line(f"            {file['state']:<8} {file['path']}")
     library = findings["library"]
-    click.echo(f"library:    {library['root'] or 'none yet'}")
+    print_line(f"library:    {library['root'] or 'none yet'}")
     if library["root"]:
-        click.echo(f"            files in {library['home']}, {library['free_gb']:.1f} GB free")
+        print_line(f"            files in {library['home']}, {library['free_gb']:.1f} GB free")
     for problem in findings["problems"]:
-        click.echo(f"problem:    {problem}")
+        print_line(f"problem:    {problem}")
     if not findings["problems"]:
-        click.echo("no problems found")
+        print_line("no problems found")

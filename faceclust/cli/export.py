@@ -30,10 +30,14 @@ from faceclust.text.plural import format_count
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write, - for standard output (the default).",
 )
+@click.option("--raw", is_flag=True, help="In CSV, write text that starts like a formula without the apostrophe.")
 @library_option
 @xmp_options
-def command(file_format: str | None, out: Path | None, library: Path | None, **xmp: Any) -> None:
+def command(file_format: str | None, out: Path | None, raw: bool, library: Path | None, **xmp: Any) -> None:
     """Write a table with one row a face (photo, box, group, person), or XMP sidecars for other programs.
+
+    In CSV an apostrophe comes before text that a spreadsheet would run as a formula, such as =1+1.
+    `faceclust import` removes it.
 
     Sidecars pass the names on to digiKam, darktable, exiftool and others. Photos are never written.
     An existing sidecar is extended, and a copy of the original is kept beside it.
@@ -55,7 +59,7 @@ def command(file_format: str | None, out: Path | None, library: Path | None, **x
     refuse_xmp_options(file_format, xmp)
     file = resolve_output_file(out, binary=file_format in BINARY_FORMATS)
     rows = open_library(library).export()
-    write_output(file, lambda stream: write_rows(rows, file_format, stream), format_count(len(rows), "face"))
+    write_output(file, lambda stream: write_rows(rows, file_format, stream, raw=raw), format_count(len(rows), "face"))
 
 
 def _format_from_suffix(out: Path | None) -> str | None:

@@ -10,8 +10,10 @@ import click
 
 from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.text import limit_lines, printable
+from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.text import limit_lines
 from faceclust.errors import UsageError
+from faceclust.files.user_folders import expand_user
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def export_xmp(
     )
     if not dry_run:
         plan = opened.write_xmp(plan)
-    base = str(opened.root if where == _BESIDE_PHOTOS else Path(where).expanduser().absolute())
+    base = str(opened.root if where == _BESIDE_PHOTOS else expand_user(where).absolute())
     if as_json:
         print_json({"library": str(opened.root), "where": base, "dry_run": dry_run} | _sidecar_plan_record(plan))
     else:
@@ -114,22 +116,22 @@ def _sidecar_plan_record(plan: SidecarPlan) -> dict[str, Any]:
 def _print_sidecar_plan(plan: SidecarPlan, destination: str, dry_run: bool, has_names: bool) -> None:
     if dry_run:
         for sidecar in plan.with_action("make", "change"):
-            click.echo(f"{sidecar.action:6}  {printable(str(sidecar.path))}  {', '.join(sidecar.people)}".rstrip())
+            print_line(f"{sidecar.action:6}  {sidecar.path}  {', '.join(sidecar.people)}".rstrip())
     conflicts = [
-        f"{printable(sidecar.photo)}: named {printable(theirs)} by another program, {ours} by you; not changed"
+        f"{sidecar.photo}: named {theirs} by another program, {ours} by you; not changed"
         for sidecar in plan.sidecars
         for ours, theirs in sidecar.conflicts
     ]
-    skipped = [f"skipped: {printable(str(left.path))}: {printable(left.reason)}" for left in plan.with_action("leave")]
-    missing = [f"missing photo: {printable(photo)}" for photo in plan.missing_photos]
+    skipped = [f"skipped: {left.path}: {left.reason}" for left in plan.with_action("leave")]
+    missing = [f"missing photo: {photo}" for photo in plan.missing_photos]
     for lines in (conflicts, skipped, missing):
         for line in limit_lines(lines, _MAX_LINES, "--json lists all"):
-            click.echo(line, err=True)
+            print_line(line, err=True)
     made, changed, same = (len(plan.with_action(action)) for action in ("make", "change", "same"))
     would = "would be " if dry_run else ""
-    click.echo(
+    print_line(
         f"{destination}: {format_count(len(plan.sidecars), 'sidecar')}; {would}made {made:,}, "
         f"{would}changed {changed:,}, unchanged {same:,}, skipped {len(skipped):,}"
     )
     if not has_names:
-        click.echo("nobody has a name yet; next: faceclust label")
+        print_line("nobody has a name yet; next: faceclust label")

@@ -9,6 +9,7 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.output.photos import photo_records, print_paths
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 
 
@@ -71,5 +72,5 @@ def command(
     else:
         print_paths([photo.photo for photo in found], opened.root, null)
     if not found:
-        click.echo("no photos match", err=True)
+        print_line("no photos match", err=True)
         click.get_current_context().exit(1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import ask, print_line
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.people.names import person_key
 from faceclust.text.plural import format_count
@@ -51,13 +51,13 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
     if as_json:
         print_json({"library": str(opened.root), **_forget_plan_record(plan), "written": not dry_run})
     else:
-        click.echo("nothing was written: --dry-run" if dry_run else "forgotten; next: faceclust cluster")
+        print_line("nothing was written: --dry-run" if dry_run else "forgotten; next: faceclust cluster")
 
 
 def _require_typed_name(name: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError("forget asks for confirmation and needs a terminal", hint="add --yes or --dry-run")
-    typed = click.prompt("This cannot be undone. To continue, type the name", default="", show_default=False)
+    typed = ask("This cannot be undone. To continue, type the name")
     if person_key(typed) != person_key(name):
         raise FaceclustError(
             f"{typed!r} is not {name}; nothing was removed", hint="run the command again and type the whole name"
@@ -65,28 +65,28 @@ def _require_typed_name(name: str) -> None:
 
 
 def _print_forget_plan(plan: ForgetPlan, dry_run: bool) -> None:
-    names = ", ".join(map(printable, plan.names)) or printable(plan.name)
-    click.echo(f"{'would remove' if dry_run else 'to be removed'}: {names}")
+    names = ", ".join(plan.names) or plan.name
+    print_line(f"{'would remove' if dry_run else 'to be removed'}: {names}")
     kinds = {
         "confirmed": plan.confirmed,
         "suggested": plan.suggested,
         "on missing photos": plan.missing_count,
     }
     faces = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number) or "none"
-    click.echo(f"  faces: {faces}; on {format_count(plan.photos, 'photo')} (the photos stay)")
+    print_line(f"  faces: {faces}; on {format_count(plan.photos, 'photo')} (the photos stay)")
     if plan.kept_suggested:
-        click.echo(f"  {format_count(plan.kept_suggested, 'suggested face')} will stay, without a name")
+        print_line(f"  {format_count(plan.kept_suggested, 'suggested face')} will stay, without a name")
     if plan.still_cached:
-        click.echo(f"  {format_count(plan.still_cached, 'face')} forgotten earlier but still in some caches")
-    click.echo(
+        print_line(f"  {format_count(plan.still_cached, 'face')} forgotten earlier but still in some caches")
+    print_line(
         f"  embeddings from {format_count(len(plan.caches), 'cache')}, {format_count(plan.thumbnails, 'face picture')}"
     )
-    click.echo(f"  {format_count(plan.journal_lines, 'line')} of {format_count(len(plan.journals), 'journal')}")
+    print_line(f"  {format_count(plan.journal_lines, 'line')} of {format_count(len(plan.journals), 'journal')}")
     for path in plan.leftovers:
-        click.echo(f"  the unused file {printable(str(path))}")
-    click.echo("not touched: your photos; existing reports, albums and exports; backups")
+        print_line(f"  the unused file {path}")
+    print_line("not touched: your photos; existing reports, albums and exports; backups")
     if plan.enclosing_library:
-        click.echo(f"not touched: the caches of the enclosing library {printable(str(plan.enclosing_library))}")
+        print_line(f"not touched: the caches of the enclosing library {plan.enclosing_library}")
 
 
 def _forget_plan_record(plan: ForgetPlan) -> dict[str, Any]:

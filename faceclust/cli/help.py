@@ -6,13 +6,13 @@ import difflib
 import io
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markdown import Markdown
 
+from faceclust.cli.terminal.printing import is_terminal, print_lines
 from faceclust.errors import UsageError
 
 #: The manual's chapters in reading order: the Markdown files in faceclust/manual.
@@ -62,15 +62,15 @@ def command(ctx: click.Context, topic: tuple[str, ...]) -> None:
       faceclust help files > files.md      save a chapter as Markdown
     """
     if not topic:
-        click.echo(_contents())
+        print_lines(_contents())
     elif found := _command_help(ctx.find_root(), topic):
-        click.echo(found)
+        print_lines(found.split("\n"))
     elif (name := "-".join(topic).lower().removesuffix(".md")) in CHAPTERS:
         text = chapter(name)
-        if sys.stdout and sys.stdout.isatty():
+        if is_terminal():
             click.echo_via_pager(_rendered(text))
         else:
-            click.echo(text, nl=False)
+            print_lines(text.splitlines())
     else:
         raise _unknown(ctx, " ".join(topic))
 
@@ -91,19 +91,17 @@ def summary(text: str) -> str:
     return next(lines)
 
 
-def _contents() -> str:
+def _contents() -> list[str]:
     width = max(map(len, CHAPTERS)) + 2
-    return "\n".join(
-        [
-            "The manual's chapters:",
-            "",
-            *(f"  {name:<{width}}{summary(chapter(name))}" for name in CHAPTERS),
-            "",
-            "Read one:            faceclust help CHAPTER",
-            "Help of a command:   faceclust help COMMAND",
-            "List the commands:   faceclust --help",
-        ]
-    )
+    return [
+        "The manual's chapters:",
+        "",
+        *(f"  {name:<{width}}{summary(chapter(name))}" for name in CHAPTERS),
+        "",
+        "Read one:            faceclust help CHAPTER",
+        "Help of a command:   faceclust help COMMAND",
+        "List the commands:   faceclust --help",
+    ]
 
 
 def _program(ctx: click.Context) -> click.Group:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line, print_lines
+from faceclust.text.visible import make_visible
 from faceclust.types import OPERATING_POINT
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def command(
     for photo in opened.identify(photos, **options):
         identified.append(photo)
         if photo.problem:
-            click.echo(f"{printable(str(photo.photo))}: {photo.problem}", err=True)
+            print_line(f"{photo.photo}: {photo.problem}", err=True)
         elif not as_json:
-            click.echo("\n".join(_identified_photo_lines(photo)))
+            print_lines(_identified_photo_lines(photo))
     if as_json:
         records = [_identified_photo_record(photo) for photo in identified]
         print_json({"library": str(opened.root), **options, "photos": records})
@@ -65,8 +66,8 @@ def command(
 
 
 def _identified_photo_lines(photo: IdentifiedPhoto) -> list[str]:
-    where = printable(str(photo.photo))
-    names = [face.name or face.how.value for face in photo.faces]
+    where = str(photo.photo)
+    names = [make_visible(face.name or face.how.value) for face in photo.faces]
     width = max(map(len, names), default=0)
     pairs = enumerate(zip(names, photo.faces, strict=True), start=1)
     return [f"{where}#{i}  {name:{width}}  {_describe_match(face)}".rstrip() for i, (name, face) in pairs] or [

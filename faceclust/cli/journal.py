@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import effective_events, to_record
 from faceclust.text.plural import format_count
@@ -44,7 +44,7 @@ def command(last: int | None, other_journal: Path | None, library: Path | None, 
         if as_json:
             print_json({"library": str(opened.root), "taken_in": added})
         else:
-            click.echo(f"{format_count(added, 'answer')} added from {other_journal}")
+            print_line(f"{format_count(added, 'answer')} added from {other_journal}")
         return
     events = opened.journal.events()
     effective_ids = {event.id for event in effective_events(events)}
@@ -54,16 +54,16 @@ def command(last: int | None, other_journal: Path | None, library: Path | None, 
         print_json({"library": str(opened.root), "events": records})
         return
     for event in events:
-        click.echo(_format_event(event, effective_ids))
+        print_line(_format_event(event, effective_ids))
     if not events:
-        click.echo("no answers yet; next: faceclust label")
+        print_line("no answers yet; next: faceclust label")
 
 
 def _format_event(event: Event, effective_ids: set[str]) -> str:
     mark = " " if event.id in effective_ids else "-"
     photos = sorted({face.photo for face in event.faces})
     where = f"  {photos[0]}{f' and {len(photos) - 1} more' if len(photos) > 1 else ''}" if photos else ""
-    return printable(f"{mark} {event.time[:19].replace('T', ' ')}  {describe_event(event)}{where}")
+    return f"{mark} {event.time[:19].replace('T', ' ')}  {describe_event(event)}{where}"
 
 
 def _event_status_record(event: Event, effective_ids: set[str]) -> dict[str, Any]:

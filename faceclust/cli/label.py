@@ -10,6 +10,7 @@ import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
+from faceclust.cli.terminal.printing import is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
 
@@ -44,7 +45,7 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
       faceclust label
       faceclust label --thorough
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and is_terminal()):
         raise UsageError("label asks questions and needs a terminal", hint='without one: faceclust name GROUP "NAME"')
     opened = open_library(library)
     if opened.clustering is None:
@@ -62,10 +63,10 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
 def _print_naming_progress(library: Library, answer_count: int) -> None:
     people = library.people()
     faces = sum(len(person.face_ids) for person in people)
-    click.echo(f"{format_count(answer_count, 'answer')} saved")
-    click.echo(
+    print_line(f"{format_count(answer_count, 'answer')} saved")
+    print_line(
         f"{format_count(len(people), 'person', 'people')} named, on {format_count(faces, 'face')}; "
         f"{format_count(len(library.unnamed_groups()), 'unnamed group')}"
     )
     if people:
-        click.echo("next: faceclust report, or faceclust albums ~/People")
+        print_line("next: faceclust report, or faceclust albums ~/People")

@@ -20,6 +20,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from faceclust.errors import UsageError
+from faceclust.text.visible import make_visible
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,19 @@ class CommandEntry:
     module: str
     help: str  # one line; the command's short_help
     heading: str = "Commands"
+
+
+class _VisibleHelpFormatter(click.HelpFormatter):
+    """Makes help visible on a terminal: defaults that it shows may come from a library's configuration file."""
+
+    def getvalue(self) -> str:
+        return "\n".join(map(make_visible, super().getvalue().split("\n")))
+
+
+class ProgramContext(click.Context):
+    """The context of all commands."""
+
+    formatter_class = _VisibleHelpFormatter
 
 
 class LazyCommands(Mapping[str, click.Command]):
@@ -47,6 +61,7 @@ class LazyCommands(Mapping[str, click.Command]):
             entry = self._entries[name]
             command: click.Command = import_module(entry.module).command
             command.short_help = entry.help
+            command.context_class = ProgramContext
             self._loaded[name] = command
         return self._loaded[name]
 
@@ -62,6 +77,8 @@ class LazyCommands(Mapping[str, click.Command]):
 
 class CommandGroup(click.Group):
     """A group that lists its commands in order, and answers an unknown one with the nearest known one."""
+
+    context_class = ProgramContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names in the order of definition."""

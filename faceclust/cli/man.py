@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from faceclust.cli.terminal.printing import print_lines
 from faceclust.version import __version__
 
 _CLOSING_SECTIONS = """\
@@ -72,7 +73,7 @@ def command(ctx: click.Context) -> None:
     """
     program = ctx.find_root().command
     assert isinstance(program, click.Group)
-    click.echo(manual_page(program), nl=False)
+    print_lines(manual_page(program).splitlines())
 
 
 def manual_page(program: click.Group) -> str:

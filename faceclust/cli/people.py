@@ -9,6 +9,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
 from faceclust.cli.output.people import print_people_table
+from faceclust.cli.terminal.printing import print_line
 from faceclust.outputs.overview import format_year_range
 from faceclust.text.plural import format_count
 
@@ -41,9 +42,9 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
     if rows:
         print_people_table(rows)
     elif not missing:
-        click.echo("nobody has a name yet; next: faceclust label")
+        print_line("nobody has a name yet; next: faceclust label")
     if missing:
-        click.echo(f"{format_count(missing, 'named face')} on missing photos; the names return with the photos")
+        print_line(f"{format_count(missing, 'named face')} on missing photos; the names return with the photos")
 
 
 def _person_record(overview: Overview) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
 
@@ -70,7 +71,7 @@ def _write_report_page(out: Path | None, library: Path | None, options: dict[str
     write_output(file, lambda stream: stream.write(page.content), size)
     if page.omitted_pictures:
         omitted = format_count(page.omitted_pictures, "more face")
-        click.echo(f"{omitted} without a picture; for all pictures: faceclust report --split", err=True)
+        print_line(f"{omitted} without a picture; for all pictures: faceclust report --split", err=True)
     sizes = {"pages": 1, "pictures": page.pictures, "bytes": len(page.content), "unpictured": page.omitted_pictures}
     return {"library": str(opened.root), "out": str(file), "split": False} | sizes
 
@@ -80,7 +81,7 @@ def _write_report_folder(out: Path, library: Path | None, options: dict[str, Any
     remind_to_cluster(opened)
     report = opened.report_folder(out, **options)
     pages, pictures = format_count(report.pages, "page"), format_count(report.pictures, "picture")
-    click.echo(
+    print_line(
         f"wrote {report.out / 'index.html'}: {report.size / 1e6:.1f} MB, {pages}, {pictures}; "
         f"{report.new:,} new or changed, {report.removed:,} removed",
         err=True,

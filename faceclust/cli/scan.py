@@ -12,6 +12,7 @@ import faceclust
 from faceclust.cli.common import json_option, library_option, print_json
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.interrupt import stop_on_interrupt
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError
 from faceclust.scan.unchanged import scan_if_unchanged
@@ -78,7 +79,7 @@ def command(
       faceclust scan --min-face 30       find smaller faces too; takes longer
     """
     root = find_library_for_scan(folders, library)
-    click.echo(f"library: {root}", err=True)
+    print_line(f"library: {root}", err=True)
     typed = precision if is_on_command_line("precision") else None  # a configured one is the library's own
     result = None if cache_dir or min_face or typed else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
@@ -96,7 +97,7 @@ def command(
         )
     if result.interrupted:
         command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
-        click.echo(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
+        print_line(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
         ctx.exit(130)
     if result.unreadable:
         raise FaceclustError(
@@ -119,31 +120,31 @@ def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
         (result.remaining, "remaining"),
     ):
         summary += f", {number:,} {what}" if number else ""
-    click.echo(summary if result.photos or result.removed else "no photos found")
+    print_line(summary if result.photos or result.removed else "no photos found")
     if result.scanned:
         rate = (result.scanned + len(result.skipped)) / max(result.elapsed_seconds, 1e-9)
-        click.echo(
+        print_line(
             f"{format_count(result.faces, 'face')} found in {result.elapsed_seconds:.0f} s ({rate:.1f} photos/s)"
         )
         smallest = f"{min_face} pixels" if min_face else "1/50 of the photo's longer side"
-        click.echo(f"faces narrower than {smallest} are not searched for (change it with --min-face)")
+        print_line(f"faces narrower than {smallest} are not searched for (change it with --min-face)")
     if result.converted:
-        click.echo(f"embeddings converted to the new precision in {format_count(result.converted, 'folder')}")
+        print_line(f"embeddings converted to the new precision in {format_count(result.converted, 'folder')}")
     if result.forgotten:
-        click.echo(f"{format_count(result.forgotten, 'forgotten face')} left out")
+        print_line(f"{format_count(result.forgotten, 'forgotten face')} left out")
     _print_skipped(result)
     if result.scanned and not result.interrupted:
-        click.echo("next: faceclust cluster")
+        print_line("next: faceclust cluster")
 
 
 def _print_skipped(result: ScanResult) -> None:
     if not result.skipped:
         return
     reasons = ", ".join(f"{number} {reason}" for reason, number in result.skip_counts.items())
-    click.echo(f"{format_count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
+    print_line(f"{format_count(len(result.skipped), 'file')} skipped: {reasons} (faceclust status lists them)")
     for reason, number in result.skip_counts.items():
         if reason.startswith("needs "):
-            click.echo(
+            print_line(
                 f"to read {number:,} of them: pip install '{reason.removeprefix('needs ')}', then faceclust scan"
             )
 

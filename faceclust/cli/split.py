@@ -8,6 +8,7 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
 from faceclust.cli.output.answers import faces_of, record_and_print
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 
 
@@ -47,4 +48,4 @@ def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bo
         record_and_print(opened, as_json, lambda: opened.split(leaving, staying))
     groups = {opened.group_of[face] for face in leaving if face in opened.group_of}
     if groups and not as_json:
-        click.echo(f"  they are now in group {' and '.join(map(str, sorted(groups)))}")
+        print_line(f"  they are now in group {' and '.join(map(str, sorted(groups)))}")

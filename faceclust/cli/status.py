@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.library.status import library_status
 from faceclust.text.plural import format_count
 
@@ -33,34 +33,34 @@ def command(library: Path | None, as_json: bool) -> None:
 
 def _print_status(status: dict[str, Any]) -> None:
     copies = f" ({format_count(status['copies'], 'duplicate')})" if status["copies"] else ""
-    click.echo(f"{format_count(status['photos'], 'photo')}{copies}, {format_count(status['faces'], 'face')}")
-    click.echo(
+    print_line(f"{format_count(status['photos'], 'photo')}{copies}, {format_count(status['faces'], 'face')}")
+    print_line(
         f"last scanned {_format_local_time(status['last_scanned'])}, models: {status['pack']} ({status['precision']})"
     )
     _print_groups(status)
     people = format_count(status["people"], "person", "people")
-    click.echo(f"{people} named, {format_count(status['unnamed_groups'], 'unnamed group')}")
+    print_line(f"{people} named, {format_count(status['unnamed_groups'], 'unnamed group')}")
     if status["waiting"]:
-        click.echo(f"{format_count(status['waiting'], 'named face')} on missing photos")
+        print_line(f"{format_count(status['waiting'], 'named face')} on missing photos")
     if status["forgotten_faces"]:
-        click.echo(f"{format_count(status['forgotten_faces'], 'forgotten face')}: only the position is known")
+        print_line(f"{format_count(status['forgotten_faces'], 'forgotten face')}: only the position is known")
     if status["skipped"]:
-        click.echo(f"{format_count(len(status['skipped']), 'file')} skipped:")
+        print_line(f"{format_count(len(status['skipped']), 'file')} skipped:")
         for skip in status["skipped"]:
-            click.echo(f"  {printable(skip['photo'])}: {skip['reason']} ({printable(skip['detail'])})")
+            print_line(f"  {skip['photo']}: {skip['reason']} ({skip['detail']})")
 
 
 def _print_groups(status: dict[str, Any]) -> None:
     if status["groups"] is None:
-        click.echo("not grouped yet; next: faceclust cluster")
+        print_line("not grouped yet; next: faceclust cluster")
         return
     alone = format_count(status["alone"], "face")
     threshold = "" if status["algorithm"] == "hdbscan" else f", threshold {status['threshold']:g}"
-    click.echo(f"{format_count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{threshold})")
+    print_line(f"{format_count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{threshold})")
     if status["grouped_by"] != status["pack"]:
-        click.echo(f"the groups were made with {status['grouped_by']}; next: faceclust cluster")
+        print_line(f"the groups were made with {status['grouped_by']}; next: faceclust cluster")
     elif status["not_grouped"]:
-        click.echo(f"{format_count(status['not_grouped'], 'new face')} not grouped yet; next: faceclust cluster")
+        print_line(f"{format_count(status['not_grouped'], 'new face')} not grouped yet; next: faceclust cluster")
 
 
 def _format_local_time(timestamp: str | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.table import table_lines
+from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.table import print_table
 from faceclust.text.plural import format_count
 
 
@@ -41,8 +42,8 @@ def command(who: tuple[str, ...], min_photos: int, confirmed: bool, library: Pat
     if as_json:
         print_json({"library": str(opened.root), "pairs": rows})
     elif not rows:
-        click.echo(f"no two people share {format_count(min_photos, 'photo')}")
+        print_line(f"no two people share {format_count(min_photos, 'photo')}")
     else:
         columns = ("photos", "confirmed", "suggested")
         cells = [[*(str(row[column]) for column in columns), " and ".join(row["people"])] for row in rows]
-        click.echo("\n".join(table_lines([*columns, "people"], cells, left=[len(columns)])))
+        print_table([*columns, "people"], cells, left=[len(columns)])

@@ -8,6 +8,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.cli.output.answers import count_faces_by_name, print_changes
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import FaceclustError
 from faceclust.text.plural import format_count
 
@@ -30,7 +31,7 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
     opened = open_library(library)
     events = opened.journal.events()
     if events and events[-1].kind == "forget":
-        click.echo("note: `forget` cannot be undone; undoing the answer before it", err=True)
+        print_line("note: `forget` cannot be undone; undoing the answer before it", err=True)
     before = count_faces_by_name(opened)
     undone = []
     for _ in range(number):
@@ -42,4 +43,4 @@ def command(number: int, library: Path | None, as_json: bool) -> None:
         raise FaceclustError("there is nothing to undo", hint="faceclust journal lists the answers")
     print_changes(opened, as_json, undone, before, undone=True)
     if len(undone) < number and not as_json:
-        click.echo(f"only {format_count(len(undone), 'answer')} left to undo, not {number:,}")
+        print_line(f"only {format_count(len(undone), 'answer')} left to undo, not {number:,}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.library.identification import is_face_id, verify
 from faceclust.text.plural import format_count
@@ -53,7 +53,7 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
         print_json(asdict(result))
     else:
         answer = "same person" if result.same else "different people"
-        click.echo(f"{answer}: distance {result.distance:.2f}, threshold {result.threshold:.2f}")
+        print_line(f"{answer}: distance {result.distance:.2f}, threshold {result.threshold:.2f}")
     ctx.exit(0 if result.same else 1)
 
 
@@ -62,8 +62,8 @@ def _verify_pair(a: str, b: str, threshold: float, library: Path | None) -> Veri
     result = verify(a, b, threshold=threshold, library=opened)
     for named, face in zip((a, b), result.faces, strict=True):
         if face.count > 1 and named == face.photo:
-            photo = printable(face.photo)
-            click.echo(
+            photo = face.photo
+            print_line(
                 f"{photo}: {format_count(face.count, 'face')}; comparing the largest, {photo}#{face.number}", err=True
             )
     return result

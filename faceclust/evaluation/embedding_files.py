@@ -15,6 +15,7 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.ground_truth import FOLDERS, read_persons_by_face_id
 from faceclust.evaluation.npz_files import read_npz
 from faceclust.evaluation.thresholds import LabelledFaces
+from faceclust.files.user_folders import expand_user
 from faceclust.store.schema import parse_cache_info
 from faceclust.types import FaceTable, Float32
 
@@ -56,7 +57,7 @@ def read_embedding_file(file: Path, radius: float | None, pack_radius: float) ->
     if read is None:
         raise UsageError(f"{file} must end in .npz or .parquet", hint=_HINT)
     try:
-        columns = read(file.expanduser())
+        columns = read(expand_user(file))
     except (OSError, ValueError, TypeError, LookupError, MemoryError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise UsageError(f"{file} cannot be read: {reason or type(error).__name__}", hint=_HINT) from error

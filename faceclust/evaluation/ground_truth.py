@@ -12,11 +12,13 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.evaluation.thresholds import LabelledFaces
+from faceclust.files.user_folders import expand_user
 from faceclust.importers.box_matching import compute_fit, match_boxes
 from faceclust.importers.collect import collect_names
 from faceclust.importers.csv_table import guess_separator
 from faceclust.importers.small_files import UnreadableFileError, decode_text, read_small_file
 from faceclust.importers.sources import Sources
+from faceclust.text.csv_cells import unguard_cell
 from faceclust.types import Box, FaceOccurrence
 
 #: The truth that names persons by the folders of their photos, <person>/<photo>.
@@ -60,7 +62,9 @@ def read_persons_by_face_id(table: Path) -> dict[str, str] | None:
     try:
         rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=guess_separator(text))
         for line, row in enumerate(rows, start=2):
-            cells = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items() if name}
+            cells = {
+                (name or "").strip().lower(): unguard_cell((cell or "").strip()) for name, cell in row.items() if name
+            }
             if "face_id" not in cells or "left" in cells:
                 return None
             column = next((name for name in _PERSON_COLUMNS if name in cells), None)
@@ -76,7 +80,7 @@ def read_persons_by_face_id(table: Path) -> dict[str, str] | None:
 
 def _read_table_file(table: Path) -> bytes:
     try:
-        return read_small_file(table.expanduser())
+        return read_small_file(expand_user(table))
     except UnreadableFileError as error:
         raise UsageError(f"{table} cannot be read: {error}", hint=_HINT) from error
 
@@ -112,7 +116,7 @@ def _distance_from_centre(face: FaceOccurrence) -> tuple[float, str]:
 def _names_from_boxes(library: Catalogue, table: Path) -> tuple[dict[str, str], int, int]:
     """Face id → name, the number of boxes without a face, and of rows whose photo is unknown."""
     _read_table_file(table)
-    path = table.expanduser().resolve()
+    path = expand_user(table).resolve()
     collected = collect_names(library.root, library.photos, Sources(tables=[path]), library.progress)
     if not collected.photo_names and not collected.unknown_photos:
         raise UsageError(f"{table} holds no names", hint=_HINT)

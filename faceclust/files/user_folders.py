@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from faceclust.errors import UsageError
+
 
 def data_folder() -> Path:
     """Return the folder for installed packs and for libraries that cannot hold their own files."""
@@ -26,6 +28,18 @@ def state_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder for results that can be computed again."""
     return _resolve(platformdirs.user_cache_path("faceclust"))
+
+
+def expand_user(path: str | os.PathLike[str]) -> Path:
+    """Return the path with "~" or "~name" replaced by a home folder. Raises UsageError if there is no
+    such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{Path(path)}: there is no user {Path(path).parts[0].removeprefix('~') or 'with a home folder'}",
+            hint="type the whole path of a file or folder whose name starts with ~",
+        ) from None
 
 
 def _resolve(folder: Path) -> Path:

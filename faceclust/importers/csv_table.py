@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from faceclust.errors import UsageError
 from faceclust.importers.small_files import decode_text
+from faceclust.text.csv_cells import unguard_cell
 from faceclust.types import Box
 
 SIDES = ("left", "top", "right", "bottom")
@@ -40,6 +41,7 @@ def read_table(data: bytes, where: str) -> Iterator[TableRow]:
 
     Columns may have any order, and further columns are ignored. Without headings the columns are
     photo, left, top, right, bottom, name. Numbers are pixels, or fractions if none in the row exceeds 1.
+    An apostrophe that keeps a spreadsheet from running a cell is removed.
     Raises UsageError with the line number for the first invalid row.
     """
     text = decode_text(data).replace("\0", "")
@@ -86,7 +88,7 @@ def _locate_columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], b
 def _parse_row(cells: Sequence[str], columns: dict[str, int], where: str, line: int) -> TableRow | None:
     def cell(column: str) -> str:
         index = columns.get(column, len(cells))
-        return cells[index].strip() if index < len(cells) else ""
+        return unguard_cell(cells[index].strip()) if index < len(cells) else ""
 
     if not cell("name"):
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.errors import UsageError
+from faceclust.files.user_folders import expand_user
 from faceclust.importers import picasa
 
 _TABLE_ENDINGS = (".csv", ".tsv", ".txt")
@@ -85,7 +86,7 @@ def find_contacts_files(root: Path) -> list[Path]:
 
 def _resolve_existing(path: Path) -> Path:
     try:
-        return path.expanduser().resolve(strict=True)
+        return expand_user(path).resolve(strict=True)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist", hint="check the spelling") from None
     except (OSError, RuntimeError) as error:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from faceclust.files.atomic import write_own_atomically
+from faceclust.files.own_files import read_own
 from faceclust.installer.staging import translate_write_errors
 from faceclust.packs.pack import Pack
 from faceclust.packs.toml_table import AGREEMENT_FILE_NAME
+
+_MAX_SIZE = 1_000_000  # bytes
 
 
 def has_accepted_terms(pack: Pack) -> bool:
@@ -15,8 +18,8 @@ def has_accepted_terms(pack: Pack) -> bool:
     user has accepted its current terms."""
     if pack.commercial is not False:
         return True
-    with contextlib.suppress(OSError, ValueError):
-        return (pack.folder / AGREEMENT_FILE_NAME).read_text(encoding="utf-8") == _agreement_text(pack)
+    with contextlib.suppress(OSError):
+        return read_own(pack.folder / AGREEMENT_FILE_NAME, _MAX_SIZE) == _agreement_text(pack).encode()
     return False
 
 

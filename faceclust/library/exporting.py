@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.files.user_folders import expand_user
 from faceclust.outputs import albums
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
@@ -63,7 +64,7 @@ def plan_albums(
         library.photos,
         library.root,
         [library.root / folder for folder in library.home.cached_folders()],
-        Path(out).expanduser().absolute(),
+        expand_user(out).absolute(),
         layout=layout,
         kind=kind,
         absolute=absolute,
@@ -119,7 +120,7 @@ def plan_xmp(
         return packets[0] if packets else None, read_iptc_keywords(path)
 
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
-    target = Path(out).expanduser().absolute() if out is not None else None
+    target = expand_user(out).absolute() if out is not None else None
     library.progress.start("reading photos and sidecars", len(faces), "photos")
     try:
         return plan_sidecars(

@@ -14,11 +14,11 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import remove_file, write_private_atomically
+from faceclust.files.user_folders import expand_user
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
 from faceclust.people.journal import Journal, merge_journals
@@ -150,7 +150,7 @@ def import_journal(library: Catalogue, other: str | os.PathLike[str]) -> int:
 
     Events are ordered by time and each is kept once. Raises UsageError if `other` is not a journal.
     """
-    path = Path(other).expanduser()
+    path = expand_user(other)
     try:
         content = path.read_bytes()
     except OSError as error:

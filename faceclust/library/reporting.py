@@ -11,6 +11,7 @@ from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError
+from faceclust.files.user_folders import expand_user
 from faceclust.library.review import review
 from faceclust.outputs.report.compose import ReportInput, compose_report
 from faceclust.outputs.report.folder import WrittenFolder, require_report_folder, stage_folder
@@ -98,7 +99,7 @@ def report_folder(
     `faces` and `groups` as in `report_page`. A folder from an earlier run is brought up to date; files
     that no run has written are never touched. Raises UsageError if `out` holds only other files.
     """
-    out = Path(out).expanduser().absolute()
+    out = expand_user(out).absolute()
     require_report_folder(out)
     report = _compose_report(library, faces, groups, None)
     with stage_folder(out) as stage:

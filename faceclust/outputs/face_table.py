@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -12,6 +11,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from faceclust.text.csv_cells import guard_cell
+from faceclust.text.json_text import to_json
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
 #: The columns in order. New ones are added at the end; none is ever renamed or removed.
@@ -80,9 +81,16 @@ def build_rows(
     return rows
 
 
-def write_rows(rows: list[Row], format: str, stream: BinaryIO) -> None:
-    """Write the rows in a format of FORMATS."""
-    FORMATS[format](rows, stream)
+def write_rows(rows: list[Row], format: str, stream: BinaryIO, *, raw: bool = False) -> None:
+    """Write the rows in a format of FORMATS.
+
+    In CSV an apostrophe keeps text that starts like a formula from being run by a spreadsheet, except
+    with `raw`. Numbers and the other formats are exact.
+    """
+    if format == "csv":
+        _write_csv(rows, stream, raw=raw)
+    else:
+        FORMATS[format](rows, stream)
 
 
 def _write_parquet(rows: list[Row], stream: BinaryIO) -> None:
@@ -92,7 +100,7 @@ def _write_parquet(rows: list[Row], stream: BinaryIO) -> None:
 
 
 def _write_json(rows: list[Row], stream: BinaryIO) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) for row in _with_text_dates(rows))
+    lines = map(to_json, _with_text_dates(rows))
     stream.write(b"[")
     for number, line in enumerate(lines):
         stream.write(f"{',' if number else ''}\n {line}".encode())
@@ -101,10 +109,10 @@ def _write_json(rows: list[Row], stream: BinaryIO) -> None:
 
 def _write_jsonl(rows: list[Row], stream: BinaryIO) -> None:
     for row in _with_text_dates(rows):
-        stream.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
+        stream.write(f"{to_json(row)}\n".encode())
 
 
-def _write_csv(rows: list[Row], stream: BinaryIO) -> None:
+def _write_csv(rows: list[Row], stream: BinaryIO, *, raw: bool = False) -> None:
     line = io.StringIO(newline="")
     # csv quotes values that contain a character of the line terminator. "\r\n" makes it quote both \r
     # and \n; the output itself ends lines with \n.
@@ -118,8 +126,13 @@ def _write_csv(rows: list[Row], stream: BinaryIO) -> None:
     writer.writeheader()
     write_line()
     for row in _with_text_dates(rows):
-        writer.writerow(row | {"confirmed": str(row["confirmed"]).lower()})
+        cells = row | {"confirmed": str(row["confirmed"]).lower()}
+        writer.writerow(cells if raw else {name: _guard(cell) for name, cell in cells.items()})
         write_line()
+
+
+def _guard(cell: Any) -> Any:
+    return guard_cell(cell) if isinstance(cell, str) else cell
 
 
 def _write_sqlite(rows: list[Row], stream: BinaryIO) -> None:

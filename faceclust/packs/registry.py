@@ -20,8 +20,9 @@ from faceclust.packs.pack import Pack
 
 
 def user_models_folder() -> Path:
-    """Return the folder of installed packs; each pack has a subfolder."""
-    return data_folder() / MODELS_FOLDER
+    """Return the folder of installed packs; each pack has a subfolder. It may be a link of the
+    user's, which is resolved."""
+    return Path(os.path.realpath(data_folder() / MODELS_FOLDER))
 
 
 def user_manifest_path(name: str) -> Path:

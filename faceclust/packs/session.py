@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from faceclust.errors import PackError
+from faceclust.errors import PackError, is_out_of_memory
 from faceclust.packs.onnx_file import read_onnx
 from faceclust.types import Float32
 
@@ -94,6 +95,8 @@ class OnnxModel:
             self._open(resizable, device)
             if resizable != data:
                 self(np.zeros((1, 3, *_PROBE_SIZE), np.float32))
+        except MemoryError:
+            raise
         except Exception:
             if resizable == data:
                 raise
@@ -113,7 +116,8 @@ class OnnxModel:
         self.output_shapes: dict[str, Shape] = {output.name: _parse_shape(output.shape) for output in outputs}
 
     def __call__(self, images: Float32) -> dict[str, Float32]:
-        values = self._session.run(self._outputs, {self._input: images.astype(self._dtype, copy=False)})
+        with _translate_memory_errors(self.name):
+            values = self._session.run(self._outputs, {self._input: images.astype(self._dtype, copy=False)})
         return {name: _as_float32(value) for name, value in zip(self._outputs, values, strict=True)}
 
 
@@ -129,12 +133,26 @@ def _create_session(model: bytes, device: str, name: str) -> onnxruntime.Inferen
     # The CPU runs the operators that the device lacks.
     providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=providers)
+        with _translate_memory_errors(name):
+            session = onnxruntime.InferenceSession(model, options, providers=providers)
+    except MemoryError:
+        raise
     except Exception as error:  # onnxruntime's exceptions have no common base class
         raise PackError(f"{name} cannot be loaded: {_summarise_error(error)}", hint=_LOAD_HINT) from error
     if providers[0] not in session.get_providers():  # it falls back silently
         raise PackError(f"ONNX Runtime cannot use {device} for {name}", hint="check the driver, or use --device cpu")
     return session
+
+
+@contextmanager
+def _translate_memory_errors(name: str) -> Iterator[None]:
+    """Raise MemoryError if ONNX Runtime runs out of memory, for which it has no error class."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError(f"running {name}") from error
+        raise
 
 
 def _parse_shape(shape: Iterable[object]) -> Shape:

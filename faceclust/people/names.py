@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-#: Zero-width characters that are part of Persian, Indic and emoji names.
-_JOINERS = "\u200c\u200d"
+from faceclust.text.visible import JOINERS
 
 
 def person_key(name: str) -> str:
@@ -15,5 +14,5 @@ def person_key(name: str) -> str:
 
 def clean_name(name: str) -> str:
     """Return the name without control characters and with single spaces; "" if nothing is left."""
-    printable = "".join(c if c.isprintable() or c in _JOINERS else " " for c in unicodedata.normalize("NFC", name))
+    printable = "".join(c if c.isprintable() or c in JOINERS else " " for c in unicodedata.normalize("NFC", name))
     return " ".join(printable.split())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.errors import PackError, UsageError
+from faceclust.errors import PackError, UsageError, is_out_of_memory
 from faceclust.packs.pack import Pack
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
@@ -220,11 +220,10 @@ class PhotoExaminer:
 def _skip_failed_photo(ref: PhotoRef, error: Exception) -> SkippedPhoto:
     if isinstance(error, UndecodableError):
         return SkippedPhoto(ref, error.reason, str(error))
+    if is_out_of_memory(error):
+        return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "finding its faces needs more memory than there is")
     if isinstance(error, OSError):
         return SkippedPhoto(ref, SkipReason.UNREADABLE, error.strerror or str(error))
-    # ONNX Runtime has no exception type for running out of memory.
-    if isinstance(error, MemoryError) or any(words in str(error) for words in ("Failed to allocate", "bad_alloc")):
-        return SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, "finding its faces needs more memory than there is")
     return SkippedPhoto(ref, SkipReason.FAILED, f"{type(error).__name__}: {error}")
 
 

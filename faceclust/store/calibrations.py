@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from faceclust.store.config import change_config, read_config
 CONFIG_TABLE = "calibration"
 #: The range of thresholds that calibration searches and accepts from a file, squared L2.
 MIN_THRESHOLD, MAX_THRESHOLD = 0.5, 1.6
+_MAX_COUNT = 10**12
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ def _find_problem(found: Any) -> str:
         value = found.get(field.name)
         if not isinstance(value, kinds.get(field.name, (int, float))) or isinstance(value, bool):
             return f"has no {field.name}" if value is None else f"{field.name} = {value!r} has the wrong type"
-    threshold = float(found["threshold"])
-    if not (math.isfinite(threshold) and MIN_THRESHOLD <= threshold <= MAX_THRESHOLD):
-        return f"threshold must be from {MIN_THRESHOLD:g} to {MAX_THRESHOLD:g}, not {threshold:g}"
+    for name in ("far", "people", "faces", "rate"):
+        if not 0 <= found[name] <= _MAX_COUNT:  # false for NaN
+            return f"{name} = {found[name]!r} is not possible"
+    threshold = found["threshold"]
+    if not MIN_THRESHOLD <= threshold <= MAX_THRESHOLD:
+        return f"threshold must be from {MIN_THRESHOLD:g} to {MAX_THRESHOLD:g}, not {threshold!r}"
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
@@ -14,6 +14,7 @@ from faceclust.text.toml_text import parse_toml
 
 CONFIG_FILE_NAME = "config.toml"
 MAX_CONFIG_BYTES = 100_000  # tomlkit takes quadratic time: one second for this size
+_MAX_DEPTH = 10  # printing and editing deeper tables may exceed the recursion limit
 
 
 def find_config_file(homes: Sequence[Path]) -> Path:
@@ -26,7 +27,9 @@ def read_config(file: Path) -> dict[str, Any]:
     """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
     cannot be read."""
     try:
-        return parse_toml(read_own(file, MAX_CONFIG_BYTES).decode())
+        content = parse_toml(read_own(file, MAX_CONFIG_BYTES).decode())
+        _require_usual(content)
+        return content
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -102,3 +105,19 @@ def require_writable_config(file: Path) -> None:
     folder = file.parent
     if is_own_folder(folder) and not os.access(folder, os.W_OK):
         raise CacheError(f"{file} cannot be written: its folder is read-only", hint="--dry-run writes nothing")
+
+
+def _require_usual(content: object) -> None:
+    """Raise ValueError for content that later code could not print or edit."""
+    level, depth = [content], 0
+    while level:
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
+        if any(isinstance(value, int | float) and not abs(value) < 1 << 63 for value in level):
+            raise ValueError("it contains a number of more than 64 bits, or one that is not finite")
+        containers = [value.values() if isinstance(value, dict) else value for value in level if _is_container(value)]
+        level, depth = [item for container in containers for item in container], depth + 1
+
+
+def _is_container(value: object) -> TypeGuard[dict[str, object] | list[object]]:
+    return isinstance(value, dict | list)

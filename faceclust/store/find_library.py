@@ -9,17 +9,24 @@ from pathlib import Path
 
 from faceclust.errors import CacheError, NoLibraryError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.own_files import read_own
 from faceclust.files.safe_paths import relative_posix
-from faceclust.files.user_folders import state_folder
+from faceclust.files.user_folders import expand_user, state_folder
 from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of, saved_cache_dirs
+from faceclust.store.ownership import require_trusted_library
 
 LIBRARY_VARIABLE = "FACECLUST_LIBRARY"
+_MAX_PATH_SIZE = 1 << 16  # bytes
 
 
 def find_library(library: Path | None) -> Path:
     """Find a library's root. Precedence: `library`, FACECLUST_LIBRARY, the nearest library around
-    the working folder, the library last scanned. Raises NoLibraryError, UsageError."""
+    the working folder, the library last scanned.
+
+    Raises NoLibraryError, UsageError: also if the library around the working folder belongs to
+    another user.
+    """
     chosen = library or (Path(env) if (env := os.environ.get(LIBRARY_VARIABLE)) else None)
     if chosen is not None:
         root = resolve_folder(chosen)
@@ -28,6 +35,7 @@ def find_library(library: Path | None) -> Path:
         return root
     enclosing = enclosing_library(_working_folder())
     if enclosing is not None:
+        _require_trusted(enclosing)
         return enclosing
     last = _last_scanned_library()
     if last is not None and LibraryHome(last).exists():
@@ -43,7 +51,11 @@ def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: st
     if not folders:
         return find_library(None)
     first = resolve_folder(Path(folders[0]))
-    known = library_from_environment(first) or enclosing_library(first)
+    known = library_from_environment(first)
+    if known is None:
+        known = enclosing_library(first)
+        if known not in (None, first):  # `first` itself was named
+            _require_trusted(known)
     if known is None and len(folders) > 1:
         raise UsageError("these folders are not in one library", hint="name their parent folder: --library FOLDER")
     return known or first
@@ -75,6 +87,13 @@ def enclosing_library(path: Path) -> Path | None:
     return None
 
 
+def _require_trusted(root: Path) -> None:
+    """Raise UsageError if a library that was not named belongs to another user. The one last scanned
+    was named then."""
+    if root != _last_scanned_library():
+        require_trusted_library(root)
+
+
 def _working_folder() -> Path:
     try:
         return Path.cwd()
@@ -85,11 +104,11 @@ def _working_folder() -> Path:
 def resolve_folder(path: Path) -> Path:
     """Return the absolute path of an existing folder, symlinks resolved. Raises UsageError."""
     try:
-        path = path.expanduser()
+        path = expand_user(path)
         resolved = path.resolve(strict=True)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist", hint="check the spelling; is the disk mounted?") from None
-    except (OSError, RuntimeError) as error:  # no permission, circular symlinks, unknown user
+    except (OSError, RuntimeError) as error:  # no permission, circular symlinks
         raise UsageError(f"{path} cannot be opened: {error}") from error
     if not resolved.is_dir():
         raise UsageError(f"{path} is not a folder", hint="name the folder that contains it")
@@ -112,9 +131,10 @@ def remember_library(root: Path) -> None:
 
 def _last_scanned_library() -> Path | None:
     try:
-        return Path(os.fsdecode(_last_scanned_file().read_bytes()))
-    except OSError:
+        path = os.fsdecode(read_own(_last_scanned_file(), _MAX_PATH_SIZE))
+    except FileNotFoundError:
         return None
+    return last if "\0" not in path and (last := Path(path)).is_absolute() else None
 
 
 def _last_scanned_file() -> Path:

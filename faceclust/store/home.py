@@ -19,7 +19,14 @@ from faceclust.files.names import (
     is_cache_file_name,
     pack_of_cache_file,
 )
-from faceclust.files.own_files import is_own_folder, own_exists, read_own, translate_os_errors, walk_own
+from faceclust.files.own_files import (
+    UnsafeFileError,
+    is_own_folder,
+    own_exists,
+    read_own,
+    translate_os_errors,
+    walk_own,
+)
 from faceclust.files.safe_paths import is_photo_folder, relative_posix
 from faceclust.store.config import CONFIG_FILE_NAME, MAX_CONFIG_BYTES, find_config_file, read_config
 from faceclust.store.library_lock import HeldLock, hold_lock
@@ -35,6 +42,7 @@ from faceclust.store.locations import (
 )
 
 JOURNAL_NAME = "people.jsonl"
+_MAX_TIME_SIZE = 100  # bytes
 #: Subfolders of a home: caches that are not kept beside their photos, and unusable caches.
 FOLDERS_NAME, SET_ASIDE_NAME = "folders", "set-aside"
 
@@ -212,10 +220,10 @@ class LibraryHome:
         write_private_atomically(self.last_scan_file, lambda stream: stream.write(now.encode()))
 
     def last_scan_time(self) -> str | None:
-        """Return the ISO time of the last scan; None if unknown."""
+        """Return the ISO time of the last scan; None if unknown. Raises OSError."""
         for home in self.homes:
-            with contextlib.suppress(OSError):
-                return (home / self.last_scan_file.name).read_text(encoding="utf-8")
+            with contextlib.suppress(FileNotFoundError):
+                return _read_time(home / self.last_scan_file.name)
         return None
 
     @contextmanager
@@ -232,6 +240,16 @@ class LibraryHome:
         self.create()
         with lock_journal_file(self.journal, self._on_note):
             yield
+
+
+def _read_time(file: Path) -> str | None:
+    """Return the ISO time in a file, with its zone; None if the file is unsafe or contains something
+    else. Raises OSError."""
+    try:
+        content = read_own(file, _MAX_TIME_SIZE).decode("ascii")
+        return datetime.fromisoformat(content).astimezone().isoformat(sep=" ", timespec="seconds")
+    except (UnsafeFileError, ValueError, OverflowError):
+        return None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.files.lock import acquire_if_supported
-from faceclust.files.own_files import PRIVATE_FILE_MODE
-from faceclust.store.lock_owner import LockOwnedError, LockOwner, OwnerNote
+from faceclust.files.lock import acquire_if_supported, open_lock_file
+from faceclust.files.own_files import UnsafeFileError
+from faceclust.store.lock_owner import UNFINISHED_AFTER, LockOwnedError, LockOwner, OwnerNote
 
 #: Seconds between two heartbeats.
 HEARTBEAT_SECONDS = 20.0
@@ -54,16 +55,14 @@ def hold_lock(
     """
     deadline = time.monotonic() + timeout
     note = OwnerNote(path.with_name(f"{path.name}.owner"))
-    import filelock  # slow to import, and commands that only read take no lock
-
-    lock = filelock.FileLock(path, timeout=timeout, mode=PRIVATE_FILE_MODE)
     with _translate_lock_errors(path):
-        try:
-            locked = acquire_if_supported(lock)
-        except TimeoutError:
-            raise _busy_error(resource, note.read()) from None
+        lock = open_lock_file(path)
     try:
         with _translate_lock_errors(path):
+            try:
+                locked = acquire_if_supported(lock, timeout)
+            except TimeoutError:
+                raise _busy_error(resource, note.read()) from None
             owner = _claim_ownership(note, LockOwner.current_process(doing), locked, resource, deadline, on_note)
         held = HeldLock(note, owner)
         try:
@@ -71,7 +70,7 @@ def hold_lock(
         finally:
             held.release()
     finally:
-        lock.release()
+        os.close(lock)
     if held.lost:
         raise _busy_error(resource, note.read())
 
@@ -81,7 +80,10 @@ def _translate_lock_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CacheError(f"{path} cannot be locked: {error.strerror or error}") from error
+        raise CacheError(
+            f"{error.filename or path} cannot be locked: {error.strerror or error}",
+            hint="move it away, then try again" if isinstance(error, UnsafeFileError) else None,
+        ) from error
 
 
 def _claim_ownership(
@@ -91,7 +93,8 @@ def _claim_ownership(
         try:
             previous = note.take(owner, locked=locked)
         except LockOwnedError as error:
-            if time.monotonic() >= deadline:
+            is_unfinished = not error.owner.token
+            if time.monotonic() >= deadline + (2 * UNFINISHED_AFTER if is_unfinished else 0):
                 raise _busy_error(resource, error.owner) from None
             time.sleep(_RETRY_SECONDS)
         else:

@@ -17,7 +17,7 @@ from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.names import HOME_FOLDER
 from faceclust.files.own_files import is_own_folder, list_own, read_own, stat_own, translate_os_errors
-from faceclust.files.user_folders import data_folder
+from faceclust.files.user_folders import data_folder, expand_user
 
 CACHE_DIR_VARIABLE = "FACECLUST_CACHE_DIR"
 _MAX_RECORD_BYTES = 1_000_000
@@ -81,7 +81,7 @@ def cache_dirs_of(root: Path) -> list[Path]:
     """Return the cache directories of the library at `root`: FACECLUST_CACHE_DIR first, then the
     recorded ones, the latest first."""
     from_environment = os.environ.get(CACHE_DIR_VARIABLE)
-    first = [Path(os.path.realpath(Path(from_environment).expanduser()))] if from_environment else []
+    first = [Path(os.path.realpath(expand_user(from_environment)))] if from_environment else []
     return list(dict.fromkeys([*first, *saved_cache_dirs(root)]))
 
 
@@ -109,7 +109,7 @@ def resolve_cache_dir(root: Path, folder: Path) -> Path:
     """Return a cache directory as an absolute path. Raises UsageError if it lies in the library or
     is not a folder."""
     try:
-        folder = folder.expanduser().resolve()
+        folder = expand_user(folder).resolve()
     except (OSError, RuntimeError) as error:
         raise UsageError(f"{folder} cannot be opened: {error}") from error
     if folder.is_relative_to(root):

@@ -21,6 +21,8 @@ from faceclust.store.config import CONFIG_FILE_NAME, change_config, find_config_
 from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of
 
+#: The key of the user's file that lists trusted libraries of other users.
+SAFE_LIBRARIES_KEY = "safe-libraries"
 _PACK_KEY, _PRECISION_KEY = ("pack",), ("scan", "precision")
 #: Top-level keys apply to every command with such an option; they are the fallback.
 _TOP_LEVEL_KEYS = {_PRECISION_KEY: ("precision",)}
@@ -74,6 +76,24 @@ def set_precision(precision: str, home: LibraryHome) -> None:
     """Set the precision of a library's embeddings. Raises UsageError, CacheError."""
     if precision_in_use(home.root).value != precision or not _read_key(home.config_file, _PRECISION_KEY):
         _write_setting(home, _PRECISION_KEY, precision)
+
+
+def safe_libraries() -> list[str]:
+    """Return the libraries of other users that the user trusts: folders, or "*" for all.
+
+    They come from the user's own file; a library cannot vouch for itself. Raises UsageError if the
+    file cannot be read or the value is invalid.
+    """
+    if not user_config_enabled.get():
+        return []
+    file = user_config_file()
+    folders = _read_key(file, (SAFE_LIBRARIES_KEY,)) or []
+    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+        raise UsageError(
+            f"{file}: {SAFE_LIBRARIES_KEY} must be a list of folders, not {folders!r}",
+            hint=f'write, for example: {SAFE_LIBRARIES_KEY} = ["/srv/photos"]',
+        )
+    return folders
 
 
 def user_config_file() -> Path:

@@ -7,11 +7,19 @@ import os
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
+import faceclust
 from faceclust import Library
 from faceclust.cli import cli
-from faceclust.cli.config_files import build_default_map, configurable_commands, configurable_options, read_settings
+from faceclust.cli.config_files import (
+    LIBRARY_KEYS,
+    build_default_map,
+    configurable_commands,
+    configurable_options,
+    read_settings,
+)
 from faceclust.errors import UsageError
 from tests.support.command import run, run_checked
 
@@ -152,12 +160,72 @@ def test_a_binary_file_is_reported(library: Library, user_file: Path) -> None:
         "yes = true",
         "[models.pull]\nurl = 'https://mirror.example'",
         "[export]\nwhere = '/tmp'",
+        "[export]\nwhere = 'sidecar'",
+        "[export]\nformat = 'xmp'",
+        "[import]\ncontacts = '/etc/passwd'",
+        "[import]\nkeywords = true",
+        "[journal]\nmerge = '/etc/passwd'",
+        "[albums]\nlink = 'hardlink'",
+        "[albums]\nlayout = '../{name}'",
+        "[cluster]\nundo = true",
+        "[calibrate]\nreset = true",
+        "[scan]\nworkers = 256",
+        "dry-run = true",
+        "[models.add]\nthreshold = 1.0",
+        "[cache.clear]\npack = 'dlib'",
     ],
 )
-def test_a_library_file_cannot_set_paths_or_answer_questions(library: Library, library_file: Path, text: str) -> None:
+def test_a_library_file_cannot_name_files_answer_questions_or_choose_actions(
+    library: Library, library_file: Path, user_file: Path, text: str
+) -> None:
     library_file.write_text(text)
     done = run("status", "-l", library.root)
-    assert done.returncode == 2 and "is not allowed: a library's file may not" in done.stderr
+    assert done.returncode == 2 and "is not allowed: a library's file may only set" in done.stderr
+    assert f"hint: put it into {user_file}" in done.stderr
+    library_file.unlink()
+    user_file.write_text(text)
+    assert run("status", "-l", library.root).returncode == 0
+
+
+def test_a_library_file_can_set_how_faces_are_found_grouped_and_shown(library: Library, library_file: Path) -> None:
+    """The list of keys in the manual: none of them names a file, answers a question or changes what is written."""
+    options = [
+        (path, key, option)
+        for path, command in configurable_commands(cli)
+        for key, option in configurable_options(command)
+        if key in LIBRARY_KEYS and not path.startswith("models ")
+    ]
+    assert {key for _, key, _ in options} == LIBRARY_KEYS
+    assert not any(isinstance(option.type, click.Path) for _, _, option in options)
+    manual = (Path(faceclust.__file__).parent / "manual/scripting.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in manual for key in LIBRARY_KEYS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[cluster]\nthreshold = nan", "[cluster]\nthreshold = inf", "[cluster]\nthreshold = 1e400"),
+        *("[cluster]\nthreshold = 'nan'", "[find]\nmin-quality = 'inf'", "[report]\nfaces = 99999999999999999999"),
+        *("[calibration.dlib]\nthreshold = nan", f"[report]\nfaces = 0x{'f' * 9000}", "[calibration]\ndlib = 5"),
+        *("pack = '../../x'", "pack = 5", "pack = ''", "precision = 'x'"),
+        f"[{'.'.join('a' * 3000)}]\nb = 1",
+        f"[cluster]\nthreshold = {'[' * 200}{']' * 200}",
+        f"[report]\ntitle = '{'x' * 2_000_000}'",
+    ],
+)
+def test_hostile_values_of_a_library_are_reported_in_a_line(library: Library, library_file: Path, text: str) -> None:
+    library_file.write_text(text)
+    for command in (["status"], ["cluster"], ["config"], ["config", "--json"], ["calibrate", "--dry-run"]):
+        done = run(*command, "-l", library.root)
+        assert "bug in faceclust" not in done.stderr and len(done.stderr) < 2000, command
+    done = run("cluster", "-l", library.root)
+    assert done.returncode in (1, 2) and str(library_file) in done.stderr
+
+
+def test_a_threshold_must_be_finite_in_any_spelling(library: Library, user_file: Path) -> None:
+    user_file.write_text("[cluster]\nmin-quality = 'nan'")
+    done = run("cluster", "-l", library.root)
+    assert done.returncode == 2 and "'nan' is not a finite number" in done.stderr
 
 
 def test_config_prints_the_settings_and_their_files_as_toml(
@@ -185,7 +253,7 @@ def test_every_option_is_listed_and_its_default_can_be_set(user_file: Path) -> N
     lines = [line.removeprefix("#") for line in offered if not line.startswith("# ") and "~/Pictures" not in line]
     user_file.write_text("\n".join(line for line in lines if ' = ""' not in line))
     count = sum(1 for _, command in configurable_commands(cli) for _ in configurable_options(command))
-    assert sum(" = " in line for line in lines) == count + 1 > 60  # one more: the pack
+    assert sum(" = " in line for line in lines) == count + 2 > 60  # two more: the pack, safe-libraries
     chosen = build_default_map(cli, read_settings(cli, None))
     for path, command in configurable_commands(cli):
         values = chosen

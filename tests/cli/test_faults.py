@@ -171,6 +171,17 @@ def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
     assert [row for row in read_rows(photos) if row["photo"] != "huge.png"] == expected
 
 
+@pytest.mark.parametrize("command", ["status", "export", "scan"])
+@pytest.mark.parametrize("limit", [250_000_000, 300_000_000])
+def test_too_little_memory_for_the_program_is_one_clear_line(library: Library, command: str, limit: int) -> None:
+    arguments = [command, str(library.root)] if command == "scan" else [command, "-l", str(library.root)]
+    limited = ["prlimit", f"--as={limit}", sys.executable, "-m", "faceclust", *arguments]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode in (0, 1) and "Traceback" not in done.stderr and "bug in" not in done.stderr
+    assert done.returncode == 0 or "error: not enough memory" in done.stderr
+    assert not list(library.root.rglob("*.tmp")) and not list(library.root.rglob("*.owner"))
+
+
 @pytest.mark.slow
 def test_a_clock_running_backwards(tmp_path: Path) -> None:
     photos = tmp_path / "photos"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -65,7 +67,7 @@ def test_a_terminal_gets_a_pager_with_rendered_text(monkeypatch: pytest.MonkeyPa
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(help.sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setattr(click, "echo_via_pager", paged.append)
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "xterm")

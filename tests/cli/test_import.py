@@ -100,3 +100,14 @@ def test_after_a_kill_the_journal_is_intact_and_the_next_import_continues(tmp_pa
     run_checked(*command[len(COMMAND) :])
     assert len(Library(library.root).people()) == people
     assert len(Library(library.root).journal.events()) == people
+
+
+def test_a_name_like_a_formula_survives_export_and_import(library: Library, tmp_path: Path) -> None:
+    name, table = "=cmd|' /C calc'!A0", tmp_path / "faces.csv"
+    options = ("--library", library.root)
+    run_checked("name", "1", name, *options)
+    run_checked("export", "-o", table, *options)
+    assert f",'{name}," in table.read_text() and f",{name}," in run_checked("export", "--raw", *options)
+    run_checked("undo", *options)
+    run_checked("import", table, *options)
+    assert [person["name"] for person in json.loads(run_checked("people", "--json", *options))["people"]] == [name]

@@ -9,7 +9,6 @@ from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
 import httpx
 import pytest
 
@@ -17,7 +16,8 @@ from faceclust.errors import PackError, UsageError
 from faceclust.installer import download
 from faceclust.installer.download import RetryPolicy
 from faceclust.installer.pull import pull_pack
-from faceclust.packs.registry import load_pack, user_models_folder
+from faceclust.installer.staging import lock_pack
+from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import check_files, pack_state
 from tests.support.http_server import (
     Fault,
@@ -437,7 +437,7 @@ def test_a_pack_folder_that_cannot_be_created(server: Server, wrong: str) -> Non
 
 
 def test_a_locked_pack_is_not_pulled(server: Server, folder: Path) -> None:
-    with filelock.FileLock(user_models_folder() / ".mine.lock"), pytest.raises(PackError, match="another faceclust"):
+    with lock_pack("mine"), pytest.raises(PackError, match="another faceclust"):
         pull(server)
     assert not server.requests
     pull(server)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceclust.importers.csv_table import read_table
 from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, SCHEMA, build_rows, write_rows
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
@@ -28,9 +29,9 @@ def make_row(**values: Any) -> dict[str, Any]:
     return known | values
 
 
-def write_to_bytes(rows: list[dict[str, Any]], format: str) -> bytes:
+def write_to_bytes(rows: list[dict[str, Any]], format: str, *, raw: bool = True) -> bytes:
     stream = io.BytesIO()
-    write_rows(rows, format, stream)
+    write_rows(rows, format, stream, raw=raw)
     assert not stream.closed
     return stream.getvalue()
 
@@ -103,6 +104,41 @@ def test_every_format_round_trips(format: str, rows: list[dict[str, Any]]) -> No
     content = write_to_bytes(rows, format)
     assert read_back(content, format) == convert_to_format(rows, format)
     assert write_to_bytes(rows, format) == content  # the same library, the same bytes
+
+
+@pytest.mark.parametrize("first", "=+-@\t\r\n＝＋－＠")
+def test_csv_text_that_a_spreadsheet_would_run_gets_an_apostrophe(first: str) -> None:
+    formula = f"{first}cmd|' /C calc'!A0"
+    row = make_row(photo=formula, person=formula, camera=formula, latitude=-48.5, score=-0.0)
+    (found,) = read_back(write_to_bytes([row], "csv", raw=False), "csv")
+    assert {found["photo"], found["person"], found["camera"]} == {f"'{formula}"}
+    assert (found["latitude"], found["longitude"], found["score"]) == ("-48.5", "-11.25", "-0.0")
+    (found,) = read_back(write_to_bytes([row], "csv", raw=True), "csv")
+    assert found["photo"] == formula
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS.keys() - {"csv"}))
+def test_formulas_in_other_formats_stay_the_same(format: str) -> None:
+    row = make_row(photo="=1", person="+1", camera="@x")
+    content = write_to_bytes([row], format, raw=False)
+    assert read_back(content, format) == convert_to_format([row], format)
+
+
+@settings(deadline=None)
+@given(names=st.lists(st.text("=+-@;'\t ab＝").filter(str.strip), min_size=1, max_size=5))
+def test_names_and_photos_that_start_like_formulas_can_be_imported_again(names: list[str]) -> None:
+    rows = [make_row(photo=f"{name.strip()}.jpg", person=name.strip()) for name in names]
+    found = list(read_table(write_to_bytes(rows, "csv", raw=False), "faces.csv"))
+    assert [(row.photo, row.name) for row in found] == [(row["photo"], row["person"]) for row in rows]
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_json_is_strict_and_holds_no_control_characters(format: str) -> None:
+    row = make_row(photo="a\x1b\x7f\x9b\u202e.jpg", latitude=float("nan"))
+    content = write_to_bytes([row], format).decode()
+    assert content.replace("\n", "").isprintable() and "NaN" not in content
+    (found,) = read_back(content.encode(), format)
+    assert found["photo"] == row["photo"] and found["latitude"] is None
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -83,8 +83,8 @@ def test_any_valid_calibration_round_trips(
             "must be from 0.5 to 1.6, not 9",
         ),
         (
-            "[calibration.dlib]\nthreshold = nan\nfar=1\npeople=1\nfaces=1\nrate=1\nmade=2026-01-01\nspace='x'",
-            "must be from 0.5 to 1.6, not nan",
+            "[calibration.dlib]\nthreshold = 1\nfar=1\npeople=1\nfaces=1\nrate=-1\nmade=2026-01-01\nspace='x'",
+            "rate = -1 is not possible",
         ),
         ("[calibration.dlib]\nthreshold = 1\nfar=1\npeople='x'\nfaces=1\nrate=1\nmade=2026-01-01\nspace='x'", "people"),
     ],

@@ -11,15 +11,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
-import filelock
 import pytest
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.store import library_lock
+from faceclust.files import lock
+from faceclust.store import library_lock, lock_owner
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_lock import hold_lock
 from faceclust.store.lock_owner import STALE_AFTER, LockOwnedError, LockOwner, OwnerNote
@@ -130,15 +132,34 @@ def test_a_lock_expires_even_if_the_servers_clock_was_set_back(tmp_path: Path) -
         pass
 
 
-def test_an_unreadable_note_holds_the_lock_until_it_is_stale(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"{}", b"\0", b'{"user":', b"[" * 100_000, b"x" * 2_000_000])
+def test_an_unfinished_note_is_taken_over_after_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """Another machine may be writing it on a file system without hard links."""
+    monkeypatch.setattr(lock_owner, "UNFINISHED_AFTER", 0.3)
+    monkeypatch.setattr(library_lock, "UNFINISHED_AFTER", 0.3)
     note = write_note(LibraryHome(tmp_path), remote_owner())
-    for content in (b"", b"{}", b"\0", note.read_bytes().replace(b"4711", b'"x"')):
-        note.write_bytes(content)
-        with pytest.raises(LibraryBusyError, match="somebody on another machine"):
-            LibraryHome(tmp_path).lock().__enter__()
-    os.utime(note, (1, 1))
+    note.write_bytes(content)
+    started = time.monotonic()
     with LibraryHome(tmp_path).lock():
-        pass
+        assert time.monotonic() - started < 2
+        assert LockOwner.parse(note.read_bytes()).pid == os.getpid()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pid": 10**20}, {"pid": -1}, {"pid": "4711"}, {"token": "0x1f"}, {"token": "../../x"}, {"token": "a" * 300}],
+)
+def test_a_note_with_an_invalid_field_counts_as_unfinished(change: dict[str, object]) -> None:
+    content = json.loads(remote_owner().encoded) | change
+    owner = LockOwner.parse(json.dumps(content).encode())
+    assert owner.token == "" and owner.describe() == "somebody on another machine has been writing"
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "", "x" * 300])
+def test_any_start_time_can_be_described(since: str) -> None:
+    assert "has been scanning" in LockOwner.parse(remote_owner(since=since).encoded).describe()
 
 
 def test_a_hostile_note_affects_neither_paths_nor_the_terminal(tmp_path: Path) -> None:
@@ -185,7 +206,7 @@ def test_heartbeats_detect_a_lost_lock(tmp_path: Path, monkeypatch: pytest.Monke
     note = tmp_path / "lock.owner"
     with (
         pytest.raises(LibraryBusyError, match="anna@nas"),
-        hold_lock(tmp_path / "lock", "scanning", "it", 0, print) as lock,
+        hold_lock(tmp_path / "lock", "scanning", "it", 0, print) as held,
     ):
         before = note.stat().st_mtime_ns
         while note.stat().st_mtime_ns == before:  # wait for a heartbeat
@@ -195,7 +216,7 @@ def test_heartbeats_detect_a_lost_lock(tmp_path: Path, monkeypatch: pytest.Monke
             time.sleep(0.01)
         OwnerNote(tmp_path / "other").take(remote_owner(), locked=True)
         (tmp_path / "other").replace(note)
-        while not lock.lost:
+        while not held.lost:
             time.sleep(0.01)
     assert LockOwner.parse(note.read_bytes()).user == "anna"  # the new owner's note stays
 
@@ -215,17 +236,159 @@ def test_errors_inside_the_lock_are_not_reported_as_lock_errors(tmp_path: Path) 
         hold_lock(tmp_path / "file" / "lock", "writing", "it", 0, print).__enter__()
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("flock")])
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS])
 def test_on_a_file_system_without_locks_the_owner_note_suffices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: subprocess.Popen[str], error: Exception
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holder: subprocess.Popen[str], error: int
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise error
+        raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    monkeypatch.setattr(lock, "_lock_descriptor", refuse)
     with pytest.raises(LibraryBusyError, match=f"process {holder.pid}"):
         LibraryHome(tmp_path).lock().__enter__()
     holder.kill()
     holder.wait()
     with LibraryHome(tmp_path).lock(), pytest.raises(LibraryBusyError, match=f"process {os.getpid()}"):
         LibraryHome(tmp_path).lock().__enter__()
+
+
+def _list_home(home: Path) -> list[str]:
+    return sorted(path.name for path in home.iterdir())
+
+
+#: System calls that change something: a process killed before each of them leaves every possible state.
+_STEPS = {"flock", "link", "mkdir", "rename", "replace", "rmdir", "unlink", "write"}
+
+
+def _kill_at_step(number: int, body: Callable[[], object]) -> bool:
+    """Run `body` in a fork that is killed before its step `number`. Was it killed?"""
+    pid = os.fork()
+    if pid == 0:
+        count = 0
+
+        def watch(frame: FrameType, event: str, function: Any) -> None:
+            nonlocal count
+            if event == "c_call" and function.__name__ in _STEPS and function.__module__ in ("posix", "fcntl"):
+                count += 1
+                if count == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(watch)
+        try:
+            body()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX signals")
+@pytest.mark.parametrize("case", ["free", "abandoned here", "abandoned on another machine", "no hard links"])
+def test_a_lock_killed_at_any_step_blocks_nobody_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if case == "no hard links":
+        monkeypatch.setattr(os, "link", refuse)
+        monkeypatch.setattr(lock_owner, "UNFINISHED_AFTER", 0.05)
+    path = tmp_path / "lock"
+    note = tmp_path / "lock.owner"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    abandoned = {
+        "abandoned here": replace(LockOwner.current_process("scanning"), pid=dead.pid),
+        "abandoned on another machine": remote_owner(),
+    }
+    number = 0
+    while True:
+        number += 1
+        if owner := abandoned.get(case):
+            note.write_bytes(owner.encoded)
+            os.utime(note, (1, 1))
+        if not _kill_at_step(number, lambda: hold_lock(path, "scanning", "it", 0, print).__enter__()):
+            break
+        started = time.monotonic()
+        with hold_lock(path, "scanning", "it", 0, lambda note: None):
+            assert _list_home(tmp_path) == ["lock", "lock.owner"]
+        assert time.monotonic() - started < 1, number
+        assert _list_home(tmp_path) == ["lock"]
+    assert number > 4
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from faceclust.files import lock
+from faceclust.store import library_lock, lock_owner
+from faceclust.store.library_lock import hold_lock
+folder = Path(sys.argv[1])
+if sys.argv[2] == "machines":  # the file system has no locks, and each process is a machine
+    import faceclust.store.library_lock as module
+    module.acquire_if_supported = lambda descriptor, timeout=0: False
+    name = sys.argv[3]
+    lock_owner._machine_id = lambda: name
+for _ in range(int(sys.argv[4])):
+    with hold_lock(folder / "lock", "counting", "it", 60, print):
+        counter = folder / "counter"
+        counter.write_text(str(int(counter.read_text()) + 1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["processes", "machines"])
+def test_racing_processes_hold_the_lock_one_at_a_time(tmp_path: Path, where: str) -> None:
+    (tmp_path / "counter").write_text("0")
+    racing = [
+        subprocess.Popen([sys.executable, "-c", COUNT, str(tmp_path), where, str(number), "20"]) for number in range(3)
+    ]
+    assert [process.wait() for process in racing] == [0, 0, 0]
+    assert (tmp_path / "counter").read_text() == "60"
+    assert _list_home(tmp_path) == ["counter", "lock"]
+
+
+@pytest.mark.parametrize("name", ["lock", "lock.owner"])
+@pytest.mark.parametrize("kind", ["symlink", "hard link", "pipe", "folder", "link to nowhere"])
+def test_a_lock_file_that_is_not_ours_is_refused(tmp_path: Path, name: str, kind: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    home = tmp_path / "home"
+    home.mkdir()
+    file = home / name
+    match kind:
+        case "symlink":
+            file.symlink_to(victim)
+        case "hard link":
+            os.link(victim, file)
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case _:
+            file.symlink_to(tmp_path / "new")
+    os.utime(victim, (1, 1))
+    if name == "lock.owner" and kind == "hard link":  # replaced: its content is not a note
+        with hold_lock(home / "lock", "scanning", "it", 0, print):
+            pass
+    else:
+        with pytest.raises(CacheError, match=f"{file} cannot be locked: it "):
+            hold_lock(home / "lock", "scanning", "it", 0, print).__enter__()
+    assert victim.read_text() == "precious" and victim.stat().st_mtime == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_on_a_full_disk_a_lock_goes_without_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    home = LibraryHome(tmp_path)
+    home.create()
+    monkeypatch.setattr(lock_owner, "_write_new_file", refuse)
+    with home.lock():
+        assert _list_home(home.home) == [".faceclust-home", "lock"]
+    note = write_note(home, replace(LockOwner.current_process("scanning")))
+    with home.lock():
+        assert not note.exists()
+    write_note(home, remote_owner())
+    with pytest.raises(LibraryBusyError, match="anna@nas"):
+        home.lock().__enter__()

@@ -18,11 +18,15 @@ PROMPT = "? more)"
 
 
 class LabelTerminal:
-    """`faceclust label` in a terminal of 80 columns and 24 lines; `text` is the screen."""
+    """`faceclust label` in a terminal of 80 columns and 24 lines.
+
+    `text` is the screen, `received` every byte that was sent to it.
+    """
 
     def __init__(self, root: Path, *arguments: str, **environment: str) -> None:
         self.screen = pyte.Screen(80, 24)
         self._stream = pyte.ByteStream(self.screen)
+        self.received = b""
         variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM")}
         self.child = pexpect.spawn(
             COMMAND[0],
@@ -44,6 +48,7 @@ class LabelTerminal:
         """Read the program's output for at most `seconds`."""
         with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
             data = self.child.read_nonblocking(65536, timeout=seconds)
+            self.received += data
             self._stream.feed(data)
             if b"\x1b[6n" in data:  # a request for the cursor position, which terminals answer
                 self.child.send(f"\x1b[{self.screen.cursor.y + 1};{self.screen.cursor.x + 1}R")

@@ -10,6 +10,7 @@ from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.evaluate.clusters_output import METHOD_TITLES, bcubed_curves, groupings_record, print_groupings
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import UsageError
 from faceclust.evaluation.embedding_files import label_saved_faces, read_embedding_file
@@ -90,13 +91,13 @@ def _load_labelled_faces(
     saved = read_embedding_file(embeddings, radius, pack.embedder.radius)
     if saved.norm is None or abs(saved.norm - saved.radius) > _NORM_TOLERANCE * saved.radius:
         before = "with different norms" if saved.norm is None else f"with norm {saved.norm:.3g}"
-        click.echo(f"embeddings {before} scaled to {saved.radius:.3g}; --radius sets another norm", err=True)
+        print_line(f"embeddings {before} scaled to {saved.radius:.3g}; --radius sets another norm", err=True)
     return label_saved_faces(saved, truth)
 
 
 def _warn_if_slow(faces: int, methods: tuple[str, ...]) -> None:
     if faces > SLOW_FROM_FACES and (slow := [name for name in methods if name in SLOW_METHODS]):
-        click.echo(
+        print_line(
             f"note: {' and '.join(slow)} linkage start from scratch at each threshold, which takes long for "
             f"{format_count(faces, 'face')}; --faces 10000 samples people, --algorithm chooses methods",
             err=True,

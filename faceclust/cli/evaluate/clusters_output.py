@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import click
 import numpy as np
 
 from faceclust.cli.evaluate.formatting import NO_VALUE, format_score
+from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.evaluation.metrics.clustering import Score
 from faceclust.evaluation.thresholds import GroupingScores, LabelledFaces, best_groupings
 from faceclust.text.plural import format_count
@@ -21,24 +21,25 @@ METHOD_TITLES = {
     "single": "single linkage",
     "hdbscan": "HDBSCAN",
 }
-_HEADING = (
-    "          BCubed          pairwise            homog. compl.               same\n"
-    "  thr.   P    R    F     P    R    F     NMI             V  groups single photo"
+_HEADINGS = (
+    "          BCubed          pairwise            homog. compl.               same",
+    "  thr.   P    R    F     P    R    F     NMI             V  groups single photo",
 )
 
 
 def print_groupings(labelled: LabelledFaces, scores: Sequence[GroupingScores]) -> None:
     """Print a table for each method with a line for each threshold; * marks the method's best value."""
-    for line in _summary_lines(labelled):
-        click.echo(line)
+    print_lines(_summary_lines(labelled))
     best = best_groupings(scores)
     decimals = _count_decimals([one.threshold for one in scores if one.threshold is not None])
     for method in dict.fromkeys(one.method for one in scores):
-        click.echo(f"\n{click.style(METHOD_TITLES[method], bold=True)}\n{_HEADING}")
+        print_line()
+        print_line(METHOD_TITLES[method], bold=True)
+        print_lines(_HEADINGS)
         for one in scores:
             if one.method == method:
                 best_by = {measure for measure, best_one in best[method].items() if best_one is one}
-                click.echo(_format_line(one, best_by, decimals))
+                print_line(_format_line(one, best_by, decimals))
 
 
 def _count_decimals(thresholds: Sequence[float]) -> int:

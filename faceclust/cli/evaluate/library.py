@@ -11,7 +11,7 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.evaluate.clusters_output import score_record
 from faceclust.cli.evaluate.formatting import format_score
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line, print_lines, print_wrapped
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -49,36 +49,40 @@ def _print_library_score(score: LibraryScore) -> None:
     params = score.params
     method = "hdbscan" if params.algorithm == "hdbscan" else f"{params.algorithm} linkage at {params.threshold:g}"
     faces = format_count(score.faces, "confirmed face")
-    click.echo(f"{faces} of {score.people} people, grouped without their names: {method}\n")
-    click.echo(click.style("            precision            recall", bold=True))
+    print_line(f"{faces} of {score.people} people, grouped without their names: {method}")
+    print_line()
+    print_line("            precision            recall", bold=True)
     for title, (precision, recall) in (("BCubed", score.bcubed), ("pairs", score.pairwise)):
-        click.echo(f"  {title:8}  {_format_interval(precision)}  {_format_interval(recall)}")
+        print_line(f"  {title:8}  {_format_interval(precision)}  {_format_interval(recall)}")
     if score.pairwise[1].value == 1:
-        click.echo("everybody's confirmed faces are in one group each, as if whole groups had been named:")
-        click.echo("these names cannot show which faces the groups miss")
+        print_line("everybody's confirmed faces are in one group each, as if whole groups had been named:")
+        print_line("these names cannot show which faces the groups miss")
     if score.confusions:
-        click.echo(f"\n{click.style('taken for one person', bold=True)}")
+        print_line()
+        print_line("taken for one person", bold=True)
     for confusion in score.confusions:
-        click.echo(f"  {_describe_confusion(confusion)}")
+        print_line(f"  {_describe_confusion(confusion)}")
     if score.split_people:
-        click.echo(f"\n{click.style('in several groups', bold=True)}, joined only by their names")
-        groups = ", ".join(f"{printable(name)} {number}" for name, number in score.split_people)
-        click.echo(click.wrap_text(groups, 78, "  ", "  "))
+        print_line()
+        print_line("in several groups, joined only by their names", bold=True)
+        groups = ", ".join(f"{name} {number}" for name, number in score.split_people)
+        print_wrapped(groups, width=78, indent="  ")
     _print_other_thresholds(score)
 
 
 def _describe_confusion(confusion: Confusion) -> str:
     (first, second), (first_faces, second_faces), groups = confusion.names, confusion.faces, confusion.groups
     now = f", now in group{'s' if len(groups) > 1 else ''} {', '.join(map(str, groups))}" if groups else ""
-    people = f"{printable(first)} ({format_count(first_faces, 'face')}) and {printable(second)} ({second_faces})"
+    people = f"{first} ({format_count(first_faces, 'face')}) and {second} ({second_faces})"
     return f"{people}{now}: {confusion.command}"
 
 
 def _print_other_thresholds(score: LibraryScore) -> None:
     if not score.comparisons:
         return
-    click.echo("\n" + click.style("other thresholds", bold=True))
-    click.echo("          BCubed         pairs\n   thr.   P    R    F     P    R")
+    print_line()
+    print_line("other thresholds", bold=True)
+    print_lines(["          BCubed         pairs", "   thr.   P    R    F     P    R"])
     for other in score.comparisons:
         is_near = abs(other.threshold - score.params.threshold) <= _SHOWN_THRESHOLD_RANGE + 1e-9
         if not is_near and other is not score.best:
@@ -87,11 +91,11 @@ def _print_other_thresholds(score: LibraryScore) -> None:
         bcubed, pairwise = other.bcubed, other.pairwise
         values = [bcubed.precision, bcubed.recall, bcubed.f, pairwise.precision, pairwise.recall]
         p, r, f, pairs_p, pairs_r = (f"{format_score(value):>4}" for value in values)
-        click.echo(f"{other.threshold:>6g} {p} {r} {f}  {pairs_p} {pairs_r}{mark}")
+        print_line(f"{other.threshold:>6g} {p} {r} {f}  {pairs_p} {pairs_r}{mark}")
     if score.best is None:
-        click.echo("no other threshold is significantly better")
+        print_line("no other threshold is significantly better")
     else:
-        click.echo(f"significantly better: {score.best.threshold:g}; `faceclust calibrate` also allows for strangers")
+        print_line(f"significantly better: {score.best.threshold:g}; `faceclust calibrate` also allows for strangers")
 
 
 def _format_interval(interval: ConfidenceInterval) -> str:

@@ -12,6 +12,7 @@ from faceclust.cli.common import json_option, print_json
 from faceclust.cli.evaluate.options import pack_option, workers_option
 from faceclust.cli.evaluate.pairs_output import draw_pair_scores, pair_scores_record, print_pair_scores
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.score_pairs import PairScores, load_pairs, score_pairs
@@ -92,7 +93,7 @@ def _measure_pairs(
     pairs = load_pairs(folder, file)
     aligned = pairs.aligned and not detect
     if aligned:
-        click.echo("the pictures are taken as crops by ArcFace's template (--detect runs the detector)", err=True)
+        print_line("the pictures are taken as crops by ArcFace's template (--detect runs the detector)", err=True)
     faces = find_main_faces(pairs.pictures, models, aligned=aligned, workers=workers, progress=TerminalProgress())
     scores = score_pairs(
         pairs,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-import click
-
 from faceclust.cli.evaluate.formatting import (
     NO_VALUE,
     finite_or_none,
@@ -13,8 +11,8 @@ from faceclust.cli.evaluate.formatting import (
     format_percent,
     format_threshold,
 )
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.table import print_table
-from faceclust.cli.terminal.text import printable
 from faceclust.evaluation.score_pairs import PairScores, ValAtFar
 from faceclust.outputs.plots import draw_roc
 from faceclust.text.plural import format_count
@@ -25,24 +23,26 @@ _HEADINGS = ["FAR", "VAL by folds", "FAR there", "threshold", "VAL, all pairs", 
 def print_pair_scores(scores: PairScores, verbose: bool) -> None:
     """Print the accuracy and a table of VAL at each FAR; `verbose` lists the photos without a face."""
     total = scores.same + scores.different
-    click.echo(
+    print_line(
         f"{format_count(total, 'pair')} of {format_count(scores.photos, 'photo')}: {scores.same:,} of one person,"
         f" {scores.different:,} of two; {format_count(scores.folds, 'fold')}"
     )
     _print_missing_faces(scores, verbose)
     if scores.folds == 1:
-        click.echo("one fold: thresholds are chosen on the same pairs they are measured on")
+        print_line("one fold: thresholds are chosen on the same pairs they are measured on")
     protocol, (equal_rate, equal_threshold) = scores.protocol, scores.equal_error_point
     accuracy = format_percent(protocol.accuracy, protocol.accuracy_error)
-    click.echo(f"\naccuracy           {accuracy} at threshold {protocol.threshold:.3f}")
-    click.echo(f"equal error rate   {format_percent(equal_rate)} at threshold {equal_threshold:.3f}, all pairs")
-    click.echo(f"area under the ROC {scores.auc:.5f}, all pairs\n")
+    print_line()
+    print_line(f"accuracy           {accuracy} at threshold {protocol.threshold:.3f}")
+    print_line(f"equal error rate   {format_percent(equal_rate)} at threshold {equal_threshold:.3f}, all pairs")
+    print_line(f"area under the ROC {scores.auc:.5f}, all pairs")
+    print_line()
     print_table(_HEADINGS, [_rate_cells(rate) for rate in scores.rates])
     unresolvable = [format_far(rate.target) for rate in scores.rates if rate.val is None]
     by_folds = [format_far(rate.target) for rate in scores.rates if rate.val is not None and rate.by_folds is None]
     for rates, where in ((unresolvable, ""), (by_folds, " by folds")):
         if rates:
-            click.echo(
+            print_line(
                 f"{NO_VALUE}: too few pairs of two people ({scores.different:,}) to measure FAR "
                 f"{' and '.join(rates)}{where}"
             )
@@ -50,15 +50,15 @@ def print_pair_scores(scores: PairScores, verbose: bool) -> None:
 
 def _print_missing_faces(scores: PairScores, verbose: bool) -> None:
     if not scores.not_found:
-        click.echo("a face was found on every photo")
+        print_line("a face was found on every photo")
         return
     one, two = scores.pairs_without_face
     photos, pairs = format_count(len(scores.not_found), "photo"), format_count(one + two, "pair")
     counted = "left out" if scores.missing_excluded else "counted as errors"
     hint = "" if verbose else "; -v lists the photos"
-    click.echo(f"no face found on {photos}: {pairs} {counted} ({one} of one person, {two} of two){hint}")
+    print_line(f"no face found on {photos}: {pairs} {counted} ({one} of one person, {two} of two){hint}")
     for name in scores.not_found if verbose else ():
-        click.echo(f"  {printable(name)}")
+        print_line(f"  {name}")
 
 
 def _rate_cells(rate: ValAtFar) -> list[str]:

@@ -10,6 +10,7 @@ import click
 
 from faceclust.cli.common import require_parent_folder
 from faceclust.cli.terminal.output_file import refuse_library_file
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.files.atomic import write_output_atomically
 from faceclust.outputs.plots import PLOT_SUFFIXES, is_own_plot, require_matplotlib
@@ -49,4 +50,4 @@ def write_plot(file: Path | None, draw: Callable[[BinaryIO, str], None]) -> None
         write_output_atomically(
             file, lambda stream: draw(stream, file.suffix.lower()), hint="choose another place with --plot"
         )
-        click.echo(f"wrote {file}", err=True)
+        print_line(f"wrote {file}", err=True)

@@ -11,6 +11,7 @@ from faceclust.cli.common import json_option, print_json
 from faceclust.cli.evaluate.options import pack_option, workers_option
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
 from faceclust.cli.evaluate.quality_output import draw_level_curves, level_record, print_levels
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.evaluation.sensitivity import choose_pairs, measure_degradations
 from faceclust.text.plural import format_count
@@ -55,7 +56,7 @@ def command(
     pairs = choose_pairs(folder, file, photos)
     same, different = int(pairs.same.sum()), int((~pairs.same).sum())
     photo_count = len(pairs.pictures)
-    click.echo(f"{format_count(photo_count, 'photo')}: {same:,} pairs of one person, {different:,} of two", err=True)
+    print_line(f"{format_count(photo_count, 'photo')}: {same:,} pairs of one person, {different:,} of two", err=True)
     levels = list(measure_degradations(pairs, models, workers=workers, progress=TerminalProgress()))
     if as_json:
         run = {"folder": folder, "pairs_file": file, "pack": models.name, "photos": photo_count}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-import click
-
 from faceclust.cli.evaluate.formatting import NO_VALUE, finite_or_none, format_percent, format_threshold
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.table import print_table
 from faceclust.evaluation.sensitivity import DegradationResult
 from faceclust.outputs.plots import draw_degradations
@@ -20,14 +19,14 @@ def print_levels(levels: Sequence[DegradationResult], photo_count: int) -> None:
     """Print a table for JPEG and one for face widths, each with the unchanged photos first."""
     plain, jpeg, widths = ([level for level in levels if level.kind == kind] for kind in ("none", "jpeg", "width"))
     print_table(["JPEG quality", *_HEADINGS], [[_level_title(level), *_level_cells(level)] for level in plain + jpeg])
-    click.echo()
+    print_line()
     rows = [
         [_level_title(level), *_level_cells(level), f"{level.narrower:,}" if level.narrower else NO_VALUE]
         for level in plain + widths
     ]
     print_table(["face width", *_HEADINGS, "narrower"], rows)
     if any(level.narrower for level in widths):
-        click.echo(
+        print_line(
             f"narrower: the number of {format_count(photo_count, 'photo')} with a narrower face, which stay unchanged; "
             f"a width is not measured ({NO_VALUE}) if they are the majority"
         )

@@ -12,8 +12,10 @@ from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.add_output import added_pack_record, print_added_pack
 from faceclust.cli.models.calibrate_output import calibrate_pack
 from faceclust.cli.models.user_model import install_from_options
+from faceclust.cli.terminal.printing import ask, is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.evaluation.labelled_folders import find_labelled_photos
+from faceclust.files.user_folders import expand_user
 from faceclust.installer.add import AddedPack
 from faceclust.text.plural import format_count
 
@@ -74,8 +76,8 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
     if folder is not None:
         if dry_run:
             raise UsageError("--calibrate and --dry-run cannot be combined", hint="leave one out")
-        find_labelled_photos(folder.expanduser())  # fails before anything is installed
-    added = install_from_options([file.expanduser() for file in files], dry_run=dry_run, as_json=as_json, **options)
+        find_labelled_photos(expand_user(folder))  # fails before anything is installed
+    added = install_from_options([expand_user(file) for file in files], dry_run=dry_run, as_json=as_json, **options)
     if as_json and folder is None:
         print_json(added_pack_record(added, written=not dry_run))
         return
@@ -87,12 +89,12 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
 def _calibrate_added_pack(added: AddedPack, folder: Path | None, *, as_json: bool) -> None:
     """Calibrate on `folder` or, for an uncalibrated pack in a terminal, on one the user types."""
     name, is_uncalibrated = added.pack.name, added.pack.radius_source == "none"
-    if folder is None and is_uncalibrated and sys.stdin.isatty() and sys.stdout.isatty():
-        answer = click.prompt("Folder of <person>/<photo> to calibrate on (Enter to skip)", "", show_default=False)
+    if folder is None and is_uncalibrated and sys.stdin.isatty() and is_terminal():
+        answer = ask("Folder of <person>/<photo> to calibrate on (Enter to skip)")
         folder = Path(answer.strip()) if answer.strip() else None
     if folder is not None:
-        calibrate_pack(name, folder.expanduser(), None, dry_run=False, as_json=as_json)
+        calibrate_pack(name, expand_user(folder), None, dry_run=False, as_json=as_json)
     elif is_uncalibrated:
-        click.echo(f"next: faceclust models calibrate {name} FOLDER", err=True)
+        print_line(f"next: faceclust models calibrate {name} FOLDER", err=True)
     else:
-        click.echo(f"added {format_count(len(added.files), 'file')}; next: faceclust models use {name}", err=True)
+        print_line(f"added {format_count(len(added.files), 'file')}; next: faceclust models use {name}", err=True)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from faceclust.cli.models.common import format_levels
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 
 if TYPE_CHECKING:
     from faceclust.installer.add import AddedPack
@@ -16,23 +13,24 @@ if TYPE_CHECKING:
 
 def print_added_pack(added: AddedPack, dry_run: bool, *, err: bool = False) -> None:
     """Print what was installed or would be; on stderr with `err`."""
-    echo: Callable[[str], None] = lambda text: click.echo(printable(text), err=err)  # noqa: E731
     pack, embedder = added.pack, added.pack.embedder
-    echo(f"{pack.name}: {pack.title}")
-    echo(f"licence: {pack.licence}{' (not for commercial use)' if pack.commercial is False else ''}")
+    print_line(f"{pack.name}: {pack.title}", err=err)
+    print_line(f"licence: {pack.licence}{' (not for commercial use)' if pack.commercial is False else ''}", err=err)
     if pack.terms:
-        echo(pack.terms)
+        print_line(pack.terms, err=err)
     values = f"{embedder.colour.upper()}, (value − {format_levels(embedder.mean)}) / {format_levels(embedder.scale)}"
     width, height = embedder.chip_size
-    echo(f"detector {pack.detector.kind}; chips of {width}×{height} pixels, {values}")
+    print_line(f"detector {pack.detector.kind}; chips of {width}×{height} pixels, {values}", err=err)
     trial = added.trial
-    echo(f"tested: {trial.dimension} dimensions, {trial.milliseconds:.1f} ms a face on one core")
+    print_line(f"tested: {trial.dimension} dimensions, {trial.milliseconds:.1f} ms a face on one core", err=err)
     for name, source in added.files.items():
-        echo(f"{'would copy' if dry_run else 'copied'} {source} to {name}")
+        print_line(f"{'would copy' if dry_run else 'copied'} {source} to {name}", err=err)
     if pack.radius_source == "none":
-        echo("radius unknown: the threshold 1.1 has no meaning until the pack is calibrated on labelled photos")
+        print_line(
+            "radius unknown: the threshold 1.1 has no meaning until the pack is calibrated on labelled photos", err=err
+        )
     if dry_run:
-        echo("nothing was written: --dry-run")
+        print_line("nothing was written: --dry-run", err=err)
 
 
 def added_pack_record(added: AddedPack, *, written: bool) -> dict[str, Any]:

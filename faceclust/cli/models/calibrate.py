@@ -8,6 +8,7 @@ import click
 
 from faceclust.cli.common import complete_packs, json_option
 from faceclust.cli.models.calibrate_output import calibrate_pack
+from faceclust.files.user_folders import expand_user
 
 
 @click.command("calibrate")
@@ -30,4 +31,4 @@ def command(pack: str, folder: Path, workers: int | None, dry_run: bool, as_json
       faceclust models calibrate sface ~/lfw
       faceclust models calibrate dlib ~/lfw --dry-run
     """
-    calibrate_pack(pack, folder.expanduser(), workers, dry_run=dry_run, as_json=as_json)
+    calibrate_pack(pack, expand_user(folder), workers, dry_run=dry_run, as_json=as_json)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from faceclust.cli.common import print_json
 from faceclust.cli.models.common import RADIUS_SOURCES
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.cli.terminal.table import print_table
 from faceclust.errors import FaceclustError
@@ -49,13 +48,13 @@ def calibrate_pack(name: str, folder: Path, workers: int | None, *, dry_run: boo
             hint="check the pack's preprocessing, and that each folder holds one person",
         )
     if found.rejection_reason:
-        click.echo(f"note: this would not set the radius: {found.rejection_reason}", err=True)
+        print_line(f"note: this would not set the radius: {found.rejection_reason}", err=True)
     if written:
-        click.echo(f"wrote {path}: radius {found.radius:g}", err=True)
+        print_line(f"wrote {path}: radius {found.radius:g}", err=True)
     elif pack.embedded:
-        click.echo(f"the radius of the embedded pack stays {pack.embedder.radius:g}", err=True)
+        print_line(f"the radius of the embedded pack stays {pack.embedder.radius:g}", err=True)
     else:
-        click.echo("nothing was written: --dry-run", err=True)
+        print_line("nothing was written: --dry-run", err=True)
 
 
 def _print_radius(found: RadiusEstimate, pack: Pack) -> None:
@@ -64,14 +63,14 @@ def _print_radius(found: RadiusEstimate, pack: Pack) -> None:
     if found.photos_without_face:
         missing = f"no face found on {format_count(found.photos_without_face, 'photo')}"
     faces = format_count(found.faces, "face")
-    click.echo(f"{faces} of {people}, {found.people_with_several:,} of them with at least two; {missing}")
+    print_line(f"{faces} of {people}, {found.people_with_several:,} of them with at least two; {missing}")
     print_table(_HEADINGS, [_score_cells(score, found) for score in _scores_near_best(found)])
     middle = f"{found.relative_width:.0%} of the middle, {found.middle:.4f}"
-    click.echo(f"good distances, squared L2 of unit vectors: {found.low:.4f} to {found.high:.4f} ({middle})")
+    print_line(f"good distances, squared L2 of unit vectors: {found.low:.4f} to {found.high:.4f} ({middle})")
     before = f"{pack.embedder.radius:g}, {RADIUS_SOURCES[pack.radius_source]}"
-    click.echo(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
+    print_line(f"radius: {found.radius:g} makes the middle 1.1 (now {before})")
     if found.is_undersampled:
-        click.echo(
+        print_line(
             f"note: with fewer than {UNDERSAMPLED_PEOPLE:,} people or {UNDERSAMPLED_FACES:,} faces, the best distance "
             "is too large for a large library, which has more people to confuse",
             err=True,

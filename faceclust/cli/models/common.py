@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import confirm, print_wrapped
 from faceclust.errors import FaceclustError, NoLibraryError, UsageError
 from faceclust.installer.licence_terms import has_accepted_terms, record_agreement
 from faceclust.store.find_library import find_library
@@ -98,8 +96,8 @@ def require_licence_agreement(pack: Pack, *, yes: bool, can_ask: bool = True) ->
     """
     if has_accepted_terms(pack):
         return
-    terms = printable(f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}")
-    click.echo(click.wrap_text(terms, shutil.get_terminal_size().columns), err=True)
+    terms = f"{pack.name} is not free for commercial use ({pack.licence}). {pack.terms}"
+    print_wrapped(terms, width=shutil.get_terminal_size().columns, err=True)
     refusal = UsageError(
         f"the licence terms of {pack.name} have to be accepted once", hint="if you accept them, add --yes"
     )
@@ -112,4 +110,4 @@ def ask_yes_or_no(question: str, refusal: UsageError, *, can_ask: bool = True) -
     """Ask in the terminal; the default is no. Raises `refusal` if there is no terminal or none may be used."""
     if not can_ask or not sys.stdin.isatty():
         raise refusal
-    return click.confirm(question, err=True)
+    return confirm(question, err=True)

@@ -9,8 +9,8 @@ import click
 
 from faceclust.cli.common import json_option, library_option, print_json
 from faceclust.cli.models.common import describe_allowed_use, download_size, format_size, pack_name_for_library
+from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.table import table_lines
-from faceclust.cli.terminal.text import printable
 from faceclust.errors import PackError
 from faceclust.packs.registry import load_pack, pack_names
 from faceclust.packs.verify import check_files, pack_state
@@ -41,10 +41,10 @@ def command(library: Path | None, as_json: bool) -> None:
         [_pack_cells(pack) for pack in packs],
         left=(0, 3, 4),
     )
-    click.echo(heading)
+    print_line(heading, bold=True)
     for line, pack in zip(lines, packs, strict=True):
-        click.echo(f"{line}\n    {printable(pack['title'])}")
-    click.echo("details: faceclust models show NAME")
+        print_lines([line, f"    {pack['title']}"])
+    print_line("details: faceclust models show NAME")
 
 
 def _pack_cells(pack: dict[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.common import format_size, require_licence_agreement
+from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.cli.terminal.text import printable
 from faceclust.installer.pull import files_to_pull, pull_pack, size_to_pull
 from faceclust.packs.registry import load_pack
 from faceclust.text.plural import format_count
@@ -63,19 +63,19 @@ def _download_pack(pack: Pack, url: str | None, *, yes: bool, can_ask: bool) -> 
     except KeyboardInterrupt:
         remaining = files_to_pull(pack)
         if size_to_pull(pack, remaining) < total or len(remaining) < len(files):
-            click.echo("the downloaded part is kept: run the command again to resume", err=True)
+            print_line("the downloaded part is kept: run the command again to resume", err=True)
         raise
 
 
 def _print_pull_result(pack: Pack, result: dict[str, Any], dry_run: bool) -> None:
     if not result["files"]:
-        click.echo(
+        print_line(
             f"{pack.name} is {'part of faceclust' if pack.embedded else 'installed already'}: nothing to download"
         )
     elif dry_run:
-        click.echo(printable(f"would download {format_size(result['bytes'])} into {pack.folder}"))
-        click.echo("nothing was written: --dry-run")
+        print_line(f"would download {format_size(result['bytes'])} into {pack.folder}")
+        print_line("nothing was written: --dry-run")
         return
     else:
-        click.echo(printable(f"{pack.name}: {format_count(len(result['files']), 'file')} in {pack.folder}"))
-    click.echo(f"next: faceclust models use {pack.name}")
+        print_line(f"{pack.name}: {format_count(len(result['files']), 'file')} in {pack.folder}")
+    print_line(f"next: faceclust models use {pack.name}")

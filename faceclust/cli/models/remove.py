@@ -6,7 +6,7 @@ import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.common import ask_yes_or_no, pack_name_for_library
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.installer.remove import files_to_remove, remove_pack
 from faceclust.packs.registry import load_pack
@@ -34,11 +34,11 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     pack = load_pack(name)
     files = files_to_remove(pack)
     if files and pack_name_for_library(None) == name:
-        click.echo(f"note: {name} is in use here; to choose another: faceclust models use NAME", err=True)
+        print_line(f"note: {name} is in use here; to choose another: faceclust models use NAME", err=True)
     sizes = {str(path): path.lstat().st_size for path in files}
     if not as_json:
         for path, size in sizes.items():
-            click.echo(printable(f"{'would delete' if dry_run else 'to delete'}: {path} ({size:,} bytes)"))
+            print_line(f"{'would delete' if dry_run else 'to delete'}: {path} ({size:,} bytes)")
     if files and not dry_run:
         refusal = UsageError(
             "remove asks for confirmation in a terminal", hint="without a terminal: --yes or --dry-run"
@@ -49,8 +49,8 @@ def command(name: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "files": sizes, "bytes": sum(sizes.values()), "written": not dry_run})
     elif not files:
-        click.echo(f"{name} has no files here")
+        print_line(f"{name} has no files here")
     elif dry_run:
-        click.echo("nothing was written: --dry-run")
+        print_line("nothing was written: --dry-run")
     else:
-        click.echo(f"{name}: {format_count(len(files), 'file')} deleted; names and found faces are kept")
+        print_line(f"{name}: {format_count(len(files), 'file')} deleted; names and found faces are kept")

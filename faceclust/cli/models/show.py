@@ -9,7 +9,7 @@ import click
 from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.common import RADIUS_SOURCES, file_records, installed_size
 from faceclust.cli.models.pack_text import describe_pack
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_lines
 from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import check_files, install_hint, pack_state
 
@@ -33,8 +33,7 @@ def command(name: str, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    for line in describe_pack(record):
-        click.echo(printable(line))
+    print_lines(describe_pack(record))
 
 
 def _pack_record(pack: Pack) -> dict[str, Any]:

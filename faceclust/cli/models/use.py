@@ -9,7 +9,7 @@ import click
 
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import complete_packs, json_option, library_option, print_json
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import NoLibraryError, PackError, UsageError
 from faceclust.library.model_switch import plan_switch, with_time_estimate
 from faceclust.packs.registry import load_pack
@@ -62,7 +62,7 @@ def _find_home(library: Path | None, *, required: bool) -> LibraryHome | None:
         if required:
             raise NoLibraryError(str(error), hint=f"{error.hint}; --default chooses for all libraries") from error
         return None
-    click.echo(printable(f"library: {root}"), err=True)
+    print_line(f"library: {root}", err=True)
     return LibraryHome(root)
 
 
@@ -80,8 +80,8 @@ def _print_pack_in_use(home: LibraryHome | None, as_json: bool) -> None:
         record = {"library": str(root) if root else None, "pack": choice.value, "title": title}
         print_json(record | {"file": str(choice.file) if choice.file else None, "problem": problem})
         return
-    click.echo(printable(f"{choice.value}: {title}" if title else choice.value))
-    click.echo(printable(f"set in {choice.file}") if choice.file else "the default: no configuration file sets a pack")
+    print_line(f"{choice.value}: {title}" if title else choice.value)
+    print_line(f"set in {choice.file}" if choice.file else "the default: no configuration file sets a pack")
     if problem:
         raise PackError(problem, hint)
 
@@ -100,10 +100,10 @@ def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
         costs = {"photos": plan.photos, "anew": len(plan.unscanned), "seconds": plan.estimated_seconds} if plan else {}
         print_json({"library": str(home.root) if home else None, **record, **costs})
         return
-    click.echo(f"{'this library now uses' if home else 'the default pack is now'} {pack.name}: {pack.title}")
+    print_line(f"{'this library now uses' if home else 'the default pack is now'} {pack.name}: {pack.title}")
     if plan:
         _print_switch_cost(plan, pack.name, before)
-    click.echo(printable(f"wrote {file}"), err=True)
+    print_line(f"wrote {file}", err=True)
 
 
 def _print_switch_cost(plan: SwitchPlan, name: str, previous: str | None) -> None:
@@ -112,10 +112,10 @@ def _print_switch_cost(plan: SwitchPlan, name: str, previous: str | None) -> Non
         time = ""
         if plan.estimated_seconds:
             time = f", in {format_duration(plan.estimated_seconds)} (estimated from {plan.sample_size})"
-        click.echo(f"{rescanned:,} of {plan.photos:,} photos will be rescanned with {name}{time}; next: faceclust scan")
+        print_line(f"{rescanned:,} of {plan.photos:,} photos will be rescanned with {name}{time}; next: faceclust scan")
     else:
-        click.echo(f"all photos are scanned with {name} already" if plan.photos else "next: faceclust scan")
+        print_line(f"all photos are scanned with {name} already" if plan.photos else "next: faceclust scan")
     if previous != name and previous in plan.other_packs:
         if rescanned:
-            click.echo("until then the library has no people to show; after the scan: faceclust cluster")
-        click.echo(f"names and the faces found with {previous} are kept; to go back: faceclust models use {previous}")
+            print_line("until then the library has no people to show; after the scan: faceclust cluster")
+        print_line(f"names and the faces found with {previous} are kept; to go back: faceclust models use {previous}")

@@ -8,7 +8,7 @@ import click
 
 from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.common import file_records, pack_name_for_library
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import PackError
 from faceclust.packs.registry import load_pack, pack_names, user_manifest_path
 from faceclust.packs.verify import check_files, install_hint, pack_state
@@ -66,6 +66,6 @@ def _verify_pack(name: str, *, required: bool) -> dict[str, Any]:
 
 def _print_packs(packs: list[dict[str, Any]]) -> None:
     for pack in packs:
-        click.echo(printable(f"{pack['name']}: {pack['state']}{'; ' + pack['todo'] if pack['todo'] else ''}"))
+        print_line(f"{pack['name']}: {pack['state']}{'; ' + pack['todo'] if pack['todo'] else ''}")
         for file in pack["files"]:
-            click.echo(printable(f"    {file['state']:<8} {file['path']}"))
+            print_line(f"    {file['state']:<8} {file['path']}")

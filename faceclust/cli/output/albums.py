@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -36,15 +34,15 @@ def print_album_plan(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: b
     """Print the counts and the skipped paths; with `dry_run`, also each change."""
     if dry_run:
         for path in plan.remove:
-            click.echo(printable(f"remove  {path}"))
+            print_line(f"remove  {path}")
         for path, note in plan.make.items():
-            click.echo(printable(f"{'replace' if path in plan.replace else 'make   '} {path} -> {note.photo}"))
+            print_line(f"{'replace' if path in plan.replace else 'make   '} {path} -> {note.photo}")
     for left in (*plan.skipped, *skipped):
-        click.echo(printable(f"skipped: {plan.out / left.path}: {left.reason}"), err=True)
+        print_line(f"skipped: {plan.out / left.path}: {left.reason}", err=True)
     would = "would be " if dry_run else ""
-    click.echo(
+    print_line(
         f"{plan.out}: {format_count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(skipped):,}, "
         f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
     )
     if not plan.albums:
-        click.echo("no photos match; name people first (faceclust label) or add --unnamed", err=True)
+        print_line("no photos match; name people first (faceclust label) or add --unnamed", err=True)

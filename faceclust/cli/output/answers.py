@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from faceclust.cli.common import print_json
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.people.event_text import describe_event
 from faceclust.text.plural import format_count
@@ -38,13 +37,13 @@ def print_changes(
         print_json({"library": str(library.root), "undone" if undone else "said": answers, "changed": records})
         return
     for event in events:
-        click.echo(f"{'undone: ' if undone else ''}{describe_event(event)}")
+        print_line(f"{'undone: ' if undone else ''}{describe_event(event)}")
     if all(event.kind == "rename" for event in events):
         return  # the faces stay with the person
     for name in changed:
-        click.echo(f"  {name}: {_describe_face_counts(before.get(name), after.get(name))}")
+        print_line(f"  {name}: {_describe_face_counts(before.get(name), after.get(name))}")
     if not changed and not undone:
-        click.echo("  no named person has changed")
+        print_line("  no named person has changed")
 
 
 def count_faces_by_name(library: Library) -> FaceCounts:

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import CacheError
 from faceclust.text.plural import format_count
 
@@ -57,7 +56,7 @@ def print_face_changes(grouping: Grouping, changes: Changes) -> None:
     faces = [format_count(changes.added, "new face")] if changes.added else []
     faces += [f"{format_count(changes.removed, 'face')} removed"] if changes.removed else []
     full = f"; all faces were grouped from scratch: {grouping.full_reason}" if grouping.full_reason else ""
-    click.echo(f"since the last grouping: {', '.join(faces) or 'the same faces'}{full}")
+    print_line(f"since the last grouping: {', '.join(faces) or 'the same faces'}{full}")
 
 
 def suggest_full_run(grouping: Grouping) -> None:
@@ -69,15 +68,15 @@ def suggest_full_run(grouping: Grouping) -> None:
     if 2 * faces > 3 * at_full_run:
         reasons.append(f"{faces - at_full_run:,} of {faces:,} faces are new since all were grouped from scratch")
     if reasons:
-        click.echo(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
+        print_line(f"{'; '.join(reasons)}: see faceclust cluster --full --dry-run")
 
 
 def print_group_changes(changes: Changes, names: Mapping[int, str]) -> None:
     """Print a line for each kind of change. `names`: by group number, of the groups that have one."""
     if not changes:
-        click.echo("  no group has changed")
+        print_line("  no group has changed")
     for line in _change_lines(changes, names):
-        click.echo(f"  {line}")
+        print_line(f"  {line}")
 
 
 def _change_lines(changes: Changes, names: Mapping[int, str]) -> Iterable[str]:

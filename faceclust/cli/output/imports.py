@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import click
-
 from faceclust.cli.common import print_json
-from faceclust.cli.terminal.text import limit_lines, printable
+from faceclust.cli.terminal.printing import print_line, print_lines
+from faceclust.cli.terminal.text import limit_lines
 from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
 from faceclust.text.plural import format_count
 
@@ -29,28 +28,27 @@ def print_import_json(library: Library, plan: ImportPlan, events: Sequence[Event
 
 def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: bool, verbose: bool) -> None:
     """Print the sources, the people named, and the names that were not imported with the reasons."""
-    click.echo(_describe_sources(plan))
+    print_line(_describe_sources(plan))
     _print_lines([f"  {name}: {format_count(faces, 'face')}" for name, faces in plan.faces_per_person.items()], verbose)
-    for line in (*_imported_lines(plan, events, dry_run), *_orientation_lines(plan)):
-        click.echo(line)
+    print_lines((*_imported_lines(plan, events, dry_run), *_orientation_lines(plan)))
     if plan.conflicts:
-        click.echo(f"{format_count(len(plan.conflicts), 'conflict')}, not imported:")
+        print_line(f"{format_count(len(plan.conflicts), 'conflict')}, not imported:")
         _print_lines(
             [f"  {c.photo}: {' or '.join(c.names)}: {c.why} ({', '.join(c.where)})" for c in plan.conflicts], verbose
         )
     _print_unplaced("without a matching face", plan.unmatched, verbose)
     _print_unplaced("without a position in the photo", plan.placeless, verbose)
     if plan.passed_by:
-        click.echo(f"{format_count(plan.passed_by, 'region')} without a name")
+        print_line(f"{format_count(plan.passed_by, 'region')} without a name")
     if plan.nameless:
-        click.echo(
+        print_line(
             f"{format_count(len(plan.nameless), 'Picasa contact')} without a name; next: --contacts contacts.xml"
         )
     if plan.elsewhere:
-        click.echo(f"{format_count(len(plan.elsewhere), 'photo')} not in the library{_list_hint(verbose)}")
+        print_line(f"{format_count(len(plan.elsewhere), 'photo')} not in the library{_list_hint(verbose)}")
         _print_lines([f"  {photo}" for photo in plan.elsewhere] if verbose else [], verbose)
     if plan.unread:
-        click.echo(f"{format_count(len(plan.unread), 'file')} could not be read:")
+        print_line(f"{format_count(len(plan.unread), 'file')} could not be read:")
         _print_lines([f"  {unread.where}: {unread.why}" for unread in plan.unread], verbose)
 
 
@@ -89,7 +87,7 @@ def _orientation_lines(plan: ImportPlan) -> Iterator[str]:
 
 def _print_unplaced(what: str, names: Sequence[UnplacedName], verbose: bool) -> None:
     if names:
-        click.echo(f"{format_count(len(names), 'name')} {what}{_list_hint(verbose)}")
+        print_line(f"{format_count(len(names), 'name')} {what}{_list_hint(verbose)}")
         _print_lines([f"  {u.photo}: {u.name}: {u.why} ({u.where})" for u in names] if verbose else [], verbose)
 
 
@@ -98,5 +96,4 @@ def _list_hint(verbose: bool) -> str:
 
 
 def _print_lines(lines: Sequence[str], verbose: bool) -> None:
-    for line in lines if verbose else limit_lines(lines, _MAX_LINES, "-v lists all"):
-        click.echo(printable(line))
+    print_lines(lines if verbose else limit_lines(lines, _MAX_LINES, "-v lists all"))

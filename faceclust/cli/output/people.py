@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import click
 from rich.cells import cell_len
 
+from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.table import table_lines
-from faceclust.cli.terminal.text import printable
+from faceclust.text.visible import make_visible
 
 _NUMBER_COLUMNS = ("faces", "confirmed", "suggested", "photos")
 _DATE_COLUMNS = ("first", "last")
@@ -34,14 +34,13 @@ def print_people_table(rows: Sequence[Mapping[str, Any]]) -> None:
     ]
     dates = range(len(_NUMBER_COLUMNS) + 1, len(_NUMBER_COLUMNS) + 1 + len(_DATE_COLUMNS))
     heading, *lines = table_lines(["name", *_NUMBER_COLUMNS, *_DATE_COLUMNS], cells, left=(0, *dates))
-    click.echo(heading)
+    print_line(heading, bold=True)
     for name, row, line in zip(names, rows, lines, strict=True):
-        for text in ([name] if cell_len(name) > width else []) + [line, *_detail_lines(row, columns)]:
-            click.echo(text)
+        print_lines(([name] if cell_len(name) > width else []) + [line, *_detail_lines(row, columns)])
 
 
 def _row_title(row: Mapping[str, Any]) -> str:
-    return row["name"] or f"group {row['groups'][0]}{' (ignored)' if row['ignored'] else ''}"
+    return make_visible(row["name"] or f"group {row['groups'][0]}{' (ignored)' if row['ignored'] else ''}")
 
 
 def _number_cells(row: Mapping[str, Any]) -> list[str]:
@@ -53,7 +52,7 @@ def _number_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _detail_lines(row: Mapping[str, Any], columns: int) -> Iterator[str]:
     best, groups = row["best"], row["groups"] if row["name"] else row["groups"][1:]
-    where = f"{_INDENT}best face on {printable(best['photo'])}" if best else ""
+    where = f"{_INDENT}best face on {make_visible(best['photo'])}" if best else ""
     numbers = f"group{'s' if len(groups) > 1 else ''} {', '.join(map(str, groups))}" if groups else ""
     if where and numbers and len(where) + 2 + len(numbers) <= columns:
         yield f"{where}, {numbers}"

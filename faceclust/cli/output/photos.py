@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import data_stream, is_terminal, print_lines
 
 if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto
@@ -27,10 +24,12 @@ def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> Non
     The bytes are those of the file names. On a terminal, control characters are made visible.
     """
     paths = _paths_from_working_folder(photos, root)
-    if sys.stdout.isatty() and not null_terminated:
-        click.echo("".join(f"{printable(path)}\n" for path in paths), nl=False)
+    if is_terminal() and not null_terminated:
+        print_lines(paths)
     else:
-        click.echo(b"".join(os.fsencode(path) + (b"\0" if null_terminated else b"\n") for path in paths), nl=False)
+        stream = data_stream()
+        stream.write(b"".join(os.fsencode(path) + (b"\0" if null_terminated else b"\n") for path in paths))
+        stream.flush()
 
 
 def _photo_record(photo: FoundPhoto, root: Path, group_of: Mapping[str, int]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from faceclust.cli.terminal.printing import print_line
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def stop_on_interrupt(message: str) -> Iterator[Callable[[], bool]]:
         if stop_requested:
             raise KeyboardInterrupt
         stop_requested = True
-        print(message, file=sys.stderr, flush=True)
+        print_line(message, err=True)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

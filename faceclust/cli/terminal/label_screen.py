@@ -15,6 +15,7 @@ from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview, parse_answer
 from faceclust.library.library import Library
 from faceclust.text.plural import format_count
+from faceclust.text.visible import make_visible
 
 _KEYS = {
     QuestionKind.WHO: "a name · Enter skip · n nobody I know · ? more",
@@ -93,10 +94,12 @@ class LabelScreen:
         left = f"{format_count(self.answer_count, 'answer')}, {format_count(prompt.remaining, 'question')} left"
         console.rule(Text(left), align="left")
         console.print(
-            render_faces([(pictures.get(p.occurrence.face_id), p.caption) for p in prompt.pictures], console),
+            render_faces(
+                [(pictures.get(p.occurrence.face_id), make_visible(p.caption)) for p in prompt.pictures], console
+            ),
             markup=False,
         )
-        console.print(Text.assemble((prompt.text, "bold"), f"  {prompt.summary}"))
+        console.print(Text.assemble((make_visible(prompt.text), "bold"), f"  {make_visible(prompt.summary)}"))
 
     def _read_input(self, prompt: PresentedQuestion) -> str:
         kind = prompt.question.kind
@@ -136,8 +139,10 @@ class LabelScreen:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))
         face = prompt.numbered_faces[numbers[0] - 1 if numbers else 0]
         photo = self._library.root / self._library.occurrences_of[face][0].photo
-        self._print_message(f"{photo}{'' if open_photo(photo) else ': no program to open photos was found'}")
+        self._print_message(
+            f"{make_visible(str(photo))}{'' if open_photo(photo) else ': no program to open photos was found'}"
+        )
 
     def _print_message(self, text: str) -> None:
         if text:
-            self._console.print(Text(text))
+            self._console.print(Text("\n".join(map(make_visible, text.split("\n")))))

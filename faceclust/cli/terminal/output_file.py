@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import click
-
 from faceclust.cli.common import require_parent_folder
+from faceclust.cli.terminal.printing import data_stream, is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
@@ -30,7 +28,7 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
         file = require_parent_folder(out)
         _require_replaceable(file)
         return file
-    if binary and sys.stdout and sys.stdout.isatty():
+    if binary and is_terminal():
         raise UsageError(
             "refusing to write binary data to a terminal", hint="name a file with -o, or pipe it into a program"
         )
@@ -69,10 +67,9 @@ def refuse_library_file(file: Path) -> None:
 def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:
     """Write to the file from `resolve_output_file`, and print `summary` on stderr. Raises FaceclustError."""
     if out is None:
-        if sys.stdout is None:  # closed from the start, as by >&-
-            return
-        write(sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        stream = data_stream()
+        write(stream)
+        stream.flush()
         return
     write_output_atomically(out, write, hint="choose another file with -o")
-    click.echo(f"wrote {out}: {summary}", err=True)
+    print_line(f"wrote {out}: {summary}", err=True)

@@ -7,7 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from faceclust.cli.terminal.text import printable
+from faceclust.cli.terminal.printing import print_line
+from faceclust.text.visible import make_visible
 
 if TYPE_CHECKING:
     from faceclust.cli.terminal.progress_bar import ProgressBar
@@ -33,7 +34,7 @@ class TerminalProgress:
         if total != 0 and _can_show_bar():
             from faceclust.cli.terminal.progress_bar import ProgressBar  # loads rich, which a script does not need
 
-            self._bar = ProgressBar(what, total, in_bytes=unit == _BYTE_UNIT)
+            self._bar = ProgressBar(make_visible(what), total, in_bytes=unit == _BYTE_UNIT)
 
     def advance(self, steps: int = 1, **counts: int) -> None:
         self._done += steps
@@ -48,7 +49,7 @@ class TerminalProgress:
             self._print_line(", ".join(part for part in parts if part))
 
     def note(self, message: str) -> None:
-        self._print_line(f"note: {printable(message)}")
+        self._print_line(f"note: {message}")
 
     def finish(self) -> None:
         if self._bar:
@@ -68,9 +69,9 @@ class TerminalProgress:
 
     def _print_line(self, text: str) -> None:
         if self._bar:
-            self._bar.print_above(text)
+            self._bar.print_above(make_visible(text))
         else:
-            print(text, file=sys.stderr, flush=True)
+            print_line(text, err=True)
 
 
 def _can_show_bar() -> bool:

@@ -23,11 +23,11 @@ class ProgressBar:
         amounts: list[ProgressColumn] = (
             [DownloadColumn(), TransferSpeedColumn()]
             if in_bytes
-            else [MofNCompleteColumn(), TextColumn("{task.fields[extra]}")]
+            else [MofNCompleteColumn(), TextColumn("{task.fields[extra]}", markup=False)]
         )
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             *amounts,
             TimeRemainingColumn(),

@@ -10,12 +10,11 @@ import hashlib
 import unicodedata
 
 from faceclust.files.names import SYSTEM_FOLDERS
+from faceclust.text.visible import JOINERS
 
 #: Limit of a name in UTF-8. Some file systems allow fewer than 255 bytes.
 MAX_NAME_BYTES = 150
 _UNSAFE_CHARACTERS = frozenset('<>:"/\\|?*')
-#: Zero-width joiners, which Persian, Indic and emoji names need.
-_JOINERS = frozenset("\u200c\u200d")
 #: Characters that some file systems ignore when they compare names, besides category Cf.
 _IGNORED_CHARACTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {
     chr(code)
@@ -106,7 +105,7 @@ def _safe_character(character: str) -> str:
     """Return the replacement of a character in a name."""
     if character in _UNSAFE_CHARACTERS:
         return "_"
-    if character.isprintable() or character in _JOINERS:
+    if character.isprintable() or character in JOINERS:
         return character
     if character.isspace():
         return " "
@@ -124,4 +123,4 @@ def _truncate_stem(name: str, max_bytes: int) -> str:
     """Truncate between characters, without a trailing joiner."""
     while len(name.encode()) > max_bytes:
         name = name[: max(0, max_bytes)] if len(name) > max_bytes else name[:-1]
-    return name.rstrip("".join(_JOINERS))
+    return name.rstrip(JOINERS)

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from faceclust.errors import is_out_of_memory
+
 #: Exit code after a MemoryError; the same as a shell's for SIGKILL.
 OUT_OF_MEMORY_EXIT_CODE = 137
 
@@ -76,11 +78,11 @@ def run_worker(
         _silence_stderr()
         pipe.send(WorkerReady())
         _run_tasks(pipe, worker, _memory_in_use() + growth_limit)
-    except MemoryError:
-        os._exit(OUT_OF_MEMORY_EXIT_CODE)
     except (EOFError, BrokenPipeError):
         os._exit(1)  # the parent is gone
     except Exception as error:
+        if is_out_of_memory(error):
+            os._exit(OUT_OF_MEMORY_EXIT_CODE)
         pipe.send(WorkerFailed(_make_picklable(error), during_startup=not opened))
 
 

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import filelock
 import pytest
 
 from faceclust.errors import FaceclustError
+from faceclust.files.lock import hold_file_lock
 from faceclust.files.names import ALBUMS_MARKER
 from faceclust.outputs.albums import SkippedPath, apply_album_plan, links
 from faceclust.outputs.albums.manifest import TEMPORARY_NAME, read_albums_manifest
@@ -197,7 +197,7 @@ def test_a_deleted_photo_does_not_stop_the_others(root: Path, out: Path) -> None
 def test_a_concurrent_run_is_refused(root: Path, out: Path) -> None:
     done = plan_albums(root, out, ALBUMS)
     out.mkdir()
-    with filelock.FileLock(out / ".faceclust-albums.lock"), pytest.raises(FaceclustError, match="another faceclust"):
+    with hold_file_lock(out / ".faceclust-albums.lock", "x"), pytest.raises(FaceclustError, match="another faceclust"):
         apply_album_plan(done)
     assert read_albums(out) == {}
 
