@@ -39,6 +39,12 @@ class UsageError(FaceclustError):
     exit_code = 2
 
 
+class ConfigReadError(UsageError):
+    """A configuration file that cannot be read, although its content may be valid."""
+
+    exit_code = 1
+
+
 class NoLibraryError(UsageError):
     """No library was given and none was found."""
 

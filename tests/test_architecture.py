@@ -16,10 +16,10 @@ ALLOWED: dict[str, set[str]] = {
     "files": set(),
     "types": {"files"},
     "xmp": {"types"},
-    "people": {"types"},
+    "people": {"files", "types"},
     "cluster": {"types"},
     "store": {"files", "types"},
-    "photos": {"types"},
+    "photos": {"files", "types"},
     "packs": {"files", "types"},
     "outputs": {"files", "types", "xmp"},
     "vision": {"packs", "types"},
@@ -127,7 +127,7 @@ TERMINAL = {
     "print": set(),
     "input": set(),
     "sys.stdout": {"__init__", "histogram", "printing"},  # flushed at the end; its encoding is asked for
-    "sys.stderr": {"progress"},
+    "sys.stderr": {"__init__", "progress"},
     "warnings.warn": set(),
 }
 

@@ -97,7 +97,9 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
+    "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
     "fuzz": lambda inputs: [require_atheris() or "tables", "--seconds", "2", "--findings", inputs.missing_folder],  # type: ignore[func-returns-value]
+    "hostile_libraries": lambda inputs: ["4", "--jobs", "1"],
     "imports": lambda inputs: [find_program("exiftool"), *inputs.library_and_truth()][1:],
     "interview": lambda inputs: [*inputs.library_and_truth(), "--by-size"],
     "kills": lambda inputs: [inputs.library.root, "--kills", "2"],

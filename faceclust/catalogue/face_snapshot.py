@@ -16,7 +16,7 @@ from faceclust.files.own_files import own_exists
 from faceclust.people.groups import Groups
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.store.clusters import read_clusters
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_caches
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, PhotoInfo
@@ -47,16 +47,19 @@ class FaceSnapshot:
 
     def _read_table(self) -> LibraryTable:
         info = self._models.cache_info
-        folders = []
-        for folder in self._home.cached_folders(info.pack):
-            try:
-                cache = FolderCache(self._home.cache_paths(folder, info.pack), info)
-                folders.append((folder, cache.read_stored()))
-            except UnusableCacheError as error:
-                self._on_note(f"{error}; skipped; `faceclust scan` makes it again")
+        caches = (
+            (folder, FolderCache(self._home.cache_paths(folder, info.pack), info))
+            for folder in self._home.cached_folders(info.pack)
+        )
+        folders = list(read_caches(caches, self._note_unusable))
         if not folders:
             self._require_scan(info.pack)
         return LibraryTable.from_folders(folders, info)
+
+    def _note_unusable(self, error: UnusableCacheError) -> None:
+        # Size and time of the file may be those that the last scan left.
+        self._home.discard_scan_snapshot(self._models.pack_name)
+        self._on_note(f"{error}; its faces are left out until `faceclust scan` makes it again")
 
     def _require_scan(self, pack: str) -> None:
         """Raise NothingScannedError unless a scan with this pack has found the library empty."""

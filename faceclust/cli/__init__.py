@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from faceclust.cli.commands import COMMANDS
-from faceclust.cli.config_files import ConfiguredGroup
+from faceclust.cli.config_files import ClosedPipeError, ConfiguredGroup
 from faceclust.cli.terminal.printing import print_lines
 from faceclust.cli.usage_errors import convert_click_error
 from faceclust.errors import FaceclustError, is_out_of_memory
@@ -51,10 +51,10 @@ def main() -> None:
     """Run the program: every failure becomes one clear line and an exit code."""
     # A umask that takes the user's own rights away would stop the workers of a scan.
     os.umask(os.umask(0o077) & 0o077)
+    _open_missing_streams()
     try:
         code = cli.main(prog_name="faceclust", standalone_mode=False)
-        if sys.stdout:  # None if it was closed from the start
-            sys.stdout.flush()
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
@@ -64,8 +64,8 @@ def main() -> None:
         code = _print_error(error)
     except (KeyboardInterrupt, click.Abort):
         code = _print_stopped()
-    except BrokenPipeError:
-        # The reader of the pipe has gone: nobody is left to report to.
+    except (BrokenPipeError, ClosedPipeError):
+        # Nobody is left to report to.
         _discard_output()
         code = 141
     except Exception as error:
@@ -110,6 +110,25 @@ def _print_unexpected_error(error: Exception) -> int:
     return 1
 
 
+def _open_missing_streams() -> None:
+    """Replace standard streams that were closed from the start, as by `>&-`, with the null device.
+
+    Otherwise the next files that are opened would become standard output and error.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != descriptor:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            mode = "w" if descriptor else "r"
+            stream = os.fdopen(descriptor, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+            setattr(sys, name, stream)
+
+
 def _discard_output() -> None:
     """Send the rest of standard output nowhere, or Python would try to write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,9 +136,8 @@ def _discard_output() -> None:
 
 def _exit_at_once(code: int) -> NoReturn:
     """End the process without cleaning up: without memory, some libraries crash while they do so."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
     os._exit(code)
 
 

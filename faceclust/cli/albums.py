@@ -9,6 +9,7 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.output.albums import album_plan_record, print_album_plan
+from faceclust.cli.terminal.output_file import refuse_link_in_library
 from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
 
 
@@ -63,6 +64,8 @@ def command(
     Run it again after naming more people, or with other options, to update OUT. Only files that
     faceclust made there, and that are unchanged since, are ever removed or replaced.
 
+    Other users cannot enter a new OUT; an existing folder keeps its permissions.
+
     \b
     Examples:
       faceclust albums ~/People
@@ -70,6 +73,7 @@ def command(
       faceclust albums /media/usb/Us --together Anna,Ben --link copy
     """
     groups = [split_names(names) for names in together]
+    refuse_link_in_library(out)
     opened = open_library(library)
     plan = opened.plan_albums(out, together=groups, **options)
     skipped = () if dry_run else opened.make_albums(plan)

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from faceclust.cli.lazy_group import LazyGroup
 from faceclust.cli.usage_errors import COMMAND_PATH_KEY, describe_bad_value
-from faceclust.errors import FaceclustError, UsageError
+from faceclust.errors import UsageError
 from faceclust.files.user_folders import expand_user
 from faceclust.store.calibrations import CONFIG_TABLE
 from faceclust.store.config import find_config_file, read_config
@@ -227,13 +227,26 @@ def is_on_command_line(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+class ClosedPipeError(Exception):
+    """The program that reads the output has ended. click would turn BrokenPipeError into exit code 1."""
+
+
 class ConfiguredGroup(LazyGroup):
     """The program: gives the command that is called its options from the configuration files."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments, which also prints the help. Raises ClosedPipeError."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as error:
+            raise ClosedPipeError from error
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command. An error of click that knows no context gets this one."""
+        """Call the command. An error of click that knows no context gets this one. Raises ClosedPipeError."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ClosedPipeError from error
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
@@ -286,5 +299,5 @@ def library_from_arguments(command: click.Command, args: list[str], parent: clic
     folders = given.get("folders")  # click marks an absent argument with a value of its own
     try:
         return find_library_for_scan(folders, named) if folders and isinstance(folders, tuple) else find_library(named)
-    except FaceclustError:
+    except UsageError:
         return None

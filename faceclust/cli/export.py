@@ -10,7 +10,7 @@ import click
 from faceclust.cli.common import library_option, open_library
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
-from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
+from faceclust.cli.terminal.output_file import STDOUT, print_written, resolve_output_file, write_output
 from faceclust.errors import UsageError
 from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, write_rows
 from faceclust.text.plural import format_count
@@ -42,6 +42,9 @@ def command(file_format: str | None, out: Path | None, raw: bool, library: Path 
     Sidecars pass the names on to digiKam, darktable, exiftool and others. Photos are never written.
     An existing sidecar is extended, and a copy of the original is kept beside it.
 
+    Other users cannot read a new table; an existing one keeps its permissions. A new sidecar gets those
+    of its photo.
+
     \b
     Examples:
       faceclust export > faces.csv
@@ -59,7 +62,8 @@ def command(file_format: str | None, out: Path | None, raw: bool, library: Path 
     refuse_xmp_options(file_format, xmp)
     file = resolve_output_file(out, binary=file_format in BINARY_FORMATS)
     rows = open_library(library).export()
-    write_output(file, lambda stream: write_rows(rows, file_format, stream, raw=raw), format_count(len(rows), "face"))
+    count = write_output(file, lambda stream: write_rows(rows, file_format, stream, raw=raw))
+    print_written(file, format_count(count, "face"))
 
 
 def _format_from_suffix(out: Path | None) -> str | None:

@@ -10,6 +10,7 @@ import click
 
 from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
+from faceclust.cli.terminal.output_file import refuse_link_in_library
 from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.text import limit_lines
 from faceclust.errors import UsageError
@@ -74,6 +75,8 @@ def export_xmp(
             "--format xmp needs --where",
             hint="--where sidecar writes beside your photos, --where FOLDER into the same tree below that folder",
         )
+    if where != _BESIDE_PHOTOS:
+        refuse_link_in_library(Path(where))
     opened = open_library(library)
     plan = opened.plan_xmp(
         None if where == _BESIDE_PHOTOS else Path(where),

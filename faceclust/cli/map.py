@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import library_option, open_library, remind_to_cluster
-from faceclust.cli.terminal.output_file import resolve_output_file, write_output
+from faceclust.cli.terminal.output_file import print_written, resolve_output_file, write_output
 from faceclust.outputs.map.layout import require_method
 from faceclust.text.plural import format_count
 
@@ -37,6 +37,8 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
     Points are coloured by person and show their picture. The page can be zoomed and searched by
     name, and opens without a network. Distances between remote groups have no meaning.
 
+    Other users cannot read a new file; an existing one keeps its permissions.
+
     \b
     Examples:
       faceclust map
@@ -49,4 +51,5 @@ def command(out: Path, method: str, pictures: int, library: Path | None) -> None
     remind_to_cluster(opened)
     html = opened.map_page(file or Path("map.html"), method=method, pictures=pictures).encode()
     size = f"{format_count(len(opened.faces.face_ids), 'face')}, {len(html) / 1e6:.1f} MB"
-    write_output(file, lambda stream: stream.write(html), size)
+    write_output(file, lambda stream: stream.write(html))
+    print_written(file, size)

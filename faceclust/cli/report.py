@@ -9,7 +9,13 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.output_file import STDOUT, resolve_output_file, write_output
+from faceclust.cli.terminal.output_file import (
+    STDOUT,
+    print_written,
+    refuse_link_in_library,
+    resolve_output_file,
+    write_output,
+)
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
@@ -38,6 +44,8 @@ def command(
     The page contains its pictures (at most 3,000) and opens without a network; links lead to the
     photos. For more pictures write a folder with --split, and open its index.html. The next run
     updates the folder; files in it that are not part of the report are never touched.
+
+    Other users cannot read a new file or folder; an existing one keeps its permissions.
 
     \b
     Examples:
@@ -68,7 +76,8 @@ def _write_report_page(out: Path | None, library: Path | None, options: dict[str
     remind_to_cluster(opened)
     page = opened.report_page(file or Path(f"{_DEFAULT_NAME}.html"), **options)
     size = f"{len(page.content) / 1e6:.1f} MB, {format_count(page.pictures, 'picture')}"
-    write_output(file, lambda stream: stream.write(page.content), size)
+    write_output(file, lambda stream: stream.write(page.content))
+    print_written(file, size)
     if page.omitted_pictures:
         omitted = format_count(page.omitted_pictures, "more face")
         print_line(f"{omitted} without a picture; for all pictures: faceclust report --split", err=True)
@@ -77,6 +86,7 @@ def _write_report_page(out: Path | None, library: Path | None, options: dict[str
 
 
 def _write_report_folder(out: Path, library: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    refuse_link_in_library(out)
     opened = open_library(library)
     remind_to_cluster(opened)
     report = opened.report_folder(out, **options)

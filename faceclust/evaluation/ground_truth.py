@@ -80,7 +80,7 @@ def read_persons_by_face_id(table: Path) -> dict[str, str] | None:
 
 def _read_table_file(table: Path) -> bytes:
     try:
-        return read_small_file(expand_user(table))
+        return read_small_file(expand_user(table).resolve())
     except UnreadableFileError as error:
         raise UsageError(f"{table} cannot be read: {error}", hint=_HINT) from error
 

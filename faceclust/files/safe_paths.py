@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -19,11 +20,16 @@ def relative_posix(base: Path, path: Path) -> str:
 
 
 def is_path_below(path: str) -> bool:
-    """Is this a relative POSIX path that cannot leave its folder? For paths from untrusted files.
-    A backslash is refused, because Windows treats it as a separator."""
-    parts = path.split("/")
-    bad = any(part in ("", ".", "..") for part in parts) or "\\" in path or "\0" in path
-    return not bad and not os.path.splitdrive(path)[0]
+    """Is this a relative path that cannot leave its folder, and that a file can have? For paths from
+    untrusted files. The separator is "/", on Windows also a backslash."""
+    parts = path.replace(os.sep, "/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\0" in path or os.path.splitdrive(path)[0]:
+        return False
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
 
 
 def is_among_photos(folder: Path, root: Path, photos: Iterable[str]) -> bool:
@@ -51,14 +57,23 @@ def unsafe_parent(base: Path, path: str) -> str:
 
 
 def unsafe_reason(folder: str) -> str:
-    """Return the reason a folder must not be entered; "" if it is an ordinary one or missing."""
-    try:
-        status = os.lstat(folder)
-    except (OSError, ValueError):
+    """Return the reason a folder must not be entered; "" if it is an ordinary one or missing. Raises OSError."""
+    status = lstat_if_present(folder)
+    if status is None:
         return ""
     if stat.S_ISLNK(status.st_mode) or is_junction(status):
         return FOLDER_IS_LINK
     return "" if stat.S_ISDIR(status.st_mode) else FOLDER_IS_FILE
+
+
+def lstat_if_present(path: str) -> os.stat_result | None:
+    """Return the status of a file, of a symlink its own; None if there cannot be such a file. Raises OSError."""
+    try:
+        return os.lstat(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise
+        return None
 
 
 def is_junction(status: os.stat_result) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_EXTENSIONS
+from faceclust.files.own_files import path_below, stat_own, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
@@ -19,7 +20,7 @@ from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
 from faceclust.importers.sources import Sources, find_contacts_files
 from faceclust.importers.values import Frame, PhotoNames, Region, UnreadableSource
-from faceclust.people.names import clean_name
+from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_xmp import read_embedded_packets
 from faceclust.progress import Progress
 from faceclust.types import PhotoInfo
@@ -70,18 +71,23 @@ class _NameCollector:
         self._read_photos(dict.fromkeys([*inside, *sources.photos]))
         listed = {posixpath.dirname(photo) for photo in inside}
         for folder in sorted(listed | set(sources.folders)):
-            self._read_folder(self.root / folder, folder)
+            try:
+                path = path_below(self.root, folder) if folder else self.root
+                _, _, names = next(walk_own(path), (path, [], []))
+                self._read_files(path, folder, names)
+            except OSError as error:
+                self.collected.unreadable.append(UnreadableSource(folder or ".", error.strerror or str(error)))
         for photo in sources.photos:
             for name in (
                 f"{stem}.{ending}" for stem in (photo, posixpath.splitext(photo)[0]) for ending in ("xmp", "XMP")
             ):
-                if (self.root / name).is_file() and photo in self._lookup.find_by_sidecar(name):
+                if stat_own(self.root / name) is not None and photo in self._lookup.find_by_sidecar(name):
                     self._read_sidecar(self.root / name, name)
         for file in sources.files:
             self._read_file(self.root / file, file)
         for mirror in sources.mirrors:
-            for folder, _, _ in os.walk(mirror):
-                self._read_folder(Path(folder), relative_posix(mirror, Path(folder)))
+            for folder_path, _, names in walk_own(mirror):
+                self._read_files(folder_path, relative_posix(mirror, folder_path), names)
         self._add_picasa_names(sources.contacts or find_contacts_files(self.root))
         return self.collected
 
@@ -91,7 +97,7 @@ class _NameCollector:
         self.progress.start("looking into photos for names", len(photos), "photos")
         for photo in photos:
             try:
-                packets = read_embedded_packets(self.root / photo)
+                packets = read_embedded_packets(path_below(self.root, photo))
             except OSError as error:
                 self.collected.unreadable.append(UnreadableSource(photo, error.strerror or str(error)))
                 packets = []
@@ -101,14 +107,8 @@ class _NameCollector:
             self.progress.advance(names=sum(self.collected.read_counts[source] for source in (SIDECARS, EMBEDDED)))
         self.progress.finish()
 
-    def _read_folder(self, path: Path, below: str) -> None:
-        """Read the sidecars and the `.picasa.ini` in a folder."""
-        try:
-            with os.scandir(path) as entries:
-                names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
-        except OSError as error:
-            self.collected.unreadable.append(UnreadableSource(below or ".", error.strerror or str(error)))
-            return
+    def _read_files(self, path: Path, below: str, names: Iterable[str]) -> None:
+        """Read the sidecars and the `.picasa.ini` in a folder, of the files with these names."""
         for name in names:
             if name.lower().endswith(".xmp") or name.lower() in picasa.INI_NAMES:
                 self._read_file(path / name, posixpath.join(below, name))
@@ -148,7 +148,8 @@ class _NameCollector:
     def _add_ambiguous(self, photos: Sequence[str], names: Iterable[str], why: str, where: str) -> None:
         """Add names that could belong to any of several photos."""
         others = " or ".join(photo.rpartition("/")[2] for photo in photos[1:])
-        cleaned = tuple(sorted({clean for name in names if (clean := clean_name(name))}))
+        bounded = [name for name in names if len(name) <= MAX_NAME_LENGTH]
+        cleaned = tuple(sorted({clean for name in bounded if (clean := clean_name(name))}))
         if cleaned:
             self.collected.ambiguous.append(Conflict(photos[0], (), cleaned, f"{why}, or of {others}", (where,)))
 

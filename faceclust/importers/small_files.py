@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import os
-import stat
 from pathlib import Path
 
-from faceclust.photos.reading import open_without_blocking
+from faceclust.files.own_files import read_own
 
 #: Larger files are not read.
 MAX_FILE_BYTES = 100_000_000
@@ -20,16 +18,7 @@ class UnreadableFileError(Exception):
 def read_small_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """Read a regular file without following links. Raises UnreadableFileError."""
     try:
-        with open_without_blocking(path) as file:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableFileError("it is not a regular file")
-            if status.st_size > max_bytes:
-                raise UnreadableFileError(f"it is larger than {max_bytes:,} bytes")
-            parts = []
-            while part := os.read(file, 1 << 20):
-                parts.append(part)
-            return b"".join(parts)
+        return read_own(path, max_bytes)
     except OSError as error:
         raise UnreadableFileError(error.strerror or str(error)) from error
 

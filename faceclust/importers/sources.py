@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.errors import UsageError
+from faceclust.files.own_files import stat_own
 from faceclust.files.user_folders import expand_user
 from faceclust.importers import picasa
 
@@ -75,13 +76,16 @@ def _add_source(sources: Sources, root: Path, given: Path, photos: Collection[st
 
 
 def find_contacts_files(root: Path) -> list[Path]:
-    """Return the existing contacts files of Picasa: in the library's root, or in Picasa's own folder."""
-    candidates = [root / picasa.CONTACTS_NAME]
+    """Return the existing contacts files of Picasa: in the library's root, or in Picasa's own folder.
+    Raises OSError."""
+    inside = root / picasa.CONTACTS_NAME
+    candidates = []
     if local := os.environ.get("LOCALAPPDATA"):
         candidates.append(Path(local, "Google", "Picasa2", "contacts", picasa.CONTACTS_NAME))
     home = Path.home()
     candidates.append(home / "Library/Application Support/Google/Picasa3/contacts" / picasa.CONTACTS_NAME)
-    return [candidate for candidate in candidates if candidate.is_file()]
+    found = [candidate.resolve() for candidate in candidates if candidate.is_file()]
+    return found if stat_own(inside) is None else [inside, *found]
 
 
 def _resolve_existing(path: Path) -> Path:

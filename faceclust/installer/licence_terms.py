@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from faceclust.files.atomic import write_own_atomically
+from faceclust.files.output_files import write_own_atomically
 from faceclust.files.own_files import read_own
 from faceclust.installer.staging import translate_write_errors
 from faceclust.packs.pack import Pack

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faceclust.files.atomic import write_own_atomically
+from faceclust.files.output_files import write_own_atomically
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
-from faceclust.files.atomic import TEMPORARY_END
+from faceclust.files.output_files import is_abandoned_output
 from faceclust.installer.partial_file import PartialFile
 from faceclust.installer.staging import PERMISSIONS_HINT, lock_pack
 from faceclust.packs.pack import Pack
@@ -25,8 +25,7 @@ def files_to_remove(pack: Pack) -> list[Path]:
         names |= {name, *(path.name for path in PartialFile(pack.folder / name).paths)}
     try:
         present = sorted(pack.folder.iterdir()) if os.path.isdir(pack.folder) else []
-        # A killed run may have left temporary files as well.
-        own = [path for path in present if TEMPORARY_END.sub("", path.name) in names]
+        own = [path for path in present if path.name in names or is_abandoned_output(path)]
         return [path for path in own if path.is_symlink() or path.is_file()]
     except OSError as error:
         raise PackError(f"{pack.folder} cannot be read: {error.strerror or error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,10 +113,7 @@ def plan_xmp(
         return (found.orientation, found.size) if found else None
 
     def packet_and_keywords(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-        try:
-            packets = read_embedded_packets(path)
-        except OSError:  # missing files were sorted out before
-            packets = []
+        packets = read_embedded_packets(path)
         return packets[0] if packets else None, read_iptc_keywords(path)
 
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
@@ -166,6 +163,6 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 # -- tables -------------------------------------------------------------------
 
 
-def export(library: Catalogue) -> list[dict[str, Any]]:
-    """Return one record per face on a photo, as `faceclust export` writes them."""
-    return build_rows(library.occurrences, library.persons, library.group_of, library.photos)
+def export(library: Catalogue) -> Iterator[dict[str, Any]]:
+    """Yield one record per face on a photo, as `faceclust export` writes them."""
+    return build_rows(library.occurrences, library.persons, library.group_of, library.table.photos())

@@ -97,7 +97,8 @@ def erase_forgotten(forgotten: ForgottenFaces, cache: FolderCache, folder: str) 
 
 
 def find_forgotten(forgotten: ForgottenFaces, path: Path, folder: str) -> set[str] | None:
-    """Return the ids of forgotten faces that a cache file still holds; None if it cannot be read."""
+    """Return the ids of forgotten faces that a cache file still holds; None if its content cannot be
+    used. Raises CacheError if the disk cannot be read."""
     try:
         occurrences = list(read_faces_on_photos(path, folder, forgotten.photo_hashes))
     except UnusableCacheError:

@@ -15,7 +15,13 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import UsageError
-from faceclust.library.photo_faces import CachedPhotos, FaceReader, PhotoFaces, UnreadablePhotoError
+from faceclust.library.photo_faces import (
+    CachedPhotos,
+    FaceReader,
+    PhotoFaces,
+    UnreadablePhotoError,
+    resolve_typed_photo,
+)
 from faceclust.people.identification import (
     NEIGHBOURS,
     VERIFY_THRESHOLD,
@@ -132,7 +138,7 @@ class _Identifier:
 
     def __call__(self, photo: Path) -> IdentifiedPhoto:
         try:
-            found = self._known_photos.find(photo) or self._face_reader.read(photo)
+            found = self._known_photos.find(photo) or self._face_reader.read(resolve_typed_photo(photo))
         except UnreadablePhotoError as error:
             return IdentifiedPhoto(photo, problem=str(error))
         distances = self._gallery.distances(found.embeddings, self._k, photo_id=found.photo_id)
@@ -255,7 +261,7 @@ class _FaceLoader:
         path = Path(photo)
         try:
             known = CachedPhotos(self._library).find(path) if self._library else None
-            return known or self._face_reader.read(path)
+            return known or self._face_reader.read(resolve_typed_photo(path))
         except UnreadablePhotoError as error:
             raise UsageError(f"{photo}: {error}") from error
 

@@ -14,17 +14,18 @@ from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.errors import CacheError, NewerCacheError, UsageError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.output_files import is_unfinished_output
 from faceclust.files.own_files import list_own, remove_own_folder, stat_own, translate_os_errors, walk_own
 from faceclust.library.failures import collect_failures
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
-from faceclust.store.clusters import read_clusters
+from faceclust.store.clusters import DamagedClusteringError, read_clusters
 from faceclust.store.erase import find_traces
 from faceclust.store.folder_cache import (
     FolderCache,
     UnusableCacheError,
     is_unfinished_cache,
-    read_cache,
+    read_any_cache,
     read_cache_info,
 )
 from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, SET_ASIDE_NAME, LibraryHome
@@ -50,6 +51,8 @@ def check_caches(library: Catalogue, *, hash_photos: bool = False) -> dict[str, 
     library.progress.start("checking caches", len(files), "caches")
     for path, folder in files:
         found = inspect_cache(path, library.root / folder, face_id, hash_photos=hash_photos)
+        if found.problems and (pack := pack_of_cache_file(path.name)):
+            library.home.discard_scan_snapshot(pack)
         for name in ("photos", "faces", "missing", "changed", "hashed", "problems"):
             setattr(total, name, getattr(total, name) + getattr(found, name))
         library.progress.advance()
@@ -134,7 +137,7 @@ def _plan_prune(home: LibraryHome) -> PrunePlan:
     writable = set(_writable_files(home, files))
     for path, folder in files:
         try:
-            rows = read_cache(path, read_cache_info(path))
+            rows = read_any_cache(path)[1]
         except (UnusableCacheError, NewerCacheError):  # `check_caches` reports it
             continue
         names = set(rows["photo"].to_pylist())
@@ -175,7 +178,11 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
     for path, _ in _writable_files(home, ((path, "") for path in find_traces(home).leftovers)):
         # Nested libraries prune their own homes. Torn journal lines stay: they hold the user's answers.
         is_own = any(path.is_relative_to(place) for place in places)
-        if is_unfinished_cache(path.name) or (is_own and path.suffix == TEMPORARY_SUFFIX):
+        if (
+            is_unfinished_cache(path.name)
+            or is_unfinished_output(path.name)
+            or (is_own and path.suffix == TEMPORARY_SUFFIX)
+        ):
             yield _plan_deletion(path, _KIND_UNFINISHED)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)
@@ -231,7 +238,7 @@ def clear_caches(library: Catalogue, deletions: Iterable[Deletion]) -> None:
 def _is_made_with(path: Path, pack: str | None) -> bool:
     if pack is None:
         return True
-    with contextlib.suppress(CacheError):
+    with contextlib.suppress(DamagedClusteringError):
         found = read_clusters(path)
         return found is not None and pack_of_clustering(found) == pack
     return False

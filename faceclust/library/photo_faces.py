@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.files.own_files import read_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
@@ -64,7 +65,7 @@ class FaceReader:
         self._pack = pack
 
     def read(self, path: Path) -> PhotoFaces:
-        """Decode the photo, detect its faces and embed them.
+        """Decode the photo, detect its faces and embed them; a symlink is not followed.
 
         Raises UnreadablePhotoError if the file is not a readable photo, PackError if the models
         cannot be used.
@@ -90,6 +91,14 @@ class FaceReader:
 
         require_files(self._pack)
         return PhotoExaminer(Path(), ScanSettings(self._pack))  # the paths are absolute
+
+
+def resolve_typed_photo(path: Path) -> Path:
+    """Resolve a path that the user typed, in which a symlink is meant. Raises UnreadablePhotoError."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        raise UnreadablePhotoError(str(error)) from error
 
 
 def stat_regular_file(path: Path) -> os.stat_result:
@@ -136,7 +145,7 @@ class CachedPhotos:
         if status.st_size > _MAX_HASHED_BYTES:
             return None
         try:
-            digest = content_hash(path.read_bytes())
+            digest = content_hash(read_own(resolved, _MAX_HASHED_BYTES))
         except OSError as error:
             raise UnreadablePhotoError(error.strerror or str(error)) from error
         row = self._find_row(photo_hash=digest)

@@ -17,7 +17,7 @@ from faceclust.outputs.report.compose import ReportInput, compose_report
 from faceclust.outputs.report.folder import WrittenFolder, require_report_folder, stage_folder
 from faceclust.outputs.report.render import picture_path, render_pages, render_report
 from faceclust.outputs.report.values import Report
-from faceclust.photos.thumbnails import make_face_thumbnails, shrink_thumbnail
+from faceclust.photos.thumbnails import is_thumbnail, make_face_thumbnails, shrink_thumbnail
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FaceOccurrence
 
@@ -30,18 +30,20 @@ MAX_PICTURES_PER_FILE = 3000
 def iter_thumbnails(library: Catalogue, occurrences: Sequence[FaceOccurrence]) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG) for each face, cached thumbnails first.
 
-    Missing thumbnails are made and cached. A face whose photo cannot be read is left out.
+    Thumbnails that are missing, or are no small JPEG, are cut out of the photos and cached. A face
+    whose photo cannot be read is left out.
     """
     thumbs = ThumbStore(library.home.thumbs)
     missing = []
     for occurrence in occurrences:
-        if picture := thumbs.get(occurrence.face_id):
+        picture = thumbs.get(occurrence.face_id)
+        if picture is not None and is_thumbnail(picture):
             yield occurrence.face_id, picture
         else:
             missing.append(occurrence)
     if missing:
         library.progress.start("cutting out faces", len(missing), "faces")
-        for face_id, picture in make_face_thumbnails(library.root, missing):
+        for face_id, picture in make_face_thumbnails(library.root, missing, library.progress.note):
             with contextlib.suppress(CacheError):  # it can be shown even if it cannot be cached
                 thumbs.put(face_id, picture)
             library.progress.advance()

@@ -6,6 +6,7 @@ import csv
 import io
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ SCHEMA = pa.schema(
         pa.field("photo_hash", pa.string(), nullable=False),
     ]
 )
+_PARQUET_ROW_GROUP = 20_000  # rows; they are held in memory together
 _SQLITE_TYPES = {"string": "TEXT", "timestamp[s]": "TEXT", "float": "REAL", "double": "REAL"}
 
 Row = dict[str, Any]
@@ -44,62 +46,76 @@ def build_rows(
     occurrences: Iterable[FaceOccurrence],
     persons: Iterable[Person],
     cluster_of: Mapping[str, int],
-    photos: Mapping[str, PhotoInfo],
-) -> list[Row]:
+    photos: Iterable[PhotoInfo],
+) -> Iterator[Row]:
     """Build a row for each face on each photo, with a value for each column of SCHEMA.
 
     Photo paths are relative to the library. Boxes are in pixels of the upright photo. The cluster is
-    None for a face that is alone, the person None for an unnamed face. `photos` is keyed by path.
+    None for a face that is alone, the person None for an unnamed face. `photos` are those of the
+    occurrences, in the same order, with others between them. Only one row is held in memory.
     """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
-    rows = []
-    for face in occurrences:
-        person, photo = person_of.get(face.face_id), photos[face.photo]
+    for face, photo in _pair_with_photos(occurrences, photos):
+        person = person_of.get(face.face_id)
         left, top, right, bottom = face.pixel_box
-        rows.append(
-            {
-                "photo": face.photo,
-                "left": left,
-                "top": top,
-                "right": right,
-                "bottom": bottom,
-                "face_id": face.face_id,
-                "cluster": cluster_of.get(face.face_id),
-                "person": person.name if person else None,
-                "confirmed": bool(person and face.face_id in person.confirmed),
-                "score": round(face.score, 4),
-                "quality": round(face.quality, 4),
-                "taken_at": face.taken_at,
-                "camera": photo.camera,
-                "latitude": photo.latitude,
-                "longitude": photo.longitude,
-                "width": photo.size[0],
-                "height": photo.size[1],
-                "photo_hash": face.photo_hash,
-            }
-        )
-    return rows
+        yield {
+            "photo": face.photo,
+            "left": left,
+            "top": top,
+            "right": right,
+            "bottom": bottom,
+            "face_id": face.face_id,
+            "cluster": cluster_of.get(face.face_id),
+            "person": person.name if person else None,
+            "confirmed": bool(person and face.face_id in person.confirmed),
+            "score": round(face.score, 4),
+            "quality": round(face.quality, 4),
+            "taken_at": face.taken_at,
+            "camera": photo.camera,
+            "latitude": photo.latitude,
+            "longitude": photo.longitude,
+            "width": photo.size[0],
+            "height": photo.size[1],
+            "photo_hash": face.photo_hash,
+        }
 
 
-def write_rows(rows: list[Row], format: str, stream: BinaryIO, *, raw: bool = False) -> None:
-    """Write the rows in a format of FORMATS.
+def _pair_with_photos(
+    occurrences: Iterable[FaceOccurrence], photos: Iterable[PhotoInfo]
+) -> Iterator[tuple[FaceOccurrence, PhotoInfo]]:
+    """Yield each occurrence with its photo. Both are in the order of photos."""
+    following, photo = iter(photos), None
+    for face in occurrences:
+        while photo is None or photo.photo != face.photo:
+            photo = next(following, None)
+            if photo is None:
+                raise ValueError(f"{face.photo} has a face but is no photo of the library")
+        yield face, photo
+
+
+def write_rows(rows: Iterable[Row], format: str, stream: BinaryIO, *, raw: bool = False) -> int:
+    """Write the rows in a format of FORMATS; return their number. They are read one by one.
 
     In CSV an apostrophe keeps text that starts like a formula from being run by a spreadsheet, except
     with `raw`. Numbers and the other formats are exact.
     """
+    counter = count()
+    counted = (row for row, _ in zip(rows, counter, strict=False))
     if format == "csv":
-        _write_csv(rows, stream, raw=raw)
+        _write_csv(counted, stream, raw=raw)
     else:
-        FORMATS[format](rows, stream)
+        FORMATS[format](counted, stream)
+    return next(counter)
 
 
-def _write_parquet(rows: list[Row], stream: BinaryIO) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink, compression="zstd")
-    stream.write(memoryview(sink.getvalue()))
+def _write_parquet(rows: Iterable[Row], stream: BinaryIO) -> None:
+    following = iter(rows)
+    with pq.ParquetWriter(stream, SCHEMA, compression="zstd") as writer:
+        while group := list(islice(following, _PARQUET_ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
 
 
-def _write_json(rows: list[Row], stream: BinaryIO) -> None:
+def _write_json(rows: Iterable[Row], stream: BinaryIO) -> None:
     lines = map(to_json, _with_text_dates(rows))
     stream.write(b"[")
     for number, line in enumerate(lines):
@@ -107,12 +123,12 @@ def _write_json(rows: list[Row], stream: BinaryIO) -> None:
     stream.write(b"\n]\n")
 
 
-def _write_jsonl(rows: list[Row], stream: BinaryIO) -> None:
+def _write_jsonl(rows: Iterable[Row], stream: BinaryIO) -> None:
     for row in _with_text_dates(rows):
         stream.write(f"{to_json(row)}\n".encode())
 
 
-def _write_csv(rows: list[Row], stream: BinaryIO, *, raw: bool = False) -> None:
+def _write_csv(rows: Iterable[Row], stream: BinaryIO, *, raw: bool = False) -> None:
     line = io.StringIO(newline="")
     # csv quotes values that contain a character of the line terminator. "\r\n" makes it quote both \r
     # and \n; the output itself ends lines with \n.
@@ -135,7 +151,7 @@ def _guard(cell: Any) -> Any:
     return guard_cell(cell) if isinstance(cell, str) else cell
 
 
-def _write_sqlite(rows: list[Row], stream: BinaryIO) -> None:
+def _write_sqlite(rows: Iterable[Row], stream: BinaryIO) -> None:
     """Write a database with one table, `faces`; booleans are 0 and 1, dates are text."""
     columns = ", ".join(
         f'"{field.name}" {_SQLITE_TYPES.get(str(field.type), "INTEGER")}{"" if field.nullable else " NOT NULL"}'
@@ -160,7 +176,7 @@ def _with_text_dates(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 #: The writer of each format.
-FORMATS: dict[str, Callable[[list[Row], BinaryIO], None]] = {
+FORMATS: dict[str, Callable[[Iterable[Row], BinaryIO], None]] = {
     "csv": _write_csv,
     "json": _write_json,
     "jsonl": _write_jsonl,

@@ -6,18 +6,28 @@ alone.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
-from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.atomic import write_output_atomically
+from faceclust.errors import UsageError
 from faceclust.files.names import RAW_EXTENSIONS
-from faceclust.files.safe_paths import is_among_photos, unsafe_parent
+from faceclust.files.output_files import make_subfolders, remove_abandoned_outputs, write_own_atomically
+from faceclust.files.own_files import (
+    PRIVATE_FILE_MODE,
+    UnsafeFileError,
+    make_own_folder,
+    own_exists,
+    path_below,
+    read_own,
+    stat_own,
+)
+from faceclust.files.safe_paths import is_among_photos, lstat_if_present, relative_posix
 from faceclust.types import Box, PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import MAX_PACKET_BYTES, NAMESPACES, BadPacketError
@@ -56,7 +66,8 @@ class Sidecar:
 
     `photo` is a path below the library. `action` is "make", "change", "same", or "leave" with a
     `reason`. `conflicts` has (our name, kept name) of faces that another program has named otherwise.
-    `initial_packet` is the content that a new sidecar starts from.
+    `initial_packet` is the content that a new sidecar starts from, and `new_mode` the mode of a new
+    sidecar: who may read the photo may read it, as other programs have to read both.
     """
 
     photo: str
@@ -67,6 +78,7 @@ class Sidecar:
     reason: str = ""
     conflicts: tuple[tuple[str, str], ...] = ()
     initial_packet: bytes | None = None
+    new_mode: int = PRIVATE_FILE_MODE
 
     @property
     def people(self) -> list[str]:
@@ -76,8 +88,9 @@ class Sidecar:
 
 @dataclass(frozen=True)
 class SidecarPlan:
-    """The planned sidecars. `missing_photos` have faces to write but no longer exist."""
+    """The planned sidecars below the folder `base`. `missing_photos` have faces to write but no longer exist."""
 
+    base: Path
     sidecars: tuple[Sidecar, ...] = ()
     missing_photos: tuple[str, ...] = ()
 
@@ -98,9 +111,12 @@ def plan_sidecars(
 
     `photos` are all photos of the library at `root`: sidecars of the others may have to be cleaned.
     `read_embedded` reads a photo's own metadata, whose people and keywords a new sidecar repeats. `out`
-    is the folder of a separate tree of sidecars, None for beside the photos. Raises UsageError.
+    is the folder of a separate tree of sidecars, None for beside the photos.
+    Raises UsageError, and OSError if the photos or sidecars cannot be found.
     """
-    if out is not None and (out.resolve() == root.resolve() or (out.exists() and not out.is_dir())):
+    out = out.resolve() if out is not None else None
+    status = None if out is None else lstat_if_present(str(out))
+    if out is not None and (out == root.resolve() or (status is not None and not S_ISDIR(status.st_mode))):
         raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
     if out is not None and is_among_photos(out, root, photos):
         raise UsageError(f"there are photos of the library in or beside {out}", hint="name a folder without photos")
@@ -117,7 +133,7 @@ class _SidecarPlanner:
         read_embedded: EmbeddedMetadataReader,
         out: Path | None,
     ) -> None:
-        self._root, self._out, self._base = root, out, out or root
+        self._root, self._base = root, out or root
         self._faces, self._photos = faces, photos
         self._read_orientation, self._read_embedded = read_orientation, read_embedded
         self._sidecars: list[Sidecar] = []
@@ -134,9 +150,9 @@ class _SidecarPlanner:
             if owner is not None:
                 self._plan_named_sidecar(owner, path)
         for path, photo in _other_named_sidecars(self._base, self._photos, names, photos_by_sidecar):
-            if (self._root / photo).exists() and not self._unsafe_reason(path):
+            if self._photo_status(photo):
                 self._add(self._plan_file(photo, path, ()))
-        return SidecarPlan(tuple(self._sidecars), tuple(self._missing_photos))
+        return SidecarPlan(self._base, tuple(self._sidecars), tuple(self._missing_photos))
 
     def _settle_owner(self, path: Path, photos: Sequence[str]) -> str | None:
         """Return the photo that gets a sidecar, and skip those that would have to share it."""
@@ -150,21 +166,26 @@ class _SidecarPlanner:
 
     def _plan_named_sidecar(self, photo: str, path: Path) -> None:
         faces = self._faces.get(photo, ())
-        if not (faces or path.is_file()):
+        if not (faces or _is_taken(path)):
             return
-        if reason := self._unsafe_reason(path):
-            self._sidecars.append(Sidecar(photo, path, reason=reason))
-        elif (self._root / photo).exists():
+        if self._photo_status(photo):
             self._add(self._plan_file(photo, path, faces))
         elif faces:
             self._missing_photos.append(photo)
 
-    def _unsafe_reason(self, path: Path) -> str:
-        return unsafe_parent(self._out, path.relative_to(self._out).as_posix()) if self._out is not None else ""
+    def _photo_status(self, photo: str) -> os.stat_result | None:
+        """Return the status of a photo; None if it is missing, no regular file, or behind a symlink."""
+        try:
+            status = stat_own(path_below(self._root, photo))
+        except UnsafeFileError:
+            return None
+        return status if status and S_ISREG(status.st_mode) else None
 
     def _plan_file(self, photo: str, path: Path, faces: Sequence[UprightFace]) -> Sidecar | None:
-        file = self._root / photo
-        return _plan_sidecar(file, path, self._photos[photo], faces, self._read_orientation, self._read_embedded)
+        file, status = self._root / photo, self._photo_status(photo)
+        others = status.st_mode & 0o066 if status else 0
+        sidecar = Sidecar(photo, path, new_mode=PRIVATE_FILE_MODE | others)
+        return _plan_sidecar(sidecar, file, self._photos[photo], faces, self._read_orientation, self._read_embedded)
 
     def _add(self, sidecar: Sidecar | None) -> None:
         if sidecar is not None:
@@ -173,11 +194,14 @@ class _SidecarPlanner:
 
 def write_sidecars(plan: SidecarPlan) -> Iterator[Sidecar]:
     """Execute a plan; yield each sidecar to write with the action that was taken."""
+    for folder in {sidecar.path.parent for sidecar in plan.sidecars}:
+        with contextlib.suppress(OSError):  # each sidecar in it will say why
+            remove_abandoned_outputs(folder)
     for sidecar in plan.with_action("make", "change"):
         try:
-            yield _write_sidecar(sidecar)
-        except (BadPacketError, FaceclustError, OSError) as error:
-            yield replace(sidecar, action="leave", reason=_error_reason(error))
+            yield _write_sidecar(sidecar, plan.base)
+        except (BadPacketError, OSError) as error:
+            yield replace(sidecar, action="leave", reason=_error_reason(error, sidecar))
 
 
 def _photos_by_sidecar(base: Path, photos: Mapping[str, PhotoInfo], names: str) -> dict[Path, list[str]]:
@@ -187,7 +211,10 @@ def _photos_by_sidecar(base: Path, photos: Mapping[str, PhotoInfo], names: str) 
     for photo in sorted(photos.keys() - dict(_suffixless_name_clashes(photos))):
         # Many disks are case-insensitive.
         groups[photo if keeps_suffix else _remove_suffix(photo).casefold()].append(photo)
-    return {base / f"{group[0] if keeps_suffix else _remove_suffix(group[0])}.xmp": group for group in groups.values()}
+    return {
+        path_below(base, f"{group[0] if keeps_suffix else _remove_suffix(group[0])}.xmp"): group
+        for group in groups.values()
+    }
 
 
 def _remove_suffix(photo: str) -> str:
@@ -204,8 +231,20 @@ def _other_named_sidecars(
     for other in SIDECAR_NAMES:
         if other != names:
             for path, group in sorted(_photos_by_sidecar(base, photos, other).items()):
-                if path not in sidecars and path.is_file():
+                if path not in sidecars and _is_taken(path):
                     yield path, group[0]
+
+
+def _is_taken(path: Path) -> bool:
+    """Is there a sidecar, or something in its place? Nothing behind a symlink is one. Raises OSError."""
+    try:
+        return stat_own(path) is not None
+    except UnsafeFileError:
+        return False
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
 
 
 def _suffixless_name_clashes(photos: Iterable[str]) -> list[tuple[str, str]]:
@@ -234,17 +273,16 @@ def _resolve_shared_sidecar(photos: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _plan_sidecar(
+    sidecar: Sidecar,
     file: Path,
-    path: Path,
     photo: PhotoInfo,
     faces: Sequence[UprightFace],
     read_orientation: OrientationReader,
     read_embedded: EmbeddedMetadataReader,
 ) -> Sidecar | None:
     """Plan one sidecar of a photo file; None if there is nothing to write or clean."""
-    sidecar = Sidecar(photo.photo, path)
     try:
-        old = _read_sidecar(path)
+        old = _read_sidecar(sidecar.path)
         if not faces and (old is None or _OWN_NAMESPACE not in old.replace(b"\0", b"")):
             return None
         orientation, size = read_orientation(file) or (photo.orientation, None)
@@ -257,7 +295,7 @@ def _plan_sidecar(
             return replace(sidecar, action="make", conflicts=merged.conflicts, initial_packet=initial)
         merged = merge_faces(old, boxes, sidecar.size)
     except (BadPacketError, OSError) as error:
-        return replace(sidecar, reason=_error_reason(error))
+        return replace(sidecar, reason=_error_reason(error, sidecar))
     return replace(sidecar, action="same" if merged.data == old else "change", conflicts=merged.conflicts)
 
 
@@ -274,42 +312,35 @@ def _start_sidecar(sidecar: Sidecar, packet: bytes | None, keywords: Sequence[st
         return initial, merge_faces(initial, sidecar.faces, sidecar.size)
 
 
-def _write_sidecar(sidecar: Sidecar) -> Sidecar:
+def _write_sidecar(sidecar: Sidecar, base: Path) -> Sidecar:
     path = sidecar.path
     old = _read_sidecar(path)
     merged = merge_faces(sidecar.initial_packet if old is None else old, sidecar.faces, sidecar.size)
     if merged.data == old:
         return replace(sidecar, action="same", conflicts=merged.conflicts)
     if old is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_own_folder(base)
+        make_subfolders(base, relative_posix(base, path.parent))
     else:
-        backup = path.with_name(path.name + _BACKUP_SUFFIX)
+        backup, status = path.with_name(path.name + _BACKUP_SUFFIX), stat_own(path)
         # The backup has none of our own names: a person forgotten later would stay in it.
-        if not os.path.lexists(backup) and (others := strip_own_data(old)) is not None:
-            write_output_atomically(backup, lambda stream: stream.write(others))
-            shutil.copymode(path, backup)
-    write_output_atomically(
-        path, lambda stream: stream.write(merged.data), hint="is the disk full or the folder read-only?"
-    )
+        if not own_exists(backup) and (others := strip_own_data(old)) is not None:
+            write_own_atomically(backup, others, new_mode=status.st_mode & 0o666 if status else sidecar.new_mode)
+    write_own_atomically(path, merged.data, new_mode=sidecar.new_mode)
     return replace(sidecar, action="make" if old is None else "change", conflicts=merged.conflicts)
 
 
 def _read_sidecar(path: Path) -> bytes | None:
-    """Read a sidecar; None if it does not exist.
-
-    Raises OSError, and BadPacketError for anything but a regular file of moderate size.
-    """
-    if not os.path.lexists(path):
+    """Read a sidecar; None if it does not exist. Raises OSError: UnsafeFileError for anything but a
+    regular file of moderate size."""
+    try:
+        return read_own(path, MAX_PACKET_BYTES)
+    except FileNotFoundError:
         return None
-    if not path.exists():
-        raise BadPacketError("it is a broken link")
-    status = path.stat()
-    if not S_ISREG(status.st_mode):
-        raise BadPacketError("it is not a regular file")
-    if status.st_size > MAX_PACKET_BYTES:
-        raise BadPacketError(f"larger than {MAX_PACKET_BYTES:,} bytes")
-    return path.read_bytes()
 
 
-def _error_reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+def _error_reason(error: Exception, sidecar: Sidecar) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    reason = error.strerror or str(error)
+    return reason if error.filename == str(sidecar.path) else f"{error.filename}: {reason}"

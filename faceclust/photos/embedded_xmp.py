@@ -6,7 +6,6 @@ Their location in each format follows Adobe's XMP specification, part 3 (2020).
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format
 from faceclust.photos.iso_boxes import Reader
 from faceclust.photos.iso_xmp import find_iso_packets
-from faceclust.photos.reading import open_without_blocking
+from faceclust.photos.reading import open_photo
 
 #: Larger packets are ignored. The limit counts all parts of a packet, and all packets in ISO boxes.
 MAX_PACKET_BYTES = 32_000_000
@@ -33,12 +32,12 @@ def read_embedded_packets(path: Path) -> list[bytes]:
     """Return the XMP packets in a photo.
 
     Most photos have none or one; a JPEG may have a second one with the overflow of the first.
-    Other files, damaged files and unsupported formats have none. Raises OSError.
+    Damaged files and unsupported formats have none. Raises OSError: UnsafeFileError for anything but a
+    regular file.
     """
-    with open_without_blocking(path) as file:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            return []
+    with open_photo(path) as stream:
+        file = stream.fileno()
+        size = os.fstat(file).st_size
         ahead = os.read(file, _PREFETCH_BYTES)
 
         def read(at: int, count: int) -> bytes:
@@ -50,7 +49,7 @@ def read_embedded_packets(path: Path) -> list[bytes]:
             return os.read(file, count)
 
         try:
-            packets = list(_read_packets_by_format(read, ahead[:HEAD_BYTES], status.st_size))
+            packets = list(_read_packets_by_format(read, ahead[:HEAD_BYTES], size))
         except (struct.error, zlib.error, OverflowError, ValueError, IndexError):  # truncated or damaged
             return []
     return [packet for packet in packets if packet.strip(b"\0 \t\r\n")]

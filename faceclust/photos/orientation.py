@@ -36,7 +36,7 @@ class Orientation:
 def read_orientation(path: Path) -> Orientation | None:
     """Return the orientation found in the beginning of a photo's file, None if it cannot be read.
 
-    Raises OSError if the file cannot be opened or is not a regular file.
+    Raises OSError if the file cannot be opened, UnsafeFileError for anything but a regular file.
     """
     with open_photo(path) as file:
         head = file.read(HEAD_BYTES)
@@ -48,7 +48,7 @@ def read_orientation(path: Path) -> Orientation | None:
             if format is Format.JXL:
                 return Orientation(read_jxl_orientation(file.read(_JXL_HEADER_BYTES)))
             if format is Format.RAW or (format is Format.TIFF and is_raw_tiff(file.read(_TIFF_TAGS_BYTES))):
-                return Orientation(read_raw_orientation(path))
+                return Orientation(read_raw_orientation(path))  # LibRaw reads less of a path than of a stream
             file.seek(0)
             orientation, size = read_orientation_and_size(file, format)
         except Exception:  # damaged since its scan, whose result is still known

@@ -4,45 +4,56 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
 
+from faceclust.files.own_files import path_below
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.reading import read_photo, stat_photo
-from faceclust.types import FaceOccurrence, UInt8
+from faceclust.photos.reading import read_photo
+from faceclust.types import FaceOccurrence, PhotoRef, UInt8
 
 THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
 _JPEG_QUALITY = 82
 
 
-def make_face_thumbnails(root: Path, places: Iterable[FaceOccurrence]) -> Iterator[tuple[str, bytes]]:
+def make_face_thumbnails(
+    root: Path, places: Iterable[FaceOccurrence], on_note: Callable[[str], None] = lambda note: None
+) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
 
-    Each photo is decoded once, several at a time. The thumbnails hold no metadata.
+    Each photo is decoded once, several at a time. The thumbnails hold no metadata. `on_note` receives a
+    message for each photo that is there but cannot be opened.
     """
     by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for place in places:
         by_photo[place.photo].append(place)
     with ThreadPoolExecutor(2) as threads:  # decoders release the GIL
         for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_photo.values()):
-            yield from cut
+            if isinstance(cut, OSError):
+                on_note(f"{cut.filename} cannot be read: {cut.strerror}; its faces have no picture")
+            else:
+                yield from cut
 
 
-def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[tuple[str, bytes]]:
+def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[tuple[str, bytes]] | OSError:
     width, height = places[0].photo_size
     sides = {place.face_id: _crop_side(place) for place in places}
     wanted = THUMBNAIL_SIDE / min(sides.values())
     try:
-        data, ref = read_photo(root / places[0].photo, stat_photo(root, places[0].photo))
+        path = path_below(root, places[0].photo)
+        data, ref = read_photo(path, PhotoRef(places[0].photo, 0, 0))
         photo = decode_photo(data, ref, min_long_side=math.ceil(max(width, height) * min(1.0, wanted)))
-    except (OSError, UndecodableError):  # moved or damaged since the scan
+    except (FileNotFoundError, UndecodableError):  # moved or damaged since the scan
         return []
+    except OSError as error:
+        return error
     return [(place.face_id, _crop_thumbnail(photo.pixels, place, sides[place.face_id])) for place in places]
 
 
@@ -67,6 +78,21 @@ def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
     out = io.BytesIO()
     crop.save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()
+
+
+def is_thumbnail(content: bytes) -> bool:
+    """Is this a thumbnail as `make_face_thumbnails` makes them? For files that may be damaged or hostile."""
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),  # Pillow warns about large pictures
+            Image.open(io.BytesIO(content), formats=("JPEG",)) as image,  # reads the header alone
+        ):
+            if image.size != (THUMBNAIL_SIDE, THUMBNAIL_SIDE) or image.mode != "RGB":
+                return False
+            image.load()
+    except Exception:  # damaged files make Pillow raise exceptions of any type
+        return False
+    return True
 
 
 def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:

@@ -96,8 +96,8 @@ def _read_index(cache: FolderCache, note: NoteCallback) -> dict[str, CachedPhoto
         note(_OUTDATED_MESSAGE)
         return cache.discard_outdated()
     except UnusableCacheError as error:
-        cache.set_aside()
-        note(f"{error}; set aside as {cache.paths.set_aside_path}, its photos are scanned again")
+        aside = cache.set_aside()
+        note(f"{error}; {f'set aside as {aside}' if aside else 'ignored'}, its photos are scanned again")
         return {}
 
 

@@ -210,7 +210,7 @@ class PhotoExaminer:
             face_ids=tuple(face_id(photo.content_hash, box) for box in boxes),
             boxes=boxes,
             landmarks=(found.landmarks / detected.size).astype(np.float32),
-            scores=found.scores,
+            scores=np.clip(found.scores, 0, 1),  # some exported models return logits
             quality=faces.quality,
             embeddings=faces.embeddings,
             min_face=math.ceil(self._settings.smallest_face(max(photo.full_size))),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from faceclust.errors import CacheError, UsageError
+from faceclust.errors import CacheError, ConfigReadError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.own_files import is_own_folder, own_exists, read_own
 from faceclust.text.toml_text import parse_toml
@@ -24,19 +24,19 @@ def find_config_file(homes: Sequence[Path]) -> Path:
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Return the content of a configuration file, empty if it is missing. Raises UsageError if it
-    cannot be read."""
+    """Return the content of a configuration file, empty if it is missing. Raises UsageError if it is
+    invalid, ConfigReadError if it cannot be read."""
+    hint = "correct or move the file, or ignore it: --no-config"
     try:
         content = parse_toml(read_own(file, MAX_CONFIG_BYTES).decode())
         _require_usual(content)
         return content
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(
-            f"{file} cannot be read: {reason}", hint="correct or move the file, or ignore it: --no-config"
-        ) from error
+    except OSError as error:
+        raise ConfigReadError(f"{file} cannot be read: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise UsageError(f"{file} cannot be read: {error}", hint=hint) from error
 
 
 def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:

@@ -8,15 +8,22 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, SYSTEM_FOLDERS, is_cache_file_name
+from faceclust.files.output_files import is_abandoned_output
 from faceclust.files.own_files import is_own_folder, translate_os_errors, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.store.clusters import erase_from_clusters
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError, is_unfinished_cache, read_cache_info
+from faceclust.store.folder_cache import (
+    FolderCache,
+    UnusableCacheError,
+    is_unfinished_cache,
+    may_hold_forgotten,
+    read_any_cache,
+    read_cache_info,
+)
 from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME, LibraryHome
 from faceclust.store.library_table import OCCURRENCE_COLUMNS, is_forgotten, iter_occurrences
 from faceclust.store.locations import CachePaths, NestedHomes
@@ -63,7 +70,7 @@ def _search_photo_folders(home: LibraryHome) -> tuple[dict[Path, str], dict[Path
         if HOME_FOLDER in folders:
             folders.remove(HOME_FOLDER)
         caches |= {path / name: folder for name in files if is_cache_file_name(name)}
-        leftovers += [path / name for name in files if is_unfinished_cache(name)]
+        leftovers += [path / name for name in files if is_unfinished_cache(name) or is_abandoned_output(path / name)]
     return homes, caches, leftovers
 
 
@@ -90,7 +97,7 @@ def _search_home(home: Path, folder: str, caches: dict[Path, str], leftovers: li
 
 def read_faces_on_photos(cache: Path, folder: str, photo_hashes: Collection[str]) -> Iterator[FaceOccurrence]:
     """Read the faces, without forgotten ones, of the photos with these content hashes.
-    Raises UnusableCacheError if the file is not a cache."""
+    Raises as `read_any_cache` does."""
     rows = _read_occurrence_rows(cache, folder)
     wanted = pc.is_in(rows["photo_hash"], value_set=pa.array(list(photo_hashes), pa.string()))
     return iter_occurrences(rows.filter(pc.and_(wanted, pc.is_valid(rows["quality"]))))
@@ -98,43 +105,22 @@ def read_faces_on_photos(cache: Path, folder: str, photo_hashes: Collection[str]
 
 def read_occurrences_of(cache: Path, folder: str, face_ids: Collection[str]) -> Iterator[FaceOccurrence]:
     """Read the occurrences of these faces in a cache file of any pack.
-    Raises UnusableCacheError if the file is not a cache."""
+    Raises as `read_any_cache` does."""
     rows = _read_occurrence_rows(cache, folder)
     return iter_occurrences(rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(list(face_ids), pa.string()))))
 
 
 def read_forgotten(cache: Path, folder: str) -> Iterator[FaceOccurrence]:
-    """Read the forgotten faces of a cache file. Raises UnusableCacheError if it is not a cache."""
-    if not _may_hold_forgotten(cache):
+    """Read the forgotten faces of a cache file. Raises as `read_any_cache` does."""
+    if not may_hold_forgotten(cache):
         return iter(())
     rows = _read_occurrence_rows(cache, folder)
     return iter_occurrences(rows.filter(is_forgotten(rows)))
 
 
 def _read_occurrence_rows(cache: Path, folder: str) -> pa.Table:
-    read_cache_info(cache)  # raises if it is not a cache
-    try:
-        rows = pq.read_table(cache, columns=[name for name in OCCURRENCE_COLUMNS if name != "folder"])
-    except (ValueError, OSError, pa.ArrowException) as error:
-        raise UnusableCacheError(f"{cache}: {error}") from error
+    rows = read_any_cache(cache)[1].select([name for name in OCCURRENCE_COLUMNS if name != "folder"])
     return rows.add_column(0, "folder", pa.array([folder] * len(rows), pa.string()))
-
-
-def _may_hold_forgotten(cache: Path) -> bool:
-    """Does the file have rows with a face but no quality? Judged by the null counts in its footer."""
-    try:
-        footer = pq.read_metadata(cache)
-    except (ValueError, OSError, pa.ArrowException) as error:
-        raise UnusableCacheError(f"{cache}: {error}") from error
-    nulls = {"face_id": 0, "quality": 0}
-    for group in range(footer.num_row_groups):
-        for column in range(footer.num_columns):
-            chunk = footer.row_group(group).column(column)
-            if chunk.path_in_schema in nulls:
-                if chunk.statistics is None or not chunk.statistics.has_null_count:
-                    return True
-                nulls[chunk.path_in_schema] += chunk.statistics.null_count
-    return nulls["quality"] > nulls["face_id"]
 
 
 def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import errno
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from faceclust.errors import CacheError, NewerCacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, make_private_folder, write_private_atomically
 from faceclust.files.names import has_cache_prefix
+from faceclust.files.own_files import read_own, remove_own, rename_own, translate_os_errors
 from faceclust.store.locations import CachePaths
+from faceclust.store.parquet_file import MAX_FILE_SIZE, ParquetFile
+from faceclust.store.row_rules import check_rows, keep_rules
 from faceclust.store.schema import (
+    TEXT_COLUMNS,
     UNKNOWN_PHOTO,
     CachedPhoto,
     CacheInfo,
     concatenate,
     convert_table,
     encode_parquet,
+    file_schema,
     folder_schema,
     migrate_table,
     parse_cache_info,
@@ -35,9 +39,12 @@ from faceclust.store.schema import (
 )
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
+#: Rows of small folders that are checked at once.
+_BATCH_ROWS = 20_000
+
 
 class UnusableCacheError(Exception):
-    """The file exists but this pack cannot update it; the message gives the reason."""
+    """The content of the file cannot be used. The message names the file and the reason."""
 
 
 class OutdatedCacheError(UnusableCacheError):
@@ -94,22 +101,26 @@ class FolderCache:
         self._write(without_photos(self.read(), names))
 
     def _write(self, table: pa.Table) -> None:
-        if not self.paths.write_path.parent.exists():
-            make_private_folder(self.paths.write_path.parent)
+        make_private_folder(self.paths.write_path.parent)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
         content = encode_parquet(table)
         write_private_atomically(self.paths.write_path, lambda stream: stream.write(content))
         self._remove(*self.paths.other_paths)  # they are out of date from now on
         self._unusable = False
 
-    def set_aside(self) -> None:
-        """Move an unusable file to `set_aside_path` and treat it as missing from now on."""
+    def set_aside(self) -> Path | None:
+        """Move an unusable file to `set_aside_path`, and treat it as missing from now on. Return its new
+        path, None if it had to stay."""
         path = self.existing_path or self.paths.write_path
         self._unusable = True
-        if path not in self.paths.protected_paths:
-            with contextlib.suppress(OSError, CacheError):
-                make_private_folder(self.paths.set_aside_path.parent)
-                shutil.move(path, self.paths.set_aside_path)
+        if path in self.paths.protected_paths:
+            return None
+        try:
+            make_private_folder(self.paths.set_aside_path.parent)
+            _move(path, self.paths.set_aside_path)
+        except (OSError, CacheError):  # the next write replaces it
+            return None
+        return self.paths.set_aside_path
 
     def discard_outdated(self) -> dict[str, CachedPhoto]:
         """Treat an outdated file as missing from now on; the next update replaces it. Return an index
@@ -130,14 +141,14 @@ class FolderCache:
             rescaled = self.stored_precision is not None and parse_cache_info(rows.schema).radius != self.info.radius
             return convert_table(rows, self.info, rescale=rescaled)
 
-    def read_stored(self) -> pa.Table:
+    def read_stored(self, *, check: bool = True) -> pa.Table:
         """Read all rows with embeddings in the file's own precision and radius, given in its metadata.
-        Raises as `read` does."""
+        Without `check`, the rows may break rules. Raises as `read` does."""
         path = None if self._unusable else self.existing_path
         self.stored_precision = None
         if path is None:
             return folder_schema(self.info).empty_table()
-        rows = read_cache(path, self.info)
+        rows = read_cache(path, self.info, check=check)
         self.stored_precision = table_precision(rows)
         return rows
 
@@ -149,45 +160,130 @@ class FolderCache:
     def _remove(self, *paths: Path) -> None:
         for path in set(paths) - self.paths.protected_paths:
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+                remove_own(path)
 
     @property
     def existing_path(self) -> Path | None:
-        """The cache file to read; None if there is none."""
-        return self.paths.existing_path
+        """The cache file to read; None if there is none. Raises CacheError if the disk cannot be read."""
+        with translate_os_errors():
+            return self.paths.existing_path
+
+
+def read_caches(
+    caches: Iterable[tuple[str, FolderCache]], on_unusable: Callable[[UnusableCacheError], None]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield each folder with its rows, as `read_stored` does. Calls `on_unusable` instead of raising
+    UnusableCacheError. Rows are checked for several folders at once: each check has a fixed cost."""
+    batch: list[tuple[str, FolderCache, pa.Table]] = []
+    row_count = 0
+    for folder, cache in caches:
+        try:
+            rows = cache.read_stored(check=False)
+        except UnusableCacheError as error:
+            on_unusable(error)
+            continue
+        batch.append((folder, cache, rows))
+        row_count += len(rows)
+        if row_count >= _BATCH_ROWS:
+            yield from _check_batch(batch, on_unusable)
+            batch, row_count = [], 0
+    yield from _check_batch(batch, on_unusable)
+
+
+def _check_batch(
+    batch: Iterable[tuple[str, FolderCache, pa.Table]], on_unusable: Callable[[UnusableCacheError], None]
+) -> Iterator[tuple[str, pa.Table]]:
+    are_valid = keep_rules([(rows, parse_cache_info(rows.schema).radius) for _, _, rows in batch])
+    for folder, cache, rows in batch:
+        try:
+            if not are_valid:
+                with _translate_errors(cache.existing_path or cache.paths.write_path):
+                    check_rows(rows, parse_cache_info(rows.schema).radius)
+        except UnusableCacheError as error:
+            on_unusable(error)
+        else:
+            yield folder, rows
+
+
+def _move(path: Path, target: Path) -> None:
+    try:
+        rename_own(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        content = read_own(path, MAX_FILE_SIZE)
+        write_private_atomically(target, lambda stream: stream.write(content))
+        remove_own(path)
 
 
 def read_photo_names(path: Path) -> set[str]:
-    """Read the photo names in a cache file of any pack. Raises UnusableCacheError."""
-    with _translate_errors(path):
-        return set(pq.read_table(path, columns=["photo"])["photo"].to_pylist())
+    """Read the photo names in a cache file of any pack. Raises as `read_any_cache` does."""
+    return set(read_any_cache(path)[1]["photo"].to_pylist())
 
 
 def read_cache_info(path: Path) -> CacheInfo:
-    """Read the metadata of a cache file. Raises UnusableCacheError, NewerCacheError."""
+    """Read the metadata of a cache file. Raises as `read_any_cache` does."""
     with _translate_errors(path):
-        return parse_cache_info(pq.read_schema(path))
+        return _open(path)[1]
 
 
-def read_cache(path: Path, info: CacheInfo) -> pa.Table:
+def read_cache(path: Path, info: CacheInfo, *, check: bool = True) -> pa.Table:
     """Read all rows of a cache file made with the pack of `info`. Embeddings keep the file's
-    precision and radius. Raises UnusableCacheError, OutdatedCacheError, NewerCacheError."""
-    with _translate_errors(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        found = parse_cache_info(file.schema_arrow)
+    precision and radius. Without `check`, the rows may break rules. Raises as `read_any_cache`
+    does, and OutdatedCacheError."""
+    with _translate_errors(path):
+        file, found = _open(path)
         if found.pack != info.pack:
             raise ValueError(f"it was made with another pack ({found.pack})")
         if found.fingerprint != info.fingerprint:
             raise OutdatedCacheError(f"{path}: it was made with another version of the pack")
         if found.dimension != info.dimension:
             raise ValueError(f"its embeddings have dimension {found.dimension}, those of {info.pack} {info.dimension}")
-        return migrate_table(file.read(), found)
+        return _read_rows(file, found, check=check)
+
+
+def read_any_cache(path: Path) -> tuple[CacheInfo, pa.Table]:
+    """Read the metadata and all rows of a cache file of any pack.
+
+    Every row keeps the rules of `row_rules`. Raises UnusableCacheError if the content is damaged or
+    breaks a rule, NewerCacheError, CacheError if the disk cannot be read.
+    """
+    with _translate_errors(path):
+        file, found = _open(path)
+        return found, _read_rows(file, found)
+
+
+def may_hold_forgotten(path: Path) -> bool:
+    """Does a cache file have rows with a face but no quality? Judged by the statistics in its footer,
+    which is faster than reading the rows. Raises as `read_any_cache` does."""
+    with _translate_errors(path):
+        file = _open(path)[0]
+        faces, qualities = file.count_nulls("face_id"), file.count_nulls("quality")
+        return faces is None or qualities is None or qualities > faces
+
+
+def _open(path: Path) -> tuple[ParquetFile, CacheInfo]:
+    file = ParquetFile(path, TEXT_COLUMNS)
+    return file, parse_cache_info(file.schema)
+
+
+def _read_rows(file: ParquetFile, info: CacheInfo, *, check: bool = True) -> pa.Table:
+    rows = migrate_table(file.read(file_schema(file.schema, info)), info)
+    if check:
+        check_rows(rows, info.radius)
+    return rows
 
 
 @contextlib.contextmanager
 def _translate_errors(path: Path) -> Iterator[None]:
+    """Raise UnusableCacheError for any fault of a file's content."""
     try:
         yield
     except NewerCacheError as error:
         raise NewerCacheError(f"{path}: {error}", error.hint) from error
-    except (TypeError, ValueError, OSError, pa.ArrowException) as error:
+    except MemoryError:
+        raise
+    except FileNotFoundError as error:
+        raise UnusableCacheError(f"{path}: it was deleted meanwhile") from error
+    except (TypeError, ValueError, KeyError, OSError, pa.ArrowException) as error:
         raise UnusableCacheError(f"{path}: {error}") from error

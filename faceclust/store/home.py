@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.errors import CacheError
+from faceclust.files.atomic import make_private_folder, remove_file, write_private_atomically
 from faceclust.files.names import (
     DEFAULT_PACK,
     EXCLUDED_FOLDER_MARKERS,
@@ -85,6 +86,11 @@ class LibraryHome:
         """Return the path of the snapshot of the last scan with this pack."""
         return self.scan_snapshot if pack == DEFAULT_PACK else self.scan_snapshot.with_name(f"seen.{pack}.json")
 
+    def discard_scan_snapshot(self, pack: str) -> None:
+        """Have the next scan with this pack read every cache. Does nothing in a read-only home."""
+        with contextlib.suppress(CacheError):
+            remove_file(self.scan_snapshot_of(pack))
+
     @property
     def homes(self) -> tuple[Path, ...]:
         """All folders to read from, the one to write to first."""
@@ -146,10 +152,8 @@ class LibraryHome:
 
     def other_journals(self) -> list[tuple[Path, str]]:
         """Return the other journals to read, each with the folder that its photo paths start at:
-        those in the other homes, and those of folders that used to be libraries."""
-        candidates = [(home / JOURNAL_NAME, "") for home in self._other_homes] + self._find_caches_and_journals()[1]
-        with translate_os_errors():
-            return [(path, folder) for path, folder in candidates if own_exists(path)]
+        those in the other homes, and those of folders that used to be libraries. They may be missing."""
+        return [(home / JOURNAL_NAME, "") for home in self._other_homes] + self._find_caches_and_journals()[1]
 
     def has_nested_libraries(self) -> bool:
         """Did any folder in this library use to be a library itself?"""

@@ -65,7 +65,9 @@ class LibraryTable:
     def occurrences(self) -> Iterator[FaceOccurrence]:
         """Yield every face on every photo, by photo path, then face number. A face on two copies of
         a photo is yielded twice."""
-        return iter_occurrences(self._face_rows)
+        # Only these columns are copied: the embeddings take most of the memory.
+        rows = self.rows.select(OCCURRENCE_COLUMNS)
+        return iter_occurrences(rows.filter(pc.is_valid(self.rows["embedding"])))
 
     def forgotten_occurrences(self) -> Iterator[FaceOccurrence]:
         """Yield every forgotten face on every photo, in the same order, with quality 0."""
@@ -73,7 +75,7 @@ class LibraryTable:
 
     def photos(self) -> Iterator[PhotoInfo]:
         """Yield every photo that could be read, by path; copies of a photo are yielded as well."""
-        rows = self.rows.filter(pc.equal(self.rows["status"].cast(pa.string()), STATUS_OK)).select(_PHOTO_COLUMNS)
+        rows = self.rows.select(_PHOTO_COLUMNS).filter(pc.equal(self.rows["status"].cast(pa.string()), STATUS_OK))
         before = None
         for batch in rows.sort_by([("folder", "ascending"), ("photo", "ascending")]).to_batches(max_chunksize=8192):
             for row in batch.to_pylist():

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from faceclust.errors import NewerCacheError
-from faceclust.files.names import DEFAULT_PRECISION, PRECISIONS
+from faceclust.files.names import DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIONS
 from faceclust.store import precision as precisions
 from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
@@ -26,11 +26,18 @@ from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPh
 #: that older versions can read them.
 SCHEMA_VERSION = 3
 _FLOAT16_SCHEMA = 2
+_SECOND_SCHEMA_COLUMN = "min_face"
 #: The `status` of a photo that was read; other values are those of `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that could identify a person; null for a forgotten face.
 BIOMETRIC_COLUMNS = ("landmarks", "quality", "embedding")
+#: Columns of text. Parquet files are read with these as dictionaries.
+TEXT_COLUMNS = ("photo", "photo_hash", "detail", "face_id")
+#: Characters that are kept of a camera's name and of the detail of a skipped photo.
+MAX_CAMERA_LENGTH, MAX_DETAIL_LENGTH = 200, 500
 _METADATA_KEY = b"faceclust"
+_MAX_FINGERPRINT_LENGTH = 10_000
+_MIN_RADIUS, _MAX_RADIUS = 1e-3, 1e3  # as in a pack's manifest
 _METADATA_FIELDS = [field.name for field in fields(Metadata)]
 
 
@@ -55,6 +62,7 @@ class CacheInfo:
         return json.dumps(notes).encode()
 
 
+@lru_cache
 def folder_schema(info: CacheInfo) -> pa.Schema:
     """Return the Arrow schema of `.faceclust.parquet` for the dimension and precision of `info`."""
     text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
@@ -96,13 +104,13 @@ def parse_cache_info(schema: pa.Schema) -> CacheInfo:
     try:
         found = json.loads(raw)
         version = found.pop("schema")
-        if isinstance(version, int) and version > SCHEMA_VERSION:
+        if type(version) is int and version > SCHEMA_VERSION:
             raise NewerCacheError(
                 f"it was made by a newer faceclust (schema {version}, this one reads {SCHEMA_VERSION})",
                 hint="update faceclust",
             )
         info = CacheInfo(**found)
-        if not (isinstance(version, int) and _is_valid(info)):
+        if type(version) is not int or version < 1 or not _is_valid(info):
             raise ValueError(f"schema {version!r:.20}, {found!s:.200}")
         return info
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
@@ -112,22 +120,25 @@ def parse_cache_info(schema: pa.Schema) -> CacheInfo:
 def _is_valid(info: CacheInfo) -> bool:
     """Check types and ranges: the file may come from anywhere."""
     valid_dimension = type(info.dimension) is int and 1 <= info.dimension <= 65_536
-    valid_radius = type(info.radius) in (int, float) and 0 < info.radius < math.inf
-    valid_texts = {type(info.pack), type(info.fingerprint)} == {str}
-    return valid_dimension and valid_radius and valid_texts and info.precision in PRECISIONS
+    valid_radius = type(info.radius) in (int, float) and _MIN_RADIUS <= info.radius <= _MAX_RADIUS
+    valid_pack = type(info.pack) is str and PACK_NAME_PATTERN.fullmatch(info.pack) is not None
+    valid_fingerprint = type(info.fingerprint) is str and len(info.fingerprint) <= _MAX_FINGERPRINT_LENGTH
+    return valid_dimension and valid_radius and valid_pack and valid_fingerprint and info.precision in PRECISIONS
+
+
+def file_schema(found: pa.Schema, info: CacheInfo) -> pa.Schema:
+    """Return the schema that a cache file must have, given the one it has: an older one lacks columns."""
+    schema = folder_schema(info)
+    return schema if _SECOND_SCHEMA_COLUMN in found.names else schema.remove(schema.names.index(_SECOND_SCHEMA_COLUMN))
 
 
 def migrate_table(table: pa.Table, info: CacheInfo) -> pa.Table:
-    """Migrate rows of an older schema to the current one, with embeddings of `info.precision`.
-    Raises ValueError or ArrowException if the columns do not fit."""
+    """Add the columns that rows of an older schema lack."""
+    if _SECOND_SCHEMA_COLUMN in table.column_names:
+        return table
     current = folder_schema(info)
-    if "min_face" not in table.column_names:  # schema 1
-        field = current.field("min_face")
-        table = table.add_column(current.get_field_index("min_face"), field, pa.nulls(len(table), field.type))
-    if table.column_names != current.names:
-        raise ValueError("its columns are not the expected ones")
-    # Parquet changes details of some types, such as the field names inside lists.
-    return table.cast(current)
+    field = current.field(_SECOND_SCHEMA_COLUMN)
+    return table.add_column(current.names.index(field.name), field, pa.nulls(len(table), field.type))
 
 
 def convert_table(table: pa.Table, info: CacheInfo, *, rescale: bool = False) -> pa.Table:
@@ -160,12 +171,13 @@ def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterat
         "photo_mtime_ns": photo.ref.mtime_ns,
     }
     if isinstance(photo, SkippedPhoto):
-        yield base | {"status": photo.reason.value, "detail": photo.detail}
+        yield base | {"status": photo.reason.value, "detail": _shorten(photo.detail, MAX_DETAIL_LENGTH)}
         return
     base |= asdict(photo.metadata) | {
         "photo_hash": photo.content_hash,
         "width": photo.full_size[0],
         "height": photo.full_size[1],
+        "camera": _shorten(photo.metadata.camera, MAX_CAMERA_LENGTH),
         "min_face": photo.min_face,
         "status": STATUS_OK,
     }
@@ -188,6 +200,11 @@ def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterat
             "embedding": precisions.encode_embeddings(photo.embeddings[i], precision),
         }
         yield base | location | ({} if face_id in photo.forgotten else biometrics)
+
+
+def _shorten(text: str | None, length: int) -> str | None:
+    """Cut off a text. Bytes of file names that are not UTF-8, in error messages, become \\xNN."""
+    return text and text.encode("utf-8", "backslashreplace").decode()[:length]
 
 
 class CachedPhoto(NamedTuple):

@@ -71,13 +71,16 @@ class FaceAnalyser:
     def detect(self, pixels: UInt8, min_face: float | None = None) -> Detections:
         """Return the faces in a picture (H, W, 3), in its pixels, from left to right, then down.
 
-        That order is independent of scores, whose last bits may differ between machines.
+        That order is independent of scores, whose last bits may differ between machines. At least a
+        pixel of each box lies within the picture.
         `min_face`: width of the smallest face to look for in pixels, None for the pack's default.
         """
         found = self._detector(pixels, self.pack.detector.min_face(max(pixels.shape)) if min_face is None else min_face)
         # A face whose landmarks coincide cannot be aligned.
         spread = np.ptp(found.landmarks, axis=1).max(axis=1, initial=0.0)
-        usable = np.flatnonzero((spread > 1) & np.isfinite(found.boxes).all(axis=1))
+        is_finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.landmarks).all(axis=(1, 2))
+        inside = np.minimum(found.boxes[:, 2:], pixels.shape[1::-1]) - np.maximum(found.boxes[:, :2], 0)
+        usable = np.flatnonzero((spread > 1) & is_finite & (inside >= 1).all(axis=1))
         order = usable[np.lexsort((found.boxes[usable, 1], found.boxes[usable, 0]))]
         return found.take(order)
 

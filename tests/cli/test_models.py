@@ -128,7 +128,7 @@ def test_verify_reports_missing_packs(folder: Path) -> None:
 def test_remove_deletes_all_files_of_a_pack(folder: Path) -> None:
     for name in ("model.onnx", "model.onnx.part", "model.onnx.part.json", "agreed-to.txt"):
         (folder / name).write_bytes(b"x")
-    (folder / "model.onnx.part.json.0123abcd.tmp").write_bytes(b"x")
+    (folder / ".faceclust-0123456789abcdef.tmp").write_bytes(b"x")
     record = json.loads(run_checked("models", "remove", "mine", "--yes", "--json"))
     assert len(record["files"]) == 6 and record["written"] and not folder.exists()
 

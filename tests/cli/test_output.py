@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,72 @@ def test_a_scan_works_with_standard_output_closed(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, f"library: {tmp_path}\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX descriptors")
+@pytest.mark.parametrize(
+    "words",
+    [("find", "Anna"), ("export",), ("people", "--all", "--json"), ("cluster", "--full"), ("journal",), ("--help",)],
+)
+def test_commands_work_with_closed_standard_streams(library: Library, words: tuple[str, ...]) -> None:
+    run_checked("name", "1", "Anna", "-l", library.root)
+    where = () if words == ("--help",) else ("-l", library.root)
+    command = shlex.join(map(str, [*COMMAND, *words, *where]))
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.replace(f"library: {library.root}\n", "") == ""
+        assert (done.stdout == "") == (">&-" in closed.split())
+    assert all(line.startswith("{") for line in library.home.journal.read_text().splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and devices")
+@pytest.mark.parametrize(
+    "words", [("export",), ("export", "-f", "parquet"), ("people", "--all", "--json"), ("--help",)]
+)
+def test_a_closed_pipe_and_a_full_disk_end_a_command(library: Library, words: tuple[str, ...]) -> None:
+    where = () if words == ("--help",) else ("-l", library.root)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*COMMAND, *words, *where]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr.replace(f"library: {library.root}\n", "")) == (141, "")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if "error" in line] == [
+        "error: cannot write to standard output: No space left on device"
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX symlinks")
+def test_a_link_in_a_library_is_not_written_through(library: Library, tmp_path: Path) -> None:
+    victim, folder = tmp_path / "victim", tmp_path / "folder"
+    victim.write_text("precious")
+    folder.mkdir()
+    (library.root / "page.html").symlink_to(victim)
+    (library.root / "2019/out").symlink_to(folder)
+    where = ("-l", library.root)
+    for words in (
+        ("report", "-o", library.root / "page.html"),
+        ("map", "-o", library.root / "2019/out/page.html"),
+        ("export", "-f", "csv", "-o", library.root / "page.html"),
+        ("report", "--split", "-o", library.root / "2019/out"),
+        ("albums", library.root / "2019/out/People"),
+        ("export", "-f", "xmp", "--where", library.root / "2019/out"),
+    ):
+        done = run(*words, *where)
+        assert done.returncode == 2 and "a symlink in a library" in done.stderr and "hint: it leads to" in done.stderr
+    assert victim.read_text() == "precious" and not list(folder.iterdir())
+    os.mkfifo(library.root / "pipe.csv")
+    done = run("export", "-o", library.root / "pipe.csv", *where)
+    assert done.returncode == 2 and "a pipe in a library" in done.stderr
+    (tmp_path / "mine.csv").symlink_to(victim)
+    run_checked("export", "-o", tmp_path / "mine.csv", *where)
+    assert victim.read_text().startswith("photo,") and (tmp_path / "mine.csv").is_symlink()
 
 
 def test_a_dash_sends_the_result_alone_to_standard_output(library: Library) -> None:

@@ -47,7 +47,7 @@ def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.Monk
     def opened(path: Path, *_: object) -> int:
         raise AssertionError(f"{path} was opened")
 
-    monkeypatch.setattr("faceclust.photos.reading.open_without_blocking", opened)
+    monkeypatch.setattr("faceclust.photos.reading.open_photo", opened)
     for min_face in (1000, None):  # 1000: all caches are read; None: the listings suffice after that scan
         result = library.scan(workers=0, min_face=min_face)
         assert (result.scanned, result.unchanged) == (0, result.photos) and result.photos > 10
@@ -331,9 +331,8 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
         assert library.cluster(algorithm=algorithm).clustering.labels.max(initial=-1) == -1
     save_photo(make_scenery(), tmp_path / "a.jpg")
     library.scan(workers=0)
-    assert (
-        library.cluster().clustering.labels.max(initial=-1) == -1 and library.people() == () and library.export() == []
-    )
+    assert library.cluster().clustering.labels.max(initial=-1) == -1
+    assert library.people() == () and list(library.export()) == []
     assert "nobody was found" in library.report_html(tmp_path / "r.html")
 
 

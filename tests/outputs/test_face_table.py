@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -73,9 +75,12 @@ def test_rows_have_person_box_and_photo() -> None:
     facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
     anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
     unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
-    assert build_rows([place], [anna], {"1": 1}, {facts.photo: facts}) == [make_row()]
+    other = replace(facts, photo="a.jpg")
+    assert list(build_rows([place, place], [anna], {"1": 1}, [other, facts])) == [make_row(), make_row()]
     nobody = make_row(person=None, confirmed=False, cluster=None)
-    assert build_rows([place], [unnamed], {}, {facts.photo: facts}) == [nobody]
+    assert list(build_rows([place], [unnamed], {}, [facts])) == [nobody]
+    with pytest.raises(ValueError, match="no photo of the library"):
+        list(build_rows([place], [], {}, [other]))
     assert list(make_row()) == SCHEMA.names
 
 
@@ -163,3 +168,41 @@ def test_the_columns_are_in_the_manual() -> None:
     assert table.count("\n| ") > 5
     for name in SCHEMA.names:
         assert f"`{name}`" in table, name
+
+
+class CountedRows:
+    """Rows that are made when they are read, and their number so far."""
+
+    def __init__(self, count: int) -> None:
+        self.made = 0
+        self._count = count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for number in range(self._count):
+            self.made += 1
+            yield make_row(face_id=f"{number:016x}")
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "jsonl", "parquet"])
+def test_rows_are_written_while_they_are_made(format: str) -> None:
+    rows = CountedRows(50_000)
+    first_write_after: list[int] = []
+
+    class Stream(io.BytesIO):
+        def write(self, content: Any, /) -> int:
+            first_write_after.append(rows.made)
+            return super().write(content)
+
+    stream = Stream()
+    assert write_rows(rows, format, stream) == 50_000
+    steps = [after - before for before, after in zip([0, *first_write_after], first_write_after, strict=False)]
+    assert max(steps) <= 20_000
+    assert len(read_back(stream.getvalue(), format)) == 50_000
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_number_of_rows_is_returned(format: str) -> None:
+    assert [write_rows(iter(rows), format, io.BytesIO()) for rows in ([], [make_row(), make_row(face_id="2")])] == [
+        0,
+        2,
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -138,12 +140,48 @@ def test_obstacles_are_left_alone_and_the_rest_is_written(tmp_path: Path) -> Non
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_link_is_kept_and_its_target_changed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.jpg.xmp", "a.jpg.xmp.faceclust-backup"])
+def test_a_sidecar_or_backup_that_is_a_link_is_left(tmp_path: Path, name: str) -> None:
     photos = Photos(tmp_path / "photos", "a.jpg")
     (tmp_path / "elsewhere.xmp").write_bytes(THEIRS)
-    (tmp_path / "photos/a.jpg.xmp").symlink_to(tmp_path / "elsewhere.xmp")
-    assert photos.write() == {"a.jpg.xmp": "change"}
-    assert (tmp_path / "photos/a.jpg.xmp").is_symlink() and b"Anna" in (tmp_path / "elsewhere.xmp").read_bytes()
+    (tmp_path / "photos/a.jpg.xmp").write_bytes(THEIRS)
+    (tmp_path / "photos" / name).unlink(missing_ok=True)
+    (tmp_path / "photos" / name).symlink_to(tmp_path / "elsewhere.xmp")
+    (reason,) = photos.write().values()
+    assert reason.startswith("leave: ") and reason.endswith("it is a symlink, not a regular file")
+    assert (tmp_path / "elsewhere.xmp").read_bytes() == THEIRS
+    assert all(path.read_bytes() == THEIRS for path in (tmp_path / "photos").glob("*.xmp*"))
+
+
+def test_a_photo_behind_a_link_is_missing(tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos", "a.jpg", "2019/b.jpg", "c.jpg")
+    (tmp_path / "photos/a.jpg").rename(tmp_path / "private.jpg")
+    (tmp_path / "photos/a.jpg").symlink_to(tmp_path / "private.jpg")
+    (tmp_path / "photos/2019").rename(tmp_path / "2019")
+    (tmp_path / "photos/2019").symlink_to(tmp_path / "2019")
+    assert photos.plan().missing_photos == ("2019/b.jpg", "a.jpg")
+    assert photos.write() == {"c.jpg.xmp": "make"}
+    assert not list(tmp_path.rglob("b.jpg.xmp"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_new_sidecar_has_the_permissions_of_its_photo_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    photos = Photos(tmp_path / "photos", "2019/a.jpg", "2019/b.jpg", "2019/c.jpg")
+    modes = {"a.jpg": 0o644, "b.jpg": 0o600, "c.jpg": 0o777}
+    for name, mode in modes.items():
+        (tmp_path / "photos/2019" / name).chmod(mode)
+    (tmp_path / "photos/2019/c.jpg.xmp").write_bytes(THEIRS)
+    (tmp_path / "photos/2019/c.jpg.xmp").chmod(0o640)
+    photos.write()
+    found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "photos/2019").glob("*.xmp*")}
+    assert found == {"a.jpg.xmp": 0o644, "b.jpg.xmp": 0o600, "c.jpg.xmp": 0o640, "c.jpg.xmp.faceclust-backup": 0o640}
+    photos.write(tmp_path / "out")
+    (tmp_path / "out/2019").rename(tmp_path / "before")
+    (tmp_path / "out").chmod(0o755)
+    photos.write(tmp_path / "out")
+    folders = (tmp_path / "before", tmp_path / "out", tmp_path / "out/2019")
+    assert [oct(stat.S_IMODE(path.stat().st_mode)) for path in folders] == ["0o700", "0o755", "0o755"]
+    assert stat.S_IMODE((tmp_path / "out/2019/a.jpg.xmp").stat().st_mode) == 0o644
 
 
 def test_a_name_too_long_for_the_suffix_is_left_with_a_reason(tmp_path: Path) -> None:
@@ -235,10 +273,11 @@ def test_a_folder_without_write_permission_is_left_with_a_reason(
     photos = Photos(tmp_path, "shut/a.jpg", "b.jpg")
     real = os.open
 
-    def refuse(path: str | Path, *arguments: int) -> int:
-        if Path(path).parent.name == "shut" and Path(path).suffix == ".tmp":
+    def refuse(path: str | Path, *arguments: int, dir_fd: int | None = None) -> int:
+        in_folder = Path(path).parent.stat() if dir_fd is None else os.fstat(dir_fd)
+        if Path(path).suffix == ".tmp" and os.path.samestat(in_folder, (tmp_path / "shut").stat()):
             raise PermissionError(13, "Permission denied", str(path))
-        return real(path, *arguments)
+        return real(path, *arguments, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refuse)
     done = photos.write()
@@ -262,7 +301,7 @@ def test_links_below_the_output_folder_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "elsewhere/deep").mkdir(parents=True)
     (tmp_path / "out/2019").symlink_to(tmp_path / "elsewhere")
-    link = "leave: its folder is a link"
+    link = f"leave: {tmp_path}/out/2019: it is a symlink, not a folder"
     assert photos.write(tmp_path / "out") == {"a.jpg.xmp": link, "b.jpg.xmp": link, "c.jpg.xmp": "make"}
     assert [path.name for path in (tmp_path / "elsewhere").rglob("*")] == ["deep"]
 

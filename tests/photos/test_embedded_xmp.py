@@ -12,6 +12,7 @@ import pillow_heif
 import pytest
 import tifffile
 
+from faceclust.files.own_files import UnsafeFileError
 from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
@@ -165,9 +166,10 @@ def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None
 
 def test_pipes_and_files_that_are_not_photos_have_no_packet(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert read_embedded_packets(tmp_path / "pipe.jpg") == []
+    with pytest.raises(UnsafeFileError):
+        read_embedded_packets(tmp_path / "pipe.jpg")
     (tmp_path / "a.jpg").write_bytes(b"no photo")
     assert read_embedded_packets(tmp_path / "a.jpg") == []
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
-    with pytest.raises(OSError):
+    with pytest.raises(UnsafeFileError):
         read_embedded_packets(tmp_path / "link.jpg")

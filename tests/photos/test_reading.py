@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from faceclust.files.own_files import UnsafeFileError
 from faceclust.photos import reading
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.reading import HEAD_BYTES, MAX_BYTES, read_head, read_photo
+from faceclust.photos.reading import HEAD_BYTES, MAX_BYTES, open_photo, read_head, read_photo
 from faceclust.types import PhotoRef, SkipReason
 from tests.support.photo_files import draw_scene, encode_image
 
@@ -48,8 +49,7 @@ def test_pipes_sockets_devices_and_folders_do_not_block(tmp_path: Path) -> None:
     assert read_error(tmp_path).reason is SkipReason.NOT_A_PHOTO
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(tmp_path / "s.jpg"))
-        with pytest.raises(OSError):
-            read_photo(tmp_path / "s.jpg", REF)
+        assert read_error(tmp_path / "s.jpg").reason is SkipReason.NOT_A_PHOTO
     assert read_head(tmp_path / "pipe.jpg") == read_head(Path("/dev/zero")) == b""
     with pytest.raises(FileNotFoundError):
         read_head(tmp_path / "gone")
@@ -60,9 +60,14 @@ def test_symlinks_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_image(draw_scene(), "PNG"))
     (tmp_path / "link.png").symlink_to("a.png")
     (tmp_path / "circle.png").symlink_to("circle.png")
-    for name in ("link.png", "circle.png"):
-        with pytest.raises(OSError):
-            read_photo(tmp_path / name, REF)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/b.png").write_bytes((tmp_path / "a.png").read_bytes())
+    (tmp_path / "other").symlink_to("folder")
+    for name in ("link.png", "circle.png", "other/b.png", "folder/../a.png"):
+        assert read_error(tmp_path / name).reason is SkipReason.NOT_A_PHOTO
+        assert read_head(tmp_path / name) == b""
+        with pytest.raises(UnsafeFileError):
+            open_photo(tmp_path / name)
 
 
 @posix_only

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from faceclust.photos.thumbnails import THUMBNAIL_SIDE, make_face_thumbnails
+from faceclust.photos.thumbnails import THUMBNAIL_SIDE, is_thumbnail, make_face_thumbnails
 from faceclust.types import FaceOccurrence
 
 
@@ -47,3 +50,50 @@ def _tagged() -> Image.Exif:
     exif = Image.Exif()
     exif[0x010F] = "secret camera"
     return exif
+
+
+def test_only_small_jpegs_are_thumbnails() -> None:
+    def encode(side: int, format: str = "JPEG", mode: str = "RGB") -> bytes:
+        out = io.BytesIO()
+        Image.new(mode, (side, side)).save(out, format)
+        return out.getvalue()
+
+    thumbnail = encode(THUMBNAIL_SIDE)
+    assert is_thumbnail(thumbnail)
+    others = [
+        encode(8000),
+        encode(THUMBNAIL_SIDE, "PNG"),
+        encode(THUMBNAIL_SIDE, "GIF"),
+        encode(56),
+        encode(160, mode="L"),
+    ]
+    for content in (*others, thumbnail[:-100], b"", b"<svg onload=alert(1)>", b"\xff\xd8\xff\xe0", b"garbage"):
+        assert not is_thumbnail(content)
+
+
+def test_a_photo_behind_a_link_or_outside_has_no_thumbnail(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    Image.new("RGB", (300, 130), "white").save(tmp_path / "outside/private.png")
+    root = tmp_path / "library"
+    root.mkdir()
+    (root / "a.png").symlink_to("../outside/private.png")
+    (root / "folder").symlink_to("../outside")
+    photos = ("a.png", "folder/private.png", "../outside/private.png", str(tmp_path / "outside/private.png"))
+    occurrences = [occurrence(photo, (0.0, 0.0, 0.5, 0.5), (300, 130)) for photo in photos]
+    assert list(make_face_thumbnails(root, occurrences)) == []
+
+
+def test_a_photo_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (300, 130), "white").save(tmp_path / "a.png")
+    real = os.open
+
+    def fail(path: str, *arguments: int, dir_fd: int | None = None) -> int:
+        if path == "a.png":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return real(path, *arguments, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", fail)
+    notes: list[str] = []
+    places = [occurrence(photo, (0.0, 0.0, 0.5, 0.5), (300, 130)) for photo in ("a.png", "gone.png")]
+    assert list(make_face_thumbnails(tmp_path, places, notes.append)) == []
+    assert notes == [f"{tmp_path}/a.png cannot be read: Input/output error; its faces have no picture"]

@@ -15,14 +15,15 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
     """Write the cache of one folder with these faces.
 
     `embeddings` has shape (n, d); `photo` is the number of each face's photo, shape (n,).
-    Reading scales the embeddings to the pack's radius, so thresholds grow by its square.
+    The embeddings are scaled to the pack's radius, so thresholds grow by its square.
     """
     (root / folder).mkdir(parents=True, exist_ok=True)
     library = Library(root)
     info = library.cache_info
     n = len(embeddings)
     order = np.argsort(photo, kind="stable")
-    photo, embeddings = photo[order], embeddings[order].astype(np.float16)
+    photo, embeddings = photo[order], embeddings[order].astype(np.float64)
+    embeddings *= info.radius / np.linalg.norm(embeddings, axis=1, keepdims=True)
     face = np.arange(n) - np.searchsorted(photo, photo)
     left = (0.05 + 0.15 * (face % 6)).astype(np.float32)
     columns = {
@@ -47,8 +48,9 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
     arrays = []
     for field in schema:
         if field.name == "embedding":
-            flat = pa.array(embeddings.ravel())
-            arrays.append(pa.FixedSizeListArray.from_arrays(flat, info.dimension))
+            arrays.append(_make_lists(embeddings.astype(np.float16), info.dimension))
+        elif field.name == "landmarks":
+            arrays.append(_make_lists(np.full((n, 10), 0.5, np.float32), 10))
         elif field.name in columns:
             arrays.append(pa.array(columns[field.name]).cast(field.type))
         else:
@@ -58,3 +60,7 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
     library.home.create()
     library.home.record_scan()
     return library
+
+
+def _make_lists(values: np.ndarray, size: int) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), size)

@@ -9,10 +9,10 @@ from typing import BinaryIO
 import click
 
 from faceclust.cli.common import require_parent_folder
-from faceclust.cli.terminal.output_file import refuse_library_file
+from faceclust.cli.terminal.output_file import refuse_library_file, refuse_link_in_library
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
-from faceclust.files.atomic import write_output_atomically
+from faceclust.files.output_files import write_output_atomically
 from faceclust.outputs.plots import PLOT_SUFFIXES, is_own_plot, require_matplotlib
 
 
@@ -38,6 +38,7 @@ def resolve_plot_file(path: Path | None) -> Path | None:
         raise UsageError(f"{path}: a plot must end in {', '.join(PLOT_SUFFIXES)}")
     require_matplotlib()
     file = require_parent_folder(path)
+    refuse_link_in_library(file)
     refuse_library_file(file)
     if file.is_file() and file.stat().st_size and not is_own_plot(file):
         raise UsageError(f"refusing to overwrite {file}: not a plot by faceclust", hint="choose another file name")

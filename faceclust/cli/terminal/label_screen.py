@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from faceclust.cli.terminal.pictures import faces_per_screen, render_faces
-from faceclust.cli.terminal.viewer import open_photo
+from faceclust.cli.terminal.viewer import find_viewable_photo, open_photo
 from faceclust.errors import UsageError
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
@@ -138,7 +138,7 @@ class LabelScreen:
     def _open_photo(self, prompt: PresentedQuestion, selection: str) -> None:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))
         face = prompt.numbered_faces[numbers[0] - 1 if numbers else 0]
-        photo = self._library.root / self._library.occurrences_of[face][0].photo
+        photo = find_viewable_photo(self._library.root, self._library.occurrences_of[face][0].photo)
         self._print_message(
             f"{make_visible(str(photo))}{'' if open_photo(photo) else ': no program to open photos was found'}"
         )

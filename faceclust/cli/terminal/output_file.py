@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from faceclust.cli.common import require_parent_folder
 from faceclust.cli.terminal.printing import data_stream, is_terminal, print_line
 from faceclust.errors import UsageError
-from faceclust.files.atomic import write_output_atomically
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
+from faceclust.files.output_files import write_output_atomically
+from faceclust.files.safe_paths import lstat_if_present
+from faceclust.files.user_folders import expand_user
 from faceclust.scan.crawl import is_photo_file
+from faceclust.store.find_library import enclosing_library
 
+T = TypeVar("T")
 #: The value of `-o` that means standard output.
 STDOUT = Path("-")
 
@@ -26,6 +31,7 @@ def resolve_output_file(out: Path | None, *, binary: bool) -> Path | None:
     """
     if out is not None and out != STDOUT:
         file = require_parent_folder(out)
+        refuse_link_in_library(file)
         _require_replaceable(file)
         return file
     if binary and is_terminal():
@@ -58,18 +64,40 @@ def refuse_library_file(file: Path) -> None:
     """Raises UsageError for a file in which faceclust keeps the data of a library."""
     real = Path(os.path.realpath(file))
     is_library_file = has_cache_prefix(real.name) or any(
-        folder.name == HOME_FOLDER or (folder / HOME_MARKER).exists() for folder in real.parents
+        folder.name == HOME_FOLDER or lstat_if_present(str(folder / HOME_MARKER)) is not None for folder in real.parents
     )
     if is_library_file:
         raise UsageError(f"refusing to overwrite {file}: faceclust keeps its data there", hint="name another file")
 
 
-def write_output(out: Path | None, write: Callable[[BinaryIO], object], summary: str) -> None:
-    """Write to the file from `resolve_output_file`, and print `summary` on stderr. Raises FaceclustError."""
+def refuse_link_in_library(path: Path) -> None:
+    """Raises UsageError if a path to write to goes through a symlink, pipe or device in a library: whoever
+    made the library may have put it there, to have another file overwritten."""
+    path = expand_user(path).absolute()
+    for step in (*reversed(path.parents), path):
+        status = lstat_if_present(str(step))
+        if status is None or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            continue
+        if enclosing_library(step.parent.resolve()):
+            is_link = stat.S_ISLNK(status.st_mode)
+            target = f"it leads to {path.resolve()}; " if is_link else ""
+            raise UsageError(
+                f"refusing to write through {step}, a {'symlink' if is_link else 'pipe'} in a library",
+                hint=f"{target}name another file or folder",
+            )
+
+
+def write_output(out: Path | None, write: Callable[[BinaryIO], T]) -> T:
+    """Write to the file from `resolve_output_file`; return what `write` returns. Raises FaceclustError."""
     if out is None:
         stream = data_stream()
-        write(stream)
+        result = write(stream)
         stream.flush()
-        return
-    write_output_atomically(out, write, hint="choose another file with -o")
-    print_line(f"wrote {out}: {summary}", err=True)
+        return result
+    return write_output_atomically(out, write, hint="choose another file with -o")
+
+
+def print_written(out: Path | None, summary: str) -> None:
+    """Name the written file on stderr, unless the output went to standard output."""
+    if out is not None:
+        print_line(f"wrote {out}: {summary}", err=True)

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISLNK, S_ISREG
+from typing import BinaryIO
 
-from faceclust.files.safe_paths import unsafe_reason
+from faceclust.files.own_files import UnsafeFileError, list_own, open_own, path_below, stat_own
+from faceclust.files.safe_paths import lstat_if_present, unsafe_reason
 from faceclust.outputs.albums.manifest import ManifestEntry
 from faceclust.types import PhotoInfo
 
@@ -34,22 +36,28 @@ class ExistingFiles:
         return f"{self._out}{os.sep}{path}"
 
     def photo_path(self, photo: str) -> str:
-        """Return the full path of a photo below the library; an absolute path stays the same."""
-        return str(self._root / photo)
+        """Return the full path of a photo. Raises UnsafeFileError if it is not below the library."""
+        return str(path_below(self._root, photo))
 
     def stat_photo(self, photo: str) -> os.stat_result | None:
-        """Return the status of a photo; None if it is gone."""
+        """Return the status of a photo; None if it is gone: missing, replaced by something else than a
+        file, or behind a symlink. Raises OSError if that cannot be found out."""
         if photo not in self._statuses:
             try:
-                self._statuses[photo] = (self._root / photo).stat()
-            except (OSError, ValueError):
-                self._statuses[photo] = None
+                status = stat_own(path_below(self._root, photo))
+            except UnsafeFileError:
+                status = None
+            self._statuses[photo] = status if status and S_ISREG(status.st_mode) else None
         return self._statuses[photo]
+
+    def exists(self, path: str) -> bool:
+        """Is there anything at this path below the albums folder? Raises OSError."""
+        return lstat_if_present(self.album_path(path)) is not None
 
     def blocked_reason(self, path: str) -> str | None:
         """Return why nothing can be created at this path; None if the path is free."""
         folder = self.unsafe_folder_reason(path.rpartition("/")[0])
-        if folder or not os.path.lexists(self.album_path(path)):
+        if folder or not self.exists(path):
             return folder or None
         return NOT_OURS
 
@@ -71,10 +79,7 @@ class ExistingFiles:
         """
         folder, _, name = path.rpartition("/")
         if folder not in self._listings:
-            try:
-                self._listings[folder] = frozenset(os.listdir(self.album_path(folder)))
-            except OSError:
-                self._listings[folder] = frozenset()
+            self._listings[folder] = frozenset(list_own(Path(self.album_path(folder))))
         return name in self._listings[folder] and (not folder or self.has_exact_spelling(folder))
 
     def find_own_entry(self, path: str, entries: Iterable[ManifestEntry]) -> ManifestEntry | None:
@@ -108,21 +113,16 @@ class ExistingFiles:
         return self._by_hash.get(photo_hash, []) if photo_hash else []
 
     def _is_photo_outside_albums(self, photo: str) -> bool:
-        """Is this path in the library, but not in the albums folder?"""
-        try:
-            real = (self._root / photo).resolve()
-        except (OSError, RuntimeError, ValueError):
-            return False
-        return (photo in self._photos or real.is_relative_to(self._root)) and not real.is_relative_to(self._out)
+        """Is there a photo at this path in the library, but not in the albums folder?"""
+        return self.stat_photo(photo) is not None and not (self._root / photo).is_relative_to(self._out)
 
     def _match_entry(self, link: str, entry: ManifestEntry) -> ManifestEntry | None:
         """Return the entry, with the file's modification time, if it matches the file."""
-        try:
-            if entry.kind == "symlink":
-                return entry if str(Path(link).readlink()) == entry.to else None
-            status = os.lstat(link)
-        except (OSError, ValueError):
+        status = lstat_if_present(link)
+        if status is None:
             return None
+        if entry.kind == "symlink":
+            return entry if S_ISLNK(status.st_mode) and str(Path(link).readlink()) == entry.to else None
         if not S_ISREG(status.st_mode):
             return None
         if entry.kind == "hardlink":
@@ -143,15 +143,19 @@ class ExistingFiles:
     def _has_same_content(self, link: str, photo: str) -> bool:
         """Do both files have the same content? (filecmp would cache the result beyond changes.)"""
         try:
-            status, original = os.lstat(link), Path(self.photo_path(photo)).stat()
-            if not (S_ISREG(status.st_mode) and S_ISREG(original.st_mode)) or status.st_size != original.st_size:
-                return False
-            if os.path.samestat(status, original):  # a hard link of the photo
-                return status.st_nlink > 1
-            with open(link, "rb") as one, open(self.photo_path(photo), "rb") as other:
+            with _open(Path(link)) as one, _open(path_below(self._root, photo)) as other:
+                status, original = os.fstat(one.fileno()), os.fstat(other.fileno())
+                if os.path.samestat(status, original):  # a hard link of the photo
+                    return status.st_nlink > 1
+                if status.st_size != original.st_size:
+                    return False
                 while (block := one.read(_BLOCK_BYTES)) == other.read(_BLOCK_BYTES):
                     if not block:
                         return True
-        except (OSError, ValueError):
+        except (FileNotFoundError, UnsafeFileError):
             pass
         return False
+
+
+def _open(path: Path) -> BinaryIO:
+    return os.fdopen(open_own(path), "rb")

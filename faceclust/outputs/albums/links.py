@@ -8,8 +8,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.own_files import PRIVATE_FILE_MODE, open_own
 
 _BLOCK_BYTES = 1 << 20
 
@@ -19,19 +21,34 @@ def _symlink(photo: str, link: str, link_target: str) -> None:
 
 
 def _hardlink(photo: str, link: str, link_target: str) -> None:
-    os.link(photo, link)
+    with _open_photo(photo) as source:
+        os.link(photo, link, follow_symlinks=False)
+        if not os.path.samestat(os.fstat(source.fileno()), os.lstat(link)):  # replaced meanwhile
+            Path(link).unlink()
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), photo)
 
 
 def _copy(photo: str, link: str, link_target: str) -> None:
     # "x": never write into an existing file, which could be a hard link of a photo.
-    with open(photo, "rb") as source, open(link, "xb") as target:
+    with _open_photo(photo) as source, open(link, "xb", opener=_open_private) as target:
         shutil.copyfileobj(source, target, _BLOCK_BYTES)
     _copy_metadata(photo, link)
+
+
+def _open_photo(photo: str) -> BinaryIO:
+    """Open a photo, but nothing that a symlink leads to. Raises OSError."""
+    return os.fdopen(open_own(Path(photo)), "rb")
+
+
+def _open_private(path: str, flags: int) -> int:
+    # The photo may be private, and the copy gets its permissions only when it is complete.
+    return os.open(path, flags, PRIVATE_FILE_MODE)
 
 
 def _reflink(photo: str, link: str, link_target: str) -> None:
     import reflink_copy
 
+    _open_photo(photo).close()
     try:
         reflink_copy.reflink(photo, link)
     except OSError as error:  # reflink_copy has the error number only in its message

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from faceclust.errors import FaceclustError
 from faceclust.files.lock import hold_file_lock
+from faceclust.files.output_files import make_subfolders, remove_abandoned_outputs
+from faceclust.files.own_files import UnsafeFileError, make_own_folder
+from faceclust.files.safe_paths import lstat_if_present
 from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
 from faceclust.outputs.albums.links import COPY_KINDS, link_error, make_link, move_into_place
 from faceclust.outputs.albums.manifest import (
@@ -37,8 +40,9 @@ def apply_album_plan(plan: AlbumPlan, progress: Progress | None = None) -> tuple
     try:
         if not (plan.make or plan.remove) and plan.previous_manifest in (Manifest(), _expected_manifest(plan)):
             return ()
-        plan.out.mkdir(parents=True, exist_ok=True)
+        make_own_folder(plan.out)
         with hold_file_lock(plan.out / _ALBUMS_LOCK, "makes albums"):
+            remove_abandoned_outputs(plan.out)
             if read_albums_manifest(plan.out) != plan.previous_manifest:
                 raise FaceclustError(f"{plan.out} was changed by another faceclust", hint="run it again")
             return _AlbumWriter(plan, progress or SilentProgress()).run()
@@ -84,14 +88,17 @@ class _AlbumWriter:
         return {
             folder
             for folder in self._needed_folders - self._plan.previous_manifest.folders
-            if not os.path.lexists(self._disk.album_path(folder))
-            or (name_key(folder) in keys and not self._disk.has_exact_spelling(folder))
+            if not self._disk.exists(folder) or (name_key(folder) in keys and not self._disk.has_exact_spelling(folder))
         }
 
     def _save_manifest(self, *, done: bool = False) -> None:
         folders = self._plan.previous_manifest.folders | self._new_folders
         if done:
-            folders = frozenset(folder for folder in folders if os.path.isdir(self._disk.album_path(folder)))
+            folders = frozenset(
+                folder
+                for folder in folders
+                if self._disk.exists(folder) and not self._disk.unsafe_folder_reason(folder)
+            )
         write_albums_manifest(self._plan.out, Manifest(self._plan.library, self._entries, self._to_make, folders))
 
     def _remove_temporary(self) -> None:
@@ -101,7 +108,7 @@ class _AlbumWriter:
     def _remove(self, path: str, entry: ManifestEntry) -> None:
         if self._is_replaceable(path, entry):
             Path(self._disk.album_path(path)).unlink()
-        elif os.path.lexists(self._disk.album_path(path)):
+        elif self._disk.exists(path):
             self._skipped.append(SkippedPath(path, CHANGED))
         del self._entries[path]
 
@@ -142,7 +149,7 @@ class _AlbumWriter:
         if self._disk.unsafe_folder_reason(folder):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._disk.album_path(folder))
         if folder not in self._created_folders:
-            Path(self._disk.album_path(folder)).mkdir(parents=True, exist_ok=True)
+            make_subfolders(self._plan.out, folder)
             self._created_folders.add(folder)
         link, photo, before = (
             self._disk.album_path(path),
@@ -168,7 +175,7 @@ class _AlbumWriter:
         if isinstance(error, FileExistsError):
             return _APPEARED_MEANWHILE
         photo = self._disk.photo_path(entry.photo)
-        if not os.path.exists(photo):
+        if isinstance(error, UnsafeFileError) or lstat_if_present(photo) is None:
             return "its photo is gone"
         if entry.kind in COPY_KINDS and not os.access(photo, os.R_OK):
             return "its photo cannot be read"

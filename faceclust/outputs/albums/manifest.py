@@ -7,15 +7,16 @@ also lists the planned ones: a run killed at any moment leaves no link outside t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from faceclust.errors import FaceclustError
-from faceclust.files.atomic import write_own_atomically
 from faceclust.files.names import ALBUMS_MARKER
+from faceclust.files.output_files import MAX_NOTE_BYTES, write_own_atomically
+from faceclust.files.own_files import read_own
+from faceclust.files.safe_paths import is_path_below
 
 FORMAT_VERSION = 2
 _ABOUT = "links made by faceclust albums; faceclust scan skips this folder"
@@ -67,7 +68,7 @@ def read_albums_manifest(out: Path) -> Manifest:
     """
     file = out / ALBUMS_MARKER
     try:
-        content = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+        content = json.loads(read_own(file, MAX_NOTE_BYTES).decode("utf-8", "surrogateescape"))
         if content.get("format", 1) > FORMAT_VERSION:
             raise FaceclustError(
                 f"{file} was written by a newer version of faceclust", hint="update faceclust, or use another folder"
@@ -78,9 +79,9 @@ def read_albums_manifest(out: Path) -> Manifest:
         else:  # format 1 had one folder per person
             folders = frozenset(path.rpartition("/")[0] for path in links)
         return Manifest(str(content.get("library", "")), links, making, folders)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return Manifest()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FaceclustError(
             f"cannot read {file}: {error}", hint="delete this file; faceclust then leaves the existing links alone"
         ) from error
@@ -122,12 +123,7 @@ def _parse_entries(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Manife
 
 
 def _require_safe_path(path: str) -> str:
-    """Check that a path stays below the folder, for anybody may have edited the manifest.
-
-    Unlike `is_path_below` this accepts backslashes on Windows, where older manifests have them. Raises
-    ValueError.
-    """
-    parts = path.replace(os.sep, "/").split("/")
-    if any(part in ("", ".", "..") for part in parts) or os.path.splitdrive(path)[0] or "\0" in path:
+    """Check that a path stays below the folder, for anybody may have edited the manifest. Raises ValueError."""
+    if not is_path_below(path):
         raise ValueError(f"{path!r} is not a path below the folder")
     return path

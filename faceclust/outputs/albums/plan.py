@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.names import ALBUMS_MARKER, HOME_FOLDER, PHOTO_EXTENSIONS
+from faceclust.files.names import (
+    ALBUMS_MARKER,
+    HOME_FOLDER,
+    HOME_MARKER,
+    PHOTO_EXTENSIONS,
+    REPORT_MARKER,
+    has_cache_prefix,
+)
+from faceclust.files.own_files import stat_own
 from faceclust.outputs.albums.arrange import arrange_albums
 from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
@@ -110,7 +118,7 @@ def _find_own_links(
         entries = (_relative_to_library(entry, root) for entry in manifest.entries_for(path))
         if (entry := disk.find_own_entry(path, entries)) is not None:
             own[path] = entry
-        elif os.path.lexists(disk.album_path(path)):
+        elif disk.exists(path):
             skipped[path] = disk.unsafe_folder_reason(path.rpartition("/")[0]) or CHANGED
     return own, skipped
 
@@ -152,10 +160,11 @@ def _resolve_out_folder(out: Path, root: Path, folders: Iterable[Path]) -> Path:
 
 def _holds_photos(folder: Path) -> bool:
     """Is this a folder of photos or of a scanned library?"""
-    if not folder.is_dir() or (folder / ALBUMS_MARKER).exists():
+    if not folder.is_dir() or stat_own(folder / ALBUMS_MARKER) is not None:
         return False
     return any(
-        (entry.name.startswith(".faceclust") and not entry.name.startswith(".faceclust-albums"))
+        has_cache_prefix(entry.name)
+        or entry.name in (HOME_FOLDER, HOME_MARKER, REPORT_MARKER)
         or (entry.suffix.lower() in PHOTO_EXTENSIONS and not entry.is_symlink())
         for entry in folder.iterdir()
     )

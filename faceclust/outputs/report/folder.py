@@ -20,15 +20,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.atomic import write_own_atomically
 from faceclust.files.lock import hold_file_lock
 from faceclust.files.names import REPORT_MARKER
-from faceclust.files.safe_paths import is_path_below, unsafe_parent
+from faceclust.files.output_files import (
+    MAX_NOTE_BYTES,
+    file_mode_beside,
+    make_subfolders,
+    remove_abandoned_outputs,
+    write_own_atomically,
+)
+from faceclust.files.own_files import (
+    PRIVATE_FOLDER_MODE,
+    UnsafeFileError,
+    is_own_folder,
+    make_own_folder,
+    path_below,
+    read_own,
+)
+from faceclust.files.safe_paths import is_path_below, lstat_if_present, unsafe_parent
 
 #: Path → digest of the file written there. While files are moved: the old and the new digest.
 Digests = dict[str, str]
 _REPORT_LOCK = ".faceclust-report.lock"
 _REPORT_STAGING_PREFIX = ".faceclust-report-"  # hidden: scans skip it
+_MAX_REPORT_FILE_BYTES = 1_000_000_000  # a page of a report is far smaller
 _HINT = "is the disk full or the folder read-only?"
 
 
@@ -53,22 +68,26 @@ class StagedFolder:
     def __init__(self, out: Path, stage: Path, previous: Digests) -> None:
         self._out = out
         self._stage = stage
+        self._file_mode = file_mode_beside(out / REPORT_MARKER)
         self._previous = previous
         self._current: Digests = {}
         self._pending: list[str] = []
         self._size = 0
 
     def add(self, path: str, content: bytes) -> None:
-        """Stage a file, unless the folder has it already. Raises FaceclustError for a foreign file."""
+        """Stage a file, unless the folder has it already. Raises FaceclustError for a foreign file,
+        UnsafeFileError for a path that leads out of the folder."""
+        staged = path_below(self._stage, path)
         digest = _digest(content)
         self._size += len(content)
         if digest in self._previous.get(path, "").split() and _digest_on_disk(self._out, path) == digest:
             self._current[path] = digest
             return
         _require_free_or_own(self._out, path, self._previous.get(path))
-        staged = self._stage / path
-        staged.parent.mkdir(parents=True, exist_ok=True)
+        make_subfolders(self._stage, path.rpartition("/")[0])
         staged.write_bytes(content)
+        with contextlib.suppress(OSError):  # a file system without modes
+            staged.chmod(self._file_mode)
         self._current[path] = digest
         self._pending.append(path)
 
@@ -81,7 +100,7 @@ class StagedFolder:
         _write_digests(self._out, self._previous | both)
         for path in self._pending:
             _require_free_or_own(self._out, path, self._previous.get(path))
-            (self._out / path).parent.mkdir(parents=True, exist_ok=True)
+            make_subfolders(self._out, path.rpartition("/")[0])
             (self._stage / path).replace(self._out / path)
         removable = [path for path, digest in outdated.items() if _is_own_file(self._out, path, digest)]
         for path in removable:
@@ -98,7 +117,7 @@ def require_report_folder(out: Path) -> None:
     Raises UsageError if it is a file, if its parent is missing, or if it has files but no marker of an
     earlier report.
     """
-    if not out.exists() and not os.path.lexists(out):
+    if lstat_if_present(str(out)) is None:
         if not out.parent.is_dir():
             raise UsageError(
                 f"cannot create {out}: the folder {out.parent} does not exist", hint="create it, or choose another"
@@ -106,7 +125,7 @@ def require_report_folder(out: Path) -> None:
         return
     if not out.is_dir():
         raise UsageError(f"{out} is not a folder", hint="with --split, name a folder with -o")
-    if not (out / REPORT_MARKER).exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+    if lstat_if_present(str(out / REPORT_MARKER)) is None and any(not name.startswith(".") for name in os.listdir(out)):
         raise UsageError(f"{out} contains other files", hint="name a new or empty folder with -o")
 
 
@@ -117,17 +136,19 @@ def stage_folder(out: Path) -> Iterator[StagedFolder]:
     Raises UsageError as `require_report_folder` does. Raises FaceclustError if a file cannot be written
     or another run holds the folder's lock.
     """
-    require_report_folder(out)
-    was_there = out.exists()
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        require_report_folder(out)
+        out = out.resolve()
+        was_there = is_own_folder(out)
+        make_own_folder(out)
         with hold_file_lock(out / _REPORT_LOCK, "writes a report"):
             require_report_folder(out)
             stage = out / f"{_REPORT_STAGING_PREFIX}{secrets.token_hex(4)}"
             try:
                 previous = _read_digests(out)
                 _remove_stale_staging(out)
-                stage.mkdir()
+                remove_abandoned_outputs(out)
+                stage.mkdir(PRIVATE_FOLDER_MODE)
                 yield StagedFolder(out, stage, previous)
             finally:
                 shutil.rmtree(stage, ignore_errors=True)
@@ -156,7 +177,7 @@ def _require_free_or_own(out: Path, path: str, known_digests: str | None) -> Non
     """Check that a path is free or holds a file of ours. Raises FaceclustError otherwise."""
     if reason := unsafe_parent(out, path):
         raise FaceclustError(f"{out / path}: {reason}", hint="move it away, or name another folder with -o")
-    if os.path.lexists(out / path) and not _is_own_file(out, path, known_digests):
+    if lstat_if_present(str(out / path)) is not None and not _is_own_file(out, path, known_digests):
         raise FaceclustError(
             f"refusing to overwrite {out / path}: faceclust did not write it, or it has changed since",
             hint="move it away, or name another folder with -o",
@@ -172,11 +193,11 @@ def _digest(content: bytes) -> str:
 
 
 def _digest_on_disk(out: Path, path: str) -> str | None:
-    """Digest of a regular file inside the folder; None for anything else."""
-    file = out / path
-    if unsafe_parent(out, path) or file.is_symlink() or not file.is_file():
+    """Digest of a regular file inside the folder; None for anything else. Raises OSError."""
+    try:
+        return _digest(read_own(path_below(out, path), _MAX_REPORT_FILE_BYTES))
+    except (FileNotFoundError, UnsafeFileError):
         return None
-    return _digest(file.read_bytes())
 
 
 def _remove_with_empty_parents(out: Path, path: str) -> None:
@@ -190,11 +211,11 @@ def _remove_with_empty_parents(out: Path, path: str) -> None:
 
 def _read_digests(out: Path) -> Digests:
     try:
-        files = json.loads((out / REPORT_MARKER).read_text(encoding="utf-8"))["files"]
+        files = json.loads(read_own(out / REPORT_MARKER, MAX_NOTE_BYTES))["files"]
         return {path: digest for path, digest in files.items() if isinstance(digest, str) and is_path_below(path)}
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FaceclustError(
             f"cannot read {out / REPORT_MARKER}: {error}", hint="name another folder with -o, or move this one away"
         ) from error

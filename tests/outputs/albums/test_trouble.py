@@ -7,11 +7,13 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from faceclust.files.lock import hold_file_lock
 from faceclust.files.names import ALBUMS_MARKER
 from faceclust.outputs.albums import SkippedPath, apply_album_plan, links
 from faceclust.outputs.albums.manifest import TEMPORARY_NAME, read_albums_manifest
-from tests.support.album_builders import ALBUMS, make_albums, plan_albums, read_albums, read_tree, write_photos
+from tests.support.album_builders import ALBUMS, PHOTOS, make_albums, plan_albums, read_albums, read_tree, write_photos
 
 KINDS = ["symlink", "hardlink", "copy"]
 
@@ -218,6 +220,53 @@ def test_links_at_the_names_of_own_files_are_not_written_through(
     assert not [path for path in out.glob(f"{ALBUMS_MARKER}.*") if path.name != f"{ALBUMS_MARKER}.tmp"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("planted", ["2019/a.jpg", "2019"])
+def test_a_photo_behind_a_link_is_in_no_album(root: Path, out: Path, tmp_path: Path, kind: str, planted: str) -> None:
+    done = plan_albums(root, out, ALBUMS, kind)
+    (root / planted).rename(tmp_path / "private")
+    (root / planted).symlink_to(tmp_path / "private")
+    if kind != "symlink":
+        skipped = apply_album_plan(done)
+        assert {skip.reason for skip in skipped} == {"its photo is gone"}
+        assert not [path for path in out.rglob("*") if path.is_file() and path.read_bytes() == b"2019/a.jpg"]
+    make_albums(root, out, ALBUMS, kind)
+    assert "2019/a.jpg" not in read_albums(out).values()
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_a_photo_that_cannot_be_examined_is_not_gone(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    make_albums(root, out, ALBUMS)
+    before, real = read_albums(out), os.stat
+
+    def fail(path: str | int, *arguments: Any, **options: Any) -> os.stat_result:
+        if path == "b.jpg":
+            raise OSError(error, os.strerror(error), path)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", fail)
+    with pytest.raises(OSError, match=os.strerror(error)) as caught:
+        plan_albums(root, out, ALBUMS)
+    assert caught.value.filename == str(root / "b.jpg")
+    monkeypatch.undo()
+    assert read_albums(out) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_new_albums_are_private_and_shared_ones_stay_shared(root: Path, out: Path) -> None:
+    def find_modes() -> set[int]:
+        return {stat.S_IMODE(path.stat().st_mode) for path in (out, *out.rglob("*")) if path.is_dir()}
+
+    make_albums(root, out, {"Anna": PHOTOS[:1]})
+    assert find_modes() == {0o700} and stat.S_IMODE((out / ALBUMS_MARKER).stat().st_mode) == 0o600
+    for path in (out, out / "Anna"):
+        path.chmod(0o755)
+    make_albums(root, out, ALBUMS)
+    assert find_modes() == {0o755}
+
+
 def test_a_plan_older_than_another_run_is_not_executed(root: Path, out: Path) -> None:
     done = plan_albums(root, out, ALBUMS)
     make_albums(root, out, {"Carl": ("b.jpg",)})
@@ -227,11 +276,11 @@ def test_a_plan_older_than_another_run_is_not_executed(root: Path, out: Path) ->
 
 @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES])
 def test_a_folder_without_write_permission(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
-    def refuse(self: Path, *_: object, **__: object) -> None:
-        raise OSError(error, os.strerror(error), str(self))
+    def refuse(path: str, *_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error), path)
 
     done = plan_albums(root, out, ALBUMS)
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
     with pytest.raises(FaceclustError, match="People") as caught:
         apply_album_plan(done)
     assert "another folder" in str(caught.value.hint)

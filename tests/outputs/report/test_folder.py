@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,6 +135,30 @@ def test_listed_paths_outside_the_folder_are_ignored(tmp_path: Path) -> None:
     (out / REPORT_MARKER).write_text("nonsense")
     with pytest.raises(FaceclustError, match="cannot read"):
         write(out, FIRST)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_new_folder_is_private_and_a_shared_one_stays_shared(tmp_path: Path) -> None:
+    def find_modes() -> dict[str, int]:
+        paths = [out, *(path for path in out.rglob("*") if path.name != _REPORT_LOCK)]
+        return {path.relative_to(out).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in paths}
+
+    out = tmp_path / "report"
+    write(out, FIRST)
+    assert {mode for path, mode in find_modes().items() if (out / path).is_file()} == {0o600}
+    assert {mode for path, mode in find_modes().items() if (out / path).is_dir()} == {0o700}
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    write(out, FIRST | {"index.html": b"<p>two", "pictures/cd/cd1.jpg": b"jpeg"})
+    assert {mode for path, mode in find_modes().items() if (out / path).is_file()} == {0o644}
+    assert {mode for path, mode in find_modes().items() if (out / path).is_dir()} == {0o755}
+
+
+@pytest.mark.parametrize("path", ["../out.jpg", "pictures/../../out.jpg", "/out.jpg", "pictures//out.jpg"])
+def test_a_path_that_leads_out_is_an_error(tmp_path: Path, path: str) -> None:
+    with pytest.raises(FaceclustError, match="leads out"), stage_folder(tmp_path / "report") as stage:
+        stage.add(path, b"x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_scan_skips_a_report_in_the_library(tmp_path: Path) -> None:
