@@ -95,13 +95,17 @@ def count_distinct_lines(content: bytes) -> int:
 
 
 def _identified_lines(content: bytes) -> Iterator[tuple[str | None, object, bytes]]:
-    """Yield the time, id and text of each line. The id of a line without one is its text."""
+    """Yield the time, id and text of each line. The id of a line that is damaged or has none is its text.
+
+    Otherwise a damaged copy of an event would replace the sound one.
+    """
     for line in split_lines(io.BytesIO(content)):
         if not line.isspace():
             line = line.rstrip(b"\r\n") + b"\n"
             record = parse_record(line) or {}
             time, id = record.get("time"), record.get("id")
-            yield time if isinstance(time, str) else None, id if isinstance(id, str) else line, line
+            known = isinstance(id, str) and not is_damaged(line)
+            yield time if isinstance(time, str) else None, id if known else line, line
 
 
 def merge_by_time(sequences: Iterable[Iterable[T]], time_of: Callable[[T], str | None]) -> Iterator[T]:

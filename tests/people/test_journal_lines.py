@@ -103,3 +103,9 @@ def test_a_merge_loses_no_line_and_repeats_none(first: list[bytes], second: list
         if line.strip()
     ]
     assert sorted(merged.split(b"\n")[:-1]) == sorted(set(lines))
+
+
+def test_a_damaged_copy_of_an_event_does_not_replace_it() -> None:
+    damaged = encode_record(ANNA | {"faces": 5})
+    assert merge_journals([damaged + LINE, LINE]) == damaged + LINE
+    assert count_distinct_lines(damaged + LINE) == 2

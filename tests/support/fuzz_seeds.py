@@ -20,7 +20,7 @@ from PIL import Image, PngImagePlugin
 
 from faceclust.outputs.albums.manifest import FORMAT_VERSION
 from faceclust.people.events import Event, JournalFace, to_record
-from faceclust.people.journal import encode_record
+from faceclust.people.journal_lines import encode_record
 from faceclust.store.lock_owner import LockOwner
 from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason

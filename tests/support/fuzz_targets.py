@@ -30,7 +30,8 @@ from faceclust.installer.partial_file import PartialFile
 from faceclust.outputs.albums.manifest import read_albums_manifest
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.onnx_file import check_onnx
-from faceclust.people.journal import Journal, merge_journals
+from faceclust.people.journal import Journal
+from faceclust.people.journal_lines import merge_journals
 from faceclust.people.replay import replay_events
 from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
 from faceclust.photos.errors import UndecodableError
