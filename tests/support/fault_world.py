@@ -247,4 +247,6 @@ def _content(path: Path) -> bytes:
 
 def plain_text(output: str) -> str:
     """Output without what differs from run to run."""
-    return re.sub(r"[\d.]+ s\b( \([\d.]+ photos/s\))?|\d+:\d\d|20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "…", output)
+    return re.sub(
+        r"[\d.]+ (s|ms|seconds)\b( \([\d.]+ photos/s\))?|\d+:\d\d|20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "…", output
+    )
