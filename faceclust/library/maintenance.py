@@ -187,7 +187,7 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
             yield _plan_deletion(path, _KIND_UNFINISHED)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)
-    for folder in (config_folder(), state_folder()):
+    for folder in sorted({config_folder(), state_folder()}):  # one folder on some systems
         with translate_os_errors():
             names = list_own(folder)
         yield from (_plan_deletion(folder / name, _KIND_UNFINISHED) for name in names if TEMPORARY_END.search(name))
