@@ -12,7 +12,7 @@ from typing import Any
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.errors import CacheError, NewerCacheError, UsageError
-from faceclust.files.atomic import TEMPORARY_END, TEMPORARY_SUFFIX, remove_file
+from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import pack_of_cache_file
 from faceclust.files.output_files import is_unfinished_output
 from faceclust.files.own_files import list_own, remove_own_folder, stat_own, translate_os_errors, walk_own
@@ -190,7 +190,9 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
     for folder in sorted({config_folder(), state_folder()}):  # one folder on some systems
         with translate_os_errors():
             names = list_own(folder)
-        yield from (_plan_deletion(folder / name, _KIND_UNFINISHED) for name in names if TEMPORARY_END.search(name))
+        yield from (
+            _plan_deletion(folder / name, _KIND_UNFINISHED) for name in names if name.endswith(TEMPORARY_SUFFIX)
+        )
 
 
 # -- clear ------------------------------------------------------------------
