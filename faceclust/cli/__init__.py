@@ -136,9 +136,8 @@ def _discard_output() -> None:
 
 def _exit_at_once(code: int) -> NoReturn:
     """End the process without cleaning up: without memory, some libraries crash while they do so."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
     os._exit(code)
 
 

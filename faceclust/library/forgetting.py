@@ -168,9 +168,9 @@ def _find_caches(
 def forget(library: Catalogue, plan: ForgetPlan) -> None:
     """Carry out a plan of `plan_forget`.
 
-    The journal marks the faces as forgotten first and loses the name last: after a crash, forgetting
-    again completes the work. Raises CacheError naming the files that could not be written, after
-    everything else is done.
+    The journal marks the faces as forgotten first and loses the name last, once no file holds the
+    faces any more: after a crash or a failure, forgetting again completes the work. Raises CacheError
+    naming the files that could not be written, after the others are done.
     """
     with library.home.lock("forgetting a person"), library.home.lock_journal():
         library.invalidate()
@@ -179,12 +179,12 @@ def forget(library: Catalogue, plan: ForgetPlan) -> None:
         if new:
             library.journal.record("forget", new)
         traces = find_traces(library.home)
-        failures = [*_erase_forgotten_faces(library, traces), *_erase_person_name(library, plan, traces)]
+        failures = _erase_forgotten_faces(library, traces) or _erase_person_name(library, plan, traces)
     library.reopen_journal()
     if failures:
         raise CacheError(
-            "everything else is forgotten, but " + "; ".join(dict.fromkeys(failures)),
-            hint="make it writable and repeat the command, or delete the file",
+            f"{plan.name} is not entirely forgotten: " + "; ".join(dict.fromkeys(failures)),
+            hint="once the cause is fixed, repeat the command",
         )
 
 

@@ -85,7 +85,7 @@ def test_the_first_line_names_the_library(library: Library) -> None:
         (["cluster", "--threshold", "0", "--library", "LIB"], 2, "threshold must be above 0 and at most 1000, not"),
         (["cluster", "--threshold", "nan", "--library", "LIB"], 2, "threshold must be above 0 and at most 1000, not"),
         (["cluster", "--threshold", "inf", "--library", "LIB"], 2, "threshold must be above 0 and at most 1000, not"),
-        (["scan", "~nobody-of-this-name/x"], 2, "cannot be opened"),
+        (["scan", "~nobody-of-this-name/x"], 2, "there is no user"),
         (["cluster", "--algorithm", "kmeans"], 2, "must be one of average, complete, single, hdbscan, not 'kmeans'"),
         (["name", "99", "Anna", "--library", "LIB"], 2, "there is no group 99"),
         (["name", "1", " ", "--library", "LIB"], 2, "at least one letter"),

@@ -173,6 +173,7 @@ def test_a_binary_file_is_reported(library: Library, user_file: Path) -> None:
         "dry-run = true",
         "[models.add]\nthreshold = 1.0",
         "[cache.clear]\npack = 'dlib'",
+        "[export]\nraw = true",
     ],
 )
 def test_a_library_file_cannot_name_files_answer_questions_or_choose_actions(

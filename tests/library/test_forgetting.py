@@ -19,6 +19,7 @@ from faceclust.errors import CacheError, UsageError
 from faceclust.files import atomic
 from faceclust.library.status import library_status
 from faceclust.people.forgotten_faces import collect_forgotten_faces
+from faceclust.store import clusters
 from tests.support.pack_scenarios import install_other_detector
 from tests.support.sample_photos import COLLINS, HOPPER, make_variant, save_photo
 
@@ -566,6 +567,25 @@ def test_files_that_cannot_be_written_are_named_after_everything_else_is_done(
     assert COLLINS not in library.home.journal.read_text() and not collins.is_known(library)
     assert set(library.find_person(HOPPER).face_ids) == hopper.faces  # the undone answer stays undone
     library.forget(library.plan_forget(COLLINS))
+    collins.assert_erased(library)
+
+
+def test_the_name_stays_until_no_file_holds_the_faces(
+    both: tuple[Library, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, people = both
+    collins = Person(library, people)
+    library.cluster()
+
+    def refuses(path: Path, *arguments: object) -> None:
+        raise CacheError(f"{path} cannot be written: Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(clusters, "write_private_atomically", refuses)
+        with pytest.raises(CacheError, match=r"not entirely forgotten: .*clusters\.parquet cannot be written"):
+            forget(library)
+    assert COLLINS in library.home.journal.read_text()
+    forget(library)
     collins.assert_erased(library)
 
 
