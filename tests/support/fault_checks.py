@@ -13,6 +13,8 @@ from tests.support.fault_world import FaultWorld, Outcome, State, plain_text
 #: Files that may stay: those that are locked; a torn line of the journal, in case it is worth something;
 #: a folder of models that are tried, for a day.
 _STAYS = re.compile(r"\.lock$|/people\.torn$|/models/\.adding-")
+#: Files that only save work, so that a command succeeds without them.
+_SHORTCUT = re.compile(r"/thumbs/|/seen[^/]*\.json$")
 _OWNER_NOTE = re.compile(r"lock\.owner$")
 #: A photo that cannot be read stops no command. It is named, and the next run tries it again.
 _UNREADABLE_PHOTO = re.compile(r"skipped: \d cannot be read|its faces have no picture")
@@ -106,8 +108,9 @@ def _answer_problems(reference: Reference, state: State, outcome: Outcome) -> It
 
 
 def _file_problems(reference: Reference, state: State, may_stay: re.Pattern[str] | None = None) -> Iterator[str]:
-    if missing := {path for path in reference.after.files.keys() - state.files.keys() if "/thumbs/" not in path}:
-        yield f"missing: {sorted(missing)}"
+    missing = reference.after.files.keys() - state.files.keys()
+    if lost := [path for path in sorted(missing) if not _SHORTCUT.search(path)]:
+        yield f"missing: {lost}"
     extra = state.files.keys() - reference.after.files.keys()
     if left := [path for path in sorted(extra) if not (_STAYS.search(path) or (may_stay and may_stay.search(path)))]:
         yield f"left behind: {left}"
@@ -149,7 +152,7 @@ def _repetition_problems(
         outcome = world.run_command(scenario.command, keys=scenario.keys)
         if outcome.code != 0 and not is_done:
             yield f"repeated: exit code {outcome.code}, {outcome.stderr}"
-    if was_killed or world.temporary_files():
+    if is_done or was_killed or world.temporary_files():
         world.run_command("cache prune -l {library}")
     state = world.read_state()
     if state.knowledge != reference.after.knowledge:
