@@ -209,9 +209,6 @@ WRAP(STAT, folder, path, -1, int, fstatat64, (int folder, const char *path, stru
      path, to, flags)
 WRAP(STAT, folder, path, -1, int, statx,
      (int folder, const char *path, int flags, unsigned mask, struct statx *to), folder, path, flags, mask, to)
-WRAP(STAT, AT_FDCWD, path, -1, int, access, (const char *path, int mode), path, mode)
-WRAP(STAT, folder, path, -1, int, faccessat, (int folder, const char *path, int mode, int flags), folder, path, mode,
-     flags)
 WRAP(STAT, AT_FDCWD, path, -1, ssize_t, readlink, (const char *path, char *to, size_t size), path, to, size)
 WRAP(STAT, folder, path, -1, ssize_t, readlinkat, (int folder, const char *path, char *to, size_t size), folder, path,
      to, size)
