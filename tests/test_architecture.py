@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": set(),
     "types": {"files"},
     "xmp": {"types"},
-    "people": {"types"},
+    "people": {"files", "types"},
     "cluster": {"types"},
     "store": {"files", "types"},
     "photos": {"files", "types"},

@@ -18,7 +18,7 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.packs.pack import Pack
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
-from faceclust.people.names import person_key
+from faceclust.people.names import person_key, shorten_name
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
 from faceclust.store.calibrations import Calibration, read_calibration
@@ -282,6 +282,7 @@ class Catalogue:
 
     def find_person(self, name: str) -> Person:
         """Return the person of this name. Raises UsageError if there is none."""
+        name = shorten_name(name)
         people = {person_key(person.label): person for person in self.people()}
         if person_key(name) in people:
             return people[person_key(name)]

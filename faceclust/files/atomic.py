@@ -30,7 +30,7 @@ def write_private_atomically(path: Path, write: Callable[[BinaryIO], object], *,
             temporary = temporary_beside(Path(name))
             _write_and_replace(name, str(temporary), write, folder, sync=durable)
             if durable:
-                _fsync_folder(path.parent if folder is None else folder)
+                sync_folder(path.parent if folder is None else folder)
     except OSError as error:
         raise CacheError(
             f"{path} cannot be written: {error.strerror or error}", hint="is the disk full or the folder read-only?"
@@ -64,7 +64,7 @@ def _write_and_replace(
         raise
 
 
-def _fsync_folder(folder: Path | int) -> None:
+def sync_folder(folder: Path | int) -> None:
     """Make a rename in a folder survive a power cut, if the system supports it."""
     try:
         if isinstance(folder, int):  # the descriptor may be good for opening files only

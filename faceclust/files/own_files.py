@@ -86,10 +86,14 @@ def stat_own(path: Path) -> os.stat_result | None:
     """Return the status of a file or folder, of a symlink its own; None if it is missing.
     Raises OSError if that cannot be found out, UnsafeFileError if a symlink leads to it."""
     try:
+        os.lstat(path)  # fast, and most files that are looked for are missing
         with locate(path) as (folder, name), _naming(path):
             return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        with locate(path):  # names the file that is in the way
+            raise
 
 
 def own_exists(path: Path) -> bool:
@@ -122,7 +126,8 @@ def walk_own(
 ) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Yield each folder with the names of its subfolders and of its other entries, parents first.
 
-    Symlinks count as other entries. Remove names from the subfolders to skip them. Nothing is yielded
+    Symlinks count as other entries. Folders whose path is longer than the system allows are left out:
+    scans cannot enter them either. Remove names from the subfolders to skip them. Nothing is yielded
     if `top` is missing. Raises OSError if a folder cannot be listed, or passes the error to `on_error`,
     which may raise it, and goes on. Raises UnsafeFileError if `top` is a symlink or no folder.
     """
@@ -134,6 +139,8 @@ def walk_own(
         except FileNotFoundError:  # missing, or deleted since it was listed
             continue
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG and folder != top:
+                continue
             if on_error is None or folder == top:
                 raise
             on_error(error)
@@ -218,12 +225,7 @@ def _list_folder(path: Path, *, checked: bool = False) -> tuple[list[str], list[
         with locate(path / "."), _naming(path):
             return _sort_entries(path)
     with _naming(path):
-        try:
-            descriptor = os.open(path, _FOLDER_FLAGS) if checked else _open_folder(path, _FOLDER_FLAGS)
-        except OSError as error:
-            if not checked or error.errno != errno.ENAMETOOLONG:
-                raise
-            descriptor = _open_folder(path, _FOLDER_FLAGS)
+        descriptor = os.open(path, _FOLDER_FLAGS) if checked else _open_folder(path, _FOLDER_FLAGS)
         try:
             return _sort_entries(descriptor)
         finally:

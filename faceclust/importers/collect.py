@@ -20,7 +20,7 @@ from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
 from faceclust.importers.sources import Sources, find_contacts_files
 from faceclust.importers.values import Frame, PhotoNames, Region, UnreadableSource
-from faceclust.people.names import clean_name
+from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_xmp import read_embedded_packets
 from faceclust.progress import Progress
 from faceclust.types import PhotoInfo
@@ -148,7 +148,8 @@ class _NameCollector:
     def _add_ambiguous(self, photos: Sequence[str], names: Iterable[str], why: str, where: str) -> None:
         """Add names that could belong to any of several photos."""
         others = " or ".join(photo.rpartition("/")[2] for photo in photos[1:])
-        cleaned = tuple(sorted({clean for name in names if (clean := clean_name(name))}))
+        bounded = [name for name in names if len(name) <= MAX_NAME_LENGTH]
+        cleaned = tuple(sorted({clean for name in bounded if (clean := clean_name(name))}))
         if cleaned:
             self.collected.ambiguous.append(Conflict(photos[0], (), cleaned, f"{why}, or of {others}", (where,)))
 

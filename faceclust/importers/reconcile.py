@@ -18,7 +18,7 @@ from faceclust.importers.coordinate_frame import (
 from faceclust.importers.keywords import is_placeholder_name
 from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedName
 from faceclust.importers.values import Frame, PhotoNames
-from faceclust.people.names import clean_name, person_key
+from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import Box, FaceOccurrence, PhotoInfo
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 #: A box means the same face as the matched box if its fit is at least this share of the other's.
 _RIVAL_FIT_RATIO = 0.6
-_MAX_NAME_LENGTH = 200  # characters; longer ones are descriptions
 NO_FACE_FOUND = "no face was found there"
 
 
@@ -149,8 +148,8 @@ class _Reconciliation:
 
     def _normalise_name(self, text: str) -> str | None:
         """Return the name in its present form; None for text that is not a name."""
-        name = clean_name(text)
-        if not name or len(name) > _MAX_NAME_LENGTH or is_placeholder_name(name):
+        name = clean_name(text) if len(text) <= MAX_NAME_LENGTH else ""  # cleaning megabytes takes long
+        if not name or len(name) > MAX_NAME_LENGTH or is_placeholder_name(name):
             self._unnamed_regions += 1
             return None
         return self._known.renamed.get(person_key(name), name)

@@ -19,7 +19,8 @@ from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.face_finder import FaceFinder, recorded_successors
 from faceclust.people.forgotten_faces import ForgottenFaces, collect_forgotten_faces
 from faceclust.people.journal import Journal
-from faceclust.people.names import person_key
+from faceclust.people.journal_reader import read_journal
+from faceclust.people.names import person_key, shorten_name
 from faceclust.store.erase import LibraryTraces, erase_from_cache, erase_from_home, find_traces
 from faceclust.store.find_library import enclosing_library
 from faceclust.store.folder_cache import FolderCache
@@ -63,6 +64,7 @@ def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) 
     `confirmed_only`: the person's suggested faces stay, without a name. Raises UsageError if neither
     the library nor its journal has that name.
     """
+    name = shorten_name(name)
     events = library.journal.events()
     face_id_of = _face_id_resolver(library, events)
     subject = _find_subject(library, events, name, confirmed_only, face_id_of)
@@ -71,8 +73,9 @@ def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) 
     traces = find_traces(library.home)
     caches, still_cached = _find_caches(traces, subject.faces, earlier)
     erasure = plan_erasure(events, person_key(name), forgotten.ids, face_id_of)
-    paths = [path for path in _journal_paths(library) if path.exists()]
-    changed_lines = {path: erasure.count_changed_lines(path.read_bytes()) for path in paths}
+    changed_lines = {path: erasure.count_changed_lines(read_journal(path)) for path in _journal_paths(library)}
+    for path in _skipped_journals(library, traces):
+        read_journal(path)  # raises before anything is changed
     staying = library.occurrences_of.keys() - forgotten.ids
     return ForgetPlan(
         name=subject.label,
@@ -266,18 +269,17 @@ def _erase_person_name(library: Catalogue, plan: ForgetPlan, traces: LibraryTrac
     events = library.journal.events()
     forgotten = {face.face_id for face in collect_forgotten_faces(events)}
     erasure = plan_erasure(events, person_key(plan.name), forgotten, _face_id_resolver(library, events))
-    journals = _journal_paths(library)
     failed: dict[Path, list[str]] = {}
     unwritable: frozenset[str] = frozenset()  # their undo events stay too, or what they undo would count again
-    for renames in (erasure.renames, frozenset[str]()):
-        for path in journals:
+    for renames in dict.fromkeys((erasure.renames, frozenset[str]())):
+        for path in _journal_paths(library):
             if path not in failed and (failures := _rewrite_journal(library, path, erasure, renames | unwritable)):
                 failed[path] = failures
-            if path in failed:
-                unwritable |= {event.id for event in Journal(path).events()}
+                with collect_failures(failures):
+                    unwritable |= {event.id for event in Journal(path).events()}
     failures = [failure for found in failed.values() for failure in found]
-    for path in (home / JOURNAL_NAME for home in traces.homes):
-        if path not in journals and path.exists():  # of a library in a folder that scans skip
+    for path in _skipped_journals(library, traces):
+        with collect_failures(failures):
             nested_events = Journal(path).events()
             for key in sorted(erasure.person_keys):
                 erasure_there = plan_erasure(nested_events, key, forgotten, lambda face: face.face_id)
@@ -285,14 +287,23 @@ def _erase_person_name(library: Catalogue, plan: ForgetPlan, traces: LibraryTrac
     return failures
 
 
+def _skipped_journals(library: Catalogue, traces: LibraryTraces) -> list[Path]:
+    """The journals of libraries in folders that scans skip; they may be missing."""
+    journals = [home / JOURNAL_NAME for home in traces.homes]
+    return [path for path in journals if path not in _journal_paths(library)]
+
+
 def _rewrite_journal(library: Catalogue, path: Path, erasure: Erasure, keep: frozenset[str] = frozenset()) -> list[str]:
+    """Apply the erasure to a journal. Return the failures."""
     failures: list[str] = []
-    if not path.exists() or erasure.apply(path.read_bytes(), keep=keep) == path.read_bytes():
-        return failures
-    is_held = path == library.home.journal  # by the caller
-    with collect_failures(failures), nullcontext() if is_held else lock_journal_file(path):
-        before = path.read_bytes() if path.exists() else b""
+    with collect_failures(failures):
+        before = read_journal(path)
         after = erasure.apply(before, keep=keep)
-        if after != before:
+        if after == before:
+            return failures
+        is_held = path == library.home.journal  # by the caller
+        with nullcontext() if is_held else lock_journal_file(path):
+            if (current := read_journal(path)) != before:  # changed before it was locked
+                after = erasure.apply(current, keep=keep)
             write_private_atomically(path, lambda stream: stream.write(after))
     return failures

@@ -2,27 +2,40 @@
 
 Faces are given by their ids. Every answer is one event, which is returned; `undo` takes it back.
 All answers raise CacheError if the journal cannot be written, in which case nothing was recorded,
-and UsageError for a name without printable characters.
+and UsageError for a name without printable characters or with more than MAX_NAME_LENGTH.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import remove_file, write_private_atomically
+from faceclust.files.own_files import read_own
 from faceclust.files.user_folders import expand_user
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
-from faceclust.people.journal import Journal, merge_journals
-from faceclust.people.names import clean_name, person_key
+from faceclust.people.journal_lines import (
+    MAX_JOURNAL_SIZE,
+    count_distinct_lines,
+    merge_journals,
+    parse_event,
+    split_lines,
+)
+from faceclust.people.journal_reader import read_journal
+from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
+
+#: Faces in one "found" event: after an edit of every photo, one line would be too long to read.
+_MAX_FOUND_FACES = 20_000
 
 # -- names --------------------------------------------------------------------
 
@@ -79,9 +92,11 @@ def merge(library: Catalogue, name: str, into: str) -> Event:
 
 
 def _validate_name(name: str) -> str:
-    cleaned = clean_name(name)
+    cleaned = clean_name(name) if len(name) <= MAX_NAME_LENGTH else name  # cleaning megabytes takes long
     if not cleaned:
         raise UsageError("a name needs at least one letter")
+    if len(cleaned) > MAX_NAME_LENGTH:
+        raise UsageError(f"a name has at most {MAX_NAME_LENGTH} characters, not {len(cleaned):,}")
     if re.fullmatch("[0-9]+|[0-9a-f]{16}", cleaned):
         raise UsageError(
             f"{cleaned!r} cannot be a name: it reads as a group number or a face id",
@@ -148,20 +163,34 @@ def undo(library: Catalogue, event_id: str | None = None) -> Event | None:
 def import_journal(library: Catalogue, other: str | os.PathLike[str]) -> int:
     """Merge the journal of a copy of this library into its own. Return the number of lines added.
 
-    Events are ordered by time and each is kept once. Raises UsageError if `other` is not a journal.
+    Events are ordered by time and each is kept once. Damaged lines of `other` are left out. Raises
+    UsageError if `other` is not a journal.
     """
     path = expand_user(other)
+    content = _read_other_journal(path)
+    with journal_transaction(library):
+        own = read_journal(library.journal.path)
+        merged = merge_journals([own, content])
+        if len(merged) > MAX_JOURNAL_SIZE:
+            raise UsageError(f"{path} cannot be merged: the journal would be larger than {MAX_JOURNAL_SIZE:,} bytes")
+        write_private_atomically(library.journal.path, lambda stream: stream.write(merged))
+    return merged.count(b"\n") - count_distinct_lines(own)
+
+
+def _read_other_journal(path: Path) -> bytes:
+    """Return the lines of a journal that are not damaged. The user typed the path, so it may be a symlink."""
     try:
-        content = path.read_bytes()
+        content = read_own(Path(os.path.realpath(path)), MAX_JOURNAL_SIZE)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-    if content.strip() and not Journal(path).events():
+    usable, has_events = bytearray(), False
+    for line in split_lines(io.BytesIO(content)):
+        with contextlib.suppress(ValueError):
+            has_events |= parse_event(line) is not None
+            usable += line.rstrip(b"\r\n") + b"\n"
+    if content.strip() and not has_events:
         raise UsageError(f"{path} is not a journal", hint="a journal is called people.jsonl")
-    with journal_transaction(library):
-        own = library.journal.path.read_bytes() if library.journal.path.exists() else b""
-        merged = merge_journals([own, content])
-        write_private_atomically(library.journal.path, lambda stream: stream.write(merged))
-    return merged.count(b"\n") - len(merge_journals([own]).splitlines())
+    return bytes(usable)
 
 
 def record_relocated_faces(library: Catalogue) -> None:
@@ -175,7 +204,9 @@ def record_relocated_faces(library: Catalogue) -> None:
         found = find_changed_faces(events, library.occurrences) if events else []
         if found:
             with journal_transaction(library):
-                library.journal.record("found", [now for _, now in found], rest=[before for before, _ in found])
+                for start in range(0, len(found), _MAX_FOUND_FACES):
+                    before, now = zip(*found[start : start + _MAX_FOUND_FACES], strict=True)
+                    library.journal.record("found", now, rest=before)
     except NothingScannedError:  # the first scan with another pack was stopped before its first photo
         return
     except (CacheError, LibraryBusyError) as error:

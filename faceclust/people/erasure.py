@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from faceclust.people.events import Event, JournalFace, effective_events, from_record
-from faceclust.people.journal import encode_record, parse_record
+from faceclust.people.events import Event, JournalFace, effective_events, from_record, to_record
+from faceclust.people.journal_lines import encode_record, has_end, parse_record, split_lines
 from faceclust.people.names import person_key
 from faceclust.people.replay import Replay
 
@@ -48,46 +50,56 @@ class Erasure:
         The events in `keep` stay, and so do their undo events. Other unchanged lines stay byte for
         byte. A torn line at the end goes.
         """
-        return b"".join(line for _, line in self._rewritten_lines(content, keep))
+        changed = bytearray()
+        for _, line in self._rewrite_lines(content, keep):
+            changed += line
+        return bytes(changed)
 
     def count_changed_lines(self, content: bytes) -> int:
         """Count the lines that are removed or lose faces."""
-        before = [line for line in content.split(b"\n") if line.strip()]
-        unchanged = [line for old, line in self._rewritten_lines(content, ()) if old + b"\n" == line]
-        return len(before) - sum(1 for line in unchanged if line.strip())
+        return sum(before != after for before, after in self._rewrite_lines(content, ()))
 
-    def _rewritten_lines(self, content: bytes, keep: Collection[str]) -> Iterator[tuple[bytes, bytes]]:
-        """Yield each line that stays, before and after."""
-        *lines, tail = content.split(b"\n")
-        if parse_record(tail) is not None:
-            lines.append(tail)
-        for line in lines:
-            rewritten = self._rewrite_line(line, keep)
-            if rewritten is not None:
-                yield line, rewritten
+    def _rewrite_lines(self, content: bytes, keep: Collection[str]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each line before and after; a removed one is empty after."""
+        for line in split_lines(io.BytesIO(content)):
+            if line.isspace():
+                yield line, line
+            elif has_end(line):
+                yield line, self._rewrite_line(line, keep)
+            elif parse_record(line) is None:
+                yield line, b""
+            else:
+                line += b"\n"  # only the end is missing
+                yield line, self._rewrite_line(line, keep)
 
-    def _rewrite_line(self, line: bytes, keep: Collection[str]) -> bytes | None:
+    def _rewrite_line(self, line: bytes, keep: Collection[str]) -> bytes:
         record = parse_record(line)
-        event = _parse_event(record)
+        event = _read_event(record)
         if event is None or record is None:
-            return None if self._mentions_person(line) else line + b"\n"
+            return b"" if self._mentions_person(line) else line
         if event.id in keep or (event.undoes is not None and event.undoes in keep):
-            return line + b"\n"
-        if event.id in self.dropped:
-            return None
+            return line
+        if event.id in self.dropped or event.undoes in self.dropped:
+            return b""
         if event.id not in self.trimmed_faces:
-            return line + b"\n"
+            return line
         for field, gone in zip(("faces", "rest"), self.trimmed_faces[event.id], strict=True):
-            faces = record.get(field)
-            if isinstance(faces, list):
-                record[field] = [face for face in faces if str(face["face"]) not in gone]
-        return encode_record(record)
+            if field in record:
+                record[field] = [face for face in record[field] or () if face["face"] not in gone]
+        try:
+            return encode_record(record)
+        except RecursionError:  # fields of a newer version, or of nobody's, that are nested too deeply
+            return encode_record(to_record(from_record(record) or event))
 
     def _mentions_person(self, line: bytes) -> bool:
         """Return whether a line that is no known event contains one of the names as a word."""
+        pattern = self._name_pattern
+        return pattern is not None and any(pattern.search(person_key(text)) for text in _extract_texts(line))
+
+    @cached_property
+    def _name_pattern(self) -> re.Pattern[str] | None:
         words = "|".join(re.escape(key) for key in sorted(self.person_keys, key=len, reverse=True))
-        pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
-        return bool(self.person_keys) and any(pattern.search(person_key(text)) for text in _extract_texts(line))
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
 
 
 def find_journal_person(events: Sequence[Event], key: str, face_id_of: FaceIdOf) -> JournalPerson:
@@ -255,11 +267,8 @@ class _RemainingFaces:
         faces_of = {event.id: set(map(self._face_id_of, event.all_faces)) for event in (*merges, *splits)}
         about_person = [event for event in effective if event.id in self._about_person]
         reached = set(self._forgotten) | {self._face_id_of(face) for event in about_person for face in event.all_faces}
-        affected = set[str]()
-        while new := {id for id, faces in faces_of.items() if id not in affected and faces & reached}:
-            affected |= new
-            reached = set[str]().union(reached, *(faces_of[id] for id in new))
-        return {id: final_sets[id] for id in affected}
+        reached = _connected_faces(reached, faces_of.values())
+        return {id: final_sets[id] for id, faces in faces_of.items() if faces & reached}
 
     def remaining(self, event: Event) -> tuple[list[JournalFace], list[JournalFace]]:
         """Return those of the event's `faces` and of its `rest` that stay."""
@@ -293,8 +302,7 @@ class _RemainingFaces:
         gone = {
             face.face_id for pair in pairs for face in pair if {face.face_id, self._face_id_of(face)} & self._forgotten
         }
-        while more := {face.face_id for pair in pairs if _face_ids(pair) & gone for face in pair} - gone:
-            gone |= more
+        gone = _connected_faces(gone, [_face_ids(pair) for pair in pairs])
         kept = [pair for pair in pairs if not _face_ids(pair) & gone]
         return [face for face, _ in kept], [face for _, face in kept]
 
@@ -305,14 +313,31 @@ def _replay_arguments(event: Event, face_id_of: FaceIdOf) -> tuple[dict[str, boo
     return faces, {face_id_of(face): True for face in event.rest}
 
 
+def _connected_faces(start: Collection[str], links: Iterable[Collection[str]]) -> set[str]:
+    """Return the faces of `start` and all that lead to them by way of sets of linked faces."""
+    links_of: dict[str, list[int]] = defaultdict(list)
+    linked = list(links)
+    for number, link in enumerate(linked):
+        for face in link:
+            links_of[face].append(number)
+    found, waiting, visited = set(start), list(start), set[int]()
+    while waiting:
+        for number in links_of.get(waiting.pop(), ()):
+            if number not in visited:
+                visited.add(number)
+                waiting += set(linked[number]) - found
+                found.update(linked[number])
+    return found
+
+
 def _face_ids(faces: Iterable[JournalFace]) -> frozenset[str]:
     return frozenset(face.face_id for face in faces)
 
 
-def _parse_event(record: dict[str, object] | None) -> Event | None:
+def _read_event(record: dict[str, object] | None) -> Event | None:
     try:
         return from_record(record) if record is not None else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except ValueError:
         return None
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from faceclust.people.names import clean_name
+from faceclust.people.names import clean_name, shorten_name
 from faceclust.types import Box, FaceOccurrence
 from faceclust.version import __version__
 
+#: Characters that a text in the journal can have, and the path of a photo. Names have no bound here.
+_MAX_TEXT_LENGTH, _MAX_PATH_LENGTH = 1_000, 32_768
+#: The bounds of a box's sides, as fractions of the photo: a detector may draw it over the photo's edge.
+_MIN_SIDE, _MAX_SIDE = -1.0, 2.0
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class JournalFace:
     """A face in the journal, with enough data to find it again.
 
@@ -34,7 +39,7 @@ class JournalFace:
         return cls(occurrence.face_id, occurrence.photo_hash, occurrence.photo, occurrence.box, confirmed, taken_at)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of the journal. The meaning of its fields depends on `kind`, a key of EVENT_KINDS:
 
@@ -85,6 +90,11 @@ EVENT_KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "undo": (frozenset({"undoes"}),),
 }
 
+_GIVEN_FIELDS = {
+    kind: {tuple(field in fields for field in ("name", "to", "undoes")) for fields in combinations}
+    for kind, combinations in EVENT_KINDS.items()
+}
+
 #: Events that cannot be undone: "forget" deletes data, and "found" is not an answer of the user.
 IRREVERSIBLE_KINDS = ("forget", "found")
 
@@ -121,40 +131,31 @@ def to_record(event: Event) -> dict[str, Any]:
     return record
 
 
-def from_record(record: dict[str, Any]) -> Event | None:
-    """Return the event of a JSON object; None if its kind is unknown.
+def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
+    """Return the event of a JSON object; None if its kind is unknown. Fields of newer versions are ignored.
 
-    Raises ValueError, KeyError, TypeError or AttributeError if the object is not a valid event.
+    `folder`: the photo paths are relative to this folder of the library, itself a former library.
+    Raises ValueError if the object is not a valid event.
     """
-    kind = record["event"]
+    kind, name, to, undoes = _text(record.get("event")), record.get("name"), record.get("to"), record.get("undoes")
     if kind not in EVENT_KINDS:
         return None
+    if (name is not None, to is not None, undoes is not None) not in _GIVEN_FIELDS[kind]:
+        raise ValueError(f"invalid combination of fields for {kind}")
     event = Event(
-        id=str(record["id"]),
-        time=str(record["time"]),
-        kind=kind,
-        faces=tuple(_face_from_record(face) for face in record.get("faces", ())),
-        rest=tuple(_face_from_record(face) for face in record.get("rest", ())),
-        name=_name_or_none(record.get("name")),
-        to=_name_or_none(record.get("to")),
-        undoes=_text_or_none(record.get("undoes")),
-        source=_text_or_none(record.get("source")),
+        _text(record.get("id")),
+        _text(record.get("time")),
+        kind,
+        _faces(record.get("faces"), folder),
+        _faces(record.get("rest"), folder),
+        None if name is None else _name(name),
+        None if to is None else _name(to),
+        None if undoes is None else _text(undoes),
+        _text_or_none(record.get("source")),
     )
-    given = {field for field in ("name", "to", "undoes") if getattr(event, field) is not None}
-    if given not in EVENT_KINDS[kind]:
-        raise ValueError(f"invalid combination of fields for {kind}: {', '.join(sorted(given)) or 'none'}")
+    if kind == "found" and len(event.faces) != len(event.rest):
+        raise ValueError("found faces without their counterparts")
     return event
-
-
-def prefix_photo_paths(folder: str, events: list[Event]) -> list[Event]:
-    """Return the events of a library inside `folder` of this one, with photo paths relative to this library."""
-    if not folder:
-        return events
-
-    def prefix(faces: tuple[JournalFace, ...]) -> tuple[JournalFace, ...]:
-        return tuple(replace(face, photo=f"{folder}/{face.photo}") for face in faces)
-
-    return [replace(event, faces=prefix(event.faces), rest=prefix(event.rest)) for event in events]
 
 
 def _face_to_record(face: JournalFace) -> dict[str, Any]:
@@ -168,30 +169,56 @@ def _face_to_record(face: JournalFace) -> dict[str, Any]:
     }
 
 
-def _face_from_record(record: dict[str, Any]) -> JournalFace:
-    left, top, right, bottom = (float(side) for side in record["box"])
+def _faces(value: object, folder: str) -> tuple[JournalFace, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise ValueError("faces are not a list")
+    return tuple([_face_from_record(face, folder) for face in value])
+
+
+def _face_from_record(record: object, folder: str) -> JournalFace:
+    if not isinstance(record, dict):
+        raise ValueError("a face is not an object")
+    photo, confirmed = _text(record.get("photo"), _MAX_PATH_LENGTH), record.get("confirmed")
+    if not isinstance(confirmed, bool):
+        raise ValueError("confirmed is neither true nor false")
     return JournalFace(
-        face_id=str(record["face"]),
-        photo_hash=str(record["hash"]),
-        photo=str(record["photo"]),
-        box=(left, top, right, bottom),
-        confirmed=bool(record["confirmed"]),
+        face_id=_text(record.get("face")),
+        photo_hash=_text(record.get("hash")),
+        photo=f"{folder}/{photo}" if folder else photo,
+        box=_box(record.get("box")),
+        confirmed=confirmed,
         taken_at=_text_or_none(record.get("taken_at")),
     )
 
 
-def _name_or_none(value: object) -> str | None:
-    text = _text_or_none(value)
-    if text is None:
-        return None
-    if not (cleaned := clean_name(text)):
+def _box(value: object) -> Box:
+    if not isinstance(value, list) or len(value) != 4 or not {type(side) for side in value} <= {int, float}:
+        raise ValueError("a box is not four numbers")
+    left, top, right, bottom = value
+    if not (_MIN_SIDE <= left <= right <= _MAX_SIDE and _MIN_SIDE <= top <= bottom <= _MAX_SIDE):
+        raise ValueError("a box is not in the photo")
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a name is not text")
+    # The cut comes first: cleaning a text of megabytes takes seconds. Cleaning can make a name longer.
+    if not (cleaned := clean_name(shorten_name(value))):
         raise ValueError("empty name")
-    return cleaned
+    value.encode()  # raises ValueError for a lone surrogate
+    return shorten_name(cleaned)
 
 
 def _text_or_none(value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"expected text, found {value!r:.40}")
-    if value is not None:
-        value.encode()  # a lone surrogate raises ValueError here instead of later
+    return None if value is None else _text(value)
+
+
+def _text(value: object, max_length: int = _MAX_TEXT_LENGTH) -> str:
+    if not isinstance(value, str) or len(value) > max_length or "\0" in value:
+        raise ValueError(f"not a text of at most {max_length:,} characters")
+    if not value.isascii():
+        value.encode()  # raises ValueError for a lone surrogate
     return value

@@ -6,27 +6,35 @@ This is the only file that cannot be recreated from the photos. Undo is a line t
 from __future__ import annotations
 
 import contextlib
-import heapq
-import json
+import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 from faceclust.errors import CacheError
+from faceclust.files.atomic import sync_folder, write_private_atomically
+from faceclust.files.own_files import UnsafeFileError, open_own, read_own
 from faceclust.people.events import (
     IRREVERSIBLE_KINDS,
     Event,
     JournalFace,
     effective_events,
-    from_record,
     new_event,
-    prefix_photo_paths,
     to_record,
 )
+from faceclust.people.journal_lines import (
+    MAX_JOURNAL_SIZE,
+    MAX_LINE_SIZE,
+    encode_record,
+    merge_by_time,
+    parse_event,
+    parse_record,
+)
+from faceclust.people.journal_reader import JournalReader
 
-T = TypeVar("T")
+_LINE_END = re.compile(b"[\r\n]")
 
 
 class Journal:
@@ -44,56 +52,23 @@ class Journal:
     ) -> None:
         self.path, self.others = path, others
         self._on_note = on_note or (lambda message: None)
-        self._read_states: dict[Path, _ReadState] = {}
-        self._damaged_lines: set[str] = set()
+        self._readers = [JournalReader(*file, self._on_note) for file in (*others, (path, ""))]
+        self._events: list[Event] = []
+        self._uncertain: Event | None = None  # may be in the file, although its write failed
 
     def events(self) -> list[Event]:
         """Return all usable events in order; with other journals, ordered by time.
 
         Events of unknown kinds, from a newer version, are skipped and stay in the file. So are
-        damaged lines, each of which is reported once.
+        damaged lines, which are reported once. Raises CacheError if a file cannot be read.
         """
-        journals = [prefix_photo_paths(folder, self._read_file(path)) for path, folder in self.others] + [
-            self._read_file(self.path)
-        ]
-        by_id: dict[str, Event] = {}
-        for event in merge_by_time(journals, lambda event: event.time):
-            by_id.setdefault(event.id, event)
-        return list(by_id.values())
-
-    def _read_file(self, path: Path) -> list[Event]:
-        """Return the events of a file. It only grows, so only new lines are parsed."""
-        try:
-            with path.open("rb") as stream:
-                status = os.fstat(stream.fileno())
-                state = self._read_states.get(path)
-                if state is None or state.inode != status.st_ino or state.offset > status.st_size:
-                    state = self._read_states[path] = _ReadState(status.st_ino)
-                stream.seek(state.offset)
-                new = stream.read()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
-        whole, end, torn = new.rpartition(b"\n")
-        for line in whole.split(b"\n"):
-            state.line_count += 1
-            state.events += self._parse_line(line, f"{path}:{state.line_count}")
-        state.line_count -= not end
-        state.offset += len(whole) + len(end)
-        return state.events + self._parse_line(torn, f"{path}:{state.line_count + 1}")
-
-    def _parse_line(self, line: bytes, where: str) -> list[Event]:
-        if not line.strip():
-            return []
-        try:
-            event = from_record(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-            if where not in self._damaged_lines:
-                self._damaged_lines.add(where)
-                self._on_note(f"{where}: skipped a damaged line")
-            return []
-        return [event] if event is not None else []
+        has_changed = [reader.read() for reader in self._readers]
+        if any(has_changed):
+            by_id: dict[str, Event] = {}
+            for event in merge_by_time([reader.events for reader in self._readers], lambda event: event.time):
+                by_id.setdefault(event.id, event)
+            self._events = list(by_id.values())
+        return self._events.copy()
 
     def record(
         self,
@@ -107,13 +82,17 @@ class Journal:
     ) -> Event:
         """Append an event of this kind (see `Event`); it is on disk when this returns.
 
-        Raises CacheError if it cannot be saved; then the journal is unchanged.
+        Raises CacheError if it cannot be saved; then the journal is unchanged, unless the message says
+        that the event may be saved.
         """
         return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source))
 
     def undo(self, event_id: str | None = None) -> Event | None:
         """Undo the last event in effect, or the one with this id. Return it, or None if there is none."""
-        undoable = [event for event in effective_events(self.events()) if event.kind not in IRREVERSIBLE_KINDS]
+        # An undo that may be in the file is tried again: it is no reason to undo one more answer.
+        uncertain = self._uncertain.id if self._uncertain and self._uncertain.kind == "undo" else None
+        events = [event for event in self.events() if event.id != uncertain]
+        undoable = [event for event in effective_events(events) if event.kind not in IRREVERSIBLE_KINDS]
         undoable = [event for event in undoable if event_id in (None, event.id)]
         if not undoable:
             return None
@@ -121,47 +100,65 @@ class Journal:
         return undoable[-1]
 
     def _append(self, event: Event) -> Event:
-        line = encode_record(to_record(event))
+        if self._uncertain and replace(event, id=self._uncertain.id, time=self._uncertain.time) == self._uncertain:
+            event = self._uncertain  # a second try: lines with the same id count once
         try:
-            descriptor = _open_private(self.path)
+            descriptor = open_own(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, single_link=True)
             try:
-                self._set_torn_line_aside(descriptor)
-                before = os.fstat(descriptor).st_size
-                try:
-                    _write_all(descriptor, line)
-                    os.fsync(descriptor)
-                except OSError:
-                    os.ftruncate(descriptor, before)  # leave no torn line
-                    raise
+                self._append_line(descriptor, _encode_event(event))
             finally:
-                os.close(descriptor)
+                with contextlib.suppress(OSError):  # the line is on disk, or the error is known already
+                    os.close(descriptor)
+        except CacheError as error:
+            raise CacheError(f"the answer was not saved: {error}", hint=error.hint) from error
         except OSError as error:
-            raise CacheError(
-                f"the answer was not saved: {self.path}: {error.strerror or error}",
-                hint="is the disk full or the folder read-only?",
-            ) from error
+            message = f"{error.filename or self.path}: {error.strerror or error}"
+            if isinstance(error, _UncertainWriteError):
+                self._uncertain = event
+                raise CacheError(
+                    f"the answer may not be saved: {message}", hint="before you repeat it: faceclust journal -n 1"
+                ) from error
+            hint = None if isinstance(error, UnsafeFileError) else "is the disk full or the folder read-only?"
+            raise CacheError(f"the answer was not saved: {message}", hint=hint) from error
+        self._uncertain = None
         return event
 
-    def _set_torn_line_aside(self, descriptor: int) -> None:
-        """Move a torn last line, left by a crash during a write, to a file of its own.
-
-        Otherwise the next event would be appended to that line. If only the line's end is missing, add it.
-        """
-        content = self.path.read_bytes()
-        if not content or content.endswith(b"\n"):
-            return
-        whole, _, torn = content.rpartition(b"\n")
+    def _append_line(self, descriptor: int, line: bytes) -> None:
+        before = os.fstat(descriptor).st_size
+        if before + len(line) > MAX_JOURNAL_SIZE:
+            raise OSError(errno.EFBIG, f"it would be larger than {MAX_JOURNAL_SIZE:,} bytes")
+        torn = _read_torn_line(descriptor, before)
+        if parse_record(torn) is not None:
+            line = b"\n" + line  # only the end of that line is missing
+        elif torn:
+            self._set_torn_line_aside(torn)
+            before -= len(torn)
+            os.ftruncate(descriptor, before)
+            self._on_note(f"{self.path}: the last line was cut off by a crash; it is in {self.torn_lines_path.name}")
         try:
-            json.loads(torn)
-        except (ValueError, RecursionError):
-            with os.fdopen(_open_private(self.torn_lines_path), "ab") as stream:
-                stream.write(torn + b"\n")
-            os.ftruncate(descriptor, len(whole) + 1 if whole else 0)
-            self._on_note(
-                f"{self.path}: the last line was cut off by a crash; it was moved to {self.torn_lines_path.name}"
-            )
-        else:
-            _write_all(descriptor, b"\n")
+            _write_all(descriptor, line)
+            os.fsync(descriptor)
+            if not before:
+                sync_folder(self.path.parent)  # the file may be new there
+        except OSError as error:
+            if _remove_line(descriptor, before, len(line)):
+                raise
+            raise _UncertainWriteError(error.errno, error.strerror) from error
+
+    def _set_torn_line_aside(self, torn: bytes) -> None:
+        """Copy a torn last line, left by a crash during a write, to a file of its own.
+
+        The journal loses the line after that, so a crash in between costs nothing: the next answer finds
+        the copy. Raises OSError, CacheError.
+        """
+        try:
+            known = read_own(self.torn_lines_path, MAX_JOURNAL_SIZE)
+        except FileNotFoundError:
+            known = b""
+        if known and not known.endswith(b"\n"):
+            known += b"\n"
+        if not (b"\n" + known).endswith(b"\n" + torn + b"\n"):
+            write_private_atomically(self.torn_lines_path, lambda stream: stream.writelines((known, torn, b"\n")))
 
     @property
     def torn_lines_path(self) -> Path:
@@ -169,71 +166,50 @@ class Journal:
         return self.path.with_suffix(".torn")
 
 
-@dataclass
-class _ReadState:
-    """The part of a file that was read so far; `offset` is the start of the next line."""
-
-    inode: int
-    offset: int = 0
-    line_count: int = 0
-    events: list[Event] = field(default_factory=list)
-
-
-def merge_by_time(sequences: Iterable[Sequence[T]], time_of: Callable[[T], str | None]) -> list[T]:
-    """Merge sequences by time into one, keeping the order within each.
-
-    So a clock that was set back does not move a later answer before an earlier one. An item without a
-    time (None) has that of the item before it.
-    """
-
-    def timed(sequence: Sequence[T]) -> Iterator[tuple[str, T]]:
-        latest = ""
-        for item in sequence:
-            latest = max(latest, time_of(item) or "")
-            yield latest, item
-
-    return [item for _, item in heapq.merge(*map(timed, sequences), key=lambda pair: pair[0])]
-
-
-def merge_journals(journals: Iterable[bytes]) -> bytes:
-    """Merge several journals of one library into one, with each event once.
-
-    Unreadable lines keep their place.
-    """
-
-    def line_time(line: bytes) -> str | None:
-        value = (parse_record(line) or {}).get("time")
-        return value if isinstance(value, str) else None
-
-    by_id: dict[object, bytes] = {}
-    for line in merge_by_time([content.split(b"\n") for content in journals], line_time):
-        id = (parse_record(line) or {}).get("id")
-        by_id.setdefault(id if isinstance(id, str) else line, line)
-    return b"".join(line + b"\n" for line in by_id.values() if line.strip())
-
-
-def encode_record(record: dict[str, Any]) -> bytes:
-    """Return a record as a line of the journal."""
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
-
-
-def parse_record(line: bytes) -> dict[str, Any] | None:
-    """Return a line's JSON object; None if it does not hold one."""
+def _encode_event(event: Event) -> bytes:
+    """Return the event as a line. Raises OSError if it could not be read again."""
+    line = encode_record(to_record(event))
+    if len(line) > MAX_LINE_SIZE:
+        raise OSError(errno.EFBIG, f"the line would be longer than {MAX_LINE_SIZE:,} bytes")
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        parse_event(line)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, f"the line would be invalid: {error}") from error
+    return line
 
 
-def _open_private(path: Path) -> int:
-    """Open or create a file for appending, readable by its owner only, whatever the umask is."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
-    with contextlib.suppress(OSError):  # not the owner, or a file system without permissions
-        path.chmod(0o600)
-    return descriptor
+class _UncertainWriteError(OSError):
+    """A write failed, but the line may be in the file."""
+
+
+def _read_torn_line(descriptor: int, size: int) -> bytes:
+    """Return the last line of a file of this size if it has no end, else nothing. Raises OSError."""
+    torn, start = b"", size
+    while start > 0 and not _LINE_END.search(torn):
+        length = min(start, max(1, 2 * len(torn)))  # one byte first: the line nearly always has its end
+        start -= length
+        os.lseek(descriptor, start, os.SEEK_SET)
+        block = os.read(descriptor, length)
+        if len(block) < length:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        torn = block + torn
+    return _LINE_END.split(torn)[-1]
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
     while data:
-        data = data[os.write(descriptor, data) :]
+        written = os.write(descriptor, data)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        data = data[written:]
+
+
+def _remove_line(descriptor: int, before: int, length: int) -> bool:
+    """Remove what was written of a line of this length; return False if the line may still be there."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, before)
+        return True
+    with contextlib.suppress(OSError):
+        # Without more than its end, a line is no JSON object, so it is not read.
+        return os.fstat(descriptor).st_size < before + length - 1
+    return False

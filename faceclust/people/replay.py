@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, JournalFace, effective_events
@@ -104,6 +105,9 @@ class Replay:
         self.rejected: dict[str, set[str]] = {}
         self.merges: list[set[str]] = []
         self.splits: list[tuple[set[str], set[str]]] = []
+        # The merges that a face was put into, and the splits that it left: it may not be in them any more.
+        self._merges_of: dict[str, list[set[str]]] = defaultdict(list)
+        self._splits_of: dict[str, list[tuple[set[str], set[str]]]] = defaultdict(list)
         self.spelling: dict[str, str] = {}
         self.missing: dict[str, str] = {}  # face → person key
         self.forgotten: set[str] = set()
@@ -158,11 +162,17 @@ class Replay:
 
     def _linked_faces(self, faces: set[str]) -> set[str]:
         """Return the faces, and all that are linked to them by merges."""
-        found, size = set(faces), -1
-        while self.merges and size < len(found):
-            size = len(found)
-            found.update(*(group for group in self.merges if not group.isdisjoint(found)))
+        found, waiting, visited = set(faces), list(faces), set[int]()
+        while waiting:
+            for group in self._merges_with(waiting.pop()):
+                if id(group) not in visited:
+                    visited.add(id(group))
+                    waiting += group - found
+                    found |= group
         return found
+
+    def _merges_with(self, face: str) -> Iterator[set[str]]:
+        return (group for group in self._merges_of.get(face, ()) if face in group)
 
     def _confirmed_names(self, faces: Iterable[str]) -> set[str]:
         """Return the keys of the names that are confirmed for any of the faces."""
@@ -171,13 +181,14 @@ class Replay:
 
     def _unlink(self, faces: set[str]) -> None:
         """Take these faces out of all merges."""
-        for group in self.merges:
-            group -= faces
+        for face in faces:
+            for group in self._merges_of.pop(face, ()):
+                group.discard(face)
 
     def _dissolve_merges(self, faces: set[str]) -> None:
         """Take back all merges that contain one of these faces."""
-        for group in self.merges:
-            if not group.isdisjoint(faces):
+        for face in faces:
+            for group in self._merges_with(face):
                 group.clear()
 
     def _rename(self, name: str, to: str) -> None:
@@ -195,10 +206,12 @@ class Replay:
                     names.add(new)
 
     def _merge(self, faces: set[str]) -> None:
-        for leaving, staying in self.splits:
+        for leaving, staying in [split for face in faces for split in self._splits_of.get(face, ())]:
             if leaving & faces and staying & faces:
                 leaving -= faces
         self.merges.append(faces)
+        for face in faces:
+            self._merges_of[face].append(faces)
         linked = self._linked_faces(faces)
         names = self._confirmed_names(linked)
         if len(names) > 1:
@@ -209,6 +222,8 @@ class Replay:
         if not self._linked_faces(leaving).isdisjoint(staying):
             self._unlink(leaving)
         self.splits.append((leaving, staying))
+        for face in leaving:
+            self._splits_of[face].append((leaving, staying))
 
     def result(self) -> ReplayedAnswers:
         """Return the answers about all faces that are not forgotten, with names as last spelt."""

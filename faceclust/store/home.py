@@ -152,10 +152,8 @@ class LibraryHome:
 
     def other_journals(self) -> list[tuple[Path, str]]:
         """Return the other journals to read, each with the folder that its photo paths start at:
-        those in the other homes, and those of folders that used to be libraries."""
-        candidates = [(home / JOURNAL_NAME, "") for home in self._other_homes] + self._find_caches_and_journals()[1]
-        with translate_os_errors():
-            return [(path, folder) for path, folder in candidates if own_exists(path)]
+        those in the other homes, and those of folders that used to be libraries. They may be missing."""
+        return [(home / JOURNAL_NAME, "") for home in self._other_homes] + self._find_caches_and_journals()[1]
 
     def has_nested_libraries(self) -> bool:
         """Did any folder in this library use to be a library itself?"""

@@ -15,7 +15,7 @@ from faceclust.people.erasure import final_person_keys, find_journal_person, pla
 from faceclust.people.events import Event, JournalFace, from_record, new_event, to_record
 from faceclust.people.face_finder import find_changed_faces
 from faceclust.people.forgotten_faces import ForgottenFaces
-from faceclust.people.journal import encode_record
+from faceclust.people.journal_lines import encode_record
 from faceclust.people.names import person_key
 from faceclust.people.replay import ReplayedAnswers, replay_events
 from faceclust.types import FaceOccurrence

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from faceclust.errors import CacheError
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import EVENT_KINDS, IRREVERSIBLE_KINDS, Event, effective_events, from_record, to_record
-from faceclust.people.journal import Journal, encode_record, merge_journals
+from faceclust.people.journal import Journal
+from faceclust.people.journal_lines import encode_record, merge_journals
 from faceclust.people.replay import replay_events
 from tests.support.people_builders import make_event, make_face, make_occurrence
 
@@ -109,7 +111,7 @@ def test_two_journals_of_one_library_merge_into_one(events_in: list[tuple[Event,
 def test_a_clock_set_back_does_not_reorder_the_events_of_a_journal(tmp_path: Path) -> None:
     journal, other = Journal(tmp_path / "people.jsonl"), tmp_path / "other.jsonl"
     first, second, between = (make_event("name", FACES[0], name=name) for name in ("Anna", "Ben", "Carl"))
-    early = Event(**{**vars(second), "time": "000000000"})
+    early = replace(second, time="000000000")
     journal.path.write_bytes(encode_record(to_record(first)) + encode_record(to_record(early)))
     other.write_bytes(encode_record(to_record(between)))
     journal.path.write_bytes(merge_journals([journal.path.read_bytes(), other.read_bytes(), b"{not json}\n"]))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from datetime import datetime
+
+import pytest
 
 from faceclust.people.events import Event
 from faceclust.people.names import clean_name, person_key
@@ -211,3 +215,13 @@ def test_a_face_rejected_as_a_person_is_left_out_of_a_merge_with_that_person() -
     ]
     found = replay_events([*events, make_event("merge", "2", "3")], places)
     assert found.merges == (frozenset("23"),) and found.rejected == {"1": frozenset({"Anna"})}
+
+
+@pytest.mark.slow
+def test_chains_of_hostile_answers_take_no_cubic_time() -> None:
+    ids = [f"{n:04}" for n in range(1000)]
+    chain = [make_event("merge", one, other) for one, other in itertools.pairwise(ids)]
+    splits = [make_event("split", one, rest=(other,)) for one, other in itertools.pairwise(ids)]
+    started = time.process_time()
+    replay_events([*splits, *chain, make_event("name", *ids, name="Anna")], [make_occurrence(id) for id in ids])
+    assert time.process_time() - started < 30

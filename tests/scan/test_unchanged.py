@@ -62,7 +62,7 @@ def test_an_unchanged_scan_opens_no_photo_and_imports_nothing_heavy(tmp_path: Pa
     write_photo(root / "no ending", make_faceless_photo(7))
     out, opened, imported = run_watched(tmp_path, "scan", root, "-j", "1")
     assert "7 scanned" in out and imported >= HEAVY - {"scipy", "pandas"}
-    assert {str(root / "a/collins.bmp"), str(root / "no ending")} <= opened
+    assert {"collins.bmp", "no ending"} <= {Path(path).name for path in opened}
     for part in (root, root / "b"):
         out, opened, imported = run_watched(tmp_path, "scan", part)
         assert ("7 unchanged" if part == root else "3 unchanged") in out

@@ -14,6 +14,7 @@ from faceclust.errors import UsageError
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, PHOTO_EXTENSIONS, has_cache_prefix
 from faceclust.files.output_files import write_output_atomically
 from faceclust.files.safe_paths import lstat_if_present
+from faceclust.files.user_folders import expand_user
 from faceclust.scan.crawl import is_photo_file
 from faceclust.store.find_library import enclosing_library
 
@@ -72,7 +73,7 @@ def refuse_library_file(file: Path) -> None:
 def refuse_link_in_library(path: Path) -> None:
     """Raises UsageError if a path to write to goes through a symlink, pipe or device in a library: whoever
     made the library may have put it there, to have another file overwritten."""
-    path = path.expanduser().absolute()
+    path = expand_user(path).absolute()
     for step in (*reversed(path.parents), path):
         status = lstat_if_present(str(step))
         if status is None or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):

@@ -276,11 +276,11 @@ def test_a_plan_older_than_another_run_is_not_executed(root: Path, out: Path) ->
 
 @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES])
 def test_a_folder_without_write_permission(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
-    def refuse(self: Path, *_: object, **__: object) -> None:
-        raise OSError(error, os.strerror(error), str(self))
+    def refuse(path: str, *_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error), path)
 
     done = plan_albums(root, out, ALBUMS)
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
     with pytest.raises(FaceclustError, match="People") as caught:
         apply_album_plan(done)
     assert "another folder" in str(caught.value.hint)
