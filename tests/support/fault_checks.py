@@ -95,7 +95,7 @@ def _error_problems(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
         yield f"an unexpected error: {outcome.stderr}"
     elif len(errors) != 1 and not (not errors and _SKIPPED.search(outcome.stderr)):
         yield f"{len(errors)} error lines: {outcome.stderr}"
-    elif outcome.code != scenario.error_code:
+    elif outcome.code not in (1, scenario.error_code):
         yield f"exit code {outcome.code}: {errors[0]}"
 
 
@@ -141,7 +141,7 @@ def _state_problems(scenario: Scenario, reference: Reference, state: State) -> I
 
 def _without_group(line: str) -> str:
     """Return a row of `export` without group and person, which a step may have changed; an answer as it is."""
-    return ",".join(line.split(",")[:6]) if line[:1] != "{" else line
+    return ",".join(line.split(",")[:6]) if line[:1] != "[" else line
 
 
 def _repetition_problems(

@@ -205,7 +205,7 @@ SCENARIOS = [
     Scenario(f"journal{_L}"),
     Scenario(f"journal --merge {{in}}/people.jsonl{_L}"),
     Scenario(f"import {{in}}/names.csv{_L}"),
-    Scenario(f"import{_L}", before=(_SIDECARS, f"undo 2{_L}")),
+    Scenario(f"import{_L}", before=(_SIDECARS, f"undo 2{_L}"), in_steps=True),
     Scenario(f"people --all{_L}"),
     Scenario(f"find Ben{_L}"),
     Scenario(f"together{_L}"),
