@@ -72,6 +72,7 @@ class Catalogue:
         self.progress: Progress = progress or SilentProgress()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self._models = ModelsInUse(self.home, pack)
+        self._noted: set[str] = set()
         self._faces: FaceSnapshot | None = None
         self._people: PeopleSnapshot | None = None
         self._journal: Journal | None = None
@@ -104,7 +105,7 @@ class Catalogue:
     @property
     def _face_snapshot(self) -> FaceSnapshot:
         if self._faces is None:
-            self._faces = FaceSnapshot(self.home, self._models, self.progress.note)
+            self._faces = FaceSnapshot(self.home, self._models, self._note_once)
         return self._faces
 
     @property
@@ -112,6 +113,12 @@ class Catalogue:
         if self._people is None:
             self._people = PeopleSnapshot(self._face_snapshot, self.journal)
         return self._people
+
+    def _note_once(self, message: str) -> None:
+        """Note what is wrong with a cache once, although the caches are read again after `invalidate`."""
+        if message not in self._noted:
+            self._noted.add(message)
+            self.progress.note(message)
 
     def invalidate(self) -> None:
         """Drop both snapshots: the next access reads the caches, the clustering and the journal again."""

@@ -120,6 +120,20 @@ def test_faces_smaller_than_min_face_are_not_found(analyser: FaceAnalyser) -> No
     assert len(analyser.detect(pixels, min_face=2.5 * width)) == 0
 
 
+def test_detections_beside_the_picture_or_without_finite_numbers_are_dropped(
+    analyser: FaceAnalyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = np.array(
+        [[10, 10, 50, 50], [-30, 10, 0.5, 50], [100, 10, 140, 50], [10, 79.5, 50, 120], [-5, -5, 20, 20], [0, 0, 9, 9]]
+    )
+    landmarks = np.tile(np.array([[12, 12], [30, 12], [20, 20], [15, 30], [28, 30]], np.float32), (6, 1, 1))
+    landmarks[5, 0, 0] = np.inf
+    found = Detections(boxes.astype(np.float32), np.ones(6, np.float32), landmarks)
+    monkeypatch.setattr(analyser, "_detector", lambda pixels, min_face: found)
+    kept = analyser.detect(np.zeros((80, 100, 3), np.uint8))
+    assert kept.boxes.tolist() == [[-5, -5, 20, 20], [10, 10, 50, 50]]
+
+
 def test_a_picture_without_faces_has_empty_results(analyser: FaceAnalyser) -> None:
     for pixels in (np.asarray(make_scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
         found, vectors = detect_and_embed(analyser, pixels)
