@@ -219,10 +219,14 @@ class FaultWorld:
         events = json.loads(journal.stdout)["events"] if journal.returncode == 0 else []
         answers = {
             json.dumps(
-                [*(event.get(key) for key in ("event", "name", "to", "standing")), face["face"], face["confirmed"]]
+                [
+                    *(event.get(key) for key in ("event", "name", "to", "standing")),
+                    face.get("face"),
+                    face.get("confirmed"),
+                ]
             )
             for event in events
-            for face in event.get("faces", [])
+            for face in event.get("faces") or [{}]
         }
         files = {str(path.relative_to(self.root)): _content(path) for path in self.root.rglob("*") if not path.is_dir()}
         return State(
