@@ -8,6 +8,8 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.cli.output.imports import print_import_json, print_import_summary
+from faceclust.errors import FaceclustError
+from faceclust.text.plural import format_count
 
 
 @click.command("import")
@@ -55,4 +57,7 @@ def command(
     else:
         print_import_summary(plan, events, dry_run, verbose)
     if plan.unread:
-        click.get_current_context().exit(1)
+        raise FaceclustError(
+            f"{format_count(len(plan.unread), 'file')} could not be read",
+            hint="once the cause is fixed, faceclust import takes their names too",
+        )

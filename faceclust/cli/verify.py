@@ -49,6 +49,8 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
         raise
     except FaceclustError as error:  # exit code 1 would mean "different people"
         raise UsageError(str(error), hint=error.hint) from error
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
     if as_json:
         print_json(asdict(result))
     else:

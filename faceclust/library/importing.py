@@ -97,7 +97,7 @@ def _with_stored_orientation(library: Catalogue, photo: PhotoInfo) -> PhotoInfo:
 
     try:
         found = read_orientation(library.root / photo.photo)
-    except OSError:  # deleted since the scan
+    except FileNotFoundError:  # deleted since the scan
         return photo
     return replace(photo, orientation=found.orientation) if found else photo
 

@@ -16,6 +16,7 @@ from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import pack_of_cache_file
 from faceclust.files.output_files import is_unfinished_output
 from faceclust.files.own_files import list_own, remove_own_folder, stat_own, translate_os_errors, walk_own
+from faceclust.files.user_folders import config_folder, state_folder
 from faceclust.library.failures import collect_failures
 from faceclust.people.journal import Journal
 from faceclust.photos.face_ids import face_id
@@ -186,6 +187,12 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
             yield _plan_deletion(path, _KIND_UNFINISHED)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)
+    for folder in sorted({config_folder(), state_folder()}):  # one folder on some systems
+        with translate_os_errors():
+            names = list_own(folder)
+        yield from (
+            _plan_deletion(folder / name, _KIND_UNFINISHED) for name in names if name.endswith(TEMPORARY_SUFFIX)
+        )
 
 
 # -- clear ------------------------------------------------------------------

@@ -20,7 +20,7 @@ from pathlib import Path
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import remove_file, write_private_atomically
-from faceclust.files.own_files import read_own
+from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
@@ -164,7 +164,7 @@ def import_journal(library: Catalogue, other: str | os.PathLike[str]) -> int:
     """Merge the journal of a copy of this library into its own. Return the number of lines added.
 
     Events are ordered by time and each is kept once. Damaged lines of `other` are left out. Raises
-    UsageError if `other` is not a journal.
+    UsageError if `other` is not a journal, CacheError if it cannot be read.
     """
     path = expand_user(other)
     content = _read_other_journal(path)
@@ -181,8 +181,10 @@ def _read_other_journal(path: Path) -> bytes:
     """Return the lines of a journal that are not damaged. The user typed the path, so it may be a symlink."""
     try:
         content = read_own(Path(os.path.realpath(path)), MAX_JOURNAL_SIZE)
+    except (FileNotFoundError, UnsafeFileError) as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise CacheError(f"{path} cannot be read: {error.strerror}") from error
     usable, has_events = bytearray(), False
     for line in split_lines(io.BytesIO(content)):
         with contextlib.suppress(ValueError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from faceclust.errors import CacheError, NoLibraryError, UsageError
+from faceclust.errors import CacheError, FaceclustError, NoLibraryError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
 from faceclust.files.own_files import read_own
 from faceclust.files.safe_paths import relative_posix
@@ -17,6 +18,8 @@ from faceclust.store.locations import homes_of, saved_cache_dirs
 from faceclust.store.ownership import require_trusted_library
 
 LIBRARY_VARIABLE = "FACECLUST_LIBRARY"
+#: Errors of a path that leads nowhere, whatever the disk does.
+_WRONG_PATH = (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _MAX_PATH_SIZE = 1 << 16  # bytes
 
 
@@ -102,14 +105,18 @@ def _working_folder() -> Path:
 
 
 def resolve_folder(path: Path) -> Path:
-    """Return the absolute path of an existing folder, symlinks resolved. Raises UsageError."""
+    """Return the absolute path of an existing folder, symlinks resolved. Raises UsageError, and
+    FaceclustError if the disk does not tell."""
     try:
         path = expand_user(path)
         resolved = path.resolve(strict=True)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist", hint="check the spelling; is the disk mounted?") from None
-    except (OSError, RuntimeError) as error:  # no permission, circular symlinks
-        raise UsageError(f"{path} cannot be opened: {error}") from error
+    except RuntimeError:  # of Python before 3.13
+        raise UsageError(f"{path} cannot be opened: its symlinks form a circle") from None
+    except OSError as error:
+        kind = UsageError if error.errno in _WRONG_PATH else FaceclustError
+        raise kind(f"{path} cannot be opened: {error.strerror}") from error
     if not resolved.is_dir():
         raise UsageError(f"{path} is not a folder", hint="name the folder that contains it")
     try:

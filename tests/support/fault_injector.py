@@ -36,6 +36,7 @@ class Call(IntFlag):
     RENAME = 256
     REMOVE = 512
     ATTRIBUTE = 1024
+    STEP = 2048
 
 
 class Action(IntEnum):

@@ -40,6 +40,7 @@ class Scenario:
 
     `keys`: what is typed, a line for each question. `error_code`: the exit code of errors. `in_steps`: a
     fault may leave part of the work done, as some photos of a scan; the same command must complete it.
+    `reports_faults`: its answer names the files that cannot be read.
     """
 
     command: str
@@ -48,6 +49,7 @@ class Scenario:
     keys: tuple[str, ...] = ()
     in_steps: bool = False
     error_code: int = 1
+    reports_faults: bool = False
 
     @property
     def name(self) -> str:
@@ -203,7 +205,7 @@ SCENARIOS = [
     Scenario(f"journal{_L}"),
     Scenario(f"journal --merge {{in}}/people.jsonl{_L}"),
     Scenario(f"import {{in}}/names.csv{_L}"),
-    Scenario(f"import{_L}", before=(_SIDECARS, f"undo 2{_L}")),
+    Scenario(f"import{_L}", before=(_SIDECARS, f"undo 2{_L}"), in_steps=True),
     Scenario(f"people --all{_L}"),
     Scenario(f"find Ben{_L}"),
     Scenario(f"together{_L}"),
@@ -233,9 +235,9 @@ SCENARIOS = [
     Scenario(f"cache prune{_L}", change=_delete_folder, in_steps=True),
     Scenario(f"cache clear --yes{_L}", in_steps=True),
     Scenario(f"config{_L}"),
-    Scenario("models list"),
-    Scenario("models show marks"),
-    Scenario("models verify"),
+    Scenario("models list", reports_faults=True),
+    Scenario("models show marks", reports_faults=True),
+    Scenario("models verify", reports_faults=True),
     Scenario(f"models use dlib{_L}"),
     Scenario("models use dlib --default"),
     Scenario("models add {in}/marks.toml --name other --yes"),

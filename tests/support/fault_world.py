@@ -56,7 +56,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class State:
-    """What a library knows: the answers and whether they stand, the rows of `export`, and its files."""
+    """What a library knows: the answers, of each face and whether it stands, the rows of `export`; all files."""
 
     answers: tuple[str, ...]
     rows: tuple[str, ...]
@@ -217,13 +217,20 @@ class FaultWorld:
         library = self._places["library"]
         journal, export = run("journal", "--json", "-l", library), run("export", "-l", library)
         events = json.loads(journal.stdout)["events"] if journal.returncode == 0 else []
-        answers = [
-            json.dumps({key: value for key, value in event.items() if key not in ("id", "time", "undoes")})
+        answers = {
+            json.dumps(
+                [
+                    *(event.get(key) for key in ("event", "name", "to", "standing")),
+                    face.get("face"),
+                    face.get("confirmed"),
+                ]
+            )
             for event in events
-        ]
+            for face in event.get("faces") or [{}]
+        }
         files = {str(path.relative_to(self.root)): _content(path) for path in self.root.rglob("*") if not path.is_dir()}
         return State(
-            tuple(answers) if journal.returncode == 0 else _missing_or_error(journal),
+            tuple(sorted(answers)) if journal.returncode == 0 else _missing_or_error(journal),
             tuple(export.stdout.splitlines()) if export.returncode == 0 else _missing_or_error(export),
             files,
         )
@@ -247,4 +254,6 @@ def _content(path: Path) -> bytes:
 
 def plain_text(output: str) -> str:
     """Output without what differs from run to run."""
-    return re.sub(r"[\d.]+ s\b( \([\d.]+ photos/s\))?|\d+:\d\d|20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "…", output)
+    return re.sub(
+        r"[\d.]+ (s|ms|seconds)\b( \([\d.]+ photos/s\))?|\d+:\d\d|20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "…", output
+    )

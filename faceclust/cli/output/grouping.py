@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import CacheError
+from faceclust.store.clusters import DamagedClusteringError
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def names_of_groups(library: Library) -> dict[int, str]:
     """The named person with the most faces in each group, by group number."""
     try:
         people = library.people()
-    except CacheError:
-        return {}  # the command itself reports a damaged grouping
+    except DamagedClusteringError:
+        return {}  # the command itself reports it
     most: dict[int, tuple[int, str]] = {}
     for person in people:
         counts = Counter(library.group_of[face] for face in person.face_ids if face in library.group_of)
