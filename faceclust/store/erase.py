@@ -120,7 +120,9 @@ def read_forgotten(cache: Path, folder: str) -> Iterator[FaceOccurrence]:
 
 def _read_occurrence_rows(cache: Path, folder: str) -> pa.Table:
     rows = read_any_cache(cache)[1].select([name for name in OCCURRENCE_COLUMNS if name != "folder"])
-    return rows.add_column(0, "folder", pa.array([folder] * len(rows), pa.string()))
+    # Folders whose names are not UTF-8 are erased too. No journal holds their paths, so that escapes will do.
+    name = folder.encode(errors="backslashreplace").decode()
+    return rows.add_column(0, "folder", pa.array([name] * len(rows), pa.string()))
 
 
 def erase_from_cache(cache: Path, face_ids: Collection[str]) -> None:

@@ -51,6 +51,9 @@ def test_the_faces_of_a_folder_whose_name_is_not_utf8_are_left_out(library: Libr
     (library.root / "2019").rename(library.root / os.fsdecode(b"\xff"))
     library.invalidate()
     assert library.occurrences == [face for face in before if not face.photo.startswith("2019/")]
+    library.name([library.occurrences[0].face_id], "Ben")
+    plan = library.plan_forget("Ben")
+    library.forget(plan)
 
 
 def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
