@@ -119,7 +119,7 @@ def test_invalid_requests_get_a_hint(named: Library, arguments: list[str], words
         ({"folder": "2018"}, "2018 does not exist"),
         ({"folder": "/usr"}, "/usr is not in the library"),
         ({"folder": "2019/collins-0.jpg"}, "does not exist|not a folder"),
-        ({"folder": "~nobody-of-this-name"}, "cannot be opened"),
+        ({"folder": "~nobody-of-this-name"}, "there is no user nobody-of-this-name"),
     ],
 )
 def test_invalid_filters_are_refused(named: Library, filters: dict[str, object], words: str) -> None:

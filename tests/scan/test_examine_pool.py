@@ -51,7 +51,7 @@ def test_photos_that_hang_are_skipped_with_the_right_reason(tmp_path: Path, monk
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
         "hang.jpg": (SkipReason.TOO_SLOW, "more than 5 seconds"),
         "never comes.jpg": (SkipReason.UNREADABLE, "reading it took more than 5 seconds"),
-        "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is not a regular file"),
+        "pipe.jpg": (SkipReason.NOT_A_PHOTO, "it is a pipe or device, not a regular file"),
     }
     assert SkipReason.UNREADABLE in TRANSIENT_REASONS and SkipReason.TOO_SLOW not in TRANSIENT_REASONS
 
