@@ -141,7 +141,7 @@ def _state_problems(scenario: Scenario, reference: Reference, state: State) -> I
 
 def _without_group(line: str) -> str:
     """Return a row of `export` without group and person, which a step may have changed; an answer as it is."""
-    return ",".join(line.split(",")[:6]) if line[:1] != "[" else line
+    return line if "{" in line else ",".join(line.split(",")[:6])
 
 
 def _repetition_problems(
