@@ -12,7 +12,7 @@ from tests.benchmarks.fuzz import MAX_CORPUS, fuzz
 from tests.support.fuzz_targets import CORPUS_FOLDER, TARGETS, read_corpus
 
 #: Seconds of fuzzing for each target. `.ci/run` sets a minute.
-SECONDS = float(os.environ.get("FACECLUST_FUZZ_SECONDS", "3"))
+SECONDS = float(os.environ.get("FACECLUST_FUZZ_SECONDS", "2"))
 
 
 @pytest.mark.parametrize("name", TARGETS)

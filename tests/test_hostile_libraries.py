@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hostile_library import Command, HostileLibrary
+from tests.support.hostile_library import Command, Content, HostileLibrary
 from tests.support.hostile_runs import (
     ARGUMENTS,
     HostileRuns,
@@ -18,6 +18,7 @@ from tests.support.hostile_runs import (
     kind_of,
     list_commands,
     open_hostile_runs,
+    shrink,
 )
 
 pytestmark = [
@@ -64,6 +65,13 @@ def test_the_sandbox_notices_what_is_read_and_written_outside(runs: HostileRuns)
     assert "linked/new.csv has changed" in str(written)
     shown = run_one(runs, "import @VICTIM@/table.csv --dry-run --verbose -l @LIBRARY@")
     assert "canary in the output" in str(shown)
+
+
+def test_a_library_is_shrunk_to_what_matters(runs: HostileRuns) -> None:
+    status = Command(("status", "-l", "@LIBRARY@"))
+    outside = Command(("identify", "@VICTIM@/library/2019/collins-0.jpg", "-l", "@LIBRARY@"))
+    library = HostileLibrary((Content(".faceclust/last-scan", "x"),), (status, outside, status))
+    assert shrink(runs, library) == HostileLibrary((), (outside,))
 
 
 def test_hostile_libraries_do_no_harm(runs: HostileRuns) -> None:

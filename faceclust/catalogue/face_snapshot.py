@@ -11,7 +11,7 @@ from faceclust.catalogue.corrections import PartsCache, apply_corrections
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
 from faceclust.errors import NothingScannedError
-from faceclust.files.names import pack_of_cache_file
+from faceclust.files.names import is_utf8, pack_of_cache_file
 from faceclust.files.own_files import own_exists
 from faceclust.people.groups import Groups
 from faceclust.people.replay import ReplayedAnswers
@@ -50,6 +50,7 @@ class FaceSnapshot:
         caches = (
             (folder, FolderCache(self._home.cache_paths(folder, info.pack), info))
             for folder in self._home.cached_folders(info.pack)
+            if is_utf8(folder)  # a scan names and skips the others
         )
         folders = list(read_caches(caches, self._note_unusable))
         if not folders:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,11 @@ def read_pickle(data: bytes) -> Any:
     Arrays of booleans become lists of bools, arrays of bytes become bytes. Raises UnsafePickleError for
     anything else.
     """
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # for invalid escapes in texts
+        return _run_opcodes(data)
+
+
+def _run_opcodes(data: bytes) -> Any:
     stack = _Stack(len(data))
     memo: dict[int, Any] = {}
     try:

@@ -62,3 +62,12 @@ def is_cache_file_name(name: str) -> bool:
 def has_cache_prefix(name: str) -> bool:
     """Does this name start like that of a folder cache? True for unfinished ones as well."""
     return name.startswith(_CACHE_PREFIX)
+
+
+def is_utf8(name: str) -> bool:
+    """Is this file name UTF-8? Names with other bytes cannot be stored in caches."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

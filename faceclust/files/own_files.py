@@ -58,13 +58,13 @@ def open_own(path: Path, flags: int = os.O_RDONLY, *, single_link: bool = False)
             _require_regular(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
         descriptor = os.open(name, flags | _FILE_FLAGS, PRIVATE_FILE_MODE, dir_fd=folder)
         try:
-            if flags & os.O_CREAT and hasattr(os, "fchmod"):
-                with contextlib.suppress(OSError):  # not the owner, or a file system without modes
-                    os.fchmod(descriptor, PRIVATE_FILE_MODE)
             status = os.fstat(descriptor)
             _require_regular(path, status)
             if single_link and status.st_nlink > 1:
                 raise _unsafe(path, "it has several hard links, so a write would change another file")
+            if flags & os.O_CREAT and hasattr(os, "fchmod"):
+                with contextlib.suppress(OSError):  # not the owner, or a file system without modes
+                    os.fchmod(descriptor, PRIVATE_FILE_MODE)
         except BaseException:
             os.close(descriptor)
             raise

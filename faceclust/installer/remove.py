@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from faceclust.errors import PackError, UsageError
@@ -24,7 +23,7 @@ def files_to_remove(pack: Pack) -> list[Path]:
     for name in [file.name for file in pack.own_files] + [archive.name for archive in pack.archives]:
         names |= {name, *(path.name for path in PartialFile(pack.folder / name).paths)}
     try:
-        present = sorted(pack.folder.iterdir()) if os.path.isdir(pack.folder) else []
+        present = sorted(pack.folder.iterdir()) if pack.folder.is_dir() else []
         own = [path for path in present if path.name in names or is_abandoned_output(path)]
         return [path for path in own if path.is_symlink() or path.is_file()]
     except OSError as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from faceclust.files.safe_paths import lstat_if_present
 from faceclust.people.events import JournalFace
 from faceclust.people.forgotten_faces import ForgottenFaces, PossibleMatch
 from faceclust.store.erase import read_faces_on_photos, read_forgotten
@@ -67,7 +67,7 @@ class ForgottenFilter:
             yield self._mark_forgotten(photo, certain | confirmed)
 
     def _photo_exists(self, photo: str) -> bool:
-        return os.path.exists(self._root / photo)
+        return lstat_if_present(str(self._root / photo)) is not None
 
     def _mark_forgotten(self, photo: ScannedPhoto, forgotten: frozenset[str]) -> ScannedPhoto:
         forgotten |= photo.forgotten  # faces copied by content may come from a cache this filter has not read

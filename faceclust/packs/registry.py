@@ -47,7 +47,7 @@ def load_pack(name: str) -> Pack:
 def _load_cached(name: str, user_folder: Path) -> Pack:
     if PACK_NAME_PATTERN.fullmatch(name):
         path = user_folder / name / MANIFEST_NAME
-        if os.path.isfile(path) and name != DEFAULT_PACK:
+        if path.is_file() and name != DEFAULT_PACK:
             return _check_user_pack(read_manifest(path), name, path)
         if bundled := find_bundled_manifest(name):
             pack = read_manifest(bundled)

@@ -95,13 +95,18 @@ def count_distinct_lines(content: bytes) -> int:
 
 
 def _identified_lines(content: bytes) -> Iterator[tuple[str | None, object, bytes]]:
-    """Yield the time, id and text of each line. The id of a line without one is its text."""
+    """Yield the time, identity and text of each line.
+
+    Events of one id and kind are the same. A line that is damaged, or of no id, is the same as its copies
+    alone: it must not take the place of an event.
+    """
     for line in split_lines(io.BytesIO(content)):
         if not line.isspace():
             line = line.rstrip(b"\r\n") + b"\n"
             record = parse_record(line) or {}
             time, id = record.get("time"), record.get("id")
-            yield time if isinstance(time, str) else None, id if isinstance(id, str) else line, line
+            known = isinstance(id, str) and not is_damaged(line)
+            yield time if isinstance(time, str) else None, (record.get("event"), id) if known else line, line
 
 
 def merge_by_time(sequences: Iterable[Iterable[T]], time_of: Callable[[T], str | None]) -> Iterator[T]:

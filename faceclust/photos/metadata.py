@@ -44,11 +44,12 @@ def read_metadata(*sources: bytes | None) -> Metadata:
     Never raises: unreadable values are None.
     """
     for source in sources:
-        if not source:
+        block = (source or b"").removeprefix(b"Exif\x00\x00")
+        # The decoders of HEIC and AVIF return the EXIF block, and exifread has no limits in such files.
+        if not block or block[4:8] == b"ftyp":
             continue
         try:
-            file = _LimitedFile(source.removeprefix(b"Exif\x00\x00"))
-            tags = exifread.process_file(file, details=False, extract_thumbnail=False)
+            tags = exifread.process_file(_LimitedFile(block), details=False, extract_thumbnail=False)
         except Exception:  # damaged bytes make exifread raise exceptions of any type
             tags = {}
         if tags:

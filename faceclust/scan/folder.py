@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Callable
 from itertools import chain
 
 from faceclust.errors import CacheError
+from faceclust.files.safe_paths import lstat_if_present
 from faceclust.scan.crawl import PhotoFolder
 from faceclust.scan.examine import ScanSettings
 from faceclust.scan.result import ScanResult
@@ -106,7 +106,7 @@ class ScanFolder:
 
     def _report_missing_photos(self, note: Callable[[str], None]) -> None:
         # After an unmount, a file written to the bare mount point would be hidden by the next mount.
-        if not os.path.isdir(self.home.home):
+        if not self.home.exists():
             raise CacheError(f"{self.home.root} is gone, with the scan's results", hint="is its disk mounted?")
         note(f"{self.home.root / self.name}: its photos are gone, so nothing is saved there")
 
@@ -133,7 +133,7 @@ class ScanFolder:
 
     def _photos_exist(self) -> bool:
         # Look for photos instead of comparing inodes, which some network file systems change.
-        return any(os.path.lexists(self.home.root / ref.rel_path) for ref in chain(self.unsaved, self.unchanged))
+        return any(lstat_if_present(str(self.home.root / ref.rel_path)) for ref in chain(self.unsaved, self.unchanged))
 
 
 def _matches_photo(row: CachedPhoto, ref: PhotoRef) -> bool:

@@ -18,6 +18,7 @@ from faceclust.files.names import (
     PHOTO_EXTENSIONS,
     SYSTEM_FOLDERS,
     is_cache_file_name,
+    is_utf8,
 )
 
 #: A file's name, size in bytes and modification time in ns.
@@ -57,7 +58,7 @@ def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
     waiting = [start]
     while waiting:
         folder = FolderListing(waiting.pop())
-        if not _is_utf8(folder.rel_path):
+        if not is_utf8(folder.rel_path):
             folder.error = "its name is not UTF-8; rename it to scan it"
             yield folder
             continue
@@ -121,11 +122,3 @@ def has_extension(name: str) -> bool:
 
 def _is_not_extension(extension: str) -> bool:
     return not extension[1:].isalnum() or extension[1:].isdigit()
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faceclust.errors import CacheError, FaceclustError, NoLibraryError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
-from faceclust.files.own_files import read_own
+from faceclust.files.own_files import is_own_folder, read_own, translate_os_errors
 from faceclust.files.safe_paths import relative_posix
 from faceclust.files.user_folders import expand_user, state_folder
 from faceclust.store.home import LibraryHome
@@ -83,11 +83,13 @@ def library_from_environment(folder: Path) -> Path | None:
 
 
 def enclosing_library(path: Path) -> Path | None:
-    """Return `path` or its nearest parent that is a library's root; None if there is no such folder."""
-    for folder in (path, *path.parents):
-        if saved_cache_dirs(folder) or any(map(os.path.isdir, homes_of(folder))):
-            return folder
-    return None
+    """Return `path` or its nearest parent that is a library's root; None if there is no such folder.
+    Raises CacheError."""
+    with translate_os_errors():
+        candidates = (path, *path.parents)
+        return next(
+            (one for one in candidates if saved_cache_dirs(one) or any(map(is_own_folder, homes_of(one)))), None
+        )
 
 
 def _require_trusted(root: Path) -> None:

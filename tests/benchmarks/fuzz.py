@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any
 
 SECONDS_PER_INPUT, MAX_MEMORY, MAX_INPUT = 5, 1500, 20_000  # s, MB, bytes
-MAX_CORPUS = 20_000  # bytes of one stored corpus
+MAX_CORPUS = 10_000  # bytes of one stored corpus
 _STATS = re.compile(r"stat::number_of_executed_units: (\d+).*stat::peak_rss_mb: +(\d+)", re.DOTALL)
 _COVERAGE = re.compile(r"cov: (\d+) ft: (\d+)")
 
@@ -138,7 +138,7 @@ def store_corpus(name: str, corpus: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for data in kept:
-            if data not in seeds and out.tell() + len(data) < MAX_CORPUS - 5000:  # the directory comes last
+            if data not in seeds and out.tell() + len(data) < MAX_CORPUS - 4000:  # the directory comes last
                 archive.writestr(zipfile.ZipInfo(hashlib.sha256(data).hexdigest()[:10]), data, zipfile.ZIP_DEFLATED)
     CORPUS_FOLDER.mkdir(exist_ok=True)
     (CORPUS_FOLDER / f"{name}.zip").write_bytes(out.getvalue())

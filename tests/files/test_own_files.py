@@ -117,8 +117,11 @@ def test_a_link_is_replaced_renamed_and_deleted_itself(victim: Path) -> None:
 def test_a_file_with_several_links_is_read_but_not_written(victim: Path) -> None:
     path = victim.parent / "library" / "file"
     path.hardlink_to(victim / "file")
-    with pytest.raises(UnsafeFileError, match="several hard links"):
-        open_own(path, os.O_WRONLY | os.O_APPEND, single_link=True)
+    mode = (victim / "file").stat().st_mode
+    for flags in (os.O_WRONLY | os.O_APPEND, os.O_RDWR | os.O_CREAT):
+        with pytest.raises(UnsafeFileError, match="several hard links"):
+            open_own(path, flags, single_link=True)
+    assert (victim / "file").stat().st_mode == mode
     assert read_own(path, 6) == b"secret"
     with pytest.raises(UnsafeFileError, match="larger than 5 bytes"):
         read_own(path, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def test_the_result_does_not_depend_on_workers_or_order(
     assert rescanned.table.rows.to_pylist() == library.table.rows.to_pylist()
     rescanned.cluster()
     assert rescanned.group_of == library.group_of
+
+
+@pytest.mark.linux
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems convert or refuse such names")
+def test_the_faces_of_a_folder_whose_name_is_not_utf8_are_left_out(library: Library) -> None:
+    before = library.occurrences
+    (library.root / "2019").rename(library.root / os.fsdecode(b"\xff"))
+    library.invalidate()
+    assert library.occurrences == [face for face in before if not face.photo.startswith("2019/")]
 
 
 def test_a_second_scan_opens_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,3 +103,10 @@ def test_a_merge_loses_no_line_and_repeats_none(first: list[bytes], second: list
         if line.strip()
     ]
     assert sorted(merged.split(b"\n")[:-1]) == sorted(set(lines))
+
+
+@pytest.mark.parametrize("change", [{"faces": 5}, {"event": "of a newer version"}])
+def test_a_line_of_the_same_id_does_not_replace_an_event(change: dict[str, object]) -> None:
+    other = encode_record(ANNA | change)
+    assert merge_journals([other + LINE, LINE]) == other + LINE
+    assert count_distinct_lines(other + LINE) == 2

@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from PIL import Image, PngImagePlugin
 
 from faceclust.outputs.albums.manifest import FORMAT_VERSION
 from faceclust.people.events import Event, JournalFace, to_record
-from faceclust.people.journal import encode_record
+from faceclust.people.journal_lines import encode_record
+from faceclust.store.clusters import write_clusters
 from faceclust.store.lock_owner import LockOwner
 from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
-from faceclust.types import Metadata, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
+from faceclust.types import Clustering, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.write import merge_faces
 from tests.support import xmp_samples
@@ -216,12 +218,13 @@ def _caches() -> list[bytes]:
     )
     skipped = SkippedPhoto(PhotoRef("b.jpg", 1, 2), SkipReason.TRUNCATED, "damaged")
     infos = [CacheInfo("dlib", "dlib x", 4, 2.0, precision) for precision in ("float32", "float16", "int8")]
-    notes = {"params": {"threshold": 1.1}, "models": "dlib", "whole": 1, "highest": 1}
-    clusters = pa.table({"face_id": ["a"], "cluster": pa.array([1], pa.int32()), "strength": [1.0], "part": [0]})
-    return [
-        *(bytes(encode_parquet(photos_to_table([scanned, skipped], info))) for info in infos),
-        bytes(encode_parquet(clusters.replace_schema_metadata({b"faceclust": json.dumps(notes).encode()}))),
-    ]
+    ids, numbers = np.array(["0123456789abcdef", "fedcba9876543210"]), np.array([1, 1], np.int32)
+    clustering = Clustering(ids, numbers, np.array([0.5, 1.0], np.float32), numbers, models="dlib", highest_number=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder).resolve() / "clusters.parquet"
+        write_clusters(path, clustering)
+        clusters = path.read_bytes()
+    return [*(bytes(encode_parquet(photos_to_table([scanned, skipped], info))) for info in infos), clusters]
 
 
 SEEDS: dict[str, Callable[[], list[bytes]]] = {

@@ -17,7 +17,7 @@ from struct import error as StructError
 
 import onnx
 
-from faceclust.errors import CacheError, FaceclustError, NewerCacheError, PackError, UsageError
+from faceclust.errors import CacheError, FaceclustError, PackError, UsageError
 from faceclust.evaluation.embedding_files import read_embedding_file
 from faceclust.evaluation.ground_truth import read_persons_by_face_id
 from faceclust.evaluation.pair_lists import holds_pictures, read_pair_list, read_picture_pairs
@@ -30,7 +30,8 @@ from faceclust.installer.partial_file import PartialFile
 from faceclust.outputs.albums.manifest import read_albums_manifest
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.onnx_file import check_onnx
-from faceclust.people.journal import Journal, merge_journals
+from faceclust.people.journal import Journal
+from faceclust.people.journal_lines import merge_journals
 from faceclust.people.replay import replay_events
 from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
 from faceclust.photos.errors import UndecodableError
@@ -46,7 +47,7 @@ from faceclust.photos.orientation import read_orientation
 from faceclust.store.calibrations import read_calibration
 from faceclust.store.clusters import read_clusters
 from faceclust.store.config import change_config, read_config
-from faceclust.store.folder_cache import UnusableCacheError, read_cache, read_cache_info, read_photo_names
+from faceclust.store.folder_cache import UnusableCacheError, may_hold_forgotten, read_any_cache, read_cache
 from faceclust.store.lock_owner import LockOwner
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import read_cached_photos, read_scanned_photos
@@ -303,13 +304,13 @@ def check_notes(data: bytes, folder: Path) -> None:
 def check_cache(data: bytes, folder: Path) -> None:
     """Read a folder cache and a clustering."""
     path = _write(folder, ".faceclust.parquet", data)
-    with suppress(UnusableCacheError):
-        read_photo_names(path)
-    with suppress(UnusableCacheError, NewerCacheError):
-        info = read_cache_info(path)
-        table = read_cache(path, info)
-        read_cached_photos(table)
-        list(read_scanned_photos(table, None, info))
+    with suppress(CacheError, UnusableCacheError):
+        may_hold_forgotten(path)
+    with suppress(CacheError, UnusableCacheError):
+        info, rows = read_any_cache(path)
+        assert rows.equals(read_cache(path, info))
+        read_cached_photos(rows)
+        list(read_scanned_photos(rows, None, info))
     with suppress(CacheError):
         read_clusters(path)
 

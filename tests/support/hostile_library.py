@@ -398,7 +398,7 @@ _CELLS = st.one_of(
 def _cells(draw: st.DrawFn) -> Cells:
     path = draw(st.sampled_from((*CACHES, *CACHES, *CLUSTERS)))
     if path in CLUSTERS:
-        column = draw(st.sampled_from(("face_id", "label", "part", "strength", "group")))
+        column = draw(st.sampled_from(("face_id", "cluster", "strength", "part")))
         return Cells(path, column, tuple(draw(st.lists(_SCALARS, max_size=3))), draw(st.integers(0, 4)))
     column, value = draw(_CELLS)
     more = draw(st.lists(_SCALARS, max_size=1)) if draw(st.booleans()) else []

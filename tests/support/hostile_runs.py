@@ -255,7 +255,8 @@ def _make_base(sandbox: Sandbox, server: CommandServer) -> list[dict[str, object
         face = next(row["face_id"] for row in csv.DictReader(stream) if row["cluster"] == "2")
     for line in (
         f"name {face} Eileen -l {library}",
-        f"cluster --threshold 1.0 -l {library}",
+        f"cluster --threshold 0.001 --full -l {library}",
+        f"cluster --full -l {library}",  # keeps the other one for --undo
         f"report --split -o {out}/report -l {library}",
         f"albums {out}/albums -l {library}",
         f"export --format xmp --where {out}/sidecars -l {library}",

@@ -106,8 +106,9 @@ class Sandbox:
         """Describe what was read or changed outside of the library, the outputs and the home."""
         found = self._detector.list_events() if self._detector else set()
         after = self._status_of_linked()
-        paths = self._linked_before.keys() | after.keys()
-        found |= {f"{path} has changed" for path in paths if self._linked_before.get(path) != after.get(path)}
+        for path in self._linked_before.keys() | after.keys():
+            if (before := self._linked_before.get(path)) != (now := after.get(path)):
+                found.add(f"{path} has changed: {before} → {now} (mode, size, time)")
         known = {"base", "library", "linked", "out", "user", "victim"}
         return found | {f"{name} was made beside the library" for name in set(os.listdir(self.folder)) - known}
 
@@ -152,7 +153,8 @@ class Sandbox:
         for folder in (self.victim, self.linked):
             for name, text in secrets.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_text(text)
+                # The text of a file with several links may be read, and shown.
+                (folder / name).write_text(text if folder == self.victim else text.replace(CANARY, "linked"))
         for photo in [*library.rglob("*.jpg"), *library.rglob("*.png"), *library.rglob("*.webp")]:
             with photo.open("ab") as stream:  # decoders ignore what follows a photo
                 stream.write(CANARY.encode())
