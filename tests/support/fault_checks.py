@@ -76,7 +76,10 @@ def find_problems(
     if is_tidy and (temporary := world.temporary_files()):
         yield f"left behind: {temporary}"
     yield from _state_problems(scenario, reference, fault, outcome, state)
-    is_done = state.knowledge == reference.after.knowledge != reference.before.knowledge
+    before, after = reference.before, reference.after
+    is_done = state.knowledge == after.knowledge != before.knowledge or (
+        state.knowledge == after.knowledge and state.files.keys() == after.files.keys() != before.files.keys()
+    )
     yield from _repetition_problems(world, scenario, reference, is_done=is_done, was_killed=outcome.was_killed)
 
 
