@@ -31,7 +31,7 @@ from faceclust.store.folder_cache import (
 )
 from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, SET_ASIDE_NAME, LibraryHome
 from faceclust.store.inspection import InspectionResult, Problem, inspect_cache, stat_files
-from faceclust.store.locations import CachePaths
+from faceclust.store.locations import CachePaths, saved_cache_dirs_folder
 from faceclust.store.schema import encode_parquet, without_photos
 from faceclust.store.thumbs import ThumbStore
 
@@ -187,7 +187,7 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
             yield _plan_deletion(path, _KIND_UNFINISHED)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)
-    for folder in sorted({config_folder(), state_folder()}):  # one folder on some systems
+    for folder in sorted({config_folder(), state_folder(), saved_cache_dirs_folder()}):
         with translate_os_errors():
             names = list_own(folder)
         yield from (

@@ -61,12 +61,7 @@ def find_problems(
         yield f"photos touched: {photos}"
     if scenario.reports_faults and _REPORTED.search(outcome.stdout):
         return
-    if outcome.code is None:
-        yield "it hangs"
-    elif outcome.code < 0 and not (outcome.was_killed and fault.action is not Action.FAIL):
-        yield f"signal {-outcome.code}"
-    elif outcome.code > 0:
-        yield from _error_problems(scenario, outcome)
+    yield from _exit_problems(scenario, fault, outcome)
     succeeded = outcome.code == 0 and not _UNREADABLE_PHOTO.search(outcome.stdout + outcome.stderr)
     state = reference.before if world.is_unchanged() else world.read_state()
     # A file cannot be removed if that fails: the next command does it.
@@ -80,18 +75,23 @@ def find_problems(
         return
     if is_tidy and (temporary := world.temporary_files()):
         yield f"left behind: {temporary}"
-    yield from _state_problems(scenario, reference, state)
-    is_done = state.knowledge == reference.after.knowledge != reference.before.knowledge
-    is_saved = state.answers == reference.after.answers != reference.before.answers
-    is_change = fault.calls & Call.SYNC and fault.action is Action.FAIL
-    if is_saved and is_change and not scenario.in_steps and "may not be saved" not in outcome.stderr:
-        yield "it reports a failure, but the answer is saved"
+    yield from _state_problems(scenario, reference, fault, outcome, state)
+    before, after = reference.before, reference.after
+    is_done = state.knowledge == after.knowledge != before.knowledge or (
+        state.knowledge == after.knowledge and state.files.keys() == after.files.keys() != before.files.keys()
+    )
     yield from _repetition_problems(world, scenario, reference, is_done=is_done, was_killed=outcome.was_killed)
 
 
-def _error_problems(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
+def _exit_problems(scenario: Scenario, fault: Fault, outcome: Outcome) -> Iterator[str]:
+    if outcome.code is None:
+        yield "it hangs"
+    if not outcome.code or (outcome.was_killed and fault.action is not Action.FAIL):
+        return
     errors = [line for line in outcome.stderr.splitlines() if line.startswith("error:")]
-    if "bug in faceclust" in outcome.stderr or "Traceback" in outcome.stderr:
+    if outcome.code < 0:
+        yield f"signal {-outcome.code}"
+    elif "bug in faceclust" in outcome.stderr or "Traceback" in outcome.stderr:
         yield f"an unexpected error: {outcome.stderr}"
     elif len(errors) != 1 and not (not errors and _SKIPPED.search(outcome.stderr)):
         yield f"{len(errors)} error lines: {outcome.stderr}"
@@ -123,8 +123,14 @@ def _file_problems(reference: Reference, state: State, may_stay: re.Pattern[str]
         yield f"other content: {sorted(different)}"
 
 
-def _state_problems(scenario: Scenario, reference: Reference, state: State) -> Iterator[str]:
+def _state_problems(
+    scenario: Scenario, reference: Reference, fault: Fault, outcome: Outcome, state: State
+) -> Iterator[str]:
     before, after = reference.before, reference.after
+    is_failed_change = Call.SYNC in fault.calls and fault.action is Action.FAIL and not scenario.in_steps
+    is_saved = state.answers == after.answers != before.answers
+    if is_failed_change and is_saved and "may not be saved" not in outcome.stderr:
+        yield "it reports a failure, but the answer is saved"
     for what, now, earlier, later in (
         ("names", state.answers, before.answers, after.answers),
         ("rows", state.rows, before.rows, after.rows),
@@ -141,7 +147,7 @@ def _state_problems(scenario: Scenario, reference: Reference, state: State) -> I
 
 def _without_group(line: str) -> str:
     """Return a row of `export` without group and person, which a step may have changed; an answer as it is."""
-    return ",".join(line.split(",")[:6]) if line[:1] != "[" else line
+    return line if "{" in line else ",".join(line.split(",")[:6])
 
 
 def _repetition_problems(
@@ -155,6 +161,9 @@ def _repetition_problems(
     if is_done or was_killed or world.temporary_files():
         world.run_command("cache prune -l {library}")
     state = world.read_state()
-    if state.knowledge != reference.after.knowledge:
+    # What is known already need not be said again, as in an import that goes on.
+    done, expected = set(state.answers), set(reference.after.answers)
+    is_same = done <= expected if scenario.in_steps else done == expected
+    if not is_same or state.rows != reference.after.rows:
         yield "repeated: another result"
     yield from (f"repeated: {problem}" for problem in _file_problems(reference, state))

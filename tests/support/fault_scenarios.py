@@ -231,7 +231,7 @@ SCENARIOS = [
     Scenario(f"calibrate --reset{_L}", change=_add_people, before=(*_MANY_NAMED, _CALIBRATE)),
     Scenario(f"forget Ben --yes{_L}", in_steps=True),
     Scenario(f"forget Ben --yes{_L}", before=(_REGROUPED, f"report -o {{out}}/report.html{_L}"), in_steps=True),
-    Scenario(f"cache check{_L}"),
+    Scenario(f"cache check{_L}", reports_faults=True),
     Scenario(f"cache prune{_L}", change=_delete_folder, in_steps=True),
     Scenario(f"cache clear --yes{_L}", in_steps=True),
     Scenario(f"config{_L}"),

@@ -218,15 +218,9 @@ class FaultWorld:
         journal, export = run("journal", "--json", "-l", library), run("export", "-l", library)
         events = json.loads(journal.stdout)["events"] if journal.returncode == 0 else []
         answers = {
-            json.dumps(
-                [
-                    *(event.get(key) for key in ("event", "name", "to", "standing")),
-                    face.get("face"),
-                    face.get("confirmed"),
-                ]
-            )
+            f"{event['event']} {event.get('name')} {event.get('to')} {event['standing']} {face}"
             for event in events
-            for face in event.get("faces") or [{}]
+            for face in event.get("faces") or [None]
         }
         files = {str(path.relative_to(self.root)): _content(path) for path in self.root.rglob("*") if not path.is_dir()}
         return State(

@@ -10,7 +10,7 @@ import click
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import complete_packs, json_option, library_option, print_json
 from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import NoLibraryError, PackError, UsageError
+from faceclust.errors import ConfigReadError, NoLibraryError, PackError, UsageError
 from faceclust.library.model_switch import plan_switch, with_time_estimate
 from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import require_files
@@ -91,6 +91,8 @@ def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
     require_files(pack)
     try:
         before = pack_in_use(home.root if home else None).value
+    except ConfigReadError:
+        raise
     except UsageError:  # an invalid choice, which this one replaces
         before = None
     plan = with_time_estimate(home, pack, plan_switch(home, pack)) if home else None
