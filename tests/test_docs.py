@@ -128,6 +128,8 @@ def test_every_benchmark_command_uses_existing_options(line: str) -> None:
     words = shlex.split(line)[1:]
     file = words[1].replace(".", "/") + ".py" if words[0] == "-m" else words[0]
     source = (ROOT / file).read_text(encoding="utf-8")
+    for module in re.findall(r'"(tests\.[\w.]+)"', source):  # a program that it starts with its own options
+        source += (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
     for word in words:
         if word.startswith("--") and word != "--help":
             assert f'"{word}"' in source, word

@@ -111,6 +111,8 @@ def _run_child(name: str, findings: Path, options: list[str]) -> str:
     command = [sys.executable, "-m", "tests.benchmarks.fuzz", "--child", str(findings), name, "--"]
     command += [",".join(TARGETS[name].instrumented), *options]
     root = Path(__file__).parents[2]
+    # A new process inherits the peak memory of the one that starts it, which libFuzzer would count.
+    command = ["sh", "-c", '"$@"; exit $?', "sh", *command]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, errors="replace")
     if done.returncode and "libFuzzer" not in done.stderr:
         raise RuntimeError(done.stderr)

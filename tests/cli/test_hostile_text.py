@@ -35,6 +35,12 @@ from tests.support.terminal import LabelTerminal
 
 COMMANDS = dict(list_commands(cli))
 OTHER_THAN_LABEL = [path for path in COMMANDS if path != ("label",)]  # it needs a terminal
+#: Commands run on a terminal as well: those that draw tables or progress there, or write data. The others print
+#: through the same function, which `tests/test_architecture.py` checks.
+ON_A_TERMINAL = [
+    *(("scan",), ("cluster",), ("find",), ("export",), ("people",), ("status",), ("journal",), ("config",)),
+    *(("import",), ("models", "list"), ("cache", "check"), ("evaluate", "library")),
+]
 #: Arguments with which a command gets to its output; `{root}`, `{photo}` and `{out}` are paths. Commands that are not
 #: here run without any, and all of them once with hostile arguments.
 ARGUMENTS: dict[str, list[list[str]]] = {
@@ -281,7 +287,7 @@ def test_data_is_exact_in_a_pipe_and_visible_on_a_terminal(root: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.process
-@pytest.mark.parametrize("path", OTHER_THAN_LABEL, ids=" ".join)
+@pytest.mark.parametrize("path", ON_A_TERMINAL, ids=" ".join)
 def test_no_command_sends_a_control_character_to_a_terminal(path: tuple[str, ...], root: Path, tmp_path: Path) -> None:
     for words in prepare(path, root, tmp_path / f"out{HOSTILE}"):
         text, _ = run_on_terminal(words)
