@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -19,6 +20,11 @@ from faceclust.errors import FaceclustError, is_out_of_memory
 from faceclust.store.settings import user_config_enabled
 from faceclust.version import __version__
 
+if sys.platform != "win32":
+    import resource
+
+#: The share of a limit of memory at which a failure is taken for one of memory.
+_MUCH_MEMORY = 0.7
 #: Errors of a full or failing disk. Windows has no quota.
 _OUTPUT_ERRNOS = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -91,7 +97,7 @@ def _print_unexpected_error(error: Exception) -> int:
         return 1
     if _is_interrupt(error):
         return _print_stopped()
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) or _is_short_of_memory():
         _print_lines_to_stderr(
             "error: not enough memory for this command", "hint: close other programs, or raise the memory limit"
         )
@@ -132,6 +138,20 @@ def _open_missing_streams() -> None:
 def _discard_output() -> None:
     """Send the rest of standard output nowhere, or Python would try to write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_short_of_memory() -> bool:
+    """Whether most of the memory that the program may use is in use: libraries then fail in many ways."""
+    if sys.platform == "win32":
+        return False
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except MemoryError:
+        return True
+    except (OSError, ValueError):  # another system
+        return False
+    return limit != resource.RLIM_INFINITY and pages * resource.getpagesize() > _MUCH_MEMORY * limit
 
 
 def _exit_at_once(code: int) -> NoReturn:

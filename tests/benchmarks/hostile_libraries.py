@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import queue
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,16 @@ def run_libraries(numbers: range, shrinks: bool, results: Any) -> None:
             results.put((number, parts, problems, runs.commands - before))
 
 
+def wait_for_result(results: Any, processes: Sequence[BaseProcess]) -> Any:
+    """Return the next result. Ends the program if a process has ended without its results."""
+    while True:
+        try:
+            return results.get(timeout=1)
+        except queue.Empty:
+            if any(process.exitcode for process in processes):
+                sys.exit("a process ended before its results were in")
+
+
 def main() -> None:
     """Run the libraries, print their problems and a row of figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -50,14 +63,16 @@ def main() -> None:
     args = parser.parse_args()
     began, kinds, commands = time.monotonic(), Counter[str](), 0
     context = multiprocessing.get_context("spawn")
-    results = context.SimpleQueue()
+    results = context.Queue()
     numbers = range(args.first, args.first + args.count)
-    for job in range(args.jobs):
-        context.Process(
-            target=run_libraries, args=(numbers[job :: args.jobs], args.shrink, results), daemon=True
-        ).start()
+    processes = [
+        context.Process(target=run_libraries, args=(numbers[job :: args.jobs], args.shrink, results), daemon=True)
+        for job in range(args.jobs)
+    ]
+    for process in processes:
+        process.start()
     for done in range(1, args.count + 1):
-        number, parts, problems, more = results.get()
+        number, parts, problems, more = wait_for_result(results, processes)
         commands += more
         kinds.update({kind_of(problem) for problem in problems})
         if problems:

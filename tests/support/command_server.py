@@ -105,7 +105,7 @@ def _import_everything() -> None:
     for module in pkgutil.walk_packages(faceclust.__path__, "faceclust."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("filelock", "hdbscan", "jinja2", "openTSNE", "prompt_toolkit", "pyarrow.dataset", "sklearn.cluster"):
+    for name in ("hdbscan", "jinja2", "openTSNE", "prompt_toolkit", "pyarrow.dataset", "sklearn.cluster"):
         importlib.import_module(name)
     Image.init()
     # Imported modules are never collected, so that forks share their memory.
