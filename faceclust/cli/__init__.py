@@ -23,6 +23,7 @@ from faceclust.version import __version__
 if sys.platform != "win32":
     import resource
 
+_NO_MEMORY = b"error: not enough memory for this command\nhint: close other programs, or raise the memory limit\n"
 #: The share of a limit of memory at which a failure is taken for one of memory.
 _MUCH_MEMORY = 0.7
 #: Errors of a full or failing disk. Windows has no quota.
@@ -75,7 +76,10 @@ def main() -> None:
         _discard_output()
         code = 141
     except Exception as error:
-        code = _print_unexpected_error(error)
+        try:
+            code = _print_unexpected_error(error)
+        except MemoryError:  # none is left even for saying so
+            _exit_without_memory()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -98,10 +102,7 @@ def _print_unexpected_error(error: Exception) -> int:
     if _is_interrupt(error):
         return _print_stopped()
     if is_out_of_memory(error) or _is_short_of_memory():
-        _print_lines_to_stderr(
-            "error: not enough memory for this command", "hint: close other programs, or raise the memory limit"
-        )
-        _exit_at_once(1)
+        _exit_without_memory()
     if isinstance(error, OSError) and error.filename is not None:
         _print_lines_to_stderr(f"error: {os.fsdecode(error.filename)} cannot be read: {error.strerror}")
         return 1
@@ -154,11 +155,14 @@ def _is_short_of_memory() -> bool:
     return limit != resource.RLIM_INFINITY and pages * resource.getpagesize() > _MUCH_MEMORY * limit
 
 
-def _exit_at_once(code: int) -> NoReturn:
-    """End the process without cleaning up: without memory, some libraries crash while they do so."""
-    with contextlib.suppress(Exception):
-        sys.stdout.flush()
-    os._exit(code)
+def _exit_without_memory() -> NoReturn:
+    """End the process, allocating nothing and without cleaning up: some libraries crash while they do so."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    with contextlib.suppress(OSError):
+        os.write(2, _NO_MEMORY)
+    os._exit(1)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
