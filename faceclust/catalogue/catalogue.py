@@ -177,7 +177,7 @@ class Catalogue:
 
     @property
     def calibration(self) -> Calibration | None:
-        """The threshold calibrated on this library's people with the pack in use; None if there is none.
+        """The threshold calibrated on this library's people with the pack in use; None if it is missing.
 
         Raises UsageError if the configuration file cannot be read.
         """

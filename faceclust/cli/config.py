@@ -139,7 +139,7 @@ def _calibration_tables(library_file: Path | None) -> dict[str, Any]:
 
 
 def _default_value(option: click.Option) -> Any:
-    """The option's default as a TOML value; "" if there is none."""
+    """The option's default as a TOML value; "" if it is missing."""
     if option.multiple:
         return []
     if option.is_flag:

@@ -207,7 +207,7 @@ class _Reconciliation:
         return namings, known
 
     def _contradicted_answer(self, same_face: Sequence[_Claim], key: str, name: str) -> str:
-        """Return the user's answer that a face's claims contradict; "" if there is none."""
+        """Return the user's answer that a face's claims contradict; "" if it is missing."""
         face = same_face[0].face_id
         label = self._known.resolved.labels.get(face)
         if label and label.name is None:

@@ -29,7 +29,7 @@ def default_threshold(library: Catalogue, *, algorithm: str = "average", second_
 def applicable_calibration(
     library: Catalogue, *, algorithm: str = "average", second_pass: bool = True
 ) -> Calibration | None:
-    """Return the calibration that "auto" uses with these settings, None if there is none.
+    """Return the calibration that "auto" uses with these settings, None if it is missing.
 
     A calibration is valid for average linkage in two passes only.
     """

@@ -156,7 +156,7 @@ class CachedPhotos:
         return self._load_faces(_PhotoRow(occurrence.photo_hash, occurrence.photo_size))
 
     def _find_row(self, **wanted: str | int) -> _PhotoRow | None:
-        """The readable photo with these column values, None if there is none."""
+        """The readable photo with these column values, None if it is missing."""
         condition = pc.is_valid(pc.field("photo_hash"))
         try:
             for column, value in wanted.items():

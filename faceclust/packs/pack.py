@@ -21,7 +21,7 @@ class PackFile:
 
     `sha256` and `size` (bytes) are None if no official hash is published; such a pack is installed
     from disk only. `url` is the download URL of the file, or of the zip that contains it as
-    `member`; None if there is none. `embedded` files belong to the embedded pack and lie there.
+    `member`; None if it is missing. `embedded` files belong to the embedded pack and lie there.
     """
 
     name: str

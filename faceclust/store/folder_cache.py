@@ -164,7 +164,7 @@ class FolderCache:
 
     @property
     def existing_path(self) -> Path | None:
-        """The cache file to read; None if there is none. Raises CacheError if the disk cannot be read."""
+        """The cache file to read; None if it is missing. Raises CacheError if the disk cannot be read."""
         with translate_os_errors():
             return self.paths.existing_path
 

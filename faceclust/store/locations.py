@@ -35,7 +35,7 @@ class CachePaths:
 
     @property
     def existing_path(self) -> Path | None:
-        """The cache to read, perhaps not a regular file; None if there is none. Raises CacheError."""
+        """The cache to read, perhaps not a regular file; None if it is missing. Raises CacheError."""
         with translate_os_errors():
             return next((path for path in (self.write_path, *self.other_paths) if stat_own(path) is not None), None)
 

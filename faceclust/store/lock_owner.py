@@ -52,7 +52,6 @@ STALE_AFTER = 120.0
 UNFINISHED_AFTER = 3.0
 _MAX_SIZE = 1 << 16  # bytes of a note that are read
 _TOKEN = re.compile(r"[0-9a-f]{1,32}")
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _MAX_FIELD_LENGTH = 200  # characters; longer fields are cut
 
 

@@ -47,7 +47,7 @@ def structure_element(element: etree._Element) -> etree._Element:
 
 
 def field_element(element: etree._Element, name: str) -> etree._Element | None:
-    """Return a structure's field that is written as an element; None if there is none."""
+    """Return a structure's field that is written as an element; None if it is missing."""
     return next((child for child in child_elements(structure_element(element)) if child.tag == tag(name)), None)
 
 

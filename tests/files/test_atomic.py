@@ -5,40 +5,54 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from faceclust.errors import CacheError
+from faceclust.errors import CacheError, FaceclustError
 from faceclust.files.atomic import write_private_atomically
+from faceclust.files.output_files import write_output_atomically, write_own_atomically
 
 
 def write(path: Path, content: bytes) -> None:
     write_private_atomically(path, lambda stream: stream.write(content))
 
 
-def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+WRITERS: dict[str, tuple[Callable[[Path, bytes], object], type[Exception]]] = {
+    "private": (write, CacheError),
+    "output": (lambda path, content: write_output_atomically(path, lambda out: out.write(content)), FaceclustError),
+    "own": (write_own_atomically, OSError),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    write_file, error = WRITERS[kind]
     path = tmp_path / "file"
-    write(path, b"old")
+    write_file(path, b"old")
 
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(CacheError, match="No space left"):
-        write(path, b"new")
+    with pytest.raises(error, match="No space left"):
+        write_file(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_an_interrupted_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("writer", [write_private_atomically, write_output_atomically])
+def test_an_interrupted_write_leaves_no_temporary_file(
+    tmp_path: Path, writer: Callable[[Path, Callable[[BinaryIO], object]], object]
+) -> None:
     def interrupt(stream: BinaryIO) -> None:
         stream.write(b"half")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_private_atomically(tmp_path / "file", interrupt)
+        writer(tmp_path / "file", interrupt)
     assert list(tmp_path.iterdir()) == []
 
 

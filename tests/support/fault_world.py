@@ -208,7 +208,7 @@ class FaultWorld:
         return Outcome(result.returncode, result.stdout, result.stderr, counts, hit)
 
     def read_state(self) -> State:
-        """Read what the library knows."""
+        """Read the people, faces and groups of the library."""
         state, _ = in_fork(self._read_state)
         assert state is not None
         return state

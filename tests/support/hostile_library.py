@@ -203,8 +203,7 @@ class Cells:
             table = table.set_column(index, *_make_column(cells, table.schema.field(index)))
         else:
             table = table.remove_column(index)
-        _remove(file)
-        pq.write_table(table, file)
+        _write_table(file, table)
 
 
 @dataclass(frozen=True)
@@ -220,8 +219,7 @@ class Rows:
         table = _read_table(file)
         if table is not None:
             table = table.take(np.tile(np.arange(len(table))[:: -1 if self.reverse else 1], self.times))
-            _remove(file)
-            pq.write_table(table, file)
+            _write_table(file, table)
 
 
 @dataclass(frozen=True)
@@ -241,8 +239,7 @@ class Notes:
         for name in metadata.keys() & {b"faceclust"}:
             notes = json.loads(metadata[name]) | {self.key: words.fill_all(self.value)}
             metadata[name] = json.dumps(notes if self.key else words.fill_all(self.value)).encode()
-        _remove(file)
-        pq.write_table(table.replace_schema_metadata(metadata), file)
+        _write_table(file, table.replace_schema_metadata(metadata))
 
 
 @dataclass(frozen=True)
@@ -615,6 +612,11 @@ def _read_table(file: Path) -> pa.Table | None:
         return pq.read_table(file) if _is_plain(file) else None
     except (pa.ArrowException, OSError, ValueError):
         return None
+
+
+def _write_table(file: Path, table: pa.Table) -> None:
+    _remove(file)
+    pq.write_table(table, file)
 
 
 def _is_plain(file: Path) -> bool:
