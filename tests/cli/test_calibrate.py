@@ -129,6 +129,9 @@ def test_evaluate_clusters_scores_a_library_and_a_file(synthetic_library: Librar
     output = run_checked(*words, "-l", synthetic_library.root, "--truth", table, "-a", "average", "-a", "hdbscan")
     assert "900 faces of" in output and "HDBSCAN" in output and "*" in output and "complete" not in output
     assert all(len(line) <= 80 for line in output.splitlines())
+    assert (
+        "all pairs of 900 faces: " in output and "–: fewer than 10 pairs of two people at FAR 1e-5 and 1e-6" in output
+    )
     record = json.loads(run_checked(*words, "-l", synthetic_library.root, "--truth", table, "--json"))
     assert len(record["cuts"]) == 4 * 2 + 1 and record["scored"] == 900
     faces = synthetic_library.faces
@@ -137,6 +140,8 @@ def test_evaluate_clusters_scores_a_library_and_a_file(synthetic_library: Librar
     np.savez(tmp_path / "x.npz", embeddings=faces.embeddings, labels=labels, photos=faces.photo_ids)
     again = json.loads(run_checked(*words, "--embeddings", tmp_path / "x.npz", "--json"))
     assert again["cuts"] == record["cuts"] and again["best"] == record["best"]
+    assert again["all_pairs"] == record["all_pairs"]
+    assert [rate["accepted"] for rate in again["all_pairs"]["tar"]] == [400, 40, None, None]
     done = run(*words, "--embeddings", tmp_path / "x.npz", "--radius", "1", "-a", "average", "--faces", "100")
     assert done.returncode == 0 and "scaled to 1;" in done.stderr
     picture = tmp_path / "cuts.png"
