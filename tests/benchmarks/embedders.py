@@ -75,7 +75,7 @@ def _score(vectors: np.ndarray, people: np.ndarray, splits: int) -> str:
         cuts = score_distances(vectors[half], people[half], SilentProgress())
         cut = sum(find_plateau(cuts, f_tolerance(people[half]))) / 2
         f.append(bcubed(cluster_in_two_passes(vectors[~half], cut, Constraints()), people[~half]).f)
-    return " | ".join([*("–" if rate is None else f"{rate:.3f}"[1:] for rate in rates), f"{np.mean(f):.4f}"])
+    return " | ".join([*("–" if rate is None else f"{rate:.3f}"[1:] for rate in rates), f"{np.mean(f):.4f}"[1:]])
 
 
 def _time_pass(pack: Pack) -> float:
