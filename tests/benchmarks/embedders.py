@@ -26,7 +26,7 @@ from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import verify_all_pairs
 from faceclust.evaluation.radius import f_tolerance, find_plateau, score_distances
-from faceclust.files.names import DEFAULT_PACK
+from faceclust.files.names import EMBEDDED_PACKS
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
@@ -43,7 +43,7 @@ def main() -> None:
     """Measure the faces with each pack and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("packs", nargs="*", default=[DEFAULT_PACK])
+    parser.add_argument("packs", nargs="*", default=EMBEDDED_PACKS)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--splits", type=int, default=3)
     arguments = parser.parse_args()
