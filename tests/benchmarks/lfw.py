@@ -1,10 +1,10 @@
 """Clustering and all-pairs accuracy on a folder in the layout of Labeled Faces in the Wild.
 
-    python tests/benchmarks/lfw.py LFW_FOLDER [--workers N] [--embeddings FILE.npz] [--pack MANIFEST]
+    python tests/benchmarks/lfw.py LFW_FOLDER [--workers N] [--embeddings FILE.npz] [--pack PACK]
 
 LFW_FOLDER holds <person>/<person>_0001.jpg …. Each photo passes through faceclust's own pipeline; the face
 nearest to the centre counts. Measured faces are cached in the user's cache folder. --embeddings
-writes the vectors to a file; --pack measures another pack than the embedded one. Prints Markdown
+writes the vectors to a file; --pack measures another pack than the default one. Prints Markdown
 tables: all pairs with and without the mirrored mean; clustering by threshold and algorithm; the second pass
 on halves of the people, with the threshold chosen on the other half; clustering in batches. For the
 ten-fold protocol see `faceclust evaluate pairs`.
@@ -27,11 +27,10 @@ from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
-from faceclust.packs.manifest import read_manifest
-from faceclust.packs.registry import load_pack
 from faceclust.types import Clustering, ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.packs import add_pack_option
 from tests.benchmarks.synthetic import face_table
 
 
@@ -41,10 +40,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--embeddings", type=Path)
-    parser.add_argument("--pack", type=Path)
+    add_pack_option(parser)
     arguments = parser.parse_args()
-    pack = read_manifest(arguments.pack) if arguments.pack else load_pack("dlib")
-    photos = find_labelled_photos(arguments.folder)
+    pack, photos = arguments.pack, find_labelled_photos(arguments.folder)
     faces = find_main_faces(photos.paths, pack, workers=arguments.workers)
     mirrored, plain = (faces.embeddings(pack.embedder.radius, mirrored=both) for both in (True, False))
     if arguments.embeddings:
