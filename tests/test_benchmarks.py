@@ -21,7 +21,7 @@ from tests.support.programs import find_program
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
 #: Modules that other benchmarks share.
-HELPERS = {"people_halves", "reject", "synthetic"}
+HELPERS = {"packs", "people_halves", "reject", "synthetic"}
 
 
 def write_truth(library: Library, person_of: dict[str, str]) -> Path:

@@ -27,13 +27,12 @@ from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import verify_all_pairs
 from faceclust.evaluation.radius import f_tolerance, find_plateau, score_distances
 from faceclust.files.names import EMBEDDED_PACKS
-from faceclust.packs.manifest import read_manifest
 from faceclust.packs.pack import Pack
-from faceclust.packs.registry import load_pack
 from faceclust.progress import SilentProgress
 from faceclust.vision.pipeline import FaceAnalyser
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.packs import find_pack
 from tests.benchmarks.people_halves import split_people
 
 _CHIPS, _ROUNDS = 32, 5  # the fastest round counts: the others were disturbed
@@ -53,18 +52,13 @@ def main() -> None:
         "| BCubed F, cut from the other half | CPU ms |\n|---|---|---|---|---|---|---|---|"
     )
     for text in arguments.packs:
-        pack = read_pack(text)
+        pack = find_pack(text)
         faces = find_main_faces(photos.paths, pack, workers=arguments.workers)
         people, milliseconds = photos.persons[faces.found], _time_pass(pack)
         for mirrored, name in ((False, "the chip"), (True, "mean of the chip and its mirror image")):
             vectors = faces.embeddings(1.0, mirrored=mirrored)[faces.found]
             scores = _score(vectors, people, arguments.splits)
             print(f"| {pack.name} | {name} | {scores} | {milliseconds * (1 + mirrored):.1f} |", flush=True)
-
-
-def read_pack(text: str) -> Pack:
-    """Return the pack with this name, or with the manifest at this path."""
-    return read_manifest(Path(text)) if text.endswith(".toml") else load_pack(text)
 
 
 def _score(vectors: np.ndarray, people: np.ndarray, splits: int) -> str:

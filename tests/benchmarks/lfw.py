@@ -27,11 +27,10 @@ from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
-from faceclust.files.names import DEFAULT_PACK
 from faceclust.types import Clustering, ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.benchmarks.embedders import read_pack
+from tests.benchmarks.packs import add_pack_option
 from tests.benchmarks.people_halves import split_people
 from tests.benchmarks.synthetic import face_table
 
@@ -42,10 +41,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--embeddings", type=Path)
-    parser.add_argument("--pack", default=DEFAULT_PACK)
+    add_pack_option(parser)
     arguments = parser.parse_args()
-    pack = read_pack(arguments.pack)
-    photos = find_labelled_photos(arguments.folder)
+    pack, photos = arguments.pack, find_labelled_photos(arguments.folder)
     faces = find_main_faces(photos.paths, pack, workers=arguments.workers)
     mirrored, plain = (faces.embeddings(pack.embedder.radius, mirrored=both) for both in (True, False))
     if arguments.embeddings:

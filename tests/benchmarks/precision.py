@@ -32,7 +32,7 @@ from faceclust.evaluation.main_faces import MainFaces, find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import verify_all_pairs
 from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, score_pairs
-from faceclust.files.names import DEFAULT_PACK, PRECISIONS
+from faceclust.files.names import PRECISIONS
 from faceclust.packs.pack import Pack
 from faceclust.photos.face_ids import face_id
 from faceclust.store.precision import quantise_embeddings
@@ -40,7 +40,7 @@ from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.benchmarks.embedders import read_pack
+from tests.benchmarks.packs import add_pack_option
 from tests.benchmarks.people_halves import split_people
 
 #: Stores embeddings (n, d) and reads them again.
@@ -52,11 +52,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--pack", default=DEFAULT_PACK)
+    add_pack_option(parser)
     parser.add_argument("--faces", type=int, default=10_000)
     parser.add_argument("--dimension", type=int)
     arguments = parser.parse_args()
-    labelled, pack = find_labelled_photos(arguments.folder), read_pack(arguments.pack)
+    labelled, pack = find_labelled_photos(arguments.folder), arguments.pack
     faces = find_main_faces(labelled.paths, pack)
     radius = pack.embedder.radius
     exact = faces.embeddings(radius, mirrored=pack.embedder.mirror)

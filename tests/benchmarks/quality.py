@@ -1,7 +1,7 @@
 """The predictive power of a face's quality, on labelled photos degraded in known ways.
 
-    python tests/benchmarks/quality.py LABELLED_FOLDER [--photos N] [--degraded N] [--kept FILE.npz]
-        [--plot PNG] [--fit]
+    python tests/benchmarks/quality.py LABELLED_FOLDER [--pack PACK] [--photos N] [--degraded N]
+        [--kept FILE.npz] [--plot PNG] [--fit]
 
 LABELLED_FOLDER holds <person>/<photo>. --photos (1,500) of people with several are measured unchanged and
 degraded in one way; --degraded (100) of them in every way, at every level. Half of the people are for
@@ -41,14 +41,15 @@ from faceclust.evaluation.degradations import (
 from faceclust.evaluation.labelled_folders import LabelledPhotos, find_labelled_photos
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.verification import threshold_at_far
-from faceclust.packs.registry import load_pack
+from faceclust.packs.pack import Pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
 from faceclust.vision.pipeline import FaceAnalyser
 from faceclust.vision.quality import QualityFactors, measure_quality_factors, predict_quality
-from tests.benchmarks.reject import area_under_curve, error_versus_reject, rank_correlation
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.packs import add_pack_option
+from tests.benchmarks.reject import area_under_curve, error_versus_reject, rank_correlation
 from tests.benchmarks.synthetic import face_table
 
 DEGRADATIONS: dict[str, list[Degradation]] = {
@@ -100,9 +101,9 @@ class Measured:
         return predict_quality(QualityFactors(*self.parts.T), mirrored=True)
 
 
-def _open_models() -> None:
+def _open_models(pack: Pack) -> None:
     global _analyser
-    _analyser = FaceAnalyser(load_pack("dlib"))
+    _analyser = FaceAnalyser(pack)
 
 
 def _measure_picture(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:
@@ -123,7 +124,7 @@ def _measure_picture(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, 
     return embedded.vectors[0], row, float(embedded.norms[0]), old, float(predict_quality(parts, mirrored=False)[0])
 
 
-def measure(photos: LabelledPhotos, count: int, degraded: int) -> Measured:
+def measure(photos: LabelledPhotos, pack: Pack, count: int, degraded: int) -> Measured:
     """Measure `count` photos unchanged and degraded once, `degraded` of them in every way."""
     rng = np.random.default_rng(7)
     persons, paths = photos.persons, photos.paths
@@ -138,7 +139,7 @@ def measure(photos: LabelledPhotos, count: int, degraded: int) -> Measured:
     rows += [(photo, i % len(LEVELS), 1) for i, photo in enumerate(chosen)]
     rows += [(photo, how, 2) for photo in rng.permutation(chosen)[:degraded].tolist() for how in range(len(LEVELS))]
     jobs = [(paths[photo], None if how < 0 else LEVELS[how][2]) for photo, how, _ in rows]
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_open_models) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_open_models, initargs=(pack,)) as pool:
         measurements = list(pool.map(_measure_picture, jobs, chunksize=16))
     nothing = next(tuple(np.zeros_like(value) for value in row) for row in measurements if row is not None)
     columns = [np.array(column) for column in zip(*(row or nothing for row in measurements), strict=True)]
@@ -230,6 +231,7 @@ def main() -> None:
     """Measure the photos and print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
+    add_pack_option(parser)
     parser.add_argument("--photos", type=int, default=1500)
     parser.add_argument("--degraded", type=int, default=100)
     parser.add_argument("--kept", type=Path)
@@ -240,7 +242,7 @@ def main() -> None:
         with np.load(arguments.kept) as kept:
             measured = Measured(**kept)
     else:
-        measured = measure(find_labelled_photos(arguments.folder), arguments.photos, arguments.degraded)
+        measured = measure(find_labelled_photos(arguments.folder), arguments.pack, arguments.photos, arguments.degraded)
         if arguments.kept:
             np.savez(arguments.kept, **{field.name: getattr(measured, field.name) for field in fields(Measured)})
     accepted, distance = compare_with_own_photos(measured)
