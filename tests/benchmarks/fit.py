@@ -85,9 +85,7 @@ class LabelledSet:
 def measure_photos(labelled: LabelledPhotos, rows: np.ndarray, pack: Pack, treatment: str | None) -> LabelledSet:
     """Measure the main faces of some photos, unchanged or treated."""
     paths = labelled.paths
-    found = find_main_faces(
-        [paths[row] for row in rows], pack, degradation=TREATMENTS[treatment] if treatment else None
-    )
+    found = find_main_faces([paths[row] for row in rows], pack, degradation=TREATMENTS[treatment] if treatment else None)
     vectors = found.embeddings(pack.embedder.radius, mirrored=pack.embedder.mirror)[found.found]
     numbers = rows[found.found]
     table = replace(face_table(numbers, vectors, numbers), quality=found.quality[found.found])
@@ -117,9 +115,7 @@ def read_library(root: Path) -> LabelledSet:
 
 def mix(plain: LabelledSet, treated: LabelledSet, name: str) -> LabelledSet:
     """Take every second photo from each of two sets of the same photos."""
-    odd = [
-        np.flatnonzero(np.char.strip(one.faces.face_ids).astype(int) % 2 == k) for k, one in ((0, plain), (1, treated))
-    ]
+    odd = [np.flatnonzero(np.char.strip(one.faces.face_ids).astype(int) % 2 == k) for k, one in ((0, plain), (1, treated))]
     first, second = plain.take(odd[0], name), treated.take(odd[1], name)
     keys = ("face_ids", "photo_ids", "embeddings", "quality", "taken_at", "boxes", "shots")
     joined = {key: np.concatenate([getattr(one.faces, key) for one in (first, second)]) for key in keys}
@@ -269,9 +265,7 @@ def main() -> None:
     labelled, pack = find_labelled_photos(arguments.folder), arguments.pack
     everything = measure_photos(labelled, np.arange(len(labelled.paths)), pack, None)
     some = draw_photos(labelled.persons, arguments.photos)
-    plain = everything.take(
-        np.flatnonzero(np.isin(everything.faces.face_ids.astype(int), some)), f"{len(some):,} of them"
-    )
+    plain = everything.take(np.flatnonzero(np.isin(everything.faces.face_ids.astype(int), some)), f"{len(some):,} of them")
     treated = [plain, *(measure_photos(labelled, some, pack, name) for name in TREATMENTS)]
     mixed = [mix(treated[0], one, f"every second one: {one.name}") for one in treated[1:]]
     libraries = [read_library(root) for root in arguments.library]
