@@ -86,7 +86,7 @@ def _true_accept_rate(vectors: np.ndarray, people: np.ndarray) -> str:
 
 
 def _print_projection(vectors: np.ndarray, people: np.ndarray, dimension: int, splits: int = 3) -> None:
-    fars, losses, kept = (1e-4, 1e-5, 1e-6), [], []
+    fars, losses, kept = (1e-3, 1e-4, 1e-5), [], []
     for half in split_people(people, splits):
         # The axes are not centred: distances from the mean recognise people less well.
         axes = np.linalg.svd(vectors[half], full_matrices=False)[2][:dimension]
