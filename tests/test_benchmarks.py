@@ -21,7 +21,7 @@ from tests.support.programs import find_program
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
 #: Modules that other benchmarks share.
-HELPERS = {"packs", "reject", "synthetic"}
+HELPERS = {"packs", "people_halves", "reject", "synthetic"}
 
 
 def write_truth(library: Library, person_of: dict[str, str]) -> Path:
@@ -97,6 +97,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
+    "embedders": lambda inputs: [inputs.labelled(), "dlib", "--workers", "1", "--splits", "1"],
     "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
     "fuzz": lambda inputs: [require_atheris() or "tables", "--seconds", "2", "--findings", inputs.missing_folder],  # type: ignore[func-returns-value]
     "hostile_libraries": lambda inputs: ["4", "--jobs", "1"],
@@ -106,7 +107,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
     "map": lambda inputs: ["layout", "100", "--method", "tsne"],
     "mutants": lambda inputs: ["--count", "4", "JPEG", "PNG"],
-    "precision": lambda inputs: [*inputs.labelled_and_pairs(), "--faces", "40"],
+    "precision": lambda inputs: [*inputs.labelled_and_pairs(), "--faces", "40", "--dimension", "4"],
     "quality": lambda inputs: [
         inputs.labelled(),
         "--photos",

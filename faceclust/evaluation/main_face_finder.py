@@ -12,20 +12,26 @@ from faceclust.evaluation.degradations import Degradation
 from faceclust.packs.pack import Pack
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
-from faceclust.types import Float32, PhotoRef, UInt8
+from faceclust.types import Detections, Float32, PhotoRef, UInt8
 from faceclust.vision.pipeline import FaceAnalyser
 
 #: A file, or an encoded picture that another file holds.
 Picture = Path | bytes
 
+_NO_DETECTIONS = Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty((0, 5, 2), np.float32))
+
 
 @dataclass(frozen=True)
 class PictureTask:
-    """A picture to measure: `index` is its position among all of them."""
+    """A picture to measure: `index` is its position among all of them.
+
+    `detections` are the faces that the detector found before; None if it has to run.
+    """
 
     index: int
     picture: Picture
     degradation: Degradation | None
+    detections: Detections | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class MainFace:
     landmarks: Float32
     score: float
     quality: float
+
+
+@dataclass(frozen=True)
+class PictureFaces:
+    """The detections of one picture, landmarks refined, and its main face, None if it has none."""
+
+    detections: Detections
+    main: MainFace | None
 
 
 class MainFaceFinder:
@@ -53,20 +67,26 @@ class MainFaceFinder:
         except OSError:
             return None
 
-    def work(self, task: PictureTask, prepared: bytes | None) -> MainFace | None:
-        """Find the face nearest to the picture's centre; None if there is no face."""
+    def work(self, task: PictureTask, prepared: bytes | None) -> PictureFaces:
+        """Find the faces of a picture, and the one nearest to its centre."""
         if prepared is None:
-            return None
+            return PictureFaces(_NO_DETECTIONS, None)
         try:
             pixels = _decode(task.picture, prepared)
         except UndecodableError:
-            return None
-        return self._find(pixels if task.degradation is None else task.degradation(pixels))
+            return PictureFaces(_NO_DETECTIONS, None)
+        pixels = pixels if task.degradation is None else task.degradation(pixels)
+        detections = self._detect(pixels) if task.detections is None else task.detections
+        return PictureFaces(detections, self._find_main_face(pixels, detections))
 
-    def _find(self, pixels: UInt8) -> MainFace | None:
+    def _detect(self, pixels: UInt8) -> Detections:
+        if self._aligned:
+            return crop_detections(pixels)
+        return self._analyser.refine(pixels, self._analyser.detect(pixels))
+
+    def _find_main_face(self, pixels: UInt8, detections: Detections) -> MainFace | None:
         analyser = self._analyser
-        detected = crop_detections(pixels) if self._aligned else analyser.refine(pixels, analyser.detect(pixels))
-        (embedded,) = analyser.embed([detected], [analyser.align(pixels, detected)])
+        (embedded,) = analyser.embed([detections], [analyser.align(pixels, detections)])
         faces = embedded.detections
         if not len(faces):
             return None

@@ -1,39 +1,33 @@
 """The main face of each of many pictures, by a pack: the input of every measurement.
 
-Faces are measured once for the same pictures, pack and degradation, and cached in the user's cache folder.
+Each picture's faces are cached by pack, and its detections by detector: a second pack with the same detector
+only embeds.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.errors import CacheError
 from faceclust.evaluation.degradations import Degradation
 from faceclust.evaluation.main_face_finder import MainFace, MainFaceFinder, Picture, PictureTask
-from faceclust.evaluation.npz_files import read_npz
-from faceclust.files.atomic import make_private_folder, write_private_atomically
-from faceclust.files.user_folders import cache_folder
+from faceclust.evaluation.picture_cache import PictureCache, picture_key
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.progress import Progress, SilentProgress
 from faceclust.scan.examine_pool import PHOTO_TIME_LIMIT
 from faceclust.scan.workers.pool import run_isolated
 from faceclust.scan.workers.process import LossCause, LostTask
-from faceclust.types import Float32, check_array
+from faceclust.types import Detections, Float32, check_array
 from faceclust.version import __version__
 
 _MIN_PICTURES_PER_WORKER = 32  # for fewer, opening the models again takes longer than it saves
-_PICTURES_PER_FILE = 256  # cached together: an interrupted run loses at most so many for each worker
-_CACHE_VERSION = 3  # raised whenever the same pictures give other numbers, such as `quality`
+_CACHE_VERSION = 4  # raised whenever the same pictures give other numbers, such as `quality`
 
 
 @dataclass(frozen=True)
@@ -79,20 +73,6 @@ class MainFaces:
         return np.asarray(vectors * (radius / np.maximum(norms, 1e-12)), np.float32)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Pictures that are cached together. `start`: the position of the first among all pictures."""
-
-    start: int
-    pictures: Sequence[Picture]
-    degradations: Sequence[Degradation | None]
-    cache_file: Path
-
-    def tasks(self) -> Iterator[PictureTask]:
-        for offset, (picture, degradation) in enumerate(zip(self.pictures, self.degradations, strict=True)):
-            yield PictureTask(self.start + offset, picture, degradation)
-
-
 def find_main_faces(
     pictures: Sequence[Picture],
     pack: Pack,
@@ -103,7 +83,7 @@ def find_main_faces(
     progress: Progress | None = None,
     description: str = "finding faces",
 ) -> MainFaces:
-    """Find the main face of each picture, in their order; from the cache if nothing has changed.
+    """Find the main face of each picture, in their order; from the cache if the picture has not changed.
 
     `degradation` is one for all pictures, or a list with one for each. `aligned` pictures are faces
     cut by ArcFace's template: the detector is skipped (see `evaluation.aligned_crops`). `workers` is
@@ -111,49 +91,54 @@ def find_main_faces(
     one that kills its process twice. Raises PackError if the models cannot be used.
     """
     degradations = degradation if isinstance(degradation, Sequence) else [degradation] * len(pictures)
-    batches = []
-    for start in range(0, len(pictures), _PICTURES_PER_FILE):
-        part = slice(start, start + _PICTURES_PER_FILE)
-        key = _cache_key(pictures[part], pack, degradations[part], aligned)
-        batches.append(_Batch(start, pictures[part], degradations[part], _cache_folder() / f"{key}.npz"))
-    faces = {batch.start: _read_cached(batch.cache_file) for batch in batches}
-    if missing := [batch for batch in batches if faces[batch.start] is None]:
+    keys = [picture_key(*one) for one in zip(pictures, degradations, strict=True)]
+    cache = PictureCache(MainFaces, _pack_settings(pack, aligned))
+    faces = cache.read(set(keys))
+    if missing := {key: index for index, key in enumerate(keys) if key not in faces}:
         require_files(pack)
-        progress = progress or SilentProgress()
+        known = {} if aligned else _detection_cache(pack).read(missing.keys())
+        tasks = [PictureTask(i, pictures[i], degradations[i], known.get(key)) for key, i in missing.items()]
         count = min(workers or os.cpu_count() or 1, max(1, len(pictures) // _MIN_PICTURES_PER_WORKER))
-        progress.start(description, sum(len(batch.pictures) for batch in missing), "pictures")
+        progress = progress or SilentProgress()
+        progress.start(description, len(tasks), "pictures")
         try:
-            for batch, measured in _measure(missing, pack, aligned, count, progress):
-                faces[batch.start] = measured
+            for task, found in _measure(tasks, keys, cache, pack, aligned, count, progress):
+                faces[keys[task.index]] = found
         finally:
             progress.finish()
-    return _concatenate([_stack([], pack.embedder.dimension), *(found for found in faces.values() if found)])
+    return _concatenate([_stack([], pack.embedder.dimension), *(faces[key] for key in keys)])
 
 
 def _measure(
-    batches: Sequence[_Batch], pack: Pack, aligned: bool, workers: int, progress: Progress
-) -> Iterator[tuple[_Batch, MainFaces]]:
-    """Measure batches in worker processes, and cache each one that is complete."""
-    batch_of = {batch.start: batch for batch in batches}
-    rows: dict[int, dict[int, MainFace | None]] = {batch.start: {} for batch in batches}
-    uncacheable: set[int] = set()
-    tasks = (task for batch in batches for task in batch.tasks())
+    tasks: Sequence[PictureTask],
+    keys: Sequence[bytes],
+    cache: PictureCache[MainFaces],
+    pack: Pack,
+    aligned: bool,
+    workers: int,
+    progress: Progress,
+) -> Iterator[tuple[PictureTask, MainFaces]]:
+    """Measure pictures in worker processes; cache their faces and, for other packs, their detections."""
+    detections = _detection_cache(pack)
     worker = partial(MainFaceFinder, pack, aligned)
-    for task, outcome in run_isolated(worker, tasks, workers, lambda: False, PHOTO_TIME_LIMIT):
-        start = task.index - task.index % _PICTURES_PER_FILE
-        if isinstance(outcome, LostTask):
-            progress.note(_describe_loss(task, outcome))
-            if outcome.cause is not LossCause.CRASHED:  # memory or time may suffice another day
-                uncacheable.add(start)
-            outcome = None
-        rows[start][task.index] = outcome
-        progress.advance()
-        if len(rows[start]) == len(batch_of[start].pictures):
-            found = rows.pop(start)
-            faces = _stack([found[index] for index in sorted(found)], pack.embedder.dimension)
-            if start not in uncacheable:
-                _write_cached(batch_of[start].cache_file, faces)
-            yield batch_of[start], faces
+    try:
+        for task, outcome in run_isolated(worker, tasks, workers, lambda: False, PHOTO_TIME_LIMIT):
+            key = keys[task.index]
+            if isinstance(outcome, LostTask):
+                faces = _stack([None], pack.embedder.dimension)
+                progress.note(_describe_loss(task, outcome))
+                if outcome.cause is LossCause.CRASHED:  # memory or time may suffice another day
+                    cache.add(key, faces)
+            else:
+                faces = _stack([outcome.main], pack.embedder.dimension)
+                cache.add(key, faces)
+                if task.detections is None and not aligned:
+                    detections.add(key, outcome.detections)
+            progress.advance()
+            yield task, faces
+    finally:
+        detections.flush()
+        cache.flush()
 
 
 def _describe_loss(task: PictureTask, lost: LostTask) -> str:
@@ -183,40 +168,23 @@ def _concatenate(parts: Sequence[MainFaces]) -> MainFaces:
     return MainFaces(*columns)
 
 
-def _cache_key(
-    pictures: Sequence[Picture], pack: Pack, degradations: Sequence[Degradation | None], aligned: bool
-) -> str:
-    """A digest of everything the faces depend on.
-
-    Files count by path, size and time stamp, pictures held in memory by their bytes, a degradation by
-    its repr.
-    """
-    settings = f"{__version__} {_CACHE_VERSION} {pack.fingerprint} {degradations!r}{' aligned' if aligned else ''}"
-    digest = hashlib.blake2b(settings.encode(), digest_size=16)
-    for picture in pictures:
-        if isinstance(picture, bytes):
-            digest.update(hashlib.blake2b(picture).digest())
-            continue
-        with contextlib.suppress(OSError):
-            status = picture.stat()
-            digest.update(f"\n{status.st_size} {status.st_mtime_ns}".encode())
-        digest.update(f"\n{picture.resolve()}".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def _detection_cache(pack: Pack) -> PictureCache[Detections]:
+    return PictureCache(Detections, _detector_settings(pack))
 
 
-def _cache_folder() -> Path:
-    return cache_folder() / "measured"
+def _detector_settings(pack: Pack) -> str:
+    """Describe everything that detections depend on, besides the picture. Files count by their hashes."""
+    spec = pack.detector
+    sha256 = {file.name: file.sha256 for file in pack.files}
+    files = sorted((role, sha256[name]) for role, name in spec.files.items())
+    refiner = None if spec.landmarks is None else sha256[spec.landmarks]
+    settings = (spec.kind, spec.long_side, spec.smallest, sorted(spec.settings.items()), files, refiner)
+    return f"{__version__} {_CACHE_VERSION} {settings!r}"
 
 
-def _read_cached(path: Path) -> MainFaces | None:
-    try:
-        return MainFaces(**read_npz(path, [field.name for field in fields(MainFaces)]))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _write_cached(path: Path, faces: MainFaces) -> None:
-    arrays = {field.name: getattr(faces, field.name) for field in fields(MainFaces)}
-    with contextlib.suppress(CacheError):  # a full disk costs only another measurement
-        make_private_folder(path.parent)
-        write_private_atomically(path, lambda stream: np.savez(stream, **arrays), durable=False)
+def _pack_settings(pack: Pack, aligned: bool) -> str:
+    """Describe everything that a main face depends on, besides the picture. Raw vectors have no radius."""
+    sha256 = {file.name: file.sha256 for file in pack.files}
+    spec = {field.name: getattr(pack.embedder, field.name) for field in fields(pack.embedder)}
+    spec |= {"radius": None, "file": sha256[pack.embedder.file]}
+    return f"{_detector_settings(pack)} {spec!r}{' aligned' if aligned else ''}"

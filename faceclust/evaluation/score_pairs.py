@@ -15,12 +15,14 @@ from faceclust.errors import UsageError
 from faceclust.evaluation.main_face_finder import Picture
 from faceclust.evaluation.main_faces import MainFaces
 from faceclust.evaluation.metrics.verification import (
+    AllPairsScores,
     Roc,
     VerificationScores,
     is_resolvable,
     roc,
     threshold_at_far,
     val_and_far,
+    verify_all_pairs,
     verify_folds,
 )
 from faceclust.evaluation.pair_lists import PairList, holds_pictures, read_pair_list, read_picture_pairs
@@ -47,6 +49,11 @@ class VerificationPairs:
     same: NDArray[np.bool_]
     folds: NDArray[np.int32]
     aligned: bool = False
+
+    @property
+    def persons(self) -> NDArray[np.str_] | None:
+        """The person of each picture, (n,); None if the file of pairs does not name them."""
+        return None if self.aligned else np.array([name.partition("/")[0] for name in self.names], np.str_)
 
     def select(self, mask: NDArray[np.bool_]) -> VerificationPairs:
         """The pairs for which the mask (n,) is true."""
@@ -133,7 +140,7 @@ class _PersonFolders:
 class ValAtFar:
     """VAL at a false accept rate of `target`.
 
-    `by_folds` follows the protocol. `val`, `far` and `threshold` are at one threshold for all pairs.
+    `by_folds` follows the protocol. `val`, `far` and `threshold` are at one threshold for all folds.
     Each is None if there are too few pairs of two people to measure it.
     """
 
@@ -210,6 +217,23 @@ def score_pairs(
         rates=tuple(_measure_at_far(distances, scored, far) for far in fars),
         curve=roc(distances, scored.same),
     )
+
+
+def score_all_pairs(
+    pairs: VerificationPairs,
+    faces: MainFaces,
+    radius: float,
+    *,
+    mirrored: bool,
+    quantise: Callable[[Float32], Float32] | None = None,
+) -> AllPairsScores | None:
+    """Score all pairs of the faces found, whether or not they are listed; None if their persons are unknown."""
+    persons = pairs.persons
+    if persons is None:
+        return None
+    vectors = faces.embeddings(radius, mirrored=mirrored)
+    vectors = quantise(vectors) if quantise else vectors
+    return verify_all_pairs(vectors[faces.found], persons[faces.found])
 
 
 def pair_distances(

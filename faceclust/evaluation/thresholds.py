@@ -20,6 +20,7 @@ from faceclust.evaluation.metrics.clustering import (
     information_scores,
     pairwise,
 )
+from faceclust.evaluation.metrics.verification import AllPairsScores, verify_all_pairs
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import ClusterParams, FaceTable, Indices
@@ -54,6 +55,10 @@ class LabelledFaces:
     def __post_init__(self) -> None:
         if self.persons.shape != (len(self.faces),):
             raise ValueError(f"persons: expected shape ({len(self.faces)},), got {self.persons.shape}")
+
+    def score_all_pairs(self, progress: Progress | None = None) -> AllPairsScores:
+        """Score all pairs of labelled faces."""
+        return verify_all_pairs(self.faces.embeddings[self.known], self.persons[self.known], progress=progress)
 
     @property
     def known(self) -> NDArray[np.bool_]:

@@ -1,13 +1,13 @@
-"""Clustering and all-pairs accuracy on a folder in the layout of Labeled Faces in the Wild.
+"""Clustering of a folder in the layout of Labeled Faces in the Wild.
 
     python tests/benchmarks/lfw.py LFW_FOLDER [--workers N] [--embeddings FILE.npz] [--pack PACK]
 
 LFW_FOLDER holds <person>/<person>_0001.jpg …. Each photo passes through faceclust's own pipeline; the face
 nearest to the centre counts. Measured faces are cached in the user's cache folder. --embeddings
-writes the vectors to a file; --pack measures another pack than the default one. Prints Markdown
-tables: all pairs with and without the mirrored mean; clustering by threshold and algorithm; the second pass
-on halves of the people, with the threshold chosen on the other half; clustering in batches. For the
-ten-fold protocol see `faceclust evaluate pairs`.
+writes the vectors to a file; --pack names another pack than the default, or its manifest. Prints Markdown
+tables: clustering by threshold and algorithm; the second pass on halves of the people, with the threshold
+chosen on the other half; clustering in batches. For all pairs of the faces see `embedders.py`, for the
+ten-fold protocol `faceclust evaluate pairs`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from faceclust.types import Clustering, ClusterParams
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.packs import add_pack_option
+from tests.benchmarks.people_halves import split_people
 from tests.benchmarks.synthetic import face_table
 
 
@@ -50,34 +51,9 @@ def main() -> None:
         of_faces = {"embeddings": mirrored[found], "labels": people[found]}  # for `faceclust evaluate clusters`
         np.savez(arguments.embeddings, mirrored=mirrored, plain=plain, **of_faces)
     print(f"{len(people)} photos, {len(set(people.tolist()))} people, no face found on {np.sum(~found)}\n")
-    _all_pairs(people[found], mirrored[found], plain[found])
     _grouping(mirrored[found], people[found])
     _halves(mirrored[found], people[found])
     _batches(mirrored[found], people[found])
-
-
-def _all_pairs(people: np.ndarray, mirrored: np.ndarray, plain: np.ndarray) -> None:
-    print("| embedding | TAR at FAR 1e-5, all pairs | best BCubed F |\n|---|---|---|")
-    for vectors, name in ((plain, "the chip"), (mirrored, "mean of the chip and its mirror image")):
-        accepted = _true_accept_rate(vectors, people, 1e-5)
-        best = max(_score("average", t, vectors, people) for t in np.arange(0.94, 1.3, 0.04))
-        print(f"| {name} | {100 * accepted:.1f} % | {best:.3f} |")
-
-
-def _true_accept_rate(vectors: np.ndarray, people: np.ndarray, far: float) -> float:
-    """Return the share of same-person pairs accepted at the threshold that accepts the share `far` of the others.
-
-    All pairs of photos count.
-    """
-    upper = np.triu_indices(len(vectors), 1)
-    products = (vectors @ vectors.T)[upper]  # of equal norms, so they fall as the distance rises
-    same = (people[:, None] == people)[upper]
-    return float((products[same] > _product_at_far(products[~same], far)).mean())
-
-
-def _product_at_far(impostors: np.ndarray, far: float) -> float:
-    allowed = int(far * len(impostors))
-    return float(-np.partition(-impostors, allowed)[allowed])
 
 
 METHODS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
@@ -116,14 +92,10 @@ def _halves(vectors: np.ndarray, people: np.ndarray, splits: int = 3) -> None:
     cuts = np.arange(0.9, 1.5, 0.025)
     for method in ("average, one pass", "average"):
         scores, chosen = [], []
-        for split in range(splits):
-            rng = np.random.default_rng(split)
-            names = rng.permutation(np.unique(people))
-            first = np.isin(people, names[: len(names) // 2])
-            for half in (first, ~first):
-                tuned = [_score(method, t, vectors[half], people[half]) for t in cuts]
-                chosen.append(cuts[int(np.argmax(tuned))])
-                scores.append(_score(method, chosen[-1], vectors[~half], people[~half]))
+        for half in split_people(people, splits):
+            tuned = [_score(method, t, vectors[half], people[half]) for t in cuts]
+            chosen.append(cuts[int(np.argmax(tuned))])
+            scores.append(_score(method, chosen[-1], vectors[~half], people[~half]))
         thresholds = f"{min(chosen):.3g} to {max(chosen):.3g}"
         print(f"| {method} | {np.mean(scores):.4f} ({min(scores):.4f} to {max(scores):.4f}) | {thresholds} |")
 

@@ -13,8 +13,9 @@ from faceclust.packs.registry import load_pack
 
 def add_pack_option(parser: argparse.ArgumentParser) -> None:
     """Add --pack, the name of a pack or the path of its manifest; a `Pack`, by default the default one."""
-    parser.add_argument("--pack", type=_find_pack, default=DEFAULT_PACK, help="a pack's name, or its manifest")
+    parser.add_argument("--pack", type=find_pack, default=DEFAULT_PACK, help="a pack's name, or its manifest")
 
 
-def _find_pack(text: str) -> Pack:
+def find_pack(text: str) -> Pack:
+    """Return the pack with this name, or with the manifest at this path."""
     return read_manifest(Path(text)) if text.endswith(".toml") else load_pack(text)

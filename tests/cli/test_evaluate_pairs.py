@@ -29,6 +29,7 @@ def test_figures_are_printed(folder: Path, tmp_path: Path) -> None:
     assert "no face found on 1 photo: 2 pairs counted as errors (0 of one person, 2 of two); -v lists" in out
     assert "accuracy           83.33 ± 0.00 % at threshold" in out
     assert "–: too few pairs of two people (6) to measure FAR 1e-1 and 1e-2 and 1e-3 and 1e-4" in out
+    assert "all pairs of 7 faces: 9 of one person, 12 of two" in out
     assert "\x1b" not in out
     out = run_checked("evaluate", "pairs", folder, "--pairs", file, "-v", "--missing", "leave-out")
     assert "2 pairs left out" in out and "\n  Nobody/Nobody_0001.jpg\n" in out
@@ -45,9 +46,10 @@ def test_json_has_all_figures_and_a_second_run_is_quick(folder: Path, tmp_path: 
     assert (found["pack"], found["mirror"], found["detect"], found["folds"]) == ("mobilefacenet", False, True, 1)
     assert found["accuracy"]["mean"] == 1 and found["accuracy"]["standard_error"] is None
     assert found["auc"] == 1 and found["eer"]["rate"] == 0
+    assert (found["all_pairs"]["same"], found["all_pairs"]["different"]) == (12, 16)
     tenth, hundredth = found["val"][:2]
-    assert tenth["resolvable"] and tenth["all_pairs"]["val"] == 1 and tenth["by_folds"]["far"] <= 0.1
-    assert not hundredth["resolvable"] and hundredth["all_pairs"] is None and hundredth["by_folds"] is None
+    assert tenth["resolvable"] and tenth["all_folds"]["val"] == 1 and tenth["by_folds"]["far"] <= 0.1
+    assert not hundredth["resolvable"] and hundredth["all_folds"] is None and hundredth["by_folds"] is None
     assert "one fold: thresholds are chosen on the same pairs" in run_checked(
         "evaluate", "pairs", folder, "--pairs", file
     )
@@ -61,7 +63,7 @@ def test_bin_file_needs_no_folder(tmp_path: Path, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["photos"], found["same"], found["different"], found["detect"]) == (4, 2, 1, True)
-    assert found["accuracy"]["mean"] == 1 and not found["not_found"]
+    assert found["accuracy"]["mean"] == 1 and not found["not_found"] and found["all_pairs"] is None
     done = run("evaluate", "pairs", "--pairs", file, "--json")
     assert "--detect runs the detector" in done.stderr
     assert json.loads(done.stdout)["not_found"]  # the portraits are not square

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,15 @@ import pytest
 from PIL import Image
 
 from faceclust.evaluation import main_faces
-from faceclust.evaluation.main_faces import find_main_faces
+from faceclust.evaluation.main_face_finder import MainFaceFinder, PictureTask
+from faceclust.evaluation.main_faces import MainFaces, find_main_faces
+from faceclust.files.user_folders import cache_folder
+from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
 from faceclust.progress import SilentProgress
+from faceclust.scan.workers.pool import run_isolated
 from faceclust.types import UInt8
+from faceclust.vision.pipeline import FaceAnalyser
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
 
 
@@ -85,3 +91,48 @@ def test_no_pictures_have_no_faces() -> None:
     pack = load_pack("dlib")
     faces = find_main_faces([], pack)
     assert faces.found.shape == (0,) and faces.chip.shape == (0, pack.embedder.dimension)
+
+
+def count_detector_runs(pictures: list[Path], pack: Pack, monkeypatch: pytest.MonkeyPatch) -> tuple[MainFaces, int]:
+    """Find main faces in this process; return them and the number of pictures on which the detector ran."""
+    runs, detect = [], FaceAnalyser.detect
+
+    def count(self: FaceAnalyser, pixels: UInt8) -> object:
+        runs.append(pixels)
+        return detect(self, pixels)
+
+    def run_here(worker: Callable[[], MainFaceFinder], tasks: Iterable[PictureTask], *_: object) -> Iterator[object]:
+        return run_isolated(worker, tasks, 0, lambda: False, 60)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(main_faces, "run_isolated", run_here)
+        patched.setattr(FaceAnalyser, "detect", count)
+        return find_main_faces(pictures, pack), len(runs)
+
+
+def test_a_second_pack_with_the_same_detector_only_embeds(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = load_pack("dlib")
+    first, runs = count_detector_runs(pictures[:2], pack, monkeypatch)
+    assert runs == 2
+    other = replace(pack, name="other", embedder=replace(pack.embedder, mean=8.0))
+    again, runs = count_detector_runs(pictures, other, monkeypatch)
+    assert runs == 1  # on the picture that is new
+    np.testing.assert_array_equal(again.boxes[:2], first.boxes)
+    assert np.abs(again.chip[0] - first.chip[0]).max() > 0.001
+    assert count_detector_runs(pictures, replace(other, name="renamed"), monkeypatch)[1] == 0
+    other = replace(other, detector=replace(pack.detector, long_side=900))
+    assert count_detector_runs(pictures, other, monkeypatch)[1] == 3
+    assert count_detector_runs(pictures[:2], pack, monkeypatch)[1] == 0
+
+
+def test_damaged_measurements_count_as_missing(pictures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = load_pack("dlib")
+    first, _ = count_detector_runs(pictures[:1], pack, monkeypatch)
+    for path in cache_folder().glob("measured/*/*.npz"):
+        path.write_bytes(path.read_bytes()[:-100])
+    again, runs = count_detector_runs(pictures[:1], pack, monkeypatch)
+    assert runs == 1
+    for field in fields(MainFaces):
+        np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))

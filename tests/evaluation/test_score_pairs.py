@@ -181,9 +181,10 @@ def test_measurements_are_cached_for_pictures_in_memory(crops: list[bytes], monk
     again = find_main_faces(list(pictures), pack, aligned=True)
     for field in dataclasses.fields(MainFaces):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))
+    swapped = find_main_faces(pictures[::-1], pack, aligned=True)  # each picture is cached by itself
+    np.testing.assert_array_equal(first.chip, swapped.chip[::-1])
     others = (
         {"pictures": pictures, "aligned": False},
-        {"pictures": pictures[::-1], "aligned": True},
         {"pictures": pictures, "aligned": True, "degradation": JpegCompression(10)},
         {"pictures": pictures, "aligned": True, "degradation": [JpegCompression(10), None]},
         {"pictures": [pictures[0], pictures[1] + b"1"], "aligned": True},

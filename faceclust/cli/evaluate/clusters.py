@@ -8,6 +8,7 @@ import click
 
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.evaluate.all_pairs_output import all_pairs_record, print_all_pairs
 from faceclust.cli.evaluate.clusters_output import METHOD_TITLES, bcubed_curves, groupings_record, print_groupings
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
 from faceclust.cli.terminal.printing import print_line
@@ -61,6 +62,10 @@ def command(
     right, bottom and name. With "folders", it is the name of each photo's folder. A file of
     --embeddings may hold the labels itself. The best value of each score is marked *.
 
+    TAR is the share of pairs of one person below a threshold that accepts the share FAR of the
+    pairs of two people, over all pairs of faces with a known person. Beside it stands the mean of
+    each person's own TAR.
+
     \b
     Examples:
       faceclust evaluate clusters --truth who.csv
@@ -74,7 +79,13 @@ def command(
     _warn_if_slow(len(labelled.faces), methods)
     progress = TerminalProgress()
     scores = list(score_groupings(labelled, methods, thresholds, progress, allow_same_photo=allow_same_photo))
-    print_json(groupings_record(labelled, scores)) if as_json else print_groupings(labelled, scores)
+    all_pairs = labelled.score_all_pairs(progress)
+    if as_json:
+        print_json({**groupings_record(labelled, scores), "all_pairs": all_pairs_record(all_pairs)})
+    else:
+        print_groupings(labelled, scores)
+        print_line()
+        print_all_pairs(all_pairs)
     write_plot(plot_file, lambda stream, suffix: draw_threshold_curves(stream, suffix, bcubed_curves(scores)))
 
 

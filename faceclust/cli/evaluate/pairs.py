@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import click
 
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.cli.common import json_option, print_json
+from faceclust.cli.evaluate.all_pairs_output import all_pairs_record, print_all_pairs
 from faceclust.cli.evaluate.options import pack_option, workers_option
 from faceclust.cli.evaluate.pairs_output import draw_pair_scores, pair_scores_record, print_pair_scores
 from faceclust.cli.evaluate.plot_option import plot_option, resolve_plot_file, write_plot
 from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.evaluation.main_faces import find_main_faces
-from faceclust.evaluation.score_pairs import PairScores, load_pairs, score_pairs
+from faceclust.evaluation.metrics.verification import AllPairsScores
+from faceclust.evaluation.score_pairs import PairScores, load_pairs, score_all_pairs, score_pairs
 from faceclust.files.names import PRECISIONS
 from faceclust.store.precision import quantise_embeddings
 
@@ -60,6 +63,10 @@ def command(folder: Path | None, file: Path, verbose: bool, plot: Path | None, a
     VAL is the share of pairs of one person that are accepted, and FAR that of pairs of two people.
     Measured faces are cached, so another run takes a second.
 
+    Lists are too short for the low FAR that a large library needs. So TAR, the same as VAL, is
+    measured over all pairs of the listed photos as well, down to FAR 1e-6. Beside it stands the
+    mean of each person's own TAR: people with many photos dominate the pairs.
+
     \b
     Examples:
       faceclust evaluate pairs lfw --pairs pairs.txt
@@ -67,11 +74,15 @@ def command(folder: Path | None, file: Path, verbose: bool, plot: Path | None, a
       faceclust evaluate pairs --pairs cfp_fp.bin --json
     """
     plot_file = resolve_plot_file(plot)
-    scores, settings = _measure_pairs(folder, file, **options)
+    scores, all_pairs, settings = _measure_pairs(folder, file, **options)
     if as_json:
-        print_json({"folder": folder, "pairs_file": file, **settings, **pair_scores_record(scores)})
+        record = {**pair_scores_record(scores), "all_pairs": all_pairs and all_pairs_record(all_pairs)}
+        print_json({"folder": folder, "pairs_file": file, **settings, **record})
     else:
         print_pair_scores(scores, verbose)
+        if all_pairs:
+            print_line()
+            print_all_pairs(all_pairs)
     write_plot(plot_file, lambda stream, suffix: draw_pair_scores(stream, suffix, scores, file.name))
 
 
@@ -85,8 +96,8 @@ def _measure_pairs(
     detect: bool,
     missing: str,
     workers: int | None,
-) -> tuple[PairScores, dict[str, Any]]:
-    """Measure the faces and score the pairs; return the settings for `--json` as well."""
+) -> tuple[PairScores, AllPairsScores | None, dict[str, Any]]:
+    """Measure the faces; score the listed pairs and all pairs; return the settings for `--json` as well."""
     models = load_pack_in_use(None, pack)
     radius = models.embedder.radius
     mirrored = models.embedder.mirror if mirror is None else mirror
@@ -95,12 +106,9 @@ def _measure_pairs(
     if aligned:
         print_line("the pictures are taken as crops by ArcFace's template (--detect runs the detector)", err=True)
     faces = find_main_faces(pairs.pictures, models, aligned=aligned, workers=workers, progress=TerminalProgress())
-    scores = score_pairs(
-        pairs,
-        faces,
-        radius,
-        mirrored=mirrored,
-        exclude_missing=missing == "leave-out",
-        quantise=lambda vectors: quantise_embeddings(vectors, precision, radius),
-    )
-    return scores, {"pack": models.name, "mirror": mirrored, "precision": precision, "detect": not aligned}
+    quantise = partial(quantise_embeddings, precision=precision, radius=radius)
+    exclude_missing = missing == "leave-out"
+    scores = score_pairs(pairs, faces, radius, mirrored=mirrored, exclude_missing=exclude_missing, quantise=quantise)
+    all_pairs = score_all_pairs(pairs, faces, radius, mirrored=mirrored, quantise=quantise)
+    settings = {"pack": models.name, "mirror": mirrored, "precision": precision, "detect": not aligned}
+    return scores, all_pairs, settings

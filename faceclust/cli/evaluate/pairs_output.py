@@ -17,7 +17,7 @@ from faceclust.evaluation.score_pairs import PairScores, ValAtFar
 from faceclust.outputs.plots import draw_roc
 from faceclust.text.plural import format_count
 
-_HEADINGS = ["FAR", "VAL by folds", "FAR there", "threshold", "VAL, all pairs", "threshold"]
+_HEADINGS = ["FAR", "VAL by folds", "FAR there", "threshold", "VAL, one threshold", "threshold"]
 
 
 def print_pair_scores(scores: PairScores, verbose: bool) -> None:
@@ -34,8 +34,8 @@ def print_pair_scores(scores: PairScores, verbose: bool) -> None:
     accuracy = format_percent(protocol.accuracy, protocol.accuracy_error)
     print_line()
     print_line(f"accuracy           {accuracy} at threshold {protocol.threshold:.3f}")
-    print_line(f"equal error rate   {format_percent(equal_rate)} at threshold {equal_threshold:.3f}, all pairs")
-    print_line(f"area under the ROC {scores.auc:.5f}, all pairs")
+    print_line(f"equal error rate   {format_percent(equal_rate)} at threshold {equal_threshold:.3f}, all folds")
+    print_line(f"area under the ROC {scores.auc:.5f}, all folds")
     print_line()
     print_table(_HEADINGS, [_rate_cells(rate) for rate in scores.rates])
     unresolvable = [format_far(rate.target) for rate in scores.rates if rate.val is None]
@@ -102,12 +102,12 @@ def _rate_record(rate: ValAtFar) -> dict[str, Any]:
         "far": finite_or_none(rate.by_folds.far),
         "threshold": finite_or_none(rate.by_folds.far_threshold),
     }
-    all_pairs = {name: finite_or_none(getattr(rate, name)) for name in ("val", "far", "threshold")}
+    all_folds = {name: finite_or_none(getattr(rate, name)) for name in ("val", "far", "threshold")}
     return {
         "far": rate.target,
         "resolvable": rate.val is not None,
         "by_folds": by_folds,
-        "all_pairs": all_pairs if rate.val is not None else None,
+        "all_folds": all_folds if rate.val is not None else None,
     }
 
 

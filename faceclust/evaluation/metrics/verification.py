@@ -1,17 +1,27 @@
-"""Verification scores: the protocol of Labeled Faces in the Wild, FaceNet's VAL at FAR, the ROC curve.
+"""Verification scores: the protocol of Labeled Faces in the Wild, FaceNet's VAL at FAR, the ROC curve, all pairs.
 
-In all functions, `distances` (n,) are squared L2, and `same` (n,) is true for pairs of one person. A pair is
-accepted if its distance is below a threshold. A pair with a missing face has the distance infinity: no
-threshold accepts it.
+A pair is accepted if its distance is below a threshold. `distances` (n,) are squared L2, and `same` (n,) is
+true for pairs of one person. A pair with a missing face has the distance infinity: no threshold accepts it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
+from faceclust.cluster.distances import ClusterMeans
+from faceclust.progress import Progress, SilentProgress
+from faceclust.types import Float32, Indices
+
+#: The false accept rates reported over all pairs of faces.
+ALL_PAIRS_FARS = (1e-3, 1e-4, 1e-5, 1e-6)
+#: A rate is not reported if fewer pairs of two people may be accepted: it would depend on single faces.
+MIN_ACCEPTED = 10
+_MAX_TILE = 1 << 22  # pairs of one person at a time: 16 MB
 
 Distances = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
@@ -126,9 +136,13 @@ def threshold_at_far(impostor_distances: Distances, far: float) -> float:
 
     It is infinity if that is all of them.
     """
-    ordered = np.sort(impostor_distances)
-    allowed = int(np.floor(far * len(ordered) + 1e-9))
+    ordered, allowed = np.sort(impostor_distances), _count_acceptable(len(impostor_distances), far)
     return float(ordered[allowed]) if allowed < len(ordered) else float("inf")
+
+
+def _count_acceptable(different: int, far: float) -> int:
+    """Count the pairs of two people that may be accepted at a false accept rate."""
+    return int(np.floor(far * different + 1e-9))
 
 
 @dataclass(frozen=True)
@@ -186,3 +200,106 @@ def roc(distances: Distances, same: BoolArray) -> Roc:
         val=np.concatenate([[0], accepted / same.sum()]),
         thresholds=np.concatenate([[0], np.nextafter(ordered[ends], np.inf)]),
     )
+
+
+@dataclass(frozen=True)
+class TarAtFar:
+    """The true accept rate over all pairs of faces, at a false accept rate of `target`.
+
+    `accepted` counts the pairs of two people with a distance below `threshold`. `tar` is the share of the
+    pairs of one person below it. `mean_person_tar` is the mean of the people's own shares: a person with k
+    faces has k (k − 1) / 2 pairs, so a few people dominate `tar`. All are None if fewer than MIN_ACCEPTED
+    pairs of two people may be accepted, or if no person has two faces.
+    """
+
+    target: float
+    accepted: int | None = None
+    threshold: float | None = None
+    tar: float | None = None
+    mean_person_tar: float | None = None
+
+
+@dataclass(frozen=True)
+class AllPairsScores:
+    """The accuracy over all pairs of `faces`: `same` pairs of one person, `different` of two.
+
+    `people` counts the people with at least two faces.
+    """
+
+    faces: int
+    people: int
+    same: int
+    different: int
+    rates: tuple[TarAtFar, ...]
+
+
+def verify_all_pairs(
+    embeddings: Float32,
+    persons: Sequence[str] | NDArray[np.str_],
+    fars: Sequence[float] = ALL_PAIRS_FARS,
+    progress: Progress | None = None,
+) -> AllPairsScores:
+    """Score all pairs of faces, given their embeddings (n, d) and persons (n,).
+
+    TAR = |TA| / |same| and FAR = |FA| / |different| (VAL and FAR of Schroff et al. 2015, equations 5 and 6)
+    over every pair of the faces, each counted once. The threshold is the largest that accepts at most
+    the share FAR. Distances have the precision of float32. The n × n matrix is never in memory, only
+    tiles of it and its smallest distances.
+    """
+    codes, counts = np.unique(np.asarray(persons), return_inverse=True, return_counts=True)[1:]
+    n, same = len(codes), int((counts * (counts - 1) // 2).sum())
+    different = n * (n - 1) // 2 - same
+    measured = [far for far in fars if same and _count_acceptable(different, far) >= MIN_ACCEPTED]
+    rates = {far: TarAtFar(far) for far in fars}
+    if measured:
+        means = ClusterMeans(embeddings)
+        smallest = _smallest_impostor_distances(
+            means, codes, _count_acceptable(different, max(measured)) + 1, progress or SilentProgress()
+        )
+        thresholds = smallest[[_count_acceptable(different, far) for far in measured]]
+        accepted = np.array(list(_count_accepted_by_person(means, codes, thresholds)))
+        pairs = counts[counts > 1] * (counts[counts > 1] - 1) // 2
+        for i, far in enumerate(measured):
+            rates[far] = TarAtFar(
+                far,
+                accepted=int(np.searchsorted(smallest, thresholds[i])),
+                threshold=float(thresholds[i]),
+                tar=float(accepted[:, i].sum() / same),
+                mean_person_tar=float((accepted[:, i] / pairs).mean()),
+            )
+    return AllPairsScores(n, int((counts > 1).sum()), same, different, tuple(rates[far] for far in fars))
+
+
+def _smallest_impostor_distances(means: ClusterMeans, codes: Indices, count: int, progress: Progress) -> Float32:
+    """The `count` smallest distances of two people, in rising order."""
+    n = len(codes)
+    limits = np.full(n, np.inf, np.float32)
+    kept = [np.empty(0, np.float32)]
+    progress.start("comparing all pairs", n, "faces")
+    for rows, columns, distances in find_near_pairs(
+        lambda part: means.probes(np.arange(part.start, part.stop)),
+        means.targets(np.arange(n)),
+        limits,
+        limits,
+        on_rows=triangle_progress(progress.advance, n),
+    ):
+        kept.append(distances[codes[rows] != codes[columns]])
+        if sum(map(len, kept)) > 2 * count:
+            kept = [np.partition(np.concatenate(kept), count - 1)[:count]]
+            limits[:] = kept[0].max()
+    progress.finish()
+    return np.sort(np.concatenate(kept))[:count]
+
+
+def _count_accepted_by_person(means: ClusterMeans, codes: Indices, thresholds: Float32) -> Iterator[list[int]]:
+    """Yield the accepted pairs at each threshold, of each person with at least two faces."""
+    order = np.argsort(codes, kind="stable")
+    for faces in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        if len(faces) < 2:
+            continue
+        accepted, targets, step = np.zeros(len(thresholds), np.int64), means.targets(faces), _MAX_TILE // len(faces) + 1
+        for start in range(0, len(faces), step):
+            distances = means.probes(faces[start : start + step]) @ targets[start:].T
+            later = np.arange(distances.shape[1]) > np.arange(len(distances))[:, None]
+            accepted += [np.count_nonzero(later & (distances < threshold)) for threshold in thresholds]
+        yield accepted.tolist()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -17,6 +18,7 @@ from faceclust.evaluation.metrics.verification import (
     standard_error,
     threshold_at_far,
     val_and_far,
+    verify_all_pairs,
     verify_folds,
 )
 
@@ -177,3 +179,53 @@ def test_resolvable_rates() -> None:
 def test_standard_error() -> None:
     assert standard_error([1.0]) is None
     assert standard_error([0.9, 1.0, float("nan")]) == pytest.approx(0.05)  # σ̂ = 0.1/√2, over √2
+
+
+def score_all_pairs_naively(points: np.ndarray, persons: list[str], far: float) -> tuple[int, float, float, float]:
+    """Return the accepted pairs of two people, the threshold, TAR and its mean over people, pair by pair."""
+    distances: dict[str, list[float]] = {}
+    for i, j in combinations(range(len(points)), 2):
+        who = persons[i] if persons[i] == persons[j] else "different"
+        distances.setdefault(who, []).append(float(((points[i] - points[j]) ** 2).sum()))
+    impostors = np.array(distances.pop("different"))
+    threshold = threshold_at_far(impostors, far)
+    accepted = [[distance < threshold for distance in own] for own in distances.values()]
+    pooled = sum(map(sum, accepted)) / sum(map(len, accepted))
+    return int((impostors < threshold).sum()), threshold, pooled, float(np.mean([np.mean(own) for own in accepted]))
+
+
+#: Points on a small grid, so that float32 distances are exact and many are equal.
+grid_faces = st.lists(
+    st.tuples(st.integers(-2, 2), st.integers(-2, 2), st.sampled_from("abcdefgh")), min_size=14, max_size=40
+)
+
+
+@settings(deadline=None, max_examples=50)  # each starts threads
+@given(grid_faces)
+def test_rates_over_all_pairs_match_their_definition(faces: list[tuple[int, int, str]]) -> None:
+    points, persons = np.array([face[:2] for face in faces], np.float32), [face[2] for face in faces]
+    scores = verify_all_pairs(points, persons, (0.5, 0.2, 0.02))
+    pairs = list(combinations(persons, 2))
+    assert (scores.same, scores.different) == (sum(a == b for a, b in pairs), sum(a != b for a, b in pairs))
+    assert scores.faces == len(faces) and scores.people == sum(persons.count(name) > 1 for name in set(persons))
+    for rate in scores.rates:
+        if scores.same and math.floor(rate.target * scores.different + 1e-9) >= 10:
+            found = (rate.accepted, rate.threshold, rate.tar, rate.mean_person_tar)
+            assert found == pytest.approx(score_all_pairs_naively(points, persons, rate.target))
+        else:
+            assert (rate.accepted, rate.threshold, rate.tar, rate.mean_person_tar) == (None, None, None, None)
+
+
+def test_rates_over_pairs_of_many_tiles_match_one_matrix() -> None:
+    rng = np.random.default_rng(0)
+    persons = np.sort(rng.integers(0, 60, 2100)).astype(str)
+    points = (rng.normal(size=(60, 8))[persons.astype(int)] + rng.normal(size=(2100, 8))).astype(np.float32)
+    exact = points.astype(np.float64)
+    squares = (exact**2).sum(axis=1)
+    above = np.triu_indices(2100, 1)
+    distances = (squares[:, None] + squares - 2 * exact @ exact.T)[above]
+    same = (persons[:, None] == persons)[above]
+    for rate in verify_all_pairs(points, persons, (1e-3, 1e-5)).rates:
+        threshold = threshold_at_far(distances[~same], rate.target)
+        assert rate.threshold == pytest.approx(threshold, abs=1e-4)
+        assert rate.tar == pytest.approx(val_and_far(distances, same, threshold)[0], abs=1e-4)
