@@ -46,9 +46,10 @@ def main() -> None:
     pack, photos = arguments.pack, find_labelled_photos(arguments.folder)
     faces = find_main_faces(photos.paths, pack, workers=arguments.workers)
     mirrored, plain = (faces.embeddings(pack.embedder.radius, mirrored=both) for both in (True, False))
-    if arguments.embeddings:
-        np.savez(arguments.embeddings, mirrored=mirrored, plain=plain)
     found, people = faces.found, photos.persons
+    if arguments.embeddings:
+        of_faces = {"embeddings": mirrored[found], "labels": people[found]}  # for `faceclust evaluate clusters`
+        np.savez(arguments.embeddings, mirrored=mirrored, plain=plain, **of_faces)
     print(f"{len(people)} photos, {len(set(people.tolist()))} people, no face found on {np.sum(~found)}\n")
     _grouping(mirrored[found], people[found])
     _halves(mirrored[found], people[found])

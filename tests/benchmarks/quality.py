@@ -45,7 +45,7 @@ from faceclust.packs.pack import Pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
 from faceclust.vision.pipeline import FaceAnalyser
-from faceclust.vision.quality import QualityFactors, measure_quality_factors, predict_quality
+from faceclust.vision.quality import QualityFactors, combine_with_norm, measure_quality_factors, predict_quality
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.packs import add_pack_option
@@ -89,6 +89,7 @@ class Measured:
     norm: np.ndarray
     old: np.ndarray
     plain: np.ndarray  # quality for a pack that does not mirror
+    limits: np.ndarray  # the pack's worst and best norm; empty if norms do not reflect quality
 
     @property
     def has_face(self) -> np.ndarray:
@@ -98,6 +99,12 @@ class Measured:
     @property
     def quality(self) -> np.ndarray:
         """The quality of each face."""
+        quality = self.without_norm
+        return combine_with_norm(quality, self.norm, tuple(self.limits)) if len(self.limits) else quality
+
+    @property
+    def without_norm(self) -> np.ndarray:
+        """The quality of each face by everything but the norm of its embedding."""
         return predict_quality(QualityFactors(*self.parts.T), mirrored=True)
 
 
@@ -144,7 +151,7 @@ def measure(photos: LabelledPhotos, pack: Pack, count: int, degraded: int) -> Me
     nothing = next(tuple(np.zeros_like(value) for value in row) for row in measurements if row is not None)
     columns = [np.array(column) for column in zip(*(row or nothing for row in measurements), strict=True)]
     photo, how, use = np.array(rows).T
-    return Measured(photo, how, use, persons[photo], *columns)
+    return Measured(photo, how, use, persons[photo], *columns, limits=np.array(pack.embedder.norm or ()))
 
 
 def compare_with_own_photos(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
@@ -261,6 +268,7 @@ def main() -> None:
     _correlations(measured, ours, accepted, distance)
     qualities = {
         "**quality**": measured.quality,
+        "without the norm": measured.without_norm,
         "without the mirror image": measured.plain,
         "score × resolution": measured.old,
         **dict(zip((f"{name} alone" for name in PARTS), measured.parts.T, strict=True)),

@@ -258,7 +258,7 @@ def verification(pairs_file: Path, paths: list[Path], faces: np.ndarray) -> None
     distances[~(faces[left].any(axis=1) & faces[right].any(axis=1))] = np.inf  # without a face: judged different
     chosen = verify_folds(distances, pairs.same, pairs.folds)
     print("\n| single pairs, threshold | accuracy, ten folds | same accepted | different accepted |\n|---|---|---|---|")
-    for threshold in (1.1, 1.45, VERIFY_THRESHOLD):
+    for threshold in (1.1, 1.4, VERIFY_THRESHOLD):
         right_ones = (distances <= threshold) == pairs.same
         folds = [right_ones[pairs.folds == fold].mean() for fold in np.unique(pairs.folds)]
         accuracy = f"{100 * np.mean(folds):.2f} ± {100 * (standard_error(folds) or 0):.2f} %"
