@@ -1,0 +1,40 @@
+"""Checks of what a script passes, which no command line has parsed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from faceclust.errors import UsageError
+
+
+def require_number(name: str, value: Any, *, above: float | None = None) -> None:
+    """Raises UsageError unless `value` is a finite number, greater than `above`."""
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
+        raise UsageError(f"{name} must be a number, not {value!r}")
+    if above is not None and not value > above:
+        raise UsageError(f"{name} must be above {above:g}, not {value:g}")
+
+
+def require_text(name: str, value: Any) -> None:
+    """Raises UsageError unless `value` is text."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be text, not {value!r}")
+
+
+def require_path(name: str, value: Any) -> None:
+    """Raises UsageError unless `value` is a path: text or a `pathlib.Path`."""
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(f"{name} must be a path, not {value!r}")
+
+
+def listed(name: str, values: Any) -> list[Any]:
+    """Return a list of several values. Raises UsageError for a single one, text included."""
+    if isinstance(values, str | os.PathLike) or not isinstance(values, Iterable):
+        raise UsageError(f"{name} must be a list, not {values!r}", hint=f"[{values!r}]")
+    return list(values)
