@@ -33,8 +33,7 @@ def require_path(name: str, value: Any) -> None:
         raise UsageError(f"{name} must be a path, not {value!r}")
 
 
-def listed(name: str, values: Any) -> list[Any]:
-    """Return a list of several values. Raises UsageError for a single one, text included."""
-    if isinstance(values, str | os.PathLike) or not isinstance(values, Iterable):
-        raise UsageError(f"{name} must be a list, not {values!r}", hint=f"[{values!r}]")
-    return list(values)
+def as_list(values: Any) -> list[Any]:
+    """Return a list of what may be a single text, path, number or value."""
+    is_single = isinstance(values, str | os.PathLike) or not isinstance(values, Iterable)
+    return [values] if is_single else list(values)
