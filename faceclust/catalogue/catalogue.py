@@ -29,6 +29,7 @@ from faceclust.store.library_table import LibraryTable
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Person, PhotoInfo
+from faceclust.types.arguments import require_path
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ class Catalogue:
         use this pack, or the one of this name, instead of the configured one. `progress`: an
         observer of long runs. Raises UsageError if `root` is not a folder.
         """
-        self.root = resolve_folder(Path(root))
+        if cache_dir:
+            require_path("cache_dir", cache_dir)
+        self.root = resolve_folder(root)
         self.progress: Progress = progress or SilentProgress()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self._models = ModelsInUse(self.home, pack)

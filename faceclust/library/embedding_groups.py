@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.group import group_faces
 from faceclust.errors import UsageError
-from faceclust.library.arguments import require_number
 from faceclust.types import OPERATING_POINT, ClusterParams, FaceTable, Float32
+from faceclust.types.arguments import require_number
 
 #: Embeddings stored as int8 differ from their radius by up to a percent.
 _MAX_NORM_RATIO = 1.05

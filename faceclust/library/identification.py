@@ -15,7 +15,6 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import UsageError
-from faceclust.library.arguments import require_number
 from faceclust.library.photo_faces import (
     CachedPhotos,
     FaceReader,
@@ -36,6 +35,7 @@ from faceclust.people.identification import (
     nearest_people,
 )
 from faceclust.types import OPERATING_POINT, Box, Float64
+from faceclust.types.arguments import require_number
 
 
 class IdentificationStatus(StrEnum):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.library import (
@@ -32,6 +31,7 @@ from faceclust.library import (
 from faceclust.library import review as reviewing
 from faceclust.progress import Progress
 from faceclust.store.find_library import find_library, find_library_for_scan
+from faceclust.types.arguments import as_list
 
 
 class Library(Catalogue):
@@ -61,12 +61,12 @@ class Library(Catalogue):
         The current one is that of FACECLUST_LIBRARY, of the working directory or a parent of it, or
         the last one scanned. Raises NoLibraryError if there is none.
         """
-        return cls(find_library(Path(path) if path is not None else None), progress=progress)
+        return cls(find_library(path), progress=progress)
 
     @classmethod
     def for_scan(
         cls,
-        folders: Sequence[str | os.PathLike[str]] = (),
+        folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         path: str | os.PathLike[str] | None = None,
         *,
         cache_dir: str | os.PathLike[str] | None = None,
@@ -78,7 +78,7 @@ class Library(Catalogue):
         folder itself as a new library. `cache_dir`: keep all files in this folder from now on.
         Raises UsageError if a folder is missing.
         """
-        return cls(find_library_for_scan(folders, path), cache_dir=cache_dir, progress=progress)
+        return cls(find_library_for_scan(as_list(folders), path), cache_dir=cache_dir, progress=progress)
 
     # -- scan and group -----------------------------------------------------
 

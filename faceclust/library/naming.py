@@ -23,7 +23,6 @@ from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, 
 from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
-from faceclust.library.arguments import as_list, require_text
 from faceclust.library.selection import (
     Selector,
     Selectors,
@@ -43,6 +42,7 @@ from faceclust.people.journal_lines import (
 )
 from faceclust.people.journal_reader import read_journal
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
+from faceclust.types.arguments import as_list, require_text
 
 #: Faces in one "found" event: after an edit of every photo, one line would be too long to read.
 _MAX_FOUND_FACES = 20_000

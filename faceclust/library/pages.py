@@ -8,9 +8,9 @@ from pathlib import Path
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.files.output_files import write_output_atomically
-from faceclust.library.arguments import require_path
 from faceclust.library.destinations import refuse_link_in_library, require_output_file
 from faceclust.library.reporting import map_page, report_folder, report_page
+from faceclust.types.arguments import require_number, require_path
 
 
 def report(
@@ -32,6 +32,8 @@ def report(
     FaceclustError if `path` cannot be written.
     """
     options = {name: value for name, value in (("faces", faces), ("groups", groups)) if value is not None}
+    for name, number in options.items():
+        require_number(name, number)
     if split:
         require_path("path", path)
         refuse_link_in_library(Path(path))
@@ -51,6 +53,7 @@ def map(  # the name is that of the command
     does and for an unknown method, FaceclustError for one that is not installed.
     """
     file = _require_html_file(path, hint="name a file in it")
+    require_number("pictures", pictures)
     html = map_page(library, file, method=method, pictures=pictures).encode()
     write_output_atomically(file, lambda stream: stream.write(html))
     return file

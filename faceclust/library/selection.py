@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from faceclust.catalogue.catalogue import Catalogue, FaceSelection
 from faceclust.errors import UsageError
-from faceclust.library.arguments import as_list
 from faceclust.types import Person
+from faceclust.types.arguments import as_list
 
 #: A group number, a person's name or a face id.
 Selector: TypeAlias = int | str

@@ -59,7 +59,7 @@ def test_the_groups_are_those_of_a_library(library: faceclust.Library) -> None:
         ({"embeddings": np.full((2, 3), np.inf)}, "finite"),
         ({"embeddings": UNIT * (PEOPLE > 0)[:, None], "radius": 1}, "embedding 0 is zero"),
         ({"threshold": "1.1"}, "threshold must be a number, not '1.1'"),
-        ({"threshold": float("nan")}, "threshold must be a number, not nan"),
+        ({"threshold": float("nan")}, "threshold must be above 0, not nan"),
         ({"radius": 0}, "radius must be above 0, not 0"),
         ({"photos": ["a"]}, "each of the 10 faces, not 1"),
         ({"photos": 5}, "photos must be one value for each face"),

@@ -13,11 +13,11 @@ from faceclust.errors import UsageError
 
 
 def require_number(name: str, value: Any, *, above: float | None = None) -> None:
-    """Raises UsageError unless `value` is a finite number, greater than `above`."""
+    """Raises UsageError unless `value` is a number. With `above`, it must be finite and greater than that."""
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value):
+    if not is_number:
         raise UsageError(f"{name} must be a number, not {value!r}")
-    if above is not None and not value > above:
+    if above is not None and not (math.isfinite(value) and value > above):
         raise UsageError(f"{name} must be above {above:g}, not {value:g}")
 
 
