@@ -31,7 +31,6 @@ def xmp_options(function: F) -> F:
         json_option,
         click.option("--dry-run", "-n", is_flag=True, help="XMP: show what would be written, and write nothing."),
         click.option("--all-faces", is_flag=True, help="XMP: include the boxes of unnamed faces."),
-        click.option("--confirmed", is_flag=True, help="XMP: name confirmed faces only."),
         click.option(
             "--names", type=click.Choice(["file.jpg.xmp", "file.xmp"]), help="XMP: naming scheme of the sidecars."
         ),

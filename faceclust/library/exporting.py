@@ -167,6 +167,12 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 # -- tables -------------------------------------------------------------------
 
 
-def export(library: Catalogue) -> Iterator[dict[str, Any]]:
-    """Yield one record per face on a photo, as `faceclust export` writes them."""
-    return build_rows(library.occurrences, library.persons, library.group_of, library.table.photos())
+def export(library: Catalogue, *, embeddings: bool = False, confirmed: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield one record per face on a photo, as `faceclust export` writes them.
+
+    `embeddings`: add the column "embedding", float32 (d,). `confirmed`: confirmed faces only. Raises
+    NothingScannedError before the first scan.
+    """
+    vectors = dict(zip(library.faces.face_ids.tolist(), library.faces.embeddings, strict=True)) if embeddings else None
+    rows = build_rows(library.occurrences, library.persons, library.group_of, library.table.photos(), vectors)
+    return (row for row in rows if row["confirmed"]) if confirmed else rows
