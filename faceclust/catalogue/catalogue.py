@@ -336,6 +336,7 @@ class Catalogue:
         These are its faces without a name, or else its ignored ones, or else all; faces of groups
         declared the same person are included. Raises UsageError if there is no such group.
         """
+        number = int(_group_number_text(number))
         if number not in self.group_members:
             known = "faceclust people --all lists them" if self.group_members else "faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)

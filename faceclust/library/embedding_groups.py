@@ -25,6 +25,7 @@ def group(
 ) -> NDArray[np.int32]:
     """Group embeddings (n, d) of faces by person. Return the group of each face, int32 (n,).
 
+    This is clustering, as dlib's `chinese_whispers_clustering` or scikit-learn's `DBSCAN` do it.
     Groups are numbered from 1, the largest first; -1 is a face alone. They are those of
     `Library.cluster`: average linkage in two passes. `threshold`: squared L2 up to which groups are
     merged. `photos` (n,): the photo of each face, by any value; faces of one photo never share a group,

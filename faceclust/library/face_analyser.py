@@ -19,6 +19,7 @@ from faceclust.library.photo_faces import (
 )
 from faceclust.packs.pack import Pack
 from faceclust.types import Face
+from faceclust.types.arguments import require_number
 
 _P = TypeVar("_P", bound=Picture)
 
@@ -31,7 +32,7 @@ class FaceAnalyser:
             print(face.box, face.quality, face.embedding.shape)
 
     It does what InsightFace's `FaceAnalysis.get`, DeepFace's `represent` and `extract_faces`, and
-    face_recognition's `face_locations` and `face_encodings` do. Arrays are RGB, as Pillow and
+    face_recognition's `face_locations`, `face_landmarks` and `face_encodings` do. Arrays are RGB, as Pillow and
     scikit-image return them; those of OpenCV are BGR: `picture[:, :, ::-1]`.
 
     `pack`: the face models, by name (`faceclust models` lists them). Default: those that a new library
@@ -39,10 +40,14 @@ class FaceAnalyser:
     `min_face`: width of the smallest face to find, in pixels of the picture; default the pack's own
     for the picture's size. The models are loaded when first needed.
 
-    Raises PackError for an unknown pack.
+    Raises PackError for an unknown pack, UsageError for arguments of another type.
     """
 
     def __init__(self, pack: str | Pack | None = None, *, device: str = "auto", min_face: int | None = None) -> None:
+        if not isinstance(pack, str | Pack | None):
+            raise UsageError(f"pack must be the name of a model pack, not {pack!r}")
+        if min_face is not None:
+            require_number("min_face", min_face)
         self.pack = pack if isinstance(pack, Pack) else load_pack_in_use(None, pack)
         self._reader = FaceReader(self.pack, device, min_face)
 

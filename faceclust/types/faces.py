@@ -15,6 +15,7 @@ from faceclust.types.boxes import Box
 class Face:
     """A face on a picture. Lengths are pixels of the upright picture, from its top left corner.
 
+    Other packages call the values bbox, kps or landmarks, det_score, encoding or normed_embedding.
     `box`: left, top, right, bottom, within the picture. `landmarks`: float32 (5, 2), x and y of the eye
     on the left of the picture, the other eye, the tip of the nose, the left corner of the mouth and
     the right one. `score`: confidence of the detector, 0 to 1. `quality`: image quality for

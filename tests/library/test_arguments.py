@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from faceclust import Library
+from faceclust import FaceAnalyser, Library
 from faceclust.errors import UsageError
 from tests.support.sample_photos import COLLINS
 
@@ -99,6 +99,10 @@ def scanned(truth_and_scanned_root: tuple[object, Path], tmp_path_factory: pytes
     [
         (lambda library: Library(5), "5 is not a path"),  # type: ignore[arg-type]
         (lambda library: Library(library.root, cache_dir=5), "cache_dir must be a path, not 5"),  # type: ignore[arg-type]
+        (lambda library: Library(library.root, pack=5), "pack must be the name of a model pack, not 5"),  # type: ignore[arg-type]
+        (lambda library: FaceAnalyser(5), "pack must be the name of a model pack, not 5"),  # type: ignore[arg-type]
+        (lambda library: FaceAnalyser(min_face="50"), "min_face must be a number, not '50'"),  # type: ignore[arg-type]
+        (lambda library: library.faces_in_group("one"), "not by str"),
         (lambda library: Library.find(5.5), "5.5 is not a path"),  # type: ignore[arg-type]
         (lambda library: Library.for_scan(5), "5 is not a path"),  # type: ignore[arg-type]
         (lambda library: library.scan(5), "5 is not a path"),
