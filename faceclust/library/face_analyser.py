@@ -71,7 +71,7 @@ class FaceAnalyser:
         Raises UsageError for a file that is no readable photo, for what is no picture and for an
         invalid `min_face`, PackError if the models or the device cannot be used.
         """
-        if not isinstance(pictures, str | os.PathLike | np.ndarray) and isinstance(pictures, Iterable):
+        if not isinstance(pictures, str | bytes | os.PathLike | np.ndarray) and isinstance(pictures, Iterable):
             return [self._find_faces(picture, f"picture {number}: ") for number, picture in enumerate(pictures)]
         return self._find_faces(pictures, "")
 

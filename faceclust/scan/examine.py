@@ -27,7 +27,7 @@ from faceclust.types import (
     SkipReason,
     UInt8,
 )
-from faceclust.vision.pipeline import EmbeddedFaces, FaceAnalyser
+from faceclust.vision.pipeline import EmbeddedFaces, FacePipeline
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class PhotoExaminer:
 
     def __init__(self, root: Path, settings: ScanSettings) -> None:
         self._root, self._settings = root, settings
-        self._analyser = FaceAnalyser(settings.pack, settings.device)
+        self._analyser = FacePipeline(settings.pack, settings.device)
 
     def __call__(self, picture: PhotoRef | UInt8) -> tuple[ScannedPhoto, UInt8] | SkippedPhoto:
         """Examine one photo on disk, or upright pixels (H, W, 3). Return it with its chips (n, h, w, 3)."""

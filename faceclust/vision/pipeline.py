@@ -33,7 +33,7 @@ class EmbeddedFaces(NamedTuple):
     unusable_count: int
 
 
-class FaceAnalyser:
+class FacePipeline:
     """A pack's models, opened on a device (see `packs.session`). Each worker has its own.
 
     Models that are not embedded in faceclust are tested on a blank picture first. Raises PackError

@@ -89,6 +89,7 @@ def test_min_face_leaves_out_smaller_faces(collins: Image.Image) -> None:
         (".", "folder"),
         (__file__, "not a photo"),
         (5, "a picture is a path, a NumPy array or a Pillow image, not int"),
+        (b"\xff\xd8", "not bytes"),
         ([np.zeros((9, 9, 3), np.uint8), 1.5], "picture 1: a picture is a path"),
         ([np.zeros((9, 9, 3))], "picture 0: a picture has values of type uint8"),
     ],
