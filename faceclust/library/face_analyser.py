@@ -69,7 +69,8 @@ class FaceAnalyser:
         to sRGB. Arrays and Pillow images may be of any size; files below 128 pixels are refused.
 
         Raises UsageError for a file that is no readable photo, for what is no picture and for an
-        invalid `min_face`, PackError if the models or the device cannot be used.
+        invalid `min_face`, PackError if the models or the device cannot be used. To go on after a bad
+        file among many, call this for each.
         """
         if not isinstance(pictures, str | bytes | os.PathLike | np.ndarray) and isinstance(pictures, Iterable):
             return [self._find_faces(picture, f"picture {number}: ") for number, picture in enumerate(pictures)]
