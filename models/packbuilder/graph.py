@@ -58,6 +58,20 @@ class Graph:
         rectified = self.node("Mul", self.node("Relu", x), self.constant(np.float32(1) - slope))
         return self.node("Add", linear, rectified)
 
+    def signed_prelu(self, x: str, slope: np.ndarray) -> tuple[str, np.ndarray]:
+        """Add PReLU as A·x + relu(B·x), which ONNX Runtime fuses into two passes over x (on x86).
+
+        Return the result and the sign of each channel, 1 or −1. The form needs B ≥ 0: a slope a
+        gives A = a and B = 1 − a, but above 1 it gives A = −a and B = a − 1, the negative of PReLU.
+        Whatever follows must multiply its weights for a channel by the channel's sign: the next
+        convolution those of that input channel, a depthwise one that filter.
+        """
+        slope = slope.astype(np.float32)
+        sign = np.where(slope > 1, np.float32(-1), np.float32(1))
+        linear = self.node("Mul", x, self.constant(sign * slope))
+        rectified = self.node("Relu", self.node("Mul", x, self.constant(sign * (np.float32(1) - slope))))
+        return self.node("Add", linear, rectified), sign.reshape(-1)
+
     def serialise(self, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> bytes:
         def values(shapes: dict[str, list[int | str]]) -> list[onnx.ValueInfoProto]:
             return [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes.items()]

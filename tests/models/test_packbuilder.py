@@ -9,7 +9,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -79,3 +81,20 @@ def test_every_convolution_is_quantised_with_measured_ranges() -> None:
     del ranges["relu_3"]
     with pytest.raises(KeyError, match="relu_3"):
         quantise(build_float_embedder(), ranges)
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_prelu_of_any_slope_is_right_up_to_the_returned_sign() -> None:
+    from packbuilder.graph import Graph
+
+    slopes = np.array([-1.3, 0, 0.25, 1, 1.3], np.float32)
+    graph = Graph("prelu")
+    name, signs = graph.signed_prelu("input", slopes.reshape(-1, 1, 1))
+    graph.node("Identity", name, out="output")
+    shape: list[int | str] = ["n", 5, 1, 7]
+    session = onnxruntime.InferenceSession(graph.serialise({"input": shape}, {"output": shape}))
+    x = np.linspace(-3, 3, 35, dtype=np.float32).reshape(1, 5, 1, 7)
+    (found,) = session.run(None, {"input": x})
+    np.testing.assert_allclose(
+        found * signs.reshape(-1, 1, 1), np.where(x > 0, x, slopes.reshape(-1, 1, 1) * x), rtol=0, atol=1e-6
+    )
