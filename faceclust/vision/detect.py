@@ -157,9 +157,7 @@ _SETTING_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "softmaxed": (lambda value: isinstance(value, bool), "true or false"),
     "colour": (lambda value: value in COLOURS, " or ".join(COLOURS)),
     "threshold": (_is_fraction, "a number from 0 to 1"),
-    "thresholds": (lambda value: _is_triple(value, _is_fraction), "three numbers from 0 to 1"),
     "overlap": (_is_fraction, "a number from 0 to 1"),
-    "factor": (lambda value: _is_number(value, 0.01, 0.99), "a number from 0.01 to 0.99"),
     "mean": (_is_channel_level, "a number, or three"),
     "scale": (_is_channel_level, "a number, or three"),
 }
