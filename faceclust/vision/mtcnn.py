@@ -25,8 +25,9 @@ _THRESHOLDS = 0.6, 0.7, 0.8  # face probability required by P-, R- and O-Net, of
 _OVERLAP = 0.6  # IoU above which the less probable of two proposals is dropped
 # R-Net gets all proposals that P-Net is sure of, and the best few of the others: three times fewer
 # than with a threshold of .8 for P-Net, and more faces in dark photos (tests/benchmarks/detection.py).
-_SURE = 0.97
-_MAX_UNSURE, _MAX_UNSURE_BEFORE_NMS = 64, 256
+# Smaller faces, which a user may ask for, need a larger level and get more proposals.
+_SURE, _MAX_UNSURE = 0.97, 64
+_USUAL_AREA = 600 * 450  # pixels of the largest level for a photo of 4:3
 _RNET_MAX_UPSCALE = 1.25  # R-Net tolerates crops upscaled by this factor
 # The output name and the strides of P-Net's third convolution in its ONNX file (see packbuilder).
 _THIRD_STRIDES = re.compile(rb"(\x12\x0bthird_layer.{1,200}?strides)@\x01@\x01", re.DOTALL)
@@ -55,7 +56,9 @@ class Mtcnn:
 
     def _propose(self, pyramid: ImagePyramid, min_face: float) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
+        area = 0
         for number, level in enumerate(pyramid.levels(min(1.0, _CELL / min_face), _CELL)):
+            area = max(area, level.pixels.size // 3)
             box_map, face_map, stride = self._run_pnet(level.pixels, coarse=number == 0)
             rows, columns = _find_local_maxima(face_map, _THRESHOLDS[0])
             corner = np.stack([columns, rows], axis=1).astype(np.float32) * stride
@@ -64,10 +67,11 @@ class Mtcnn:
             boxes.append(np.divide(cell, level.scale * 2, dtype=np.float32))
             scores.append(face_map[rows, columns])
         box, score = np.concatenate(boxes), np.concatenate(scores)
-        likely = _select_likely(score, _MAX_UNSURE_BEFORE_NMS)
+        max_unsure = round(_MAX_UNSURE * max(1.0, area / _USUAL_AREA))
+        likely = _select_likely(score, 4 * max_unsure)
         box, score = box[likely], score[likely]
         kept = non_maximum_suppression(box, score, _OVERLAP)
-        return square_boxes(box[kept[_select_likely(score[kept], _MAX_UNSURE)]])
+        return square_boxes(box[kept[_select_likely(score[kept], max_unsure)]])
 
     def _run_pnet(self, level: UInt8, *, coarse: bool) -> tuple[Float32, Float32, int]:
         """Return P-Net's boxes (4, rows, columns), face probabilities (rows, columns), and pixels a cell.

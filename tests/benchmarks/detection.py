@@ -163,7 +163,7 @@ HARD_COPIES: dict[str, Callable[[Image.Image, list[Box], int], Picture]] = {
 
 def make_crowds(album: Path, truth: dict[str, list[Box]]) -> Iterator[Picture]:
     """Yield a photo without faces of its own for each 99 faces of the album, with these in rows on it."""
-    ground = next(photo for photo, boxes in truth.items() if not boxes)
+    ground = min(truth, key=lambda photo: len(truth[photo]))
     columns, rows = _CROWD_GRID
     size = columns * _CROWD_CELL, rows * _CROWD_CELL
     empty = open_shrunk(album, ground, [], 1)[0].resize(size)
