@@ -14,6 +14,7 @@ from faceclust.files.atomic import make_private_folder, remove_file, write_priva
 from faceclust.files.names import (
     DEFAULT_PACK,
     EXCLUDED_FOLDER_MARKERS,
+    FORMER_DEFAULT_PACK,
     HOME_MARKER,
     SYSTEM_FOLDERS,
     cache_file_name,
@@ -80,11 +81,15 @@ class LibraryHome:
         self.previous_clusters = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
         self.last_scan_file = self.home / "last-scan"
-        self.scan_snapshot = self.home / "seen.json"
 
     def scan_snapshot_of(self, pack: str) -> Path:
         """Return the path of the snapshot of the last scan with this pack."""
-        return self.scan_snapshot if pack == DEFAULT_PACK else self.scan_snapshot.with_name(f"seen.{pack}.json")
+        return self.home / ("seen.json" if pack == FORMER_DEFAULT_PACK else f"seen.{pack}.json")
+
+    def has_been_scanned_with(self, pack: str) -> bool:
+        """Has a scan with this pack been completed? Raises CacheError if that cannot be found out."""
+        with translate_os_errors():
+            return any(own_exists(home / self.scan_snapshot_of(pack).name) for home in self.homes)
 
     def discard_scan_snapshot(self, pack: str) -> None:
         """Have the next scan with this pack read every cache. Does nothing in a read-only home."""

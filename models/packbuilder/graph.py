@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -36,10 +38,14 @@ class Graph:
         bias: np.ndarray,
         *,
         stride: int = 1,
-        pad: int = 0,
+        pads: Sequence[int] = (0, 0, 0, 0),
+        groups: int = 1,
         out: str | None = None,
     ) -> str:
-        """Add a convolution with weights of shape (filters, channels, height, width)."""
+        """Add a convolution with weights of shape (filters, channels per group, height, width).
+
+        `pads`: rows and columns of zeros at the top, left, bottom and right.
+        """
         return self.node(
             "Conv",
             x,
@@ -48,7 +54,8 @@ class Graph:
             out=out,
             kernel_shape=weights.shape[2:],
             strides=[stride, stride],
-            pads=[pad] * 4,
+            pads=list(pads),
+            **({"group": groups} if groups > 1 else {}),
         )
 
     def prelu(self, x: str, slope: np.ndarray) -> str:

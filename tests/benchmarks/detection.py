@@ -1,6 +1,6 @@
 """Speed, recall and precision of the scan, on an album and on hard copies of it.
 
-    python tests/benchmarks/detection.py ALBUM [--photos 150] [--sets plain,dark] [--pack MANIFEST]
+    python tests/benchmarks/detection.py ALBUM [--photos 150] [--sets plain,dark] [--pack NAME]
         [--old CHECKOUT]
 
 ALBUM holds photos and truth.csv, a row for each face: photo, left, top, right, bottom (pixels of the
@@ -32,7 +32,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_PACK = "mobilefacenet"
 Box = tuple[float, float, float, float]
 Picture = tuple[Image.Image, list[Box]]
 
@@ -40,7 +41,7 @@ _SHRINK_TO = 80  # px, width of the smallest face on hard copies
 _CROWD_FACE, _CROWD_CELL, _CROWD_GRID = 88, 200, (11, 9)
 
 
-def examine_photos(checkout: str, manifest: str, folder: str) -> None:
+def examine_photos(checkout: str, pack: str, folder: str) -> None:
     """Examine the photos named on standard input, with the faceclust of a checkout; print JSON lines."""
     sys.path.insert(0, checkout)
     from faceclust.packs.manifest import read_manifest
@@ -49,7 +50,7 @@ def examine_photos(checkout: str, manifest: str, folder: str) -> None:
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    examiner = PhotoExaminer(Path(folder), ScanSettings(read_manifest(Path(manifest))))
+    examiner = PhotoExaminer(Path(folder), ScanSettings(read_manifest(Path(checkout, "models", f"{pack}.toml"))))
     for line in sys.stdin:
         began = time.process_time()
         tasks = [ExamineTask(PhotoRef(line.strip(), 0, 0))]
@@ -63,10 +64,10 @@ def examine_photos(checkout: str, manifest: str, folder: str) -> None:
 class Scanner:
     """A process that examines photos in a folder, and what it has found."""
 
-    def __init__(self, name: str, checkout: Path, manifest: Path, folder: Path) -> None:
+    def __init__(self, name: str, checkout: Path, pack: str, folder: Path) -> None:
         self.name = name
         self.seconds: dict[str, list[float]] = defaultdict(list)
-        command = [sys.executable, __file__, "--inner", str(checkout), str(manifest), str(folder)]
+        command = [sys.executable, __file__, "--inner", str(checkout), pack, str(folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, photo: str) -> list[Box]:
@@ -228,7 +229,7 @@ def main() -> None:
     parser.add_argument("album", type=Path)
     parser.add_argument("--photos", type=int)
     parser.add_argument("--sets", default=",".join(["plain", *HARD_COPIES, "crowded"]))
-    parser.add_argument("--pack", type=Path, default=ROOT / "models" / "dlib.toml")
+    parser.add_argument("--pack", default=DEFAULT_PACK)
     parser.add_argument("--old", type=Path)
     arguments = parser.parse_args()
     truth = read_truth(arguments.album, arguments.photos)

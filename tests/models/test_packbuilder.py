@@ -16,16 +16,22 @@ import onnx
 import onnxruntime
 import pytest
 
+from faceclust.files.names import EMBEDDED_PACKS
+
 MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.mark.usefixtures("_builder_on_path")
 def test_builds_are_reproducible_and_match_the_manifest(tmp_path: Path) -> None:
-    from packbuilder import build_pack
+    from packbuilder import build_packs
 
-    expected = {file["name"]: file for file in tomllib.loads((MODELS / "dlib.toml").read_text())["file"]}
+    manifests = [tomllib.loads((MODELS / f"{pack}.toml").read_text()) for pack in EMBEDDED_PACKS]
+    expected = {file["name"]: file for manifest in manifests for file in manifest["file"] if "sources" in file}
+    npm_file = "mobilefacenet.onnx"  # from the installation: its source is a package of 145 MB
     for folder in ("first", "second"):
-        paths = build_pack(MODELS / "dlib.toml", tmp_path / folder)
+        (tmp_path / folder).mkdir()
+        shutil.copy(MODELS / npm_file, tmp_path / folder)
+        paths = build_packs(MODELS, tmp_path / folder)
         assert {path.name for path in paths} == expected.keys()
         for path in paths:
             assert hashlib.sha256(path.read_bytes()).hexdigest() == expected[path.name]["sha256"]
@@ -36,7 +42,7 @@ def test_builds_are_reproducible_and_match_the_manifest(tmp_path: Path) -> None:
 def test_a_source_with_another_hash_fails_the_build(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("*.onnx"))
     manifest = tmp_path / "models" / "dlib.toml"
-    source_hash = tomllib.loads(manifest.read_text())["file"][1]["source_sha256"]
+    source_hash = tomllib.loads(manifest.read_text())["file"][0]["sources"][0]["sha256"]
     manifest.write_text(manifest.read_text().replace(source_hash, "0" * 64))
     from hatch_build import PackBuildHook
 
@@ -46,8 +52,8 @@ def test_a_source_with_another_hash_fails_the_build(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as failure:
         hook.initialize("standard", {"force_include": {}})
     message = str(failure.value)
-    assert source_hash in message and "0" * 64 in message and "pnet.lz4" in message
-    assert not (tmp_path / "models" / "mtcnn_pnet.onnx").exists()
+    assert source_hash in message and "0" * 64 in message and "dlib_face_recognition_resnet" in message
+    assert not (tmp_path / "models" / "dlib_resnet.onnx").exists()
 
 
 @pytest.mark.usefixtures("_builder_on_path")
@@ -61,10 +67,9 @@ def test_a_missing_build_requirement_is_named() -> None:
 @pytest.mark.usefixtures("_builder_on_path")
 def test_a_truncated_dlib_file_is_refused() -> None:
     from packbuilder import dlib_resnet
-    from packbuilder.sources import PackBuildError, read_source
+    from packbuilder.sources import PackBuildError, read_sources
 
-    entry = tomllib.loads((MODELS / "dlib.toml").read_text())["file"][0]
-    data = read_source(entry["distribution"], entry["source"], entry["source_sha256"])
+    (data,) = read_sources(tomllib.loads((MODELS / "dlib.toml").read_text())["file"][0]["sources"])
     with pytest.raises(PackBuildError):
         dlib_resnet.convert(data[: len(data) // 2])
 
@@ -108,14 +113,10 @@ def test_prelu_of_any_slope_is_right_up_to_the_returned_sign() -> None:
 )
 def test_rewritten_networks_equal_the_plain_ones(network: str, sizes: list[tuple[int, int]]) -> None:
     from packbuilder import mtcnn
-    from packbuilder.sources import read_source
+    from packbuilder.sources import read_sources
 
-    entry = next(
-        file
-        for file in tomllib.loads((MODELS / "dlib.toml").read_text())["file"]
-        if file["converter"] == f"mtcnn_{network}"
-    )
-    source = read_source(entry["distribution"], entry["source"], entry["source_sha256"])
+    files = tomllib.loads((MODELS / "mobilefacenet.toml").read_text())["file"]
+    (source,) = read_sources(next(file["sources"] for file in files if file["converter"] == f"mtcnn_{network}"))
     rewritten = onnxruntime.InferenceSession(mtcnn.convert(source, network))
     plain = onnxruntime.InferenceSession(_plain_mtcnn(network, joblib.load(io.BytesIO(source))))
     names = [output.name for output in rewritten.get_outputs()]

@@ -27,11 +27,23 @@ from tests.support.sandbox import Sandbox
 #: A title of the terminal's window, a colour, and a C1 control, which is an escape sequence in one character.
 ESCAPES = ("\x1b]0;OWNED\x07", "\x1b[31mOWNED", "\x9b31mOWNED")
 PHOTOS = ("2019/collins-0.jpg", "2019/hopper-0.webp", "2020/collins-1.jpg", "2020/hopper-1.png", "together/both 0.jpg")
-CACHES = ("2019/.faceclust.parquet", "2020/.faceclust.parquet", "together/.faceclust.parquet")
+CACHES = (
+    "2019/.faceclust.mobilefacenet.parquet",
+    "2020/.faceclust.mobilefacenet.parquet",
+    "together/.faceclust.mobilefacenet.parquet",
+)
 JOURNALS = (".faceclust/people.jsonl", "2020/.faceclust/people.jsonl")
 NOTES = tuple(
     f".faceclust/{name}"
-    for name in ("last-scan", "seen.json", "lock", "lock.owner", "people.lock", "people.lock.owner", "people.torn")
+    for name in (
+        "last-scan",
+        "seen.mobilefacenet.json",
+        "lock",
+        "lock.owner",
+        "people.lock",
+        "people.lock.owner",
+        "people.torn",
+    )
 )
 CLUSTERS = (".faceclust/clusters.parquet", ".faceclust/clusters-before.parquet")
 THUMBS = tuple(f".faceclust/thumbs/@SHARD{number}@/@FACE{number}@.jpg" for number in range(4))
@@ -46,7 +58,11 @@ FOLDERS = (
 )
 OUTPUTS = tuple(f"@OUT@/{name}" for name in ("page.html", "map.html", "faces.parquet", "faces.sqlite", "x.csv"))
 LEFTOVERS = (
-    *(".faceclust/.people.jsonl.tmp", "2019/..faceclust.parquet.tmp", "@OUT@/albums/.faceclust-albums.tmp"),
+    *(
+        ".faceclust/.people.jsonl.tmp",
+        "2019/..faceclust.mobilefacenet.parquet.tmp",
+        "@OUT@/albums/.faceclust-albums.tmp",
+    ),
     *("@OUT@/albums/.faceclust-albums.lock", "@OUT@/report/.faceclust-report.lock", "@OUT@/report/index.html"),
     *("faceclust-report.html", "faceclust-map.html", ".faceclust/.faceclust-home", "2020/.faceclust-home"),
     *(".faceclust/seen.sface.json", "2019/.faceclust.sface.parquet", "2019/.faceclust.x.parquet"),
@@ -521,7 +537,7 @@ _TARGETS = st.sampled_from(
             "@VICTIM@/out/report",
         ),
         *(
-            "@VICTIM@/library/2019/.faceclust.parquet",
+            "@VICTIM@/library/2019/.faceclust.mobilefacenet.parquet",
             "@VICTIM@/library/.faceclust/people.jsonl",
             "@VICTIM@/out/albums",
         ),
@@ -553,7 +569,7 @@ _CHANGES: st.SearchStrategy[Change] = st.one_of(
     st.builds(Content, st.sampled_from(JOURNALS), _JOURNAL_LINES, st.sampled_from((True, True, False))),
     st.builds(
         Json,
-        st.sampled_from((*JOURNALS, *MANIFESTS, *MANIFESTS, ".faceclust/seen.json")),
+        st.sampled_from((*JOURNALS, *MANIFESTS, *MANIFESTS, ".faceclust/seen.mobilefacenet.json")),
         st.integers(0, 3),
         st.lists(st.integers(0, 8), min_size=1, max_size=4).map(tuple),
         _VALUES,

@@ -56,7 +56,7 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
         else:
             arrays.append(pa.nulls(n, field.type))
     content = encode_parquet(pa.Table.from_arrays(arrays, schema=schema))
-    (root / folder / ".faceclust.parquet").write_bytes(content)
+    (root / folder / ".faceclust.mobilefacenet.parquet").write_bytes(content)
     library.home.create()
     library.home.record_scan()
     return library
