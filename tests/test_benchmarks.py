@@ -97,7 +97,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
-    "detection": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--sets", "plain,turned,crowded"],
+    "detection": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--sets", "plain,turned,wide,crowded"],
     "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
     "fuzz": lambda inputs: [require_atheris() or "tables", "--seconds", "2", "--findings", inputs.missing_folder],  # type: ignore[func-returns-value]
     "hostile_libraries": lambda inputs: ["4", "--jobs", "1"],

@@ -56,9 +56,8 @@ class Mtcnn:
 
     def _propose(self, pyramid: ImagePyramid, min_face: float) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
-        area = 0
-        for number, level in enumerate(pyramid.levels(min(1.0, _CELL / min_face), _CELL)):
-            area = max(area, level.pixels.size // 3)
+        scale = min(1.0, _CELL / min_face)
+        for number, level in enumerate(pyramid.levels(scale, _CELL)):
             box_map, face_map, stride = self._run_pnet(level.pixels, coarse=number == 0)
             rows, columns = _find_local_maxima(face_map, _THRESHOLDS[0])
             corner = np.stack([columns, rows], axis=1).astype(np.float32) * stride
@@ -67,7 +66,7 @@ class Mtcnn:
             boxes.append(np.divide(cell, level.scale * 2, dtype=np.float32))
             scores.append(face_map[rows, columns])
         box, score = np.concatenate(boxes), np.concatenate(scores)
-        max_unsure = round(_MAX_UNSURE * max(1.0, area / _USUAL_AREA))
+        max_unsure = round(_MAX_UNSURE * max(1.0, math.prod(pyramid.size) * scale**2 / _USUAL_AREA))
         likely = _select_likely(score, 4 * max_unsure)
         box, score = box[likely], score[likely]
         kept = non_maximum_suppression(box, score, _OVERLAP)

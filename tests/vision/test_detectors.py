@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from faceclust.packs.session import OnnxModel, available_providers, choose_devic
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
-from faceclust.vision.detect import load_detector
+from faceclust.vision.detect import detector_settings, load_detector
 from faceclust.vision.landmarks import LandmarkRefiner
-from faceclust.vision.mtcnn import Mtcnn, _find_local_maxima, _select_likely
+from faceclust.vision.mtcnn import Mtcnn, _find_local_maxima, _select_likely, with_coarse_cells
 from faceclust.vision.pillow_image import to_pillow_image, to_rgb_array
 from faceclust.vision.pyramid import ImagePyramid, _reduce_pixels
 from faceclust.vision.single_stage import SingleStageSettings
@@ -42,6 +43,22 @@ def test_p_net_gives_the_same_in_strips_as_in_one_run(mtcnn: Mtcnn, height: int)
         assert stride == 2 * every
         np.testing.assert_allclose(box, expected["box"][0, :, ::every, ::every], atol=1e-5)
         np.testing.assert_allclose(face, expected["face"][0, ::every, ::every], atol=1e-5)
+
+
+def test_p_nets_without_the_name_of_the_third_layer_keep_their_cells(mtcnn: Mtcnn) -> None:
+    pnet = load_pack("dlib").path("mtcnn_pnet.onnx").read_bytes()
+    assert len(with_coarse_cells(pnet) or b"") == len(pnet)
+    assert with_coarse_cells(pnet.replace(b"third_layer", b"other_layer")) is None
+    own = Mtcnn({"pnet": mtcnn._pnet, "rnet": mtcnn._rnet, "onet": mtcnn._onet})
+    assert own._run_pnet(np.asarray(load_portrait(COLLINS)), coarse=True)[2] == 2
+
+
+def test_settings_of_earlier_versions_are_accepted() -> None:
+    pack = load_pack("dlib")
+    former = {"factor": 0.709, "thresholds": [0.8, 0.7, 0.8], "overlap": 0.6}
+    detector_settings(replace(pack, detector=replace(pack.detector, settings=former)))
+    with pytest.raises(PackError, match="does not know tresholds"):
+        detector_settings(replace(pack, detector=replace(pack.detector, settings={"tresholds": 1})))
 
 
 def test_all_sure_candidates_and_the_best_others_are_kept() -> None:
