@@ -53,6 +53,11 @@ def cache_file_name(pack: str) -> str:
 CACHE_NAME = cache_file_name(DEFAULT_PACK)
 
 
+def snapshot_file_name(pack: str) -> str:
+    """Return the name of the snapshot that a pack's last scan left in the library's home."""
+    return "seen.json" if pack == FORMER_DEFAULT_PACK else f"seen.{pack}.json"
+
+
 def pack_of_cache_file(name: str) -> str | None:
     """Return the pack of the folder cache with this file name; None if it is not a cache."""
     if name == _FORMER_CACHE_NAME:

@@ -14,12 +14,12 @@ from faceclust.files.atomic import make_private_folder, remove_file, write_priva
 from faceclust.files.names import (
     DEFAULT_PACK,
     EXCLUDED_FOLDER_MARKERS,
-    FORMER_DEFAULT_PACK,
     HOME_MARKER,
     SYSTEM_FOLDERS,
     cache_file_name,
     is_cache_file_name,
     pack_of_cache_file,
+    snapshot_file_name,
 )
 from faceclust.files.own_files import (
     UnsafeFileError,
@@ -84,12 +84,7 @@ class LibraryHome:
 
     def scan_snapshot_of(self, pack: str) -> Path:
         """Return the path of the snapshot of the last scan with this pack."""
-        return self.home / ("seen.json" if pack == FORMER_DEFAULT_PACK else f"seen.{pack}.json")
-
-    def has_been_scanned_with(self, pack: str) -> bool:
-        """Has a scan with this pack been completed? Raises CacheError if that cannot be found out."""
-        with translate_os_errors():
-            return any(own_exists(home / self.scan_snapshot_of(pack).name) for home in self.homes)
+        return self.home / snapshot_file_name(pack)
 
     def discard_scan_snapshot(self, pack: str) -> None:
         """Have the next scan with this pack read every cache. Does nothing in a read-only home."""

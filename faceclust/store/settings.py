@@ -22,7 +22,9 @@ from faceclust.files.names import (
     FORMER_DEFAULT_PACK,
     PACK_NAME_PATTERN,
     PRECISIONS,
+    snapshot_file_name,
 )
+from faceclust.files.own_files import own_exists, translate_os_errors
 from faceclust.files.user_folders import config_folder
 from faceclust.store.config import CONFIG_FILE_NAME, change_config, find_config_file, read_config
 from faceclust.store.home import LibraryHome
@@ -50,19 +52,23 @@ def pack_in_use(root: Path | None = None) -> ConfiguredValue:
 
     Precedence: library file, user file, the former default pack if the library was scanned with it and
     not with the default one, the default pack. The pack need not be installed. Raises UsageError if a
-    file cannot be read or its value is invalid.
+    file cannot be read or its value is invalid, CacheError if the disk does not tell.
     """
     for file, value in _configured_values(root, _PACK_KEY):
         return ConfiguredValue(validate_pack_name(value, file), file)
-    return ConfiguredValue(
-        FORMER_DEFAULT_PACK if root and keeps_former_pack(LibraryHome(root)) else default_pack(), None
-    )
+    return ConfiguredValue(FORMER_DEFAULT_PACK if root and _keeps_former_pack(root) else default_pack(), None)
 
 
-def keeps_former_pack(home: LibraryHome) -> bool:
-    """Does this library, without a choice of its own, stay with the default pack of earlier versions?
+def _keeps_former_pack(root: Path) -> bool:
+    """Does the library at `root`, which has chosen no pack, stay with the default of earlier versions?
     Raises CacheError if that cannot be found out."""
-    return home.has_been_scanned_with(FORMER_DEFAULT_PACK) and not home.has_been_scanned_with(DEFAULT_PACK)
+    homes = homes_of(root)
+    with translate_os_errors():
+        former, current = (
+            any(own_exists(home / snapshot_file_name(pack)) for home in homes)
+            for pack in (FORMER_DEFAULT_PACK, DEFAULT_PACK)
+        )
+    return former and not current
 
 
 def precision_in_use(root: Path) -> ConfiguredValue:

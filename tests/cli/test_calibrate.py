@@ -57,8 +57,8 @@ def test_calibrated_threshold_is_used_until_reset(synthetic_library: Library) ->
     output = run_checked("cluster", "-l", root)
     assert f"threshold {found:g}, calibrated on 40 people" in output
     assert "all faces were grouped from scratch: the threshold was 1.1" in output
-    assert "[calibration.mobilefacenet]" in run_checked("config", "-l", root)
-    assert json.loads(run_checked("config", "-l", root, "--json"))["calibration"]["mobilefacenet"]["people"] == 40
+    assert "[calibration.dlib]" in run_checked("config", "-l", root)
+    assert json.loads(run_checked("config", "-l", root, "--json"))["calibration"]["dlib"]["people"] == 40
     tomllib.loads(run_checked("config", "-l", root))
     synthetic_library.home.config_file.write_text(
         f"{synthetic_library.home.config_file.read_text()}[cluster]\nthreshold = 1.05\n"
@@ -89,7 +89,7 @@ def test_too_few_names_are_an_error_and_nothing_is_written(library: Library) -> 
 
 
 def test_invalid_calibration_is_reported(synthetic_library: Library) -> None:
-    synthetic_library.home.config_file.write_text("[calibration.mobilefacenet]\nthreshold = 'high'\n")
+    synthetic_library.home.config_file.write_text("[calibration.dlib]\nthreshold = 'high'\n")
     done = run("cluster", "-l", synthetic_library.root)
     assert done.returncode == 2 and "faceclust calibrate --reset" in done.stderr
     assert run_checked("cluster", "-l", synthetic_library.root, "--threshold", "1.1", "--dry-run")
@@ -98,20 +98,16 @@ def test_invalid_calibration_is_reported(synthetic_library: Library) -> None:
 
 @pytest.mark.parametrize("table", ["", "[cluster]\n"])
 def test_a_configured_threshold_is_noted(synthetic_library: Library, table: str) -> None:
-    synthetic_library.home.config_file.write_text(
-        f"{table}threshold = 1.05\n[calibration.mobilefacenet]\nthreshold = 'high'\n"
-    )
+    synthetic_library.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
     output = run_checked("calibrate", "-l", synthetic_library.root, "--reset")
     assert "sets threshold = 1.05, which takes precedence" in output and "next:" not in output
-    synthetic_library.home.config_file.write_text(
-        f"{table}threshold = 1.05\n[calibration.mobilefacenet]\nthreshold = 'high'\n"
-    )
+    synthetic_library.home.config_file.write_text(f"{table}threshold = 1.05\n[calibration.dlib]\nthreshold = 'high'\n")
     assert "next: faceclust cluster" in run_checked("--no-config", "calibrate", "-l", synthetic_library.root, "--reset")
 
 
 def test_calibration_in_the_users_file_is_refused(synthetic_library: Library, tmp_path: Path) -> None:
     (tmp_path / "config/faceclust").mkdir(parents=True)
-    (tmp_path / "config/faceclust/config.toml").write_text("[calibration.mobilefacenet]\nthreshold = 1.2\n")
+    (tmp_path / "config/faceclust/config.toml").write_text("[calibration.dlib]\nthreshold = 1.2\n")
     done = run("cluster", "-l", synthetic_library.root, env={"XDG_CONFIG_HOME": str(tmp_path / "config")})
     assert done.returncode == 2 and "unknown key [calibration]" in done.stderr
 

@@ -142,7 +142,7 @@ def test_other_commands_work_afterwards(both: tuple[Library, dict[str, str]], tm
     library, people = both
     collins = Person(library, people)
     forget(library)
-    for options in ({}, {"full": True}, {"threshold": 1.0}, {"algorithm": "hdbscan"}):
+    for options in ({}, {"full": True}, {"threshold": 0.001}, {"algorithm": "hdbscan"}):
         grouping = library.cluster(**options)  # type: ignore[arg-type]
         assert not set(grouping.clustering.face_ids.tolist()) & collins.faces
         assert grouping.clustering.size_at_full_run <= len(library.occurrences_of)

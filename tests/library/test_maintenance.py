@@ -217,5 +217,5 @@ def test_clearing_one_pack_leaves_the_other(library: Library) -> None:
     assert {deletion.path.name for deletion in deletions} == {".faceclust.other.parquet"}
     clear_caches(library, deletions)
     assert read_files(library).keys() == before.keys() - {deletion.path for deletion in deletions}
-    assert {deletion.kind for deletion in plan_clear(library, "dlib")} == {"folder caches", "groupings"}
+    assert {deletion.kind for deletion in plan_clear(library, "mobilefacenet")} == {"folder caches", "groupings"}
     assert plan_clear(library, "nothing") == []

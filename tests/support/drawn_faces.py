@@ -82,7 +82,7 @@ def write_drawn_library(
     drawings, which saves time in large libraries.
     """
     library = write_caches(root, embeddings, photo)
-    cache = root / "photos/.faceclust.mobilefacenet.parquet"
+    cache = root / "photos/.faceclust.parquet"
     table = pq.read_table(cache)
     rng = np.random.default_rng(7)
     numbers = np.array([int(name[4:11]) for name in table["photo"].to_pylist()])

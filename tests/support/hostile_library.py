@@ -397,7 +397,7 @@ _CELLS = st.one_of(
         st.sampled_from(("photo_size", "photo_mtime_ns", "width", "height", "orientation", "min_face")), _NUMBERS
     ),
     st.tuples(st.sampled_from(("left", "top", "right", "bottom", "score", "quality", "latitude")), _NUMBERS),
-    st.tuples(st.just("embedding"), _vectors(128, 0.28)),
+    st.tuples(st.just("embedding"), _vectors(192, 0.28)),
     st.tuples(st.just("landmarks"), _vectors(10, 0.5)),
     st.tuples(st.just("taken_at"), _DATES),
     st.tuples(st.sampled_from(("status", "detail", "camera", "photo_hash")), _NAMES),
@@ -481,7 +481,14 @@ _OPTIONS = st.sampled_from(
         *("pack", "precision", "library", "json", "cache-dir", "cluster.threshold", "cluster.algorithm", "report.out"),
         *("export.out", "export.where", "export.format", "albums.layout", "albums.link", "albums.out", "forget.yes"),
         *("cache.clear.yes", "scan.workers", "scan.cache-dir", "scan.device", "models.pull.url", "import.contacts"),
-        *("report.faces", "calibration.dlib", "calibration.dlib.threshold", "find.since", "map.out", "label.thorough"),
+        *(
+            "report.faces",
+            "calibration.mobilefacenet",
+            "calibration.mobilefacenet.threshold",
+            "find.since",
+            "map.out",
+            "label.thorough",
+        ),
         *("safe-libraries", "no.such.option", "journal.merge", "models.add.pack", "mode"),
     )
 )
@@ -491,7 +498,7 @@ _CONFIGS = st.one_of(
         (
             *("", "x", "[" * 5000, '"\\u001b]0;OWNED\\u0007"=1', '["\\u001b]0;OWNED\\u0007"]\na=1', 'a="@LONG@"'),
             *('[report]\nout="@VICTIM@/evil.html"', '[albums]\nlayout="../../{name}"', '[scan]\ncache-dir="@VICTIM@"'),
-            *("[calibration.dlib]\nthreshold=nan", "[cluster]\nthreshold=inf", "a=1\na=1", "[a.b]\n[a]\nb=1"),
+            *("[calibration.mobilefacenet]\nthreshold=nan", "[cluster]\nthreshold=inf", "a=1\na=1", "[a.b]\n[a]\nb=1"),
         )
     ),
 )
