@@ -36,7 +36,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 from tests.support.photo_files import build_wide_gamut_profile
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_PACK = "mobilefacenet"
+
 Box = tuple[float, float, float, float]
 Picture = tuple[Image.Image, list[Box]]
 
@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("album", type=Path)
     parser.add_argument("--photos", type=int)
     parser.add_argument("--sets", default=",".join(["plain", *HARD_COPIES, "crowded"]))
-    parser.add_argument("--pack", default=DEFAULT_PACK)
+    parser.add_argument("--pack", default="mobilefacenet")
     parser.add_argument("--old", type=Path)
     arguments = parser.parse_args()
     truth = read_truth(arguments.album, arguments.photos)
