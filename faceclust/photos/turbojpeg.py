@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import simplejpeg
 
@@ -14,8 +16,8 @@ _REDUCTIONS = (8, 4, 2)
 _MAX_FULL_DECODE_PIXELS = 25_000_000
 
 
-class PixelBuffer:
-    """Memory for the pixels of one photo at a time.
+class PixelBuffer(threading.local):
+    """Memory for the pixels of one photo at a time; each thread has its own.
 
     It is used again for the next photo, whose pixels overwrite those before. New memory for each photo
     would cost 3 ms per 12 megapixels, in page faults.

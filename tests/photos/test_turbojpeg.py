@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,6 +60,9 @@ def test_a_buffer_is_used_again_and_grows() -> None:
     np.testing.assert_array_equal(third, alone[2])
     np.testing.assert_array_equal(second, alone[1])
     assert np.shares_memory(first, second) and not np.shares_memory(second, third)
+    with ThreadPoolExecutor(1) as thread:
+        other = thread.submit(buffer.reserve, 4).result()
+    assert not np.shares_memory(other, third)
 
 
 @pytest.mark.parametrize("orientation", range(10))
