@@ -98,6 +98,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
     "embedders": lambda inputs: [inputs.labelled(), "dlib", "--workers", "1", "--splits", "1"],
+    "detection": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--sets", "plain,turned,wide,crowded"],
     "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
     "fit": lambda inputs: [inputs.labelled(), "--photos", "0"],
     "fuzz": lambda inputs: [require_atheris() or "tables", "--seconds", "2", "--findings", inputs.missing_folder],  # type: ignore[func-returns-value]

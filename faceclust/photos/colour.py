@@ -16,6 +16,8 @@ _MAX_UNREDUCED_PIXELS = 50_000_000
 _BAND_PIXELS = 4_000_000  # converted at a time
 _SAMPLE_SIDE = 2_000  # pixels; side of the sample that the range of values is estimated from
 _MAX_PROFILE_BYTES = 4_000_000
+#: Grey levels of 255. Display P3 has sRGB's tones, Adobe RGB almost; ProPhoto differs by 20.
+_MAX_TONE_DIFFERENCE = 16
 
 _ImageFilter = Callable[[Image.Image], Image.Image]
 
@@ -44,6 +46,30 @@ def convert_to_rgb(image: Image.Image, min_long_side: int | None) -> Image.Image
 def needs_colour_transform(image: Image.Image) -> bool:
     """Return whether the picture has a colour profile other than sRGB."""
     return _image_transform(image) is not None
+
+
+def take_near_profile(image: Image.Image) -> bytes | None:
+    """Remove and return the colour profile of a picture if its tones are near those of sRGB.
+
+    Detectors work on such pixels as they are. None for other profiles, for sRGB, and for inks.
+    """
+    transform = None if image.mode == "CMYK" else _image_transform(image)
+    if transform is None:
+        return None
+    greys = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
+    difference = _apply_transform(greys, transform).astype(int) - greys
+    return image.info.pop("icc_profile") if np.abs(difference).max() <= _MAX_TONE_DIFFERENCE else None
+
+
+def convert_to_srgb(pixels: UInt8, icc_profile: bytes | None) -> UInt8:
+    """Convert RGB pixels (…, w, 3) with the colours of a profile; None: they are sRGB."""
+    transform = _build_transform(icc_profile, "RGB") if icc_profile is not None else None
+    return pixels if transform is None or not pixels.size else _apply_transform(pixels, transform)
+
+
+def _apply_transform(pixels: UInt8, transform: ImageCms.ImageCmsTransform) -> UInt8:
+    image = Image.fromarray(pixels.reshape(-1, pixels.shape[-2], 3))
+    return np.asarray(ImageCms.applyTransform(image, transform)).reshape(pixels.shape)
 
 
 def to_eight_bits(values: np.ndarray) -> UInt8:

@@ -12,12 +12,12 @@ import numpy as np
 import pi_heif
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from faceclust.photos.colour import convert_to_rgb, needs_colour_transform
+from faceclust.photos.colour import convert_to_rgb, needs_colour_transform, take_near_profile
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.exif_orientation import upright_size
 from faceclust.photos.formats import Format
 from faceclust.photos.limits import MAX_PIXELS, check_picture_size, reject_decompression_bombs
-from faceclust.photos.turbojpeg import decode_with_turbojpeg
+from faceclust.photos.turbojpeg import PixelBuffer, decode_with_turbojpeg
 from faceclust.types import SkipReason, UInt8
 
 pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
@@ -35,17 +35,26 @@ class DecodedImage:
 
     `pixels`: RGB (h, w, 3), possibly reduced. `size`: width and height of the full picture.
     `orientation`: the EXIF orientation still to be applied. `metadata_sources`: EXIF blocks or
-    whole files, the best source first.
+    whole files, the best source first. `icc_profile`: the profile of the pixels' colours, None if they
+    are sRGB.
     """
 
     pixels: UInt8
     size: tuple[int, int]
     orientation: int
     metadata_sources: tuple[bytes | None, ...]
+    icc_profile: bytes | None = None
 
 
-def decode_picture(data: bytes, format: Format, min_long_side: int | None) -> DecodedImage:
-    """Decode a picture of any format that Pillow reads.
+def decode_picture(
+    data: bytes,
+    format: Format,
+    min_long_side: int | None,
+    *,
+    buffer: PixelBuffer | None = None,
+    convert_colours: bool = True,
+) -> DecodedImage:
+    """Decode a picture of any format that Pillow reads; the options are those of `decode_photo`.
 
     Only huge pictures and large JPEGs are reduced, the latter to 1/2, 1/4 or 1/8 (DCT scaling). The
     result keeps `min_long_side` pixels along the longer side. Raises UndecodableError, or an
@@ -59,7 +68,8 @@ def decode_picture(data: bytes, format: Format, min_long_side: int | None) -> De
         check_picture_size(*size, format)
         _reject_large_tiles(image)
         exif = image.info.get("exif")
-        pixels = _decode_jpeg_fast(data, image, min_long_side) if format is Format.JPEG else None
+        profile = None if convert_colours else take_near_profile(image)
+        pixels = _decode_jpeg_fast(data, image, min_long_side, buffer) if format is Format.JPEG else None
         if pixels is None:
             if min_long_side:
                 _request_reduced_size(image, min_long_side)
@@ -70,7 +80,7 @@ def decode_picture(data: bytes, format: Format, min_long_side: int | None) -> De
     if size[0] != size[1] and image.size == size[::-1]:
         size = size[::-1]
     # Pillow has no EXIF block for a TIFF, but the whole file can be read as one.
-    return DecodedImage(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data))
+    return DecodedImage(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data), profile)
 
 
 def read_orientation_and_size(file: BinaryIO, format: Format) -> tuple[int, tuple[int, int]]:
@@ -87,11 +97,13 @@ def read_orientation_and_size(file: BinaryIO, format: Format) -> tuple[int, tupl
     return orientation, upright_size((width, height), orientation)
 
 
-def _decode_jpeg_fast(data: bytes, image: Image.Image, min_long_side: int | None) -> UInt8 | None:
+def _decode_jpeg_fast(
+    data: bytes, image: Image.Image, min_long_side: int | None, buffer: PixelBuffer | None
+) -> UInt8 | None:
     """Return the pixels of a JPEG that Pillow has opened but not loaded; None if Pillow must load it."""
     if image.mode not in ("RGB", "L"):
         return None
-    pixels = decode_with_turbojpeg(data, image.size, min_long_side)
+    pixels = decode_with_turbojpeg(data, image.size, min_long_side, buffer)
     if pixels is None or not needs_colour_transform(image):
         return pixels
     picture = Image.fromarray(pixels)

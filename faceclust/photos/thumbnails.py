@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from faceclust.files.own_files import path_below
+from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import read_photo
-from faceclust.types import FaceOccurrence, PhotoRef, UInt8
+from faceclust.types import FaceOccurrence, Photo, PhotoRef
 
 THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
@@ -49,12 +51,13 @@ def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[
     try:
         path = path_below(root, places[0].photo)
         data, ref = read_photo(path, PhotoRef(places[0].photo, 0, 0))
-        photo = decode_photo(data, ref, min_long_side=math.ceil(max(width, height) * min(1.0, wanted)))
+        long_side = math.ceil(max(width, height) * min(1.0, wanted))
+        photo = decode_photo(data, ref, min_long_side=long_side, convert_colours=False)
     except (FileNotFoundError, UndecodableError):  # moved or damaged since the scan
         return []
     except OSError as error:
         return error
-    return [(place.face_id, _crop_thumbnail(photo.pixels, place, sides[place.face_id])) for place in places]
+    return [(place.face_id, _crop_thumbnail(photo, place, sides[place.face_id])) for place in places]
 
 
 def _crop_side(place: FaceOccurrence) -> float:
@@ -64,19 +67,20 @@ def _crop_side(place: FaceOccurrence) -> float:
     return max(1.0, max((right - left) * width, (bottom - top) * height) * (1 + 2 * _MARGIN))
 
 
-def _crop_thumbnail(pixels: UInt8, place: FaceOccurrence, side: float) -> bytes:
-    height, width = pixels.shape[:2]
+def _crop_thumbnail(photo: Photo, place: FaceOccurrence, side: float) -> bytes:
+    height, width = photo.pixels.shape[:2]
     side = min(side * width / place.photo_size[0], width, height)
     left, top, right, bottom = place.box
     x = min(max((left + right) / 2 * width - side / 2, 0), width - side)
     y = min(max((top + bottom) / 2 * height - side / 2, 0), height - side)
     # Convert only this part of the picture, which may be large.
     i, j = int(x), int(y)
-    part = Image.fromarray(pixels[j : math.ceil(y + side), i : math.ceil(x + side)])
+    part = Image.fromarray(photo.pixels[j : math.ceil(y + side), i : math.ceil(x + side)])
     box = (x - i, y - j, x - i + side, y - j + side)
     crop = part.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, box=box)
     out = io.BytesIO()
-    crop.save(out, "JPEG", quality=_JPEG_QUALITY)
+    colours = convert_to_srgb(np.asarray(crop), photo.icc_profile)
+    Image.fromarray(colours).save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()
 
 

@@ -12,10 +12,12 @@ import numpy as np
 
 from faceclust.errors import PackError, UsageError, is_out_of_memory
 from faceclust.packs.pack import Pack
+from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
+from faceclust.photos.turbojpeg import PixelBuffer
 from faceclust.types import (
     Detections,
     Float32,
@@ -107,6 +109,7 @@ class PhotoExaminer:
     def __init__(self, root: Path, settings: ScanSettings) -> None:
         self._root, self._settings = root, settings
         self._analyser = FacePipeline(settings.pack, settings.device)
+        self._buffer = PixelBuffer()
 
     def __call__(self, picture: PhotoRef | UInt8) -> tuple[ScannedPhoto, UInt8] | SkippedPhoto:
         """Examine one photo on disk, or upright pixels (H, W, 3). Return it with its chips (n, h, w, 3)."""
@@ -178,12 +181,12 @@ class PhotoExaminer:
 
     def _detect_faces(self, ref: PhotoRef, data: bytes, clock: _StageTimer) -> _DetectedPhoto:
         spec = self._settings.pack.detector
-        photo = decode_photo(data, ref, min_long_side=spec.long_side)
+        photo = self._decode(data, ref, spec.long_side)
         full, before = max(photo.full_size), max(photo.pixels.shape)
         min_face = self._settings.smallest_face(full)
         wanted = math.ceil(full * spec.smallest / min_face)
         if before < min(wanted, full):
-            photo = decode_photo(data, ref, min_long_side=wanted)
+            photo = self._decode(data, ref, wanted)
             before = max(photo.pixels.shape)
         clock.lap("decode")
         found = self._analyser.detect(photo.pixels, min_face * before / full)
@@ -201,10 +204,14 @@ class PhotoExaminer:
     def _cut_out_faces(self, photo: Photo, found: Detections, clock: _StageTimer) -> _DetectedPhoto:
         found = self._analyser.refine(photo.pixels, found)
         clock.lap("detect")
-        chips = self._analyser.align(photo.pixels, found)
+        chips = convert_to_srgb(self._analyser.align(photo.pixels, found), photo.icc_profile)
         clock.lap("embed")
         height, width = photo.pixels.shape[:2]
         return _DetectedPhoto(photo.without_pixels(), np.array([width, height], np.float32), found, chips)
+
+    def _decode(self, data: bytes, ref: PhotoRef, min_long_side: int) -> Photo:
+        """Decode a photo. Its pixels are overwritten by the next one, and may not be sRGB."""
+        return decode_photo(data, ref, min_long_side, buffer=self._buffer, convert_colours=False)
 
     def _redecode_larger(self, photo: Photo, found: Detections, data: bytes) -> tuple[Photo, Detections]:
         """Decode again at a larger size if a chip would be upscaled from reduced pixels."""
@@ -212,7 +219,7 @@ class PhotoExaminer:
         if photo.is_full_size or upscale <= 1:
             return photo, found
         before = max(photo.pixels.shape)
-        sharper = decode_photo(data, photo.ref, min_long_side=math.ceil(before * upscale))
+        sharper = self._decode(data, photo.ref, math.ceil(before * upscale))
         return sharper, found.scaled(max(sharper.pixels.shape) / before)
 
     def _build_scanned_photo(self, detected: _DetectedPhoto, faces: EmbeddedFaces) -> ScannedPhoto:

@@ -47,13 +47,14 @@ class Metadata:
 @dataclass(frozen=True)
 class Photo:
     """A decoded, upright photo. `pixels` are uint8 RGB (h, w, 3), possibly reduced from `full_size`
-    (width, height)."""
+    (width, height). `icc_profile`: the profile of the pixels' colours, None if they are sRGB."""
 
     ref: PhotoRef
     content_hash: str
     pixels: UInt8
     full_size: tuple[int, int]
     metadata: Metadata
+    icc_profile: bytes | None = None
 
     def __post_init__(self) -> None:
         check_array("pixels", self.pixels, (None, None, 3), np.uint8)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from faceclust.types import Float32, Float64, UInt8
 from faceclust.vision.geometry import invert_transform, similarity_transform, transform_points, transform_scale
+from faceclust.vision.pillow_image import to_pillow_image, to_rgb_array
 
 
 def chip_transforms(landmarks: Float32, template: Float32) -> list[Float64]:
@@ -72,16 +73,16 @@ def _warp_region(pixels: UInt8, chip_to_picture: Float64, size: tuple[int, int],
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + step, pixels.shape[1::-1])
     if right <= left or bottom <= top:
         return np.full((height, width, 3), fill, np.uint8)
-    region = Image.fromarray(pixels[top:bottom, left:right]).reduce(step)
+    region = to_pillow_image(pixels[top:bottom, left:right]).reduce(step)
     to_region = chip_to_picture.copy()
     to_region[:, 2] -= (left, top)
     to_region /= step
-    return np.asarray(
+    return to_rgb_array(
         region.transform(
             size,
             Image.Transform.AFFINE,
             to_region.ravel().tolist(),
             Image.Resampling.BILINEAR,
-            fillcolor=(fill, fill, fill),
+            fillcolor=(fill,) * len(region.getbands()),
         )
     )

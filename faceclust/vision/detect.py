@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from faceclust.errors import PackError
+from faceclust.packs.onnx_file import read_onnx
 from faceclust.packs.pack import COLOURS, Pack
 from faceclust.packs.session import OnnxModel, format_shape
 from faceclust.types import Detections, UInt8
-from faceclust.vision.mtcnn import Mtcnn, MtcnnSettings
+from faceclust.vision.mtcnn import Mtcnn, MtcnnSettings, with_coarse_cells
 from faceclust.vision.retinaface import Retinaface, RetinafaceSettings
 from faceclust.vision.scrfd import Scrfd
 from faceclust.vision.single_stage import SingleStageSettings
@@ -27,12 +28,16 @@ class _DetectorKind:
 
     `settings`: dataclass of the manifest's numbers. `roles`: names of its model files. `create`:
     makes the detector from both. `accepts_any_size`: the runtime may assume inputs of any size.
+    `variants`: further roles, each an edited form of the file of another role; a file that cannot be
+    edited has none. `former_settings`: those of earlier versions, which manifests may still contain.
     """
 
     settings: type[Any]
     roles: tuple[str, ...]
     create: Callable[[Mapping[str, OnnxModel], Any], Detector]
     accepts_any_size: bool = True
+    variants: Mapping[str, tuple[str, Callable[[bytes], bytes | None]]] = field(default_factory=dict)
+    former_settings: frozenset[str] = frozenset()
 
 
 def _fixed_input_size(model: OnnxModel) -> tuple[int, int] | None:
@@ -53,7 +58,14 @@ def _fixed_input_size(model: OnnxModel) -> tuple[int, int] | None:
 
 #: Detector kinds by their name in manifests.
 DETECTORS = {
-    "mtcnn": _DetectorKind(MtcnnSettings, ("pnet", "rnet", "onet"), Mtcnn, accepts_any_size=False),
+    "mtcnn": _DetectorKind(
+        MtcnnSettings,
+        ("pnet", "rnet", "onet"),
+        lambda models, _: Mtcnn(models),
+        accepts_any_size=False,
+        variants={"coarse_pnet": ("pnet", with_coarse_cells)},
+        former_settings=frozenset({"factor", "thresholds", "overlap"}),
+    ),
     "yunet": _DetectorKind(
         SingleStageSettings, ("yunet",), lambda m, s: Yunet(m["yunet"], s, _fixed_input_size(m["yunet"]))
     ),
@@ -78,6 +90,10 @@ def load_detector(pack: Pack, device: str = "cpu") -> Detector:
         role: OnnxModel(pack.path(name), device, any_size=kind.accepts_any_size)
         for role, name in pack.detector.files.items()
     }
+    for role, (source, edit) in kind.variants.items():
+        path = pack.path(pack.detector.files[source])
+        if (edited := edit(read_onnx(path))) is not None:
+            models[role] = OnnxModel(path, device, data=edited)
     return kind.create(models, settings)
 
 
@@ -91,7 +107,8 @@ def detector_settings(pack: Pack) -> tuple[_DetectorKind, Any]:
     kind = DETECTORS[spec.kind]
     _check_detector_keys(pack, "files", set(spec.files), set(kind.roles), set())
     known = {field.name: field for field in fields(kind.settings)}
-    given = dict(spec.settings) | ({"smallest": spec.smallest} if "smallest" in known else {})
+    given = {key: value for key, value in spec.settings.items() if key not in kind.former_settings}
+    given |= {"smallest": spec.smallest} if "smallest" in known else {}
     _check_detector_keys(
         pack, "settings", set(given), {n for n, f in known.items() if f.default is MISSING}, set(known)
     )
@@ -140,9 +157,7 @@ _SETTING_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "softmaxed": (lambda value: isinstance(value, bool), "true or false"),
     "colour": (lambda value: value in COLOURS, " or ".join(COLOURS)),
     "threshold": (_is_fraction, "a number from 0 to 1"),
-    "thresholds": (lambda value: _is_triple(value, _is_fraction), "three numbers from 0 to 1"),
     "overlap": (_is_fraction, "a number from 0 to 1"),
-    "factor": (lambda value: _is_number(value, 0.01, 0.99), "a number from 0.01 to 0.99"),
     "mean": (_is_channel_level, "a number, or three"),
     "scale": (_is_channel_level, "a number, or three"),
 }

@@ -7,7 +7,8 @@ five landmarks. The networks take RGB 0..255; normalisation is inside their grap
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,22 +20,23 @@ from faceclust.vision.geometry import non_maximum_suppression, square_boxes
 from faceclust.vision.pyramid import ImagePyramid
 
 _CELL, _STRIDE = 12, 2  # P-Net's receptive field and stride, in pixels
-_STRIP_ROWS = 64  # rows per run of P-Net, so that its activations stay in the CPU cache
+_STRIP_ROWS = 96  # rows per run of P-Net, so that its activations stay in the CPU cache
+_THRESHOLDS = 0.6, 0.7, 0.8  # face probability required by P-, R- and O-Net, of the paper's authors
+_OVERLAP = 0.6  # IoU above which the less probable of two proposals is dropped
+# R-Net gets all proposals that P-Net is sure of, and the best few of the others: three times fewer
+# than with a threshold of .8 for P-Net, and more faces in dark photos (tests/benchmarks/detection.py).
+# Smaller faces, which a user may ask for, need a larger level and get more proposals.
+_SURE, _MAX_UNSURE = 0.97, 64
+_USUAL_AREA = 600 * 450  # pixels of the largest level for a photo of 4:3
 _RNET_MAX_UPSCALE = 1.25  # R-Net tolerates crops upscaled by this factor
-_BATCH_SIZE = 128
+# The output name and the strides of P-Net's third convolution in its ONNX file (see packbuilder).
+_THIRD_STRIDES = re.compile(rb"(\x12\x0bthird_layer.{1,200}?strides)@\x01@\x01", re.DOTALL)
+_BATCH_SIZE = 64  # larger batches of R-Net leave the CPU cache
 
 
 @dataclass(frozen=True)
 class MtcnnSettings:
-    """Settings of the cascade.
-
-    `factor`: scale between two pyramid levels. `thresholds`: face probability required by each
-    network. `overlap`: IoU above which the less probable of two proposals is dropped.
-    """
-
-    factor: float
-    thresholds: tuple[float, float, float]
-    overlap: float
+    """MTCNN has no settings; its thresholds fit its networks."""
 
 
 class Mtcnn:
@@ -43,9 +45,9 @@ class Mtcnn:
     `min_face`: side of the smallest face to look for, in pixels of the picture.
     """
 
-    def __init__(self, models: Mapping[str, Model], settings: MtcnnSettings) -> None:
+    def __init__(self, models: Mapping[str, Model]) -> None:
         self._pnet, self._rnet, self._onet = models["pnet"], models["rnet"], models["onet"]
-        self._settings = settings
+        self._coarse_pnet = models.get("coarse_pnet")
 
     def __call__(self, pixels: UInt8, min_face: float) -> Detections:
         pyramid = ImagePyramid(pixels)
@@ -54,46 +56,62 @@ class Mtcnn:
 
     def _propose(self, pyramid: ImagePyramid, min_face: float) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
-        for scale in self._scales(pyramid.size, min_face):
-            box_map, face_map = self._run_pnet(pyramid.resize(scale))
-            rows, columns = _find_local_maxima(face_map, self._settings.thresholds[0])
-            corner = np.stack([columns, rows], axis=1).astype(np.float32) * _STRIDE
+        scale = min(1.0, _CELL / min_face)
+        for number, level in enumerate(pyramid.levels(scale, _CELL)):
+            box_map, face_map, stride = self._run_pnet(level.pixels, coarse=number == 0)
+            rows, columns = _find_local_maxima(face_map, _THRESHOLDS[0])
+            corner = np.stack([columns, rows], axis=1).astype(np.float32) * stride
             cell = np.concatenate([corner, corner + _CELL], axis=1)
-            boxes.append((cell + box_map[:, rows, columns].T * _CELL) / np.float32(scale))
+            cell += box_map[:, rows, columns].T * _CELL
+            boxes.append(np.divide(cell, level.scale * 2, dtype=np.float32))
             scores.append(face_map[rows, columns])
         box, score = np.concatenate(boxes), np.concatenate(scores)
-        return square_boxes(box[non_maximum_suppression(box, score, self._settings.overlap)])
+        max_unsure = round(_MAX_UNSURE * max(1.0, math.prod(pyramid.size) * scale**2 / _USUAL_AREA))
+        likely = _select_likely(score, 4 * max_unsure)
+        box, score = box[likely], score[likely]
+        kept = non_maximum_suppression(box, score, _OVERLAP)
+        return square_boxes(box[kept[_select_likely(score[kept], max_unsure)]])
 
-    def _scales(self, size: tuple[int, int], min_face: float) -> Iterator[float]:
-        """Yield the scales of the pyramid, until P-Net's cell no longer fits."""
-        scale = min(1.0, _CELL / min_face)
-        while min(size) * scale >= _CELL:
-            yield scale
-            scale *= self._settings.factor
+    def _run_pnet(self, level: UInt8, *, coarse: bool) -> tuple[Float32, Float32, int]:
+        """Return P-Net's boxes (4, rows, columns), face probabilities (rows, columns), and pixels a cell.
 
-    def _run_pnet(self, level: UInt8) -> tuple[Float32, Float32]:
-        """Return P-Net's boxes (4, rows, columns) and face probabilities (rows, columns) of a level."""
+        The largest level is half of the pyramid. A cell for every four pixels of it (`coarse`) saves
+        4 ms, and loses no face of the size looked for, because the next level has it, too.
+        """
+        pnet, stride = self._pnet, _STRIDE
+        if coarse and self._coarse_pnet is not None:
+            pnet, stride = self._coarse_pnet, 2 * _STRIDE
         images = _to_batch(level[None])
         overlap = _CELL - _STRIDE
         starts = range(0, max(1, images.shape[2] - overlap), _STRIP_ROWS)
-        strips = [self._pnet(np.ascontiguousarray(images[:, :, y : y + _STRIP_ROWS + overlap])) for y in starts]
+        strips = [pnet(np.ascontiguousarray(images[:, :, y : y + _STRIP_ROWS + overlap])) for y in starts]
         box, face = (np.concatenate([strip[name][0] for strip in strips], axis=-2) for name in ("box", "face"))
-        return box, face
+        return box, face, stride
 
     def _refine(self, pyramid: ImagePyramid, boxes: Float32) -> Float32:
         out = run_in_batches(self._rnet, pyramid.crop(boxes, 24, max_upscale=_RNET_MAX_UPSCALE))
-        passed = out["face"] > self._settings.thresholds[1]
+        passed = out["face"] > _THRESHOLDS[1]
         boxes, score = _apply_offsets(boxes[passed], out["box"][passed]), out["face"][passed]
         return square_boxes(boxes[non_maximum_suppression(boxes, score, 0.7)])
 
     def _finalise(self, pyramid: ImagePyramid, boxes: Float32) -> Detections:
         out = run_in_batches(self._onet, pyramid.crop(boxes, 48))
-        passed = out["face"] > self._settings.thresholds[2]
+        passed = out["face"] > _THRESHOLDS[2]
         boxes, score = boxes[passed], out["face"][passed]
         landmarks = decode_landmarks(boxes, out["landmarks"][passed])
         boxes = _apply_offsets(boxes, out["box"][passed])
         kept = non_maximum_suppression(boxes, score, 0.7, over_smaller_area=True)
         return Detections(boxes[kept], score[kept], landmarks[kept])
+
+
+def with_coarse_cells(pnet: bytes) -> bytes | None:
+    """Return P-Net's ONNX file with a cell for every four pixels instead of two.
+
+    The third convolution gets a stride of 2. Return None if it does not have the name that packbuilder
+    gives it.
+    """
+    coarse, count = _THIRD_STRIDES.subn(b"\\1@\x02@\x02", pnet)
+    return coarse if count == 1 else None
 
 
 def decode_landmarks(boxes: Float32, onet_points: Float32) -> Float32:
@@ -116,6 +134,12 @@ def _find_local_maxima(face_map: Float32, threshold: float) -> tuple[NDArray[np.
     best = np.max([padded[rows + down, columns + right] for down in range(3) for right in range(3)], axis=0)
     kept = face_map[rows, columns] >= best
     return rows[kept], columns[kept]
+
+
+def _select_likely(scores: Float32, max_unsure: int) -> NDArray[np.intp]:
+    """Return the indices of all scores from _SURE up and of the best `max_unsure` others, best first."""
+    order = np.argsort(-scores, kind="stable")
+    return order[: np.count_nonzero(scores >= _SURE) + max_unsure]
 
 
 def _apply_offsets(boxes: Float32, offsets: Float32) -> Float32:

@@ -133,4 +133,4 @@ class FacePipeline:
 
     def raw_vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
         """Return the embedder's raw vectors of chips and of their mirror images, (n, d) each."""
-        return self._embedder.raw_vectors(chips), self._embedder.raw_vectors(chips[:, :, ::-1])
+        return self._embedder.raw_pairs(chips)[:2]

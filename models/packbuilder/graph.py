@@ -59,25 +59,31 @@ class Graph:
         )
 
     def prelu(self, x: str, slope: np.ndarray) -> str:
-        """Add PReLU as a·x + (1 − a)·relu(x), which is faster in ONNX Runtime than its PRelu."""
-        slope = slope.astype(np.float32)
-        linear = self.node("Mul", x, self.constant(slope))
-        rectified = self.node("Mul", self.node("Relu", x), self.constant(np.float32(1) - slope))
-        return self.node("Add", linear, rectified)
+        """Add PReLU with slopes of at most 1. Raises ValueError for others."""
+        out, signs = self.signed_prelu(x, slope)
+        if (signs < 0).any():
+            raise ValueError(f"PReLU with a slope of {slope.max()}, above 1")
+        return out
 
     def signed_prelu(self, x: str, slope: np.ndarray) -> tuple[str, np.ndarray]:
-        """Add PReLU as A·x + relu(B·x), which ONNX Runtime fuses into two passes over x (on x86).
+        """Add PReLU up to the sign of each channel; return the output and the signs, 1 or −1.
 
-        Return the result and the sign of each channel, 1 or −1. The form needs B ≥ 0: a slope a
-        gives A = a and B = 1 − a, but above 1 it gives A = −a and B = a − 1, the negative of PReLU.
-        Whatever follows must multiply its weights for a channel by the channel's sign: the next
-        convolution those of that input channel, a depthwise one that filter.
+        A slope a gives a·x + relu((1 − a)·x). Above 1 this needs the negative,
+        −a·x + relu((a − 1)·x). Whatever follows must multiply its weights for a channel by the
+        channel's sign: a convolution those of that input channel, a depthwise one that filter.
         """
         slope = slope.astype(np.float32)
         sign = np.where(slope > 1, np.float32(-1), np.float32(1))
-        linear = self.node("Mul", x, self.constant(sign * slope))
-        rectified = self.node("Relu", self.node("Mul", x, self.constant(sign * (np.float32(1) - slope))))
-        return self.node("Add", linear, rectified), sign.reshape(-1)
+        return self.linear_plus_relu(x, sign * slope, sign * (np.float32(1) - slope)), sign.reshape(-1)
+
+    def linear_plus_relu(self, x: str, a: np.ndarray, b: np.ndarray) -> str:
+        """Add a·x + relu(b·x).
+
+        ONNX Runtime fuses it into two passes over x on x86. PRelu and other forms take more passes.
+        """
+        linear = self.node("Mul", x, self.constant(a.astype(np.float32)))
+        rectified = self.node("Relu", self.node("Mul", x, self.constant(b.astype(np.float32))))
+        return self.node("Add", linear, rectified)
 
     def serialise(self, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> bytes:
         def values(shapes: dict[str, list[int | str]]) -> list[onnx.ValueInfoProto]:

@@ -9,6 +9,7 @@ that has no padding.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 
 import joblib
@@ -31,11 +32,10 @@ def convert(source: bytes, network: str) -> bytes:
 
 def _pnet(weights: Iterator[np.ndarray]) -> bytes:
     g = Graph("mtcnn_pnet")
-    x = _conv_prelu(g, "input", weights, scale_input=True)
-    x = _max_pool(g, x, 2, same=True)
-    x = _conv_prelu(g, x, weights)
-    x = _conv_prelu(g, x, weights)
-    box, box_bias, score, score_bias = (next(weights) for _ in range(4))
+    x, signs = _pnet_first_layer(g, weights)
+    x = _conv_prelu(g, x, weights, input_signs=signs)
+    x = _conv_prelu(g, x, weights, out="third_layer")  # faceclust.vision.mtcnn finds it by this name
+    box, box_bias, score, score_bias = weights
     # The softmax of two classes is the sigmoid of their scores' difference. That needs only one
     # more channel beside the box's, and no softmax over the whole map.
     filters = np.concatenate([_to_onnx_filters(box), _to_onnx_filters(score[..., 1:] - score[..., :1])])
@@ -47,10 +47,34 @@ def _pnet(weights: Iterator[np.ndarray]) -> bytes:
     return g.serialise({"input": ["n", 3, *size]}, {"box": ["n", 4, "h", "w"], "face": ["n", "h", "w"]})
 
 
+def _pnet_first_layer(g: Graph, weights: Iterator[np.ndarray]) -> tuple[str, np.ndarray]:
+    """Add convolution, PReLU and pool; return the output and the sign of each channel (see
+    `Graph.signed_prelu`).
+
+    PReLU comes after the pool, on a quarter of the cells, as K·p + relu(M·p) of the pooled channels
+    p. With a slope a ≥ 0 it rises, so it commutes with the maximum. With a < 0 it is max(x, a·x), and
+    its maximum is that of the pooled x and the pooled a·x; further channels of the convolution give
+    a·x.
+    """
+    filters, bias = _first_filters(weights)
+    slope = next(weights).reshape(-1).astype(np.float64)
+    (falling,) = np.nonzero(slope < 0)
+    filters = np.concatenate([filters, filters[falling] * slope[falling, None, None, None]])
+    bias = np.concatenate([bias, bias[falling] * slope[falling]])
+    pooled = _max_pool(g, g.conv("input", filters, bias), 2, pad=1)
+    signs = np.where(slope > 1, -1, 1)
+    linear = np.eye(len(slope), len(filters)) * (signs * np.where(slope < 0, 1, slope))[:, None]
+    rectified = np.eye(len(slope), len(filters)) * (signs * np.where(slope < 0, -1, 1 - slope))[:, None]
+    rectified[falling, len(slope) + np.arange(len(falling))] = 1
+    parts = [g.conv(pooled, matrix[:, :, None, None], np.zeros(len(slope))) for matrix in (linear, rectified)]
+    return g.node("Add", parts[0], g.node("Relu", parts[1])), signs
+
+
 def _rnet(weights: Iterator[np.ndarray]) -> bytes:
     g = Graph("mtcnn_rnet")
-    x = _max_pool(g, _conv_prelu(g, "input", weights, scale_input=True), 3, same=True)
-    x = _max_pool(g, _conv_prelu(g, x, weights), 3, same=False)
+    x, weights = _rnet_first_layer(g, weights)
+    x = _max_pool(g, x, 3, pad=1)
+    x = _max_pool(g, _conv_prelu(g, x, weights), 3)
     x = _conv_prelu(g, x, weights)
     x = _flatten_dense_prelu(g, x, weights, height=3, width=3)
     _dense(g, x, weights, out="box")
@@ -58,11 +82,33 @@ def _rnet(weights: Iterator[np.ndarray]) -> bytes:
     return g.serialise({"input": ["n", 3, 24, 24]}, {"box": ["n", 4], "face": ["n"]})
 
 
+def _rnet_first_layer(g: Graph, weights: Iterator[np.ndarray]) -> tuple[str, Iterator[np.ndarray]]:
+    """Add convolution and PReLU; return the output and the remaining weights, fitted to it.
+
+    Four channels are added to the 28: ONNX Runtime keeps its layout for the pool only with a
+    multiple of 16. With a slope a > 1, PReLU is a·x − relu((a − 1)·x). Both parts rise, so they
+    commute with the pool; an added channel gives the second, and the next convolution subtracts it.
+    """
+    filters, bias = _first_filters(weights)
+    slope = next(weights).reshape(-1).astype(np.float64)
+    (steep,) = np.nonzero(slope > 1)
+    added = len(slope) + np.arange(len(steep))
+    filters, bias = np.pad(filters, ((0, 4), (0, 0), (0, 0), (0, 0))), np.pad(bias, (0, 4))
+    filters[added], bias[added] = filters[steep], bias[steep]
+    linear, rectified = np.pad(slope, (0, 4)), np.pad(np.maximum(1 - slope, 0), (0, 4))
+    rectified[added] = slope[steep] - 1
+    x = g.linear_plus_relu(g.conv("input", filters, bias), linear[:, None, None], rectified[:, None, None])
+    next_filters = np.pad(next(weights), ((0, 0), (0, 0), (0, 4), (0, 0)))  # (h, w, in, out)
+    next_filters[:, :, added] = -next_filters[:, :, steep]
+    return x, itertools.chain([next_filters], weights)
+
+
 def _onet(weights: Iterator[np.ndarray]) -> bytes:
     g = Graph("mtcnn_onet")
-    x = _max_pool(g, _conv_prelu(g, "input", weights, scale_input=True), 3, same=True)
-    x = _max_pool(g, _conv_prelu(g, x, weights), 3, same=False)
-    x = _max_pool(g, _conv_prelu(g, x, weights), 2, same=True)
+    filters, bias = _first_filters(weights)
+    x = _max_pool(g, g.prelu(g.conv("input", filters, bias), next(weights).reshape(-1, 1, 1)), 3, pad=1)
+    x = _max_pool(g, _conv_prelu(g, x, weights), 3)
+    x = _max_pool(g, _conv_prelu(g, x, weights), 2)
     x = _conv_prelu(g, x, weights)
     x = _flatten_dense_prelu(g, x, weights, height=3, width=3)
     _dense(g, x, weights, out="box")
@@ -75,17 +121,32 @@ def _to_onnx_filters(keras: np.ndarray) -> np.ndarray:
     return keras.transpose(3, 2, 0, 1)  # (h, w, in, out) → (out, in, h, w)
 
 
-def _conv_prelu(g: Graph, x: str, weights: Iterator[np.ndarray], *, scale_input: bool = False) -> str:
+def _first_filters(weights: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return filters and bias of the first convolution, with the scaling of the input folded in."""
     filters, bias = _to_onnx_filters(next(weights)).astype(np.float64), next(weights).astype(np.float64)
-    if scale_input:
-        bias = bias - filters.sum(axis=(1, 2, 3)) * (127.5 / 128)
-        filters = filters / 128
-    return g.prelu(g.conv(x, filters, bias), next(weights).reshape(-1, 1, 1))
+    return filters / 128, bias - filters.sum(axis=(1, 2, 3)) * (127.5 / 128)
 
 
-def _max_pool(g: Graph, x: str, size: int, *, same: bool) -> str:
-    padding = "SAME_UPPER" if same else "VALID"
-    return g.node("MaxPool", x, kernel_shape=[size, size], strides=[2, 2], auto_pad=padding)
+def _conv_prelu(
+    g: Graph,
+    x: str,
+    weights: Iterator[np.ndarray],
+    *,
+    input_signs: np.ndarray | None = None,
+    out: str | None = None,
+) -> str:
+    filters = _to_onnx_filters(next(weights))
+    if input_signs is not None:
+        filters = filters * input_signs[:, None, None]
+    return g.prelu(g.conv(x, filters, next(weights), out=out), next(weights).reshape(-1, 1, 1))
+
+
+def _max_pool(g: Graph, x: str, size: int, *, pad: int = 0) -> str:
+    """Add a pool of stride 2; `pad` rows and columns are added at the bottom and on the right.
+
+    ONNX Runtime leaves its fast layout for `auto_pad`, though not for `pads`.
+    """
+    return g.node("MaxPool", x, kernel_shape=[size, size], strides=[2, 2], pads=[0, 0, pad, pad])
 
 
 def _dense(g: Graph, x: str, weights: Iterator[np.ndarray], out: str | None = None) -> str:

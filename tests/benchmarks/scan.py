@@ -4,7 +4,7 @@
         [--pack MANIFEST]... [--against "face_detection --cpus 2 {folder}"]
 
 ALBUM holds photos and truth.csv, a row for each face: photo, left, top, right, bottom (pixels of the
-upright photo). The embedded pack, each other pack and the program to compare with take turns on the
+upright photo). The default pack, each other pack and the program to compare with take turns on the
 same photos, without caches. A program gets them in one flat folder and must print lines of
 path,top,right,bottom,left. Prints Markdown tables: processor seconds a photo (the least of the
 rounds) and their ratio, the time of each stage, peak memory of one process, recall and precision
@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from faceclust import Library
-from faceclust.files.names import cache_file_name
+from faceclust.files.names import DEFAULT_PACK, cache_file_name
 from faceclust.packs.manifest import read_manifest
 
 BANDS = (0, 120, 200, 320)
@@ -176,7 +176,7 @@ def main() -> None:
             if row["photo"] in truth:
                 sides = (float(row[side]) for side in ("left", "top", "right", "bottom"))
                 truth[row["photo"]].append(tuple(sides))  # type: ignore[arg-type]
-    manifests = [Path(__file__).parents[2] / "models" / "dlib.toml", *arguments.pack]
+    manifests = [Path(__file__).parents[2] / "models" / f"{DEFAULT_PACK}.toml", *arguments.pack]
     packs = [(Measured(read_manifest(path).title), path) for path in manifests]
     other = Measured(arguments.against.split()[0].rpartition("/")[2]) if arguments.against else None
     for _ in range(arguments.rounds):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import onnx
 import onnxruntime
@@ -118,3 +120,57 @@ def test_a_layer_of_low_rank_keeps_lengths_and_angles_in_fewer_dimensions() -> N
     after = kept_filters[:, :, 0, 0] @ inputs + kept_bias[:, None]
     assert after.shape == (6, 5)
     np.testing.assert_allclose(after.T @ after, before.T @ before)
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+@pytest.mark.parametrize(
+    ("network", "sizes"), [("pnet", [(12, 12), (13, 31), (75, 78)]), ("rnet", [(24, 24)]), ("onet", [(48, 48)])]
+)
+def test_rewritten_networks_equal_the_plain_ones(network: str, sizes: list[tuple[int, int]]) -> None:
+    from packbuilder import mtcnn
+    from packbuilder.sources import read_sources
+
+    files = tomllib.loads((MODELS / "mobilefacenet.toml").read_text())["file"]
+    (source,) = read_sources(next(file["sources"] for file in files if file["converter"] == f"mtcnn_{network}"))
+    rewritten = onnxruntime.InferenceSession(mtcnn.convert(source, network))
+    plain = onnxruntime.InferenceSession(_plain_mtcnn(network, joblib.load(io.BytesIO(source))))
+    names = [output.name for output in rewritten.get_outputs()]
+    for height, width in sizes:
+        pixels = np.random.default_rng(height).integers(0, 256, (3, 3, height, width)).astype(np.float32)
+        pixels[1] = np.sort(pixels[1], axis=2)  # smooth, unlike noise
+        expected = plain.run(names, {"input": (pixels - 127.5) / 128})
+        for found, value in zip(rewritten.run(names, {"input": pixels}), expected, strict=True):
+            np.testing.assert_allclose(found, value, rtol=0, atol=2e-6)
+
+
+def _plain_mtcnn(network: str, arrays: list[np.ndarray]) -> bytes:
+    """Build the network as its authors define it, with ONNX's own PRelu, from weights in Keras order."""
+    from packbuilder.graph import Graph
+
+    g, weights = Graph(network), iter(arrays)
+    pools = {"pnet": [(2, "SAME_UPPER")], "rnet": [(3, "SAME_UPPER"), (3, "VALID")], "onet": []}[network]
+    pools = pools or [(3, "SAME_UPPER"), (3, "VALID"), (2, "SAME_UPPER")]
+    x = "input"
+    for layer in range(4 if network == "onet" else 3):
+        x = g.conv(x, next(weights).transpose(3, 2, 0, 1), next(weights))
+        x = g.node("PRelu", x, g.constant(next(weights).reshape(-1, 1, 1)))
+        if layer < len(pools):
+            size, padding = pools[layer]
+            x = g.node("MaxPool", x, kernel_shape=[size, size], strides=[2, 2], auto_pad=padding)
+    if network != "pnet":  # Keras flattens in the order (width, height, channels)
+        x = g.node("Flatten", g.node("Transpose", x, perm=[0, 3, 2, 1]), axis=1)
+        x = g.node("Gemm", x, g.constant(next(weights)), g.constant(next(weights)))
+        x = g.node("PRelu", x, g.constant(next(weights)))
+    outputs: dict[str, list[int | str]] = {}
+    for name in ("box", *(("landmarks",) if network == "onet" else ()), "face"):
+        matrix, bias = next(weights), next(weights)
+        if network == "pnet":
+            y = g.conv(x, matrix.transpose(3, 2, 0, 1), bias)
+        else:
+            y = g.node("Gemm", x, g.constant(matrix), g.constant(bias))
+        if name == "face":
+            y = g.node("Gather", g.node("Softmax", y, axis=1), g.constant(np.array(1)), axis=1)
+        g.node("Identity", y, out=name)
+        cells = ["rows", "columns"] if network == "pnet" else []
+        outputs[name] = ["n", *([] if name == "face" else [matrix.shape[-1]]), *cells]
+    return g.serialise({"input": ["n", 3, *({"rnet": [24, 24], "onet": [48, 48]}.get(network, ["h", "w"]))]}, outputs)

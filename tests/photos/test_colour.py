@@ -12,7 +12,7 @@ from PIL import Image
 
 from faceclust.photos import colour
 from faceclust.photos.decode import decode_photo
-from faceclust.types import PhotoRef
+from faceclust.types import Photo, PhotoRef
 from tests.support.photo_files import (
     UPRIGHT_CORNERS,
     build_cmyk_profile,
@@ -23,6 +23,7 @@ from tests.support.photo_files import (
     encode_image,
     name_corner_colours,
 )
+from tests.support.sample_photos import COLLINS, load_portrait
 
 REF = PhotoRef("photo", 1, 1)
 
@@ -42,6 +43,22 @@ def test_wide_gamut_colours_are_converted_to_srgb(format: str) -> None:
         [0, 181, 41], abs=4
     )
     assert decode(encode_image(green, format))[64, 80] == pytest.approx([100, 180, 60], abs=4)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "AVIF"])
+def test_colours_with_tones_near_srgbs_may_be_converted_later(format: str) -> None:
+    def decode_both(profile: bytes) -> tuple[Photo, Photo]:
+        data = encode_image(load_portrait(COLLINS), format, icc_profile=profile)
+        return decode_photo(data, REF), decode_photo(data, REF, convert_colours=False)
+
+    converted, kept = decode_both(build_wide_gamut_profile())
+    assert converted.icc_profile is None and kept.icc_profile == build_wide_gamut_profile()
+    assert np.abs(kept.pixels.astype(int) - converted.pixels).max() > 20
+    np.testing.assert_array_equal(colour.convert_to_srgb(kept.pixels, kept.icc_profile), converted.pixels)
+    for profile in (build_wide_gamut_profile(gamma=1.0), build_cmyk_profile()):  # linear light looks dark
+        converted, kept = decode_both(profile)
+        assert kept.icc_profile is None
+        np.testing.assert_array_equal(kept.pixels, converted.pixels)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])

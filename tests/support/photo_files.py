@@ -75,15 +75,15 @@ def build_icc_profile(tags: dict[bytes, bytes], space: bytes, connection: bytes)
     return head.ljust(128, b"\0") + table + body
 
 
-def build_wide_gamut_profile() -> bytes:
-    """Build an RGB profile with the primaries of Adobe RGB and a gamma of 2.2."""
+def build_wide_gamut_profile(gamma: float = 2.2) -> bytes:
+    """Build an RGB profile with the primaries of Adobe RGB."""
     points = {b"wtpt": (0.9642, 1, 0.8249), b"rXYZ": (0.60974, 0.31111, 0.01947)}
     points |= {b"gXYZ": (0.20528, 0.62567, 0.06087), b"bXYZ": (0.14919, 0.06322, 0.74457)}
     tags = {
         name: b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(v * 65536) for v in point)) for name, point in points.items()
     }
-    gamma = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256))
-    return build_icc_profile(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma), b"RGB ", b"XYZ ")
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
+    return build_icc_profile(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve), b"RGB ", b"XYZ ")
 
 
 def build_cmyk_profile() -> bytes:

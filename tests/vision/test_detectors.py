@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from faceclust.packs.session import OnnxModel, available_providers, choose_devic
 from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.types import Detections
 from faceclust.vision.align import cut_squares
-from faceclust.vision.detect import load_detector
+from faceclust.vision.detect import detector_settings, load_detector
 from faceclust.vision.landmarks import LandmarkRefiner
-from faceclust.vision.mtcnn import Mtcnn, _find_local_maxima
-from faceclust.vision.pyramid import ImagePyramid, _reduce_pixels, _to_rgb_array
+from faceclust.vision.mtcnn import Mtcnn, _find_local_maxima, _select_likely, with_coarse_cells
+from faceclust.vision.pillow_image import to_pillow_image, to_rgb_array
+from faceclust.vision.pyramid import ImagePyramid, _reduce_pixels
 from faceclust.vision.single_stage import SingleStageSettings
 from faceclust.vision.yunet import Yunet
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_scenery
@@ -32,13 +34,37 @@ def mtcnn() -> Mtcnn:
     return detector
 
 
-@pytest.mark.parametrize("height", [12, 13, 73, 74, 75, 76, 138, 139, 140, 301])
+@pytest.mark.parametrize("height", [12, 13, 105, 106, 107, 108, 202, 203, 204, 301])
 def test_p_net_gives_the_same_in_strips_as_in_one_run(mtcnn: Mtcnn, height: int) -> None:
     level = np.asarray(load_portrait(COLLINS).resize((160, height)))
     expected = mtcnn._pnet(np.ascontiguousarray(level.transpose(2, 0, 1)[None], dtype=np.float32))
-    box, face = mtcnn._run_pnet(level)
-    np.testing.assert_allclose(box, expected["box"][0], atol=1e-5)
-    np.testing.assert_allclose(face, expected["face"][0], atol=1e-5)
+    for coarse, every in ((False, 1), (True, 2)):
+        box, face, stride = mtcnn._run_pnet(level, coarse=coarse)
+        assert stride == 2 * every
+        np.testing.assert_allclose(box, expected["box"][0, :, ::every, ::every], atol=1e-5)
+        np.testing.assert_allclose(face, expected["face"][0, ::every, ::every], atol=1e-5)
+
+
+def test_p_nets_without_the_name_of_the_third_layer_keep_their_cells(mtcnn: Mtcnn) -> None:
+    pnet = load_pack("dlib").path("mtcnn_pnet.onnx").read_bytes()
+    assert len(with_coarse_cells(pnet) or b"") == len(pnet)
+    assert with_coarse_cells(pnet.replace(b"third_layer", b"other_layer")) is None
+    own = Mtcnn({"pnet": mtcnn._pnet, "rnet": mtcnn._rnet, "onet": mtcnn._onet})
+    assert own._run_pnet(np.asarray(load_portrait(COLLINS)), coarse=True)[2] == 2
+
+
+def test_settings_of_earlier_versions_are_accepted() -> None:
+    pack = load_pack("dlib")
+    former = {"factor": 0.709, "thresholds": [0.8, 0.7, 0.8], "overlap": 0.6}
+    detector_settings(replace(pack, detector=replace(pack.detector, settings=former)))
+    with pytest.raises(PackError, match="does not know tresholds"):
+        detector_settings(replace(pack, detector=replace(pack.detector, settings={"tresholds": 1})))
+
+
+def test_all_sure_candidates_and_the_best_others_are_kept() -> None:
+    scores = np.array([0.7, 0.98, 0.9, 0.97, 0.6, 0.9], np.float32)
+    assert _select_likely(scores, 2).tolist() == [1, 3, 2, 5]
+    assert _select_likely(scores[:0], 2).tolist() == []
 
 
 def test_local_maxima_are_cells_that_no_neighbour_exceeds() -> None:
@@ -57,6 +83,21 @@ def test_pyramid_levels_equal_resized_pictures(scale: float) -> None:
     assert np.abs(copy.astype(int) - np.asarray(expected).astype(int)).mean() < 2
 
 
+@pytest.mark.parametrize(("width", "height", "scale"), [(803, 601, 0.31), (600, 400, 1.0), (97, 31, 0.5), (40, 9, 1.0)])
+def test_levels_shrink_by_the_root_of_two_down_to_the_smallest_side(width: int, height: int, scale: float) -> None:
+    ramps = np.zeros((height, width, 3))
+    ramps[..., 0], ramps[..., 1] = np.linspace(0, 255, width), np.linspace(0, 255, height)[:, None]
+    levels = list(ImagePyramid(ramps.astype(np.uint8)).levels(scale, 12))
+    ideal = [scale * 0.5 ** (number / 2) for number in range(30)]
+    assert len(levels) == sum(height * each >= 12 for each in ideal)
+    for level, each in zip(levels, ideal, strict=False):
+        np.testing.assert_allclose(level.scale, each, atol=2 / height)
+        for side, values in enumerate((level.pixels[0, :-1, 0], level.pixels[:-1, 0, 1])):
+            expected = (np.arange(len(values)) + 0.5) / level.scale[side] - 0.5
+            step = ((width, height)[side] - 1) / 255  # pixels between two values of the ramp
+            assert np.abs(values.astype(float) * step - expected).max() < step + 0.6 / level.scale[side]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(80, 60), (81, 60), (80, 61), (81, 61)])
@@ -68,7 +109,21 @@ def test_reducing_turned_pixels_equals_reducing_a_copy(
     stored[:, :, :3] = np.asarray(make_scenery(3).resize(size))
     pixels = apply_orientation(stored[:, :, :3], orientation)
     expected = Image.fromarray(np.ascontiguousarray(pixels)).reduce(factor)
-    np.testing.assert_array_equal(_to_rgb_array(_reduce_pixels(pixels, factor)), np.asarray(expected))
+    if factor == 4 and size[1] % 4 == 0 and (size[0] % 4 == 0 or orientation in (1, 5)):  # from every second row
+        rows = apply_orientation(stored[::2, :, :3], orientation)
+        expected = Image.fromarray(rows).reduce((4, 2) if orientation < 5 else (2, 4))
+    np.testing.assert_array_equal(to_rgb_array(_reduce_pixels(pixels, factor)), np.asarray(expected))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_parts_of_pictures_are_the_same_as_pillow_images(orientation: int) -> None:
+    stored = np.random.default_rng(3).integers(0, 256, (7, 9, 4), np.uint8)
+    for pixels in (stored[:, :, :3], stored[:, :, 1:], np.ascontiguousarray(stored[:, :, :3])):
+        upright = apply_orientation(pixels, orientation)
+        for part in (upright, upright[2:6, 1:]):
+            np.testing.assert_array_equal(to_rgb_array(to_pillow_image(part)), part)
+    assert to_pillow_image(stored[:, :, :3]).mode == "RGBX"
+    assert to_pillow_image(stored[:, :, 1:]).mode == "RGB"  # a fourth byte would be beyond the end
 
 
 def test_cut_squares_equals_pyramid_crops() -> None:

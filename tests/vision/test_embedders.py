@@ -98,10 +98,15 @@ def test_half_precision_outputs_become_float32(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38, 0.0])
 @pytest.mark.parametrize("mirror", [False, True])
 def test_vectors_without_a_direction_are_unusable(bad: float, mirror: bool, recwarn: pytest.WarningsRecorder) -> None:
-    rows = np.ones((3, 12), np.float32)
-    rows[1] = bad
+    chips = random_chips(3)
+    chips[:, 0] = np.array([255, 0, 255])[:, None, None]  # the top row marks the bad chip
     spec = dataclasses.replace(pack_with_embedder(Path("model.onnx")).embedder, mirror=mirror)
-    embedded = Embedder(lambda images: {"embedding": rows[: len(images)]}, spec)(random_chips(3))
+
+    def model(images: np.ndarray) -> dict[str, np.ndarray]:
+        is_bad = images[:, 0, 0].max(axis=1) == 0
+        return {"embedding": np.where(is_bad[:, None], np.float32(bad), np.ones((len(images), 12), np.float32))}
+
+    embedded = Embedder(model, spec)(chips)
     assert embedded.usable.tolist() == [True, False, True] and not recwarn
     assert np.isfinite(embedded.vectors[embedded.usable]).all()
 
