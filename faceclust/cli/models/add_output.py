@@ -22,7 +22,9 @@ def print_added_pack(added: AddedPack, dry_run: bool, *, err: bool = False) -> N
     width, height = embedder.chip_size
     print_line(f"detector {pack.detector.kind}; chips of {width}×{height} pixels, {values}", err=err)
     trial = added.trial
-    print_line(f"tested: {trial.dimension} dimensions, {trial.milliseconds:.1f} ms a face on one core", err=err)
+    print_line(f"tested: {trial.dimension} dimensions, {trial.milliseconds:.1f} ms of CPU time a face", err=err)
+    if trial.warning:
+        print_line(f"warning: {trial.warning}", err=True)
     for name, source in added.files.items():
         print_line(f"{'would copy' if dry_run else 'copied'} {source} to {name}", err=err)
     if pack.radius_source == "none":
@@ -42,6 +44,7 @@ def added_pack_record(added: AddedPack, *, written: bool) -> dict[str, Any]:
         "detector": pack.detector.kind,
         "dimension": added.trial.dimension,
         "milliseconds": round(added.trial.milliseconds, 2),
+        "warning": added.trial.warning or None,
         "radius": pack.embedder.radius,
         "radius_source": pack.radius_source,
         "files": {name: str(path) for name, path in added.files.items()},
