@@ -8,6 +8,7 @@ from typing import Any
 
 import tomlkit
 
+from faceclust.installer.spdx import allows_commercial_use, combine_uses
 from faceclust.packs.alignment_templates import BOX_TEMPLATE
 from faceclust.packs.manifest import SCHEMA_VERSION
 from faceclust.packs.pack import ChannelLevels, Pack
@@ -51,10 +52,11 @@ def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> st
         {"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with the detector of {source.name}"}
     )
     document["licence"] = model.licence
-    if source.commercial is False:  # otherwise unknown, because it depends on the model's own licence
-        document["commercial"] = False
-        if source.terms:
-            document["terms"] = source.terms
+    commercial = combine_uses(allows_commercial_use(model.licence), source.commercial)
+    if commercial is not None:
+        document["commercial"] = commercial
+    if source.commercial is False and source.terms:
+        document["terms"] = source.terms
     document.update({"detector": _detector_table(source), "embedder": _embedder_table(model)})
     entries = tomlkit.aot()
     for file in (*source.files, None):
@@ -116,10 +118,15 @@ def with_file_hashes(text: str, hashes: Mapping[str, tuple[str, int]], embedded:
     """Set the name of a pack, and the SHA-256 and size of its files (`hashes`, by file name).
 
     Files with the SHA-256 of a file of the embedded pack (`embedded`: names by SHA-256) become
-    references to that file.
+    references to that file. If the manifest leaves `commercial` out, the licences decide.
     """
     document: Any = tomlkit.parse(text)
     document["name"] = name
+    if "commercial" not in document:
+        own = [entry["licence"] for entry in document["file"] if "licence" in entry]
+        commercial = combine_uses(*map(allows_commercial_use, [document["licence"], *own]))
+        if commercial is not None:
+            document["commercial"] = commercial
     renamed: dict[str, str] = {}
     for entry in document["file"]:
         if not entry.get("embedded") and entry.get("sha256") in embedded:

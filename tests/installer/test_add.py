@@ -312,6 +312,17 @@ def test_restrictions_of_the_detectors_licence_apply_to_the_new_pack(tmp_path: P
     assert (load_pack("other").commercial, load_pack("other").terms) == (None, "")
 
 
+@pytest.mark.parametrize(("licence", "commercial"), [("mit", True), ("CC-BY-NC-4.0", False), ("BUSL-1.1", None)])
+def test_the_licence_decides_about_commercial_use(tmp_path: Path, licence: str, commercial: bool | None) -> None:
+    add_model(tmp_path, {}, licence=licence)
+    assert load_pack("mine").commercial is commercial
+    manifest = synthetic_people.write_detector(tmp_path / "own")
+    manifest.write_text(manifest.read_text().replace('licence = "none"', f'licence = "{licence}"'))
+    assert add_pack_from_manifest(manifest, [], dry_run=True).pack.commercial is commercial
+    manifest.write_text(manifest.read_text().replace("schema = 1", "schema = 1\ncommercial = false"))
+    assert add_pack_from_manifest(manifest, [], dry_run=True).pack.commercial is False  # as stated
+
+
 def test_setting_the_radius_changes_nothing_else(tmp_path: Path) -> None:
     add_model(tmp_path, {})
     before, text = load_pack("mine"), read_manifest_text("mine")
