@@ -48,9 +48,8 @@ def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> st
     source = load_pack(model.detector)
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
-    document.update(
-        {"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with the detector of {source.name}"}
-    )
+    detector = source.detector.kind.upper() if source.embedded else f"the detector of {source.name}"
+    document.update({"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with {detector}"})
     document["licence"] = model.licence
     commercial = combine_uses(allows_commercial_use(model.licence), source.commercial)
     if commercial is not None:

@@ -20,13 +20,16 @@ _PYTORCH = (
 )
 _KERAS, _SAVED_MODEL = _tf2onnx("--keras {path}"), _tf2onnx("--saved-model {path}")
 _TFJS = _tf2onnx("--tfjs {path}", "tensorflow tf2onnx 'numpy<2'")  # tf2onnx 1.17 calls numpy.product
-_FACENET_GRAPH = _tf2onnx("--graphdef {path} --inputs input:0 --outputs embeddings:0") + " (FaceNet's input and output)"
+_FACENET_GRAPH = (
+    _tf2onnx("--graphdef {path} --inputs input:0 --outputs embeddings:0") + " (FaceNet's names of input and output)"
+)
+ZIP_SIGNATURE = b"PK\x03\x04"
 #: Suffix (empty for any), pattern of the first bytes, description, and hint. The first match counts.
 _FORMATS = (
     ("", rb".{4}TFL3", "a TensorFlow Lite model", _tf2onnx("--tflite {path}")),
     ("", rb"\x89HDF", "an HDF5 file, such as Keras'", _KERAS),
-    (".keras", rb"PK\x03\x04", "a Keras model", _KERAS),
-    ("", rb"PK\x03\x04", "a zip archive, such as PyTorch's .pth and .pt", _PYTORCH),
+    (".keras", ZIP_SIGNATURE, "a Keras model", _KERAS),
+    ("", ZIP_SIGNATURE, "a zip archive, such as PyTorch's .pth and .pt", _PYTORCH),
     ("", rb"\x80[\x02-\x05]", "a Python pickle, such as PyTorch's .pth and .pt", _PYTORCH),
     ("", rb'.{7}\x00\{"', "a safetensors file", _PYTORCH),
     (

@@ -156,8 +156,11 @@ def test_models_are_tried_before_they_are_installed(shipped: Path) -> None:
 def test_unusable_zips_are_reported(shipped: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
         archive.writestr("archive/data.pkl", "x")
-    with pytest.raises(PackError, match="is a zip without an ONNX file"):
+    with pytest.raises(PackError, match=r"net\.pt is not an ONNX file but a zip archive, such as PyTorch's"):
         add_known_pack("marks", [tmp_path / "net.pt"])
+    (tmp_path / "net.pt").rename(tmp_path / "net.zip")
+    with pytest.raises(PackError, match="is a zip without an ONNX file"):
+        add_known_pack("marks", [tmp_path / "net.zip"])
     intact, corrupted = tmp_path / "net.zip", tmp_path / "corrupted.zip"
     with zipfile.ZipFile(intact, "w") as archive:
         archive.write(shipped / "marks.onnx", "marks.onnx")

@@ -51,7 +51,9 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--threshold", type=click.FloatRange(1e-5, 4), help="The published threshold, squared L2.")
 @click.option("--radius", type=click.FloatRange(0.001, 1000), help="The norm at which 1.1 is the threshold.")
-@click.option("--licence", metavar="TEXT", default="not known", show_default=True, help="The model's licence, best as SPDX.")
+@click.option(
+    "--licence", metavar="TEXT", default="not known", show_default=True, help="The model's licence, best as SPDX."
+)
 @click.option("--name", metavar="NAME", help="The name of the new pack. Default: the file's name.")
 @click.option("--calibrate", "folder", type=_FILE, metavar="DIR", help="Then run `models calibrate` on this folder.")
 @click.option("--replace", is_flag=True, help="Replace an existing pack of this name.")

@@ -80,7 +80,7 @@ def install_from_options(
 
 def _require_file(file: Path) -> None:
     if (file / "saved_model.pb").is_file():
-        raise PackError(f"{file} is a model of TensorFlow's in a folder", hint=saved_model_hint(file))
+        raise PackError(f"{file} is a folder with a TensorFlow SavedModel", hint=saved_model_hint(file))
     if not file.is_file():
         problem = "it is a folder" if file.is_dir() else "no such file"
         raise PackError(f"{file} cannot be read: {problem}", hint="name the files themselves")
